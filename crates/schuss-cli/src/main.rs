@@ -1,0 +1,4 @@
+//! The `schuss` command.
+fn main() {
+    println!("Hello, world!");
+}

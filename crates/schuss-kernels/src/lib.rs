@@ -1,0 +1,1 @@
+//! schuss-kernels
