@@ -1,0 +1,3 @@
+//! Trials compared, and the statistics over them.
+
+pub mod record;
