@@ -1,1 +1,39 @@
-//! schuss-kernels
+//! The arithmetic: matrix products, element-wise passes, row losses, and the team of threads that runs them.
+//!
+//! Every kernel gives the same bits for any number of threads and on every instruction set, because the order
+//! of its sums is part of its definition:
+//!
+//! - products: one chain of fused multiply-adds per output, in index order ([`matrix`]);
+//! - dots of rows: 16 lanes and a fixed tree ([`Vector::sum`]);
+//! - element-wise passes: each element on its own ([`sweep`]).
+//!
+//! The naive twin of each kernel stands in [`naive`] and is what its tests compare with. This is the only
+//! crate with `unsafe` for the CPU; every block states why it is sound.
+#![allow(unsafe_code)]
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod buffer;
+mod isa;
+mod lane;
+pub mod matrix;
+pub mod naive;
+mod pointer;
+pub mod rows;
+pub mod scalar;
+pub mod sweep;
+mod team;
+mod vector;
+
+pub use buffer::Buffer;
+pub use isa::{Isa, Kernel};
+pub use lane::Lane;
+pub use team::Team;
+pub use vector::{LANES, Vector};
+
+/// Name of the arithmetic every kernel here computes in; it changes whenever a bit of a result may change.
+pub const ARITHMETIC: &str = "f32-fma-1";
+
+/// `width` rounded up to whole vectors of 16 lanes: the stride of a row in memory.
+pub const fn padded(width: usize) -> usize {
+    width.div_ceil(LANES) * LANES
+}

@@ -1,0 +1,93 @@
+//! Which instruction set the kernels run on, found at run time.
+
+use crate::Vector;
+use crate::vector::Portable;
+#[cfg(target_arch = "x86_64")]
+use crate::vector::{Avx2, Avx512};
+
+/// Work that is written once for any vector and compiled once per instruction set.
+pub trait Kernel {
+    /// What it returns.
+    type Output;
+
+    /// Does the work. Must be `#[inline(always)]`, so that it is compiled for the instruction set it runs on.
+    fn run<V: Vector>(self) -> Self::Output;
+}
+
+/// An instruction set this machine has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Isa(Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Isa {
+    /// The best one of this machine, or the one that the environment variable `SCHUSS_ISA` names
+    /// (`avx512`, `avx2`, `portable`) if the machine has it.
+    pub fn detect() -> Self {
+        let available = Self::available();
+        let wanted = std::env::var("SCHUSS_ISA").ok();
+        let forced = available.iter().find(|isa| Some(isa.name()) == wanted.as_deref());
+        *forced.unwrap_or(&available[0])
+    }
+
+    /// Everything this machine has, best first; the last one is `portable`.
+    pub fn available() -> Vec<Self> {
+        let mut sets = vec![];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if avx2 && is_x86_feature_detected!("avx512f") {
+                sets.push(Self(Set::Avx512));
+            }
+            if avx2 {
+                sets.push(Self(Set::Avx2));
+            }
+        }
+        sets.push(Self(Set::Portable));
+        sets
+    }
+
+    /// Its name in records and in `SCHUSS_ISA`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+        }
+    }
+
+    /// Runs `kernel` on this instruction set.
+    #[inline]
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            Set::Portable => kernel.run::<Portable>(),
+            // SAFETY: an `Isa` of this value is only made after the processor was asked (`available`).
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512(kernel) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx2>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+fn avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Avx512>()
+}

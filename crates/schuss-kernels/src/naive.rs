@@ -1,0 +1,102 @@
+//! The naive twins: each kernel as a few plain loops, with the order of its sums spelled out.
+//!
+//! They stay for ever and are what the tests compare with, to the bit where the kernel is made of the same
+//! operations, else within rounding. Matrices here are dense, row after row.
+
+use crate::{Buffer, LANES, padded};
+
+/// Y = X W + b, then ReLU if asked: one chain per output in order of k, the bias added last.
+pub fn linear(x: &[f32], w: &[f32], bias: &[f32], relu: bool, m: usize, k: usize, n: usize) -> Vec<f32> {
+    outputs(m, n, |row, col| {
+        let sum = (0..k).fold(0.0_f32, |sum, i| x[row * k + i].mul_add(w[i * n + col], sum)) + bias[col];
+        if relu && sum < 0.0 { 0.0 } else { sum }
+    })
+}
+
+/// G = G₀ + Xᵀ D: one chain per weight in order of samples, going on from `start`.
+pub fn weight_gradient(x: &[f32], d: &[f32], start: &[f32], m: usize, k: usize, n: usize) -> Vec<f32> {
+    outputs(k, n, |row, col| {
+        (0..m).fold(start[row * n + col], |sum, i| x[i * k + row].mul_add(d[i * n + col], sum))
+    })
+}
+
+/// Dˣ = D Wᵀ where the input was active: 16 lanes in order of n, then a fixed tree.
+pub fn input_gradient(d: &[f32], w: &[f32], active: &[f32], m: usize, k: usize, n: usize) -> Vec<f32> {
+    outputs(m, k, |row, col| {
+        let passes = active[row * k + col] > 0.0;
+        if passes { dot(&d[row * n..][..n], &w[col * n..][..n]) } else { 0.0 }
+    })
+}
+
+/// Sum of every column in order of rows, going on from `start`.
+pub fn column_sums(d: &[f32], start: &[f32], m: usize, n: usize) -> Vec<f32> {
+    outputs(1, n, |_, col| (0..m).fold(start[col], |sum, row| sum + d[row * n + col]))
+}
+
+/// Loss and gradient of one row, in f64.
+pub fn softmax_cross_entropy(logits: &[f32], label: usize) -> (f64, Vec<f64>) {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exps: Vec<f64> = logits.iter().map(|&z| f64::from(z - max).exp()).collect();
+    let sum: f64 = exps.iter().sum();
+    let delta = exps.iter().enumerate().map(|(i, e)| e / sum - f64::from(u8::from(i == label)));
+    (sum.ln() + f64::from(max) - f64::from(logits[label]), delta.collect())
+}
+
+/// The dot of two rows: lane i takes elements i, i + 16, ..., then lanes are added i + 8, + 4, + 2, + 1.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0_f32; LANES];
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        lanes[i % LANES] = a.mul_add(*b, lanes[i % LANES]);
+    }
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+    }
+    lanes[0]
+}
+
+/// A dense matrix with its rows padded to whole vectors.
+pub fn pad(dense: &[f32], rows: usize, cols: usize) -> Buffer {
+    let mut buffer = Buffer::zeros(rows * padded(cols));
+    for row in 0..rows {
+        buffer[row * padded(cols)..][..cols].copy_from_slice(&dense[row * cols..][..cols]);
+    }
+    buffer
+}
+
+/// The dense matrix inside a padded one.
+pub fn unpad(buffer: &[f32], rows: usize, cols: usize) -> Vec<f32> {
+    outputs(rows, cols, |row, col| buffer[row * padded(cols) + col])
+}
+
+/// Largest distance between two vectors.
+pub fn largest_difference(a: &[f32], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - b).abs()).fold(0.0, f64::max)
+}
+
+/// Numbers for tests: a small linear congruential sequence, Knuth's MMIX constants.
+#[derive(Clone, Debug)]
+pub struct Sample(u64);
+
+impl Sample {
+    /// The sequence of `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// `len` numbers in ±`scale`.
+    pub fn vector(&mut self, len: usize, scale: f32) -> Vec<f32> {
+        (0..len)
+            .map(|_| {
+                self.0 =
+                    self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                ((self.0 >> 40) as f32 / 8_388_608.0 - 1.0) * scale
+            })
+            .collect()
+    }
+}
+
+fn outputs(rows: usize, cols: usize, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
+    (0..rows * cols).map(|i| value(i / cols, i % cols)).collect()
+}

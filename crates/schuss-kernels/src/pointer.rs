@@ -1,0 +1,35 @@
+//! A raw pointer that the members of a team may share.
+
+/// A pointer into a buffer of which every worker of a team writes its own part.
+///
+/// Contract of whoever makes one: the buffer outlives the parallel region, and no two workers touch the same
+/// element in it.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedMut(*mut f32);
+
+// SAFETY: see the contract above; the pointer itself is plain data.
+unsafe impl Send for SharedMut {}
+// SAFETY: as above.
+unsafe impl Sync for SharedMut {}
+
+impl SharedMut {
+    pub(crate) fn new(buffer: &mut [f32]) -> Self {
+        Self(buffer.as_mut_ptr())
+    }
+
+    /// # Safety
+    /// `offset` lies within the buffer this was made from.
+    #[inline(always)]
+    pub(crate) unsafe fn at(self, offset: usize) -> *mut f32 {
+        // SAFETY: promised by the caller.
+        unsafe { self.0.add(offset) }
+    }
+
+    /// # Safety
+    /// `offset..offset + len` lies within the buffer, and no other worker touches it.
+    #[inline(always)]
+    pub(crate) unsafe fn slice<'a>(self, offset: usize, len: usize) -> &'a mut [f32] {
+        // SAFETY: promised by the caller.
+        unsafe { std::slice::from_raw_parts_mut(self.at(offset), len) }
+    }
+}

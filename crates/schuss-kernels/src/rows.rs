@@ -1,0 +1,146 @@
+//! Losses of a row of outputs: value, gradient and whether the row is right, in one pass.
+
+use crate::matrix::{Matrix, MatrixMut};
+use crate::pointer::SharedMut;
+use crate::scalar::{exp, ln};
+use crate::{Kernel, LANES, Team, Vector};
+
+/// What became of one sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// Its loss.
+    pub loss: f64,
+    /// Whether its largest output (the first of equals) is that of its class.
+    pub correct: bool,
+}
+
+/// Softmax, cross-entropy and their gradient: loss = ln Σ exp(z) − z_label, delta = softmax(z) − onehot(label).
+///
+/// Logits and delta [m, classes], one label and one score per row. The row's maximum is subtracted first, so
+/// that no finite logit overflows.
+///
+/// # Panics
+/// If the shapes do not fit or a label is out of range.
+pub fn softmax_cross_entropy(
+    team: &mut Team,
+    logits: Matrix,
+    labels: &[u32],
+    delta: MatrixMut,
+    scores: &mut [Score],
+) {
+    let (rows, classes) = logits.shape();
+    assert!(delta.shape() == (rows, classes) && labels.len() == rows && scores.len() == rows);
+    assert!(labels.iter().all(|&label| (label as usize) < classes));
+    let delta = SharedMut::new(delta.into_data());
+    let (isa, chunk) = (team.isa(), rows.div_ceil(team.threads()).max(1));
+    team.for_chunks(scores, chunk, |index, scores| {
+        isa.run(Rows { logits, labels, delta, scores, first: index * chunk });
+    });
+}
+
+struct Rows<'a> {
+    logits: Matrix<'a>,
+    labels: &'a [u32],
+    delta: SharedMut,
+    scores: &'a mut [Score],
+    first: usize,
+}
+
+impl Kernel for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let (_, classes) = self.logits.shape();
+        for (row, score) in (self.first..).zip(self.scores) {
+            let logits = self.logits.row(row);
+            // SAFETY: `delta` has the shape of the logits, and this row belongs to this worker.
+            let delta = unsafe { self.delta.slice(row * logits.len(), logits.len()) };
+            *score = softmax_row::<V>(logits, classes, self.labels[row] as usize, delta);
+        }
+    }
+}
+
+#[inline(always)]
+fn softmax_row<V: Vector>(logits: &[f32], classes: usize, label: usize, delta: &mut [f32]) -> Score {
+    let best = argmax(&logits[..classes]);
+    let max = V::splat(f64::from(logits[best]));
+    for (to, from) in delta.chunks_exact_mut(LANES).zip(logits.chunks_exact(LANES)) {
+        // SAFETY: both chunks are 16 numbers long.
+        unsafe { exp(V::load(from.as_ptr()) - max).store(to.as_mut_ptr()) };
+    }
+    delta[classes..].fill(0.0);
+    // SAFETY: every chunk is 16 numbers long.
+    let load = |chunk: &[f32]| unsafe { V::load(chunk.as_ptr()) };
+    let sum = delta.chunks_exact(LANES).fold(V::splat(0.0), |sum, chunk| sum + load(chunk)).sum();
+    for chunk in delta.chunks_exact_mut(LANES) {
+        // SAFETY: the chunk is 16 numbers long.
+        unsafe { (V::load(chunk.as_ptr()) / V::splat(f64::from(sum))).store(chunk.as_mut_ptr()) };
+    }
+    delta[label] -= 1.0;
+    let margin = f64::from(logits[best]) - f64::from(logits[label]);
+    Score { loss: ln(f64::from(sum)) + margin, correct: best == label }
+}
+
+/// Index of the largest number, the first of equals.
+fn argmax(row: &[f32]) -> usize {
+    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::naive::Sample;
+    use crate::{Buffer, Isa, naive, padded};
+
+    /// Scores and deltas of some rows of logits.
+    fn run(isa: Isa, threads: usize, rows: &[Vec<f32>], labels: &[u32]) -> (Vec<Score>, Vec<f32>) {
+        let classes = rows[0].len();
+        let logits = naive::pad(&rows.concat(), rows.len(), classes);
+        let mut delta = Buffer::zeros(rows.len() * padded(classes));
+        let mut scores = vec![Score::default(); rows.len()];
+        let mut team = Team::with_isa(threads, isa).unwrap();
+        softmax_cross_entropy(
+            &mut team,
+            Matrix::new(&logits, rows.len(), classes),
+            labels,
+            MatrixMut::new(&mut delta, rows.len(), classes),
+            &mut scores,
+        );
+        (scores, delta.to_vec())
+    }
+
+    #[test]
+    fn softmax_cross_entropy_agrees_with_its_f64_twin_and_has_the_same_bits_everywhere() {
+        for classes in [1, 2, 3, 10, 15, 16, 17, 40] {
+            let mut sample = Sample::new(classes as u64);
+            let rows: Vec<Vec<f32>> = (0..23).map(|_| sample.vector(classes, 8.0)).collect();
+            let labels: Vec<u32> = (0..23).map(|i| i * 7 % classes as u32).collect();
+            let expected = run(Isa::available()[0], 1, &rows, &labels);
+            for isa in Isa::available() {
+                for threads in [1, 2, 3] {
+                    assert_eq!(run(isa, threads, &rows, &labels), expected, "{classes}, {}", isa.name());
+                }
+            }
+            for (i, row) in rows.iter().enumerate() {
+                let (loss, delta) = naive::softmax_cross_entropy(row, labels[i] as usize);
+                assert!((expected.0[i].loss - loss).abs() < 1e-6 * loss.max(1.0), "{loss}");
+                let found = &expected.1[i * padded(classes)..][..padded(classes)];
+                let error = naive::largest_difference(&found[..classes], &delta);
+                assert!(error < 3e-7, "delta off by {error}");
+                assert!(found[classes..].iter().all(|&x| x == 0.0), "pad lanes stay zero");
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_logits_give_finite_losses_and_nan_gives_nan() {
+        let rows =
+            [vec![1e4, -1e4, 0.0], vec![-1e4, 1e4, 0.0], vec![f32::NAN, 0.0, 0.0], vec![0.0, 0.0, f32::NAN]];
+        for isa in Isa::available() {
+            let (scores, _) = run(isa, 1, &rows, &[0, 0, 0, 0]);
+            assert_eq!((scores[0].loss, scores[1].loss), (0.0, 2e4));
+            assert!(scores[2].loss.is_nan() && scores[3].loss.is_nan(), "{}", isa.name());
+        }
+    }
+}
