@@ -126,7 +126,7 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
 ) {
     assert!(x.rows == d.rows && w.rows == x.cols && w.cols == d.cols);
     assert!(slots.iter().all(|slot| slot.len() >= w.rows * w.stride));
-    let slots = slots.map(|slot| SharedMut::new(slot));
+    let slots = slots.map(SharedMut::new);
     let step = Step { update, count, w: SharedMut::new(w.data), slots, stride: w.stride };
     multiply(team, transposed(x), d.data, Shape { rows: x.cols, stride: d.stride, depth: x.rows }, &step);
 }
@@ -143,7 +143,7 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
     let blocks = w.rows.div_ceil(DOT_BLOCK);
     let isa = team.isa();
     let threads = team.threads();
-    team.run(|worker| {
+    team.run(rows * d.stride * w.rows, |worker| {
         let outputs = share(blocks, worker, threads);
         let outputs = outputs.start * DOT_BLOCK..(outputs.end * DOT_BLOCK).min(w.rows);
         isa.run(Dots { d, w, active, to, stride, rows: 0..rows, outputs });
@@ -156,7 +156,7 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
 /// If the shapes do not fit.
 pub fn column_sums(team: &mut Team, d: Matrix, start: Start, sums: &mut [f32]) {
     let sums = &mut sums[..d.stride];
-    team.for_chunks(sums, LANES, |panel, sums| {
+    team.for_chunks(d.rows * d.stride, sums, LANES, |panel, sums| {
         if start == Start::Fresh {
             sums.fill(0.0);
         }
@@ -279,7 +279,7 @@ impl<U: Elementwise<S>, const S: usize> Epilogue for Step<'_, U, S> {
 /// C = A B with the epilogue's start and finish, spread over the team.
 fn multiply<E: Epilogue>(team: &mut Team, a: Left, b: &[f32], shape: Shape, epilogue: &E) {
     let (isa, threads) = (team.isa(), team.threads());
-    team.run(|worker| {
+    team.run(shape.rows * shape.stride * shape.depth, |worker| {
         isa.run(Multiply { a, b, shape, epilogue, worker, threads });
     });
 }

@@ -3,7 +3,7 @@
 use crate::matrix::{Matrix, MatrixMut};
 use crate::pointer::SharedMut;
 use crate::scalar::{exp, ln};
-use crate::{Kernel, LANES, Team, Vector};
+use crate::{Kernel, LANES, Team, Vector, padded};
 
 /// What became of one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -33,10 +33,13 @@ pub fn softmax_cross_entropy(
     assert!(labels.iter().all(|&label| (label as usize) < classes));
     let delta = SharedMut::new(delta.into_data());
     let (isa, chunk) = (team.isa(), rows.div_ceil(team.threads()).max(1));
-    team.for_chunks(scores, chunk, |index, scores| {
+    team.for_chunks(rows * padded(classes) * EXP_WORK, scores, chunk, |index, scores| {
         isa.run(Rows { logits, labels, delta, scores, first: index * chunk });
     });
 }
+
+/// Multiply-adds that an exponential and a division are worth.
+const EXP_WORK: usize = 16;
 
 struct Rows<'a> {
     logits: Matrix<'a>,
@@ -91,7 +94,7 @@ fn argmax(row: &[f32]) -> usize {
 mod tests {
     use super::*;
     use crate::naive::Sample;
-    use crate::{Buffer, Isa, naive, padded};
+    use crate::{Buffer, Isa, naive};
 
     /// Scores and deltas of some rows of logits.
     fn run(isa: Isa, threads: usize, rows: &[Vec<f32>], labels: &[u32]) -> (Vec<Score>, Vec<f32>) {

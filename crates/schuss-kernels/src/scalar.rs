@@ -33,7 +33,7 @@ pub fn ln(x: f64) -> f64 {
     let m = f64::from_bits((x.to_bits() as i64 - (n << 52)) as u64);
     let s = (m - 1.0) / (m + 1.0);
     let series = (0..11).rev().fold(0.0_f64, |sum, k| sum.mul_add(s * s, 1.0 / f64::from(2 * k + 1)));
-    let not_finite = x - x;
+    let not_finite = 0.0 * x;
     (n as f64).mul_add(std::f64::consts::LN_2, 2.0 * s * series) + not_finite
 }
 

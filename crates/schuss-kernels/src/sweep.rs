@@ -26,9 +26,9 @@ pub fn sweep<U: Elementwise<S>, const S: usize>(
     let len = weights.len();
     assert!(len.is_multiple_of(LANES) && sums.len() == len && slots.iter().all(|slot| slot.len() == len));
     let weights = SharedMut::new(weights);
-    let slots = slots.map(|slot| SharedMut::new(slot));
+    let slots = slots.map(SharedMut::new);
     let (isa, threads) = (team.isa(), team.threads());
-    team.run(|worker| {
+    team.run(len, |worker| {
         let vectors = share(len / LANES, worker, threads);
         isa.run(Sweep { update, sums, count, weights, slots, vectors });
     });

@@ -15,6 +15,9 @@ use std::thread::JoinHandle;
 /// Polls before a waiting thread goes to sleep: a few microseconds.
 const SPINS: usize = 4_000;
 
+/// Work that one thread finishes before another has woken: about a microsecond.
+const SOLO: usize = 16_384;
+
 type Job = *const (dyn Fn(usize) + Sync);
 
 /// A team of `threads` workers; the caller is worker 0.
@@ -85,13 +88,14 @@ impl Team {
         self.isa
     }
 
-    /// Calls `job(worker)` once on every worker, 0 being this thread, and returns when all have finished.
+    /// Calls `job(worker)` once for every worker, 0 being this thread, and returns when all have finished.
+    /// `work` is about how many multiply-adds it all takes: below [`SOLO`] this thread does everyone's part.
     ///
     /// # Panics
     /// If the job panicked on any worker.
-    pub fn run(&mut self, job: impl Fn(usize) + Sync) {
-        if self.handles.is_empty() {
-            return job(0);
+    pub fn run(&mut self, work: usize, job: impl Fn(usize) + Sync) {
+        if self.handles.is_empty() || work < SOLO {
+            return (0..self.threads()).for_each(job);
         }
         let job: &(dyn Fn(usize) + Sync) = &job;
         // SAFETY: only the lifetime changes; `run` returns after the last worker has let go of the job.
@@ -111,9 +115,9 @@ impl Team {
     }
 
     /// Splits `0..total` into one contiguous range per worker and calls `job(range)` on each.
-    pub fn split(&mut self, total: usize, job: impl Fn(Range<usize>) + Sync) {
+    pub fn split(&mut self, work: usize, total: usize, job: impl Fn(Range<usize>) + Sync) {
         let threads = self.threads();
-        self.run(|worker| {
+        self.run(work, |worker| {
             let range = share(total, worker, threads);
             if !range.is_empty() {
                 job(range);
@@ -122,9 +126,15 @@ impl Team {
     }
 
     /// Calls `job(index, chunk)` for every chunk of `len` elements of `data`, spread over the workers.
-    pub fn for_chunks<T: Send>(&mut self, data: &mut [T], len: usize, job: impl Fn(usize, &mut [T]) + Sync) {
+    pub fn for_chunks<T: Send>(
+        &mut self,
+        work: usize,
+        data: &mut [T],
+        len: usize,
+        job: impl Fn(usize, &mut [T]) + Sync,
+    ) {
         let (start, total) = (SharedPointer(data.as_mut_ptr()), data.len());
-        self.split(total.div_ceil(len.max(1)), |chunks| {
+        self.split(work, total.div_ceil(len.max(1)), |chunks| {
             let start = &start;
             for index in chunks {
                 let from = index * len;
@@ -234,7 +244,7 @@ mod tests {
                 if round % 500 == 0 {
                     std::thread::sleep(std::time::Duration::from_millis(2)); // lets the others fall asleep
                 }
-                team.run(|worker| {
+                team.run(usize::MAX, |worker| {
                     counts[worker].fetch_add(1, Ordering::Relaxed);
                 });
             }
@@ -246,7 +256,7 @@ mod tests {
     fn chunks_cover_a_slice_once_whatever_the_threads() {
         for threads in [1, 2, 5] {
             let mut data = vec![0; 103];
-            Team::new(threads).unwrap().for_chunks(&mut data, 10, |index, chunk| {
+            Team::new(threads).unwrap().for_chunks(usize::MAX, &mut data, 10, |index, chunk| {
                 chunk.iter_mut().for_each(|x| *x += index + 1);
             });
             assert!(data.iter().enumerate().all(|(i, &x)| x == i / 10 + 1));
@@ -256,10 +266,10 @@ mod tests {
     #[test]
     fn a_panic_on_a_worker_reaches_the_caller_and_the_team_lives_on() {
         let mut team = Team::new(2).unwrap();
-        let crash = catch_unwind(AssertUnwindSafe(|| team.run(|worker| assert_eq!(worker, 0))));
+        let crash = catch_unwind(AssertUnwindSafe(|| team.run(usize::MAX, |worker| assert_eq!(worker, 0))));
         assert!(crash.is_err());
         let count = AtomicUsize::new(0);
-        team.run(|_| {
+        team.run(usize::MAX, |_| {
             count.fetch_add(1, Ordering::Relaxed);
         });
         assert_eq!(count.load(Ordering::Relaxed), 2);
