@@ -454,6 +454,9 @@ impl Kernel for Dots<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
+        if self.outputs.end == self.w.rows && !self.outputs.is_empty() {
+            self.clear_pad_lanes();
+        }
         for first in self.outputs.clone().step_by(DOT_BLOCK) {
             let outputs = first..(first + DOT_BLOCK).min(self.outputs.end);
             let (full, rest) = (self.rows.end / 3 * 3, self.rows.end % 3);
@@ -470,6 +473,14 @@ impl Kernel for Dots<'_> {
 }
 
 impl Dots<'_> {
+    /// The worker of the last outputs also keeps the lanes behind them zero.
+    fn clear_pad_lanes(&self) {
+        for row in self.rows.clone() {
+            // SAFETY: the pad lanes of a row stand behind its outputs, and only this worker has the last ones.
+            unsafe { self.to.slice(row * self.stride + self.w.rows, self.stride - self.w.rows).fill(0.0) };
+        }
+    }
+
     /// R rows of D against some rows of W, two at a time.
     #[inline(always)]
     fn strip<V: Vector, const R: usize>(&self, row: usize, outputs: Range<usize>) {

@@ -61,6 +61,7 @@ fn input_gradient_has_the_bits_of_its_naive_twin_and_stops_at_idle_inputs() {
             (sample.vector(m * n, 1.0), sample.vector(k * n, 1.0), sample.vector(m * k, 1.0));
         let (dp, wp, ap) = (pad(&d, m, n), pad(&w, k, n), pad(&active, m, k));
         let mut dx = Buffer::zeros(m * padded(k));
+        dx.fill(f32::NAN); // what an earlier, wider layer left
         let (d_, w_, active_) = (Matrix::new(&dp, m, n), Matrix::new(&wp, k, n), Matrix::new(&ap, m, k));
         input_gradient(team, d_, w_, Some(active_), MatrixMut::new(&mut dx, m, k));
         assert_eq!(

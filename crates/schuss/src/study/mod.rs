@@ -1,3 +1,4 @@
 //! Trials compared, and the statistics over them.
 
+pub mod curve;
 pub mod record;

@@ -1,0 +1,42 @@
+//! What the operating system tells about this machine and this process; `None` where it does not.
+
+use crate::study::record::Machine;
+use std::fs;
+
+/// Where we run.
+pub fn describe() -> Machine {
+    Machine {
+        cpu: cpu_name().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        isa: schuss_kernels::Isa::detect().name().to_owned(),
+        os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+    }
+}
+
+fn cpu_name() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    line.split_once(':').map(|(_, name)| name.trim().to_owned())
+}
+
+/// Bytes of memory that can be had without swapping.
+pub fn available_memory() -> Option<u64> {
+    kilobytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// Largest resident memory of this process since [`reset_peak_memory`], in bytes.
+pub fn peak_memory() -> Option<u64> {
+    kilobytes("/proc/self/status", "VmHWM:")
+}
+
+/// Lets the peak begin anew where the system allows it.
+pub fn reset_peak_memory() {
+    let _ = fs::write("/proc/self/clear_refs", "5"); // a peak that goes on from before is still an upper bound
+}
+
+/// The number of a line `name:   1234 kB`, in bytes.
+fn kilobytes(path: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+}

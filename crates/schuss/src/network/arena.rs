@@ -1,0 +1,69 @@
+//! The buffers that one microbatch travels through, allocated once.
+
+use super::{Params, Plan};
+use schuss_kernels::matrix::{Matrix, MatrixMut, linear};
+use schuss_kernels::rows::Score;
+use schuss_kernels::{Buffer, Team, padded};
+
+/// Inputs, activations, their gradients, labels and scores of up to `capacity` samples.
+#[derive(Clone, Debug)]
+pub(crate) struct Arena {
+    /// [capacity, inputs]
+    pub(crate) input: Buffer,
+    /// One per stage: [capacity, outputs]
+    pub(crate) outputs: Vec<Buffer>,
+    /// Gradient of the loss at the outputs of a stage and of the one before it: [capacity, widest]
+    pub(crate) deltas: [Buffer; 2],
+    /// [capacity]
+    pub(crate) labels: Vec<u32>,
+    /// [capacity]
+    pub(crate) scores: Vec<Score>,
+}
+
+impl Arena {
+    /// Buffers for microbatches of up to `capacity` samples.
+    pub(crate) fn new(plan: &Plan, capacity: usize) -> Self {
+        let rows = |width: usize| Buffer::zeros(capacity * padded(width));
+        let widest = plan.stages.iter().map(|stage| stage.outputs).max().unwrap_or(0);
+        Self {
+            input: rows(plan.inputs),
+            outputs: plan.stages.iter().map(|stage| rows(stage.outputs)).collect(),
+            deltas: [rows(widest), rows(widest)],
+            labels: vec![0; capacity],
+            scores: vec![Score::default(); capacity],
+        }
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        let buffers = self.outputs.iter().chain(&self.deltas).chain([&self.input]);
+        let floats: usize = buffers.map(|buffer| buffer.len()).sum();
+        floats * size_of::<f32>() + size_of_val(&self.labels[..]) + size_of_val(&self.scores[..])
+    }
+
+    /// What stage `index` sees of the first `rows` samples.
+    pub(crate) fn stage_input(&self, plan: &Plan, index: usize, rows: usize) -> Matrix<'_> {
+        let from = if index == 0 { &self.input } else { &self.outputs[index - 1] };
+        Matrix::new(from, rows, plan.stages[index].inputs)
+    }
+
+    /// Runs the first `rows` samples through all stages.
+    pub(crate) fn forward(&mut self, team: &mut Team, plan: &Plan, params: &Params, rows: usize) {
+        for (index, stage) in plan.stages.iter().enumerate() {
+            let (before, from_here) = self.outputs.split_at_mut(index);
+            let x = Matrix::new(before.last().unwrap_or(&self.input), rows, stage.inputs);
+            let w = Matrix::new(&params.values()[stage.weight.clone()], stage.inputs, stage.outputs);
+            let bias = &params.values()[stage.bias.clone()];
+            let y = MatrixMut::new(&mut from_here[0], rows, stage.outputs);
+            linear(team, x, w, bias, stage.relu, y);
+        }
+    }
+
+    /// The layer whose outputs are the first not to be finite, among whatever rows stand here.
+    pub(crate) fn first_non_finite(&self, plan: &Plan) -> Option<String> {
+        let mut stages = self.outputs.iter().zip(&plan.stages);
+        stages
+            .find(|(output, _)| output.iter().any(|x| !x.is_finite()))
+            .map(|(_, stage)| stage.layer.to_string())
+    }
+}

@@ -1,0 +1,221 @@
+//! Model files: safetensors under the names of the same `torch.nn.Sequential`, so that PyTorch loads them in
+//! one line. What `predict` needs besides the weights stands as JSON under the metadata key `schuss`; being
+//! the only key, its place in the file is fixed.
+
+use super::{Model, Params};
+use crate::network::layout::Entry;
+use crate::{Error, Result};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use schuss_data::ImageShape;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::Path;
+
+const METADATA_KEY: &str = "schuss";
+/// Weights files beyond this are not ours to read into memory.
+const MAX_BYTES: u64 = 1 << 36;
+
+/// Everything about a model but its weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFile {
+    /// Model spec, with the size of its input.
+    pub model: String,
+    /// Names of the classes, in order of output.
+    pub classes: Vec<String>,
+    /// Shape of an input image.
+    pub shape: ImageShape,
+    /// How pixels become numbers: `unit` is pixel / 255.
+    pub normalisation: String,
+}
+
+/// The bytes of a model file.
+///
+/// # Errors
+/// If the tensors cannot be written down (they always can).
+pub fn save(params: &Params, about: &ModelFile) -> Result<Vec<u8>> {
+    let failure =
+        |error: &dyn std::fmt::Display| Error::failure(format!("the model cannot be written: {error}"));
+    let bytes: Vec<(&Entry, Vec<u8>)> =
+        params.layout().entries().iter().map(|e| (e, tensor_bytes(params, e))).collect();
+    let mut views = Vec::with_capacity(bytes.len());
+    for (entry, bytes) in &bytes {
+        let view =
+            TensorView::new(Dtype::F32, entry.torch_shape(), bytes).map_err(|error| failure(&error))?;
+        views.push((entry.name.as_str(), view));
+    }
+    let about = serde_json::to_string(about).map_err(|error| failure(&error))?;
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), about)]);
+    safetensors::serialize(views, Some(metadata)).map_err(|error| failure(&error))
+}
+
+fn tensor_bytes(params: &Params, entry: &Entry) -> Vec<u8> {
+    params.tensor(entry).into_iter().flat_map(f32::to_le_bytes).collect()
+}
+
+impl ModelFile {
+    /// Reads a model file that schuss wrote: what it says about itself, and its weights.
+    ///
+    /// # Errors
+    /// Data errors (exit 3) that name the file.
+    pub fn load(path: &Path) -> Result<(Self, Params)> {
+        let bytes = read(path)?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|error| damaged(path, &error))?;
+        let about = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+        let about = about.ok_or_else(|| {
+            Error::data("the file does not say which network its weights belong to")
+                .at(path.display())
+                .advise("use a model.safetensors that schuss wrote, or train --init-from this file")
+        })?;
+        let about: Self = serde_json::from_str(about).map_err(|error| damaged(path, &error))?;
+        let model: Model = about.model.parse().map_err(|error: Error| damaged(path, &error.what))?;
+        let inputs = about.shape.features();
+        let plan = super::Plan::new(&model, inputs, about.classes.len())
+            .map_err(|error| damaged(path, &error.what))?;
+        let mut params = Params::zeros(plan.layout);
+        fill(&mut params, &bytes, path).map_err(|error| Error { kind: schuss_data::Kind::Data, ..error })?;
+        Ok((about, params))
+    }
+}
+
+/// Replaces `params` by the weights in `path`: by name where all names are known, else by order and shape
+/// (`Layer1.0.weight`). Metadata is not needed.
+///
+/// # Errors
+/// Data errors if the file cannot be read, usage errors if its shapes do not fit.
+pub fn load_weights(params: &mut Params, path: &Path) -> Result<()> {
+    fill(params, &read(path)?, path)
+}
+
+fn fill(params: &mut Params, bytes: &[u8], path: &Path) -> Result<()> {
+    let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(path, &error))?;
+    let layout = params.layout().clone();
+    for (entry, name) in layout.entries().iter().zip(matching_names(layout.entries(), &file, path)?) {
+        let tensor = file.tensor(&name).map_err(|error| damaged(path, &error))?;
+        let wanted = entry.torch_shape();
+        if tensor.dtype() != Dtype::F32 || tensor.shape() != wanted {
+            return Err(Error::usage(format!(
+                "tensor `{name}` is {:?} {:?}, but the model's `{}` needs F32 {wanted:?}",
+                tensor.dtype(),
+                tensor.shape(),
+                entry.name
+            ))
+            .at(path.display())
+            .advise("give the --model these weights belong to"));
+        }
+        let (numbers, _) = tensor.data().as_chunks::<4>();
+        if let Some(bad) = numbers.iter().position(|&bytes| !f32::from_le_bytes(bytes).is_finite()) {
+            return Err(
+                Error::data(format!("number {bad} of tensor `{name}` is not finite")).at(path.display())
+            );
+        }
+        params.set_tensor(entry, numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
+    }
+    Ok(())
+}
+
+/// For every tensor of the model, the name of its counterpart in the file.
+fn matching_names(entries: &[Entry], file: &SafeTensors, path: &Path) -> Result<Vec<String>> {
+    if entries.iter().all(|entry| file.tensor(&entry.name).is_ok()) && file.len() == entries.len() {
+        return Ok(entries.iter().map(|entry| entry.name.clone()).collect());
+    }
+    let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
+    names.sort_by_key(|name| natural(name));
+    if names.len() != entries.len() {
+        return Err(Error::usage(format!(
+            "the file has {} tensors, but the model has {}",
+            names.len(),
+            entries.len()
+        ))
+        .at(path.display())
+        .advise("give the --model these weights belong to"));
+    }
+    Ok(names)
+}
+
+/// Sort key: numbers within the name by value, and a layer's weight before its bias.
+fn natural(name: &str) -> Vec<(u64, String)> {
+    let name = name.replace("weight", "\u{1}");
+    let mut parts: Vec<(u64, String)> = vec![(0, String::new())];
+    for c in name.chars() {
+        match (c.to_digit(10), parts.last_mut()) {
+            (Some(digit), Some((number, text))) if text.is_empty() => {
+                *number = number.saturating_mul(10) + u64::from(digit)
+            }
+            (Some(digit), _) => parts.push((u64::from(digit), String::new())),
+            (None, Some((_, text))) => text.push(c),
+            (None, None) => {}
+        }
+    }
+    parts
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |error: std::io::Error| {
+        Error::data(format!("the weights file cannot be read: {error}")).at(path.display())
+    };
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    if length > MAX_BYTES {
+        return Err(Error::data(format!("a weights file of {length} bytes is larger than any network here"))
+            .at(path.display()));
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::data(format!("not a whole safetensors file: {error}")).at(path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::Plan;
+
+    fn trained() -> (Params, ModelFile) {
+        let plan = Plan::new(&"6-5-3".parse().unwrap(), 6, 3).unwrap();
+        let about = ModelFile {
+            model: plan.model.to_string(),
+            classes: ["a", "b", "c"].map(String::from).to_vec(),
+            shape: ImageShape { channels: 1, height: 2, width: 3 },
+            normalisation: "unit".into(),
+        };
+        (Params::init(plan.layout, 4), about)
+    }
+
+    #[test]
+    fn a_model_file_gives_back_weights_and_description_and_always_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let (params, about) = trained();
+        let bytes = save(&params, &about).unwrap();
+        assert_eq!(bytes, save(&params, &about).unwrap());
+        std::fs::write(&path, &bytes).unwrap();
+        let (about_again, params_again) = ModelFile::load(&path).unwrap();
+        assert_eq!(about_again, about);
+        assert_eq!(params_again.values(), params.values());
+    }
+
+    #[test]
+    fn foreign_names_load_by_order_and_shape() {
+        let (params, _) = trained();
+        let names = ["Layer1.0.weight", "Layer1.0.bias", "Layer10.weight", "Layer10.bias"];
+        let bytes: Vec<Vec<u8>> =
+            params.layout().entries().iter().map(|e| tensor_bytes(&params, e)).collect();
+        let views = names.iter().zip(params.layout().entries()).zip(&bytes).map(|((name, entry), bytes)| {
+            (*name, TensorView::new(Dtype::F32, entry.torch_shape(), bytes).unwrap())
+        });
+        let file = safetensors::serialize(views, None).unwrap();
+        let mut loaded = Params::zeros(params.layout().clone());
+        fill(&mut loaded, &file, Path::new("foreign")).unwrap();
+        assert_eq!(loaded.values(), params.values());
+    }
+
+    #[test]
+    fn every_truncation_of_a_model_file_is_refused() {
+        let (params, about) = trained();
+        let bytes = save(&params, &about).unwrap();
+        let mut target = Params::zeros(params.layout().clone());
+        for end in 0..bytes.len() {
+            assert_eq!(fill(&mut target, &bytes[..end], Path::new("cut")).unwrap_err().exit_code(), 3);
+        }
+    }
+}

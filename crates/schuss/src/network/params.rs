@@ -1,0 +1,73 @@
+//! The weights: one flat buffer and its layout.
+
+use super::layout::{Entry, Layout};
+use schuss_data::random::{Key, Purpose};
+use schuss_kernels::Buffer;
+use std::sync::Arc;
+
+/// All weights and biases in storage order; pad lanes are zero and stay so.
+#[derive(Clone, Debug)]
+pub struct Params {
+    values: Buffer,
+    layout: Arc<Layout>,
+}
+
+impl Params {
+    /// All zero.
+    pub fn zeros(layout: Arc<Layout>) -> Self {
+        Self { values: Buffer::zeros(layout.len()), layout }
+    }
+
+    /// PyTorch's default: weights and biases of a linear layer uniform in ±1/√inputs.
+    ///
+    /// Each number is a pure function of (seed, tensor, element).
+    pub fn init(layout: Arc<Layout>, seed: u64) -> Self {
+        let mut params = Self::zeros(layout);
+        let key = Key { seed, purpose: Purpose::Init, epoch: 0 };
+        for (tensor, entry) in Arc::clone(&params.layout).entries().iter().enumerate() {
+            let bound = 1.0 / (entry.fan_in as f32).sqrt();
+            let mut draws = key.draws(tensor as u64);
+            for index in 0..entry.len() {
+                params.values[entry.place(index)] = draws.uniform(-bound, bound);
+            }
+        }
+        params
+    }
+
+    /// Every number, pad lanes included.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    /// What stands where.
+    pub fn layout(&self) -> &Arc<Layout> {
+        &self.layout
+    }
+
+    /// The tensor of `entry` in PyTorch's order, `[outputs, inputs]` row after row.
+    pub fn tensor(&self, entry: &Entry) -> Vec<f32> {
+        (0..entry.len()).map(|index| self.values[entry.place(index)]).collect()
+    }
+
+    /// Overwrites the tensor of `entry` from PyTorch's order.
+    pub fn set_tensor(&mut self, entry: &Entry, values: impl IntoIterator<Item = f32>) {
+        for (index, value) in values.into_iter().take(entry.len()).enumerate() {
+            self.values[entry.place(index)] = value;
+        }
+    }
+
+    /// Name of the first layer with a number that is not finite.
+    pub(crate) fn first_non_finite(&self) -> Option<String> {
+        let bad = |entry: &&Entry| self.values[entry.range()].iter().any(|x| !x.is_finite());
+        self.layout.entries().iter().find(bad).map(|entry| layer_of(&entry.name))
+    }
+}
+
+/// `2` of `2.weight`.
+pub(crate) fn layer_of(name: &str) -> String {
+    name.split('.').next().unwrap_or(name).to_owned()
+}

@@ -1,0 +1,96 @@
+//! SGD: a step against the gradient; with momentum, along a velocity that remembers earlier gradients.
+//!
+//! ```text
+//! g ← g + λ w
+//! v ← μ v + s g          s = 1 at the first update, else 1 − dampening
+//! w ← w − η v            Nesterov: w ← w − η (g + μ v)
+//! ```
+//!
+//! Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov's form as in
+//! Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+//! Keys, defaults and the place of every rounding are `torch.optim.SGD`'s (whose `lr` is 0.001; ours is 0.1).
+
+use super::{Descend, Visitor, non_negative};
+use crate::{Error, Result};
+use schuss_kernels::Lane;
+use schuss_kernels::sweep::Elementwise;
+use serde::{Deserialize, Serialize};
+
+/// Gradient descent with optional momentum; see the [module](self) for the equation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sgd {
+    /// Learning rate η.
+    pub lr: f64,
+    /// Momentum μ; 0 means none, and then no velocity is kept.
+    pub momentum: f64,
+    /// How much of each new gradient is held back from the velocity.
+    pub dampening: f64,
+    /// L2 penalty λ, added to the gradient as λ w.
+    pub weight_decay: f64,
+    /// Nesterov's look ahead; needs momentum and no dampening.
+    pub nesterov: bool,
+}
+
+impl Default for Sgd {
+    fn default() -> Self {
+        Self { lr: 0.1, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false }
+    }
+}
+
+impl Descend for Sgd {
+    const NAME: &'static str = "sgd";
+
+    fn slots(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["velocity"] }
+    }
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("lr", self.lr), ("momentum", self.momentum), ("weight_decay", self.weight_decay)])?;
+        if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+            return Err(Error::usage("nesterov needs momentum above 0 and dampening 0").at("optimizer `sgd`"));
+        }
+        Ok(())
+    }
+
+    fn visit<V: Visitor>(&self, t: u64, visitor: V) -> V::Output {
+        let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
+        if momentum == 0.0 {
+            return visitor.visit(&Plain { lr, weight_decay });
+        }
+        let share = if t == 1 { 1.0 } else { 1.0 - self.dampening };
+        visitor.visit(&HeavyBall { lr, momentum, share, weight_decay, nesterov })
+    }
+}
+
+struct Plain {
+    lr: f64,
+    weight_decay: f64,
+}
+
+impl Elementwise<0> for Plain {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, _: &mut [L; 0]) -> L {
+        let g = w.mul_add(L::splat(self.weight_decay), g);
+        g.mul_add(L::splat(-self.lr), w)
+    }
+}
+
+struct HeavyBall {
+    lr: f64,
+    momentum: f64,
+    share: f64,
+    weight_decay: f64,
+    nesterov: bool,
+}
+
+impl Elementwise<1> for HeavyBall {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [v]: &mut [L; 1]) -> L {
+        let momentum = L::splat(self.momentum);
+        let g = w.mul_add(L::splat(self.weight_decay), g);
+        *v = g.mul_add(L::splat(self.share), momentum * *v);
+        let step = if self.nesterov { v.mul_add(momentum, g) } else { *v };
+        step.mul_add(L::splat(-self.lr), w)
+    }
+}

@@ -1,0 +1,208 @@
+//! What to do, as plain data: recipes, workloads, budgets and trials, and the grammar they are typed in.
+
+mod condition;
+pub mod spec;
+
+pub use condition::{Condition, Metric, Op};
+pub use schuss_data::order::Order;
+
+use crate::loss::Loss;
+use crate::network::Model;
+use crate::optim::Rule;
+use crate::study::record::RecipeRecord;
+use crate::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// How many samples feed one weight update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateRule {
+    /// All of them: one update per epoch.
+    Epoch,
+    /// So many; the last update of an epoch takes what is left. `batch:1` is the sample rule.
+    Batch(usize),
+}
+
+impl UpdateRule {
+    /// One update per sample.
+    pub const SAMPLE: Self = Self::Batch(1);
+
+    /// Samples per update on a split of `len` samples.
+    pub fn samples(self, len: usize) -> usize {
+        match self {
+            Self::Epoch => len,
+            Self::Batch(samples) => samples.min(len),
+        }
+    }
+}
+
+impl Default for UpdateRule {
+    fn default() -> Self {
+        Self::Batch(100)
+    }
+}
+
+impl FromStr for UpdateRule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.trim().to_lowercase().as_str() {
+            "epoch" => Ok(Self::Epoch),
+            "sample" => Ok(Self::SAMPLE),
+            other => match other.strip_prefix("batch:").map(str::parse) {
+                Some(Ok(samples)) if samples > 0 => Ok(Self::Batch(samples)),
+                Some(_) => {
+                    Err(Error::usage(format!("`{text}` must give a whole number of samples, at least 1"))
+                        .advise("write batch:100"))
+                }
+                None => Err(spec::unknown("update rule", other, &["epoch", "batch:100", "sample"])),
+            },
+        }
+    }
+}
+
+impl fmt::Display for UpdateRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epoch => f.write_str("epoch"),
+            Self::Batch(1) => f.write_str("sample"),
+            Self::Batch(samples) => write!(f, "batch:{samples}"),
+        }
+    }
+}
+
+/// HOW to train.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recipe {
+    /// Samples per weight update.
+    pub update: UpdateRule,
+    /// Order of samples within an epoch.
+    pub order: Order,
+    /// From gradient to new weights.
+    pub optimizer: Rule,
+    /// What is minimised.
+    pub loss: Loss,
+}
+
+impl Recipe {
+    /// Every choice as canonical spec text.
+    pub fn record(&self) -> RecipeRecord {
+        RecipeRecord {
+            update: self.update.to_string(),
+            order: self.order.to_string(),
+            optimizer: self.optimizer.to_string(),
+            schedule: "constant".into(),
+            loss: self.loss.to_string(),
+            init: "pytorch".into(),
+            matmul_precision: "highest".into(),
+        }
+    }
+}
+
+/// WHEN to stop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    /// At most so many epochs.
+    pub epochs: u32,
+    /// At most so many updates.
+    pub max_updates: Option<u64>,
+    /// What is to be reached.
+    pub target: Option<Condition>,
+    /// Whether to go on once the target is reached, to see the rest of the curve.
+    pub beyond_target: bool,
+    /// Ends the trial when met at the end of an epoch or at an evaluation.
+    pub stop: Option<Condition>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { epochs: 10, max_updates: None, target: None, beyond_target: false, stop: None }
+    }
+}
+
+/// Workload, recipe, budget and seed: everything that may change a bit of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// What it is called in tables.
+    pub name: String,
+    /// Data spec, resolved.
+    pub data: String,
+    /// The network.
+    pub model: Model,
+    /// Weights to begin with, in place of random ones.
+    pub init_from: Option<PathBuf>,
+    /// How.
+    pub recipe: Recipe,
+    /// When to stop.
+    pub budget: Budget,
+    /// Seed of initial weights and order.
+    pub seed: u64,
+}
+
+impl Default for Trial {
+    /// The lecture's network under the batch rule, ten epochs, seed 1.
+    fn default() -> Self {
+        Self {
+            name: "trial".into(),
+            data: String::new(),
+            model: Model::default(),
+            init_from: None,
+            recipe: Recipe::default(),
+            budget: Budget::default(),
+            seed: 1,
+        }
+    }
+}
+
+impl Trial {
+    /// Everything but the seed, as text that is the same for the same trial.
+    pub fn canonical(&self) -> String {
+        let (recipe, budget) = (self.recipe.record(), &self.budget);
+        let text = |condition: Option<Condition>| condition.map_or_else(|| "none".into(), |c| c.to_string());
+        let lines = [
+            ("data", self.data.clone()),
+            ("model", self.model.to_string()),
+            ("init", self.init_from.as_ref().map_or(recipe.init, |path| path.display().to_string())),
+            ("update", recipe.update),
+            ("order", recipe.order),
+            ("optimizer", recipe.optimizer),
+            ("schedule", recipe.schedule),
+            ("loss", recipe.loss),
+            ("matmul_precision", recipe.matmul_precision),
+            ("epochs", budget.epochs.to_string()),
+            ("max_updates", budget.max_updates.map_or_else(|| "none".into(), |n| n.to_string())),
+            ("target", text(budget.target)),
+            ("beyond_target", budget.beyond_target.to_string()),
+            ("stop", text(budget.stop)),
+        ];
+        lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+    }
+
+    /// The first 12 hex digits of the SHA-256 of [`Self::canonical`].
+    pub fn recipe_id(&self) -> String {
+        Sha256::digest(self.canonical()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn update_rules_survive_a_round_trip_and_sample_is_batch_1() {
+        for (text, rule) in [
+            ("epoch", UpdateRule::Epoch),
+            ("batch:32", UpdateRule::Batch(32)),
+            ("sample", UpdateRule::SAMPLE),
+        ] {
+            assert_eq!(text.parse::<UpdateRule>().unwrap(), rule);
+            assert_eq!(rule.to_string(), text);
+        }
+        assert_eq!("batch:1".parse::<UpdateRule>().unwrap(), UpdateRule::SAMPLE);
+        for text in ["batch:0", "batch:-1", "batch:x", "batch:", "batch", "bach:10", ""] {
+            assert_eq!(text.parse::<UpdateRule>().unwrap_err().exit_code(), 2, "{text}");
+        }
+    }
+}

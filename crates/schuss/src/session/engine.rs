@@ -1,0 +1,303 @@
+//! One weight update, on the CPU: gather, forward, loss, backward and step, in microbatches.
+
+use crate::network::{Arena, Params, Plan};
+use crate::optim::{Rule, State};
+use crate::recipe::Recipe;
+use crate::study::record::{Evaluation, MemoryRecord};
+use schuss_data::Split;
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
+use schuss_kernels::rows::softmax_cross_entropy;
+use schuss_kernels::{Buffer, Team, padded};
+use std::ops::Range;
+
+/// Samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
+pub(crate) const LEAF: usize = 4_096;
+/// Samples that travel together when nobody says otherwise: enough to keep the products busy, few enough for
+/// the activations of wide layers to stay in the second cache.
+const MICROBATCH: usize = 256;
+
+/// The live state of a trial and every buffer of its step.
+pub(crate) struct Engine {
+    team: Team,
+    plan: Plan,
+    rule: Rule,
+    params: Params,
+    state: State,
+    arena: Arena,
+    microbatch: usize,
+    sums: GradientSums,
+}
+
+/// Where the gradient of an update is gathered.
+enum GradientSums {
+    /// Nowhere: the product that sums it writes the new weights. Biases are summed here: [widest].
+    InBackward { bias: Buffer },
+    /// In a leaf of f32, laid out like the parameters; leaves of updates above [`LEAF`] samples in f64.
+    Stored { leaf: Buffer, total: Vec<f64> },
+}
+
+/// Weights and optimizer state at some moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    params: Params,
+    state: State,
+}
+
+/// What an update saw of its samples, at the weights before it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) loss: f64,
+    pub(crate) correct: u64,
+    pub(crate) samples: u64,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.loss += other.loss;
+        self.correct += other.correct;
+        self.samples += other.samples;
+    }
+
+    pub(crate) fn mean_loss(&self) -> f64 {
+        self.loss / self.samples as f64
+    }
+}
+
+impl Engine {
+    /// An engine for updates of up to `samples` samples, in microbatches of `microbatch` where given.
+    pub(crate) fn new(
+        team: Team,
+        plan: Plan,
+        recipe: &Recipe,
+        params: Params,
+        samples: usize,
+        microbatch: Option<usize>,
+    ) -> Self {
+        let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, LEAF).min(samples);
+        let len = plan.layout.len();
+        let sums = if samples <= microbatch {
+            let widest = plan.stages.iter().map(|stage| padded(stage.outputs)).max().unwrap_or(0);
+            GradientSums::InBackward { bias: Buffer::zeros(widest) }
+        } else {
+            let total = if samples > LEAF { vec![0.0; len] } else { vec![] };
+            GradientSums::Stored { leaf: Buffer::zeros(len), total }
+        };
+        let rule = recipe.optimizer.clone();
+        let state = State::new(&rule, len);
+        let arena = Arena::new(&plan, microbatch.max(MICROBATCH)); // evaluation fills it whatever the update rule
+        Self { team, plan, rule, params, state, arena, microbatch, sums }
+    }
+
+    pub(crate) fn params(&self) -> &Params {
+        &self.params
+    }
+
+    pub(crate) fn updates(&self) -> u64 {
+        self.state.updates()
+    }
+
+    /// Name of the path of the updates.
+    pub(crate) fn strategy(&self) -> &'static str {
+        match self.sums {
+            GradientSums::InBackward { .. } => "in-backward",
+            GradientSums::Stored { .. } => "fused",
+        }
+    }
+
+    pub(crate) fn memory(&self, data: usize) -> MemoryRecord {
+        let gradients = match &self.sums {
+            GradientSums::InBackward { bias } => size_of_val(&bias[..]),
+            GradientSums::Stored { leaf, total } => size_of_val(&leaf[..]) + size_of_val(&total[..]),
+        };
+        MemoryRecord {
+            parameters: size_of_val(self.params.values()),
+            gradients,
+            optimizer_state: self.state.bytes(),
+            activations: self.arena.bytes(),
+            data,
+        }
+    }
+
+    /// A copy of weights and optimizer state.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot { params: self.params.clone(), state: self.state.clone() }
+    }
+
+    /// Back to a copy.
+    pub(crate) fn restore(&mut self, copy: &Snapshot) {
+        self.params.clone_from(&copy.params);
+        self.state.clone_from(&copy.state);
+    }
+
+    /// One update from the samples that `index` gives for `positions`; nothing and no change if `cancelled`
+    /// says so before its last microbatch.
+    pub(crate) fn update(
+        &mut self,
+        split: &Split,
+        positions: Range<usize>,
+        index: impl Fn(usize) -> usize + Sync,
+        cancelled: impl Fn() -> bool,
+    ) -> Option<Tally> {
+        let count = positions.len() as f32;
+        let mut tally = Tally::default();
+        let mut done = 0;
+        while done < positions.len() {
+            if cancelled() {
+                return None;
+            }
+            let in_leaf = done % LEAF;
+            let rows = self.microbatch.min(positions.len() - done).min(LEAF - in_leaf);
+            self.load(split, positions.start + done, rows, &index);
+            tally.add(self.evaluate_rows(rows));
+            let last = done + rows == positions.len();
+            self.backward(rows, count, if in_leaf == 0 { Start::Fresh } else { Start::Continue });
+            done += rows;
+            self.close_leaf(done, last);
+        }
+        self.step(positions.len());
+        Some(tally)
+    }
+
+    /// Frozen loss and accuracy over all of `split`.
+    pub(crate) fn evaluate(&mut self, split: &Split) -> Evaluation {
+        let mut tally = Tally::default();
+        let capacity = self.arena.labels.len();
+        for first in (0..split.len()).step_by(capacity) {
+            let rows = capacity.min(split.len() - first);
+            self.load(split, first, rows, &|position| position);
+            tally.add(self.evaluate_rows(rows));
+        }
+        let accuracy = tally.correct as f64 / tally.samples as f64;
+        Evaluation { loss: tally.mean_loss(), accuracy }
+    }
+
+    /// The layer that is first not finite: by its outputs for the last microbatch, else by its weights.
+    pub(crate) fn first_non_finite(&self) -> String {
+        let outputs = self.arena.first_non_finite(&self.plan);
+        let found = outputs.or_else(|| self.params.first_non_finite());
+        found.or_else(|| self.plan.stages.last().map(|stage| stage.layer.to_string())).unwrap_or_default()
+    }
+
+    /// Gathers samples into the arena, pixels to numbers on the way.
+    fn load(&mut self, split: &Split, first: usize, rows: usize, index: &(impl Fn(usize) -> usize + Sync)) {
+        let Arena { input, labels, .. } = &mut self.arena;
+        let stride = padded(self.plan.inputs);
+        for (row, label) in labels[..rows].iter_mut().enumerate() {
+            *label = split.labels()[index(first + row)];
+        }
+        self.team.for_chunks(rows * stride, &mut input[..rows * stride], stride, |row, to| {
+            split.gather(index(first + row), to);
+        });
+    }
+
+    /// Forward pass and loss of the gathered samples; leaves the gradient at the outputs in `deltas[0]`.
+    fn evaluate_rows(&mut self, rows: usize) -> Tally {
+        self.arena.forward(&mut self.team, &self.plan, &self.params, rows);
+        let outputs = self.plan.outputs;
+        let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
+        let logits = activations.last().map_or(&[][..], |logits| &logits[..]);
+        softmax_cross_entropy(
+            &mut self.team,
+            Matrix::new(logits, rows, outputs),
+            &labels[..rows],
+            MatrixMut::new(&mut deltas[0], rows, outputs),
+            &mut scores[..rows],
+        );
+        let mut tally = Tally { samples: rows as u64, ..Tally::default() };
+        for score in &scores[..rows] {
+            tally.loss += score.loss;
+            tally.correct += u64::from(score.correct);
+        }
+        tally
+    }
+
+    /// The plan read upwards: gradients of inputs, then of weights, which may be stepped at once.
+    fn backward(&mut self, rows: usize, count: f32, start: Start) {
+        if let GradientSums::InBackward { .. } = self.sums {
+            self.state.advance();
+        }
+        for index in (0..self.plan.stages.len()).rev() {
+            if index > 0 {
+                self.input_gradient(index, rows);
+            }
+            match self.sums {
+                GradientSums::InBackward { .. } => self.step_stage(index, rows, count),
+                GradientSums::Stored { .. } => self.sum_stage(index, rows, start),
+            }
+            self.arena.deltas.swap(0, 1);
+        }
+    }
+
+    /// From `deltas[0]` at the outputs of a stage to `deltas[1]` at its inputs.
+    fn input_gradient(&mut self, index: usize, rows: usize) {
+        let stage = &self.plan.stages[index];
+        let Arena { outputs, deltas: [delta, below], .. } = &mut self.arena;
+        let delta = Matrix::new(delta, rows, stage.outputs);
+        let w = Matrix::new(&self.params.values()[stage.weight.clone()], stage.inputs, stage.outputs);
+        let active =
+            self.plan.stages[index - 1].relu.then(|| Matrix::new(&outputs[index - 1], rows, stage.inputs));
+        input_gradient(&mut self.team, delta, w, active, MatrixMut::new(below, rows, stage.inputs));
+    }
+
+    /// Adds a stage's gradient to the leaf.
+    fn sum_stage(&mut self, index: usize, rows: usize, start: Start) {
+        let stage = &self.plan.stages[index];
+        let GradientSums::Stored { leaf, .. } = &mut self.sums else { return };
+        let x = self.arena.stage_input(&self.plan, index, rows);
+        let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
+        column_sums(&mut self.team, delta, start, &mut leaf[stage.bias.clone()]);
+        let to = MatrixMut::new(&mut leaf[stage.weight.clone()], stage.inputs, stage.outputs);
+        weight_gradient(&mut self.team, x, delta, start, to);
+    }
+
+    /// Steps a stage's bias and, within the product that sums their gradient, its weights.
+    fn step_stage(&mut self, index: usize, rows: usize, count: f32) {
+        let stage = &self.plan.stages[index];
+        let GradientSums::InBackward { bias } = &mut self.sums else { return };
+        let bias = &mut bias[..padded(stage.outputs)];
+        let x = self.arena.stage_input(&self.plan, index, rows);
+        let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
+        column_sums(&mut self.team, delta, Start::Fresh, bias);
+        let values = self.params.values_mut();
+        let place = stage.bias.clone();
+        self.state.sweep(&self.rule, &mut self.team, bias, count, &mut values[place.clone()], place);
+        let place = stage.weight.clone();
+        let weights = MatrixMut::new(&mut values[place.clone()], stage.inputs, stage.outputs);
+        self.state.update_weights(&self.rule, &mut self.team, [x, delta], count, weights, place);
+    }
+
+    /// After `done` samples of a large update: a full leaf, or the last one, goes into the f64 total.
+    fn close_leaf(&mut self, done: usize, last: bool) {
+        let GradientSums::Stored { leaf, total } = &mut self.sums else { return };
+        if total.is_empty() || !(last || done.is_multiple_of(LEAF)) {
+            return;
+        }
+        let (first, leaf) = (done <= LEAF, &leaf[..]);
+        const CHUNK: usize = 4_096;
+        self.team.for_chunks(total.len(), total, CHUNK, |chunk, total| {
+            for (total, &sum) in total.iter_mut().zip(&leaf[chunk * CHUNK..]) {
+                *total = if first { f64::from(sum) } else { *total + f64::from(sum) };
+            }
+        });
+    }
+
+    /// The optimizer's step on a stored gradient, divided once by the number of samples.
+    fn step(&mut self, samples: usize) {
+        let GradientSums::Stored { leaf, total } = &mut self.sums else { return };
+        let mut count = samples as f32;
+        if !total.is_empty() {
+            let total = &total[..];
+            const CHUNK: usize = 4_096;
+            self.team.for_chunks(total.len(), leaf, CHUNK, |chunk, leaf| {
+                for (gradient, total) in leaf.iter_mut().zip(&total[chunk * CHUNK..]) {
+                    *gradient = (total / samples as f64) as f32;
+                }
+            });
+            count = 1.0;
+        }
+        self.state.advance();
+        let values = self.params.values_mut();
+        let place = 0..values.len();
+        self.state.sweep(&self.rule, &mut self.team, leaf, count, values, place);
+    }
+}

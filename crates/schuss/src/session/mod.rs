@@ -1,0 +1,398 @@
+//! The live thing that runs a trial: the step loop, its clock, its meters, and what it tells.
+
+mod control;
+mod engine;
+mod event;
+
+pub use control::Control;
+pub use event::{Event, Sink};
+
+use crate::machine;
+use crate::network::{Params, Plan, load_weights};
+use crate::recipe::{Condition, Metric, Recipe, Trial};
+use crate::study::record::{
+    Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Status, TargetRecord,
+};
+use crate::{Error, Result};
+use engine::{Engine, Snapshot, Tally};
+use schuss_data::order::EpochOrder;
+use schuss_data::{Dataset, Split};
+use schuss_kernels::Team;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// What may change the time of a trial, never a bit of its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Threads of the step.
+    pub threads: usize,
+    /// Samples that travel together, if not the built-in number.
+    pub microbatch: Option<usize>,
+}
+
+impl Default for Limits {
+    /// All cores.
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { threads, microbatch: None }
+    }
+}
+
+/// Most threads that are taken seriously.
+const MAX_THREADS: usize = 1_024;
+
+/// A trial in progress.
+///
+/// # Example
+/// ```
+/// use schuss::session::{Limits, Session};
+/// use schuss::Trial;
+///
+/// # fn main() -> schuss::Result<()> {
+/// let data = schuss::data::load("digits:train=600,test=100")?;
+/// let trial = Trial { model: "784-30-10".parse()?, ..Trial::default() };
+/// let mut session = Session::new(&trial, &data, Limits::default())?;
+/// let outcome = session.run(&Default::default(), &mut ())?;
+/// assert!(outcome.epochs[10].train_loss < outcome.epochs[1].train_loss);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Session<'d> {
+    trial: Trial,
+    train: &'d Split,
+    eval: &'d Split,
+    engine: Engine,
+    /// Samples per update.
+    samples: usize,
+    /// Updates between evaluations within an epoch.
+    eval_every: Option<u64>,
+    data_bytes: usize,
+    began: Instant,
+    progress: Progress,
+    /// The losses of all updates since the last report point.
+    losses: Vec<f32>,
+    /// Weights and optimizer state at the last report point, where all was finite.
+    copy: Snapshot,
+}
+
+/// How far the trial is, and what is known so far.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    /// Epochs begun.
+    epoch: u32,
+    /// Samples of the present epoch seen.
+    position: usize,
+    /// Samples seen since the start.
+    samples: u64,
+    /// What the updates of the present epoch saw.
+    tally: Tally,
+    train_seconds: f64,
+    /// `train_seconds` when the present epoch began.
+    epoch_began: f64,
+    epochs: Vec<EpochRecord>,
+    target: Option<TargetRecord>,
+    diverged: Option<Divergence>,
+    evaluation: Option<Evaluation>,
+}
+
+/// How a trial ended and what it knows.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// Where it stopped being finite.
+    pub diverged: Option<Divergence>,
+    /// Weight updates done.
+    pub updates: u64,
+    /// Training samples seen.
+    pub samples: u64,
+    /// Seconds of training.
+    pub train_seconds: f64,
+    /// Seconds in all.
+    pub wall_seconds: f64,
+    /// One row per epoch, row 0 before any update.
+    pub epochs: Vec<EpochRecord>,
+    /// The target and when it was reached.
+    pub target: Option<TargetRecord>,
+    /// Loss and accuracy of the final weights, if they were evaluated.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Why the step loop paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pause {
+    ReportPoint,
+    NotFinite,
+    Interrupted,
+}
+
+impl<'d> Session<'d> {
+    /// Makes everything a trial needs; afterwards a step cannot fail.
+    ///
+    /// # Errors
+    /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
+    pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
+        let plan = Plan::new(&trial.model, data.shape.features(), data.classes.len())?;
+        check_memory(&plan, &trial.recipe)?;
+        let samples = trial.recipe.update.samples(data.train.len());
+        let mut params = Params::init(plan.layout.clone(), trial.seed);
+        if let Some(path) = &trial.init_from {
+            load_weights(&mut params, path)?;
+        }
+        let engine =
+            Engine::new(team(limits.threads)?, plan, &trial.recipe, params, samples, limits.microbatch);
+        let target = trial.budget.target.map(|target| TargetRecord {
+            metric: target.metric.to_string(),
+            op: target.op.to_string(),
+            value: target.value,
+            seconds: None,
+            updates: None,
+        });
+        Ok(Self {
+            trial: trial.clone(),
+            train: &data.train,
+            eval: &data.test,
+            copy: engine.snapshot(),
+            engine,
+            samples,
+            eval_every: None,
+            data_bytes: data.bytes(),
+            began: Instant::now(),
+            progress: Progress { target, ..Progress::default() },
+            losses: Vec::with_capacity(data.train.len().div_ceil(samples)),
+        })
+    }
+
+    /// Evaluates every so many updates, besides the ends of epochs.
+    pub fn evaluate_every(&mut self, updates: Option<u64>) {
+        self.eval_every = updates;
+    }
+
+    /// The weights as they are now.
+    pub fn params(&self) -> &Params {
+        self.engine.params()
+    }
+
+    /// Name of the path the updates take.
+    pub fn strategy(&self) -> &'static str {
+        self.engine.strategy()
+    }
+
+    /// What the buffers take.
+    pub fn memory(&self) -> MemoryRecord {
+        self.engine.memory(self.data_bytes)
+    }
+
+    /// Trains until the budget is used up, a condition is met, a number stops being finite, or `control` says
+    /// stop.
+    ///
+    /// # Errors
+    /// Only what `sink` reports.
+    pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
+        self.began = Instant::now();
+        control.set_samples(0);
+        let untrained = self.engine.evaluate(self.eval);
+        let mut ended = self.report(untrained, sink)?;
+        while ended.is_none() {
+            ended = self.stretch(control, sink)?;
+        }
+        Ok(self.outcome(ended.unwrap_or(Status::Finished)))
+    }
+
+    /// Trains up to the next report point and reports; how the trial ended, if it did.
+    fn stretch(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
+        self.begin_epoch();
+        let pause = self.steps(control);
+        sink.take(&Event::Losses(&self.losses))?;
+        match pause {
+            Pause::NotFinite => self.diverge(sink).map(Some),
+            Pause::Interrupted => {
+                self.close_epoch(None, sink)?;
+                Ok(Some(Status::Interrupted))
+            }
+            Pause::ReportPoint => {
+                let evaluation = self.engine.evaluate(self.eval);
+                if !evaluation.loss.is_finite() {
+                    return self.diverge(sink).map(Some);
+                }
+                self.report(evaluation, sink)
+            }
+        }
+    }
+
+    fn begin_epoch(&mut self) {
+        self.losses.clear();
+        let progress = &mut self.progress;
+        if progress.epoch == 0 || progress.position == self.train.len() {
+            progress.epoch += 1;
+            progress.position = 0;
+            progress.tally = Tally::default();
+            progress.epoch_began = progress.train_seconds;
+        }
+    }
+
+    /// The step loop: the clock runs, nothing is printed and nothing allocated.
+    fn steps(&mut self, control: &Control) -> Pause {
+        let Trial { seed, ref recipe, .. } = self.trial;
+        let order = EpochOrder::new(recipe.order, self.train.len(), seed, self.progress.epoch - 1);
+        let clock = Instant::now();
+        let pause = loop {
+            let from = self.progress.position;
+            let positions = from..self.train.len().min(from + self.samples);
+            let seen =
+                self.engine.update(self.train, positions, |at| order.index(at), || control.interrupted());
+            let Some(seen) = seen else { break Pause::Interrupted };
+            if !seen.loss.is_finite() {
+                break Pause::NotFinite;
+            }
+            self.losses.push(seen.mean_loss() as f32);
+            self.progress.position += seen.samples as usize;
+            self.progress.samples += seen.samples;
+            self.progress.tally.add(seen);
+            control.set_samples(self.progress.samples);
+            if self.at_report_point() {
+                break Pause::ReportPoint;
+            }
+        };
+        self.progress.train_seconds += clock.elapsed().as_secs_f64();
+        pause
+    }
+
+    fn at_report_point(&self) -> bool {
+        let updates = self.engine.updates();
+        self.progress.position == self.train.len()
+            || self.trial.budget.max_updates == Some(updates)
+            || self.eval_every.is_some_and(|every| updates.is_multiple_of(every))
+    }
+
+    /// Tells the evaluation and, at its end, the epoch; decides whether the trial has ended.
+    fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
+        self.copy = self.engine.snapshot();
+        self.progress.evaluation = Some(evaluation);
+        let point = self.point(evaluation);
+        sink.take(&Event::Evaluation(&point))?;
+        let ended = self.ended(&point);
+        let end_of_epoch = point.epoch == 0 || self.progress.position == self.train.len();
+        if end_of_epoch || ended.is_some() {
+            self.close_epoch(Some(evaluation), sink)?;
+        }
+        Ok(ended)
+    }
+
+    fn point(&self, evaluation: Evaluation) -> EvaluationPoint {
+        EvaluationPoint {
+            epoch: self.progress.epoch,
+            updates: self.engine.updates(),
+            samples: self.progress.samples,
+            train_seconds: self.progress.train_seconds,
+            train_loss: self.train_loss(),
+            eval_loss: Some(evaluation.loss),
+            eval_accuracy: Some(evaluation.accuracy),
+        }
+    }
+
+    /// Running loss of the present epoch.
+    fn train_loss(&self) -> Option<f64> {
+        Some(self.progress.tally.mean_loss()).filter(|loss| loss.is_finite())
+    }
+
+    /// Whether a condition or the budget ends the trial here.
+    fn ended(&mut self, point: &EvaluationPoint) -> Option<Status> {
+        let budget = &self.trial.budget;
+        let holds =
+            |condition: Option<Condition>| condition.is_some_and(|c| c.holds(metric(point, c.metric)));
+        if holds(budget.target)
+            && let Some(target) = self.progress.target.as_mut().filter(|target| target.seconds.is_none())
+        {
+            (target.seconds, target.updates) = (Some(point.train_seconds), Some(point.updates));
+            if !budget.beyond_target {
+                return Some(Status::Target);
+            }
+        }
+        if holds(budget.stop) {
+            return Some(Status::Stopped);
+        }
+        let epochs_done =
+            point.epoch >= budget.epochs && (point.epoch == 0 || self.progress.position == self.train.len());
+        let updates_done = budget.max_updates.is_some_and(|max| point.updates >= max);
+        (epochs_done || updates_done).then_some(Status::Finished)
+    }
+
+    /// Writes the row of the present epoch; without an evaluation where it was cut short.
+    fn close_epoch(&mut self, evaluation: Option<Evaluation>, sink: &mut dyn Sink) -> Result<()> {
+        let row = EpochRecord {
+            epoch: self.progress.epoch,
+            updates: self.engine.updates(),
+            samples: self.progress.samples,
+            train_loss: self.train_loss(),
+            eval_loss: evaluation.map(|evaluation| evaluation.loss),
+            eval_accuracy: evaluation.map(|evaluation| evaluation.accuracy),
+            metrics: BTreeMap::new(),
+            train_seconds: self.progress.train_seconds - self.progress.epoch_began,
+            elapsed_seconds: self.began.elapsed().as_secs_f64(),
+        };
+        self.progress.evaluation = evaluation;
+        sink.take(&Event::Epoch(&row))?;
+        self.progress.epochs.push(row);
+        Ok(())
+    }
+
+    /// Names the update and layer that are not finite and goes back to the last weights that are.
+    fn diverge(&mut self, sink: &mut dyn Sink) -> Result<Status> {
+        let layer = self.engine.first_non_finite();
+        self.progress.diverged = Some(Divergence { update: self.engine.updates(), layer });
+        self.engine.restore(&self.copy);
+        self.progress.tally = Tally::default();
+        self.close_epoch(None, sink)?;
+        Ok(Status::Diverged)
+    }
+
+    fn outcome(&self, status: Status) -> Outcome {
+        let progress = self.progress.clone();
+        Outcome {
+            status,
+            diverged: progress.diverged,
+            updates: self.engine.updates(),
+            samples: progress.samples,
+            train_seconds: progress.train_seconds,
+            wall_seconds: self.began.elapsed().as_secs_f64(),
+            epochs: progress.epochs,
+            target: progress.target,
+            evaluation: progress.evaluation,
+        }
+    }
+}
+
+fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
+    match metric {
+        Metric::TrainLoss => point.train_loss,
+        Metric::EvalLoss => point.eval_loss,
+        Metric::EvalAccuracy => point.eval_accuracy,
+    }
+}
+
+/// A team of `threads`, if the number makes sense and the system agrees.
+pub(crate) fn team(threads: usize) -> Result<Team> {
+    if !(1..=MAX_THREADS).contains(&threads) {
+        return Err(Error::usage(format!("{threads} threads; 1 to {MAX_THREADS} are possible")));
+    }
+    Team::new(threads).map_err(|error| {
+        Error::failure(format!("the system does not start {threads} threads: {error}"))
+            .advise("fewer --threads")
+    })
+}
+
+/// Refuses a network whose weights and state do not fit into the memory that is free.
+fn check_memory(plan: &Plan, recipe: &Recipe) -> Result<()> {
+    let copies = 2 * (1 + recipe.optimizer.slots().len()) + 1; // weights and slots, their copy, and a gradient
+    let needed = copies as u64 * plan.layout.len() as u64 * size_of::<f32>() as u64;
+    match machine::available_memory() {
+        Some(available) if needed > available => {
+            let gib = |bytes: u64| bytes as f64 / (1 << 30) as f64;
+            let (model, needed, available) = (&plan.model, gib(needed), gib(available));
+            Err(Error::usage(format!("model `{model}` needs {needed:.1} GiB for weights, gradients and optimizer state, but {available:.1} GiB are free"))
+                .advise("a smaller --model"))
+        }
+        _ => Ok(()),
+    }
+}

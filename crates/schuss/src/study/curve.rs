@@ -1,0 +1,159 @@
+//! What curves say: envelopes of long ones, where accuracy turns down, what a further point of it costs.
+
+use super::record::EpochRecord;
+
+/// Consecutive points of a curve drawn as one: none is lost, the range holds them all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Column {
+    /// Index of the first point.
+    pub from: usize,
+    /// Index after the last point.
+    pub to: usize,
+    /// Smallest value.
+    pub min: f32,
+    /// Largest value.
+    pub max: f32,
+    /// Mean of the values.
+    pub mean: f64,
+}
+
+/// Cuts `values` into at most `columns` runs of nearly equal length, each with its range and mean.
+///
+/// Values that are not finite are left out; a column of nothing else is dropped.
+pub fn envelope(values: &[f32], columns: usize) -> Vec<Column> {
+    let columns = columns.min(values.len());
+    let edge = |i: usize| (i as u128 * values.len() as u128 / columns as u128) as usize;
+    (0..columns).filter_map(|i| column(values, edge(i), edge(i + 1))).collect()
+}
+
+fn column(values: &[f32], from: usize, to: usize) -> Option<Column> {
+    let (mut min, mut max, mut sum, mut count) = (f32::INFINITY, f32::NEG_INFINITY, 0.0, 0u64);
+    for &value in values[from..to].iter().filter(|value| value.is_finite()) {
+        min = min.min(value);
+        max = max.max(value);
+        sum += f64::from(value);
+        count += 1;
+    }
+    (count > 0).then(|| Column { from, to, min, max, mean: sum / count as f64 })
+}
+
+/// Mean of each value and the finite ones among the `window - 1` before it; fewer at the start.
+pub fn running_mean(values: &[f32], window: usize) -> Vec<f64> {
+    let window = window.max(1);
+    let finite = |i: usize| values[i].is_finite().then(|| f64::from(values[i]));
+    let (mut sum, mut count) = (0.0, 0u64);
+    let mut means = Vec::with_capacity(values.len());
+    for i in 0..values.len() {
+        if let Some(value) = finite(i) {
+            sum += value;
+            count += 1;
+        }
+        if let Some(value) = i.checked_sub(window).and_then(finite) {
+            sum -= value;
+            count -= 1;
+        }
+        means.push(if count > 0 { sum / count as f64 } else { f64::NAN });
+    }
+    means
+}
+
+/// The epoch of the best evaluation accuracy, if it falls afterwards although the training loss still does.
+pub fn turning_point(epochs: &[EpochRecord]) -> Option<u32> {
+    let (best, _) = epochs
+        .iter()
+        .filter_map(|row| Some((row, row.eval_accuracy?)))
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let last = epochs.last()?;
+    let turned_down = last.eval_accuracy? < best.eval_accuracy?;
+    (turned_down && last.train_loss? < best.train_loss?).then_some(best.epoch)
+}
+
+/// What the accuracy gained in an epoch cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointCost {
+    /// The epoch.
+    pub epoch: u32,
+    /// Points of accuracy (1 % of the evaluation split) gained since the row before; negative if lost.
+    pub points: f64,
+    /// Seconds of training per point; none where nothing was gained.
+    pub seconds: Option<f64>,
+}
+
+/// Seconds of training per further point of evaluation accuracy, epoch by epoch.
+pub fn seconds_per_point(epochs: &[EpochRecord]) -> Vec<PointCost> {
+    epochs.windows(2).filter_map(|pair| point_cost(&pair[0], &pair[1])).collect()
+}
+
+fn point_cost(before: &EpochRecord, after: &EpochRecord) -> Option<PointCost> {
+    let points = 100.0 * (after.eval_accuracy? - before.eval_accuracy?);
+    let seconds = (points > 0.0).then(|| after.train_seconds / points);
+    Some(PointCost { epoch: after.epoch, points, seconds })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(epoch: u32, train_loss: Option<f64>, accuracy: f64) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            updates: u64::from(epoch) * 10,
+            samples: u64::from(epoch) * 1_000,
+            train_loss,
+            eval_loss: None,
+            eval_accuracy: Some(accuracy),
+            metrics: Default::default(),
+            train_seconds: 2.0,
+            elapsed_seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn an_envelope_holds_every_point_exactly_once() {
+        let values: Vec<f32> = (0..1_003).map(|i| ((i * 7_919) % 1_003) as f32).collect();
+        for columns in [1, 2, 7, 100, 1_003, 5_000] {
+            let envelope = envelope(&values, columns);
+            assert_eq!(envelope.len(), columns.min(1_003));
+            assert_eq!((envelope[0].from, envelope[envelope.len() - 1].to), (0, 1_003));
+            assert!(envelope.windows(2).all(|pair| pair[0].to == pair[1].from));
+            assert_eq!(envelope.iter().map(|column| column.max).fold(0.0, f32::max), 1_002.0);
+            let sum: f64 = envelope.iter().map(|c| c.mean * (c.to - c.from) as f64).sum();
+            assert!((sum - 502_503.0).abs() < 1e-6, "{sum}");
+        }
+    }
+
+    #[test]
+    fn an_envelope_leaves_out_what_is_not_finite() {
+        assert_eq!(envelope(&[], 10), []);
+        let values = [1.0, f32::NAN, 3.0, f32::INFINITY, f32::NAN, f32::NEG_INFINITY];
+        assert_eq!(envelope(&values, 2), [Column { from: 0, to: 3, min: 1.0, max: 3.0, mean: 2.0 }]);
+    }
+
+    #[test]
+    fn a_running_mean_recovers_after_a_value_that_is_not_finite() {
+        let means = running_mean(&[f32::NAN, 1.0, 3.0, f32::INFINITY, 5.0], 2);
+        assert!(means[0].is_nan());
+        assert_eq!(means[1..], [1.0, 2.0, 3.0, 5.0]);
+    }
+
+    #[test]
+    fn accuracy_turns_down_only_while_the_training_loss_still_falls() {
+        let start = row(0, None, 0.1);
+        let rising = [start.clone(), row(1, Some(0.5), 0.9), row(2, Some(0.3), 0.95)];
+        assert_eq!(turning_point(&rising), None);
+        let turned = [&rising[..], &[row(3, Some(0.2), 0.94)]].concat();
+        assert_eq!(turning_point(&turned), Some(2));
+        let losing_both = [&rising[..], &[row(3, Some(0.9), 0.94)]].concat();
+        assert_eq!(turning_point(&losing_both), None);
+        assert_eq!(turning_point(&[start]), None);
+    }
+
+    #[test]
+    fn a_point_of_accuracy_costs_the_seconds_of_the_epoch_that_won_it() {
+        let costs = seconds_per_point(&[row(0, None, 0.10), row(1, None, 0.60), row(2, None, 0.55)]);
+        assert_eq!(costs.len(), 2);
+        assert!((costs[0].seconds.unwrap() - 0.04).abs() < 1e-12);
+        assert_eq!(costs[1].seconds, None);
+        assert!((costs[1].points + 5.0).abs() < 1e-9);
+    }
+}
