@@ -4,9 +4,25 @@
 #![forbid(unsafe_code)]
 
 mod dataset;
+pub mod digits;
 mod error;
+mod fetch;
+mod file;
+mod folder;
+mod idx;
+mod locate;
 pub mod order;
+mod picture;
+mod published;
 pub mod random;
+pub mod spec;
+#[cfg(test)]
+mod testing;
+pub mod text;
 
 pub use dataset::{Dataset, ImageShape, Split};
 pub use error::{Error, Kind, Result};
+pub use fetch::{Progress, fetch};
+pub use idx::read_split;
+pub use locate::{Source, find, load, load_default};
+pub use picture::{Picture, read_picture};

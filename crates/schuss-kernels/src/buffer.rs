@@ -8,7 +8,7 @@ use std::ops::{Deref, DerefMut};
 struct Line([f32; LANES]);
 
 /// `len` numbers, aligned to 64 bytes, zero at first.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Buffer {
     lines: Vec<Line>,
     len: usize,

@@ -13,7 +13,7 @@ use crate::pointer::SharedMut;
 use crate::sweep::{Elementwise, apply_vector};
 use crate::team::share;
 use crate::{Buffer, Kernel, LANES, Team, Vector, padded};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ops::Range;
 
 /// A matrix whose rows are `stride` numbers apart; `stride` is a multiple of 16 and pad lanes are zero.
@@ -336,19 +336,20 @@ impl<E: Epilogue> Multiply<'_, E> {
     fn panel_by_panel<V: Vector>(&self) {
         let blocks = self.shape.rows.div_ceil(V::TILE_ROWS);
         let tasks = share(blocks * self.shape.stride / LANES, self.worker, self.threads);
-        PACKED.with_borrow_mut(|packed| {
-            if packed.len() < self.shape.depth * LANES {
-                *packed = Buffer::zeros(self.shape.depth * LANES);
-            }
-            let mut task = tasks.start;
-            while task < tasks.end {
-                let panel = task / blocks;
-                let last = tasks.end.min((panel + 1) * blocks);
-                self.pack::<V>(panel, packed);
-                self.column_of_tiles::<V>(panel, task % blocks..last - panel * blocks, packed);
-                task = last;
-            }
-        });
+        // Not `with_borrow_mut`: a closure would be compiled without the registers of this instruction set.
+        let mut packed = PACKED.take();
+        if packed.len() < self.shape.depth * LANES {
+            packed = Buffer::zeros(self.shape.depth * LANES);
+        }
+        let mut task = tasks.start;
+        while task < tasks.end {
+            let panel = task / blocks;
+            let last = tasks.end.min((panel + 1) * blocks);
+            self.pack::<V>(panel, &mut packed);
+            self.column_of_tiles::<V>(panel, task % blocks..last - panel * blocks, &packed);
+            task = last;
+        }
+        PACKED.set(packed);
     }
 
     /// Copies panel `panel` of B, so that its rows of 16 stand side by side.
@@ -433,7 +434,7 @@ impl<E: Epilogue> Multiply<'_, E> {
 
 thread_local! {
     /// One panel of the right factor; grows to the deepest product a thread has seen and stays.
-    static PACKED: RefCell<Buffer> = RefCell::new(Buffer::zeros(0));
+    static PACKED: Cell<Buffer> = Cell::default();
 }
 
 /// Rows of W that stay in the first cache while all rows of D pass.

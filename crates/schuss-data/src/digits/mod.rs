@@ -1,0 +1,211 @@
+//! `digits`, the built-in data set: grey digits drawn from stroke skeletons, alike to MNIST in size and ink.
+//!
+//! Every image is a pure function of (seed, split, index), the same on every machine: only +, -, *, / and square
+//! root, in fixed order. As in MNIST the digit fills a box of 20/28 of the image's side and its centre of mass
+//! stands in the middle (LeCun, Bottou, Bengio and Haffner, 1998). Ink, slant and difficulty are set so that the same
+//! network learns both sets about equally fast, and reads the one after training on the other.
+
+mod hand;
+mod line;
+mod pen;
+#[rustfmt::skip] // tables of points
+mod skeleton;
+
+use crate::random::{Draws, Key, Purpose};
+use crate::{Dataset, ImageShape, Split};
+use hand::Hand;
+use line::Point;
+use pen::Pen;
+use rayon::prelude::*;
+use skeleton::{DIGITS, Form};
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// Sides an image may have, in pixels.
+pub const SIZES: RangeInclusive<usize> = 8..=256;
+
+/// The stream of images that are trained on.
+pub const TRAIN: u32 = 0;
+
+/// The stream of images that are evaluated on.
+pub const TEST: u32 = 1;
+
+/// Length of the straight pieces that curves are drawn with, in units of the skeleton: about 1.4 pixels of 28.
+const STEP: f32 = 7.0;
+
+/// How many digits, how large, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digits {
+    /// Images trained on.
+    pub train: usize,
+    /// Images evaluated on.
+    pub test: usize,
+    /// Side of an image in pixels, one of [`SIZES`].
+    pub size: usize,
+    /// Another seed, other digits.
+    pub seed: u64,
+}
+
+impl Default for Digits {
+    fn default() -> Self {
+        Self { train: 60_000, test: 10_000, size: 28, seed: 1 }
+    }
+}
+
+impl fmt::Display for Digits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { train, test, size, seed } = self;
+        write!(f, "digits:train={train},test={test},size={size},seed={seed}")
+    }
+}
+
+/// Draws both splits, on all cores: `train + test` images of `size * size` bytes, all in memory.
+pub fn generate(spec: &Digits) -> Dataset {
+    Dataset {
+        name: spec.to_string(),
+        origin: "digits, drawn by schuss".into(),
+        shape: ImageShape { channels: 1, height: spec.size, width: spec.size },
+        classes: (0..DIGITS.len()).map(|digit| digit.to_string()).collect(),
+        train: split(spec, TRAIN, spec.train),
+        test: split(spec, TEST, spec.test),
+    }
+}
+
+fn split(spec: &Digits, stream: u32, len: usize) -> Split {
+    let features = spec.size * spec.size;
+    let mut pixels = vec![0; len * features];
+    let labels = pixels
+        .par_chunks_exact_mut(features)
+        .enumerate()
+        .map(|(index, image)| draw(spec.seed, stream, index, spec.size, image))
+        .collect();
+    Split::new(pixels, labels, features).expect("one label was drawn with every image")
+}
+
+/// Draws image `index` of a stream ([`TRAIN`] or [`TEST`]) and returns its label.
+///
+/// `pixels` holds `size * size` bytes, row after row: 0 is paper, 255 is ink.
+pub fn draw(seed: u64, stream: u32, index: usize, size: usize, pixels: &mut [u8]) -> u32 {
+    let mut draws = Key { seed, purpose: Purpose::Digits, epoch: stream }.draws(index as u64);
+    let label = below(DIGITS.len() as u32, &mut draws);
+    let form = choose(DIGITS[label as usize], &mut draws);
+    // Pixels of this image per pixel of MNIST's, in which the numbers below are.
+    let pixel = size as f32 / 28.0;
+    let mut drawing = Hand::random(&mut draws).write(form, STEP / pixel.max(1.0), &mut draws);
+    let radius = pixel * (1.35 + 0.38 * draws.normal()).clamp(0.75, 2.6);
+    let edge = pixel * draws.uniform(1.0, 1.6);
+    let mut middle = || pixel * draws.uniform(13.5, 14.5);
+    let middle = Point { x: middle(), y: middle() };
+    drawing.fit(20.0 * pixel - 2.0 * radius - 0.7 * edge, middle);
+    Pen { radius, edge }.draw(&drawing, size, &mut draws, pixels);
+    label
+}
+
+/// Uniform in `0..len`.
+fn below(len: u32, draws: &mut Draws) -> u32 {
+    ((u64::from(draws.bits()) * u64::from(len)) >> 32) as u32
+}
+
+/// The form that one of all writers uses, every writer as likely as any other.
+fn choose<'a>(forms: &'a [Form], draws: &mut Draws) -> &'a Form {
+    let writer = below(forms.iter().map(|form| form.writers).sum(), draws);
+    let mut writers = forms.iter().flat_map(|form| (0..form.writers).map(move |_| form));
+    writers.nth(writer as usize).unwrap_or(&forms[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(stream: u32, index: usize, size: usize) -> (u32, Vec<u8>) {
+        let mut pixels = vec![0; size * size];
+        (draw(1, stream, index, size, &mut pixels), pixels)
+    }
+
+    /// Share of full ink over all pixels of a split.
+    fn ink(split: &Split) -> f64 {
+        split.all_pixels().iter().map(|&pixel| f64::from(pixel)).sum::<f64>()
+            / (255.0 * split.all_pixels().len() as f64)
+    }
+
+    #[test]
+    fn an_image_depends_on_seed_split_and_index_and_not_on_how_many_are_drawn() {
+        let spec = Digits { train: 40, test: 10, ..Digits::default() };
+        let few = generate(&spec);
+        let more = generate(&Digits { train: 90, test: 30, ..spec });
+        assert_eq!(few.train.all_pixels(), &more.train.all_pixels()[..few.train.all_pixels().len()]);
+        assert_eq!(few.train.labels(), &more.train.labels()[..40]);
+        assert_eq!((few.test.labels()[7], few.test.pixels(7).to_vec()), image(TEST, 7, 28));
+        assert_ne!(few.fingerprint(), generate(&Digits { seed: 2, ..spec }).fingerprint());
+    }
+
+    #[test]
+    fn no_image_is_drawn_twice() {
+        let data = generate(&Digits { train: 3_000, test: 3_000, ..Digits::default() });
+        let images =
+            [&data.train, &data.test].into_iter().flat_map(|split| (0..3_000).map(|i| split.pixels(i)));
+        assert_eq!(images.collect::<std::collections::HashSet<_>>().len(), 6_000);
+    }
+
+    /// The same on every machine: this changes only with the drawings themselves.
+    #[test]
+    fn two_hundred_images_have_the_known_fingerprint() {
+        let data = generate(&Digits { train: 150, test: 50, ..Digits::default() });
+        assert_eq!(data.fingerprint(), "e94e06087d9c64b5c409e948529e9b90");
+        assert_eq!(data.origin, "digits, drawn by schuss");
+    }
+
+    #[test]
+    fn every_class_is_drawn_about_equally_often() {
+        let data = generate(&Digits { train: 10_000, test: 1, ..Digits::default() });
+        assert_eq!(data.classes.len(), 10);
+        for (digit, count) in data.train.class_counts(10).into_iter().enumerate() {
+            assert!((880..1120).contains(&count), "{count} of 10,000 images are a {digit}");
+        }
+    }
+
+    /// MNIST's training images: mean .1307, standard deviation .3081, 19 % of the pixels not black; the mean is
+    /// smallest for ones (.076) and greatest for zeros (.173).
+    #[test]
+    fn there_is_about_as_much_ink_as_in_mnist() {
+        let data = generate(&Digits { train: 5_000, test: 1, ..Digits::default() });
+        let pixels = data.train.all_pixels();
+        let mean = ink(&data.train);
+        let square = pixels.iter().map(|&pixel| (f64::from(pixel) / 255.0).powi(2)).sum::<f64>();
+        let deviation = (square / pixels.len() as f64 - mean * mean).sqrt();
+        let inked = pixels.iter().filter(|&&pixel| pixel > 0).count() as f64 / pixels.len() as f64;
+        assert!((mean - 0.1307).abs() < 0.01, "mean {mean}");
+        assert!((deviation - 0.3081).abs() < 0.01, "standard deviation {deviation}");
+        assert!((inked - 0.19).abs() < 0.015, "inked {inked}");
+    }
+
+    /// MNIST's centring brings more than half of full ink to the border of 1.2 % of its training images.
+    #[test]
+    fn hardly_a_digit_is_cut_off_by_the_border() {
+        for size in [28, 50, 256] {
+            let cut = (0..500).filter(|&index| {
+                let (_, pixels) = image(TRAIN, index, size);
+                let inner = 1..size - 1;
+                pixels.iter().enumerate().any(|(i, &pixel)| {
+                    pixel > 127 && !(inner.contains(&(i % size)) && inner.contains(&(i / size)))
+                })
+            });
+            let cut = cut.count();
+            assert!(cut < 10, "{cut} of 500 images of {size} x {size}");
+        }
+    }
+
+    #[test]
+    fn the_same_digit_is_drawn_at_every_size() {
+        let spec = Digits { train: 300, test: 1, ..Digits::default() };
+        let (small, large) = (generate(&spec), generate(&Digits { size: 112, ..spec }));
+        assert_eq!(small.train.labels(), large.train.labels());
+        assert_eq!(large.shape, ImageShape { channels: 1, height: 112, width: 112 });
+        assert!((ink(&small.train) - ink(&large.train)).abs() < 0.002);
+    }
+
+    #[test]
+    fn the_spec_is_spelled_out_in_full() {
+        assert_eq!(Digits::default().to_string(), "digits:train=60000,test=10000,size=28,seed=1");
+    }
+}

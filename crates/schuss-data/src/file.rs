@@ -1,0 +1,43 @@
+//! Opening a file that a person named, and saying in a message which one it was.
+
+use crate::{Error, Result, text};
+use std::fmt;
+use std::fs::{self, File};
+use std::path::Path;
+
+/// Opens a regular file for reading; also says how long it is.
+///
+/// Folders, pipes and devices are refused before they are opened, since opening a pipe may wait for ever.
+///
+/// # Errors
+/// A data error that names the file.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
+    let refuse = |what: &dyn fmt::Display| Error::data(format!("{} {what}", name(path))).at(path.display());
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => refuse(&"does not exist"),
+        std::io::ErrorKind::PermissionDenied => {
+            refuse(&"may not be read by this user").advise("change its permissions with chmod")
+        }
+        _ => refuse(&format_args!("cannot be read: {error}")),
+    };
+    let seen = fs::metadata(path).map_err(unreadable)?;
+    if seen.is_dir() {
+        return Err(refuse(&"is a folder, not a file"));
+    }
+    if !seen.is_file() {
+        return Err(refuse(&"is not a regular file"));
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    Ok((file, length))
+}
+
+/// The last part of a path.
+pub(crate) fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// A path with the file's size: `data/mnist/train-images-idx3-ubyte.gz (6.1 MB)`.
+pub(crate) fn place(path: &Path, length: u64) -> String {
+    format!("{} ({})", path.display(), text::bytes(length))
+}

@@ -1,0 +1,248 @@
+//! IDX, the format of MNIST: a magic number, a count per dimension, then the bytes; big-endian, raw or gzip.
+//!
+//! LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats".
+//! A header is only a claim: it is checked against what is really there before anything is allocated.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use crate::text::{bytes, grouped};
+use crate::{Error, ImageShape, Result, Split, file};
+use flate2::bufread::MultiGzDecoder;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::Path;
+
+/// Deflate writes at least one bit per 129 bytes (two bits per match of 258), so it never shrinks further than this.
+const MAX_RATIO: u64 = 1032;
+/// No gzip file is unpacked into more than 8 GiB, so that a bomb cannot fill the memory.
+const MAX_UNPACKED: u64 = 8 << 30;
+/// Memory reserved at once for a gzip file, as a multiple of its length; images rarely shrink further.
+const USUAL_RATIO: u64 = 8;
+const BUFFER: usize = 1 << 18;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ADVICE: &str =
+    "copy it again; for mnist and fashion-mnist `schuss data fetch NAME` checks what it downloads";
+
+/// Reads a file of grey images and the file of their labels.
+///
+/// # Errors
+/// A data error that names the file if one is absent, unreadable or damaged, or if their counts disagree.
+pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Split)> {
+    let (pixels, classes) = rayon::join(|| read_images(images), || read_labels(labels));
+    let ((count, shape, pixels), classes) = (pixels?, classes?);
+    if classes.len() as u64 != count {
+        let (a, b) = (grouped(count), grouped(classes.len() as u64));
+        let what = format!("{} holds {a} images but {} {b} labels", file::name(images), file::name(labels));
+        return Err(Error::data(what).at(labels.display()).advise(ADVICE));
+    }
+    let split = Split::new(pixels, classes.into_iter().map(u32::from).collect(), shape.features())?;
+    Ok((shape, split))
+}
+
+/// Count, shape and bytes.
+fn read_images(path: &Path) -> Result<(u64, ImageShape, Vec<u8>)> {
+    let ([count, height, width], pixels) = read::<3>(path, &IMAGES)?;
+    Ok((count.into(), ImageShape { channels: 1, height: height as usize, width: width as usize }, pixels))
+}
+
+/// One class per image.
+fn read_labels(path: &Path) -> Result<Vec<u8>> {
+    Ok(read::<1>(path, &LABELS)?.1)
+}
+
+/// The two sorts of file: unsigned bytes in three dimensions, or in one.
+struct Sort {
+    magic: u32,
+    noun: &'static str,
+}
+
+const IMAGES: Sort = Sort { magic: 0x0803, noun: "images" };
+const LABELS: Sort = Sort { magic: 0x0801, noun: "labels" };
+
+/// Sizes of the dimensions, and the bytes.
+fn read<const DIMS: usize>(path: &Path, sort: &Sort) -> Result<([u32; DIMS], Vec<u8>)> {
+    let (file, length) = file::open(path)?;
+    parse(file, sort, &Blame { path, length })
+}
+
+fn parse<const DIMS: usize>(
+    source: impl Read + 'static,
+    sort: &Sort,
+    blame: &Blame,
+) -> Result<([u32; DIMS], Vec<u8>)> {
+    let mut stream = Stream::new(source, blame.length).map_err(|error| blame.io(&error))?;
+    let sizes = header(&mut stream, sort, blame)?;
+    let promise = Promise::new(&sizes, sort, blame)?;
+    let reserve = promise.check(&stream, blame)?;
+    Ok((sizes, contents(stream.reader, &promise, reserve, blame)?))
+}
+
+fn header<const DIMS: usize>(stream: &mut Stream, sort: &Sort, blame: &Blame) -> Result<[u32; DIMS]> {
+    if blame.length == 0 {
+        return Err(blame.error("is empty"));
+    }
+    let magic = stream.number(blame)?;
+    if magic != sort.magic {
+        let (noun, expected) = (sort.noun, sort.magic);
+        let what =
+            format!("is not an IDX file of {noun}: it starts with {magic:#010x}, not {expected:#010x}");
+        return Err(blame.error(what));
+    }
+    let mut sizes = [0; DIMS];
+    for size in &mut sizes {
+        *size = stream.number(blame)?;
+    }
+    Ok(sizes)
+}
+
+/// The bytes after the header: exactly as many as promised, never more than one beyond them in memory.
+fn contents(reader: Box<dyn Read>, promise: &Promise, reserve: u64, blame: &Blame) -> Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    contents.try_reserve_exact(usize::try_from(reserve).unwrap_or(usize::MAX)).map_err(|_| {
+        Error::failure(format!("{} needs {} of memory", blame.name(), bytes(promise.bytes())))
+            .at(blame.place())
+            .advise("use a smaller data set, or a machine with more memory")
+    })?;
+    let outcome = reader.take(promise.bytes().saturating_add(1)).read_to_end(&mut contents);
+    let got = contents.len() as u64;
+    match outcome {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(blame.io(&error)),
+        _ if got > promise.bytes() => {
+            Err(blame.error(format!("goes on after the {promise} its header promises")))
+        }
+        _ if got < promise.bytes() => Err(promise.broken(got, blame)),
+        Err(_) => Err(blame.error("ends in the middle of a gzip stream")),
+        Ok(_) => Ok(contents),
+    }
+}
+
+/// What the header claims: `count` things of `each` bytes.
+struct Promise {
+    count: u64,
+    each: u64,
+    noun: &'static str,
+}
+
+impl Promise {
+    fn new(sizes: &[u32], sort: &Sort, blame: &Blame) -> Result<Self> {
+        let (count, inner) =
+            sizes.split_first().map_or((0, sizes), |(count, inner)| ((*count).into(), inner));
+        let each = inner.iter().fold(1_u64, |each, size| each.saturating_mul((*size).into()));
+        if count == 0 {
+            return Err(blame.error(format!("holds no {}: its header says 0", sort.noun)));
+        }
+        if each == 0 {
+            return Err(blame.error("holds images without pixels: its header says 0 rows or columns"));
+        }
+        Ok(Self { count, each, noun: sort.noun })
+    }
+
+    /// Saturates where a header claims more than any file could hold.
+    fn bytes(&self) -> u64 {
+        self.count.saturating_mul(self.each)
+    }
+
+    /// Holds the promise against the file's length; returns how many bytes may be reserved at once.
+    fn check(&self, stream: &Stream, blame: &Blame) -> Result<u64> {
+        let promised = self.bytes();
+        if !stream.packed {
+            let there = blame.length.saturating_sub(stream.taken);
+            return match promised.cmp(&there) {
+                std::cmp::Ordering::Greater => Err(self.broken(there, blame)),
+                std::cmp::Ordering::Less => {
+                    let extra = grouped(there.saturating_sub(promised));
+                    Err(blame
+                        .error(format!("goes on for {extra} bytes after the {self} its header promises")))
+                }
+                std::cmp::Ordering::Equal => Ok(promised),
+            };
+        }
+        if promised > blame.length.saturating_mul(MAX_RATIO) {
+            return Err(
+                blame.error(format!("cannot hold the {self} its header promises: it is far too short"))
+            );
+        }
+        if promised > MAX_UNPACKED {
+            let what = format!("unpacks to {}, more than is unpacked on the fly", bytes(promised));
+            return Err(blame.error(what).advise("unpack it with gunzip first"));
+        }
+        Ok(promised.min(blame.length.saturating_mul(USUAL_RATIO)))
+    }
+
+    /// The file ends after `got` bytes of contents.
+    fn broken(&self, got: u64, blame: &Blame) -> Error {
+        let whole = grouped(got.checked_div(self.each).unwrap_or(0));
+        blame.error(format!("ends after {whole} of the {self} its header promises"))
+    }
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", grouped(self.count), self.noun)
+    }
+}
+
+/// A file's bytes in order, unpacked if they are gzip, whatever the file's name.
+pub(crate) struct Stream {
+    pub(crate) reader: Box<dyn Read>,
+    packed: bool,
+    taken: u64,
+}
+
+impl Stream {
+    pub(crate) fn new(source: impl Read + 'static, length: u64) -> io::Result<Self> {
+        let buffer = usize::try_from(length).unwrap_or(BUFFER).clamp(GZIP.len(), BUFFER);
+        let mut raw = BufReader::with_capacity(buffer, source);
+        let packed = raw.fill_buf()?.starts_with(&GZIP);
+        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(raw)) } else { Box::new(raw) };
+        Ok(Self { reader, packed, taken: 0 })
+    }
+
+    /// The next big-endian number of the header.
+    fn number(&mut self, blame: &Blame) -> Result<u32> {
+        let mut word = [0; 4];
+        self.reader.read_exact(&mut word).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => blame.error("ends within its header"),
+            _ => blame.io(&error),
+        })?;
+        self.taken = self.taken.saturating_add(4);
+        Ok(u32::from_be_bytes(word))
+    }
+}
+
+/// The file that a message is about.
+struct Blame<'a> {
+    path: &'a Path,
+    length: u64,
+}
+
+impl Blame<'_> {
+    fn name(&self) -> String {
+        file::name(self.path)
+    }
+
+    fn place(&self) -> String {
+        file::place(self.path, self.length)
+    }
+
+    fn error(&self, what: impl fmt::Display) -> Error {
+        Error::data(format!("{} {what}", self.name())).at(self.place()).advise(ADVICE)
+    }
+
+    fn io(&self, error: &io::Error) -> Error {
+        match error.kind() {
+            ErrorKind::InvalidInput | ErrorKind::InvalidData => {
+                self.error(format!("is not valid gzip: {error}"))
+            }
+            _ => self.error(format!("cannot be read: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

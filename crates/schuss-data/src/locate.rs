@@ -1,0 +1,250 @@
+//! From a spec to data: `mnist`, `fashion-mnist`, `digits:train=60000`, or the PATH of a folder.
+
+use crate::digits::{self, Digits};
+use crate::folder::Files;
+use crate::published::{self, MNIST, Published};
+use crate::spec::{Item, unknown};
+use crate::text::{bytes, grouped};
+use crate::{Dataset, Error, ImageShape, Result, Split};
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "digits"];
+/// Most that digits may take in memory: 64 GiB.
+const MAX_DIGITS: u64 = 64 << 30;
+
+/// Where data comes from, as typed after `--data`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Digits(Digits),
+    Published(&'static Published),
+    /// As typed, perhaps after `path:`.
+    Path(String),
+}
+
+/// Reads or draws the data that `spec` names.
+///
+/// # Errors
+/// A usage error for a spec that means nothing, a data error for files that are absent or damaged.
+pub fn load(spec: &str) -> Result<Dataset> {
+    spec.parse::<Source>()?.load()
+}
+
+/// MNIST if it is on this machine, else the built-in digits.
+///
+/// # Errors
+/// A data error if MNIST is there but damaged.
+pub fn load_default() -> Result<Dataset> {
+    Source::default().load()
+}
+
+/// The folder on this machine that holds the four files of `mnist` or `fashion-mnist`.
+pub fn find(name: &str) -> Option<PathBuf> {
+    search(published::by_name(name)?, &variable).ok().map(|(folder, _)| folder)
+}
+
+impl Default for Source {
+    /// MNIST if it is on this machine, else the built-in digits.
+    fn default() -> Self {
+        let kind = match find(MNIST.name) {
+            Some(_) => Kind::Published(&MNIST),
+            None => Kind::Digits(Digits::default()),
+        };
+        Self(kind)
+    }
+}
+
+impl FromStr for Source {
+    type Err = Error;
+
+    fn from_str(spec: &str) -> Result<Self> {
+        let name = spec.split(':').next().unwrap_or(spec);
+        let name = name.trim().to_lowercase().replace('_', "-");
+        if name == "path" || !NAMES.contains(&&*name) && looks_like_a_path(spec) {
+            return Ok(Self(Kind::Path(spec.to_owned())));
+        }
+        let item = Item::parse(spec)?;
+        match (published::by_name(&item.name), &*item.name) {
+            (Some(published), _) if item.args.is_empty() => Ok(Self(Kind::Published(published))),
+            (Some(published), _) => Err(Error::usage(format!("`{}` has no keys", published.name))
+                .advise(format!("--data {}", published.name))),
+            (None, "digits") => Ok(Self(Kind::Digits(parse_digits(&item)?))),
+            (None, name) => Err(unknown("data", name, "", &[&NAMES[..], &["./FOLDER"]].concat())),
+        }
+    }
+}
+
+fn looks_like_a_path(spec: &str) -> bool {
+    spec.contains(|letter| letter == '.' || std::path::is_separator(letter))
+}
+
+/// The canonical spec: the name with every key, or the path as typed.
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Digits(digits) => digits.fmt(f),
+            Kind::Published(published) => f.write_str(published.name),
+            Kind::Path(typed) => f.write_str(typed),
+        }
+    }
+}
+
+impl Source {
+    /// Reads or draws both splits.
+    ///
+    /// # Errors
+    /// A data error that names the file, or the places it was looked for in.
+    pub fn load(&self) -> Result<Dataset> {
+        match &self.0 {
+            Kind::Digits(digits) => Ok(digits::generate(digits)),
+            Kind::Published(published) => {
+                let (folder, files) = search(published, &variable)?;
+                let origin = format!("{}, read from {}", published.title, folder.display());
+                assemble(self.to_string(), origin, files.read()?, &published.classes)
+            }
+            Kind::Path(typed) => {
+                let folder = Path::new(typed.strip_prefix("path:").unwrap_or(typed));
+                let files = files_in(folder)?;
+                assemble(self.to_string(), format!("read from {}", folder.display()), files.read()?, &[])
+            }
+        }
+    }
+}
+
+fn files_in(folder: &Path) -> Result<Files> {
+    let refuse = |what: String| {
+        Error::data(what)
+            .at(folder.display())
+            .advise("name a folder with the four files of an MNIST-like set, or --data digits")
+    };
+    match std::fs::metadata(folder) {
+        Err(error) => return Err(refuse(format!("the data folder cannot be opened: {}", error.kind()))),
+        Ok(seen) if !seen.is_dir() => return Err(refuse("the data path is a file, not a folder".into())),
+        Ok(_) => {}
+    }
+    Files::find(folder).map_err(|missing| refuse(format!("the data folder holds no {missing}, raw or .gz")))
+}
+
+/// Labels beyond the known names make all names numbers.
+fn assemble(
+    name: String,
+    origin: String,
+    (shape, train, test): (ImageShape, Split, Split),
+    known: &[&str],
+) -> Result<Dataset> {
+    let highest = train.labels().iter().chain(test.labels()).max().map_or(0, |&label| label as usize);
+    let classes = if highest < known.len() {
+        known.iter().map(ToString::to_string).collect()
+    } else {
+        (0..=highest.max(1)).map(|class| class.to_string()).collect()
+    };
+    Ok(Dataset { name, origin, shape, classes, train, test })
+}
+
+fn parse_digits(item: &Item) -> Result<Digits> {
+    const KEYS: [&str; 4] = ["train", "test", "size", "seed"];
+    let mut digits = Digits::default();
+    for (key, value) in &item.args {
+        match key.as_deref() {
+            Some("train") => digits.train = whole(value, "train")?,
+            Some("test") => digits.test = whole(value, "test")?,
+            Some("size") => digits.size = whole(value, "size")?,
+            Some("seed") => digits.seed = whole(value, "seed")?,
+            Some(key) => return Err(unknown("key", key, " for data `digits`", &KEYS)),
+            None => {
+                return Err(Error::usage(format!("`{value}` for data `digits` lacks a key"))
+                    .advise(format!("digits:train={value}; keys: {}", KEYS.join(" "))));
+            }
+        }
+    }
+    check_digits(&digits)?;
+    Ok(digits)
+}
+
+fn whole<T: FromStr>(value: &str, key: &str) -> Result<T> {
+    value.parse().map_err(|_| {
+        Error::usage(format!("`{key}={value}` for data `digits` is not a whole number in range"))
+            .advise(Digits::default().to_string())
+    })
+}
+
+fn check_digits(digits: &Digits) -> Result<()> {
+    let refuse = |what: String| Err(Error::usage(what).advise(Digits::default().to_string()));
+    let Digits { train, test, size, .. } = *digits;
+    if !digits::SIZES.contains(&size) {
+        let (low, high) = (digits::SIZES.start(), digits::SIZES.end());
+        return refuse(format!("digits have a size of {low} to {high} pixels, not {size}"));
+    }
+    if train == 0 || test == 0 {
+        return refuse("digits need at least one image to train on and one to test on".into());
+    }
+    let images = (train as u64).saturating_add(test as u64);
+    let memory = images.saturating_mul((size * size) as u64);
+    if memory > MAX_DIGITS {
+        let (images, limit) = (grouped(images), bytes(MAX_DIGITS));
+        return refuse(format!("{images} digits of {size} x {size} pixels take more than {limit} of memory"));
+    }
+    Ok(())
+}
+
+/// The folder and its files, in the first place that has all four.
+fn search(published: &Published, environment: &Environment) -> Result<(PathBuf, Files)> {
+    let mut looked = Vec::new();
+    for place in places(published, environment) {
+        match Files::find(&place) {
+            Ok(files) => return Ok((place, files)),
+            Err(missing) if place.is_dir() => looked.push(format!("{} (no {missing})", place.display())),
+            Err(_) => looked.push(place.display().to_string()),
+        }
+    }
+    let name = published.name;
+    Err(Error::data(format!("{} is not on this machine", published.title))
+        .at(format!("none of: {}", looked.join(", ")))
+        .advise(format!(
+            "`schuss data fetch {name}`, or set SCHUSS_DATA to the folder above {name}/, or --data digits"
+        )))
+}
+
+fn places(published: &Published, environment: &Environment) -> Vec<PathBuf> {
+    let chosen = environment("SCHUSS_DATA").map(PathBuf::from);
+    let roots = chosen.into_iter().chain(cache(environment));
+    roots.map(|root| root.join(published.name)).chain(published.package.map(PathBuf::from)).collect()
+}
+
+/// Where `schuss data fetch` puts a data set: `$SCHUSS_DATA/<name>`, else in the user's cache folder.
+pub(crate) fn home(published: &Published) -> Result<PathBuf> {
+    let root = variable("SCHUSS_DATA").map(PathBuf::from).or_else(|| cache(&variable));
+    root.map(|root| root.join(published.name)).ok_or_else(|| {
+        Error::failure("there is no folder to keep data in: neither SCHUSS_DATA nor HOME is set")
+            .advise("set SCHUSS_DATA to a folder")
+    })
+}
+
+/// Looks up an environment variable; one that is empty counts as not set.
+type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The user's cache folder for schuss, by each system's custom; `XDG_CACHE_HOME` counts only if it is absolute.
+fn cache(environment: &Environment) -> Option<PathBuf> {
+    let folder = |name: &str| environment(name).map(PathBuf::from);
+    let base = if cfg!(windows) {
+        folder("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        folder("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        let chosen = folder("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+        chosen.or_else(|| folder("HOME").map(|home| home.join(".cache")))
+    };
+    base.map(|base| base.join("schuss"))
+}
+
+#[cfg(test)]
+mod tests;

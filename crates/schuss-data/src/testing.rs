@@ -1,0 +1,49 @@
+//! What the tests of several modules share: IDX files made by hand, and a second process to run a test in.
+
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+/// An IDX file: magic number, sizes, bytes.
+pub(crate) fn idx(magic: u32, sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let header = [magic].into_iter().chain(sizes.iter().copied()).flat_map(u32::to_be_bytes);
+    header.chain(bytes.iter().copied()).collect()
+}
+
+/// `count` images of `side` x `side` pixels.
+pub(crate) fn images(count: u32, side: u32) -> Vec<u8> {
+    let pixels: Vec<u8> = (0..count * side * side).map(|pixel| (pixel * 7) as u8).collect();
+    idx(0x0803, &[count, side, side], &pixels)
+}
+
+pub(crate) fn labels(labels: &[u8]) -> Vec<u8> {
+    idx(0x0801, &[labels.len() as u32], labels)
+}
+
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// Writes the four files of a set of 3 + 2 images of 4 x 4 pixels, with the ending `ending`.
+pub(crate) fn write_set(folder: &Path, ending: &str) {
+    let contents = [images(3, 4), labels(&[0, 1, 2]), images(2, 4), labels(&[3, 1])];
+    std::fs::create_dir_all(folder).unwrap();
+    for (name, content) in crate::folder::NAMES.iter().zip(contents) {
+        let content = if ending == ".gz" { gzip(&content) } else { content };
+        std::fs::write(folder.join(format!("{name}{ending}")), content).unwrap();
+    }
+}
+
+/// The arguments that make this test program run one of its ignored tests, given by its full path, alone.
+pub(crate) fn alone(program: &mut Command, test: &str) {
+    program.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);
+}
+
+/// Says that a test could not do what it promises here, past the test harness, which swallows what `eprintln` says.
+pub(crate) fn skip(why: &str) {
+    let thread = std::thread::current();
+    writeln!(std::io::stderr(), "SKIPPED: {} {why}", thread.name().unwrap_or("a test")).unwrap();
+}
