@@ -1,6 +1,7 @@
 //! schuss trains a network under every way of updating its weights and tells which way is fastest.
 #![forbid(unsafe_code)]
 
+pub mod files;
 pub mod loss;
 pub mod machine;
 pub mod network;

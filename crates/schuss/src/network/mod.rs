@@ -55,6 +55,15 @@ impl Default for Model {
 }
 
 impl Model {
+    /// The lectures' hidden layers between so many inputs and classes.
+    pub fn for_data(inputs: usize, classes: usize) -> Self {
+        let mut model = Self::default().with_inputs(inputs);
+        if let Some(last) = model.layers.last_mut() {
+            *last = Layer::Linear(classes);
+        }
+        model
+    }
+
     /// Size of the input, where it was given.
     pub fn inputs(&self) -> Option<usize> {
         self.inputs

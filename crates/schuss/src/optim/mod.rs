@@ -5,6 +5,8 @@
 //! the table at `rules!` below.
 
 mod adam;
+#[cfg(test)]
+mod golden;
 mod sgd;
 mod state;
 

@@ -148,7 +148,7 @@ impl Engine {
             let in_leaf = done % LEAF;
             let rows = self.microbatch.min(positions.len() - done).min(LEAF - in_leaf);
             self.load(split, positions.start + done, rows, &index);
-            tally.add(self.evaluate_rows(rows));
+            self.evaluate_rows(rows, &mut tally);
             let last = done + rows == positions.len();
             self.backward(rows, count, if in_leaf == 0 { Start::Fresh } else { Start::Continue });
             done += rows;
@@ -165,7 +165,7 @@ impl Engine {
         for first in (0..split.len()).step_by(capacity) {
             let rows = capacity.min(split.len() - first);
             self.load(split, first, rows, &|position| position);
-            tally.add(self.evaluate_rows(rows));
+            self.evaluate_rows(rows, &mut tally);
         }
         let accuracy = tally.correct as f64 / tally.samples as f64;
         Evaluation { loss: tally.mean_loss(), accuracy }
@@ -190,8 +190,9 @@ impl Engine {
         });
     }
 
-    /// Forward pass and loss of the gathered samples; leaves the gradient at the outputs in `deltas[0]`.
-    fn evaluate_rows(&mut self, rows: usize) -> Tally {
+    /// Forward pass and loss of the gathered samples; leaves the gradient at the outputs in `deltas[0]`. Losses
+    /// are added one by one, so that their sum does not depend on the microbatch.
+    fn evaluate_rows(&mut self, rows: usize, tally: &mut Tally) {
         self.arena.forward(&mut self.team, &self.plan, &self.params, rows);
         let outputs = self.plan.outputs;
         let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
@@ -203,12 +204,11 @@ impl Engine {
             MatrixMut::new(&mut deltas[0], rows, outputs),
             &mut scores[..rows],
         );
-        let mut tally = Tally { samples: rows as u64, ..Tally::default() };
+        tally.samples += rows as u64;
         for score in &scores[..rows] {
             tally.loss += score.loss;
             tally.correct += u64::from(score.correct);
         }
-        tally
     }
 
     /// The plan read upwards: gradients of inputs, then of weights, which may be stepped at once.

@@ -3,9 +3,11 @@
 mod control;
 mod engine;
 mod event;
+mod forecast;
 
 pub use control::Control;
 pub use event::{Event, Sink};
+pub use forecast::{Forecast, forecast};
 
 use crate::machine;
 use crate::network::{Params, Plan, load_weights};
@@ -345,6 +347,11 @@ impl<'d> Session<'d> {
         self.progress.tally = Tally::default();
         self.close_epoch(None, sink)?;
         Ok(Status::Diverged)
+    }
+
+    /// What is known after a sink failed.
+    pub fn failed(&self) -> Outcome {
+        self.outcome(Status::Failed)
     }
 
     fn outcome(&self, status: Status) -> Outcome {

@@ -31,6 +31,22 @@ pub struct Summary {
     /// Error surfaces with the paths of optimizers over them (lecture 23).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surfaces: Vec<SurfaceRecord>,
+    /// Further things shown, each by a small table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exhibits: Vec<Exhibit>,
+}
+
+/// Something shown by a small table besides the trials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exhibit {
+    /// One line.
+    pub title: String,
+    /// What it shows.
+    pub text: String,
+    /// Heads of the columns.
+    pub header: Vec<String>,
+    /// As many cells per row as there are columns.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// Version and commit of the program.
@@ -201,7 +217,7 @@ pub struct RecipeRecord {
     pub update: String,
     /// Order of samples.
     pub order: String,
-    /// Optimizer with every key.
+    /// Optimizer: the learning rate, and every key that is not at its default.
     pub optimizer: String,
     /// Learning-rate schedule.
     pub schedule: String,
@@ -330,6 +346,15 @@ pub struct EvaluationPoint {
     pub eval_loss: Option<f64>,
     /// Accuracy on the evaluation split.
     pub eval_accuracy: Option<f64>,
+}
+
+/// What a trial recorded between its epochs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// Loss of every single update, if kept.
+    pub losses: Vec<f32>,
+    /// Every evaluation, those of the epochs included.
+    pub evaluations: Vec<EvaluationPoint>,
 }
 
 /// What a lecture printed after an epoch.

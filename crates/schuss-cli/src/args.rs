@@ -1,0 +1,164 @@
+//! What can be typed. Help, man page and completions all come from these definitions.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Trains a network under every way of updating its weights and tells which way gets your data to your target
+/// first.
+#[derive(Debug, Parser)]
+#[command(name = "schuss", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "First steps:\n  schuss compare lecture-25           three optimizers, one network, one page\n  \
+    schuss train --optimizer adam:lr=1e-3 --target 'eval_accuracy>=0.97'\n\n\
+    Exit codes: 0 done, 1 failure, 2 wrong usage, 3 data, 4 every trial diverged, 5 target missed\n\
+    (with --require-target), 130 interrupted and saved (143 for TERM).")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train several recipes on the same data and compare them
+    #[command(after_help = after_compare())]
+    Compare {
+        /// A built-in study, or the path of a study file; flags alone make a study too
+        study: Option<String>,
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Train one recipe
+    Train {
+        #[command(flatten)]
+        flags: Flags,
+    },
+    /// Evaluate a trained model: accuracy, confusion matrix, worst mistakes
+    Eval {
+        /// model.safetensors, or the folder of a run or trial that holds it
+        model: PathBuf,
+        /// Data spec: mnist, digits:test=1000, a folder
+        data: String,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a trained model sees in a picture or in a data set
+    Predict {
+        /// model.safetensors, or the folder of a run or trial that holds it
+        model: PathBuf,
+        /// A PNG image, or a data spec
+        input: String,
+        /// Print JSON lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at data, or download it
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Counts, shapes, class balance, ranges, and some samples drawn
+    Show {
+        /// mnist, fashion-mnist, digits:train=1000, or a folder
+        data: String,
+    },
+    /// Download a data set, checked by its SHA-256
+    Fetch {
+        /// mnist or fashion-mnist
+        name: String,
+        /// Where to download from instead of the built-in mirrors (repeatable)
+        #[arg(long, value_name = "URL")]
+        mirror: Vec<String>,
+    },
+}
+
+/// Flags of `train` and `compare`. In `compare`, a repeated flag is an axis: every combination is a trial.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Flags {
+    /// Data: mnist | fashion-mnist | digits:train=60000,test=10000,size=28,seed=1 | FOLDER [default: mnist if
+    /// found, else digits]
+    #[arg(long, value_name = "SPEC", help_heading = "Workload")]
+    pub(crate) data: Option<String>,
+    /// Network: 784-400-256-10, or linear:400,relu,linear:10 [default: 784-400-256-10]
+    #[arg(long, value_name = "SPEC", help_heading = "Workload")]
+    pub(crate) model: Vec<String>,
+    /// Weights to begin with: a safetensors file, metadata not needed
+    #[arg(long, value_name = "FILE", help_heading = "Workload")]
+    pub(crate) init_from: Option<PathBuf>,
+
+    /// Samples per weight update: epoch | batch:N | sample [default: batch:100]
+    #[arg(long, value_name = "RULE", help_heading = "Recipe")]
+    pub(crate) update: Vec<String>,
+    /// Order of samples: shuffled | fixed | sequential | replacement [default: shuffled]
+    #[arg(long, value_name = "ORDER", help_heading = "Recipe")]
+    pub(crate) order: Vec<String>,
+    /// sgd:lr=0.1,momentum=0.9,dampening=0,weight_decay=0,nesterov=false |
+    /// adam:lr=0.001,beta1=0.9,beta2=0.999,eps=1e-8,weight_decay=0 [default: sgd:lr=0.1]
+    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    pub(crate) optimizer: Vec<String>,
+    /// Loss: cross-entropy [default: cross-entropy]
+    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    pub(crate) loss: Vec<String>,
+    /// Choices that belong together: 'update=sample optimizer=sgd:lr=0.01' (repeatable)
+    #[arg(long, value_name = "CHOICES", help_heading = "Recipe")]
+    pub(crate) trial: Vec<String>,
+    /// Seed of initial weights and order (repeatable, or 1,2,3) [default: 1]
+    #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Recipe")]
+    pub(crate) seed: Vec<u64>,
+
+    /// Epochs at most [default: 10]
+    #[arg(long, value_name = "N", help_heading = "Budget")]
+    pub(crate) epochs: Option<u32>,
+    /// Weight updates at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
+    pub(crate) max_updates: Option<u64>,
+    /// What is to be reached, as 'eval_accuracy>=0.97'; ends the trial
+    #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
+    pub(crate) target: Option<String>,
+    /// Go on once the target is reached
+    #[arg(long, help_heading = "Budget")]
+    pub(crate) beyond_target: bool,
+    /// Exit with 5 if a trial misses the target
+    #[arg(long, help_heading = "Budget")]
+    pub(crate) require_target: bool,
+    /// What ends a trial, as 'train_loss<0.1'
+    #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
+    pub(crate) stop: Option<String>,
+
+    /// Evaluate every N updates too, besides the ends of epochs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Records")]
+    pub(crate) eval_every: Option<u64>,
+    /// Keep the loss of every single update (losses.f32)
+    #[arg(long, help_heading = "Records")]
+    pub(crate) losses: bool,
+    /// Folder of the run; must not be there yet [default: runs/NAME]
+    #[arg(long, value_name = "FOLDER", help_heading = "Records")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the summary as one JSON object on stdout; everything else goes to stderr
+    #[arg(long, help_heading = "Records")]
+    pub(crate) json: bool,
+
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", help_heading = "Running")]
+    pub(crate) threads: Option<usize>,
+    /// Print what would run, with expected time and memory
+    #[arg(long, help_heading = "Running")]
+    pub(crate) dry_run: bool,
+    /// Say more: strategy and threads of each trial
+    #[arg(short, long, help_heading = "Running")]
+    pub(crate) verbose: bool,
+}
+
+fn after_compare() -> String {
+    let studies = schuss::study::StudyFile::built_in();
+    let lines = studies.iter().map(|(name, title)| format!("  {name:26}{title}\n"));
+    format!("Built-in studies:\n{}", lines.collect::<String>())
+}

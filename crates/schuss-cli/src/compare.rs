@@ -1,0 +1,128 @@
+//! `schuss compare` and `schuss train`.
+
+use crate::args::Flags;
+use crate::progress::{Progress, say};
+use crate::{signals, study};
+use schuss::data::{self, Dataset};
+use schuss::session::{Control, Limits};
+use schuss::study::record::{Status, Summary};
+use schuss::study::{Finished, RunFolder, Study, run, to_json};
+use schuss::{Error, Result, files};
+use schuss_data::text::{bytes, grouped};
+
+/// Trains and compares; the exit code.
+pub(crate) fn compare(name: Option<&str>, flags: &Flags) -> Result<u8> {
+    let file = study::from_flags(name, flags)?;
+    let title = name.map_or("compare", |name| name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml"));
+    execute(title, &file, flags)
+}
+
+/// Trains one recipe; the exit code.
+pub(crate) fn train(flags: &Flags) -> Result<u8> {
+    study::refuse_several(flags)?;
+    execute("train", &study::from_flags(None, flags)?, flags)
+}
+
+fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags) -> Result<u8> {
+    let data = match &file.workload.data {
+        Some(spec) => data::load(spec)?,
+        None => data::load_default()?,
+    };
+    let study = Study::resolve(name, file, &data)?;
+    let mut limits = Limits::default();
+    limits.threads = flags.threads.unwrap_or(limits.threads);
+    say(flags.json, &describe(&data));
+    if flags.dry_run {
+        return dry_run(&study, &data, limits, flags.json);
+    }
+    let control = Control::default();
+    signals::listen(&control)?;
+    let folder = RunFolder::create(flags.out.as_deref(), &study, &data)?;
+    let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
+    let mut progress = Progress::new(&control, data.train.len(), width, flags.json, flags.verbose);
+    let finished = run(&study, &data, limits, &folder, &command_line(), &control, &mut progress)?;
+    present(&finished, &folder, flags)?;
+    match finished.error {
+        Some(error) => Err(error),
+        None => Ok(exit_code(&finished.summary, &control, flags)),
+    }
+}
+
+/// The first line: which data this is.
+fn describe(data: &Dataset) -> String {
+    let shape = data.shape;
+    format!(
+        "data: {}; {} images to train on, {} to test on, {} x {}, {} classes",
+        data.origin,
+        grouped(data.train.len() as u64),
+        grouped(data.test.len() as u64),
+        shape.height,
+        shape.width,
+        data.classes.len()
+    )
+}
+
+/// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.
+fn present(finished: &Finished, folder: &RunFolder, flags: &Flags) -> Result<()> {
+    let summary = &finished.summary;
+    say(flags.json, &format!("\n{}", schuss_report::table::render(summary)));
+    let written = folder
+        .write_summary(summary)
+        .and_then(|()| schuss_report::write(folder.path(), summary, &finished.traces, &files::write));
+    if flags.json {
+        say(false, to_json(summary)?.trim_end());
+    }
+    if finished.error.is_none() {
+        written?;
+    }
+    say(flags.json, &format!("report: {}", folder.path().join("report.html").display()));
+    Ok(())
+}
+
+fn exit_code(summary: &Summary, control: &Control, flags: &Flags) -> u8 {
+    let all = |status: Status| !summary.trials.is_empty() && summary.trials.iter().all(|t| t.status == status);
+    let missed = |target: &schuss::study::record::TargetRecord| target.seconds.is_none();
+    if control.interrupted() {
+        return signals::exit_code(control);
+    }
+    if all(Status::Diverged) {
+        return 4;
+    }
+    let any_missed = summary.trials.iter().any(|trial| trial.target.as_ref().is_none_or(missed));
+    if flags.require_target && any_missed { 5 } else { 0 }
+}
+
+/// What would run, with expected time and memory, from a few updates of each trial.
+fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool) -> Result<u8> {
+    if json {
+        return Err(Error::usage("--dry-run prints a plan, not a summary").advise("leave out --json"));
+    }
+    let mut total = 0.0;
+    for (_, trial) in study.runs() {
+        let forecast = schuss::session::forecast(&trial, data, limits)?;
+        total += forecast.seconds;
+        say(false, &format!(
+            "{:24} seed {}  {} {} {}  {} updates, about {:.1} s, {} besides the data",
+            trial.name,
+            trial.seed,
+            trial.model,
+            trial.recipe.update,
+            trial.recipe.optimizer,
+            grouped(forecast.updates),
+            forecast.seconds,
+            bytes(forecast.bytes as u64),
+        ));
+    }
+    say(false, &format!("in all about {total:.0} s on {} threads, {} of data; nothing was trained", limits.threads, bytes(data.bytes() as u64)));
+    Ok(0)
+}
+
+/// The command as typed, quoted for a shell where needed.
+fn command_line() -> String {
+    let quote = |word: String| {
+        let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%".contains(c));
+        if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    };
+    let words = std::env::args_os().skip(1).map(|word| quote(word.to_string_lossy().into_owned()));
+    std::iter::once("schuss".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}

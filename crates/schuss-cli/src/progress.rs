@@ -1,0 +1,139 @@
+//! What is seen while trials run: a line per epoch, and on a terminal a bar that moves.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use schuss::Trial;
+use schuss::session::{Control, Event};
+use schuss::study::Watcher;
+use schuss::study::record::{EpochRecord, Status, TrialRecord};
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Writes a line of results; a reader that has gone away is no reason to stop training.
+pub(crate) fn say(json: bool, line: &str) {
+    let _ = if json { writeln!(std::io::stderr(), "{line}") } else { writeln!(std::io::stdout(), "{line}") };
+}
+
+/// Lines per epoch, and a bar drawn ten times a second by a thread of its own.
+pub(crate) struct Progress {
+    json: bool,
+    verbose: bool,
+    samples: u64,
+    name: String,
+    width: usize,
+    epochs: u32,
+    bar: ProgressBar,
+    ticker: Option<Ticker>,
+    control: Control,
+}
+
+impl Progress {
+    /// For trials on `samples` training samples whose names are at most `width` wide.
+    pub(crate) fn new(control: &Control, samples: usize, width: usize, json: bool, verbose: bool) -> Self {
+        Self {
+            json,
+            verbose,
+            samples: samples as u64,
+            name: String::new(),
+            width,
+            epochs: 0,
+            bar: ProgressBar::hidden(),
+            ticker: None,
+            control: control.clone(),
+        }
+    }
+
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| say(self.json, line));
+    }
+
+    fn epoch(&self, row: &EpochRecord) {
+        let number = |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
+        let accuracy = row.eval_accuracy.map_or_else(|| "    -".into(), |value| format!("{value:.4}"));
+        self.say(&format!(
+            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}  accuracy {}  {:>7.2} s",
+            self.name,
+            row.epoch,
+            self.epochs,
+            number(row.train_loss),
+            number(row.eval_loss),
+            accuracy,
+            row.train_seconds,
+            width = self.width,
+        ));
+    }
+}
+
+impl Watcher for Progress {
+    fn started(&mut self, trial: &Trial, index: usize, total: usize) {
+        self.name.clone_from(&trial.name);
+        self.epochs = trial.budget.epochs;
+        if self.verbose {
+            self.say(&format!("trial {}/{total}: {} seed {}, {}", index + 1, trial.name, trial.seed, trial.recipe_id()));
+        }
+        let terminal = std::io::stderr().is_terminal();
+        if terminal {
+            let length = self.samples.saturating_mul(u64::from(trial.budget.epochs));
+            let style = ProgressStyle::with_template(
+                "{prefix} {wide_bar:.cyan/dim} {percent:>3} %  {per_sec}  ETA {eta}",
+            );
+            self.bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar.set_prefix(format!("{}/{total} {}", index + 1, trial.name));
+            self.ticker = Some(Ticker::start(self.bar.clone(), self.control.clone()));
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Event::Epoch(row) = event {
+            self.epoch(row);
+        }
+    }
+
+    fn ended(&mut self, record: &TrialRecord) {
+        self.ticker = None;
+        self.bar.finish_and_clear();
+        if self.verbose {
+            self.say(&format!("{}: {}, {} threads, {}", record.name, record.strategy, record.threads, record.arithmetic));
+        }
+        match (&record.status, &record.diverged) {
+            (Status::Diverged, Some(at)) => self.say(&format!(
+                "{}: diverged at update {}, layer {}; the last finite weights are kept",
+                record.name, at.update, at.layer
+            )),
+            (Status::Interrupted, _) => self.say(&format!("{}: interrupted after {} updates", record.name, record.updates)),
+            _ => {}
+        }
+    }
+}
+
+/// Moves the bar along until dropped.
+struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    fn start(bar: ProgressBar, control: Control) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                bar.set_position(control.samples());
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        Self { stop, thread: thread.ok() }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! From flags to a study file: the same thing that stands in `lectures/*.toml`.
+
+use crate::args::Flags;
+use schuss::study::{Choices, StudyFile, TrialEntry};
+use schuss::{Error, Result};
+
+/// The study of `compare NAME`, or of flags alone, with the flags merged in.
+pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile> {
+    let mut file = name.map_or_else(|| Ok(StudyFile::default()), StudyFile::load)?;
+    for text in &flags.trial {
+        let (name, choices) = Choices::parse_trial(text)?;
+        file.trials.push(TrialEntry { name, choices, ..TrialEntry::default() });
+    }
+    let mut shared = Choices {
+        init_from: flags.init_from.as_ref().map(|path| path.display().to_string()),
+        epochs: flags.epochs,
+        max_updates: flags.max_updates,
+        target: flags.target.clone(),
+        beyond_target: flags.beyond_target.then_some(true),
+        stop: flags.stop.clone(),
+        ..Choices::default()
+    };
+    for (axis, values) in axes(flags) {
+        match values {
+            [] => {}
+            [value] => set(&mut shared, axis, value),
+            values => {
+                file.axes.insert(axis.to_owned(), values.to_vec());
+            }
+        }
+    }
+    refuse_idle_flags(&file, &shared)?;
+    shared.made().iter().for_each(|name| {
+        file.axes.remove(*name);
+    });
+    file.budget = shared.over(&file.budget);
+    file.workload.data = flags.data.clone().or(file.workload.data);
+    if !flags.seed.is_empty() {
+        file.seeds = Some(flags.seed.clone());
+    }
+    file.observe.eval_every = flags.eval_every.or(file.observe.eval_every);
+    file.observe.losses |= flags.losses;
+    Ok(file)
+}
+
+/// `train` runs one trial: whatever makes several is refused.
+pub(crate) fn refuse_several(flags: &Flags) -> Result<()> {
+    let repeated = axes(flags).into_iter().find(|(_, values)| values.len() > 1).map(|(axis, _)| axis);
+    let seeds = (flags.seed.len() > 1).then_some("seed");
+    let trials = (!flags.trial.is_empty()).then_some("trial");
+    match repeated.or(seeds).or(trials) {
+        Some(flag) => Err(Error::usage(format!("train runs one trial, but --{flag} makes several"))
+            .advise("schuss compare, with the same flags")),
+        None => Ok(()),
+    }
+}
+
+fn axes(flags: &Flags) -> [(&'static str, &[String]); 5] {
+    [
+        ("model", &flags.model),
+        ("loss", &flags.loss),
+        ("update", &flags.update),
+        ("order", &flags.order),
+        ("optimizer", &flags.optimizer),
+    ]
+}
+
+fn set(choices: &mut Choices, axis: &str, value: &str) {
+    let choice = match axis {
+        "model" => &mut choices.model,
+        "loss" => &mut choices.loss,
+        "update" => &mut choices.update,
+        "order" => &mut choices.order,
+        _ => &mut choices.optimizer,
+    };
+    *choice = Some(value.to_owned());
+}
+
+/// A flag beside a study overrides what its trials share; one that every trial decides itself would do nothing.
+fn refuse_idle_flags(file: &StudyFile, flags: &Choices) -> Result<()> {
+    let idle = |name: &&str| !file.trials.is_empty() && file.trials.iter().all(|trial| trial.choices.made().contains(name));
+    match flags.made().into_iter().find(|name| idle(name)) {
+        Some(name) => Err(Error::usage(format!("--{} would change nothing: every trial of the study chooses its own", name.replace('_', "-")))
+            .advise("a --trial of your own, or a copy of the study file")),
+        None => Ok(()),
+    }
+}

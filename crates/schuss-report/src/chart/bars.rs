@@ -1,0 +1,90 @@
+//! Horizontal bars: one per series, its name and value in words above it.
+
+use super::{
+    Drawing, palette,
+    scale::{Scale, range},
+    svg::{Anchor, Path, Svg},
+};
+use crate::text::shorten;
+
+/// A chart of bars from 0.
+#[derive(Clone, Debug)]
+pub(crate) struct BarChart {
+    /// What the bars show, with its unit.
+    pub(crate) label: String,
+    pub(crate) bars: Vec<Bar>,
+}
+
+/// One bar.
+#[derive(Clone, Debug)]
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) style: usize,
+    /// None: there is nothing to draw, only the word.
+    pub(crate) value: Option<f64>,
+    /// Range over seeds.
+    pub(crate) range: Option<(f64, f64)>,
+    /// A figure printed elsewhere, drawn hollow.
+    pub(crate) printed: Option<f64>,
+    /// The value in words.
+    pub(crate) word: String,
+}
+
+const WIDTH: f64 = 640.0;
+const LEFT: f64 = 4.0;
+const RIGHT: f64 = 630.0;
+const TOP: f64 = 28.0;
+const ROW: f64 = 48.0;
+const THICKNESS: f64 = 14.0;
+
+impl BarChart {
+    pub(crate) fn draw(&self) -> Drawing {
+        let shown = |bar: &Bar| [bar.value, bar.range.map(|range| range.1), bar.printed];
+        let largest = range(self.bars.iter().flat_map(shown).flatten());
+        let scale = Scale::linear((0.0, largest.map_or(1.0, |(_, high)| high.max(0.0))), LEFT, RIGHT);
+        let mut svg = Svg::default();
+        svg.text("quiet", Anchor::Start, [LEFT, 14.0], &self.label);
+        for (i, bar) in self.bars.iter().enumerate() {
+            bar.draw(&mut svg, &scale, TOP + ROW * i as f64);
+        }
+        Drawing {
+            class: "chart bars",
+            width: WIDTH,
+            height: TOP + ROW * self.bars.len() as f64 + 4.0,
+            body: svg.finish(),
+            scales: None,
+            core: WIDTH,
+            legend: Vec::new(),
+        }
+    }
+}
+
+impl Bar {
+    fn draw(&self, svg: &mut Svg, scale: &Scale, top: f64) {
+        svg.name_and_figure([LEFT, top + 18.0], &shorten(&self.name, 40), &self.word);
+        let y = top + 24.0 + THICKNESS / 2.0;
+        let at = |value: Option<f64>| value.and_then(|value| scale.position(value));
+        svg.open_group(&palette::class(self.style));
+        svg.line("grid", [LEFT, y], [RIGHT, y]);
+        if let Some(end) = at(self.value) {
+            // A bar too short to see would look like none.
+            svg.rect("bar", [LEFT, y - THICKNESS / 2.0], [(end - LEFT).max(1.5), THICKNESS]);
+        }
+        if let Some(x) = at(self.printed) {
+            let mut path = Path::default();
+            path.stamp([x, y], palette::marker(self.style));
+            svg.path("start", &path);
+        }
+        svg.close_group();
+        self.draw_range(svg, scale, y);
+    }
+
+    fn draw_range(&self, svg: &mut Svg, scale: &Scale, y: f64) {
+        let ends = self.range.map(|(low, high)| (scale.position(low), scale.position(high)));
+        let Some((Some(low), Some(high))) = ends else { return };
+        svg.line("whisker", [low, y], [high, y]);
+        for x in [low, high] {
+            svg.line("whisker", [x, y - 4.0], [x, y + 4.0]);
+        }
+    }
+}

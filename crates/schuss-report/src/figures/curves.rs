@@ -1,0 +1,317 @@
+//! Losses and accuracy while training went on, against epochs, updates and seconds.
+
+use super::Figure;
+use crate::{
+    chart::{
+        Axis, Fineness,
+        line::{Level, LineChart, Mark, MarkKind, Series},
+        scale::{Spacing, range},
+    },
+    recipes::{Recipe, Run, median},
+    text,
+};
+use schuss::study::record::{EvaluationPoint, ReferenceRecord, Summary};
+
+/// What is drawn upwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Metric {
+    TrainLoss,
+    EvalLoss,
+    Accuracy,
+    /// What is left to a perfect accuracy, which tells good results apart.
+    Error,
+}
+
+/// What is drawn to the right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Along {
+    Epochs,
+    Updates,
+    Seconds,
+}
+
+const SIZE: [f64; 2] = [640.0, 350.0];
+
+/// Beyond this ratio of largest to smallest, an axis is logarithmic.
+const LOG_RATIO: f64 = 20.0;
+
+pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness) -> Vec<[Figure; 3]> {
+    if recipes.is_empty() {
+        return Vec::new();
+    }
+    let mut metrics = vec![Metric::TrainLoss, Metric::EvalLoss, Metric::Accuracy];
+    let accuracies =
+        summary.trials.iter().flat_map(|trial| &trial.epochs).filter_map(|row| row.eval_accuracy);
+    if range(accuracies).is_some_and(|(_, best)| best >= 0.9) {
+        metrics.push(Metric::Error);
+    }
+    let subject = Subject { summary, recipes };
+    let figure = |metric| {
+        [Along::Epochs, Along::Updates, Along::Seconds].map(|along| subject.figure(metric, along, fineness))
+    };
+    metrics.into_iter().map(figure).collect()
+}
+
+/// The run whose curves are drawn.
+struct Subject<'a> {
+    summary: &'a Summary,
+    recipes: &'a [Recipe<'a>],
+}
+
+impl Subject<'_> {
+    fn figure(&self, metric: Metric, along: Along, fineness: Fineness) -> Figure {
+        let split = &self.summary.data.eval_split;
+        let series: Vec<Series> =
+            self.recipes.iter().map(|recipe| self.series(recipe, metric, along)).collect();
+        let levels = self.levels(metric);
+        let x = along.axis(&series);
+        let y = metric.axis(&series, &levels, split);
+        let chart = LineChart { size: SIZE, x, y, series, levels, named: true };
+        Figure {
+            slug: format!("{}-{}", metric.slug(), along.slug()),
+            subject: String::new(),
+            title: format!("{} against {}", metric.title(split), along.slug()),
+            caption: self.caption(metric),
+            drawing: chart.draw(fineness),
+        }
+    }
+
+    fn caption(&self, metric: Metric) -> String {
+        let split = &self.summary.data.eval_split;
+        let mut caption = match metric {
+            Metric::TrainLoss => {
+                "Running: the mean of each update's loss just before it, over its epoch.".to_owned()
+            }
+            Metric::EvalLoss => {
+                format!("Frozen: over the whole {split} split; the first point is before any update.")
+            }
+            Metric::Accuracy => {
+                format!(
+                    "Frozen: share of the {split} split classified correctly; the first point is before any update."
+                )
+            }
+            Metric::Error => {
+                "What is left to 100 %, on a logarithmic axis that tells good results apart.".to_owned()
+            }
+        };
+        if self.recipes.iter().any(|recipe| recipe.runs.len() > 1) {
+            caption += " Line: median over seeds; band: their whole range.";
+        }
+        let references = self.summary.trials.iter().flat_map(|trial| &trial.reference);
+        if metric != Metric::EvalLoss
+            && references.clone().any(|reference| metric.printed(reference).is_some())
+        {
+            caption += " Hollow: printed in the lecture.";
+        }
+        if matches!(metric, Metric::Accuracy | Metric::Error)
+            && self.recipes.iter().any(|recipe| recipe.turning_point().is_some())
+        {
+            caption += " ▼: from here accuracy falls although the training loss still does.";
+        }
+        caption
+    }
+
+    fn series(&self, recipe: &Recipe, metric: Metric, along: Along) -> Series {
+        let rows = across_seeds(recipe, metric, |point| self.coordinate(along, point));
+        let points: Vec<[f64; 2]> = rows.iter().map(|row| [row.x, row.median]).collect();
+        let mut band: Vec<[f64; 3]> = rows.iter().map(|row| [row.x, row.low, row.high]).collect();
+        band.retain(|edge| recipe.runs.len() > 1 && edge[1].is_finite());
+        Series {
+            name: recipe.name.clone(),
+            style: recipe.style,
+            marks: self.marks(recipe, metric, along, &points),
+            printed: self.printed(recipe, metric, along),
+            points,
+            band,
+            marked: true,
+        }
+    }
+
+    /// Epochs are counted in samples seen, so that evaluations within one have their place.
+    fn coordinate(&self, along: Along, point: &EvaluationPoint) -> f64 {
+        match along {
+            Along::Epochs => point.samples as f64 / self.summary.data.counts.train.max(1) as f64,
+            Along::Updates => point.updates as f64,
+            Along::Seconds => point.train_seconds,
+        }
+    }
+
+    /// The lecture's seconds were another machine's, so its figures stand against epochs and updates only.
+    fn printed(&self, recipe: &Recipe, metric: Metric, along: Along) -> Vec<[f64; 2]> {
+        let Some(run) = recipe.runs.first().filter(|_| along != Along::Seconds) else { return Vec::new() };
+        let updates = |epoch| {
+            let row = run.trial.epochs.iter().find(|row| row.epoch == epoch);
+            row.map_or(f64::NAN, |row| row.updates as f64)
+        };
+        let place = |reference: &ReferenceRecord| {
+            let x =
+                if along == Along::Epochs { f64::from(reference.epoch) } else { updates(reference.epoch) };
+            Some([x, metric.printed(reference)?])
+        };
+        run.trial.reference.iter().filter_map(place).collect()
+    }
+
+    fn marks(&self, recipe: &Recipe, metric: Metric, along: Along, points: &[[f64; 2]]) -> Vec<Mark> {
+        let mut marks = Vec::new();
+        if matches!(metric, Metric::Accuracy | Metric::Error) {
+            marks.extend(self.turning_mark(recipe, metric, along));
+        }
+        if let (true, Some(end)) = (recipe.diverged(), points.iter().rev().find(|[_, y]| y.is_finite())) {
+            marks.push(Mark { at: *end, kind: MarkKind::Ends, label: "diverged".to_owned() });
+        }
+        marks
+    }
+
+    /// Where a recipe begins to know its training data too well.
+    fn turning_mark(&self, recipe: &Recipe, metric: Metric, along: Along) -> Option<Mark> {
+        let epoch = recipe.turning_point()?;
+        let point = recipe.runs[0].epochs().into_iter().find(|point| point.epoch == epoch)?;
+        Some(Mark {
+            at: [self.coordinate(along, &point), metric.value(&point)?],
+            kind: MarkKind::TurnsDown,
+            label: format!("epoch {epoch}"),
+        })
+    }
+
+    /// What guessing gives.
+    fn levels(&self, metric: Metric) -> Vec<Level> {
+        let classes = self.summary.data.classes;
+        let cross_entropy =
+            self.summary.trials.iter().all(|trial| trial.recipe.loss.starts_with("cross-entropy"));
+        let chance = 1.0 / classes as f64;
+        let level = match metric {
+            _ if classes < 2 => None,
+            Metric::Accuracy => Some((100.0 * chance, format!("chance: {}", text::percent_tick(chance)))),
+            Metric::Error => {
+                Some((100.0 * (1.0 - chance), format!("chance: {}", text::percent_tick(1.0 - chance))))
+            }
+            Metric::TrainLoss | Metric::EvalLoss => {
+                let loss = (classes as f64).ln();
+                cross_entropy
+                    .then(|| (loss, format!("chance: ln {classes} = {}", text::significant(loss, 3))))
+            }
+        };
+        level.map(|(value, label)| Level { value, label }).into_iter().collect()
+    }
+}
+
+impl Metric {
+    /// Losses as they are, fractions in %.
+    fn value(self, point: &EvaluationPoint) -> Option<f64> {
+        match self {
+            Self::TrainLoss => point.train_loss,
+            Self::EvalLoss => point.eval_loss,
+            Self::Accuracy => point.eval_accuracy.map(|accuracy| 100.0 * accuracy),
+            Self::Error => point.eval_accuracy.map(|accuracy| 100.0 * (1.0 - accuracy)),
+        }
+    }
+
+    fn printed(self, reference: &ReferenceRecord) -> Option<f64> {
+        match self {
+            Self::TrainLoss => reference.loss,
+            Self::EvalLoss => None,
+            Self::Accuracy => reference.accuracy.map(|accuracy| 100.0 * accuracy),
+            Self::Error => reference.accuracy.map(|accuracy| 100.0 * (1.0 - accuracy)),
+        }
+    }
+
+    fn slug(self) -> &'static str {
+        match self {
+            Self::TrainLoss => "train-loss",
+            Self::EvalLoss => "eval-loss",
+            Self::Accuracy => "accuracy",
+            Self::Error => "error",
+        }
+    }
+
+    fn title(self, split: &str) -> String {
+        match self {
+            Self::TrainLoss => "Training loss".to_owned(),
+            Self::EvalLoss => format!("{} loss", capital(split)),
+            Self::Accuracy => format!("{} accuracy", capital(split)),
+            Self::Error => format!("{} error", capital(split)),
+        }
+    }
+
+    /// Losses are logarithmic if they span far enough; accuracy always has all of 0 to 100 %.
+    fn axis(self, series: &[Series], levels: &[Level], split: &str) -> Axis {
+        let band = |series: &Series| series.band.iter().flat_map(|&[_, a, b]| [a, b]).collect::<Vec<_>>();
+        let drawn = series.iter().flat_map(|series| {
+            let points = series.points.iter().chain(&series.printed).map(|point| point[1]);
+            points.chain(band(series)).collect::<Vec<_>>()
+        });
+        let values: Vec<f64> = drawn.chain(levels.iter().map(|level| level.value)).collect();
+        let label = match self {
+            Self::TrainLoss => "training loss".to_owned(),
+            Self::EvalLoss => format!("{split} loss"),
+            Self::Accuracy => format!("{split} accuracy in %"),
+            Self::Error => format!("{split} error in %"),
+        };
+        match self {
+            Self::Accuracy => {
+                Axis { bounds: Some((0.0, 100.0)), ..Axis::new(label, Spacing::Linear, text::plain) }
+            }
+            Self::Error => Axis::new(label + ", log", Spacing::Log, text::plain),
+            Self::TrainLoss | Self::EvalLoss => match Spacing::for_values(values.into_iter(), LOG_RATIO) {
+                Spacing::Log => Axis::new(label + ", log", Spacing::Log, text::plain),
+                Spacing::Linear => Axis::new(label, Spacing::Linear, text::plain),
+            },
+        }
+    }
+}
+
+impl Along {
+    fn slug(self) -> &'static str {
+        match self {
+            Self::Epochs => "epochs",
+            Self::Updates => "updates",
+            Self::Seconds => "seconds",
+        }
+    }
+
+    /// Logarithmic where one recipe's whole way is a small part of another's.
+    fn axis(self, series: &[Series]) -> Axis {
+        let ends = series.iter().filter_map(|series| {
+            range(series.points.iter().filter(|[_, y]| y.is_finite()).map(|[x, _]| *x)).map(|(_, last)| last)
+        });
+        let spacing = Spacing::for_values(ends, LOG_RATIO);
+        let log = if spacing == Spacing::Log { ", log" } else { "" };
+        let (label, step) = match self {
+            Self::Epochs => ("epochs", 1.0),
+            Self::Updates => ("weight updates", 1.0),
+            Self::Seconds => ("seconds of training", 0.0),
+        };
+        Axis { step, ..Axis::new(format!("{label}{log}"), spacing, text::plain) }
+    }
+}
+
+/// The same moment of training in all seeds of a recipe.
+struct Row {
+    x: f64,
+    low: f64,
+    median: f64,
+    high: f64,
+}
+
+fn across_seeds(recipe: &Recipe, metric: Metric, x: impl Fn(&EvaluationPoint) -> f64) -> Vec<Row> {
+    let points = |run: &Run| if metric == Metric::TrainLoss { run.epochs() } else { run.evaluations() };
+    let curves: Vec<Vec<EvaluationPoint>> = recipe.runs.iter().map(points).collect();
+    let longest = curves.iter().map(Vec::len).max().unwrap_or(0);
+    let row = |i: usize| {
+        let here: Vec<&EvaluationPoint> = curves.iter().filter_map(|curve| curve.get(i)).collect();
+        let values: Vec<f64> = here.iter().filter_map(|point| metric.value(point)).collect();
+        let (low, high) = range(values.iter().copied()).unwrap_or((f64::NAN, f64::NAN));
+        Row {
+            x: median(here.iter().map(|point| x(point)).collect()).unwrap_or(f64::NAN),
+            low,
+            median: median(values).unwrap_or(f64::NAN),
+            high,
+        }
+    };
+    (0..longest).map(row).collect()
+}
+
+fn capital(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

@@ -1,0 +1,342 @@
+//! The report: one file that opens from a disk, works without scripts, and asks for nothing from outside.
+
+mod parts;
+
+use crate::{
+    chart::{
+        DIRECT_LABELS, Fineness,
+        palette::{self, DARK, LIGHT},
+    },
+    figures::{Figure, Figures},
+    recipes::recipes,
+    tables::{Table, tables},
+    text::{count, escape, list, shorten},
+    verdict,
+};
+use parts::{Parts, definition};
+use schuss::study::record::{RecipeRecord, Summary, SurfaceRecord, Trace};
+use std::fmt::Write as _;
+
+/// No page is larger, whatever the run.
+pub const LARGEST: usize = 200_000;
+
+/// How much of a run a page shows.
+#[derive(Clone, Copy)]
+struct Detail {
+    fineness: Fineness,
+    /// Charts per section that has one per trial or per surface.
+    charts: usize,
+    /// Rows per table, and items per list.
+    rows: usize,
+    /// Characters per text of the user's.
+    text: usize,
+}
+
+/// From everything to what always fits.
+const DETAILS: [Detail; 6] = [
+    Detail { fineness: fineness(0.2, 200, 60), charts: 24, rows: 200, text: 20_000 },
+    Detail { fineness: fineness(0.4, 120, 40), charts: 16, rows: 100, text: 4_000 },
+    Detail { fineness: fineness(0.8, 80, 40), charts: 12, rows: 60, text: 800 },
+    Detail { fineness: fineness(2.0, 50, 16), charts: 6, rows: 40, text: 200 },
+    Detail { fineness: fineness(4.0, 30, 6), charts: 0, rows: 20, text: 80 },
+    Detail { fineness: fineness(4.0, 30, 0), charts: 0, rows: 12, text: 40 },
+];
+
+const fn fineness(tolerance: f64, columns: usize, recipes: usize) -> Fineness {
+    Fineness { tolerance, columns, recipes }
+}
+
+/// The report of a run as one HTML page of at most [`LARGEST`] bytes.
+///
+/// `traces` stand in the order of `summary.trials`; missing ones mean that nothing was kept.
+pub fn page(summary: &Summary, traces: &[Trace]) -> String {
+    let page = |detail| Page { summary, detail, parts: Parts::new(detail) }.build(traces);
+    let fits = |page: &String| page.len() <= LARGEST;
+    let coarsest = || page(DETAILS[DETAILS.len() - 1]);
+    DETAILS.into_iter().map(page).find(fits).unwrap_or_else(coarsest)
+}
+
+/// A page being built.
+struct Page<'a> {
+    summary: &'a Summary,
+    detail: Detail,
+    parts: Parts,
+}
+
+impl Page<'_> {
+    fn build(mut self, traces: &[Trace]) -> String {
+        let figures = Figures::new(self.summary, traces, self.detail.fineness);
+        self.head();
+        self.introduction();
+        self.result();
+        self.curves(&figures.curves);
+        self.costs(&figures.costs);
+        self.updates(&figures.updates);
+        self.surfaces(&figures.surfaces);
+        self.details();
+        let script = include_str!("script.js");
+        let _ = writeln!(self.parts.html, "</main><script>{script}</script></body></html>");
+        self.parts.html
+    }
+
+    fn head(&mut self) {
+        let title = escape(&shorten(&self.summary.study.title, self.detail.text));
+        let _ = write!(
+            self.parts.html,
+            "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\
+             <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
+             <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title><style>{}</style></head><body><main>",
+            style_sheet()
+        );
+    }
+
+    fn introduction(&mut self) {
+        let summary = self.summary;
+        let study = &summary.study;
+        self.parts.open("<header>");
+        self.parts.paragraph("kicker", &format!("schuss · {}", study.name));
+        self.parts.heading(1, if study.title.is_empty() { &study.name } else { &study.title });
+        for (i, sentence) in verdict(summary).iter().enumerate() {
+            self.parts.paragraph(if i == 0 { "lead" } else { "verdict" }, sentence);
+        }
+        self.parts.paragraph("facts", &facts(summary));
+        self.parts.open("</header>");
+        if !summary.warnings.is_empty() {
+            self.parts.open("<aside class=\"warnings\" aria-label=\"Warnings\">");
+            self.parts.paragraphs("", &summary.warnings);
+            self.parts.open("</aside>");
+        }
+        if !study.notes.is_empty() {
+            self.parts.open("<section class=\"notes\" aria-label=\"Notes\">");
+            self.parts.paragraphs("", &study.notes);
+            self.parts.open("</section>");
+        }
+    }
+
+    fn result(&mut self) {
+        let tables = tables(self.summary);
+        if tables.is_empty() {
+            return;
+        }
+        self.parts.section("Result");
+        let (folded, open): (Vec<_>, Vec<_>) = tables.iter().partition(|table| table.folded);
+        open.into_iter().for_each(|table| self.parts.table(table));
+        if !folded.is_empty() {
+            self.parts.open("<details><summary>Every trial by itself</summary>");
+            folded.into_iter().for_each(|table| self.parts.table(table));
+            self.parts.open("</details>");
+        }
+        self.parts.open("</section>");
+    }
+
+    fn curves(&mut self, curves: &[[Figure; 3]]) {
+        if curves.is_empty() {
+            return;
+        }
+        self.parts.section("On the way down");
+        let recipes = recipes(self.summary, &[]);
+        let shown = recipes.len().min(self.detail.fineness.recipes);
+        let legend: Vec<(&str, usize)> =
+            recipes.iter().take(shown).map(|recipe| (recipe.name.as_str(), recipe.style)).collect();
+        self.parts.legend(&legend, recipes.len() <= DIRECT_LABELS);
+        self.parts.left_out(recipes.len() - shown, "recipe");
+        self.parts.tabs(&["epochs", "updates", "seconds"]);
+        self.parts.open("<div class=\"pair curves\">");
+        for metric in curves {
+            for (figure, along) in metric.iter().zip(["epochs", "updates", "seconds"]) {
+                self.parts.figure(&format!("along along-{along}"), figure);
+            }
+        }
+        self.parts.open("</div></section>");
+    }
+
+    fn costs(&mut self, costs: &[Figure]) {
+        self.charts("What it cost", "pair", "", costs);
+    }
+
+    fn updates(&mut self, updates: &[Figure]) {
+        let note =
+            "The loss of each update on its own samples just before it, all points, on the same scale.";
+        self.charts("After every single update", "many", note, updates);
+    }
+
+    fn charts(&mut self, title: &str, layout: &str, note: &str, figures: &[Figure]) {
+        if figures.is_empty() {
+            return;
+        }
+        let shown = figures.len().min(self.detail.charts.max(3));
+        self.parts.section(title);
+        if !note.is_empty() {
+            self.parts.paragraph("note", note);
+        }
+        let _ = write!(self.parts.html, "<div class=\"{layout}\">");
+        figures[..shown].iter().for_each(|figure| self.parts.figure("", figure));
+        self.parts.open("</div>");
+        self.parts.left_out(figures.len() - shown, "chart");
+        self.parts.open("</section>");
+    }
+
+    fn surfaces(&mut self, surfaces: &[Vec<Figure>]) {
+        if surfaces.is_empty() {
+            return;
+        }
+        let shown = surfaces.len().min(self.detail.charts);
+        self.parts.section("Error surfaces");
+        for (surface, figures) in self.summary.surfaces.iter().zip(surfaces).take(shown) {
+            self.surface(surface, figures);
+        }
+        self.parts.left_out(surfaces.len() - shown, "surface");
+        self.parts.open("</section>");
+    }
+
+    fn surface(&mut self, surface: &SurfaceRecord, figures: &[Figure]) {
+        self.parts.heading(3, &surface.title);
+        self.parts.paragraph("", &surface.lesson);
+        let (wide, narrow) = figures.split_at(2.min(figures.len()));
+        self.parts.open("<div class=\"pair\">");
+        wide.iter().for_each(|figure| self.parts.figure("", figure));
+        self.parts.open("</div><div class=\"many\">");
+        narrow.iter().for_each(|figure| self.parts.figure("", figure));
+        self.parts.open("</div>");
+    }
+
+    fn details(&mut self) {
+        let summary = self.summary;
+        self.parts.section("How it was done");
+        self.parts.heading(3, "To repeat it");
+        self.parts.code(&summary.command);
+        if !summary.trials.is_empty() {
+            self.parts.table(&resolved_recipes(summary));
+        }
+        self.parts.heading(3, "Data, network and machine");
+        self.parts.definitions(&setting(summary));
+        self.parts.open("</section>");
+    }
+}
+
+fn style_sheet() -> String {
+    format!(
+        "{}{}{}@media(prefers-color-scheme:dark){{@media screen{{{}}}}}",
+        include_str!("style.css"),
+        palette::shapes(),
+        palette::colours(&LIGHT),
+        palette::colours(&DARK)
+    )
+}
+
+/// One line on what was trained, on what, how often.
+fn facts(summary: &Summary) -> String {
+    let mut facts = Vec::new();
+    if !summary.trials.is_empty() {
+        let counts = summary.data.counts;
+        facts.push(format!(
+            "{}: {} training and {} {} samples",
+            summary.data.origin,
+            count(counts.train as u64),
+            count(counts.test as u64),
+            summary.data.eval_split
+        ));
+        facts.push(format!(
+            "network {}, {} parameters",
+            summary.workload.model,
+            count(summary.workload.parameters as u64)
+        ));
+        let mut seeds: Vec<u64> = summary.trials.iter().map(|trial| trial.seed).collect();
+        seeds.sort_unstable();
+        seeds.dedup();
+        facts.push(seed_words(&seeds));
+    }
+    facts.push(format!("{}, {} cores", summary.machine.cpu, summary.machine.cores));
+    facts.join(" · ")
+}
+
+fn seed_words(seeds: &[u64]) -> String {
+    match seeds {
+        [one] => format!("seed {one}"),
+        few if few.len() <= 12 => {
+            format!("seeds {}", list(&few.iter().map(u64::to_string).collect::<Vec<_>>()))
+        }
+        many => format!("{} seeds", count(many.len() as u64)),
+    }
+}
+
+/// Every choice of every recipe, as spec text.
+fn resolved_recipes(summary: &Summary) -> Table {
+    let head = [
+        "recipe",
+        "update",
+        "order",
+        "optimizer",
+        "schedule",
+        "loss",
+        "initial weights",
+        "matmul precision",
+        "arithmetic",
+        "strategy",
+        "threads",
+    ];
+    let row = |recipe: &crate::recipes::Recipe| {
+        let trial = recipe.runs[0].trial;
+        let RecipeRecord { update, order, optimizer, schedule, loss, init, matmul_precision } = &trial.recipe;
+        let choices = [
+            &recipe.name,
+            update,
+            order,
+            optimizer,
+            schedule,
+            loss,
+            init,
+            matmul_precision,
+            &trial.arithmetic,
+            &trial.strategy,
+        ];
+        let mut row: Vec<String> = choices.map(String::from).to_vec();
+        row.push(trial.threads.to_string());
+        row
+    };
+    Table {
+        title: "Every choice of every recipe".to_owned(),
+        note: "Resolved: what was not asked for is written out too. Any of it can be typed after the flag of the same name.".to_owned(),
+        names: head.len(),
+        head: head.map(str::to_owned).to_vec(),
+        rows: recipes(summary, &[]).iter().map(row).collect(),
+        folded: false,
+    }
+}
+
+/// Data, network, machine and program, as pairs of words.
+fn setting(summary: &Summary) -> Vec<(&'static str, String)> {
+    let (data, machine, release) = (&summary.data, &summary.machine, &summary.schuss);
+    let mut setting = Vec::new();
+    if !summary.trials.is_empty() {
+        setting.extend([
+            ("data", definition(&[&summary.workload.data, &data.origin])),
+            ("fingerprint", data.fingerprint.clone()),
+            (
+                "samples",
+                format!(
+                    "{} to train on, {} in the test split",
+                    count(data.counts.train as u64),
+                    count(data.counts.test as u64)
+                ),
+            ),
+            ("classes", data.classes.to_string()),
+            ("evaluated on", format!("the {} split", data.eval_split)),
+            (
+                "network",
+                format!(
+                    "{}, {} parameters",
+                    summary.workload.model,
+                    count(summary.workload.parameters as u64)
+                ),
+            ),
+        ]);
+    }
+    let cores = format!("{} cores", machine.cores);
+    setting.push(("machine", definition(&[&machine.cpu, &cores, &machine.isa, &machine.os])));
+    let commit = release.commit.as_deref().unwrap_or_default();
+    setting.push(("schuss", definition(&[&release.version, commit])));
+    setting
+}

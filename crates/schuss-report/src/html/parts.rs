@@ -1,0 +1,171 @@
+//! The pieces a page is made of. Whatever comes from outside is escaped here, and nowhere else.
+
+use super::Detail;
+use crate::{
+    chart::palette,
+    chart::svg::Svg,
+    figures::Figure,
+    tables::Table,
+    text::{escape, plural, shorten},
+};
+use std::fmt::Write as _;
+
+/// Characters that every sentence may have.
+const SENTENCE: usize = 400;
+
+/// A page so far.
+pub(super) struct Parts {
+    pub(super) html: String,
+    detail: Detail,
+    /// Titles of charts so far: each needs a name of its own.
+    charts: usize,
+}
+
+impl Parts {
+    pub(super) fn new(detail: Detail) -> Self {
+        Self { html: String::new(), detail, charts: 0 }
+    }
+
+    /// Markup of our own.
+    pub(super) fn open(&mut self, markup: &str) {
+        self.html.push_str(markup);
+    }
+
+    /// A name or a spec.
+    fn words(&self, text: &str) -> String {
+        escape(&shorten(text, self.detail.text))
+    }
+
+    /// A sentence, which needs some room to say anything.
+    fn sentence(&self, text: &str) -> String {
+        escape(&shorten(text, self.detail.text.max(SENTENCE)))
+    }
+
+    pub(super) fn section(&mut self, title: &str) {
+        let _ = write!(self.html, "<section><h2>{}</h2>", escape(title));
+    }
+
+    pub(super) fn heading(&mut self, level: u8, title: &str) {
+        let title = self.sentence(title);
+        let _ = write!(self.html, "<h{level}>{title}</h{level}>");
+    }
+
+    pub(super) fn paragraph(&mut self, class: &str, text: &str) {
+        let text = self.sentence(text);
+        let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
+        let _ = write!(self.html, "<p{class}>{text}</p>");
+    }
+
+    pub(super) fn paragraphs(&mut self, class: &str, texts: &[String]) {
+        let shown = texts.len().min(self.detail.rows);
+        texts[..shown].iter().for_each(|text| self.paragraph(class, text));
+        self.left_out(texts.len() - shown, "line");
+    }
+
+    pub(super) fn code(&mut self, text: &str) {
+        let text = self.words(text);
+        let _ = write!(self.html, "<pre tabindex=\"0\"><code>{text}</code></pre>");
+    }
+
+    /// Says what the page has no room for.
+    pub(super) fn left_out(&mut self, number: usize, noun: &str) {
+        if number > 0 {
+            let place = if noun == "chart" { "the folder charts" } else { "summary.json" };
+            let _ = write!(self.html, "<p class=\"note\">{} more in {place}.</p>", plural(number, noun));
+        }
+    }
+
+    pub(super) fn definitions(&mut self, pairs: &[(&str, String)]) {
+        self.open("<dl>");
+        for (term, text) in pairs {
+            let text = self.words(text);
+            let _ = write!(self.html, "<dt>{term}</dt><dd>{text}</dd>");
+        }
+        self.open("</dl>");
+    }
+
+    pub(super) fn table(&mut self, table: &Table) {
+        self.heading(3, &table.title);
+        let _ = write!(
+            self.html,
+            "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table><thead><tr>",
+            escape(&table.title)
+        );
+        for (i, word) in table.head.iter().enumerate() {
+            let class = class(table, i);
+            let _ = write!(self.html, "<th scope=\"col\"{class}>{}</th>", escape(word));
+        }
+        self.open("</tr></thead><tbody>");
+        let shown = table.rows.len().min(self.detail.rows);
+        for row in &table.rows[..shown] {
+            self.row(table, row);
+        }
+        self.open("</tbody></table></div>");
+        self.left_out(table.rows.len() - shown, "row");
+        self.paragraph("note", &table.note);
+    }
+
+    fn row(&mut self, table: &Table, row: &[String]) {
+        self.open("<tr>");
+        for (i, word) in row.iter().enumerate() {
+            let word = self.words(word);
+            let _ = match i {
+                0 => write!(self.html, "<th scope=\"row\">{word}</th>"),
+                _ => write!(self.html, "<td{}>{word}</td>", class(table, i)),
+            };
+        }
+        self.open("</tr>");
+    }
+
+    /// `repeated`: the charts name their series themselves, where they are wide enough.
+    pub(super) fn legend(&mut self, series: &[(&str, usize)], repeated: bool) {
+        self.open(if repeated { "<ul class=\"legend repeated\">" } else { "<ul class=\"legend\">" });
+        for (name, style) in series {
+            let mut svg = Svg::default();
+            palette::swatch(&mut svg, *style, [1.0, 7.0]);
+            let name = self.words(name);
+            let _ = write!(
+                self.html,
+                "<li><svg viewBox=\"0 0 28 14\" aria-hidden=\"true\">{}</svg>{name}</li>",
+                svg.finish()
+            );
+        }
+        self.open("</ul>");
+    }
+
+    /// A choice between charts that works by style sheet alone; `style.css` knows these names.
+    pub(super) fn tabs(&mut self, names: &[&str]) {
+        for (i, name) in names.iter().enumerate() {
+            let checked = if i == 0 { " checked" } else { "" };
+            let _ = write!(
+                self.html,
+                "<input type=\"radio\" name=\"along\" id=\"along-{name}\"{checked}><label for=\"along-{name}\">against {name}</label>"
+            );
+        }
+    }
+
+    pub(super) fn figure(&mut self, class: &str, figure: &Figure) {
+        self.charts += 1;
+        let title = shorten(&figure.title, self.detail.text);
+        let caption = self.sentence(&figure.caption);
+        let description = shorten(&figure.caption, SENTENCE);
+        let svg = figure.drawing.inline(&format!("c{}", self.charts), &title, &description);
+        let _ = write!(
+            self.html,
+            "<figure class=\"{class}\"><figcaption><b>{}</b> <span>{caption}</span></figcaption><div class=\"plot\">{svg}</div></figure>",
+            escape(&title)
+        );
+    }
+}
+
+/// Figures stand to the right, words to the left.
+fn class(table: &Table, column: usize) -> &'static str {
+    let words = column < table.names || table.rows.iter().any(|row| row[column].chars().count() >= 30);
+    if words { "" } else { " class=\"n\"" }
+}
+
+/// The pieces that are not empty, with commas.
+pub(super) fn definition(pieces: &[&str]) -> String {
+    let pieces: Vec<&str> = pieces.iter().copied().filter(|piece| !piece.is_empty()).collect();
+    pieces.join(", ")
+}

@@ -1,0 +1,150 @@
+//! The trials of a run, gathered by recipe: what one line of a chart is made of.
+
+use crate::text::shorten;
+use schuss::study::{
+    curve::turning_point,
+    record::{EpochRecord, EvaluationPoint, Group, Status, Summary, Trace, TrialRecord},
+};
+
+/// The trials of one recipe over its seeds.
+pub(crate) struct Recipe<'a> {
+    /// Its name, cut where it is too long to stand in a legend.
+    pub(crate) name: String,
+    /// Number of its colour, dashes and marker; the same in every chart.
+    pub(crate) style: usize,
+    pub(crate) runs: Vec<Run<'a>>,
+    /// Statistics over its seeds, as recorded.
+    pub(crate) group: Option<&'a Group>,
+}
+
+/// One trial with what was recorded while it ran.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) trial: &'a TrialRecord,
+    pub(crate) trace: Option<&'a Trace>,
+}
+
+/// Characters of a name in charts and sentences.
+const LONGEST_NAME: usize = 60;
+
+/// Recipes in the order in which they first appear.
+pub(crate) fn recipes<'a>(summary: &'a Summary, traces: &'a [Trace]) -> Vec<Recipe<'a>> {
+    let mut recipes: Vec<Recipe> = Vec::new();
+    for (i, trial) in summary.trials.iter().enumerate() {
+        let run = Run { trial, trace: traces.get(i) };
+        let same = |recipe: &&mut Recipe| {
+            let first = recipe.runs[0].trial;
+            first.name == trial.name && first.recipe_id == trial.recipe_id
+        };
+        match recipes.iter_mut().find(same) {
+            Some(recipe) => recipe.runs.push(run),
+            None => {
+                let group = summary
+                    .groups
+                    .iter()
+                    .find(|group| group.recipe_id == trial.recipe_id && group.name == trial.name);
+                let name = shorten(&trial.name, LONGEST_NAME);
+                recipes.push(Recipe { name, style: recipes.len(), runs: vec![run], group });
+            }
+        }
+    }
+    recipes
+}
+
+impl Recipe<'_> {
+    /// Whether every one of its trials diverged.
+    pub(crate) fn diverged(&self) -> bool {
+        self.runs.iter().all(|run| run.trial.status == Status::Diverged)
+    }
+
+    /// The epoch from which accuracy falls while the training loss still does, if it has one trial only.
+    pub(crate) fn turning_point(&self) -> Option<u32> {
+        let [run] = self.runs.as_slice() else { return None };
+        turning_point(&run.trial.epochs)
+    }
+
+    /// Median over its trials of something each of them may have.
+    pub(crate) fn median(&self, of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
+        median(self.runs.iter().filter_map(|run| of(run.trial)).collect())
+    }
+
+    /// The range over its trials, if there is more than one.
+    pub(crate) fn range(&self, of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<(f64, f64)> {
+        let values: Vec<f64> = self.runs.iter().filter_map(|run| of(run.trial)).collect();
+        if values.len() < 2 { None } else { crate::chart::scale::range(values.into_iter()) }
+    }
+}
+
+/// Median of the finite numbers; the mean of the middle two where their count is even.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.retain(|value| value.is_finite());
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(values[middle]),
+        _ => Some((values[middle - 1] + values[middle]) / 2.0),
+    }
+}
+
+/// Seconds of training of a typical epoch: the median over the epochs.
+pub(crate) fn epoch_seconds(trial: &TrialRecord) -> Option<f64> {
+    median(trial.epochs.iter().filter(|row| row.epoch > 0).map(|row| row.train_seconds).collect())
+}
+
+/// What is known at the end: nothing, if the trial diverged.
+fn last(trial: &TrialRecord, of: impl Fn(&EpochRecord) -> Option<f64>) -> Option<f64> {
+    if trial.status == Status::Diverged { None } else { trial.epochs.iter().rev().find_map(of) }
+}
+
+/// Training loss (running) of the last epoch.
+pub(crate) fn train_loss(trial: &TrialRecord) -> Option<f64> {
+    last(trial, |row| row.train_loss)
+}
+
+/// Loss on the evaluation split after the last update.
+pub(crate) fn eval_loss(trial: &TrialRecord) -> Option<f64> {
+    last(trial, |row| row.eval_loss)
+}
+
+/// Accuracy on the evaluation split after the last update.
+pub(crate) fn eval_accuracy(trial: &TrialRecord) -> Option<f64> {
+    last(trial, |row| row.eval_accuracy)
+}
+
+/// Seconds of training until the target, if it was reached and the weights lasted.
+pub(crate) fn target_seconds(trial: &TrialRecord) -> Option<f64> {
+    if trial.status == Status::Diverged {
+        None
+    } else {
+        trial.target.as_ref().and_then(|target| target.seconds)
+    }
+}
+
+impl Run<'_> {
+    /// Evaluations within epochs where there are any, else the epochs' own.
+    pub(crate) fn evaluations(&self) -> Vec<EvaluationPoint> {
+        match self.trace {
+            Some(trace) if trace.evaluations.len() > self.trial.epochs.len() => trace.evaluations.clone(),
+            _ => self.epochs(),
+        }
+    }
+
+    /// The epochs as points of evaluation, with the seconds of training added up.
+    pub(crate) fn epochs(&self) -> Vec<EvaluationPoint> {
+        let mut seconds = 0.0;
+        let point = |row: &EpochRecord| {
+            seconds += row.train_seconds;
+            EvaluationPoint {
+                epoch: row.epoch,
+                updates: row.updates,
+                samples: row.samples,
+                train_seconds: seconds,
+                train_loss: row.train_loss,
+                eval_loss: row.eval_loss,
+                eval_accuracy: row.eval_accuracy,
+            }
+        };
+        self.trial.epochs.iter().map(point).collect()
+    }
+}

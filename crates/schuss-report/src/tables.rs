@@ -1,0 +1,354 @@
+//! What the tables say, for the terminal and for the page alike.
+
+use crate::{
+    recipes::{self, Recipe, recipes},
+    text::{self, NONE},
+};
+use schuss::{
+    study::curve::turning_point,
+    study::record::{
+        Divergence, Exhibit, Group, ReferenceRecord, Spread, Status, Summary, TargetRecord, Timing,
+        TrialRecord,
+    },
+};
+
+/// A table of words; the first `names` columns name the row, the others are figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Table {
+    pub(crate) title: String,
+    /// Units and other things to know.
+    pub(crate) note: String,
+    pub(crate) names: usize,
+    pub(crate) head: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+    /// Says trial by trial what another table says over seeds.
+    pub(crate) folded: bool,
+}
+
+/// All the tables of a run, most important first; none is empty.
+pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
+    let recipes = recipes(summary, &[]);
+    let several = recipes.iter().any(|recipe| recipe.runs.len() > 1);
+    let mut tables = Vec::new();
+    if several {
+        tables.extend([results_over_seeds(summary, &recipes), speed_over_seeds(&recipes)]);
+    }
+    let by_trial = [results(summary), speed(summary), memory(summary), printed(summary)];
+    tables.extend(by_trial.map(|table| Table { folded: several, ..table }));
+    tables.push(paths(summary));
+    tables.extend(summary.exhibits.iter().map(exhibit));
+    tables.retain(|table| !table.rows.is_empty());
+    tables
+}
+
+/// What a study shows besides its trials, each row as long as the head.
+fn exhibit(exhibit: &Exhibit) -> Table {
+    let row = |cells: &Vec<String>| {
+        let mut row = cells.clone();
+        row.resize(exhibit.header.len(), String::new());
+        row
+    };
+    Table {
+        title: exhibit.title.clone(),
+        note: exhibit.text.clone(),
+        names: 1,
+        head: exhibit.header.clone(),
+        rows: exhibit.rows.iter().map(row).collect(),
+        folded: false,
+    }
+}
+
+/// Columns that name a trial: the seed only where seeds differ.
+fn name_columns(summary: &Summary) -> Vec<String> {
+    let seeds_differ = summary.trials.windows(2).any(|pair| pair[0].seed != pair[1].seed);
+    let names = if seeds_differ { &["recipe", "seed"][..] } else { &["recipe"] };
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// One row per trial: its name, then what `figures` says.
+fn per_trial(
+    summary: &Summary,
+    title: String,
+    note: String,
+    head: &[String],
+    figures: impl Fn(&TrialRecord) -> Vec<String>,
+) -> Table {
+    let names = name_columns(summary);
+    let row = |trial: &TrialRecord| {
+        let mut row = vec![trial.name.clone()];
+        if names.len() > 1 {
+            row.push(trial.seed.to_string());
+        }
+        row.extend(figures(trial));
+        row
+    };
+    let rows = summary.trials.iter().map(row).collect();
+    Table { title, note, names: names.len(), head: [&names, head].concat(), rows, folded: false }
+}
+
+fn owned<const N: usize>(words: [&str; N]) -> [String; N] {
+    words.map(str::to_owned)
+}
+
+fn results(summary: &Summary) -> Table {
+    let split = &summary.data.eval_split;
+    let head = [
+        "status".to_owned(),
+        "train loss".to_owned(),
+        format!("{split} loss"),
+        "accuracy %".to_owned(),
+        "best % (epoch)".to_owned(),
+    ];
+    let note = format!(
+        "train loss: running, the mean over the last epoch of each update's loss before it; {split} loss and \
+         accuracy: frozen, over the whole {split} split after the last update; best: ↓ where accuracy fell \
+         afterwards while the training loss still did",
+    );
+    per_trial(summary, "Loss and accuracy".to_owned(), note, &head, |trial| {
+        vec![
+            status(trial),
+            text::or_none(recipes::train_loss(trial), text::loss),
+            text::or_none(recipes::eval_loss(trial), text::loss),
+            text::or_none(recipes::eval_accuracy(trial), text::percent),
+            best(trial),
+        ]
+    })
+}
+
+/// `finished`, or where it stopped being finite.
+pub(crate) fn status(trial: &TrialRecord) -> String {
+    let word = match trial.status {
+        Status::Finished => "finished",
+        Status::Target => "target reached",
+        Status::Stopped => "stopped",
+        Status::Diverged => "diverged",
+        Status::Interrupted => "interrupted",
+        Status::Failed => "failed",
+    };
+    match &trial.diverged {
+        Some(Divergence { update, layer }) => {
+            format!("{word} at update {} in {layer}", text::count(*update))
+        }
+        None => word.to_owned(),
+    }
+}
+
+fn best(trial: &TrialRecord) -> String {
+    let rows = trial.epochs.iter().filter_map(|row| Some((row.epoch, row.eval_accuracy?)));
+    let Some((epoch, accuracy)) = rows.max_by(|(_, a), (_, b)| a.total_cmp(b)) else {
+        return NONE.to_owned();
+    };
+    let turned = if turning_point(&trial.epochs).is_some() { " ↓" } else { "" };
+    format!("{} ({epoch}){turned}", text::percent(accuracy))
+}
+
+fn speed(summary: &Summary) -> Table {
+    let shared = summary.trials.iter().any(|trial| trial.timing == Timing::Shared);
+    let head = owned(["s/epoch", "s to target", "train s", "wall s", "samples/s", "updates"]);
+    let mut note = "s/epoch: median; train: without evaluation and files; wall: everything".to_owned();
+    let targets = targets(summary);
+    if !targets.is_empty() {
+        note = format!("target: {}; {note}", targets.join(", "));
+    }
+    if shared {
+        note += "; other trials ran at the same time, so seconds are not fit for comparison";
+    }
+    per_trial(summary, "Time".to_owned(), note, &head, |trial| {
+        vec![
+            text::or_none(recipes::epoch_seconds(trial), text::seconds),
+            to_target(trial),
+            text::seconds(trial.train_seconds),
+            text::seconds(trial.wall_seconds),
+            text::or_none(trial.samples_per_second, |rate| text::significant(rate, 3)),
+            text::count(trial.updates),
+        ]
+    })
+}
+
+/// The different targets of a run, in words.
+fn targets(summary: &Summary) -> Vec<String> {
+    let mut targets: Vec<String> = Vec::new();
+    for target in summary.trials.iter().filter_map(|trial| trial.target.as_ref()) {
+        let words = target_words(target, &summary.data.eval_split);
+        if !targets.contains(&words) {
+            targets.push(words);
+        }
+    }
+    targets
+}
+
+/// `test accuracy ≥ 96 %`.
+pub(crate) fn target_words(target: &TargetRecord, split: &str) -> String {
+    let op = match target.op.as_str() {
+        ">=" => "≥",
+        "<=" => "≤",
+        other => other,
+    };
+    match target.metric.as_str() {
+        "eval_accuracy" => format!("{split} accuracy {op} {}", text::percent_tick(target.value)),
+        "eval_loss" => format!("{split} loss {op} {}", text::plain(target.value)),
+        "train_loss" => format!("training loss {op} {}", text::plain(target.value)),
+        other => format!("{other} {op} {}", text::plain(target.value)),
+    }
+}
+
+fn to_target(trial: &TrialRecord) -> String {
+    match &trial.target {
+        None => NONE.to_owned(),
+        Some(_) if trial.status == Status::Diverged => NONE.to_owned(),
+        Some(target) => target.seconds.map_or_else(|| "not reached".to_owned(), text::seconds),
+    }
+}
+
+fn memory(summary: &Summary) -> Table {
+    let head = owned(["parameters", "gradients", "optimizer state", "activations", "data", "peak RSS"]);
+    let note = "MB = 10⁶ bytes; peak RSS: the process's largest resident memory during the trial".to_owned();
+    per_trial(summary, "Memory in MB".to_owned(), note, &head, |trial| {
+        let memory = &trial.memory;
+        let buffers =
+            [memory.parameters, memory.gradients, memory.optimizer_state, memory.activations, memory.data];
+        let mut row: Vec<String> = buffers.iter().map(|bytes| text::megabytes(*bytes as u64)).collect();
+        row.push(trial.peak_rss_bytes.map_or_else(|| NONE.to_owned(), text::megabytes));
+        row
+    })
+}
+
+/// One row per recipe: its name, how many seeds, then what `figures` says of its group.
+fn per_recipe(
+    recipes: &[Recipe],
+    title: &str,
+    note: &str,
+    head: Vec<String>,
+    figures: impl Fn(&Group) -> Vec<String>,
+) -> Table {
+    let row = |recipe: &Recipe| {
+        let group = recipe.group?;
+        let name = vec![recipe.name.clone(), group.seeds.len().to_string()];
+        Some([name, figures(group)].concat())
+    };
+    Table {
+        title: title.to_owned(),
+        note: note.to_owned(),
+        names: 1,
+        head: [owned(["recipe", "seeds"]).to_vec(), head].concat(),
+        rows: recipes.iter().filter_map(row).collect(),
+        folded: false,
+    }
+}
+
+fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
+    let split = &summary.data.eval_split;
+    let head = vec!["train loss".to_owned(), format!("{split} loss"), "accuracy %".to_owned()];
+    let note =
+        "median [low, high]: the range in which 95 % of medians would fall; below six seeds the whole range";
+    per_recipe(recipes, "Loss and accuracy over seeds", note, head, |group| {
+        vec![
+            spread(group.train_loss, text::loss),
+            spread(group.eval_loss, text::loss),
+            spread(group.eval_accuracy, text::percent),
+        ]
+    })
+}
+
+fn speed_over_seeds(recipes: &[Recipe]) -> Table {
+    let head = owned(["s/epoch", "s to target", "samples/s"]).to_vec();
+    let note = "median [low, high] as above; s to target only where every seed reached it";
+    per_recipe(recipes, "Time over seeds", note, head, |group| {
+        vec![
+            spread(group.epoch_seconds, text::seconds),
+            spread(group.target_seconds, text::seconds),
+            spread(group.samples_per_second, text::seconds),
+        ]
+    })
+}
+
+fn spread(spread: Option<Spread>, number: fn(f64) -> String) -> String {
+    match spread {
+        None => NONE.to_owned(),
+        Some(Spread { median, n: 1, .. }) => number(median),
+        Some(Spread { median, low, high, .. }) => {
+            format!("{} [{}, {}]", number(median), number(low), number(high))
+        }
+    }
+}
+
+/// Figures a lecture printed, beside ours.
+fn printed(summary: &Summary) -> Table {
+    let names = name_columns(summary);
+    let head =
+        owned(["epoch", "loss: lecture", "ours", "accuracy %: lecture", "ours", "s/epoch: lecture", "ours"]);
+    let mut rows = Vec::new();
+    for trial in &summary.trials {
+        let seconds_only = (trial.reference.is_empty() && trial.reference_seconds.is_some()).then_some(None);
+        let references = trial.reference.iter().map(Some).chain(seconds_only);
+        for (i, reference) in references.enumerate() {
+            let mut row = vec![trial.name.clone()];
+            if names.len() > 1 {
+                row.push(trial.seed.to_string());
+            }
+            row.extend(printed_figures(trial, reference));
+            row.extend(printed_seconds(trial, i == 0));
+            rows.push(row);
+        }
+    }
+    Table {
+        title: "Beside the figures the lecture printed".to_owned(),
+        note:
+            "loss: running training loss of that epoch; accuracy: on the test split after it; the lecture's \
+               seconds are its own machine's"
+                .to_owned(),
+        names: names.len(),
+        head: [names, head.to_vec()].concat(),
+        rows,
+        folded: false,
+    }
+}
+
+fn printed_figures(trial: &TrialRecord, reference: Option<&ReferenceRecord>) -> Vec<String> {
+    let Some(reference) = reference else { return vec![NONE.to_owned(); 5] };
+    let ours = trial.epochs.iter().find(|row| row.epoch == reference.epoch);
+    let loss = |loss: Option<f64>| text::or_none(loss, text::loss);
+    let percent = |accuracy: Option<f64>| text::or_none(accuracy, text::percent);
+    vec![
+        reference.epoch.to_string(),
+        loss(reference.loss),
+        loss(ours.and_then(|row| row.train_loss)),
+        percent(reference.accuracy),
+        percent(ours.and_then(|row| row.eval_accuracy)),
+    ]
+}
+
+/// Seconds per epoch belong to the trial, so they stand in its first row only.
+fn printed_seconds(trial: &TrialRecord, first: bool) -> [String; 2] {
+    match trial.reference_seconds.filter(|_| first) {
+        None => [String::new(), String::new()],
+        Some(seconds) => {
+            [text::seconds(seconds), text::or_none(recipes::epoch_seconds(trial), text::seconds)]
+        }
+    }
+}
+
+/// Where the paths over error surfaces ended.
+fn paths(summary: &Summary) -> Table {
+    let mut rows = Vec::new();
+    for surface in &summary.surfaces {
+        for path in &surface.paths {
+            rows.push(vec![
+                surface.name.clone(),
+                path.name.clone(),
+                path.start.clone(),
+                text::count(path.points.len().saturating_sub(1) as u64),
+                path.values.last().map_or_else(|| NONE.to_owned(), |value| text::loss(*value)),
+                path.verdict.clone(),
+            ]);
+        }
+    }
+    Table {
+        title: "Paths over the error surfaces".to_owned(),
+        note: "J: error after the last update".to_owned(),
+        names: 3,
+        head: owned(["surface", "optimizer", "start", "updates", "J", "where it ended"]).to_vec(),
+        rows,
+        folded: false,
+    }
+}

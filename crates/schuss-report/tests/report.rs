@@ -1,0 +1,231 @@
+//! What a report promises, whatever the run.
+
+mod sample;
+
+use sample::{ADAM, MOMENTUM, SGD, Sketch, lecture_24, lecture_25, summary, surfaces, trial};
+use schuss::study::record::{Exhibit, Status, Summary, Trace};
+use schuss_data::{Error, Result};
+use schuss_report::{html, table, verdict, write};
+use std::{cell::RefCell, collections::BTreeMap, path::Path};
+
+/// Writes a report into memory.
+fn written(summary: &Summary, traces: &[Trace]) -> BTreeMap<String, Vec<u8>> {
+    let files = RefCell::new(BTreeMap::new());
+    let writer = |path: &Path, bytes: &[u8]| {
+        files.borrow_mut().insert(path.to_str().expect("a plain path").to_owned(), bytes.to_vec());
+        Ok(())
+    };
+    let paths = write(Path::new("run"), summary, traces, &writer).unwrap();
+    assert_eq!(paths.len(), files.borrow().len(), "no path twice");
+    files.into_inner()
+}
+
+/// A page must be whole, small, silent, and free of what is no number.
+#[track_caller]
+fn check_page(page: &str) {
+    assert!(page.len() <= html::LARGEST, "{} bytes", page.len());
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    let lower = page.to_lowercase();
+    for forbidden in [
+        "http:", "https:", "xmlns", " src=", "href=", "@import", "url(", ">nan", "nan<", ">inf", "\"nan",
+        "infinity",
+    ] {
+        assert!(!lower.contains(forbidden), "{forbidden} in {}", around(&lower, forbidden));
+    }
+    for tag in ["svg", "figure", "table", "section", "div", "g"] {
+        let (opened, closed) = (
+            page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count(),
+            page.matches(&format!("</{tag}>")).count(),
+        );
+        assert_eq!(opened, closed, "<{tag}>");
+    }
+}
+
+fn around(text: &str, part: &str) -> String {
+    let at = text.find(part).unwrap_or(0);
+    text.chars().skip(text[..at].chars().count().saturating_sub(80)).take(200).collect()
+}
+
+#[test]
+fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (lecture_23, traces) =
+        (Summary { surfaces: surfaces(), trials: vec![], groups: vec![], ..lecture_25(1).0 }, vec![]);
+    let many: Vec<_> = (1..=40).map(|seed| trial(&MOMENTUM, seed, 10)).collect();
+    let (mut many, many_traces): (Vec<_>, Vec<_>) = many.into_iter().unzip();
+    many.iter_mut().enumerate().for_each(|(i, trial)| trial.name = format!("recipe {i}"));
+    let runs = [
+        ("lecture-25", lecture_25(1)),
+        ("lecture-25-seeds", lecture_25(10)),
+        ("lecture-24", lecture_24()),
+        ("lecture-23", (lecture_23, traces)),
+        ("many", (summary(many), many_traces)),
+    ];
+    for (name, (summary, traces)) in runs {
+        let folder = folder.join(name);
+        let writer = |path: &Path, bytes: &[u8]| {
+            let fail = |error: std::io::Error| Error::failure(error.to_string()).at(path.display());
+            std::fs::create_dir_all(path.parent().expect("within the folder")).map_err(fail)?;
+            std::fs::write(path, bytes).map_err(fail)
+        };
+        let paths = write(&folder, &summary, &traces, &writer).unwrap();
+        let page = std::fs::read_to_string(&paths[0]).unwrap();
+        check_page(&page);
+        println!(
+            "{}: {} bytes, {} files\n{}\n{}",
+            paths[0].display(),
+            page.len(),
+            paths.len(),
+            verdict(&summary).join("\n"),
+            table::render(&summary)
+        );
+    }
+}
+
+#[test]
+fn the_same_run_gives_the_same_bytes() {
+    let (summary, traces) = lecture_24();
+    assert!(written(&summary, &traces) == written(&summary, &traces));
+}
+
+#[test]
+fn tables_fit_a_terminal_of_100_columns() {
+    for (summary, _) in [lecture_25(1), lecture_25(3), lecture_24()] {
+        for line in table::render(&summary).lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
+}
+
+#[test]
+fn tables_say_where_a_trial_diverged_and_that_a_target_was_missed() {
+    let text = table::render(&lecture_24().0);
+    let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("diverged"), "{text}");
+    assert!(text.contains("1,532"), "{text}");
+    assert!(words.contains("not reached"), "{text}");
+    assert!(text.contains("2.269"), "the lecture's loss: {text}");
+}
+
+#[test]
+fn words_of_users_cannot_become_markup() {
+    let (mut summary, traces) = lecture_25(1);
+    let hostile = "</title></svg><script>alert(\"x\")</script>'\"&\u{1b}[31m";
+    summary.study.title = hostile.into();
+    summary.study.name = hostile.into();
+    summary.study.notes = vec![hostile.into()];
+    summary.command = hostile.into();
+    summary.warnings = vec![hostile.into()];
+    summary.data.origin = hostile.into();
+    summary.data.eval_split = hostile.into();
+    summary.workload.model = hostile.into();
+    summary.surfaces = surfaces();
+    for surface in &mut summary.surfaces {
+        (surface.title, surface.equation, surface.lesson) = (hostile.into(), hostile.into(), hostile.into());
+        surface.paths.iter_mut().for_each(|path| path.start = hostile.into());
+    }
+    summary.exhibits = vec![Exhibit {
+        title: hostile.into(),
+        text: hostile.into(),
+        header: vec![hostile.into(); 3],
+        rows: vec![vec![hostile.into(); 2], vec![hostile.into(); 4]],
+    }];
+    for (i, trial) in summary.trials.iter_mut().enumerate() {
+        trial.name = format!("{hostile}{i}");
+        trial.recipe.optimizer = hostile.into();
+        trial.target.as_mut().unwrap().metric = hostile.into();
+    }
+    for (path, bytes) in written(&summary, &traces) {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("<script>alert"), "{path}");
+        assert!(!text.contains('\u{1b}') || path.ends_with("png"), "{path}");
+        assert!(path.chars().all(|c| c.is_ascii_alphanumeric() || "/-.".contains(c)), "{path}");
+    }
+    assert!(!table::render(&summary).contains('\u{1b}'));
+}
+
+#[test]
+fn a_run_without_trials_is_a_page_all_the_same() {
+    let empty = summary(Vec::new());
+    check_page(&html::page(&empty, &[]));
+    assert_eq!(written(&empty, &[]).len(), 1);
+    assert_eq!(table::render(&empty), "");
+}
+
+#[test]
+fn one_trial_of_one_epoch_or_of_none_is_drawn() {
+    for epochs in [0, 1] {
+        let (trial, trace) = trial(&ADAM, 1, epochs);
+        let summary = summary(vec![trial]);
+        check_page(&html::page(&summary, std::slice::from_ref(&trace)));
+        assert!(written(&summary, &[trace]).len() > 10);
+        assert!(verdict(&summary).join(" ").contains("one seed"), "{:?}", verdict(&summary));
+    }
+}
+
+#[test]
+fn when_all_diverged_there_is_no_winner() {
+    let sketches = [Sketch { diverges: true, ..SGD }, Sketch { diverges: true, ..ADAM }];
+    let (trials, traces): (Vec<_>, Vec<_>) = sketches.iter().map(|sketch| trial(sketch, 1, 5)).unzip();
+    let summary = summary(trials);
+    let sentences = verdict(&summary).join(" ");
+    assert!(sentences.contains("2 trials diverged"), "{sentences}");
+    assert!(!sentences.contains("lowest"), "{sentences}");
+    check_page(&html::page(&summary, &traces));
+}
+
+#[test]
+fn numbers_that_are_not_finite_never_reach_a_page_or_a_chart() {
+    let (mut summary, mut traces) = lecture_24();
+    for (i, value) in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().enumerate() {
+        let trial = &mut summary.trials[i];
+        trial.samples_per_second = Some(value);
+        trial.train_seconds = value;
+        let row = trial.epochs.last_mut().unwrap();
+        (row.train_loss, row.eval_loss, row.eval_accuracy) = (Some(value), Some(value), Some(value));
+        row.train_seconds = value;
+        trial.status = Status::Failed;
+        traces[i].losses = vec![value as f32; 5];
+    }
+    summary.surfaces = surfaces();
+    summary.surfaces[0].values[7] = f64::NAN;
+    summary.surfaces[0].paths[0].points[3] = [f64::NAN, 1.0];
+    summary.surfaces[1].values.truncate(10);
+    check_page(&html::page(&summary, &traces));
+    for (path, bytes) in written(&summary, &traces) {
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(path.ends_with("png") || !text.contains("NaN"), "{path}: {}", around(&text, "NaN"));
+    }
+}
+
+#[test]
+fn the_page_stays_small_whatever_the_run() {
+    let (one, trace) = trial(&Sketch { update: "sample", updates_per_epoch: 20_000, ..ADAM }, 1, 100);
+    let trials: Vec<_> = (0..2_000)
+        .map(|i| {
+            let mut trial = one.clone();
+            trial.epochs.truncate(if i < 100 { 101 } else { 3 });
+            trial.name = format!("{i} {}", "<very long name>".repeat(40));
+            trial
+        })
+        .collect();
+    let mut summary = summary(trials);
+    summary.study.notes = vec!["<&>".repeat(100_000); 1_000];
+    summary.command = "schuss ".repeat(100_000);
+    summary.surfaces = std::iter::repeat_with(surfaces).take(20).flatten().collect();
+    check_page(&html::page(&summary, &vec![trace; 8]));
+}
+
+#[test]
+fn a_failing_writer_ends_the_writing_with_its_own_error() {
+    let (summary, traces) = lecture_25(1);
+    let full = |_: &Path, _: &[u8]| -> Result<()> { Err(Error::failure("the disk is full")) };
+    assert_eq!(write(Path::new("run"), &summary, &traces, &full).unwrap_err().what, "the disk is full");
+}
+
+#[test]
+fn a_verdict_over_seeds_says_whether_ranges_overlap() {
+    let apart = verdict(&lecture_25(5).0).join(" ");
+    assert!(apart.contains("Medians over 5 seeds each") && apart.contains("do not overlap"), "{apart}");
+    assert!(apart.starts_with("Adam reached test accuracy ≥ 96 % first"), "{apart}");
+}

@@ -1,0 +1,61 @@
+//! What a trial will take, from a few of its updates.
+
+use super::{Limits, Session};
+use crate::Result;
+use crate::recipe::Trial;
+use schuss_data::Dataset;
+use std::time::{Duration, Instant};
+
+/// What a trial will take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// Weight updates.
+    pub updates: u64,
+    /// Seconds of training and evaluation, at the speed of a few updates just measured.
+    pub seconds: f64,
+    /// Bytes of all buffers, the data left out.
+    pub bytes: usize,
+}
+
+/// How long the trial's updates are tried, and of how many samples at most.
+const TRIED_FOR: Duration = Duration::from_millis(100);
+const TRIED_SAMPLES: usize = 2_048;
+
+/// Makes the trial's buffers, runs a few updates and forgets them.
+///
+/// # Errors
+/// As for [`Session::new`].
+pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecast> {
+    let mut session = Session::new(trial, data, limits)?;
+    let memory = session.memory();
+    let per_epoch = data.train.len().div_ceil(session.samples) as u64;
+    let all = per_epoch.saturating_mul(u64::from(trial.budget.epochs));
+    let updates = trial.budget.max_updates.map_or(all, |most| most.min(all));
+    let samples = updates as f64 * data.train.len() as f64 / per_epoch as f64;
+    let evaluations = trial.budget.epochs as f64 * data.test.len() as f64 / 3.0; // forward is a third of the work
+    Ok(Forecast {
+        updates,
+        seconds: (samples + evaluations) * session.seconds_per_sample(),
+        bytes: memory.parameters + memory.gradients + memory.optimizer_state + memory.activations,
+    })
+}
+
+impl Session<'_> {
+    fn seconds_per_sample(&mut self) -> f64 {
+        let positions = 0..self.samples.min(TRIED_SAMPLES);
+        let mut seen = 0;
+        let mut clock = Instant::now();
+        for round in 0.. {
+            if round == 1 {
+                clock = Instant::now(); // the first update warms caches and is not counted
+                seen = 0;
+            }
+            let tally = self.engine.update(self.train, positions.clone(), |at| at, || false);
+            seen += tally.map_or(0, |tally| tally.samples);
+            if round > 0 && clock.elapsed() > TRIED_FOR {
+                break;
+            }
+        }
+        clock.elapsed().as_secs_f64() / seen.max(1) as f64
+    }
+}

@@ -1,0 +1,53 @@
+//! Shows that a gradient may be accumulated: one update from all samples, in microbatches of several sizes.
+
+use super::plan::Study;
+use super::record::Exhibit;
+use crate::recipe::{Budget, Recipe, Trial, UpdateRule};
+use crate::session::{Control, Limits, Session};
+use crate::{Error, Result};
+use schuss_data::{Dataset, Split};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Samples of the one update: enough for several leaves of the sum, few enough to take a second.
+const SAMPLES: usize = 10_000;
+const MICROBATCHES: [usize; 5] = [1, 10, 100, 1_000, 4_096];
+
+/// One epoch-rule update of the study's network under every microbatch, and a hash of the weights after it.
+pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits) -> Result<Exhibit> {
+    let planned = study.trials.first().ok_or_else(|| Error::usage("a study without trials has nothing to accumulate"))?;
+    let data = shortened(data)?;
+    let trial = Trial {
+        recipe: Recipe { update: UpdateRule::Epoch, ..planned.trial.recipe.clone() },
+        budget: Budget { max_updates: Some(1), ..Budget::default() },
+        seed: study.seeds[0],
+        ..planned.trial.clone()
+    };
+    let rows = MICROBATCHES.into_iter().map(|microbatch| row(&trial, &data, microbatch, limits));
+    Ok(Exhibit {
+        title: "Accumulating over samples".into(),
+        text: format!(
+            "One update of {} from the sum over {} samples, taken in parts of different size. Equal hashes mean that every bit of every weight is equal.",
+            trial.model,
+            data.train.len()
+        ),
+        header: ["samples at once", "buffers", "hash of the weights after the update"].map(String::from).to_vec(),
+        rows: rows.collect::<Result<_>>()?,
+    })
+}
+
+fn row(trial: &Trial, data: &Dataset, microbatch: usize, limits: Limits) -> Result<Vec<String>> {
+    let mut session = Session::new(trial, data, Limits { microbatch: Some(microbatch), ..limits })?;
+    session.run(&Control::default(), &mut ())?;
+    let bytes: Vec<u8> = session.params().values().iter().flat_map(|weight| weight.to_le_bytes()).collect();
+    let buffers = schuss_data::text::bytes(session.memory().activations as u64);
+    Ok(vec![microbatch.to_string(), buffers, format!("{:016x}", xxh3_64(&bytes))])
+}
+
+/// The first samples of the training split.
+fn shortened(data: &Dataset) -> Result<Dataset> {
+    let (samples, features) = (data.train.len().min(SAMPLES), data.train.features());
+    let pixels = data.train.all_pixels()[..samples * features].to_vec();
+    let train = Split::new(pixels, data.train.labels()[..samples].to_vec(), features)?;
+    let test = Split::new(data.test.pixels(0).to_vec(), vec![data.test.labels()[0]], features)?;
+    Ok(Dataset { train, test, ..data.clone() })
+}

@@ -1,0 +1,169 @@
+//! What may be chosen for a trial, as typed: on the command line, in `--trial`, and in a study file alike.
+
+use crate::network::Model;
+use crate::recipe::{Budget, Recipe, Trial, spec};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// Choices as spec text; what is left out is decided elsewhere, at last by the defaults.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Choices {
+    /// Network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<String>,
+    /// Update rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub update: Option<String>,
+    /// Order of samples.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
+    /// Optimizer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<String>,
+    /// Weights to begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_from: Option<String>,
+    /// Epochs at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u32>,
+    /// Updates at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_updates: Option<u64>,
+    /// What is to be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// Whether to go on once the target is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beyond_target: Option<bool>,
+    /// What ends the trial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop: Option<String>,
+}
+
+/// Applies a macro to every field.
+macro_rules! each_choice {
+    ($do:ident) => {
+        $do!(model, loss, update, order, optimizer, init_from, epochs, max_updates, target, beyond_target, stop)
+    };
+}
+
+impl Choices {
+    /// These choices, with those of `base` where none was made.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        macro_rules! merge {
+            ($($field:ident),*) => { Self { $($field: self.$field.or_else(|| base.$field.clone())),* } };
+        }
+        each_choice!(merge)
+    }
+
+    /// Names of the choices made.
+    pub fn made(&self) -> Vec<&'static str> {
+        macro_rules! list {
+            ($($field:ident),*) => { [$((stringify!($field), self.$field.is_some())),*] };
+        }
+        each_choice!(list).into_iter().filter(|(_, made)| *made).map(|(name, _)| name).collect()
+    }
+
+    /// The value of a text choice that may be an axis: model, loss, update, order or optimizer.
+    pub(crate) fn axis_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
+        match name {
+            "model" => Some(&mut self.model),
+            "loss" => Some(&mut self.loss),
+            "update" => Some(&mut self.update),
+            "order" => Some(&mut self.order),
+            "optimizer" => Some(&mut self.optimizer),
+            _ => None,
+        }
+    }
+
+    /// Reads one `--trial`: `'name=slow update=sample optimizer=sgd:lr=0.01'`; the name is returned beside.
+    ///
+    /// # Errors
+    /// A usage error that names the word.
+    pub fn parse_trial(text: &str) -> Result<(Option<String>, Self)> {
+        let mut table = toml::Table::new();
+        for word in text.split_whitespace() {
+            let (key, value) = word.split_once('=').ok_or_else(|| {
+                Error::usage(format!("`{word}` in --trial '{text}' has no `=`"))
+                    .advise("--trial 'update=sample optimizer=sgd:lr=0.01'")
+            })?;
+            let key = key.to_lowercase().replace('-', "_");
+            let known = [KEYS, &["name"]].concat();
+            if !known.contains(&key.as_str()) {
+                return Err(spec::unknown("key of --trial", &key, &known));
+            }
+            let parsed = match key.as_str() {
+                "epochs" | "max_updates" => value.parse().ok().map(toml::Value::Integer),
+                "beyond_target" => value.parse().ok().map(toml::Value::Boolean),
+                _ => Some(toml::Value::String(value.to_owned())),
+            };
+            let parsed = parsed.ok_or_else(|| Error::usage(format!("`{value}` is no value for {key}")).at("--trial"))?;
+            table.insert(key, parsed);
+        }
+        let name = table.remove("name").and_then(|name| name.as_str().map(str::to_owned));
+        let choices = table.try_into().map_err(|error: toml::de::Error| Error::usage(error.message()).at("--trial"))?;
+        Ok((name, choices))
+    }
+
+    /// The trial these choices make, on data of this canonical spec, `inputs` numbers per sample.
+    ///
+    /// # Errors
+    /// Usage errors that name the choice.
+    pub fn resolve(&self, name: &str, data: &str, inputs: usize, classes: usize) -> Result<Trial> {
+        let defaults = (Recipe::default(), Budget::default());
+        let model: Model = read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, classes));
+        let recipe = Recipe {
+            update: read(self.update.as_deref(), "update")?.unwrap_or(defaults.0.update),
+            order: read(self.order.as_deref(), "order")?.unwrap_or(defaults.0.order),
+            optimizer: read(self.optimizer.as_deref(), "optimizer")?.unwrap_or(defaults.0.optimizer),
+            loss: read(self.loss.as_deref(), "loss")?.unwrap_or(defaults.0.loss),
+        };
+        let budget = Budget {
+            epochs: self.epochs.unwrap_or(defaults.1.epochs),
+            max_updates: self.max_updates,
+            target: read(self.target.as_deref(), "target")?,
+            beyond_target: self.beyond_target.unwrap_or(false),
+            stop: read(self.stop.as_deref(), "stop")?,
+        };
+        let model = if model.inputs().is_some() { model } else { model.with_inputs(inputs) };
+        let init_from = self.init_from.as_ref().map(Into::into);
+        Ok(Trial { name: name.to_owned(), data: data.to_owned(), model, init_from, recipe, budget, seed: 1 })
+    }
+
+    /// The choices a trial amounts to, every one spelled out.
+    pub fn of(trial: &Trial) -> Self {
+        let record = trial.recipe.record();
+        let Budget { epochs, max_updates, target, beyond_target, stop } = trial.budget;
+        Self {
+            model: Some(trial.model.to_string()),
+            loss: Some(record.loss),
+            update: Some(record.update),
+            order: Some(record.order),
+            optimizer: Some(record.optimizer),
+            init_from: trial.init_from.as_ref().map(|path| path.display().to_string()),
+            epochs: Some(epochs),
+            max_updates,
+            target: target.map(|target| target.to_string()),
+            beyond_target: beyond_target.then_some(true),
+            stop: stop.map(|stop| stop.to_string()),
+        }
+    }
+}
+
+/// Every key of a trial.
+pub(crate) const KEYS: &[&str] = {
+    macro_rules! names {
+        ($($field:ident),*) => { &[$(stringify!($field)),*] };
+    }
+    each_choice!(names)
+};
+
+fn read<T: std::str::FromStr<Err = Error>>(text: Option<&str>, key: &str) -> Result<Option<T>> {
+    let place = |error: Error| if error.place.is_some() { error } else { error.at(format!("--{key}")) };
+    text.map(str::parse).transpose().map_err(place)
+}

@@ -1,0 +1,143 @@
+//! From a study as written and the flags beside it to the list of trials that run.
+
+use super::choices::Choices;
+use super::file::{Observe, StudyFile, TrialEntry, Workload};
+use super::record::{ReferenceRecord, StudyRecord};
+use crate::network::Plan;
+use crate::recipe::{Trial, spec};
+use crate::{Error, Result};
+use schuss_data::Dataset;
+use std::collections::BTreeMap;
+
+/// A study with everything decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Study {
+    /// Name, title, notes.
+    pub about: StudyRecord,
+    /// One entry per recipe.
+    pub trials: Vec<Planned>,
+    /// Each recipe runs once with each of these.
+    pub seeds: Vec<u64>,
+    /// What to write down besides the ends of epochs.
+    pub observe: Observe,
+    /// Names of error surfaces to descend.
+    pub surfaces: Vec<String>,
+}
+
+/// A recipe of a study, and what a lecture printed for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// The trial; its seed is one of the study's.
+    pub trial: Trial,
+    /// Figures that a lecture printed.
+    pub reference: Vec<ReferenceRecord>,
+    /// Seconds per epoch that a lecture printed.
+    pub reference_seconds: Option<f64>,
+}
+
+/// Choices that may be lists: every combination is a trial.
+pub type Axes = BTreeMap<String, Vec<String>>;
+
+impl Study {
+    /// Resolves a study file on `data`.
+    ///
+    /// # Errors
+    /// Usage errors: unknown names, choices that contradict, a model that does not fit the data.
+    pub fn resolve(name: &str, file: &StudyFile, data: &Dataset) -> Result<Self> {
+        let shared = file.shared();
+        let mut trials = Vec::new();
+        let entries = if file.trials.is_empty() && file.surfaces.is_empty() {
+            vec![TrialEntry::default()]
+        } else {
+            file.trials.clone()
+        };
+        for entry in &entries {
+            for (label, combination) in combinations(&file.axes)? {
+                trials.push(planned(entry, &label, combination, &shared, data)?);
+            }
+        }
+        let seeds = file.seeds.clone().unwrap_or_else(|| vec![1]);
+        if seeds.is_empty() {
+            return Err(Error::usage("a study needs at least one seed"));
+        }
+        let about = StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
+        number_equal_names(&mut trials);
+        Ok(Self { about, trials, seeds, observe: file.observe, surfaces: file.surfaces.clone() })
+    }
+
+    /// The same study as a file in which nothing is left to defaults.
+    pub fn to_file(&self, data: &Dataset) -> StudyFile {
+        let entry = |planned: &Planned| TrialEntry {
+            name: Some(planned.trial.name.clone()),
+            reference_seconds: planned.reference_seconds,
+            choices: Choices::of(&planned.trial),
+            reference: planned.reference.clone(),
+        };
+        StudyFile {
+            title: self.about.title.clone(),
+            notes: self.about.notes.clone(),
+            seeds: Some(self.seeds.clone()),
+            workload: Workload { data: Some(data.name.clone()), model: None },
+            observe: self.observe,
+            trials: self.trials.iter().map(entry).collect(),
+            surfaces: self.surfaces.clone(),
+            ..StudyFile::default()
+        }
+    }
+
+    /// Every (trial, seed) in the order they run: all recipes with the first seed, then with the next.
+    pub fn runs(&self) -> impl Iterator<Item = (&Planned, Trial)> {
+        let with = |seed: u64, planned: &Planned| Trial { seed, ..planned.trial.clone() };
+        self.seeds.iter().flat_map(move |&seed| self.trials.iter().map(move |planned| (planned, with(seed, planned))))
+    }
+}
+
+fn planned(entry: &TrialEntry, label: &str, axis: Choices, shared: &Choices, data: &Dataset) -> Result<Planned> {
+    let own = entry.choices.made();
+    if let Some(twice) = axis.made().into_iter().find(|name| own.contains(name)) {
+        let name = entry.name.as_deref().unwrap_or("one");
+        return Err(Error::usage(format!("{twice} is a list here, but trial `{name}` chooses its own")));
+    }
+    let choices = entry.choices.clone().over(&axis).over(shared);
+    let (inputs, classes) = (data.shape.features(), data.classes.len());
+    let mut trial = choices.resolve("", &data.name, inputs, classes)?;
+    Plan::new(&trial.model, inputs, classes)?;
+    trial.name = match (&entry.name, label) {
+        (Some(name), "") => name.clone(),
+        (Some(name), label) => format!("{name} {label}"),
+        (None, "") => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
+        (None, label) => label.to_owned(),
+    };
+    Ok(Planned { trial, reference: entry.reference.clone(), reference_seconds: entry.reference_seconds })
+}
+
+/// The cross product of the axes, each with a label of its values.
+fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
+    let mut all = vec![(String::new(), Choices::default())];
+    for (axis, values) in axes {
+        const AXES: [&str; 5] = ["model", "loss", "update", "order", "optimizer"];
+        if !AXES.contains(&axis.as_str()) {
+            return Err(spec::unknown("axis", axis, &AXES));
+        }
+        let extend = |(label, choices): &(String, Choices), value: &String| {
+            let mut choices = choices.clone();
+            if let Some(choice) = choices.axis_mut(axis) {
+                *choice = Some(value.clone());
+            }
+            (format!("{label} {value}").trim().to_owned(), choices)
+        };
+        all = all.iter().flat_map(|before| values.iter().map(|value| extend(before, value)).collect::<Vec<_>>()).collect();
+    }
+    Ok(all)
+}
+
+/// `sgd`, `sgd (2)`: names are what tables and folders tell trials apart by.
+fn number_equal_names(trials: &mut [Planned]) {
+    for i in 0..trials.len() {
+        let name = trials[i].trial.name.clone();
+        let earlier = trials[..i].iter().filter(|planned| planned.trial.name == name).count();
+        if earlier > 0 {
+            trials[i].trial.name = format!("{name} ({})", earlier + 1);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! Runs a study: trial after trial, each alone, everything known written down as it becomes known.
+
+use super::folder::{RunFolder, TrialFolder};
+use super::plan::{Planned, Study};
+use super::record::{
+    Counts, DataRecord, EvaluationPoint, Release, Status, Summary, Timing, Trace, TrialRecord, WorkloadRecord,
+};
+use super::{accumulation, statistics, surface};
+use crate::recipe::Trial;
+use crate::session::{Control, Event, Limits, Outcome, Session, Sink};
+use crate::{Error, Result, machine};
+use schuss_data::Dataset;
+
+/// Whoever watches a study run; all methods may be left out.
+pub trait Watcher {
+    /// A trial is about to start: number `index` (from 0) of `total`.
+    fn started(&mut self, _trial: &Trial, _index: usize, _total: usize) {}
+    /// The trial tells something.
+    fn event(&mut self, _event: &Event) {}
+    /// The trial has ended.
+    fn ended(&mut self, _record: &TrialRecord) {}
+}
+
+/// Nobody watches.
+impl Watcher for () {}
+
+/// What a study brought, however it ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Everything known.
+    pub summary: Summary,
+    /// What each trial recorded between its epochs, in the order of `summary.trials`.
+    pub traces: Vec<Trace>,
+    /// What went wrong outside training, if anything did.
+    pub error: Option<Error>,
+}
+
+/// Runs every trial of `study` on `data` and writes `folder`.
+///
+/// # Errors
+/// Only before training begins: a trial that cannot be made. Later errors are part of what is returned.
+pub fn run(
+    study: &Study,
+    data: &Dataset,
+    limits: Limits,
+    folder: &RunFolder,
+    command: &str,
+    control: &Control,
+    watcher: &mut dyn Watcher,
+) -> Result<Finished> {
+    let mut summary = new_summary(study, data, command);
+    for name in &study.surfaces {
+        summary.surfaces.push(surface::draw(name, study.seeds[0])?);
+    }
+    if study.observe.accumulation {
+        summary.exhibits.push(accumulation::exhibit(study, data, limits)?);
+    }
+    let mut finished = Finished { summary, traces: vec![], error: None };
+    let total = study.seeds.len() * study.trials.len();
+    for (index, (planned, trial)) in study.runs().enumerate() {
+        watcher.started(&trial, index, total);
+        let place = folder.trial(index, &trial)?;
+        let mut running = Running { study, data, limits, control, watcher, place, trace: Trace::default() };
+        let (record, error) = running.trial(planned, &trial)?;
+        let trace = running.trace;
+        watcher.ended(&record);
+        let interrupted = record.status == Status::Interrupted;
+        finished.summary.trials.push(record);
+        finished.traces.push(trace);
+        finished.error = error;
+        if interrupted || finished.error.is_some() {
+            break;
+        }
+    }
+    finished.summary.groups = statistics::groups(&finished.summary.trials);
+    Ok(finished)
+}
+
+/// One trial in progress.
+struct Running<'a> {
+    study: &'a Study,
+    data: &'a Dataset,
+    limits: Limits,
+    control: &'a Control,
+    watcher: &'a mut dyn Watcher,
+    place: TrialFolder,
+    trace: Trace,
+}
+
+impl Running<'_> {
+    /// Runs the trial and writes its files; an error after training began comes beside the record.
+    fn trial(&mut self, planned: &Planned, trial: &Trial) -> Result<(TrialRecord, Option<Error>)> {
+        machine::reset_peak_memory();
+        let mut session = Session::new(trial, self.data, self.limits)?;
+        session.evaluate_every(self.study.observe.eval_every);
+        let control = self.control;
+        let mut error = None;
+        let outcome = session.run(control, self).unwrap_or_else(|failed| {
+            error = Some(failed);
+            session.failed()
+        });
+        let mut record = record(planned, trial, &session, &outcome, self.limits);
+        if error.is_none() {
+            error = self.place.finish(&mut record, trial, session.params(), self.data).err();
+        }
+        if error.is_some() {
+            (record.status, record.model) = (Status::Failed, None);
+        }
+        Ok((record, error))
+    }
+}
+
+impl Sink for Running<'_> {
+    fn take(&mut self, event: &Event) -> Result<()> {
+        let keep_losses = self.study.observe.losses;
+        match event {
+            Event::Losses(losses) if keep_losses => {
+                self.trace.losses.extend_from_slice(losses);
+                self.place.append_losses(losses)?;
+            }
+            Event::Evaluation(point) => {
+                self.trace.evaluations.push(**point);
+                self.place.append_evaluation(point)?;
+            }
+            Event::Losses(_) | Event::Epoch(_) => {}
+        }
+        self.watcher.event(event);
+        Ok(())
+    }
+}
+
+fn record(planned: &Planned, trial: &Trial, session: &Session, outcome: &Outcome, limits: Limits) -> TrialRecord {
+    let Outcome { samples, train_seconds, .. } = *outcome;
+    TrialRecord {
+        name: trial.name.clone(),
+        recipe_id: trial.recipe_id(),
+        seed: trial.seed,
+        recipe: trial.recipe.record(),
+        arithmetic: schuss_kernels::ARITHMETIC.to_owned(),
+        strategy: session.strategy().to_owned(),
+        threads: limits.threads,
+        timing: Timing::Alone,
+        status: outcome.status,
+        diverged: outcome.diverged.clone(),
+        updates: outcome.updates,
+        samples,
+        train_seconds,
+        wall_seconds: outcome.wall_seconds,
+        load_wait_seconds: 0.0, // the data is resident
+        samples_per_second: Some(samples as f64 / train_seconds).filter(|rate| rate.is_finite()),
+        peak_rss_bytes: machine::peak_memory(),
+        memory: session.memory(),
+        target: outcome.target.clone(),
+        epochs: outcome.epochs.clone(),
+        test: outcome.evaluation,
+        model: None,
+        losses: None,
+        reference: planned.reference.clone(),
+        reference_seconds: planned.reference_seconds,
+    }
+}
+
+/// Everything of the summary that is known before the first trial.
+fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
+    let first = study.trials.first().map(|planned| &planned.trial);
+    let parameters = |trial: &Trial| {
+        crate::network::Plan::new(&trial.model, data.shape.features(), data.classes.len())
+            .map_or(0, |plan| plan.layout.parameters())
+    };
+    Summary {
+        schema: 1,
+        schuss: Release { version: env!("CARGO_PKG_VERSION").into(), commit: option_env!("SCHUSS_COMMIT").map(Into::into) },
+        study: study.about.clone(),
+        command: command.to_owned(),
+        workload: WorkloadRecord {
+            data: data.name.clone(),
+            model: first.map_or_else(String::new, |trial| trial.model.to_string()),
+            parameters: first.map_or(0, parameters),
+        },
+        data: DataRecord {
+            fingerprint: data.fingerprint(),
+            origin: data.origin.clone(),
+            counts: Counts { train: data.train.len(), test: data.test.len() },
+            classes: data.classes.len(),
+            eval_split: "test".into(),
+        },
+        machine: machine::describe(),
+        warnings: warnings(study),
+        groups: vec![],
+        trials: vec![],
+        surfaces: vec![],
+        exhibits: vec![],
+    }
+}
+
+fn warnings(study: &Study) -> Vec<String> {
+    let mut warnings = vec![
+        "nothing is held out: the curves look at the test split, so choosing by them flatters the choice".to_owned(),
+    ];
+    if study.trials.len() > 1 && study.seeds.len() == 1 {
+        warnings.push("one seed: differences as small as those between seeds mean nothing (repeat --seed for more)".into());
+    }
+    warnings
+}
+
+/// The evaluations as lines of JSON.
+pub(super) fn evaluation_line(point: &EvaluationPoint) -> Result<String> {
+    let line = serde_json::to_string(point).map_err(|error| Error::failure(error.to_string()))?;
+    Ok(line + "\n")
+}

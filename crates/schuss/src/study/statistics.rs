@@ -1,0 +1,83 @@
+//! What several seeds say together.
+
+use super::record::{Group, Spread, TrialRecord};
+
+impl Spread {
+    /// Median of `values` with an interval: from six values on, the order statistics that hold the true median
+    /// in 95 % of cases (binomial), below that the whole range. None if there is no value.
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let n = values.len();
+        let (low, high) = (values.first()?, values.last()?);
+        let cut = ranks_to_leave_out(n);
+        let median = (values[(n - 1) / 2] + values[n / 2]) / 2.0;
+        let (low, high) = (values.get(cut).unwrap_or(low), values.get(n - 1 - cut).unwrap_or(high));
+        Some(Self { median, low: *low, high: *high, n })
+    }
+}
+
+/// The largest k such that a fair coin shows at most k - 1 heads in n throws with probability at most 2.5 %.
+fn ranks_to_leave_out(n: usize) -> usize {
+    let (mut probability, mut below, mut k) = (0.5_f64.powi(n.min(1_000) as i32), 0.0, 0);
+    while below + probability <= 0.025 {
+        below += probability;
+        probability *= (n - k) as f64 / (k + 1) as f64;
+        k += 1;
+    }
+    k.saturating_sub(1)
+}
+
+/// One group per recipe, in the order of first appearance.
+pub(crate) fn groups(trials: &[TrialRecord]) -> Vec<Group> {
+    let mut keys: Vec<(&str, &str)> = Vec::new();
+    for trial in trials {
+        let key = (trial.recipe_id.as_str(), trial.name.as_str());
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let members = |(id, name): (&str, &str)| -> Vec<&TrialRecord> {
+        trials.iter().filter(|trial| trial.recipe_id == id && trial.name == name).collect()
+    };
+    keys.into_iter().map(|key| group(&members(key))).collect()
+}
+
+fn group(trials: &[&TrialRecord]) -> Group {
+    let spread = |value: &dyn Fn(&TrialRecord) -> Option<f64>| Spread::of(trials.iter().filter_map(|t| value(t)).collect());
+    let reached: Vec<f64> = trials.iter().filter_map(|trial| trial.target.as_ref()?.seconds).collect();
+    let all_reached = reached.len() == trials.len();
+    Group {
+        recipe_id: trials[0].recipe_id.clone(),
+        name: trials[0].name.clone(),
+        seeds: trials.iter().map(|trial| trial.seed).collect(),
+        epoch_seconds: spread(&epoch_seconds),
+        target_seconds: if all_reached { Spread::of(reached) } else { None },
+        train_loss: spread(&|trial| trial.epochs.last()?.train_loss),
+        eval_loss: spread(&|trial| trial.epochs.last()?.eval_loss),
+        eval_accuracy: spread(&|trial| trial.epochs.last()?.eval_accuracy),
+        samples_per_second: spread(&|trial| trial.samples_per_second),
+    }
+}
+
+/// Seconds of training per full epoch.
+fn epoch_seconds(trial: &TrialRecord) -> Option<f64> {
+    let epochs = trial.epochs.iter().filter(|row| row.epoch > 0 && row.train_loss.is_some()).count();
+    (epochs > 0).then(|| trial.train_seconds / epochs as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_is_the_range_below_six_seeds_and_the_binomial_interval_above() {
+        let spread = |n: usize| Spread::of((1..=n).map(|x| x as f64).collect()).unwrap();
+        assert_eq!((spread(1).low, spread(1).median, spread(1).high), (1.0, 1.0, 1.0));
+        assert_eq!((spread(5).low, spread(5).median, spread(5).high), (1.0, 3.0, 5.0));
+        // Tables of the sign test: n = 6 keeps ranks 1 to 6, n = 10 ranks 2 to 9, n = 20 ranks 6 to 15.
+        assert_eq!((spread(6).low, spread(6).high), (1.0, 6.0));
+        assert_eq!((spread(10).low, spread(10).median, spread(10).high), (2.0, 5.5, 9.0));
+        assert_eq!((spread(20).low, spread(20).high), (6.0, 15.0));
+        assert_eq!(Spread::of(vec![]), None);
+    }
+}
