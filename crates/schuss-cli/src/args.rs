@@ -7,10 +7,12 @@ use std::path::PathBuf;
 /// first.
 #[derive(Debug, Parser)]
 #[command(name = "schuss", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "First steps:\n  schuss compare lecture-25           three optimizers, one network, one page\n  \
+#[command(
+    after_help = "First steps:\n  schuss compare lecture-25           three optimizers, one network, one page\n  \
     schuss train --optimizer adam:lr=1e-3 --target 'eval_accuracy>=0.97'\n\n\
     Exit codes: 0 done, 1 failure, 2 wrong usage, 3 data, 4 every trial diverged, 5 target missed\n\
-    (with --require-target), 130 interrupted and saved (143 for TERM).")]
+    (with --require-target), 130 interrupted and saved (143 for TERM)."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -111,14 +113,20 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "CHOICES", help_heading = "Recipe")]
     pub(crate) trial: Vec<String>,
     /// Seed of initial weights and order (repeatable, or 1,2,3) [default: 1]
-    #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Recipe")]
+    #[arg(
+        long,
+        value_name = "N",
+        value_delimiter = ',',
+        allow_negative_numbers = true,
+        help_heading = "Recipe"
+    )]
     pub(crate) seed: Vec<u64>,
 
     /// Epochs at most [default: 10]
-    #[arg(long, value_name = "N", help_heading = "Budget")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Budget")]
     pub(crate) epochs: Option<u32>,
     /// Weight updates at most
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Budget")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true, help_heading = "Budget")]
     pub(crate) max_updates: Option<u64>,
     /// What is to be reached, as 'eval_accuracy>=0.97'; ends the trial
     #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
@@ -134,7 +142,7 @@ pub(crate) struct Flags {
     pub(crate) stop: Option<String>,
 
     /// Evaluate every N updates too, besides the ends of epochs
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Records")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true, help_heading = "Records")]
     pub(crate) eval_every: Option<u64>,
     /// Keep the loss of every single update (losses.f32)
     #[arg(long, help_heading = "Records")]
@@ -147,7 +155,7 @@ pub(crate) struct Flags {
     pub(crate) json: bool,
 
     /// Threads [default: all cores]
-    #[arg(long, value_name = "N", help_heading = "Running")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Running")]
     pub(crate) threads: Option<usize>,
     /// Print what would run, with expected time and memory
     #[arg(long, help_heading = "Running")]

@@ -13,7 +13,8 @@ use schuss_data::text::{bytes, grouped};
 /// Trains and compares; the exit code.
 pub(crate) fn compare(name: Option<&str>, flags: &Flags) -> Result<u8> {
     let file = study::from_flags(name, flags)?;
-    let title = name.map_or("compare", |name| name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml"));
+    let title =
+        name.map_or("compare", |name| name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml"));
     execute(title, &file, flags)
 }
 
@@ -80,7 +81,8 @@ fn present(finished: &Finished, folder: &RunFolder, flags: &Flags) -> Result<()>
 }
 
 fn exit_code(summary: &Summary, control: &Control, flags: &Flags) -> u8 {
-    let all = |status: Status| !summary.trials.is_empty() && summary.trials.iter().all(|t| t.status == status);
+    let all =
+        |status: Status| !summary.trials.is_empty() && summary.trials.iter().all(|t| t.status == status);
     let missed = |target: &schuss::study::record::TargetRecord| target.seconds.is_none();
     if control.interrupted() {
         return signals::exit_code(control);
@@ -101,19 +103,29 @@ fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool) -> Result<
     for (_, trial) in study.runs() {
         let forecast = schuss::session::forecast(&trial, data, limits)?;
         total += forecast.seconds;
-        say(false, &format!(
-            "{:24} seed {}  {} {} {}  {} updates, about {:.1} s, {} besides the data",
-            trial.name,
-            trial.seed,
-            trial.model,
-            trial.recipe.update,
-            trial.recipe.optimizer,
-            grouped(forecast.updates),
-            forecast.seconds,
-            bytes(forecast.bytes as u64),
-        ));
+        say(
+            false,
+            &format!(
+                "{:24} seed {}  {} {} {}  {} updates, about {:.1} s, {} besides the data",
+                trial.name,
+                trial.seed,
+                trial.model,
+                trial.recipe.update,
+                trial.recipe.optimizer,
+                grouped(forecast.updates),
+                forecast.seconds,
+                bytes(forecast.bytes as u64),
+            ),
+        );
     }
-    say(false, &format!("in all about {total:.0} s on {} threads, {} of data; nothing was trained", limits.threads, bytes(data.bytes() as u64)));
+    say(
+        false,
+        &format!(
+            "in all about {total:.0} s on {} threads, {} of data; nothing was trained",
+            limits.threads,
+            bytes(data.bytes() as u64)
+        ),
+    );
     Ok(0)
 }
 

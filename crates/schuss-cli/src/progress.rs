@@ -50,7 +50,8 @@ impl Progress {
     }
 
     fn epoch(&self, row: &EpochRecord) {
-        let number = |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
+        let number =
+            |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
         let accuracy = row.eval_accuracy.map_or_else(|| "    -".into(), |value| format!("{value:.4}"));
         self.say(&format!(
             "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}  accuracy {}  {:>7.2} s",
@@ -71,7 +72,13 @@ impl Watcher for Progress {
         self.name.clone_from(&trial.name);
         self.epochs = trial.budget.epochs;
         if self.verbose {
-            self.say(&format!("trial {}/{total}: {} seed {}, {}", index + 1, trial.name, trial.seed, trial.recipe_id()));
+            self.say(&format!(
+                "trial {}/{total}: {} seed {}, {}",
+                index + 1,
+                trial.name,
+                trial.seed,
+                trial.recipe_id()
+            ));
         }
         let terminal = std::io::stderr().is_terminal();
         if terminal {
@@ -96,14 +103,19 @@ impl Watcher for Progress {
         self.ticker = None;
         self.bar.finish_and_clear();
         if self.verbose {
-            self.say(&format!("{}: {}, {} threads, {}", record.name, record.strategy, record.threads, record.arithmetic));
+            self.say(&format!(
+                "{}: {}, {} threads, {}",
+                record.name, record.strategy, record.threads, record.arithmetic
+            ));
         }
         match (&record.status, &record.diverged) {
             (Status::Diverged, Some(at)) => self.say(&format!(
                 "{}: diverged at update {}, layer {}; the last finite weights are kept",
                 record.name, at.update, at.layer
             )),
-            (Status::Interrupted, _) => self.say(&format!("{}: interrupted after {} updates", record.name, record.updates)),
+            (Status::Interrupted, _) => {
+                self.say(&format!("{}: interrupted after {} updates", record.name, record.updates))
+            }
             _ => {}
         }
     }

@@ -78,10 +78,15 @@ fn set(choices: &mut Choices, axis: &str, value: &str) {
 
 /// A flag beside a study overrides what its trials share; one that every trial decides itself would do nothing.
 fn refuse_idle_flags(file: &StudyFile, flags: &Choices) -> Result<()> {
-    let idle = |name: &&str| !file.trials.is_empty() && file.trials.iter().all(|trial| trial.choices.made().contains(name));
+    let idle = |name: &&str| {
+        !file.trials.is_empty() && file.trials.iter().all(|trial| trial.choices.made().contains(name))
+    };
     match flags.made().into_iter().find(|name| idle(name)) {
-        Some(name) => Err(Error::usage(format!("--{} would change nothing: every trial of the study chooses its own", name.replace('_', "-")))
-            .advise("a --trial of your own, or a copy of the study file")),
+        Some(name) => Err(Error::usage(format!(
+            "--{} would change nothing: every trial of the study chooses its own",
+            name.replace('_', "-")
+        ))
+        .advise("a --trial of your own, or a copy of the study file")),
         None => Ok(()),
     }
 }

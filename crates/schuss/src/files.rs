@@ -6,7 +6,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
-    Error::failure(format!("{what}: {error}")).at(path.display()).advise("a folder that can be written, with --out")
+    Error::failure(format!("{what}: {error}"))
+        .at(path.display())
+        .advise("a folder that can be written, with --out")
 }
 
 /// Writes a new file or replaces an old one: exclusive temporary name, fsync, rename, fsync of the folder.
@@ -49,7 +51,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 pub fn create_folder(folder: &Path, first_file: &str, bytes: &[u8]) -> Result<()> {
     let fail = |error: io::Error| failure("the run folder cannot be made", folder, &error);
     if folder.symlink_metadata().is_ok() {
-        return Err(Error::usage("the output folder is already there").at(folder.display())
+        return Err(Error::usage("the output folder is already there")
+            .at(folder.display())
             .advise("another --out; runs are never overwritten"));
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

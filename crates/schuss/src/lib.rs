@@ -1,4 +1,41 @@
-//! schuss trains a network under every way of updating its weights and tells which way is fastest.
+//! schuss trains the same network under different update rules and optimizers, and tells which way down is
+//! fastest.
+//!
+//! # Words
+//!
+//! - An [`UpdateRule`] says how many samples feed one weight update: all (`epoch`), some (`batch:100`), one
+//!   (`sample`).
+//! - An [optimizer](optim) turns the gradient of an update into new weights.
+//! - A [`Recipe`] is both and everything else about *how* to train; a [`Trial`] adds data, network, [`Budget`] and
+//!   seed: everything that may change a bit of the result.
+//! - A [`Session`](session::Session) runs a trial; a [`Study`](study::Study) compares several.
+//!
+//! # Example
+//!
+//! ```
+//! use schuss::session::{Control, Limits, Session};
+//! use schuss::{Budget, Recipe, Trial};
+//!
+//! # fn main() -> schuss::Result<()> {
+//! let data = schuss::data::load("digits:train=1000,test=200")?;
+//! let trial = Trial {
+//!     model: "784-50-10".parse()?,
+//!     recipe: Recipe { update: "batch:20".parse()?, optimizer: "adam:lr=0.001".parse()?, ..Recipe::default() },
+//!     budget: Budget { epochs: 3, ..Budget::default() },
+//!     ..Trial::default()
+//! };
+//! let mut session = Session::new(&trial, &data, Limits::default())?;
+//! let outcome = session.run(&Control::default(), &mut ())?;
+//! assert_eq!(outcome.updates, 150);
+//! assert!(outcome.evaluation.unwrap().accuracy > 0.5);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The same bits
+//!
+//! A trial fixes every bit of weights, optimizer state and metrics, for any number of threads, any microbatch and
+//! every instruction set; see ARCHITECTURE.md for how.
 #![forbid(unsafe_code)]
 
 pub mod files;

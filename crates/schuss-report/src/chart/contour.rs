@@ -59,7 +59,7 @@ impl ContourChart<'_> {
             height: SIZE[1],
             body: svg.finish(),
             scales: None,
-            core: plot.right + 14.0,
+            core: plot.right + labels::GAP - 1.5,
             legend: Vec::new(),
         }
     }
@@ -118,7 +118,7 @@ impl ContourChart<'_> {
                 labels.push(Label { name: track.name, style: track.style, y });
             }
         }
-        let x = plot.right + 10.0;
+        let x = plot.right + labels::GAP;
         labels::beside(svg, labels, plot.right, (plot.top, plot.bottom - 60.0));
         let mut ring = Path::default();
         ring.stamp([x + 13.0, plot.bottom - 34.0], "m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0");

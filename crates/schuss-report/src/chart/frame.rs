@@ -55,7 +55,7 @@ impl Axis {
 }
 
 /// Least pixels from tick to tick, along and up.
-const TICKS_APART: [f64; 2] = [78.0, 44.0];
+const TICKS_APART: [f64; 2] = [58.0, 44.0];
 
 /// The rectangle that values are drawn in.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,10 @@ use crate::text::shorten;
 /// Up to so many series are named beside their lines.
 pub(crate) const DIRECT: usize = 8;
 /// Width of the margin that direct labels stand in.
-pub(super) const MARGIN: f64 = 186.0;
+pub(super) const MARGIN: f64 = 196.0;
+
+/// Part of it that stays free, for half a tick label.
+pub(super) const GAP: f64 = 20.0;
 
 const LINE: f64 = 15.5;
 /// Characters of a line of a direct label.
@@ -29,10 +32,10 @@ pub(super) fn beside(svg: &mut Svg, mut labels: Vec<Label>, x: f64, (top, bottom
     let heights: Vec<f64> = texts.iter().map(|lines| lines.len() as f64 * LINE + 5.0).collect();
     let wanted: Vec<f64> = labels.iter().map(|label| label.y).collect();
     for ((label, lines), y) in labels.iter().zip(&texts).zip(stack(&wanted, &heights, top, bottom)) {
-        palette::swatch(svg, label.style, [x + 10.0, y]);
+        palette::swatch(svg, label.style, [x + GAP, y]);
         for (i, line) in lines.iter().enumerate() {
             let offset = 4.5 + (i as f64 - (lines.len() - 1) as f64 / 2.0) * LINE;
-            svg.text("name", Anchor::Start, [x + 16.0 + SWATCH, y + offset], line);
+            svg.text("name", Anchor::Start, [x + GAP + 6.0 + SWATCH, y + offset], line);
         }
     }
 }

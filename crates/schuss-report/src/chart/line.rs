@@ -114,7 +114,7 @@ impl LineChart {
             height: self.size[1],
             body: svg.finish(),
             scales: Some((pen.x.describe(), pen.y.describe())),
-            core: if self.direct() { plot.right + 14.0 } else { self.size[0] },
+            core: if self.direct() { plot.right + labels::GAP - 1.5 } else { self.size[0] },
             legend: legend.filter(|_| unnamed).collect(),
         }
     }

@@ -52,7 +52,7 @@ for (const chart of document.querySelectorAll("svg.chart[data-x]")) {
     at = Math.min(x.to, Math.max(x.from, at));
     const values = lines.map((line) => [line.name, height(line, at)]).filter(([, px]) => px !== undefined);
     values.sort((a, b) => a[1] - b[1]);
-    readout.textContent = ["at " + say(x.value(at)), ...values.slice(0, 14).map(([name, px]) => say(y.value(px)) + "   " + name.slice(0, 40))].join("\n");
+    readout.textContent = ["on the lines, at " + say(x.value(at)), ...values.slice(0, 14).map(([name, px]) => say(y.value(px)) + "   " + name.slice(0, 40))].join("\n");
     cursor.setAttribute("d", `M${at} 30V${box.height - 46}`);
     chart.append(cursor);
     figure.append(readout);

@@ -109,10 +109,12 @@ impl Engine {
             GradientSums::InBackward { bias } => size_of_val(&bias[..]),
             GradientSums::Stored { leaf, total } => size_of_val(&leaf[..]) + size_of_val(&total[..]),
         };
+        let (parameters, optimizer_state) = (size_of_val(self.params.values()), self.state.bytes());
         MemoryRecord {
-            parameters: size_of_val(self.params.values()),
+            parameters,
             gradients,
-            optimizer_state: self.state.bytes(),
+            optimizer_state,
+            copy: parameters + optimizer_state,
             activations: self.arena.bytes(),
             data,
         }
@@ -169,6 +171,11 @@ impl Engine {
         }
         let accuracy = tally.correct as f64 / tally.samples as f64;
         Evaluation { loss: tally.mean_loss(), accuracy }
+    }
+
+    /// Whether all weights are finite: ReLU may hide from the loss that one is not.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.params.first_non_finite().is_none()
     }
 
     /// The layer that is first not finite: by its outputs for the last microbatch, else by its weights.

@@ -36,7 +36,11 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
     Ok(Forecast {
         updates,
         seconds: (samples + evaluations) * session.seconds_per_sample(),
-        bytes: memory.parameters + memory.gradients + memory.optimizer_state + memory.activations,
+        bytes: memory.parameters
+            + memory.gradients
+            + memory.optimizer_state
+            + memory.activations
+            + memory.copy,
     })
 }
 

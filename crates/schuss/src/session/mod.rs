@@ -86,6 +86,8 @@ struct Progress {
     position: usize,
     /// Samples seen since the start.
     samples: u64,
+    /// The same at the last report point.
+    reported_samples: u64,
     /// What the updates of the present epoch saw.
     tally: Tally,
     train_seconds: f64,
@@ -193,8 +195,7 @@ impl<'d> Session<'d> {
     pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
         self.began = Instant::now();
         control.set_samples(0);
-        let untrained = self.engine.evaluate(self.eval);
-        let mut ended = self.report(untrained, sink)?;
+        let mut ended = self.evaluate(sink)?;
         while ended.is_none() {
             ended = self.stretch(control, sink)?;
         }
@@ -209,16 +210,21 @@ impl<'d> Session<'d> {
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
             Pause::Interrupted => {
-                self.close_epoch(None, sink)?;
+                let known = self.progress.evaluation.filter(|_| self.losses.is_empty());
+                self.close_epoch(known, sink)?;
                 Ok(Some(Status::Interrupted))
             }
-            Pause::ReportPoint => {
-                let evaluation = self.engine.evaluate(self.eval);
-                if !evaluation.loss.is_finite() {
-                    return self.diverge(sink).map(Some);
-                }
-                self.report(evaluation, sink)
-            }
+            Pause::ReportPoint => self.evaluate(sink),
+        }
+    }
+
+    /// Evaluates and reports, if all is finite; how the trial ended, if it did.
+    fn evaluate(&mut self, sink: &mut dyn Sink) -> Result<Option<Status>> {
+        let evaluation = self.engine.evaluate(self.eval);
+        if evaluation.loss.is_finite() && self.engine.is_finite() {
+            self.report(evaluation, sink)
+        } else {
+            self.diverge(sink).map(Some)
         }
     }
 
@@ -270,6 +276,7 @@ impl<'d> Session<'d> {
     /// Tells the evaluation and, at its end, the epoch; decides whether the trial has ended.
     fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.copy = self.engine.snapshot();
+        self.progress.reported_samples = self.progress.samples;
         self.progress.evaluation = Some(evaluation);
         let point = self.point(evaluation);
         sink.take(&Event::Evaluation(&point))?;
@@ -344,6 +351,7 @@ impl<'d> Session<'d> {
         let layer = self.engine.first_non_finite();
         self.progress.diverged = Some(Divergence { update: self.engine.updates(), layer });
         self.engine.restore(&self.copy);
+        self.progress.samples = self.progress.reported_samples;
         self.progress.tally = Tally::default();
         self.close_epoch(None, sink)?;
         Ok(Status::Diverged)

@@ -14,7 +14,10 @@ const MICROBATCHES: [usize; 5] = [1, 10, 100, 1_000, 4_096];
 
 /// One epoch-rule update of the study's network under every microbatch, and a hash of the weights after it.
 pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits) -> Result<Exhibit> {
-    let planned = study.trials.first().ok_or_else(|| Error::usage("a study without trials has nothing to accumulate"))?;
+    let planned = study
+        .trials
+        .first()
+        .ok_or_else(|| Error::usage("a study without trials has nothing to accumulate"))?;
     let data = shortened(data)?;
     let trial = Trial {
         recipe: Recipe { update: UpdateRule::Epoch, ..planned.trial.recipe.clone() },
@@ -30,7 +33,9 @@ pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits) -> Result<E
             trial.model,
             data.train.len()
         ),
-        header: ["samples at once", "buffers", "hash of the weights after the update"].map(String::from).to_vec(),
+        header: ["samples at once", "buffers", "hash of the weights after the update"]
+            .map(String::from)
+            .to_vec(),
         rows: rows.collect::<Result<_>>()?,
     })
 }

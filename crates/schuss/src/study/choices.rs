@@ -47,7 +47,19 @@ pub struct Choices {
 /// Applies a macro to every field.
 macro_rules! each_choice {
     ($do:ident) => {
-        $do!(model, loss, update, order, optimizer, init_from, epochs, max_updates, target, beyond_target, stop)
+        $do!(
+            model,
+            loss,
+            update,
+            order,
+            optimizer,
+            init_from,
+            epochs,
+            max_updates,
+            target,
+            beyond_target,
+            stop
+        )
     };
 }
 
@@ -102,11 +114,13 @@ impl Choices {
                 "beyond_target" => value.parse().ok().map(toml::Value::Boolean),
                 _ => Some(toml::Value::String(value.to_owned())),
             };
-            let parsed = parsed.ok_or_else(|| Error::usage(format!("`{value}` is no value for {key}")).at("--trial"))?;
+            let parsed = parsed
+                .ok_or_else(|| Error::usage(format!("`{value}` is no value for {key}")).at("--trial"))?;
             table.insert(key, parsed);
         }
         let name = table.remove("name").and_then(|name| name.as_str().map(str::to_owned));
-        let choices = table.try_into().map_err(|error: toml::de::Error| Error::usage(error.message()).at("--trial"))?;
+        let choices =
+            table.try_into().map_err(|error: toml::de::Error| Error::usage(error.message()).at("--trial"))?;
         Ok((name, choices))
     }
 
@@ -116,7 +130,8 @@ impl Choices {
     /// Usage errors that name the choice.
     pub fn resolve(&self, name: &str, data: &str, inputs: usize, classes: usize) -> Result<Trial> {
         let defaults = (Recipe::default(), Budget::default());
-        let model: Model = read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, classes));
+        let model: Model =
+            read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, classes));
         let recipe = Recipe {
             update: read(self.update.as_deref(), "update")?.unwrap_or(defaults.0.update),
             order: read(self.order.as_deref(), "order")?.unwrap_or(defaults.0.order),

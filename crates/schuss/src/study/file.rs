@@ -133,7 +133,8 @@ impl StudyFile {
 
     fn parse(text: &str, name: &str) -> Result<Self> {
         let file: Self = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
             Error::usage(error.message().replace('\n', " ")).at(format!("{name}, line {line}"))
         })?;
         // A flattened table takes any key, so those of trials are checked here.

@@ -39,7 +39,13 @@ impl RunFolder {
     pub(super) fn trial(&self, index: usize, trial: &Trial) -> Result<TrialFolder> {
         let slug = format!("{:02}-{}-{}", index + 1, slug(&trial.name), trial.seed);
         let path = self.path.join("trials").join(&slug);
-        let about = TrialText { name: &trial.name, seed: trial.seed, data: &trial.data, recipe_id: trial.recipe_id(), choices: Choices::of(trial) };
+        let about = TrialText {
+            name: &trial.name,
+            seed: trial.seed,
+            data: &trial.data,
+            recipe_id: trial.recipe_id(),
+            choices: Choices::of(trial),
+        };
         files::create_folder(&path, "trial.toml", to_toml(&about)?.as_bytes())?;
         let metrics = Log::create(&path.join("metrics.jsonl"))?;
         Ok(TrialFolder { path, relative: format!("trials/{slug}"), metrics, losses: None })
@@ -96,7 +102,13 @@ impl TrialFolder {
     }
 
     /// Writes the model and enters the files into the record.
-    pub(super) fn finish(&mut self, record: &mut TrialRecord, trial: &Trial, params: &Params, data: &Dataset) -> Result<()> {
+    pub(super) fn finish(
+        &mut self,
+        record: &mut TrialRecord,
+        trial: &Trial,
+        params: &Params,
+        data: &Dataset,
+    ) -> Result<()> {
         let about = ModelFile {
             model: trial.model.to_string(),
             classes: data.classes.clone(),
@@ -111,7 +123,8 @@ impl TrialFolder {
 }
 
 fn to_toml<T: Serialize>(value: &T) -> Result<String> {
-    toml::to_string_pretty(value).map_err(|error| Error::failure(format!("the study cannot be written down: {error}")))
+    toml::to_string_pretty(value)
+        .map_err(|error| Error::failure(format!("the study cannot be written down: {error}")))
 }
 
 /// `runs/NAME`, else `runs/NAME-2`, and so on.
@@ -124,7 +137,8 @@ fn next_free(name: &str) -> PathBuf {
 
 /// A name as part of a file name: letters, digits and single dashes.
 fn slug(name: &str) -> String {
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     let slug = plain.split_whitespace().collect::<Vec<_>>().join("-");
     slug.chars().take(60).collect()
 }

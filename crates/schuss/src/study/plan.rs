@@ -60,7 +60,8 @@ impl Study {
         if seeds.is_empty() {
             return Err(Error::usage("a study needs at least one seed"));
         }
-        let about = StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
+        let about =
+            StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
         number_equal_names(&mut trials);
         Ok(Self { about, trials, seeds, observe: file.observe, surfaces: file.surfaces.clone() })
     }
@@ -88,11 +89,19 @@ impl Study {
     /// Every (trial, seed) in the order they run: all recipes with the first seed, then with the next.
     pub fn runs(&self) -> impl Iterator<Item = (&Planned, Trial)> {
         let with = |seed: u64, planned: &Planned| Trial { seed, ..planned.trial.clone() };
-        self.seeds.iter().flat_map(move |&seed| self.trials.iter().map(move |planned| (planned, with(seed, planned))))
+        self.seeds
+            .iter()
+            .flat_map(move |&seed| self.trials.iter().map(move |planned| (planned, with(seed, planned))))
     }
 }
 
-fn planned(entry: &TrialEntry, label: &str, axis: Choices, shared: &Choices, data: &Dataset) -> Result<Planned> {
+fn planned(
+    entry: &TrialEntry,
+    label: &str,
+    axis: Choices,
+    shared: &Choices,
+    data: &Dataset,
+) -> Result<Planned> {
     let own = entry.choices.made();
     if let Some(twice) = axis.made().into_iter().find(|name| own.contains(name)) {
         let name = entry.name.as_deref().unwrap_or("one");
@@ -126,7 +135,10 @@ fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
             }
             (format!("{label} {value}").trim().to_owned(), choices)
         };
-        all = all.iter().flat_map(|before| values.iter().map(|value| extend(before, value)).collect::<Vec<_>>()).collect();
+        all = all
+            .iter()
+            .flat_map(|before| values.iter().map(|value| extend(before, value)).collect::<Vec<_>>())
+            .collect();
     }
     Ok(all)
 }

@@ -260,7 +260,7 @@ pub enum Status {
 /// Where a trial stopped being finite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
-    /// Number of the update, from 1.
+    /// Number of the update, from 1; 0 if the initial weights already overflow.
     pub update: u64,
     /// Name of the layer, as in the model file.
     pub layer: String,
@@ -277,6 +277,8 @@ pub struct MemoryRecord {
     pub optimizer_state: usize,
     /// Activations, their gradients and the gathered inputs of one microbatch.
     pub activations: usize,
+    /// Weights and optimizer state as they were at the last report point, in case training diverges.
+    pub copy: usize,
     /// The data set.
     pub data: usize,
 }

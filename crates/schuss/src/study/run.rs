@@ -129,7 +129,13 @@ impl Sink for Running<'_> {
     }
 }
 
-fn record(planned: &Planned, trial: &Trial, session: &Session, outcome: &Outcome, limits: Limits) -> TrialRecord {
+fn record(
+    planned: &Planned,
+    trial: &Trial,
+    session: &Session,
+    outcome: &Outcome,
+    limits: Limits,
+) -> TrialRecord {
     let Outcome { samples, train_seconds, .. } = *outcome;
     TrialRecord {
         name: trial.name.clone(),
@@ -169,7 +175,10 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
     };
     Summary {
         schema: 1,
-        schuss: Release { version: env!("CARGO_PKG_VERSION").into(), commit: option_env!("SCHUSS_COMMIT").map(Into::into) },
+        schuss: Release {
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: option_env!("SCHUSS_COMMIT").map(Into::into),
+        },
         study: study.about.clone(),
         command: command.to_owned(),
         workload: WorkloadRecord {
@@ -195,10 +204,14 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
 
 fn warnings(study: &Study) -> Vec<String> {
     let mut warnings = vec![
-        "nothing is held out: the curves look at the test split, so choosing by them flatters the choice".to_owned(),
+        "nothing is held out: the curves look at the test split, so choosing by them flatters the choice"
+            .to_owned(),
     ];
     if study.trials.len() > 1 && study.seeds.len() == 1 {
-        warnings.push("one seed: differences as small as those between seeds mean nothing (repeat --seed for more)".into());
+        warnings.push(
+            "one seed: differences as small as those between seeds mean nothing (repeat --seed for more)"
+                .into(),
+        );
     }
     warnings
 }

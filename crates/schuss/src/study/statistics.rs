@@ -43,7 +43,9 @@ pub(crate) fn groups(trials: &[TrialRecord]) -> Vec<Group> {
 }
 
 fn group(trials: &[&TrialRecord]) -> Group {
-    let spread = |value: &dyn Fn(&TrialRecord) -> Option<f64>| Spread::of(trials.iter().filter_map(|t| value(t)).collect());
+    let spread = |value: &dyn Fn(&TrialRecord) -> Option<f64>| {
+        Spread::of(trials.iter().filter_map(|t| value(t)).collect())
+    };
     let reached: Vec<f64> = trials.iter().filter_map(|trial| trial.target.as_ref()?.seconds).collect();
     let all_reached = reached.len() == trials.len();
     Group {

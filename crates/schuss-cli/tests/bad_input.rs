@@ -1,0 +1,136 @@
+//! Rubbish in: one clear sentence, the documented exit code, no panic, nothing half-written.
+
+mod common;
+
+use common::{Place, SMALL};
+use std::fs;
+
+#[test]
+fn what_is_typed_wrong_exits_with_2_names_it_and_writes_nothing() {
+    let place = Place::new();
+    for (args, part) in [
+        (&["train", "--optimizer", "sgd:momentm=0.9"][..], "did you mean `momentum`?"),
+        (&["train", "--optimizer", "adm"], "did you mean `adam`?"),
+        (&["train", "--optimizer", "sgd:lr=-0.1"], "lr must be"),
+        (&["train", "--optimizer", "sgd:lr=nan"], "finite"),
+        (&["train", "--optimizer", "adam:lr=inf"], "finite"),
+        (&["train", "--update", "batch:0"], "at least 1"),
+        (&["train", "--update", "bach:10"], "unknown update rule"),
+        (&["train", "--order", "shuffeld"], "unknown order"),
+        (&["train", "--loss", "cross-entropi"], "did you mean `cross-entropy`?"),
+        (&["train", "--model", "100-10", "--data", "digits:train=10,test=10"], "a sample has 784"),
+        (&["train", "--model", "64-5", "--data", "digits:train=10,test=10,size=8"], "has 5 outputs"),
+        (&["train", "--model", "784-99999999-99999999-10"], "units"),
+        (&["train", "--target", "acc>=0.9"], "unknown metric"),
+        (&["train", "--target", "eval_accuracy"], "not a condition"),
+        (&["train", "--threads", "0"], "threads"),
+        (&["train", "--data", "nmist"], "did you mean `mnist`?"),
+        (&["train", "--data", "digits:trian=10"], "did you mean `train`?"),
+        (&["train", "--data", "digits:train=0"], "train"),
+        (&["train", "--epochs", "-1"], "invalid value"),
+        (&["train", "--epoch", "1"], "unexpected argument"),
+        (&["train", "--optimizer", "sgd", "--optimizer", "adam"], "schuss compare"),
+        (&["compare", "lecture-26"], "lecture-25"),
+        (&["compare", "--trial", "updat=sample"], "did you mean `update`?"),
+        (&["compare", "--trial", "sample"], "has no `=`"),
+        (&["compare", "no-such-study.toml"], "no-such-study.toml"),
+    ] {
+        place.run(args).refused(2, part);
+    }
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn a_study_file_that_is_wrong_is_refused_with_file_and_line() {
+    let place = Place::new();
+    for (text, part) in [
+        ("title = \"x\"\n[recipe]\noptimiser = \"sgd\"\n", "line 3"),
+        ("title = 3\n", "line 1"),
+        ("[[trial]]\noptimizr = \"sgd\"\n", "did you mean `optimizer`?"),
+        ("[axes]\nupdates = [\"epoch\"]\n", "did you mean `update`?"),
+        ("seeds = []\n", "at least one seed"),
+        ("not toml at all [", "line 1"),
+    ] {
+        fs::write(place.join("bad.toml"), text).unwrap();
+        place.run(&[&["compare", "./bad.toml"], SMALL].concat()[..].split_at(4).0).refused(2, part);
+    }
+}
+
+#[test]
+fn what_is_wrong_with_data_exits_with_3_and_names_the_file() {
+    let place = Place::new();
+    let digits: Vec<u8> =
+        [0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2].into_iter().chain([7; 8]).collect();
+    let labels = [0u8, 0, 8, 1, 0, 0, 0, 2, 0, 1];
+    let write = |images: &[u8], labels: &[u8]| {
+        let _ = fs::remove_dir_all(place.join("set"));
+        fs::create_dir(place.join("set")).unwrap();
+        for (name, bytes) in [
+            ("train-images-idx3-ubyte", images),
+            ("train-labels-idx1-ubyte", labels),
+            ("t10k-images-idx3-ubyte", &digits),
+            ("t10k-labels-idx1-ubyte", &labels_ok()),
+        ] {
+            fs::write(place.join("set").join(name), bytes).unwrap();
+        }
+    };
+    write(&digits, &labels);
+    assert_eq!(
+        place.run(&["train", "--data", "./set", "--max-updates", "1"]).code,
+        0,
+        "the set itself is sound"
+    );
+    let mut absurd = digits.clone();
+    absurd[4..16].fill(0xff);
+    for (images, labels, part) in [
+        (&digits[..20], &labels[..], "ends after"),
+        (&[], &labels, "empty"),
+        (&digits[1..], &labels, "train-images-idx3-ubyte"),
+        (&absurd, &labels, "train-images-idx3-ubyte"),
+        (&[0x1f, 0x8b, 8, 0, 1, 2, 3], &labels, "train-images-idx3-ubyte"),
+        (&digits, &[0, 0, 8, 1, 0, 0, 0, 1, 0], "train-"),
+    ] {
+        write(images, labels);
+        place.run(&["train", "--data", "./set"]).refused(3, part);
+    }
+    place.run(&["train", "--data", "./nowhere"]).refused(3, "nowhere");
+    place
+        .command(&["train", "--data", "mnist"])
+        .env_remove("SCHUSS_DATA")
+        .output()
+        .map(|output| {
+            common::Ran::of(&output).refused(3, "--data digits");
+        })
+        .unwrap();
+}
+
+fn labels_ok() -> [u8; 10] {
+    [0, 0, 8, 1, 0, 0, 0, 2, 0, 1]
+}
+
+#[test]
+fn weights_that_do_not_fit_are_refused_with_their_shapes() {
+    let place = Place::new();
+    place.small(&["train", "--max-updates", "1", "--out", "first"]);
+    let model = fs::read_dir(place.join("first/trials"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("model.safetensors");
+    let model = model.to_str().unwrap();
+    let data = ["--data", "digits:train=400,test=100,size=8", "--model", "64-13-10"];
+    place.run(&[&["train", "--init-from", model], &data[..]].concat()).refused(2, "0.weight");
+    fs::write(place.join("broken"), b"rubbish").unwrap();
+    place.small(&["train", "--init-from", "broken"]).refused(3, "safetensors");
+    place.small(&["train", "--init-from", "absent"]).refused(3, "absent");
+}
+
+#[test]
+fn output_that_cannot_be_written_exits_with_1() {
+    let place = Place::new();
+    place.small(&["train", "--out", "/proc/run"]).refused(1, "/proc/run");
+    fs::write(place.join("file"), "").unwrap();
+    place.small(&["train", "--out", "file/run"]).refused(1, "file/run");
+}

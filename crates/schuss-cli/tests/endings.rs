@@ -1,0 +1,100 @@
+//! How trials end, and what the exit code says.
+
+mod common;
+
+use common::{Place, Ran, SMALL};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_diverging_trial_names_its_update_and_exits_with_4_if_all_do() {
+    let place = Place::new();
+    let ran = place.small(&["train", "--optimizer", "sgd:lr=1e30", "--json", "--epochs", "3"]);
+    assert_eq!(ran.code, 4, "{}", ran.stderr);
+    let trial = &ran.json()["trials"][0];
+    assert_eq!(trial["status"], "diverged");
+    assert!(trial["diverged"]["update"].as_u64().unwrap() >= 1 && trial["diverged"]["layer"].is_string());
+    assert!(!ran.stdout.contains("NaN") && !ran.stdout.contains("inf"), "no NaN is reported");
+    assert!(ran.stderr.contains("diverged at update"));
+    let some = place.small(&["compare", "--optimizer", "sgd:lr=1e30", "--optimizer", "sgd", "--epochs", "1"]);
+    assert_eq!(some.code, 0, "one that did not diverge is a result");
+}
+
+#[test]
+fn a_target_ends_the_trial_unless_told_to_go_beyond() {
+    let place = Place::new();
+    let target =
+        ["--target", "eval_accuracy>=0.2", "--eval-every", "1", "--optimizer", "adam:lr=0.01", "--json"];
+    let ends = place.small(&[&["train"], &target[..]].concat()).json();
+    assert_eq!(ends["trials"][0]["status"], "target");
+    assert!(ends["trials"][0]["target"]["seconds"].is_f64());
+    let goes_on = place.small(&[&["train", "--beyond-target", "--epochs", "4"], &target[..]].concat()).json();
+    assert_eq!(goes_on["trials"][0]["status"], "finished");
+    assert_eq!(goes_on["trials"][0]["epochs"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn a_missed_target_exits_with_5_only_when_required() {
+    let place = Place::new();
+    let target = ["train", "--target", "eval_accuracy>=1.1", "--epochs", "1"];
+    assert_eq!(place.small(&target).code, 0);
+    assert_eq!(place.small(&[&target[..], &["--require-target"]].concat()).code, 5);
+}
+
+#[test]
+fn a_stop_condition_ends_the_trial_as_stopped() {
+    let place = Place::new();
+    let summary = place.small(&["train", "--stop", "train_loss<100", "--json"]).json();
+    assert_eq!(summary["trials"][0]["status"], "stopped");
+    assert_eq!(summary["trials"][0]["epochs"].as_array().unwrap().len(), 2);
+}
+
+/// Starts a long run, sends `signal` once it trains, and expects it to end within a second.
+fn interrupt(signal: &str) -> (Ran, Place) {
+    let place = Place::new();
+    let args = [&["train", "--epochs", "100000", "--json"], SMALL].concat();
+    let child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let begun = Instant::now();
+    while !place.join("runs/train/trials/01-batch-100-sgd-lr-0-1-1/metrics.jsonl").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "training never began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    (Ran::of(&child.wait_with_output().unwrap()), place)
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_and_term_record_what_is_known_and_exit_with_130_and_143() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let (ran, place) = interrupt(signal);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        let summary = ran.json();
+        let trial = &summary["trials"][0];
+        assert_eq!(trial["status"], "interrupted");
+        assert!(trial["updates"].as_u64().unwrap() > 0);
+        assert!(place.join("runs/train").join(trial["model"].as_str().unwrap()).exists());
+        assert!(place.join("runs/train/report.html").exists());
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_stop_the_training() {
+    let place = Place::new();
+    let args = [&["train", "--epochs", "20"], SMALL].concat();
+    let mut child = place.command(&args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(place.join("runs/train/summary.json").exists());
+}
+
+#[test]
+fn completions_and_man_page_come_from_the_same_definitions() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = place.run(&["completions", shell]);
+        assert!(ran.code == 0 && ran.stdout.contains("eval-every"), "{shell}");
+    }
+    assert!(place.run(&["man"]).stdout.contains(".TH schuss"));
+}

@@ -1,0 +1,161 @@
+//! What a run leaves behind, as the documentation of `summary.json` words it.
+
+mod common;
+
+use common::{Place, SMALL};
+use serde_json::Value;
+
+#[test]
+fn compare_writes_a_run_folder_that_needs_nobody_to_be_read() {
+    let place = Place::new();
+    let ran = place.small(&[
+        "compare",
+        "--optimizer",
+        "sgd",
+        "--optimizer",
+        "adam:lr=1e-2",
+        "--epochs",
+        "2",
+        "--losses",
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for file in [
+        "study.toml",
+        "summary.json",
+        "report.html",
+        "charts",
+        "trials/01-sgd-1/trial.toml",
+        "trials/02-adam-lr-1e-2-1/metrics.jsonl",
+        "trials/02-adam-lr-1e-2-1/model.safetensors",
+    ] {
+        assert!(place.join("runs/compare").join(file).exists(), "{file}");
+    }
+    let losses = std::fs::read(place.join("runs/compare/trials/01-sgd-1/losses.f32")).unwrap();
+    assert_eq!(losses.len(), 8 * 4, "one f32 for each of 2 x 4 updates");
+    let page = std::fs::read_to_string(place.join("runs/compare/report.html")).unwrap();
+    assert!(page.len() < 200_000 && !page.contains("://"), "one self-contained page without links");
+}
+
+#[test]
+fn json_is_one_object_on_stdout_with_one_row_per_epoch() {
+    let place = Place::new();
+    let ran =
+        place.small(&["train", "--epochs", "3", "--json", "--target", "eval_accuracy>=0.99", "--seed", "7"]);
+    let summary = ran.json();
+    assert_eq!(summary["schema"], 1);
+    assert_eq!(summary["data"]["counts"]["train"], 400);
+    assert_eq!(summary["data"]["eval_split"], "test");
+    let trial = &summary["trials"][0];
+    for (key, expected) in [
+        ("seed", Value::from(7)),
+        ("status", "finished".into()),
+        ("timing", "alone".into()),
+        ("arithmetic", "f32-fma-1".into()),
+        ("updates", 12.into()),
+        ("samples", 1200.into()),
+        ("diverged", Value::Null),
+    ] {
+        assert_eq!(trial[key], expected, "{key}");
+    }
+    assert_eq!(trial["recipe"]["optimizer"], "sgd:lr=0.1");
+    assert_eq!(trial["recipe"]["update"], "batch:100");
+    assert_eq!(trial["target"]["seconds"], Value::Null);
+    let epochs = trial["epochs"].as_array().unwrap();
+    assert_eq!(epochs.iter().map(|row| row["epoch"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert!(
+        epochs[0]["train_loss"].is_null()
+            && epochs[0]["eval_loss"].is_f64()
+            && epochs[1]["train_loss"].is_f64()
+    );
+    assert!(ran.stderr.contains("epoch") && ran.stderr.contains("report:"));
+    let file = std::fs::read_to_string(place.join("runs/train/summary.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&file).unwrap(), summary);
+}
+
+#[test]
+fn the_first_line_says_which_data_and_piped_output_is_a_line_per_epoch() {
+    let place = Place::new();
+    let ran = place.small(&["train", "--epochs", "2"]);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert!(lines[0].starts_with("data: digits, drawn by schuss; 400 images"), "{}", lines[0]);
+    assert_eq!(lines.iter().filter(|line| line.contains("  eval loss ")).count(), 3);
+    assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "no control codes in a pipe");
+}
+
+#[test]
+fn an_output_folder_that_exists_is_refused_and_the_default_takes_the_next_number() {
+    let place = Place::new();
+    std::fs::create_dir(place.join("mine")).unwrap();
+    place.small(&["train", "--epochs", "1", "--out", "mine"]).refused(2, "already there");
+    for expected in ["runs/train", "runs/train-2", "runs/train-3"] {
+        assert_eq!(place.small(&["train", "--max-updates", "1"]).code, 0);
+        assert!(place.join(expected).join("summary.json").exists(), "{expected}");
+    }
+}
+
+#[test]
+fn the_resolved_study_repeats_the_run_to_the_bit() {
+    let place = Place::new();
+    place.small(&[
+        "compare", "--update", "epoch", "--update", "batch:30", "--seed", "3,4", "--epochs", "2", "--out",
+        "first",
+    ]);
+    let ran = place.run(&["compare", "first/study.toml", "--out", "second", "--threads", "1"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for trial in std::fs::read_dir(place.join("first/trials")).unwrap() {
+        let name = trial.unwrap().file_name();
+        let model = |run: &str| {
+            std::fs::read(place.join(run).join("trials").join(&name).join("model.safetensors")).unwrap()
+        };
+        assert_eq!(model("first"), model("second"), "{name:?}");
+    }
+}
+
+#[test]
+fn a_model_goes_on_where_it_was_with_init_from() {
+    let place = Place::new();
+    place.small(&["train", "--epochs", "2", "--out", "first"]);
+    let from = std::fs::read_dir(place.join("first/trials"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path()
+        .join("model.safetensors");
+    let ran = place.small(&["train", "--epochs", "1", "--json", "--init-from", from.to_str().unwrap()]);
+    let first: Value =
+        serde_json::from_slice(&std::fs::read(place.join("first/summary.json")).unwrap()).unwrap();
+    assert_eq!(
+        ran.json()["trials"][0]["epochs"][0]["eval_loss"],
+        first["trials"][0]["epochs"][2]["eval_loss"]
+    );
+}
+
+#[test]
+fn flags_beside_a_study_override_what_its_trials_share() {
+    let place = Place::new();
+    let small = [&["compare", "lecture-25", "--json", "--epochs", "1"], SMALL].concat();
+    let summary = place.run(&small).json();
+    let trials = summary["trials"].as_array().unwrap();
+    assert_eq!(
+        trials.iter().map(|t| t["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["SGD", "momentum", "Adam"]
+    );
+    assert_eq!(trials[1]["recipe"]["optimizer"], "sgd:lr=0.0001,momentum=0.9");
+    let untrained: Vec<_> = trials.iter().map(|t| &t["epochs"][0]["eval_loss"]).collect();
+    assert!(untrained.iter().all(|loss| *loss == untrained[0]), "all begin with the same weights");
+    place.run(&["compare", "lecture-25", "--optimizer", "adam"]).refused(2, "would change nothing");
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_and_writes_nothing() {
+    let place = Place::new();
+    let ran = place.small(&["compare", "--update", "epoch", "--update", "sample", "--dry-run"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("4,000 updates") && ran.stdout.contains("nothing was trained"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!place.join("runs").exists());
+}

@@ -1,0 +1,146 @@
+//! Error surfaces J(w1, w2) and the ways of GD, SGD, momentum and Adam down them, from the same starts.
+
+mod descent;
+mod equations;
+mod neuron;
+
+use super::record::SurfaceRecord;
+use crate::Result;
+use crate::recipe::spec;
+use neuron::Neuron;
+use schuss_data::random::{Key, Purpose};
+
+/// The two weights, or a direction in their plane.
+type Point = [f64; 2];
+
+/// Points per side of the grid that a surface is sampled on.
+const GRID: usize = 48;
+
+const NAMES: &[&str] = &["bowl", "minima", "saddle", "neuron"];
+
+/// Names of the surfaces that [`draw`] knows.
+pub fn names() -> &'static [&'static str] {
+    NAMES
+}
+
+/// Samples a surface and descends it with every optimizer from every start.
+///
+/// `seed` fixes the noise and the order of samples that SGD sees, the same from every start, so that only the start
+/// tells the paths apart; everything else is the same for all seeds.
+///
+/// # Errors
+/// A usage error for a name that is none of [`names`].
+pub fn draw(name: &str, seed: u64) -> Result<SurfaceRecord> {
+    Ok(find(name)?.record(seed))
+}
+
+fn find(name: &str) -> Result<Surface> {
+    Ok(match name {
+        "bowl" => equations::bowl(),
+        "minima" => equations::minima(),
+        "saddle" => equations::saddle(),
+        "neuron" => neuron::surface(),
+        _ => return Err(spec::unknown("error surface", name, NAMES)),
+    })
+}
+
+/// An error surface, and how it is descended.
+struct Surface {
+    name: &'static str,
+    title: &'static str,
+    equation: &'static str,
+    lesson: &'static str,
+    /// Range of w1 in the frame.
+    w1: [f64; 2],
+    /// Range of w2 in the frame.
+    w2: [f64; 2],
+    minima: Vec<Point>,
+    /// Where a path may stall.
+    saddle: Option<Point>,
+    starts: &'static [(&'static str, Point)],
+    /// Learning rate of GD, SGD and momentum.
+    lr: f64,
+    adam_lr: f64,
+    /// Updates per path.
+    updates: usize,
+    function: Function,
+}
+
+/// J, its gradient, and what SGD sees of it.
+enum Function {
+    /// An equation; SGD sees its gradient with noise of this standard deviation on each component.
+    Equation { value: fn(Point) -> f64, gradient: fn(Point) -> Point, noise: f64 },
+    /// The loss of a neuron on data; SGD sees one sample per update.
+    Loss(Neuron),
+}
+
+impl Function {
+    fn value(&self, w: Point) -> f64 {
+        match self {
+            Self::Equation { value, .. } => value(w),
+            Self::Loss(neuron) => neuron.value(w),
+        }
+    }
+
+    fn gradient(&self, w: Point) -> Point {
+        match self {
+            Self::Equation { gradient, .. } => gradient(w),
+            Self::Loss(neuron) => neuron.gradient(w),
+        }
+    }
+
+    /// What SGD takes for the gradient at `update`, counted from 0.
+    fn stochastic_gradient(&self, w: Point, update: usize, seed: u64) -> Point {
+        match self {
+            Self::Equation { gradient, noise, .. } => {
+                let mut draws = Key { seed, purpose: Purpose::Surface, epoch: 0 }.draws(update as u64);
+                gradient(w).map(|slope| slope + noise * f64::from(draws.normal()))
+            }
+            Self::Loss(neuron) => neuron.sample_gradient(w, update, seed),
+        }
+    }
+}
+
+impl Surface {
+    fn record(self, seed: u64) -> SurfaceRecord {
+        let optimizers = descent::optimizers(self.lr, self.adam_lr);
+        let paths = (self.starts.iter())
+            .flat_map(|start| optimizers.iter().map(move |optimizer| (optimizer, *start)))
+            .map(|(optimizer, start)| descent::path(&self, optimizer, start, seed))
+            .collect();
+        SurfaceRecord {
+            name: self.name.to_owned(),
+            title: self.title.to_owned(),
+            equation: self.equation.to_owned(),
+            lesson: self.lesson.to_owned(),
+            w1: self.w1,
+            w2: self.w2,
+            size: GRID,
+            values: self.grid(),
+            minima: self.minima,
+            paths,
+        }
+    }
+
+    /// J on the grid, row after row from the bottom.
+    fn grid(&self) -> Vec<f64> {
+        let along = |[low, high]: [f64; 2], i: usize| low + (high - low) * i as f64 / (GRID - 1) as f64;
+        let row = |r| (0..GRID).map(move |c| self.function.value([along(self.w1, c), along(self.w2, r)]));
+        (0..GRID).flat_map(row).collect()
+    }
+
+    /// Whether `w` lies in the frame.
+    fn contains(&self, w: Point) -> bool {
+        let within = |[low, high]: [f64; 2], at: f64| (low..=high).contains(&at);
+        within(self.w1, w[0]) && within(self.w2, w[1])
+    }
+
+    fn nearest_minimum(&self, w: Point) -> Point {
+        let distance = |minimum: &Point| descent::distance(w, *minimum);
+        let nearest = self.minima.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        *nearest.expect("every surface has a minimum")
+    }
+}
+
+#[cfg(test)]
+mod tests;
