@@ -6,7 +6,7 @@ use crate::{signals, study};
 use schuss::data::{self, Dataset};
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary};
-use schuss::study::{Finished, RunFolder, Study, run, to_json};
+use schuss::study::{Finished, Study, run, to_json};
 use schuss::{Error, Result, files};
 use schuss_data::text::{bytes, grouped};
 
@@ -38,11 +38,11 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags) -> Result
     }
     let control = Control::default();
     signals::listen(&control)?;
-    let folder = RunFolder::create(flags.out.as_deref(), &study, &data)?;
     let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
     let mut progress = Progress::new(&control, data.train.len(), width, flags.json, flags.verbose);
-    let finished = run(&study, &data, limits, &folder, &command_line(), &control, &mut progress)?;
-    present(&finished, &folder, flags)?;
+    let finished =
+        run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
+    present(&finished, flags)?;
     match finished.error {
         Some(error) => Err(error),
         None => Ok(exit_code(&finished.summary, &control, flags)),
@@ -64,8 +64,8 @@ fn describe(data: &Dataset) -> String {
 }
 
 /// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.
-fn present(finished: &Finished, folder: &RunFolder, flags: &Flags) -> Result<()> {
-    let summary = &finished.summary;
+fn present(finished: &Finished, flags: &Flags) -> Result<()> {
+    let Finished { summary, folder, .. } = finished;
     say(flags.json, &format!("\n{}", schuss_report::table::render(summary)));
     let written = folder
         .write_summary(summary)

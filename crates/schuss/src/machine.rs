@@ -1,7 +1,13 @@
-//! What the operating system tells about this machine and this process; `None` where it does not.
+//! This machine and this process: what the operating system tells (`None` where it does not), and the threads it
+//! lends.
 
 use crate::study::record::Machine;
+use crate::{Error, Result};
+use schuss_kernels::Team;
 use std::fs;
+
+/// Most threads that are taken seriously.
+const MAX_THREADS: usize = 1_024;
 
 /// Where we run.
 pub fn describe() -> Machine {
@@ -32,6 +38,17 @@ pub fn peak_memory() -> Option<u64> {
 /// Lets the peak begin anew where the system allows it.
 pub fn reset_peak_memory() {
     let _ = fs::write("/proc/self/clear_refs", "5"); // a peak that goes on from before is still an upper bound
+}
+
+/// A team of `threads`, if the number makes sense and the system agrees.
+pub(crate) fn team(threads: usize) -> Result<Team> {
+    if !(1..=MAX_THREADS).contains(&threads) {
+        return Err(Error::usage(format!("{threads} threads; 1 to {MAX_THREADS} are possible")));
+    }
+    Team::new(threads).map_err(|error| {
+        Error::failure(format!("the system does not start {threads} threads: {error}"))
+            .advise("fewer --threads")
+    })
 }
 
 /// The number of a line `name:   1234 kB`, in bytes.

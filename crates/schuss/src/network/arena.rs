@@ -1,9 +1,14 @@
 //! The buffers that one microbatch travels through, allocated once.
 
 use super::{Params, Plan};
+use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut, linear};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team, padded};
+
+/// Samples that travel together when nobody says otherwise: enough to keep the products busy, few enough for
+/// the activations of wide layers to stay in the second cache.
+pub(crate) const MICROBATCH: usize = 256;
 
 /// Inputs, activations, their gradients, labels and scores of up to `capacity` samples.
 #[derive(Clone, Debug)]
@@ -45,6 +50,25 @@ impl Arena {
     pub(crate) fn stage_input(&self, plan: &Plan, index: usize, rows: usize) -> Matrix<'_> {
         let from = if index == 0 { &self.input } else { &self.outputs[index - 1] };
         Matrix::new(from, rows, plan.stages[index].inputs)
+    }
+
+    /// Gathers `rows` samples of `split` from position `first` on, pixels to numbers on the way; `index` says which
+    /// sample stands at a position.
+    pub(crate) fn gather(
+        &mut self,
+        team: &mut Team,
+        split: &Split,
+        first: usize,
+        rows: usize,
+        index: &(impl Fn(usize) -> usize + Sync),
+    ) {
+        for (row, label) in self.labels[..rows].iter_mut().enumerate() {
+            *label = split.labels()[index(first + row)];
+        }
+        let stride = padded(split.features());
+        team.for_chunks(rows * stride, &mut self.input[..rows * stride], stride, |row, to| {
+            split.gather(index(first + row), to);
+        });
     }
 
     /// Runs the first `rows` samples through all stages.

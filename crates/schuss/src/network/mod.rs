@@ -5,13 +5,15 @@ mod layout;
 mod model_file;
 mod params;
 mod plan;
+mod predictor;
 
 pub use layout::{Entry, Layout, Role};
 pub use model_file::{ModelFile, load_weights, save};
 pub use params::Params;
 pub use plan::Plan;
+pub use predictor::{Prediction, Predictor};
 
-pub(crate) use arena::Arena;
+pub(crate) use arena::{Arena, MICROBATCH};
 
 use crate::recipe::spec::{Item, nearest};
 use crate::{Error, Result};

@@ -68,9 +68,14 @@ impl ModelFile {
         })?;
         let about: Self = serde_json::from_str(about).map_err(|error| damaged(path, &error))?;
         let model: Model = about.model.parse().map_err(|error: Error| damaged(path, &error.what))?;
-        let inputs = about.shape.features();
+        let ImageShape { channels, height, width } = about.shape;
+        let inputs = channels.checked_mul(height).and_then(|features| features.checked_mul(width));
+        let inputs = inputs.ok_or_else(|| damaged(path, &"its images are larger than any memory"))?;
         let plan = super::Plan::new(&model, inputs, about.classes.len())
             .map_err(|error| damaged(path, &error.what))?;
+        if plan.layout.parameters() > bytes.len() / size_of::<f32>() {
+            return Err(damaged(path, &format!("it is too short for the weights of `{}`", about.model)));
+        }
         let mut params = Params::zeros(plan.layout);
         fill(&mut params, &bytes, path).map_err(|error| Error { kind: schuss_data::Kind::Data, ..error })?;
         Ok((about, params))
@@ -192,6 +197,21 @@ mod tests {
         let (about_again, params_again) = ModelFile::load(&path).unwrap();
         assert_eq!(about_again, about);
         assert_eq!(params_again.values(), params.values());
+    }
+
+    #[test]
+    fn a_description_that_promises_more_than_the_file_holds_is_refused_before_memory_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let (params, about) = trained();
+        let shape = ImageShape { channels: usize::MAX, height: 2, width: 3 };
+        let huge = ModelFile { shape, ..about.clone() };
+        let deep = ModelFile { model: "6-100000-100000-3".into(), ..about };
+        for (about, part) in [(huge, "larger than any memory"), (deep, "too short")] {
+            std::fs::write(&path, save(&params, &about).unwrap()).unwrap();
+            let error = ModelFile::load(&path).unwrap_err();
+            assert!(error.exit_code() == 3 && error.what.contains(part), "{error}");
+        }
     }
 
     #[test]

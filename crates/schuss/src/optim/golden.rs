@@ -118,7 +118,8 @@ fn adam_is_no_further_from_exact_weights_than_twice_pytorchs_distance() {
     for (name, case) in cases {
         for isa in Isa::available() {
             for (found, expected) in f32_weights(&case, isa).iter().zip(&case.checkpoints) {
-                let (ours, pytorchs) = (distance(found, &expected.f64), distance(&expected.f32, &expected.f64));
+                let (ours, pytorchs) =
+                    (distance(found, &expected.f64), distance(&expected.f32, &expected.f64));
                 let (place, update) = (isa.name(), expected.update);
                 assert!(
                     ours <= 2.0 * pytorchs + 1e-9,

@@ -1,6 +1,6 @@
 //! One weight update, on the CPU: gather, forward, loss, backward and step, in microbatches.
 
-use crate::network::{Arena, Params, Plan};
+use crate::network::{Arena, MICROBATCH, Params, Plan};
 use crate::optim::{Rule, State};
 use crate::recipe::Recipe;
 use crate::study::record::{Evaluation, MemoryRecord};
@@ -12,9 +12,6 @@ use std::ops::Range;
 
 /// Samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
 pub(crate) const LEAF: usize = 4_096;
-/// Samples that travel together when nobody says otherwise: enough to keep the products busy, few enough for
-/// the activations of wide layers to stay in the second cache.
-const MICROBATCH: usize = 256;
 
 /// The live state of a trial and every buffer of its step.
 pub(crate) struct Engine {
@@ -149,7 +146,7 @@ impl Engine {
             }
             let in_leaf = done % LEAF;
             let rows = self.microbatch.min(positions.len() - done).min(LEAF - in_leaf);
-            self.load(split, positions.start + done, rows, &index);
+            self.arena.gather(&mut self.team, split, positions.start + done, rows, &index);
             self.evaluate_rows(rows, &mut tally);
             let last = done + rows == positions.len();
             self.backward(rows, count, if in_leaf == 0 { Start::Fresh } else { Start::Continue });
@@ -166,7 +163,7 @@ impl Engine {
         let capacity = self.arena.labels.len();
         for first in (0..split.len()).step_by(capacity) {
             let rows = capacity.min(split.len() - first);
-            self.load(split, first, rows, &|position| position);
+            self.arena.gather(&mut self.team, split, first, rows, &|position| position);
             self.evaluate_rows(rows, &mut tally);
         }
         let accuracy = tally.correct as f64 / tally.samples as f64;
@@ -183,18 +180,6 @@ impl Engine {
         let outputs = self.arena.first_non_finite(&self.plan);
         let found = outputs.or_else(|| self.params.first_non_finite());
         found.or_else(|| self.plan.stages.last().map(|stage| stage.layer.to_string())).unwrap_or_default()
-    }
-
-    /// Gathers samples into the arena, pixels to numbers on the way.
-    fn load(&mut self, split: &Split, first: usize, rows: usize, index: &(impl Fn(usize) -> usize + Sync)) {
-        let Arena { input, labels, .. } = &mut self.arena;
-        let stride = padded(self.plan.inputs);
-        for (row, label) in labels[..rows].iter_mut().enumerate() {
-            *label = split.labels()[index(first + row)];
-        }
-        self.team.for_chunks(rows * stride, &mut input[..rows * stride], stride, |row, to| {
-            split.gather(index(first + row), to);
-        });
     }
 
     /// Forward pass and loss of the gathered samples; leaves the gradient at the outputs in `deltas[0]`. Losses

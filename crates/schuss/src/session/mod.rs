@@ -19,7 +19,6 @@ use crate::{Error, Result};
 use engine::{Engine, Snapshot, Tally};
 use schuss_data::order::EpochOrder;
 use schuss_data::{Dataset, Split};
-use schuss_kernels::Team;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -39,9 +38,6 @@ impl Default for Limits {
         Self { threads, microbatch: None }
     }
 }
-
-/// Most threads that are taken seriously.
-const MAX_THREADS: usize = 1_024;
 
 /// A trial in progress.
 ///
@@ -143,8 +139,14 @@ impl<'d> Session<'d> {
         if let Some(path) = &trial.init_from {
             load_weights(&mut params, path)?;
         }
-        let engine =
-            Engine::new(team(limits.threads)?, plan, &trial.recipe, params, samples, limits.microbatch);
+        let engine = Engine::new(
+            machine::team(limits.threads)?,
+            plan,
+            &trial.recipe,
+            params,
+            samples,
+            limits.microbatch,
+        );
         let target = trial.budget.target.map(|target| TargetRecord {
             metric: target.metric.to_string(),
             op: target.op.to_string(),
@@ -384,17 +386,6 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
         Metric::EvalLoss => point.eval_loss,
         Metric::EvalAccuracy => point.eval_accuracy,
     }
-}
-
-/// A team of `threads`, if the number makes sense and the system agrees.
-pub(crate) fn team(threads: usize) -> Result<Team> {
-    if !(1..=MAX_THREADS).contains(&threads) {
-        return Err(Error::usage(format!("{threads} threads; 1 to {MAX_THREADS} are possible")));
-    }
-    Team::new(threads).map_err(|error| {
-        Error::failure(format!("the system does not start {threads} threads: {error}"))
-            .advise("fewer --threads")
-    })
 }
 
 /// Refuses a network whose weights and state do not fit into the memory that is free.

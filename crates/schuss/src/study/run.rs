@@ -10,6 +10,7 @@ use crate::recipe::Trial;
 use crate::session::{Control, Event, Limits, Outcome, Session, Sink};
 use crate::{Error, Result, machine};
 use schuss_data::Dataset;
+use std::path::Path;
 
 /// Whoever watches a study run; all methods may be left out.
 pub trait Watcher {
@@ -33,21 +34,27 @@ pub struct Finished {
     pub traces: Vec<Trace>,
     /// What went wrong outside training, if anything did.
     pub error: Option<Error>,
+    /// Where it is written down.
+    pub folder: RunFolder,
 }
 
-/// Runs every trial of `study` on `data` and writes `folder`.
+/// Runs every trial of `study` on `data` and writes the folder `out`, or `runs/NAME` with the next free number.
 ///
 /// # Errors
-/// Only before training begins: a trial that cannot be made. Later errors are part of what is returned.
+/// Only before training begins, and then nothing is left behind: a trial that cannot be made, a folder that cannot
+/// be written. Later errors are part of what is returned.
 pub fn run(
     study: &Study,
     data: &Dataset,
     limits: Limits,
-    folder: &RunFolder,
+    out: Option<&Path>,
     command: &str,
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
+    for planned in &study.trials {
+        Session::new(&planned.trial, data, limits)?; // whatever is wrong is found before anything is written
+    }
     let mut summary = new_summary(study, data, command);
     for name in &study.surfaces {
         summary.surfaces.push(surface::draw(name, study.seeds[0])?);
@@ -55,25 +62,33 @@ pub fn run(
     if study.observe.accumulation {
         summary.exhibits.push(accumulation::exhibit(study, data, limits)?);
     }
-    let mut finished = Finished { summary, traces: vec![], error: None };
+    let folder = RunFolder::create(out, study, data)?;
+    let mut finished = Finished { summary, traces: vec![], error: None, folder };
     let total = study.seeds.len() * study.trials.len();
     for (index, (planned, trial)) in study.runs().enumerate() {
         watcher.started(&trial, index, total);
-        let place = folder.trial(index, &trial)?;
-        let mut running = Running { study, data, limits, control, watcher, place, trace: Trace::default() };
-        let (record, error) = running.trial(planned, &trial)?;
-        let trace = running.trace;
-        watcher.ended(&record);
-        let interrupted = record.status == Status::Interrupted;
-        finished.summary.trials.push(record);
-        finished.traces.push(trace);
-        finished.error = error;
-        if interrupted || finished.error.is_some() {
+        let place = finished.folder.trial(index, &trial);
+        let running = place.map(|place| Running {
+            study,
+            data,
+            limits,
+            control,
+            watcher,
+            place,
+            trace: Trace::default(),
+        });
+        if let Err(error) = running.and_then(|running| running.trial(planned, &trial, &mut finished)) {
+            finished.error = Some(error);
+        }
+        if control.interrupted() || finished.error.is_some() {
             break;
         }
     }
     finished.summary.groups = statistics::groups(&finished.summary.trials);
-    Ok(finished)
+    match finished.error {
+        Some(error) if finished.summary.trials.is_empty() => Err(error),
+        _ => Ok(finished),
+    }
 }
 
 /// One trial in progress.
@@ -88,25 +103,27 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Runs the trial and writes its files; an error after training began comes beside the record.
-    fn trial(&mut self, planned: &Planned, trial: &Trial) -> Result<(TrialRecord, Option<Error>)> {
+    /// Runs the trial, writes its files and enters it into `finished`; an error after training began goes there too.
+    fn trial(mut self, planned: &Planned, trial: &Trial, finished: &mut Finished) -> Result<()> {
         machine::reset_peak_memory();
         let mut session = Session::new(trial, self.data, self.limits)?;
         session.evaluate_every(self.study.observe.eval_every);
         let control = self.control;
-        let mut error = None;
-        let outcome = session.run(control, self).unwrap_or_else(|failed| {
-            error = Some(failed);
+        let outcome = session.run(control, &mut self).unwrap_or_else(|error| {
+            finished.error = Some(error);
             session.failed()
         });
         let mut record = record(planned, trial, &session, &outcome, self.limits);
-        if error.is_none() {
-            error = self.place.finish(&mut record, trial, session.params(), self.data).err();
+        if finished.error.is_none() {
+            finished.error = self.place.finish(&mut record, trial, session.params(), self.data).err();
         }
-        if error.is_some() {
+        if finished.error.is_some() {
             (record.status, record.model) = (Status::Failed, None);
         }
-        Ok((record, error))
+        self.watcher.ended(&record);
+        finished.summary.trials.push(record);
+        finished.traces.push(self.trace);
+        Ok(())
     }
 }
 

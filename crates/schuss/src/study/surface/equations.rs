@@ -1,4 +1,4 @@
-//! Surfaces given by an equation: their minima and saddles are known, so where a path ends can be judged exactly.
+//! Surfaces given by an equation, whose minima and saddles are known exactly.
 
 use super::{Function, Surface};
 
@@ -6,11 +6,12 @@ use super::{Function, Surface};
 pub(super) fn bowl() -> Surface {
     Surface {
         name: "bowl",
-        title: "A bowl: one weight matters a hundred times as much as the other",
+        title: "A long, narrow bowl",
         equation: "J = 0.05 w1² + 5 w2²",
-        lesson: "The steep direction limits the learning rate, so GD zigzags across the valley and creeps along \
-                 it; momentum adds up the small steps that agree and Adam gives every weight a step size of its \
-                 own. SGD is GD with random noise on every gradient, so it never comes quite to rest.",
+        lesson: "One direction is a hundred times as steep as the other and limits the learning rate, so GD \
+                 zigzags across the valley and creeps along it. Momentum swings wider, but adds up the small \
+                 steps that agree; Adam gives every weight a step size of its own. SGD is GD with random \
+                 noise on every gradient, so it never comes quite to rest.",
         w1: [-10.0, 6.0],
         w2: [-2.2, 2.2],
         minima: vec![[0.0, 0.0]],
@@ -27,15 +28,15 @@ pub(super) fn bowl() -> Surface {
     }
 }
 
-/// Himmelblau's function ("Applied Nonlinear Programming", 1972): four minima, all equally deep, around a hill.
+/// Himmelblau's function ("Applied Nonlinear Programming", 1972): four equally deep minima around a hill.
 pub(super) fn minima() -> Surface {
     Surface {
         name: "minima",
-        title: "Several minima: where you end depends on where and how you start",
+        title: "Several minima",
         equation: "J = (w1² + w2 − 11)² + (w1 + w2² − 7)²",
-        lesson: "Four minima, all of error 0, lie around a hill. GD runs into the one below its start, momentum may \
-                 carry a path past it into another, and on the watershed a little noise in the gradient decides. \
-                 SGD is GD with random noise on every gradient.",
+        lesson: "Four minima, all of error 0, lie around a hill. GD runs into the one below its start, \
+                 momentum may carry a path past it into another, and on the watershed a little noise in the \
+                 gradient decides. SGD is GD with random noise on every gradient.",
         w1: [-6.0, 6.0],
         w2: [-6.0, 6.0],
         minima: vec![
@@ -64,12 +65,12 @@ pub(super) fn minima() -> Surface {
 pub(super) fn saddle() -> Surface {
     Surface {
         name: "saddle",
-        title: "A saddle: the gradient vanishes, but it is no minimum",
+        title: "A saddle",
         equation: "J = w1²/2 + (w2² − 1)²/4",
-        lesson: "A millionth beside the ridge GD slides to the saddle and stalls, for the slope to either side is \
-                 hardly there; momentum lets it build up and leaves, and Adam divides by its size and leaves at \
-                 once. Exactly on the ridge that slope is zero and only noise helps: SGD here is GD with random \
-                 noise on every gradient.",
+        lesson: "A millionth beside the ridge GD slides to the saddle and stalls, for the slope to either \
+                 side is hardly there; momentum lets it build up and leaves, and Adam divides by its size \
+                 and leaves at once. Exactly on the ridge that slope is zero and only noise helps: SGD here \
+                 is GD with random noise on every gradient.",
         w1: [-2.5, 2.5],
         w2: [-1.8, 1.8],
         minima: vec![[0.0, 1.0], [0.0, -1.0]],

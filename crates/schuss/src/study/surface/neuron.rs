@@ -1,7 +1,7 @@
 //! The true loss of a neuron with two weights, on the built-in digits: is it a 7 or a 6?
 //!
-//! p = σ(w1 x1 + w2 x2), J = mean of −ln p over the 7s and −ln(1 − p) over the 6s. The loss is convex, and as the two
-//! classes overlap it has one minimum at finite weights.
+//! p = σ(w1 x1 + w2 x2), J = mean of −ln p over the 7s and −ln(1 − p) over the 6s. The loss is convex, and as
+//! the two classes overlap it has one minimum at finite weights.
 
 use super::{Function, Point, Surface};
 use crate::optim::{Reference, Rule, Sgd};
@@ -20,12 +20,13 @@ pub(super) fn surface() -> Surface {
     let neuron = Neuron::new();
     Surface {
         name: "neuron",
-        title: "The true loss of a neuron with two weights: 7 or 6?",
-        equation: "J = mean cross-entropy of σ(w1 x1 + w2 x2) over 64 digits; x1 and x2: ink in the upper and the \
-                   lower half",
-        lesson: "Every update of GD, momentum and Adam looks at all 64 digits, every update of SGD at a single one, \
-                 in an order shuffled anew each epoch. SGD staggers, yet after as many updates it is about as far \
-                 down, for a 64th of the work; momentum and Adam also cross the plain where the slope fades.",
+        title: "The loss of a two-weight neuron: 7 or 6?",
+        equation: "J = mean cross-entropy of σ(w1 x1 + w2 x2) over 64 digits; x1 and x2: ink in the upper \
+                   and the lower half",
+        lesson: "Every update of GD, momentum and Adam looks at all 64 digits, every update of SGD at a \
+                 single one, in an order shuffled anew each epoch. SGD staggers, yet after as many updates \
+                 it is about as far down, for a 64th of the work; momentum and Adam also cross the plain \
+                 where the slope fades.",
         w1: [-6.0, 8.0],
         w2: [-9.0, 5.0],
         minima: vec![neuron.minimum()],
@@ -143,7 +144,8 @@ fn softplus(z: f64) -> f64 {
 
 /// e^−x for x >= 0, by +, −, *, / alone: the same bits on every machine, unlike a C library's.
 ///
-/// x = n ln 2 − r with |r| <= ln 2 / 2; e^r by its Taylor series to degree 13 (truncation below 1e-17), times 2^−n.
+/// x = n ln 2 − r with |r| <= ln 2 / 2; e^r by its Taylor series to degree 13 (truncation below 1e-17),
+/// times 2^−n. From x = 700 on it stays at e^−700.
 fn exp_negative(x: f64) -> f64 {
     let n = (x.min(700.0) * std::f64::consts::LOG2_E).round();
     let r = n * std::f64::consts::LN_2 - x.min(700.0);

@@ -1,0 +1,223 @@
+//! What a trained network says about samples: the forward pass without a session.
+
+use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
+use crate::{Error, Result, machine};
+use schuss_data::Split;
+use schuss_kernels::matrix::{Matrix, MatrixMut};
+use schuss_kernels::rows::{argmax, softmax};
+use schuss_kernels::{Team, padded};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// A network from a model file, ready to look at images.
+///
+/// # Example
+/// ```no_run
+/// use schuss::network::Predictor;
+/// use std::ops::ControlFlow;
+///
+/// # fn main() -> schuss::Result<()> {
+/// let data = schuss::data::load("digits")?;
+/// let mut predictor = Predictor::load("model.safetensors".as_ref(), 2)?;
+/// let mut correct = 0;
+/// predictor.predict(&data.test, &mut |prediction| {
+///     correct += usize::from(prediction.class == data.test.labels()[prediction.index] as usize);
+///     Ok(ControlFlow::Continue(()))
+/// })?;
+/// println!("{correct} of {}", data.test.len());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Predictor {
+    about: ModelFile,
+    plan: Plan,
+    params: Params,
+    team: Team,
+    arena: Arena,
+}
+
+/// What the network says about one sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Prediction<'a> {
+    /// Place of the sample in its split.
+    pub index: usize,
+    /// The most probable class, the first of equals.
+    pub class: usize,
+    /// One per class.
+    pub probabilities: &'a [f32],
+    /// Cross-entropy of the sample's label.
+    pub loss: f64,
+}
+
+impl Predictor {
+    /// Reads a model file that schuss wrote, for `threads` threads.
+    ///
+    /// # Errors
+    /// Data errors that name the file; a usage error for a senseless number of threads.
+    pub fn load(path: &Path, threads: usize) -> Result<Self> {
+        let (about, params) = ModelFile::load(path)?;
+        let plan = Plan::new(&about.model.parse()?, about.shape.features(), about.classes.len())?;
+        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH));
+        Ok(Self { about, plan, params, team, arena })
+    }
+
+    /// What the file says about the network.
+    pub fn about(&self) -> &ModelFile {
+        &self.about
+    }
+
+    /// Shows every sample of `split` to the network, in order, and tells `visit` until that has seen enough.
+    ///
+    /// # Errors
+    /// A usage error if the network has no input or output for a sample, a data error if its numbers overflow on
+    /// one, and whatever `visit` reports.
+    pub fn predict(
+        &mut self,
+        split: &Split,
+        visit: &mut dyn FnMut(Prediction) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        self.check(split)?;
+        for first in (0..split.len()).step_by(MICROBATCH) {
+            let rows = MICROBATCH.min(split.len() - first);
+            self.arena.gather(&mut self.team, split, first, rows, &|position| position);
+            self.score(rows);
+            for row in 0..rows {
+                if visit(self.prediction(first, row)?)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, split: &Split) -> Result<()> {
+        let refuse = |what: String| Err(Error::usage(format!("model `{}` {what}", self.plan.model)));
+        if split.features() != self.plan.inputs {
+            return refuse(format!(
+                "takes {} numbers, but a sample has {}",
+                self.plan.inputs,
+                split.features()
+            ));
+        }
+        match split.labels().iter().max() {
+            Some(&label) if label as usize >= self.plan.outputs => {
+                refuse(format!("has {} outputs, but a sample is labelled {label}", self.plan.outputs))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forward pass of the gathered samples; leaves their probabilities in `deltas[0]`, which nobody else needs here.
+    fn score(&mut self, rows: usize) {
+        self.arena.forward(&mut self.team, &self.plan, &self.params, rows);
+        let outputs = self.plan.outputs;
+        let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
+        let logits = activations.last().map_or(&[][..], |logits| &logits[..]);
+        softmax(
+            &mut self.team,
+            Matrix::new(logits, rows, outputs),
+            &labels[..rows],
+            MatrixMut::new(&mut deltas[0], rows, outputs),
+            &mut scores[..rows],
+        );
+    }
+
+    /// What stands in `row` of the arena. Outputs beyond the classes take part in the softmax, as in training, but
+    /// are never the answer.
+    fn prediction(&self, first: usize, row: usize) -> Result<Prediction<'_>> {
+        let (index, loss) = (first + row, self.arena.scores[row].loss);
+        if !loss.is_finite() {
+            return Err(Error::data(format!("the model's numbers overflow on sample {index}"))
+                .advise("use a model whose training did not diverge"));
+        }
+        let classes = self.about.classes.len();
+        let part = row * padded(self.plan.outputs)..;
+        let logits = self.arena.outputs.last().map_or(&[][..], |logits| &logits[part.clone()][..classes]);
+        let probabilities = &self.arena.deltas[0][part][..classes];
+        Ok(Prediction { index, class: argmax(logits), probabilities, loss })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::save;
+    use crate::session::{Limits, Session};
+    use crate::{Budget, Trial};
+    use tempfile::TempDir;
+
+    /// A network trained for an epoch, as a file, with what its session says of the test split.
+    fn trained(data: &schuss_data::Dataset) -> (TempDir, crate::study::record::Evaluation) {
+        let budget = Budget { epochs: 1, ..Budget::default() };
+        let trial = Trial { model: "784-20-10".parse().unwrap(), budget, ..Trial::default() };
+        let mut session = Session::new(&trial, data, Limits::default()).unwrap();
+        let outcome = session.run(&Default::default(), &mut ()).unwrap();
+        let about = ModelFile {
+            model: "784-20-10".into(),
+            classes: data.classes.clone(),
+            shape: data.shape,
+            normalisation: "unit".into(),
+        };
+        let folder = TempDir::new().unwrap();
+        let bytes = save(session.params(), &about).unwrap();
+        std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
+        (folder, outcome.evaluation.unwrap())
+    }
+
+    fn load(folder: &TempDir, threads: usize) -> Predictor {
+        Predictor::load(&folder.path().join("model.safetensors"), threads).unwrap()
+    }
+
+    #[test]
+    fn a_saved_model_gives_the_very_loss_and_accuracy_of_its_session() {
+        let data = schuss_data::load("digits:train=500,test=600").unwrap(); // 600 is no multiple of the microbatch
+        let (folder, expected) = trained(&data);
+        for threads in [1, 2] {
+            let (mut loss, mut correct, mut seen) = (0.0, 0, 0);
+            let mut predictor = load(&folder, threads);
+            predictor
+                .predict(&data.test, &mut |prediction| {
+                    assert_eq!(prediction.index, seen);
+                    let sum: f32 = prediction.probabilities.iter().sum();
+                    assert!(prediction.probabilities.len() == 10 && (sum - 1.0).abs() < 1e-5, "{sum}");
+                    let label = data.test.labels()[prediction.index] as usize;
+                    let own = -f64::from(prediction.probabilities[label]).ln();
+                    assert!((prediction.loss - own).abs() < 1e-4, "{own}, not {}", prediction.loss);
+                    seen += 1;
+                    loss += prediction.loss;
+                    correct += usize::from(prediction.class == label);
+                    Ok(ControlFlow::Continue(()))
+                })
+                .unwrap();
+            assert_eq!((seen, correct as f64 / 600.0), (600, expected.accuracy));
+            assert!((loss / 600.0 - expected.loss).abs() < 1e-12, "{loss} {}", expected.loss);
+        }
+    }
+
+    #[test]
+    fn a_visitor_that_has_seen_enough_is_not_called_again() {
+        let data = schuss_data::load("digits:train=100,test=20").unwrap();
+        let (folder, _) = trained(&data);
+        let mut seen = 0;
+        let mut visit = |_: Prediction| {
+            seen += 1;
+            Ok(if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        load(&folder, 1).predict(&data.test, &mut visit).unwrap();
+        assert_eq!(seen, 3);
+    }
+
+    #[test]
+    fn samples_that_do_not_fit_are_usage_errors() {
+        let data = schuss_data::load("digits:train=100,test=20").unwrap();
+        let (folder, _) = trained(&data);
+        let small = Split::new(vec![0; 8], vec![0, 1], 4).unwrap();
+        let eleventh = Split::new(vec![0; 784], vec![10], 784).unwrap();
+        for (split, part) in [(small, "takes 784 numbers, but a sample has 4"), (eleventh, "labelled 10")] {
+            let mut predictor = load(&folder, 1);
+            let error = predictor.predict(&split, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
+            assert!(error.exit_code() == 2 && error.what.contains(part), "{error}");
+        }
+    }
+}
