@@ -67,6 +67,7 @@ fn describe(data: &Dataset) -> String {
 fn present(finished: &Finished, flags: &Flags) -> Result<()> {
     let Finished { summary, folder, .. } = finished;
     say(flags.json, &format!("\n{}", schuss_report::table::render(summary)));
+    schuss_report::verdict(summary).iter().for_each(|sentence| say(flags.json, sentence));
     let written = folder
         .write_summary(summary)
         .and_then(|()| schuss_report::write(folder.path(), summary, &finished.traces, &files::write));

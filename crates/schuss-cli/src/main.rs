@@ -2,15 +2,21 @@
 
 mod args;
 mod compare;
+mod data;
+mod eval;
+mod model;
+mod predict;
 mod progress;
 mod signals;
 mod study;
+mod terminal;
 
 use args::{Cli, Command, DataCommand};
 use clap::{CommandFactory, Parser};
 use schuss::{Error, Result};
 use std::io::Write;
 use std::process::ExitCode;
+use terminal::Screen;
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -23,31 +29,34 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<u8> {
+    let (screen, out) = (&Screen::detect(), &mut std::io::stdout());
     match command {
-        Command::Compare { study, flags } => compare::compare(study.as_deref(), &flags),
-        Command::Train { flags } => compare::train(&flags),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "schuss", &mut script);
-            print(&script)
-        }
-        Command::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut page)
-                .map_err(|error| Error::failure(format!("the man page cannot be made: {error}")))?;
-            print(&page)
-        }
-        _ => todo!(),
+        Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags),
+        Command::Train { flags } => return compare::train(&flags),
+        Command::Eval { model, data, json } => eval::run(&model, &data, json, screen, out)?,
+        Command::Predict { model, input, json } => predict::run(&model, &input, json, screen, out)?,
+        Command::Data(DataCommand::Show { data }) => data::show(&data, screen, out)?,
+        Command::Data(DataCommand::Fetch { name, mirror }) => data::fetch(&name, &mirror, out)?,
+        Command::Completions { shell } => print(&completions(shell))?,
+        Command::Man => print(&man_page()?)?,
     }
+    Ok(0)
 }
 
-/// Writes a text to stdout; a reader that has seen enough is no failure.
-fn print(text: &[u8]) -> Result<u8> {
-    match std::io::stdout().write_all(text) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::failure(format!("stdout cannot be written: {error}")))
-        }
-        _ => Ok(0),
-    }
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "schuss", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn man_page() -> Result<String> {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+    rendered.map_err(|error| Error::failure(format!("the man page cannot be made: {error}")))?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+/// A reader that has seen enough is no failure.
+fn print(text: &str) -> Result<()> {
+    terminal::deliver(&mut std::io::stdout(), text).map(|_| ())
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Place, SMALL};
+use common::Place;
 use std::fs;
 
 #[test]
@@ -52,7 +52,7 @@ fn a_study_file_that_is_wrong_is_refused_with_file_and_line() {
         ("not toml at all [", "line 1"),
     ] {
         fs::write(place.join("bad.toml"), text).unwrap();
-        place.run(&[&["compare", "./bad.toml"], SMALL].concat()[..].split_at(4).0).refused(2, part);
+        place.run(&["compare", "./bad.toml", "--data", "digits:train=400,test=100,size=8"]).refused(2, part);
     }
 }
 

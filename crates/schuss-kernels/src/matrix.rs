@@ -85,7 +85,7 @@ pub enum Start {
     Continue,
 }
 
-/// Y ← X W + b, then ReLU if asked. X [m, k], W [k, n], b [n], Y [m, n].
+/// Y ← X W + b, then ReLU if asked. X `[m, k]`, W `[k, n]`, b `[n]`, Y `[m, n]`.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -101,7 +101,7 @@ pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y
     multiply(team, left, w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
 }
 
-/// G ← Xᵀ D, from zero or going on. X [m, k], D [m, n], G [k, n].
+/// G ← Xᵀ D, from zero or going on. X `[m, k]`, D `[m, n]`, G `[k, n]`.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -131,7 +131,7 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
     multiply(team, transposed(x), d.data, Shape { rows: x.cols, stride: d.stride, depth: x.rows }, &step);
 }
 
-/// Dˣ ← D Wᵀ, zero where `active` (the layer's input after its ReLU) is not positive. D [m, n], W [k, n], Dˣ [m, k].
+/// Dˣ ← D Wᵀ, zero where `active` (the layer's input after its ReLU) is not positive. D `[m, n]`, W `[k, n]`, Dˣ `[m, k]`.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -150,7 +150,7 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
     });
 }
 
-/// Sum of every column, one chain in order of rows. D [m, n], `sums` [n].
+/// Sum of every column, one chain in order of rows. D `[m, n]`, `sums` `[n]`.
 ///
 /// # Panics
 /// If the shapes do not fit.
@@ -190,6 +190,11 @@ struct Shape {
 
 /// What happens before and after the chain of one vector of outputs.
 trait Epilogue: Sync {
+    /// Whether outputs whose sum is zero need no `finish`.
+    fn skips_zero_sums(&self) -> bool {
+        false
+    }
+
     /// Where the chain starts.
     ///
     /// # Safety
@@ -263,6 +268,11 @@ struct Step<'a, U, const S: usize> {
 
 impl<U: Elementwise<S>, const S: usize> Epilogue for Step<'_, U, S> {
     #[inline(always)]
+    fn skips_zero_sums(&self) -> bool {
+        self.update.rests_at_zero()
+    }
+
+    #[inline(always)]
     unsafe fn start<V: Vector>(&self, _row: usize, _col: usize) -> V {
         V::splat(0.0)
     }
@@ -319,6 +329,9 @@ impl<E: Epilogue> Multiply<'_, E> {
         let groups = panels.div_ceil(WIDE);
         for task in share(self.shape.rows * groups, self.worker, self.threads) {
             let (row, first) = (task / groups, task % groups * WIDE);
+            if self.epilogue.skips_zero_sums() && self.left_row_is_zero(row) {
+                continue;
+            }
             // SAFETY: rows and panels lie within the shape, and each task belongs to one worker.
             unsafe {
                 match panels - first {
@@ -329,6 +342,11 @@ impl<E: Epilogue> Multiply<'_, E> {
                 }
             }
         }
+    }
+
+    fn left_row_is_zero(&self, row: usize) -> bool {
+        let Left { data, row: stride, step } = self.a;
+        (0..self.shape.depth).all(|k| data[row * stride + k * step] == 0.0)
     }
 
     /// For everything else: tiles of `TILE_ROWS` x 16, panel after panel, each packed once into cache.
@@ -412,6 +430,9 @@ impl<E: Epilogue> Multiply<'_, E> {
             }
             let a = data.as_ptr().wrapping_add(row * a_row);
             for k in 0..self.shape.depth {
+                if R == 1 && *a.wrapping_add(k * step) == 0.0 {
+                    continue; // adds nothing; half of all activations and most pixels are zero
+                }
                 let mut panels = [V::splat(0.0); P];
                 for (p, panel) in panels.iter_mut().enumerate() {
                     *panel = V::load(b.wrapping_add(k * stride + col + p * LANES));

@@ -33,13 +33,24 @@ pub fn column_sums(d: &[f32], start: &[f32], m: usize, n: usize) -> Vec<f32> {
     outputs(1, n, |_, col| (0..m).fold(start[col], |sum, row| sum + d[row * n + col]))
 }
 
+/// Probability of every class of one row, in f64.
+pub fn softmax(logits: &[f32]) -> Vec<f64> {
+    let (max, sum) = max_and_sum(logits);
+    logits.iter().map(|&z| f64::from(z - max).exp() / sum).collect()
+}
+
 /// Loss and gradient of one row, in f64.
 pub fn softmax_cross_entropy(logits: &[f32], label: usize) -> (f64, Vec<f64>) {
+    let (max, sum) = max_and_sum(logits);
+    let mut delta = softmax(logits);
+    delta[label] -= 1.0;
+    (sum.ln() + f64::from(max) - f64::from(logits[label]), delta)
+}
+
+/// The largest logit, and Σ exp(z − largest).
+fn max_and_sum(logits: &[f32]) -> (f32, f64) {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exps: Vec<f64> = logits.iter().map(|&z| f64::from(z - max).exp()).collect();
-    let sum: f64 = exps.iter().sum();
-    let delta = exps.iter().enumerate().map(|(i, e)| e / sum - f64::from(u8::from(i == label)));
-    (sum.ln() + f64::from(max) - f64::from(logits[label]), delta.collect())
+    (max, logits.iter().map(|&z| f64::from(z - max).exp()).sum())
 }
 
 /// The dot of two rows: lane i takes elements i, i + 16, ..., then lanes are added i + 8, + 4, + 2, + 1.

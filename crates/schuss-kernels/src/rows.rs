@@ -28,28 +28,56 @@ pub fn softmax_cross_entropy(
     delta: MatrixMut,
     scores: &mut [Score],
 ) {
+    every_row(team, logits, labels, delta, scores, |row, label| row[label] -= 1.0);
+}
+
+/// The probability of every class, softmax(z), and the same scores as [`softmax_cross_entropy`]: what is asked of a
+/// network that is not being trained.
+///
+/// # Panics
+/// If the shapes do not fit or a label is out of range.
+pub fn softmax(
+    team: &mut Team,
+    logits: Matrix,
+    labels: &[u32],
+    probabilities: MatrixMut,
+    scores: &mut [Score],
+) {
+    every_row(team, logits, labels, probabilities, scores, |_, _| {});
+}
+
+/// Softmax and score of every row; `finish` turns a row of probabilities into what is to be written.
+fn every_row(
+    team: &mut Team,
+    logits: Matrix,
+    labels: &[u32],
+    to: MatrixMut,
+    scores: &mut [Score],
+    finish: impl Fn(&mut [f32], usize) + Copy + Sync,
+) {
     let (rows, classes) = logits.shape();
-    assert!(delta.shape() == (rows, classes) && labels.len() == rows && scores.len() == rows);
+    assert!(to.shape() == (rows, classes) && labels.len() == rows && scores.len() == rows);
     assert!(labels.iter().all(|&label| (label as usize) < classes));
-    let delta = SharedMut::new(delta.into_data());
+    let to = SharedMut::new(to.into_data());
     let (isa, chunk) = (team.isa(), rows.div_ceil(team.threads()).max(1));
     team.for_chunks(rows * padded(classes) * EXP_WORK, scores, chunk, |index, scores| {
-        isa.run(Rows { logits, labels, delta, scores, first: index * chunk });
+        isa.run(Rows { logits, labels, to, scores, first: index * chunk, finish });
     });
 }
 
 /// Multiply-adds that an exponential and a division are worth.
 const EXP_WORK: usize = 16;
 
-struct Rows<'a> {
+struct Rows<'a, F> {
     logits: Matrix<'a>,
     labels: &'a [u32],
-    delta: SharedMut,
+    to: SharedMut,
     scores: &'a mut [Score],
     first: usize,
+    finish: F,
 }
 
-impl Kernel for Rows<'_> {
+impl<F: Fn(&mut [f32], usize)> Kernel for Rows<'_, F> {
     type Output = ();
 
     #[inline(always)]
@@ -57,36 +85,37 @@ impl Kernel for Rows<'_> {
         let (_, classes) = self.logits.shape();
         for (row, score) in (self.first..).zip(self.scores) {
             let logits = self.logits.row(row);
-            // SAFETY: `delta` has the shape of the logits, and this row belongs to this worker.
-            let delta = unsafe { self.delta.slice(row * logits.len(), logits.len()) };
-            *score = softmax_row::<V>(logits, classes, self.labels[row] as usize, delta);
+            let label = self.labels[row] as usize;
+            // SAFETY: `to` has the shape of the logits, and this row belongs to this worker.
+            let to = unsafe { self.to.slice(row * logits.len(), logits.len()) };
+            *score = softmax_row::<V>(logits, classes, label, to);
+            (self.finish)(to, label);
         }
     }
 }
 
 #[inline(always)]
-fn softmax_row<V: Vector>(logits: &[f32], classes: usize, label: usize, delta: &mut [f32]) -> Score {
+fn softmax_row<V: Vector>(logits: &[f32], classes: usize, label: usize, to: &mut [f32]) -> Score {
     let best = argmax(&logits[..classes]);
     let max = V::splat(f64::from(logits[best]));
-    for (to, from) in delta.chunks_exact_mut(LANES).zip(logits.chunks_exact(LANES)) {
+    for (to, from) in to.chunks_exact_mut(LANES).zip(logits.chunks_exact(LANES)) {
         // SAFETY: both chunks are 16 numbers long.
         unsafe { exp(V::load(from.as_ptr()) - max).store(to.as_mut_ptr()) };
     }
-    delta[classes..].fill(0.0);
+    to[classes..].fill(0.0);
     // SAFETY: every chunk is 16 numbers long.
     let load = |chunk: &[f32]| unsafe { V::load(chunk.as_ptr()) };
-    let sum = delta.chunks_exact(LANES).fold(V::splat(0.0), |sum, chunk| sum + load(chunk)).sum();
-    for chunk in delta.chunks_exact_mut(LANES) {
+    let sum = to.chunks_exact(LANES).fold(V::splat(0.0), |sum, chunk| sum + load(chunk)).sum();
+    for chunk in to.chunks_exact_mut(LANES) {
         // SAFETY: the chunk is 16 numbers long.
         unsafe { (V::load(chunk.as_ptr()) / V::splat(f64::from(sum))).store(chunk.as_mut_ptr()) };
     }
-    delta[label] -= 1.0;
     let margin = f64::from(logits[best]) - f64::from(logits[label]);
     Score { loss: ln(f64::from(sum)) + margin, correct: best == label }
 }
 
 /// Index of the largest number, the first of equals.
-fn argmax(row: &[f32]) -> usize {
+pub fn argmax(row: &[f32]) -> usize {
     (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }
 
@@ -132,6 +161,32 @@ mod tests {
                 let error = naive::largest_difference(&found[..classes], &delta);
                 assert!(error < 3e-7, "delta off by {error}");
                 assert!(found[classes..].iter().all(|&x| x == 0.0), "pad lanes stay zero");
+            }
+        }
+    }
+
+    #[test]
+    fn softmax_agrees_with_its_f64_twin_and_has_the_scores_of_the_loss() {
+        for classes in [1, 2, 10, 16, 17, 40] {
+            let rows: Vec<Vec<f32>> = (0..5).map(|i| Sample::new(i).vector(classes, 8.0)).collect();
+            let labels = [0, classes as u32 - 1, 0, classes as u32 / 2, 0];
+            let logits = naive::pad(&rows.concat(), rows.len(), classes);
+            let mut found = Buffer::zeros(logits.len());
+            let mut scores = vec![Score::default(); rows.len()];
+            softmax(
+                &mut Team::new(2).unwrap(),
+                Matrix::new(&logits, rows.len(), classes),
+                &labels,
+                MatrixMut::new(&mut found, rows.len(), classes),
+                &mut scores,
+            );
+            assert_eq!(scores, run(Isa::detect(), 1, &rows, &labels).0);
+            for (row, found) in rows.iter().zip(found.chunks_exact(padded(classes))) {
+                let error = naive::largest_difference(&found[..classes], &naive::softmax(row));
+                assert!(
+                    error < 3e-7 && found[classes..].iter().all(|&x| x == 0.0),
+                    "{classes}: off by {error}"
+                );
             }
         }
     }

@@ -9,6 +9,11 @@ use std::ops::Range;
 pub trait Elementwise<const S: usize>: Sync {
     /// The new weight, from its gradient (already divided by the number of samples), itself and its slots.
     fn apply<L: Lane>(&self, gradient: L, weight: L, slots: &mut [L; S]) -> L;
+
+    /// Whether a weight whose gradient is zero stays as it is, so that it need not be touched.
+    fn rests_at_zero(&self) -> bool {
+        false
+    }
 }
 
 /// weights ← update(sums / count, weights, slots), element by element.

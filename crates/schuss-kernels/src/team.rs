@@ -89,7 +89,7 @@ impl Team {
     }
 
     /// Calls `job(worker)` once for every worker, 0 being this thread, and returns when all have finished.
-    /// `work` is about how many multiply-adds it all takes: below [`SOLO`] this thread does everyone's part.
+    /// `work` is about how many multiply-adds it all takes: below a microsecond's worth this thread does everyone's part.
     ///
     /// # Panics
     /// If the job panicked on any worker.

@@ -112,3 +112,38 @@ fn updating_within_the_product_has_the_bits_of_product_then_sweep() {
         assert!(w1[..] == w2[..] && m1[..] == m2[..] && v1[..] == v2[..], "{m} x {k} x {n}, {team:?}");
     });
 }
+
+/// Plain descent, which leaves a weight without gradient alone.
+struct Plain;
+
+impl Elementwise<0> for Plain {
+    fn apply<L: Lane>(&self, g: L, w: L, _: &mut [L; 0]) -> L {
+        g.mul_add(L::splat(-0.1), w)
+    }
+
+    fn rests_at_zero(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn idle_inputs_are_skipped_without_changing_a_bit() {
+    for_shapes(|team, m, k, n, sample| {
+        let sparse = |x: f32| if x < 0.3 { 0.0 } else { x };
+        let x: Vec<f32> = sample.vector(m * k, 1.0).into_iter().map(sparse).collect();
+        let (d, w, b) = (sample.vector(m * n, 1.0), sample.vector(k * n, 1.0), sample.vector(n, 1.0));
+        let (xp, dp, wp, bp) = (pad(&x, m, k), pad(&d, m, n), pad(&w, k, n), pad(&b, 1, n));
+        let mut y = Buffer::zeros(m * padded(n));
+        let x_padded = Matrix::new(&xp, m, k);
+        linear(team, x_padded, Matrix::new(&wp, k, n), &bp, false, MatrixMut::new(&mut y, m, n));
+        assert_eq!(unpad(&y, m, n), naive::linear(&x, &w, &b, false, m, k, n), "{m} x {k} x {n}, {team:?}");
+
+        let mut stepped = pad(&w, k, n);
+        let weights = MatrixMut::new(&mut stepped, k, n);
+        update_weights(team, x_padded, Matrix::new(&dp, m, n), m as f32, &Plain, weights, []);
+        let gradient = naive::weight_gradient(&x, &d, &vec![0.0; k * n], m, k, n);
+        let expected: Vec<f32> =
+            w.iter().zip(gradient).map(|(w, g)| (g / m as f32).mul_add(-0.1, *w)).collect();
+        assert_eq!(unpad(&stepped, k, n), expected, "{m} x {k} x {n}, {team:?}");
+    });
+}

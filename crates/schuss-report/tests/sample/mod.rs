@@ -93,6 +93,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
             gradients: 1_681_448,
             optimizer_state: if sketch.name == "Adam" { 3_362_896 } else { 0 },
             activations: 1_160_000,
+            copy: 1_683_072,
             data: 54_950_000,
         },
         target: Some(TargetRecord {

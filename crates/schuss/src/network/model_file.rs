@@ -156,7 +156,9 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| {
-        Error::data(format!("the weights file cannot be read: {error}")).at(path.display())
+        Error::data(format!("the weights file cannot be read: {error}"))
+            .at(path.display())
+            .advise("name a safetensors file, such as the model.safetensors of a run")
     };
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
     if length > MAX_BYTES {

@@ -1,22 +1,20 @@
-//! Adam: a step per weight, scaled by how large and how noisy its gradients have been.
-//!
-//! ```text
-//! g ← g + λ w
-//! m ← m + (1 − β₁) (g − m)        v ← β₂ v + (1 − β₂) g²
-//! w ← w − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
-//! ```
-//!
-//! Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1 (arXiv 1412.6980).
-//! Keys, defaults and the place of every rounding are `torch.optim.Adam`'s. Differs: Keras adds ε before the
-//! correction of v and takes 1e-7; Burn takes 1e-5.
-
 use super::{Descend, Visitor, non_negative};
 use crate::{Error, Result};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Adaptive moments with an L2 penalty; see the [module](self) for the equation.
+/// Adam: a step per weight, scaled by how large and how noisy its gradients have been.
+///
+/// ```text
+/// g ← g + λ w
+/// m ← m + (1 − β₁) (g − m)        v ← β₂ v + (1 − β₂) g²
+/// w ← w − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+/// ```
+///
+/// Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1 (arXiv 1412.6980).
+/// Keys, defaults and the place of every rounding are `torch.optim.Adam`'s. Differs: Keras adds ε before the
+/// correction of v and takes 1e-7; Burn takes 1e-5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {

@@ -1,22 +1,20 @@
-//! SGD: a step against the gradient; with momentum, along a velocity that remembers earlier gradients.
-//!
-//! ```text
-//! g ← g + λ w
-//! v ← μ v + s g          s = 1 at the first update, else 1 − dampening
-//! w ← w − η v            Nesterov: w ← w − η (g + μ v)
-//! ```
-//!
-//! Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov's form as in
-//! Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
-//! Keys, defaults and the place of every rounding are `torch.optim.SGD`'s (whose `lr` is 0.001; ours is 0.1).
-
 use super::{Descend, Visitor, non_negative};
 use crate::{Error, Result};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Gradient descent with optional momentum; see the [module](self) for the equation.
+/// SGD: a step against the gradient; with momentum, along a velocity that remembers earlier gradients.
+///
+/// ```text
+/// g ← g + λ w
+/// v ← μ v + s g          s = 1 at the first update, else 1 − dampening
+/// w ← w − η v            Nesterov: w ← w − η (g + μ v)
+/// ```
+///
+/// Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov's form as in
+/// Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
+/// Keys, defaults and the place of every rounding are `torch.optim.SGD`'s (whose `lr` is 0.001; ours is 0.1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
@@ -73,6 +71,10 @@ impl Elementwise<0> for Plain {
     fn apply<L: Lane>(&self, g: L, w: L, _: &mut [L; 0]) -> L {
         let g = w.mul_add(L::splat(self.weight_decay), g);
         g.mul_add(L::splat(-self.lr), w)
+    }
+
+    fn rests_at_zero(&self) -> bool {
+        self.weight_decay == 0.0
     }
 }
 

@@ -25,8 +25,8 @@ pub fn names() -> &'static [&'static str] {
 
 /// Samples a surface and descends it with every optimizer from every start.
 ///
-/// `seed` fixes the noise and the order of samples that SGD sees: the same from every start, so that nothing but
-/// the start tells its paths apart. Everything else is the same for all seeds.
+/// `seed` fixes the noise and the order of samples that SGD sees: the same from every start, so that nothing
+/// but the start tells its paths apart. Everything else is the same for all seeds.
 ///
 /// # Errors
 /// A usage error for a name that is none of [`names`].

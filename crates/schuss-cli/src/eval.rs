@@ -1,0 +1,303 @@
+//! `schuss eval`: how good a trained model is, and what it gets wrong.
+
+use crate::model;
+use crate::terminal::{Screen, Tile, deliver, fit, percent, printable};
+use schuss::data::{self, Dataset};
+use schuss::network::{ModelFile, Prediction, Predictor};
+use schuss::{Error, Result};
+use schuss_data::text::grouped;
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// Mistakes kept and drawn.
+const WORST: usize = 8;
+/// Pictures side by side.
+const PER_ROW: usize = 4;
+/// Columns of a class's name.
+const NAME: usize = 12;
+/// Rows of a list of which only the head is shown.
+const HEAD: usize = 12;
+
+/// Evaluates a model file, or the only one of a run or trial, on the test split of the data that `spec` names.
+///
+/// # Errors
+/// Data errors for model and data, usage errors if they do not fit, a failure if `out` cannot be written.
+pub(crate) fn run(model: &Path, spec: &str, json: bool, screen: &Screen, out: &mut dyn Write) -> Result<()> {
+    let mut predictor = model::load(model)?;
+    let data = data::load(spec)?;
+    model::check_fits(predictor.about(), &data)?;
+    let evaluation = Evaluation::of(&mut predictor, &data)?;
+    let page = Page { evaluation: &evaluation, model: predictor.about(), data: &data };
+    deliver(out, &if json { page.json() } else { page.text(screen) }).map(drop)
+}
+
+/// What became of every sample.
+struct Evaluation {
+    loss: f64,
+    /// Counts: true class, then predicted class.
+    confusion: Vec<Vec<usize>>,
+    /// Largest loss first.
+    worst: Vec<Mistake>,
+}
+
+/// A sample in the wrong class.
+#[derive(Clone, Copy)]
+struct Mistake {
+    index: usize,
+    actual: usize,
+    predicted: usize,
+    /// Of the predicted class.
+    probability: f32,
+    loss: f64,
+}
+
+impl Evaluation {
+    fn of(predictor: &mut Predictor, data: &Dataset) -> Result<Self> {
+        let row = vec![0; predictor.about().classes.len()];
+        let mut sums = Self { loss: 0.0, confusion: vec![row; data.classes.len()], worst: vec![] };
+        predictor.predict(&data.test, &mut |prediction| {
+            sums.add(data.test.labels()[prediction.index] as usize, &prediction);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if sums.samples() == 0 {
+            return Err(Error::data("the test split is empty").at(&data.name));
+        }
+        sums.loss /= sums.samples() as f64;
+        Ok(sums)
+    }
+
+    fn add(&mut self, actual: usize, prediction: &Prediction) {
+        let Prediction { index, class: predicted, probabilities, loss } = *prediction;
+        self.loss += loss;
+        self.confusion[actual][predicted] += 1;
+        if predicted != actual {
+            let place = self.worst.partition_point(|worse| worse.loss >= loss);
+            let mistake = Mistake { index, actual, predicted, probability: probabilities[predicted], loss };
+            self.worst.insert(place, mistake);
+            self.worst.truncate(WORST);
+        }
+    }
+
+    fn samples(&self) -> usize {
+        self.confusion.iter().flatten().sum()
+    }
+
+    fn correct(&self) -> usize {
+        self.confusion.iter().enumerate().map(|(class, row)| row[class]).sum()
+    }
+
+    fn accuracy(&self) -> f64 {
+        self.correct() as f64 / self.samples() as f64
+    }
+
+    /// Share of a class's samples that were recognised, if it has any.
+    fn recall(&self, class: usize) -> Option<f64> {
+        let row = &self.confusion[class];
+        let total: usize = row.iter().sum();
+        (total > 0).then(|| row[class] as f64 / total as f64)
+    }
+}
+
+/// An evaluation with the names of things: true classes are the data's, predicted ones the model's.
+struct Page<'a> {
+    evaluation: &'a Evaluation,
+    model: &'a ModelFile,
+    data: &'a Dataset,
+}
+
+impl Page<'_> {
+    fn json(&self) -> String {
+        let Evaluation { loss, confusion, worst } = self.evaluation;
+        let worst: Vec<Value> = worst.iter().map(|mistake| self.mistake_json(mistake)).collect();
+        let value = json!({
+            "accuracy": self.evaluation.accuracy(),
+            "loss": loss,
+            "samples": self.evaluation.samples(),
+            "classes": self.model.classes,
+            "confusion": confusion,
+            "worst": worst,
+        });
+        format!("{value}\n")
+    }
+
+    fn mistake_json(&self, mistake: &Mistake) -> Value {
+        json!({
+            "index": mistake.index,
+            "true": self.data.classes[mistake.actual],
+            "predicted": self.model.classes[mistake.predicted],
+            "probability": mistake.probability,
+            "loss": mistake.loss,
+        })
+    }
+
+    fn text(&self, screen: &Screen) -> String {
+        let cell = self.cell();
+        let matrix = if NAME + cell * self.model.classes.len() + "  recall".len() <= screen.width {
+            self.matrix(cell)
+        } else {
+            self.largest_confusions() + &self.lowest_recalls()
+        };
+        self.facts() + &matrix + &self.worst(screen)
+    }
+
+    fn facts(&self) -> String {
+        let evaluation = self.evaluation;
+        let [correct, samples] = [evaluation.correct(), evaluation.samples()].map(|n| grouped(n as u64));
+        format!(
+            "model     {}\ndata      test split of {}\naccuracy  {:.4} ({correct} of {samples})\nloss      {:.6}\n\n",
+            printable(&self.model.model),
+            printable(&self.data.name),
+            evaluation.accuracy(),
+            evaluation.loss,
+        )
+    }
+
+    /// Columns of a count with brackets around it.
+    fn cell(&self) -> usize {
+        let largest = self.evaluation.confusion.iter().flatten().max().unwrap_or(&0);
+        largest.to_string().len().max(3) + 2
+    }
+
+    /// Rows are true classes, columns predicted ones; the diagonal stands in brackets.
+    fn matrix(&self, cell: usize) -> String {
+        let heading = |name: &String| format!(" {:>1$} ", fit(name, cell - 2).trim_end(), cell - 2);
+        let headings: String = self.model.classes.iter().map(heading).collect();
+        let mut text = format!(
+            "confusion: rows are true classes, columns predicted ones\n\n{:NAME$}{headings}  recall\n",
+            ""
+        );
+        for (class, row) in self.evaluation.confusion.iter().enumerate() {
+            let count = |(column, &count): (usize, &usize)| match count {
+                count if column == class => format!("{:>cell$}", format!("[{count}]")),
+                0 => format!("{:>1$} ", "·", cell - 1),
+                count => format!("{count:>0$} ", cell - 1),
+            };
+            let counts: String = row.iter().enumerate().map(count).collect();
+            let name = fit(&self.data.classes[class], NAME);
+            let _ = writeln!(text, "{name}{counts}  {:>6}", self.recall(class));
+        }
+        text + "\n"
+    }
+
+    fn recall(&self, class: usize) -> String {
+        self.evaluation.recall(class).map_or_else(|| "–".into(), |recall| format!("{recall:.4}"))
+    }
+
+    fn largest_confusions(&self) -> String {
+        let rows = self.evaluation.confusion.iter().enumerate();
+        let mut pairs: Vec<(usize, usize, usize)> = rows
+            .flat_map(|(actual, row)| row.iter().enumerate().map(move |(column, &n)| (n, actual, column)))
+            .filter(|&(count, actual, predicted)| count > 0 && actual != predicted)
+            .collect();
+        pairs.sort_by_key(|&(count, ..)| std::cmp::Reverse(count));
+        let mut text =
+            format!("the largest of {} confusions\n\n  count  true         predicted\n", pairs.len());
+        for &(count, actual, predicted) in pairs.iter().take(HEAD) {
+            let (actual, predicted) = (&self.data.classes[actual], &self.model.classes[predicted]);
+            let _ = writeln!(text, "{count:>7}  {} {}", fit(actual, NAME), fit(predicted, NAME).trim_end());
+        }
+        text + "\n"
+    }
+
+    fn lowest_recalls(&self) -> String {
+        let recalls = (0..self.data.classes.len()).map(|class| (self.evaluation.recall(class), class));
+        let mut recalls: Vec<(f64, usize)> =
+            recalls.filter_map(|(recall, class)| Some((recall?, class))).collect();
+        recalls.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut text = format!("the lowest recalls of {} classes\n\n  class        recall\n", recalls.len());
+        for &(_, class) in recalls.iter().take(HEAD) {
+            let _ = writeln!(text, "  {} {}", fit(&self.data.classes[class], NAME), self.recall(class));
+        }
+        text + "\n"
+    }
+
+    fn worst(&self, screen: &Screen) -> String {
+        if self.evaluation.worst.is_empty() {
+            return "no mistakes\n".into();
+        }
+        let tile = |mistake: &Mistake| {
+            let pixels = self.data.test.pixels(mistake.index);
+            Tile::new(pixels, self.data.shape, self.caption(mistake))
+        };
+        let tiles: Vec<Tile> = self.evaluation.worst.iter().map(tile).collect();
+        "the worst mistakes\n\n".to_owned() + &screen.draw(&tiles, PER_ROW)
+    }
+
+    fn caption(&self, mistake: &Mistake) -> Vec<String> {
+        let (actual, predicted) =
+            (&self.data.classes[mistake.actual], &self.model.classes[mistake.predicted]);
+        vec![
+            format!("true {actual}"),
+            format!("seen {predicted}"),
+            format!("{}, #{}", percent(f64::from(mistake.probability)), mistake.index),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::trained;
+
+    fn evaluate(spec: &str, json: bool) -> Result<String> {
+        let (folder, mut out) = (trained(), Vec::new());
+        run(folder.path(), spec, json, &Screen::detect(), &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn every_sample_is_counted_once_and_the_worst_mistake_stands_first() {
+        let value: Value =
+            serde_json::from_str(&evaluate("digits:train=10,test=300", true).unwrap()).unwrap();
+        let confusion = value["confusion"].as_array().unwrap();
+        let count = |row: usize, column: usize| confusion[row][column].as_u64().unwrap();
+        let total: u64 = (0..100).map(|at| count(at / 10, at % 10)).sum();
+        let diagonal: u64 = (0..10).map(|class| count(class, class)).sum();
+        assert_eq!((total, value["samples"].as_u64()), (300, Some(300)));
+        assert_eq!(value["accuracy"].as_f64(), Some(diagonal as f64 / 300.0));
+        let losses: Vec<f64> =
+            value["worst"].as_array().unwrap().iter().map(|worst| worst["loss"].as_f64().unwrap()).collect();
+        assert!(losses.len() == WORST && losses.is_sorted_by(|a, b| a >= b), "{losses:?}");
+        assert!(losses[0] > value["loss"].as_f64().unwrap());
+    }
+
+    #[test]
+    fn the_matrix_is_aligned_with_its_diagonal_in_brackets() {
+        let text = evaluate("digits:train=10,test=300", false).unwrap();
+        let lines: Vec<&str> = text.lines().skip_while(|line| !line.ends_with("recall")).take(11).collect();
+        let widths: Vec<usize> = lines.iter().map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|&width| width == widths[0] && width <= 80), "{text}");
+        assert!(lines[1..].iter().all(|line| line.matches('[').count() == 1), "{text}");
+        assert_eq!(text.matches(" %, #").count(), WORST);
+    }
+
+    #[test]
+    fn many_classes_are_told_by_their_largest_confusions() {
+        let data = data::load("digits:train=10,test=10").unwrap();
+        let classes: Vec<String> = (0..200).map(|class| format!("class {class}")).collect();
+        let data = Dataset { classes: classes.clone(), ..data };
+        let model =
+            ModelFile { model: "784-200".into(), classes, shape: data.shape, normalisation: "unit".into() };
+        let mut confusion = vec![vec![0; 200]; 200];
+        (confusion[7][7], confusion[7][9], confusion[3][3], confusion[5][4]) = (5, 15, 9, 2);
+        let evaluation = Evaluation { loss: 1.0, confusion, worst: vec![] };
+        let text = Page { evaluation: &evaluation, model: &model, data: &data }.text(&Screen::detect());
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(
+            lines.contains(&"     15  class 7      class 9")
+                && lines.contains(&"the largest of 2 confusions")
+        );
+        assert!(
+            lines.contains(&"  class 7      0.2500") && lines.contains(&"the lowest recalls of 3 classes")
+        );
+        assert!(text.lines().all(|line| line.chars().count() <= 80));
+    }
+
+    #[test]
+    fn data_of_another_shape_is_a_usage_error() {
+        assert_eq!(evaluate("digits:train=10,test=10,size=14", false).unwrap_err().exit_code(), 2);
+    }
+}

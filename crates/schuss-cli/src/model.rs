@@ -1,0 +1,140 @@
+//! The trained model that a command is given: its file, or the run that holds it.
+
+use schuss::data::Dataset;
+use schuss::network::{ModelFile, Predictor};
+use schuss::session::Limits;
+use schuss::{Error, Result};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const FILE: &str = "model.safetensors";
+
+/// The model in the file, trial or run `path`, on all cores.
+pub(crate) fn load(path: &Path) -> Result<Predictor> {
+    Predictor::load(&find(path)?, Limits::default().threads)
+}
+
+/// The file itself, or the only model of a trial's or a run's folder.
+fn find(path: &Path) -> Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let mut models = in_folder(path).map_err(|error| {
+        Error::data(format!("the folder of the model cannot be read: {error}")).at(path.display())
+    })?;
+    models.sort();
+    match models.as_slice() {
+        [] => Err(Error::data(format!("the folder holds no {FILE}"))
+            .at(path.display())
+            .advise("name a model file, or the folder of a run or trial that trained one")),
+        [model] => Ok(model.clone()),
+        several => {
+            let list: Vec<String> = several.iter().map(|model| model.display().to_string()).collect();
+            Err(Error::usage(format!("the run holds {} models", several.len()))
+                .at(path.display())
+                .advise(format!("one of:\n        {}", list.join("\n        "))))
+        }
+    }
+}
+
+fn in_folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let (own, trials) = (path.join(FILE), path.join("trials"));
+    if own.is_file() {
+        return Ok(vec![own]);
+    }
+    if !trials.is_dir() {
+        return Ok(vec![]);
+    }
+    let models = fs::read_dir(trials)?.map(|trial| Ok(trial?.path().join(FILE)));
+    models.filter(|model| model.as_ref().map_or(true, |model| model.is_file())).collect()
+}
+
+/// Whether a model can be asked about `data`: images of its shape, in no more classes than it knows.
+pub(crate) fn check_fits(about: &ModelFile, data: &Dataset) -> Result<()> {
+    let (model, images) = (about.shape, data.shape);
+    if model == images && data.classes.len() <= about.classes.len() {
+        return Ok(());
+    }
+    let side = |shape: schuss::data::ImageShape, classes: usize| {
+        format!("{} x {} x {} images in {classes} classes", shape.channels, shape.height, shape.width)
+    };
+    let (knows, has) = (side(model, about.classes.len()), side(images, data.classes.len()));
+    Err(Error::usage(format!("the model knows {knows}, but the data has {has}"))
+        .at(&data.name)
+        .advise("use the data the model was trained on, or data of the same shape"))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use schuss::network::save;
+    use schuss::session::Session;
+    use schuss::{Budget, Trial};
+    use tempfile::TempDir;
+
+    /// The folder of a model that has seen a few digits and learnt a little.
+    pub(crate) fn trained() -> TempDir {
+        let data = schuss::data::load("digits:train=1000,test=10").unwrap();
+        let budget = Budget { epochs: 2, ..Budget::default() };
+        let trial = Trial { model: "784-20-10".parse().unwrap(), budget, ..Trial::default() };
+        let mut session = Session::new(&trial, &data, Limits::default()).unwrap();
+        session.run(&Default::default(), &mut ()).unwrap();
+        let (model, normalisation) = (trial.model.to_string(), "unit".into());
+        let about = ModelFile { model, classes: data.classes.clone(), shape: data.shape, normalisation };
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join(FILE), save(session.params(), &about).unwrap()).unwrap();
+        folder
+    }
+
+    fn run_with(trials: &[&str]) -> TempDir {
+        let run = TempDir::new().unwrap();
+        fs::create_dir_all(run.path().join("trials/09-diverged-1")).unwrap();
+        for trial in trials {
+            let folder = run.path().join("trials").join(trial);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(FILE), b"").unwrap();
+        }
+        run
+    }
+
+    #[test]
+    fn a_run_with_one_model_stands_for_it_and_so_does_its_trial() {
+        let run = run_with(&["01-sgd-1"]);
+        let model = run.path().join("trials/01-sgd-1").join(FILE);
+        for path in [run.path(), &run.path().join("trials/01-sgd-1"), &model] {
+            assert_eq!(find(path).unwrap(), model);
+        }
+    }
+
+    #[test]
+    fn a_run_with_several_models_is_a_usage_error_that_lists_them() {
+        let run = run_with(&["02-adam-1", "01-sgd-1"]);
+        let error = find(run.path()).unwrap_err();
+        assert!(error.exit_code() == 2 && error.what.contains("2 models"), "{error}");
+        let advice = error.advice.unwrap();
+        assert!(advice.find("01-sgd-1").unwrap() < advice.find("02-adam-1").unwrap(), "{advice}");
+    }
+
+    #[test]
+    fn a_folder_without_a_model_is_a_data_error() {
+        assert_eq!(find(run_with(&[]).path()).unwrap_err().exit_code(), 3);
+        assert_eq!(find(TempDir::new().unwrap().path()).unwrap_err().exit_code(), 3);
+    }
+
+    #[test]
+    fn data_that_does_not_fit_is_a_usage_error_that_says_both() {
+        let data = schuss::data::load("digits:train=10,test=10,size=14").unwrap();
+        let shape = schuss::data::ImageShape { channels: 1, height: 28, width: 28 };
+        let classes = data.classes.clone();
+        let about = ModelFile { model: "784-10".into(), classes, shape, normalisation: "unit".into() };
+        let error = check_fits(&about, &data).unwrap_err();
+        assert!(
+            error.exit_code() == 2
+                && error.what.contains("1 x 28 x 28")
+                && error.what.contains("1 x 14 x 14")
+        );
+        let few = ModelFile { classes: vec!["0".into(), "1".into()], shape: data.shape, ..about.clone() };
+        assert!(check_fits(&few, &data).unwrap_err().what.contains("in 2 classes"));
+        assert!(check_fits(&ModelFile { shape: data.shape, ..about }, &data).is_ok());
+    }
+}

@@ -1,0 +1,182 @@
+//! `schuss predict`: what a trained model sees in a picture, or in every sample of a data set.
+
+use crate::model;
+use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
+use schuss::Result;
+use schuss::data::{self, Picture, Split};
+use schuss::network::{Prediction, Predictor};
+use serde_json::json;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// Columns of a class's name, of a bar, and of the picture's share of the screen.
+const NAME: usize = 12;
+const BAR: usize = 40;
+const PER_ROW: usize = 2;
+/// Most classes listed.
+const CLASSES: usize = 20;
+
+/// Shows a PNG picture, or the test split of a data spec, to the model in the file, trial or run `model`.
+///
+/// # Errors
+/// Data errors for model, picture and data, usage errors if they do not fit, a failure if `out` cannot be written.
+pub(crate) fn run(model: &Path, input: &str, json: bool, screen: &Screen, out: &mut dyn Write) -> Result<()> {
+    let mut predictor = model::load(model)?;
+    let is_picture = Path::new(input).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
+    if is_picture {
+        picture(&mut predictor, Path::new(input), json, screen, out)
+    } else {
+        samples(&mut predictor, input, json, out)
+    }
+}
+
+/// One line per test sample, in order.
+fn samples(predictor: &mut Predictor, spec: &str, json: bool, out: &mut dyn Write) -> Result<()> {
+    let data = data::load(spec)?;
+    model::check_fits(predictor.about(), &data)?;
+    let classes = predictor.about().classes.clone();
+    let mut lines = String::new();
+    let last = data.test.len().saturating_sub(1);
+    predictor.predict(&data.test, &mut |prediction| {
+        lines += &line(&prediction, &classes, json);
+        if lines.len() < BLOCK && prediction.index < last {
+            return Ok(ControlFlow::Continue(()));
+        }
+        deliver(out, &std::mem::take(&mut lines))
+    })
+}
+
+/// Bytes of lines that are written at once.
+const BLOCK: usize = 1 << 14;
+
+/// `index class probability`, or the same and all probabilities as JSON.
+fn line(prediction: &Prediction, classes: &[String], json: bool) -> String {
+    let Prediction { index, class, probabilities, .. } = *prediction;
+    let (name, probability) = (&classes[class], probabilities[class]);
+    if json {
+        let value = json!({
+            "index": index,
+            "class": name,
+            "probability": probability,
+            "probabilities": probabilities,
+        });
+        format!("{value}\n")
+    } else {
+        format!("{index}\t{}\t{probability:.6}\n", printable(name))
+    }
+}
+
+fn picture(
+    predictor: &mut Predictor,
+    path: &Path,
+    json: bool,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let shape = predictor.about().shape;
+    let picture = data::read_picture(path, shape)?;
+    tell_changes(path, &picture, shape);
+    let classes = predictor.about().classes.clone();
+    // Nobody knows the label; 0 stands in, and the loss that depends on it is not looked at.
+    let split = Split::new(picture.pixels.clone(), vec![0], shape.features())?;
+    let seen = Tile::new(&picture.pixels, shape, vec![]);
+    predictor.predict(&split, &mut |prediction| {
+        if json {
+            return deliver(out, &line(&prediction, &classes, true));
+        }
+        let drawn = screen.draw(std::slice::from_ref(&seen), PER_ROW);
+        deliver(out, &(drawn + &ranking(prediction.probabilities, &classes)))
+    })
+}
+
+/// Says on stderr what was done to make the picture one of the model's.
+fn tell_changes(path: &Path, picture: &Picture, shape: data::ImageShape) {
+    let (width, height) = picture.original;
+    let resized = format!("resized from {width} x {height} to {} x {}", shape.width, shape.height);
+    let changes = [(picture.resized, &*resized), (picture.inverted, "inverted, for it is dark on bright")];
+    for (_, change) in changes.iter().filter(|(done, _)| *done) {
+        let _ = writeln!(std::io::stderr(), "{}: {change}", path.display());
+    }
+}
+
+/// The most probable classes first.
+fn ranking(probabilities: &[f32], classes: &[String]) -> String {
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+    let mut text = String::new();
+    for class in order.into_iter().take(CLASSES) {
+        let probability = f64::from(probabilities[class]);
+        let (name, bar) = (fit(&classes[class], NAME), bar(probability, BAR));
+        let _ = writeln!(text, "{}", format!("{name} {:>8}  {bar}", percent(probability)).trim_end());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::tests::trained;
+    use serde_json::Value;
+
+    fn predict(input: &str, json: bool) -> Result<String> {
+        let (folder, mut out) = (trained(), Vec::new());
+        run(folder.path(), input, json, &Screen::detect(), &mut out)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn data_gives_one_line_per_test_sample_in_order() {
+        let text = predict("digits:train=10,test=700", false).unwrap();
+        assert_eq!(text.lines().count(), 700);
+        for (index, line) in text.lines().enumerate() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            assert_eq!(fields[0], index.to_string());
+            assert!(fields.len() == 3 && (0.1..=1.0).contains(&fields[2].parse::<f64>().unwrap()), "{line}");
+        }
+    }
+
+    #[test]
+    fn json_lines_hold_a_probability_per_class_and_the_largest_is_the_answer() {
+        for line in predict("digits:train=10,test=30", true).unwrap().lines() {
+            let value: Value = serde_json::from_str(line).unwrap();
+            let probabilities: Vec<f64> =
+                value["probabilities"].as_array().unwrap().iter().map(|p| p.as_f64().unwrap()).collect();
+            let largest = probabilities.iter().copied().fold(0.0, f64::max);
+            assert!(probabilities.len() == 10 && value["probability"].as_f64() == Some(largest), "{line}");
+        }
+    }
+
+    #[test]
+    fn classes_are_ranked_by_probability() {
+        let classes: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        let text = ranking(&[0.25, 0.0, 0.75], &classes);
+        let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["c", "a", "b"]);
+        assert!(text.lines().next().unwrap().ends_with(&"█".repeat(30)));
+    }
+
+    #[test]
+    fn a_picture_that_is_not_there_is_a_data_error_and_unfitting_data_a_usage_error() {
+        assert_eq!(predict("no-such-picture.PNG", false).unwrap_err().exit_code(), 3);
+        assert_eq!(predict("digits:train=10,test=10,size=14", false).unwrap_err().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_ends_the_work_quietly() {
+        struct Closed(usize);
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                self.0 += 1;
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (folder, mut out) = (trained(), Closed(0));
+        run(folder.path(), "digits:train=10,test=2000", true, &Screen::detect(), &mut out).unwrap();
+        assert_eq!(out.0, 1);
+    }
+}
