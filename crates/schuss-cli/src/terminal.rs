@@ -60,7 +60,8 @@ impl Screen {
     /// Colours only on a terminal that has them and whose owner wants them (<https://no-color.org>).
     fn from(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let width = set("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(COLUMNS);
+        let known = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+        let width = set("COLUMNS").and_then(|columns| columns.parse().ok()).or_else(known).unwrap_or(COLUMNS);
         let dumb = set("TERM").is_none_or(|term| term == "dumb");
         let deep = set("COLORTERM").is_some_and(|depth| depth == "truecolor" || depth == "24bit");
         let ink = match (terminal && !dumb && set("NO_COLOR").is_none(), deep) {

@@ -1,10 +1,16 @@
 //! Whole trainings against PyTorch's, from PyTorch's own initial weights: `golden/trajectories`.
 
-use schuss::network::{Params, Plan, load_weights};
-use schuss::recipe::{Budget, Order, Recipe, Trial};
-use schuss::session::{Control, Limits, Session};
+mod common;
+
+use common::twin::Twin;
+use common::{golden, largest_difference, run, zero_params};
+use schuss::data::Dataset;
+use schuss::network::load_weights;
+use schuss::recipe::{Order, Trial};
+use schuss::session::Limits;
+use schuss::study::record::EpochRecord;
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[derive(Deserialize)]
 struct Case {
@@ -23,59 +29,45 @@ struct Row {
     eval_accuracy: f64,
 }
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden")
+fn trial(case: &Case, folder: &Path) -> Trial {
+    let mut trial = common::trial(&case.model, &case.update, &case.optimizer, case.epochs);
+    trial.recipe.order = Order::Sequential;
+    trial.init_from = Some(folder.join("init.safetensors"));
+    trial
 }
 
-fn trial(case: &Case, folder: &Path) -> Trial {
-    Trial {
-        model: case.model.parse().unwrap(),
-        init_from: Some(folder.join("init.safetensors")),
-        recipe: Recipe {
-            update: case.update.parse().unwrap(),
-            order: Order::Sequential,
-            optimizer: case.optimizer.parse().unwrap(),
-            ..Recipe::default()
-        },
-        budget: Budget { epochs: case.epochs, ..Budget::default() },
-        ..Trial::default()
+fn assert_agrees(data: &Dataset, folder: &Path) {
+    let case = std::fs::read_to_string(folder.join("case.json")).unwrap();
+    let case: Case = serde_json::from_str(&case).unwrap();
+    let (outcome, params) = run(&trial(&case, folder), data, Limits { threads: 2, microbatch: None });
+    assert_eq!(outcome.updates, case.updates, "{}", folder.display());
+
+    let mut expected = zero_params(&case.model, data.classes.len());
+    load_weights(&mut expected, &folder.join("final.safetensors")).unwrap();
+    for (found, expected) in Twin::of(&params).tensors.iter().zip(&Twin::of(&expected).tensors) {
+        let error = largest_difference(found, expected);
+        assert!(error <= 2e-5, "{}: weights off by {error:e}", folder.display());
+    }
+    assert_eq!(outcome.epochs.len(), case.history.len(), "{}", folder.display());
+    for (found, expected) in outcome.epochs.iter().zip(&case.history) {
+        assert_row(found, expected, &format!("{} epoch {}", folder.display(), found.epoch));
     }
 }
 
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+fn assert_row(found: &EpochRecord, expected: &Row, place: &str) {
+    let off = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs();
+    let loss = expected.eval_loss;
+    assert!(off(found.eval_loss, loss) <= 1e-4, "{place}: eval_loss {:?}, expected {loss}", found.eval_loss);
+    assert_eq!(found.eval_accuracy, Some(expected.eval_accuracy), "{place}");
+    assert_eq!(found.train_loss.is_some(), expected.train_loss.is_some(), "{place}");
+    let agrees = expected.train_loss.is_none_or(|loss| off(found.train_loss, loss) <= 1e-4);
+    assert!(agrees, "{place}: train_loss {:?}, expected {:?}", found.train_loss, expected.train_loss);
 }
 
 #[test]
 fn trajectories_agree_with_pytorch_for_every_option_and_update_rule() {
     let data = schuss::data::load(&golden().join("data").display().to_string()).unwrap();
-    let mut cases = 0;
-    for entry in std::fs::read_dir(golden().join("trajectories")).unwrap() {
-        let folder = entry.unwrap().path();
-        let case: Case =
-            serde_json::from_str(&std::fs::read_to_string(folder.join("case.json")).unwrap()).unwrap();
-        let limits = Limits { threads: 2, microbatch: None };
-        let mut session = Session::new(&trial(&case, &folder), &data, limits).unwrap();
-        let outcome = session.run(&Control::default(), &mut ()).unwrap();
-        assert_eq!(outcome.updates, case.updates, "{}", folder.display());
-
-        let plan =
-            Plan::new(&case.model.parse().unwrap(), data.shape.features(), data.classes.len()).unwrap();
-        let mut expected = Params::zeros(plan.layout);
-        load_weights(&mut expected, &folder.join("final.safetensors")).unwrap();
-        let error = largest_difference(session.params().values(), expected.values());
-        assert!(error <= 2e-5, "{}: weights off by {error}", folder.display());
-
-        assert_eq!(outcome.epochs.len(), case.history.len());
-        for (found, row) in outcome.epochs.iter().zip(&case.history) {
-            let place = format!("{} epoch {}", folder.display(), found.epoch);
-            let off = |found: Option<f64>, expected: f64| (found.unwrap() - expected).abs();
-            assert!(off(found.eval_loss, row.eval_loss) <= 1e-4, "{place}");
-            assert_eq!(found.eval_accuracy, Some(row.eval_accuracy), "{place}");
-            assert!(row.train_loss.is_none_or(|loss| off(found.train_loss, loss) <= 1e-4), "{place}");
-        }
-        cases += 1;
-    }
-    assert!(cases >= 24, "only {cases} cases found");
+    let folders: Vec<_> = std::fs::read_dir(golden().join("trajectories")).unwrap().collect();
+    assert!(folders.len() >= 30, "only {} cases found", folders.len());
+    folders.into_iter().for_each(|folder| assert_agrees(&data, &folder.unwrap().path()));
 }

@@ -1,0 +1,117 @@
+//! What the tests share: where the goldens lie, small data sets, trials in one line, and a network in f64.
+#![allow(dead_code)] // every test program uses a part of it
+
+pub(crate) mod twin;
+
+use schuss::data::random::{Key, Purpose};
+use schuss::data::{Dataset, ImageShape, Split};
+use schuss::network::{Model, ModelFile, Params, Plan, save};
+use schuss::recipe::{Budget, Recipe, Trial};
+use schuss::session::{Control, Limits, Outcome, Session};
+use schuss::study::record::EpochRecord;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Numbers that PyTorch printed; see its README.
+pub(crate) fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden")
+}
+
+/// Images of `features` random pixels in `classes` classes.
+pub(crate) fn random_data(features: usize, classes: usize, train: usize, test: usize, seed: u64) -> Dataset {
+    data_of(
+        random_split(features, classes, train, seed),
+        random_split(features, classes, test, !seed),
+        classes,
+    )
+}
+
+fn random_split(features: usize, classes: usize, len: usize, seed: u64) -> Split {
+    let mut draws = Key { seed, purpose: Purpose::Digits, epoch: 0 }.draws(0);
+    let pixels = (0..len * features).map(|_| draws.bits() as u8).collect();
+    let labels = (0..len).map(|_| draws.bits() % classes as u32).collect();
+    Split::new(pixels, labels, features).unwrap()
+}
+
+/// A data set of two splits of one-line images.
+pub(crate) fn data_of(train: Split, test: Split, classes: usize) -> Dataset {
+    Dataset {
+        name: "random".into(),
+        origin: "drawn by a test".into(),
+        shape: ImageShape { channels: 1, height: 1, width: train.features() },
+        classes: (0..classes).map(|class| class.to_string()).collect(),
+        train,
+        test,
+    }
+}
+
+/// A trial over so many epochs; everything else at its default.
+pub(crate) fn trial(model: &str, update: &str, optimizer: &str, epochs: u32) -> Trial {
+    Trial {
+        model: model.parse().unwrap(),
+        recipe: Recipe {
+            update: update.parse().unwrap(),
+            optimizer: optimizer.parse().unwrap(),
+            ..Recipe::default()
+        },
+        budget: Budget { epochs, ..Budget::default() },
+        ..Trial::default()
+    }
+}
+
+/// One thread and the built-in microbatch.
+pub(crate) const ONE_THREAD: Limits = Limits { threads: 1, microbatch: None };
+
+/// Runs a trial to its end: what it knows, and its final weights.
+pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> (Outcome, Params) {
+    let mut session = Session::new(trial, data, limits).unwrap();
+    let outcome = session.run(&Control::default(), &mut ()).unwrap();
+    (outcome, session.params().clone())
+}
+
+/// The weights that a trial begins with.
+pub(crate) fn initial_params(trial: &Trial, data: &Dataset) -> Params {
+    Session::new(trial, data, ONE_THREAD).unwrap().params().clone()
+}
+
+/// Parameters of `model`, all zero.
+pub(crate) fn zero_params(model: &str, classes: usize) -> Params {
+    let model: Model = model.parse().unwrap();
+    Params::zeros(Plan::new(&model, model.inputs().unwrap(), classes).unwrap().layout)
+}
+
+/// Writes `params` to a file that `init_from` can read.
+pub(crate) fn save_params(params: &Params, path: &Path) {
+    let shape = ImageShape { channels: 1, height: 1, width: 1 };
+    let about = ModelFile { model: String::new(), classes: vec![], shape, normalisation: "unit".into() };
+    std::fs::write(path, save(params, &about).unwrap()).unwrap();
+}
+
+/// Every weight as bits, pad lanes included.
+pub(crate) fn bits(params: &Params) -> Vec<u32> {
+    params.values().iter().map(|weight| weight.to_bits()).collect()
+}
+
+/// The rows of a trial without their seconds, as text that differs wherever a bit of a number does.
+pub(crate) fn rows_without_times(outcome: &Outcome) -> Vec<String> {
+    let timeless =
+        |row: &EpochRecord| EpochRecord { train_seconds: 0.0, elapsed_seconds: 0.0, ..row.clone() };
+    outcome.epochs.iter().map(|row| format!("{:?}", timeless(row))).collect()
+}
+
+/// Largest absolute difference between two lists of equal length.
+pub(crate) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// Largest magnitude.
+pub(crate) fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
+/// Says what is not tested here, past the test harness, which swallows what `eprintln` says.
+pub(crate) fn skip(why: &str) {
+    let (thread, mut stderr) = (std::thread::current(), std::io::stderr());
+    writeln!(stderr, "SKIPPED: {}: {why}", thread.name().unwrap_or("a test")).unwrap();
+}

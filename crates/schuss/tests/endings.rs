@@ -1,0 +1,273 @@
+//! How a trial ends: its budget used up, a target or condition met, interrupted, or diverged.
+
+mod common;
+
+use common::{ONE_THREAD, bits, initial_params, random_data, run, trial};
+use schuss::data::{Dataset, Split};
+use schuss::recipe::Trial;
+use schuss::session::{Control, Event, Limits, Outcome, Session};
+use schuss::study::record::Status;
+use std::time::{Duration, Instant};
+
+/// 20 updates of 5 samples per epoch.
+fn data() -> Dataset {
+    random_data(12, 3, 100, 40, 7)
+}
+
+fn descent(epochs: u32) -> Trial {
+    trial("12-9-3", "batch:5", "sgd:lr=0.1", epochs)
+}
+
+fn epochs_and_updates(outcome: &Outcome) -> Vec<(u32, u64)> {
+    outcome.epochs.iter().map(|row| (row.epoch, row.updates)).collect()
+}
+
+#[test]
+fn max_updates_stops_in_the_middle_of_an_epoch_with_a_row_of_its_own() {
+    let mut trial = descent(10);
+    trial.budget.max_updates = Some(27);
+    let (outcome, _) = run(&trial, &data(), ONE_THREAD);
+    assert_eq!((outcome.status, outcome.updates, outcome.samples), (Status::Finished, 27, 135));
+    assert_eq!(epochs_and_updates(&outcome), [(0, 0), (1, 20), (2, 27)]);
+    let last = &outcome.epochs[2];
+    assert!(last.train_loss.is_some() && last.eval_loss.is_some(), "{last:?}");
+    assert_eq!(outcome.evaluation.map(|evaluation| evaluation.loss), last.eval_loss);
+}
+
+#[test]
+fn max_updates_at_the_end_of_an_epoch_gives_one_row_and_none_at_all_trains_nothing() {
+    for (max, rows) in [(40, vec![(0, 0), (1, 20), (2, 40)]), (1, vec![(0, 0), (1, 1)]), (0, vec![(0, 0)])] {
+        let mut trial = descent(10);
+        trial.budget.max_updates = Some(max);
+        let (outcome, _) = run(&trial, &data(), ONE_THREAD);
+        assert_eq!((outcome.status, epochs_and_updates(&outcome)), (Status::Finished, rows));
+    }
+}
+
+/// A target that random labels reach after some epochs: the running loss of memorising them.
+fn with_target(beyond_target: bool) -> Trial {
+    let mut trial = descent(60);
+    trial.budget.target = Some("train_loss<1.05".parse().unwrap());
+    trial.budget.beyond_target = beyond_target;
+    trial
+}
+
+#[test]
+fn a_target_ends_the_trial_where_it_is_first_seen_reached() {
+    let (outcome, _) = run(&with_target(false), &data(), ONE_THREAD);
+    let (last, before) = outcome.epochs.split_last().unwrap();
+    assert_eq!(outcome.status, Status::Target);
+    assert!(before.len() > 1, "reached at once: {:?}", epochs_and_updates(&outcome));
+    assert!(last.train_loss.unwrap() < 1.05, "{last:?}");
+    assert!(before[1..].iter().all(|row| row.train_loss.unwrap() >= 1.05), "{before:?}");
+    let target = outcome.target.unwrap();
+    assert_eq!(target.updates, Some(last.updates));
+    assert!(target.seconds.is_some_and(|seconds| seconds > 0.0 && seconds <= outcome.train_seconds));
+}
+
+#[test]
+fn beyond_its_target_a_trial_goes_on_and_keeps_when_it_was_reached() {
+    let (stopped, _) = run(&with_target(false), &data(), ONE_THREAD);
+    let (outcome, _) = run(&with_target(true), &data(), ONE_THREAD);
+    assert_eq!((outcome.status, outcome.updates), (Status::Finished, 60 * 20));
+    assert_eq!(outcome.target.unwrap().updates, stopped.target.unwrap().updates);
+}
+
+#[test]
+fn a_target_that_is_missed_is_told_as_not_reached() {
+    let mut trial = with_target(false);
+    trial.budget.epochs = 1;
+    let (outcome, _) = run(&trial, &data(), ONE_THREAD);
+    let target = outcome.target.unwrap();
+    assert_eq!((outcome.status, target.updates, target.seconds), (Status::Finished, None, None));
+}
+
+#[test]
+fn evaluations_between_epochs_find_a_target_in_the_middle_of_one() {
+    let data = data();
+    let mut session = Session::new(&with_target(false), &data, ONE_THREAD).unwrap();
+    session.evaluate_every(Some(7));
+    let mut seen = vec![];
+    let mut sink = |event: &Event| {
+        if let Event::Evaluation(point) = event {
+            seen.push(point.updates);
+        }
+        Ok(())
+    };
+    let outcome = session.run(&Control::default(), &mut sink).unwrap();
+    let expected = (0..=outcome.updates).filter(|update| update % 7 == 0 || update % 20 == 0);
+    assert_eq!(seen, expected.collect::<Vec<_>>());
+    let epochs: Vec<u32> = outcome.epochs.iter().map(|row| row.epoch).collect();
+    assert_eq!(epochs, (0..epochs.len() as u32).collect::<Vec<_>>());
+    assert_eq!(outcome.target.unwrap().updates, Some(outcome.updates));
+}
+
+#[test]
+fn evaluations_between_epochs_change_no_bit() {
+    let data = data();
+    let mut session = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
+    session.evaluate_every(Some(3));
+    let outcome = session.run(&Control::default(), &mut ()).unwrap();
+    let (plain, params) = run(&descent(3), &data, ONE_THREAD);
+    assert_eq!(bits(session.params()), bits(&params));
+    assert_eq!(common::rows_without_times(&outcome), common::rows_without_times(&plain));
+}
+
+#[test]
+fn a_stop_condition_ends_the_trial_as_stopped() {
+    let mut trial = with_target(false);
+    trial.budget.stop = trial.budget.target.take();
+    let (outcome, _) = run(&trial, &data(), ONE_THREAD);
+    assert_eq!((outcome.status, outcome.target), (Status::Stopped, None));
+    assert!(outcome.epochs.last().unwrap().train_loss.unwrap() < 1.05);
+    assert!(outcome.updates < 60 * 20);
+}
+
+/// Interrupted by a sink at the evaluation after update 27.
+#[test]
+fn an_interrupted_trial_keeps_the_weights_and_rows_it_has() {
+    let data = data();
+    let control = Control::default();
+    let mut session = Session::new(&descent(10), &data, ONE_THREAD).unwrap();
+    session.evaluate_every(Some(27));
+    let mut sink = |event: &Event| {
+        if let Event::Evaluation(point) = event
+            && point.updates == 27
+        {
+            control.interrupt();
+        }
+        Ok(())
+    };
+    let outcome = session.run(&control, &mut sink).unwrap();
+    assert_eq!((outcome.status, outcome.updates, outcome.samples), (Status::Interrupted, 27, 135));
+    assert_eq!(epochs_and_updates(&outcome), [(0, 0), (1, 20), (2, 27)]);
+
+    let mut limited = descent(10);
+    limited.budget.max_updates = Some(27);
+    let (finished, params) = run(&limited, &data, ONE_THREAD);
+    assert_eq!(bits(session.params()), bits(&params));
+    assert_eq!(common::rows_without_times(&outcome), common::rows_without_times(&finished));
+    assert_eq!(outcome.evaluation, finished.evaluation, "the weights it keeps were evaluated");
+}
+
+#[test]
+fn a_trial_interrupted_beyond_its_last_evaluation_claims_none_of_its_final_weights() {
+    let data = data();
+    let control = Control::default();
+    let mut session = Session::new(&trial("12-9-3", "sample", "sgd", 1_000_000), &data, ONE_THREAD).unwrap();
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while control.samples() % 100 != 50 {
+                std::hint::spin_loop();
+            }
+            control.interrupt();
+        });
+        session.run(&control, &mut ()).unwrap()
+    });
+    let (last, before) = outcome.epochs.split_last().unwrap();
+    assert_eq!((outcome.status, outcome.updates), (Status::Interrupted, last.updates));
+    let trained = last.updates > before.last().unwrap().updates;
+    assert_eq!(outcome.evaluation.is_none(), trained, "{last:?}");
+    assert_eq!(last.train_loss.is_some(), trained, "{last:?}");
+}
+
+/// One update over 200,000 samples takes far longer than it may take to stop: it is given up, without a trace.
+#[test]
+fn an_interruption_from_another_thread_ends_the_trial_within_a_second_even_inside_a_long_update() {
+    let data = random_data(64, 10, 200_000, 10, 1);
+    let trial = trial("64-200-10", "epoch", "sgd:lr=0.1,momentum=0.9", 1_000);
+    let (control, mut asked) = (Control::default(), None);
+    let mut session = Session::new(&trial, &data, Limits { threads: 2, microbatch: None }).unwrap();
+    let outcome = std::thread::scope(|scope| {
+        let interrupter = scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(100));
+            control.interrupt();
+            Instant::now()
+        });
+        let outcome = session.run(&control, &mut ()).unwrap();
+        asked = Some(interrupter.join().unwrap());
+        outcome
+    });
+    let waited = asked.unwrap().elapsed();
+    assert!(waited < Duration::from_secs(1), "stopped {waited:?} after it was asked to");
+    assert_eq!(outcome.status, Status::Interrupted);
+    assert_eq!(outcome.samples, outcome.updates * 200_000);
+    if outcome.updates == 0 {
+        assert_eq!(bits(session.params()), bits(&initial_params(&trial, &data)));
+    }
+}
+
+fn assert_no_nan(outcome: &Outcome) {
+    for row in &outcome.epochs {
+        let numbers = [row.train_loss, row.eval_loss, row.eval_accuracy];
+        assert!(numbers.into_iter().flatten().all(f64::is_finite), "{row:?}");
+    }
+}
+
+#[test]
+fn a_diverging_trial_names_update_and_layer_and_keeps_weights_that_are_finite() {
+    for update in ["epoch", "batch:5", "sample"] {
+        for optimizer in ["sgd:lr=1e30", "sgd:lr=1e30,momentum=0.9", "adam:lr=1e30"] {
+            let (data, trial) = (data(), trial("12-9-3", update, optimizer, 10));
+            let (outcome, params) = run(&trial, &data, ONE_THREAD);
+            let case = format!("{update} {optimizer}: {outcome:?}");
+            assert_eq!(outcome.status, Status::Diverged, "{case}");
+            let diverged = outcome.diverged.clone().unwrap();
+            assert!((1..=10).contains(&diverged.update), "{case}");
+            assert!(["0", "2"].contains(&diverged.layer.as_str()), "{case}");
+            assert!(params.values().iter().all(|weight| weight.is_finite()), "{case}");
+            assert_no_nan(&outcome);
+            let rows: Vec<u32> = outcome.epochs.iter().map(|row| row.epoch).collect();
+            assert_eq!(rows, (0..rows.len() as u32).collect::<Vec<_>>(), "{case}");
+        }
+    }
+}
+
+/// Updates, samples and weights of a diverged trial are those of its last finite report point.
+#[test]
+fn a_diverged_trial_counts_the_updates_and_samples_of_the_weights_it_keeps() {
+    let (data, trial) = (data(), trial("12-9-3", "batch:5", "sgd:lr=1e30", 10));
+    let (outcome, params) = run(&trial, &data, ONE_THREAD);
+    assert_eq!((outcome.updates, outcome.samples), (0, 0));
+    assert_eq!(bits(&params), bits(&initial_params(&trial, &data)));
+}
+
+#[test]
+fn initial_weights_that_overflow_are_told_as_divergence_before_any_update() {
+    let data = data();
+    let folder = tempfile::tempdir().unwrap();
+    let mut params = common::zero_params("12-9-3", 3);
+    for entry in params.layout().clone().entries() {
+        params.set_tensor(entry, vec![1e30; entry.len()]);
+    }
+    let mut trial = descent(3);
+    trial.init_from = Some(folder.path().join("weights.safetensors"));
+    common::save_params(&params, trial.init_from.as_ref().unwrap());
+    let (outcome, kept) = run(&trial, &data, ONE_THREAD);
+    assert_eq!((outcome.status, outcome.updates), (Status::Diverged, 0));
+    assert_eq!(outcome.diverged.as_ref().map(|diverged| (diverged.update, &*diverged.layer)), Some((0, "2")));
+    assert_eq!(epochs_and_updates(&outcome), [(0, 0)]);
+    assert_no_nan(&outcome);
+    assert_eq!(bits(&kept), bits(&params));
+}
+
+/// White images push all weights of a unit to −∞ together: ReLU hides them, and no loss ever tells.
+#[test]
+fn weights_that_stop_being_finite_behind_a_relu_are_found_though_the_loss_is_finite() {
+    let white = |len: usize| Split::new(vec![255; len * 12], vec![0; len], 12).unwrap();
+    let data = common::data_of(white(10), white(10), 3);
+    let folder = tempfile::tempdir().unwrap();
+    let mut params = common::zero_params("12-9-3", 3);
+    let large = [1.0, 1.0, 20.0, -20.0];
+    for (entry, value) in params.layout().clone().entries().iter().zip(large) {
+        let sign = |i: usize| if entry.name == "2.weight" && i / 9 == 0 { -value } else { value };
+        params.set_tensor(entry, (0..entry.len()).map(sign).collect::<Vec<f32>>());
+    }
+    let path = folder.path().join("weights.safetensors");
+    common::save_params(&params, &path);
+    let mut trial = trial("12-9-3", "epoch", "sgd:lr=1e37", 5);
+    trial.init_from = Some(path);
+    let (outcome, params) = run(&trial, &data, ONE_THREAD);
+    assert!(params.values().iter().all(|weight| weight.is_finite()), "{outcome:?}");
+    assert_eq!(outcome.status, Status::Diverged);
+}

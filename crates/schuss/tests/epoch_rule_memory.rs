@@ -1,0 +1,77 @@
+//! Memory under the epoch rule does not grow with the data, and the step loop never allocates.
+//!
+//! `allocation_counter` counts this thread's allocations. Sessions here have one thread, on which every job of
+//! the step then runs, so none escapes the count. The kernels keep one panel per thread for ever, which grows to
+//! the deepest product the thread has seen.
+
+mod common;
+
+use allocation_counter::{AllocationInfo, measure};
+use common::{ONE_THREAD, trial};
+use schuss::data::{Dataset, Split};
+use schuss::session::{Control, Session};
+use schuss::study::record::MemoryRecord;
+
+/// The 10,000 digits of `small`, `times` times over: memory cannot tell copies from new ones.
+fn repeated(small: &Dataset, times: usize) -> Dataset {
+    let (pixels, labels) = (small.train.all_pixels(), small.train.labels());
+    let train = Split::new(pixels.repeat(times), labels.repeat(times), small.train.features()).unwrap();
+    Dataset { train, ..small.clone() }
+}
+
+/// What a whole session of one epoch under the epoch rule allocates on a fresh thread, and what it says its
+/// buffers take.
+fn memory_of_an_epoch(data: &Dataset) -> (AllocationInfo, MemoryRecord) {
+    let trial = trial("64-16-10", "epoch", "sgd:lr=0.1,momentum=0.9", 1);
+    let mut record = MemoryRecord::default();
+    let session = || {
+        let mut session = Session::new(&trial, data, ONE_THREAD).unwrap();
+        record = session.memory();
+        assert_eq!(session.run(&Control::default(), &mut ()).unwrap().updates, 1);
+    };
+    let info = std::thread::scope(|scope| scope.spawn(|| measure(session)).join()).unwrap();
+    (info, record)
+}
+
+#[test]
+fn the_epoch_rule_needs_the_same_memory_for_ten_thousand_and_for_a_million_samples() {
+    let small = schuss::data::load("digits:train=10000,test=100,size=8").unwrap();
+    let large = repeated(&small, 100);
+    assert_eq!(large.train.len(), 1_000_000);
+    let ((small_info, small_record), (large_info, large_record)) =
+        (memory_of_an_epoch(&small), memory_of_an_epoch(&large));
+    let (small_peak, large_peak) = (small_info.bytes_max, large_info.bytes_max);
+    assert!(
+        small_peak.abs_diff(large_peak) <= 4_096,
+        "peak beyond the data: {small_peak} bytes for 10,000 samples, {large_peak} for 1,000,000"
+    );
+    assert!(large_peak < 1 << 20, "{large_peak} bytes for a network of 1,210 weights");
+    assert_eq!(MemoryRecord { data: large_record.data, ..small_record }, large_record);
+    println!("peak beyond the data: {small_peak} and {large_peak} bytes");
+}
+
+/// Allocations of a run of three epochs, and its updates. Report points allocate (a copy of the weights, a row),
+/// as often under every update rule; whatever the steps allocated would come on top and grow with their number.
+fn allocations(data: &Dataset, update: &str, optimizer: &str) -> (u64, u64) {
+    let trial = trial("64-33-17-10", update, optimizer, 3);
+    let mut session = Session::new(&trial, data, ONE_THREAD).unwrap();
+    let mut updates = 0;
+    let info = measure(|| updates = session.run(&Control::default(), &mut ()).unwrap().updates);
+    (info.count_total, updates)
+}
+
+#[test]
+fn ten_times_more_updates_per_epoch_allocate_not_once_more() {
+    let data = schuss::data::load("digits:train=9000,test=100,size=8").unwrap();
+    allocations(&data, "epoch", "sgd"); // lets the panel of this thread grow
+    for optimizer in ["sgd:lr=0.1", "sgd:lr=0.1,momentum=0.9", "adam"] {
+        let rules = ["epoch", "batch:4500", "batch:1000", "batch:100", "batch:10", "sample"];
+        let counted = rules.map(|rule| allocations(&data, rule, optimizer));
+        let updates = counted.map(|(_, updates)| updates);
+        assert_eq!(updates, [3, 6, 27, 270, 2_700, 27_000], "{optimizer}");
+        let (first, _) = counted[0];
+        for ((count, updates), rule) in counted.into_iter().zip(rules) {
+            assert_eq!(count, first, "{optimizer}, {rule}: allocations in {updates} updates, not those of 3");
+        }
+    }
+}
