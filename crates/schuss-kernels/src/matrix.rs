@@ -327,19 +327,30 @@ impl<E: Epilogue> Multiply<'_, E> {
     fn row_by_row<V: Vector>(&self) {
         let panels = self.shape.stride / LANES;
         let groups = panels.div_ceil(WIDE);
-        for task in share(self.shape.rows * groups, self.worker, self.threads) {
-            let (row, first) = (task / groups, task % groups * WIDE);
-            if self.epilogue.skips_zero_sums() && self.left_row_is_zero(row) {
-                continue;
-            }
-            // SAFETY: rows and panels lie within the shape, and each task belongs to one worker.
-            unsafe {
-                match panels - first {
-                    1 => self.tile::<V, 1, 1>(row, first * LANES, self.b.as_ptr(), self.shape.stride),
-                    2 => self.tile::<V, 1, 2>(row, first * LANES, self.b.as_ptr(), self.shape.stride),
-                    3 => self.tile::<V, 1, 3>(row, first * LANES, self.b.as_ptr(), self.shape.stride),
-                    _ => self.tile::<V, 1, WIDE>(row, first * LANES, self.b.as_ptr(), self.shape.stride),
+        let tasks = share(self.shape.rows * groups, self.worker, self.threads);
+        let (mut row, mut group, mut left) = (tasks.start / groups, tasks.start % groups, tasks.len());
+        while left > 0 {
+            let here = left.min(groups - group);
+            if !(self.epilogue.skips_zero_sums() && self.left_row_is_zero(row)) {
+                for group in group..group + here {
+                    self.group::<V>(row, group * WIDE, panels);
                 }
+            }
+            (row, group, left) = (row + 1, 0, left - here);
+        }
+    }
+
+    /// One row times up to `WIDE` of the panels from `first` on.
+    #[inline(always)]
+    fn group<V: Vector>(&self, row: usize, first: usize, panels: usize) {
+        let (col, b, stride) = (first * LANES, self.b.as_ptr(), self.shape.stride);
+        // SAFETY: rows and panels lie within the shape, and each group belongs to one worker.
+        unsafe {
+            match panels - first {
+                1 => self.tile::<V, 1, 1>(row, col, b, stride),
+                2 => self.tile::<V, 1, 2>(row, col, b, stride),
+                3 => self.tile::<V, 1, 3>(row, col, b, stride),
+                _ => self.tile::<V, 1, WIDE>(row, col, b, stride),
             }
         }
     }
