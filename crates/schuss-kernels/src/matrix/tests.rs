@@ -1,4 +1,5 @@
 use super::*;
+use crate::Buffer;
 use crate::naive::{self, Sample, pad, unpad};
 use crate::{Isa, Lane, sweep};
 

@@ -52,16 +52,7 @@ pub fn run(
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
-    for planned in &study.trials {
-        Session::new(&planned.trial, data, limits)?; // whatever is wrong is found before anything is written
-    }
-    let mut summary = new_summary(study, data, command);
-    for name in &study.surfaces {
-        summary.surfaces.push(surface::draw(name, study.seeds[0])?);
-    }
-    if study.observe.accumulation {
-        summary.exhibits.push(accumulation::exhibit(study, data, limits)?);
-    }
+    let summary = prepare(study, data, limits, command)?;
     let folder = RunFolder::create(out, study, data)?;
     let mut finished = Finished { summary, traces: vec![], error: None, folder };
     let total = study.seeds.len() * study.trials.len();
@@ -89,6 +80,22 @@ pub fn run(
         Some(error) if finished.summary.trials.is_empty() => Err(error),
         _ => Ok(finished),
     }
+}
+
+/// Makes every trial once, so that whatever is wrong is found before anything is written; then all of the summary
+/// that needs no training.
+fn prepare(study: &Study, data: &Dataset, limits: Limits, command: &str) -> Result<Summary> {
+    for planned in &study.trials {
+        Session::new(&planned.trial, data, limits)?;
+    }
+    let mut summary = new_summary(study, data, command);
+    for name in &study.surfaces {
+        summary.surfaces.push(surface::draw(name, study.seeds[0])?);
+    }
+    if study.observe.accumulation {
+        summary.exhibits.push(accumulation::exhibit(study, data, limits)?);
+    }
+    Ok(summary)
 }
 
 /// One trial in progress.

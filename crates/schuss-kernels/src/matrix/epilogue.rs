@@ -1,0 +1,104 @@
+//! What happens before and after the chain of a sum: bias and ReLU, a plain sum, an optimizer's step.
+
+use super::Start;
+use crate::Vector;
+use crate::pointer::SharedMut;
+use crate::sweep::{Elementwise, apply_vector};
+
+/// What happens before and after the chain of one vector of outputs.
+pub(super) trait Epilogue: Sync {
+    /// Whether outputs whose sum is zero need no `finish`.
+    fn skips_zero_sums(&self) -> bool {
+        false
+    }
+
+    /// Where the chain starts.
+    ///
+    /// # Safety
+    /// The output at (row, col..col + 16) exists and belongs to this worker.
+    unsafe fn start<V: Vector>(&self, row: usize, col: usize) -> V;
+
+    /// Takes the end of the chain.
+    ///
+    /// # Safety
+    /// As for `start`.
+    unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V);
+}
+
+/// Bias and ReLU.
+pub(super) struct Forward<'a> {
+    pub(super) bias: &'a [f32],
+    pub(super) floor: f32,
+    pub(super) y: SharedMut,
+    pub(super) stride: usize,
+}
+
+impl Epilogue for Forward<'_> {
+    #[inline(always)]
+    unsafe fn start<V: Vector>(&self, _row: usize, _col: usize) -> V {
+        V::splat(0.0)
+    }
+
+    #[inline(always)]
+    unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
+        // SAFETY: `linear` checked that bias and y hold col..col + 16 of this row. The floor comes first, so
+        // that a NaN in the sum passes through.
+        unsafe {
+            let biased = sum + V::load(self.bias.as_ptr().add(col));
+            V::splat(f64::from(self.floor)).max(biased).store(self.y.at(row * self.stride + col));
+        }
+    }
+}
+
+/// A plain sum.
+pub(super) struct Sum {
+    pub(super) start: Start,
+    pub(super) to: SharedMut,
+    pub(super) stride: usize,
+}
+
+impl Epilogue for Sum {
+    #[inline(always)]
+    unsafe fn start<V: Vector>(&self, row: usize, col: usize) -> V {
+        match self.start {
+            Start::Fresh => V::splat(0.0),
+            // SAFETY: `weight_gradient` checked that the output holds col..col + 16 of this row.
+            Start::Continue => unsafe { V::load(self.to.at(row * self.stride + col)) },
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
+        // SAFETY: as in `start`.
+        unsafe { sum.store(self.to.at(row * self.stride + col)) }
+    }
+}
+
+/// An optimizer's step on the weights whose gradient was just summed.
+pub(super) struct Step<'a, U, const S: usize> {
+    pub(super) update: &'a U,
+    pub(super) count: f32,
+    pub(super) w: SharedMut,
+    pub(super) slots: [SharedMut; S],
+    pub(super) stride: usize,
+}
+
+impl<U: Elementwise<S>, const S: usize> Epilogue for Step<'_, U, S> {
+    #[inline(always)]
+    fn skips_zero_sums(&self) -> bool {
+        self.update.rests_at_zero()
+    }
+
+    #[inline(always)]
+    unsafe fn start<V: Vector>(&self, _row: usize, _col: usize) -> V {
+        V::splat(0.0)
+    }
+
+    #[inline(always)]
+    unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
+        let at = row * self.stride + col;
+        let gradient = sum / V::splat(f64::from(self.count));
+        // SAFETY: `update_weights` checked that weights and slots hold col..col + 16 of this row.
+        unsafe { apply_vector(self.update, gradient, self.w.at(at), self.slots.map(|slot| slot.at(at))) }
+    }
+}

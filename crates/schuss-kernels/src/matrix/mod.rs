@@ -1,0 +1,189 @@
+//! The three products of a linear layer, each parallel over its outputs.
+//!
+//! | product | equation | sum over |
+//! |---|---|---|
+//! | [`linear`] | Y = X W + b | inputs |
+//! | [`weight_gradient`], [`update_weights`] | Gᵂ = Xᵀ D | samples |
+//! | [`input_gradient`] | Dˣ = D Wᵀ | outputs |
+//!
+//! The first two are one chain of fused multiply-adds per output in index order, the third is a dot of rows:
+//! 16 lanes and a fixed tree. So no result depends on threads, tiles or instruction set.
+
+mod dots;
+mod epilogue;
+mod product;
+
+use crate::pointer::SharedMut;
+use crate::sweep::Elementwise;
+use crate::team::share;
+use crate::{LANES, Team, padded};
+use dots::{DOT_BLOCK, Dots};
+use epilogue::{Forward, Step, Sum};
+use product::{Left, Shape, multiply};
+
+/// A matrix whose rows are `stride` numbers apart; `stride` is a multiple of 16 and pad lanes are zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Matrix<'a> {
+    data: &'a [f32],
+    rows: usize,
+    cols: usize,
+    stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// `rows` x `cols`, rows padded to whole vectors.
+    ///
+    /// # Panics
+    /// If `data` is too short.
+    pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
+        let stride = padded(cols);
+        assert!(data.len() >= rows * stride, "{rows} rows of {stride} need more than {} numbers", data.len());
+        Self { data, rows, cols, stride }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    /// Row `row`, its pad lanes included.
+    pub fn row(&self, row: usize) -> &'a [f32] {
+        &self.data[row * self.stride..(row + 1) * self.stride]
+    }
+}
+
+/// Like [`Matrix`], to be written.
+#[derive(Debug)]
+pub struct MatrixMut<'a> {
+    data: &'a mut [f32],
+    rows: usize,
+    cols: usize,
+    stride: usize,
+}
+
+impl<'a> MatrixMut<'a> {
+    /// `rows` x `cols`, rows padded to whole vectors.
+    ///
+    /// # Panics
+    /// If `data` is too short.
+    pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
+        Matrix::new(data, rows, cols);
+        Self { data, rows, cols, stride: padded(cols) }
+    }
+
+    /// Rows and columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows, self.cols)
+    }
+
+    pub(crate) fn into_data(self) -> &'a mut [f32] {
+        self.data
+    }
+}
+
+/// Whether a sum begins or goes on where the last microbatch left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// From zero.
+    Fresh,
+    /// From what stands in the output.
+    Continue,
+}
+
+/// Y ← X W + b, then ReLU if asked. X `[m, k]`, W `[k, n]`, b `[n]`, Y `[m, n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y: MatrixMut) {
+    assert!(x.cols == w.rows && y.rows == x.rows && y.cols == w.cols && bias.len() >= w.stride);
+    let forward = Forward {
+        bias,
+        floor: if relu { 0.0 } else { f32::NEG_INFINITY },
+        y: SharedMut::new(y.data),
+        stride: y.stride,
+    };
+    let left = Left { data: x.data, row: x.stride, step: 1 };
+    multiply(team, left, w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
+}
+
+/// G ← Xᵀ D, from zero or going on. X `[m, k]`, D `[m, n]`, G `[k, n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn weight_gradient(team: &mut Team, x: Matrix, d: Matrix, start: Start, g: MatrixMut) {
+    assert!(x.rows == d.rows && g.rows == x.cols && g.cols == d.cols);
+    let sum = Sum { start, to: SharedMut::new(g.data), stride: g.stride };
+    multiply(
+        team,
+        Left::transposed(x),
+        d.data,
+        Shape { rows: x.cols, stride: d.stride, depth: x.rows },
+        &sum,
+    );
+}
+
+/// W ← update(Xᵀ D / count, W, slots): the product writes the new weights, no gradient is stored.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn update_weights<U: Elementwise<S>, const S: usize>(
+    team: &mut Team,
+    x: Matrix,
+    d: Matrix,
+    count: f32,
+    update: &U,
+    w: MatrixMut,
+    slots: [&mut [f32]; S],
+) {
+    assert!(x.rows == d.rows && w.rows == x.cols && w.cols == d.cols);
+    assert!(slots.iter().all(|slot| slot.len() >= w.rows * w.stride));
+    let slots = slots.map(SharedMut::new);
+    let step = Step { update, count, w: SharedMut::new(w.data), slots, stride: w.stride };
+    multiply(
+        team,
+        Left::transposed(x),
+        d.data,
+        Shape { rows: x.cols, stride: d.stride, depth: x.rows },
+        &step,
+    );
+}
+
+/// Dˣ ← D Wᵀ, zero where `active` (the layer's input after its ReLU) is not positive. D `[m, n]`, W `[k, n]`, Dˣ `[m, k]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matrix>, dx: MatrixMut) {
+    assert!(d.cols == w.cols && dx.rows == d.rows && dx.cols == w.rows);
+    assert!(active.is_none_or(|active| active.rows == dx.rows && active.cols == dx.cols));
+    let (rows, stride) = (d.rows, dx.stride);
+    let to = SharedMut::new(dx.data);
+    let blocks = w.rows.div_ceil(DOT_BLOCK);
+    let isa = team.isa();
+    let threads = team.threads();
+    team.run(rows * d.stride * w.rows, |worker| {
+        let outputs = share(blocks, worker, threads);
+        let outputs = outputs.start * DOT_BLOCK..(outputs.end * DOT_BLOCK).min(w.rows);
+        isa.run(Dots { d, w, active, to, stride, rows: 0..rows, outputs });
+    });
+}
+
+/// Sum of every column, one chain in order of rows. D `[m, n]`, `sums` `[n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn column_sums(team: &mut Team, d: Matrix, start: Start, sums: &mut [f32]) {
+    let sums = &mut sums[..d.stride];
+    team.for_chunks(d.rows * d.stride, sums, LANES, |panel, sums| {
+        if start == Start::Fresh {
+            sums.fill(0.0);
+        }
+        for row in d.data.chunks_exact(d.stride).take(d.rows) {
+            for (sum, x) in sums.iter_mut().zip(&row[panel * LANES..]) {
+                *sum += x;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;
