@@ -1,8 +1,8 @@
 //! A raw pointer that the members of a team may share.
 
-/// A pointer into a buffer of which every worker of a team writes its own part.
+/// A pointer into a buffer of which every part of a job writes its own place.
 ///
-/// Contract of whoever makes one: the buffer outlives the parallel region, and no two workers touch the same
+/// Contract of whoever makes one: the buffer outlives the parallel region, and no two parts of a job touch the same
 /// element in it.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedMut(*mut f32);
@@ -26,7 +26,7 @@ impl SharedMut {
     }
 
     /// # Safety
-    /// `offset..offset + len` lies within the buffer, and no other worker touches it.
+    /// `offset..offset + len` lies within the buffer, and no other part touches it.
     #[inline(always)]
     pub(crate) unsafe fn slice<'a>(self, offset: usize, len: usize) -> &'a mut [f32] {
         // SAFETY: promised by the caller.

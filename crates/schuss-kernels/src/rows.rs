@@ -59,7 +59,7 @@ fn every_row(
     assert!(to.shape() == (rows, classes) && labels.len() == rows && scores.len() == rows);
     assert!(labels.iter().all(|&label| (label as usize) < classes));
     let to = SharedMut::new(to.into_data());
-    let (isa, chunk) = (team.isa(), rows.div_ceil(team.threads()).max(1));
+    let (isa, chunk) = (team.isa(), rows.div_ceil(team.parts()).max(1));
     team.for_chunks(rows * padded(classes) * EXP_WORK, scores, chunk, |index, scores| {
         isa.run(Rows { logits, labels, to, scores, first: index * chunk, finish });
     });
@@ -86,7 +86,7 @@ impl<F: Fn(&mut [f32], usize)> Kernel for Rows<'_, F> {
         for (row, score) in (self.first..).zip(self.scores) {
             let logits = self.logits.row(row);
             let label = self.labels[row] as usize;
-            // SAFETY: `to` has the shape of the logits, and this row belongs to this worker.
+            // SAFETY: `to` has the shape of the logits, and this row belongs to this part.
             let to = unsafe { self.to.slice(row * logits.len(), logits.len()) };
             *score = softmax_row::<V>(logits, classes, label, to);
             (self.finish)(to, label);

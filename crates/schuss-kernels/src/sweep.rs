@@ -32,9 +32,9 @@ pub fn sweep<U: Elementwise<S>, const S: usize>(
     assert!(len.is_multiple_of(LANES) && sums.len() == len && slots.iter().all(|slot| slot.len() == len));
     let weights = SharedMut::new(weights);
     let slots = slots.map(SharedMut::new);
-    let (isa, threads) = (team.isa(), team.threads());
-    team.run(len, |worker| {
-        let vectors = share(len / LANES, worker, threads);
+    let (isa, parts) = (team.isa(), team.parts());
+    team.run(len, |part| {
+        let vectors = share(len / LANES, part, parts);
         isa.run(Sweep { update, sums, count, weights, slots, vectors });
     });
 }
@@ -74,7 +74,7 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Sweep<'_, U, S> {
     fn run<V: Vector>(self) {
         let count = V::splat(f64::from(self.count));
         for at in self.vectors.map(|vector| vector * LANES) {
-            // SAFETY: `sweep` checked that all buffers hold `at..at + 16`, and no other worker has this range.
+            // SAFETY: `sweep` checked that all buffers hold `at..at + 16`, and no other part has this range.
             unsafe {
                 let gradient = V::load(self.sums.as_ptr().add(at)) / count;
                 apply_vector(self.update, gradient, self.weights.at(at), self.slots.map(|slot| slot.at(at)));

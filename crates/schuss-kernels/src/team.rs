@@ -1,16 +1,20 @@
-//! A team of threads that all run the same function: one fork and one join per product.
+//! A team of threads that share the parts of a job: one fork and one join per product.
 //!
-//! Members spin for a few microseconds between jobs and then sleep, so that a step of a dozen short jobs pays
-//! about a microsecond each, and an idle team costs nothing.
+//! A job has a fixed number of parts, and whoever is free takes the next one. So a thread that the system holds up
+//! delays a job by the part it is on, not by its whole share. Members spin for a few microseconds between jobs and
+//! then sleep, so that a step of a dozen short jobs pays about a microsecond each, and an idle team costs nothing.
 
 use crate::Isa;
 use std::cell::UnsafeCell;
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+/// Parts of a job per thread: more balance better, fewer pack less twice.
+const PARTS_PER_THREAD: usize = 2;
 
 /// Polls before a waiting thread goes to sleep: a few microseconds.
 const SPINS: usize = 4_000;
@@ -28,11 +32,14 @@ pub struct Team {
 }
 
 struct Shared {
-    /// Number of jobs handed out so far; a change tells the workers to start.
-    generation: AtomicU64,
-    /// Workers that have not finished the present job.
-    pending: AtomicUsize,
-    /// The present job; written by the leader while `pending` is 0, read by workers while it is not.
+    /// Parts of every job.
+    parts: usize,
+    /// The next part to take; `parts` or more while there is none.
+    next: AtomicUsize,
+    /// Parts of the present job that are finished.
+    done: AtomicUsize,
+    /// The present job. The leader writes it while no part can be taken; whoever has taken a part reads it, and
+    /// the leader lets go of it only once all parts are done.
     job: UnsafeCell<Option<Job>>,
     /// Threads asleep on either condition.
     sleepers: AtomicUsize,
@@ -61,9 +68,11 @@ impl Team {
     /// # Errors
     /// If the system refuses to start so many threads.
     pub fn with_isa(threads: usize, isa: Isa) -> io::Result<Self> {
+        let parts = if threads > 1 { threads * PARTS_PER_THREAD } else { 1 };
         let shared = Arc::new(Shared {
-            generation: AtomicU64::new(0),
-            pending: AtomicUsize::new(0),
+            parts,
+            next: AtomicUsize::new(parts),
+            done: AtomicUsize::new(0),
             job: UnsafeCell::new(None),
             sleepers: AtomicUsize::new(0),
             lock: Mutex::new(()),
@@ -88,44 +97,45 @@ impl Team {
         self.isa
     }
 
-    /// Calls `job(worker)` once for every worker, 0 being this thread, and returns when all have finished.
-    /// `work` is about how many multiply-adds it all takes: below a microsecond's worth this thread does everyone's part.
-    ///
-    /// # Panics
-    /// If the job panicked on any worker.
-    pub fn run(&mut self, work: usize, job: impl Fn(usize) + Sync) {
-        if self.handles.is_empty() || work < SOLO {
-            return (0..self.threads()).for_each(job);
-        }
-        let job: &(dyn Fn(usize) + Sync) = &job;
-        // SAFETY: only the lifetime changes; `run` returns after the last worker has let go of the job.
-        let job: Job = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(job) };
-        // SAFETY: `pending` is 0, so no worker looks at the job now.
-        unsafe { *self.shared.job.get() = Some(job) };
-        self.shared.pending.store(self.handles.len(), Ordering::Relaxed);
-        self.shared.generation.fetch_add(1, Ordering::SeqCst);
-        self.shared.wake_sleepers();
-        // SAFETY: the job is borrowed from this very call.
-        let mine = catch_unwind(AssertUnwindSafe(|| unsafe { (*job)(0) }));
-        self.shared.wait_until(|shared| shared.pending.load(Ordering::SeqCst) == 0);
-        if let Err(panic) = mine {
-            std::panic::resume_unwind(panic);
-        }
-        assert!(!self.shared.panicked.swap(false, Ordering::Relaxed), "a worker of the team panicked");
+    /// Parts of a job.
+    pub fn parts(&self) -> usize {
+        self.shared.parts
     }
 
-    /// Splits `0..total` into one contiguous range per worker and calls `job(range)` on each.
+    /// Calls `job(part)` once for every part, on any thread, and returns when all have finished. `work` is about how
+    /// many multiply-adds it all takes: below a microsecond's worth this thread does every part.
+    ///
+    /// # Panics
+    /// If the job panicked on any thread.
+    pub fn run(&mut self, work: usize, job: impl Fn(usize) + Sync) {
+        if self.handles.is_empty() || work < SOLO {
+            return (0..self.parts()).for_each(job);
+        }
+        let job: &(dyn Fn(usize) + Sync) = &job;
+        // SAFETY: only the lifetime changes; `run` returns after the last part, and nobody calls the job later.
+        let job: Job = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(job) };
+        // SAFETY: no part can be taken now (`next` is at least `parts`) and all are done, so nobody reads the job.
+        unsafe { *self.shared.job.get() = Some(job) };
+        self.shared.done.store(0, Ordering::Relaxed);
+        self.shared.next.store(0, Ordering::SeqCst);
+        self.shared.wake_sleepers();
+        while self.shared.take_part() {}
+        self.shared.wait_until(|shared| shared.done.load(Ordering::SeqCst) == shared.parts);
+        assert!(!self.shared.panicked.swap(false, Ordering::Relaxed), "a part of the team's job panicked");
+    }
+
+    /// Splits `0..total` into one contiguous range per part and calls `job(range)` on each.
     pub fn split(&mut self, work: usize, total: usize, job: impl Fn(Range<usize>) + Sync) {
-        let threads = self.threads();
-        self.run(work, |worker| {
-            let range = share(total, worker, threads);
+        let parts = self.parts();
+        self.run(work, |part| {
+            let range = share(total, part, parts);
             if !range.is_empty() {
                 job(range);
             }
         });
     }
 
-    /// Calls `job(index, chunk)` for every chunk of `len` elements of `data`, spread over the workers.
+    /// Calls `job(index, chunk)` for every chunk of `len` elements of `data`, spread over the threads.
     pub fn for_chunks<T: Send>(
         &mut self,
         work: usize,
@@ -138,7 +148,7 @@ impl Team {
             let start = &start;
             for index in chunks {
                 let from = index * len;
-                // SAFETY: chunks do not overlap, each index goes to one worker, and `data` is borrowed mutably.
+                // SAFETY: chunks do not overlap, each index goes to one part, and `data` is borrowed mutably.
                 let chunk =
                     unsafe { std::slice::from_raw_parts_mut(start.0.add(from), len.min(total - from)) };
                 job(index, chunk);
@@ -160,8 +170,7 @@ impl std::fmt::Debug for Team {
 
 impl Drop for Team {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        self.shared.generation.fetch_add(1, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::SeqCst);
         self.shared.wake_sleepers();
         for handle in self.handles.drain(..) {
             let _ = handle.join();
@@ -169,36 +178,47 @@ impl Drop for Team {
     }
 }
 
-/// The part of `0..total` that belongs to `worker` of `threads`: contiguous, sizes differing by at most one.
-pub(crate) fn share(total: usize, worker: usize, threads: usize) -> Range<usize> {
-    total * worker / threads..total * (worker + 1) / threads
+/// The share of `0..total` that belongs to `part` of `parts`: contiguous, sizes differing by at most one.
+pub(crate) fn share(total: usize, part: usize, parts: usize) -> Range<usize> {
+    total * part / parts..total * (part + 1) / parts
 }
 
 fn spawn(shared: &Arc<Shared>, worker: usize) -> io::Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
-    std::thread::Builder::new().name(format!("schuss-{worker}")).spawn(move || shared.serve(worker))
+    std::thread::Builder::new().name(format!("schuss-{worker}")).spawn(move || shared.serve())
 }
 
 impl Shared {
-    /// The life of a worker: wait for the next job, run it, say so.
-    fn serve(&self, worker: usize) {
-        let mut seen = 0;
+    /// The life of a worker: wait for parts to take, and take them.
+    fn serve(&self) {
         loop {
-            self.wait_until(|shared| shared.generation.load(Ordering::SeqCst) != seen);
-            seen += 1;
-            if self.stop.load(Ordering::Relaxed) {
+            self.wait_until(|shared| {
+                shared.next.load(Ordering::SeqCst) < shared.parts || shared.stop.load(Ordering::SeqCst)
+            });
+            if self.stop.load(Ordering::SeqCst) {
                 return;
             }
-            // SAFETY: the leader wrote the job before it raised `generation`, and leaves it until `pending` is 0.
-            let job = unsafe { (*self.job.get()).expect("a job stands before its generation is raised") };
-            // SAFETY: the leader keeps the job alive until `pending` is 0.
-            if catch_unwind(AssertUnwindSafe(|| unsafe { (*job)(worker) })).is_err() {
-                self.panicked.store(true, Ordering::Relaxed);
-            }
-            if self.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
-                self.wake_sleepers();
-            }
+            while self.take_part() {}
         }
+    }
+
+    /// Takes the next part and does it, if there is one.
+    fn take_part(&self) -> bool {
+        let part = self.next.fetch_add(1, Ordering::SeqCst);
+        if part >= self.parts {
+            return false;
+        }
+        // SAFETY: the job was written before `next` was set to 0, and stays until this part is done too.
+        let job = unsafe { *self.job.get() };
+        // SAFETY: the leader keeps what the job borrows alive until all parts are done.
+        let call = || job.map(|job| unsafe { (*job)(part) });
+        if catch_unwind(AssertUnwindSafe(call)).is_err() {
+            self.panicked.store(true, Ordering::Relaxed);
+        }
+        if self.done.fetch_add(1, Ordering::SeqCst) + 1 == self.parts {
+            self.wake_sleepers();
+        }
+        true
     }
 
     /// Spins for a while, then sleeps until `ready`.
@@ -236,19 +256,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_worker_runs_every_job_once() {
+    fn every_part_of_every_job_runs_once() {
         for threads in [1, 2, 3, 7] {
             let mut team = Team::new(threads).unwrap();
-            let counts: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
+            let counts: Vec<AtomicUsize> = (0..team.parts()).map(|_| AtomicUsize::new(0)).collect();
             for round in 0..2_000 {
                 if round % 500 == 0 {
                     std::thread::sleep(std::time::Duration::from_millis(2)); // lets the others fall asleep
                 }
-                team.run(usize::MAX, |worker| {
-                    counts[worker].fetch_add(1, Ordering::Relaxed);
+                team.run(usize::MAX, |part| {
+                    counts[part].fetch_add(1, Ordering::Relaxed);
                 });
+                let equal = counts.iter().all(|count| count.load(Ordering::Relaxed) == round + 1);
+                assert!(equal, "{threads} threads, round {round}: {counts:?}");
             }
-            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 2_000), "{threads} threads");
         }
     }
 
@@ -264,14 +285,14 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_on_a_worker_reaches_the_caller_and_the_team_lives_on() {
+    fn a_panic_in_a_part_reaches_the_caller_and_the_team_lives_on() {
         let mut team = Team::new(2).unwrap();
-        let crash = catch_unwind(AssertUnwindSafe(|| team.run(usize::MAX, |worker| assert_eq!(worker, 0))));
+        let crash = catch_unwind(AssertUnwindSafe(|| team.run(usize::MAX, |part| assert_eq!(part, 0))));
         assert!(crash.is_err());
         let count = AtomicUsize::new(0);
         team.run(usize::MAX, |_| {
             count.fetch_add(1, Ordering::Relaxed);
         });
-        assert_eq!(count.load(Ordering::Relaxed), 2);
+        assert_eq!(count.load(Ordering::Relaxed), team.parts());
     }
 }

@@ -42,10 +42,10 @@ impl Kernel for Dots<'_> {
 }
 
 impl Dots<'_> {
-    /// The worker of the last outputs also keeps the lanes behind them zero.
+    /// The part with the last outputs also keeps the lanes behind them zero.
     fn clear_pad_lanes(&self) {
         for row in self.rows.clone() {
-            // SAFETY: the pad lanes of a row stand behind its outputs, and only this worker has the last ones.
+            // SAFETY: the pad lanes of a row stand behind its outputs, and only this part has the last ones.
             unsafe { self.to.slice(row * self.stride + self.w.rows, self.stride - self.w.rows).fill(0.0) };
         }
     }
@@ -92,7 +92,7 @@ impl Dots<'_> {
     #[inline(always)]
     fn write(&self, row: usize, output: usize, dot: f32) {
         let passes = self.active.is_none_or(|active| active.data[row * active.stride + output] > 0.0);
-        // SAFETY: (row, output) lies within the output and belongs to this worker.
+        // SAFETY: (row, output) lies within the output and belongs to this part.
         unsafe { *self.to.at(row * self.stride + output) = if passes { dot } else { 0.0 } };
     }
 }

@@ -15,7 +15,7 @@ pub(super) trait Epilogue: Sync {
     /// Where the chain starts.
     ///
     /// # Safety
-    /// The output at (row, col..col + 16) exists and belongs to this worker.
+    /// The output at (row, col..col + 16) exists and belongs to this part.
     unsafe fn start<V: Vector>(&self, row: usize, col: usize) -> V;
 
     /// Takes the end of the chain.

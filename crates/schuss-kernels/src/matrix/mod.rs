@@ -159,9 +159,9 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
     let to = SharedMut::new(dx.data);
     let blocks = w.rows.div_ceil(DOT_BLOCK);
     let isa = team.isa();
-    let threads = team.threads();
-    team.run(rows * d.stride * w.rows, |worker| {
-        let outputs = share(blocks, worker, threads);
+    let parts = team.parts();
+    team.run(rows * d.stride * w.rows, |part| {
+        let outputs = share(blocks, part, parts);
         let outputs = outputs.start * DOT_BLOCK..(outputs.end * DOT_BLOCK).min(w.rows);
         isa.run(Dots { d, w, active, to, stride, rows: 0..rows, outputs });
     });

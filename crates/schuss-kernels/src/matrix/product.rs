@@ -32,9 +32,9 @@ pub(super) struct Shape {
 
 /// C = A B with the epilogue's start and finish, spread over the team.
 pub(super) fn multiply<E: Epilogue>(team: &mut Team, a: Left, b: &[f32], shape: Shape, epilogue: &E) {
-    let (isa, threads) = (team.isa(), team.threads());
-    team.run(shape.rows * shape.stride * shape.depth, |worker| {
-        isa.run(Multiply { a, b, shape, epilogue, worker, threads });
+    let (isa, parts) = (team.isa(), team.parts());
+    team.run(shape.rows * shape.stride * shape.depth, |part| {
+        isa.run(Multiply { a, b, shape, epilogue, part, parts });
     });
 }
 
@@ -43,8 +43,8 @@ struct Multiply<'a, E> {
     b: &'a [f32],
     shape: Shape,
     epilogue: &'a E,
-    worker: usize,
-    threads: usize,
+    part: usize,
+    parts: usize,
 }
 
 /// Panels of 16 columns that one row is multiplied with at once: enough chains to hide the latency of FMA.
@@ -71,7 +71,7 @@ impl<E: Epilogue> Multiply<'_, E> {
     fn row_by_row<V: Vector>(&self) {
         let panels = self.shape.stride / LANES;
         let groups = panels.div_ceil(WIDE);
-        let tasks = share(self.shape.rows * groups, self.worker, self.threads);
+        let tasks = share(self.shape.rows * groups, self.part, self.parts);
         let (mut row, mut group, mut left) = (tasks.start / groups, tasks.start % groups, tasks.len());
         while left > 0 {
             let here = left.min(groups - group);
@@ -88,7 +88,7 @@ impl<E: Epilogue> Multiply<'_, E> {
     #[inline(always)]
     fn group<V: Vector>(&self, row: usize, first: usize, panels: usize) {
         let (col, b, stride) = (first * LANES, self.b.as_ptr(), self.shape.stride);
-        // SAFETY: rows and panels lie within the shape, and each group belongs to one worker.
+        // SAFETY: rows and panels lie within the shape, and each group belongs to one part of the job.
         unsafe {
             match panels - first {
                 1 => self.tile::<V, 1, 1>(row, col, b, stride),
@@ -108,7 +108,7 @@ impl<E: Epilogue> Multiply<'_, E> {
     #[inline(always)]
     fn panel_by_panel<V: Vector>(&self) {
         let blocks = self.shape.rows.div_ceil(V::TILE_ROWS);
-        let tasks = share(blocks * self.shape.stride / LANES, self.worker, self.threads);
+        let tasks = share(blocks * self.shape.stride / LANES, self.part, self.parts);
         // Not `with_borrow_mut`: a closure would be compiled without the registers of this instruction set.
         let mut packed = PACKED.take();
         if packed.len() < self.shape.depth * LANES {
@@ -139,7 +139,7 @@ impl<E: Epilogue> Multiply<'_, E> {
     fn column_of_tiles<V: Vector>(&self, panel: usize, blocks: Range<usize>, packed: &[f32]) {
         for block in blocks {
             let row = block * V::TILE_ROWS;
-            // SAFETY: rows and panel lie within the shape, each tile belongs to one worker, and `packed` holds
+            // SAFETY: rows and panel lie within the shape, each tile belongs to one part of the job, and `packed` holds
             // `depth` rows of 16.
             unsafe { self.short_tile::<V>(row, panel * LANES, packed.as_ptr().wrapping_sub(panel * LANES)) };
         }
@@ -163,7 +163,7 @@ impl<E: Epilogue> Multiply<'_, E> {
     /// R rows times P panels of 16 columns in registers: one chain per output, in order of k.
     ///
     /// # Safety
-    /// Rows `row..row + R` and columns `col..col + 16 P` are outputs of this worker; `b + k * stride + col` is
+    /// Rows `row..row + R` and columns `col..col + 16 P` are outputs of this part; `b + k * stride + col` is
     /// readable for 16 P numbers for every k below the depth.
     #[inline(always)]
     unsafe fn tile<V: Vector, const R: usize, const P: usize>(
