@@ -38,7 +38,10 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
     if !flags.seed.is_empty() {
         file.seeds = Some(flags.seed.clone());
     }
-    file.observe.eval_every = flags.eval_every.or(file.observe.eval_every);
+    if flags.eval_every.is_some() {
+        file.observe.eval_every = flags.eval_every;
+        file.trials.iter_mut().for_each(|trial| trial.eval_every = None);
+    }
     file.observe.losses |= flags.losses;
     Ok(file)
 }

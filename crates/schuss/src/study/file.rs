@@ -74,6 +74,9 @@ pub struct TrialEntry {
     /// What it is called; its differing choices when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Evaluate every so many of its updates, in place of the study's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval_every: Option<u64>,
     /// Seconds per epoch that a lecture printed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference_seconds: Option<f64>,
@@ -140,7 +143,7 @@ impl StudyFile {
         // A flattened table takes any key, so those of trials are checked here.
         let table: toml::Table = toml::from_str(text).unwrap_or_default();
         let trials = table.get("trial").and_then(toml::Value::as_array).into_iter().flatten();
-        let known = [KEYS, &["name", "reference", "reference_seconds"]].concat();
+        let known = [KEYS, &["name", "eval_every", "reference", "reference_seconds"]].concat();
         for key in trials.filter_map(toml::Value::as_table).flat_map(toml::Table::keys) {
             if !known.contains(&key.as_str()) {
                 return Err(spec::unknown("key of [[trial]]", key, &known).at(name));

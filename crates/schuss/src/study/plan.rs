@@ -29,6 +29,8 @@ pub struct Study {
 pub struct Planned {
     /// The trial; its seed is one of the study's.
     pub trial: Trial,
+    /// Evaluate every so many updates, besides the ends of epochs.
+    pub eval_every: Option<u64>,
     /// Figures that a lecture printed.
     pub reference: Vec<ReferenceRecord>,
     /// Seconds per epoch that a lecture printed.
@@ -53,7 +55,7 @@ impl Study {
         };
         for entry in &entries {
             for (label, combination) in combinations(&file.axes)? {
-                trials.push(planned(entry, &label, combination, &shared, data)?);
+                trials.push(planned(entry, &label, combination, &shared, file, data)?);
             }
         }
         let seeds = file.seeds.clone().unwrap_or_else(|| vec![1]);
@@ -70,6 +72,7 @@ impl Study {
     pub fn to_file(&self, data: &Dataset) -> StudyFile {
         let entry = |planned: &Planned| TrialEntry {
             name: Some(planned.trial.name.clone()),
+            eval_every: planned.eval_every,
             reference_seconds: planned.reference_seconds,
             choices: Choices::of(&planned.trial),
             reference: planned.reference.clone(),
@@ -100,6 +103,7 @@ fn planned(
     label: &str,
     axis: Choices,
     shared: &Choices,
+    file: &StudyFile,
     data: &Dataset,
 ) -> Result<Planned> {
     let own = entry.choices.made();
@@ -117,7 +121,9 @@ fn planned(
         (None, "") => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
         (None, label) => label.to_owned(),
     };
-    Ok(Planned { trial, reference: entry.reference.clone(), reference_seconds: entry.reference_seconds })
+    let eval_every = entry.eval_every.or(file.observe.eval_every);
+    let TrialEntry { reference, reference_seconds, .. } = entry.clone();
+    Ok(Planned { trial, eval_every, reference, reference_seconds })
 }
 
 /// The cross product of the axes, each with a label of its values.

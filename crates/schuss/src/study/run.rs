@@ -114,7 +114,7 @@ impl Running<'_> {
     fn trial(mut self, planned: &Planned, trial: &Trial, finished: &mut Finished) -> Result<()> {
         machine::reset_peak_memory();
         let mut session = Session::new(trial, self.data, self.limits)?;
-        session.evaluate_every(self.study.observe.eval_every);
+        session.evaluate_every(planned.eval_every);
         let control = self.control;
         let outcome = session.run(control, &mut self).unwrap_or_else(|error| {
             finished.error = Some(error);
