@@ -2,7 +2,7 @@
 
 use crate::args::Flags;
 use crate::progress::{Progress, say};
-use crate::{signals, study};
+use crate::{signals, study, terminal};
 use schuss::data::{self, Dataset};
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary};
@@ -30,6 +30,11 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags) -> Result
         None => data::load_default()?,
     };
     let study = Study::resolve(name, file, &data)?;
+    if flags.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
+        return Err(
+            Error::usage("--require-target needs a --target").advise("--target 'eval_accuracy>=0.97'")
+        );
+    }
     let mut limits = Limits::default();
     limits.threads = flags.threads.unwrap_or(limits.threads);
     say(flags.json, &describe(&data));
@@ -66,19 +71,26 @@ fn describe(data: &Dataset) -> String {
 /// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.
 fn present(finished: &Finished, flags: &Flags) -> Result<()> {
     let Finished { summary, folder, .. } = finished;
-    say(flags.json, &format!("\n{}", schuss_report::table::render(summary)));
-    schuss_report::verdict(summary).iter().for_each(|sentence| say(flags.json, sentence));
     let written = folder
         .write_summary(summary)
         .and_then(|()| schuss_report::write(folder.path(), summary, &finished.traces, &files::write));
+    let mut page = format!("\n{}\n", schuss_report::table::render(summary).trim_end());
+    schuss_report::verdict(summary).iter().for_each(|sentence| page += &format!("\n{sentence}"));
+    if written.is_ok() {
+        page += &format!("\nreport: {}", folder.path().join("report.html").display());
+    }
     if flags.json {
-        say(false, to_json(summary)?.trim_end());
+        say(true, &page);
+        deliver(&to_json(summary)?)?;
+    } else {
+        deliver(&(page + "\n"))?;
     }
-    if finished.error.is_none() {
-        written?;
-    }
-    say(flags.json, &format!("report: {}", folder.path().join("report.html").display()));
-    Ok(())
+    if finished.error.is_none() { written.map(|_| ()) } else { Ok(()) }
+}
+
+/// Results that cannot be written are a failure; a reader that has seen enough is none.
+fn deliver(text: &str) -> Result<()> {
+    terminal::deliver(&mut std::io::stdout(), text).map(|_| ())
 }
 
 fn exit_code(summary: &Summary, control: &Control, flags: &Flags) -> u8 {

@@ -134,3 +134,28 @@ fn output_that_cannot_be_written_exits_with_1() {
     fs::write(place.join("file"), "").unwrap();
     place.small(&["train", "--out", "file/run"]).refused(1, "file/run");
 }
+
+#[test]
+fn choices_that_say_nothing_or_the_same_twice_are_refused() {
+    let place = Place::new();
+    fs::write(place.join("empty.toml"), "[axes]\nupdate = []\n").unwrap();
+    for (args, part) in [
+        (&["train", "--require-target"][..], "needs a --target"),
+        (&["compare", "--seed", "1,1"], "stands twice"),
+        (&["compare", "--trial", "update=sample update=epoch"], "stands twice"),
+        (&["compare", "--trial", "max-updates=0"], "at least 1"),
+        (&["compare", "./empty.toml"], "has no value"),
+    ] {
+        place.small(args).refused(2, part);
+    }
+    assert!(!place.join("runs").exists());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_device_is_neither_a_model_nor_a_study() {
+    let place = Place::new();
+    place.small(&["train", "--init-from", "/dev/zero"]).refused(3, "not a regular file");
+    place.run(&["eval", "/dev/zero", "digits:train=10,test=10"]).refused(3, "regular file");
+    place.run(&["compare", "/dev/zero"]).refused(2, "not a regular file");
+}

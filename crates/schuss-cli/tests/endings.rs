@@ -98,3 +98,13 @@ fn completions_and_man_page_come_from_the_same_definitions() {
     }
     assert!(place.run(&["man"]).stdout.contains(".TH schuss"));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_summary_that_stdout_does_not_take_is_a_failure() {
+    let place = Place::new();
+    let args = [&["train", "--epochs", "1", "--json"], SMALL].concat();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let status = place.command(&args).stdout(full).stderr(Stdio::null()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}

@@ -92,9 +92,9 @@ pub(crate) fn epoch_seconds(trial: &TrialRecord) -> Option<f64> {
     median(trial.epochs.iter().filter(|row| row.epoch > 0).map(|row| row.train_seconds).collect())
 }
 
-/// What is known at the end: nothing, if the trial diverged.
+/// What is known at the end: nothing, if the trial diverged or was cut off before the weights were evaluated.
 fn last(trial: &TrialRecord, of: impl Fn(&EpochRecord) -> Option<f64>) -> Option<f64> {
-    if trial.status == Status::Diverged { None } else { trial.epochs.iter().rev().find_map(of) }
+    if trial.status == Status::Diverged { None } else { trial.epochs.last().and_then(of) }
 }
 
 /// Training loss (running) of the last epoch.

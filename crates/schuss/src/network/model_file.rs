@@ -134,7 +134,18 @@ fn matching_names(entries: &[Entry], file: &SafeTensors, path: &Path) -> Result<
         .at(path.display())
         .advise("give the --model these weights belong to"));
     }
-    Ok(names)
+    Ok(by_shape(entries, &names, file).unwrap_or(names))
+}
+
+/// For every tensor of the model the first name not yet taken whose tensor has its shape, if all find one.
+fn by_shape(entries: &[Entry], names: &[String], file: &SafeTensors) -> Option<Vec<String>> {
+    let mut left = names.to_vec();
+    let mut take = |entry: &Entry| {
+        let wanted = entry.torch_shape();
+        let fits = |name: &String| file.tensor(name).is_ok_and(|tensor| tensor.shape() == wanted);
+        left.iter().position(fits).map(|at| left.remove(at))
+    };
+    entries.iter().map(&mut take).collect()
 }
 
 /// Sort key: numbers within the name by value, and a layer's weight before its bias.
@@ -160,7 +171,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
             .at(path.display())
             .advise("name a safetensors file, such as the model.safetensors of a run")
     };
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    let about = std::fs::metadata(path).map_err(unreadable)?;
+    if !about.is_file() {
+        return Err(unreadable(std::io::Error::other("it is not a regular file")));
+    }
+    let length = about.len();
     if length > MAX_BYTES {
         return Err(Error::data(format!("a weights file of {length} bytes is larger than any network here"))
             .at(path.display()));

@@ -157,14 +157,21 @@ impl Default for Trial {
 }
 
 impl Trial {
+    /// The resolved recipe; weights that come from a file are no draw of PyTorch's kind.
+    pub fn record(&self) -> RecipeRecord {
+        let from_file = self.init_from.as_ref().map(|path| format!("file:{}", path.display()));
+        let recipe = self.recipe.record();
+        RecipeRecord { init: from_file.unwrap_or(recipe.init), ..recipe }
+    }
+
     /// Everything but the seed, as text that is the same for the same trial.
     pub fn canonical(&self) -> String {
-        let (recipe, budget) = (self.recipe.record(), &self.budget);
+        let (recipe, budget) = (self.record(), &self.budget);
         let text = |condition: Option<Condition>| condition.map_or_else(|| "none".into(), |c| c.to_string());
         let lines = [
             ("data", self.data.clone()),
             ("model", self.model.to_string()),
-            ("init", self.init_from.as_ref().map_or(recipe.init, |path| path.display().to_string())),
+            ("init", recipe.init),
             ("update", recipe.update),
             ("order", recipe.order),
             ("optimizer", recipe.optimizer),

@@ -158,16 +158,19 @@ impl Engine {
     }
 
     /// Frozen loss and accuracy over all of `split`.
-    pub(crate) fn evaluate(&mut self, split: &Split) -> Evaluation {
+    pub(crate) fn evaluate(&mut self, split: &Split, cancelled: impl Fn() -> bool) -> Option<Evaluation> {
         let mut tally = Tally::default();
         let capacity = self.arena.labels.len();
         for first in (0..split.len()).step_by(capacity) {
+            if cancelled() {
+                return None;
+            }
             let rows = capacity.min(split.len() - first);
             self.arena.gather(&mut self.team, split, first, rows, &|position| position);
             self.evaluate_rows(rows, &mut tally);
         }
         let accuracy = tally.correct as f64 / tally.samples as f64;
-        Evaluation { loss: tally.mean_loss(), accuracy }
+        Some(Evaluation { loss: tally.mean_loss(), accuracy })
     }
 
     /// Whether all weights are finite: ReLU may hide from the loss that one is not.

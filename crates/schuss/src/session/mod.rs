@@ -197,7 +197,7 @@ impl<'d> Session<'d> {
     pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
         self.began = Instant::now();
         control.set_samples(0);
-        let mut ended = self.evaluate(sink)?;
+        let mut ended = self.evaluate(control, sink)?;
         while ended.is_none() {
             ended = self.stretch(control, sink)?;
         }
@@ -211,23 +211,32 @@ impl<'d> Session<'d> {
         sink.take(&Event::Losses(&self.losses))?;
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
-            Pause::Interrupted => {
-                let known = self.progress.evaluation.filter(|_| self.losses.is_empty());
-                self.close_epoch(known, sink)?;
-                Ok(Some(Status::Interrupted))
-            }
-            Pause::ReportPoint => self.evaluate(sink),
+            Pause::Interrupted => self.cut_short(sink).map(Some),
+            Pause::ReportPoint => self.evaluate(control, sink),
         }
     }
 
     /// Evaluates and reports, if all is finite; how the trial ended, if it did.
-    fn evaluate(&mut self, sink: &mut dyn Sink) -> Result<Option<Status>> {
-        let evaluation = self.engine.evaluate(self.eval);
+    fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
+        let Some(evaluation) = self.engine.evaluate(self.eval, || control.interrupted()) else {
+            return self.cut_short(sink).map(Some);
+        };
         if evaluation.loss.is_finite() && self.engine.is_finite() {
             self.report(evaluation, sink)
         } else {
             self.diverge(sink).map(Some)
         }
+    }
+
+    /// Ends an interrupted trial. An epoch without an update gets no row; weights that were updated since the last
+    /// evaluation claim none.
+    fn cut_short(&mut self, sink: &mut dyn Sink) -> Result<Status> {
+        let known = self.progress.evaluation.filter(|_| self.losses.is_empty());
+        self.progress.evaluation = known;
+        if self.progress.tally.samples > 0 || self.progress.epochs.is_empty() {
+            self.close_epoch(known, sink)?;
+        }
+        Ok(Status::Interrupted)
     }
 
     fn begin_epoch(&mut self) {

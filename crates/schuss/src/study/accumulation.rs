@@ -9,11 +9,11 @@ use schuss_data::{Dataset, Split};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Samples of the one update: enough for several leaves of the sum, few enough to take a second.
-const SAMPLES: usize = 10_000;
+const SAMPLES: usize = 5_000;
 const MICROBATCHES: [usize; 5] = [1, 10, 100, 1_000, 4_096];
 
 /// One epoch-rule update of the study's network under every microbatch, and a hash of the weights after it.
-pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits) -> Result<Exhibit> {
+pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits, control: &Control) -> Result<Exhibit> {
     let planned = study
         .trials
         .first()
@@ -25,7 +25,7 @@ pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits) -> Result<E
         seed: study.seeds[0],
         ..planned.trial.clone()
     };
-    let rows = MICROBATCHES.into_iter().map(|microbatch| row(&trial, &data, microbatch, limits));
+    let rows = MICROBATCHES.into_iter().map(|microbatch| row(&trial, &data, microbatch, limits, control));
     Ok(Exhibit {
         title: "Accumulating over samples".into(),
         text: format!(
@@ -40,9 +40,15 @@ pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits) -> Result<E
     })
 }
 
-fn row(trial: &Trial, data: &Dataset, microbatch: usize, limits: Limits) -> Result<Vec<String>> {
+fn row(
+    trial: &Trial,
+    data: &Dataset,
+    microbatch: usize,
+    limits: Limits,
+    control: &Control,
+) -> Result<Vec<String>> {
     let mut session = Session::new(trial, data, Limits { microbatch: Some(microbatch), ..limits })?;
-    session.run(&Control::default(), &mut ())?;
+    session.run(control, &mut ())?;
     let bytes: Vec<u8> = session.params().values().iter().flat_map(|weight| weight.to_le_bytes()).collect();
     let buffers = schuss_data::text::bytes(session.memory().activations as u64);
     Ok(vec![microbatch.to_string(), buffers, format!("{:016x}", xxh3_64(&bytes))])

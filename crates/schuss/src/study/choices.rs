@@ -116,7 +116,9 @@ impl Choices {
             };
             let parsed = parsed
                 .ok_or_else(|| Error::usage(format!("`{value}` is no value for {key}")).at("--trial"))?;
-            table.insert(key, parsed);
+            if table.insert(key.clone(), parsed).is_some() {
+                return Err(Error::usage(format!("`{key}` stands twice in --trial '{text}'")));
+            }
         }
         let name = table.remove("name").and_then(|name| name.as_str().map(str::to_owned));
         let choices =
@@ -129,6 +131,9 @@ impl Choices {
     /// # Errors
     /// Usage errors that name the choice.
     pub fn resolve(&self, name: &str, data: &str, inputs: usize, classes: usize) -> Result<Trial> {
+        if self.max_updates == Some(0) {
+            return Err(Error::usage("max_updates must be at least 1, not 0"));
+        }
         let defaults = (Recipe::default(), Budget::default());
         let model: Model =
             read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, classes));

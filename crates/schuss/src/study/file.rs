@@ -129,8 +129,12 @@ impl StudyFile {
         if !name.contains(['/', '.']) {
             return Err(spec::unknown("study", name, &known));
         }
-        let text = std::fs::read_to_string(name)
-            .map_err(|error| Error::usage(format!("the study file cannot be read: {error}")).at(name))?;
+        let unreadable =
+            |error: std::io::Error| Error::usage(format!("the study file cannot be read: {error}")).at(name);
+        if !std::fs::metadata(name).map_err(unreadable)?.is_file() {
+            return Err(unreadable(std::io::Error::other("it is not a regular file")));
+        }
+        let text = std::fs::read_to_string(name).map_err(unreadable)?;
         Self::parse(&text, name)
     }
 

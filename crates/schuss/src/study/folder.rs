@@ -25,9 +25,14 @@ impl RunFolder {
     /// A usage error if `explicit` is already there, a failure if nothing can be written.
     pub fn create(explicit: Option<&Path>, study: &Study, data: &Dataset) -> Result<Self> {
         let text = to_toml(&study.to_file(data))?;
-        let path = explicit.map_or_else(|| next_free(&study.about.name), Path::to_owned);
-        files::create_folder(&path, "study.toml", text.as_bytes())?;
-        Ok(Self { path })
+        loop {
+            let path = explicit.map_or_else(|| next_free(&study.about.name), Path::to_owned);
+            match files::create_folder(&path, "study.toml", text.as_bytes()) {
+                Ok(()) => return Ok(Self { path }),
+                Err(_) if explicit.is_none() && path.exists() => {} // another run was faster: the next number
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Where it is.

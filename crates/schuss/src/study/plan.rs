@@ -62,6 +62,12 @@ impl Study {
         if seeds.is_empty() {
             return Err(Error::usage("a study needs at least one seed"));
         }
+        if let Some(twice) = (1..seeds.len()).find(|&i| seeds[..i].contains(&seeds[i])) {
+            return Err(Error::usage(format!(
+                "seed {} stands twice; the same trial twice is no spread",
+                seeds[twice]
+            )));
+        }
         let about =
             StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
         number_equal_names(&mut trials);
@@ -133,6 +139,9 @@ fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
         const AXES: [&str; 5] = ["model", "loss", "update", "order", "optimizer"];
         if !AXES.contains(&axis.as_str()) {
             return Err(spec::unknown("axis", axis, &AXES));
+        }
+        if values.is_empty() {
+            return Err(Error::usage(format!("axis `{axis}` has no value")));
         }
         let extend = |(label, choices): &(String, Choices), value: &String| {
             let mut choices = choices.clone();

@@ -52,7 +52,7 @@ pub fn run(
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
-    let summary = prepare(study, data, limits, command)?;
+    let summary = prepare(study, data, limits, command, control)?;
     let folder = RunFolder::create(out, study, data)?;
     let mut finished = Finished { summary, traces: vec![], error: None, folder };
     let total = study.seeds.len() * study.trials.len();
@@ -84,16 +84,22 @@ pub fn run(
 
 /// Makes every trial once, so that whatever is wrong is found before anything is written; then all of the summary
 /// that needs no training.
-fn prepare(study: &Study, data: &Dataset, limits: Limits, command: &str) -> Result<Summary> {
+fn prepare(
+    study: &Study,
+    data: &Dataset,
+    limits: Limits,
+    command: &str,
+    control: &Control,
+) -> Result<Summary> {
     for planned in &study.trials {
         Session::new(&planned.trial, data, limits)?;
     }
     let mut summary = new_summary(study, data, command);
-    for name in &study.surfaces {
+    for name in study.surfaces.iter().take_while(|_| !control.interrupted()) {
         summary.surfaces.push(surface::draw(name, study.seeds[0])?);
     }
-    if study.observe.accumulation {
-        summary.exhibits.push(accumulation::exhibit(study, data, limits)?);
+    if study.observe.accumulation && !control.interrupted() {
+        summary.exhibits.push(accumulation::exhibit(study, data, limits, control)?);
     }
     Ok(summary)
 }
@@ -165,7 +171,7 @@ fn record(
         name: trial.name.clone(),
         recipe_id: trial.recipe_id(),
         seed: trial.seed,
-        recipe: trial.recipe.record(),
+        recipe: trial.record(),
         arithmetic: schuss_kernels::ARITHMETIC.to_owned(),
         strategy: session.strategy().to_owned(),
         threads: limits.threads,
@@ -177,7 +183,8 @@ fn record(
         train_seconds,
         wall_seconds: outcome.wall_seconds,
         load_wait_seconds: 0.0, // the data is resident
-        samples_per_second: Some(samples as f64 / train_seconds).filter(|rate| rate.is_finite()),
+        samples_per_second: Some(samples as f64 / train_seconds)
+            .filter(|rate| rate.is_finite() && samples > 0),
         peak_rss_bytes: machine::peak_memory(),
         memory: session.memory(),
         target: outcome.target.clone(),
