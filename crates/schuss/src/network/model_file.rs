@@ -247,6 +247,21 @@ mod tests {
     }
 
     #[test]
+    fn foreign_names_out_of_order_load_by_their_shapes() {
+        let (params, _) = trained();
+        let names = ["input.weight", "input.bias", "classifier.weight", "classifier.bias"]; // the alphabet misleads
+        let bytes: Vec<Vec<u8>> =
+            params.layout().entries().iter().map(|e| tensor_bytes(&params, e)).collect();
+        let views = names.iter().zip(params.layout().entries()).zip(&bytes).map(|((name, entry), bytes)| {
+            (*name, TensorView::new(Dtype::F32, entry.torch_shape(), bytes).unwrap())
+        });
+        let file = safetensors::serialize(views, None).unwrap();
+        let mut loaded = Params::zeros(params.layout().clone());
+        fill(&mut loaded, &file, Path::new("foreign")).unwrap();
+        assert_eq!(loaded.values(), params.values());
+    }
+
+    #[test]
     fn every_truncation_of_a_model_file_is_refused() {
         let (params, about) = trained();
         let bytes = save(&params, &about).unwrap();
