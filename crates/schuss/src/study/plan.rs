@@ -122,14 +122,19 @@ fn planned(
     let mut trial = choices.resolve("", &data.name, inputs, classes)?;
     Plan::new(&trial.model, inputs, classes)?;
     trial.name = match (&entry.name, label) {
-        (Some(name), "") => name.clone(),
-        (Some(name), label) => format!("{name} {label}"),
+        (Some(name), label) => printable(&format!("{name} {label}")),
         (None, "") => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
         (None, label) => label.to_owned(),
     };
     let eval_every = entry.eval_every.or(file.observe.eval_every);
     let TrialEntry { reference, reference_seconds, .. } = entry.clone();
     Ok(Planned { trial, eval_every, reference, reference_seconds })
+}
+
+/// A name on one line, without control characters: it stands in tables and on terminals.
+fn printable(name: &str) -> String {
+    let plain = name.replace(char::is_control, " ");
+    plain.trim().to_owned()
 }
 
 /// The cross product of the axes, each with a label of its values.
