@@ -17,6 +17,7 @@ mod isa;
 mod lane;
 pub mod matrix;
 pub mod naive;
+pub mod peak;
 mod pointer;
 pub mod rows;
 pub mod scalar;

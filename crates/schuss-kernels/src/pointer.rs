@@ -25,6 +25,12 @@ impl SharedMut {
         unsafe { self.0.add(offset) }
     }
 
+    /// The same, never to be read: for a prefetch.
+    #[inline(always)]
+    pub(crate) fn wrapping_at(self, offset: usize) -> *const f32 {
+        self.0.wrapping_add(offset)
+    }
+
     /// # Safety
     /// `offset..offset + len` lies within the buffer, and no other part touches it.
     #[inline(always)]

@@ -21,6 +21,9 @@ pub trait Vector: Lane {
     /// `to` points to 16 writable numbers.
     unsafe fn store(self, to: *mut f32);
 
+    /// Asks for the cache line at `from`, wherever it points; changes nothing.
+    fn prefetch(from: *const f32);
+
     /// The sum of all lanes by a fixed tree: lane i + lane i+8, then +4, +2, +1.
     fn sum(self) -> f32;
 
@@ -118,6 +121,9 @@ impl Vector for Portable {
         // SAFETY: 16 writable numbers, as promised by the caller.
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
     }
+
+    #[inline(always)]
+    fn prefetch(_from: *const f32) {}
 
     #[inline(always)]
     fn sum(self) -> f32 {
@@ -236,6 +242,12 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn prefetch(from: *const f32) {
+            // SAFETY: a prefetch of any address is allowed.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
         fn sum(self) -> f32 {
             // SAFETY: checked ISA.
             unsafe {
@@ -342,6 +354,12 @@ mod x86 {
         unsafe fn store(self, to: *mut f32) {
             // SAFETY: checked ISA; 16 writable numbers.
             unsafe { _mm512_storeu_ps(to, self.0) }
+        }
+
+        #[inline(always)]
+        fn prefetch(from: *const f32) {
+            // SAFETY: a prefetch of any address is allowed.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
         }
 
         #[inline(always)]

@@ -12,6 +12,10 @@ pub(super) trait Epilogue: Sync {
         false
     }
 
+    /// Asks early for what `finish` will read.
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, _row: usize, _col: usize) {}
+
     /// Where the chain starts.
     ///
     /// # Safety
@@ -87,6 +91,12 @@ impl<U: Elementwise<S>, const S: usize> Epilogue for Step<'_, U, S> {
     #[inline(always)]
     fn skips_zero_sums(&self) -> bool {
         self.update.rests_at_zero()
+    }
+
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, row: usize, col: usize) {
+        let at = row * self.stride + col;
+        [self.w].iter().chain(&self.slots).for_each(|to| V::prefetch(to.wrapping_at(at)));
     }
 
     #[inline(always)]

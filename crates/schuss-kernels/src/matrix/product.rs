@@ -51,6 +51,21 @@ struct Multiply<'a, E> {
 const WIDE: usize = 4;
 /// Sums shorter than this go row by row: packing would cost more than it saves.
 const SHORT: usize = 12;
+/// Fewer panels than this do not pay for packing the left factor.
+const FEW_PANELS: usize = 4;
+/// Numbers of the left factor that are packed at once: a share of the second cache.
+const PACKED_LEFT: usize = 1 << 15;
+
+/// Where a tile reads: the left factor's first row, numbers to its next row and to its next term; the right
+/// factor's first 16 columns, numbers to its next term.
+#[derive(Clone, Copy)]
+struct Factors {
+    a: *const f32,
+    row: usize,
+    step: usize,
+    b: *const f32,
+    stride: usize,
+}
 
 impl<E: Epilogue> Kernel for Multiply<'_, E> {
     type Output = ();
@@ -59,8 +74,10 @@ impl<E: Epilogue> Kernel for Multiply<'_, E> {
     fn run<V: Vector>(self) {
         if self.shape.rows < V::TILE_ROWS || self.shape.depth < SHORT {
             self.row_by_row::<V>();
-        } else {
+        } else if self.a.step == 1 || self.shape.stride < FEW_PANELS * LANES {
             self.panel_by_panel::<V>();
+        } else {
+            self.block_by_block::<V>();
         }
     }
 }
@@ -87,14 +104,15 @@ impl<E: Epilogue> Multiply<'_, E> {
     /// One row times up to `WIDE` of the panels from `first` on.
     #[inline(always)]
     fn group<V: Vector>(&self, row: usize, first: usize, panels: usize) {
-        let (col, b, stride) = (first * LANES, self.b.as_ptr(), self.shape.stride);
+        let col = first * LANES;
+        let factors = self.in_place(row, self.b.as_ptr().wrapping_add(col), self.shape.stride);
         // SAFETY: rows and panels lie within the shape, and each group belongs to one part of the job.
         unsafe {
             match panels - first {
-                1 => self.tile::<V, 1, 1>(row, col, b, stride),
-                2 => self.tile::<V, 1, 2>(row, col, b, stride),
-                3 => self.tile::<V, 1, 3>(row, col, b, stride),
-                _ => self.tile::<V, 1, WIDE>(row, col, b, stride),
+                1 => self.tile::<V, 1, 1>(row, col, factors),
+                2 => self.tile::<V, 1, 2>(row, col, factors),
+                3 => self.tile::<V, 1, 3>(row, col, factors),
+                _ => self.tile::<V, 1, WIDE>(row, col, factors),
             }
         }
     }
@@ -104,30 +122,66 @@ impl<E: Epilogue> Multiply<'_, E> {
         (0..self.shape.depth).all(|k| data[row * stride + k * step] == 0.0)
     }
 
-    /// For everything else: tiles of `TILE_ROWS` x 16, panel after panel, each packed once into cache.
+    /// For A read where it stands: tiles of `TILE_ROWS` x 16, panel after panel, each packed once into cache.
     #[inline(always)]
     fn panel_by_panel<V: Vector>(&self) {
         let blocks = self.shape.rows.div_ceil(V::TILE_ROWS);
         let tasks = share(blocks * self.shape.stride / LANES, self.part, self.parts);
-        // Not `with_borrow_mut`: a closure would be compiled without the registers of this instruction set.
-        let mut packed = PACKED.take();
-        if packed.len() < self.shape.depth * LANES {
-            packed = Buffer::zeros(self.shape.depth * LANES);
-        }
+        let [mut panel, left] = take_packed(self.shape.depth * LANES, 0);
         let mut task = tasks.start;
         while task < tasks.end {
-            let panel = task / blocks;
-            let last = tasks.end.min((panel + 1) * blocks);
-            self.pack::<V>(panel, &mut packed);
-            self.column_of_tiles::<V>(panel, task % blocks..last - panel * blocks, &packed);
-            task = last;
+            let (index, next) = (task / blocks, (task / blocks + 1) * blocks);
+            self.pack_right::<V>(index, &mut panel);
+            for block in task % blocks..blocks.min(tasks.end - index * blocks) {
+                let row = block * V::TILE_ROWS;
+                let factors = self.in_place(row, panel.as_ptr(), LANES);
+                // SAFETY: rows and panel lie within the shape, each tile belongs to one part of the job, and `panel`
+                // holds `depth` rows of 16.
+                unsafe { self.short_tile::<V>(row, index * LANES, factors) };
+            }
+            task = next;
         }
-        PACKED.set(packed);
+        PACKED.set([panel, left]);
+    }
+
+    /// For Aᵀ read where A stands: blocks of its columns are packed into cache, and meet panel after panel of B.
+    #[inline(always)]
+    fn block_by_block<V: Vector>(&self) {
+        let depth = self.shape.depth;
+        let blocks = share(self.shape.rows.div_ceil(V::TILE_ROWS), self.part, self.parts);
+        let at_once = (PACKED_LEFT / (V::TILE_ROWS * depth)).clamp(1, blocks.len().max(1));
+        let [mut panel, mut left] = take_packed(depth * LANES, at_once * V::TILE_ROWS * depth);
+        for first in blocks.clone().step_by(at_once) {
+            let here = first..blocks.end.min(first + at_once);
+            self.pack_left::<V>(here.clone(), &mut left);
+            for index in 0..self.shape.stride / LANES {
+                self.pack_right::<V>(index, &mut panel);
+                for (block, a) in here.clone().zip(left.chunks_exact(V::TILE_ROWS * depth)) {
+                    let factors = Factors {
+                        a: a.as_ptr(),
+                        row: 1,
+                        step: V::TILE_ROWS,
+                        b: panel.as_ptr(),
+                        stride: LANES,
+                    };
+                    // SAFETY: as in `panel_by_panel`; `a` holds `depth` groups of `TILE_ROWS`.
+                    unsafe { self.short_tile::<V>(block * V::TILE_ROWS, index * LANES, factors) };
+                }
+            }
+        }
+        PACKED.set([panel, left]);
+    }
+
+    /// The left factor where it stands, from `row` on.
+    #[inline(always)]
+    fn in_place(&self, row: usize, b: *const f32, stride: usize) -> Factors {
+        let Left { data, row: next, step } = self.a;
+        Factors { a: data.as_ptr().wrapping_add(row * next), row: next, step, b, stride }
     }
 
     /// Copies panel `panel` of B, so that its rows of 16 stand side by side.
     #[inline(always)]
-    fn pack<V: Vector>(&self, panel: usize, packed: &mut [f32]) {
+    fn pack_right<V: Vector>(&self, panel: usize, packed: &mut [f32]) {
         for (row, to) in packed.chunks_exact_mut(LANES).take(self.shape.depth).enumerate() {
             let from = &self.b[row * self.shape.stride + panel * LANES..][..LANES];
             // SAFETY: both slices are 16 numbers long.
@@ -135,26 +189,33 @@ impl<E: Epilogue> Multiply<'_, E> {
         }
     }
 
+    /// Copies some blocks of the rows of Aᵀ, so that the `TILE_ROWS` numbers of each term stand side by side.
     #[inline(always)]
-    fn column_of_tiles<V: Vector>(&self, panel: usize, blocks: Range<usize>, packed: &[f32]) {
-        for block in blocks {
-            let row = block * V::TILE_ROWS;
-            // SAFETY: rows and panel lie within the shape, each tile belongs to one part of the job, and `packed` holds
-            // `depth` rows of 16.
-            unsafe { self.short_tile::<V>(row, panel * LANES, packed.as_ptr().wrapping_sub(panel * LANES)) };
+    fn pack_left<V: Vector>(&self, blocks: Range<usize>, packed: &mut [f32]) {
+        for (block, packed) in blocks.zip(packed.chunks_exact_mut(V::TILE_ROWS * self.shape.depth)) {
+            let first = block * V::TILE_ROWS;
+            let rows = V::TILE_ROWS.min(self.shape.rows - first);
+            for (k, to) in packed.chunks_exact_mut(V::TILE_ROWS).enumerate() {
+                let from = &self.a.data[k * self.a.step + first..];
+                if rows == V::TILE_ROWS {
+                    to.copy_from_slice(&from[..V::TILE_ROWS]);
+                } else {
+                    to[..rows].copy_from_slice(&from[..rows]);
+                }
+            }
         }
     }
 
     /// A tile of as many rows as are left, at most `TILE_ROWS`.
     ///
     /// # Safety
-    /// As for `tile`, with 16 numbers from one row of `b` to the next.
+    /// As for `tile`.
     #[inline(always)]
-    unsafe fn short_tile<V: Vector>(&self, row: usize, col: usize, b: *const f32) {
+    unsafe fn short_tile<V: Vector>(&self, row: usize, col: usize, factors: Factors) {
         macro_rules! tiles {
             ($rows:expr; $($count:literal)*) => {
                 // SAFETY: promised by the caller.
-                match $rows { $($count => unsafe { self.tile::<V, $count, 1>(row, col, b, LANES) },)* _ => unreachable!() }
+                match $rows { $($count => unsafe { self.tile::<V, $count, 1>(row, col, factors) },)* _ => unreachable!() }
             };
         }
         tiles!((self.shape.rows - row).min(V::TILE_ROWS); 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
@@ -163,34 +224,32 @@ impl<E: Epilogue> Multiply<'_, E> {
     /// R rows times P panels of 16 columns in registers: one chain per output, in order of k.
     ///
     /// # Safety
-    /// Rows `row..row + R` and columns `col..col + 16 P` are outputs of this part; `b + k * stride + col` is
-    /// readable for 16 P numbers for every k below the depth.
+    /// Rows `row..row + R` and columns `col..col + 16 P` are outputs of this part; for every k below the depth,
+    /// `factors` reaches R numbers of A and 16 P of B.
     #[inline(always)]
     unsafe fn tile<V: Vector, const R: usize, const P: usize>(
         &self,
         row: usize,
         col: usize,
-        b: *const f32,
-        stride: usize,
+        factors: Factors,
     ) {
-        let Left { data, row: a_row, step } = self.a;
-        // SAFETY: the public functions checked that A holds `rows` x `depth` elements with these strides, and
-        // the caller promises the rest.
+        let Factors { a, row: a_row, step, b, stride } = factors;
+        // SAFETY: promised by the caller.
         unsafe {
             let mut sums = [[V::splat(0.0); P]; R];
             for (r, sums) in sums.iter_mut().enumerate() {
                 for (p, sum) in sums.iter_mut().enumerate() {
+                    self.epilogue.prefetch::<V>(row + r, col + p * LANES);
                     *sum = self.epilogue.start(row + r, col + p * LANES);
                 }
             }
-            let a = data.as_ptr().wrapping_add(row * a_row);
             for k in 0..self.shape.depth {
                 if R == 1 && *a.wrapping_add(k * step) == 0.0 {
                     continue; // adds nothing; half of all activations and most pixels are zero
                 }
                 let mut panels = [V::splat(0.0); P];
                 for (p, panel) in panels.iter_mut().enumerate() {
-                    *panel = V::load(b.wrapping_add(k * stride + col + p * LANES));
+                    *panel = V::load(b.wrapping_add(k * stride + p * LANES));
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     let factor = V::splat(f64::from(*a.wrapping_add(r * a_row + k * step)));
@@ -208,7 +267,19 @@ impl<E: Epilogue> Multiply<'_, E> {
     }
 }
 
+/// The buffers of this thread for a panel of the right factor and for blocks of the left one. Not
+/// `with_borrow_mut`: a closure would be compiled without the registers of the instruction set.
+fn take_packed(panel: usize, left: usize) -> [Buffer; 2] {
+    let mut packed = PACKED.take();
+    for (buffer, len) in packed.iter_mut().zip([panel, left]) {
+        if buffer.len() < len {
+            *buffer = Buffer::zeros(len);
+        }
+    }
+    packed
+}
+
 thread_local! {
-    /// One panel of the right factor; grows to the deepest product a thread has seen and stays.
-    static PACKED: Cell<Buffer> = Cell::default();
+    /// Room for the packed factors; grows to the largest product a thread has seen and stays.
+    static PACKED: Cell<[Buffer; 2]> = Cell::default();
 }
