@@ -22,8 +22,10 @@ mod pointer;
 pub mod rows;
 pub mod scalar;
 pub mod sweep;
+pub mod single;
 mod team;
 mod vector;
+pub mod window;
 
 pub use buffer::Buffer;
 pub use isa::{Isa, Kernel};

@@ -6,16 +6,16 @@ use crate::{Kernel, LANES, Vector};
 use std::ops::Range;
 
 /// Rows of W that stay in the first cache while all rows of D pass.
-pub(super) const DOT_BLOCK: usize = 16;
+pub(crate) const DOT_BLOCK: usize = 16;
 
-pub(super) struct Dots<'a> {
-    pub(super) d: Matrix<'a>,
-    pub(super) w: Matrix<'a>,
-    pub(super) active: Option<Matrix<'a>>,
-    pub(super) to: SharedMut,
-    pub(super) stride: usize,
-    pub(super) rows: Range<usize>,
-    pub(super) outputs: Range<usize>,
+pub(crate) struct Dots<'a> {
+    pub(crate) d: Matrix<'a>,
+    pub(crate) w: Matrix<'a>,
+    pub(crate) active: Option<Matrix<'a>>,
+    pub(crate) to: SharedMut,
+    pub(crate) stride: usize,
+    pub(crate) rows: Range<usize>,
+    pub(crate) outputs: Range<usize>,
 }
 
 impl Kernel for Dots<'_> {
@@ -28,8 +28,8 @@ impl Kernel for Dots<'_> {
         }
         for first in self.outputs.clone().step_by(DOT_BLOCK) {
             let outputs = first..(first + DOT_BLOCK).min(self.outputs.end);
-            let (full, rest) = (self.rows.end / 3 * 3, self.rows.end % 3);
-            for row in (0..full).step_by(3) {
+            let (rest, full) = (self.rows.len() % 3, self.rows.end - self.rows.len() % 3);
+            for row in (self.rows.start..full).step_by(3) {
                 self.strip::<V, 3>(row, outputs.clone());
             }
             match rest {

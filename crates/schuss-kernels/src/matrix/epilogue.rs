@@ -6,7 +6,7 @@ use crate::pointer::SharedMut;
 use crate::sweep::{Elementwise, apply_vector};
 
 /// What happens before and after the chain of one vector of outputs.
-pub(super) trait Epilogue: Sync {
+pub(crate) trait Epilogue: Sync {
     /// Whether outputs whose sum is zero need no `finish`.
     fn skips_zero_sums(&self) -> bool {
         false
@@ -30,11 +30,11 @@ pub(super) trait Epilogue: Sync {
 }
 
 /// Bias and ReLU.
-pub(super) struct Forward<'a> {
-    pub(super) bias: &'a [f32],
-    pub(super) floor: f32,
-    pub(super) y: SharedMut,
-    pub(super) stride: usize,
+pub(crate) struct Forward<'a> {
+    pub(crate) bias: &'a [f32],
+    pub(crate) floor: f32,
+    pub(crate) y: SharedMut,
+    pub(crate) stride: usize,
 }
 
 impl Epilogue for Forward<'_> {
@@ -55,10 +55,10 @@ impl Epilogue for Forward<'_> {
 }
 
 /// A plain sum.
-pub(super) struct Sum {
-    pub(super) start: Start,
-    pub(super) to: SharedMut,
-    pub(super) stride: usize,
+pub(crate) struct Sum {
+    pub(crate) start: Start,
+    pub(crate) to: SharedMut,
+    pub(crate) stride: usize,
 }
 
 impl Epilogue for Sum {
@@ -79,12 +79,12 @@ impl Epilogue for Sum {
 }
 
 /// An optimizer's step on the weights whose gradient was just summed.
-pub(super) struct Step<'a, U, const S: usize> {
-    pub(super) update: &'a U,
-    pub(super) count: f32,
-    pub(super) w: SharedMut,
-    pub(super) slots: [SharedMut; S],
-    pub(super) stride: usize,
+pub(crate) struct Step<'a, U, const S: usize> {
+    pub(crate) update: &'a U,
+    pub(crate) count: f32,
+    pub(crate) w: SharedMut,
+    pub(crate) slots: [SharedMut; S],
+    pub(crate) stride: usize,
 }
 
 impl<U: Elementwise<S>, const S: usize> Epilogue for Step<'_, U, S> {

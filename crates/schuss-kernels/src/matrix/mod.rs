@@ -17,9 +17,11 @@ use crate::pointer::SharedMut;
 use crate::sweep::Elementwise;
 use crate::team::share;
 use crate::{LANES, Team, padded};
-use dots::{DOT_BLOCK, Dots};
-use epilogue::{Forward, Step, Sum};
-use product::{Left, Shape, multiply};
+pub(crate) use dots::{DOT_BLOCK, Dots};
+pub(crate) use epilogue::{Epilogue, Sum};
+use epilogue::{Forward, Step};
+use product::multiply;
+pub(crate) use product::{Factors, Left, Multiply, Shape, pack_panel};
 
 /// A matrix whose rows are `stride` numbers apart; `stride` is a multiple of 16 and pad lanes are zero.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,15 @@ impl<'a> Matrix<'a> {
     /// Rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
+    }
+
+    /// The first `cols` columns, as the left factor of a product: what stands behind them need not be zero.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn first_columns(self, cols: usize) -> Self {
+        assert!(cols <= self.cols);
+        Self { cols, ..self }
     }
 
     /// Row `row`, its pad lanes included.
@@ -102,8 +113,18 @@ pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y
         y: SharedMut::new(y.data),
         stride: y.stride,
     };
-    let left = Left { data: x.data, row: x.stride, step: 1 };
-    multiply(team, left, w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
+    multiply(team, Left::rows(x), w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
+}
+
+/// C ← C + A B: one chain per output in order of A's columns, going on from C. A `[m, k]`, B `[k or more, n]`,
+/// C `[m, n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn add_product(team: &mut Team, a: Matrix, b: Matrix, c: MatrixMut) {
+    assert!(a.cols <= b.rows && c.rows == a.rows && c.cols == b.cols);
+    let sum = Sum { start: Start::Continue, to: SharedMut::new(c.data), stride: c.stride };
+    multiply(team, Left::rows(a), b.data, Shape { rows: a.rows, stride: b.stride, depth: a.cols }, &sum);
 }
 
 /// G ← Xᵀ D, from zero or going on. X `[m, k]`, D `[m, n]`, G `[k, n]`.

@@ -9,36 +9,41 @@ use std::ops::Range;
 
 /// The left factor: element (row, k) stands at `row * self.row + k * self.step`.
 #[derive(Clone, Copy)]
-pub(super) struct Left<'a> {
-    pub(super) data: &'a [f32],
-    pub(super) row: usize,
-    pub(super) step: usize,
+pub(crate) struct Left<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) row: usize,
+    pub(crate) step: usize,
 }
 
 impl<'a> Left<'a> {
+    /// X itself.
+    pub(crate) fn rows(x: Matrix<'a>) -> Self {
+        Self { data: x.data, row: x.stride, step: 1 }
+    }
+
     /// Xᵀ, read where X stands.
-    pub(super) fn transposed(x: Matrix<'a>) -> Self {
+    pub(crate) fn transposed(x: Matrix<'a>) -> Self {
         Self { data: x.data, row: 1, step: x.stride }
     }
 }
 
 /// Of a product: output rows, numbers from one row of the right factor to the next, terms per sum.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) rows: usize,
-    pub(super) stride: usize,
-    pub(super) depth: usize,
+pub(crate) struct Shape {
+    pub(crate) rows: usize,
+    pub(crate) stride: usize,
+    pub(crate) depth: usize,
 }
 
 /// C = A B with the epilogue's start and finish, spread over the team.
-pub(super) fn multiply<E: Epilogue>(team: &mut Team, a: Left, b: &[f32], shape: Shape, epilogue: &E) {
+pub(crate) fn multiply<E: Epilogue>(team: &mut Team, a: Left, b: &[f32], shape: Shape, epilogue: &E) {
     let (isa, parts) = (team.isa(), team.parts());
     team.run(shape.rows * shape.stride * shape.depth, |part| {
         isa.run(Multiply { a, b, shape, epilogue, part, parts });
     });
 }
 
-struct Multiply<'a, E> {
+pub(crate) struct Multiply<'a, E> {
     a: Left<'a>,
     b: &'a [f32],
     shape: Shape,
@@ -59,7 +64,7 @@ const PACKED_LEFT: usize = 1 << 15;
 /// Where a tile reads: the left factor's first row, numbers to its next row and to its next term; the right
 /// factor's first 16 columns, numbers to its next term.
 #[derive(Clone, Copy)]
-struct Factors {
+pub(crate) struct Factors {
     a: *const f32,
     row: usize,
     step: usize,
@@ -82,7 +87,12 @@ impl<E: Epilogue> Kernel for Multiply<'_, E> {
     }
 }
 
-impl<E: Epilogue> Multiply<'_, E> {
+impl<'a, E: Epilogue> Multiply<'a, E> {
+    /// A product whose tiles are called one by one, with a right factor of the caller's.
+    pub(crate) fn alone(a: Left<'a>, shape: Shape, epilogue: &'a E) -> Self {
+        Self { a, b: &[], shape, epilogue, part: 0, parts: 1 }
+    }
+
     /// For few rows or short sums: each row times groups of panels, B read where it stands.
     #[inline(always)]
     fn row_by_row<V: Vector>(&self) {
@@ -174,7 +184,7 @@ impl<E: Epilogue> Multiply<'_, E> {
 
     /// The left factor where it stands, from `row` on.
     #[inline(always)]
-    fn in_place(&self, row: usize, b: *const f32, stride: usize) -> Factors {
+    pub(crate) fn in_place(&self, row: usize, b: *const f32, stride: usize) -> Factors {
         let Left { data, row: next, step } = self.a;
         Factors { a: data.as_ptr().wrapping_add(row * next), row: next, step, b, stride }
     }
@@ -182,11 +192,11 @@ impl<E: Epilogue> Multiply<'_, E> {
     /// Copies panel `panel` of B, so that its rows of 16 stand side by side.
     #[inline(always)]
     fn pack_right<V: Vector>(&self, panel: usize, packed: &mut [f32]) {
-        for (row, to) in packed.chunks_exact_mut(LANES).take(self.shape.depth).enumerate() {
-            let from = &self.b[row * self.shape.stride + panel * LANES..][..LANES];
-            // SAFETY: both slices are 16 numbers long.
-            unsafe { V::load(from.as_ptr()).store(to.as_mut_ptr()) };
-        }
+        let Shape { stride, depth, .. } = self.shape;
+        let from = &self.b[panel * LANES..];
+        assert!(depth == 0 || from.len() >= (depth - 1) * stride + LANES);
+        // SAFETY: the last row read was just checked.
+        unsafe { pack_panel::<V>(from.as_ptr(), stride, depth, packed) };
     }
 
     /// Copies some blocks of the rows of Aᵀ, so that the `TILE_ROWS` numbers of each term stand side by side.
@@ -211,7 +221,7 @@ impl<E: Epilogue> Multiply<'_, E> {
     /// # Safety
     /// As for `tile`.
     #[inline(always)]
-    unsafe fn short_tile<V: Vector>(&self, row: usize, col: usize, factors: Factors) {
+    pub(crate) unsafe fn short_tile<V: Vector>(&self, row: usize, col: usize, factors: Factors) {
         macro_rules! tiles {
             ($rows:expr; $($count:literal)*) => {
                 // SAFETY: promised by the caller.
@@ -264,6 +274,18 @@ impl<E: Epilogue> Multiply<'_, E> {
                 }
             }
         }
+    }
+}
+
+/// Copies `rows` rows of 16, `stride` apart, so that they stand side by side.
+///
+/// # Safety
+/// `from` is readable for 16 numbers in every row.
+#[inline(always)]
+pub(crate) unsafe fn pack_panel<V: Vector>(from: *const f32, stride: usize, rows: usize, packed: &mut [f32]) {
+    for (row, to) in packed.chunks_exact_mut(LANES).take(rows).enumerate() {
+        // SAFETY: promised by the caller; `to` is 16 numbers long.
+        unsafe { V::load(from.wrapping_add(row * stride)).store(to.as_mut_ptr()) };
     }
 }
 
