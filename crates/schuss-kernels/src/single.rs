@@ -1,41 +1,120 @@
 //! A layer's passes for one sample at a time: rows of weights whose input is zero are left out.
+//!
+//! The rows that take part are given as a list, so that no branch depends on the data.
 
 use crate::matrix::{Matrix, MatrixMut};
 use crate::pointer::SharedMut;
 use crate::sweep::{Elementwise, apply_vector};
-use crate::{Isa, Kernel, LANES, Vector};
+use crate::{Isa, Kernel, LANES, Vector, padded};
+
+/// Panels of 16 outputs summed at once.
+const WIDE: usize = 4;
+/// Rows ahead that are asked for early.
+const AHEAD: usize = 6;
+
+/// Refuses a list of rows that are not there.
+fn check(active: &[u32], rows: usize) {
+    assert!(active.iter().all(|&row| (row as usize) < rows), "an active row beyond the {rows} there are");
+}
+
+/// y ← Σ xᵢ wᵢ + b over the active rows i in order, then ReLU if asked: the bits of [`crate::matrix::linear`] if all
+/// other inputs are zero. `x` `[inputs]`, W `[inputs, outputs]`, `bias` and `y` `[outputs]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn linear(isa: Isa, x: &[f32], active: &[u32], w: Matrix, bias: &[f32], relu: bool, y: &mut [f32]) {
+    let (rows, cols) = w.shape();
+    check(active, rows.min(x.len()));
+    assert!(bias.len() >= padded(cols) && y.len() >= padded(cols));
+    let floor = if relu { 0.0 } else { f32::NEG_INFINITY };
+    isa.run(Linear { x, active, w: w.data(), stride: padded(cols), bias, floor, y });
+}
+
+struct Linear<'a> {
+    x: &'a [f32],
+    active: &'a [u32],
+    w: &'a [f32],
+    stride: usize,
+    bias: &'a [f32],
+    floor: f32,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Linear<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(mut self) {
+        for col in (0..self.stride).step_by(WIDE * LANES) {
+            match (self.stride - col) / LANES {
+                1 => self.panels::<V, 1>(col),
+                2 => self.panels::<V, 2>(col),
+                3 => self.panels::<V, 3>(col),
+                _ => self.panels::<V, WIDE>(col),
+            }
+        }
+    }
+}
+
+impl Linear<'_> {
+    #[inline(always)]
+    fn panels<V: Vector, const P: usize>(&mut self, col: usize) {
+        let mut sums = [V::splat(0.0); P];
+        for (i, &row) in self.active.iter().enumerate() {
+            let next = self.active[(i + AHEAD).min(self.active.len() - 1)] as usize;
+            // SAFETY: `linear` checked that x and W have every active row, and that W's rows are `stride` long.
+            unsafe {
+                let x = V::splat(f64::from(*self.x.get_unchecked(row as usize)));
+                let from = self.w.as_ptr().add(row as usize * self.stride + col);
+                let ahead = self.w.as_ptr().wrapping_add(next * self.stride + col);
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    V::prefetch(ahead.wrapping_add(p * LANES));
+                    *sum = x.mul_add(V::load(from.add(p * LANES)), *sum);
+                }
+            }
+        }
+        for (p, sum) in sums.into_iter().enumerate() {
+            let at = col + p * LANES;
+            // SAFETY: `linear` checked that bias and y are `stride` long.
+            unsafe {
+                let biased = sum + V::load(self.bias.as_ptr().add(at));
+                V::splat(f64::from(self.floor)).max(biased).store(self.y.as_mut_ptr().add(at));
+            }
+        }
+    }
+}
 
 /// Brings rows that were left out up to the present update: (w, v) ← Φᵢ (w, v), where i is the update `last` that the
-/// row has seen, for every row whose input is not zero, or for all.
+/// row has seen, for the active rows, or for all.
 ///
-/// `x` `[inputs]`, W and V `[inputs, outputs]`, `last` one per row, `phi[i]` = Φᵢ from after update i to now; the
-/// present update is `phi.len() - 1`. Without V only Φ's first number counts.
+/// W and V `[inputs, outputs]`, `last` one per row, `phi[i]` = Φᵢ from after update i to now, which is after update
+/// `phi.len() - 1`. Such rows are then marked to have seen update `seen`. Without V only Φ's first number counts.
 ///
 /// # Panics
 /// If the shapes do not fit.
 pub fn catch_up(
     isa: Isa,
-    x: Option<&[f32]>,
+    active: Option<&[u32]>,
     w: MatrixMut,
     v: Option<MatrixMut>,
     last: &mut [u32],
     phi: &[[[f32; 2]; 2]],
+    seen: u32,
 ) {
-    let ((rows, cols), now) = (w.shape(), phi.len() - 1);
-    assert!(x.is_none_or(|x| x.len() >= rows) && last.len() == rows);
-    assert!(v.as_ref().is_none_or(|v| v.shape() == (rows, cols)));
-    let stride = crate::padded(cols);
+    let (rows, cols) = w.shape();
+    check(active.unwrap_or(&[]), rows);
+    assert!(last.len() == rows && v.as_ref().is_none_or(|v| v.shape() == (rows, cols)));
     let (w, v) = (SharedMut::new(w.into_data()), v.map(|v| SharedMut::new(v.into_data())));
-    isa.run(CatchUp { x, w, v, last, phi, now, stride });
+    isa.run(CatchUp { active, w, v, last, phi, seen, stride: padded(cols) });
 }
 
 struct CatchUp<'a> {
-    x: Option<&'a [f32]>,
+    active: Option<&'a [u32]>,
     w: SharedMut,
     v: Option<SharedMut>,
     last: &'a mut [u32],
     phi: &'a [[[f32; 2]; 2]],
-    now: usize,
+    seen: u32,
     stride: usize,
 }
 
@@ -43,32 +122,47 @@ impl Kernel for CatchUp<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Vector>(self) {
-        for (row, last) in self.last.iter_mut().enumerate() {
-            if *last as usize == self.now || self.x.is_some_and(|x| x[row] == 0.0) {
-                continue;
-            }
-            let phi = self.phi[*last as usize].map(|row| row.map(|p| V::splat(f64::from(p))));
-            *last = self.now as u32;
-            for at in (row * self.stride..(row + 1) * self.stride).step_by(LANES) {
-                // SAFETY: `catch_up` checked that W and V have this row.
-                unsafe {
-                    let w = V::load(self.w.at(at));
-                    let mut new_w = phi[0][0] * w;
-                    if let Some(velocity) = self.v {
-                        let v = V::load(velocity.at(at));
-                        new_w = phi[0][1].mul_add(v, new_w);
-                        phi[1][1].mul_add(v, phi[1][0] * w).flush().store(velocity.at(at));
-                    }
-                    new_w.store(self.w.at(at));
+    fn run<V: Vector>(mut self) {
+        match self.active {
+            Some(active) => active.iter().for_each(|&row| self.row::<V>(row as usize)),
+            None => (0..self.last.len()).for_each(|row| self.row::<V>(row)),
+        }
+    }
+}
+
+impl CatchUp<'_> {
+    #[inline(always)]
+    fn row<V: Vector>(&mut self, row: usize) {
+        let before = std::mem::replace(&mut self.last[row], self.seen) as usize;
+        if before + 1 == self.phi.len() {
+            return;
+        }
+        let [[a, b], [c, d]] = self.phi[before];
+        let [a, b, c, d] = [splat::<V>(a), splat::<V>(b), splat::<V>(c), splat::<V>(d)];
+        for at in (row * self.stride..(row + 1) * self.stride).step_by(LANES) {
+            // SAFETY: `catch_up` checked that W and V have this row.
+            unsafe {
+                let w = V::load(self.w.at(at));
+                let mut new_w = a * w;
+                if let Some(velocity) = self.v {
+                    let v = V::load(velocity.at(at));
+                    new_w = b.mul_add(v, new_w);
+                    d.mul_add(v, c * w).flush().store(velocity.at(at));
                 }
+                new_w.store(self.w.at(at));
             }
         }
     }
 }
 
-/// One sample's backward pass and step, in one pass over the rows whose input is not zero:
-/// dxᵢ = d · wᵢ with the old weights, then wᵢ ← update(xᵢ d, wᵢ, slots). dx is 0 where x is.
+/// One number in every lane.
+#[inline(always)]
+pub(crate) fn splat<V: Vector>(x: f32) -> V {
+    V::splat(f64::from(x))
+}
+
+/// One sample's backward pass and step, in one pass over the active rows: dxᵢ = d · wᵢ with the old weights, then
+/// wᵢ ← update(xᵢ d, wᵢ, slots). dx is 0 elsewhere, and in the pad lanes behind.
 ///
 /// `x` `[inputs]` is the layer's input after its ReLU, `d` `[outputs]`, W and slots `[inputs, outputs]`. A dot is 16
 /// lanes in order and a fixed tree, as in [`crate::matrix::input_gradient`].
@@ -77,23 +171,27 @@ impl Kernel for CatchUp<'_> {
 /// If the shapes do not fit.
 pub fn descend<U: Elementwise<S>, const S: usize>(
     isa: Isa,
-    x: &[f32],
-    d: Matrix,
+    [x, d]: [&[f32]; 2],
+    active: &[u32],
     update: &U,
     w: MatrixMut,
     slots: [&mut [f32]; S],
     dx: &mut [f32],
 ) {
     let (rows, cols) = w.shape();
-    assert!(x.len() >= rows && dx.len() >= rows && d.shape() == (1, cols));
-    let w = SharedMut::new(w.into_data());
-    assert!(slots.iter().all(|slot| slot.len() >= rows * d.row(0).len()));
-    isa.run(Descend { x: &x[..rows], d: d.row(0), update, w, slots: slots.map(SharedMut::new), dx });
+    let stride = padded(cols);
+    check(active, rows.min(x.len()));
+    assert!(dx.len() >= padded(rows) && d.len() >= stride);
+    assert!(slots.iter().all(|slot| slot.len() >= rows * stride));
+    let (w, slots) = (SharedMut::new(w.into_data()), slots.map(SharedMut::new));
+    dx[..padded(rows)].fill(0.0);
+    isa.run(Descend { x, d: &d[..stride], active, update, w, slots, dx });
 }
 
 struct Descend<'a, U, const S: usize> {
     x: &'a [f32],
     d: &'a [f32],
+    active: &'a [u32],
     update: &'a U,
     w: SharedMut,
     slots: [SharedMut; S],
@@ -106,14 +204,13 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Descend<'_, U, S> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let stride = self.d.len();
-        for (row, &x) in self.x.iter().enumerate() {
-            self.dx[row] = 0.0;
-            if x == 0.0 {
-                continue;
-            }
-            let (factor, mut dot) = (V::splat(f64::from(x)), V::splat(0.0));
+        for (i, &row) in self.active.iter().enumerate() {
+            let row = row as usize;
+            let next = self.active[(i + 1).min(self.active.len() - 1)] as usize;
+            let (factor, mut dot) = (splat::<V>(self.x[row]), V::splat(0.0));
             for at in (0..stride).step_by(LANES) {
                 let place = row * stride + at;
+                V::prefetch(self.w.wrapping_at(next * stride + at));
                 // SAFETY: `descend` checked that d, W and the slots hold `at..at + 16` of this row.
                 unsafe {
                     let d = V::load(self.d.as_ptr().add(at));
@@ -131,7 +228,7 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Descend<'_, U, S> {
 mod tests {
     use super::*;
     use crate::naive::{self, Sample, pad, unpad};
-    use crate::{Buffer, Lane, padded};
+    use crate::{Buffer, Lane};
 
     struct HeavyBall;
 
@@ -150,6 +247,25 @@ mod tests {
         x
     }
 
+    fn active(x: &[f32]) -> Vec<u32> {
+        (0..x.len() as u32).filter(|&i| x[i as usize] != 0.0).collect()
+    }
+
+    #[test]
+    fn the_active_rows_alone_give_the_bits_of_the_whole_product() {
+        for isa in Isa::available() {
+            for (k, n) in [(1, 1), (5, 16), (17, 33), (40, 100)] {
+                let mut sample = Sample::new((k * n) as u64);
+                let (x, w, b) = (input(&mut sample, k), sample.vector(k * n, 1.0), sample.vector(n, 1.0));
+                let (wp, bp, mut y) = (pad(&w, k, n), pad(&b, 1, n), Buffer::zeros(padded(n)));
+                for relu in [false, true] {
+                    linear(isa, &x, &active(&x), Matrix::new(&wp, k, n), &bp, relu, &mut y);
+                    assert_eq!(y[..n], naive::linear(&x, &w, &b, relu, 1, k, n), "{k} x {n}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn one_pass_gives_the_bits_of_a_dot_and_then_a_step_of_every_active_row() {
         for isa in Isa::available() {
@@ -160,7 +276,7 @@ mod tests {
                 let (mut wp, mut vp, mut dx) = (pad(&w, k, n), pad(&v, k, n), Buffer::zeros(padded(k)));
                 let dp = pad(&d, 1, n);
                 let to = MatrixMut::new(&mut wp, k, n);
-                descend(isa, &x, Matrix::new(&dp, 1, n), &HeavyBall, to, [&mut vp], &mut dx);
+                descend(isa, [&x, &dp], &active(&x), &HeavyBall, to, [&mut vp], &mut dx);
                 let (wp, vp) = (unpad(&wp, k, n), unpad(&vp, k, n));
                 for row in 0..k {
                     let active = x[row] != 0.0;
@@ -189,7 +305,7 @@ mod tests {
             let seen = last.clone();
             let matrices = [MatrixMut::new(&mut wp, k, n), MatrixMut::new(&mut vp, k, n)];
             let [to_w, to_v] = matrices;
-            catch_up(isa, Some(&x), to_w, Some(to_v), &mut last, &phi);
+            catch_up(isa, Some(&active(&x)), to_w, Some(to_v), &mut last, &phi, 4);
             for i in 0..k * n {
                 let row = i / n;
                 let [[a, b], [c, d]] = phi[seen[row] as usize];
@@ -197,7 +313,7 @@ mod tests {
                 let new = (b.mul_add(v[i], a * w[i]), d.mul_add(v[i], c * w[i]));
                 let expected = if idle { (w[i], v[i]) } else { new };
                 assert_eq!((unpad(&wp, k, n)[i], unpad(&vp, k, n)[i]), expected);
-                assert_eq!(last[row], if x[row] == 0.0 { seen[row] } else { 3 });
+                assert_eq!(last[row], if x[row] == 0.0 { seen[row] } else { 4 });
             }
         }
     }

@@ -8,39 +8,40 @@
 //! Z = X W    Q = X V    G = X [X before; X]ᵀ              X: the rows of the next block
 //! ```
 
-use crate::matrix::{DOT_BLOCK, Epilogue, Factors};
-use crate::matrix::{Dots, Left, Matrix, MatrixMut, Multiply, Shape, Start, Sum, pack_panel};
+use crate::matrix::{DOT_BLOCK, Dots, Epilogue, Factors, Left, Matrix, MatrixMut, Multiply};
+use crate::matrix::{Shape, Start, Sum, pack_left, pack_panel};
 use crate::pointer::SharedMut;
+use crate::single::splat;
 use crate::{Buffer, Isa, Kernel, LANES, Vector};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What a finished block owes the weights. Rows of `x` and `delta` belong together.
 #[derive(Clone, Copy, Debug)]
-pub struct Owed<'a> {
+pub struct Owed<'a, T = f32> {
     /// X [rows, inputs]
-    pub x: Matrix<'a>,
+    pub x: Matrix<'a, T>,
     /// Δ [rows, outputs]
-    pub delta: Matrix<'a>,
+    pub delta: Matrix<'a, T>,
     /// K: what is left of the old W and V in the new W, and in the new V.
-    pub keep: [[f32; 2]; 2],
+    pub keep: [[T; 2]; 2],
     /// (c, e) of every row.
-    pub weigh: &'a [[f32; 2]],
+    pub weigh: &'a [[T; 2]],
 }
 
 /// What the next block begins from.
 #[derive(Debug)]
-pub struct Ahead<'a> {
+pub struct Ahead<'a, T = f32> {
     /// X [rows, inputs]
-    pub x: Matrix<'a>,
+    pub x: Matrix<'a, T>,
     /// Z [rows, outputs]
-    pub z: MatrixMut<'a>,
+    pub z: MatrixMut<'a, T>,
     /// Q [rows, outputs], if there is a V.
-    pub q: Option<MatrixMut<'a>>,
+    pub q: Option<MatrixMut<'a, T>>,
     /// The rows before these, and the Gram matrix with them [rows, rows before].
-    pub before: Option<(Matrix<'a>, MatrixMut<'a>)>,
+    pub before: Option<(Matrix<'a, T>, MatrixMut<'a, T>)>,
     /// The Gram matrix of these rows among themselves [rows, rows]; what lies above its diagonal is not made.
-    pub within: MatrixMut<'a>,
+    pub within: MatrixMut<'a, T>,
 }
 
 /// The tasks; each is done once, by whoever takes it.
@@ -51,6 +52,8 @@ pub struct Tasks<'a> {
     inputs: usize,
     stride: usize,
     owed: Option<Owed<'a>>,
+    /// The rows of `owed` in blocks of `TILE_ROWS` inputs.
+    packed: Buffer,
     ahead: Option<Shared<'a>>,
     next: AtomicUsize,
 }
@@ -83,6 +86,10 @@ impl<'a> Tasks<'a> {
         }
         assert!(v.as_ref().is_none_or(|v| v.shape() == (inputs, outputs)));
         let stride = crate::padded(outputs);
+        let mut packed = PACKED.take();
+        if let Some(owed) = &owed {
+            isa.run(Pack { x: owed.x, to: &mut packed });
+        }
         let weights = SharedMut::new(w.into_data());
         let velocity = v.map(|v| SharedMut::new(v.into_data()));
         Self {
@@ -92,6 +99,7 @@ impl<'a> Tasks<'a> {
             inputs,
             stride,
             owed,
+            packed,
             ahead: ahead.map(|ahead| ahead.share(inputs, outputs, velocity.is_some())),
             next: AtomicUsize::new(0),
         }
@@ -234,12 +242,14 @@ impl Panel<'_, '_> {
     /// Xᵀ times a panel of weighed deltas, over all inputs.
     #[inline(always)]
     fn tiles<V: Vector, E: Epilogue>(&self, owed: &Owed, delta: &Buffer, epilogue: &E) {
-        let rows = self.tasks.inputs;
+        let (rows, depth) = (self.tasks.inputs, owed.weigh.len());
         let left = Left::transposed(owed.x);
-        let product = Multiply::alone(left, Shape { rows, stride: LANES, depth: owed.weigh.len() }, epilogue);
-        for row in (0..rows).step_by(V::TILE_ROWS) {
-            let factors: Factors = product.in_place(row, delta.as_ptr(), LANES);
-            // SAFETY: `delta` holds a row of 16 for every row of X, and only this task writes this panel.
+        let product = Multiply::alone(left, Shape { rows, stride: LANES, depth }, epilogue);
+        let blocks = self.tasks.packed.chunks_exact(V::TILE_ROWS * depth);
+        for (row, block) in (0..rows).step_by(V::TILE_ROWS).zip(blocks) {
+            let factors = Factors::packed::<V>(block, delta);
+            // SAFETY: `delta` holds a row of 16 for every row of X, `block` a group of `TILE_ROWS`, and only this task
+            // writes this panel.
             unsafe { product.short_tile::<V>(row, 0, factors) };
         }
     }
@@ -282,17 +292,18 @@ impl Epilogue for Fold {
 
     #[inline(always)]
     unsafe fn finish<V: Vector>(&self, row: usize, _col: usize, sum: V) {
-        let keep = self.keep.map(|row| row.map(|k| V::splat(f64::from(k))));
+        let [[a, b], [c, d]] = self.keep;
+        let [a, b, c, d] = [splat::<V>(a), splat::<V>(b), splat::<V>(c), splat::<V>(d)];
         let at = row * self.stride + self.panel;
         // SAFETY: the weights hold this panel in every row, the others 16 numbers per row; all are this task's alone.
         unsafe {
             let w = V::load(self.weights[0].at(at));
-            let mut new_w = keep[0][0].mul_add(w, sum);
+            let mut new_w = a.mul_add(w, sum);
             if let Some(sums) = self.velocity_sums {
                 let v = V::load(self.weights[1].at(at));
-                new_w = keep[0][1].mul_add(v, new_w);
+                new_w = b.mul_add(v, new_w);
                 let sum = V::load(sums.at(row * LANES));
-                let new_v = keep[1][1].mul_add(v, keep[1][0].mul_add(w, sum)).flush();
+                let new_v = d.mul_add(v, c.mul_add(w, sum)).flush();
                 new_v.store(self.weights[1].at(at));
                 new_v.store(self.copies[1].at(row * LANES));
             }
@@ -302,7 +313,35 @@ impl Epilogue for Fold {
     }
 }
 
+/// Packs the inputs of a block of rows for the fold.
+struct Pack<'a> {
+    x: Matrix<'a>,
+    to: &'a mut Buffer,
+}
+
+impl Kernel for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let (depth, inputs) = self.x.shape();
+        let blocks = inputs.div_ceil(V::TILE_ROWS);
+        if self.to.len() < blocks * V::TILE_ROWS * depth {
+            *self.to = Buffer::zeros(blocks * V::TILE_ROWS * depth);
+        }
+        pack_left::<V>(Left::transposed(self.x), inputs, depth, 0..blocks, self.to);
+    }
+}
+
+impl Drop for Tasks<'_> {
+    fn drop(&mut self) {
+        PACKED.set(std::mem::take(&mut self.packed));
+    }
+}
+
 thread_local! {
+    /// Room for the packed inputs of the thread that makes tasks; grows and stays.
+    static PACKED: Cell<Buffer> = Cell::default();
     /// Room for a panel of W, of V, of the sums for V, and of the weighed deltas for each; grows and stays.
     static PANELS: Cell<[Buffer; 5]> = Cell::default();
 }

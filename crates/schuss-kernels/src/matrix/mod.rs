@@ -21,23 +21,23 @@ pub(crate) use dots::{DOT_BLOCK, Dots};
 pub(crate) use epilogue::{Epilogue, Sum};
 use epilogue::{Forward, Step};
 use product::multiply;
-pub(crate) use product::{Factors, Left, Multiply, Shape, pack_panel};
+pub(crate) use product::{Factors, Left, Multiply, Shape, pack_left, pack_panel};
 
 /// A matrix whose rows are `stride` numbers apart; `stride` is a multiple of 16 and pad lanes are zero.
 #[derive(Clone, Copy, Debug)]
-pub struct Matrix<'a> {
-    data: &'a [f32],
+pub struct Matrix<'a, T = f32> {
+    data: &'a [T],
     rows: usize,
     cols: usize,
     stride: usize,
 }
 
-impl<'a> Matrix<'a> {
+impl<'a, T> Matrix<'a, T> {
     /// `rows` x `cols`, rows padded to whole vectors.
     ///
     /// # Panics
     /// If `data` is too short.
-    pub fn new(data: &'a [f32], rows: usize, cols: usize) -> Self {
+    pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
         let stride = padded(cols);
         assert!(data.len() >= rows * stride, "{rows} rows of {stride} need more than {} numbers", data.len());
         Self { data, rows, cols, stride }
@@ -46,6 +46,11 @@ impl<'a> Matrix<'a> {
     /// Rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
+    }
+
+    /// The numbers, row after row, pad lanes included.
+    pub fn data(&self) -> &'a [T] {
+        self.data
     }
 
     /// The first `cols` columns, as the left factor of a product: what stands behind them need not be zero.
@@ -58,26 +63,26 @@ impl<'a> Matrix<'a> {
     }
 
     /// Row `row`, its pad lanes included.
-    pub fn row(&self, row: usize) -> &'a [f32] {
+    pub fn row(&self, row: usize) -> &'a [T] {
         &self.data[row * self.stride..(row + 1) * self.stride]
     }
 }
 
 /// Like [`Matrix`], to be written.
 #[derive(Debug)]
-pub struct MatrixMut<'a> {
-    data: &'a mut [f32],
+pub struct MatrixMut<'a, T = f32> {
+    data: &'a mut [T],
     rows: usize,
     cols: usize,
     stride: usize,
 }
 
-impl<'a> MatrixMut<'a> {
+impl<'a, T> MatrixMut<'a, T> {
     /// `rows` x `cols`, rows padded to whole vectors.
     ///
     /// # Panics
     /// If `data` is too short.
-    pub fn new(data: &'a mut [f32], rows: usize, cols: usize) -> Self {
+    pub fn new(data: &'a mut [T], rows: usize, cols: usize) -> Self {
         Matrix::new(data, rows, cols);
         Self { data, rows, cols, stride: padded(cols) }
     }
@@ -87,7 +92,8 @@ impl<'a> MatrixMut<'a> {
         (self.rows, self.cols)
     }
 
-    pub(crate) fn into_data(self) -> &'a mut [f32] {
+    /// The numbers, row after row, pad lanes included.
+    pub fn into_data(self) -> &'a mut [T] {
         self.data
     }
 }

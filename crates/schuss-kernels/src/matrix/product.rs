@@ -72,6 +72,14 @@ pub(crate) struct Factors {
     stride: usize,
 }
 
+impl Factors {
+    /// A block of the left factor and a panel of the right one, both packed.
+    #[inline(always)]
+    pub(crate) fn packed<V: Vector>(block: &[f32], panel: &[f32]) -> Self {
+        Self { a: block.as_ptr(), row: 1, step: V::TILE_ROWS, b: panel.as_ptr(), stride: LANES }
+    }
+}
+
 impl<E: Epilogue> Kernel for Multiply<'_, E> {
     type Output = ();
 
@@ -163,7 +171,7 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         let [mut panel, mut left] = take_packed(depth * LANES, at_once * V::TILE_ROWS * depth);
         for first in blocks.clone().step_by(at_once) {
             let here = first..blocks.end.min(first + at_once);
-            self.pack_left::<V>(here.clone(), &mut left);
+            pack_left::<V>(self.a, self.shape.rows, depth, here.clone(), &mut left);
             for index in 0..self.shape.stride / LANES {
                 self.pack_right::<V>(index, &mut panel);
                 for (block, a) in here.clone().zip(left.chunks_exact(V::TILE_ROWS * depth)) {
@@ -197,23 +205,6 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         assert!(depth == 0 || from.len() >= (depth - 1) * stride + LANES);
         // SAFETY: the last row read was just checked.
         unsafe { pack_panel::<V>(from.as_ptr(), stride, depth, packed) };
-    }
-
-    /// Copies some blocks of the rows of Aᵀ, so that the `TILE_ROWS` numbers of each term stand side by side.
-    #[inline(always)]
-    fn pack_left<V: Vector>(&self, blocks: Range<usize>, packed: &mut [f32]) {
-        for (block, packed) in blocks.zip(packed.chunks_exact_mut(V::TILE_ROWS * self.shape.depth)) {
-            let first = block * V::TILE_ROWS;
-            let rows = V::TILE_ROWS.min(self.shape.rows - first);
-            for (k, to) in packed.chunks_exact_mut(V::TILE_ROWS).enumerate() {
-                let from = &self.a.data[k * self.a.step + first..];
-                if rows == V::TILE_ROWS {
-                    to.copy_from_slice(&from[..V::TILE_ROWS]);
-                } else {
-                    to[..rows].copy_from_slice(&from[..rows]);
-                }
-            }
-        }
     }
 
     /// A tile of as many rows as are left, at most `TILE_ROWS`.
@@ -272,6 +263,30 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
                 for (p, sum) in sums.into_iter().enumerate() {
                     self.epilogue.finish(row + r, col + p * LANES, sum);
                 }
+            }
+        }
+    }
+}
+
+/// Copies some blocks of the `rows` rows of Aᵀ, so that the `TILE_ROWS` numbers of each of its `depth` terms stand side
+/// by side.
+#[inline(always)]
+pub(crate) fn pack_left<V: Vector>(
+    a: Left,
+    rows: usize,
+    depth: usize,
+    blocks: Range<usize>,
+    packed: &mut [f32],
+) {
+    for (block, packed) in blocks.zip(packed.chunks_exact_mut(V::TILE_ROWS * depth)) {
+        let first = block * V::TILE_ROWS;
+        let here = V::TILE_ROWS.min(rows - first);
+        for (k, to) in packed.chunks_exact_mut(V::TILE_ROWS).enumerate() {
+            let from = &a.data[k * a.step + first..];
+            if here == V::TILE_ROWS {
+                to.copy_from_slice(&from[..V::TILE_ROWS]);
+            } else {
+                to[..here].copy_from_slice(&from[..here]);
             }
         }
     }

@@ -82,12 +82,4 @@ impl Arena {
             linear(team, x, w, bias, stage.relu, y);
         }
     }
-
-    /// The layer whose outputs are the first not to be finite, among whatever rows stand here.
-    pub(crate) fn first_non_finite(&self, plan: &Plan) -> Option<String> {
-        let mut stages = self.outputs.iter().zip(&plan.stages);
-        stages
-            .find(|(output, _)| output.iter().any(|x| !x.is_finite()))
-            .map(|(_, stage)| stage.layer.to_string())
-    }
 }

@@ -11,6 +11,7 @@ pub use layout::{Entry, Layout, Role};
 pub use model_file::{ModelFile, load_weights, save};
 pub use params::Params;
 pub use plan::Plan;
+pub(crate) use plan::Stage;
 pub use predictor::{Prediction, Predictor};
 
 pub(crate) use arena::{Arena, MICROBATCH};

@@ -3,6 +3,7 @@
 use super::layout::Layout;
 use super::{Layer, Model};
 use crate::{Error, Result};
+use schuss_kernels::Buffer;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -59,6 +60,14 @@ impl Plan {
             .advise(format!("end the model with {classes}")));
         }
         Ok(Self { model, layout: Arc::new(layout), stages, inputs, outputs })
+    }
+
+    /// The layer whose outputs, one buffer per stage, are the first not to be finite.
+    pub(crate) fn first_non_finite(&self, outputs: &[Buffer]) -> Option<String> {
+        let mut stages = outputs.iter().zip(&self.stages);
+        stages
+            .find(|(output, _)| output.iter().any(|x| !x.is_finite()))
+            .map(|(_, stage)| stage.layer.to_string())
     }
 
     /// Multiply-adds of one sample's forward and backward pass.

@@ -7,12 +7,18 @@
 mod adam;
 #[cfg(test)]
 mod golden;
+mod linear;
 mod sgd;
 mod state;
+mod strategy;
 
 pub use adam::Adam;
 pub use sgd::Sgd;
 pub use state::{Reference, State};
+
+pub(crate) use linear::{IDENTITY, Linear, Square};
+pub(crate) use state::{Sweep, WithinProduct, take};
+pub(crate) use strategy::Strategy;
 
 use crate::recipe::spec::{self, Item};
 use crate::{Error, Result};
@@ -32,6 +38,11 @@ trait Descend: Default + PartialEq + Serialize + DeserializeOwned {
 
     /// Refuses hyper-parameters that make no sense.
     fn check(&self) -> Result<()>;
+
+    /// Update `t` (from 1) as a linear map, if it is one.
+    fn linear(&self, _t: u64) -> Option<Linear> {
+        None
+    }
 
     /// Shows `visitor` the arithmetic of update `t` (from 1).
     fn visit<V: Visitor>(&self, t: u64, visitor: V) -> V::Output;
@@ -71,6 +82,11 @@ macro_rules! rules {
             /// Usage errors (exit 2).
             pub fn check(&self) -> Result<()> {
                 match self { $(Self::$rule(rule) => rule.check(),)* }
+            }
+
+            /// Update `t` (from 1) as a linear map, if it is one.
+            pub(crate) fn linear(&self, t: u64) -> Option<Linear> {
+                match self { $(Self::$rule(rule) => rule.linear(t),)* }
             }
 
             pub(crate) fn visit<V: Visitor>(&self, t: u64, visitor: V) -> V::Output {

@@ -1,4 +1,4 @@
-use super::{Descend, Visitor, non_negative};
+use super::{Descend, Linear, Visitor, non_negative};
 use crate::{Error, Result};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
@@ -51,13 +51,33 @@ impl Descend for Sgd {
         Ok(())
     }
 
+    /// The equation above, solved for (w, v): κ gathers the ways of the gradient into w, p those of the old velocity.
+    fn linear(&self, t: u64) -> Option<Linear> {
+        let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
+        if momentum == 0.0 {
+            return Some(Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 0.0]], b: [-lr, 0.0] });
+        }
+        let share = self.share(t);
+        let (kappa, p) = if nesterov { (1.0 + momentum * share, momentum * momentum) } else { (share, momentum) };
+        Some(Linear {
+            a: [[1.0 - lr * kappa * weight_decay, -lr * p], [share * weight_decay, momentum]],
+            b: [-lr * kappa, share],
+        })
+    }
+
     fn visit<V: Visitor>(&self, t: u64, visitor: V) -> V::Output {
         let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
         if momentum == 0.0 {
             return visitor.visit(&Plain { lr, weight_decay });
         }
-        let share = if t == 1 { 1.0 } else { 1.0 - self.dampening };
-        visitor.visit(&HeavyBall { lr, momentum, share, weight_decay, nesterov })
+        visitor.visit(&HeavyBall { lr, momentum, share: self.share(t), weight_decay, nesterov })
+    }
+}
+
+impl Sgd {
+    /// How much of the gradient of update `t` goes into the velocity.
+    fn share(&self, t: u64) -> f64 {
+        if t == 1 { 1.0 } else { 1.0 - self.dampening }
     }
 }
 

@@ -34,6 +34,12 @@ impl State {
         self.slots.iter().map(|slot| size_of_val(&slot[..])).sum()
     }
 
+    /// The first slot, to be overwritten with what it is after so many updates; empty if there is none.
+    pub(crate) fn velocity_at(&mut self, updates: u64) -> &mut [f32] {
+        self.updates = updates;
+        self.slots.first_mut().map_or(&mut [], |slot| &mut slot[..])
+    }
+
     /// Begins the next update.
     pub(crate) fn advance(&mut self) {
         self.updates += 1;
@@ -75,16 +81,17 @@ fn parts(slots: &mut [Buffer], place: Range<usize>) -> impl Iterator<Item = &mut
 }
 
 /// The first `S` of them; a rule's slots are made by the same table that knows its `S`.
-fn take<T, const S: usize>(mut parts: impl Iterator<Item = T>) -> [T; S] {
+pub(crate) fn take<T, const S: usize>(mut parts: impl Iterator<Item = T>) -> [T; S] {
     std::array::from_fn(|_| parts.next().expect("a state has the slots of its rule"))
 }
 
-struct Sweep<'a, I> {
-    team: &'a mut Team,
-    sums: &'a [f32],
-    count: f32,
-    weights: &'a mut [f32],
-    slots: I,
+/// Runs an update over weights whose gradient is `sums / count`.
+pub(crate) struct Sweep<'a, I> {
+    pub(crate) team: &'a mut Team,
+    pub(crate) sums: &'a [f32],
+    pub(crate) count: f32,
+    pub(crate) weights: &'a mut [f32],
+    pub(crate) slots: I,
 }
 
 impl<'a, I: Iterator<Item = &'a mut [f32]>> Visitor for Sweep<'a, I> {
@@ -95,13 +102,14 @@ impl<'a, I: Iterator<Item = &'a mut [f32]>> Visitor for Sweep<'a, I> {
     }
 }
 
-struct WithinProduct<'a, I> {
-    team: &'a mut Team,
-    x: Matrix<'a>,
-    d: Matrix<'a>,
-    count: f32,
-    weights: MatrixMut<'a>,
-    slots: I,
+/// Runs an update of a matrix of weights within the product that makes its gradient, Xᵀ D / count.
+pub(crate) struct WithinProduct<'a, I> {
+    pub(crate) team: &'a mut Team,
+    pub(crate) x: Matrix<'a>,
+    pub(crate) d: Matrix<'a>,
+    pub(crate) count: f32,
+    pub(crate) weights: MatrixMut<'a>,
+    pub(crate) slots: I,
 }
 
 impl<'a, I: Iterator<Item = &'a mut [f32]>> Visitor for WithinProduct<'a, I> {

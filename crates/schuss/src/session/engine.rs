@@ -1,12 +1,13 @@
-//! One weight update, on the CPU: gather, forward, loss, backward and step, in microbatches.
+//! Weight updates on the CPU: gather, forward, loss, backward and step, in microbatches.
 
 use crate::network::{Arena, MICROBATCH, Params, Plan};
-use crate::optim::{Rule, State};
+use super::blocked::{self, Blocked};
+use crate::optim::{Rule, State, Strategy};
 use crate::recipe::Recipe;
 use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
-use schuss_kernels::rows::softmax_cross_entropy;
+use schuss_kernels::rows::{Score, softmax_cross_entropy};
 use schuss_kernels::{Buffer, Team, padded};
 use std::ops::Range;
 
@@ -21,16 +22,29 @@ pub(crate) struct Engine {
     params: Params,
     state: State,
     arena: Arena,
+    /// Samples per update.
+    samples: usize,
     microbatch: usize,
-    sums: GradientSums,
+    path: Path,
 }
 
-/// Where the gradient of an update is gathered.
-enum GradientSums {
-    /// Nowhere: the product that sums it writes the new weights. Biases are summed here: [widest].
+/// How updates are carried out, with the buffers of its own.
+enum Path {
+    /// The product that sums a gradient writes the new weights. Gradients of biases are summed here: [widest].
     InBackward { bias: Buffer },
-    /// In a leaf of f32, laid out like the parameters; leaves of updates above [`LEAF`] samples in f64.
-    Stored { leaf: Buffer, total: Vec<f64> },
+    /// Gradients are stored in a leaf of f32, laid out like the parameters; leaves of updates above [`LEAF`] samples
+    /// are added in f64.
+    Fused { leaf: Buffer, total: Vec<f64> },
+    /// The live weights and velocity stand there; those of the engine are brought up to date at report points. The
+    /// updates themselves go on one thread.
+    BlockedSample { blocked: Box<Blocked<Team>>, solo: Team },
+}
+
+/// The samples of an epoch in their order.
+pub(crate) struct Feed<'a, F> {
+    pub(crate) split: &'a Split,
+    /// Which sample stands at a position.
+    pub(crate) index: F,
 }
 
 /// Weights and optimizer state at some moment.
@@ -55,15 +69,24 @@ impl Tally {
         self.samples += other.samples;
     }
 
+    /// What some scores add up to; losses are added one by one, so that the sum does not depend on the microbatch.
+    pub(crate) fn count(&mut self, scores: &[Score]) {
+        self.samples += scores.len() as u64;
+        for score in scores {
+            self.loss += score.loss;
+            self.correct += u64::from(score.correct);
+        }
+    }
+
     pub(crate) fn mean_loss(&self) -> f64 {
         self.loss / self.samples as f64
     }
 }
 
 impl Engine {
-    /// An engine for updates of up to `samples` samples, in microbatches of `microbatch` where given.
+    /// An engine for updates of up to `samples` samples, on a team and one thread of its own, in microbatches of `microbatch` where given.
     pub(crate) fn new(
-        team: Team,
+        [team, solo]: [Team; 2],
         plan: Plan,
         recipe: &Recipe,
         params: Params,
@@ -72,48 +95,58 @@ impl Engine {
     ) -> Self {
         let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, LEAF).min(samples);
         let len = plan.layout.len();
-        let sums = if samples <= microbatch {
-            let widest = plan.stages.iter().map(|stage| padded(stage.outputs)).max().unwrap_or(0);
-            GradientSums::InBackward { bias: Buffer::zeros(widest) }
-        } else {
-            let total = if samples > LEAF { vec![0.0; len] } else { vec![] };
-            GradientSums::Stored { leaf: Buffer::zeros(len), total }
-        };
         let rule = recipe.optimizer.clone();
+        let path = match Strategy::choose(&plan, &rule, samples, microbatch) {
+            Strategy::InBackward => {
+                let widest = plan.stages.iter().map(|stage| padded(stage.outputs)).max().unwrap_or(0);
+                Path::InBackward { bias: Buffer::zeros(widest) }
+            }
+            Strategy::Fused => {
+                let total = if samples > LEAF { vec![0.0; len] } else { vec![] };
+                Path::Fused { leaf: Buffer::zeros(len), total }
+            }
+            Strategy::BlockedSample => {
+                let weights = Buffer::from(params.values());
+                let blocked = Blocked::new(plan.clone(), rule.clone(), samples, blocked::ROWS, weights);
+                Path::BlockedSample { blocked: Box::new(blocked), solo }
+            }
+        };
         let state = State::new(&rule, len);
         let arena = Arena::new(&plan, microbatch.max(MICROBATCH)); // evaluation fills it whatever the update rule
-        Self { team, plan, rule, params, state, arena, microbatch, sums }
+        Self { team, plan, rule, params, state, arena, samples, microbatch, path }
     }
 
     pub(crate) fn params(&self) -> &Params {
         &self.params
     }
 
-    pub(crate) fn updates(&self) -> u64 {
-        self.state.updates()
-    }
-
     /// Name of the path of the updates.
     pub(crate) fn strategy(&self) -> &'static str {
-        match self.sums {
-            GradientSums::InBackward { .. } => "in-backward",
-            GradientSums::Stored { .. } => "fused",
-        }
+        let strategy = match self.path {
+            Path::InBackward { .. } => Strategy::InBackward,
+            Path::Fused { .. } => Strategy::Fused,
+            Path::BlockedSample { .. } => Strategy::BlockedSample,
+        };
+        strategy.name()
     }
 
     pub(crate) fn memory(&self, data: usize) -> MemoryRecord {
-        let gradients = match &self.sums {
-            GradientSums::InBackward { bias } => size_of_val(&bias[..]),
-            GradientSums::Stored { leaf, total } => size_of_val(&leaf[..]) + size_of_val(&total[..]),
-        };
         let (parameters, optimizer_state) = (size_of_val(self.params.values()), self.state.bytes());
-        MemoryRecord {
-            parameters,
-            gradients,
-            optimizer_state,
-            copy: parameters + optimizer_state,
-            activations: self.arena.bytes(),
-            data,
+        let held = parameters + optimizer_state;
+        let (gradients, window, copies) = match &self.path {
+            Path::InBackward { bias } => (size_of_val(&bias[..]), 0, 1),
+            Path::Fused { leaf, total } => (size_of_val(&leaf[..]) + size_of_val(&total[..]), 0, 1),
+            Path::BlockedSample { blocked, .. } => (0, blocked.bytes(), 2),
+        };
+        let (copy, activations) = (copies * held, self.arena.bytes() + window);
+        MemoryRecord { parameters, gradients, optimizer_state, copy, activations, data }
+    }
+
+    /// Brings weights and optimizer state up to the last update, for whoever looks at them.
+    pub(crate) fn settle(&mut self) {
+        if let Path::BlockedSample { blocked, .. } = &self.path {
+            let velocity = self.state.velocity_at(blocked.updates());
+            blocked.settle(&mut self.team, self.params.values_mut(), velocity);
         }
     }
 
@@ -128,13 +161,33 @@ impl Engine {
         self.state.clone_from(&copy.state);
     }
 
-    /// One update from the samples that `index` gives for `positions`; nothing and no change if `cancelled`
-    /// says so before its last microbatch.
-    pub(crate) fn update(
+    /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
+    /// `seen`; nothing and no change if `cancelled` says so before they are done.
+    pub(crate) fn advance(
         &mut self,
-        split: &Split,
+        feed: &Feed<impl Fn(usize) -> usize + Sync>,
         positions: Range<usize>,
-        index: impl Fn(usize) -> usize + Sync,
+        cancelled: impl Fn() -> bool,
+        seen: &mut Vec<Tally>,
+    ) -> bool {
+        seen.clear();
+        if let Path::BlockedSample { blocked, solo } = &mut self.path {
+            let go = !cancelled();
+            if go {
+                blocked.advance([&mut self.team, solo], feed, positions, seen);
+            }
+            return go;
+        }
+        let positions = positions.start..positions.end.min(positions.start + self.samples);
+        seen.extend(self.update(feed, positions, cancelled));
+        !seen.is_empty()
+    }
+
+    /// One update from the samples at `positions`, unless it is cancelled before its last microbatch.
+    fn update(
+        &mut self,
+        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        positions: Range<usize>,
         cancelled: impl Fn() -> bool,
     ) -> Option<Tally> {
         let count = positions.len() as f32;
@@ -146,7 +199,7 @@ impl Engine {
             }
             let in_leaf = done % LEAF;
             let rows = self.microbatch.min(positions.len() - done).min(LEAF - in_leaf);
-            self.arena.gather(&mut self.team, split, positions.start + done, rows, &index);
+            self.arena.gather(&mut self.team, feed.split, positions.start + done, rows, &feed.index);
             self.evaluate_rows(rows, &mut tally);
             let last = done + rows == positions.len();
             self.backward(rows, count, if in_leaf == 0 { Start::Fresh } else { Start::Continue });
@@ -180,13 +233,16 @@ impl Engine {
 
     /// The layer that is first not finite: by its outputs for the last microbatch, else by its weights.
     pub(crate) fn first_non_finite(&self) -> String {
-        let outputs = self.arena.first_non_finite(&self.plan);
+        let outputs = match &self.path {
+            Path::BlockedSample { blocked, .. } => blocked.outputs(),
+            _ => &self.arena.outputs,
+        };
+        let outputs = self.plan.first_non_finite(outputs);
         let found = outputs.or_else(|| self.params.first_non_finite());
         found.or_else(|| self.plan.stages.last().map(|stage| stage.layer.to_string())).unwrap_or_default()
     }
 
-    /// Forward pass and loss of the gathered samples; leaves the gradient at the outputs in `deltas[0]`. Losses
-    /// are added one by one, so that their sum does not depend on the microbatch.
+    /// Forward pass and loss of the gathered samples; leaves the gradient at the outputs in `deltas[0]`.
     fn evaluate_rows(&mut self, rows: usize, tally: &mut Tally) {
         self.arena.forward(&mut self.team, &self.plan, &self.params, rows);
         let outputs = self.plan.outputs;
@@ -199,25 +255,21 @@ impl Engine {
             MatrixMut::new(&mut deltas[0], rows, outputs),
             &mut scores[..rows],
         );
-        tally.samples += rows as u64;
-        for score in &scores[..rows] {
-            tally.loss += score.loss;
-            tally.correct += u64::from(score.correct);
-        }
+        tally.count(&scores[..rows]);
     }
 
     /// The plan read upwards: gradients of inputs, then of weights, which may be stepped at once.
     fn backward(&mut self, rows: usize, count: f32, start: Start) {
-        if let GradientSums::InBackward { .. } = self.sums {
+        if let Path::InBackward { .. } = self.path {
             self.state.advance();
         }
         for index in (0..self.plan.stages.len()).rev() {
             if index > 0 {
                 self.input_gradient(index, rows);
             }
-            match self.sums {
-                GradientSums::InBackward { .. } => self.step_stage(index, rows, count),
-                GradientSums::Stored { .. } => self.sum_stage(index, rows, start),
+            match self.path {
+                Path::Fused { .. } => self.sum_stage(index, rows, start),
+                _ => self.step_stage(index, rows, count),
             }
             self.arena.deltas.swap(0, 1);
         }
@@ -237,7 +289,7 @@ impl Engine {
     /// Adds a stage's gradient to the leaf.
     fn sum_stage(&mut self, index: usize, rows: usize, start: Start) {
         let stage = &self.plan.stages[index];
-        let GradientSums::Stored { leaf, .. } = &mut self.sums else { return };
+        let Path::Fused { leaf, .. } = &mut self.path else { return };
         let x = self.arena.stage_input(&self.plan, index, rows);
         let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
         column_sums(&mut self.team, delta, start, &mut leaf[stage.bias.clone()]);
@@ -248,7 +300,7 @@ impl Engine {
     /// Steps a stage's bias and, within the product that sums their gradient, its weights.
     fn step_stage(&mut self, index: usize, rows: usize, count: f32) {
         let stage = &self.plan.stages[index];
-        let GradientSums::InBackward { bias } = &mut self.sums else { return };
+        let Path::InBackward { bias } = &mut self.path else { return };
         let bias = &mut bias[..padded(stage.outputs)];
         let x = self.arena.stage_input(&self.plan, index, rows);
         let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
@@ -263,7 +315,7 @@ impl Engine {
 
     /// After `done` samples of a large update: a full leaf, or the last one, goes into the f64 total.
     fn close_leaf(&mut self, done: usize, last: bool) {
-        let GradientSums::Stored { leaf, total } = &mut self.sums else { return };
+        let Path::Fused { leaf, total } = &mut self.path else { return };
         if total.is_empty() || !(last || done.is_multiple_of(LEAF)) {
             return;
         }
@@ -278,7 +330,7 @@ impl Engine {
 
     /// The optimizer's step on a stored gradient, divided once by the number of samples.
     fn step(&mut self, samples: usize) {
-        let GradientSums::Stored { leaf, total } = &mut self.sums else { return };
+        let Path::Fused { leaf, total } = &mut self.path else { return };
         let mut count = samples as f32;
         if !total.is_empty() {
             let total = &total[..];

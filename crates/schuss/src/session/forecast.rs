@@ -1,6 +1,7 @@
 //! What a trial will take, from a few of its updates.
 
-use super::{Limits, Session};
+use super::engine::Feed;
+use super::{Limits, Session, blocked};
 use crate::Result;
 use crate::recipe::Trial;
 use schuss_data::Dataset;
@@ -46,20 +47,23 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
 
 impl Session<'_> {
     fn seconds_per_sample(&mut self) -> f64 {
-        let positions = 0..self.samples.min(TRIED_SAMPLES);
-        let mut seen = 0;
+        let feed = Feed { split: self.train, index: |position| position };
+        let (mut position, mut counted) = (0, 0);
         let mut clock = Instant::now();
         for round in 0.. {
             if round == 1 {
-                clock = Instant::now(); // the first update warms caches and is not counted
-                seen = 0;
+                clock = Instant::now(); // the first updates warm caches and are not counted
+                counted = 0;
             }
-            let tally = self.engine.update(self.train, positions.clone(), |at| at, || false);
-            seen += tally.map_or(0, |tally| tally.samples);
+            let end = self.train.len().min(position + self.samples.min(TRIED_SAMPLES).max(blocked::ROWS));
+            self.engine.advance(&feed, position..end, || false, &mut self.seen);
+            let samples = self.seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
+            position = (position + samples) % self.train.len();
+            counted += samples;
             if round > 0 && clock.elapsed() > TRIED_FOR {
                 break;
             }
         }
-        clock.elapsed().as_secs_f64() / seen.max(1) as f64
+        clock.elapsed().as_secs_f64() / counted.max(1) as f64
     }
 }

@@ -1,5 +1,6 @@
 //! The live thing that runs a trial: the step loop, its clock, its meters, and what it tells.
 
+mod blocked;
 mod control;
 mod engine;
 mod event;
@@ -16,7 +17,7 @@ use crate::study::record::{
     Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Status, TargetRecord,
 };
 use crate::{Error, Result};
-use engine::{Engine, Snapshot, Tally};
+use engine::{Engine, Feed, Snapshot, Tally};
 use schuss_data::order::EpochOrder;
 use schuss_data::{Dataset, Split};
 use std::collections::BTreeMap;
@@ -69,6 +70,8 @@ pub struct Session<'d> {
     progress: Progress,
     /// The losses of all updates since the last report point.
     losses: Vec<f32>,
+    /// What the updates done last saw.
+    seen: Vec<Tally>,
     /// Weights and optimizer state at the last report point, where all was finite.
     copy: Snapshot,
 }
@@ -80,10 +83,11 @@ struct Progress {
     epoch: u32,
     /// Samples of the present epoch seen.
     position: usize,
-    /// Samples seen since the start.
+    /// Updates done and samples seen since the start.
+    updates: u64,
     samples: u64,
     /// The same at the last report point.
-    reported_samples: u64,
+    reported: [u64; 2],
     /// What the updates of the present epoch saw.
     tally: Tally,
     train_seconds: f64,
@@ -93,6 +97,23 @@ struct Progress {
     target: Option<TargetRecord>,
     diverged: Option<Divergence>,
     evaluation: Option<Evaluation>,
+}
+
+impl Progress {
+    /// Enters what some updates saw, up to the first whose loss is not finite; whether there was none.
+    fn enter(&mut self, seen: &[Tally], losses: &mut Vec<f32>) -> bool {
+        for tally in seen {
+            self.updates += 1;
+            if !tally.loss.is_finite() {
+                return false;
+            }
+            losses.push(tally.mean_loss() as f32);
+            self.position += tally.samples as usize;
+            self.samples += tally.samples;
+            self.tally.add(*tally);
+        }
+        true
+    }
 }
 
 /// How a trial ended and what it knows.
@@ -140,7 +161,7 @@ impl<'d> Session<'d> {
             load_weights(&mut params, path)?;
         }
         let engine = Engine::new(
-            machine::team(limits.threads)?,
+            [machine::team(limits.threads)?, machine::team(1)?],
             plan,
             &trial.recipe,
             params,
@@ -166,6 +187,7 @@ impl<'d> Session<'d> {
             began: Instant::now(),
             progress: Progress { target, ..Progress::default() },
             losses: Vec::with_capacity(data.train.len().div_ceil(samples)),
+            seen: Vec::with_capacity(blocked::ROWS),
         })
     }
 
@@ -218,6 +240,7 @@ impl<'d> Session<'d> {
 
     /// Evaluates and reports, if all is finite; how the trial ended, if it did.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
+        self.engine.settle();
         let Some(evaluation) = self.engine.evaluate(self.eval, || control.interrupted()) else {
             return self.cut_short(sink).map(Some);
         };
@@ -231,6 +254,7 @@ impl<'d> Session<'d> {
     /// Ends an interrupted trial. An epoch without an update gets no row; weights that were updated since the last
     /// evaluation claim none.
     fn cut_short(&mut self, sink: &mut dyn Sink) -> Result<Status> {
+        self.engine.settle();
         let known = self.progress.evaluation.filter(|_| self.losses.is_empty());
         self.progress.evaluation = known;
         if self.progress.tally.samples > 0 || self.progress.epochs.is_empty() {
@@ -255,19 +279,15 @@ impl<'d> Session<'d> {
         let Trial { seed, ref recipe, .. } = self.trial;
         let order = EpochOrder::new(recipe.order, self.train.len(), seed, self.progress.epoch - 1);
         let clock = Instant::now();
+        let feed = Feed { split: self.train, index: |position| order.index(position) };
         let pause = loop {
-            let from = self.progress.position;
-            let positions = from..self.train.len().min(from + self.samples);
-            let seen =
-                self.engine.update(self.train, positions, |at| order.index(at), || control.interrupted());
-            let Some(seen) = seen else { break Pause::Interrupted };
-            if !seen.loss.is_finite() {
+            let positions = self.progress.position..self.next_report_point();
+            if !self.engine.advance(&feed, positions, || control.interrupted(), &mut self.seen) {
+                break Pause::Interrupted;
+            }
+            if !self.progress.enter(&self.seen, &mut self.losses) {
                 break Pause::NotFinite;
             }
-            self.losses.push(seen.mean_loss() as f32);
-            self.progress.position += seen.samples as usize;
-            self.progress.samples += seen.samples;
-            self.progress.tally.add(seen);
             control.set_samples(self.progress.samples);
             if self.at_report_point() {
                 break Pause::ReportPoint;
@@ -277,8 +297,17 @@ impl<'d> Session<'d> {
         pause
     }
 
+    /// The position of the next report point, if no update is cut short.
+    fn next_report_point(&self) -> usize {
+        let updates = self.progress.updates;
+        let until_end = self.trial.budget.max_updates.map_or(u64::MAX, |max| max.saturating_sub(updates));
+        let until_evaluation = self.eval_every.map_or(u64::MAX, |every| every - updates % every);
+        let updates = usize::try_from(until_end.min(until_evaluation).max(1)).unwrap_or(usize::MAX);
+        self.train.len().min(self.progress.position.saturating_add(updates.saturating_mul(self.samples)))
+    }
+
     fn at_report_point(&self) -> bool {
-        let updates = self.engine.updates();
+        let updates = self.progress.updates;
         self.progress.position == self.train.len()
             || self.trial.budget.max_updates == Some(updates)
             || self.eval_every.is_some_and(|every| updates.is_multiple_of(every))
@@ -287,7 +316,7 @@ impl<'d> Session<'d> {
     /// Tells the evaluation and, at its end, the epoch; decides whether the trial has ended.
     fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.copy = self.engine.snapshot();
-        self.progress.reported_samples = self.progress.samples;
+        self.progress.reported = [self.progress.updates, self.progress.samples];
         self.progress.evaluation = Some(evaluation);
         let point = self.point(evaluation);
         sink.take(&Event::Evaluation(&point))?;
@@ -302,7 +331,7 @@ impl<'d> Session<'d> {
     fn point(&self, evaluation: Evaluation) -> EvaluationPoint {
         EvaluationPoint {
             epoch: self.progress.epoch,
-            updates: self.engine.updates(),
+            updates: self.progress.updates,
             samples: self.progress.samples,
             train_seconds: self.progress.train_seconds,
             train_loss: self.train_loss(),
@@ -342,7 +371,7 @@ impl<'d> Session<'d> {
     fn close_epoch(&mut self, evaluation: Option<Evaluation>, sink: &mut dyn Sink) -> Result<()> {
         let row = EpochRecord {
             epoch: self.progress.epoch,
-            updates: self.engine.updates(),
+            updates: self.progress.updates,
             samples: self.progress.samples,
             train_loss: self.train_loss(),
             eval_loss: evaluation.map(|evaluation| evaluation.loss),
@@ -360,9 +389,9 @@ impl<'d> Session<'d> {
     /// Names the update and layer that are not finite and goes back to the last weights that are.
     fn diverge(&mut self, sink: &mut dyn Sink) -> Result<Status> {
         let layer = self.engine.first_non_finite();
-        self.progress.diverged = Some(Divergence { update: self.engine.updates(), layer });
+        self.progress.diverged = Some(Divergence { update: self.progress.updates, layer });
         self.engine.restore(&self.copy);
-        self.progress.samples = self.progress.reported_samples;
+        [self.progress.updates, self.progress.samples] = self.progress.reported;
         self.progress.tally = Tally::default();
         self.close_epoch(None, sink)?;
         Ok(Status::Diverged)
@@ -378,7 +407,7 @@ impl<'d> Session<'d> {
         Outcome {
             status,
             diverged: progress.diverged,
-            updates: self.engine.updates(),
+            updates: self.progress.updates,
             samples: progress.samples,
             train_seconds: progress.train_seconds,
             wall_seconds: self.began.elapsed().as_secs_f64(),

@@ -1,0 +1,43 @@
+//! Which path the updates of a trial take; it depends on the trial alone, since it may change bits.
+
+use super::Rule;
+use crate::network::Plan;
+
+/// A way to carry out updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strategy {
+    /// The update travels in one microbatch; the product that sums a weight's gradient writes the new weight.
+    InBackward,
+    /// Gradients are summed over several microbatches; then one pass steps all weights.
+    Fused,
+    /// The first layer's weights stand still for a block of updates, whose changes are delayed exactly.
+    BlockedSample,
+}
+
+/// Updates of more samples than this use the first layer's weights often enough as they are.
+const MOST_SAMPLES: usize = 16;
+/// A first layer of fewer weights stays in the first cache, and there is nothing to gain.
+const FEWEST_WEIGHTS: usize = 1 << 13;
+
+impl Strategy {
+    /// The path of updates of `samples` samples on `plan` by `rule`, in microbatches of `microbatch`.
+    pub(crate) fn choose(plan: &Plan, rule: &Rule, samples: usize, microbatch: usize) -> Self {
+        let large = plan.stages.first().is_some_and(|first| first.inputs * first.outputs >= FEWEST_WEIGHTS);
+        if samples <= MOST_SAMPLES && large && rule.linear(1).is_some() {
+            Self::BlockedSample
+        } else if samples <= microbatch {
+            Self::InBackward
+        } else {
+            Self::Fused
+        }
+    }
+
+    /// Its name in records.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::InBackward => "in-backward",
+            Self::Fused => "fused",
+            Self::BlockedSample => "blocked-sample",
+        }
+    }
+}

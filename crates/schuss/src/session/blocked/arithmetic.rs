@@ -1,0 +1,262 @@
+//! What the blocked path computes with: the kernels on f32, or, in its tests, their plain twins on f64.
+
+use crate::optim::{Rule, Sweep, WithinProduct};
+use schuss_data::Split;
+use schuss_kernels::matrix::{self, Matrix, MatrixMut, Start};
+use schuss_kernels::rows::{Score, softmax_cross_entropy};
+use schuss_kernels::window::{Ahead, Owed, Tasks};
+use schuss_kernels::{Buffer, Lane, Team, padded, single};
+use std::ops::DerefMut;
+use std::sync::{Mutex, PoisonError};
+
+/// The operations of a blocked update. Matrices are padded to whole vectors; a velocity is `None` where the rule
+/// keeps none.
+pub(crate) trait Arithmetic: Send {
+    /// A number.
+    type T: Lane + PartialOrd + Default + Send + Sync;
+    /// Many of them.
+    type Buffer: DerefMut<Target = [Self::T]> + Send + Sync;
+
+    /// So many zeros.
+    fn zeros(len: usize) -> Self::Buffer;
+
+    /// X ← the samples `first..first + rows` in the order of `index`.
+    fn gather(
+        &mut self,
+        split: &Split,
+        first: usize,
+        rows: usize,
+        index: &(impl Fn(usize) -> usize + Sync),
+        x: &mut [Self::T],
+    );
+
+    /// C ← C + A B.
+    fn add_product(&mut self, a: Matrix<Self::T>, b: Matrix<Self::T>, c: MatrixMut<Self::T>);
+
+    /// Y ← X W + b, then ReLU if asked.
+    fn linear(
+        &mut self,
+        x: Matrix<Self::T>,
+        w: Matrix<Self::T>,
+        bias: &[Self::T],
+        relu: bool,
+        y: MatrixMut<Self::T>,
+    );
+
+    /// Loss and gradient of every row.
+    fn loss(
+        &mut self,
+        logits: Matrix<Self::T>,
+        labels: &[u32],
+        delta: MatrixMut<Self::T>,
+        scores: &mut [Score],
+    );
+
+    /// Dˣ ← D Wᵀ, zero where `active` is not positive.
+    fn input_gradient(
+        &mut self,
+        d: Matrix<Self::T>,
+        w: Matrix<Self::T>,
+        active: Option<Matrix<Self::T>>,
+        dx: MatrixMut<Self::T>,
+    );
+
+    /// Update `t` of `rule` on W, whose gradient is Xᵀ D.
+    fn step(
+        &mut self,
+        rule: &Rule,
+        t: u64,
+        x: Matrix<Self::T>,
+        d: Matrix<Self::T>,
+        w: MatrixMut<Self::T>,
+        v: Option<&mut [Self::T]>,
+    );
+
+    /// Update `t` of `rule` on a bias, whose gradient is the sum of the rows of D, made in `sums`.
+    fn step_bias(
+        &mut self,
+        rule: &Rule,
+        t: u64,
+        d: Matrix<Self::T>,
+        sums: &mut [Self::T],
+        bias: &mut [Self::T],
+        v: Option<&mut [Self::T]>,
+    );
+
+    /// See [`single::linear`].
+    fn linear_of_one(
+        &mut self,
+        x: &[Self::T],
+        active: &[u32],
+        w: Matrix<Self::T>,
+        bias: &[Self::T],
+        relu: bool,
+        y: &mut [Self::T],
+    );
+
+    /// See [`single::catch_up`].
+    fn catch_up(
+        &mut self,
+        active: Option<&[u32]>,
+        w: MatrixMut<Self::T>,
+        v: Option<MatrixMut<Self::T>>,
+        last: &mut [u32],
+        phi: &[[[Self::T; 2]; 2]],
+        seen: u32,
+    );
+
+    /// See [`single::descend`].
+    fn descend(
+        &mut self,
+        rule: &Rule,
+        t: u64,
+        x_and_d: [&[Self::T]; 2],
+        active: &[u32],
+        w: MatrixMut<Self::T>,
+        v: Option<&mut [Self::T]>,
+        dx: &mut [Self::T],
+    );
+
+    /// Folds `owed` into W and V and makes the products `ahead`; whoever is first does `work` meanwhile.
+    fn between_blocks(
+        &mut self,
+        w: MatrixMut<Self::T>,
+        v: Option<MatrixMut<Self::T>>,
+        owed: Option<Owed<Self::T>>,
+        ahead: Option<Ahead<Self::T>>,
+        work: impl FnOnce() + Send,
+    );
+}
+
+impl Arithmetic for Team {
+    type T = f32;
+    type Buffer = Buffer;
+
+    fn zeros(len: usize) -> Buffer {
+        Buffer::zeros(len)
+    }
+
+    fn gather(
+        &mut self,
+        split: &Split,
+        first: usize,
+        rows: usize,
+        index: &(impl Fn(usize) -> usize + Sync),
+        x: &mut [f32],
+    ) {
+        let stride = padded(split.features());
+        self.for_chunks(rows * stride, &mut x[..rows * stride], stride, |row, to| {
+            split.gather(index(first + row), to);
+        });
+    }
+
+    fn add_product(&mut self, a: Matrix, b: Matrix, c: MatrixMut) {
+        matrix::add_product(self, a, b, c);
+    }
+
+    fn linear(&mut self, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y: MatrixMut) {
+        matrix::linear(self, x, w, bias, relu, y);
+    }
+
+    fn loss(&mut self, logits: Matrix, labels: &[u32], delta: MatrixMut, scores: &mut [Score]) {
+        softmax_cross_entropy(self, logits, labels, delta, scores);
+    }
+
+    fn input_gradient(&mut self, d: Matrix, w: Matrix, active: Option<Matrix>, dx: MatrixMut) {
+        matrix::input_gradient(self, d, w, active, dx);
+    }
+
+    fn step(&mut self, rule: &Rule, t: u64, x: Matrix, d: Matrix, weights: MatrixMut, v: Option<&mut [f32]>) {
+        let slots = v.into_iter();
+        rule.visit(t, WithinProduct { team: self, x, d, count: 1.0, weights, slots });
+    }
+
+    fn step_bias(
+        &mut self,
+        rule: &Rule,
+        t: u64,
+        d: Matrix,
+        sums: &mut [f32],
+        bias: &mut [f32],
+        v: Option<&mut [f32]>,
+    ) {
+        matrix::column_sums(self, d, Start::Fresh, sums);
+        let sums = &sums[..bias.len()];
+        rule.visit(t, Sweep { team: self, sums, count: 1.0, weights: bias, slots: v.into_iter() });
+    }
+
+    fn linear_of_one(
+        &mut self,
+        x: &[f32],
+        active: &[u32],
+        w: Matrix,
+        bias: &[f32],
+        relu: bool,
+        y: &mut [f32],
+    ) {
+        single::linear(self.isa(), x, active, w, bias, relu, y);
+    }
+
+    fn catch_up(
+        &mut self,
+        active: Option<&[u32]>,
+        w: MatrixMut,
+        v: Option<MatrixMut>,
+        last: &mut [u32],
+        phi: &[[[f32; 2]; 2]],
+        seen: u32,
+    ) {
+        single::catch_up(self.isa(), active, w, v, last, phi, seen);
+    }
+
+    fn descend(
+        &mut self,
+        rule: &Rule,
+        t: u64,
+        x_and_d: [&[f32]; 2],
+        active: &[u32],
+        w: MatrixMut,
+        v: Option<&mut [f32]>,
+        dx: &mut [f32],
+    ) {
+        rule.visit(t, Single { isa: self.isa(), x_and_d, active, w, slots: v.into_iter(), dx });
+    }
+
+    fn between_blocks(
+        &mut self,
+        w: MatrixMut,
+        v: Option<MatrixMut>,
+        owed: Option<Owed>,
+        ahead: Option<Ahead>,
+        work: impl FnOnce() + Send,
+    ) {
+        let tasks = Tasks::new(self.isa(), w, v, owed, ahead);
+        let work = Mutex::new(Some(work));
+        self.run(usize::MAX, |_| {
+            let work = work.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(work) = work {
+                work();
+            }
+            tasks.help();
+        });
+    }
+}
+
+/// One sample's backward pass and step as a visitor of its rule.
+struct Single<'a, I> {
+    isa: schuss_kernels::Isa,
+    x_and_d: [&'a [f32]; 2],
+    active: &'a [u32],
+    w: MatrixMut<'a>,
+    slots: I,
+    dx: &'a mut [f32],
+}
+
+impl<'a, I: Iterator<Item = &'a mut [f32]>> crate::optim::Visitor for Single<'a, I> {
+    type Output = ();
+
+    fn visit<U: schuss_kernels::sweep::Elementwise<S>, const S: usize>(self, update: &U) {
+        let Self { isa, x_and_d, active, w, slots, dx } = self;
+        single::descend(isa, x_and_d, active, update, w, crate::optim::take::<_, S>(slots), dx);
+    }
+}

@@ -1,0 +1,292 @@
+//! The updates of a block one after the other: the first layer from its delayed products, the others in cache.
+
+use super::Arithmetic;
+use crate::network::{Plan, Stage};
+use crate::optim::{IDENTITY, Linear, Rule, Square};
+use crate::session::engine::Tally;
+use schuss_kernels::matrix::{Matrix, MatrixMut};
+use schuss_kernels::rows::Score;
+use schuss_kernels::{Lane, padded};
+use std::ops::Range;
+
+/// What the deeper layers need for one update.
+pub(super) struct Deeper<A: Arithmetic> {
+    /// One per stage: [samples, outputs]
+    pub(super) outputs: Vec<A::Buffer>,
+    /// Gradients at the outputs of a stage and of the one before it: [samples, widest]
+    deltas: [A::Buffer; 2],
+    /// Gradient of a bias: [widest]
+    sums: A::Buffer,
+    scores: Vec<Score>,
+    /// For every stage: the outputs that are not zero, if updates are of one sample.
+    active: Vec<Vec<u32>>,
+    /// Whether updates are of one sample behind a ReLU, so that rows whose input is zero are left out.
+    single: bool,
+    /// Whether rows that are left out move all the same.
+    lags: bool,
+    idle: IdleRows<A::T>,
+}
+
+/// Rows of weights that were left out of updates because their input was zero, in blocks of updates.
+#[derive(Clone)]
+pub(super) struct IdleRows<T> {
+    /// For every stage behind the first and every row: the update of the block that it has seen.
+    last: Vec<Vec<u32>>,
+    /// What carries a row from after each update of the block to now.
+    carry: Vec<Square>,
+    phi: Vec<[[T; 2]; 2]>,
+}
+
+impl<A: Arithmetic> Deeper<A> {
+    pub(super) fn new(plan: &Plan, rule: &Rule, samples: usize, updates: usize) -> Self {
+        let single = samples == 1 && plan.stages.iter().rev().skip(1).all(|stage| stage.relu);
+        let widest = plan.stages.iter().map(|stage| stage.outputs).max().unwrap_or(0);
+        let rows = |width: usize| A::zeros(samples * padded(width));
+        let last = plan.stages.iter().skip(1).map(|stage| vec![0; stage.inputs]).collect();
+        let mut deeper = Self {
+            outputs: plan.stages.iter().map(|stage| rows(stage.outputs)).collect(),
+            deltas: [rows(widest), rows(widest)],
+            sums: A::zeros(padded(widest)),
+            scores: vec![Score::default(); samples],
+            active: plan.stages.iter().map(|stage| Vec::with_capacity(stage.outputs)).collect(),
+            single,
+            lags: single && rule.linear(1).is_some_and(|step| step.a[0] != IDENTITY[0]),
+            idle: IdleRows { last, carry: Vec::with_capacity(updates + 1), phi: Vec::with_capacity(updates + 1) },
+        };
+        deeper.begin_block();
+        deeper
+    }
+
+    pub(super) fn floats(&self) -> usize {
+        self.outputs.iter().chain(&self.deltas).chain([&self.sums]).map(|buffer| buffer.len()).sum()
+    }
+
+    /// All rows have seen all updates.
+    pub(super) fn begin_block(&mut self) {
+        self.idle.last.iter_mut().for_each(|rows| rows.fill(0));
+        self.idle.carry.clear();
+        self.idle.phi.clear();
+        self.idle.push();
+    }
+
+    pub(super) fn copy_of_rows(&self) -> IdleRows<A::T> {
+        self.idle.clone()
+    }
+
+    /// Brings every row up to now.
+    pub(super) fn settle(&mut self, arithmetic: &mut A, plan: &Plan, weights: &mut [A::T], velocity: &mut [A::T]) {
+        self.idle.settle(arithmetic, plan, weights, velocity);
+    }
+}
+
+impl<T: Lane> IdleRows<T> {
+    /// After an update: what carries rows on from here is nothing yet.
+    fn push(&mut self) {
+        self.carry.push(IDENTITY);
+        self.phi.push(IDENTITY.map(|row| row.map(T::splat)));
+    }
+
+    /// All rows left out of an update move by `step`.
+    fn step(&mut self, step: &Linear) {
+        for (carry, phi) in self.carry.iter_mut().zip(&mut self.phi) {
+            *carry = step.carry_square(*carry);
+            *phi = carry.map(|row| row.map(T::splat));
+        }
+        self.push();
+    }
+
+    /// Brings every row up to now; weights and velocities are those behind the first layer's weights.
+    pub(super) fn settle<A: Arithmetic<T = T>>(
+        &mut self,
+        arithmetic: &mut A,
+        plan: &Plan,
+        weights: &mut [T],
+        velocity: &mut [T],
+    ) {
+        let now = self.phi.len() as u32 - 1;
+        if now == 0 {
+            return;
+        }
+        let offset = plan.stages[0].weight.end;
+        for (stage, last) in plan.stages.iter().skip(1).zip(&mut self.last) {
+            let (w, v) = place(stage, offset, weights, velocity);
+            let v = v.map(|v| MatrixMut::new(v, stage.inputs, stage.outputs));
+            arithmetic.catch_up(None, MatrixMut::new(w, stage.inputs, stage.outputs), v, last, &self.phi, now);
+        }
+    }
+}
+
+/// The numbers that are not zero, without a branch on them; `list` has room for all.
+fn list_active<T: Copy + PartialEq + Default>(x: &[T], list: &mut Vec<u32>) {
+    list.clear();
+    list.resize(x.len(), 0);
+    let mut count = 0;
+    for (index, x) in x.iter().enumerate() {
+        list[count] = index as u32;
+        count += usize::from(*x != T::default());
+    }
+    list.truncate(count);
+}
+
+/// A stage's weights and velocities.
+fn place<'a, T>(
+    stage: &Stage,
+    offset: usize,
+    weights: &'a mut [T],
+    velocity: &'a mut [T],
+) -> (&'a mut [T], Option<&'a mut [T]>) {
+    let range = stage.weight.start - offset..stage.weight.end - offset;
+    (&mut weights[range.clone()], velocity.get_mut(range))
+}
+
+/// The updates of the present block, and all that they change.
+pub(super) struct Sequence<'a, A: Arithmetic> {
+    pub(super) plan: &'a Plan,
+    pub(super) rule: &'a Rule,
+    /// Samples per update.
+    pub(super) samples: usize,
+    /// Everything behind the first layer's weights.
+    pub(super) weights: &'a mut [A::T],
+    pub(super) velocity: &'a mut [A::T],
+    pub(super) updates: &'a mut u64,
+    /// Rows of the block.
+    pub(super) block: usize,
+    pub(super) labels: &'a [u32],
+    /// The first layer's outputs without their bias and without what this block's updates change.
+    pub(super) z: &'a mut [A::T],
+    /// Gram matrix within the block, times c.
+    pub(super) within: &'a [A::T],
+    /// Gradients at the first layer's outputs.
+    pub(super) delta: &'a mut [A::T],
+    pub(super) deeper: &'a mut Deeper<A>,
+}
+
+impl<A: Arithmetic> Sequence<'_, A> {
+    /// The updates of `rows`, up to the first whose loss is not finite.
+    pub(super) fn run(&mut self, solo: &mut A, rows: Range<usize>, seen: &mut Vec<Tally>) {
+        for first in rows.clone().step_by(self.samples) {
+            let rows = first..rows.end.min(first + self.samples);
+            *self.updates += 1;
+            self.first_layer(solo, rows.clone());
+            let tally = self.forward(solo, rows.clone());
+            seen.push(tally);
+            if !tally.loss.is_finite() {
+                return;
+            }
+            self.backward(solo, rows);
+        }
+    }
+
+    /// The first layer's outputs: its products ahead, what the block's earlier updates changed, bias and ReLU.
+    fn first_layer(&mut self, solo: &mut A, rows: Range<usize>) {
+        let stage = &self.plan.stages[0];
+        let (stride, earlier) = (padded(stage.outputs), rows.start);
+        let z = &mut self.z[rows.start * stride..rows.end * stride];
+        if earlier > 0 {
+            let gram = &self.within[rows.start * padded(self.block)..];
+            let gram = Matrix::new(gram, rows.len(), self.block).first_columns(earlier);
+            let delta = Matrix::new(self.delta, earlier, stage.outputs);
+            solo.add_product(gram, delta, MatrixMut::new(z, rows.len(), stage.outputs));
+        }
+        let bias = &self.weights[..stride];
+        let zero = A::T::default();
+        for (z, y) in z.chunks_exact(stride).zip(self.deeper.outputs[0].chunks_exact_mut(stride)) {
+            for ((y, &z), &bias) in y.iter_mut().zip(z).zip(bias) {
+                let biased = z + bias;
+                *y = if stage.relu && biased < zero { zero } else { biased };
+            }
+        }
+    }
+
+    /// The deeper layers and the loss; leaves the gradient at the outputs, divided by the number of samples.
+    fn forward(&mut self, solo: &mut A, rows: Range<usize>) -> Tally {
+        for index in 1..self.plan.stages.len() {
+            if self.deeper.single {
+                self.layer_of_one(solo, index);
+            } else {
+                self.layer(solo, index, rows.len());
+            }
+        }
+        let Deeper { outputs, deltas, scores, .. } = &mut *self.deeper;
+        let classes = self.plan.outputs;
+        let logits = Matrix::new(&outputs[self.plan.stages.len() - 1], rows.len(), classes);
+        let scores = &mut scores[..rows.len()];
+        let delta = MatrixMut::new(&mut deltas[0], rows.len(), classes);
+        solo.loss(logits, &self.labels[rows.clone()], delta, scores);
+        if rows.len() > 1 {
+            let share = A::T::splat(1.0 / rows.len() as f64);
+            deltas[0][..rows.len() * padded(classes)].iter_mut().for_each(|delta| *delta = share * *delta);
+        }
+        let mut tally = Tally::default();
+        tally.count(scores);
+        tally
+    }
+
+    /// Outputs of stage `index` for some samples.
+    fn layer(&mut self, solo: &mut A, index: usize, rows: usize) {
+        let (stage, offset) = (&self.plan.stages[index], self.plan.stages[0].weight.end);
+        let (before, from_here) = self.deeper.outputs.split_at_mut(index);
+        let x = Matrix::new(&before[index - 1], rows, stage.inputs);
+        let w = Matrix::new(&self.weights[stage.weight.start - offset..], stage.inputs, stage.outputs);
+        let bias = &self.weights[stage.bias.start - offset..stage.bias.end - offset];
+        solo.linear(x, w, bias, stage.relu, MatrixMut::new(&mut from_here[0], rows, stage.outputs));
+    }
+
+    /// The same for one sample, from the inputs that are not zero.
+    fn layer_of_one(&mut self, solo: &mut A, index: usize) {
+        let (stage, offset) = (&self.plan.stages[index], self.plan.stages[0].weight.end);
+        let Deeper { outputs, active, idle, lags, .. } = &mut *self.deeper;
+        let (before, from_here) = outputs.split_at_mut(index);
+        let (x, active) = (&before[index - 1], &mut active[index - 1]);
+        list_active(&x[..stage.inputs], active);
+        if *lags {
+            let (w, v) = place(stage, offset, self.weights, self.velocity);
+            let v = v.map(|v| MatrixMut::new(v, stage.inputs, stage.outputs));
+            let w = MatrixMut::new(w, stage.inputs, stage.outputs);
+            let next = idle.phi.len() as u32; // rows read now take part in the update to come
+            solo.catch_up(Some(active), w, v, &mut idle.last[index - 1], &idle.phi, next);
+        }
+        let w = Matrix::new(&self.weights[stage.weight.start - offset..], stage.inputs, stage.outputs);
+        let bias = &self.weights[stage.bias.start - offset..stage.bias.end - offset];
+        solo.linear_of_one(x, active, w, bias, stage.relu, &mut from_here[0]);
+    }
+
+    /// Gradients and steps, last layer first; the first layer's gradient joins the block's.
+    fn backward(&mut self, solo: &mut A, rows: Range<usize>) {
+        let (count, t, offset) = (rows.len(), *self.updates, self.plan.stages[0].weight.end);
+        for index in (1..self.plan.stages.len()).rev() {
+            self.step_bias(solo, index, count);
+            let stage = &self.plan.stages[index];
+            let Deeper { outputs, deltas: [delta, below], single, active, .. } = &mut *self.deeper;
+            let x = Matrix::new(&outputs[index - 1], count, stage.inputs);
+            let d = Matrix::new(delta, count, stage.outputs);
+            let (w, v) = place(stage, offset, self.weights, self.velocity);
+            if *single {
+                let w = MatrixMut::new(w, stage.inputs, stage.outputs);
+                solo.descend(self.rule, t, [x.row(0), delta], &active[index - 1], w, v, below);
+            } else {
+                let active = self.plan.stages[index - 1].relu.then_some(x);
+                let old = Matrix::new(w, stage.inputs, stage.outputs);
+                solo.input_gradient(d, old, active, MatrixMut::new(below, count, stage.inputs));
+                solo.step(self.rule, t, x, d, MatrixMut::new(w, stage.inputs, stage.outputs), v);
+            }
+            self.deeper.deltas.swap(0, 1);
+        }
+        self.step_bias(solo, 0, count);
+        let stride = padded(self.plan.stages[0].outputs);
+        let to = &mut self.delta[rows.start * stride..rows.end * stride];
+        to.copy_from_slice(&self.deeper.deltas[0][..count * stride]);
+        if let Some(step) = self.rule.linear(t).filter(|_| self.deeper.lags) {
+            self.deeper.idle.step(&step);
+        }
+    }
+
+    fn step_bias(&mut self, solo: &mut A, index: usize, count: usize) {
+        let (stage, offset) = (&self.plan.stages[index], self.plan.stages[0].weight.end);
+        let Deeper { deltas, sums, .. } = &mut *self.deeper;
+        let d = Matrix::new(&deltas[0], count, stage.outputs);
+        let range = stage.bias.start - offset..stage.bias.end - offset;
+        let v = self.velocity.get_mut(range.clone());
+        solo.step_bias(self.rule, *self.updates, d, sums, &mut self.weights[range], v);
+    }
+}
