@@ -12,6 +12,7 @@ use std::time::Duration;
 /// [inputs, outputs] of the layers.
 const LAYERS: [[usize; 2]; 3] = [[784, 400], [400, 256], [256, 10]];
 
+#[derive(Clone, Copy)]
 struct Plain;
 
 impl Elementwise<0> for Plain {

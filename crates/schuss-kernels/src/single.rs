@@ -6,6 +6,7 @@ use crate::matrix::{Matrix, MatrixMut};
 use crate::pointer::SharedMut;
 use crate::sweep::{Elementwise, apply_vector};
 use crate::{Isa, Kernel, LANES, Vector, padded};
+use std::ops::Range;
 
 /// Panels of 16 outputs summed at once.
 const WIDE: usize = 4;
@@ -149,7 +150,7 @@ impl CatchUp<'_> {
                     new_w = b.mul_add(v, new_w);
                     d.mul_add(v, c * w).flush().store(velocity.at(at));
                 }
-                new_w.store(self.w.at(at));
+                new_w.flush().store(self.w.at(at));
             }
         }
     }
@@ -204,6 +205,7 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Descend<'_, U, S> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let stride = self.d.len();
+        let update = *self.update; // in registers: what is stored cannot change it
         for (i, &row) in self.active.iter().enumerate() {
             let row = row as usize;
             let next = self.active[(i + 1).min(self.active.len() - 1)] as usize;
@@ -216,10 +218,43 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Descend<'_, U, S> {
                     let d = V::load(self.d.as_ptr().add(at));
                     dot = d.mul_add(V::load(self.w.at(place)), dot);
                     let slots = self.slots.map(|slot| slot.at(place));
-                    apply_vector(self.update, factor * d, self.w.at(place), slots);
+                    apply_vector(&update, factor * d, self.w.at(place), slots);
                 }
             }
             self.dx[row] = dot.sum();
+        }
+    }
+}
+
+/// The rank-one step of some rows: wᵢ ← update(xᵢ d, wᵢ, slots).
+pub(crate) struct RankOne<'a, U, const S: usize> {
+    pub(crate) x: &'a [f32],
+    pub(crate) d: &'a [f32],
+    pub(crate) update: &'a U,
+    pub(crate) w: SharedMut,
+    pub(crate) slots: [SharedMut; S],
+    pub(crate) rows: Range<usize>,
+}
+
+impl<U: Elementwise<S>, const S: usize> Kernel for RankOne<'_, U, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let (stride, update) = (self.d.len(), *self.update);
+        for row in self.rows {
+            let factor = splat::<V>(self.x[row]);
+            if update.rests_at_zero() && self.x[row] == 0.0 {
+                continue;
+            }
+            for at in (0..stride).step_by(LANES) {
+                // SAFETY: `update_weights` checked that d, W and the slots hold `at..at + 16` of this row.
+                unsafe {
+                    let gradient = factor * V::load(self.d.as_ptr().add(at));
+                    let slots = self.slots.map(|slot| slot.at(row * stride + at));
+                    apply_vector(&update, gradient, self.w.at(row * stride + at), slots);
+                }
+            }
         }
     }
 }
@@ -230,6 +265,7 @@ mod tests {
     use crate::naive::{self, Sample, pad, unpad};
     use crate::{Buffer, Lane};
 
+    #[derive(Clone, Copy)]
     struct HeavyBall;
 
     impl Elementwise<1> for HeavyBall {

@@ -6,7 +6,7 @@ use crate::{Kernel, LANES, Lane, Team, Vector};
 use std::ops::Range;
 
 /// One update of one weight, written once for every kind of lane. `S` is the number of slots per weight.
-pub trait Elementwise<const S: usize>: Sync {
+pub trait Elementwise<const S: usize>: Copy + Sync {
     /// The new weight, from its gradient (already divided by the number of samples), itself and its slots.
     fn apply<L: Lane>(&self, gradient: L, weight: L, slots: &mut [L; S]) -> L;
 
@@ -51,7 +51,7 @@ pub fn sweep_reference<U: Elementwise<S>, const S: usize>(
 ) {
     for (i, (weight, &gradient)) in weights.iter_mut().zip(gradients).enumerate() {
         let mut own: [f64; S] = std::array::from_fn(|s| slots[s][i]);
-        *weight = update.apply(gradient, *weight, &mut own);
+        *weight = update.apply(gradient, *weight, &mut own).flush();
         for (s, value) in own.into_iter().enumerate() {
             slots[s][i] = value.flush();
         }
@@ -73,11 +73,12 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Sweep<'_, U, S> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let count = V::splat(f64::from(self.count));
+        let update = *self.update; // its own copy: what is stored cannot change it, so its numbers stay in registers
         for at in self.vectors.map(|vector| vector * LANES) {
             // SAFETY: `sweep` checked that all buffers hold `at..at + 16`, and no other part has this range.
             unsafe {
                 let gradient = V::load(self.sums.as_ptr().add(at)) / count;
-                apply_vector(self.update, gradient, self.weights.at(at), self.slots.map(|slot| slot.at(at)));
+                apply_vector(&update, gradient, self.weights.at(at), self.slots.map(|slot| slot.at(at)));
             }
         }
     }
@@ -97,7 +98,7 @@ pub(crate) unsafe fn apply_vector<V: Vector, U: Elementwise<S>, const S: usize>(
     // SAFETY: promised by the caller.
     unsafe {
         let mut own = slots.map(|slot| V::load(slot));
-        update.apply(gradient, V::load(weight), &mut own).store(weight);
+        update.apply(gradient, V::load(weight), &mut own).flush().store(weight);
         for (to, value) in slots.into_iter().zip(own) {
             value.flush().store(to);
         }
@@ -110,6 +111,7 @@ mod tests {
     use crate::{Buffer, Isa};
 
     /// Heavy ball: one slot.
+    #[derive(Clone, Copy)]
     struct HeavyBall;
 
     impl Elementwise<1> for HeavyBall {

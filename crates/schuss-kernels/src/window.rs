@@ -307,6 +307,7 @@ impl Epilogue for Fold {
                 new_v.store(self.weights[1].at(at));
                 new_v.store(self.copies[1].at(row * LANES));
             }
+            let new_w = new_w.flush();
             new_w.store(self.weights[0].at(at));
             new_w.store(self.copies[0].at(row * LANES));
         }

@@ -14,6 +14,7 @@ mod epilogue;
 mod product;
 
 use crate::pointer::SharedMut;
+use crate::single::RankOne;
 use crate::sweep::Elementwise;
 use crate::team::share;
 use crate::{LANES, Team, padded};
@@ -165,6 +166,11 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
     assert!(x.rows == d.rows && w.rows == x.cols && w.cols == d.cols);
     assert!(slots.iter().all(|slot| slot.len() >= w.rows * w.stride));
     let slots = slots.map(SharedMut::new);
+    if x.rows == 1 && count == 1.0 {
+        let (isa, rows) = (team.isa(), w.rows);
+        let (x, d, w) = (x.row(0), d.row(0), SharedMut::new(w.data));
+        return team.split(rows * d.len(), rows, |rows| isa.run(RankOne { x, d, update, w, slots, rows }));
+    }
     let step = Step { update, count, w: SharedMut::new(w.data), slots, stride: w.stride };
     multiply(
         team,

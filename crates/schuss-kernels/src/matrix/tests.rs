@@ -85,6 +85,7 @@ fn column_sums_have_the_bits_of_their_naive_twin() {
 }
 
 /// Adam without corrections, to have two slots.
+#[derive(Clone, Copy)]
 struct TwoSlots;
 
 impl Elementwise<2> for TwoSlots {
@@ -115,6 +116,7 @@ fn updating_within_the_product_has_the_bits_of_product_then_sweep() {
 }
 
 /// Plain descent, which leaves a weight without gradient alone.
+#[derive(Clone, Copy)]
 struct Plain;
 
 impl Elementwise<0> for Plain {

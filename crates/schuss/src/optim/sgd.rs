@@ -58,7 +58,8 @@ impl Descend for Sgd {
             return Some(Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 0.0]], b: [-lr, 0.0] });
         }
         let share = self.share(t);
-        let (kappa, p) = if nesterov { (1.0 + momentum * share, momentum * momentum) } else { (share, momentum) };
+        let (kappa, p) =
+            if nesterov { (1.0 + momentum * share, momentum * momentum) } else { (share, momentum) };
         Some(Linear {
             a: [[1.0 - lr * kappa * weight_decay, -lr * p], [share * weight_decay, momentum]],
             b: [-lr * kappa, share],
@@ -81,6 +82,7 @@ impl Sgd {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Plain {
     lr: f64,
     weight_decay: f64,
@@ -98,6 +100,7 @@ impl Elementwise<0> for Plain {
     }
 }
 
+#[derive(Clone, Copy)]
 struct HeavyBall {
     lr: f64,
     momentum: f64,

@@ -1,7 +1,7 @@
 //! Weight updates on the CPU: gather, forward, loss, backward and step, in microbatches.
 
-use crate::network::{Arena, MICROBATCH, Params, Plan};
 use super::blocked::{self, Blocked};
+use crate::network::{Arena, MICROBATCH, Params, Plan};
 use crate::optim::{Rule, State, Strategy};
 use crate::recipe::Recipe;
 use crate::study::record::{Evaluation, MemoryRecord};

@@ -51,7 +51,11 @@ impl<A: Arithmetic> Deeper<A> {
             active: plan.stages.iter().map(|stage| Vec::with_capacity(stage.outputs)).collect(),
             single,
             lags: single && rule.linear(1).is_some_and(|step| step.a[0] != IDENTITY[0]),
-            idle: IdleRows { last, carry: Vec::with_capacity(updates + 1), phi: Vec::with_capacity(updates + 1) },
+            idle: IdleRows {
+                last,
+                carry: Vec::with_capacity(updates + 1),
+                phi: Vec::with_capacity(updates + 1),
+            },
         };
         deeper.begin_block();
         deeper
@@ -74,7 +78,13 @@ impl<A: Arithmetic> Deeper<A> {
     }
 
     /// Brings every row up to now.
-    pub(super) fn settle(&mut self, arithmetic: &mut A, plan: &Plan, weights: &mut [A::T], velocity: &mut [A::T]) {
+    pub(super) fn settle(
+        &mut self,
+        arithmetic: &mut A,
+        plan: &Plan,
+        weights: &mut [A::T],
+        velocity: &mut [A::T],
+    ) {
         self.idle.settle(arithmetic, plan, weights, velocity);
     }
 }
@@ -111,7 +121,14 @@ impl<T: Lane> IdleRows<T> {
         for (stage, last) in plan.stages.iter().skip(1).zip(&mut self.last) {
             let (w, v) = place(stage, offset, weights, velocity);
             let v = v.map(|v| MatrixMut::new(v, stage.inputs, stage.outputs));
-            arithmetic.catch_up(None, MatrixMut::new(w, stage.inputs, stage.outputs), v, last, &self.phi, now);
+            arithmetic.catch_up(
+                None,
+                MatrixMut::new(w, stage.inputs, stage.outputs),
+                v,
+                last,
+                &self.phi,
+                now,
+            );
         }
     }
 }

@@ -18,13 +18,8 @@ const RULES: [&str; 7] = [
 ];
 
 /// One layer to five, one of them without a ReLU behind its first layer.
-const MODELS: [&str; 5] = [
-    "12-3",
-    "12-20-3",
-    "12-20-17-3",
-    "linear:9,linear:8,relu,linear:3",
-    "12-20-17-16-5-3",
-];
+const MODELS: [&str; 5] =
+    ["12-3", "12-20-3", "12-20-17-3", "linear:9,linear:8,relu,linear:3", "12-20-17-16-5-3"];
 
 const SAMPLES: usize = 90;
 
@@ -43,18 +38,32 @@ fn initial(plan: &Plan) -> Params {
     Params::init(plan.layout.clone(), 5)
 }
 
-/// Two epochs, in pauses of `pause` samples; the weights after them.
-fn blocked<A: Arithmetic>(
+/// The initial weights as numbers of `A`.
+fn weights_of<A: Arithmetic>(plan: &Plan) -> A::Buffer {
+    let values = initial(plan);
+    let mut weights = A::zeros(values.values().len());
+    weights.iter_mut().zip(values.values()).for_each(|(to, &from)| *to = Lane::splat(f64::from(from)));
+    weights
+}
+
+/// The sample at a position of an epoch.
+fn index(epoch: usize) -> impl Fn(usize) -> usize + Sync + Copy {
+    move |position| (position * 7 + epoch) % SAMPLES
+}
+
+/// Two epochs by delayed updates, in blocks of `rows` and pauses of `pause` samples; the weights after them.
+fn delayed<A: Arithmetic>(
     [team, solo]: [&mut A; 2],
-    mut blocked: Blocked<A>,
-    pause: usize,
-) -> Vec<A::T> {
-    let split = split();
+    (plan, rule): (&Plan, &Rule),
+    [samples, rows, pause]: [usize; 3],
+) -> A::Buffer {
+    let mut blocked = Blocked::<A>::new(plan.clone(), rule.clone(), samples, rows, weights_of::<A>(plan));
+    let (split, mut seen) = (split(), vec![]);
     for epoch in 0..2 {
-        let feed = Feed { split: &split, index: |position| (position * 7 + epoch) % SAMPLES };
+        let feed = Feed { split: &split, index: index(epoch) };
         let mut position = 0;
         while position < SAMPLES {
-            let mut seen = vec![];
+            seen.clear();
             let end = SAMPLES.min((position / pause + 1) * pause);
             blocked.advance([team, solo], &feed, position..end, &mut seen);
             position += seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
@@ -62,111 +71,147 @@ fn blocked<A: Arithmetic>(
     }
     let (mut weights, mut velocity) = (A::zeros(blocked.weights.len()), A::zeros(blocked.velocity.len()));
     blocked.settle(team, &mut weights, &mut velocity);
-    weights.to_vec()
+    weights
 }
 
-fn in_f64(plan: &Plan, rule: &Rule, samples: usize, rows: usize, pause: usize) -> Vec<f64> {
-    let weights = initial(plan).values().iter().map(|&w| f64::from(w)).collect();
-    let run = Blocked::new(plan.clone(), rule.clone(), samples, rows, weights);
-    blocked([&mut Plain, &mut Plain], run, pause)
-}
-
-/// The straight loop in f64: one update after the other, on all weights.
-fn straight(plan: &Plan, rule: &Rule, samples: usize) -> Vec<f64> {
-    let mut weights: Vec<f64> = initial(plan).values().iter().map(|&w| f64::from(w)).collect();
-    let mut velocity = vec![0.0; if rule.slots().is_empty() { 0 } else { weights.len() }];
+/// The same by the straight loop: one update after the other, on all weights.
+fn straight<A: Arithmetic>(arithmetic: &mut A, plan: &Plan, rule: &Rule, samples: usize) -> A::Buffer {
+    let mut weights = weights_of::<A>(plan);
+    let mut velocity = A::zeros(if rule.slots().is_empty() { 0 } else { weights.len() });
     let (split, mut t) = (split(), 0);
     for epoch in 0..2 {
         for first in (0..SAMPLES).step_by(samples) {
             t += 1;
-            let rows = samples.min(SAMPLES - first);
-            let index = |position: usize| (position * 7 + epoch) % SAMPLES;
-            update(plan, rule, t, &split, (first..first + rows).map(index), &mut weights, &mut velocity);
+            let rows: Vec<usize> = (first..SAMPLES.min(first + samples)).map(index(epoch)).collect();
+            let mut update = Straight { plan, rule, t, weights: &mut weights, velocity: &mut velocity };
+            update.run(arithmetic, &split, &rows);
         }
     }
     weights
 }
 
-/// One straight update in f64.
-fn update(
-    plan: &Plan,
-    rule: &Rule,
+/// One straight update.
+struct Straight<'a, T> {
+    plan: &'a Plan,
+    rule: &'a Rule,
     t: u64,
-    split: &Split,
-    samples: impl ExactSizeIterator<Item = usize> + Clone,
-    weights: &mut [f64],
-    velocity: &mut [f64],
-) {
-    let rows = samples.len();
-    let labels: Vec<u32> = samples.clone().map(|sample| split.labels()[sample]).collect();
-    let samples: Vec<usize> = samples.collect();
-    let mut values = vec![vec![0.0; rows * padded(plan.inputs)]];
-    Plain.gather(split, 0, rows, &|row| samples[row], &mut values[0]);
-    for (index, stage) in plan.stages.iter().enumerate() {
-        let mut y = vec![0.0; rows * padded(stage.outputs)];
-        let w = Matrix::new(&weights[stage.weight.clone()], stage.inputs, stage.outputs);
-        let x = Matrix::new(&values[index], rows, stage.inputs);
-        Plain.linear(x, w, &weights[stage.bias.clone()], stage.relu, MatrixMut::new(&mut y, rows, stage.outputs));
-        values.push(y);
+    weights: &'a mut [T],
+    velocity: &'a mut [T],
+}
+
+impl<T: Lane> Straight<'_, T> {
+    fn run<A: Arithmetic<T = T>>(&mut self, arithmetic: &mut A, split: &Split, samples: &[usize]) {
+        let values = self.forward(arithmetic, split, samples);
+        let (rows, outputs) = (samples.len(), self.plan.outputs);
+        let labels: Vec<u32> = samples.iter().map(|&sample| split.labels()[sample]).collect();
+        let mut delta = A::zeros(rows * padded(outputs));
+        let logits = Matrix::new(values.last().unwrap(), rows, outputs);
+        let scores = &mut vec![Default::default(); rows];
+        arithmetic.loss(logits, &labels, MatrixMut::new(&mut delta, rows, outputs), scores);
+        delta.iter_mut().for_each(|delta| *delta = T::splat(1.0 / rows as f64) * *delta);
+        for index in (0..self.plan.stages.len()).rev() {
+            delta = self.stage(arithmetic, index, &values[index], &delta, rows);
+        }
     }
-    let mut delta = vec![0.0; rows * padded(plan.outputs)];
-    let logits = Matrix::new(values.last().unwrap(), rows, plan.outputs);
-    Plain.loss(logits, &labels, MatrixMut::new(&mut delta, rows, plan.outputs), &mut vec![Default::default(); rows]);
-    delta.iter_mut().for_each(|delta| *delta /= rows as f64);
-    for (index, stage) in plan.stages.iter().enumerate().rev() {
-        let x = Matrix::new(&values[index], rows, stage.inputs);
-        let mut below = vec![0.0; rows * padded(stage.inputs)];
-        let d = Matrix::new(&delta, rows, stage.outputs);
-        let w = &mut weights[stage.weight.clone()];
-        let active = (index > 0 && plan.stages[index - 1].relu).then_some(x);
+
+    /// The input of every stage, and the logits last.
+    fn forward<A: Arithmetic<T = T>>(
+        &self,
+        arithmetic: &mut A,
+        split: &Split,
+        samples: &[usize],
+    ) -> Vec<A::Buffer> {
+        let rows = samples.len();
+        let mut values = vec![A::zeros(rows * padded(self.plan.inputs))];
+        arithmetic.gather(split, 0, rows, &|row| samples[row], &mut values[0]);
+        for (index, stage) in self.plan.stages.iter().enumerate() {
+            let mut y = A::zeros(rows * padded(stage.outputs));
+            let w = Matrix::new(&self.weights[stage.weight.clone()], stage.inputs, stage.outputs);
+            let x = Matrix::new(&values[index], rows, stage.inputs);
+            let bias = &self.weights[stage.bias.clone()];
+            arithmetic.linear(x, w, bias, stage.relu, MatrixMut::new(&mut y, rows, stage.outputs));
+            values.push(y);
+        }
+        values
+    }
+
+    /// Steps stage `index`; the gradient at its inputs.
+    fn stage<A: Arithmetic<T = T>>(
+        &mut self,
+        arithmetic: &mut A,
+        index: usize,
+        x: &[T],
+        delta: &[T],
+        rows: usize,
+    ) -> A::Buffer {
+        let stage = &self.plan.stages[index];
+        let (x, d) = (Matrix::new(x, rows, stage.inputs), Matrix::new(delta, rows, stage.outputs));
+        let mut below = A::zeros(rows * padded(stage.inputs));
+        let w = &mut self.weights[stage.weight.clone()];
+        let active = (index > 0 && self.plan.stages[index - 1].relu).then_some(x);
         let old = Matrix::new(w, stage.inputs, stage.outputs);
-        Plain.input_gradient(d, old, active, MatrixMut::new(&mut below, rows, stage.inputs));
-        let v = velocity.get_mut(stage.weight.clone());
-        Plain.step(rule, t, x, d, MatrixMut::new(w, stage.inputs, stage.outputs), v);
-        let v = velocity.get_mut(stage.bias.clone());
-        let sums = &mut vec![0.0; padded(stage.outputs)];
-        Plain.step_bias(rule, t, d, sums, &mut weights[stage.bias.clone()], v);
-        delta = below;
+        arithmetic.input_gradient(d, old, active, MatrixMut::new(&mut below, rows, stage.inputs));
+        let v = self.velocity.get_mut(stage.weight.clone());
+        arithmetic.step(self.rule, self.t, x, d, MatrixMut::new(w, stage.inputs, stage.outputs), v);
+        let v = self.velocity.get_mut(stage.bias.clone());
+        let sums = &mut A::zeros(padded(stage.outputs));
+        let bias = &mut self.weights[stage.bias.clone()];
+        arithmetic.step_bias(self.rule, self.t, d, sums, bias, v);
+        below
     }
 }
 
-fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+fn largest_difference(a: &[f64], b: impl Iterator<Item = f64>) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-#[test]
-fn in_f64_delayed_updates_are_the_straight_ones_for_every_option_block_and_depth() {
+fn for_every_case(mut check: impl FnMut(&Plan, &Rule, usize, &str)) {
     for model in MODELS {
         let plan = plan(model);
         for rule in RULES.map(|rule| rule.parse::<Rule>().unwrap()) {
             for samples in [1, 4] {
-                let expected = straight(&plan, &rule, samples);
-                for rows in [1, 7 * samples, 64, 1_000] {
-                    let found = in_f64(&plan, &rule, samples, rows, SAMPLES);
-                    let error = largest_difference(&found, &expected);
-                    assert!(error < 1e-12, "{model}, {rule}, {samples} samples, blocks of {rows}: {error:e}");
-                }
+                check(&plan, &rule, samples, &format!("{model}, {rule}, {samples} samples per update"));
             }
         }
     }
 }
 
 #[test]
-fn pauses_anywhere_in_a_block_change_nothing() {
-    for rule in RULES.map(|rule| rule.parse::<Rule>().unwrap()) {
-        let plan = plan("12-20-17-3");
-        let whole = in_f32(&plan, &rule, 1, 2, SAMPLES);
-        for pause in [1, 10, 33] {
-            assert_eq!(in_f32(&plan, &rule, 1, 2, pause), whole, "{rule}, pauses of {pause}");
+fn in_f64_delayed_updates_are_the_straight_ones_for_every_option_block_and_depth() {
+    for_every_case(|plan, rule, samples, case| {
+        let expected = straight(&mut Plain, plan, rule, samples);
+        for rows in [1, 7 * samples, 64, 1_000] {
+            let found = delayed([&mut Plain, &mut Plain], (plan, rule), [samples, rows, SAMPLES]);
+            let error = largest_difference(&expected, found.iter().copied());
+            assert!(error < 1e-12, "{case}, blocks of {rows}: {error:e}");
         }
-        assert_eq!(in_f32(&plan, &rule, 1, 1, SAMPLES), whole, "{rule}, one thread");
-    }
+    });
 }
 
-fn in_f32(plan: &Plan, rule: &Rule, samples: usize, threads: usize, pause: usize) -> Vec<f32> {
-    let weights = initial(plan).values().to_vec();
-    let mut buffer = schuss_kernels::Buffer::zeros(weights.len());
-    buffer.copy_from_slice(&weights);
-    let run = Blocked::new(plan.clone(), rule.clone(), samples, 16, buffer);
-    blocked([&mut Team::new(threads).unwrap(), &mut Team::new(1).unwrap()], run, pause)
+#[test]
+fn in_f32_delayed_updates_are_no_further_from_f64_than_twice_the_straight_ones() {
+    let (mut team, mut solo) = (Team::new(2).unwrap(), Team::new(1).unwrap());
+    for_every_case(|plan, rule, samples, case| {
+        let exact = straight(&mut Plain, plan, rule, samples);
+        let straight = straight(&mut solo, plan, rule, samples);
+        let allowed = 2.0 * largest_difference(&exact, straight.iter().map(|&w| f64::from(w))) + 1e-6;
+        for rows in [7 * samples, ROWS] {
+            let found = delayed([&mut team, &mut solo], (plan, rule), [samples, rows, SAMPLES]);
+            let error = largest_difference(&exact, found.iter().map(|&w| f64::from(w)));
+            assert!(error <= allowed, "{case}, blocks of {rows}: {error:e}, allowed {allowed:e}");
+        }
+    });
+}
+
+#[test]
+fn pauses_anywhere_and_the_number_of_threads_change_no_bit() {
+    let [mut solo, mut one, mut two] = [1, 1, 2].map(|threads| Team::new(threads).unwrap());
+    let plan = plan("12-20-17-3");
+    for rule in RULES.map(|rule| rule.parse::<Rule>().unwrap()) {
+        let whole = delayed([&mut one, &mut solo], (&plan, &rule), [1, 16, SAMPLES]);
+        for pause in [SAMPLES, 1, 10, 33] {
+            let found = delayed([&mut two, &mut solo], (&plan, &rule), [1, 16, pause]);
+            assert_eq!(found[..], whole[..], "{rule}, pauses of {pause}");
+        }
+    }
 }
