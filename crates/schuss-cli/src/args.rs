@@ -56,6 +56,15 @@ pub(crate) enum Command {
     /// Look at data, or download it
     #[command(subcommand)]
     Data(DataCommand),
+    /// Measure this machine: cores, arithmetic, memory, disk, and what the lectures' network takes here
+    Doctor {
+        /// Threads [default: all cores]
+        #[arg(long, value_name = "N", allow_negative_numbers = true)]
+        threads: Option<usize>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Print completions for a shell
     Completions {
         /// The shell

@@ -3,6 +3,7 @@
 mod args;
 mod compare;
 mod data;
+mod doctor;
 mod eval;
 mod model;
 mod predict;
@@ -37,6 +38,7 @@ fn run(command: Command) -> Result<u8> {
         Command::Predict { model, input, json } => predict::run(&model, &input, json, screen, out)?,
         Command::Data(DataCommand::Show { data }) => data::show(&data, screen, out)?,
         Command::Data(DataCommand::Fetch { name, mirror }) => data::fetch(&name, &mirror, out)?,
+        Command::Doctor { threads, json } => doctor::run(threads, json, out)?,
         Command::Completions { shell } => print(&completions(shell))?,
         Command::Man => print(&man_page()?)?,
     }

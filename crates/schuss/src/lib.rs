@@ -38,6 +38,7 @@
 //! every instruction set; see ARCHITECTURE.md for how.
 #![forbid(unsafe_code)]
 
+pub mod doctor;
 pub mod files;
 pub mod loss;
 pub mod machine;

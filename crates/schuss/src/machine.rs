@@ -19,6 +19,11 @@ pub fn describe() -> Machine {
     }
 }
 
+/// Names of the instruction sets the kernels can run on here, best first.
+pub fn instruction_sets() -> Vec<&'static str> {
+    schuss_kernels::Isa::available().into_iter().map(schuss_kernels::Isa::name).collect()
+}
+
 fn cpu_name() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;

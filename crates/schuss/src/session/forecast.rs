@@ -14,6 +14,8 @@ pub struct Forecast {
     pub updates: u64,
     /// Seconds of training and evaluation, at the speed of a few updates just measured.
     pub seconds: f64,
+    /// Seconds of training per sample, at the same speed.
+    pub seconds_per_sample: f64,
     /// Bytes of all buffers, the data left out.
     pub bytes: usize,
 }
@@ -34,9 +36,11 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
     let updates = trial.budget.max_updates.map_or(all, |most| most.min(all));
     let samples = updates as f64 * data.train.len() as f64 / per_epoch as f64;
     let evaluations = trial.budget.epochs as f64 * data.test.len() as f64 / 3.0; // forward is a third of the work
+    let seconds_per_sample = session.seconds_per_sample();
     Ok(Forecast {
         updates,
-        seconds: (samples + evaluations) * session.seconds_per_sample(),
+        seconds: (samples + evaluations) * seconds_per_sample,
+        seconds_per_sample,
         bytes: memory.parameters
             + memory.gradients
             + memory.optimizer_state
