@@ -166,6 +166,9 @@ pub(crate) struct Flags {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Running")]
     pub(crate) threads: Option<usize>,
+    /// Run trials side by side, each on its share of the threads; their times are labelled shared
+    #[arg(long, help_heading = "Running")]
+    pub(crate) parallel: bool,
     /// Print what would run, with expected time and memory
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,

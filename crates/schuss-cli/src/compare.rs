@@ -7,24 +7,26 @@ use schuss::data::{self, Dataset};
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary};
 use schuss::study::{Finished, Study, run, to_json};
-use schuss::{Error, Result, files};
+use schuss::{Error, Result};
 use schuss_data::text::{bytes, grouped};
+use schuss_report::{Formats, charts, html, table};
+use std::path::PathBuf;
 
 /// Trains and compares; the exit code.
 pub(crate) fn compare(name: Option<&str>, flags: &Flags) -> Result<u8> {
     let file = study::from_flags(name, flags)?;
     let title =
         name.map_or("compare", |name| name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml"));
-    execute(title, &file, flags)
+    execute(title, &file, flags, Formats::SvgAndPng)
 }
 
 /// Trains one recipe; the exit code.
 pub(crate) fn train(flags: &Flags) -> Result<u8> {
     study::refuse_several(flags)?;
-    execute("train", &study::from_flags(None, flags)?, flags)
+    execute("train", &study::from_flags(None, flags)?, flags, Formats::Svg)
 }
 
-fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags) -> Result<u8> {
+fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: Formats) -> Result<u8> {
     let data = match &file.workload.data {
         Some(spec) => data::load(spec)?,
         None => data::load_default()?,
@@ -35,7 +37,7 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags) -> Result
             Error::usage("--require-target needs a --target").advise("--target 'eval_accuracy>=0.97'")
         );
     }
-    let mut limits = Limits::default();
+    let mut limits = Limits { side_by_side: flags.parallel, ..Limits::default() };
     limits.threads = flags.threads.unwrap_or(limits.threads);
     say(flags.json, &describe(&data));
     if flags.dry_run {
@@ -44,10 +46,10 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags) -> Result
     let control = Control::default();
     signals::listen(&control)?;
     let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
-    let mut progress = Progress::new(&control, data.train.len(), width, flags.json, flags.verbose);
+    let mut progress = Progress::new(&control, data.train.len(), width, flags);
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
-    present(&finished, flags)?;
+    present(&finished, flags, formats)?;
     match finished.error {
         Some(error) => Err(error),
         None => Ok(exit_code(&finished.summary, &control, flags)),
@@ -69,15 +71,13 @@ fn describe(data: &Dataset) -> String {
 }
 
 /// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.
-fn present(finished: &Finished, flags: &Flags) -> Result<()> {
-    let Finished { summary, folder, .. } = finished;
-    let written = folder
-        .write_summary(summary)
-        .and_then(|()| schuss_report::write(folder.path(), summary, &finished.traces, &files::write));
-    let mut page = format!("\n{}\n", schuss_report::table::render(summary).trim_end());
+fn present(finished: &Finished, flags: &Flags, formats: Formats) -> Result<()> {
+    let summary = &finished.summary;
+    let report = write(finished, formats);
+    let mut page = format!("\n{}\n", table::render(summary).trim_end());
     schuss_report::verdict(summary).iter().for_each(|sentence| page += &format!("\n{sentence}"));
-    if written.is_ok() {
-        page += &format!("\nreport: {}", folder.path().join("report.html").display());
+    if let Ok(report) = &report {
+        page += &format!("\nreport: {}", report.display());
     }
     if flags.json {
         say(true, &page);
@@ -85,7 +85,14 @@ fn present(finished: &Finished, flags: &Flags) -> Result<()> {
     } else {
         deliver(&(page + "\n"))?;
     }
-    if finished.error.is_none() { written.map(|_| ()) } else { Ok(()) }
+    if finished.error.is_none() { report.map(|_| ()) } else { Ok(()) }
+}
+
+/// Writes the summary, the page and its charts; where the page is.
+fn write(finished: &Finished, formats: Formats) -> Result<PathBuf> {
+    let Finished { summary, traces, folder, .. } = finished;
+    folder.write_summary(summary)?;
+    folder.write_report(&html::page(summary, traces), &charts(summary, traces, formats)?)
 }
 
 /// Results that cannot be written are a failure; a reader that has seen enough is none.

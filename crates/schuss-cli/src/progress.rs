@@ -1,5 +1,6 @@
 //! What is seen while trials run: a line per epoch, and on a terminal a bar that moves.
 
+use crate::args::Flags;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use schuss::Trial;
 use schuss::session::{Control, Event};
@@ -21,9 +22,9 @@ pub(crate) struct Progress {
     json: bool,
     verbose: bool,
     samples: u64,
-    name: String,
     width: usize,
-    epochs: u32,
+    /// Whether trials run side by side: then there is no bar.
+    side_by_side: bool,
     bar: ProgressBar,
     ticker: Option<Ticker>,
     control: Control,
@@ -31,14 +32,14 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// For trials on `samples` training samples whose names are at most `width` wide.
-    pub(crate) fn new(control: &Control, samples: usize, width: usize, json: bool, verbose: bool) -> Self {
+    pub(crate) fn new(control: &Control, samples: usize, width: usize, flags: &Flags) -> Self {
+        let Flags { json, verbose, parallel: side_by_side, .. } = *flags;
         Self {
             json,
             verbose,
             samples: samples as u64,
-            name: String::new(),
             width,
-            epochs: 0,
+            side_by_side,
             bar: ProgressBar::hidden(),
             ticker: None,
             control: control.clone(),
@@ -49,15 +50,15 @@ impl Progress {
         self.bar.suspend(|| say(self.json, line));
     }
 
-    fn epoch(&self, row: &EpochRecord) {
+    fn epoch(&self, trial: &Trial, row: &EpochRecord) {
         let number =
             |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
         let accuracy = row.eval_accuracy.map_or_else(|| "    -".into(), |value| format!("{value:.4}"));
         self.say(&format!(
             "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}  accuracy {}  {:>7.2} s",
-            self.name,
+            trial.name,
             row.epoch,
-            self.epochs,
+            trial.budget.epochs,
             number(row.train_loss),
             number(row.eval_loss),
             accuracy,
@@ -69,8 +70,6 @@ impl Progress {
 
 impl Watcher for Progress {
     fn started(&mut self, trial: &Trial, index: usize, total: usize) {
-        self.name.clone_from(&trial.name);
-        self.epochs = trial.budget.epochs;
         if self.verbose {
             self.say(&format!(
                 "trial {}/{total}: {} seed {}, {}",
@@ -80,8 +79,7 @@ impl Watcher for Progress {
                 trial.recipe_id()
             ));
         }
-        let terminal = std::io::stderr().is_terminal();
-        if terminal {
+        if std::io::stderr().is_terminal() && !self.side_by_side {
             let length = self.samples.saturating_mul(u64::from(trial.budget.epochs));
             let style = ProgressStyle::with_template(
                 "{prefix} {wide_bar:.cyan/dim} {percent:>3} %  {per_sec}  ETA {eta}",
@@ -93,9 +91,9 @@ impl Watcher for Progress {
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, trial: &Trial, event: &Event) {
         if let Event::Epoch(row) = event {
-            self.epoch(row);
+            self.epoch(trial, row);
         }
     }
 

@@ -172,3 +172,26 @@ fn a_trial_name_cannot_write_control_codes_to_the_terminal() {
         ran.stdout
     );
 }
+
+#[test]
+fn trials_side_by_side_have_the_bits_of_trials_alone_and_say_that_their_times_are_shared() {
+    let place = Place::new();
+    let flags =
+        ["--optimizer", "sgd", "--optimizer", "adam", "--seed", "1,2", "--epochs", "2", "--threads", "3"];
+    let run = |out: &str, more: &[&str]| {
+        let ran = place.small(&[&["compare", "--json", "--out", out], &flags[..], more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.json()
+    };
+    let (alone, shared) = (run("alone", &[]), run("shared", &["--parallel"]));
+    for (index, (a, b)) in
+        alone["trials"].as_array().unwrap().iter().zip(shared["trials"].as_array().unwrap()).enumerate()
+    {
+        assert_eq!((&a["name"], &a["seed"]), (&b["name"], &b["seed"]), "trial {index} stands in its place");
+        assert_eq!((a["timing"].as_str(), b["timing"].as_str()), (Some("alone"), Some("shared")));
+        let model = |run: &str, trial: &Value| {
+            std::fs::read(place.join(run).join(trial["model"].as_str().unwrap())).unwrap()
+        };
+        assert_eq!(model("alone", a), model("shared", b), "trial {index}");
+    }
+}

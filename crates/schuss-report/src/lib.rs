@@ -1,7 +1,7 @@
 //! From records to pictures: result tables for the terminal, charts as SVG and PNG, and one page with all of it.
 //!
 //! Everything here is a pure function of a run's [`Summary`] and its [`Trace`]s: the same records give the same
-//! bytes. Files are written by whoever calls [`write()`].
+//! bytes. Nothing is written to disk.
 #![forbid(unsafe_code)]
 
 mod chart;
@@ -18,33 +18,44 @@ pub use verdict::verdict;
 
 use chart::Fineness;
 use figures::Figures;
+use rayon::prelude::*;
 use schuss::study::record::{Summary, Trace};
 use schuss_data::Result;
-use std::path::{Path, PathBuf};
 
-/// Writes `report.html` and `charts/*.{svg,png}` into a folder, by `write_file`, and returns their paths.
+/// The formats charts come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formats {
+    /// SVG alone, which takes a millisecond in all.
+    Svg,
+    /// SVG, and the same rendered as PNG, which takes about a hundredth of a second each.
+    SvgAndPng,
+}
+
+/// A file's name and what stands in it.
+pub type NamedFile = (String, Vec<u8>);
+
+/// Every chart of a run as a file of its own. `traces` stand in the order of `summary.trials`; missing ones mean
+/// that nothing was kept.
 ///
-/// `traces` stand in the order of `summary.trials`; missing ones mean that nothing was kept.
-pub fn write(
-    folder: &Path,
-    summary: &Summary,
-    traces: &[Trace],
-    write_file: &dyn Fn(&Path, &[u8]) -> Result<()>,
-) -> Result<Vec<PathBuf>> {
-    let mut written = Vec::new();
-    let mut put = |path: PathBuf, bytes: &[u8]| {
-        write_file(&path, bytes)?;
-        written.push(path);
-        Ok(())
-    };
-    put(folder.join("report.html"), html::page(summary, traces).as_bytes())?;
-    let charts = folder.join("charts");
-    let renderer = png::Renderer::new();
+/// # Errors
+/// If a chart cannot be rendered as PNG.
+pub fn charts(summary: &Summary, traces: &[Trace], formats: Formats) -> Result<Vec<NamedFile>> {
     let subtitle = format!("{} · {} · {}", summary.study.name, summary.data.origin, summary.workload.model);
-    for figure in Figures::new(summary, traces, Fineness::FULL).all() {
+    let figures = Figures::new(summary, traces, Fineness::FULL);
+    let svgs = figures.all().map(|figure| {
         let svg = figure.drawing.standalone(&figure.full_title(), &subtitle, &figure.caption);
-        put(charts.join(format!("{}.svg", figure.slug)), svg.as_bytes())?;
-        put(charts.join(format!("{}.png", figure.slug)), &renderer.png(&svg)?)?;
-    }
-    Ok(written)
+        (figure.slug.clone(), svg)
+    });
+    let svgs: Vec<(String, String)> = svgs.collect();
+    let mut files = match formats {
+        Formats::Svg => Vec::new(),
+        Formats::SvgAndPng => pngs(&svgs)?,
+    };
+    files.extend(svgs.into_iter().map(|(slug, svg)| (format!("{slug}.svg"), svg.into_bytes())));
+    Ok(files)
+}
+
+fn pngs(svgs: &[(String, String)]) -> Result<Vec<NamedFile>> {
+    let renderer = png::Renderer::new();
+    svgs.par_iter().map(|(slug, svg)| Ok((format!("{slug}.png"), renderer.png(svg)?))).collect()
 }

@@ -4,20 +4,17 @@ mod sample;
 
 use sample::{ADAM, MOMENTUM, SGD, Sketch, lecture_24, lecture_25, summary, surfaces, trial};
 use schuss::study::record::{Exhibit, Status, Summary, Trace};
-use schuss_data::{Error, Result};
-use schuss_report::{html, table, verdict, write};
-use std::{cell::RefCell, collections::BTreeMap, path::Path};
+use schuss_report::{Formats, charts, html, table, verdict};
+use std::{collections::BTreeMap, path::Path};
 
-/// Writes a report into memory.
-fn written(summary: &Summary, traces: &[Trace]) -> BTreeMap<String, Vec<u8>> {
-    let files = RefCell::new(BTreeMap::new());
-    let writer = |path: &Path, bytes: &[u8]| {
-        files.borrow_mut().insert(path.to_str().expect("a plain path").to_owned(), bytes.to_vec());
-        Ok(())
-    };
-    let paths = write(Path::new("run"), summary, traces, &writer).unwrap();
-    assert_eq!(paths.len(), files.borrow().len(), "no path twice");
-    files.into_inner()
+/// All files of a report.
+fn files(summary: &Summary, traces: &[Trace]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = charts(summary, traces, Formats::SvgAndPng).unwrap();
+    files.push(("report.html".into(), html::page(summary, traces).into_bytes()));
+    let count = files.len();
+    let files = BTreeMap::from_iter(files);
+    assert_eq!(files.len(), count, "no name twice");
+    files
 }
 
 /// A page must be whole, small, silent, and free of what is no number.
@@ -62,20 +59,16 @@ fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
         ("many", (summary(many), many_traces)),
     ];
     for (name, (summary, traces)) in runs {
-        let folder = folder.join(name);
-        let writer = |path: &Path, bytes: &[u8]| {
-            let fail = |error: std::io::Error| Error::failure(error.to_string()).at(path.display());
-            std::fs::create_dir_all(path.parent().expect("within the folder")).map_err(fail)?;
-            std::fs::write(path, bytes).map_err(fail)
-        };
-        let paths = write(&folder, &summary, &traces, &writer).unwrap();
-        let page = std::fs::read_to_string(&paths[0]).unwrap();
-        check_page(&page);
+        let (folder, files) = (folder.join(name), files(&summary, &traces));
+        std::fs::create_dir_all(&folder).unwrap();
+        files.iter().for_each(|(file, bytes)| std::fs::write(folder.join(file), bytes).unwrap());
+        let page = &files["report.html"];
+        check_page(str::from_utf8(page).unwrap());
         println!(
             "{}: {} bytes, {} files\n{}\n{}",
-            paths[0].display(),
+            folder.display(),
             page.len(),
-            paths.len(),
+            files.len(),
             verdict(&summary).join("\n"),
             table::render(&summary)
         );
@@ -85,7 +78,7 @@ fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
 #[test]
 fn the_same_run_gives_the_same_bytes() {
     let (summary, traces) = lecture_24();
-    assert!(written(&summary, &traces) == written(&summary, &traces));
+    assert!(files(&summary, &traces) == files(&summary, &traces));
 }
 
 #[test]
@@ -135,7 +128,7 @@ fn words_of_users_cannot_become_markup() {
         trial.recipe.optimizer = hostile.into();
         trial.target.as_mut().unwrap().metric = hostile.into();
     }
-    for (path, bytes) in written(&summary, &traces) {
+    for (path, bytes) in files(&summary, &traces) {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("<script>alert"), "{path}");
         assert!(!text.contains('\u{1b}') || path.ends_with("png"), "{path}");
@@ -148,7 +141,7 @@ fn words_of_users_cannot_become_markup() {
 fn a_run_without_trials_is_a_page_all_the_same() {
     let empty = summary(Vec::new());
     check_page(&html::page(&empty, &[]));
-    assert_eq!(written(&empty, &[]).len(), 1);
+    assert_eq!(files(&empty, &[]).len(), 1);
     assert_eq!(table::render(&empty), "");
 }
 
@@ -158,7 +151,7 @@ fn one_trial_of_one_epoch_or_of_none_is_drawn() {
         let (trial, trace) = trial(&ADAM, 1, epochs);
         let summary = summary(vec![trial]);
         check_page(&html::page(&summary, std::slice::from_ref(&trace)));
-        assert!(written(&summary, &[trace]).len() > 10);
+        assert!(files(&summary, &[trace]).len() > 10);
         assert!(verdict(&summary).join(" ").contains("one seed"), "{:?}", verdict(&summary));
     }
 }
@@ -192,7 +185,7 @@ fn numbers_that_are_not_finite_never_reach_a_page_or_a_chart() {
     summary.surfaces[0].paths[0].points[3] = [f64::NAN, 1.0];
     summary.surfaces[1].values.truncate(10);
     check_page(&html::page(&summary, &traces));
-    for (path, bytes) in written(&summary, &traces) {
+    for (path, bytes) in files(&summary, &traces) {
         let text = String::from_utf8_lossy(&bytes);
         assert!(path.ends_with("png") || !text.contains("NaN"), "{path}: {}", around(&text, "NaN"));
     }
@@ -217,10 +210,14 @@ fn the_page_stays_small_whatever_the_run() {
 }
 
 #[test]
-fn a_failing_writer_ends_the_writing_with_its_own_error() {
+fn a_chart_is_the_same_picture_in_both_formats_and_alone_where_svg_suffices() {
     let (summary, traces) = lecture_25(1);
-    let full = |_: &Path, _: &[u8]| -> Result<()> { Err(Error::failure("the disk is full")) };
-    assert_eq!(write(Path::new("run"), &summary, &traces, &full).unwrap_err().what, "the disk is full");
+    let both = files(&summary, &traces);
+    let svgs = charts(&summary, &traces, Formats::Svg).unwrap();
+    assert_eq!(both.len(), 1 + 2 * svgs.len());
+    for (name, bytes) in svgs {
+        assert!(both[&name] == bytes && both.contains_key(&name.replace(".svg", ".png")), "{name}");
+    }
 }
 
 #[test]

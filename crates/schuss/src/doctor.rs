@@ -114,7 +114,7 @@ fn epochs(threads: usize) -> Result<Vec<Epoch>> {
         };
         let budget = Budget { epochs: 1, ..Budget::default() };
         let trial = Trial { model: MODEL.parse()?, recipe, budget, ..Trial::default() };
-        let forecast = forecast(&trial, &data, Limits { threads, microbatch: None })?;
+        let forecast = forecast(&trial, &data, Limits { threads, ..Limits::default() })?;
         let seconds = forecast.seconds_per_sample * data.train.len() as f64 * scale;
         Ok(Epoch { update: update.into(), optimizer: optimizer.into(), seconds })
     };

@@ -44,12 +44,12 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Makes a folder that appears with its first file in it.
+/// Makes a folder that appears with all of its `files`, names and contents, in it.
 ///
 /// # Errors
 /// Failures (exit 1); a usage error (exit 2) if `folder` is already there.
-pub fn create_folder(folder: &Path, first_file: &str, bytes: &[u8]) -> Result<()> {
-    let fail = |error: io::Error| failure("the run folder cannot be made", folder, &error);
+pub fn create_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N, B)]) -> Result<()> {
+    let fail = |error: io::Error| failure("the folder cannot be made", folder, &error);
     if folder.symlink_metadata().is_ok() {
         return Err(Error::usage("the output folder is already there")
             .at(folder.display())
@@ -58,8 +58,9 @@ pub fn create_folder(folder: &Path, first_file: &str, bytes: &[u8]) -> Result<()
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(fail)?;
     let temporary = sibling(folder);
+    let write = |(name, bytes): &(N, B)| write_through(&temporary.join(name), bytes.as_ref());
     let made = fs::create_dir(&temporary)
-        .and_then(|()| write_through(&temporary.join(first_file), bytes))
+        .and_then(|()| files.iter().try_for_each(write))
         .and_then(|()| fs::rename(&temporary, folder))
         .and_then(|()| sync_folder(parent));
     made.map_err(|error| {
@@ -114,9 +115,10 @@ mod tests {
     fn a_folder_that_is_there_is_refused_and_untouched() {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("run");
-        create_folder(&run, "study.toml", b"a").unwrap();
-        assert_eq!(create_folder(&run, "study.toml", b"b").unwrap_err().exit_code(), 2);
+        create_folder(&run, &[("study.toml", b"a"), ("more", b"c")]).unwrap();
+        assert_eq!(create_folder(&run, &[("study.toml", b"b")]).unwrap_err().exit_code(), 2);
         assert_eq!(fs::read(run.join("study.toml")).unwrap(), b"a");
+        assert_eq!(fs::read(run.join("more")).unwrap(), b"c");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

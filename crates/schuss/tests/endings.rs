@@ -195,7 +195,7 @@ fn an_interruption_from_another_thread_ends_the_trial_within_a_second_even_insid
     let data = random_data(64, 10, 200_000, 10, 1);
     let trial = trial("64-200-10", "epoch", "sgd:lr=0.1,momentum=0.9", 1_000);
     let (control, mut asked) = (Control::default(), None);
-    let mut session = Session::new(&trial, &data, Limits { threads: 2, microbatch: None }).unwrap();
+    let mut session = Session::new(&trial, &data, Limits { threads: 2, ..Limits::default() }).unwrap();
     let outcome = std::thread::scope(|scope| {
         let interrupter = scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(100));

@@ -62,19 +62,22 @@ fn assert_same_bits(trial: &Trial, data: &Dataset, limits: &[Limits]) {
 
 #[test]
 fn one_two_and_three_threads_and_a_second_run_give_the_same_bits() {
-    let limits = [1, 2, 3].map(|threads| Limits { threads, microbatch: None });
+    let limits = [1, 2, 3].map(|threads| Limits { threads, ..Limits::default() });
     for_every_trial(&OPTIMIZERS, |trial, data| assert_same_bits(trial, data, &limits));
 }
 
 #[test]
 fn every_microbatch_gives_the_same_bits() {
-    let limits = [1, 7, 64, 100, 4_096].map(|samples| Limits { threads: 1, microbatch: Some(samples) });
+    let limits = [1, 7, 64, 100, 4_096].map(|samples| Limits { microbatch: Some(samples), ..ONE_THREAD });
     for_every_trial(&OPTIMIZERS, |trial, data| assert_same_bits(trial, data, &limits));
 }
 
 #[test]
 fn another_microbatch_on_several_threads_gives_the_same_bits() {
-    let limits = [Limits { threads: 2, microbatch: Some(7) }, Limits { threads: 3, microbatch: Some(1_000) }];
+    let limits = [
+        Limits { threads: 2, microbatch: Some(7), ..ONE_THREAD },
+        Limits { threads: 3, microbatch: Some(1_000), ..ONE_THREAD },
+    ];
     for_every_trial(&OPTIMIZERS[2..], |trial, data| assert_same_bits(trial, data, &limits));
 }
 

@@ -39,7 +39,7 @@ fn trial(case: &Case, folder: &Path) -> Trial {
 fn assert_agrees(data: &Dataset, folder: &Path) {
     let case = std::fs::read_to_string(folder.join("case.json")).unwrap();
     let case: Case = serde_json::from_str(&case).unwrap();
-    let (outcome, params) = run(&trial(&case, folder), data, Limits { threads: 2, microbatch: None });
+    let (outcome, params) = run(&trial(&case, folder), data, Limits { threads: 2, ..Limits::default() });
     assert_eq!(outcome.updates, case.updates, "{}", folder.display());
 
     let mut expected = zero_params(&case.model, data.classes.len());

@@ -56,10 +56,10 @@ impl Entry {
         }
     }
 
-    /// Place in the buffer of element `index` of the tensor in PyTorch's order.
-    pub fn place(&self, index: usize) -> usize {
-        let (col, row) = (index / self.rows, index % self.rows);
-        self.offset + row * padded(self.cols) + col
+    /// Places in the buffer of all its elements, in PyTorch's order: `[outputs, inputs]` row after row.
+    pub fn places(&self) -> impl Iterator<Item = usize> + use<> {
+        let (offset, rows, stride) = (self.offset, self.rows, padded(self.cols));
+        (offset..offset + self.cols).flat_map(move |first| (0..rows).map(move |row| first + row * stride))
     }
 }
 

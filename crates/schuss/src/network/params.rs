@@ -27,9 +27,7 @@ impl Params {
         for (tensor, entry) in Arc::clone(&params.layout).entries().iter().enumerate() {
             let bound = 1.0 / (entry.fan_in as f32).sqrt();
             let mut draws = key.draws(tensor as u64);
-            for index in 0..entry.len() {
-                params.values[entry.place(index)] = draws.uniform(-bound, bound);
-            }
+            entry.places().for_each(|place| params.values[place] = draws.uniform(-bound, bound));
         }
         params
     }
@@ -50,14 +48,12 @@ impl Params {
 
     /// The tensor of `entry` in PyTorch's order, `[outputs, inputs]` row after row.
     pub fn tensor(&self, entry: &Entry) -> Vec<f32> {
-        (0..entry.len()).map(|index| self.values[entry.place(index)]).collect()
+        entry.places().map(|place| self.values[place]).collect()
     }
 
     /// Overwrites the tensor of `entry` from PyTorch's order.
     pub fn set_tensor(&mut self, entry: &Entry, values: impl IntoIterator<Item = f32>) {
-        for (index, value) in values.into_iter().take(entry.len()).enumerate() {
-            self.values[entry.place(index)] = value;
-        }
+        entry.places().zip(values).for_each(|(place, value)| self.values[place] = value);
     }
 
     /// Name of the first layer with a number that is not finite.

@@ -30,13 +30,16 @@ pub struct Limits {
     pub threads: usize,
     /// Samples that travel together, if not the built-in number.
     pub microbatch: Option<usize>,
+    /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
+    /// `shared`.
+    pub side_by_side: bool,
 }
 
 impl Default for Limits {
-    /// All cores.
+    /// All cores, one trial after the other.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, microbatch: None }
+        Self { threads, microbatch: None, side_by_side: false }
     }
 }
 

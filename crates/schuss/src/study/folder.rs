@@ -1,4 +1,4 @@
-//! The folder of a run: `study.toml`, `trials/NN-name-seed/`, `summary.json`.
+//! The folder of a run: `study.toml`, `trials/NN-name-seed/`, `summary.json`, `report.html`, `charts/`.
 
 use super::choices::Choices;
 use super::plan::Study;
@@ -27,7 +27,7 @@ impl RunFolder {
         let text = to_toml(&study.to_file(data))?;
         loop {
             let path = explicit.map_or_else(|| next_free(&study.about.name), Path::to_owned);
-            match files::create_folder(&path, "study.toml", text.as_bytes()) {
+            match files::create_folder(&path, &[("study.toml", &text)]) {
                 Ok(()) => return Ok(Self { path }),
                 Err(_) if explicit.is_none() && path.exists() => {} // another run was faster: the next number
                 Err(error) => return Err(error),
@@ -51,7 +51,7 @@ impl RunFolder {
             recipe_id: trial.recipe_id(),
             choices: Choices::of(trial),
         };
-        files::create_folder(&path, "trial.toml", to_toml(&about)?.as_bytes())?;
+        files::create_folder(&path, &[("trial.toml", to_toml(&about)?)])?;
         let metrics = Log::create(&path.join("metrics.jsonl"))?;
         Ok(TrialFolder { path, relative: format!("trials/{slug}"), metrics, losses: None })
     }
@@ -62,6 +62,19 @@ impl RunFolder {
     /// If it cannot be written.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
         files::write(&self.path.join("summary.json"), to_json(summary)?.as_bytes())
+    }
+
+    /// Writes `report.html` and, if there are any, the folder `charts`; where the page is.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub fn write_report(&self, page: &str, charts: &[(String, Vec<u8>)]) -> Result<PathBuf> {
+        let path = self.path.join("report.html");
+        files::write(&path, page.as_bytes())?;
+        if !charts.is_empty() {
+            files::create_folder(&self.path.join("charts"), charts)?;
+        }
+        Ok(path)
     }
 }
 

@@ -11,13 +11,15 @@ use crate::session::{Control, Event, Limits, Outcome, Session, Sink};
 use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Whoever watches a study run; all methods may be left out.
-pub trait Watcher {
+pub trait Watcher: Send {
     /// A trial is about to start: number `index` (from 0) of `total`.
     fn started(&mut self, _trial: &Trial, _index: usize, _total: usize) {}
-    /// The trial tells something.
-    fn event(&mut self, _event: &Event) {}
+    /// A trial tells something.
+    fn event(&mut self, _trial: &Trial, _event: &Event) {}
     /// The trial has ended.
     fn ended(&mut self, _record: &TrialRecord) {}
 }
@@ -54,31 +56,90 @@ pub fn run(
 ) -> Result<Finished> {
     let summary = prepare(study, data, limits, command, control)?;
     let folder = RunFolder::create(out, study, data)?;
-    let mut finished = Finished { summary, traces: vec![], error: None, folder };
     let total = study.seeds.len() * study.trials.len();
-    for (index, (planned, trial)) in study.runs().enumerate() {
-        watcher.started(&trial, index, total);
-        let place = finished.folder.trial(index, &trial);
-        let running = place.map(|place| Running {
-            study,
-            data,
-            limits,
-            control,
-            watcher,
-            place,
-            trace: Trace::default(),
-        });
-        if let Err(error) = running.and_then(|running| running.trial(planned, &trial, &mut finished)) {
-            finished.error = Some(error);
+    let workers = if limits.side_by_side { limits.threads.clamp(1, total.max(1)) } else { 1 };
+    let runner = Runner {
+        study,
+        data,
+        limits: Limits { threads: (limits.threads / workers).max(1), ..limits },
+        timing: if workers > 1 { Timing::Shared } else { Timing::Alone },
+        control,
+        folder: &folder,
+        watcher: Mutex::new(watcher),
+        next: AtomicUsize::new(0),
+        ended: Mutex::default(),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            scope.spawn(|| runner.work());
         }
-        if control.interrupted() || finished.error.is_some() {
-            break;
-        }
+        runner.work();
+    });
+    let Ended { mut trials, error } = runner.ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+    trials.sort_by_key(|(index, ..)| *index);
+    let mut finished = Finished { summary, traces: vec![], error, folder };
+    for (_, record, trace) in trials {
+        finished.summary.trials.push(record);
+        finished.traces.push(trace);
     }
     finished.summary.groups = statistics::groups(&finished.summary.trials);
     match finished.error {
         Some(error) if finished.summary.trials.is_empty() => Err(error),
         _ => Ok(finished),
+    }
+}
+
+/// What the workers of a run share: each takes the next trial until none is left.
+struct Runner<'a> {
+    study: &'a Study,
+    data: &'a Dataset,
+    /// Of one trial.
+    limits: Limits,
+    timing: Timing,
+    control: &'a Control,
+    folder: &'a RunFolder,
+    watcher: Mutex<&'a mut dyn Watcher>,
+    next: AtomicUsize,
+    ended: Mutex<Ended>,
+}
+
+/// The trials that have ended, in the order in which they did, and what went wrong outside training.
+#[derive(Default)]
+struct Ended {
+    trials: Vec<(usize, TrialRecord, Trace)>,
+    error: Option<Error>,
+}
+
+/// A lock that outlives a panic of whoever held it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Runner<'_> {
+    /// The life of a worker.
+    fn work(&self) {
+        let total = self.study.seeds.len() * self.study.trials.len();
+        while lock(&self.ended).error.is_none() {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some((planned, trial)) = self.study.runs().nth(index) else { return };
+            lock(&self.watcher).started(&trial, index, total);
+            let ended = self.folder.trial(index, &trial).and_then(|place| {
+                let running = Running { runner: self, trial: &trial, place, trace: Trace::default() };
+                running.run(planned)
+            });
+            let mut all = lock(&self.ended);
+            match ended {
+                Ok((record, trace, error)) => {
+                    lock(&self.watcher).ended(&record);
+                    all.trials.push((index, record, trace));
+                    all.error = all.error.take().or(error);
+                }
+                Err(error) => all.error = all.error.take().or(Some(error)),
+            }
+            if self.control.interrupted() {
+                return;
+            }
+        }
     }
 }
 
@@ -105,44 +166,39 @@ fn prepare(
 }
 
 /// One trial in progress.
-struct Running<'a> {
-    study: &'a Study,
-    data: &'a Dataset,
-    limits: Limits,
-    control: &'a Control,
-    watcher: &'a mut dyn Watcher,
+struct Running<'r, 'a> {
+    runner: &'r Runner<'a>,
+    trial: &'r Trial,
     place: TrialFolder,
     trace: Trace,
 }
 
-impl Running<'_> {
-    /// Runs the trial, writes its files and enters it into `finished`; an error after training began goes there too.
-    fn trial(mut self, planned: &Planned, trial: &Trial, finished: &mut Finished) -> Result<()> {
+impl Running<'_, '_> {
+    /// Runs the trial and writes its files; what went wrong after training began goes beside the record.
+    fn run(mut self, planned: &Planned) -> Result<(TrialRecord, Trace, Option<Error>)> {
+        let Runner { data, limits, control, timing, .. } = *self.runner;
         machine::reset_peak_memory();
-        let mut session = Session::new(trial, self.data, self.limits)?;
+        let mut session = Session::new(self.trial, data, limits)?;
         session.evaluate_every(planned.eval_every);
-        let control = self.control;
-        let outcome = session.run(control, &mut self).unwrap_or_else(|error| {
-            finished.error = Some(error);
+        let mut error = None;
+        let outcome = session.run(control, &mut self).unwrap_or_else(|failure| {
+            error = Some(failure);
             session.failed()
         });
-        let mut record = record(planned, trial, &session, &outcome, self.limits);
-        if finished.error.is_none() {
-            finished.error = self.place.finish(&mut record, trial, session.params(), self.data).err();
+        let mut record = TrialRecord { timing, ..record(planned, self.trial, &session, &outcome, limits) };
+        if error.is_none() {
+            error = self.place.finish(&mut record, self.trial, session.params(), data).err();
         }
-        if finished.error.is_some() {
+        if error.is_some() {
             (record.status, record.model) = (Status::Failed, None);
         }
-        self.watcher.ended(&record);
-        finished.summary.trials.push(record);
-        finished.traces.push(self.trace);
-        Ok(())
+        Ok((record, self.trace, error))
     }
 }
 
-impl Sink for Running<'_> {
+impl Sink for Running<'_, '_> {
     fn take(&mut self, event: &Event) -> Result<()> {
-        let keep_losses = self.study.observe.losses;
+        let keep_losses = self.runner.study.observe.losses;
         match event {
             Event::Losses(losses) if keep_losses => {
                 self.trace.losses.extend_from_slice(losses);
@@ -154,7 +210,7 @@ impl Sink for Running<'_> {
             }
             Event::Losses(_) | Event::Epoch(_) => {}
         }
-        self.watcher.event(event);
+        lock(&self.runner.watcher).event(self.trial, event);
         Ok(())
     }
 }

@@ -1,0 +1,56 @@
+//! The step loop never allocates, whatever the update rule, the optimizer and the number of threads.
+//!
+//! `allocation_counter` counts this thread's allocations alone. That suffices: whoever is free takes the next part of
+//! a job, so in hundreds of updates this thread comes to do every kind of part there is.
+
+mod common;
+
+use allocation_counter::measure;
+use common::{ONE_THREAD, trial};
+use schuss::data::Dataset;
+use schuss::session::{Control, Limits, Session};
+
+/// Update rules and their updates in three epochs of 9,000 samples: one leaf of a gradient or three, one microbatch
+/// or several, and a single sample.
+const RULES: [(&str, u64); 6] = [
+    ("epoch", 3),
+    ("batch:4500", 6),
+    ("batch:1000", 27),
+    ("batch:100", 270),
+    ("batch:10", 2_700),
+    ("sample", 27_000),
+];
+
+const OPTIMIZERS: [&str; 4] = [
+    "sgd:lr=0.1",
+    "sgd:lr=0.01,momentum=0.9",
+    "sgd:lr=0.01,momentum=0.9,nesterov=true,weight_decay=0.001",
+    "adam",
+];
+
+/// Allocations of a run of three epochs, and its updates. Report points allocate (a row), as often under every update
+/// rule; whatever the steps allocated would come on top and grow with their number.
+fn allocations(data: &Dataset, update: &str, optimizer: &str, limits: Limits) -> (u64, u64) {
+    let trial = trial("64-33-17-10", update, optimizer, 3);
+    let mut session = Session::new(&trial, data, limits).unwrap();
+    let mut updates = 0;
+    let info = measure(|| updates = session.run(&Control::default(), &mut ()).unwrap().updates);
+    (info.count_total, updates)
+}
+
+#[test]
+fn no_step_allocates() {
+    let data = schuss::data::load("digits:train=9000,test=100,size=8").unwrap();
+    for threads in [1, 2] {
+        for optimizer in OPTIMIZERS {
+            let counted = RULES.map(|(rule, updates)| {
+                allocations(&data, rule, optimizer, ONE_THREAD); // lets this thread's panel of the kernels grow
+                let (count, done) = allocations(&data, rule, optimizer, Limits { threads, ..ONE_THREAD });
+                assert_eq!(done, updates, "{optimizer}, {rule}");
+                count
+            });
+            let equal = counted.iter().all(|count| *count == counted[0]);
+            assert!(equal, "{optimizer}, {threads} threads: allocations {counted:?} under {RULES:?}");
+        }
+    }
+}
