@@ -4,20 +4,22 @@
 //! delays a job by the part it is on, not by its whole share. Members spin for a few microseconds between jobs and
 //! then sleep, so that a step of a dozen short jobs pays about a microsecond each, and an idle team costs nothing.
 
+use crate::bf16::Setting;
 use crate::Isa;
-use std::cell::UnsafeCell;
+use crate::sync::{
+    Arc, AtomicBool, AtomicUsize, Builder, Condvar, JoinHandle, Mutex, MutexGuard, Ordering, UnsafeCell,
+    spin_loop,
+};
 use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::PoisonError;
 
 /// Parts of a job per thread: more balance better, fewer pack less twice.
 const PARTS_PER_THREAD: usize = 2;
 
 /// Polls before a waiting thread goes to sleep: a few microseconds.
-const SPINS: usize = 4_000;
+const SPINS: usize = if cfg!(loom) { 1 } else { 4_000 };
 
 /// Work that one thread finishes before another has woken: about a microsecond.
 const SOLO: usize = 16_384;
@@ -29,6 +31,8 @@ pub struct Team {
     shared: Arc<Shared>,
     handles: Vec<JoinHandle<()>>,
     isa: Isa,
+    /// How products are done in bf16, if at all.
+    pub(crate) bf16: Setting,
 }
 
 struct Shared {
@@ -80,7 +84,7 @@ impl Team {
             stop: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         });
-        let mut team = Self { shared, handles: vec![], isa };
+        let mut team = Self { shared, handles: vec![], isa, bf16: Setting::default() };
         for worker in 1..threads {
             team.handles.push(spawn(&team.shared, worker)?); // on failure `team` stops those already there
         }
@@ -115,12 +119,12 @@ impl Team {
         // SAFETY: only the lifetime changes; `run` returns after the last part, and nobody calls the job later.
         let job: Job = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(job) };
         // SAFETY: no part can be taken now (`next` is at least `parts`) and all are done, so nobody reads the job.
-        unsafe { *self.shared.job.get() = Some(job) };
+        self.shared.job.with_mut(|place| unsafe { *place = Some(job) });
         self.shared.done.store(0, Ordering::Relaxed);
-        self.shared.next.store(0, Ordering::SeqCst);
+        self.shared.next.swap(0, Ordering::Release); // comes after a late worker's count; loom doubts it of a store
         self.shared.wake_sleepers();
         while self.shared.take_part() {}
-        self.shared.wait_until(|shared| shared.done.load(Ordering::SeqCst) == shared.parts);
+        self.shared.wait_until(|shared| shared.done.load(Ordering::Acquire) == shared.parts);
         assert!(!self.shared.panicked.swap(false, Ordering::Relaxed), "a part of the team's job panicked");
     }
 
@@ -170,7 +174,7 @@ impl std::fmt::Debug for Team {
 
 impl Drop for Team {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.stop.store(true, Ordering::Release);
         self.shared.wake_sleepers();
         for handle in self.handles.drain(..) {
             let _ = handle.join();
@@ -185,7 +189,7 @@ pub(crate) fn share(total: usize, part: usize, parts: usize) -> Range<usize> {
 
 fn spawn(shared: &Arc<Shared>, worker: usize) -> io::Result<JoinHandle<()>> {
     let shared = Arc::clone(shared);
-    std::thread::Builder::new().name(format!("schuss-{worker}")).spawn(move || shared.serve())
+    Builder::new().name(format!("schuss-{worker}")).spawn(move || shared.serve())
 }
 
 impl Shared {
@@ -193,9 +197,9 @@ impl Shared {
     fn serve(&self) {
         loop {
             self.wait_until(|shared| {
-                shared.next.load(Ordering::SeqCst) < shared.parts || shared.stop.load(Ordering::SeqCst)
+                shared.next.load(Ordering::Acquire) < shared.parts || shared.stop.load(Ordering::Acquire)
             });
-            if self.stop.load(Ordering::SeqCst) {
+            if self.stop.load(Ordering::Acquire) {
                 return;
             }
             while self.take_part() {}
@@ -204,18 +208,18 @@ impl Shared {
 
     /// Takes the next part and does it, if there is one.
     fn take_part(&self) -> bool {
-        let part = self.next.fetch_add(1, Ordering::SeqCst);
+        let part = self.next.fetch_add(1, Ordering::Acquire);
         if part >= self.parts {
             return false;
         }
         // SAFETY: the job was written before `next` was set to 0, and stays until this part is done too.
-        let job = unsafe { *self.job.get() };
+        let job = self.job.with(|place| unsafe { *place });
         // SAFETY: the leader keeps what the job borrows alive until all parts are done.
         let call = || job.map(|job| unsafe { (*job)(part) });
         if catch_unwind(AssertUnwindSafe(call)).is_err() {
             self.panicked.store(true, Ordering::Relaxed);
         }
-        if self.done.fetch_add(1, Ordering::SeqCst) + 1 == self.parts {
+        if self.done.fetch_add(1, Ordering::Release) + 1 == self.parts {
             self.wake_sleepers();
         }
         true
@@ -227,20 +231,21 @@ impl Shared {
             if ready(self) {
                 return;
             }
-            std::hint::spin_loop();
+            spin_loop();
         }
         let mut guard = self.guard();
-        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        self.sleepers.fetch_add(1, Ordering::AcqRel);
         while !ready(self) {
             guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
-        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whoever changes what others wait for calls this afterwards. A sleeper first counts itself and then looks
-    /// once more; we change first and then look at the count: one of the two sees the other (both are `SeqCst`).
+    /// Whoever changes what others wait for calls this afterwards. A sleeper counts itself and then looks once more;
+    /// we change first and then look at the count. Both write the count, so the later of the two sees what the
+    /// earlier one did before: we the sleeper, or the sleeper our change.
     fn wake_sleepers(&self) {
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
+        if self.sleepers.fetch_add(0, Ordering::AcqRel) > 0 {
             let _guard = self.guard();
             self.wake.notify_all();
         }
@@ -251,48 +256,7 @@ impl Shared {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_part_of_every_job_runs_once() {
-        for threads in [1, 2, 3, 7] {
-            let mut team = Team::new(threads).unwrap();
-            let counts: Vec<AtomicUsize> = (0..team.parts()).map(|_| AtomicUsize::new(0)).collect();
-            for round in 0..2_000 {
-                if round % 500 == 0 {
-                    std::thread::sleep(std::time::Duration::from_millis(2)); // lets the others fall asleep
-                }
-                team.run(usize::MAX, |part| {
-                    counts[part].fetch_add(1, Ordering::Relaxed);
-                });
-                let equal = counts.iter().all(|count| count.load(Ordering::Relaxed) == round + 1);
-                assert!(equal, "{threads} threads, round {round}: {counts:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn chunks_cover_a_slice_once_whatever_the_threads() {
-        for threads in [1, 2, 5] {
-            let mut data = vec![0; 103];
-            Team::new(threads).unwrap().for_chunks(usize::MAX, &mut data, 10, |index, chunk| {
-                chunk.iter_mut().for_each(|x| *x += index + 1);
-            });
-            assert!(data.iter().enumerate().all(|(i, &x)| x == i / 10 + 1));
-        }
-    }
-
-    #[test]
-    fn a_panic_in_a_part_reaches_the_caller_and_the_team_lives_on() {
-        let mut team = Team::new(2).unwrap();
-        let crash = catch_unwind(AssertUnwindSafe(|| team.run(usize::MAX, |part| assert_eq!(part, 0))));
-        assert!(crash.is_err());
-        let count = AtomicUsize::new(0);
-        team.run(usize::MAX, |_| {
-            count.fetch_add(1, Ordering::Relaxed);
-        });
-        assert_eq!(count.load(Ordering::Relaxed), team.parts());
-    }
-}
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, not(loom)))]
+mod tests;

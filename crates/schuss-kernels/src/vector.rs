@@ -24,6 +24,20 @@ pub trait Vector: Lane {
     /// Asks for the cache line at `from`, wherever it points; changes nothing.
     fn prefetch(from: *const f32);
 
+    /// Writes 16 rows of 16 numbers, `stride` apart, as columns: `to[16 j + i]` ← `from[stride i + j]`.
+    ///
+    /// # Safety
+    /// `from` is readable for 16 numbers in every row, `to` writable for 256.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32) {
+        for i in 0..LANES {
+            for j in 0..LANES {
+                // SAFETY: promised by the caller.
+                unsafe { *to.add(LANES * j + i) = *from.add(stride * i + j) };
+            }
+        }
+    }
+
     /// The sum of all lanes by a fixed tree: lane i + lane i+8, then +4, +2, +1.
     fn sum(self) -> f32;
 
@@ -162,6 +176,38 @@ mod x86 {
     use super::*;
     use std::arch::x86_64::*;
 
+    /// Eight rows of eight numbers as columns: pairs, pairs of pairs, halves.
+    ///
+    /// # Safety
+    /// The processor has AVX2; `from` is readable for 8 numbers in 8 rows `stride` apart, `to` writable likewise in rows
+    /// of 16.
+    #[inline(always)]
+    unsafe fn transpose_eight(from: *const f32, stride: usize, to: *mut f32) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            let row: [__m256; 8] = from_fn(|i| _mm256_loadu_ps(from.add(stride * i)));
+            let pair = |low: bool, i: usize| {
+                let (a, b) = (row[i], row[i + 1]);
+                _mm256_castps_pd(if low { _mm256_unpacklo_ps(a, b) } else { _mm256_unpackhi_ps(a, b) })
+            };
+            let quad = |low: bool, column: usize, i: usize| {
+                let (a, b) = (pair(low, i), pair(low, i + 2));
+                _mm256_castpd_ps(if column == 0 {
+                    _mm256_unpacklo_pd(a, b)
+                } else {
+                    _mm256_unpackhi_pd(a, b)
+                })
+            };
+            for (column, (low, half)) in
+                [(true, 0), (true, 1), (false, 0), (false, 1)].into_iter().enumerate()
+            {
+                let (a, b) = (quad(low, half, 0), quad(low, half, 4));
+                _mm256_storeu_ps(to.add(LANES * column), _mm256_permute2f128_ps::<0x20>(a, b));
+                _mm256_storeu_ps(to.add(LANES * (column + 4)), _mm256_permute2f128_ps::<0x31>(a, b));
+            }
+        }
+    }
+
     /// Two registers of eight lanes.
     #[derive(Clone, Copy)]
     pub(crate) struct Avx2(__m256, __m256);
@@ -245,6 +291,14 @@ mod x86 {
         fn prefetch(from: *const f32) {
             // SAFETY: a prefetch of any address is allowed.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32) {
+            for (i, j) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+                // SAFETY: checked ISA (AVX-512 machines have AVX2); a quarter of what the caller promised.
+                unsafe { transpose_eight(from.add(stride * i + j), stride, to.add(LANES * j + i)) };
+            }
         }
 
         #[inline(always)]
@@ -360,6 +414,14 @@ mod x86 {
         fn prefetch(from: *const f32) {
             // SAFETY: a prefetch of any address is allowed.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+        }
+
+        #[inline(always)]
+        unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32) {
+            for (i, j) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+                // SAFETY: checked ISA (AVX-512 machines have AVX2); a quarter of what the caller promised.
+                unsafe { transpose_eight(from.add(stride * i + j), stride, to.add(LANES * j + i)) };
+            }
         }
 
         #[inline(always)]

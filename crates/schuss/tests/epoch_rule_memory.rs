@@ -1,4 +1,4 @@
-//! Memory under the epoch rule does not grow with the data, and the step loop never allocates.
+//! Memory under the epoch rule does not grow with the data.
 //!
 //! `allocation_counter` counts this thread's allocations. Sessions here have one thread, on which every job of
 //! the step then runs, so none escapes the count. The kernels keep one panel per thread for ever, which grows to
@@ -48,30 +48,4 @@ fn the_epoch_rule_needs_the_same_memory_for_ten_thousand_and_for_a_million_sampl
     assert!(large_peak < 1 << 20, "{large_peak} bytes for a network of 1,210 weights");
     assert_eq!(MemoryRecord { data: large_record.data, ..small_record }, large_record);
     println!("peak beyond the data: {small_peak} and {large_peak} bytes");
-}
-
-/// Allocations of a run of three epochs, and its updates. Report points allocate (a copy of the weights, a row),
-/// as often under every update rule; whatever the steps allocated would come on top and grow with their number.
-fn allocations(data: &Dataset, update: &str, optimizer: &str) -> (u64, u64) {
-    let trial = trial("64-33-17-10", update, optimizer, 3);
-    let mut session = Session::new(&trial, data, ONE_THREAD).unwrap();
-    let mut updates = 0;
-    let info = measure(|| updates = session.run(&Control::default(), &mut ()).unwrap().updates);
-    (info.count_total, updates)
-}
-
-#[test]
-fn ten_times_more_updates_per_epoch_allocate_not_once_more() {
-    let data = schuss::data::load("digits:train=9000,test=100,size=8").unwrap();
-    allocations(&data, "epoch", "sgd"); // lets the panel of this thread grow
-    for optimizer in ["sgd:lr=0.1", "sgd:lr=0.1,momentum=0.9", "adam"] {
-        let rules = ["epoch", "batch:4500", "batch:1000", "batch:100", "batch:10", "sample"];
-        let counted = rules.map(|rule| allocations(&data, rule, optimizer));
-        let updates = counted.map(|(_, updates)| updates);
-        assert_eq!(updates, [3, 6, 27, 270, 2_700, 27_000], "{optimizer}");
-        let (first, _) = counted[0];
-        for ((count, updates), rule) in counted.into_iter().zip(rules) {
-            assert_eq!(count, first, "{optimizer}, {rule}: allocations in {updates} updates, not those of 3");
-        }
-    }
 }

@@ -2,7 +2,8 @@
 
 use super::Matrix;
 use crate::pointer::SharedMut;
-use crate::{Kernel, LANES, Vector};
+use crate::{Buffer, Kernel, LANES, Vector};
+use std::cell::Cell;
 use std::ops::Range;
 
 /// Rows of W that stay in the first cache while all rows of D pass.
@@ -26,27 +27,134 @@ impl Kernel for Dots<'_> {
         if self.outputs.end == self.w.rows && !self.outputs.is_empty() {
             self.clear_pad_lanes();
         }
+        let mut columns = COLUMNS.take();
         for first in self.outputs.clone().step_by(DOT_BLOCK) {
             let outputs = first..(first + DOT_BLOCK).min(self.outputs.end);
-            let (rest, full) = (self.rows.len() % 3, self.rows.end - self.rows.len() % 3);
-            for row in (self.rows.start..full).step_by(3) {
-                self.strip::<V, 3>(row, outputs.clone());
-            }
-            match rest {
-                1 => self.strip::<V, 1>(full, outputs),
-                2 => self.strip::<V, 2>(full, outputs),
-                _ => {}
+            if outputs.len() == DOT_BLOCK && self.rows.len() >= MANY_ROWS {
+                self.block::<V>(first, &mut columns);
+            } else {
+                self.strips::<V>(outputs);
             }
         }
+        COLUMNS.set(columns);
     }
 }
 
+/// From so many rows of D on it pays to turn a block of W into columns first.
+const MANY_ROWS: usize = 8;
+
+/// The order in which lanes are summed, so that each level of the tree follows at once.
+const LANE_ORDER: [usize; 8] = [0, 4, 2, 6, 1, 5, 3, 7];
+
+thread_local! {
+    /// Room for a block of W as columns; grows to the longest dot a thread has seen and stays.
+    static COLUMNS: Cell<Buffer> = Cell::default();
+}
+
 impl Dots<'_> {
+    /// All rows of D against the 16 rows of W from `first` on, as 16 dots side by side: lane l of each dot is the chain
+    /// over the columns l, l + 16, ... of W, and the tree adds whole vectors of lanes.
+    #[inline(always)]
+    fn block<V: Vector>(&self, first: usize, columns: &mut Buffer) {
+        let stride = self.d.stride;
+        if columns.len() < stride * LANES {
+            *columns = Buffer::zeros(stride * LANES);
+        }
+        for at in (0..stride).step_by(LANES) {
+            // SAFETY: W has the rows `first..first + 16`, each `stride` long, and `columns` 16 numbers for each column.
+            unsafe {
+                let from = self.w.data.as_ptr().add(first * stride + at);
+                V::transpose(from, stride, columns.as_mut_ptr().add(at * LANES));
+            }
+        }
+        let mut row = self.rows.start;
+        while row < self.rows.end {
+            row += match self.rows.end - row {
+                1 => self.side_by_side::<V, 1>(row, first, columns),
+                2 => self.side_by_side::<V, 2>(row, first, columns),
+                _ => self.side_by_side::<V, 3>(row, first, columns),
+            };
+        }
+    }
+
+    /// R rows of D against a block of W as columns; R.
+    #[inline(always)]
+    fn side_by_side<V: Vector, const R: usize>(&self, row: usize, first: usize, columns: &Buffer) -> usize {
+        let mut tree = [[V::splat(0.0); R]; 4];
+        for (step, lane) in LANE_ORDER.into_iter().enumerate() {
+            let mut sums = self.two_lanes::<V, R>(row, lane, columns);
+            // As many levels of the tree are complete as the step's number has trailing ones.
+            let levels = (step as u32).trailing_ones() as usize;
+            for level in 0..levels {
+                for (sum, before) in sums.iter_mut().zip(tree[level]) {
+                    *sum = before + *sum;
+                }
+            }
+            tree[levels] = sums;
+        }
+        for (r, dots) in tree[3].into_iter().enumerate() {
+            self.write_block(row + r, first, dots);
+        }
+        R
+    }
+
+    /// Lane `lane` + lane `lane` + 8 of R x 16 dots.
+    #[inline(always)]
+    fn two_lanes<V: Vector, const R: usize>(&self, row: usize, lane: usize, columns: &Buffer) -> [V; R] {
+        let mut sums = [[V::splat(0.0); 2]; R];
+        for at in (lane..self.d.stride).step_by(LANES) {
+            // SAFETY: rows of D are `stride` long, and `columns` holds 16 numbers for each column.
+            unsafe {
+                let w = [at, at + 8].map(|at| V::load(columns.as_ptr().add(at * LANES)));
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    let d = self.d.data.as_ptr().add((row + r) * self.d.stride + at);
+                    sums[0] = V::splat(f64::from(*d)).mul_add(w[0], sums[0]);
+                    sums[1] = V::splat(f64::from(*d.add(8))).mul_add(w[1], sums[1]);
+                }
+            }
+        }
+        let mut both = [V::splat(0.0); R];
+        for (both, sums) in both.iter_mut().zip(sums) {
+            *both = sums[0] + sums[1];
+        }
+        both
+    }
+
+    /// Sixteen dots of one row, zero where the input was not active.
+    #[inline(always)]
+    fn write_block<V: Vector>(&self, row: usize, first: usize, dots: V) {
+        // SAFETY: (row, first..first + 16) lies within the output and within `active`, and belongs to this part.
+        unsafe {
+            let passed = match self.active {
+                Some(active) => {
+                    let key = V::load(active.data.as_ptr().add(row * active.stride + first));
+                    dots.zero_where_below(key, V::splat(f64::from(f32::from_bits(1))))
+                }
+                None => dots,
+            };
+            passed.store(self.to.at(row * self.stride + first));
+        }
+    }
+
     /// The part with the last outputs also keeps the lanes behind them zero.
     fn clear_pad_lanes(&self) {
         for row in self.rows.clone() {
             // SAFETY: the pad lanes of a row stand behind its outputs, and only this part has the last ones.
             unsafe { self.to.slice(row * self.stride + self.w.rows, self.stride - self.w.rows).fill(0.0) };
+        }
+    }
+
+    /// All rows of D against some rows of W where they stand.
+    #[inline(always)]
+    fn strips<V: Vector>(&self, outputs: Range<usize>) {
+        let (rest, full) = (self.rows.len() % 3, self.rows.end - self.rows.len() % 3);
+        for row in (self.rows.start..full).step_by(3) {
+            self.strip::<V, 3>(row, outputs.clone());
+        }
+        match rest {
+            1 => self.strip::<V, 1>(full, outputs),
+            2 => self.strip::<V, 2>(full, outputs),
+            _ => {}
         }
     }
 

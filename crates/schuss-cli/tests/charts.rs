@@ -1,0 +1,26 @@
+//! Which pictures a run leaves beside its page.
+
+mod common;
+
+use common::Place;
+use std::collections::BTreeMap;
+
+/// Files in `charts` by their ending.
+fn charts(command: &str) -> BTreeMap<String, usize> {
+    let place = Place::new();
+    assert_eq!(place.small(&[command, "--epochs", "1"]).code, 0);
+    let mut endings = BTreeMap::new();
+    for file in std::fs::read_dir(place.join("runs").join(command).join("charts")).unwrap() {
+        let path = file.unwrap().path();
+        let ending = path.extension().unwrap().to_string_lossy().into_owned();
+        *endings.entry(ending).or_default() += 1;
+    }
+    endings
+}
+
+#[test]
+fn compare_draws_every_chart_as_svg_and_png_and_train_as_svg() {
+    let (compared, trained) = (charts("compare"), charts("train"));
+    assert_eq!(compared["svg"], compared["png"]);
+    assert_eq!(trained, BTreeMap::from([("svg".to_owned(), compared["svg"])]));
+}
