@@ -118,6 +118,9 @@ pub(crate) struct Flags {
     /// Loss: cross-entropy [default: cross-entropy]
     #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
     pub(crate) loss: Vec<String>,
+    /// Products of matrices: highest (f32) | high | medium (bf16, where the processor has AMX) [default: highest]
+    #[arg(long, value_name = "WORD", help_heading = "Recipe")]
+    pub(crate) matmul_precision: Vec<String>,
     /// Choices that belong together: 'update=sample optimizer=sgd:lr=0.01' (repeatable)
     #[arg(long, value_name = "CHOICES", help_heading = "Recipe")]
     pub(crate) trial: Vec<String>,

@@ -52,19 +52,22 @@ pub(crate) fn refuse_several(flags: &Flags) -> Result<()> {
     let seeds = (flags.seed.len() > 1).then_some("seed");
     let trials = (!flags.trial.is_empty()).then_some("trial");
     match repeated.or(seeds).or(trials) {
-        Some(flag) => Err(Error::usage(format!("train runs one trial, but --{flag} makes several"))
-            .advise("schuss compare, with the same flags")),
+        Some(flag) => {
+            Err(Error::usage(format!("train runs one trial, but --{} makes several", flag.replace('_', "-")))
+                .advise("schuss compare, with the same flags"))
+        }
         None => Ok(()),
     }
 }
 
-fn axes(flags: &Flags) -> [(&'static str, &[String]); 5] {
+fn axes(flags: &Flags) -> [(&'static str, &[String]); 6] {
     [
         ("model", &flags.model),
         ("loss", &flags.loss),
         ("update", &flags.update),
         ("order", &flags.order),
         ("optimizer", &flags.optimizer),
+        ("matmul_precision", &flags.matmul_precision),
     ]
 }
 
@@ -74,6 +77,7 @@ fn set(choices: &mut Choices, axis: &str, value: &str) {
         "loss" => &mut choices.loss,
         "update" => &mut choices.update,
         "order" => &mut choices.order,
+        "matmul_precision" => &mut choices.matmul_precision,
         _ => &mut choices.optimizer,
     };
     *choice = Some(value.to_owned());

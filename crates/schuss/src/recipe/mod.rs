@@ -1,9 +1,11 @@
 //! What to do, as plain data: recipes, workloads, budgets and trials, and the grammar they are typed in.
 
 mod condition;
+mod precision;
 pub mod spec;
 
 pub use condition::{Condition, Metric, Op};
+pub use precision::MatmulPrecision;
 pub use schuss_data::order::Order;
 
 use crate::loss::Loss;
@@ -84,6 +86,8 @@ pub struct Recipe {
     pub optimizer: Rule,
     /// What is minimised.
     pub loss: Loss,
+    /// How precise products must be.
+    pub matmul_precision: MatmulPrecision,
 }
 
 impl Recipe {
@@ -96,7 +100,7 @@ impl Recipe {
             schedule: "constant".into(),
             loss: self.loss.to_string(),
             init: "pytorch".into(),
-            matmul_precision: "highest".into(),
+            matmul_precision: self.matmul_precision.to_string(),
         }
     }
 }

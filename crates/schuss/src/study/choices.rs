@@ -24,6 +24,9 @@ pub struct Choices {
     /// Optimizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<String>,
+    /// How precise products must be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matmul_precision: Option<String>,
     /// Weights to begin with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_from: Option<String>,
@@ -53,6 +56,7 @@ macro_rules! each_choice {
             update,
             order,
             optimizer,
+            matmul_precision,
             init_from,
             epochs,
             max_updates,
@@ -81,7 +85,7 @@ impl Choices {
         each_choice!(list).into_iter().filter(|(_, made)| *made).map(|(name, _)| name).collect()
     }
 
-    /// The value of a text choice that may be an axis: model, loss, update, order or optimizer.
+    /// The value of a text choice that may be an axis: model, loss, update, order, optimizer or matmul_precision.
     pub(crate) fn axis_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
         match name {
             "model" => Some(&mut self.model),
@@ -89,6 +93,7 @@ impl Choices {
             "update" => Some(&mut self.update),
             "order" => Some(&mut self.order),
             "optimizer" => Some(&mut self.optimizer),
+            "matmul_precision" => Some(&mut self.matmul_precision),
             _ => None,
         }
     }
@@ -142,6 +147,7 @@ impl Choices {
             order: read(self.order.as_deref(), "order")?.unwrap_or(defaults.0.order),
             optimizer: read(self.optimizer.as_deref(), "optimizer")?.unwrap_or(defaults.0.optimizer),
             loss: read(self.loss.as_deref(), "loss")?.unwrap_or(defaults.0.loss),
+            matmul_precision: read(self.matmul_precision.as_deref(), "matmul-precision")?.unwrap_or_default(),
         };
         let budget = Budget {
             epochs: self.epochs.unwrap_or(defaults.1.epochs),
@@ -165,6 +171,7 @@ impl Choices {
             update: Some(record.update),
             order: Some(record.order),
             optimizer: Some(record.optimizer),
+            matmul_precision: Some(record.matmul_precision),
             init_from: trial.init_from.as_ref().map(|path| path.display().to_string()),
             epochs: Some(epochs),
             max_updates,

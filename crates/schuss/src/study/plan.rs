@@ -141,7 +141,7 @@ fn printable(name: &str) -> String {
 fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
     let mut all = vec![(String::new(), Choices::default())];
     for (axis, values) in axes {
-        const AXES: [&str; 5] = ["model", "loss", "update", "order", "optimizer"];
+        const AXES: [&str; 6] = ["model", "loss", "update", "order", "optimizer", "matmul_precision"];
         if !AXES.contains(&axis.as_str()) {
             return Err(spec::unknown("axis", axis, &AXES));
         }

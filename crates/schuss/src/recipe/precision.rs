@@ -1,0 +1,44 @@
+//! How precise the products of a step must be.
+
+use super::spec;
+use crate::Error;
+use schuss_kernels::Precision;
+use std::fmt;
+use std::str::FromStr;
+
+/// `highest` (f32), `high` or `medium`: PyTorch's words of `torch.set_float32_matmul_precision`. They allow less
+/// precision where that is faster, and demand nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MatmulPrecision(pub(crate) Precision);
+
+impl FromStr for MatmulPrecision {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let name = text.trim().to_lowercase();
+        let names = Precision::ALL.map(Precision::name);
+        let found = Precision::ALL.into_iter().find(|precision| precision.name() == name);
+        found.map(Self).ok_or_else(|| spec::unknown("matmul precision", &name, &names))
+    }
+}
+
+impl fmt::Display for MatmulPrecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precisions_are_pytorchs_words_and_others_are_refused_with_the_nearest() {
+        for text in ["highest", "high", "medium"] {
+            assert_eq!(text.parse::<MatmulPrecision>().unwrap().to_string(), text);
+        }
+        assert_eq!(MatmulPrecision::default().to_string(), "highest");
+        let error = "hihg".parse::<MatmulPrecision>().unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("did you mean `high`?"), "{error}");
+    }
+}
