@@ -4,6 +4,7 @@ use crate::args::Flags;
 use crate::progress::{Progress, say};
 use crate::{signals, study, terminal};
 use schuss::data::{self, Dataset};
+use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary};
 use schuss::study::{Finished, Study, run, to_json};
@@ -40,6 +41,10 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
     let mut limits = Limits { side_by_side: flags.parallel, ..Limits::default() };
     limits.threads = flags.threads.unwrap_or(limits.threads);
     say(flags.json, &describe(&data));
+    let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
+    if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
+        say(true, &format!("warning: {warning}"));
+    }
     if flags.dry_run {
         return dry_run(&study, &data, limits, flags.json);
     }

@@ -28,7 +28,7 @@ fn tell(checkup: &Checkup) -> String {
     let mut text = format!(
         "machine      {}, {} cores, {}\n\
          kernels      {}; SCHUSS_ISA chooses another ({})\n\
-         AMX          not used\n\
+         tile unit    {}\n\
          FMA peak     {:.0} GFLOP/s on one thread, {:.0} on {threads}\n\
          memory       {memory} free; a copy moves {:.1} GB/s\n\
          disk here    writes {:.0} MB/s down to the disk; reads {:.0} MB/s from the cache\n\n\
@@ -38,6 +38,7 @@ fn tell(checkup: &Checkup) -> String {
         machine.os,
         machine.isa,
         schuss::machine::instruction_sets().join(", "),
+        checkup.tile_unit.as_deref().unwrap_or("none (AMX); --matmul-precision has no effect"),
         checkup.fma_gflops_one_thread,
         checkup.fma_gflops,
         checkup.memory_gb_per_s,

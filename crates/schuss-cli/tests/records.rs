@@ -195,3 +195,31 @@ fn trials_side_by_side_have_the_bits_of_trials_alone_and_say_that_their_times_ar
         assert_eq!(model("alone", a), model("shared", b), "trial {index}");
     }
 }
+
+#[test]
+fn less_precision_is_used_where_the_machine_has_it_and_said_where_it_has_not() {
+    let place = Place::new();
+    let run = |amx: &str, word: &str| {
+        let mut command =
+            place.command(&["train", "--data", "digits:train=400,test=100", "--model", "784-64-10"]);
+        command.args(["--epochs", "2", "--json", "--matmul-precision", word]).env("SCHUSS_AMX", amx);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (summary, String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (exact, _) = run("off", "highest");
+    for (word, arithmetic, distance) in [("high", "bf16x3-amx-1", 1e-3), ("medium", "bf16-amx-1", 1e-1)] {
+        let (summary, stderr) = run("off", word);
+        assert!(stderr.contains("needs AMX"), "{stderr}");
+        assert_eq!(summary["trials"][0]["arithmetic"], "f32-fma-1");
+        assert_eq!(summary["trials"][0]["recipe"]["matmul_precision"], word);
+        let loss = |summary: &Value| summary["trials"][0]["epochs"][2]["train_loss"].as_f64().unwrap();
+        assert_eq!(loss(&summary), loss(&exact));
+        let (summary, stderr) = run("emulated", word);
+        assert!(!stderr.contains("needs AMX"), "{stderr}");
+        assert_eq!(summary["trials"][0]["arithmetic"], arithmetic);
+        let off = (loss(&summary) - loss(&exact)).abs();
+        assert!(off > 0.0 && off < distance, "{word} is {off} off");
+    }
+}

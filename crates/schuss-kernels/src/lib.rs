@@ -5,13 +5,15 @@
 //!
 //! - products: one chain of fused multiply-adds per output, in index order ([`matrix`]);
 //! - dots of rows: 16 lanes and a fixed tree ([`Vector::sum`]);
-//! - element-wise passes: each element on its own ([`sweep`]).
+//! - element-wise passes: each element on its own ([`sweep`]);
+//! - products in bf16, where a team is told to: the tile unit's instruction after instruction ([`bf16`]).
 //!
 //! The naive twin of each kernel stands in [`naive`] and is what its tests compare with. This is the only
 //! crate with `unsafe` for the CPU; every block states why it is sound.
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod bf16;
 mod buffer;
 mod isa;
 mod lane;
@@ -28,13 +30,15 @@ mod team;
 mod vector;
 pub mod window;
 
+pub use bf16::Precision;
 pub use buffer::Buffer;
 pub use isa::{Isa, Kernel};
 pub use lane::Lane;
 pub use team::Team;
 pub use vector::{LANES, Vector};
 
-/// Name of the arithmetic every kernel here computes in; it changes whenever a bit of a result may change.
+/// Name of the arithmetic every kernel here computes in; it changes whenever a bit of a result may change. Products in
+/// bf16 have names of their own: [`Precision::arithmetic`].
 pub const ARITHMETIC: &str = "f32-fma-1";
 
 /// `width` rounded up to whole vectors of 16 lanes: the stride of a row in memory.

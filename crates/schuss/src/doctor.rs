@@ -16,6 +16,8 @@ pub struct Checkup {
     pub machine: Machine,
     /// Threads measured with.
     pub threads: usize,
+    /// The tile unit that products of less precision would take, if there is one: `amx`.
+    pub tile_unit: Option<String>,
     /// Fused multiply-adds in registers on one thread, two operations each, in GFLOP/s.
     pub fma_gflops_one_thread: f64,
     /// The same on all threads.
@@ -78,6 +80,7 @@ pub fn checkup(threads: usize, folder: &Path) -> Result<Checkup> {
     Ok(Checkup {
         machine: machine::describe(),
         threads,
+        tile_unit: schuss_kernels::bf16::Unit::detect().map(|unit| unit.name().to_owned()),
         fma_gflops_one_thread: fma_gflops(&mut machine::team(1)?, LOOK),
         fma_gflops: fma,
         memory_gb_per_s,

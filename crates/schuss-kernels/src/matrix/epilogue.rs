@@ -1,9 +1,9 @@
 //! What happens before and after the chain of a sum: bias and ReLU, a plain sum, an optimizer's step.
 
-use super::Start;
-use crate::Vector;
+use super::{Matrix, Start};
 use crate::pointer::SharedMut;
 use crate::sweep::{Elementwise, apply_vector};
+use crate::{LANES, Vector};
 
 /// What happens before and after the chain of one vector of outputs.
 pub(crate) trait Epilogue: Sync {
@@ -75,6 +75,36 @@ impl Epilogue for Sum {
     unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
         // SAFETY: as in `start`.
         unsafe { sum.store(self.to.at(row * self.stride + col)) }
+    }
+}
+
+/// A sum where the layer's input was active, else zero.
+pub(crate) struct Masked<'a> {
+    pub(crate) active: Option<Matrix<'a>>,
+    pub(crate) cols: usize,
+    pub(crate) to: SharedMut,
+    pub(crate) stride: usize,
+}
+
+impl Epilogue for Masked<'_> {
+    #[inline(always)]
+    unsafe fn start<V: Vector>(&self, _row: usize, _col: usize) -> V {
+        V::splat(0.0)
+    }
+
+    #[inline(always)]
+    unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
+        // SAFETY: `input_gradient` checked that the output holds col..col + 16 of this row.
+        let to = unsafe {
+            sum.store(self.to.at(row * self.stride + col));
+            self.to.slice(row * self.stride + col, LANES)
+        };
+        if let Some(active) = self.active {
+            for (to, &active) in to.iter_mut().zip(&active.row(row)[col..]) {
+                *to = if active > 0.0 { *to } else { 0.0 };
+            }
+        }
+        to[LANES.min(self.cols - col)..].fill(0.0); // pad lanes
     }
 }
 

@@ -13,6 +13,7 @@ mod dots;
 mod epilogue;
 mod product;
 
+use crate::bf16::{self, Factor};
 use crate::pointer::SharedMut;
 use crate::single::RankOne;
 use crate::sweep::Elementwise;
@@ -20,7 +21,7 @@ use crate::team::share;
 use crate::{LANES, Team, padded};
 pub(crate) use dots::{DOT_BLOCK, Dots};
 pub(crate) use epilogue::{Epilogue, Sum};
-use epilogue::{Forward, Step};
+use epilogue::{Forward, Masked, Step};
 use product::multiply;
 pub(crate) use product::{Factors, Left, Multiply, Shape, pack_left, pack_panel};
 
@@ -47,6 +48,11 @@ impl<'a, T> Matrix<'a, T> {
     /// Rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
+    }
+
+    /// Numbers from one row to the next.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// The numbers, row after row, pad lanes included.
@@ -120,6 +126,9 @@ pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y
         y: SharedMut::new(y.data),
         stride: y.stride,
     };
+    if let Some(mode) = team.bf16_mode(Factor::rows(x), Factor::columns(w)) {
+        return bf16::multiply(team, mode, Factor::rows(x), Factor::columns(w), &forward);
+    }
     multiply(team, Left::rows(x), w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
 }
 
@@ -141,13 +150,7 @@ pub fn add_product(team: &mut Team, a: Matrix, b: Matrix, c: MatrixMut) {
 pub fn weight_gradient(team: &mut Team, x: Matrix, d: Matrix, start: Start, g: MatrixMut) {
     assert!(x.rows == d.rows && g.rows == x.cols && g.cols == d.cols);
     let sum = Sum { start, to: SharedMut::new(g.data), stride: g.stride };
-    multiply(
-        team,
-        Left::transposed(x),
-        d.data,
-        Shape { rows: x.cols, stride: d.stride, depth: x.rows },
-        &sum,
-    );
+    outer_product(team, x, d, &sum);
 }
 
 /// W ← update(Xᵀ D / count, W, slots): the product writes the new weights, no gradient is stored.
@@ -172,13 +175,16 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
         return team.split(rows * d.len(), rows, |rows| isa.run(RankOne { x, d, update, w, slots, rows }));
     }
     let step = Step { update, count, w: SharedMut::new(w.data), slots, stride: w.stride };
-    multiply(
-        team,
-        Left::transposed(x),
-        d.data,
-        Shape { rows: x.cols, stride: d.stride, depth: x.rows },
-        &step,
-    );
+    outer_product(team, x, d, &step);
+}
+
+/// Xᵀ D with its epilogue.
+fn outer_product<E: Epilogue>(team: &mut Team, x: Matrix, d: Matrix, epilogue: &E) {
+    if let Some(mode) = team.bf16_mode(Factor::columns(x), Factor::columns(d)) {
+        return bf16::multiply(team, mode, Factor::columns(x), Factor::columns(d), epilogue);
+    }
+    let shape = Shape { rows: x.cols, stride: d.stride, depth: x.rows };
+    multiply(team, Left::transposed(x), d.data, shape, epilogue);
 }
 
 /// Dˣ ← D Wᵀ, zero where `active` (the layer's input after its ReLU) is not positive. D `[m, n]`, W `[k, n]`, Dˣ `[m, k]`.
@@ -190,6 +196,10 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
     assert!(active.is_none_or(|active| active.rows == dx.rows && active.cols == dx.cols));
     let (rows, stride) = (d.rows, dx.stride);
     let to = SharedMut::new(dx.data);
+    if let Some(mode) = team.bf16_mode(Factor::rows(d), Factor::rows(w)) {
+        let masked = Masked { active, cols: w.rows, to, stride };
+        return bf16::multiply(team, mode, Factor::rows(d), Factor::rows(w), &masked);
+    }
     let blocks = w.rows.div_ceil(DOT_BLOCK);
     let isa = team.isa();
     let parts = team.parts();

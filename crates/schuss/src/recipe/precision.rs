@@ -2,7 +2,7 @@
 
 use super::spec;
 use crate::Error;
-use schuss_kernels::Precision;
+use schuss_kernels::{Precision, bf16};
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,6 +10,18 @@ use std::str::FromStr;
 /// precision where that is faster, and demand nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MatmulPrecision(pub(crate) Precision);
+
+impl MatmulPrecision {
+    /// What to tell where this machine cannot do what is allowed.
+    pub fn warning(self) -> Option<String> {
+        let unable = self.0 != Precision::Highest && bf16::Unit::detect().is_none();
+        unable.then(|| {
+            format!(
+                "matmul precision `{self}` needs AMX, which this machine does not have: products stay in f32"
+            )
+        })
+    }
+}
 
 impl FromStr for MatmulPrecision {
     type Err = Error;

@@ -86,7 +86,7 @@ impl Tally {
 impl Engine {
     /// An engine for updates of up to `samples` samples, on a team and one thread of its own, in microbatches of `microbatch` where given.
     pub(crate) fn new(
-        [team, solo]: [Team; 2],
+        [mut team, solo]: [Team; 2],
         plan: Plan,
         recipe: &Recipe,
         params: Params,
@@ -95,6 +95,7 @@ impl Engine {
     ) -> Self {
         let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, LEAF).min(samples);
         let len = plan.layout.len();
+        team.set_precision(recipe.matmul_precision.0);
         let rule = recipe.optimizer.clone();
         let path = match Strategy::choose(&plan, &rule, samples, microbatch) {
             Strategy::InBackward => {
@@ -128,6 +129,11 @@ impl Engine {
             Path::BlockedSample { .. } => Strategy::BlockedSample,
         };
         strategy.name()
+    }
+
+    /// Name of the arithmetic of its products.
+    pub(crate) fn arithmetic(&self) -> &'static str {
+        self.team.precision().arithmetic()
     }
 
     pub(crate) fn memory(&self, data: usize) -> MemoryRecord {

@@ -209,6 +209,11 @@ impl<'d> Session<'d> {
         self.engine.strategy()
     }
 
+    /// Name of the arithmetic of the products; `f32-fma-1` where the machine cannot do what the recipe allows.
+    pub fn arithmetic(&self) -> &'static str {
+        self.engine.arithmetic()
+    }
+
     /// What the buffers take.
     pub fn memory(&self) -> MemoryRecord {
         self.engine.memory(self.data_bytes)

@@ -6,7 +6,7 @@ use super::record::{
     Counts, DataRecord, EvaluationPoint, Release, Status, Summary, Timing, Trace, TrialRecord, WorkloadRecord,
 };
 use super::{accumulation, statistics, surface};
-use crate::recipe::Trial;
+use crate::recipe::{MatmulPrecision, Trial};
 use crate::session::{Control, Event, Limits, Outcome, Session, Sink};
 use crate::{Error, Result, machine};
 use schuss_data::Dataset;
@@ -228,7 +228,7 @@ fn record(
         recipe_id: trial.recipe_id(),
         seed: trial.seed,
         recipe: trial.record(),
-        arithmetic: schuss_kernels::ARITHMETIC.to_owned(),
+        arithmetic: session.arithmetic().to_owned(),
         strategy: session.strategy().to_owned(),
         threads: limits.threads,
         timing: Timing::Alone,
@@ -300,6 +300,8 @@ fn warnings(study: &Study) -> Vec<String> {
                 .into(),
         );
     }
+    let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
+    warnings.extend(precisions.find_map(MatmulPrecision::warning));
     warnings
 }
 

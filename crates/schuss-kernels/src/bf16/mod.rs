@@ -1,0 +1,171 @@
+//! Matrix products in bf16 with sums in f32, on the processor's tile unit.
+//!
+//! A bf16 is the upper half of an f32: the same range, 8 instead of 24 bits of precision. A product of two is exact in
+//! f32, and where the machine has Intel's AMX, 16 x 16 x 32 of them are one instruction. [`Precision::High`] splits
+//! each factor into two bf16, x = high + low, and sums three products of these.
+//!
+//! Factors are packed into tiles first: `[panel of 16 lines][32 terms][high, low]`, 1024 bytes each.
+
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
+mod emulator;
+mod pack;
+mod product;
+mod tile;
+
+use crate::Team;
+pub(crate) use pack::Factor;
+pub(crate) use product::multiply;
+use tile::Tile;
+
+/// How precise products of matrices must be; PyTorch's words for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// f32, always.
+    #[default]
+    Highest,
+    /// Sums of three products of bf16, nearly as precise as f32, where that is faster.
+    High,
+    /// Products of bf16 with sums in f32, where that is faster.
+    Medium,
+}
+
+impl Precision {
+    /// All of them, the most precise first.
+    pub const ALL: [Self; 3] = [Self::Highest, Self::High, Self::Medium];
+
+    /// PyTorch's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Highest => "highest",
+            Self::High => "high",
+            Self::Medium => "medium",
+        }
+    }
+
+    /// Name of the arithmetic of a product of this precision on a tile unit; see [`crate::ARITHMETIC`].
+    pub fn arithmetic(self) -> &'static str {
+        match self {
+            Self::Highest => crate::ARITHMETIC,
+            Self::High => "bf16x3-amx-1",
+            Self::Medium => "bf16-amx-1",
+        }
+    }
+}
+
+/// A tile unit that this process may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    Amx,
+    Emulated,
+}
+
+/// Whether this machine has a tile unit for bf16.
+pub fn available() -> bool {
+    Unit::available().len() > 1
+}
+
+impl Unit {
+    /// AMX where the machine has it and the system allows it; then the emulator, which gives the same bits, slowly.
+    pub fn available() -> Vec<Self> {
+        let mut units = vec![];
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if amx::available() {
+            units.push(Self(Kind::Amx));
+        }
+        units.push(Self(Kind::Emulated));
+        units
+    }
+
+    /// The machine's own, if it has one. The environment variable `SCHUSS_AMX` may say otherwise: `off` for none,
+    /// `emulated` for the emulator.
+    pub fn detect() -> Option<Self> {
+        match std::env::var("SCHUSS_AMX").as_deref() {
+            Ok("off") => None,
+            Ok("emulated") => Some(Self(Kind::Emulated)),
+            _ => Self::available().into_iter().find(|unit| unit.0 != Kind::Emulated),
+        }
+    }
+
+    /// Its name in records and in `SCHUSS_AMX`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Kind::Amx => "amx",
+            Kind::Emulated => "emulated",
+        }
+    }
+}
+
+/// How products are done in bf16.
+#[derive(Clone, Copy)]
+pub(crate) struct Mode {
+    unit: Unit,
+    /// Of each number: 1 bf16, or 2 whose sum it is.
+    parts: usize,
+}
+
+/// Rows, columns or terms below which a product stays in f32: most of a tile would lie idle.
+const WORTHWHILE: usize = 16;
+
+/// What a team keeps for this path.
+#[derive(Default)]
+pub(crate) struct Setting {
+    mode: Option<Mode>,
+    /// Room for packed factors; grows to the largest product and stays.
+    tiles: Vec<Tile>,
+}
+
+impl Team {
+    /// From now on the products of [`crate::matrix`] are as precise as this; at first [`Precision::Highest`]. They stay
+    /// in f32 where the machine has no tile unit, and where a factor is thinner than a tile.
+    pub fn set_precision(&mut self, precision: Precision) {
+        let unit = if precision == Precision::Highest { None } else { Unit::detect() };
+        self.set_precision_on(unit, precision);
+    }
+
+    /// The same on a unit of the caller's choice, or none.
+    pub fn set_precision_on(&mut self, unit: Option<Unit>, precision: Precision) {
+        let parts = if precision == Precision::High { 2 } else { 1 };
+        self.bf16.mode = unit.filter(|_| precision != Precision::Highest).map(|unit| Mode { unit, parts });
+    }
+
+    /// How precise products are: what was asked for, or [`Precision::Highest`] without a tile unit.
+    pub fn precision(&self) -> Precision {
+        match self.bf16.mode {
+            None => Precision::Highest,
+            Some(Mode { parts: 1, .. }) => Precision::Medium,
+            Some(_) => Precision::High,
+        }
+    }
+
+    /// The tile unit that products use.
+    pub fn tile_unit(&self) -> Option<Unit> {
+        self.bf16.mode.map(|mode| mode.unit)
+    }
+
+    /// How to do this product, if in bf16.
+    pub(crate) fn bf16_mode(&self, a: Factor, b: Factor) -> Option<Mode> {
+        self.bf16.mode.filter(|_| a.lines.min(b.lines).min(a.depth) >= WORTHWHILE)
+    }
+
+    /// Room for `len` tiles or more, until `put_tiles` gives it back.
+    fn take_tiles(&mut self, len: usize) -> Vec<Tile> {
+        let mut tiles = std::mem::take(&mut self.bf16.tiles);
+        if tiles.len() < len {
+            tiles.resize(len, Tile::ZERO);
+        }
+        tiles
+    }
+
+    fn put_tiles(&mut self, tiles: Vec<Tile>) {
+        self.bf16.tiles = tiles;
+    }
+}
+
+#[cfg(test)]
+mod tests;
