@@ -85,8 +85,8 @@ impl Dots<'_> {
             let mut sums = self.two_lanes::<V, R>(row, lane, columns);
             // As many levels of the tree are complete as the step's number has trailing ones.
             let levels = (step as u32).trailing_ones() as usize;
-            for level in 0..levels {
-                for (sum, before) in sums.iter_mut().zip(tree[level]) {
+            for before in &tree[..levels] {
+                for (sum, &before) in sums.iter_mut().zip(before) {
                     *sum = before + *sum;
                 }
             }

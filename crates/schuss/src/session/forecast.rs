@@ -22,6 +22,8 @@ pub struct Forecast {
 
 /// How long the trial's updates are tried, and of how many samples at most.
 const TRIED_FOR: Duration = Duration::from_millis(100);
+/// How long before that, so that caches are warm and threads awake.
+const WARM_UP: Duration = Duration::from_millis(30);
 const TRIED_SAMPLES: usize = 2_048;
 
 /// Makes the trial's buffers, runs a few updates and forgets them.
@@ -52,21 +54,17 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
 impl Session<'_> {
     fn seconds_per_sample(&mut self) -> f64 {
         let feed = Feed { split: self.train, index: |position| position };
-        let (mut position, mut counted) = (0, 0);
+        let (mut position, mut counted, mut warm) = (0, 0, false);
         let mut clock = Instant::now();
-        for round in 0.. {
-            if round == 1 {
-                clock = Instant::now(); // the first updates warm caches and are not counted
-                counted = 0;
+        while !warm || clock.elapsed() < TRIED_FOR {
+            if !warm && clock.elapsed() > WARM_UP {
+                (clock, counted, warm) = (Instant::now(), 0, true);
             }
-            let end = self.train.len().min(position + self.samples.min(TRIED_SAMPLES).max(blocked::ROWS));
+            let end = self.train.len().min(position + self.samples.clamp(blocked::ROWS, TRIED_SAMPLES));
             self.engine.advance(&feed, position..end, || false, &mut self.seen);
             let samples = self.seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
             position = (position + samples) % self.train.len();
             counted += samples;
-            if round > 0 && clock.elapsed() > TRIED_FOR {
-                break;
-            }
         }
         clock.elapsed().as_secs_f64() / counted.max(1) as f64
     }

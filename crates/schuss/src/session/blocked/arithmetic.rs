@@ -9,6 +9,13 @@ use schuss_kernels::{Buffer, Lane, Team, padded, single};
 use std::ops::DerefMut;
 use std::sync::{Mutex, PoisonError};
 
+/// Which update it is, from 1, and of which rule.
+#[derive(Clone, Copy)]
+pub(crate) struct Update<'a> {
+    pub(crate) rule: &'a Rule,
+    pub(crate) t: u64,
+}
+
 /// The operations of a blocked update. Matrices are padded to whole vectors; a velocity is `None` where the rule
 /// keeps none.
 pub(crate) trait Arithmetic: Send {
@@ -61,22 +68,20 @@ pub(crate) trait Arithmetic: Send {
         dx: MatrixMut<Self::T>,
     );
 
-    /// Update `t` of `rule` on W, whose gradient is Xᵀ D.
+    /// An update of W, whose gradient is Xᵀ D.
     fn step(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         x: Matrix<Self::T>,
         d: Matrix<Self::T>,
         w: MatrixMut<Self::T>,
         v: Option<&mut [Self::T]>,
     );
 
-    /// Update `t` of `rule` on a bias, whose gradient is the sum of the rows of D, made in `sums`.
+    /// An update of a bias, whose gradient is the sum of the rows of D, made in `sums`.
     fn step_bias(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         d: Matrix<Self::T>,
         sums: &mut [Self::T],
         bias: &mut [Self::T],
@@ -108,8 +113,7 @@ pub(crate) trait Arithmetic: Send {
     /// See [`single::descend`].
     fn descend(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         x_and_d: [&[Self::T]; 2],
         active: &[u32],
         w: MatrixMut<Self::T>,
@@ -166,15 +170,14 @@ impl Arithmetic for Team {
         matrix::input_gradient(self, d, w, active, dx);
     }
 
-    fn step(&mut self, rule: &Rule, t: u64, x: Matrix, d: Matrix, weights: MatrixMut, v: Option<&mut [f32]>) {
+    fn step(&mut self, update: Update, x: Matrix, d: Matrix, weights: MatrixMut, v: Option<&mut [f32]>) {
         let slots = v.into_iter();
-        rule.visit(t, WithinProduct { team: self, x, d, count: 1.0, weights, slots });
+        update.rule.visit(update.t, WithinProduct { team: self, x, d, count: 1.0, weights, slots });
     }
 
     fn step_bias(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         d: Matrix,
         sums: &mut [f32],
         bias: &mut [f32],
@@ -182,7 +185,9 @@ impl Arithmetic for Team {
     ) {
         matrix::column_sums(self, d, Start::Fresh, sums);
         let sums = &sums[..bias.len()];
-        rule.visit(t, Sweep { team: self, sums, count: 1.0, weights: bias, slots: v.into_iter() });
+        update
+            .rule
+            .visit(update.t, Sweep { team: self, sums, count: 1.0, weights: bias, slots: v.into_iter() });
     }
 
     fn linear_of_one(
@@ -211,15 +216,14 @@ impl Arithmetic for Team {
 
     fn descend(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         x_and_d: [&[f32]; 2],
         active: &[u32],
         w: MatrixMut,
         v: Option<&mut [f32]>,
         dx: &mut [f32],
     ) {
-        rule.visit(t, Single { isa: self.isa(), x_and_d, active, w, slots: v.into_iter(), dx });
+        update.rule.visit(update.t, Single { isa: self.isa(), x_and_d, active, w, slots: v.into_iter(), dx });
     }
 
     fn between_blocks(

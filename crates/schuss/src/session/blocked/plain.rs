@@ -1,7 +1,8 @@
 //! The twins of the kernels on f64: plain loops over padded rows.
 
 use super::Arithmetic;
-use crate::optim::{Rule, Visitor, take};
+use super::arithmetic::Update;
+use crate::optim::{Visitor, take};
 use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::padded;
@@ -97,8 +98,7 @@ impl Arithmetic for Plain {
 
     fn step(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         x: Matrix<f64>,
         d: Matrix<f64>,
         w: MatrixMut<f64>,
@@ -113,13 +113,12 @@ impl Arithmetic for Plain {
                 sums.iter_mut().zip(d.row(sample)).for_each(|(sum, d)| *sum += factor * d);
             }
         }
-        rule.visit(t, Step { gradient: &gradient, w: &mut w[..gradient.len()], v });
+        update.rule.visit(update.t, Step { gradient: &gradient, w: &mut w[..gradient.len()], v });
     }
 
     fn step_bias(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         d: Matrix<f64>,
         sums: &mut [f64],
         bias: &mut [f64],
@@ -130,7 +129,7 @@ impl Arithmetic for Plain {
         for row in 0..d.shape().0 {
             gradient.iter_mut().zip(d.row(row)).for_each(|(sum, d)| *sum += d);
         }
-        rule.visit(t, Step { gradient, w: bias, v });
+        update.rule.visit(update.t, Step { gradient, w: bias, v });
     }
 
     fn linear_of_one(
@@ -173,8 +172,7 @@ impl Arithmetic for Plain {
 
     fn descend(
         &mut self,
-        rule: &Rule,
-        t: u64,
+        update: Update,
         [x, d]: [&[f64]; 2],
         active: &[u32],
         w: MatrixMut<f64>,
@@ -188,7 +186,7 @@ impl Arithmetic for Plain {
             let w = row_mut(w, row, cols);
             dx[row] = dot(&d[..cols], w);
             let v = v.as_deref_mut().map(|v| row_mut(v, row, cols));
-            rule.visit(t, Step { gradient: &gradient, w, v });
+            update.rule.visit(update.t, Step { gradient: &gradient, w, v });
         }
     }
 

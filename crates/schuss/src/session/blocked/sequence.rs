@@ -1,6 +1,7 @@
 //! The updates of a block one after the other: the first layer from its delayed products, the others in cache.
 
 use super::Arithmetic;
+use super::arithmetic::Update;
 use crate::network::{Plan, Stage};
 use crate::optim::{IDENTITY, Linear, Rule, Square};
 use crate::session::engine::Tally;
@@ -270,7 +271,8 @@ impl<A: Arithmetic> Sequence<'_, A> {
 
     /// Gradients and steps, last layer first; the first layer's gradient joins the block's.
     fn backward(&mut self, solo: &mut A, rows: Range<usize>) {
-        let (count, t, offset) = (rows.len(), *self.updates, self.plan.stages[0].weight.end);
+        let (count, offset) = (rows.len(), self.plan.stages[0].weight.end);
+        let update = Update { rule: self.rule, t: *self.updates };
         for index in (1..self.plan.stages.len()).rev() {
             self.step_bias(solo, index, count);
             let stage = &self.plan.stages[index];
@@ -280,12 +282,12 @@ impl<A: Arithmetic> Sequence<'_, A> {
             let (w, v) = place(stage, offset, self.weights, self.velocity);
             if *single {
                 let w = MatrixMut::new(w, stage.inputs, stage.outputs);
-                solo.descend(self.rule, t, [x.row(0), delta], &active[index - 1], w, v, below);
+                solo.descend(update, [x.row(0), delta], &active[index - 1], w, v, below);
             } else {
                 let active = self.plan.stages[index - 1].relu.then_some(x);
                 let old = Matrix::new(w, stage.inputs, stage.outputs);
                 solo.input_gradient(d, old, active, MatrixMut::new(below, count, stage.inputs));
-                solo.step(self.rule, t, x, d, MatrixMut::new(w, stage.inputs, stage.outputs), v);
+                solo.step(update, x, d, MatrixMut::new(w, stage.inputs, stage.outputs), v);
             }
             self.deeper.deltas.swap(0, 1);
         }
@@ -293,7 +295,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
         let stride = padded(self.plan.stages[0].outputs);
         let to = &mut self.delta[rows.start * stride..rows.end * stride];
         to.copy_from_slice(&self.deeper.deltas[0][..count * stride]);
-        if let Some(step) = self.rule.linear(t).filter(|_| self.deeper.lags) {
+        if let Some(step) = self.rule.linear(update.t).filter(|_| self.deeper.lags) {
             self.deeper.idle.step(&step);
         }
     }
@@ -304,6 +306,6 @@ impl<A: Arithmetic> Sequence<'_, A> {
         let d = Matrix::new(&deltas[0], count, stage.outputs);
         let range = stage.bias.start - offset..stage.bias.end - offset;
         let v = self.velocity.get_mut(range.clone());
-        solo.step_bias(self.rule, *self.updates, d, sums, &mut self.weights[range], v);
+        solo.step_bias(Update { rule: self.rule, t: *self.updates }, d, sums, &mut self.weights[range], v);
     }
 }

@@ -1,5 +1,6 @@
 //! Delayed updates are the straight ones: in f64 to 1e-12, in f32 no further from f64 than the straight f32 loop.
 
+use super::arithmetic::Update;
 use super::plain::Plain;
 use super::*;
 use crate::network::Params;
@@ -144,6 +145,7 @@ impl<T: Lane> Straight<'_, T> {
         delta: &[T],
         rows: usize,
     ) -> A::Buffer {
+        let update = Update { rule: self.rule, t: self.t };
         let stage = &self.plan.stages[index];
         let (x, d) = (Matrix::new(x, rows, stage.inputs), Matrix::new(delta, rows, stage.outputs));
         let mut below = A::zeros(rows * padded(stage.inputs));
@@ -152,11 +154,11 @@ impl<T: Lane> Straight<'_, T> {
         let old = Matrix::new(w, stage.inputs, stage.outputs);
         arithmetic.input_gradient(d, old, active, MatrixMut::new(&mut below, rows, stage.inputs));
         let v = self.velocity.get_mut(stage.weight.clone());
-        arithmetic.step(self.rule, self.t, x, d, MatrixMut::new(w, stage.inputs, stage.outputs), v);
+        arithmetic.step(update, x, d, MatrixMut::new(w, stage.inputs, stage.outputs), v);
         let v = self.velocity.get_mut(stage.bias.clone());
         let sums = &mut A::zeros(padded(stage.outputs));
         let bias = &mut self.weights[stage.bias.clone()];
-        arithmetic.step_bias(self.rule, self.t, d, sums, bias, v);
+        arithmetic.step_bias(update, d, sums, bias, v);
         below
     }
 }
