@@ -4,8 +4,8 @@
 //! delays a job by the part it is on, not by its whole share. Members spin for a few microseconds between jobs and
 //! then sleep, so that a step of a dozen short jobs pays about a microsecond each, and an idle team costs nothing.
 
-use crate::bf16::Setting;
 use crate::Isa;
+use crate::bf16::Setting;
 use crate::sync::{
     Arc, AtomicBool, AtomicUsize, Builder, Condvar, JoinHandle, Mutex, MutexGuard, Ordering, UnsafeCell,
     spin_loop,

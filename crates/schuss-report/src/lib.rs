@@ -14,6 +14,7 @@ mod tables;
 mod text;
 mod verdict;
 
+pub use chart::growth::GrowthChart;
 pub use verdict::verdict;
 
 use chart::Fineness;

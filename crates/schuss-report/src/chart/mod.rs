@@ -3,6 +3,7 @@
 pub(crate) mod bars;
 pub(crate) mod contour;
 mod frame;
+pub(crate) mod growth;
 mod labels;
 pub(crate) mod line;
 mod marching;

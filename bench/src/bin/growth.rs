@@ -1,0 +1,90 @@
+//! `growth OUTDIR [ROUNDS]`: time per sample against width, depth and samples per update, as tables, `growth.csv` and
+//! charts.
+
+use schuss::data::Dataset;
+use schuss::session::Limits;
+use schuss::{Error, Result, files};
+use schuss_bench::families::{self, Family};
+use schuss_bench::growth::{self, Best, Measured};
+use schuss_kernels::{Team, peak};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How often every shape is visited, if not said; a round goes through all, so that a slow minute harms none alone.
+const ROUNDS: usize = 5;
+
+/// As many samples as the largest update has.
+const DATA: &str = "digits:train=8192,test=100";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = arguments.next().ok_or_else(|| {
+        Error::usage("no folder is named for the results").advise("growth OUTDIR, where OUTDIR is new")
+    })?;
+    let rounds = arguments.next().map_or(Ok(ROUNDS), |text| rounds(&text))?;
+    let folder = Path::new(&folder);
+    if folder.exists() {
+        return Err(Error::usage("the folder for the results is already there").at(folder.display()));
+    }
+    let (measured, peak) = measure(rounds)?;
+    println!("FMA peak {peak:.0} GFLOP/s on {} threads", Limits::default().threads);
+    measured.iter().for_each(|family| println!("\n{}", growth::table(family)));
+    let mut files = vec![("growth.csv".to_owned(), growth::csv(&measured))];
+    let charts =
+        measured.iter().map(|family| (format!("{}.svg", family.0.slug), growth::chart(family, peak)));
+    files.extend(charts);
+    files::create_folder(folder, &files)
+}
+
+fn rounds(text: &str) -> Result<usize> {
+    let rounds = text.parse().ok().filter(|&rounds| rounds > 0);
+    rounds.ok_or_else(|| Error::usage(format!("`{text}` must give a whole number of rounds, at least 1")))
+}
+
+/// The rows of all families, and the best FMA peak seen beside them in GFLOP/s.
+fn measure(rounds: usize) -> Result<(Vec<Measured>, f64)> {
+    let data = schuss::data::load(DATA)?;
+    let families = families::all();
+    let shapes = || families.iter().flat_map(|family| &family.lines).flat_map(|line| &line.shapes);
+    let mut best = vec![Best::NONE; shapes().count()];
+    let mut peak = 0.0_f64;
+    for round in 1..=rounds {
+        eprintln!("round {round} of {rounds}");
+        peak = peak.max(fma_peak()?);
+        for (best, shape) in best.iter_mut().zip(shapes()) {
+            best.visit(shape, &data)?;
+        }
+    }
+    let mut best = &best[..];
+    let measured = families.into_iter().map(|family| rows(family, &mut best, &data, peak));
+    Ok((measured.collect::<Result<_>>()?, peak))
+}
+
+/// Takes the measurements of a family off the front of `best`.
+fn rows(family: Family, best: &mut &[Best], data: &Dataset, peak: f64) -> Result<Measured> {
+    let rows = |line: &families::Line| {
+        let (own, others) = best.split_at(line.shapes.len());
+        *best = others;
+        growth::rows(line, own, data, peak)
+    };
+    let lines = family.lines.iter().map(rows).collect::<Result<_>>()?;
+    Ok((family, lines))
+}
+
+fn fma_peak() -> Result<f64> {
+    let threads = Limits::default().threads;
+    let mut team = Team::new(threads)
+        .map_err(|error| Error::failure(format!("the system does not start {threads} threads: {error}")))?;
+    Ok(peak::fma_gflops(&mut team, Duration::from_millis(500)))
+}
