@@ -11,7 +11,8 @@ pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
 
 use crate::machine;
-use crate::network::{Params, Plan, load_weights};
+use crate::network::{MICROBATCH, Params, Plan, load_weights};
+use crate::optim::Strategy;
 use crate::recipe::{Condition, Metric, Recipe, Trial};
 use crate::study::record::{
     Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Status, TargetRecord,
@@ -157,8 +158,8 @@ impl<'d> Session<'d> {
     /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
     pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
         let plan = Plan::new(&trial.model, data.shape.features(), data.classes.len())?;
-        check_memory(&plan, &trial.recipe)?;
         let samples = trial.recipe.update.samples(data.train.len());
+        check_memory(&plan, &trial.recipe, samples)?;
         let mut params = Params::init(plan.layout.clone(), trial.seed);
         if let Some(path) = &trial.init_from {
             load_weights(&mut params, path)?;
@@ -435,8 +436,12 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
 }
 
 /// Refuses a network whose weights and state do not fit into the memory that is free.
-fn check_memory(plan: &Plan, recipe: &Recipe) -> Result<()> {
-    let copies = 2 * (1 + recipe.optimizer.slots().len()) + 1; // weights and slots, their copy, and a gradient
+fn check_memory(plan: &Plan, recipe: &Recipe, samples: usize) -> Result<()> {
+    let weights_and_slots = 1 + recipe.optimizer.slots().len();
+    let copies = match Strategy::choose(plan, &recipe.optimizer, samples, MICROBATCH) {
+        Strategy::BlockedSample => 3 * weights_and_slots, // live, as of the last report point, and in case of divergence
+        Strategy::InBackward | Strategy::Fused => 2 * weights_and_slots + 1, // the last one a gradient
+    };
     let needed = copies as u64 * plan.layout.len() as u64 * size_of::<f32>() as u64;
     match machine::available_memory() {
         Some(available) if needed > available => {
