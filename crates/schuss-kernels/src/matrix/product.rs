@@ -58,8 +58,10 @@ const WIDE: usize = 4;
 const SHORT: usize = 12;
 /// Fewer panels than this do not pay for packing the left factor.
 const FEW_PANELS: usize = 4;
+/// Rows of a panel of B, a line of 64 bytes each, that fill half of the first cache.
+const FIRST_CACHE_ROWS: usize = 256;
 /// Numbers of the left factor that are packed at once: a share of the second cache.
-const PACKED_LEFT: usize = 1 << 15;
+const PACKED_LEFT: usize = 1 << 16;
 
 /// Where a tile reads: the left factor's first row, numbers to its next row and to its next term; the right
 /// factor's first 16 columns, numbers to its next term.
@@ -172,22 +174,28 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         for first in blocks.clone().step_by(at_once) {
             let here = first..blocks.end.min(first + at_once);
             pack_left::<V>(self.a, self.shape.rows, depth, here.clone(), &mut left);
-            for index in 0..self.shape.stride / LANES {
-                self.pack_right::<V>(index, &mut panel);
+            for col in (0..self.shape.stride).step_by(LANES) {
+                let (b, stride) = if self.spreads_over_cache() {
+                    (self.b[col..].as_ptr(), self.shape.stride)
+                } else {
+                    self.pack_right::<V>(col / LANES, &mut panel);
+                    (panel.as_ptr(), LANES)
+                };
                 for (block, a) in here.clone().zip(left.chunks_exact(V::TILE_ROWS * depth)) {
-                    let factors = Factors {
-                        a: a.as_ptr(),
-                        row: 1,
-                        step: V::TILE_ROWS,
-                        b: panel.as_ptr(),
-                        stride: LANES,
-                    };
+                    let factors = Factors { a: a.as_ptr(), row: 1, step: V::TILE_ROWS, b, stride };
                     // SAFETY: as in `panel_by_panel`; `a` holds `depth` groups of `TILE_ROWS`.
-                    unsafe { self.short_tile::<V>(block * V::TILE_ROWS, index * LANES, factors) };
+                    unsafe { self.short_tile::<V>(block * V::TILE_ROWS, col, factors) };
                 }
             }
         }
         PACKED.set([panel, left]);
+    }
+
+    /// Whether a panel of B may be read where it stands, since it stays in the first cache: its lines fall on different
+    /// sets where they are an odd number of lines apart.
+    fn spreads_over_cache(&self) -> bool {
+        let Shape { stride, depth, .. } = self.shape;
+        !(stride / LANES).is_multiple_of(2) && depth <= FIRST_CACHE_ROWS
     }
 
     /// The left factor where it stands, from `row` on.
