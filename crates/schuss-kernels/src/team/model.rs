@@ -1,7 +1,7 @@
 //! A team of two under loom, which runs a test in every order that its threads may take and with every value that
 //! the memory model lets a load see, up to a bound of preemptions.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p schuss-kernels --release --lib team`
+//! `RUSTFLAGS="--cfg loom" cargo test -p schuss-kernels --release --lib team::model`
 
 use super::*;
 use std::panic::resume_unwind;
