@@ -98,7 +98,9 @@ fn disk(folder: &Path) -> Result<[f64; 2]> {
     let bytes = vec![0x5a; FILE];
     let rate = |since: Instant| FILE as f64 / since.elapsed().as_secs_f64() / 1e6;
     let clock = Instant::now();
-    files::write(&path, &bytes)?;
+    files::write(&path, &bytes).map_err(|error| {
+        error.advise("schuss doctor in a folder that can be written, whose disk it then measures")
+    })?;
     let written = rate(clock);
     let clock = Instant::now();
     let read = std::fs::read(&path).map(|_| rate(clock));

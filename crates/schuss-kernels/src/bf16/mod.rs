@@ -64,11 +64,6 @@ enum Kind {
     Emulated,
 }
 
-/// Whether this machine has a tile unit for bf16.
-pub fn available() -> bool {
-    Unit::available().len() > 1
-}
-
 impl Unit {
     /// AMX where the machine has it and the system allows it; then the emulator, which gives the same bits, slowly.
     pub fn available() -> Vec<Self> {

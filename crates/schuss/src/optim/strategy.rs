@@ -1,4 +1,5 @@
-//! Which path the updates of a trial take; it depends on the trial alone, since it may change bits.
+//! Which path the updates of a trial take. Whether that is `blocked-sample`, which has bits of its own, depends on the
+//! trial alone; the other two have the same bits.
 
 use super::Rule;
 use crate::network::Plan;
