@@ -39,19 +39,20 @@ pub fn sweep<U: Elementwise<S>, const S: usize>(
     });
 }
 
-/// The same update on plain `f64`: the reference, and the way down an error surface.
+/// The same on plain `f64`: the reference, and the way down an error surface.
 ///
 /// # Panics
 /// If the lengths differ.
 pub fn sweep_reference<U: Elementwise<S>, const S: usize>(
     update: &U,
-    gradients: &[f64],
+    sums: &[f64],
+    count: f64,
     weights: &mut [f64],
     slots: [&mut [f64]; S],
 ) {
-    for (i, (weight, &gradient)) in weights.iter_mut().zip(gradients).enumerate() {
+    for (i, (weight, &sum)) in weights.iter_mut().zip(sums).enumerate() {
         let mut own: [f64; S] = std::array::from_fn(|s| slots[s][i]);
-        *weight = update.apply(gradient, *weight, &mut own).flush();
+        *weight = update.apply(sum / count, *weight, &mut own).flush();
         for (s, value) in own.into_iter().enumerate() {
             slots[s][i] = value.flush();
         }
@@ -156,7 +157,7 @@ mod tests {
     fn the_f64_reference_runs_the_same_update() {
         let (mut w, mut v) = ([0.0; 3], [0.0; 3]);
         for _ in 0..2 {
-            sweep_reference(&HeavyBall, &[1.0, 2.0, -1.0], &mut w, [&mut v]);
+            sweep_reference(&HeavyBall, &[1.0, 2.0, -1.0], 1.0, &mut w, [&mut v]);
         }
         assert!((w[1] + 0.1 * 2.0 * (1.0 + 1.9)).abs() < 1e-15);
     }

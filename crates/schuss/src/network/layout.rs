@@ -103,6 +103,12 @@ impl Layout {
         Ok(Self { entries, len })
     }
 
+    /// One vector of `len` numbers: weights that belong to no network.
+    pub(crate) fn of_vector(len: usize) -> Self {
+        let entry = Entry { name: "0".into(), role: Role::Weight, rows: 1, cols: len, fan_in: 1, offset: 0 };
+        Self { len: padded(len), entries: vec![entry] }
+    }
+
     /// The tensors, in order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

@@ -29,6 +29,8 @@ pub(crate) struct Stage {
     pub(crate) layer: usize,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
+    /// Index of W in the layout; b follows.
+    pub(crate) entry: usize,
     /// Place of W in the parameters.
     pub(crate) weight: Range<usize>,
     /// Place of b in the parameters.
@@ -79,13 +81,13 @@ impl Plan {
 
 fn stages(model: &Model, layout: &Layout, inputs: usize) -> Result<Vec<Stage>> {
     let (mut stages, mut inputs) = (Vec::<Stage>::new(), inputs);
-    let mut tensors = layout.entries().chunks_exact(2);
+    let mut tensors = layout.entries().chunks_exact(2).enumerate();
     for (layer, kind) in model.layers().iter().enumerate() {
         match (*kind, stages.last_mut()) {
             (Layer::Linear(outputs), _) => {
-                let Some([weight, bias]) = tensors.next() else { continue };
+                let Some((pair, [weight, bias])) = tensors.next() else { continue };
                 let (weight, bias) = (weight.range(), bias.range());
-                stages.push(Stage { layer, inputs, outputs, weight, bias, relu: false });
+                stages.push(Stage { layer, inputs, outputs, entry: 2 * pair, weight, bias, relu: false });
                 inputs = outputs;
             }
             (Layer::Relu, Some(stage)) => stage.relu = true,

@@ -1,7 +1,7 @@
 //! Which path the updates of a trial take. Whether that is `blocked-sample`, which has bits of its own, depends on the
 //! trial alone; the other two have the same bits.
 
-use super::Rule;
+use super::{Descent, Method};
 use crate::network::Plan;
 
 /// A way to carry out updates.
@@ -11,6 +11,8 @@ pub(crate) enum Strategy {
     InBackward,
     /// Gradients are summed over several microbatches; then one pass steps all weights.
     Fused,
+    /// Gradients are stored, and reductions or products over whole tensors come before the step.
+    Staged,
     /// The first layer's weights stand still for a block of updates, whose changes are delayed exactly.
     BlockedSample,
 }
@@ -23,17 +25,26 @@ const MOST_SAMPLES_WITH_VELOCITY: usize = 8;
 const FEWEST_WEIGHTS: usize = 1 << 13;
 
 impl Strategy {
-    /// The path of updates of `samples` samples on `plan` by `rule`, in microbatches of `microbatch`.
-    pub(crate) fn choose(plan: &Plan, rule: &Rule, samples: usize, microbatch: usize) -> Self {
-        let large = plan.stages.first().is_some_and(|first| first.inputs * first.outputs >= FEWEST_WEIGHTS);
-        let most = if rule.slots().is_empty() { MOST_SAMPLES } else { MOST_SAMPLES_WITH_VELOCITY };
-        if samples <= most && large && rule.linear(1).is_some() {
+    /// The path of updates of `samples` samples on `plan` by `method`, in microbatches of `microbatch`.
+    pub(crate) fn choose(plan: &Plan, method: &Method, samples: usize, microbatch: usize) -> Self {
+        let Method::Descent(Descent { groups }) = method;
+        if Self::may_delay(plan, method, samples) {
             Self::BlockedSample
-        } else if samples <= microbatch {
+        } else if samples <= microbatch && groups.iter().all(|group| group.rule.goes_in_backward()) {
             Self::InBackward
-        } else {
+        } else if groups.iter().all(|group| group.rule.is_by_element()) {
             Self::Fused
+        } else {
+            Self::Staged
         }
+    }
+
+    /// Whether updates of the first layer's weights may and should be delayed.
+    fn may_delay(plan: &Plan, method: &Method, samples: usize) -> bool {
+        let large = plan.stages.first().is_some_and(|first| first.inputs * first.outputs >= FEWEST_WEIGHTS);
+        let Some(rule) = method.sole_rule().filter(|_| large) else { return false };
+        let most = if rule.slots().is_empty() { MOST_SAMPLES } else { MOST_SAMPLES_WITH_VELOCITY };
+        samples <= most && rule.linear(1).is_some()
     }
 
     /// Its name in records.
@@ -41,6 +52,7 @@ impl Strategy {
         match self {
             Self::InBackward => "in-backward",
             Self::Fused => "fused",
+            Self::Staged => "staged",
             Self::BlockedSample => "blocked-sample",
         }
     }

@@ -10,7 +10,7 @@ pub use schuss_data::order::Order;
 
 use crate::loss::Loss;
 use crate::network::Model;
-use crate::optim::Rule;
+use crate::optim::Method;
 use crate::study::record::RecipeRecord;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -83,7 +83,7 @@ pub struct Recipe {
     /// Order of samples within an epoch.
     pub order: Order,
     /// From gradient to new weights.
-    pub optimizer: Rule,
+    pub optimizer: Method,
     /// What is minimised.
     pub loss: Loss,
     /// How precise products must be.

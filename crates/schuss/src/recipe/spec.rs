@@ -7,6 +7,112 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+/// A row of a table of choices: a name, keys with their defaults, and what they must fulfil.
+pub(crate) trait Choice: Default + PartialEq + Serialize + DeserializeOwned {
+    /// Its name in specs.
+    const NAME: &'static str;
+
+    /// Refuses values that make no sense, naming the key.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The keys of `item` over the defaults, if it has this name.
+    fn read(noun: &str, item: &Item) -> Result<Self> {
+        let choice: Self = read_keys(noun, item)?;
+        let place = |error: Error| if error.place.is_some() { error } else { error.at(format!("{noun} `{}`", Self::NAME)) };
+        choice.check().map_err(place)?;
+        Ok(choice)
+    }
+}
+
+/// Makes the enum of a table of choices, one row each: names, reading, canonical text, conversion from a row.
+/// The canonical text keeps the keys in `always` and those that are not at their defaults.
+macro_rules! choices {
+    (
+        $(#[$about:meta])* $vis:vis enum $name:ident ($noun:literal, always $always:expr) {
+            $($(#[$doc:meta])* $row:ident,)*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq)]
+        #[non_exhaustive]
+        $vis enum $name {
+            $($(#[$doc])* $row($row),)*
+        }
+
+        impl $name {
+            /// Names of all.
+            pub const NAMES: &'static [&'static str] = &[$(<$row as $crate::recipe::spec::Choice>::NAME,)*];
+
+            /// The choice of this name with these keys; none if there is no such name.
+            pub(crate) fn read(item: &$crate::recipe::spec::Item) -> Option<$crate::Result<Self>> {
+                use $crate::recipe::spec::Choice;
+                match item.name.as_str() {
+                    $(<$row as Choice>::NAME => Some(<$row as Choice>::read($noun, item).map(Self::$row)),)*
+                    _ => None,
+                }
+            }
+        }
+
+        $(impl From<$row> for $name {
+            fn from(row: $row) -> Self {
+                Self::$row(row)
+            }
+        })*
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::Error;
+
+            /// `name:key=value,...`; keys left out keep their defaults.
+            fn from_str(text: &str) -> $crate::Result<Self> {
+                let item = $crate::recipe::spec::Item::parse(text)?;
+                Self::read(&item)
+                    .unwrap_or_else(|| Err($crate::recipe::spec::unknown($noun, &item.name, Self::NAMES)))
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                use $crate::recipe::spec::{Choice, write_keys};
+                f.write_str(&match self { $(Self::$row(row) => write_keys(<$row as Choice>::NAME, row, $always),)* })
+            }
+        }
+    };
+}
+pub(crate) use choices;
+
+/// The items of a chain: `+` separates only before a letter, so that `1e+5` is a number.
+pub(crate) fn chain(text: &str) -> impl Iterator<Item = &str> {
+    let starts = text.match_indices('+').map(|(at, _)| at + 1);
+    let starts: Vec<usize> =
+        starts.filter(|&at| text[at..].trim_start().starts_with(|c: char| c.is_alphabetic())).collect();
+    let ends: Vec<usize> = starts.iter().map(|at| at - 1).chain([text.len()]).collect();
+    std::iter::once(0).chain(starts).zip(ends).map(move |(start, end)| text[start..end].trim())
+}
+
+/// Refuses negative, infinite and NaN values.
+pub(crate) fn non_negative(keys: &[(&str, f64)]) -> Result<()> {
+    refuse(keys, "a finite number, at least 0", |value| value.is_finite() && value >= 0.0)
+}
+
+/// Refuses what is not a finite number above zero.
+pub(crate) fn positive(keys: &[(&str, f64)]) -> Result<()> {
+    refuse(keys, "a positive finite number", |value| value.is_finite() && value > 0.0)
+}
+
+/// Refuses what is below 0, or 1 and above: shares that a memory keeps.
+pub(crate) fn below_one(keys: &[(&str, f64)]) -> Result<()> {
+    refuse(keys, "at least 0 and below 1", |value| (0.0..1.0).contains(&value))
+}
+
+fn refuse(keys: &[(&str, f64)], wanted: &str, fine: impl Fn(f64) -> bool) -> Result<()> {
+    match keys.iter().find(|(_, value)| !fine(*value)) {
+        Some((key, value)) => Err(Error::usage(format!("{key} must be {wanted}, not {value}"))),
+        None => Ok(()),
+    }
+}
+
 /// The usage error for a name that is not in the list, with the nearest one.
 pub(crate) fn unknown(noun: &str, name: &str, known: &[&str]) -> Error {
     schuss_data::spec::unknown(noun, name, "", known)

@@ -2,8 +2,9 @@
 
 use super::blocked::{self, Blocked};
 use crate::network::{Arena, MICROBATCH, Params, Plan};
-use crate::optim::{Rule, State, Strategy};
+use crate::optim::{Descent, Method, Strategy, Updater};
 use crate::recipe::Recipe;
+use crate::Result;
 use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
@@ -18,13 +19,13 @@ pub(crate) const LEAF: usize = 4_096;
 pub(crate) struct Engine {
     team: Team,
     plan: Plan,
-    rule: Rule,
     params: Params,
-    state: State,
+    updater: Updater<Buffer>,
     arena: Arena,
     /// Samples per update.
     samples: usize,
     microbatch: usize,
+    strategy: Strategy,
     path: Path,
 }
 
@@ -34,10 +35,10 @@ enum Path {
     InBackward { bias: Buffer },
     /// Gradients are stored in a leaf of f32, laid out like the parameters; leaves of updates above [`LEAF`] samples
     /// are added in f64.
-    Fused { leaf: Buffer, total: Vec<f64> },
-    /// The live weights and velocity stand there; those of the engine are brought up to date at report points. The
-    /// updates themselves go on one thread.
-    BlockedSample { blocked: Box<Blocked<Team>>, solo: Team },
+    Stored { leaf: Buffer, total: Vec<f64> },
+    /// The live weights and velocity stand there; those of the engine are brought up to date at report points, the
+    /// velocity by way of a buffer. The updates themselves go on one thread.
+    BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
 }
 
 /// The samples of an epoch in their order.
@@ -51,7 +52,7 @@ pub(crate) struct Feed<'a, F> {
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     params: Params,
-    state: State,
+    updater: Updater<Buffer>,
 }
 
 /// What an update saw of its samples, at the weights before it.
@@ -83,8 +84,41 @@ impl Tally {
     }
 }
 
+impl Path {
+    /// The buffers of `strategy`; `solo` is a thread for whoever needs one.
+    fn new(
+        strategy: Strategy,
+        plan: &Plan,
+        descent: &Descent,
+        (params, solo): (&Params, Team),
+        samples: usize,
+    ) -> Self {
+        let len = plan.layout.len();
+        match strategy {
+            Strategy::InBackward => {
+                let widest = plan.stages.iter().map(|stage| padded(stage.outputs)).max().unwrap_or(0);
+                Self::InBackward { bias: Buffer::zeros(widest) }
+            }
+            Strategy::Fused | Strategy::Staged => {
+                let total = if samples > LEAF { vec![0.0; len] } else { vec![] };
+                Self::Stored { leaf: Buffer::zeros(len), total }
+            }
+            Strategy::BlockedSample => {
+                let (weights, rule) = (Buffer::from(params.values()), descent.groups[0].rule.clone());
+                let velocity = Buffer::zeros(if rule.slots().is_empty() { 0 } else { len });
+                let blocked = Blocked::new(plan.clone(), rule, samples, blocked::ROWS, weights);
+                Self::BlockedSample { blocked: Box::new(blocked), solo, velocity }
+            }
+        }
+    }
+}
+
 impl Engine {
-    /// An engine for updates of up to `samples` samples, on a team and one thread of its own, in microbatches of `microbatch` where given.
+    /// An engine for updates of up to `samples` samples, on a team and one thread of its own, in microbatches of
+    /// `microbatch` where given.
+    ///
+    /// # Errors
+    /// If the optimizer's groups do not fit the network.
     pub(crate) fn new(
         [mut team, solo]: [Team; 2],
         plan: Plan,
@@ -92,43 +126,24 @@ impl Engine {
         params: Params,
         samples: usize,
         microbatch: Option<usize>,
-    ) -> Self {
+    ) -> Result<Self> {
         let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, LEAF).min(samples);
-        let len = plan.layout.len();
         team.set_precision(recipe.matmul_precision.0);
-        let rule = recipe.optimizer.clone();
-        let path = match Strategy::choose(&plan, &rule, samples, microbatch) {
-            Strategy::InBackward => {
-                let widest = plan.stages.iter().map(|stage| padded(stage.outputs)).max().unwrap_or(0);
-                Path::InBackward { bias: Buffer::zeros(widest) }
-            }
-            Strategy::Fused => {
-                let total = if samples > LEAF { vec![0.0; len] } else { vec![] };
-                Path::Fused { leaf: Buffer::zeros(len), total }
-            }
-            Strategy::BlockedSample => {
-                let weights = Buffer::from(params.values());
-                let blocked = Blocked::new(plan.clone(), rule.clone(), samples, blocked::ROWS, weights);
-                Path::BlockedSample { blocked: Box::new(blocked), solo }
-            }
-        };
-        let state = State::new(&rule, len);
+        let Method::Descent(descent) = &recipe.optimizer;
+        let updater = Updater::new::<Team>(descent, &plan.layout, params.values())?;
+        let strategy = Strategy::choose(&plan, &recipe.optimizer, samples, microbatch);
+        let path = Path::new(strategy, &plan, descent, (&params, solo), samples);
         let arena = Arena::new(&plan, microbatch.max(MICROBATCH)); // evaluation fills it whatever the update rule
-        Self { team, plan, rule, params, state, arena, samples, microbatch, path }
+        Ok(Self { team, plan, params, updater, arena, samples, microbatch, strategy, path })
     }
 
     pub(crate) fn params(&self) -> &Params {
         &self.params
     }
 
-    /// Name of the path of the updates.
-    pub(crate) fn strategy(&self) -> &'static str {
-        let strategy = match self.path {
-            Path::InBackward { .. } => Strategy::InBackward,
-            Path::Fused { .. } => Strategy::Fused,
-            Path::BlockedSample { .. } => Strategy::BlockedSample,
-        };
-        strategy.name()
+    /// The path of the updates.
+    pub(crate) fn strategy(&self) -> Strategy {
+        self.strategy
     }
 
     /// Name of the arithmetic of its products.
@@ -137,12 +152,14 @@ impl Engine {
     }
 
     pub(crate) fn memory(&self, data: usize) -> MemoryRecord {
-        let (parameters, optimizer_state) = (size_of_val(self.params.values()), self.state.bytes());
+        let (parameters, optimizer_state) = (size_of_val(self.params.values()), self.updater.bytes());
         let held = parameters + optimizer_state;
         let (gradients, window, copies) = match &self.path {
             Path::InBackward { bias } => (size_of_val(&bias[..]), 0, 1),
-            Path::Fused { leaf, total } => (size_of_val(&leaf[..]) + size_of_val(&total[..]), 0, 1),
-            Path::BlockedSample { blocked, .. } => (0, blocked.bytes(), 2),
+            Path::Stored { leaf, total } => (size_of_val(&leaf[..]) + size_of_val(&total[..]), 0, 1),
+            Path::BlockedSample { blocked, velocity, .. } => {
+                (0, blocked.bytes() + size_of_val(&velocity[..]), 2)
+            }
         };
         let (copy, activations) = (copies * held, self.arena.bytes() + window);
         MemoryRecord { parameters, gradients, optimizer_state, copy, activations, data }
@@ -150,21 +167,21 @@ impl Engine {
 
     /// Brings weights and optimizer state up to the last update, for whoever looks at them.
     pub(crate) fn settle(&mut self) {
-        if let Path::BlockedSample { blocked, .. } = &self.path {
-            let velocity = self.state.velocity_at(blocked.updates());
+        if let Path::BlockedSample { blocked, velocity, .. } = &mut self.path {
             blocked.settle(&mut self.team, self.params.values_mut(), velocity);
+            self.updater.set_first_slot(blocked.updates(), velocity);
         }
     }
 
     /// A copy of weights and optimizer state.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { params: self.params.clone(), state: self.state.clone() }
+        Snapshot { params: self.params.clone(), updater: self.updater.clone() }
     }
 
     /// Back to a copy.
     pub(crate) fn restore(&mut self, copy: &Snapshot) {
         self.params.clone_from(&copy.params);
-        self.state.clone_from(&copy.state);
+        self.updater.clone_from(&copy.updater);
     }
 
     /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
@@ -177,7 +194,7 @@ impl Engine {
         seen: &mut Vec<Tally>,
     ) -> bool {
         seen.clear();
-        if let Path::BlockedSample { blocked, solo } = &mut self.path {
+        if let Path::BlockedSample { blocked, solo, .. } = &mut self.path {
             let go = !cancelled();
             if go {
                 blocked.advance([&mut self.team, solo], feed, positions, seen);
@@ -212,7 +229,7 @@ impl Engine {
             done += rows;
             self.close_leaf(done, last);
         }
-        self.step(positions.len());
+        self.step(positions.len(), tally.mean_loss());
         Some(tally)
     }
 
@@ -267,14 +284,14 @@ impl Engine {
     /// The plan read upwards: gradients of inputs, then of weights, which may be stepped at once.
     fn backward(&mut self, rows: usize, count: f32, start: Start) {
         if let Path::InBackward { .. } = self.path {
-            self.state.advance();
+            self.updater.advance();
         }
         for index in (0..self.plan.stages.len()).rev() {
             if index > 0 {
                 self.input_gradient(index, rows);
             }
             match self.path {
-                Path::Fused { .. } => self.sum_stage(index, rows, start),
+                Path::Stored { .. } => self.sum_stage(index, rows, start),
                 _ => self.step_stage(index, rows, count),
             }
             self.arena.deltas.swap(0, 1);
@@ -295,7 +312,7 @@ impl Engine {
     /// Adds a stage's gradient to the leaf.
     fn sum_stage(&mut self, index: usize, rows: usize, start: Start) {
         let stage = &self.plan.stages[index];
-        let Path::Fused { leaf, .. } = &mut self.path else { return };
+        let Path::Stored { leaf, .. } = &mut self.path else { return };
         let x = self.arena.stage_input(&self.plan, index, rows);
         let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
         column_sums(&mut self.team, delta, start, &mut leaf[stage.bias.clone()]);
@@ -312,16 +329,16 @@ impl Engine {
         let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
         column_sums(&mut self.team, delta, Start::Fresh, bias);
         let values = self.params.values_mut();
-        let place = stage.bias.clone();
-        self.state.sweep(&self.rule, &mut self.team, bias, count, &mut values[place.clone()], place);
-        let place = stage.weight.clone();
-        let weights = MatrixMut::new(&mut values[place.clone()], stage.inputs, stage.outputs);
-        self.state.update_weights(&self.rule, &mut self.team, [x, delta], count, weights, place);
+        let [weight, own] = [stage.entry, stage.entry + 1];
+        let to = &mut values[stage.bias.clone()];
+        self.updater.step_tensor(&mut self.team, own, bias, f64::from(count), to);
+        let to = MatrixMut::new(&mut values[stage.weight.clone()], stage.inputs, stage.outputs);
+        self.updater.step_within_product(&mut self.team, weight, [x, delta], count, to);
     }
 
     /// After `done` samples of a large update: a full leaf, or the last one, goes into the f64 total.
     fn close_leaf(&mut self, done: usize, last: bool) {
-        let Path::Fused { leaf, total } = &mut self.path else { return };
+        let Path::Stored { leaf, total } = &mut self.path else { return };
         if total.is_empty() || !(last || done.is_multiple_of(LEAF)) {
             return;
         }
@@ -334,23 +351,27 @@ impl Engine {
         });
     }
 
-    /// The optimizer's step on a stored gradient, divided once by the number of samples.
-    fn step(&mut self, samples: usize) {
-        let Path::Fused { leaf, total } = &mut self.path else { return };
-        let mut count = samples as f32;
-        if !total.is_empty() {
-            let total = &total[..];
-            const CHUNK: usize = 4_096;
-            self.team.for_chunks(total.len(), leaf, CHUNK, |chunk, leaf| {
-                for (gradient, total) in leaf.iter_mut().zip(&total[chunk * CHUNK..]) {
-                    *gradient = (total / samples as f64) as f32;
-                }
-            });
+    /// The optimizer's step on a stored gradient, divided once by the number of samples; a rule that looks at whole
+    /// tensors finds it divided.
+    fn step(&mut self, samples: usize, loss: f64) {
+        let Path::Stored { leaf, total } = &mut self.path else { return };
+        let mut count = samples as f64;
+        if !total.is_empty() || self.strategy == Strategy::Staged {
+            divide(&mut self.team, leaf, total, count);
             count = 1.0;
         }
-        self.state.advance();
-        let values = self.params.values_mut();
-        let place = 0..values.len();
-        self.state.sweep(&self.rule, &mut self.team, leaf, count, values, place);
+        self.updater.advance();
+        self.updater.step(&mut self.team, leaf, count, self.params.values_mut(), loss);
     }
+}
+
+/// leaf ← (total, or leaf where there is none) / count.
+fn divide(team: &mut Team, leaf: &mut [f32], total: &[f64], count: f64) {
+    const CHUNK: usize = 4_096;
+    team.for_chunks(leaf.len(), leaf, CHUNK, |chunk, leaf| match total.get(chunk * CHUNK..) {
+        Some(total) if !total.is_empty() => {
+            leaf.iter_mut().zip(total).for_each(|(gradient, total)| *gradient = (total / count) as f32);
+        }
+        _ => leaf.iter_mut().for_each(|gradient| *gradient /= count as f32),
+    });
 }

@@ -171,7 +171,7 @@ impl<'d> Session<'d> {
             params,
             samples,
             limits.microbatch,
-        );
+        )?;
         let target = trial.budget.target.map(|target| TargetRecord {
             metric: target.metric.to_string(),
             op: target.op.to_string(),
@@ -207,7 +207,7 @@ impl<'d> Session<'d> {
 
     /// Name of the path the updates take.
     pub fn strategy(&self) -> &'static str {
-        self.engine.strategy()
+        self.engine.strategy().name()
     }
 
     /// Name of the arithmetic of the products; `f32-fma-1` where the machine cannot do what the recipe allows.
@@ -437,10 +437,10 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
 
 /// Refuses a network whose weights and state do not fit into the memory that is free.
 fn check_memory(plan: &Plan, recipe: &Recipe, samples: usize) -> Result<()> {
-    let weights_and_slots = 1 + recipe.optimizer.slots().len();
+    let weights_and_slots = 1 + recipe.optimizer.slots();
     let copies = match Strategy::choose(plan, &recipe.optimizer, samples, MICROBATCH) {
         Strategy::BlockedSample => 3 * weights_and_slots, // live, as of the last report point, and in case of divergence
-        Strategy::InBackward | Strategy::Fused => 2 * weights_and_slots + 1, // the last one a gradient
+        Strategy::InBackward | Strategy::Fused | Strategy::Staged => 2 * weights_and_slots + 1, // the last one a gradient
     };
     let needed = copies as u64 * plan.layout.len() as u64 * size_of::<f32>() as u64;
     match machine::available_memory() {

@@ -1,6 +1,6 @@
 //! What the blocked path computes with: the kernels on f32, or, in its tests, their plain twins on f64.
 
-use crate::optim::{Rule, Sweep, WithinProduct};
+use crate::optim::{Rule, Step, Sweep, WithinProduct};
 use schuss_data::Split;
 use schuss_kernels::matrix::{self, Matrix, MatrixMut, Start};
 use schuss_kernels::rows::{Score, softmax_cross_entropy};
@@ -172,7 +172,8 @@ impl Arithmetic for Team {
 
     fn step(&mut self, update: Update, x: Matrix, d: Matrix, weights: MatrixMut, v: Option<&mut [f32]>) {
         let slots = v.into_iter();
-        update.rule.visit(update.t, WithinProduct { team: self, x, d, count: 1.0, weights, slots });
+        let product = WithinProduct { team: self, x, d, count: 1.0, weights, slots };
+        update.rule.visit_map(&Step::at(update.t), product);
     }
 
     fn step_bias(
@@ -185,9 +186,8 @@ impl Arithmetic for Team {
     ) {
         matrix::column_sums(self, d, Start::Fresh, sums);
         let sums = &sums[..bias.len()];
-        update
-            .rule
-            .visit(update.t, Sweep { team: self, sums, count: 1.0, weights: bias, slots: v.into_iter() });
+        let sweep = Sweep { arithmetic: self, sums, count: 1.0, weights: bias, slots: v.into_iter() };
+        update.rule.visit_map(&Step::at(update.t), sweep);
     }
 
     fn linear_of_one(
@@ -223,7 +223,8 @@ impl Arithmetic for Team {
         v: Option<&mut [f32]>,
         dx: &mut [f32],
     ) {
-        update.rule.visit(update.t, Single { isa: self.isa(), x_and_d, active, w, slots: v.into_iter(), dx });
+        let single = Single { isa: self.isa(), x_and_d, active, w, slots: v.into_iter(), dx };
+        update.rule.visit_map(&Step::at(update.t), single);
     }
 
     fn between_blocks(

@@ -160,7 +160,7 @@ mod tests {
     fn the_linear_map_of_a_rule_is_its_update() {
         for spec in SPECS {
             let rule: Rule = format!("{spec},lr=0.1").parse().unwrap();
-            let mut reference = crate::optim::Reference::new(rule.clone(), 1);
+            let mut reference = crate::optim::Reference::new(rule.clone(), &[0.7]);
             let (mut weight, mut pair) = ([0.7], [0.7, 0.0]);
             for t in 1..=20 {
                 let gradient = (t as f64).cos();

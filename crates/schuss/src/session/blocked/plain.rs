@@ -113,7 +113,7 @@ impl Arithmetic for Plain {
                 sums.iter_mut().zip(d.row(sample)).for_each(|(sum, d)| *sum += factor * d);
             }
         }
-        update.rule.visit(update.t, Step { gradient: &gradient, w: &mut w[..gradient.len()], v });
+        update.rule.visit_map(&crate::optim::Step::at(update.t), Step { gradient: &gradient, w: &mut w[..gradient.len()], v });
     }
 
     fn step_bias(
@@ -129,7 +129,7 @@ impl Arithmetic for Plain {
         for row in 0..d.shape().0 {
             gradient.iter_mut().zip(d.row(row)).for_each(|(sum, d)| *sum += d);
         }
-        update.rule.visit(update.t, Step { gradient, w: bias, v });
+        update.rule.visit_map(&crate::optim::Step::at(update.t), Step { gradient, w: bias, v });
     }
 
     fn linear_of_one(
@@ -186,7 +186,7 @@ impl Arithmetic for Plain {
             let w = row_mut(w, row, cols);
             dx[row] = dot(&d[..cols], w);
             let v = v.as_deref_mut().map(|v| row_mut(v, row, cols));
-            update.rule.visit(update.t, Step { gradient: &gradient, w, v });
+            update.rule.visit_map(&crate::optim::Step::at(update.t), Step { gradient: &gradient, w, v });
         }
     }
 

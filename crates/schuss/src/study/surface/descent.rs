@@ -28,7 +28,7 @@ pub(super) fn path(
     seed: u64,
 ) -> PathRecord {
     let function = &surface.function;
-    let mut descent = Reference::new(optimizer.rule.clone(), w.len());
+    let mut descent = Reference::new(optimizer.rule.clone(), &w);
     let mut path = standing(optimizer, start, w, function.value(w));
     for update in 0..surface.updates {
         let gradient = if optimizer.stochastic {

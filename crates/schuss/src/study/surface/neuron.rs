@@ -89,8 +89,8 @@ impl Neuron {
 
     /// The weights of least loss: momentum goes on until the gradient has vanished.
     fn minimum(&self) -> Point {
-        let mut descent = Reference::new(Rule::from(Sgd { lr: 2.0, momentum: 0.9, ..Sgd::default() }), 2);
         let mut w = [0.0; 2];
+        let mut descent = Reference::new(Rule::from(Sgd { lr: 2.0, momentum: 0.9, ..Sgd::default() }), &w);
         for _ in 0..2_000 {
             descent.step(&self.gradient(w), &mut w);
         }

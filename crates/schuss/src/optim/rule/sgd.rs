@@ -1,4 +1,5 @@
-use super::{Descend, Linear, Visitor, non_negative};
+use super::{ByElement, ByMap, Describe, Linear, Slot, Step, Visitor};
+use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
@@ -36,42 +37,56 @@ impl Default for Sgd {
     }
 }
 
-impl Descend for Sgd {
+impl Choice for Sgd {
     const NAME: &'static str = "sgd";
-
-    fn slots(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 { &[] } else { &["velocity"] }
-    }
 
     fn check(&self) -> Result<()> {
         non_negative(&[("lr", self.lr), ("momentum", self.momentum), ("weight_decay", self.weight_decay)])?;
         if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
-            return Err(Error::usage("nesterov needs momentum above 0 and dampening 0").at("optimizer `sgd`"));
+            return Err(Error::usage("nesterov needs momentum above 0 and dampening 0"));
         }
         Ok(())
     }
+}
 
+impl Describe for Sgd {
+    fn slots(&self) -> Vec<Slot> {
+        if self.momentum == 0.0 { vec![] } else { vec![Slot::new("velocity")] }
+    }
+
+    fn lr(&mut self) -> Option<&mut f64> {
+        Some(&mut self.lr)
+    }
+
+    fn momentum(&mut self) -> Option<&mut f64> {
+        (self.momentum > 0.0).then_some(&mut self.momentum) // without a velocity there is nothing to drive
+    }
+}
+
+impl ByMap for Sgd {
     /// The equation above, solved for (w, v): κ gathers the ways of the gradient into w, p those of the old velocity.
-    fn linear(&self, t: u64) -> Option<Linear> {
+    fn linear(&self, t: u64) -> Linear {
         let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
         if momentum == 0.0 {
-            return Some(Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 0.0]], b: [-lr, 0.0] });
+            return Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 0.0]], b: [-lr, 0.0] };
         }
         let share = self.share(t);
         let (kappa, p) =
             if nesterov { (1.0 + momentum * share, momentum * momentum) } else { (share, momentum) };
-        Some(Linear {
+        Linear {
             a: [[1.0 - lr * kappa * weight_decay, -lr * p], [share * weight_decay, momentum]],
             b: [-lr * kappa, share],
-        })
+        }
     }
+}
 
-    fn visit<V: Visitor>(&self, t: u64, visitor: V) -> V::Output {
+impl ByElement for Sgd {
+    fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
         let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
         if momentum == 0.0 {
             return visitor.visit(&Plain { lr, weight_decay });
         }
-        visitor.visit(&HeavyBall { lr, momentum, share: self.share(t), weight_decay, nesterov })
+        visitor.visit(&HeavyBall { lr, momentum, share: self.share(step.t), weight_decay, nesterov })
     }
 }
 

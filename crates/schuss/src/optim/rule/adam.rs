@@ -1,4 +1,5 @@
-use super::{Descend, Visitor, non_negative};
+use super::{ByElement, Describe, Slot, Step, Visitor};
+use crate::recipe::spec::{Choice, below_one, non_negative};
 use crate::{Error, Result};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
@@ -45,31 +46,40 @@ impl Adam {
     }
 }
 
-impl Descend for Adam {
+impl Choice for Adam {
     const NAME: &'static str = "adam";
-
-    fn slots(&self) -> &'static [&'static str] {
-        &["m", "v"]
-    }
 
     fn check(&self) -> Result<()> {
         non_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
-        for (key, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            if !(0.0..1.0).contains(&beta) {
-                return Err(Error::usage(format!("{key} must be at least 0 and below 1, not {beta}"))
-                    .at("optimizer `adam`"));
-            }
-        }
+        below_one(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
         if self.eps.is_nan() || self.eps < f64::from(f32::MIN_POSITIVE) || self.eps.is_infinite() {
-            return Err(
-                Error::usage(format!("eps must be positive, not {}", self.eps)).at("optimizer `adam`")
-            );
+            return Err(Error::usage(format!("eps must be positive, not {}", self.eps)));
         }
         Ok(())
     }
+}
 
-    fn visit<V: Visitor>(&self, t: u64, visitor: V) -> V::Output {
-        let [correct1, correct2] = self.corrections(t);
+impl Describe for Adam {
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::new("m"), Slot::new("v")]
+    }
+
+    fn lr(&mut self) -> Option<&mut f64> {
+        Some(&mut self.lr)
+    }
+
+    fn momentum(&mut self) -> Option<&mut f64> {
+        Some(&mut self.beta1)
+    }
+
+    fn beta2(&mut self) -> Option<&mut f64> {
+        Some(&mut self.beta2)
+    }
+}
+
+impl ByElement for Adam {
+    fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
+        let [correct1, correct2] = self.corrections(step.t);
         visitor.visit(&Moments {
             new1: 1.0 - self.beta1,
             keep2: self.beta2,

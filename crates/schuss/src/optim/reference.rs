@@ -1,0 +1,90 @@
+//! The same arithmetic on a few `f64` weights: the reference of the tests, and the way down an error surface.
+
+use super::arithmetic::Plain;
+use super::method::{Descent, Group, Method, Select};
+use super::rule::Rule;
+use super::updater::Updater;
+use crate::Result;
+use crate::network::{Layout, Model};
+
+/// A method at work on `f64` weights.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    updater: Updater<Vec<f64>>,
+    layout: Layout,
+    /// Weights and gradients as laid out, pad lanes included.
+    weights: Vec<f64>,
+    gradients: Vec<f64>,
+    updates: u64,
+}
+
+impl Reference {
+    /// No update done yet, for a vector of weights that begins at `weights`.
+    pub fn new(rule: Rule, weights: &[f64]) -> Self {
+        let layout = Layout::of_vector(weights.len());
+        let descent = Descent { groups: vec![Group { select: Select::All, rule }] };
+        Self::on(&descent, layout, weights).expect("a group that takes all fits every layout")
+    }
+
+    /// No update done yet, for the parameters of `model`, which begin at `weights`: tensor after tensor, each in
+    /// PyTorch's order.
+    ///
+    /// # Errors
+    /// If the groups of `method` do not fit the model.
+    pub fn of_model(method: &Method, model: &Model, weights: &[f64]) -> Result<Self> {
+        let Method::Descent(descent) = method;
+        Self::on(descent, Layout::new(model, model.inputs().unwrap_or(1))?, weights)
+    }
+
+    fn on(descent: &Descent, layout: Layout, weights: &[f64]) -> Result<Self> {
+        let mut laid_out = vec![0.0; layout.len()];
+        scatter(&layout, weights, &mut laid_out);
+        let updater = Updater::new::<Plain>(descent, &layout, &laid_out)?;
+        Ok(Self { updater, gradients: vec![0.0; layout.len()], weights: laid_out, layout, updates: 0 })
+    }
+
+    /// One update of `weights` along `gradient`.
+    ///
+    /// # Example
+    /// ```
+    /// use schuss::optim::Reference;
+    ///
+    /// let mut w = [3.0];
+    /// let mut descent = Reference::new("sgd:lr=0.5".parse().unwrap(), &w);
+    /// descent.step(&[2.0], &mut w);
+    /// assert_eq!(w, [2.0]);
+    /// ```
+    pub fn step(&mut self, gradient: &[f64], weights: &mut [f64]) {
+        self.step_at(gradient, f64::NAN, weights);
+    }
+
+    /// The same where the mean loss of the update's samples is known, which some rules look at.
+    pub fn step_at(&mut self, gradient: &[f64], loss: f64, weights: &mut [f64]) {
+        self.updates += 1;
+        scatter(&self.layout, gradient, &mut self.gradients);
+        scatter(&self.layout, weights, &mut self.weights);
+        self.updater.advance();
+        self.updater.step(&mut Plain, &mut self.gradients, 1.0, &mut self.weights, loss);
+        let values = places(&self.layout).map(|place| self.weights[place]);
+        weights.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+    }
+
+    /// Updates done so far.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// The slots of the first tensor, in the order of [`Rule::slots`].
+    pub fn slots(&self) -> &[Vec<f64>] {
+        self.updater.slots(0)
+    }
+}
+
+/// The place of every number that counts, in PyTorch's order.
+fn places(layout: &Layout) -> impl Iterator<Item = usize> {
+    layout.entries().iter().flat_map(|entry| entry.places())
+}
+
+fn scatter(layout: &Layout, values: &[f64], to: &mut [f64]) {
+    places(layout).zip(values).for_each(|(place, &value)| to[place] = value);
+}

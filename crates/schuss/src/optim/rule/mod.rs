@@ -1,0 +1,336 @@
+//! Rules: from the gradient of a weight to the weight after the update. A rule owns the learning rate.
+//!
+//! A rule is one file: its hyper-parameters as plain data, its equation, and its arithmetic written once for `f64`
+//! (reference, error surfaces) and every vector the kernels know. To add one, write the file and a row in the table
+//! at `rules!` below.
+
+mod adam;
+mod linear;
+mod sgd;
+
+pub use adam::Adam;
+pub use sgd::Sgd;
+
+pub(crate) use linear::{IDENTITY, Linear, Square};
+
+use super::arithmetic::{Arithmetic, Tensors};
+use crate::recipe::spec::{self, Choice};
+use schuss_kernels::sweep::Elementwise;
+
+/// What the files of all rules provide.
+pub(crate) trait Describe: Choice {
+    /// What it keeps per weight, row, column or tensor.
+    fn slots(&self) -> Vec<Slot> {
+        vec![]
+    }
+
+    /// Numbers it carries from update to update for all weights together, with what they are at first.
+    fn scalars(&self) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
+
+    /// Learning rate.
+    fn lr(&mut self) -> Option<&mut f64> {
+        None
+    }
+
+    /// Momentum, or the memory of a first moment.
+    fn momentum(&mut self) -> Option<&mut f64> {
+        None
+    }
+
+    /// Memory of a second moment.
+    fn beta2(&mut self) -> Option<&mut f64> {
+        None
+    }
+
+    /// Where the weights to be evaluated are found, if not among the weights themselves.
+    fn shown(&self) -> Option<Shown> {
+        None
+    }
+
+    /// Begins update `t` (from 1): carries the scalars on.
+    fn begin(&self, _t: u64, _scalars: &mut [f64]) {}
+}
+
+/// A rule whose weights go their ways one by one.
+trait ByElement: Describe {
+    /// Shows `visitor` the arithmetic of an update.
+    fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output;
+}
+
+/// A rule that is a linear map of gradient, weight and velocity.
+trait ByMap: ByElement {
+    /// Update `t` (from 1) as a linear map.
+    fn linear(&self, t: u64) -> Linear;
+}
+
+/// A rule that looks at whole tensors, or at all weights, before it changes one.
+trait Staged: Describe {
+    /// One update of all tensors of a group.
+    fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>);
+}
+
+/// Which update it is, and what is known at its beginning.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step<'a> {
+    /// From 1.
+    pub(crate) t: u64,
+    /// The rule's scalars, after `begin`.
+    pub(crate) scalars: &'a [f64],
+    /// Mean loss of the update's samples; NaN where nobody knows it.
+    pub(crate) loss: f64,
+}
+
+impl Step<'_> {
+    /// Update `t` of a rule without scalars.
+    pub(crate) fn at(t: u64) -> Self {
+        Self { t, scalars: &[], loss: f64::NAN }
+    }
+}
+
+/// Whoever wants to run an update's arithmetic, whatever its number of slots.
+pub(crate) trait Visitor {
+    /// What it returns.
+    type Output;
+
+    /// Runs `update`, which has `S` slots.
+    fn visit<U: Elementwise<S>, const S: usize>(self, update: &U) -> Self::Output;
+}
+
+/// Something a rule keeps between updates.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slot {
+    /// Its name in checkpoints and equations.
+    pub name: &'static str,
+    /// How many numbers for a tensor.
+    pub shape: SlotShape,
+    /// What it is before the first update.
+    pub first: First,
+}
+
+/// How many numbers a slot keeps for a tensor of `[rows, cols]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlotShape {
+    /// One per weight.
+    Like,
+    /// One per row: per input of a weight.
+    Rows,
+    /// One per column: per output.
+    Cols,
+    /// `[rows, rows]`.
+    SquareOfRows,
+    /// `[cols, cols]`.
+    SquareOfCols,
+    /// One.
+    Scalar,
+}
+
+/// What a slot is before the first update.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum First {
+    /// The same number everywhere.
+    Value(f64),
+    /// The initial weights.
+    Weights,
+}
+
+impl Slot {
+    /// One number per weight, at first zero.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, shape: SlotShape::Like, first: First::Value(0.0) }
+    }
+
+    /// The same, at first `value`.
+    pub(crate) const fn filled(name: &'static str, value: f64) -> Self {
+        Self { first: First::Value(value), ..Self::new(name) }
+    }
+
+    /// The same, at first the weight itself.
+    pub(crate) const fn copied(name: &'static str) -> Self {
+        Self { first: First::Weights, ..Self::new(name) }
+    }
+
+    /// The same name in another shape.
+    pub(crate) const fn shaped(self, shape: SlotShape) -> Self {
+        Self { shape, ..self }
+    }
+}
+
+/// Weights to be evaluated: w + share (slot − w).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shown {
+    /// Index of the slot.
+    pub(crate) slot: usize,
+    /// How far from the weights to the slot.
+    pub(crate) share: f64,
+}
+
+/// The table: one row per rule. Behind the name stands how it may be carried out:
+///
+/// - `Map`: linear in the gradient, so that updates of few samples may be delayed (`blocked-sample`);
+/// - `InBackward`: one of the few whose step the product of its gradient may write itself;
+/// - `Element`: weight by weight, in one pass;
+/// - `Staged`: looks at whole tensors first.
+macro_rules! rules {
+    ($do:ident) => {
+        $do! {
+            /// Gradient descent, with or without momentum.
+            Sgd: Map,
+            /// Adaptive moments.
+            Adam: InBackward,
+        }
+    };
+}
+
+macro_rules! declare {
+    ($($(#[$doc:meta])* $rule:ident: $kind:ident,)*) => {
+        spec::choices! {
+            /// The rule that owns the learning rate.
+            pub enum Rule ("optimizer", always &["lr"]) {
+                $($(#[$doc])* $rule,)*
+            }
+        }
+
+        impl Rule {
+            /// What it keeps between updates, tensor by tensor.
+            pub fn slots(&self) -> Vec<Slot> {
+                match self { $(Self::$rule(rule) => rule.slots(),)* }
+            }
+
+            /// Numbers it carries from update to update, with what they are at first.
+            pub(crate) fn scalars(&self) -> Vec<(&'static str, f64)> {
+                match self { $(Self::$rule(rule) => rule.scalars(),)* }
+            }
+
+            /// Learning rate.
+            pub(crate) fn lr(&mut self) -> Option<&mut f64> {
+                match self { $(Self::$rule(rule) => rule.lr(),)* }
+            }
+
+            /// Momentum, or the memory of a first moment.
+            pub(crate) fn momentum(&mut self) -> Option<&mut f64> {
+                match self { $(Self::$rule(rule) => rule.momentum(),)* }
+            }
+
+            /// Memory of a second moment.
+            pub(crate) fn beta2(&mut self) -> Option<&mut f64> {
+                match self { $(Self::$rule(rule) => rule.beta2(),)* }
+            }
+
+            /// Where the weights to be evaluated are found, if not among the weights themselves.
+            pub(crate) fn shown(&self) -> Option<Shown> {
+                match self { $(Self::$rule(rule) => rule.shown(),)* }
+            }
+
+            /// Begins update `t` (from 1).
+            pub(crate) fn begin(&self, t: u64, scalars: &mut [f64]) {
+                match self { $(Self::$rule(rule) => rule.begin(t, scalars),)* }
+            }
+
+            /// Update `t` (from 1) as a linear map, if it is one.
+            pub(crate) fn linear(&self, t: u64) -> Option<Linear> {
+                match self { $(Self::$rule(_rule) => if_map!($kind, _rule.linear(t)),)* }
+            }
+
+            /// Whether the product of a gradient may write the new weights.
+            pub(crate) fn goes_in_backward(&self) -> bool {
+                match self { $(Self::$rule(_) => if_in_backward!($kind, ()).is_some(),)* }
+            }
+
+            /// Whether weights go their ways one by one.
+            pub(crate) fn is_by_element(&self) -> bool {
+                match self { $(Self::$rule(_) => if_by_element!($kind, ()).is_some(),)* }
+            }
+
+            /// Shows `visitor` the arithmetic of an update, if weights go their ways one by one.
+            pub(crate) fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> Option<V::Output> {
+                match self { $(Self::$rule(_rule) => if_by_element!($kind, _rule.visit(step, visitor)),)* }
+            }
+
+            /// The same for visitors that are products, which only a few rules are made for.
+            pub(crate) fn visit_in_backward<V: Visitor>(&self, step: &Step, visitor: V) -> Option<V::Output> {
+                match self { $(Self::$rule(_rule) => if_in_backward!($kind, _rule.visit(step, visitor)),)* }
+            }
+
+            /// The same for visitors that delay updates.
+            pub(crate) fn visit_map<V: Visitor>(&self, step: &Step, visitor: V) -> Option<V::Output> {
+                match self { $(Self::$rule(_rule) => if_map!($kind, _rule.visit(step, visitor)),)* }
+            }
+
+            /// One update of all tensors of a group, if the rule looks at whole tensors.
+            pub(crate) fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>) {
+                match self {
+                    $(Self::$rule(_rule) => if_staged!($kind, _rule.step(step, arithmetic, tensors)).unwrap_or_default(),)*
+                }
+            }
+        }
+    };
+}
+
+macro_rules! if_map {
+    (Map, $then:expr) => { Some($then) };
+    ($kind:ident, $then:expr) => { None };
+}
+macro_rules! if_in_backward {
+    (Map, $then:expr) => { Some($then) };
+    (InBackward, $then:expr) => { Some($then) };
+    ($kind:ident, $then:expr) => { None };
+}
+macro_rules! if_by_element {
+    (Staged, $then:expr) => { None };
+    ($kind:ident, $then:expr) => { Some($then) };
+}
+macro_rules! if_staged {
+    (Staged, $then:expr) => { Some($then) };
+    ($kind:ident, $then:expr) => { None };
+}
+
+rules!(declare);
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self::Sgd(Sgd::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specs_survive_a_round_trip_and_leave_defaults_out() {
+        for (text, canonical) in [
+            ("sgd", "sgd:lr=0.1"),
+            ("SGD:lr=1e-4,momentum=.9", "sgd:lr=0.0001,momentum=0.9"),
+            ("sgd:momentum=0.9,nesterov=true", "sgd:lr=0.1,momentum=0.9,nesterov=true"),
+            ("adam:lr=0.0001", "adam:lr=0.0001"),
+            ("adam:weight-decay=0.01", "adam:lr=0.001,weight_decay=0.01"),
+            ("adam:eps=1e-7", "adam:lr=0.001,eps=1e-7"),
+        ] {
+            let rule: Rule = text.parse().unwrap();
+            assert_eq!(rule.to_string(), canonical);
+            assert_eq!(canonical.parse::<Rule>().unwrap(), rule);
+        }
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_key_named_and_the_nearest_suggested() {
+        for (text, part) in [
+            ("sgd:momentm=0.9", "did you mean `momentum`?"),
+            ("adm", "did you mean `adam`?"),
+            ("sgd:lr=-1", "lr must be"),
+            ("sgd:lr=nan", "lr"),
+            ("sgd:lr=inf", "lr"),
+            ("sgd:lr=ten", "ten"),
+            ("sgd:nesterov=true", "nesterov needs momentum"),
+            ("adam:beta1=1", "beta1 must be"),
+            ("adam:eps=0", "eps must be positive"),
+            ("sgd:lr=0.1,lr=0.2", "twice"),
+        ] {
+            let error = text.parse::<Rule>().unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains(part), "{text}: {error}");
+        }
+    }
+}

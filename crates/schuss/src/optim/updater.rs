@@ -1,0 +1,201 @@
+//! The live optimizer: what it remembers between updates, and the ways to apply one.
+
+use super::arithmetic::{Arithmetic, Tensor, Tensors, take};
+use super::method::Descent;
+use super::rule::{Rule, Step, Visitor};
+use crate::Result;
+use crate::network::Layout;
+use schuss_kernels::{Buffer, Team};
+use schuss_kernels::matrix::{Matrix, MatrixMut, update_weights};
+use schuss_kernels::sweep::Elementwise;
+use std::ops::DerefMut;
+
+/// A method at work on the parameters of a network.
+#[derive(Clone, Debug)]
+pub(crate) struct Updater<B> {
+    groups: Vec<Live<B>>,
+    /// For every entry of the layout its group and its place there.
+    places: Vec<(usize, usize)>,
+    updates: u64,
+}
+
+/// A group at work.
+#[derive(Clone, Debug)]
+struct Live<B> {
+    rule: Rule,
+    scalars: Vec<f64>,
+    tensors: Vec<Tensor<B>>,
+}
+
+impl<T, B: DerefMut<Target = [T]>> Updater<B> {
+    /// No update done yet, on parameters that are `weights` at first.
+    ///
+    /// # Errors
+    /// If the groups do not fit the layout.
+    pub(crate) fn new<A>(descent: &Descent, layout: &Layout, weights: &[T]) -> Result<Self>
+    where
+        A: Arithmetic<T = T, Buffer = B>,
+    {
+        let live = |rule: &Rule| Live {
+            scalars: rule.scalars().into_iter().map(|(_, first)| first).collect(),
+            rule: rule.clone(),
+            tensors: vec![],
+        };
+        let mut groups: Vec<Live<B>> = descent.groups.iter().map(|group| live(&group.rule)).collect();
+        let mut places = Vec::with_capacity(layout.entries().len());
+        for (index, (entry, group)) in layout.entries().iter().zip(descent.assign(layout)?).enumerate() {
+            let live = &mut groups[group];
+            places.push((group, live.tensors.len()));
+            live.tensors.push(Tensor::new::<A>(index, entry, &live.rule.slots(), weights));
+        }
+        Ok(Self { groups, places, updates: 0 })
+    }
+
+    /// Bytes held.
+    pub(crate) fn bytes(&self) -> usize {
+        let tensors = self.groups.iter().flat_map(|group| &group.tensors);
+        tensors.flat_map(|tensor| &tensor.slots).map(|slot| size_of_val(&slot[..])).sum()
+    }
+
+    /// The slots of the tensor at `entry`, in the order of [`Rule::slots`].
+    pub(crate) fn slots(&self, entry: usize) -> &[B] {
+        let (group, tensor) = self.places[entry];
+        &self.groups[group].tensors[tensor].slots
+    }
+
+    /// Takes over what another keeper of the same state has made of the first slot in so many updates; `slot` is laid
+    /// out like the parameters, and empty if there is none.
+    pub(crate) fn set_first_slot(&mut self, updates: u64, slot: &[T])
+    where
+        T: Copy,
+    {
+        self.updates = updates;
+        for tensor in self.groups.iter_mut().flat_map(|group| &mut group.tensors) {
+            if let (Some(to), Some(from)) = (tensor.slots.first_mut(), slot.get(tensor.place.clone())) {
+                to.copy_from_slice(from);
+            }
+        }
+    }
+
+    /// Begins the next update.
+    pub(crate) fn advance(&mut self) {
+        self.updates += 1;
+        for group in &mut self.groups {
+            group.rule.begin(self.updates, &mut group.scalars);
+        }
+    }
+
+    /// Applies the update begun last to all weights; their gradients are `sums / count`, their samples' mean loss
+    /// `loss`.
+    pub(crate) fn step<A>(&mut self, arithmetic: &mut A, sums: &mut [T], count: f64, weights: &mut [T], loss: f64)
+    where
+        A: Arithmetic<T = T, Buffer = B>,
+    {
+        for group in &mut self.groups {
+            group.step(arithmetic, self.updates, (sums, count), weights, loss);
+        }
+    }
+
+    /// Applies it to one tensor, whose rule goes by element.
+    pub(crate) fn step_tensor<A>(
+        &mut self,
+        arithmetic: &mut A,
+        entry: usize,
+        sums: &[T],
+        count: f64,
+        weights: &mut [T],
+    ) where
+        A: Arithmetic<T = T, Buffer = B>,
+    {
+        let (group, tensor) = self.places[entry];
+        let Live { rule, scalars, tensors } = &mut self.groups[group];
+        let step = Step { t: self.updates, scalars, loss: f64::NAN };
+        rule.visit(&step, Sweep { arithmetic, sums, count, weights, slots: slots(&mut tensors[tensor]) });
+    }
+}
+
+impl Updater<Buffer> {
+    /// The same for a matrix of weights whose gradient is Xᵀ D / count, within the product.
+    pub(crate) fn step_within_product(
+        &mut self,
+        team: &mut Team,
+        entry: usize,
+        [x, d]: [Matrix; 2],
+        count: f32,
+        weights: MatrixMut,
+    ) {
+        let (group, tensor) = self.places[entry];
+        let Live { rule, scalars, tensors } = &mut self.groups[group];
+        let step = Step { t: self.updates, scalars, loss: f64::NAN };
+        let slots = slots(&mut tensors[tensor]);
+        rule.visit_in_backward(&step, WithinProduct { team, x, d, count, weights, slots });
+    }
+}
+
+impl<B> Live<B> {
+    fn step<A: Arithmetic<Buffer = B>>(
+        &mut self,
+        arithmetic: &mut A,
+        t: u64,
+        (sums, count): (&mut [A::T], f64),
+        weights: &mut [A::T],
+        loss: f64,
+    ) where
+        B: DerefMut<Target = [A::T]>,
+    {
+        let Self { rule, scalars, tensors } = self;
+        if !rule.is_by_element() {
+            let step = Step { t, scalars: &[], loss };
+            return rule.step(&step, arithmetic, Tensors { all: tensors, weights, gradients: sums, scalars });
+        }
+        for tensor in tensors {
+            let (step, place) = (Step { t, scalars, loss }, tensor.place.clone());
+            let (sums, weights) = (&sums[place.clone()], &mut weights[place]);
+            rule.visit(&step, Sweep { arithmetic, sums, count, weights, slots: slots(tensor) });
+        }
+    }
+}
+
+fn slots<'a, T: 'a, B: DerefMut<Target = [T]>>(tensor: &'a mut Tensor<B>) -> impl Iterator<Item = &'a mut [T]> {
+    tensor.slots.iter_mut().map(|slot| &mut slot[..])
+}
+
+/// Runs an update over weights whose gradient is `sums / count`.
+pub(crate) struct Sweep<'a, A: Arithmetic, I> {
+    pub(crate) arithmetic: &'a mut A,
+    pub(crate) sums: &'a [A::T],
+    pub(crate) count: f64,
+    pub(crate) weights: &'a mut [A::T],
+    pub(crate) slots: I,
+}
+
+impl<'a, A: Arithmetic, I: Iterator<Item = &'a mut [A::T]>> Visitor for Sweep<'a, A, I>
+where
+    A::T: 'a,
+{
+    type Output = ();
+
+    fn visit<U: Elementwise<S>, const S: usize>(self, update: &U) {
+        let Self { arithmetic, sums, count, weights, slots } = self;
+        arithmetic.sweep(update, sums, count, weights, take::<_, S>(slots));
+    }
+}
+
+/// Runs an update of a matrix of weights within the product that makes its gradient, Xᵀ D / count.
+pub(crate) struct WithinProduct<'a, I> {
+    pub(crate) team: &'a mut Team,
+    pub(crate) x: Matrix<'a>,
+    pub(crate) d: Matrix<'a>,
+    pub(crate) count: f32,
+    pub(crate) weights: MatrixMut<'a>,
+    pub(crate) slots: I,
+}
+
+impl<'a, I: Iterator<Item = &'a mut [f32]>> Visitor for WithinProduct<'a, I> {
+    type Output = ();
+
+    fn visit<U: Elementwise<S>, const S: usize>(self, update: &U) {
+        let Self { team, x, d, count, weights, slots } = self;
+        update_weights(team, x, d, count, update, weights, take::<_, S>(slots));
+    }
+}
