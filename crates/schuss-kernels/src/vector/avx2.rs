@@ -1,0 +1,168 @@
+//! Two registers of AVX2.
+//!
+//! The intrinsics are reached only through [`crate::Isa::run`], which has checked that the processor has them;
+//! that is what every `SAFETY: checked ISA` below refers to.
+
+use super::{LANES, Op, Vector, operators};
+use crate::Lane;
+use crate::lane::TINY;
+use std::arch::x86_64::*;
+use std::array::from_fn;
+
+/// Eight rows of eight numbers as columns: pairs, pairs of pairs, halves.
+///
+/// # Safety
+/// The processor has AVX2; `from` is readable for 8 numbers in 8 rows `stride` apart, `to` writable likewise in rows
+/// of 16.
+#[inline(always)]
+pub(super) unsafe fn transpose_eight(from: *const f32, stride: usize, to: *mut f32) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        let row: [__m256; 8] = from_fn(|i| _mm256_loadu_ps(from.add(stride * i)));
+        let pair = |low: bool, i: usize| {
+            let (a, b) = (row[i], row[i + 1]);
+            _mm256_castps_pd(if low { _mm256_unpacklo_ps(a, b) } else { _mm256_unpackhi_ps(a, b) })
+        };
+        let quad = |low: bool, column: usize, i: usize| {
+            let (a, b) = (pair(low, i), pair(low, i + 2));
+            _mm256_castpd_ps(if column == 0 { _mm256_unpacklo_pd(a, b) } else { _mm256_unpackhi_pd(a, b) })
+        };
+        for (column, (low, half)) in [(true, 0), (true, 1), (false, 0), (false, 1)].into_iter().enumerate() {
+            let (a, b) = (quad(low, half, 0), quad(low, half, 4));
+            _mm256_storeu_ps(to.add(LANES * column), _mm256_permute2f128_ps::<0x20>(a, b));
+            _mm256_storeu_ps(to.add(LANES * (column + 4)), _mm256_permute2f128_ps::<0x31>(a, b));
+        }
+    }
+}
+
+/// Two registers of eight lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(pub(super) __m256, pub(super) __m256);
+
+impl Avx2 {
+    #[inline(always)]
+    fn zip(self, other: Self, op: Op) -> Self {
+        // SAFETY: checked ISA.
+        unsafe {
+            match op {
+                Op::Add => Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)),
+                Op::Sub => Self(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)),
+                Op::Mul => Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)),
+                Op::Div => Self(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn each(self, f: impl Fn(__m256) -> __m256) -> Self {
+        Self(f(self.0), f(self.1))
+    }
+}
+
+operators!(Avx2, Add add, Sub sub, Mul mul, Div div; |x: Avx2| {
+    // SAFETY: checked ISA.
+    x.each(|x| unsafe { _mm256_xor_ps(x, _mm256_set1_ps(-0.0)) })
+});
+
+impl Lane for Avx2 {
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        // SAFETY: checked ISA.
+        let register = unsafe { _mm256_set1_ps(x as f32) };
+        Self(register, register)
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        // SAFETY: checked ISA.
+        unsafe { Self(_mm256_fmadd_ps(self.0, factor.0, term.0), _mm256_fmadd_ps(self.1, factor.1, term.1)) }
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: checked ISA.
+        self.each(|x| unsafe { _mm256_sqrt_ps(x) })
+    }
+
+    #[inline(always)]
+    fn flush(self) -> Self {
+        // SAFETY: checked ISA. "Not less than" keeps NaN, as the scalar form does.
+        self.each(|x| unsafe {
+            let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
+            _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(TINY)))
+        })
+    }
+}
+
+impl Vector for Avx2 {
+    const TILE_ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: checked ISA; 16 readable numbers.
+        unsafe { Self(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: checked ISA; 16 writable numbers.
+        unsafe {
+            _mm256_storeu_ps(to, self.0);
+            _mm256_storeu_ps(to.add(8), self.1);
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(from: *const f32) {
+        // SAFETY: a prefetch of any address is allowed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32) {
+        for (i, j) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+            // SAFETY: checked ISA (AVX-512 machines have AVX2); a quarter of what the caller promised.
+            unsafe { transpose_eight(from.add(stride * i + j), stride, to.add(LANES * j + i)) };
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: checked ISA.
+        unsafe {
+            let eight = _mm256_add_ps(self.0, self.1);
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: checked ISA.
+        unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn zero_where_below(self, key: Self, bound: Self) -> Self {
+        // SAFETY: checked ISA.
+        unsafe {
+            Self(
+                _mm256_and_ps(self.0, _mm256_cmp_ps::<_CMP_NLT_UQ>(key.0, bound.0)),
+                _mm256_and_ps(self.1, _mm256_cmp_ps::<_CMP_NLT_UQ>(key.1, bound.1)),
+            )
+        }
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, power: Self) -> Self {
+        let scale = |x: __m256, power: __m256| {
+            // SAFETY: checked ISA.
+            unsafe {
+                let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(power));
+                _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent))
+            }
+        };
+        Self(scale(self.0, power.0), scale(self.1, power.1))
+    }
+}

@@ -1,0 +1,121 @@
+//! One register of AVX-512. `SAFETY: checked ISA` means what it does in [`super::avx2`].
+
+use super::avx2::{Avx2, transpose_eight};
+use super::{LANES, Op, Vector, operators};
+use crate::Lane;
+use crate::lane::TINY;
+use std::arch::x86_64::*;
+
+/// One register of sixteen lanes.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(__m512);
+
+impl Avx512 {
+    #[inline(always)]
+    fn zip(self, other: Self, op: Op) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            match op {
+                Op::Add => _mm512_add_ps(self.0, other.0),
+                Op::Sub => _mm512_sub_ps(self.0, other.0),
+                Op::Mul => _mm512_mul_ps(self.0, other.0),
+                Op::Div => _mm512_div_ps(self.0, other.0),
+            }
+        })
+    }
+}
+
+operators!(Avx512, Add add, Sub sub, Mul mul, Div div; |x: Avx512| {
+    // SAFETY: checked ISA.
+    Avx512(unsafe { _mm512_mul_ps(x.0, _mm512_set1_ps(-1.0)) })
+});
+
+impl Lane for Avx512 {
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe { _mm512_set1_ps(x as f32) })
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, term.0) })
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+
+    #[inline(always)]
+    fn flush(self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            let keep = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(_mm512_abs_ps(self.0), _mm512_set1_ps(TINY));
+            _mm512_maskz_mov_ps(keep, self.0)
+        })
+    }
+}
+
+impl Vector for Avx512 {
+    const TILE_ROWS: usize = 14;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: checked ISA; 16 readable numbers.
+        Self(unsafe { _mm512_loadu_ps(from) })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: checked ISA; 16 writable numbers.
+        unsafe { _mm512_storeu_ps(to, self.0) }
+    }
+
+    #[inline(always)]
+    fn prefetch(from: *const f32) {
+        // SAFETY: a prefetch of any address is allowed.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32) {
+        for (i, j) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
+            // SAFETY: checked ISA (AVX-512 machines have AVX2); a quarter of what the caller promised.
+            unsafe { transpose_eight(from.add(stride * i + j), stride, to.add(LANES * j + i)) };
+        }
+    }
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        // SAFETY: checked ISA; the halves are added by the tree of eight lanes.
+        unsafe {
+            let low = _mm512_castps512_ps256(self.0);
+            let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
+            Avx2(low, high).sum()
+        }
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn zero_where_below(self, key: Self, bound: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(key.0, bound.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, power: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(power.0));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), exponent))
+        })
+    }
+}

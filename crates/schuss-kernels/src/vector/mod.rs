@@ -1,0 +1,90 @@
+//! Sixteen `f32` side by side, on whatever registers the machine has.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+use crate::Lane;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
+
+/// Lanes of a vector, on every instruction set: the order of sums must not depend on the machine.
+pub const LANES: usize = 16;
+
+/// Sixteen lanes of `f32`.
+pub trait Vector: Lane {
+    /// Rows of the register tile of a matrix product: as many accumulators as the registers hold.
+    const TILE_ROWS: usize;
+
+    /// # Safety
+    /// `from` points to 16 readable numbers.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// # Safety
+    /// `to` points to 16 writable numbers.
+    unsafe fn store(self, to: *mut f32);
+
+    /// Asks for the cache line at `from`, wherever it points; changes nothing.
+    fn prefetch(from: *const f32);
+
+    /// Writes 16 rows of 16 numbers, `stride` apart, as columns: `to[16 j + i]` ← `from[stride i + j]`.
+    ///
+    /// # Safety
+    /// `from` is readable for 16 numbers in every row, `to` writable for 256.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32) {
+        for i in 0..LANES {
+            for j in 0..LANES {
+                // SAFETY: promised by the caller.
+                unsafe { *to.add(LANES * j + i) = *from.add(stride * i + j) };
+            }
+        }
+    }
+
+    /// The sum of all lanes by a fixed tree: lane i + lane i+8, then +4, +2, +1.
+    fn sum(self) -> f32;
+
+    /// The larger of each pair of lanes; the second where one of them is NaN.
+    fn max(self, other: Self) -> Self;
+
+    /// Zero where `key` is below `bound` in its lane.
+    fn zero_where_below(self, key: Self, bound: Self) -> Self;
+
+    /// Adds the integer in the low bits of `power` to the exponent: multiplies by 2^power.
+    fn scale_by_power(self, power: Self) -> Self;
+}
+
+/// `+ - * / -x` for a wrapper of registers.
+macro_rules! operators {
+    ($type:ty, $($trait:ident $method:ident),*; $neg:expr) => {
+        $(impl std::ops::$trait for $type {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, other: Self) -> Self {
+                self.zip(other, Op::$trait)
+            }
+        })*
+        impl std::ops::Neg for $type {
+            type Output = Self;
+            #[inline(always)]
+            fn neg(self) -> Self {
+                $neg(self)
+            }
+        }
+    };
+}
+
+/// The four element-wise operations.
+#[derive(Clone, Copy)]
+enum Op {
+    Add,
+    Sub,
+    Mul,
+    Div,
+}
+use operators;

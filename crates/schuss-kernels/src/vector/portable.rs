@@ -1,0 +1,91 @@
+//! Sixteen plain numbers.
+
+use super::{LANES, Op, Vector, operators};
+use crate::Lane;
+use std::array::from_fn;
+
+/// Plain Rust, for machines without the registers below. Without hardware FMA the multiply-adds are slow but
+/// give the same bits.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable([f32; LANES]);
+
+impl Portable {
+    #[inline(always)]
+    fn zip(self, other: Self, op: Op) -> Self {
+        Self(from_fn(|i| match op {
+            Op::Add => self.0[i] + other.0[i],
+            Op::Sub => self.0[i] - other.0[i],
+            Op::Mul => self.0[i] * other.0[i],
+            Op::Div => self.0[i] / other.0[i],
+        }))
+    }
+}
+
+operators!(Portable, Add add, Sub sub, Mul mul, Div div; |x: Portable| Portable(x.0.map(|x| -x)));
+
+impl Lane for Portable {
+    #[inline(always)]
+    fn splat(x: f64) -> Self {
+        Self([x as f32; LANES])
+    }
+
+    #[inline(always)]
+    fn mul_add(self, factor: Self, term: Self) -> Self {
+        Self(from_fn(|i| self.0[i].mul_add(factor.0[i], term.0[i])))
+    }
+
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Self(self.0.map(f32::sqrt))
+    }
+
+    #[inline(always)]
+    fn flush(self) -> Self {
+        Self(self.0.map(Lane::flush))
+    }
+}
+
+impl Vector for Portable {
+    const TILE_ROWS: usize = 6;
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: 16 readable numbers, as promised by the caller.
+        Self(unsafe { from.cast::<[f32; LANES]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: 16 writable numbers, as promised by the caller.
+        unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
+    }
+
+    #[inline(always)]
+    fn prefetch(_from: *const f32) {}
+
+    #[inline(always)]
+    fn sum(self) -> f32 {
+        let mut lanes = self.0;
+        for half in [8, 4, 2, 1] {
+            for i in 0..half {
+                lanes[i] += lanes[i + half];
+            }
+        }
+        lanes[0]
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
+    }
+
+    #[inline(always)]
+    fn zero_where_below(self, key: Self, bound: Self) -> Self {
+        Self(from_fn(|i| if key.0[i] < bound.0[i] { 0.0 } else { self.0[i] }))
+    }
+
+    #[inline(always)]
+    fn scale_by_power(self, power: Self) -> Self {
+        Self(from_fn(|i| f32::from_bits(self.0[i].to_bits().wrapping_add(power.0[i].to_bits() << 23))))
+    }
+}
