@@ -17,51 +17,163 @@ pub trait Lane:
 
     /// Zero where the magnitude is below 1e-30: a decaying slot otherwise turns denormal and slow.
     fn flush(self) -> Self;
+
+    /// Magnitude.
+    fn abs(self) -> Self;
+
+    /// The larger of each pair; `other` where one of them is NaN.
+    fn max(self, other: Self) -> Self;
+
+    /// The smaller of each pair; `other` where one of them is NaN.
+    fn min(self, other: Self) -> Self;
+
+    /// The magnitude of `self` with the sign bit of `sign`.
+    fn copysign(self, sign: Self) -> Self;
+
+    /// `yes` where `self` is above zero, else `no`: also where it is NaN.
+    fn where_positive(self, yes: Self, no: Self) -> Self;
+
+    /// 1 above zero, -1 below, 0 at zero and for NaN.
+    #[inline(always)]
+    fn sign(self) -> Self {
+        let one = Self::splat(1.0);
+        self.where_positive(one, (-self).where_positive(-one, Self::splat(0.0)))
+    }
 }
 
 /// Below this an optimizer's slot counts as zero.
 pub(crate) const TINY: f32 = 1e-30;
 
-impl Lane for f64 {
-    #[inline(always)]
-    fn splat(x: f64) -> Self {
-        x
-    }
+/// A lane of one number.
+macro_rules! scalar {
+    ($type:ident) => {
+        impl Lane for $type {
+            #[inline(always)]
+            fn splat(x: f64) -> Self {
+                x as $type
+            }
 
-    #[inline(always)]
-    fn mul_add(self, factor: Self, term: Self) -> Self {
-        f64::mul_add(self, factor, term)
-    }
+            #[inline(always)]
+            fn mul_add(self, factor: Self, term: Self) -> Self {
+                $type::mul_add(self, factor, term)
+            }
 
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f64::sqrt(self)
-    }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $type::sqrt(self)
+            }
 
-    #[inline(always)]
-    fn flush(self) -> Self {
-        if self.abs() < f64::from(TINY) { 0.0 } else { self }
-    }
+            #[inline(always)]
+            fn flush(self) -> Self {
+                if self.abs() < $type::from(TINY) { 0.0 } else { self }
+            }
+
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $type::abs(self)
+            }
+
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                if self > other { self } else { other }
+            }
+
+            #[inline(always)]
+            fn min(self, other: Self) -> Self {
+                if self < other { self } else { other }
+            }
+
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                $type::copysign(self, sign)
+            }
+
+            #[inline(always)]
+            fn where_positive(self, yes: Self, no: Self) -> Self {
+                if self > 0.0 { yes } else { no }
+            }
+        }
+    };
 }
 
-impl Lane for f32 {
+scalar!(f64);
+scalar!(f32);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Isa, Kernel, LANES, Vector};
+
+    type Lanes = [f32; LANES];
+
+    /// Every operation with a choice in it, lane by lane.
     #[inline(always)]
-    fn splat(x: f64) -> Self {
-        x as f32
+    fn choices<L: Lane>(a: L, b: L) -> [L; 7] {
+        [a.abs(), a.max(b), a.min(b), a.copysign(b), a.where_positive(a, b), a.sign(), (a * b).flush()]
     }
 
-    #[inline(always)]
-    fn mul_add(self, factor: Self, term: Self) -> Self {
-        f32::mul_add(self, factor, term)
+    struct Choices(Lanes, Lanes);
+
+    impl Kernel for Choices {
+        type Output = [Lanes; 7];
+
+        #[inline(always)]
+        fn run<V: Vector>(self) -> [Lanes; 7] {
+            // SAFETY: all arrays are 16 numbers long.
+            unsafe {
+                choices(V::load(self.0.as_ptr()), V::load(self.1.as_ptr())).map(|result| {
+                    let mut lanes = [0.0; LANES];
+                    result.store(lanes.as_mut_ptr());
+                    lanes
+                })
+            }
+        }
     }
 
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f32::sqrt(self)
+    const AWKWARD: Lanes = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        f32::NAN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        1e-40,
+        -1e-40,
+        f32::MAX,
+        f32::MIN,
+        f32::MIN_POSITIVE,
+        3.5,
+        -2e-16,
+        1e-15,
+        -7.25,
+    ];
+
+    /// Bits that tell zeros apart, but not one NaN from another: Rust promises nothing about those.
+    fn bits(x: f32) -> u32 {
+        if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }
     }
 
-    #[inline(always)]
-    fn flush(self) -> Self {
-        if self.abs() < TINY { 0.0 } else { self }
+    #[test]
+    fn choices_have_the_same_bits_on_every_instruction_set_and_alone() {
+        for shift in 0..LANES {
+            let mut other = AWKWARD;
+            other.rotate_left(shift);
+            for isa in Isa::available() {
+                let found = isa.run(Choices(AWKWARD, other));
+                for (i, (a, b)) in AWKWARD.into_iter().zip(other).enumerate() {
+                    let lane = found.map(|result| bits(result[i]));
+                    assert_eq!(lane, choices(a, b).map(bits), "{a}, {b}, {}", isa.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nan_is_not_positive_has_no_sign_and_gives_way_to_the_second() {
+        let nan = f64::NAN;
+        assert_eq!((nan.where_positive(1.0, 2.0), nan.sign()), (2.0, 0.0));
+        assert_eq!((Lane::max(nan, 1.0), Lane::min(nan, 1.0)), (1.0, 1.0));
+        assert!(Lane::max(1.0, nan).is_nan() && Lane::min(1.0, nan).is_nan());
     }
 }

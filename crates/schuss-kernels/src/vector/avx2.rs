@@ -43,19 +43,24 @@ impl Avx2 {
     #[inline(always)]
     fn zip(self, other: Self, op: Op) -> Self {
         // SAFETY: checked ISA.
-        unsafe {
+        self.pairs(other, |a, b| unsafe {
             match op {
-                Op::Add => Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)),
-                Op::Sub => Self(_mm256_sub_ps(self.0, other.0), _mm256_sub_ps(self.1, other.1)),
-                Op::Mul => Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)),
-                Op::Div => Self(_mm256_div_ps(self.0, other.0), _mm256_div_ps(self.1, other.1)),
+                Op::Add => _mm256_add_ps(a, b),
+                Op::Sub => _mm256_sub_ps(a, b),
+                Op::Mul => _mm256_mul_ps(a, b),
+                Op::Div => _mm256_div_ps(a, b),
             }
-        }
+        })
     }
 
     #[inline(always)]
     fn each(self, f: impl Fn(__m256) -> __m256) -> Self {
         Self(f(self.0), f(self.1))
+    }
+
+    #[inline(always)]
+    fn pairs(self, other: Self, f: impl Fn(__m256, __m256) -> __m256) -> Self {
+        Self(f(self.0, other.0), f(self.1, other.1))
     }
 }
 
@@ -91,6 +96,42 @@ impl Lane for Avx2 {
             let magnitude = _mm256_andnot_ps(_mm256_set1_ps(-0.0), x);
             _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_NLT_UQ>(magnitude, _mm256_set1_ps(TINY)))
         })
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        // SAFETY: checked ISA.
+        self.each(|x| unsafe { _mm256_andnot_ps(_mm256_set1_ps(-0.0), x) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: checked ISA. The instruction gives the second of two equals and where one is NaN.
+        self.pairs(other, |a, b| unsafe { _mm256_max_ps(a, b) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: as for `max`.
+        self.pairs(other, |a, b| unsafe { _mm256_min_ps(a, b) })
+    }
+
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        // SAFETY: checked ISA.
+        self.pairs(sign, |x, sign| unsafe {
+            let sign_bit = _mm256_set1_ps(-0.0);
+            _mm256_or_ps(_mm256_andnot_ps(sign_bit, x), _mm256_and_ps(sign_bit, sign))
+        })
+    }
+
+    #[inline(always)]
+    fn where_positive(self, yes: Self, no: Self) -> Self {
+        // SAFETY: checked ISA.
+        let choose = |x, yes, no| unsafe {
+            _mm256_blendv_ps(no, yes, _mm256_cmp_ps::<_CMP_GT_OQ>(x, _mm256_setzero_ps()))
+        };
+        Self(choose(self.0, yes.0, no.0), choose(self.1, yes.1, no.1))
     }
 }
 
@@ -135,12 +176,6 @@ impl Vector for Avx2 {
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
         }
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        // SAFETY: checked ISA.
-        unsafe { Self(_mm256_max_ps(self.0, other.0), _mm256_max_ps(self.1, other.1)) }
     }
 
     #[inline(always)]

@@ -57,6 +57,46 @@ impl Lane for Avx512 {
             _mm512_maskz_mov_ps(keep, self.0)
         })
     }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe { _mm512_abs_ps(self.0) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        // SAFETY: checked ISA. The instruction gives the second of two equals and where one is NaN.
+        Self(unsafe { _mm512_max_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        // SAFETY: as for `max`.
+        Self(unsafe { _mm512_min_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            let sign_bit = _mm512_set1_epi32(i32::MIN);
+            let (x, sign) = (_mm512_castps_si512(self.0), _mm512_castps_si512(sign.0));
+            _mm512_castsi512_ps(_mm512_or_si512(
+                _mm512_andnot_si512(sign_bit, x),
+                _mm512_and_si512(sign_bit, sign),
+            ))
+        })
+    }
+
+    #[inline(always)]
+    fn where_positive(self, yes: Self, no: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            let positive = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps());
+            _mm512_mask_blend_ps(positive, no.0, yes.0)
+        })
+    }
 }
 
 impl Vector for Avx512 {
@@ -96,12 +136,6 @@ impl Vector for Avx512 {
             let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
             Avx2(low, high).sum()
         }
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        // SAFETY: checked ISA.
-        Self(unsafe { _mm512_max_ps(self.0, other.0) })
     }
 
     #[inline(always)]

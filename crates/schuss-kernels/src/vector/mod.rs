@@ -49,9 +49,6 @@ pub trait Vector: Lane {
     /// The sum of all lanes by a fixed tree: lane i + lane i+8, then +4, +2, +1.
     fn sum(self) -> f32;
 
-    /// The larger of each pair of lanes; the second where one of them is NaN.
-    fn max(self, other: Self) -> Self;
-
     /// Zero where `key` is below `bound` in its lane.
     fn zero_where_below(self, key: Self, bound: Self) -> Self;
 
@@ -79,6 +76,8 @@ macro_rules! operators {
     };
 }
 
+use operators;
+
 /// The four element-wise operations.
 #[derive(Clone, Copy)]
 enum Op {
@@ -87,4 +86,3 @@ enum Op {
     Mul,
     Div,
 }
-use operators;

@@ -11,13 +11,18 @@ pub(crate) struct Portable([f32; LANES]);
 
 impl Portable {
     #[inline(always)]
+    fn pairs(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(from_fn(|i| f(self.0[i], other.0[i])))
+    }
+
+    #[inline(always)]
     fn zip(self, other: Self, op: Op) -> Self {
-        Self(from_fn(|i| match op {
-            Op::Add => self.0[i] + other.0[i],
-            Op::Sub => self.0[i] - other.0[i],
-            Op::Mul => self.0[i] * other.0[i],
-            Op::Div => self.0[i] / other.0[i],
-        }))
+        self.pairs(other, |a, b| match op {
+            Op::Add => a + b,
+            Op::Sub => a - b,
+            Op::Mul => a * b,
+            Op::Div => a / b,
+        })
     }
 }
 
@@ -42,6 +47,31 @@ impl Lane for Portable {
     #[inline(always)]
     fn flush(self) -> Self {
         Self(self.0.map(Lane::flush))
+    }
+
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Self(self.0.map(f32::abs))
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.pairs(other, Lane::max)
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.pairs(other, Lane::min)
+    }
+
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        self.pairs(sign, f32::copysign)
+    }
+
+    #[inline(always)]
+    fn where_positive(self, yes: Self, no: Self) -> Self {
+        Self(from_fn(|i| self.0[i].where_positive(yes.0[i], no.0[i])))
     }
 }
 
@@ -72,11 +102,6 @@ impl Vector for Portable {
             }
         }
         lanes[0]
-    }
-
-    #[inline(always)]
-    fn max(self, other: Self) -> Self {
-        Self(from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
     }
 
     #[inline(always)]
