@@ -1,4 +1,4 @@
-"""What the scripts share: our specs turned into PyTorch, IDX files, one epoch of training, versions."""
+"""What the scripts share: networks, IDX files, one epoch of training, versions, JSON."""
 
 import gzip
 import json
@@ -10,7 +10,6 @@ from torch import nn
 from torch.nn import functional as F
 
 HERE = Path(__file__).resolve().parent
-TORCH_NAMES = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 torch.set_num_threads(1)
 
@@ -27,15 +26,6 @@ def mlp(model):
     for inputs, outputs in zip(widths, widths[1:]):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
-
-
-def optimizer(spec, parameters):
-    """`adam:lr=0.001,beta1=0.8` -> torch.optim.Adam(lr=0.001, betas=(0.8, 0.999)), one tensor at a time."""
-    name, _, arguments = spec.partition(":")
-    options = {key: json.loads(value) for key, value in (pair.split("=") for pair in arguments.split(","))}
-    if name == "adam":
-        options["betas"] = (options.pop("beta1", 0.9), options.pop("beta2", 0.999))
-    return TORCH_NAMES[name](parameters, foreach=False, **options)
 
 
 def samples_per_update(update, samples):

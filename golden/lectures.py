@@ -9,7 +9,8 @@ import tomllib
 
 import torch
 
-from common import HERE, evaluate, mlp, optimizer, read_split, samples_per_update, train_epoch, versions
+from common import HERE, evaluate, mlp, read_split, samples_per_update, train_epoch, versions
+from references.torch_optim import optimizer
 
 METRICS = ("train_loss", "eval_accuracy")
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from common import HERE, evaluate, mlp, optimizer, read_split, samples_per_update, train_epoch
-from common import versions, write_json
+from common import HERE, evaluate, mlp, read_split, samples_per_update, train_epoch, versions, write_json
+from references.torch_optim import optimizer
 
 DATA = HERE / "data"
 HEIGHT, WIDTH, CLASSES = 5, 4, 3
