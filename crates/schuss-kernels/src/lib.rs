@@ -6,6 +6,7 @@
 //! - products: one chain of fused multiply-adds per output, in index order ([`matrix`]);
 //! - dots of rows: 16 lanes and a fixed tree ([`Vector::sum`]);
 //! - element-wise passes: each element on its own ([`sweep`]);
+//! - sums over weights: f32 in chunks of 1,024, then f64 ([`reduce`]);
 //! - products in bf16, where a team is told to: the tile unit's instruction after instruction ([`bf16`]).
 //!
 //! The naive twin of each kernel stands in [`naive`] and is what its tests compare with. This is the only
@@ -21,6 +22,7 @@ pub mod matrix;
 pub mod naive;
 pub mod peak;
 mod pointer;
+pub mod reduce;
 pub mod rows;
 pub mod scalar;
 pub mod single;
