@@ -2,6 +2,8 @@
 
 use super::rule::{First, Slot, SlotShape};
 use crate::network::{Entry, Role};
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start, add_product, input_gradient, weight_gradient};
+use schuss_kernels::reduce::{Reduction, reduce, reduce_reference};
 use schuss_kernels::sweep::{Elementwise, sweep, sweep_reference};
 use schuss_kernels::{Buffer, Lane, Team, padded};
 use std::fmt::Debug;
@@ -26,6 +28,24 @@ pub(crate) trait Arithmetic {
         weights: &mut [Self::T],
         slots: [&mut [Self::T]; S],
     );
+
+    /// Σ terms(gradient, w, slots) over all elements; pad lanes add nothing where terms of zeros are zero.
+    fn reduce<R: Reduction<S, N>, const S: usize, const N: usize>(
+        &mut self,
+        reduction: &R,
+        gradients: &[Self::T],
+        weights: &[Self::T],
+        slots: [&[Self::T]; S],
+    ) -> [f64; N];
+
+    /// C ← A B. A `[m, k]`, B `[k, n]`, C `[m, n]`.
+    fn product(&mut self, a: Matrix<Self::T>, b: Matrix<Self::T>, c: MatrixMut<Self::T>);
+
+    /// C ← Aᵀ B. A `[k, m]`, B `[k, n]`, C `[m, n]`.
+    fn product_of_columns(&mut self, a: Matrix<Self::T>, b: Matrix<Self::T>, c: MatrixMut<Self::T>);
+
+    /// C ← A Bᵀ. A `[m, k]`, B `[n, k]`, C `[m, n]`.
+    fn product_of_rows(&mut self, a: Matrix<Self::T>, b: Matrix<Self::T>, c: MatrixMut<Self::T>);
 }
 
 impl Arithmetic for Team {
@@ -45,6 +65,31 @@ impl Arithmetic for Team {
         slots: [&mut [f32]; S],
     ) {
         sweep(self, update, sums, count as f32, weights, slots);
+    }
+
+    fn reduce<R: Reduction<S, N>, const S: usize, const N: usize>(
+        &mut self,
+        reduction: &R,
+        gradients: &[f32],
+        weights: &[f32],
+        slots: [&[f32]; S],
+    ) -> [f64; N] {
+        reduce(self, reduction, gradients, 1.0, weights, slots)
+    }
+
+    fn product(&mut self, a: Matrix, b: Matrix, c: MatrixMut) {
+        let (rows, cols) = c.shape();
+        let c = c.into_data();
+        c[..rows * padded(cols)].fill(0.0);
+        add_product(self, a, b, MatrixMut::new(c, rows, cols));
+    }
+
+    fn product_of_columns(&mut self, a: Matrix, b: Matrix, c: MatrixMut) {
+        weight_gradient(self, a, b, Start::Fresh, c);
+    }
+
+    fn product_of_rows(&mut self, a: Matrix, b: Matrix, c: MatrixMut) {
+        input_gradient(self, a, b, None, c);
     }
 }
 
@@ -69,6 +114,39 @@ impl Arithmetic for Plain {
         slots: [&mut [f64]; S],
     ) {
         sweep_reference(update, sums, count, weights, slots);
+    }
+
+    fn reduce<R: Reduction<S, N>, const S: usize, const N: usize>(
+        &mut self,
+        reduction: &R,
+        gradients: &[f64],
+        weights: &[f64],
+        slots: [&[f64]; S],
+    ) -> [f64; N] {
+        reduce_reference(reduction, gradients, weights, slots)
+    }
+
+    fn product(&mut self, a: Matrix<f64>, b: Matrix<f64>, c: MatrixMut<f64>) {
+        let depth = a.shape().1;
+        fill(c, |row, col| (0..depth).map(|k| a.row(row)[k] * b.row(k)[col]).sum());
+    }
+
+    fn product_of_columns(&mut self, a: Matrix<f64>, b: Matrix<f64>, c: MatrixMut<f64>) {
+        let depth = a.shape().0;
+        fill(c, |row, col| (0..depth).map(|k| a.row(k)[row] * b.row(k)[col]).sum());
+    }
+
+    fn product_of_rows(&mut self, a: Matrix<f64>, b: Matrix<f64>, c: MatrixMut<f64>) {
+        let depth = a.shape().1;
+        fill(c, |row, col| (0..depth).map(|k| a.row(row)[k] * b.row(col)[k]).sum());
+    }
+}
+
+/// C[row, col] ← value(row, col).
+fn fill(c: MatrixMut<f64>, value: impl Fn(usize, usize) -> f64) {
+    let ((rows, cols), c) = (c.shape(), c.into_data());
+    for (row, to) in c.chunks_exact_mut(padded(cols)).take(rows).enumerate() {
+        to.iter_mut().take(cols).enumerate().for_each(|(col, to)| *to = value(row, col));
     }
 }
 

@@ -145,8 +145,9 @@ impl<B> Live<B> {
     {
         let Self { rule, scalars, tensors } = self;
         if !rule.is_by_element() {
-            let step = Step { t, scalars: &[], loss };
-            return rule.step(&step, arithmetic, Tensors { all: tensors, weights, gradients: sums, scalars });
+            let tensors = Tensors { all: tensors, weights, gradients: sums, scalars };
+            rule.step(&Step { t, scalars: &[], loss }, arithmetic, tensors);
+            return;
         }
         for tensor in tensors {
             let (step, place) = (Step { t, scalars, loss }, tensor.place.clone());

@@ -101,6 +101,11 @@ pub(crate) fn positive(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "a positive finite number", |value| value.is_finite() && value > 0.0)
 }
 
+/// Refuses what vanishes when it is rounded to f32: divisors.
+pub(crate) fn normal(keys: &[(&str, f64)]) -> Result<()> {
+    refuse(keys, "positive", |value| value.is_finite() && value >= f64::from(f32::MIN_POSITIVE))
+}
+
 /// Refuses what is below 0, or 1 and above: shares that a memory keeps.
 pub(crate) fn below_one(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "at least 0 and below 1", |value| (0.0..1.0).contains(&value))

@@ -1,6 +1,6 @@
 use super::{ByElement, Describe, Slot, Step, Visitor};
-use crate::recipe::spec::{Choice, below_one, non_negative};
-use crate::{Error, Result};
+use crate::Result;
+use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,14 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
 /// ```
 ///
+/// With `amsgrad` the largest v so far, u ← max(u, v), takes the place of v in the last line (Reddi, Kale and Kumar, "On
+/// the Convergence of Adam and Beyond", ICLR 2018); with `eps_hat` ε is added before v is corrected, so that ε √(1 − β₂ᵗ)
+/// takes its place.
+///
 /// Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1 (arXiv 1412.6980).
 /// Keys and defaults are `torch.optim.Adam`'s; the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε, which
-/// saves a division per weight. Differs: Keras adds ε before the
-/// correction of v and takes 1e-7; Burn takes 1e-5.
+/// saves a division per weight. Differs: Keras has
+/// `eps_hat` and ε = 1e-7; Burn has ε = 1e-5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
@@ -30,19 +34,23 @@ pub struct Adam {
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
+    /// Whether the largest v so far is used.
+    pub amsgrad: bool,
+    /// Whether ε is added before v is corrected.
+    pub eps_hat: bool,
 }
 
 impl Default for Adam {
     fn default() -> Self {
-        Self { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+        let (lr, eps) = (1e-3, 1e-8);
+        Self { lr, beta1: 0.9, beta2: 0.999, eps, weight_decay: 0.0, amsgrad: false, eps_hat: false }
     }
 }
 
 impl Adam {
     /// Corrections of both moments after update `t`: (1 − β₁ᵗ, 1 − β₂ᵗ).
     pub fn corrections(&self, t: u64) -> [f64; 2] {
-        let t = i32::try_from(t).unwrap_or(i32::MAX); // the powers have long vanished there
-        [1.0 - self.beta1.powi(t), 1.0 - self.beta2.powi(t)]
+        corrections(self.beta1, self.beta2, t)
     }
 }
 
@@ -52,16 +60,13 @@ impl Choice for Adam {
     fn check(&self) -> Result<()> {
         non_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
         below_one(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
-        if self.eps.is_nan() || self.eps < f64::from(f32::MIN_POSITIVE) || self.eps.is_infinite() {
-            return Err(Error::usage(format!("eps must be positive, not {}", self.eps)));
-        }
-        Ok(())
+        normal(&[("eps", self.eps)])
     }
 }
 
 impl Describe for Adam {
     fn slots(&self) -> Vec<Slot> {
-        vec![Slot::new("m"), Slot::new("v")]
+        moments(self.amsgrad)
     }
 
     fn lr(&mut self) -> Option<&mut f64> {
@@ -80,36 +85,81 @@ impl Describe for Adam {
 impl ByElement for Adam {
     fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
         let [correct1, correct2] = self.corrections(step.t);
-        visitor.visit(&Moments {
+        let moments = Moments {
             new1: 1.0 - self.beta1,
             keep2: self.beta2,
             new2: 1.0 - self.beta2,
             step: self.lr / correct1 * correct2.sqrt(),
-            eps: self.eps * correct2.sqrt(),
+            eps: if self.eps_hat { self.eps } else { self.eps * correct2.sqrt() },
             weight_decay: self.weight_decay,
-        })
+            keep: 1.0,
+        };
+        if self.amsgrad { visitor.visit(&Largest(moments)) } else { visitor.visit(&moments) }
     }
+}
+
+/// Corrections of both moments after update `t`: (1 − β₁ᵗ, 1 − β₂ᵗ).
+pub(super) fn corrections(beta1: f64, beta2: f64, t: u64) -> [f64; 2] {
+    let t = i32::try_from(t).unwrap_or(i32::MAX); // the powers have long vanished there
+    [1.0 - beta1.powi(t), 1.0 - beta2.powi(t)]
+}
+
+/// The slots of [`Moments`], or of [`Largest`].
+pub(super) fn moments(amsgrad: bool) -> Vec<Slot> {
+    let names = ["m", "v", "u"];
+    names[..if amsgrad { 3 } else { 2 }].iter().map(|name| Slot::new(name)).collect()
 }
 
 /// Everything that is the same for all weights of an update.
 #[derive(Clone, Copy)]
-struct Moments {
-    new1: f64,
-    keep2: f64,
-    new2: f64,
+pub(super) struct Moments {
+    pub(super) new1: f64,
+    pub(super) keep2: f64,
+    pub(super) new2: f64,
     /// η √(1 − β₂ᵗ) / (1 − β₁ᵗ)
-    step: f64,
+    pub(super) step: f64,
     /// ε √(1 − β₂ᵗ)
-    eps: f64,
-    weight_decay: f64,
+    pub(super) eps: f64,
+    /// λ of the penalty
+    pub(super) weight_decay: f64,
+    /// What decoupled decay leaves of a weight.
+    pub(super) keep: f64,
+}
+
+impl Moments {
+    /// Moves the moments.
+    #[inline(always)]
+    fn observe<L: Lane>(&self, g: L, w: L, m: &mut L, v: &mut L) {
+        let g = w.mul_add(L::splat(self.weight_decay), g);
+        *m = (g - *m).mul_add(L::splat(self.new1), *m);
+        *v = L::splat(self.keep2).mul_add(*v, L::splat(self.new2) * g * g);
+    }
+
+    /// The new weight, where `v` scales the step.
+    #[inline(always)]
+    fn descend<L: Lane>(&self, w: L, m: L, v: L) -> L {
+        let step = L::splat(self.step) * m / (v.sqrt() + L::splat(self.eps));
+        w.mul_add(L::splat(self.keep), -step)
+    }
 }
 
 impl Elementwise<2> for Moments {
     #[inline(always)]
     fn apply<L: Lane>(&self, g: L, w: L, [m, v]: &mut [L; 2]) -> L {
-        let g = w.mul_add(L::splat(self.weight_decay), g);
-        *m = (g - *m).mul_add(L::splat(self.new1), *m);
-        *v = L::splat(self.keep2).mul_add(*v, L::splat(self.new2) * g * g);
-        w - L::splat(self.step) * *m / (v.sqrt() + L::splat(self.eps))
+        self.observe(g, w, m, v);
+        self.descend(w, *m, *v)
+    }
+}
+
+/// The same with the largest v so far.
+#[derive(Clone, Copy)]
+pub(super) struct Largest(pub(super) Moments);
+
+impl Elementwise<3> for Largest {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [m, v, u]: &mut [L; 3]) -> L {
+        self.0.observe(g, w, m, v);
+        *u = u.max(*v);
+        self.0.descend(w, *m, *u)
     }
 }

@@ -5,10 +5,14 @@
 //! at `rules!` below.
 
 mod adam;
+mod adamw;
+mod lamb;
 mod linear;
 mod sgd;
 
 pub use adam::Adam;
+pub use adamw::AdamW;
+pub use lamb::Lamb;
 pub use sgd::Sgd;
 
 pub(crate) use linear::{IDENTITY, Linear, Square};
@@ -179,6 +183,10 @@ macro_rules! rules {
             Sgd: Map,
             /// Adaptive moments.
             Adam: InBackward,
+            /// Adam with decoupled decay.
+            AdamW: InBackward,
+            /// Adam with steps as long as the weights.
+            Lamb: Staged,
         }
     };
 }
@@ -235,12 +243,14 @@ macro_rules! declare {
 
             /// Whether the product of a gradient may write the new weights.
             pub(crate) fn goes_in_backward(&self) -> bool {
-                match self { $(Self::$rule(_) => if_in_backward!($kind, ()).is_some(),)* }
+                let goes: Option<()> = match self { $(Self::$rule(_) => if_in_backward!($kind, ()),)* };
+                goes.is_some()
             }
 
             /// Whether weights go their ways one by one.
             pub(crate) fn is_by_element(&self) -> bool {
-                match self { $(Self::$rule(_) => if_by_element!($kind, ()).is_some(),)* }
+                let by_element: Option<()> = match self { $(Self::$rule(_) => if_by_element!($kind, ()),)* };
+                by_element.is_some()
             }
 
             /// Shows `visitor` the arithmetic of an update, if weights go their ways one by one.
@@ -259,9 +269,14 @@ macro_rules! declare {
             }
 
             /// One update of all tensors of a group, if the rule looks at whole tensors.
-            pub(crate) fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>) {
+            pub(crate) fn step<A: Arithmetic>(
+                &self,
+                step: &Step,
+                arithmetic: &mut A,
+                tensors: Tensors<A>,
+            ) -> Option<()> {
                 match self {
-                    $(Self::$rule(_rule) => if_staged!($kind, _rule.step(step, arithmetic, tensors)).unwrap_or_default(),)*
+                    $(Self::$rule(_rule) => if_staged!($kind, _rule.step(step, arithmetic, tensors)),)*
                 }
             }
         }

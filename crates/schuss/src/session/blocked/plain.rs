@@ -247,6 +247,6 @@ impl Visitor for Step<'_> {
     type Output = ();
 
     fn visit<U: Elementwise<S>, const S: usize>(self, update: &U) {
-        sweep_reference(update, self.gradient, self.w, take::<_, S>(self.v.into_iter()));
+        sweep_reference(update, self.gradient, 1.0, self.w, take::<_, S>(self.v.into_iter()));
     }
 }

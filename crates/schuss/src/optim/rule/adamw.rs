@@ -1,0 +1,84 @@
+use super::adam::{Largest, Moments, corrections, moments};
+use super::{ByElement, Describe, Slot, Step, Visitor};
+use crate::Result;
+use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use serde::{Deserialize, Serialize};
+
+/// AdamW: Adam whose weights decay by themselves, not through the moments.
+///
+/// ```text
+/// w ← w − η λ w
+/// m ← m + (1 − β₁) (g − m)        v ← β₂ v + (1 − β₂) g²
+/// w ← w − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+/// ```
+///
+/// With `amsgrad` the largest v so far, u ← max(u, v), takes the place of v in the last line.
+///
+/// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019 (arXiv 1711.05101). Keys and defaults are
+/// `torch.optim.AdamW`'s. Differs: λ is 1e-4 in optax and Burn, 4e-3 in Keras.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdamW {
+    /// Learning rate η.
+    pub lr: f64,
+    /// Memory β₁ of the first moment.
+    pub beta1: f64,
+    /// Memory β₂ of the second moment.
+    pub beta2: f64,
+    /// ε, which keeps the quotient finite.
+    pub eps: f64,
+    /// Decoupled decay λ.
+    pub weight_decay: f64,
+    /// Whether the largest v so far is used.
+    pub amsgrad: bool,
+}
+
+impl Default for AdamW {
+    fn default() -> Self {
+        Self { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01, amsgrad: false }
+    }
+}
+
+impl Choice for AdamW {
+    const NAME: &'static str = "adamw";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
+        below_one(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
+        normal(&[("eps", self.eps)])
+    }
+}
+
+impl Describe for AdamW {
+    fn slots(&self) -> Vec<Slot> {
+        moments(self.amsgrad)
+    }
+
+    fn lr(&mut self) -> Option<&mut f64> {
+        Some(&mut self.lr)
+    }
+
+    fn momentum(&mut self) -> Option<&mut f64> {
+        Some(&mut self.beta1)
+    }
+
+    fn beta2(&mut self) -> Option<&mut f64> {
+        Some(&mut self.beta2)
+    }
+}
+
+impl ByElement for AdamW {
+    fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
+        let [correct1, correct2] = corrections(self.beta1, self.beta2, step.t);
+        let moments = Moments {
+            new1: 1.0 - self.beta1,
+            keep2: self.beta2,
+            new2: 1.0 - self.beta2,
+            step: self.lr / correct1 * correct2.sqrt(),
+            eps: self.eps * correct2.sqrt(),
+            weight_decay: 0.0,
+            keep: 1.0 - self.lr * self.weight_decay,
+        };
+        if self.amsgrad { visitor.visit(&Largest(moments)) } else { visitor.visit(&moments) }
+    }
+}
