@@ -45,6 +45,7 @@ pub mod machine;
 pub mod network;
 pub mod optim;
 pub mod recipe;
+pub mod schedule;
 pub mod session;
 pub mod study;
 

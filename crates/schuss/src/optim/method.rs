@@ -143,7 +143,8 @@ impl FromStr for Group {
             None => (Select::All, text),
         };
         let mut rules = Vec::new();
-        for item in spec::chain(chain) {
+        let (before, last) = spec::chain(chain);
+        for item in before.into_iter().chain([last]) {
             let item = Item::parse(item)?;
             let rule = Rule::read(&item);
             rules.push(rule.unwrap_or_else(|| Err(spec::unknown("optimizer", &item.name, Rule::NAMES)))?);

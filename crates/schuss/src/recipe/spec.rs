@@ -82,15 +82,6 @@ macro_rules! choices {
 }
 pub(crate) use choices;
 
-/// The items of a chain: `+` separates only before a letter, so that `1e+5` is a number.
-pub(crate) fn chain(text: &str) -> impl Iterator<Item = &str> {
-    let starts = text.match_indices('+').map(|(at, _)| at + 1);
-    let starts: Vec<usize> =
-        starts.filter(|&at| text[at..].trim_start().starts_with(|c: char| c.is_alphabetic())).collect();
-    let ends: Vec<usize> = starts.iter().map(|at| at - 1).chain([text.len()]).collect();
-    std::iter::once(0).chain(starts).zip(ends).map(move |(start, end)| text[start..end].trim())
-}
-
 /// Refuses negative, infinite and NaN values.
 pub(crate) fn non_negative(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "a finite number, at least 0", |value| value.is_finite() && value >= 0.0)
@@ -123,10 +114,23 @@ pub(crate) fn unknown(noun: &str, name: &str, known: &[&str]) -> Error {
     schuss_data::spec::unknown(noun, name, "", known)
 }
 
+/// The items of a chain, the last one by itself. `+` separates only before a letter: `1e+5` is a number.
+pub(crate) fn chain(text: &str) -> (Vec<&str>, &str) {
+    let mut items = vec![];
+    let mut start = 0;
+    for (at, _) in text.match_indices('+') {
+        if text[at + 1..].trim_start().starts_with(char::is_alphabetic) {
+            items.push(&text[start..at]);
+            start = at + 1;
+        }
+    }
+    (items, &text[start..])
+}
+
 /// The keys of `item` over the defaults of `T`; a value without a key belongs to the key of its position.
 pub(crate) fn read_keys<T: Default + Serialize + DeserializeOwned>(noun: &str, item: &Item) -> Result<T> {
-    let mut keys = fields(&T::default());
-    let names: Vec<String> = keys.keys().cloned().collect();
+    let mut read = T::default();
+    let names: Vec<String> = fields(&read).keys().cloned().collect();
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let place = format!("{noun} `{}`", item.name);
     for (position, (key, text)) in item.args.iter().enumerate() {
@@ -137,26 +141,44 @@ pub(crate) fn read_keys<T: Default + Serialize + DeserializeOwned>(noun: &str, i
                     .advise(format!("keys: {}", known.join(" ")))
             })?,
         };
+        let mut keys = fields(&read);
         let value = keys
             .get_mut(name)
             .ok_or_else(|| schuss_data::spec::unknown("key", name, &format!(" for {place}"), &known))?;
         *value = read_value(name, text, value).map_err(|error| error.at(&place))?;
+        read = serde_json::from_value(Value::Object(keys))
+            .map_err(|error| Error::usage(format!("{name} cannot be `{text}`: {error}")).at(&place))?;
     }
-    serde_json::from_value(Value::Object(keys)).map_err(|error| Error::usage(error.to_string()).at(place))
+    Ok(read)
 }
 
-/// A value of the same type as the default.
-fn read_value(key: &str, text: &str, default: &Value) -> Result<Value> {
+/// A value of the same type as the one before; a key that may be left out takes a number.
+fn read_value(key: &str, text: &str, before: &Value) -> Result<Value> {
     let wrong = |wanted: &str| Error::usage(format!("{key} must be {wanted}, not `{text}`"));
-    match default {
+    match before {
         Value::Bool(_) => text.parse().map(Value::Bool).map_err(|_| wrong("true or false")),
-        Value::Number(_) => text
-            .parse()
-            .ok()
-            .and_then(serde_json::Number::from_f64) // none for NaN and infinities
-            .map(Value::Number)
-            .ok_or_else(|| wrong("a finite number")),
+        Value::Number(number) if number.is_u64() => {
+            read_number(text).filter(Value::is_u64).ok_or_else(|| wrong("a whole number"))
+        }
+        Value::Number(_) | Value::Null => read_number(text).ok_or_else(|| wrong("a finite number")),
+        Value::Array(_) => text
+            .split(':')
+            .map(read_number)
+            .collect::<Option<_>>()
+            .ok_or_else(|| wrong("finite numbers with `:` between them")),
         _ => Ok(Value::String(text.to_owned())),
+    }
+}
+
+/// Whole numbers as such, for integer keys; none for NaN and infinities.
+fn read_number(text: &str) -> Option<Value> {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53: whole numbers up to there are f64s
+    let number: f64 = text.parse().ok()?;
+    let whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
+    if whole {
+        Some(Value::from(number as u64))
+    } else {
+        serde_json::Number::from_f64(number).map(Value::Number)
     }
 }
 
@@ -171,8 +193,11 @@ pub(crate) fn write_keys<T: Default + Serialize>(name: &str, value: &T, always: 
     if written.is_empty() { name.to_owned() } else { format!("{name}:{}", written.join(",")) }
 }
 
-/// Numbers as short as they read back the same: `0.0001`, `1e-8`, `10`.
+/// Numbers as short as they read back the same: `0.0001`, `1e-8`, `10`; lists as `30:60`.
 fn write_value(value: &Value) -> String {
+    if let Value::Array(list) = value {
+        return list.iter().map(write_value).collect::<Vec<_>>().join(":");
+    }
     let text = value.to_string();
     text.strip_suffix(".0").unwrap_or(&text).trim_matches('"').to_owned()
 }

@@ -1,0 +1,44 @@
+use super::curve::{Anneal, counts, non_negative};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// Constant: the optimizer's own value, or a share of it for the first updates.
+///
+/// ```text
+/// η(t) = η factor   for t < total_iters
+/// η(t) = η          after
+/// ```
+///
+/// Keys as in `torch.optim.lr_scheduler.ConstantLR`, whose defaults are factor 1/3 and total_iters 5. Here factor is 1,
+/// so that `constant` is what it says, and total_iters, left out, is without end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Constant {
+    /// Share of the optimizer's value.
+    pub factor: f64,
+    /// For so many updates.
+    pub total_iters: Option<u64>,
+}
+
+impl Default for Constant {
+    fn default() -> Self {
+        Self { factor: 1.0, total_iters: None }
+    }
+}
+
+impl Anneal for Constant {
+    const NAME: &'static str = "constant";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("factor", self.factor)])?;
+        counts(&[("total_iters", self.total_iters)])
+    }
+
+    fn value(&self, t: u64, base: f64) -> f64 {
+        if self.total_iters.is_none_or(|iters| t < iters) { base * self.factor } else { base }
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.total_iters
+    }
+}

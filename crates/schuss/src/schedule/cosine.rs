@@ -1,0 +1,100 @@
+use super::curve::{Anneal, counts, non_negative};
+use super::real::{between, half_cosine};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// Cosine: down along half a period of the cosine; and up again, if the trial goes on after `t_max`.
+///
+/// ```text
+/// η(t) = eta_min + (η − eta_min) (1 + cos(π t / t_max)) / 2
+/// ```
+///
+/// Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5 (arXiv
+/// 1608.03983). Keys and defaults are `torch.optim.lr_scheduler.CosineAnnealingLR`'s: eta_min 0; t_max, which torch must
+/// be given, is the rest of the trial when left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cosine {
+    /// Updates from the top to the bottom.
+    pub t_max: Option<u64>,
+    /// The bottom.
+    pub eta_min: f64,
+}
+
+impl Anneal for Cosine {
+    const NAME: &'static str = "cosine";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("eta_min", self.eta_min)])?;
+        counts(&[("t_max", self.t_max)])
+    }
+
+    fn value(&self, t: u64, base: f64) -> f64 {
+        let p = self.t_max.map_or(0.0, |t_max| t as f64 / t_max as f64);
+        between(self.eta_min, base, half_cosine(p))
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.t_max
+    }
+
+    fn resolve(&mut self, updates: u64) {
+        self.t_max.get_or_insert(updates);
+    }
+}
+
+/// Cosine with warm restarts: half cosines one after the other, each `t_mult` times as long as the one before.
+///
+/// ```text
+/// η(t) = eta_min + (η − eta_min) (1 + cos(π t_cur / t_i)) / 2
+/// t_cur: updates since the last restart      t_i: t_0, t_0 t_mult, t_0 t_mult², ...
+/// ```
+///
+/// Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5 (arXiv
+/// 1608.03983). Keys and defaults are `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`': t_mult 1, eta_min 0; t_0
+/// must be given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CosineWarmRestarts {
+    /// Updates until the first restart.
+    pub t_0: u64,
+    /// How many times longer it takes until the next.
+    pub t_mult: u64,
+    /// The bottom.
+    pub eta_min: f64,
+}
+
+impl Default for CosineWarmRestarts {
+    fn default() -> Self {
+        Self { t_0: 0, t_mult: 1, eta_min: 0.0 }
+    }
+}
+
+impl CosineWarmRestarts {
+    /// Updates since the last restart before update `t`, and until the next.
+    fn period(&self, mut t: u64) -> (u64, u64) {
+        let mut length = self.t_0;
+        if self.t_mult == 1 {
+            return (t % length, length);
+        }
+        while t >= length {
+            t -= length;
+            length = length.saturating_mul(self.t_mult);
+        }
+        (t, length)
+    }
+}
+
+impl Anneal for CosineWarmRestarts {
+    const NAME: &'static str = "cosine-warm-restarts";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("eta_min", self.eta_min)])?;
+        counts(&[("t_0", Some(self.t_0)), ("t_mult", Some(self.t_mult))])
+    }
+
+    fn value(&self, t: u64, base: f64) -> f64 {
+        let (t_cur, t_i) = self.period(t);
+        between(self.eta_min, base, half_cosine(t_cur as f64 / t_i as f64))
+    }
+}

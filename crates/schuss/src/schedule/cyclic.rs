@@ -1,0 +1,102 @@
+use super::curve::{Anneal, counts, momenta, non_negative, positive};
+use super::real::{between, powi};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// Cyclic: up from `base_lr` to `max_lr` and down again, over and over; momentum goes the other way.
+///
+/// ```text
+/// x: from 0 to 1 in step_size_up updates, back to 0 in step_size_down, and so on
+/// η(t) = base_lr + (max_lr − base_lr) x s          μ(t) = max_momentum − (max_momentum − base_momentum) x s
+/// s = 1 (triangular), 1/2 to the number of whole cycles (triangular2), gammaᵗ (exp_range)
+/// ```
+///
+/// Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017 (arXiv 1506.01186). Keys and defaults are
+/// `torch.optim.lr_scheduler.CyclicLR`'s: step_size_up 2000, step_size_down as step_size_up, mode triangular, gamma 1,
+/// cycle_momentum true, base_momentum 0.8, max_momentum 0.9; base_lr and max_lr must be given and stand in place of the
+/// optimizer's lr.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cyclic {
+    /// The bottom.
+    pub base_lr: f64,
+    /// The top of the first cycle.
+    pub max_lr: f64,
+    /// Updates from the bottom to the top.
+    pub step_size_up: u64,
+    /// Updates from the top to the bottom; as many as up when left out.
+    pub step_size_down: Option<u64>,
+    /// How later tops are lower.
+    pub mode: Mode,
+    /// What each update leaves of the height, in mode exp_range.
+    pub gamma: f64,
+    /// Whether momentum (sgd's) or beta1 (Adam's) is driven as well.
+    pub cycle_momentum: bool,
+    /// Momentum at the top of the first cycle.
+    pub base_momentum: f64,
+    /// Momentum at the bottom.
+    pub max_momentum: f64,
+}
+
+/// How the tops of later cycles are lower than that of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Not at all.
+    Triangular,
+    /// Each is half as high as the one before.
+    Triangular2,
+    /// By a factor at every update.
+    #[serde(alias = "exp-range")]
+    ExpRange,
+}
+
+impl Default for Cyclic {
+    fn default() -> Self {
+        Self {
+            base_lr: 0.0,
+            max_lr: 0.0,
+            step_size_up: 2000,
+            step_size_down: None,
+            mode: Mode::Triangular,
+            gamma: 1.0,
+            cycle_momentum: true,
+            base_momentum: 0.8,
+            max_momentum: 0.9,
+        }
+    }
+}
+
+impl Cyclic {
+    /// How high above the bottom update `t` is, as a share of the first cycle's height.
+    fn height(&self, t: u64) -> f64 {
+        let (up, down) = (self.step_size_up, self.step_size_down.unwrap_or(self.step_size_up));
+        let cycle = up.saturating_add(down);
+        let at = t % cycle;
+        let x = if at <= up { at as f64 / up as f64 } else { (cycle - at) as f64 / down as f64 };
+        x * match self.mode {
+            Mode::Triangular => 1.0,
+            Mode::Triangular2 => powi(0.5, t / cycle),
+            Mode::ExpRange => powi(self.gamma, t),
+        }
+    }
+}
+
+impl Anneal for Cyclic {
+    const NAME: &'static str = "cyclic";
+
+    fn check(&self) -> Result<()> {
+        positive(&[("max_lr", self.max_lr), ("gamma", self.gamma)])?;
+        non_negative(&[("base_lr", self.base_lr)])?;
+        momenta(&[("base_momentum", self.base_momentum), ("max_momentum", self.max_momentum)])?;
+        counts(&[("step_size_up", Some(self.step_size_up)), ("step_size_down", self.step_size_down)])
+    }
+
+    fn value(&self, t: u64, _base: f64) -> f64 {
+        between(self.base_lr, self.max_lr, self.height(t))
+    }
+
+    fn momentum(&self, t: u64) -> Option<f64> {
+        self.cycle_momentum.then(|| between(self.max_momentum, self.base_momentum, self.height(t)))
+    }
+}

@@ -1,0 +1,151 @@
+use super::curve::{Anneal, counts, non_negative, positive, progress};
+use super::real::{powf, powi};
+use crate::Result;
+use serde::{Deserialize, Serialize};
+
+/// Exponential: every update takes the same share off.
+///
+/// ```text
+/// η(t) = η gammaᵗ
+/// ```
+///
+/// As `torch.optim.lr_scheduler.ExponentialLR`; gamma must be given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Exponential {
+    /// What each update leaves.
+    pub gamma: f64,
+}
+
+impl Anneal for Exponential {
+    const NAME: &'static str = "exponential";
+
+    fn check(&self) -> Result<()> {
+        positive(&[("gamma", self.gamma)])
+    }
+
+    fn value(&self, t: u64, base: f64) -> f64 {
+        base * powi(self.gamma, t)
+    }
+}
+
+/// Inverse time: half after `decay_steps / decay_rate` updates, a third after twice as many.
+///
+/// ```text
+/// η(t) = η / (1 + decay_rate t / decay_steps)        staircase: ⌊t / decay_steps⌋
+/// ```
+///
+/// Keys as in `keras.optimizers.schedules.InverseTimeDecay`: decay_rate must be given; defaults decay_steps 1, staircase
+/// false. The steps of Robbins and Monro, "A Stochastic Approximation Method", 1951, are of this kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InverseTime {
+    /// How much the divisor grows in `decay_steps` updates.
+    pub decay_rate: f64,
+    /// Updates in which it grows so much.
+    pub decay_steps: u64,
+    /// Whether it grows only at the end of these.
+    pub staircase: bool,
+}
+
+impl Default for InverseTime {
+    fn default() -> Self {
+        Self { decay_rate: 0.0, decay_steps: 1, staircase: false }
+    }
+}
+
+impl Anneal for InverseTime {
+    const NAME: &'static str = "inverse-time";
+
+    fn check(&self) -> Result<()> {
+        positive(&[("decay_rate", self.decay_rate)])?;
+        counts(&[("decay_steps", Some(self.decay_steps))])
+    }
+
+    fn value(&self, t: u64, base: f64) -> f64 {
+        let steps =
+            if self.staircase { (t / self.decay_steps) as f64 } else { t as f64 / self.decay_steps as f64 };
+        base / (1.0 + self.decay_rate * steps)
+    }
+}
+
+/// Polynomial: down to 0 along a power; with power 1 a straight line.
+///
+/// ```text
+/// η(t) = η (1 − min(t / total_iters, 1))^power
+/// ```
+///
+/// Keys as in `torch.optim.lr_scheduler.PolynomialLR`; default power 1 as there, but total_iters is the rest of the
+/// trial: torch's 5 is meant for epochs, we count updates.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Polynomial {
+    /// Updates until 0 is reached.
+    pub total_iters: Option<u64>,
+    /// The power.
+    pub power: f64,
+}
+
+impl Default for Polynomial {
+    fn default() -> Self {
+        Self { total_iters: None, power: 1.0 }
+    }
+}
+
+impl Anneal for Polynomial {
+    const NAME: &'static str = "polynomial";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("power", self.power)])?;
+        counts(&[("total_iters", self.total_iters)])
+    }
+
+    fn value(&self, t: u64, base: f64) -> f64 {
+        base * powf(1.0 - progress(t, self.total_iters), self.power)
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.total_iters
+    }
+
+    fn resolve(&mut self, updates: u64) {
+        self.total_iters.get_or_insert(updates);
+    }
+}
+
+/// REX: slowly at first, then fast; better than straight lines at every budget, its authors find.
+///
+/// ```text
+/// p = min(t / total_iters, 1)
+/// η(t) = η (1 − p) / (1 − p / 2)
+/// ```
+///
+/// Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved Schedule", MLSys 2022 (arXiv
+/// 2107.04197). Default: total_iters is the rest of the trial.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rex {
+    /// Updates until 0 is reached.
+    pub total_iters: Option<u64>,
+}
+
+impl Anneal for Rex {
+    const NAME: &'static str = "rex";
+
+    fn check(&self) -> Result<()> {
+        counts(&[("total_iters", self.total_iters)])
+    }
+
+    fn value(&self, t: u64, base: f64) -> f64 {
+        let p = progress(t, self.total_iters);
+        base * (1.0 - p) / (1.0 - p / 2.0)
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.total_iters
+    }
+
+    fn resolve(&mut self, updates: u64) {
+        self.total_iters.get_or_insert(updates);
+    }
+}

@@ -1,0 +1,143 @@
+use super::curve::{Anneal, counts, momenta, positive};
+use super::real::{between, half_cosine};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// One-cycle: up to `max_lr` in the first part of the trial, then down far below where it began; momentum goes the other
+/// way.
+///
+/// ```text
+/// initial = max_lr / div_factor      min = initial / final_div_factor      last = total_steps − 1
+/// updates 0 to pct_start total_steps − 1:  η from initial to max_lr,  μ from max_momentum to base_momentum
+/// and on to last:                          η from max_lr to min,      μ from base_momentum to max_momentum
+/// three_phase, to 2 pct_start total_steps − 2:  η from max_lr to initial,  μ from base_momentum to max_momentum
+///              and on to last:                  η from initial to min,     μ stays
+/// each along half a cosine, or a straight line
+/// ```
+///
+/// Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2017 (arXiv
+/// 1708.07120). Keys and defaults are `torch.optim.lr_scheduler.OneCycleLR`'s: pct_start 0.3, anneal_strategy cos,
+/// cycle_momentum true, base_momentum 0.85, max_momentum 0.95, div_factor 25, final_div_factor 10000, three_phase false;
+/// max_lr must be given and stands in place of the optimizer's lr; total_steps, left out, is the rest of the trial.
+/// After total_steps, where torch fails, all stays as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OneCycle {
+    /// The top.
+    pub max_lr: f64,
+    /// Updates of the whole cycle.
+    pub total_steps: Option<u64>,
+    /// Share of it that goes up.
+    pub pct_start: f64,
+    /// Along what.
+    pub anneal_strategy: Strategy,
+    /// Whether momentum (sgd's) or beta1 (Adam's) is driven as well.
+    pub cycle_momentum: bool,
+    /// Momentum where the learning rate is highest.
+    pub base_momentum: f64,
+    /// Momentum at both ends.
+    pub max_momentum: f64,
+    /// max_lr by the first value.
+    pub div_factor: f64,
+    /// The first value by the last.
+    pub final_div_factor: f64,
+    /// Whether the way down halts where the way up began.
+    pub three_phase: bool,
+}
+
+/// How one-cycle goes from one value to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Along half a cosine.
+    Cos,
+    /// Along a straight line.
+    Linear,
+}
+
+impl Default for OneCycle {
+    fn default() -> Self {
+        Self {
+            max_lr: 0.0,
+            total_steps: None,
+            pct_start: 0.3,
+            anneal_strategy: Strategy::Cos,
+            cycle_momentum: true,
+            base_momentum: 0.85,
+            max_momentum: 0.95,
+            div_factor: 25.0,
+            final_div_factor: 1e4,
+            three_phase: false,
+        }
+    }
+}
+
+/// Where the cycle turns: the update, which need not be whole, and the values there.
+#[derive(Clone, Copy)]
+struct Turn {
+    update: f64,
+    lr: f64,
+    momentum: f64,
+}
+
+impl OneCycle {
+    /// Begin, top, the halt of the third phase (or the top again), and end.
+    fn turns(&self) -> [Turn; 4] {
+        let Self { max_lr, pct_start, base_momentum, max_momentum, .. } = *self;
+        let total = self.total_steps.map_or(f64::INFINITY, |steps| steps as f64);
+        let initial = max_lr / self.div_factor;
+        let begin = Turn { update: 0.0, lr: initial, momentum: max_momentum };
+        let top = Turn { update: pct_start * total - 1.0, lr: max_lr, momentum: base_momentum };
+        let halt =
+            if self.three_phase { Turn { update: 2.0 * pct_start * total - 2.0, ..begin } } else { top };
+        let end = Turn { update: total - 1.0, lr: initial / self.final_div_factor, momentum: max_momentum };
+        [begin, top, halt, end]
+    }
+
+    /// The value at update `t` of what `read` looks at.
+    fn anneal(&self, t: u64, read: impl Fn(&Turn) -> f64) -> f64 {
+        let turns = self.turns();
+        let t = (t as f64).min(turns[3].update);
+        let to = (1..3).find(|&turn| t <= turns[turn].update).unwrap_or(3);
+        let (start, end) = (turns[to - 1], turns[to]);
+        let p =
+            if start.update < end.update { (t - start.update) / (end.update - start.update) } else { 1.0 };
+        match self.anneal_strategy {
+            Strategy::Cos => between(read(&end), read(&start), half_cosine(p)),
+            Strategy::Linear => between(read(&start), read(&end), p),
+        }
+    }
+}
+
+impl Anneal for OneCycle {
+    const NAME: &'static str = "one-cycle";
+
+    fn check(&self) -> Result<()> {
+        let Self { max_lr, div_factor, final_div_factor, .. } = *self;
+        positive(&[("max_lr", max_lr), ("div_factor", div_factor), ("final_div_factor", final_div_factor)])?;
+        momenta(&[("base_momentum", self.base_momentum), ("max_momentum", self.max_momentum)])?;
+        counts(&[("total_steps", self.total_steps)])?;
+        let most = if self.three_phase { 0.5 } else { 1.0 };
+        if !(0.0..=most).contains(&self.pct_start) {
+            let wrong = format!("pct_start must be from 0 to {most}, not {}", self.pct_start);
+            return Err(Error::usage(wrong));
+        }
+        Ok(())
+    }
+
+    fn value(&self, t: u64, _base: f64) -> f64 {
+        self.anneal(t, |turn| turn.lr)
+    }
+
+    fn momentum(&self, t: u64) -> Option<f64> {
+        self.cycle_momentum.then(|| self.anneal(t, |turn| turn.momentum))
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.total_steps
+    }
+
+    fn resolve(&mut self, updates: u64) {
+        self.total_steps.get_or_insert(updates);
+    }
+}

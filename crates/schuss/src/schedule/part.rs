@@ -1,0 +1,197 @@
+//! What drives one knob: curves, one after the other.
+
+use super::curve::{Curve, counts};
+use super::{Knobs, Plateau};
+use crate::recipe::spec::{self, Item};
+use crate::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// One of [`Knobs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Knob {
+    Lr,
+    Momentum,
+    Beta2,
+}
+
+/// `warmup:500+cosine:t_max=5500`, `beta1@linear:end_factor=0.5`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Part {
+    pub(super) knob: Knob,
+    before: Vec<Stretch>,
+    last: Stretch,
+}
+
+/// A curve, and how long it is followed.
+#[derive(Clone, Debug, PartialEq)]
+struct Stretch {
+    curve: Curve,
+    /// The key `for`.
+    updates: Option<u64>,
+}
+
+impl Knob {
+    /// Names in specs; the last of a knob's names is not canonical.
+    const NAMES: [(&str, Self); 4] =
+        [("lr", Self::Lr), ("momentum", Self::Momentum), ("beta2", Self::Beta2), ("beta1", Self::Momentum)];
+
+    /// The knob itself.
+    pub(super) fn of(self, knobs: &mut Knobs) -> &mut f64 {
+        match self {
+            Self::Lr => &mut knobs.lr,
+            Self::Momentum => &mut knobs.momentum,
+            Self::Beta2 => &mut knobs.beta2,
+        }
+    }
+}
+
+impl FromStr for Knob {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let name = text.trim().to_lowercase();
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        let known = Self::NAMES.map(|(name, _)| name);
+        found.map(|(_, knob)| *knob).ok_or_else(|| spec::unknown("knob", &name, &known))
+    }
+}
+
+impl fmt::Display for Knob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let row = Self::NAMES.iter().find(|(_, knob)| knob == self);
+        f.write_str(row.map_or("", |(name, _)| name))
+    }
+}
+
+impl Part {
+    fn stretches(&self) -> impl Iterator<Item = &Stretch> {
+        self.before.iter().chain([&self.last])
+    }
+
+    /// The curve that is followed at `update`, and how many updates after its own first that is.
+    pub(super) fn active(&self, update: u64) -> (&Curve, u64) {
+        let mut t = update;
+        for stretch in &self.before {
+            let length = stretch.length().unwrap_or(u64::MAX);
+            if t < length {
+                return (&stretch.curve, t);
+            }
+            t -= length;
+        }
+        (&self.last.curve, t.min(self.last.updates.unwrap_or(u64::MAX)))
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        self.stretches().try_for_each(Stretch::check)?;
+        if let Some(endless) = self.before.iter().find(|stretch| stretch.length().is_none()) {
+            let wrong = format!("`{}` says not how long it lasts, and another follows", endless.curve.name());
+            return Err(Error::usage(wrong).advise("give its length in updates, such as for=500"));
+        }
+        if self.stretches().filter(|stretch| stretch.is_plateau()).count() > 1 {
+            return Err(
+                Error::usage("two schedules `plateau` stand in one chain").advise("leave one of them")
+            );
+        }
+        Ok(())
+    }
+
+    /// Gives the lengths that were left out.
+    pub(super) fn resolve(&mut self, updates: u64) {
+        let mut rest = updates;
+        for stretch in &mut self.before {
+            stretch.resolve(rest);
+            rest = rest.saturating_sub(stretch.length().unwrap_or(0));
+        }
+        self.last.resolve(rest.max(1));
+    }
+
+    /// Its knob, and momentum if that is cycled with the learning rate.
+    pub(super) fn drives(&self) -> impl Iterator<Item = Knob> {
+        let cycles = self.knob == Knob::Lr && self.stretches().any(|it| it.curve.momentum(0).is_some());
+        [self.knob].into_iter().chain(cycles.then_some(Knob::Momentum))
+    }
+
+    pub(super) fn is_constant(&self) -> bool {
+        self.stretches().all(|it| matches!(&it.curve, Curve::Constant(constant) if constant.factor == 1.0))
+    }
+
+    pub(super) fn plateau(&self) -> Option<&Plateau> {
+        self.stretches().find_map(|stretch| match &stretch.curve {
+            Curve::Plateau(plateau) => Some(plateau),
+            _ => None,
+        })
+    }
+}
+
+impl From<Curve> for Part {
+    fn from(curve: Curve) -> Self {
+        Self { knob: Knob::Lr, before: Vec::new(), last: Stretch { curve, updates: None } }
+    }
+}
+
+impl FromStr for Part {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (knob, chain) =
+            text.split_once('@').map_or((Ok(Knob::Lr), text), |(knob, chain)| (knob.parse(), chain));
+        let (before, last) = spec::chain(chain);
+        let before: Result<_> = before.into_iter().map(str::parse).collect();
+        Ok(Self { knob: knob?, before: before?, last: last.parse()? })
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.knob != Knob::Lr {
+            write!(f, "{}@", self.knob)?;
+        }
+        self.before.iter().try_for_each(|stretch| write!(f, "{stretch}+"))?;
+        write!(f, "{}", self.last)
+    }
+}
+
+impl Stretch {
+    fn length(&self) -> Option<u64> {
+        self.updates.or(self.curve.length())
+    }
+
+    fn check(&self) -> Result<()> {
+        counts(&[("for", self.updates)])?;
+        self.curve.check()
+    }
+
+    fn resolve(&mut self, rest: u64) {
+        self.curve.resolve(self.updates.unwrap_or(rest));
+    }
+
+    fn is_plateau(&self) -> bool {
+        matches!(self.curve, Curve::Plateau(_))
+    }
+}
+
+impl FromStr for Stretch {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let mut item = Item::parse(text)?;
+        let index = item.args.iter().position(|(key, _)| key.as_deref() == Some("for"));
+        let updates = index.map(|index| item.args.remove(index).1).map(|text| {
+            text.parse()
+                .map_err(|_| Error::usage(format!("for must be a whole number of updates, not `{text}`")))
+        });
+        Ok(Self { curve: Curve::read(&item)?, updates: updates.transpose()? })
+    }
+}
+
+impl fmt::Display for Stretch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let curve = self.curve.to_string();
+        match self.updates {
+            Some(updates) if curve.contains(':') => write!(f, "{curve},for={updates}"),
+            Some(updates) => write!(f, "{curve}:for={updates}"),
+            None => f.write_str(&curve),
+        }
+    }
+}

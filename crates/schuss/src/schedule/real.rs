@@ -1,0 +1,113 @@
+//! Lines, powers, exponential and cosine in f64 of our own: the same bits on every machine, unlike a C library's.
+
+use schuss_kernels::scalar::ln;
+use std::f64::consts::{LOG2_E, PI};
+
+/// The point that is the share `p` of the way from `start` to `end`; exactly these at 0 and 1.
+pub(super) fn between(start: f64, end: f64, p: f64) -> f64 {
+    start * (1.0 - p) + end * p
+}
+
+/// x^n by repeated squaring.
+pub(super) fn powi(x: f64, mut n: u64) -> f64 {
+    let (mut power, mut square) = (1.0, x);
+    while n > 0 {
+        if n & 1 == 1 {
+            power *= square;
+        }
+        square *= square;
+        n >>= 1;
+    }
+    power
+}
+
+/// x^p for x ≥ 0 and p ≥ 0.
+pub(super) fn powf(x: f64, p: f64) -> f64 {
+    let whole = p as u64; // rounds down, and ends at u64::MAX
+    if whole as f64 == p {
+        powi(x, whole)
+    } else if x == 0.0 {
+        0.0
+    } else {
+        exp(p * ln(x))
+    }
+}
+
+/// e^x, to about 1e-16 of itself; 0 below -708, infinity above 709.
+///
+/// x = n ln 2 + r with |r| ≤ ln 2 / 2; e^r by its Taylor polynomial of degree 13 (truncation 4e-18).
+fn exp(x: f64) -> f64 {
+    if !(-708.0..=709.0).contains(&x) {
+        return if x < 0.0 { 0.0 } else { x + f64::INFINITY }; // NaN stays NaN
+    }
+    let n = (x * LOG2_E).round();
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    let two_to_n = f64::from_bits(((n as i64 + 1023) as u64) << 52);
+    let series = (1..=13).rev().fold(1.0, |sum, k| 1.0 + r * sum / f64::from(k));
+    series * two_to_n
+}
+
+/// ln 2 in two parts; the high one has 21 zeros at its end, so that n times it is exact.
+const LN_2_HIGH: f64 = f64::from_bits(0x3FE6_2E42_FEE0_0000);
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// From 1 down to 0 along half a period of the cosine as p goes from 0 to 1, and on as the cosine does:
+/// (1 + cos πp) / 2.
+pub(super) fn half_cosine(p: f64) -> f64 {
+    (1.0 + cos_pi(p)) / 2.0
+}
+
+/// cos(πp), to about 1e-16: p is folded exactly into [0, 1/4], where Taylor's polynomials are used.
+fn cos_pi(p: f64) -> f64 {
+    let turn = p.abs() % 2.0;
+    let half = if turn > 1.0 { 2.0 - turn } else { turn };
+    let (quarter, sign) = if half > 0.5 { (1.0 - half, -1.0) } else { (half, 1.0) };
+    sign * if quarter > 0.25 { sin(PI * (0.5 - quarter)) } else { cos(PI * quarter) }
+}
+
+/// For |x| ≤ π/4: 1 − x²/(1·2) (1 − x²/(3·4) (1 − ...)), truncation 3e-18.
+fn cos(x: f64) -> f64 {
+    (1..=8).rev().fold(1.0, |sum, k| 1.0 - x * x * sum / f64::from((2 * k - 1) * (2 * k)))
+}
+
+/// For |x| ≤ π/4: x (1 − x²/(2·3) (1 − x²/(4·5) (1 − ...))), truncation 2e-19.
+fn sin(x: f64) -> f64 {
+    x * (1..=8).rev().fold(1.0, |sum, k| 1.0 - x * x * sum / f64::from((2 * k) * (2 * k + 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_agrees_with_the_true_exponential() {
+        for step in -7_000..=7_000 {
+            let x = f64::from(step) * 0.1012;
+            let error = (exp(x) / x.exp() - 1.0).abs();
+            assert!(error <= 1e-15, "exp({x}) is off by {error:e} of itself");
+        }
+        assert_eq!((exp(0.0), exp(-1e3), exp(1e3)), (1.0, 0.0, f64::INFINITY));
+        assert!(exp(f64::NAN).is_nan());
+    }
+
+    #[test]
+    fn cosine_agrees_with_the_true_one_and_is_exact_at_quarters() {
+        for step in -4_000..=4_000 {
+            let p = f64::from(step) / 1_999.0;
+            let error = (cos_pi(p) - (PI * p).cos()).abs();
+            assert!(error <= 1e-15, "cos_pi({p}) is off by {error:e}");
+        }
+        assert_eq!([0.0, 0.5, 1.0, 1.5, 2.0, 1e6].map(cos_pi), [1.0, 0.0, -1.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn powers_agree_with_the_true_ones() {
+        for (x, p) in
+            [(0.999, 4_000.0), (0.3, 0.9), (0.0, 2.5), (0.0, 0.0), (1.0, 7.5), (1e-6, 3.5), (2.0, 0.5)]
+        {
+            let (found, exact) = (powf(x, p), f64::powf(x, p));
+            assert!((found - exact).abs() <= 1e-12 * exact, "{x}^{p} is {exact}, not {found}");
+        }
+        assert_eq!((powi(0.5, 10), powi(3.0, 0), powi(0.9, u64::MAX)), (1.0 / 1024.0, 1.0, 0.0));
+    }
+}
