@@ -17,6 +17,12 @@ pub enum Purpose {
     Digits = 4,
     /// Gradient noise on error surfaces.
     Surface = 5,
+    /// Inputs left out by dropout.
+    Dropout = 6,
+    /// Noise on the inputs of training samples.
+    Noise = 7,
+    /// Noise on the inputs of evaluated samples.
+    EvaluationNoise = 8,
 }
 
 /// One stream of draws: everything but the position and the element.

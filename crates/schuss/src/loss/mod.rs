@@ -1,48 +1,161 @@
 //! Losses: what is minimised, one file per loss.
 
-use crate::recipe::spec::{self, Item};
-use crate::{Error, Result};
-use std::fmt;
-use std::str::FromStr;
+mod cross_entropy;
+mod squared;
 
-/// What is minimised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Loss {
-    /// Softmax and cross-entropy with class targets, mean over samples; the gradient at the logits is
-    /// softmax(z) − onehot(label). `torch.nn.CrossEntropyLoss`. This is the default.
-    #[default]
+pub use cross_entropy::CrossEntropy;
+pub use squared::Mse;
+
+use crate::recipe::spec::{Choice, choices};
+use crate::recipe::Targets;
+use crate::{Error, Result};
+use schuss_kernels::Team;
+use schuss_kernels::matrix::{Matrix, MatrixMut};
+use schuss_kernels::rows::{self, Score};
+
+/// What a row of outputs is compared with.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// A class.
+    Class(usize),
+    /// As many numbers as there are outputs.
+    Row(&'a [f32]),
+}
+
+impl Target<'_> {
+    /// What is asked of output `index`: classes are one-hot.
+    pub(crate) fn at(self, index: usize) -> f64 {
+        match self {
+            Self::Class(class) => f64::from(u8::from(class == index)),
+            Self::Row(row) => f64::from(row[index]),
+        }
+    }
+}
+
+/// What a loss's own file provides.
+pub(crate) trait RowLoss: Choice {
+    /// The loss of one sample whose outputs are `z`; writes its gradient at them to `delta`.
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64;
+
+    /// Whether targets may be rows of numbers.
+    fn takes_rows(&self) -> bool {
+        false
+    }
+
+    /// What a sample of a class adds to the number that sums are divided by; `row` has it in already.
+    fn weight(&self, _class: usize) -> f64 {
+        1.0
+    }
+
+    /// Refuses what does not fit so many classes.
+    fn check_classes(&self, _classes: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The mean over outputs of a loss that compares them one by one: `each` gives value and slope for an output and what is
+/// asked of it.
+pub(crate) fn mean_of_each(
+    z: &[f32],
+    target: Target,
+    delta: &mut [f32],
+    each: impl Fn(f64, f64) -> (f64, f64),
+) -> f64 {
+    let share = 1.0 / z.len() as f64;
+    let mut sum = 0.0;
+    for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
+        let (value, slope) = each(f64::from(z), target.at(index));
+        sum += value;
+        *delta = (slope * share) as f32;
+    }
+    sum * share
+}
+
+/// The table of losses: one row each.
+macro_rules! losses {
+    ($($(#[$doc:meta])* $loss:ident,)*) => {
+        choices! {
+            /// What is minimised: the mean over samples.
+            pub enum Loss ("loss", always &[]) {
+                $($(#[$doc])* $loss,)*
+            }
+        }
+
+        impl Loss {
+            /// The loss of one sample whose outputs are `z`; writes its gradient at them to `delta`.
+            pub fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+                match self { $(Self::$loss(loss) => loss.row(z, target, delta),)* }
+            }
+
+            fn takes_rows(&self) -> bool {
+                match self { $(Self::$loss(loss) => loss.takes_rows(),)* }
+            }
+
+            /// What a sample of `class` adds to the number that sums are divided by.
+            pub(crate) fn weight(&self, class: usize) -> f64 {
+                match self { $(Self::$loss(loss) => loss.weight(class),)* }
+            }
+
+            fn check_classes(&self, classes: usize) -> Result<()> {
+                match self { $(Self::$loss(loss) => loss.check_classes(classes),)* }
+            }
+        }
+    };
+}
+
+losses! {
+    /// Softmax and cross-entropy.
     CrossEntropy,
+    /// Squared error.
+    Mse,
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self::CrossEntropy(CrossEntropy::default())
+    }
 }
 
 impl Loss {
-    /// Loss of a guess that gives every class the same probability: ln(classes).
-    pub fn chance(self, classes: usize) -> f64 {
-        match self {
-            Self::CrossEntropy => (classes as f64).ln(),
+    /// Loss of a guess that gives every class the same probability, where that is known.
+    pub fn chance(&self, classes: usize) -> Option<f64> {
+        self.is_fused().then(|| (classes as f64).ln())
+    }
+
+    /// Whether it is cross-entropy with nothing added, which the kernels compute in one pass.
+    pub(crate) fn is_fused(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Refuses targets it cannot be compared with.
+    ///
+    /// # Errors
+    /// Usage errors.
+    pub(crate) fn check(&self, targets: Targets, classes: usize) -> Result<()> {
+        match targets {
+            Targets::Class => self.check_classes(classes),
+            Targets::Input if self.takes_rows() => Ok(()),
+            Targets::Input => Err(Error::usage(format!("loss `{self}` needs classes, but the target is the input"))
+                .advise("mse, l1, bce or huber")),
         }
     }
-}
 
-impl FromStr for Loss {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let item = Item::parse(text)?;
-        match (item.name.as_str(), item.args.as_slice()) {
-            ("cross-entropy", []) => Ok(Self::CrossEntropy),
-            ("cross-entropy", [(_, value), ..]) => {
-                Err(Error::usage(format!("loss `cross-entropy` has no key for `{value}`")))
-            }
-            (name, _) => Err(spec::unknown("loss", name, &["cross-entropy"])),
+    /// Loss and gradient of all rows. Outputs and delta `[m, n]`; targets are the rows of `rows` where given, else
+    /// classes.
+    pub(crate) fn compute(
+        &self,
+        team: &mut Team,
+        outputs: Matrix,
+        (labels, rows): (&[u32], Option<Matrix>),
+        delta: MatrixMut,
+        scores: &mut [Score],
+    ) {
+        if self.is_fused() && rows.is_none() {
+            return rows::softmax_cross_entropy(team, outputs, labels, delta, scores);
         }
-    }
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CrossEntropy => f.write_str("cross-entropy"),
-        }
+        rows::every_row(team, outputs, labels, delta, scores, |row, z, delta| match rows {
+            Some(rows) => self.row(z, Target::Row(rows.row(row)), delta),
+            None => self.row(z, Target::Class(labels[row] as usize), delta),
+        });
     }
 }

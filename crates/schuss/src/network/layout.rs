@@ -13,6 +13,10 @@ pub enum Role {
     Weight,
     /// One number per output.
     Bias,
+    /// A factor or slope per output.
+    Gain,
+    /// Numbers that are measured, not trained: running statistics.
+    Buffer,
 }
 
 /// One tensor.
@@ -28,6 +32,8 @@ pub struct Entry {
     pub cols: usize,
     /// Inputs of its layer, from which the range of its first values follows.
     pub fan_in: usize,
+    /// What it is at first, if that is not drawn.
+    pub first: Option<f32>,
     /// Where it starts.
     pub offset: usize,
 }
@@ -52,7 +58,7 @@ impl Entry {
     pub fn torch_shape(&self) -> Vec<usize> {
         match self.role {
             Role::Weight => vec![self.cols, self.rows],
-            Role::Bias => vec![self.cols],
+            Role::Bias | Role::Gain | Role::Buffer => vec![self.cols],
         }
     }
 
@@ -79,33 +85,32 @@ impl Layout {
     /// # Errors
     /// If the network is too large to be meant.
     pub fn new(model: &Model, inputs: usize) -> Result<Self> {
-        let (mut entries, mut len, mut fan_in) = (Vec::new(), 0_usize, inputs);
+        let (mut layout, mut fan_in) = (Self { entries: vec![], len: 0 }, inputs);
         for (index, layer) in model.layers().iter().enumerate() {
-            let Layer::Linear(cols) = *layer else { continue };
-            let tensors = [("weight", Role::Weight, fan_in), ("bias", Role::Bias, 1)];
-            for (suffix, role, rows) in tensors {
-                let size = rows.checked_mul(padded(cols)).filter(|size| *size < MAX_PARAMETERS - len);
-                let size = size.ok_or_else(|| {
-                    Error::usage(format!("`{model}` has more than {MAX_PARAMETERS} weights"))
-                })?;
-                entries.push(Entry {
-                    name: format!("{index}.{suffix}"),
-                    role,
-                    rows,
-                    cols,
-                    fan_in,
-                    offset: len,
-                });
-                len += size;
+            let too_large = || Error::usage(format!("`{model}` has more than {MAX_PARAMETERS} weights"));
+            for tensor in tensors(layer, fan_in) {
+                layout.push(index, &tensor, fan_in).ok_or_else(too_large)?;
             }
-            fan_in = cols;
+            if let Layer::Linear(linear) = layer {
+                fan_in = linear.outputs;
+            }
         }
-        Ok(Self { entries, len })
+        Ok(layout)
+    }
+
+    /// Appends a tensor, unless there is no room.
+    fn push(&mut self, layer: usize, tensor: &Tensor, fan_in: usize) -> Option<()> {
+        let &Tensor { suffix, role, rows, cols, first } = tensor;
+        let size = rows.checked_mul(padded(cols)).filter(|size| *size < MAX_PARAMETERS - self.len)?;
+        let (name, offset) = (format!("{layer}.{suffix}"), self.len);
+        self.entries.push(Entry { name, role, rows, cols, fan_in, first, offset });
+        self.len += size;
+        Some(())
     }
 
     /// One vector of `len` numbers: weights that belong to no network.
     pub(crate) fn of_vector(len: usize) -> Self {
-        let entry = Entry { name: "0".into(), role: Role::Weight, rows: 1, cols: len, fan_in: 1, offset: 0 };
+        let entry = Entry { name: "0".into(), role: Role::Weight, rows: 1, cols: len, fan_in: 1, first: None, offset: 0 };
         Self { len: padded(len), entries: vec![entry] }
     }
 
@@ -126,6 +131,34 @@ impl Layout {
 
     /// Trainable numbers, pad lanes left out.
     pub fn parameters(&self) -> usize {
-        self.entries.iter().map(Entry::len).sum()
+        self.entries.iter().filter(|entry| entry.role != Role::Buffer).map(Entry::len).sum()
+    }
+}
+
+/// A tensor of a layer.
+struct Tensor {
+    suffix: &'static str,
+    role: Role,
+    rows: usize,
+    cols: usize,
+    first: Option<f32>,
+}
+
+/// The tensors of `layer` on `inputs` numbers, under PyTorch's names.
+fn tensors(layer: &Layer, inputs: usize) -> Vec<Tensor> {
+    let row = |suffix, role, first| Tensor { suffix, role, rows: 1, cols: inputs, first: Some(first) };
+    let scale = || vec![row("weight", Role::Gain, 1.0), row("bias", Role::Bias, 0.0)];
+    match layer {
+        Layer::Linear(linear) => {
+            let tensor = |suffix, role, rows| Tensor { suffix, role, rows, cols: linear.outputs, first: None };
+            vec![tensor("weight", Role::Weight, inputs), tensor("bias", Role::Bias, 1)]
+        }
+        Layer::Prelu(prelu) => vec![row("weight", Role::Gain, prelu.slope as f32)],
+        Layer::LayerNorm(_) => scale(),
+        Layer::BatchNorm(_) => {
+            let running = [row("running_mean", Role::Buffer, 0.0), row("running_var", Role::Buffer, 1.0)];
+            scale().into_iter().chain(running).collect()
+        }
+        _ => vec![],
     }
 }

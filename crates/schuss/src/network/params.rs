@@ -1,5 +1,6 @@
 //! The weights: one flat buffer and its layout.
 
+use super::init::Init;
 use super::layout::{Entry, Layout};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::Buffer;
@@ -18,16 +19,18 @@ impl Params {
         Self { values: Buffer::zeros(layout.len()), layout }
     }
 
-    /// PyTorch's default: weights and biases of a linear layer uniform in ±1/√inputs.
+    /// Weights before the first update: those of linear layers drawn by `init`, all others at their fixed first values.
     ///
     /// Each number is a pure function of (seed, tensor, element).
-    pub fn init(layout: Arc<Layout>, seed: u64) -> Self {
+    pub fn init(layout: Arc<Layout>, init: &Init, seed: u64) -> Self {
         let mut params = Self::zeros(layout);
         let key = Key { seed, purpose: Purpose::Init, epoch: 0 };
         for (tensor, entry) in Arc::clone(&params.layout).entries().iter().enumerate() {
-            let bound = 1.0 / (entry.fan_in as f32).sqrt();
-            let mut draws = key.draws(tensor as u64);
-            entry.places().for_each(|place| params.values[place] = draws.uniform(-bound, bound));
+            let values = match entry.first {
+                Some(first) => vec![first; entry.len()],
+                None => init.draw(entry, &mut key.draws(tensor as u64)),
+            };
+            params.set_tensor(entry, values);
         }
         params
     }

@@ -22,11 +22,26 @@ pub struct Plan {
     pub outputs: usize,
 }
 
-/// One step of the forward pass: y = x W + b, with the ReLU that may follow.
+/// One step of the forward pass.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
-    /// Index of the linear layer, its name in files and messages.
+    /// Index of the layer, its name in files and messages.
     pub(crate) layer: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) kind: Kind,
+}
+
+/// What a stage computes.
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// A linear layer, with the ReLU that stands between it and the next one.
+    Dense(Dense),
+}
+
+/// y = x W + b, then ReLU if asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Dense {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     /// Index of W in the layout; b follows.
@@ -38,12 +53,47 @@ pub(crate) struct Stage {
     pub(crate) relu: bool,
 }
 
+/// A network of nothing but linear layers with ReLU between them.
+#[derive(Clone, Debug)]
+pub(crate) struct Perceptron {
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) stages: Vec<Dense>,
+}
+
 impl Plan {
     /// Checks `model` against samples of `inputs` numbers in `classes` classes.
     ///
     /// # Errors
     /// Usage errors that name the layer.
     pub fn new(model: &Model, inputs: usize, classes: usize) -> Result<Self> {
+        let plan = Self::unchecked(model, inputs)?;
+        if plan.outputs < classes {
+            return Err(plan.misfit(&format!("but the data has {classes} classes"), classes));
+        }
+        Ok(plan)
+    }
+
+    /// The same for targets that need not be classes: the input itself needs as many outputs.
+    ///
+    /// # Errors
+    /// Usage errors that name the layer.
+    pub fn for_targets(model: &Model, inputs: usize, classes: usize, targets: Targets) -> Result<Self> {
+        match targets {
+            Targets::Class => Self::new(model, inputs, classes),
+            Targets::Input => {
+                let plan = Self::unchecked(model, inputs)?;
+                let fits = plan.outputs == inputs;
+                fits.then_some(plan).ok_or_else(|| {
+                    let plan = Self::unchecked(model, inputs);
+                    let misfit = |plan: Self| plan.misfit(&format!("but a sample has {inputs} numbers"), inputs);
+                    plan.map_or_else(|error| error, misfit)
+                })
+            }
+        }
+    }
+
+    fn unchecked(model: &Model, inputs: usize) -> Result<Self> {
         if let Some(given) = model.inputs().filter(|&given| given != inputs) {
             return Err(Error::usage(format!(
                 "model `{model}` takes {given} numbers, but a sample has {inputs}"
@@ -52,16 +102,25 @@ impl Plan {
         }
         let model = model.clone().with_inputs(inputs);
         let layout = Layout::new(&model, inputs)?;
-        let stages = stages(&model, &layout, inputs)?;
-        let outputs = stages.last().map_or(0, |stage| stage.outputs);
-        if outputs < classes {
-            let last = model.layers().len() - 1;
-            return Err(Error::usage(format!(
-                "layer {last} of model `{model}` has {outputs} outputs, but the data has {classes} classes"
-            ))
-            .advise(format!("end the model with {classes}")));
-        }
+        let stages = stages(&model, &layout, inputs);
+        let outputs = stages.last().map_or(inputs, |stage| stage.outputs);
         Ok(Self { model, layout: Arc::new(layout), stages, inputs, outputs })
+    }
+
+    /// The error for a wrong number of outputs.
+    fn misfit(&self, but: &str, wanted: usize) -> Error {
+        let (model, outputs, last) = (&self.model, self.outputs, self.model.layers().len().saturating_sub(1));
+        Error::usage(format!("layer {last} of model `{model}` has {outputs} outputs, {but}"))
+            .advise(format!("end the model with {wanted}"))
+    }
+
+    /// The network as linear layers with ReLU between them, if it is no more.
+    pub(crate) fn perceptron(&self) -> Option<Perceptron> {
+        let dense = |stage: &Stage| match &stage.kind {
+            Kind::Dense(dense) => Some(dense.clone()),
+        };
+        let stages = self.stages.iter().map(dense).collect::<Option<Vec<_>>>()?;
+        Some(Perceptron { inputs: self.inputs, outputs: self.outputs, stages })
     }
 
     /// The layer whose outputs, one buffer per stage, are the first not to be finite.
@@ -75,31 +134,11 @@ impl Plan {
     /// Multiply-adds of one sample's forward and backward pass.
     pub fn work_per_sample(&self) -> usize {
         let products = |i| if i == 0 { 2 } else { 3 }; // nobody needs the gradient of the data
-        self.stages.iter().enumerate().map(|(i, stage)| products(i) * stage.inputs * stage.outputs).sum()
+        let work = |(i, stage): (usize, &Stage)| match &stage.kind {
+            Kind::Dense(dense) => products(i) * dense.inputs * dense.outputs,
+        };
+        self.stages.iter().enumerate().map(work).sum()
     }
-}
-
-fn stages(model: &Model, layout: &Layout, inputs: usize) -> Result<Vec<Stage>> {
-    let (mut stages, mut inputs) = (Vec::<Stage>::new(), inputs);
-    let mut tensors = layout.entries().chunks_exact(2).enumerate();
-    for (layer, kind) in model.layers().iter().enumerate() {
-        match (*kind, stages.last_mut()) {
-            (Layer::Linear(outputs), _) => {
-                let Some((pair, [weight, bias])) = tensors.next() else { continue };
-                let (weight, bias) = (weight.range(), bias.range());
-                stages.push(Stage { layer, inputs, outputs, entry: 2 * pair, weight, bias, relu: false });
-                inputs = outputs;
-            }
-            (Layer::Relu, Some(stage)) => stage.relu = true,
-            (Layer::Relu, None) => {
-                return Err(Error::usage(format!(
-                    "layer {layer} of model `{model}` is a relu with no linear layer before it"
-                ))
-                .advise("begin with a linear layer, as in linear:400,relu,linear:10"));
-            }
-        }
-    }
-    Ok(stages)
 }
 
 #[cfg(test)]

@@ -88,20 +88,24 @@ impl Method {
 }
 
 impl Descent {
-    /// For every tensor that is trained, the first group that selects it.
+    /// For every tensor the first group that selects it; none for running statistics.
     ///
     /// # Errors
     /// Usage errors: a tensor of no group, a group without a tensor.
-    pub(crate) fn assign(&self, layout: &Layout) -> Result<Vec<usize>> {
+    pub(crate) fn assign(&self, layout: &Layout) -> Result<Vec<Option<usize>>> {
         let mut assigned = Vec::with_capacity(layout.entries().len());
         for entry in layout.entries() {
+            if entry.role == Role::Buffer {
+                assigned.push(None);
+                continue;
+            }
             let group = self.groups.iter().position(|group| group.select.fits(entry, layout));
-            assigned.push(group.ok_or_else(|| {
+            assigned.push(Some(group.ok_or_else(|| {
                 Error::usage(format!("no group of optimizer `{self}` takes tensor `{}`", entry.name))
                     .advise("end with a group that takes all that is left, as in bias@sgd:lr=0.1/adam")
-            })?);
+            })?));
         }
-        match (0..self.groups.len()).find(|group| !assigned.contains(group)) {
+        match (0..self.groups.len()).find(|group| !assigned.contains(&Some(*group))) {
             Some(empty) => Err(Error::usage(format!(
                 "group `{}` of optimizer `{self}` takes no tensor of the model",
                 self.groups[empty]

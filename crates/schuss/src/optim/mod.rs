@@ -3,6 +3,7 @@
 //! A [`Method`] is groups of parameters, each with a [`Rule`]; [`Reference`] runs one on `f64` weights.
 
 mod arithmetic;
+mod course;
 #[cfg(test)]
 mod golden;
 mod method;
@@ -16,6 +17,7 @@ pub use reference::Reference;
 pub use rule::{Adam, Rule, Sgd};
 
 pub(crate) use arithmetic::take;
+pub(crate) use course::Course;
 pub(crate) use rule::{IDENTITY, Linear, Square, Step, Visitor};
 pub(crate) use strategy::Strategy;
 pub(crate) use updater::{Sweep, Updater, WithinProduct};

@@ -6,6 +6,7 @@ use super::rule::Rule;
 use super::updater::Updater;
 use crate::Result;
 use crate::network::{Layout, Model};
+use crate::schedule::Schedule;
 
 /// A method at work on `f64` weights.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl Reference {
     fn on(descent: &Descent, layout: Layout, weights: &[f64]) -> Result<Self> {
         let mut laid_out = vec![0.0; layout.len()];
         scatter(&layout, weights, &mut laid_out);
-        let updater = Updater::new::<Plain>(descent, &layout, &laid_out)?;
+        let updater = Updater::new::<Plain>(descent, &Schedule::default(), &layout, &laid_out)?;
         Ok(Self { updater, gradients: vec![0.0; layout.len()], weights: laid_out, layout, updates: 0 })
     }
 
@@ -67,6 +68,13 @@ impl Reference {
         self.updater.step(&mut Plain, &mut self.gradients, 1.0, &mut self.weights, loss);
         let values = places(&self.layout).map(|place| self.weights[place]);
         weights.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+    }
+
+    /// The weights to be evaluated where training stands at `weights`; most methods have no others.
+    pub fn shown(&mut self, weights: &[f64]) -> Vec<f64> {
+        scatter(&self.layout, weights, &mut self.weights);
+        self.updater.show(&mut self.weights);
+        places(&self.layout).map(|place| self.weights[place]).collect()
     }
 
     /// Updates done so far.

@@ -3,6 +3,7 @@
 
 use super::{Descent, Method};
 use crate::network::Plan;
+use crate::recipe::{Targets, Trial};
 
 /// A way to carry out updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +26,10 @@ const MOST_SAMPLES_WITH_VELOCITY: usize = 8;
 const FEWEST_WEIGHTS: usize = 1 << 13;
 
 impl Strategy {
-    /// The path of updates of `samples` samples on `plan` by `method`, in microbatches of `microbatch`.
-    pub(crate) fn choose(plan: &Plan, method: &Method, samples: usize, microbatch: usize) -> Self {
-        let Method::Descent(Descent { groups }) = method;
-        if Self::may_delay(plan, method, samples) {
+    /// The path of a trial's updates of `samples` samples on `plan`, in microbatches of `microbatch`.
+    pub(crate) fn choose(plan: &Plan, trial: &Trial, samples: usize, microbatch: usize) -> Self {
+        let Method::Descent(Descent { groups }) = &trial.recipe.optimizer;
+        if Self::may_delay(plan, trial, samples) {
             Self::BlockedSample
         } else if samples <= microbatch && groups.iter().all(|group| group.rule.goes_in_backward()) {
             Self::InBackward
@@ -40,9 +41,11 @@ impl Strategy {
     }
 
     /// Whether updates of the first layer's weights may and should be delayed.
-    fn may_delay(plan: &Plan, method: &Method, samples: usize) -> bool {
-        let large = plan.stages.first().is_some_and(|first| first.inputs * first.outputs >= FEWEST_WEIGHTS);
-        let Some(rule) = method.sole_rule().filter(|_| large) else { return false };
+    fn may_delay(plan: &Plan, trial: &Trial, samples: usize) -> bool {
+        let plain = trial.recipe.loss.is_fused() && trial.targets == Targets::Class && trial.noise.is_none();
+        let Some(net) = plan.perceptron().filter(|_| plain) else { return false };
+        let large = net.stages.first().is_some_and(|first| first.weight.len() >= FEWEST_WEIGHTS);
+        let Some(rule) = trial.recipe.optimizer.sole_rule().filter(|_| large) else { return false };
         let most = if rule.slots().is_empty() { MOST_SAMPLES } else { MOST_SAMPLES_WITH_VELOCITY };
         samples <= most && rule.linear(1).is_some()
     }

@@ -1,11 +1,13 @@
 //! The live optimizer: what it remembers between updates, and the ways to apply one.
 
 use super::arithmetic::{Arithmetic, Tensor, Tensors, take};
+use super::course::Course;
 use super::method::Descent;
-use super::rule::{Rule, Step, Visitor};
+use super::rule::{Rule, Shown, Step, Visitor};
 use crate::Result;
 use crate::network::Layout;
-use schuss_kernels::{Buffer, Team};
+use crate::schedule::Schedule;
+use schuss_kernels::{Buffer, Lane, Team};
 use schuss_kernels::matrix::{Matrix, MatrixMut, update_weights};
 use schuss_kernels::sweep::Elementwise;
 use std::ops::DerefMut;
@@ -14,14 +16,16 @@ use std::ops::DerefMut;
 #[derive(Clone, Debug)]
 pub(crate) struct Updater<B> {
     groups: Vec<Live<B>>,
-    /// For every entry of the layout its group and its place there.
-    places: Vec<(usize, usize)>,
+    /// For every entry of the layout its group and its place there; none where nothing is trained.
+    places: Vec<Option<(usize, usize)>>,
     updates: u64,
 }
 
 /// A group at work.
 #[derive(Clone, Debug)]
 struct Live<B> {
+    course: Course,
+    /// As of the update begun last.
     rule: Rule,
     scalars: Vec<f64>,
     tensors: Vec<Tensor<B>>,
@@ -32,21 +36,24 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     ///
     /// # Errors
     /// If the groups do not fit the layout.
-    pub(crate) fn new<A>(descent: &Descent, layout: &Layout, weights: &[T]) -> Result<Self>
+    pub(crate) fn new<A>(descent: &Descent, schedule: &Schedule, layout: &Layout, weights: &[T]) -> Result<Self>
     where
         A: Arithmetic<T = T, Buffer = B>,
     {
         let live = |rule: &Rule| Live {
             scalars: rule.scalars().into_iter().map(|(_, first)| first).collect(),
+            course: Course::new(rule.clone(), schedule.clone()),
             rule: rule.clone(),
             tensors: vec![],
         };
         let mut groups: Vec<Live<B>> = descent.groups.iter().map(|group| live(&group.rule)).collect();
         let mut places = Vec::with_capacity(layout.entries().len());
         for (index, (entry, group)) in layout.entries().iter().zip(descent.assign(layout)?).enumerate() {
-            let live = &mut groups[group];
-            places.push((group, live.tensors.len()));
-            live.tensors.push(Tensor::new::<A>(index, entry, &live.rule.slots(), weights));
+            places.push(group.map(|group| {
+                let live = &mut groups[group];
+                live.tensors.push(Tensor::new::<A>(index, entry, &live.rule.slots(), weights));
+                (group, live.tensors.len() - 1)
+            }));
         }
         Ok(Self { groups, places, updates: 0 })
     }
@@ -59,8 +66,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
 
     /// The slots of the tensor at `entry`, in the order of [`Rule::slots`].
     pub(crate) fn slots(&self, entry: usize) -> &[B] {
-        let (group, tensor) = self.places[entry];
-        &self.groups[group].tensors[tensor].slots
+        self.places[entry].map_or(&[], |(group, tensor)| &self.groups[group].tensors[tensor].slots)
     }
 
     /// Takes over what another keeper of the same state has made of the first slot in so many updates; `slot` is laid
@@ -81,7 +87,34 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     pub(crate) fn advance(&mut self) {
         self.updates += 1;
         for group in &mut self.groups {
+            group.rule = group.course.at(self.updates);
             group.rule.begin(self.updates, &mut group.scalars);
+        }
+    }
+
+    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    pub(crate) fn observe(&mut self, eval_loss: f64) {
+        self.groups.iter_mut().for_each(|group| group.course.observe(eval_loss));
+    }
+
+    /// Whether the weights to be evaluated are others than those that are trained.
+    pub(crate) fn shows_others(&self) -> bool {
+        self.groups.iter().any(|group| group.rule.shown().is_some())
+    }
+
+    /// Turns a copy of the weights into those to be evaluated.
+    pub(crate) fn show(&self, weights: &mut [T])
+    where
+        T: Lane,
+    {
+        for group in &self.groups {
+            let Some(Shown { slot, share }) = group.rule.shown() else { continue };
+            for tensor in &group.tensors {
+                let weights = &mut weights[tensor.place.clone()];
+                weights.iter_mut().zip(&*tensor.slots[slot]).for_each(|(w, &slot)| {
+                    *w = (slot - *w).mul_add(T::splat(share), *w);
+                });
+            }
         }
     }
 
@@ -107,8 +140,8 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     ) where
         A: Arithmetic<T = T, Buffer = B>,
     {
-        let (group, tensor) = self.places[entry];
-        let Live { rule, scalars, tensors } = &mut self.groups[group];
+        let Some((group, tensor)) = self.places[entry] else { return };
+        let Live { rule, scalars, tensors, .. } = &mut self.groups[group];
         let step = Step { t: self.updates, scalars, loss: f64::NAN };
         rule.visit(&step, Sweep { arithmetic, sums, count, weights, slots: slots(&mut tensors[tensor]) });
     }
@@ -124,8 +157,8 @@ impl Updater<Buffer> {
         count: f32,
         weights: MatrixMut,
     ) {
-        let (group, tensor) = self.places[entry];
-        let Live { rule, scalars, tensors } = &mut self.groups[group];
+        let Some((group, tensor)) = self.places[entry] else { return };
+        let Live { rule, scalars, tensors, .. } = &mut self.groups[group];
         let step = Step { t: self.updates, scalars, loss: f64::NAN };
         let slots = slots(&mut tensors[tensor]);
         rule.visit_in_backward(&step, WithinProduct { team, x, d, count, weights, slots });
@@ -143,7 +176,7 @@ impl<B> Live<B> {
     ) where
         B: DerefMut<Target = [A::T]>,
     {
-        let Self { rule, scalars, tensors } = self;
+        let Self { rule, scalars, tensors, .. } = self;
         if !rule.is_by_element() {
             let tensors = Tensors { all: tensors, weights, gradients: sums, scalars };
             rule.step(&Step { t, scalars: &[], loss }, arithmetic, tensors);

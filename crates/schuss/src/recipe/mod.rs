@@ -3,14 +3,17 @@
 mod condition;
 mod precision;
 pub mod spec;
+mod workload;
 
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
+pub use workload::{Noise, Targets};
 pub use schuss_data::order::Order;
 
 use crate::loss::Loss;
-use crate::network::Model;
+use crate::network::{Init, Model};
 use crate::optim::Method;
+use crate::schedule::Schedule;
 use crate::study::record::RecipeRecord;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -84,8 +87,14 @@ pub struct Recipe {
     pub order: Order,
     /// From gradient to new weights.
     pub optimizer: Method,
+    /// What drives its learning rate, momentum and second beta.
+    pub schedule: Schedule,
     /// What is minimised.
     pub loss: Loss,
+    /// Weights before the first update.
+    pub init: Init,
+    /// Samples per group of batch statistics; the update, but at most 1,024, when left out.
+    pub stats: Option<usize>,
     /// How precise products must be.
     pub matmul_precision: MatmulPrecision,
 }
@@ -97,9 +106,10 @@ impl Recipe {
             update: self.update.to_string(),
             order: self.order.to_string(),
             optimizer: self.optimizer.to_string(),
-            schedule: "constant".into(),
+            schedule: self.schedule.to_string(),
             loss: self.loss.to_string(),
-            init: "pytorch".into(),
+            init: self.init.to_string(),
+            stats: self.stats,
             matmul_precision: self.matmul_precision.to_string(),
         }
     }
@@ -135,6 +145,10 @@ pub struct Trial {
     pub data: String,
     /// The network.
     pub model: Model,
+    /// What its outputs are compared with.
+    pub targets: Targets,
+    /// Noise on its inputs.
+    pub noise: Option<Noise>,
     /// Weights to begin with, in place of random ones.
     pub init_from: Option<PathBuf>,
     /// How.
@@ -152,6 +166,8 @@ impl Default for Trial {
             name: "trial".into(),
             data: String::new(),
             model: Model::default(),
+            targets: Targets::default(),
+            noise: None,
             init_from: None,
             recipe: Recipe::default(),
             budget: Budget::default(),
@@ -175,12 +191,15 @@ impl Trial {
         let lines = [
             ("data", self.data.clone()),
             ("model", self.model.to_string()),
+            ("targets", self.targets.to_string()),
+            ("noise", self.noise.as_ref().map_or_else(|| "none".into(), Noise::to_string)),
             ("init", recipe.init),
             ("update", recipe.update),
             ("order", recipe.order),
             ("optimizer", recipe.optimizer),
             ("schedule", recipe.schedule),
             ("loss", recipe.loss),
+            ("stats", recipe.stats.map_or_else(|| "update".into(), |stats| stats.to_string())),
             ("matmul_precision", recipe.matmul_precision),
             ("epochs", budget.epochs.to_string()),
             ("max_updates", budget.max_updates.map_or_else(|| "none".into(), |n| n.to_string())),

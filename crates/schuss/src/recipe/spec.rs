@@ -87,6 +87,11 @@ pub(crate) fn non_negative(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "a finite number, at least 0", |value| value.is_finite() && value >= 0.0)
 }
 
+/// Refuses infinite and NaN values.
+pub(crate) fn finite(keys: &[(&str, f64)]) -> Result<()> {
+    refuse(keys, "a finite number", f64::is_finite)
+}
+
 /// Refuses what is not a finite number above zero.
 pub(crate) fn positive(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "a positive finite number", |value| value.is_finite() && value > 0.0)

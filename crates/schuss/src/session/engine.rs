@@ -1,41 +1,57 @@
 //! Weight updates on the CPU: gather, forward, loss, backward and step, in microbatches.
 
+use super::backward::{Gradients, leaf_of};
 use super::blocked::{self, Blocked};
-use crate::network::{Arena, MICROBATCH, Params, Plan};
-use crate::optim::{Descent, Method, Strategy, Updater};
-use crate::recipe::Recipe;
+use super::quality::Quality;
 use crate::Result;
+use crate::loss::Loss;
+use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
+use crate::optim::{Course, Descent, Method, Strategy, Updater};
+use crate::recipe::{Noise, Targets, Trial};
 use crate::study::record::{Evaluation, MemoryRecord};
-use schuss_data::Split;
-use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
-use schuss_kernels::rows::{Score, softmax_cross_entropy};
-use schuss_kernels::{Buffer, Team, padded};
+use schuss_data::random::{Key, Purpose};
+use schuss_data::{ImageShape, Split};
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
+use schuss_kernels::rows::Score;
+use schuss_kernels::{Buffer, Team};
 use std::ops::Range;
-
-/// Samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
-pub(crate) const LEAF: usize = 4_096;
 
 /// The live state of a trial and every buffer of its step.
 pub(crate) struct Engine {
-    team: Team,
-    plan: Plan,
-    params: Params,
-    updater: Updater<Buffer>,
-    arena: Arena,
+    pub(super) team: Team,
+    pub(super) plan: Plan,
+    pub(super) params: Params,
+    pub(super) updater: Updater<Buffer>,
+    pub(super) arena: Arena,
+    setting: Setting,
     /// Samples per update.
     samples: usize,
     microbatch: usize,
-    strategy: Strategy,
-    path: Path,
+    /// Samples whose gradients are summed in one f32 chain.
+    pub(super) leaf: usize,
+    pub(super) strategy: Strategy,
+    pub(super) path: Path,
+    /// The weights to be evaluated, where they are others than those that are trained.
+    shown: Option<Params>,
+    quality: Option<Quality>,
+}
+
+/// What a trial says about a sample's way through the network.
+struct Setting {
+    loss: Loss,
+    targets: Targets,
+    noise: Option<Noise>,
+    seed: u64,
+    /// Samples per group of batch statistics.
+    stats: usize,
 }
 
 /// How updates are carried out, with the buffers of its own.
-enum Path {
-    /// The product that sums a gradient writes the new weights. Gradients of biases are summed here: [widest].
-    InBackward { bias: Buffer },
-    /// Gradients are stored in a leaf of f32, laid out like the parameters; leaves of updates above [`LEAF`] samples
-    /// are added in f64.
-    Stored { leaf: Buffer, total: Vec<f64> },
+pub(super) enum Path {
+    /// The product that sums a gradient writes the new weights. Gradients of other tensors are summed here.
+    InBackward { sums: Buffer },
+    /// Gradients are stored.
+    Stored(Gradients),
     /// The live weights and velocity stand there; those of the engine are brought up to date at report points, the
     /// velocity by way of a buffer. The updates themselves go on one thread.
     BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
@@ -46,6 +62,8 @@ pub(crate) struct Feed<'a, F> {
     pub(crate) split: &'a Split,
     /// Which sample stands at a position.
     pub(crate) index: F,
+    /// From 0.
+    pub(crate) epoch: u32,
 }
 
 /// Weights and optimizer state at some moment.
@@ -82,6 +100,11 @@ impl Tally {
     pub(crate) fn mean_loss(&self) -> f64 {
         self.loss / self.samples as f64
     }
+
+    /// The same where samples weighed `weight` together: the loss becomes their number times the weighted mean.
+    fn weighed(self, weight: f64) -> Self {
+        Self { loss: self.loss / weight * self.samples as f64, ..self }
+    }
 }
 
 impl Path {
@@ -89,56 +112,80 @@ impl Path {
     fn new(
         strategy: Strategy,
         plan: &Plan,
-        descent: &Descent,
+        trial: &Trial,
         (params, solo): (&Params, Team),
-        samples: usize,
+        [samples, leaf]: [usize; 2],
     ) -> Self {
-        let len = plan.layout.len();
-        match strategy {
-            Strategy::InBackward => {
-                let widest = plan.stages.iter().map(|stage| padded(stage.outputs)).max().unwrap_or(0);
-                Self::InBackward { bias: Buffer::zeros(widest) }
-            }
-            Strategy::Fused | Strategy::Staged => {
-                let total = if samples > LEAF { vec![0.0; len] } else { vec![] };
-                Self::Stored { leaf: Buffer::zeros(len), total }
-            }
-            Strategy::BlockedSample => {
-                let (weights, rule) = (Buffer::from(params.values()), descent.groups[0].rule.clone());
-                let velocity = Buffer::zeros(if rule.slots().is_empty() { 0 } else { len });
-                let blocked = Blocked::new(plan.clone(), rule, samples, blocked::ROWS, weights);
+        let Method::Descent(Descent { groups }) = &trial.recipe.optimizer;
+        match (strategy, plan.perceptron()) {
+            (Strategy::BlockedSample, Some(net)) => {
+                let course = Course::new(groups[0].rule.clone(), trial.recipe.schedule.clone());
+                let weights = Buffer::from(params.values());
+                let has_velocity = !course.typed().slots().is_empty();
+                let velocity = Buffer::zeros(if has_velocity { plan.layout.len() } else { 0 });
+                let blocked = Blocked::new(net, course, samples, blocked::ROWS, weights);
                 Self::BlockedSample { blocked: Box::new(blocked), solo, velocity }
             }
+            (Strategy::InBackward, _) => Self::InBackward { sums: Buffer::zeros(plan.largest_vectors()) },
+            _ => Self::Stored(Gradients::new(plan.layout.len(), samples, leaf)),
         }
     }
 }
 
 impl Engine {
-    /// An engine for updates of up to `samples` samples, on a team and one thread of its own, in microbatches of
-    /// `microbatch` where given.
+    /// An engine for a trial's updates of up to `samples` samples, on a team and one thread of its own, in microbatches
+    /// of `microbatch` where given.
     ///
     /// # Errors
     /// If the optimizer's groups do not fit the network.
     pub(crate) fn new(
         [mut team, solo]: [Team; 2],
         plan: Plan,
-        recipe: &Recipe,
+        trial: &Trial,
         params: Params,
-        samples: usize,
+        (samples, shape): (usize, ImageShape),
         microbatch: Option<usize>,
     ) -> Result<Self> {
-        let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, LEAF).min(samples);
+        let recipe = &trial.recipe;
+        let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
+        let leaf = leaf_of(plan.has_statistics().then_some(stats));
+        let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, leaf).min(samples);
+        let microbatch = if plan.has_statistics() { microbatch.max(stats) / stats * stats } else { microbatch };
         team.set_precision(recipe.matmul_precision.0);
         let Method::Descent(descent) = &recipe.optimizer;
-        let updater = Updater::new::<Team>(descent, &plan.layout, params.values())?;
-        let strategy = Strategy::choose(&plan, &recipe.optimizer, samples, microbatch);
-        let path = Path::new(strategy, &plan, descent, (&params, solo), samples);
-        let arena = Arena::new(&plan, microbatch.max(MICROBATCH)); // evaluation fills it whatever the update rule
-        Ok(Self { team, plan, params, updater, arena, samples, microbatch, strategy, path })
+        let updater = Updater::new::<Team>(descent, &recipe.schedule, &plan.layout, params.values())?;
+        let strategy = Strategy::choose(&plan, trial, samples, microbatch);
+        let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);
+        let arena = Arena::new(&plan, microbatch.max(MICROBATCH), trial.targets); // evaluation fills it in any case
+        let shown = updater.shows_others().then(|| params.clone());
+        let quality = (trial.targets == Targets::Input).then(|| Quality::new(shape));
+        let setting = Setting {
+            loss: recipe.loss.clone(),
+            targets: trial.targets,
+            noise: trial.noise.clone(),
+            seed: trial.seed,
+            stats,
+        };
+        Ok(Self {
+            team,
+            plan,
+            params,
+            updater,
+            arena,
+            setting,
+            samples,
+            microbatch,
+            leaf,
+            strategy,
+            path,
+            shown,
+            quality,
+        })
     }
 
+    /// The weights to be evaluated and kept.
     pub(crate) fn params(&self) -> &Params {
-        &self.params
+        self.shown.as_ref().unwrap_or(&self.params)
     }
 
     /// The path of the updates.
@@ -153,15 +200,16 @@ impl Engine {
 
     pub(crate) fn memory(&self, data: usize) -> MemoryRecord {
         let (parameters, optimizer_state) = (size_of_val(self.params.values()), self.updater.bytes());
+        let shown = self.shown.as_ref().map_or(0, |params| size_of_val(params.values()));
         let held = parameters + optimizer_state;
         let (gradients, window, copies) = match &self.path {
-            Path::InBackward { bias } => (size_of_val(&bias[..]), 0, 1),
-            Path::Stored { leaf, total } => (size_of_val(&leaf[..]) + size_of_val(&total[..]), 0, 1),
+            Path::InBackward { sums } => (size_of_val(&sums[..]), 0, 1),
+            Path::Stored(gradients) => (gradients.bytes(), 0, 1),
             Path::BlockedSample { blocked, velocity, .. } => {
                 (0, blocked.bytes() + size_of_val(&velocity[..]), 2)
             }
         };
-        let (copy, activations) = (copies * held, self.arena.bytes() + window);
+        let (copy, activations) = (copies * held + shown, self.arena.bytes() + window);
         MemoryRecord { parameters, gradients, optimizer_state, copy, activations, data }
     }
 
@@ -170,6 +218,18 @@ impl Engine {
         if let Path::BlockedSample { blocked, velocity, .. } = &mut self.path {
             blocked.settle(&mut self.team, self.params.values_mut(), velocity);
             self.updater.set_first_slot(blocked.updates(), velocity);
+        }
+        if let Some(shown) = &mut self.shown {
+            shown.clone_from(&self.params);
+            self.updater.show(shown.values_mut());
+        }
+    }
+
+    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    pub(crate) fn observe(&mut self, eval_loss: f64) {
+        self.updater.observe(eval_loss);
+        if let Path::BlockedSample { blocked, .. } = &mut self.path {
+            blocked.observe(eval_loss);
         }
     }
 
@@ -182,6 +242,10 @@ impl Engine {
     pub(crate) fn restore(&mut self, copy: &Snapshot) {
         self.params.clone_from(&copy.params);
         self.updater.clone_from(&copy.updater);
+        if let Some(shown) = &mut self.shown {
+            shown.clone_from(&self.params);
+            self.updater.show(shown.values_mut());
+        }
     }
 
     /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
@@ -213,40 +277,76 @@ impl Engine {
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
     ) -> Option<Tally> {
-        let count = positions.len() as f32;
-        let mut tally = Tally::default();
-        let mut done = 0;
+        let (mut tally, mut weight, mut done) = (Tally::default(), 0.0, 0);
         while done < positions.len() {
             if cancelled() {
                 return None;
             }
-            let in_leaf = done % LEAF;
-            let rows = self.microbatch.min(positions.len() - done).min(LEAF - in_leaf);
-            self.arena.gather(&mut self.team, feed.split, positions.start + done, rows, &feed.index);
-            self.evaluate_rows(rows, &mut tally);
-            let last = done + rows == positions.len();
-            self.backward(rows, count, if in_leaf == 0 { Start::Fresh } else { Start::Continue });
+            let in_leaf = done % self.leaf;
+            let rows = self.microbatch.min(positions.len() - done).min(self.leaf - in_leaf);
+            let first = positions.start + done;
+            self.gather(feed, first, rows, Purpose::Noise);
+            weight += self.weight(rows);
+            let mode = Mode { seed: self.setting.seed, epoch: feed.epoch, first, stats: self.setting.stats };
+            self.evaluate_rows(rows, Some(&mode), &mut tally);
+            self.backward(rows, weight, if in_leaf == 0 { Start::Fresh } else { Start::Continue }, &mode);
             done += rows;
-            self.close_leaf(done, last);
+            self.close_leaf(done, done == positions.len());
         }
-        self.step(positions.len(), tally.mean_loss());
+        let tally = if weight == tally.samples as f64 { tally } else { tally.weighed(weight) };
+        self.step(weight, tally.mean_loss());
         Some(tally)
+    }
+
+    /// What sums over the gathered samples are divided by: their number, but for class weights.
+    fn weight(&self, rows: usize) -> f64 {
+        match self.setting.targets {
+            Targets::Class if !self.setting.loss.is_fused() => {
+                self.arena.labels[..rows].iter().map(|&label| self.setting.loss.weight(label as usize)).sum()
+            }
+            _ => rows as f64,
+        }
+    }
+
+    /// Gathers samples, keeps them as targets where asked, and disturbs them by noise drawn for `purpose`.
+    fn gather(
+        &mut self,
+        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        first: usize,
+        rows: usize,
+        purpose: Purpose,
+    ) {
+        self.arena.gather(&mut self.team, feed.split, first, rows, &feed.index);
+        if let Some(noise) = &self.setting.noise {
+            let key = Key { seed: self.setting.seed, purpose, epoch: feed.epoch };
+            self.arena.disturb(&mut self.team, noise, key, first, rows);
+        }
     }
 
     /// Frozen loss and accuracy over all of `split`.
     pub(crate) fn evaluate(&mut self, split: &Split, cancelled: impl Fn() -> bool) -> Option<Evaluation> {
-        let mut tally = Tally::default();
+        let (mut tally, mut weight) = (Tally::default(), 0.0);
+        let mut quality = self.quality.clone();
+        let feed = Feed { split, index: |position| position, epoch: 0 };
         let capacity = self.arena.labels.len();
         for first in (0..split.len()).step_by(capacity) {
             if cancelled() {
                 return None;
             }
             let rows = capacity.min(split.len() - first);
-            self.arena.gather(&mut self.team, split, first, rows, &|position| position);
-            self.evaluate_rows(rows, &mut tally);
+            self.gather(&feed, first, rows, Purpose::EvaluationNoise);
+            weight += self.weight(rows);
+            self.evaluate_rows(rows, None, &mut tally);
+            if let Some(quality) = &mut quality {
+                (0..rows).for_each(|row| quality.take(self.arena.target(&self.plan, row), self.arena.output(&self.plan, row)));
+            }
         }
-        let accuracy = tally.correct as f64 / tally.samples as f64;
-        Some(Evaluation { loss: tally.mean_loss(), accuracy })
+        let classes = self.setting.targets == Targets::Class;
+        Some(Evaluation {
+            loss: tally.loss / weight,
+            accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
+            reconstruction: quality.map(|quality| quality.mean()),
+        })
     }
 
     /// Whether all weights are finite: ReLU may hide from the loss that one is not.
@@ -265,113 +365,26 @@ impl Engine {
         found.or_else(|| self.plan.stages.last().map(|stage| stage.layer.to_string())).unwrap_or_default()
     }
 
-    /// Forward pass and loss of the gathered samples; leaves the gradient at the outputs in `deltas[0]`.
-    fn evaluate_rows(&mut self, rows: usize, tally: &mut Tally) {
-        self.arena.forward(&mut self.team, &self.plan, &self.params, rows);
-        let outputs = self.plan.outputs;
-        let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
-        let logits = activations.last().map_or(&[][..], |logits| &logits[..]);
-        softmax_cross_entropy(
+    /// Forward pass and loss of the gathered samples, in training where a `mode` is given; leaves the gradient at the
+    /// outputs in `deltas[0]`.
+    fn evaluate_rows(&mut self, rows: usize, mode: Option<&Mode>, tally: &mut Tally) {
+        match (mode, &mut self.shown) {
+            (None, Some(shown)) => self.arena.forward(&mut self.team, &self.plan, shown.values_mut(), rows, mode),
+            _ => self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, mode),
+        }
+        let (width, inputs) = (self.plan.outputs, self.plan.inputs);
+        let Arena { input, outputs, deltas, labels, scores, targets, .. } = &mut self.arena;
+        let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, inputs));
+        self.setting.loss.compute(
             &mut self.team,
-            Matrix::new(logits, rows, outputs),
-            &labels[..rows],
-            MatrixMut::new(&mut deltas[0], rows, outputs),
+            Matrix::new(outputs.last().unwrap_or(input), rows, width),
+            (&labels[..rows], targets),
+            MatrixMut::new(&mut deltas[0], rows, width),
             &mut scores[..rows],
         );
         tally.count(&scores[..rows]);
     }
-
-    /// The plan read upwards: gradients of inputs, then of weights, which may be stepped at once.
-    fn backward(&mut self, rows: usize, count: f32, start: Start) {
-        if let Path::InBackward { .. } = self.path {
-            self.updater.advance();
-        }
-        for index in (0..self.plan.stages.len()).rev() {
-            if index > 0 {
-                self.input_gradient(index, rows);
-            }
-            match self.path {
-                Path::Stored { .. } => self.sum_stage(index, rows, start),
-                _ => self.step_stage(index, rows, count),
-            }
-            self.arena.deltas.swap(0, 1);
-        }
-    }
-
-    /// From `deltas[0]` at the outputs of a stage to `deltas[1]` at its inputs.
-    fn input_gradient(&mut self, index: usize, rows: usize) {
-        let stage = &self.plan.stages[index];
-        let Arena { outputs, deltas: [delta, below], .. } = &mut self.arena;
-        let delta = Matrix::new(delta, rows, stage.outputs);
-        let w = Matrix::new(&self.params.values()[stage.weight.clone()], stage.inputs, stage.outputs);
-        let active =
-            self.plan.stages[index - 1].relu.then(|| Matrix::new(&outputs[index - 1], rows, stage.inputs));
-        input_gradient(&mut self.team, delta, w, active, MatrixMut::new(below, rows, stage.inputs));
-    }
-
-    /// Adds a stage's gradient to the leaf.
-    fn sum_stage(&mut self, index: usize, rows: usize, start: Start) {
-        let stage = &self.plan.stages[index];
-        let Path::Stored { leaf, .. } = &mut self.path else { return };
-        let x = self.arena.stage_input(&self.plan, index, rows);
-        let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
-        column_sums(&mut self.team, delta, start, &mut leaf[stage.bias.clone()]);
-        let to = MatrixMut::new(&mut leaf[stage.weight.clone()], stage.inputs, stage.outputs);
-        weight_gradient(&mut self.team, x, delta, start, to);
-    }
-
-    /// Steps a stage's bias and, within the product that sums their gradient, its weights.
-    fn step_stage(&mut self, index: usize, rows: usize, count: f32) {
-        let stage = &self.plan.stages[index];
-        let Path::InBackward { bias } = &mut self.path else { return };
-        let bias = &mut bias[..padded(stage.outputs)];
-        let x = self.arena.stage_input(&self.plan, index, rows);
-        let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
-        column_sums(&mut self.team, delta, Start::Fresh, bias);
-        let values = self.params.values_mut();
-        let [weight, own] = [stage.entry, stage.entry + 1];
-        let to = &mut values[stage.bias.clone()];
-        self.updater.step_tensor(&mut self.team, own, bias, f64::from(count), to);
-        let to = MatrixMut::new(&mut values[stage.weight.clone()], stage.inputs, stage.outputs);
-        self.updater.step_within_product(&mut self.team, weight, [x, delta], count, to);
-    }
-
-    /// After `done` samples of a large update: a full leaf, or the last one, goes into the f64 total.
-    fn close_leaf(&mut self, done: usize, last: bool) {
-        let Path::Stored { leaf, total } = &mut self.path else { return };
-        if total.is_empty() || !(last || done.is_multiple_of(LEAF)) {
-            return;
-        }
-        let (first, leaf) = (done <= LEAF, &leaf[..]);
-        const CHUNK: usize = 4_096;
-        self.team.for_chunks(total.len(), total, CHUNK, |chunk, total| {
-            for (total, &sum) in total.iter_mut().zip(&leaf[chunk * CHUNK..]) {
-                *total = if first { f64::from(sum) } else { *total + f64::from(sum) };
-            }
-        });
-    }
-
-    /// The optimizer's step on a stored gradient, divided once by the number of samples; a rule that looks at whole
-    /// tensors finds it divided.
-    fn step(&mut self, samples: usize, loss: f64) {
-        let Path::Stored { leaf, total } = &mut self.path else { return };
-        let mut count = samples as f64;
-        if !total.is_empty() || self.strategy == Strategy::Staged {
-            divide(&mut self.team, leaf, total, count);
-            count = 1.0;
-        }
-        self.updater.advance();
-        self.updater.step(&mut self.team, leaf, count, self.params.values_mut(), loss);
-    }
 }
 
-/// leaf ← (total, or leaf where there is none) / count.
-fn divide(team: &mut Team, leaf: &mut [f32], total: &[f64], count: f64) {
-    const CHUNK: usize = 4_096;
-    team.for_chunks(leaf.len(), leaf, CHUNK, |chunk, leaf| match total.get(chunk * CHUNK..) {
-        Some(total) if !total.is_empty() => {
-            leaf.iter_mut().zip(total).for_each(|(gradient, total)| *gradient = (total / count) as f32);
-        }
-        _ => leaf.iter_mut().for_each(|gradient| *gradient /= count as f32),
-    });
-}
+/// Samples per group of batch statistics at most, if the recipe does not say.
+const MOST_STATISTICS: usize = 1_024;

@@ -23,8 +23,8 @@ mod tests;
 pub(crate) use arithmetic::Arithmetic;
 
 use super::engine::{Feed, Tally};
-use crate::network::Plan;
-use crate::optim::{Linear, Rule};
+use crate::network::Perceptron;
+use crate::optim::{Course, Linear};
 use coefficients::{Debt, Window};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::window::{Ahead, Owed};
@@ -38,8 +38,8 @@ pub(crate) const ROWS: usize = 84;
 
 /// A trial's weights, and the blocks of delayed updates.
 pub(crate) struct Blocked<A: Arithmetic> {
-    plan: Plan,
-    rule: Rule,
+    plan: Perceptron,
+    course: Course,
     /// Samples per update.
     samples: usize,
     /// Samples per block.
@@ -101,9 +101,15 @@ impl<A: Arithmetic> Block<A> {
 }
 
 impl<A: Arithmetic> Blocked<A> {
-    /// Updates of `samples` samples by `rule`, which is linear, from the weights given.
-    pub(crate) fn new(plan: Plan, rule: Rule, samples: usize, rows: usize, weights: A::Buffer) -> Self {
-        let velocity = !rule.slots().is_empty();
+    /// Updates of `samples` samples by a rule that is linear, from the weights given.
+    pub(crate) fn new(
+        plan: Perceptron,
+        course: Course,
+        samples: usize,
+        rows: usize,
+        weights: A::Buffer,
+    ) -> Self {
+        let velocity = !course.typed().slots().is_empty();
         let rows = (rows / samples).max(1) * samples;
         let (inputs, outputs) = plan.stages.first().map_or((0, 0), |first| (first.inputs, first.outputs));
         Self {
@@ -116,10 +122,15 @@ impl<A: Arithmetic> Blocked<A> {
             done: 0,
             window: Window::default(),
             debts: Debts::default(),
-            deeper: Deeper::new(&plan, &rule, samples, rows / samples),
+            deeper: Deeper::new(&plan, &course, samples, rows / samples),
             plan,
-            rule,
+            course,
         }
+    }
+
+    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    pub(crate) fn observe(&mut self, eval_loss: f64) {
+        self.course.observe(eval_loss);
     }
 
     /// Updates done.
@@ -157,7 +168,7 @@ impl<A: Arithmetic> Blocked<A> {
         let (v, velocity) = self.velocity.split_at_mut_checked(first_layer).unwrap_or((&mut [], &mut []));
         let mut sequence = Sequence {
             plan: &self.plan,
-            rule: &self.rule,
+            course: &self.course,
             samples: self.samples,
             weights,
             velocity,
@@ -241,7 +252,7 @@ impl<A: Arithmetic> Blocked<A> {
         let block = &mut self.blocks[which];
         let updates = block.rows.div_ceil(self.samples) as u64;
         block.steps.clear();
-        block.steps.extend((first..first + updates).filter_map(|t| self.rule.linear(t)));
+        block.steps.extend((first..first + updates).filter_map(|t| self.course.at(t).linear(t)));
         self.window.look_at(before, &block.steps);
         block.weigh(&self.window, before.len(), self.samples, padded(self.plan.stages[0].outputs));
     }
@@ -287,7 +298,7 @@ impl<T: Lane> Debts<T> {
     fn of<'a, A: Arithmetic<T = T>>(
         &'a mut self,
         block: &'a Block<A>,
-        plan: &Plan,
+        plan: &Perceptron,
         samples: usize,
         rows: usize,
     ) -> Option<Owed<'a, T>> {
@@ -305,7 +316,7 @@ impl<T: Lane> Debts<T> {
 
 /// The first layer's weights and velocities as matrices.
 fn matrices<'a, T>(
-    plan: &Plan,
+    plan: &Perceptron,
     w: &'a mut [T],
     v: &'a mut [T],
 ) -> (MatrixMut<'a, T>, Option<MatrixMut<'a, T>>) {
@@ -332,7 +343,7 @@ impl<A: Arithmetic> Block<A> {
     }
 
     /// The products that this block begins from, to be made; `before` are the inputs of the block before it.
-    fn products<'a>(&'a mut self, plan: &Plan, before: Option<(Matrix<'a, A::T>, usize)>) -> Ahead<'a, A::T> {
+    fn products<'a>(&'a mut self, plan: &Perceptron, before: Option<(Matrix<'a, A::T>, usize)>) -> Ahead<'a, A::T> {
         let (rows, outputs) = (self.rows, plan.stages[0].outputs);
         let [with_before, within] = &mut self.grams;
         Ahead {

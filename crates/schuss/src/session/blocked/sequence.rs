@@ -2,8 +2,8 @@
 
 use super::Arithmetic;
 use super::arithmetic::Update;
-use crate::network::{Plan, Stage};
-use crate::optim::{IDENTITY, Linear, Rule, Square};
+use crate::network::{Dense, Perceptron};
+use crate::optim::{Course, IDENTITY, Linear, Square};
 use crate::session::engine::Tally;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
@@ -39,7 +39,7 @@ pub(super) struct IdleRows<T> {
 }
 
 impl<A: Arithmetic> Deeper<A> {
-    pub(super) fn new(plan: &Plan, rule: &Rule, samples: usize, updates: usize) -> Self {
+    pub(super) fn new(plan: &Perceptron, course: &Course, samples: usize, updates: usize) -> Self {
         let single = samples == 1 && plan.stages.iter().rev().skip(1).all(|stage| stage.relu);
         let widest = plan.stages.iter().map(|stage| stage.outputs).max().unwrap_or(0);
         let rows = |width: usize| A::zeros(samples * padded(width));
@@ -51,7 +51,7 @@ impl<A: Arithmetic> Deeper<A> {
             scores: vec![Score::default(); samples],
             active: plan.stages.iter().map(|stage| Vec::with_capacity(stage.outputs)).collect(),
             single,
-            lags: single && rule.linear(1).is_some_and(|step| step.a[0] != IDENTITY[0]),
+            lags: single && course.typed().linear(1).is_some_and(|step| step.a[0] != IDENTITY[0]),
             idle: IdleRows {
                 last,
                 carry: Vec::with_capacity(updates + 1),
@@ -82,7 +82,7 @@ impl<A: Arithmetic> Deeper<A> {
     pub(super) fn settle(
         &mut self,
         arithmetic: &mut A,
-        plan: &Plan,
+        plan: &Perceptron,
         weights: &mut [A::T],
         velocity: &mut [A::T],
     ) {
@@ -110,7 +110,7 @@ impl<T: Lane> IdleRows<T> {
     pub(super) fn settle<A: Arithmetic<T = T>>(
         &mut self,
         arithmetic: &mut A,
-        plan: &Plan,
+        plan: &Perceptron,
         weights: &mut [T],
         velocity: &mut [T],
     ) {
@@ -148,7 +148,7 @@ fn list_active<T: Copy + PartialEq + Default>(x: &[T], list: &mut Vec<u32>) {
 
 /// A stage's weights and velocities.
 fn place<'a, T>(
-    stage: &Stage,
+    stage: &Dense,
     offset: usize,
     weights: &'a mut [T],
     velocity: &'a mut [T],
@@ -159,8 +159,8 @@ fn place<'a, T>(
 
 /// The updates of the present block, and all that they change.
 pub(super) struct Sequence<'a, A: Arithmetic> {
-    pub(super) plan: &'a Plan,
-    pub(super) rule: &'a Rule,
+    pub(super) plan: &'a Perceptron,
+    pub(super) course: &'a Course,
     /// Samples per update.
     pub(super) samples: usize,
     /// Everything behind the first layer's weights.
@@ -272,9 +272,10 @@ impl<A: Arithmetic> Sequence<'_, A> {
     /// Gradients and steps, last layer first; the first layer's gradient joins the block's.
     fn backward(&mut self, solo: &mut A, rows: Range<usize>) {
         let (count, offset) = (rows.len(), self.plan.stages[0].weight.end);
-        let update = Update { rule: self.rule, t: *self.updates };
+        let rule = &self.course.at(*self.updates);
+        let update = Update { rule, t: *self.updates };
         for index in (1..self.plan.stages.len()).rev() {
-            self.step_bias(solo, index, count);
+            self.step_bias(solo, update, index, count);
             let stage = &self.plan.stages[index];
             let Deeper { outputs, deltas: [delta, below], single, active, .. } = &mut *self.deeper;
             let x = Matrix::new(&outputs[index - 1], count, stage.inputs);
@@ -291,21 +292,21 @@ impl<A: Arithmetic> Sequence<'_, A> {
             }
             self.deeper.deltas.swap(0, 1);
         }
-        self.step_bias(solo, 0, count);
+        self.step_bias(solo, update, 0, count);
         let stride = padded(self.plan.stages[0].outputs);
         let to = &mut self.delta[rows.start * stride..rows.end * stride];
         to.copy_from_slice(&self.deeper.deltas[0][..count * stride]);
-        if let Some(step) = self.rule.linear(update.t).filter(|_| self.deeper.lags) {
+        if let Some(step) = rule.linear(update.t).filter(|_| self.deeper.lags) {
             self.deeper.idle.step(&step);
         }
     }
 
-    fn step_bias(&mut self, solo: &mut A, index: usize, count: usize) {
+    fn step_bias(&mut self, solo: &mut A, update: Update, index: usize, count: usize) {
         let (stage, offset) = (&self.plan.stages[index], self.plan.stages[0].weight.end);
         let Deeper { deltas, sums, .. } = &mut *self.deeper;
         let d = Matrix::new(&deltas[0], count, stage.outputs);
         let range = stage.bias.start - offset..stage.bias.end - offset;
         let v = self.velocity.get_mut(range.clone());
-        solo.step_bias(Update { rule: self.rule, t: *self.updates }, d, sums, &mut self.weights[range], v);
+        solo.step_bias(update, d, sums, &mut self.weights[range], v);
     }
 }

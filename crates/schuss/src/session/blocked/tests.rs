@@ -3,7 +3,9 @@
 use super::arithmetic::Update;
 use super::plain::Plain;
 use super::*;
-use crate::network::Params;
+use crate::network::{Init, Params, Plan};
+use crate::optim::Rule;
+use crate::schedule::Schedule;
 use schuss_data::Split;
 use schuss_kernels::Team;
 
@@ -36,7 +38,7 @@ fn plan(model: &str) -> Plan {
 }
 
 fn initial(plan: &Plan) -> Params {
-    Params::init(plan.layout.clone(), 5)
+    Params::init(plan.layout.clone(), &Init::default(), 5)
 }
 
 /// The initial weights as numbers of `A`.
@@ -45,6 +47,11 @@ fn weights_of<A: Arithmetic>(plan: &Plan) -> A::Buffer {
     let mut weights = A::zeros(values.values().len());
     weights.iter_mut().zip(values.values()).for_each(|(to, &from)| *to = Lane::splat(f64::from(from)));
     weights
+}
+
+/// The rule as it is, all the time.
+fn course(rule: &Rule) -> Course {
+    Course::new(rule.clone(), Schedule::default())
 }
 
 /// The sample at a position of an epoch.
@@ -58,10 +65,10 @@ fn delayed<A: Arithmetic>(
     (plan, rule): (&Plan, &Rule),
     [samples, rows, pause]: [usize; 3],
 ) -> A::Buffer {
-    let mut blocked = Blocked::<A>::new(plan.clone(), rule.clone(), samples, rows, weights_of::<A>(plan));
+    let mut blocked = Blocked::<A>::new(plan.perceptron().unwrap(), course(rule), samples, rows, weights_of::<A>(plan));
     let (split, mut seen) = (split(), vec![]);
     for epoch in 0..2 {
-        let feed = Feed { split: &split, index: index(epoch) };
+        let feed = Feed { split: &split, index: index(epoch), epoch: epoch as u32 };
         let mut position = 0;
         while position < SAMPLES {
             seen.clear();
@@ -79,7 +86,7 @@ fn delayed<A: Arithmetic>(
 fn straight<A: Arithmetic>(arithmetic: &mut A, plan: &Plan, rule: &Rule, samples: usize) -> A::Buffer {
     let mut weights = weights_of::<A>(plan);
     let mut velocity = A::zeros(if rule.slots().is_empty() { 0 } else { weights.len() });
-    let (split, mut t) = (split(), 0);
+    let (split, plan, mut t) = (split(), &plan.perceptron().unwrap(), 0);
     for epoch in 0..2 {
         for first in (0..SAMPLES).step_by(samples) {
             t += 1;
@@ -93,7 +100,7 @@ fn straight<A: Arithmetic>(arithmetic: &mut A, plan: &Plan, rule: &Rule, samples
 
 /// One straight update.
 struct Straight<'a, T> {
-    plan: &'a Plan,
+    plan: &'a Perceptron,
     rule: &'a Rule,
     t: u64,
     weights: &'a mut [T],

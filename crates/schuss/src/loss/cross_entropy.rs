@@ -1,0 +1,74 @@
+use super::{RowLoss, Target};
+use crate::recipe::spec::{Choice, below_one, non_negative};
+use crate::{Error, Result};
+use schuss_kernels::math::Math;
+use serde::{Deserialize, Serialize};
+
+/// Softmax and cross-entropy with class targets.
+///
+/// ```text
+/// p = eᶻ / Σ eᶻ
+/// q = (1 − s) onehot(class) + s / n        s: label smoothing, n: classes
+/// ℓ = − Σ q ln p        ∂ℓ/∂z = p − q
+/// ```
+///
+/// With class weights c the terms of class k are multiplied by cₖ, and sums over samples are divided by the sum of the
+/// weights of their classes. `torch.nn.CrossEntropyLoss`; its keys are `label_smoothing` and `weight`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CrossEntropy {
+    /// Share s of the target that is spread over all classes.
+    pub label_smoothing: f64,
+    /// One weight per class, `1:2:0.5`; none means all 1.
+    pub class_weights: Vec<f64>,
+}
+
+impl Choice for CrossEntropy {
+    const NAME: &'static str = "cross-entropy";
+
+    fn check(&self) -> Result<()> {
+        below_one(&[("label_smoothing", self.label_smoothing)])?;
+        self.class_weights.iter().try_for_each(|&weight| non_negative(&[("class_weights", weight)]))?;
+        if !self.class_weights.is_empty() && self.class_weights.iter().all(|&weight| weight == 0.0) {
+            return Err(Error::usage("class_weights are all 0"));
+        }
+        Ok(())
+    }
+}
+
+impl RowLoss for CrossEntropy {
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+        let (max, sum) = largest_and_sum(z);
+        let spread = self.label_smoothing / z.len() as f64;
+        let asked = |index: usize| {
+            let q = (1.0 - self.label_smoothing).mul_add(target.at(index), spread);
+            q * self.class_weights.get(index).copied().unwrap_or(1.0)
+        };
+        let all: f64 = (0..z.len()).map(asked).sum();
+        let mut loss = 0.0;
+        for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
+            let above = f64::from(z) - max;
+            *delta = (Math::exp(above) / sum * all - asked(index)) as f32;
+            loss += asked(index) * (Math::ln(sum) - above);
+        }
+        loss
+    }
+
+    fn weight(&self, class: usize) -> f64 {
+        self.class_weights.get(class).copied().unwrap_or(1.0)
+    }
+
+    fn check_classes(&self, classes: usize) -> Result<()> {
+        match self.class_weights.len() {
+            0 => Ok(()),
+            weights if weights == classes => Ok(()),
+            weights => Err(Error::usage(format!("{weights} class_weights stand against {classes} classes"))),
+        }
+    }
+}
+
+/// The largest logit, and Σ e^(z − largest).
+pub(super) fn largest_and_sum(z: &[f32]) -> (f64, f64) {
+    let max = f64::from(z.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    (max, z.iter().map(|&z| Math::exp(f64::from(z) - max)).sum())
+}

@@ -1,0 +1,28 @@
+use super::{RowLoss, Target, mean_of_each};
+use crate::recipe::spec::Choice;
+use serde::{Deserialize, Serialize};
+
+/// Mean squared error over samples and outputs.
+///
+/// ```text
+/// ℓ = 1/n Σ (z − t)²        ∂ℓ/∂z = 2/n (z − t)
+/// ```
+///
+/// Classes are one-hot. `torch.nn.MSELoss`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mse {}
+
+impl Choice for Mse {
+    const NAME: &'static str = "mse";
+}
+
+impl RowLoss for Mse {
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+        mean_of_each(z, target, delta, |z, t| ((z - t) * (z - t), 2.0 * (z - t)))
+    }
+
+    fn takes_rows(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,48 @@
+//! A rule on its schedule.
+
+use super::rule::Rule;
+use crate::schedule::{Knobs, Plateaus, Schedule};
+
+/// A rule whose knobs a schedule drives.
+#[derive(Clone, Debug)]
+pub(crate) struct Course {
+    rule: Rule,
+    schedule: Schedule,
+    plateaus: Plateaus,
+}
+
+impl Course {
+    pub(crate) fn new(rule: Rule, schedule: Schedule) -> Self {
+        Self { rule, schedule, plateaus: Plateaus::default() }
+    }
+
+    /// The rule as typed.
+    pub(crate) fn typed(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// The rule of update `t`, from 1.
+    pub(crate) fn at(&self, t: u64) -> Rule {
+        let mut rule = self.rule.clone();
+        if self.schedule.is_constant() {
+            return rule;
+        }
+        let knob = |knob: Option<&mut f64>| knob.map_or(0.0, |value| *value);
+        let typed = Knobs { lr: knob(rule.lr()), momentum: knob(rule.momentum()), beta2: knob(rule.beta2()) };
+        let now = self.schedule.at(t - 1, typed, &self.plateaus);
+        let turn = |knob: Option<&mut f64>, value| {
+            if let Some(knob) = knob {
+                *knob = value;
+            }
+        };
+        turn(rule.lr(), now.lr);
+        turn(rule.momentum(), now.momentum);
+        turn(rule.beta2(), now.beta2);
+        rule
+    }
+
+    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    pub(crate) fn observe(&mut self, eval_loss: f64) {
+        self.plateaus.observe(&self.schedule, eval_loss);
+    }
+}
