@@ -2,8 +2,7 @@
 
 use crate::matrix::{Matrix, MatrixMut};
 use crate::pointer::SharedMut;
-use crate::scalar::{exp, ln};
-use crate::{Kernel, LANES, Team, Vector, padded};
+use crate::{Kernel, LANES, Math, Team, Vector, padded};
 
 /// What became of one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -100,7 +99,7 @@ fn softmax_row<V: Vector>(logits: &[f32], classes: usize, label: usize, to: &mut
     let max = V::splat(f64::from(logits[best]));
     for (to, from) in to.chunks_exact_mut(LANES).zip(logits.chunks_exact(LANES)) {
         // SAFETY: both chunks are 16 numbers long.
-        unsafe { exp(V::load(from.as_ptr()) - max).store(to.as_mut_ptr()) };
+        unsafe { (V::load(from.as_ptr()) - max).exp().store(to.as_mut_ptr()) };
     }
     to[classes..].fill(0.0);
     // SAFETY: every chunk is 16 numbers long.
@@ -111,7 +110,7 @@ fn softmax_row<V: Vector>(logits: &[f32], classes: usize, label: usize, to: &mut
         unsafe { (V::load(chunk.as_ptr()) / V::splat(f64::from(sum))).store(chunk.as_mut_ptr()) };
     }
     let margin = f64::from(logits[best]) - f64::from(logits[label]);
-    Score { loss: ln(f64::from(sum)) + margin, correct: best == label }
+    Score { loss: Math::ln(f64::from(sum)) + margin, correct: best == label }
 }
 
 /// Index of the largest number, the first of equals.

@@ -4,10 +4,11 @@
 //! that is what every `SAFETY: checked ISA` below refers to.
 
 use super::{LANES, Op, Vector, operators};
-use crate::Lane;
 use crate::lane::TINY;
+use crate::{Lane, Math};
 use std::arch::x86_64::*;
 use std::array::from_fn;
+use std::f32::consts::FRAC_1_SQRT_2;
 
 /// Eight rows of eight numbers as columns: pairs, pairs of pairs, halves.
 ///
@@ -135,6 +136,33 @@ impl Lane for Avx2 {
     }
 }
 
+impl Math for Avx2 {
+    type Format = f32;
+
+    #[inline(always)]
+    fn scale_by_power(self, power: Self) -> Self {
+        // SAFETY: checked ISA.
+        self.pairs(power, |x, power| unsafe {
+            let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(power));
+            _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent))
+        })
+    }
+
+    #[inline(always)]
+    fn split_power(self) -> (Self, Self) {
+        // SAFETY: checked ISA.
+        let split = |x: __m256| unsafe {
+            let bits = _mm256_castps_si256(x);
+            let least = _mm256_castps_si256(_mm256_set1_ps(FRAC_1_SQRT_2));
+            let n = _mm256_srai_epi32::<23>(_mm256_sub_epi32(bits, least));
+            let m = _mm256_sub_epi32(bits, _mm256_slli_epi32::<23>(n));
+            (_mm256_castsi256_ps(m), _mm256_cvtepi32_ps(n))
+        };
+        let ((m0, n0), (m1, n1)) = (split(self.0), split(self.1));
+        (Self(m0, m1), Self(n0, n1))
+    }
+}
+
 impl Vector for Avx2 {
     const TILE_ROWS: usize = 6;
 
@@ -187,17 +215,5 @@ impl Vector for Avx2 {
                 _mm256_and_ps(self.1, _mm256_cmp_ps::<_CMP_NLT_UQ>(key.1, bound.1)),
             )
         }
-    }
-
-    #[inline(always)]
-    fn scale_by_power(self, power: Self) -> Self {
-        let scale = |x: __m256, power: __m256| {
-            // SAFETY: checked ISA.
-            unsafe {
-                let exponent = _mm256_slli_epi32::<23>(_mm256_castps_si256(power));
-                _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), exponent))
-            }
-        };
-        Self(scale(self.0, power.0), scale(self.1, power.1))
     }
 }

@@ -2,9 +2,10 @@
 
 use super::avx2::{Avx2, transpose_eight};
 use super::{LANES, Op, Vector, operators};
-use crate::Lane;
 use crate::lane::TINY;
+use crate::{Lane, Math};
 use std::arch::x86_64::*;
+use std::f32::consts::FRAC_1_SQRT_2;
 
 /// One register of sixteen lanes.
 #[derive(Clone, Copy)]
@@ -99,6 +100,31 @@ impl Lane for Avx512 {
     }
 }
 
+impl Math for Avx512 {
+    type Format = f32;
+
+    #[inline(always)]
+    fn scale_by_power(self, power: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(power.0));
+            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), exponent))
+        })
+    }
+
+    #[inline(always)]
+    fn split_power(self) -> (Self, Self) {
+        // SAFETY: checked ISA.
+        unsafe {
+            let bits = _mm512_castps_si512(self.0);
+            let least = _mm512_castps_si512(_mm512_set1_ps(FRAC_1_SQRT_2));
+            let n = _mm512_srai_epi32::<23>(_mm512_sub_epi32(bits, least));
+            let m = _mm512_sub_epi32(bits, _mm512_slli_epi32::<23>(n));
+            (Self(_mm512_castsi512_ps(m)), Self(_mm512_cvtepi32_ps(n)))
+        }
+    }
+}
+
 impl Vector for Avx512 {
     const TILE_ROWS: usize = 14;
 
@@ -142,14 +168,5 @@ impl Vector for Avx512 {
     fn zero_where_below(self, key: Self, bound: Self) -> Self {
         // SAFETY: checked ISA.
         Self(unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(key.0, bound.0), self.0) })
-    }
-
-    #[inline(always)]
-    fn scale_by_power(self, power: Self) -> Self {
-        // SAFETY: checked ISA.
-        Self(unsafe {
-            let exponent = _mm512_slli_epi32::<23>(_mm512_castps_si512(power.0));
-            _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(self.0), exponent))
-        })
     }
 }

@@ -6,7 +6,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use crate::Lane;
+use crate::Math;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
@@ -17,7 +17,7 @@ pub(crate) use portable::Portable;
 pub const LANES: usize = 16;
 
 /// Sixteen lanes of `f32`.
-pub trait Vector: Lane {
+pub trait Vector: Math {
     /// Rows of the register tile of a matrix product: as many accumulators as the registers hold.
     const TILE_ROWS: usize;
 
@@ -51,9 +51,6 @@ pub trait Vector: Lane {
 
     /// Zero where `key` is below `bound` in its lane.
     fn zero_where_below(self, key: Self, bound: Self) -> Self;
-
-    /// Adds the integer in the low bits of `power` to the exponent: multiplies by 2^power.
-    fn scale_by_power(self, power: Self) -> Self;
 }
 
 /// `+ - * / -x` for a wrapper of registers.

@@ -1,7 +1,7 @@
 //! Sixteen plain numbers.
 
 use super::{LANES, Op, Vector, operators};
-use crate::Lane;
+use crate::{Lane, Math};
 use std::array::from_fn;
 
 /// Plain Rust, for machines without the registers below. Without hardware FMA the multiply-adds are slow but
@@ -75,6 +75,20 @@ impl Lane for Portable {
     }
 }
 
+impl Math for Portable {
+    type Format = f32;
+
+    #[inline(always)]
+    fn scale_by_power(self, power: Self) -> Self {
+        self.pairs(power, Math::scale_by_power)
+    }
+
+    #[inline(always)]
+    fn split_power(self) -> (Self, Self) {
+        (Self(self.0.map(|x| x.split_power().0)), Self(self.0.map(|x| x.split_power().1)))
+    }
+}
+
 impl Vector for Portable {
     const TILE_ROWS: usize = 6;
 
@@ -107,10 +121,5 @@ impl Vector for Portable {
     #[inline(always)]
     fn zero_where_below(self, key: Self, bound: Self) -> Self {
         Self(from_fn(|i| if key.0[i] < bound.0[i] { 0.0 } else { self.0[i] }))
-    }
-
-    #[inline(always)]
-    fn scale_by_power(self, power: Self) -> Self {
-        Self(from_fn(|i| f32::from_bits(self.0[i].to_bits().wrapping_add(power.0[i].to_bits() << 23))))
     }
 }

@@ -7,7 +7,7 @@ use super::{Function, Point, Surface};
 use crate::optim::{Reference, Rule, Sgd};
 use schuss_data::digits;
 use schuss_data::order::{EpochOrder, Order};
-use schuss_kernels::scalar::ln;
+use schuss_kernels::Math;
 
 /// Samples of each of the two classes.
 const PER_CLASS: usize = 32;
@@ -66,7 +66,7 @@ impl Neuron {
     pub(super) fn value(&self, w: Point) -> f64 {
         let loss = |sample: &Sample| {
             let z = dot(w, sample.x);
-            softplus(z) - sample.target * z
+            z.softplus() - sample.target * z
         };
         self.samples.iter().map(loss).sum::<f64>() / self.samples.len() as f64
     }
@@ -100,7 +100,7 @@ impl Neuron {
 
 impl Sample {
     fn gradient(&self, w: Point) -> Point {
-        let delta = sigmoid(dot(w, self.x)) - self.target;
+        let delta = dot(w, self.x).sigmoid() - self.target;
         self.x.map(|x| delta * x)
     }
 }
@@ -132,41 +132,9 @@ fn dot(w: Point, x: Point) -> f64 {
     w[0] * x[0] + w[1] * x[1]
 }
 
-fn sigmoid(z: f64) -> f64 {
-    let e = exp_negative(z.abs());
-    if z >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
-}
-
-/// ln(1 + e^z), without overflow.
-fn softplus(z: f64) -> f64 {
-    z.max(0.0) + ln(1.0 + exp_negative(z.abs()))
-}
-
-/// e^−x for x >= 0, by +, −, *, / alone: the same bits on every machine, unlike a C library's.
-///
-/// x = n ln 2 − r with |r| <= ln 2 / 2; e^r by its Taylor series to degree 13 (truncation below 1e-17),
-/// times 2^−n. From x = 700 on it stays at e^−700.
-fn exp_negative(x: f64) -> f64 {
-    let n = (x.min(700.0) * std::f64::consts::LOG2_E).round();
-    let r = n * std::f64::consts::LN_2 - x.min(700.0);
-    let series = (1..=13).rev().fold(1.0, |sum, k| 1.0 + sum * r / f64::from(k));
-    series * f64::from_bits((1023 - n as u64) << 52)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exponentials_agree_with_the_true_ones() {
-        for step in 0..70_000 {
-            let x = f64::from(step) * 0.01;
-            let error = (exp_negative(x) / (-x).exp() - 1.0).abs();
-            assert!(error < 1e-13, "e^-{x} is off by {error}");
-        }
-        assert_eq!(exp_negative(0.0), 1.0);
-        assert!(sigmoid(1e9) == 1.0 && sigmoid(-1e9) < 1e-300 && softplus(1e9) == 1e9);
-    }
 
     #[test]
     fn the_samples_are_two_balanced_classes_that_overlap() {
