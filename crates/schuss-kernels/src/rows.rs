@@ -27,7 +27,7 @@ pub fn softmax_cross_entropy(
     delta: MatrixMut,
     scores: &mut [Score],
 ) {
-    every_row(team, logits, labels, delta, scores, |row, label| row[label] -= 1.0);
+    softmax_rows(team, logits, labels, delta, scores, |row, label| row[label] -= 1.0);
 }
 
 /// The probability of every class, softmax(z), and the same scores as [`softmax_cross_entropy`]: what is asked of a
@@ -42,11 +42,11 @@ pub fn softmax(
     probabilities: MatrixMut,
     scores: &mut [Score],
 ) {
-    every_row(team, logits, labels, probabilities, scores, |_, _| {});
+    softmax_rows(team, logits, labels, probabilities, scores, |_, _| {});
 }
 
 /// Softmax and score of every row; `finish` turns a row of probabilities into what is to be written.
-fn every_row(
+fn softmax_rows(
     team: &mut Team,
     logits: Matrix,
     labels: &[u32],
@@ -111,6 +111,37 @@ fn softmax_row<V: Vector>(logits: &[f32], classes: usize, label: usize, to: &mut
     }
     let margin = f64::from(logits[best]) - f64::from(logits[label]);
     Score { loss: Math::ln(f64::from(sum)) + margin, correct: best == label }
+}
+
+/// Any loss that is a function of a row: `loss(row, outputs, delta)` gives the loss of a row and writes its gradient with
+/// respect to the outputs. Outputs and delta `[m, n]`, handed over without pad lanes, one score per row. With labels a
+/// row is correct if its largest output is that of its label, without them never. `work` is about how many multiply-adds
+/// one output costs.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn every_row(
+    team: &mut Team,
+    outputs: Matrix,
+    labels: Option<&[u32]>,
+    delta: MatrixMut,
+    scores: &mut [Score],
+    work: usize,
+    loss: impl Fn(usize, &[f32], &mut [f32]) -> f64 + Sync,
+) {
+    let (rows, cols) = outputs.shape();
+    assert!(delta.shape() == (rows, cols) && scores.len() == rows);
+    assert!(labels.is_none_or(|labels| labels.len() == rows));
+    let delta = SharedMut::new(delta.into_data());
+    team.for_chunks(rows * cols * work, scores, 1, |row, score| {
+        let stride = padded(cols);
+        // SAFETY: `delta` has the shape of the outputs, and this row belongs to this part.
+        let (delta, pad) = unsafe { delta.slice(row * stride, stride) }.split_at_mut(cols);
+        let outputs = &outputs.row(row)[..cols];
+        let correct = labels.is_some_and(|labels| argmax(outputs) == labels[row] as usize);
+        score[0] = Score { loss: loss(row, outputs, delta), correct };
+        pad.fill(0.0);
+    });
 }
 
 /// Index of the largest number, the first of equals.
@@ -198,6 +229,39 @@ mod tests {
             let (scores, _) = run(isa, 1, &rows, &[0, 0, 0, 0]);
             assert_eq!((scores[0].loss, scores[1].loss), (0.0, 2e4));
             assert!(scores[2].loss.is_nan() && scores[3].loss.is_nan(), "{}", isa.name());
+        }
+    }
+
+    #[test]
+    fn a_loss_that_is_a_function_of_a_row_is_scored_whatever_the_threads() {
+        for (m, n) in [(1, 1), (7, 10), (40, 16), (23, 33)] {
+            let dense = Sample::new(n as u64).vector(m * n, 1.0);
+            let outputs = naive::pad(&dense, m, n);
+            let labels: Vec<u32> = (0..m).map(|row| (row * 5 % n) as u32).collect();
+            for threads in [1, 2, 3] {
+                let mut delta = Buffer::zeros(m * padded(n));
+                delta.fill(f32::NAN); // what an earlier layer left
+                let mut scores = vec![Score::default(); m];
+                every_row(
+                    &mut Team::new(threads).unwrap(),
+                    Matrix::new(&outputs, m, n),
+                    Some(&labels),
+                    MatrixMut::new(&mut delta, m, n),
+                    &mut scores,
+                    1_000,
+                    |row, outputs, delta| {
+                        delta.iter_mut().zip(outputs).for_each(|(delta, y)| *delta = 2.0 * y);
+                        row as f64 + outputs.iter().map(|&y| f64::from(y * y)).sum::<f64>()
+                    },
+                );
+                let doubled: Vec<f32> = dense.iter().map(|y| 2.0 * y).collect();
+                assert_eq!(delta[..], naive::pad(&doubled, m, n)[..], "{m} x {n}");
+                for (row, (score, y)) in scores.iter().zip(dense.chunks(n)).enumerate() {
+                    let loss = row as f64 + y.iter().map(|&y| f64::from(y * y)).sum::<f64>();
+                    let correct = argmax(y) == labels[row] as usize;
+                    assert_eq!(*score, Score { loss, correct }, "{m} x {n}");
+                }
+            }
         }
     }
 }
