@@ -27,7 +27,7 @@
 //! let mut session = Session::new(&trial, &data, Limits::default())?;
 //! let outcome = session.run(&Control::default(), &mut ())?;
 //! assert_eq!(outcome.updates, 150);
-//! assert!(outcome.evaluation.unwrap().accuracy > 0.5);
+//! assert!(outcome.evaluation.unwrap().accuracy.unwrap() > 0.5);
 //! # Ok(())
 //! # }
 //! ```

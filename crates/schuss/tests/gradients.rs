@@ -6,7 +6,7 @@ mod common;
 use common::twin::{Sample, Twin, samples};
 use common::{ONE_THREAD, data_of, golden, largest, random_data, save_params, trial, zero_params};
 use schuss::data::{Dataset, Split};
-use schuss::network::Params;
+use schuss::network::{Init, Params};
 use schuss::session::Limits;
 use serde::Deserialize;
 
@@ -28,7 +28,7 @@ fn widths(model: &str) -> (usize, usize) {
 /// The weights that seed `seed` draws for `model`.
 fn drawn(model: &str, seed: u64) -> Params {
     let (_, classes) = widths(model);
-    Params::init(zero_params(model, classes).layout().clone(), seed)
+    Params::init(zero_params(model, classes).layout().clone(), &Init::default(), seed)
 }
 
 /// The library's gradient over all of `data.train`, tensor by tensor in PyTorch's order: the step of one update

@@ -1,7 +1,7 @@
 use super::{RowLoss, Target};
 use crate::recipe::spec::{Choice, below_one, non_negative};
 use crate::{Error, Result};
-use schuss_kernels::math::Math;
+use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
 /// Softmax and cross-entropy with class targets.

@@ -117,11 +117,6 @@ impl Default for Loss {
 }
 
 impl Loss {
-    /// Loss of a guess that gives every class the same probability, where that is known.
-    pub fn chance(&self, classes: usize) -> Option<f64> {
-        self.is_fused().then(|| (classes as f64).ln())
-    }
-
     /// Whether it is cross-entropy with nothing added, which the kernels compute in one pass.
     pub(crate) fn is_fused(&self) -> bool {
         *self == Self::default()
@@ -153,9 +148,13 @@ impl Loss {
         if self.is_fused() && rows.is_none() {
             return rows::softmax_cross_entropy(team, outputs, labels, delta, scores);
         }
-        rows::every_row(team, outputs, labels, delta, scores, |row, z, delta| match rows {
+        let classes = rows.is_none().then_some(labels);
+        rows::every_row(team, outputs, classes, delta, scores, WORK, |row, z, delta| match rows {
             Some(rows) => self.row(z, Target::Row(rows.row(row)), delta),
             None => self.row(z, Target::Class(labels[row] as usize), delta),
         });
     }
 }
+
+/// Multiply-adds that the loss of one output is worth.
+const WORK: usize = 32;

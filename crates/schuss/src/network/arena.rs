@@ -1,8 +1,10 @@
 //! The buffers that one microbatch travels through, allocated once.
 
-use super::{Params, Plan};
+use super::{Mode, Plan};
+use crate::recipe::{Noise, Targets};
 use schuss_data::Split;
-use schuss_kernels::matrix::{Matrix, MatrixMut, linear};
+use schuss_data::random::Key;
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team, padded};
 
@@ -19,6 +21,8 @@ pub(crate) struct Arena {
     pub(crate) outputs: Vec<Buffer>,
     /// Gradient of the loss at the outputs of a stage and of the one before it: [capacity, widest]
     pub(crate) deltas: [Buffer; 2],
+    /// What the outputs are compared with, if not with classes: [capacity, inputs]
+    pub(crate) targets: Option<Buffer>,
     /// [capacity]
     pub(crate) labels: Vec<u32>,
     /// [capacity]
@@ -27,13 +31,14 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// Buffers for microbatches of up to `capacity` samples.
-    pub(crate) fn new(plan: &Plan, capacity: usize) -> Self {
+    pub(crate) fn new(plan: &Plan, capacity: usize, targets: Targets) -> Self {
         let rows = |width: usize| Buffer::zeros(capacity * padded(width));
-        let widest = plan.stages.iter().map(|stage| stage.outputs).max().unwrap_or(0);
+        let widest = plan.widest_gradient();
         Self {
             input: rows(plan.inputs),
             outputs: plan.stages.iter().map(|stage| rows(stage.outputs)).collect(),
             deltas: [rows(widest), rows(widest)],
+            targets: (targets == Targets::Input).then(|| rows(plan.inputs)),
             labels: vec![0; capacity],
             scores: vec![Score::default(); capacity],
         }
@@ -41,7 +46,7 @@ impl Arena {
 
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
-        let buffers = self.outputs.iter().chain(&self.deltas).chain([&self.input]);
+        let buffers = self.outputs.iter().chain(&self.deltas).chain([&self.input]).chain(&self.targets);
         let floats: usize = buffers.map(|buffer| buffer.len()).sum();
         floats * size_of::<f32>() + size_of_val(&self.labels[..]) + size_of_val(&self.scores[..])
     }
@@ -71,15 +76,77 @@ impl Arena {
         });
     }
 
-    /// Runs the first `rows` samples through all stages.
-    pub(crate) fn forward(&mut self, team: &mut Team, plan: &Plan, params: &Params, rows: usize) {
+    /// Disturbs the inputs of the gathered samples, `width` numbers each, by `noise`.
+    pub(crate) fn disturb(
+        &mut self,
+        team: &mut Team,
+        noise: &Noise,
+        key: Key,
+        (first, rows): (usize, usize),
+        width: usize,
+    ) {
+        let stride = padded(width);
+        team.for_chunks(rows * stride * NOISE_WORK, &mut self.input[..rows * stride], stride, |row, input| {
+            noise.disturb(&mut input[..width], &mut key.draws((first + row) as u64));
+        });
+    }
+
+    /// Keeps the gathered samples as what the outputs are compared with, where that is the input.
+    pub(crate) fn keep_targets(&mut self, rows: usize, width: usize) {
+        if let Some(targets) = &mut self.targets {
+            let len = rows * padded(width);
+            targets[..len].copy_from_slice(&self.input[..len]);
+        }
+    }
+
+    /// What the outputs of sample `row` are compared with: its input without noise.
+    pub(crate) fn target(&self, plan: &Plan, row: usize) -> &[f32] {
+        let from = self.targets.as_ref().unwrap_or(&self.input);
+        &from[row * padded(plan.inputs)..][..plan.inputs]
+    }
+
+    /// The outputs of sample `row`.
+    pub(crate) fn output(&self, plan: &Plan, row: usize) -> &[f32] {
+        let from = self.outputs.last().unwrap_or(&self.input);
+        &from[row * padded(plan.outputs)..][..plan.outputs]
+    }
+
+    /// Runs the first `rows` samples through all stages, in training where there is a `mode`.
+    pub(crate) fn forward(
+        &mut self,
+        team: &mut Team,
+        plan: &Plan,
+        values: &mut [f32],
+        rows: usize,
+        mode: Option<&Mode>,
+    ) {
         for (index, stage) in plan.stages.iter().enumerate() {
             let (before, from_here) = self.outputs.split_at_mut(index);
             let x = Matrix::new(before.last().unwrap_or(&self.input), rows, stage.inputs);
-            let w = Matrix::new(&params.values()[stage.weight.clone()], stage.inputs, stage.outputs);
-            let bias = &params.values()[stage.bias.clone()];
             let y = MatrixMut::new(&mut from_here[0], rows, stage.outputs);
-            linear(team, x, w, bias, stage.relu, y);
+            stage.forward(team, values, x, y, mode);
         }
     }
+
+    /// The plan's stage `index` read upwards: from `deltas[0]` at its outputs to `deltas[1]` at its inputs, and the
+    /// gradient of its vectors.
+    pub(crate) fn backward(
+        &mut self,
+        team: &mut Team,
+        (plan, index): (&Plan, usize),
+        (values, rows): (&[f32], usize),
+        sums: (&mut [f32], Start),
+        mode: &Mode,
+    ) {
+        let stage = &plan.stages[index];
+        let [delta, below] = &mut self.deltas;
+        let x = if index == 0 { &self.input } else { &self.outputs[index - 1] };
+        let x = Matrix::new(x, rows, stage.inputs);
+        let y = Matrix::new(&self.outputs[index], rows, stage.outputs);
+        let dy = Matrix::new(delta, rows, stage.outputs);
+        stage.backward(team, [x, y, dy], MatrixMut::new(below, rows, stage.inputs), values, sums, mode);
+    }
 }
+
+/// Multiply-adds that the noise on one number is worth.
+const NOISE_WORK: usize = 64;

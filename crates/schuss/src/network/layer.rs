@@ -9,7 +9,7 @@ pub(crate) const MAX_WIDTH: usize = 1 << 24;
 
 /// Defines a layer without weights of its own: its name, and its keys with their defaults and checks.
 macro_rules! layers {
-    ($($(#[$doc:meta])* $layer:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* } $(check $check:expr;)?)*) => {
+    ($($(#[$doc:meta])* $layer:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* } $(=> $check:expr;)?)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ layers! {
     Linear = "linear" {
         /// Outputs.
         outputs: usize = 0,
-    } check |layer| match layer.outputs {
+    } => |layer| match layer.outputs {
         1..=MAX_WIDTH => Ok(()),
         0 => Err(Error::usage("a linear layer needs its number of outputs, as in linear:400")),
         units => Err(Error::usage(format!("a layer has {units} units; 1 to {MAX_WIDTH} are possible"))),
@@ -50,7 +50,7 @@ layers! {
     Dropout = "dropout" {
         /// Share p of the inputs that are left out.
         p: f64 = 0.5,
-    } check |layer| below_one(&[("p", layer.p)]);
+    } => |layer| below_one(&[("p", layer.p)]);
     /// y = (x − mean) / √(variance + ε) γ + β over the samples of a group; evaluation uses running mean and variance.
     /// `torch.nn.BatchNorm1d`. Ioffe and Szegedy, ICML 2015 (arXiv 1502.03167).
     BatchNorm = "batch-norm" {
@@ -58,7 +58,7 @@ layers! {
         eps: f64 = 1e-5,
         /// Share of each group in the running statistics.
         momentum: f64 = 0.1,
-    } check |layer| {
+    } => |layer| {
         normal(&[("eps", layer.eps)])?;
         spec::non_negative(&[("momentum", layer.momentum)])
     };
@@ -67,7 +67,7 @@ layers! {
     LayerNorm = "layer-norm" {
         /// ε
         eps: f64 = 1e-5,
-    } check |layer| normal(&[("eps", layer.eps)]);
+    } => |layer| normal(&[("eps", layer.eps)]);
     /// y = x − ln Σ exp x over the numbers of a sample, `torch.nn.LogSoftmax`.
     LogSoftmax = "log-softmax" {}
     /// max(x, 0) + slope min(x, 0) with one slope per unit, which is learnt; `torch.nn.PReLU`. He et al., ICCV 2015
@@ -75,12 +75,12 @@ layers! {
     Prelu = "prelu" {
         /// The slope at first.
         slope: f64 = 0.25,
-    } check |layer| spec::finite(&[("slope", layer.slope)]);
+    } => |layer| spec::finite(&[("slope", layer.slope)]);
     /// Passes its input on and adds weight Σ |x| (mean over samples) to what is minimised: a sparse code.
     ActivityL1 = "activity-l1" {
         /// Weight of the penalty.
         weight: f64 = 1e-4,
-    } check |layer| spec::non_negative(&[("weight", layer.weight)]);
+    } => |layer| spec::non_negative(&[("weight", layer.weight)]);
     /// Passes its input on, which lies in 0..1, and adds weight Σ KL(ρ ‖ mean x) to what is minimised, the mean taken over
     /// a group of samples. Ng, "Sparse autoencoder", CS294A lecture notes, 2011.
     ActivityKl = "activity-kl" {
@@ -88,7 +88,7 @@ layers! {
         rho: f64 = 0.05,
         /// Weight of the penalty.
         weight: f64 = 1.0,
-    } check |layer| {
+    } => |layer| {
         spec::non_negative(&[("weight", layer.weight)])?;
         positive(&[("rho", layer.rho)])?;
         below_one(&[("rho", layer.rho)])
@@ -102,19 +102,19 @@ layers! {
     LeakyRelu = "leaky-relu" {
         /// Slope below zero.
         negative_slope: f64 = 0.01,
-    } check |layer| spec::finite(&[("negative_slope", layer.negative_slope)]);
+    } => |layer| spec::finite(&[("negative_slope", layer.negative_slope)]);
     /// x above zero, else α (eˣ − 1). Clevert, Unterthiner and Hochreiter, ICLR 2016 (arXiv 1511.07289).
     Elu = "elu" {
         /// α
         alpha: f64 = 1.0,
-    } check |layer| spec::non_negative(&[("alpha", layer.alpha)]);
+    } => |layer| spec::non_negative(&[("alpha", layer.alpha)]);
     /// 1.0507 (x above zero, else 1.6733 (eˣ − 1)). Klambauer et al., NIPS 2017 (arXiv 1706.02515).
     Selu = "selu" {}
     /// max(x, 0) + min(α (e^(x/α) − 1), 0). Barron, 2017 (arXiv 1704.07483).
     Celu = "celu" {
         /// α
         alpha: f64 = 1.0,
-    } check |layer| positive(&[("alpha", layer.alpha)]);
+    } => |layer| positive(&[("alpha", layer.alpha)]);
     /// x Φ(x), with the exact Φ(x) = (1 + erf(x / √2)) / 2. Hendrycks and Gimpel, 2016 (arXiv 1606.08415).
     Gelu = "gelu" {}
     /// 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))): GELU's older approximation.
@@ -129,7 +129,7 @@ layers! {
         beta: f64 = 1.0,
         /// From here on the identity.
         threshold: f64 = 20.0,
-    } check |layer| positive(&[("beta", layer.beta), ("threshold", layer.threshold)]);
+    } => |layer| positive(&[("beta", layer.beta), ("threshold", layer.threshold)]);
     /// x / (1 + |x|)
     Softsign = "softsign" {}
     /// σ(x) = 1 / (1 + e⁻ˣ)
@@ -144,7 +144,7 @@ layers! {
         min_val: f64 = -1.0,
         /// Upper bound.
         max_val: f64 = 1.0,
-    } check |layer| {
+    } => |layer| {
         spec::finite(&[("min_val", layer.min_val), ("max_val", layer.max_val)])?;
         positive(&[("max_val - min_val", layer.max_val - layer.min_val)])
     };
@@ -158,12 +158,12 @@ layers! {
     HardShrink = "hard-shrink" {
         /// λ
         lambd: f64 = 0.5,
-    } check |layer| spec::non_negative(&[("lambd", layer.lambd)]);
+    } => |layer| spec::non_negative(&[("lambd", layer.lambd)]);
     /// x − λ above λ, x + λ below −λ, else 0.
     SoftShrink = "soft-shrink" {
         /// λ
         lambd: f64 = 0.5,
-    } check |layer| spec::non_negative(&[("lambd", layer.lambd)]);
+    } => |layer| spec::non_negative(&[("lambd", layer.lambd)]);
     /// x − tanh x
     TanhShrink = "tanh-shrink" {}
     /// x

@@ -20,7 +20,7 @@ pub enum Role {
 }
 
 /// One tensor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Its name in a `torch.nn.Sequential` of the same layers: `0.weight`, `0.bias`, `2.weight`.
     pub name: String,
@@ -54,6 +54,11 @@ impl Entry {
         self.len() == 0
     }
 
+    /// Index of its layer.
+    pub(crate) fn layer(&self) -> usize {
+        self.name.split('.').next().and_then(|layer| layer.parse().ok()).unwrap_or(0)
+    }
+
     /// Shape in PyTorch's order: `[outputs, inputs]`, or `[outputs]` for a bias.
     pub fn torch_shape(&self) -> Vec<usize> {
         match self.role {
@@ -70,7 +75,7 @@ impl Entry {
 }
 
 /// All tensors of a network, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
     entries: Vec<Entry>,
     len: usize,

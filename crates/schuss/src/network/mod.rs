@@ -9,6 +9,7 @@ mod model_file;
 mod params;
 mod plan;
 mod predictor;
+mod stage;
 
 pub use init::Init;
 pub use layer::Layer;
@@ -21,3 +22,4 @@ pub use predictor::{Prediction, Predictor};
 
 pub(crate) use arena::{Arena, MICROBATCH};
 pub(crate) use plan::{Dense, Kind, Perceptron, Stage};
+pub(crate) use stage::Mode;

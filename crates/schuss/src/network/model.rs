@@ -15,7 +15,7 @@ use std::str::FromStr;
 /// let model: Model = "784-400-256-10".parse().unwrap();
 /// assert_eq!(model, "linear:400,relu,linear:256,relu,linear:10".parse::<Model>().unwrap().with_inputs(784));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     inputs: Option<usize>,
     layers: Vec<Layer>,

@@ -190,7 +190,7 @@ fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::Plan;
+    use crate::network::{Init, Plan};
 
     fn trained() -> (Params, ModelFile) {
         let plan = Plan::new(&"6-5-3".parse().unwrap(), 6, 3).unwrap();
@@ -200,7 +200,7 @@ mod tests {
             shape: ImageShape { channels: 1, height: 2, width: 3 },
             normalisation: "unit".into(),
         };
-        (Params::init(plan.layout, 4), about)
+        (Params::init(plan.layout, &Init::default(), 4), about)
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The checked list of kernels that a network runs as; backward is the same list read upwards.
 
-use super::layout::Layout;
+use super::layout::{Layout, Role};
 use super::{Layer, Model};
+use crate::recipe::Targets;
 use crate::{Error, Result};
-use schuss_kernels::Buffer;
+use schuss_kernels::{Buffer, padded};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -30,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     pub(crate) kind: Kind,
+    /// Entries of the layout that it trains, other than a linear layer's.
+    pub(crate) vectors: Range<usize>,
 }
 
 /// What a stage computes.
@@ -37,6 +40,8 @@ pub(crate) struct Stage {
 pub(crate) enum Kind {
     /// A linear layer, with the ReLU that stands between it and the next one.
     Dense(Dense),
+    /// A function of each number.
+    Activation(Layer),
 }
 
 /// y = x W + b, then ReLU if asked.
@@ -83,12 +88,10 @@ impl Plan {
             Targets::Class => Self::new(model, inputs, classes),
             Targets::Input => {
                 let plan = Self::unchecked(model, inputs)?;
-                let fits = plan.outputs == inputs;
-                fits.then_some(plan).ok_or_else(|| {
-                    let plan = Self::unchecked(model, inputs);
-                    let misfit = |plan: Self| plan.misfit(&format!("but a sample has {inputs} numbers"), inputs);
-                    plan.map_or_else(|error| error, misfit)
-                })
+                if plan.outputs != inputs {
+                    return Err(plan.misfit(&format!("but a sample has {inputs} numbers"), inputs));
+                }
+                Ok(plan)
             }
         }
     }
@@ -118,9 +121,43 @@ impl Plan {
     pub(crate) fn perceptron(&self) -> Option<Perceptron> {
         let dense = |stage: &Stage| match &stage.kind {
             Kind::Dense(dense) => Some(dense.clone()),
+            _ => None,
         };
         let stages = self.stages.iter().map(dense).collect::<Option<Vec<_>>>()?;
         Some(Perceptron { inputs: self.inputs, outputs: self.outputs, stages })
+    }
+
+    /// Whether the way of a sample depends on others.
+    pub(crate) fn has_statistics(&self) -> bool {
+        false
+    }
+
+    /// Numbers of the longest vectors that a stage trains, pad lanes included.
+    pub(crate) fn largest_vectors(&self) -> usize {
+        let biases = self.stages.iter().map(|stage| padded(stage.outputs));
+        let others = self.stages.iter().map(|stage| stage.vectors(&self.layout).1.len());
+        biases.chain(others).max().unwrap_or(0)
+    }
+
+    /// The first stage that trains anything: below it nobody needs a gradient.
+    pub(crate) fn lowest_trained(&self) -> usize {
+        let trains = |stage: &Stage| matches!(stage.kind, Kind::Dense(_)) || !stage.vectors.is_empty();
+        self.stages.iter().position(trains).unwrap_or(self.stages.len())
+    }
+
+    /// Whether the stage before `index` is a linear layer with a ReLU.
+    pub(crate) fn relu_before(&self, index: usize) -> bool {
+        index > 0 && matches!(&self.stages[index - 1].kind, Kind::Dense(dense) if dense.relu)
+    }
+
+    /// The widest row of gradients that a stage reads or writes.
+    pub(crate) fn widest_gradient(&self) -> usize {
+        let lowest = self.lowest_trained();
+        let reads = |(index, stage): (usize, &Stage)| match stage.kind {
+            Kind::Dense(_) if index <= lowest => stage.outputs,
+            _ => stage.outputs.max(stage.inputs),
+        };
+        self.stages.iter().enumerate().map(reads).max().unwrap_or(self.outputs)
     }
 
     /// The layer whose outputs, one buffer per stage, are the first not to be finite.
@@ -136,9 +173,41 @@ impl Plan {
         let products = |i| if i == 0 { 2 } else { 3 }; // nobody needs the gradient of the data
         let work = |(i, stage): (usize, &Stage)| match &stage.kind {
             Kind::Dense(dense) => products(i) * dense.inputs * dense.outputs,
+            _ => 0,
         };
         self.stages.iter().enumerate().map(work).sum()
     }
+}
+
+fn stages(model: &Model, layout: &Layout, inputs: usize) -> Vec<Stage> {
+    let (mut stages, mut inputs, mut entry) = (Vec::<Stage>::new(), inputs, 0);
+    for (layer, kind) in model.layers().iter().enumerate() {
+        let linear_follows = matches!(model.layers().get(layer + 1), Some(Layer::Linear(_)));
+        let before = stages.last_mut().map(|stage| &mut stage.kind);
+        if let (Layer::Relu(_), true, Some(Kind::Dense(dense))) = (kind, linear_follows, before) {
+            dense.relu = true;
+            continue;
+        }
+        let own = layout.entries()[entry..].iter().take_while(|entry| entry.layer() == layer).count();
+        let stage = stage(layer, kind, inputs, entry..entry + own, layout);
+        (inputs, entry) = (stage.outputs, entry + own);
+        stages.push(stage);
+    }
+    stages
+}
+
+/// The stage of a layer on `inputs` numbers, whose tensors are `entries` of the layout.
+fn stage(layer: usize, kind: &Layer, inputs: usize, entries: Range<usize>, layout: &Layout) -> Stage {
+    if let Layer::Linear(linear) = kind {
+        let [weight, bias] = [0, 1].map(|i| layout.entries()[entries.start + i].range());
+        let outputs = linear.outputs;
+        let dense = Dense { inputs, outputs, entry: entries.start, weight, bias, relu: false };
+        return Stage { layer, inputs, outputs, kind: Kind::Dense(dense), vectors: 0..0 };
+    }
+    let trained = layout.entries()[entries.clone()].iter().filter(|entry| entry.role != Role::Buffer).count();
+    let vectors = entries.start..entries.start + trained;
+    let kind = Kind::Activation(kind.clone());
+    Stage { layer, inputs, outputs: inputs, kind, vectors }
 }
 
 #[cfg(test)]
@@ -161,7 +230,6 @@ mod tests {
         for (model, part) in [
             ("100-10", "takes 100 numbers, but a sample has 784"),
             ("784-400-9", "has 9 outputs, but the data has 10 classes"),
-            ("relu,linear:10", "no linear layer before it"),
         ] {
             let error = plan(model, 784, 10).unwrap_err();
             assert!(error.exit_code() == 2 && error.what.contains(part), "{error}");

@@ -2,6 +2,7 @@
 
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
 use crate::{Error, Result, machine};
+use crate::recipe::Targets;
 use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{argmax, softmax};
@@ -58,7 +59,7 @@ impl Predictor {
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let (about, params) = ModelFile::load(path)?;
         let plan = Plan::new(&about.model.parse()?, about.shape.features(), about.classes.len())?;
-        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH));
+        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, Targets::Class));
         Ok(Self { about, plan, params, team, arena })
     }
 
@@ -110,7 +111,7 @@ impl Predictor {
 
     /// Forward pass of the gathered samples; leaves their probabilities in `deltas[0]`, which nobody else needs here.
     fn score(&mut self, rows: usize) {
-        self.arena.forward(&mut self.team, &self.plan, &self.params, rows);
+        self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, None);
         let outputs = self.plan.outputs;
         let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
         let logits = activations.last().map_or(&[][..], |logits| &logits[..]);
@@ -190,7 +191,7 @@ mod tests {
                     Ok(ControlFlow::Continue(()))
                 })
                 .unwrap();
-            assert_eq!((seen, correct as f64 / 600.0), (600, expected.accuracy));
+            assert_eq!((seen, correct as f64 / 600.0), (600, expected.accuracy.unwrap()));
             assert!((loss / 600.0 - expected.loss).abs() < 1e-12, "{loss} {}", expected.loss);
         }
     }

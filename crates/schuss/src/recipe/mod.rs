@@ -110,6 +110,8 @@ impl Recipe {
             loss: self.loss.to_string(),
             init: self.init.to_string(),
             stats: self.stats,
+            targets: Targets::default().to_string(),
+            noise: None,
             matmul_precision: self.matmul_precision.to_string(),
         }
     }
@@ -181,7 +183,22 @@ impl Trial {
     pub fn record(&self) -> RecipeRecord {
         let from_file = self.init_from.as_ref().map(|path| format!("file:{}", path.display()));
         let recipe = self.recipe.record();
-        RecipeRecord { init: from_file.unwrap_or(recipe.init), ..recipe }
+        RecipeRecord {
+            init: from_file.unwrap_or(recipe.init),
+            targets: self.targets.to_string(),
+            noise: self.noise.as_ref().map(Noise::to_string),
+            ..recipe
+        }
+    }
+
+    /// The same on a training split of `samples` samples, with the lengths of schedules that were left out filled in.
+    #[must_use]
+    pub fn resolved(&self, samples: usize) -> Self {
+        let per_update = self.recipe.update.samples(samples).max(1);
+        let all = (samples.div_ceil(per_update) as u64).saturating_mul(u64::from(self.budget.epochs));
+        let updates = self.budget.max_updates.map_or(all, |most| most.min(all));
+        let schedule = self.recipe.schedule.resolve(updates);
+        Self { recipe: Recipe { schedule, ..self.recipe.clone() }, ..self.clone() }
     }
 
     /// Everything but the seed, as text that is the same for the same trial.

@@ -1,7 +1,7 @@
-//! Lines, powers, exponential and cosine in f64 of our own: the same bits on every machine, unlike a C library's.
+//! Lines, powers and cosine in f64 of our own: the same bits on every machine, unlike a C library's.
 
-use schuss_kernels::scalar::ln;
-use std::f64::consts::{LOG2_E, PI};
+use schuss_kernels::Math;
+use std::f64::consts::PI;
 
 /// The point that is the share `p` of the way from `start` to `end`; exactly these at 0 and 1.
 pub(super) fn between(start: f64, end: f64, p: f64) -> f64 {
@@ -29,27 +29,9 @@ pub(super) fn powf(x: f64, p: f64) -> f64 {
     } else if x == 0.0 {
         0.0
     } else {
-        exp(p * ln(x))
+        Math::exp(p * Math::ln(x))
     }
 }
-
-/// e^x, to about 1e-16 of itself; 0 below -708, infinity above 709.
-///
-/// x = n ln 2 + r with |r| ≤ ln 2 / 2; e^r by its Taylor polynomial of degree 13 (truncation 4e-18).
-fn exp(x: f64) -> f64 {
-    if !(-708.0..=709.0).contains(&x) {
-        return if x < 0.0 { 0.0 } else { x + f64::INFINITY }; // NaN stays NaN
-    }
-    let n = (x * LOG2_E).round();
-    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let two_to_n = f64::from_bits(((n as i64 + 1023) as u64) << 52);
-    let series = (1..=13).rev().fold(1.0, |sum, k| 1.0 + r * sum / f64::from(k));
-    series * two_to_n
-}
-
-/// ln 2 in two parts; the high one has 21 zeros at its end, so that n times it is exact.
-const LN_2_HIGH: f64 = f64::from_bits(0x3FE6_2E42_FEE0_0000);
-const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// From 1 down to 0 along half a period of the cosine as p goes from 0 to 1, and on as the cosine does:
 /// (1 + cos πp) / 2.
@@ -78,17 +60,6 @@ fn sin(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exp_agrees_with_the_true_exponential() {
-        for step in -7_000..=7_000 {
-            let x = f64::from(step) * 0.1012;
-            let error = (exp(x) / x.exp() - 1.0).abs();
-            assert!(error <= 1e-15, "exp({x}) is off by {error:e} of itself");
-        }
-        assert_eq!((exp(0.0), exp(-1e3), exp(1e3)), (1.0, 0.0, f64::INFINITY));
-        assert!(exp(f64::NAN).is_nan());
-    }
 
     #[test]
     fn cosine_agrees_with_the_true_one_and_is_exact_at_quarters() {

@@ -119,14 +119,14 @@ impl Engine {
 
     /// A stage of any other kind: the gradient of its input, and those of its vectors.
     fn other(&mut self, index: usize, rows: usize, count: f64, start: Start, mode: &Mode) {
-        let stage = &self.plan.stages[index];
-        let (entries, place) = stage.vectors(&self.plan.layout);
+        let (entries, place) = self.plan.stages[index].vectors(&self.plan.layout);
         let (sums, start) = match &mut self.path {
             Path::Stored(Gradients { leaf, .. }) => (&mut leaf[place.clone()], start),
             Path::InBackward { sums } => (&mut sums[..place.len()], Start::Fresh),
             Path::BlockedSample { .. } => return,
         };
-        stage.backward(&mut self.team, &mut self.arena, (self.params.values(), &self.plan), rows, (sums, start), mode);
+        let seen = (self.params.values(), rows);
+        self.arena.backward(&mut self.team, (&self.plan, index), seen, (sums, start), mode);
         if let Path::InBackward { sums } = &self.path {
             for entry in entries {
                 let own = self.plan.layout.entries()[entry].range();

@@ -317,9 +317,10 @@ impl Engine {
         purpose: Purpose,
     ) {
         self.arena.gather(&mut self.team, feed.split, first, rows, &feed.index);
+        self.arena.keep_targets(rows, self.plan.inputs);
         if let Some(noise) = &self.setting.noise {
             let key = Key { seed: self.setting.seed, purpose, epoch: feed.epoch };
-            self.arena.disturb(&mut self.team, noise, key, first, rows);
+            self.arena.disturb(&mut self.team, noise, key, (first, rows), self.plan.inputs);
         }
     }
 

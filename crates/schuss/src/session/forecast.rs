@@ -53,7 +53,7 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
 
 impl Session<'_> {
     fn seconds_per_sample(&mut self) -> f64 {
-        let feed = Feed { split: self.train, index: |position| position };
+        let feed = Feed { split: self.train, index: |position| position, epoch: 0 };
         let (mut position, mut counted, mut warm) = (0, 0, false);
         let mut clock = Instant::now();
         while !warm || clock.elapsed() < TRIED_FOR {

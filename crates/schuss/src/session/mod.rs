@@ -1,10 +1,12 @@
 //! The live thing that runs a trial: the step loop, its clock, its meters, and what it tells.
 
+mod backward;
 mod blocked;
 mod control;
 mod engine;
 mod event;
 mod forecast;
+mod quality;
 
 pub use control::Control;
 pub use event::{Event, Sink};
@@ -13,9 +15,9 @@ pub use forecast::{Forecast, forecast};
 use crate::machine;
 use crate::network::{MICROBATCH, Params, Plan, load_weights};
 use crate::optim::Strategy;
-use crate::recipe::{Condition, Metric, Recipe, Trial};
+use crate::recipe::{Condition, Metric, Trial};
 use crate::study::record::{
-    Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Status, TargetRecord,
+    Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Reconstruction, Status, TargetRecord,
 };
 use crate::{Error, Result};
 use engine::{Engine, Feed, Snapshot, Tally};
@@ -157,19 +159,22 @@ impl<'d> Session<'d> {
     /// # Errors
     /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
     pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
-        let plan = Plan::new(&trial.model, data.shape.features(), data.classes.len())?;
+        let (features, classes) = (data.shape.features(), data.classes.len());
+        let plan = Plan::for_targets(&trial.model, features, classes, trial.targets)?;
+        trial.recipe.loss.check(trial.targets, classes)?;
         let samples = trial.recipe.update.samples(data.train.len());
-        check_memory(&plan, &trial.recipe, samples)?;
-        let mut params = Params::init(plan.layout.clone(), trial.seed);
+        let trial = &trial.resolved(data.train.len());
+        check_memory(&plan, trial, samples)?;
+        let mut params = Params::init(plan.layout.clone(), &trial.recipe.init, trial.seed);
         if let Some(path) = &trial.init_from {
             load_weights(&mut params, path)?;
         }
         let engine = Engine::new(
             [machine::team(limits.threads)?, machine::team(1)?],
             plan,
-            &trial.recipe,
+            trial,
             params,
-            samples,
+            (samples, data.shape),
             limits.microbatch,
         )?;
         let target = trial.budget.target.map(|target| TargetRecord {
@@ -288,7 +293,7 @@ impl<'d> Session<'d> {
         let Trial { seed, ref recipe, .. } = self.trial;
         let order = EpochOrder::new(recipe.order, self.train.len(), seed, self.progress.epoch - 1);
         let clock = Instant::now();
-        let feed = Feed { split: self.train, index: |position| order.index(position) };
+        let feed = Feed { split: self.train, index: |position| order.index(position), epoch: self.progress.epoch - 1 };
         let pause = loop {
             let positions = self.progress.position..self.next_report_point();
             if !self.engine.advance(&feed, positions, || control.interrupted(), &mut self.seen) {
@@ -331,6 +336,9 @@ impl<'d> Session<'d> {
         sink.take(&Event::Evaluation(&point))?;
         let ended = self.ended(&point);
         let end_of_epoch = point.epoch == 0 || self.progress.position == self.train.len();
+        if point.epoch > 0 && end_of_epoch {
+            self.engine.observe(evaluation.loss);
+        }
         if end_of_epoch || ended.is_some() {
             self.close_epoch(Some(evaluation), sink)?;
         }
@@ -345,7 +353,7 @@ impl<'d> Session<'d> {
             train_seconds: self.progress.train_seconds,
             train_loss: self.train_loss(),
             eval_loss: Some(evaluation.loss),
-            eval_accuracy: Some(evaluation.accuracy),
+            eval_accuracy: evaluation.accuracy,
         }
     }
 
@@ -384,8 +392,8 @@ impl<'d> Session<'d> {
             samples: self.progress.samples,
             train_loss: self.train_loss(),
             eval_loss: evaluation.map(|evaluation| evaluation.loss),
-            eval_accuracy: evaluation.map(|evaluation| evaluation.accuracy),
-            metrics: BTreeMap::new(),
+            eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
+            metrics: evaluation.and_then(|evaluation| evaluation.reconstruction).map_or_else(BTreeMap::new, metrics),
             train_seconds: self.progress.train_seconds - self.progress.epoch_began,
             elapsed_seconds: self.began.elapsed().as_secs_f64(),
         };
@@ -435,10 +443,16 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
     }
 }
 
+/// A reconstruction's quality as further metrics of an epoch.
+fn metrics(found: Reconstruction) -> BTreeMap<String, Option<f64>> {
+    let metrics = [("mse", Some(found.mse)), ("psnr", Some(found.psnr)), ("ssim", found.ssim)];
+    metrics.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
 /// Refuses a network whose weights and state do not fit into the memory that is free.
-fn check_memory(plan: &Plan, recipe: &Recipe, samples: usize) -> Result<()> {
-    let weights_and_slots = 1 + recipe.optimizer.slots();
-    let copies = match Strategy::choose(plan, &recipe.optimizer, samples, MICROBATCH) {
+fn check_memory(plan: &Plan, trial: &Trial, samples: usize) -> Result<()> {
+    let weights_and_slots = 1 + trial.recipe.optimizer.slots();
+    let copies = match Strategy::choose(plan, trial, samples, MICROBATCH) {
         Strategy::BlockedSample => 3 * weights_and_slots, // live, as of the last report point, and in case of divergence
         Strategy::InBackward | Strategy::Fused | Strategy::Staged => 2 * weights_and_slots + 1, // the last one a gradient
     };

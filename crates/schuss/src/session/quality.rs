@@ -2,7 +2,7 @@
 
 use crate::study::record::Reconstruction;
 use schuss_data::ImageShape;
-use schuss_kernels::math::Math;
+use schuss_kernels::Math;
 
 /// Side of the square windows of structural similarity, in pixels.
 const WINDOW: usize = 7;

@@ -1,7 +1,7 @@
 //! What may be chosen for a trial, as typed: on the command line, in `--trial`, and in a study file alike.
 
 use crate::network::Model;
-use crate::recipe::{Budget, Recipe, Trial, spec};
+use crate::recipe::{Budget, Noise, Recipe, Targets, Trial, spec};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,22 @@ pub struct Choices {
     /// How precise products must be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matmul_precision: Option<String>,
-    /// Weights to begin with.
+    /// What drives learning rate, momentum and second beta.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
+    /// Weights before the first update.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
+    /// Samples per group of batch statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stats: Option<usize>,
+    /// What outputs are compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub targets: Option<String>,
+    /// Noise on the inputs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
+    /// Weights to begin with, from a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_from: Option<String>,
     /// Epochs at most.
@@ -56,7 +71,12 @@ macro_rules! each_choice {
             update,
             order,
             optimizer,
+            schedule,
             matmul_precision,
+            init,
+            stats,
+            targets,
+            noise,
             init_from,
             epochs,
             max_updates,
@@ -85,7 +105,8 @@ impl Choices {
         each_choice!(list).into_iter().filter(|(_, made)| *made).map(|(name, _)| name).collect()
     }
 
-    /// The value of a text choice that may be an axis: model, loss, update, order, optimizer or matmul_precision.
+    /// The value of a text choice that may be an axis: model, loss, update, order, optimizer, schedule, init, noise
+    /// or matmul_precision.
     pub(crate) fn axis_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
         match name {
             "model" => Some(&mut self.model),
@@ -93,6 +114,9 @@ impl Choices {
             "update" => Some(&mut self.update),
             "order" => Some(&mut self.order),
             "optimizer" => Some(&mut self.optimizer),
+            "schedule" => Some(&mut self.schedule),
+            "init" => Some(&mut self.init),
+            "noise" => Some(&mut self.noise),
             "matmul_precision" => Some(&mut self.matmul_precision),
             _ => None,
         }
@@ -115,7 +139,7 @@ impl Choices {
                 return Err(spec::unknown("key of --trial", &key, &known));
             }
             let parsed = match key.as_str() {
-                "epochs" | "max_updates" => value.parse().ok().map(toml::Value::Integer),
+                "epochs" | "max_updates" | "stats" => value.parse().ok().map(toml::Value::Integer),
                 "beyond_target" => value.parse().ok().map(toml::Value::Boolean),
                 _ => Some(toml::Value::String(value.to_owned())),
             };
@@ -140,13 +164,21 @@ impl Choices {
             return Err(Error::usage("max_updates must be at least 1, not 0"));
         }
         let defaults = (Recipe::default(), Budget::default());
+        if self.stats == Some(0) {
+            return Err(Error::usage("stats must be at least 1, not 0"));
+        }
+        let targets: Targets = read(self.targets.as_deref(), "targets")?.unwrap_or_default();
+        let noise = read(self.noise.as_deref().filter(|noise| *noise != "none"), "noise")?;
         let model: Model =
             read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, classes));
         let recipe = Recipe {
             update: read(self.update.as_deref(), "update")?.unwrap_or(defaults.0.update),
             order: read(self.order.as_deref(), "order")?.unwrap_or(defaults.0.order),
             optimizer: read(self.optimizer.as_deref(), "optimizer")?.unwrap_or(defaults.0.optimizer),
+            schedule: read(self.schedule.as_deref(), "schedule")?.unwrap_or(defaults.0.schedule),
             loss: read(self.loss.as_deref(), "loss")?.unwrap_or(defaults.0.loss),
+            init: read(self.init.as_deref(), "init")?.unwrap_or(defaults.0.init),
+            stats: self.stats,
             matmul_precision: read(self.matmul_precision.as_deref(), "matmul-precision")?.unwrap_or_default(),
         };
         let budget = Budget {
@@ -158,7 +190,8 @@ impl Choices {
         };
         let model = if model.inputs().is_some() { model } else { model.with_inputs(inputs) };
         let init_from = self.init_from.as_ref().map(Into::into);
-        Ok(Trial { name: name.to_owned(), data: data.to_owned(), model, init_from, recipe, budget, seed: 1 })
+        let (name, data) = (name.to_owned(), data.to_owned());
+        Ok(Trial { name, data, model, targets, noise, init_from, recipe, budget, seed: 1 })
     }
 
     /// The choices a trial amounts to, every one spelled out.
@@ -171,6 +204,11 @@ impl Choices {
             update: Some(record.update),
             order: Some(record.order),
             optimizer: Some(record.optimizer),
+            schedule: Some(record.schedule),
+            init: Some(record.init),
+            stats: record.stats,
+            targets: Some(trial.targets.to_string()),
+            noise: trial.noise.as_ref().map(Noise::to_string),
             matmul_precision: Some(record.matmul_precision),
             init_from: trial.init_from.as_ref().map(|path| path.display().to_string()),
             epochs: Some(epochs),

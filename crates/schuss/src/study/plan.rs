@@ -119,8 +119,8 @@ fn planned(
     }
     let choices = entry.choices.clone().over(&axis).over(shared);
     let (inputs, classes) = (data.shape.features(), data.classes.len());
-    let mut trial = choices.resolve("", &data.name, inputs, classes)?;
-    Plan::new(&trial.model, inputs, classes)?;
+    let mut trial = choices.resolve("", &data.name, inputs, classes)?.resolved(data.train.len());
+    Plan::for_targets(&trial.model, inputs, classes, trial.targets)?;
     trial.name = match (&entry.name, label) {
         (Some(name), label) => printable(&format!("{name} {label}")),
         (None, "") => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
@@ -141,7 +141,8 @@ fn printable(name: &str) -> String {
 fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
     let mut all = vec![(String::new(), Choices::default())];
     for (axis, values) in axes {
-        const AXES: [&str; 6] = ["model", "loss", "update", "order", "optimizer", "matmul_precision"];
+        const AXES: [&str; 9] =
+            ["model", "loss", "update", "order", "optimizer", "schedule", "init", "noise", "matmul_precision"];
         if !AXES.contains(&axis.as_str()) {
             return Err(spec::unknown("axis", axis, &AXES));
         }

@@ -225,6 +225,15 @@ pub struct RecipeRecord {
     pub loss: String,
     /// Initial weights.
     pub init: String,
+    /// Samples per group of batch statistics, where typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stats: Option<usize>,
+    /// What outputs are compared with: `class`, or `input` for an autoencoder.
+    #[serde(default = "class")]
+    pub targets: String,
+    /// Noise on the inputs; none if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<String>,
     /// Precision of matrix products.
     pub matmul_precision: String,
 }
@@ -327,8 +336,24 @@ pub struct Evaluation {
     /// Mean loss.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// Fraction classified correctly.
-    pub accuracy: f64,
+    /// Fraction classified correctly; none without classes.
+    pub accuracy: Option<f64>,
+    /// How well inputs were reconstructed, where they were to be.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub reconstruction: Option<Reconstruction>,
+}
+
+/// How well numbers in 0..=1 were reconstructed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reconstruction {
+    /// Mean squared error.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub mse: f64,
+    /// Peak signal-to-noise ratio in decibels, 10 log₁₀(1 / mse).
+    #[serde(deserialize_with = "null_is_nan")]
+    pub psnr: f64,
+    /// Mean structural similarity; none for images smaller than 7 x 7.
+    pub ssim: Option<f64>,
 }
 
 /// An evaluation at some point of training; `metrics.jsonl` has one per line.
@@ -427,4 +452,8 @@ pub struct PathRecord {
 /// `null` stands for a number that is not finite.
 fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+fn class() -> String {
+    "class".into()
 }

@@ -257,7 +257,12 @@ fn record(
 fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
     let first = study.trials.first().map(|planned| &planned.trial);
     let parameters = |trial: &Trial| {
-        crate::network::Plan::new(&trial.model, data.shape.features(), data.classes.len())
+        crate::network::Plan::for_targets(
+            &trial.model,
+            data.shape.features(),
+            data.classes.len(),
+            trial.targets,
+        )
             .map_or(0, |plan| plan.layout.parameters())
     };
     Summary {
