@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod activation;
 pub mod bf16;
 mod buffer;
 mod isa;
@@ -21,6 +22,7 @@ mod lane;
 mod math;
 pub mod matrix;
 pub mod naive;
+mod passes;
 pub mod peak;
 mod pointer;
 pub mod reduce;
@@ -29,6 +31,8 @@ pub mod single;
 pub mod sweep;
 mod sync;
 mod team;
+#[cfg(test)]
+mod testing;
 mod vector;
 pub mod window;
 

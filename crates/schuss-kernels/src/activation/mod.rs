@@ -1,0 +1,70 @@
+//! Activations: a function of each element, its slope, and the passes that apply them to a layer.
+
+mod piecewise;
+mod prelu;
+mod smooth;
+
+use crate::matrix::{Matrix, MatrixMut};
+use crate::passes::{self, Map};
+use crate::{Math, Team, Vector};
+pub use piecewise::{HardShrink, HardSigmoid, HardSwish, HardTanh, Identity, LeakyRelu, Relu, SoftShrink};
+pub use prelu::{Slopes, prelu, prelu_gradient, prelu_slope_gradient, prelu_slope_gradients};
+pub use smooth::{
+    Elu, Gelu, GeluTanh, LogSigmoid, Mish, Sigmoid, Silu, Softplus, Softsign, Tanh, TanhShrink,
+};
+
+/// An activation, written once for every kind of lane. Definitions and slopes at kinks are PyTorch's.
+pub trait Activation: Copy + Sync {
+    /// y = f(x).
+    fn value<L: Math>(&self, x: L) -> L;
+
+    /// f′(x), from x and y = f(x).
+    fn slope<L: Math>(&self, x: L, y: L) -> L;
+}
+
+/// Multiply-adds that an activation is worth.
+const WORK: usize = 16;
+
+/// Y ← f(X), all `[m, n]`.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn activate<F: Activation>(team: &mut Team, f: F, x: Matrix, y: MatrixMut) {
+    passes::map(team, &Value(f), WORK, [x], y);
+}
+
+/// Dˣ ← Dʸ f′(X) with Y = f(X), all `[m, n]`.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn activation_gradient<F: Activation>(
+    team: &mut Team,
+    f: F,
+    x: Matrix,
+    y: Matrix,
+    dy: Matrix,
+    dx: MatrixMut,
+) {
+    passes::map(team, &Slope(f), WORK, [x, y, dy], dx);
+}
+
+struct Value<F>(F);
+
+impl<F: Activation> Map<1> for Value<F> {
+    #[inline(always)]
+    fn apply<V: Vector>(&self, _row: usize, _col: usize, [x]: [V; 1]) -> V {
+        self.0.value(x)
+    }
+}
+
+struct Slope<F>(F);
+
+impl<F: Activation> Map<3> for Slope<F> {
+    #[inline(always)]
+    fn apply<V: Vector>(&self, _row: usize, _col: usize, [x, y, dy]: [V; 3]) -> V {
+        dy * self.0.slope(x, y)
+    }
+}
+
+#[cfg(test)]
+mod tests;
