@@ -17,11 +17,14 @@
 pub mod activation;
 pub mod bf16;
 mod buffer;
+pub mod dropout;
 mod isa;
 mod lane;
+pub mod log_softmax;
 mod math;
 pub mod matrix;
 pub mod naive;
+pub mod normalize;
 mod passes;
 pub mod peak;
 mod pointer;

@@ -1,4 +1,4 @@
-//! Passes over matrices, 16 columns at a time: each element on its own, and sums of columns.
+//! Passes over matrices, 16 columns at a time: each element on its own, each row on its own, sums of columns.
 
 use crate::matrix::{Matrix, MatrixMut, Start};
 use crate::pointer::SharedMut;
@@ -42,19 +42,72 @@ impl<M: Map<N>, const N: usize> Kernel for Rows<'_, M, N> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let stride = padded(self.cols);
         for row in self.rows {
-            for col in (0..stride).step_by(LANES) {
-                // SAFETY: all matrices have the shape that `map` checked, and this row of `to` belongs to this part.
-                unsafe {
-                    let inputs = self.inputs.map(|input| load(input, row, col));
-                    self.map.apply::<V>(row, col, inputs).store(self.to.at(row * stride + col));
-                }
+            // SAFETY: all matrices have the shape that `map` checked, and this row of `to` belongs to this part.
+            unsafe {
+                write_row(self.to, row, self.cols, |col| {
+                    self.map.apply::<V>(row, col, self.inputs.map(|input| load(input, row, col)))
+                });
             }
-            // SAFETY: as above.
-            unsafe { self.to.slice(row * stride + self.cols, stride - self.cols) }.fill(0.0);
         }
     }
+}
+
+/// What becomes of one row as a whole; whoever implements it knows where to write.
+pub(crate) trait RowPass: Sync {
+    /// Called once for every row. Must be `#[inline(always)]`.
+    fn row<V: Vector>(&self, row: usize);
+}
+
+/// Runs a pass over `rows` rows. `work` is about how many multiply-adds they all take.
+pub(crate) fn each_row<P: RowPass>(team: &mut Team, pass: &P, work: usize, rows: usize) {
+    let isa = team.isa();
+    team.split(work, rows, |rows| isa.run(EachRow { pass, rows }));
+}
+
+struct EachRow<'a, P> {
+    pass: &'a P,
+    rows: Range<usize>,
+}
+
+impl<P: RowPass> Kernel for EachRow<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        self.rows.for_each(|row| self.pass.row::<V>(row));
+    }
+}
+
+/// The sum of a row's terms: 16 lanes in order of columns, then the tree of [`Vector::sum`]. What `term` gives in pad
+/// lanes does not count.
+#[inline(always)]
+pub(crate) fn row_sum<V: Vector>(cols: usize, term: impl Fn(usize) -> V) -> f32 {
+    let whole = cols - cols % LANES;
+    let mut sum = V::splat(0.0);
+    for col in (0..whole).step_by(LANES) {
+        sum = sum + term(col);
+    }
+    if whole < cols {
+        sum = sum + first_lanes::<V>(cols - whole).where_positive(term(whole), V::splat(0.0));
+    }
+    sum.sum()
+}
+
+/// 1 in the first `count` lanes, 0 in the others.
+#[inline(always)]
+fn first_lanes<V: Vector>(count: usize) -> V {
+    const ONES_THEN_ZEROS: [f32; 2 * LANES] = {
+        let mut lanes = [0.0; 2 * LANES];
+        let mut i = 0;
+        while i < LANES {
+            lanes[i] = 1.0;
+            i += 1;
+        }
+        lanes
+    };
+    // SAFETY: `count` is at most 16, so 16 numbers follow.
+    unsafe { V::load(ONES_THEN_ZEROS[LANES - count..].as_ptr()) }
 }
 
 /// # Safety
@@ -63,6 +116,27 @@ impl<M: Map<N>, const N: usize> Kernel for Rows<'_, M, N> {
 pub(crate) unsafe fn load<V: Vector>(matrix: Matrix, row: usize, col: usize) -> V {
     // SAFETY: promised by the caller; a matrix holds all its rows, padded.
     unsafe { V::load(matrix.data().as_ptr().add(row * matrix.stride() + col)) }
+}
+
+/// Writes a row, `value(col)` for 16 columns at a time, and zeros behind it.
+///
+/// # Safety
+/// The matrix `to` has this row of `cols` columns, and it belongs to this part.
+#[inline(always)]
+pub(crate) unsafe fn write_row<V: Vector>(
+    to: SharedMut,
+    row: usize,
+    cols: usize,
+    value: impl Fn(usize) -> V,
+) {
+    let stride = padded(cols);
+    // SAFETY: promised by the caller.
+    unsafe {
+        for col in (0..stride).step_by(LANES) {
+            value(col).store(to.at(row * stride + col));
+        }
+        to.slice(row * stride + cols, stride - cols).fill(0.0);
+    }
 }
 
 /// What 16 columns of a row add to the sums of their columns.

@@ -1,0 +1,303 @@
+//! Layer and batch normalisation: x̂ = (x − mean) / √(variance + ε), then y = gain x̂ + bias.
+//!
+//! Layer normalisation takes mean and variance of every row, batch normalisation of every column (or the running ones
+//! of training, when a network is asked). All else is shared: [`normalize`], [`gain_gradient`], and for the bias
+//! [`crate::matrix::column_sums`].
+
+use crate::matrix::{Matrix, MatrixMut, Start};
+use crate::passes::{self, Chain, Map, RowPass, load, row_sum, write_row};
+use crate::pointer::SharedMut;
+use crate::{Kernel, LANES, Team, Vector, padded};
+
+/// What rows or columns are normalised by. Slices per column are padded to whole vectors.
+#[derive(Clone, Copy, Debug)]
+pub enum Moments<'a> {
+    /// Layer normalisation.
+    PerRow {
+        /// Mean of every row.
+        mean: &'a [f32],
+        /// 1 / √(variance + ε) of every row.
+        scale: &'a [f32],
+    },
+    /// Batch normalisation.
+    PerColumn {
+        /// Mean of every column.
+        mean: &'a [f32],
+        /// 1 / √(variance + ε) of every column.
+        scale: &'a [f32],
+    },
+}
+
+impl Moments<'_> {
+    /// # Panics
+    /// If there are too few for a matrix of this shape.
+    fn check(self, (rows, cols): (usize, usize)) -> Self {
+        let (mean, scale, needed) = match self {
+            Self::PerRow { mean, scale } => (mean, scale, rows),
+            Self::PerColumn { mean, scale } => (mean, scale, padded(cols)),
+        };
+        assert!(mean.len() >= needed && scale.len() >= needed);
+        self
+    }
+
+    /// Scale and x̂ of 16 columns of a row that `check` has seen.
+    #[inline(always)]
+    fn standardize<V: Vector>(self, row: usize, col: usize, x: V) -> (V, V) {
+        let (mean, scale) = match self {
+            Self::PerRow { mean, scale } => (V::splat(f64::from(mean[row])), V::splat(f64::from(scale[row]))),
+            // SAFETY: `check` saw a whole padded row, and `col` is the first of 16 of its columns.
+            Self::PerColumn { mean, scale } => unsafe {
+                (V::load(mean.as_ptr().add(col)), V::load(scale.as_ptr().add(col)))
+            },
+        };
+        (scale, (x - mean) * scale)
+    }
+}
+
+/// Multiply-adds that an element is worth.
+const WORK: usize = 4;
+
+/// Mean and 1 / √(variance + ε) of every row of X `[m, n]`, the variance over n: 16 lanes and a fixed tree each.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn row_moments(team: &mut Team, x: Matrix, eps: f64, mean: &mut [f32], scale: &mut [f32]) {
+    let (rows, cols) = x.shape();
+    assert!(mean.len() >= rows && scale.len() >= rows);
+    let pass = RowMoments { x, eps: eps as f32, mean: SharedMut::new(mean), scale: SharedMut::new(scale) };
+    passes::each_row(team, &pass, rows * cols * WORK, rows);
+}
+
+/// Mean and variance (over m) of every column of X `[m, n]`, summed in f64 in order of rows. `mean` and `variance` `[n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn column_moments(team: &mut Team, x: Matrix, mean: &mut [f32], variance: &mut [f32]) {
+    let (rows, cols) = x.shape();
+    assert!(mean.len() >= padded(cols) && variance.len() >= padded(cols));
+    let (mean, variance) = (SharedMut::new(mean), SharedMut::new(variance));
+    let isa = team.isa();
+    team.split(rows * cols * WORK, cols.div_ceil(LANES), |panels| {
+        panels.for_each(|panel| isa.run(ColumnMoments { x, mean, variance, col: panel * LANES }));
+    });
+}
+
+/// 1 / √(variance + ε), the scale of batch normalisation.
+pub fn scales(variance: &[f32], eps: f64, scale: &mut [f32]) {
+    for (scale, variance) in scale.iter_mut().zip(variance) {
+        *scale = 1.0 / (variance + eps as f32).sqrt();
+    }
+}
+
+/// Y ← gain x̂ + bias. X and Y `[m, n]`, gain and bias `[n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn normalize(team: &mut Team, x: Matrix, moments: Moments, gain: &[f32], bias: &[f32], y: MatrixMut) {
+    let (moments, width) = (moments.check(x.shape()), padded(x.shape().1));
+    assert!(gain.len() >= width && bias.len() >= width);
+    passes::map(team, &Normalize { moments, gain, bias }, WORK, [x], y);
+}
+
+/// Gradient of the gain, Σ dy x̂ over each column: one chain in order of rows. X and Dʸ `[m, n]`, `sums` `[n]`.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn gain_gradient(
+    team: &mut Team,
+    x: Matrix,
+    moments: Moments,
+    dy: Matrix,
+    start: Start,
+    sums: &mut [f32],
+) {
+    let chain = GainTerm(moments.check(x.shape()));
+    passes::column_chains(team, &chain, [x, dy], start, sums);
+}
+
+/// Dˣ of layer normalisation: scale (g − mean(g) − x̂ mean(g x̂)) with g = gain dy and means over the row.
+///
+/// # Panics
+/// If the shapes do not fit, or the moments are per column.
+pub fn layer_norm_gradient(
+    team: &mut Team,
+    x: Matrix,
+    moments: Moments,
+    gain: &[f32],
+    dy: Matrix,
+    dx: MatrixMut,
+) {
+    let (rows, cols) = x.shape();
+    assert!(matches!(moments, Moments::PerRow { .. }), "layer normalisation has moments per row");
+    assert!(dy.shape() == (rows, cols) && dx.shape() == (rows, cols) && gain.len() >= padded(cols));
+    let dx = SharedMut::new(dx.into_data());
+    let pass = LayerGradient { x, moments: moments.check((rows, cols)), gain, dy, dx };
+    passes::each_row(team, &pass, rows * cols * 2 * WORK, rows);
+}
+
+/// Dˣ of batch normalisation by the moments of these very rows: scale gain (dy − mean(dy) − x̂ mean(dy x̂)) with means
+/// over the column, from `sum_dy` ([`crate::matrix::column_sums`]) and `sum_dy_x` ([`gain_gradient`]) of these rows.
+///
+/// # Panics
+/// If the shapes do not fit.
+pub fn batch_norm_gradient(
+    team: &mut Team,
+    x: Matrix,
+    moments: Moments,
+    gain: &[f32],
+    [sum_dy, sum_dy_x]: [&[f32]; 2],
+    dy: Matrix,
+    dx: MatrixMut,
+) {
+    let (rows, cols) = x.shape();
+    assert!([gain, sum_dy, sum_dy_x].iter().all(|columns| columns.len() >= padded(cols)));
+    let moments = moments.check((rows, cols));
+    let pass = BatchGradient { moments, gain, sum_dy, sum_dy_x, count: rows as f32 };
+    passes::map(team, &pass, WORK, [x, dy], dx);
+}
+
+/// # Safety
+/// `columns` holds `col..col + 16`.
+#[inline(always)]
+unsafe fn at<V: Vector>(columns: &[f32], col: usize) -> V {
+    // SAFETY: promised by the caller.
+    unsafe { V::load(columns.as_ptr().add(col)) }
+}
+
+struct RowMoments<'a> {
+    x: Matrix<'a>,
+    eps: f32,
+    mean: SharedMut,
+    scale: SharedMut,
+}
+
+impl RowPass for RowMoments<'_> {
+    #[inline(always)]
+    fn row<V: Vector>(&self, row: usize) {
+        let cols = self.x.shape().1;
+        // SAFETY: the matrix has this row and these columns.
+        let x = |col| unsafe { load::<V>(self.x, row, col) };
+        let mean = row_sum(cols, x) / cols as f32;
+        let centre = V::splat(f64::from(mean));
+        let variance = row_sum(cols, |col| (x(col) - centre) * (x(col) - centre)) / cols as f32;
+        // SAFETY: `row_moments` checked that there is one of each per row, and this row belongs to this part.
+        unsafe {
+            *self.mean.at(row) = mean;
+            *self.scale.at(row) = 1.0 / (variance + self.eps).sqrt();
+        }
+    }
+}
+
+struct ColumnMoments<'a> {
+    x: Matrix<'a>,
+    mean: SharedMut,
+    variance: SharedMut,
+    col: usize,
+}
+
+impl ColumnMoments<'_> {
+    /// Mean over the rows of `term(column of the panel, x)`.
+    #[inline(always)]
+    fn average(&self, term: impl Fn(usize, f64) -> f64) -> [f64; LANES] {
+        let rows = self.x.shape().0;
+        let mut sums = [0.0; LANES];
+        for row in 0..rows {
+            let panel = &self.x.row(row)[self.col..self.col + LANES];
+            for (i, (sum, &x)) in sums.iter_mut().zip(panel).enumerate() {
+                *sum += term(i, f64::from(x));
+            }
+        }
+        sums.map(|sum| sum / rows as f64)
+    }
+}
+
+impl Kernel for ColumnMoments<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Vector>(self) {
+        let mean = self.average(|_, x| x);
+        let variance = self.average(|i, x| (x - mean[i]) * (x - mean[i]));
+        for (to, values) in [(self.mean, mean), (self.variance, variance)] {
+            // SAFETY: `column_moments` checked that both hold a padded row, and this panel belongs to this part.
+            let to = unsafe { to.slice(self.col, LANES) };
+            to.iter_mut().zip(values).for_each(|(to, value)| *to = value as f32);
+        }
+    }
+}
+
+struct Normalize<'a> {
+    moments: Moments<'a>,
+    gain: &'a [f32],
+    bias: &'a [f32],
+}
+
+impl Map<1> for Normalize<'_> {
+    #[inline(always)]
+    fn apply<V: Vector>(&self, row: usize, col: usize, [x]: [V; 1]) -> V {
+        let (_, x) = self.moments.standardize(row, col, x);
+        // SAFETY: `normalize` checked that both hold a padded row.
+        unsafe { x.mul_add(at(self.gain, col), at(self.bias, col)) }
+    }
+}
+
+struct GainTerm<'a>(Moments<'a>);
+
+impl Chain<2> for GainTerm<'_> {
+    #[inline(always)]
+    fn add<V: Vector>(&self, row: usize, col: usize, [x, dy]: [V; 2], sum: V) -> V {
+        let (_, x) = self.0.standardize(row, col, x);
+        dy.mul_add(x, sum)
+    }
+}
+
+struct LayerGradient<'a> {
+    x: Matrix<'a>,
+    moments: Moments<'a>,
+    gain: &'a [f32],
+    dy: Matrix<'a>,
+    dx: SharedMut,
+}
+
+impl RowPass for LayerGradient<'_> {
+    #[inline(always)]
+    fn row<V: Vector>(&self, row: usize) {
+        let cols = self.x.shape().1;
+        // SAFETY: `layer_norm_gradient` checked that all have this row and these columns.
+        let g = |col| unsafe { load::<V>(self.dy, row, col) * at(self.gain, col) };
+        // SAFETY: as above.
+        let x = |col| unsafe { self.moments.standardize(row, col, load::<V>(self.x, row, col)) };
+        let mean = V::splat(f64::from(row_sum(cols, g) / cols as f32));
+        let along = V::splat(f64::from(row_sum(cols, |col| g(col) * x(col).1) / cols as f32));
+        // SAFETY: as above, and this row belongs to this part.
+        unsafe {
+            write_row(self.dx, row, cols, |col| {
+                let (scale, x) = x(col);
+                scale * (g(col) - mean - x * along)
+            });
+        }
+    }
+}
+
+struct BatchGradient<'a> {
+    moments: Moments<'a>,
+    gain: &'a [f32],
+    sum_dy: &'a [f32],
+    sum_dy_x: &'a [f32],
+    count: f32,
+}
+
+impl Map<2> for BatchGradient<'_> {
+    #[inline(always)]
+    fn apply<V: Vector>(&self, row: usize, col: usize, [x, dy]: [V; 2]) -> V {
+        let (scale, x) = self.moments.standardize(row, col, x);
+        let count = V::splat(f64::from(self.count));
+        // SAFETY: `batch_norm_gradient` checked that all hold a padded row.
+        let [gain, sum_dy, sum_dy_x] =
+            unsafe { [self.gain, self.sum_dy, self.sum_dy_x].map(|all| at(all, col)) };
+        scale * gain * (dy - (sum_dy + x * sum_dy_x) / count)
+    }
+}
+
+#[cfg(test)]
+mod tests;
