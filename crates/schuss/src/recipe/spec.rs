@@ -171,7 +171,7 @@ fn read_value(key: &str, text: &str, before: &Value) -> Result<Value> {
             .map(read_number)
             .collect::<Option<_>>()
             .ok_or_else(|| wrong("finite numbers with `:` between them")),
-        _ => Ok(Value::String(text.to_owned())),
+        _ => Ok(Value::String(text.to_lowercase().replace('_', "-"))), // one of several words
     }
 }
 

@@ -1,5 +1,6 @@
-use super::curve::{Anneal, counts, non_negative};
+use super::curve::{Anneal, counts};
 use crate::Result;
+use crate::recipe::spec::{Choice, non_negative};
 use serde::{Deserialize, Serialize};
 
 /// Constant: the optimizer's own value, or a share of it for the first updates.
@@ -26,14 +27,16 @@ impl Default for Constant {
     }
 }
 
-impl Anneal for Constant {
+impl Choice for Constant {
     const NAME: &'static str = "constant";
 
     fn check(&self) -> Result<()> {
         non_negative(&[("factor", self.factor)])?;
         counts(&[("total_iters", self.total_iters)])
     }
+}
 
+impl Anneal for Constant {
     fn value(&self, t: u64, base: f64) -> f64 {
         if self.total_iters.is_none_or(|iters| t < iters) { base * self.factor } else { base }
     }

@@ -1,6 +1,7 @@
-use super::curve::{Anneal, counts, non_negative};
+use super::curve::{Anneal, counts};
 use super::real::{between, half_cosine};
 use crate::Result;
+use crate::recipe::spec::{Choice, non_negative};
 use serde::{Deserialize, Serialize};
 
 /// Cosine: down along half a period of the cosine; and up again, if the trial goes on after `t_max`.
@@ -21,16 +22,18 @@ pub struct Cosine {
     pub eta_min: f64,
 }
 
-impl Anneal for Cosine {
+impl Choice for Cosine {
     const NAME: &'static str = "cosine";
 
     fn check(&self) -> Result<()> {
         non_negative(&[("eta_min", self.eta_min)])?;
         counts(&[("t_max", self.t_max)])
     }
+}
 
+impl Anneal for Cosine {
     fn value(&self, t: u64, base: f64) -> f64 {
-        let p = self.t_max.map_or(0.0, |t_max| t as f64 / t_max as f64);
+        let p = t as f64 / self.t_max.unwrap_or(u64::MAX) as f64;
         between(self.eta_min, base, half_cosine(p))
     }
 
@@ -55,7 +58,7 @@ impl Anneal for Cosine {
 /// must be given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct CosineWarmRestarts {
+pub struct CosineRestarts {
     /// Updates until the first restart.
     pub t_0: u64,
     /// How many times longer it takes until the next.
@@ -64,13 +67,13 @@ pub struct CosineWarmRestarts {
     pub eta_min: f64,
 }
 
-impl Default for CosineWarmRestarts {
+impl Default for CosineRestarts {
     fn default() -> Self {
         Self { t_0: 0, t_mult: 1, eta_min: 0.0 }
     }
 }
 
-impl CosineWarmRestarts {
+impl CosineRestarts {
     /// Updates since the last restart before update `t`, and until the next.
     fn period(&self, mut t: u64) -> (u64, u64) {
         let mut length = self.t_0;
@@ -85,14 +88,16 @@ impl CosineWarmRestarts {
     }
 }
 
-impl Anneal for CosineWarmRestarts {
-    const NAME: &'static str = "cosine-warm-restarts";
+impl Choice for CosineRestarts {
+    const NAME: &'static str = "cosine-restarts";
 
     fn check(&self) -> Result<()> {
         non_negative(&[("eta_min", self.eta_min)])?;
         counts(&[("t_0", Some(self.t_0)), ("t_mult", Some(self.t_mult))])
     }
+}
 
+impl Anneal for CosineRestarts {
     fn value(&self, t: u64, base: f64) -> f64 {
         let (t_cur, t_i) = self.period(t);
         between(self.eta_min, base, half_cosine(t_cur as f64 / t_i as f64))

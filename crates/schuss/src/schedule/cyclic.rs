@@ -1,6 +1,7 @@
-use super::curve::{Anneal, counts, momenta, non_negative, positive};
+use super::curve::{Anneal, counts};
 use super::real::{between, powi};
 use crate::Result;
+use crate::recipe::spec::{Choice, below_one, non_negative, positive};
 use serde::{Deserialize, Serialize};
 
 /// Cyclic: up from `base_lr` to `max_lr` and down again, over and over; momentum goes the other way.
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// x: from 0 to 1 in step_size_up updates, back to 0 in step_size_down, and so on
 /// η(t) = base_lr + (max_lr − base_lr) x s          μ(t) = max_momentum − (max_momentum − base_momentum) x s
-/// s = 1 (triangular), 1/2 to the number of whole cycles (triangular2), gammaᵗ (exp_range)
+/// s = 1 (triangular), 1/2 to the number of whole cycles (triangular2), gammaᵗ (exp-range)
 /// ```
 ///
 /// Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017 (arXiv 1506.01186). Keys and defaults are
@@ -28,7 +29,7 @@ pub struct Cyclic {
     pub step_size_down: Option<u64>,
     /// How later tops are lower.
     pub mode: Mode,
-    /// What each update leaves of the height, in mode exp_range.
+    /// What each update leaves of the height, in mode exp-range.
     pub gamma: f64,
     /// Whether momentum (sgd's) or beta1 (Adam's) is driven as well.
     pub cycle_momentum: bool,
@@ -40,14 +41,13 @@ pub struct Cyclic {
 
 /// How the tops of later cycles are lower than that of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// Not at all.
     Triangular,
     /// Each is half as high as the one before.
     Triangular2,
     /// By a factor at every update.
-    #[serde(alias = "exp-range")]
     ExpRange,
 }
 
@@ -82,16 +82,18 @@ impl Cyclic {
     }
 }
 
-impl Anneal for Cyclic {
+impl Choice for Cyclic {
     const NAME: &'static str = "cyclic";
 
     fn check(&self) -> Result<()> {
         positive(&[("max_lr", self.max_lr), ("gamma", self.gamma)])?;
         non_negative(&[("base_lr", self.base_lr)])?;
-        momenta(&[("base_momentum", self.base_momentum), ("max_momentum", self.max_momentum)])?;
+        below_one(&[("base_momentum", self.base_momentum), ("max_momentum", self.max_momentum)])?;
         counts(&[("step_size_up", Some(self.step_size_up)), ("step_size_down", self.step_size_down)])
     }
+}
 
+impl Anneal for Cyclic {
     fn value(&self, t: u64, _base: f64) -> f64 {
         between(self.base_lr, self.max_lr, self.height(t))
     }

@@ -1,6 +1,7 @@
-use super::curve::{Anneal, counts, non_negative, positive, progress};
+use super::curve::{Anneal, counts, progress};
 use super::real::{powf, powi};
 use crate::Result;
+use crate::recipe::spec::{Choice, non_negative, positive};
 use serde::{Deserialize, Serialize};
 
 /// Exponential: every update takes the same share off.
@@ -17,13 +18,15 @@ pub struct Exponential {
     pub gamma: f64,
 }
 
-impl Anneal for Exponential {
+impl Choice for Exponential {
     const NAME: &'static str = "exponential";
 
     fn check(&self) -> Result<()> {
         positive(&[("gamma", self.gamma)])
     }
+}
 
+impl Anneal for Exponential {
     fn value(&self, t: u64, base: f64) -> f64 {
         base * powi(self.gamma, t)
     }
@@ -54,14 +57,16 @@ impl Default for InverseTime {
     }
 }
 
-impl Anneal for InverseTime {
+impl Choice for InverseTime {
     const NAME: &'static str = "inverse-time";
 
     fn check(&self) -> Result<()> {
         positive(&[("decay_rate", self.decay_rate)])?;
         counts(&[("decay_steps", Some(self.decay_steps))])
     }
+}
 
+impl Anneal for InverseTime {
     fn value(&self, t: u64, base: f64) -> f64 {
         let steps =
             if self.staircase { (t / self.decay_steps) as f64 } else { t as f64 / self.decay_steps as f64 };
@@ -75,77 +80,77 @@ impl Anneal for InverseTime {
 /// η(t) = η (1 − min(t / total_iters, 1))^power
 /// ```
 ///
-/// Keys as in `torch.optim.lr_scheduler.PolynomialLR`; default power 1 as there, but total_iters is the rest of the
-/// trial: torch's 5 is meant for epochs, we count updates.
+/// Keys as in `torch.optim.lr_scheduler.PolynomialLR`; defaults power 1 and total_iters 5 as there; but these
+/// are updates, where torch's users mostly count epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Polynomial {
     /// Updates until 0 is reached.
-    pub total_iters: Option<u64>,
+    pub total_iters: u64,
     /// The power.
     pub power: f64,
 }
 
 impl Default for Polynomial {
     fn default() -> Self {
-        Self { total_iters: None, power: 1.0 }
+        Self { total_iters: 5, power: 1.0 }
     }
 }
 
-impl Anneal for Polynomial {
+impl Choice for Polynomial {
     const NAME: &'static str = "polynomial";
 
     fn check(&self) -> Result<()> {
         non_negative(&[("power", self.power)])?;
-        counts(&[("total_iters", self.total_iters)])
+        counts(&[("total_iters", self.length())])
     }
+}
 
+impl Anneal for Polynomial {
     fn value(&self, t: u64, base: f64) -> f64 {
         base * powf(1.0 - progress(t, self.total_iters), self.power)
     }
 
     fn length(&self) -> Option<u64> {
-        self.total_iters
-    }
-
-    fn resolve(&mut self, updates: u64) {
-        self.total_iters.get_or_insert(updates);
+        Some(self.total_iters)
     }
 }
 
 /// REX: slowly at first, then fast; better than straight lines at every budget, its authors find.
 ///
 /// ```text
-/// p = min(t / total_iters, 1)
+/// p = min(t / total_steps, 1)
 /// η(t) = η (1 − p) / (1 − p / 2)
 /// ```
 ///
 /// Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved Schedule", MLSys 2022 (arXiv
-/// 2107.04197). Default: total_iters is the rest of the trial.
+/// 2107.04197). Default: total_steps is the rest of the trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rex {
     /// Updates until 0 is reached.
-    pub total_iters: Option<u64>,
+    pub total_steps: Option<u64>,
 }
 
-impl Anneal for Rex {
+impl Choice for Rex {
     const NAME: &'static str = "rex";
 
     fn check(&self) -> Result<()> {
-        counts(&[("total_iters", self.total_iters)])
+        counts(&[("total_steps", self.total_steps)])
     }
+}
 
+impl Anneal for Rex {
     fn value(&self, t: u64, base: f64) -> f64 {
-        let p = progress(t, self.total_iters);
+        let p = progress(t, self.total_steps.unwrap_or(u64::MAX));
         base * (1.0 - p) / (1.0 - p / 2.0)
     }
 
     fn length(&self) -> Option<u64> {
-        self.total_iters
+        self.total_steps
     }
 
     fn resolve(&mut self, updates: u64) {
-        self.total_iters.get_or_insert(updates);
+        self.total_steps.get_or_insert(updates);
     }
 }

@@ -1,1 +1,59 @@
+//! Every schedule against what PyTorch, Keras, optax and others computed: `golden/schedules`.
 
+use super::{Knobs, Plateaus, Schedule};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Values at updates 0, 1, ...; with losses, after so many evaluations.
+#[derive(Deserialize)]
+struct Case {
+    schedule: String,
+    base_lr: f64,
+    lr: Vec<f64>,
+    #[serde(default)]
+    momentum: Vec<f64>,
+    #[serde(default)]
+    losses: Vec<f64>,
+}
+
+fn cases() -> Vec<(PathBuf, Case)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/schedules");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.map(|path| (path.clone(), serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())).collect()
+}
+
+/// The knobs at each update, or after each evaluation.
+fn follow(case: &Case) -> Vec<Knobs> {
+    let schedule: Schedule = case.schedule.parse().unwrap();
+    let base = Knobs { lr: case.base_lr, momentum: 0.9, beta2: 0.999 };
+    let mut plateaus = Plateaus::default();
+    let mut knobs = vec![];
+    for update in 0..case.lr.len() {
+        knobs.push(schedule.at(update as u64, base, &plateaus));
+        if let Some(loss) = case.losses.get(update) {
+            plateaus.observe(&schedule, *loss);
+        }
+    }
+    knobs
+}
+
+/// Within 1e-9 of themselves, or 1e-15 of the largest: what should be zero may not have cancelled to the last bit.
+fn agree(found: impl Iterator<Item = f64>, expected: &[f64]) -> bool {
+    let largest = expected.iter().copied().fold(0.0, f64::max);
+    found.zip(expected).all(|(found, expected)| (found - expected).abs() <= 1e-9 * expected + 1e-15 * largest)
+}
+
+#[test]
+fn every_schedule_goes_as_its_original_does() {
+    let cases = cases();
+    assert!(cases.len() >= 50, "only {} cases", cases.len());
+    for (path, case) in cases {
+        let knobs = follow(&case);
+        assert!(agree(knobs.iter().map(|knobs| knobs.lr), &case.lr), "lr of {}", path.display());
+        assert!(
+            agree(knobs.iter().map(|knobs| knobs.momentum), &case.momentum),
+            "momentum of {}",
+            path.display()
+        );
+    }
+}

@@ -1,6 +1,7 @@
-use super::curve::{Anneal, counts, non_negative, progress};
+use super::curve::{Anneal, counts, progress};
 use super::real::between;
 use crate::Result;
+use crate::recipe::spec::{Choice, non_negative};
 use serde::{Deserialize, Serialize};
 
 /// Linear: along a straight line from one share of the optimizer's value to another, where it stays.
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 /// η(t) = η (start_factor + (end_factor − start_factor) p)
 /// ```
 ///
-/// Keys as in `torch.optim.lr_scheduler.LinearLR`; defaults start_factor 1/3, end_factor 1 as there, but total_iters is
-/// the rest of the trial: torch's 5 is meant for epochs, we count updates.
+/// Keys as in `torch.optim.lr_scheduler.LinearLR`; defaults start_factor 1/3, end_factor 1 and total_iters 5 as
+/// there; but these are updates, where torch's users mostly count epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Linear {
@@ -20,33 +21,31 @@ pub struct Linear {
     /// Share at the end.
     pub end_factor: f64,
     /// Updates from one to the other.
-    pub total_iters: Option<u64>,
+    pub total_iters: u64,
 }
 
 impl Default for Linear {
     fn default() -> Self {
-        Self { start_factor: 1.0 / 3.0, end_factor: 1.0, total_iters: None }
+        Self { start_factor: 1.0 / 3.0, end_factor: 1.0, total_iters: 5 }
     }
 }
 
-impl Anneal for Linear {
+impl Choice for Linear {
     const NAME: &'static str = "linear";
 
     fn check(&self) -> Result<()> {
         non_negative(&[("start_factor", self.start_factor), ("end_factor", self.end_factor)])?;
-        counts(&[("total_iters", self.total_iters)])
+        counts(&[("total_iters", self.length())])
     }
+}
 
+impl Anneal for Linear {
     fn value(&self, t: u64, base: f64) -> f64 {
         base * between(self.start_factor, self.end_factor, progress(t, self.total_iters))
     }
 
     fn length(&self) -> Option<u64> {
-        self.total_iters
-    }
-
-    fn resolve(&mut self, updates: u64) {
-        self.total_iters.get_or_insert(updates);
+        Some(self.total_iters)
     }
 }
 
@@ -68,16 +67,18 @@ pub struct Warmup {
     pub start_factor: f64,
 }
 
-impl Anneal for Warmup {
+impl Choice for Warmup {
     const NAME: &'static str = "warmup";
 
     fn check(&self) -> Result<()> {
         non_negative(&[("start_factor", self.start_factor)])?;
         counts(&[("total_iters", self.length())])
     }
+}
 
+impl Anneal for Warmup {
     fn value(&self, t: u64, base: f64) -> f64 {
-        base * between(self.start_factor, 1.0, progress(t, self.length()))
+        base * between(self.start_factor, 1.0, progress(t, self.total_iters))
     }
 
     fn length(&self) -> Option<u64> {

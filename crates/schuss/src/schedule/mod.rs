@@ -21,15 +21,15 @@ mod step;
 mod wsd;
 
 pub use constant::Constant;
-pub use cosine::{Cosine, CosineWarmRestarts};
+pub use cosine::{Cosine, CosineRestarts};
 pub use curve::Curve;
 pub use cyclic::{Cyclic, Mode};
 pub use decay::{Exponential, InverseTime, Polynomial, Rex};
 pub use linear::{Linear, Warmup};
 pub use noam::Noam;
 pub use one_cycle::{OneCycle, Strategy};
-pub use plateau::{Plateau, Plateaus, ThresholdMode};
-pub use step::{Multistep, Step};
+pub use plateau::{Direction, Plateau, Plateaus, ThresholdMode};
+pub use step::{Multistep, Piecewise, Step};
 pub use wsd::{Decay, Wsd};
 
 use crate::{Error, Result};

@@ -1,5 +1,6 @@
 use super::curve::{Anneal, counts};
 use crate::Result;
+use crate::recipe::spec::Choice;
 use serde::{Deserialize, Serialize};
 
 /// Noam: up along a straight line, then down as one over the square root of the update.
@@ -25,13 +26,15 @@ impl Default for Noam {
     }
 }
 
-impl Anneal for Noam {
+impl Choice for Noam {
     const NAME: &'static str = "noam";
 
     fn check(&self) -> Result<()> {
         counts(&[("model_size", Some(self.model_size)), ("warmup_steps", Some(self.warmup_steps))])
     }
+}
 
+impl Anneal for Noam {
     fn value(&self, t: u64, base: f64) -> f64 {
         let (step, warmup) = (t as f64 + 1.0, self.warmup_steps as f64);
         let shape = (1.0 / step.sqrt()).min(step / (warmup * warmup.sqrt()));

@@ -1,5 +1,6 @@
-use super::curve::{Anneal, counts, momenta, positive};
+use super::curve::{Anneal, counts};
 use super::real::{between, half_cosine};
+use crate::recipe::spec::{Choice, below_one, positive};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ pub struct OneCycle {
 
 /// How one-cycle goes from one value to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Strategy {
     /// Along half a cosine.
     Cos,
@@ -84,7 +85,7 @@ impl OneCycle {
     /// Begin, top, the halt of the third phase (or the top again), and end.
     fn turns(&self) -> [Turn; 4] {
         let Self { max_lr, pct_start, base_momentum, max_momentum, .. } = *self;
-        let total = self.total_steps.map_or(f64::INFINITY, |steps| steps as f64);
+        let total = self.total_steps.unwrap_or(u64::MAX) as f64;
         let initial = max_lr / self.div_factor;
         let begin = Turn { update: 0.0, lr: initial, momentum: max_momentum };
         let top = Turn { update: pct_start * total - 1.0, lr: max_lr, momentum: base_momentum };
@@ -109,22 +110,22 @@ impl OneCycle {
     }
 }
 
-impl Anneal for OneCycle {
+impl Choice for OneCycle {
     const NAME: &'static str = "one-cycle";
 
     fn check(&self) -> Result<()> {
         let Self { max_lr, div_factor, final_div_factor, .. } = *self;
         positive(&[("max_lr", max_lr), ("div_factor", div_factor), ("final_div_factor", final_div_factor)])?;
-        momenta(&[("base_momentum", self.base_momentum), ("max_momentum", self.max_momentum)])?;
+        below_one(&[("base_momentum", self.base_momentum), ("max_momentum", self.max_momentum)])?;
         counts(&[("total_steps", self.total_steps)])?;
-        let most = if self.three_phase { 0.5 } else { 1.0 };
-        if !(0.0..=most).contains(&self.pct_start) {
-            let wrong = format!("pct_start must be from 0 to {most}, not {}", self.pct_start);
-            return Err(Error::usage(wrong));
+        if !(0.0..=1.0).contains(&self.pct_start) {
+            return Err(Error::usage(format!("pct_start must be from 0 to 1, not {}", self.pct_start)));
         }
         Ok(())
     }
+}
 
+impl Anneal for OneCycle {
     fn value(&self, t: u64, _base: f64) -> f64 {
         self.anneal(t, |turn| turn.lr)
     }

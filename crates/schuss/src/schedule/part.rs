@@ -85,7 +85,7 @@ impl Part {
     pub(super) fn check(&self) -> Result<()> {
         self.stretches().try_for_each(Stretch::check)?;
         if let Some(endless) = self.before.iter().find(|stretch| stretch.length().is_none()) {
-            let wrong = format!("`{}` says not how long it lasts, and another follows", endless.curve.name());
+            let wrong = format!("`{}` says not how long it lasts, and another follows", endless.curve);
             return Err(Error::usage(wrong).advise("give its length in updates, such as for=500"));
         }
         if self.stretches().filter(|stretch| stretch.is_plateau()).count() > 1 {
@@ -181,7 +181,9 @@ impl FromStr for Stretch {
             text.parse()
                 .map_err(|_| Error::usage(format!("for must be a whole number of updates, not `{text}`")))
         });
-        Ok(Self { curve: Curve::read(&item)?, updates: updates.transpose()? })
+        let curve =
+            Curve::read(&item).unwrap_or_else(|| Err(spec::unknown("schedule", &item.name, Curve::NAMES)))?;
+        Ok(Self { curve, updates: updates.transpose()? })
     }
 }
 

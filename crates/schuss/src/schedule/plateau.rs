@@ -1,28 +1,32 @@
 use super::Schedule;
-use super::curve::{Anneal, non_negative};
+use super::curve::Anneal;
+use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// Plateau: a cut whenever the evaluation loss has not fallen for more than `patience` epochs.
 ///
 /// ```text
-/// a loss is better if it is below best (1 − threshold)       threshold_mode=abs: below best − threshold
+/// a loss is better if it is below best (1 − threshold)      threshold_mode=abs: below best − threshold
+///                     mode=max: above best (1 + threshold)                      above best + threshold
 /// η ← max(η factor, min_lr)   after patience + 1 epochs in a row that are not better, and then not for cooldown epochs
 /// ```
 ///
-/// Keys and defaults are `torch.optim.lr_scheduler.ReduceLROnPlateau`'s: factor 0.1, patience 10, threshold 0.0001,
-/// threshold_mode rel, cooldown 0, min_lr 0, eps 1e-8 (a smaller cut is none). It looks at the evaluation loss at each
-/// epoch's end, wherever in a chain it stands; torch's `mode`, which could turn this round, is not there.
+/// Keys and defaults are `torch.optim.lr_scheduler.ReduceLROnPlateau`'s: mode min, factor 0.1, patience 10, threshold 0.0001,
+/// threshold_mode rel, cooldown 0, min_lr 0, eps 1e-8 (a smaller cut is none). What a trial shows it, at each
+/// epoch's end and wherever in a chain it stands, is the evaluation loss; mode max is for metrics that should rise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plateau {
+    /// Where the metric should go.
+    pub mode: Direction,
     /// What each cut leaves.
     pub factor: f64,
     /// So many epochs in a row may be no better.
     pub patience: u64,
     /// How much lower than the best a loss must be to be better.
     pub threshold: f64,
-    /// In what it is measured.
+    /// What that is measured in.
     pub threshold_mode: ThresholdMode,
     /// After a cut, epochs that do not count.
     pub cooldown: u64,
@@ -32,9 +36,19 @@ pub struct Plateau {
     pub eps: f64,
 }
 
+/// Where a metric should go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Down: a loss.
+    Min,
+    /// Up: an accuracy.
+    Max,
+}
+
 /// What a plateau's threshold is measured in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum ThresholdMode {
     /// Shares of the best loss.
     Rel,
@@ -45,6 +59,7 @@ pub enum ThresholdMode {
 impl Default for Plateau {
     fn default() -> Self {
         Self {
+            mode: Direction::Min,
             factor: 0.1,
             patience: 10,
             threshold: 1e-4,
@@ -57,16 +72,22 @@ impl Default for Plateau {
 }
 
 impl Plateau {
-    /// A loss must be lower than this to be better than `best`.
-    fn bar(&self, best: f64) -> f64 {
-        match self.threshold_mode {
-            ThresholdMode::Rel => best * (1.0 - self.threshold),
-            ThresholdMode::Abs => best - self.threshold,
-        }
+    /// Whether `metric` is better than the best so far by more than the threshold.
+    fn is_better(&self, metric: f64, best: Option<f64>) -> bool {
+        let Some(best) = best else { return metric.is_finite() };
+        let sign = match self.mode {
+            Direction::Min => -1.0,
+            Direction::Max => 1.0,
+        };
+        let bar = match self.threshold_mode {
+            ThresholdMode::Rel => best * (1.0 + sign * self.threshold),
+            ThresholdMode::Abs => best + sign * self.threshold,
+        };
+        sign * metric > sign * bar
     }
 }
 
-impl Anneal for Plateau {
+impl Choice for Plateau {
     const NAME: &'static str = "plateau";
 
     fn check(&self) -> Result<()> {
@@ -77,7 +98,9 @@ impl Anneal for Plateau {
         }
         Ok(())
     }
+}
 
+impl Anneal for Plateau {
     /// Counts cuts in place of updates.
     fn value(&self, cuts: u64, base: f64) -> f64 {
         let mut value = base;
@@ -126,9 +149,9 @@ impl Plateaus {
 
 impl Watch {
     /// In the order of torch's `step`.
-    fn observe(&mut self, plateau: &Plateau, loss: f64) {
-        if loss < self.best.map_or(f64::INFINITY, |best| plateau.bar(best)) {
-            (self.best, self.bad) = (Some(loss), 0);
+    fn observe(&mut self, plateau: &Plateau, metric: f64) {
+        if plateau.is_better(metric, self.best) {
+            (self.best, self.bad) = (Some(metric), 0);
         } else {
             self.bad += 1;
         }

@@ -1,4 +1,4 @@
-//! Lines, powers and cosine in f64 of our own: the same bits on every machine, unlike a C library's.
+//! Powers and cosine in f64 of our own: the same bits on every machine, unlike a C library's.
 
 use schuss_kernels::Math;
 use std::f64::consts::PI;

@@ -1,5 +1,6 @@
-use super::curve::{Anneal, counts, non_negative};
+use super::curve::{Anneal, counts};
 use super::real::powi;
+use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -25,14 +26,16 @@ impl Default for Step {
     }
 }
 
-impl Anneal for Step {
+impl Choice for Step {
     const NAME: &'static str = "step";
 
     fn check(&self) -> Result<()> {
         non_negative(&[("gamma", self.gamma)])?;
         counts(&[("step_size", Some(self.step_size))])
     }
+}
 
+impl Anneal for Step {
     fn value(&self, t: u64, base: f64) -> f64 {
         base * powi(self.gamma, t / self.step_size)
     }
@@ -61,7 +64,7 @@ impl Default for Multistep {
     }
 }
 
-impl Anneal for Multistep {
+impl Choice for Multistep {
     const NAME: &'static str = "multistep";
 
     fn check(&self) -> Result<()> {
@@ -70,9 +73,49 @@ impl Anneal for Multistep {
         }
         non_negative(&[("gamma", self.gamma)])
     }
+}
 
+impl Anneal for Multistep {
     fn value(&self, t: u64, base: f64) -> f64 {
         let cuts = self.milestones.iter().filter(|&&milestone| milestone <= t).count();
         base * powi(self.gamma, cuts as u64)
+    }
+}
+
+/// Piecewise constant: at each of some updates, times a factor of its own.
+///
+/// ```text
+/// η(t) = η · product of the scales whose boundaries ≤ t
+/// ```
+///
+/// As `optax.piecewise_constant_schedule`; both lists must be given, as in
+/// `piecewise:boundaries=3000:4500,scales=0.1:0.5`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Piecewise {
+    /// Updates, from 0, before which the value changes.
+    pub boundaries: Vec<u64>,
+    /// By what, for each of them.
+    pub scales: Vec<f64>,
+}
+
+impl Choice for Piecewise {
+    const NAME: &'static str = "piecewise";
+
+    fn check(&self) -> Result<()> {
+        let scales: Vec<_> = self.scales.iter().map(|&scale| ("scales", scale)).collect();
+        non_negative(&scales)?;
+        if self.boundaries.is_empty() || self.boundaries.len() != self.scales.len() {
+            return Err(Error::usage("boundaries and scales must be lists of the same length")
+                .advise("piecewise:boundaries=3000:4500,scales=0.1:0.5"));
+        }
+        Ok(())
+    }
+}
+
+impl Anneal for Piecewise {
+    fn value(&self, t: u64, base: f64) -> f64 {
+        let passed = self.boundaries.iter().zip(&self.scales).filter(|(boundary, _)| **boundary <= t);
+        passed.fold(base, |value, (_, scale)| value * scale)
     }
 }

@@ -1,103 +1,116 @@
-use super::curve::{Anneal, non_negative};
-use super::real::between;
+use super::curve::Anneal;
+use super::real::{between, half_cosine};
+use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// WSD: warm up, stay, decay.
 ///
 /// ```text
-/// η(t) = η t / warmup                                      t < warmup
-/// η(t) = η                                                 for stable updates
-/// η(t) = η (end_factor + (1 − end_factor) (1 − f(p)))      p from 0 to 1 in decay updates; f(p) = p (linear), √p (sqrt)
+/// η(t) = η t / warmup_steps       t < warmup_steps
+/// η(t) = η                        for stable_steps
+/// η(t) = η (min_lr_ratio + (1 − min_lr_ratio) d(p))    p from 0 to 1 in decay_steps
+/// d(p) = 1 − p (linear), (1 + cos πp) / 2 (cosine), 1 − √p (one-minus-sqrt)
 /// ```
 ///
-/// Hu et al., "MiniCPM", 2024, section 4 (arXiv 2404.06395); the decays are those of Hägele et al., "Scaling Laws and
-/// Compute-Optimal Training Beyond Fixed Training Durations", 2024 (arXiv 2405.18392). `warmup`, `stable` and `decay` are
-/// updates, or below 1 shares of the trial. Defaults: warmup 0, decay 0.2, stable the rest of the trial, decay_type
-/// linear, end_factor 0.
+/// Hu et al., "MiniCPM", 2024, section 4 (arXiv 2404.06395); the last decay is that of Hägele et al., "Scaling Laws and
+/// Compute-Optimal Training Beyond Fixed Training Durations", 2024 (arXiv 2405.18392). Lengths are updates, or below 1
+/// shares of the trial. Defaults: warmup_steps 0, decay_steps 0.2, stable_steps what these leave of the trial, decay
+/// linear, min_lr_ratio 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wsd {
     /// Updates, or share of the trial, that go up.
-    pub warmup: f64,
-    /// Updates, or share, at the optimizer's value; what the others leave when left out.
-    pub stable: Option<f64>,
-    /// Updates, or share, that go down.
-    pub decay: f64,
+    pub warmup_steps: f64,
+    /// Updates, or share of the trial, at the optimizer's value.
+    pub stable_steps: Option<f64>,
+    /// Updates, or share of the trial, that go down.
+    pub decay_steps: f64,
     /// Along what.
-    pub decay_type: Decay,
+    pub decay: Decay,
     /// Share of the optimizer's value that is left at the end.
-    pub end_factor: f64,
+    pub min_lr_ratio: f64,
 }
 
-/// How the learning rate goes down.
+/// The way down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Decay {
     /// Along a straight line.
     Linear,
-    /// As one minus the square root: fast, then slowly.
-    Sqrt,
+    /// Along half a cosine.
+    Cosine,
+    /// Fast, then slowly.
+    #[serde(alias = "sqrt")]
+    OneMinusSqrt,
 }
 
 impl Default for Wsd {
     fn default() -> Self {
-        Self { warmup: 0.0, stable: None, decay: 0.2, decay_type: Decay::Linear, end_factor: 0.0 }
+        Self {
+            warmup_steps: 0.0,
+            stable_steps: None,
+            decay_steps: 0.2,
+            decay: Decay::Linear,
+            min_lr_ratio: 0.0,
+        }
     }
 }
 
 impl Wsd {
-    fn lengths(&self) -> [(&'static str, f64); 3] {
-        [("warmup", self.warmup), ("stable", self.stable.unwrap_or(0.0)), ("decay", self.decay)]
+    /// The lengths that are given, with their keys.
+    fn lengths(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        let stable = self.stable_steps.map(|steps| ("stable_steps", steps));
+        [("warmup_steps", self.warmup_steps), ("decay_steps", self.decay_steps)].into_iter().chain(stable)
+    }
+}
+
+impl Choice for Wsd {
+    const NAME: &'static str = "wsd";
+
+    fn check(&self) -> Result<()> {
+        let lengths: Vec<_> = self.lengths().collect();
+        non_negative(&lengths)?;
+        non_negative(&[("min_lr_ratio", self.min_lr_ratio)])?;
+        if let Some((key, length)) = lengths.iter().find(|(_, length)| *length > 1.0 && length.fract() != 0.0)
+        {
+            let wrong = format!("{key} must be a number of updates, or a share below 1, not {length}");
+            return Err(Error::usage(wrong));
+        }
+        let shares: f64 = lengths.iter().map(|(_, length)| length).filter(|length| **length < 1.0).sum();
+        if shares > 1.0 + f64::EPSILON {
+            return Err(Error::usage("warmup_steps, stable_steps and decay_steps are more than the trial"));
+        }
+        Ok(())
     }
 }
 
 impl Anneal for Wsd {
-    const NAME: &'static str = "wsd";
-
-    fn check(&self) -> Result<()> {
-        let lengths = self.lengths();
-        non_negative(&lengths)?;
-        non_negative(&[("end_factor", self.end_factor)])?;
-        if let Some((key, length)) = lengths.iter().find(|(_, length)| *length > 1.0 && length.fract() != 0.0)
-        {
-            return Err(Error::usage(format!(
-                "{key} must be whole updates, or a share below 1, not {length}"
-            )));
-        }
-        let shares: f64 = lengths.iter().map(|(_, length)| length).filter(|length| **length < 1.0).sum();
-        if shares > 1.0 {
-            return Err(Error::usage(
-                "the shares of warmup, stable and decay must not be more than 1 together",
-            ));
-        }
-        Ok(())
-    }
-
     fn value(&self, t: u64, base: f64) -> f64 {
         let t = t as f64;
-        if t < self.warmup {
-            return base * t / self.warmup;
+        if t < self.warmup_steps {
+            return base * t / self.warmup_steps;
         }
-        let decaying = t - self.warmup - self.stable.unwrap_or(f64::INFINITY);
-        let p = (decaying / self.decay.max(1.0)).clamp(0.0, 1.0);
-        let fallen = match self.decay_type {
-            Decay::Linear => p,
-            Decay::Sqrt => p.sqrt(),
+        let decaying = t - self.warmup_steps - self.stable_steps.unwrap_or(f64::INFINITY);
+        let p = (decaying / self.decay_steps.max(1.0)).clamp(0.0, 1.0);
+        let left = match self.decay {
+            Decay::Linear => 1.0 - p,
+            Decay::Cosine => half_cosine(p),
+            Decay::OneMinusSqrt => 1.0 - p.sqrt(),
         };
-        base * between(1.0, self.end_factor, fallen)
+        base * between(self.min_lr_ratio, 1.0, left)
     }
 
     fn length(&self) -> Option<u64> {
-        let whole = self.stable.is_some() && self.lengths().iter().all(|(_, length)| length.fract() == 0.0);
-        whole.then(|| self.lengths().iter().map(|(_, length)| *length as u64).sum())
+        let known = self.stable_steps.is_some() && self.lengths().all(|(_, length)| length.fract() == 0.0);
+        known.then(|| self.lengths().map(|(_, length)| length as u64).sum())
     }
 
     fn resolve(&mut self, updates: u64) {
         let updates = updates as f64;
         let whole = |length: f64| if length < 1.0 { (length * updates).round() } else { length };
-        (self.warmup, self.decay) = (whole(self.warmup), whole(self.decay));
-        let rest = (updates - self.warmup - self.decay).max(0.0);
-        self.stable = Some(self.stable.map_or(rest, whole));
+        (self.warmup_steps, self.decay_steps) = (whole(self.warmup_steps), whole(self.decay_steps));
+        let rest = (updates - self.warmup_steps - self.decay_steps).max(0.0);
+        self.stable_steps = Some(self.stable_steps.map_or(rest, whole));
     }
 }
