@@ -76,8 +76,8 @@ impl Default for CosineRestarts {
 impl CosineRestarts {
     /// Updates since the last restart before update `t`, and until the next.
     fn period(&self, mut t: u64) -> (u64, u64) {
-        let mut length = self.t_0;
-        if self.t_mult == 1 {
+        let mut length = self.t_0.max(1);
+        if self.t_mult <= 1 {
             return (t % length, length);
         }
         while t >= length {

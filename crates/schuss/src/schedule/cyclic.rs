@@ -71,7 +71,7 @@ impl Cyclic {
     /// How high above the bottom update `t` is, as a share of the first cycle's height.
     fn height(&self, t: u64) -> f64 {
         let (up, down) = (self.step_size_up, self.step_size_down.unwrap_or(self.step_size_up));
-        let cycle = up.saturating_add(down);
+        let cycle = up.saturating_add(down).max(1);
         let at = t % cycle;
         let x = if at <= up { at as f64 / up as f64 } else { (cycle - at) as f64 / down as f64 };
         x * match self.mode {

@@ -68,8 +68,11 @@ impl Choice for InverseTime {
 
 impl Anneal for InverseTime {
     fn value(&self, t: u64, base: f64) -> f64 {
-        let steps =
-            if self.staircase { (t / self.decay_steps) as f64 } else { t as f64 / self.decay_steps as f64 };
+        let steps = if self.staircase {
+            (t / self.decay_steps.max(1)) as f64
+        } else {
+            t as f64 / self.decay_steps as f64
+        };
         base / (1.0 + self.decay_rate * steps)
     }
 }

@@ -18,6 +18,8 @@ mod part;
 mod plateau;
 mod real;
 mod step;
+#[cfg(test)]
+mod tests;
 mod wsd;
 
 pub use constant::Constant;

@@ -32,9 +32,9 @@ struct Stretch {
 }
 
 impl Knob {
-    /// Names in specs; the last of a knob's names is not canonical.
+    /// Names in specs; the first of a knob's names is canonical.
     const NAMES: [(&str, Self); 4] =
-        [("lr", Self::Lr), ("momentum", Self::Momentum), ("beta2", Self::Beta2), ("beta1", Self::Momentum)];
+        [("lr", Self::Lr), ("momentum", Self::Momentum), ("beta1", Self::Momentum), ("beta2", Self::Beta2)];
 
     /// The knob itself.
     pub(super) fn of(self, knobs: &mut Knobs) -> &mut f64 {
@@ -85,13 +85,11 @@ impl Part {
     pub(super) fn check(&self) -> Result<()> {
         self.stretches().try_for_each(Stretch::check)?;
         if let Some(endless) = self.before.iter().find(|stretch| stretch.length().is_none()) {
-            let wrong = format!("`{}` says not how long it lasts, and another follows", endless.curve);
+            let wrong = format!("`{endless}` does not say how long it lasts, and another follows");
             return Err(Error::usage(wrong).advise("give its length in updates, such as for=500"));
         }
         if self.stretches().filter(|stretch| stretch.is_plateau()).count() > 1 {
-            return Err(
-                Error::usage("two schedules `plateau` stand in one chain").advise("leave one of them")
-            );
+            return Err(Error::usage("`plateau` stands twice in one chain").advise("leave one of them out"));
         }
         Ok(())
     }

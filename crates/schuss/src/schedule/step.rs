@@ -37,7 +37,7 @@ impl Choice for Step {
 
 impl Anneal for Step {
     fn value(&self, t: u64, base: f64) -> f64 {
-        base * powi(self.gamma, t / self.step_size)
+        base * powi(self.gamma, t / self.step_size.max(1))
     }
 }
 

@@ -103,7 +103,7 @@ impl Anneal for Wsd {
 
     fn length(&self) -> Option<u64> {
         let known = self.stable_steps.is_some() && self.lengths().all(|(_, length)| length.fract() == 0.0);
-        known.then(|| self.lengths().map(|(_, length)| length as u64).sum())
+        known.then(|| self.lengths().map(|(_, length)| length).sum::<f64>() as u64)
     }
 
     fn resolve(&mut self, updates: u64) {
