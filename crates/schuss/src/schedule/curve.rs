@@ -37,7 +37,8 @@ macro_rules! declare {
 
         impl Curve {
             pub(super) fn check(&self) -> Result<()> {
-                match self { $(Self::$curve(curve) => curve.check(),)* }
+                let checked = match self { $(Self::$curve(curve) => curve.check(),)* };
+                checked.map_err(|error| error.at(format!("schedule `{self}`")))
             }
 
             pub(super) fn value(&self, t: u64, base: f64) -> f64 {

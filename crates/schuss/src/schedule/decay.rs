@@ -83,8 +83,8 @@ impl Anneal for InverseTime {
 /// η(t) = η (1 − min(t / total_iters, 1))^power
 /// ```
 ///
-/// Keys as in `torch.optim.lr_scheduler.PolynomialLR`; defaults power 1 and total_iters 5 as there; but these
-/// are updates, where torch's users mostly count epochs.
+/// Keys as in `torch.optim.lr_scheduler.PolynomialLR`; defaults power 1 and total_iters 5 as there; 5 updates,
+/// that is, where torch's users mostly count epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Polynomial {

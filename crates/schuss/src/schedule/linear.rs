@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Keys as in `torch.optim.lr_scheduler.LinearLR`; defaults start_factor 1/3, end_factor 1 and total_iters 5 as
-/// there; but these are updates, where torch's users mostly count epochs.
+/// there; 5 updates, that is, where torch's users mostly count epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Linear {

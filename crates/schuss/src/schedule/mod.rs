@@ -50,7 +50,29 @@ pub struct Knobs {
     pub beta2: f64,
 }
 
-/// What drives each knob: `warmup:500+cosine:t_max=6000/beta1@linear:start_factor=1,end_factor=0.5`.
+/// What drives each knob: parts with `/` between them, each of a knob (`lr@`, which may be left out, `momentum@` or
+/// `beta1@`, `beta2@`) and curves with `+`, which means then, between them.
+///
+/// A curve counts from 0 when its turn comes, and starts from the optimizer's value; its turn lasts as long as its own
+/// length (`total_iters`, `t_max`, ...), or so many updates as the key `for` says, which all of them take. The last one
+/// goes on to the end of the trial; with `for` it then stays where it is. This is `SequentialLR` of torch.
+///
+/// # Example
+/// ```
+/// use schuss::schedule::{Knobs, Plateaus, Schedule};
+///
+/// # fn main() -> schuss::Result<()> {
+/// let typed: Schedule = "warmup:500+cosine/beta1@linear:1,0.5,6000".parse()?;
+/// let schedule = typed.resolve(6000);
+/// let cosine = "warmup:total_iters=500+cosine:t_max=5500";
+/// assert!(schedule.to_string().starts_with(cosine));
+///
+/// let optimizer = Knobs { lr: 0.1, momentum: 0.9, beta2: 0.999 };
+/// let first = schedule.at(0, optimizer, &Plateaus::default());
+/// assert_eq!(first, Knobs { lr: 0.0, momentum: 0.9, beta2: 0.999 });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     parts: Vec<Part>,
@@ -66,7 +88,7 @@ impl Schedule {
         let mut knobs = base;
         for (index, part) in self.parts.iter().enumerate() {
             let (curve, t) = part.active(update);
-            let t = if let Curve::Plateau(_) = curve { plateaus.cuts(index) } else { t };
+            let t = if matches!(curve, Curve::Plateau(_)) { plateaus.cuts(index) } else { t };
             let knob = part.knob.of(&mut knobs);
             *knob = curve.value(t, *knob);
             if let (Knob::Lr, Some(momentum)) = (part.knob, curve.momentum(t)) {
@@ -83,11 +105,11 @@ impl Schedule {
     pub fn check(&self) -> Result<()> {
         self.parts.iter().try_for_each(Part::check)?;
         let driven: Vec<Knob> = self.parts.iter().flat_map(Part::drives).collect();
-        let twice = driven.iter().enumerate().find(|(index, knob)| driven[..*index].contains(knob));
-        match twice {
-            Some((_, Knob::Momentum)) => Err(Error::usage("two schedules drive momentum")
+        let twice = (1..driven.len()).find(|&index| driven[..index].contains(&driven[index]));
+        match twice.map(|index| driven[index]) {
+            Some(Knob::Momentum) => Err(Error::usage("two schedules drive momentum")
                 .advise("one-cycle and cyclic leave it alone with cycle_momentum=false")),
-            Some((_, knob)) => Err(Error::usage(format!("two schedules drive {knob}"))
+            Some(knob) => Err(Error::usage(format!("two schedules drive {knob}"))
                 .advise("join them with `+`, which means then")),
             None => Ok(()),
         }

@@ -8,19 +8,23 @@ use serde::{Deserialize, Serialize};
 /// way.
 ///
 /// ```text
-/// initial = max_lr / div_factor      min = initial / final_div_factor      last = total_steps − 1
-/// updates 0 to pct_start total_steps − 1:  η from initial to max_lr,  μ from max_momentum to base_momentum
-/// and on to last:                          η from max_lr to min,      μ from base_momentum to max_momentum
-/// three_phase, to 2 pct_start total_steps − 2:  η from max_lr to initial,  μ from base_momentum to max_momentum
-///              and on to last:                  η from initial to min,     μ stays
-/// each along half a cosine, or a straight line
+/// initial = max_lr / div_factor      min = initial / final_div_factor      n = total_steps
+///
+/// until t =                η goes to    μ goes to
+/// 0                        initial      max_momentum
+/// pct_start n − 1          max_lr       base_momentum
+/// 2 pct_start n − 2        initial      max_momentum     only with three_phase
+/// n − 1                    min          max_momentum
+///
+/// with a share p of the way between two of these over: (1 − p) from + p to (linear), or for p (1 − cos πp) / 2 (cos)
 /// ```
 ///
 /// Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2017 (arXiv
 /// 1708.07120). Keys and defaults are `torch.optim.lr_scheduler.OneCycleLR`'s: pct_start 0.3, anneal_strategy cos,
 /// cycle_momentum true, base_momentum 0.85, max_momentum 0.95, div_factor 25, final_div_factor 10000, three_phase false;
 /// max_lr must be given and stands in place of the optimizer's lr; total_steps, left out, is the rest of the trial.
-/// After total_steps, where torch fails, all stays as it is.
+/// After total_steps, where torch fails, all stays as it is; and what stands before it in a chain has the optimizer's
+/// values, which torch's constructor changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OneCycle {

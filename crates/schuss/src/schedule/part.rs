@@ -88,7 +88,7 @@ impl Part {
             let wrong = format!("`{endless}` does not say how long it lasts, and another follows");
             return Err(Error::usage(wrong).advise("give its length in updates, such as for=500"));
         }
-        if self.stretches().filter(|stretch| stretch.is_plateau()).count() > 1 {
+        if self.stretches().filter_map(Stretch::plateau).count() > 1 {
             return Err(Error::usage("`plateau` stands twice in one chain").advise("leave one of them out"));
         }
         Ok(())
@@ -115,10 +115,7 @@ impl Part {
     }
 
     pub(super) fn plateau(&self) -> Option<&Plateau> {
-        self.stretches().find_map(|stretch| match &stretch.curve {
-            Curve::Plateau(plateau) => Some(plateau),
-            _ => None,
-        })
+        self.stretches().find_map(Stretch::plateau)
     }
 }
 
@@ -164,8 +161,11 @@ impl Stretch {
         self.curve.resolve(self.updates.unwrap_or(rest));
     }
 
-    fn is_plateau(&self) -> bool {
-        matches!(self.curve, Curve::Plateau(_))
+    fn plateau(&self) -> Option<&Plateau> {
+        match &self.curve {
+            Curve::Plateau(plateau) => Some(plateau),
+            _ => None,
+        }
     }
 }
 

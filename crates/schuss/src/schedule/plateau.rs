@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 /// η ← max(η factor, min_lr)   after patience + 1 epochs in a row that are not better, and then not for cooldown epochs
 /// ```
 ///
-/// Keys and defaults are `torch.optim.lr_scheduler.ReduceLROnPlateau`'s: mode min, factor 0.1, patience 10, threshold 0.0001,
-/// threshold_mode rel, cooldown 0, min_lr 0, eps 1e-8 (a smaller cut is none). What a trial shows it, at each
-/// epoch's end and wherever in a chain it stands, is the evaluation loss; mode max is for metrics that should rise.
+/// Keys and defaults are `torch.optim.lr_scheduler.ReduceLROnPlateau`'s: mode min, factor 0.1, patience 10, threshold
+/// 0.0001, threshold_mode rel, cooldown 0, min_lr 0, eps 1e-8 (a smaller cut is none). It is shown the evaluation loss at
+/// each epoch's end, wherever in a chain it stands; mode max is for a metric that should rise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plateau {
@@ -117,7 +117,10 @@ impl Anneal for Plateau {
 
 /// The evaluations so far, as far as plateau schedules look at them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Plateaus(Vec<Watch>); // one for each part of the schedule
+pub struct Plateaus {
+    /// One for each part of the schedule.
+    watches: Vec<Watch>,
+}
 
 /// What one plateau has seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -133,8 +136,8 @@ struct Watch {
 impl Plateaus {
     /// Looks at the evaluation loss at an epoch's end.
     pub fn observe(&mut self, schedule: &Schedule, eval_loss: f64) {
-        self.0.resize(schedule.parts.len(), Watch::default());
-        for (watch, part) in self.0.iter_mut().zip(&schedule.parts) {
+        self.watches.resize(schedule.parts.len(), Watch::default());
+        for (watch, part) in self.watches.iter_mut().zip(&schedule.parts) {
             if let Some(plateau) = part.plateau() {
                 watch.observe(plateau, eval_loss);
             }
@@ -143,7 +146,7 @@ impl Plateaus {
 
     /// Cuts so far in a part of the schedule.
     pub(super) fn cuts(&self, part: usize) -> u64 {
-        self.0.get(part).map_or(0, |watch| watch.cuts)
+        self.watches.get(part).map_or(0, |watch| watch.cuts)
     }
 }
 
