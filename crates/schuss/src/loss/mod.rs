@@ -6,8 +6,8 @@ mod squared;
 pub use cross_entropy::CrossEntropy;
 pub use squared::Mse;
 
-use crate::recipe::spec::{Choice, choices};
 use crate::recipe::Targets;
+use crate::recipe::spec::{Choice, choices};
 use crate::{Error, Result};
 use schuss_kernels::Team;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
@@ -130,8 +130,10 @@ impl Loss {
         match targets {
             Targets::Class => self.check_classes(classes),
             Targets::Input if self.takes_rows() => Ok(()),
-            Targets::Input => Err(Error::usage(format!("loss `{self}` needs classes, but the target is the input"))
-                .advise("mse, l1, bce or huber")),
+            Targets::Input => {
+                Err(Error::usage(format!("loss `{self}` needs classes, but the target is the input"))
+                    .advise("mse, l1, bce or huber"))
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The buffers that one microbatch travels through, allocated once.
 
+use super::stage::Pass;
 use super::{Mode, Plan};
 use crate::recipe::{Noise, Targets};
 use schuss_data::Split;
@@ -23,6 +24,8 @@ pub(crate) struct Arena {
     pub(crate) deltas: [Buffer; 2],
     /// What the outputs are compared with, if not with classes: [capacity, inputs]
     pub(crate) targets: Option<Buffer>,
+    /// Moments of normalising stages.
+    scratch: Buffer,
     /// [capacity]
     pub(crate) labels: Vec<u32>,
     /// [capacity]
@@ -39,6 +42,7 @@ impl Arena {
             outputs: plan.stages.iter().map(|stage| rows(stage.outputs)).collect(),
             deltas: [rows(widest), rows(widest)],
             targets: (targets == Targets::Input).then(|| rows(plan.inputs)),
+            scratch: Buffer::zeros(plan.scratch(capacity)),
             labels: vec![0; capacity],
             scores: vec![Score::default(); capacity],
         }
@@ -86,9 +90,14 @@ impl Arena {
         width: usize,
     ) {
         let stride = padded(width);
-        team.for_chunks(rows * stride * NOISE_WORK, &mut self.input[..rows * stride], stride, |row, input| {
-            noise.disturb(&mut input[..width], &mut key.draws((first + row) as u64));
-        });
+        team.for_chunks(
+            rows * stride * NOISE_WORK,
+            &mut self.input[..rows * stride],
+            stride,
+            |row, input| {
+                noise.disturb(&mut input[..width], &mut key.draws((first + row) as u64));
+            },
+        );
     }
 
     /// Keeps the gathered samples as what the outputs are compared with, where that is the input.
@@ -124,7 +133,8 @@ impl Arena {
             let (before, from_here) = self.outputs.split_at_mut(index);
             let x = Matrix::new(before.last().unwrap_or(&self.input), rows, stage.inputs);
             let y = MatrixMut::new(&mut from_here[0], rows, stage.outputs);
-            stage.forward(team, values, x, y, mode);
+            let mut pass = Pass { team, layout: &plan.layout, scratch: &mut self.scratch };
+            stage.forward(&mut pass, values, x, y, mode);
         }
     }
 
@@ -144,7 +154,8 @@ impl Arena {
         let x = Matrix::new(x, rows, stage.inputs);
         let y = Matrix::new(&self.outputs[index], rows, stage.outputs);
         let dy = Matrix::new(delta, rows, stage.outputs);
-        stage.backward(team, [x, y, dy], MatrixMut::new(below, rows, stage.inputs), values, sums, mode);
+        let mut pass = Pass { team, layout: &plan.layout, scratch: &mut self.scratch };
+        stage.backward(&mut pass, [x, y, dy], MatrixMut::new(below, rows, stage.inputs), values, sums, mode);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Weights before the first update.
 
 use super::layout::{Entry, Role};
-use crate::recipe::spec::{Choice, choices, positive};
 use crate::Result;
+use crate::recipe::spec::{Choice, choices, positive};
 use schuss_data::random::Draws;
 use serde::{Deserialize, Serialize};
 
@@ -145,7 +145,8 @@ mod tests {
 
     /// The first layer's weights of 20-30 and of 30-20, `[outputs, inputs]`.
     fn weights(init: &str, widths: &str) -> Vec<f32> {
-        let layout = Layout::new(&widths.parse().unwrap(), widths.split('-').next().unwrap().parse().unwrap());
+        let layout =
+            Layout::new(&widths.parse().unwrap(), widths.split('-').next().unwrap().parse().unwrap());
         let params = Params::init(Arc::new(layout.unwrap()), &init.parse().unwrap(), 1);
         params.tensor(&params.layout().entries()[0])
     }

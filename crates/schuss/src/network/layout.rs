@@ -115,7 +115,15 @@ impl Layout {
 
     /// One vector of `len` numbers: weights that belong to no network.
     pub(crate) fn of_vector(len: usize) -> Self {
-        let entry = Entry { name: "0".into(), role: Role::Weight, rows: 1, cols: len, fan_in: 1, first: None, offset: 0 };
+        let entry = Entry {
+            name: "0".into(),
+            role: Role::Weight,
+            rows: 1,
+            cols: len,
+            fan_in: 1,
+            first: None,
+            offset: 0,
+        };
         Self { len: padded(len), entries: vec![entry] }
     }
 
@@ -155,7 +163,8 @@ fn tensors(layer: &Layer, inputs: usize) -> Vec<Tensor> {
     let scale = || vec![row("weight", Role::Gain, 1.0), row("bias", Role::Bias, 0.0)];
     match layer {
         Layer::Linear(linear) => {
-            let tensor = |suffix, role, rows| Tensor { suffix, role, rows, cols: linear.outputs, first: None };
+            let tensor =
+                |suffix, role, rows| Tensor { suffix, role, rows, cols: linear.outputs, first: None };
             vec![tensor("weight", Role::Weight, inputs), tensor("bias", Role::Bias, 1)]
         }
         Layer::Prelu(prelu) => vec![row("weight", Role::Gain, prelu.slope as f32)],

@@ -1,5 +1,6 @@
 //! Networks: a description, its parameters in one flat buffer, and the checked plan that runs it.
 
+mod activity;
 mod arena;
 mod init;
 mod layer;

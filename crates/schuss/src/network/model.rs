@@ -145,16 +145,14 @@ mod tests {
 
     #[test]
     fn models_survive_a_round_trip_and_prefer_widths() {
-        for text in
-            [
+        for text in [
             "784-400-256-10",
             "20-3",
             "relu,linear:10",
             "linear:400,relu,linear:10",
             "linear:3,linear:2",
             "linear:3,batch-norm:eps=0.001,momentum=0.2,elu:alpha=0.5,dropout:0.2,linear:2,log-softmax",
-        ]
-        {
+        ] {
             assert_eq!(text.parse::<Model>().unwrap().to_string(), text);
         }
         let resolved = "linear:400,relu,linear:10".parse::<Model>().unwrap().with_inputs(784);

@@ -1,5 +1,7 @@
 //! The checked list of kernels that a network runs as; backward is the same list read upwards.
 
+use super::activity::Activity;
+use super::layer::{BatchNorm, Dropout, LayerNorm};
 use super::layout::{Layout, Role};
 use super::{Layer, Model};
 use crate::recipe::Targets;
@@ -42,6 +44,18 @@ pub(crate) enum Kind {
     Dense(Dense),
     /// A function of each number.
     Activation(Layer),
+    /// A learnt slope per unit below zero.
+    Prelu,
+    /// Some inputs left out.
+    Dropout(Dropout),
+    /// Normalised over samples; then running mean and variance, in the layout from this entry on.
+    BatchNorm(BatchNorm, usize),
+    /// Normalised over the numbers of a sample.
+    LayerNorm(LayerNorm),
+    /// Logarithms of probabilities.
+    LogSoftmax,
+    /// A penalty on what passes.
+    Activity(Activity),
 }
 
 /// y = x W + b, then ReLU if asked.
@@ -129,7 +143,19 @@ impl Plan {
 
     /// Whether the way of a sample depends on others.
     pub(crate) fn has_statistics(&self) -> bool {
-        false
+        self.stages
+            .iter()
+            .any(|stage| matches!(stage.kind, Kind::BatchNorm(..) | Kind::Activity(Activity::Kl(_))))
+    }
+
+    /// Numbers that normalising stages need for the moments of up to `rows` samples.
+    pub(crate) fn scratch(&self, rows: usize) -> usize {
+        let needed = |stage: &Stage| match stage.kind {
+            Kind::BatchNorm(..) => 5 * padded(stage.inputs),
+            Kind::LayerNorm(_) => padded(2 * rows),
+            _ => 0,
+        };
+        self.stages.iter().map(needed).max().unwrap_or(0)
     }
 
     /// Numbers of the longest vectors that a stage trains, pad lanes included.
@@ -206,7 +232,16 @@ fn stage(layer: usize, kind: &Layer, inputs: usize, entries: Range<usize>, layou
     }
     let trained = layout.entries()[entries.clone()].iter().filter(|entry| entry.role != Role::Buffer).count();
     let vectors = entries.start..entries.start + trained;
-    let kind = Kind::Activation(kind.clone());
+    let kind = match kind.clone() {
+        Layer::Prelu(_) => Kind::Prelu,
+        Layer::Dropout(dropout) => Kind::Dropout(dropout),
+        Layer::BatchNorm(norm) => Kind::BatchNorm(norm, vectors.end),
+        Layer::LayerNorm(norm) => Kind::LayerNorm(norm),
+        Layer::LogSoftmax(_) => Kind::LogSoftmax,
+        Layer::ActivityL1(penalty) => Kind::Activity(Activity::L1(penalty)),
+        Layer::ActivityKl(penalty) => Kind::Activity(Activity::Kl(penalty)),
+        function => Kind::Activation(function),
+    };
     Stage { layer, inputs, outputs: inputs, kind, vectors }
 }
 

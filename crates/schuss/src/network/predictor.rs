@@ -1,8 +1,8 @@
 //! What a trained network says about samples: the forward pass without a session.
 
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
-use crate::{Error, Result, machine};
 use crate::recipe::Targets;
+use crate::{Error, Result, machine};
 use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{argmax, softmax};

@@ -1,11 +1,18 @@
 //! The way of some samples through a stage that is no linear layer, and back.
 
-use super::layer::Layer;
+use super::layer::{BatchNorm, Layer};
 use super::layout::Layout;
 use super::{Kind, Stage};
-use schuss_kernels::Team;
-use schuss_kernels::activation::{self, Activation};
-use schuss_kernels::matrix::{Matrix, MatrixMut, Start, linear};
+use schuss_data::random::{Key, Purpose};
+use schuss_kernels::activation::{self, Activation, Slopes};
+use schuss_kernels::dropout::dropout;
+use schuss_kernels::log_softmax::{log_softmax, log_softmax_gradient};
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, linear};
+use schuss_kernels::normalize::{
+    Moments, batch_norm_gradient, column_moments, gain_gradient, layer_norm_gradient, normalize, row_moments,
+    scales,
+};
+use schuss_kernels::{Team, padded};
 use std::ops::Range;
 
 /// What the stages of a network in training need to know about the samples of a microbatch.
@@ -30,31 +37,190 @@ impl Stage {
     }
 
     /// Y ← this stage's function of X; in training where there is a `mode`.
-    pub(crate) fn forward(&self, team: &mut Team, values: &mut [f32], x: Matrix, y: MatrixMut, mode: Option<&Mode>) {
-        match &self.kind {
-            Kind::Dense(dense) => {
+    pub(crate) fn forward(
+        &self,
+        pass: &mut Pass,
+        values: &mut [f32],
+        x: Matrix,
+        y: MatrixMut,
+        mode: Option<&Mode>,
+    ) {
+        let team = &mut *pass.team;
+        match (&self.kind, mode) {
+            (Kind::Dense(dense), _) => {
                 let w = Matrix::new(&values[dense.weight.clone()], dense.inputs, dense.outputs);
                 linear(team, x, w, &values[dense.bias.clone()], dense.relu, y);
             }
-            Kind::Activation(layer) => visit(layer, Forward { team, x, y }),
+            (Kind::Activation(layer), _) => visit(layer, Forward { team, x, y }),
+            (Kind::Prelu, _) => {
+                let [slopes] = self.own(pass.layout);
+                activation::prelu(team, Slopes::PerUnit(&values[slopes]), x, y);
+            }
+            (Kind::Dropout(dropout), Some(mode)) => {
+                drop_out(team, dropout.p, self.layer, mode, x, y);
+            }
+            (Kind::BatchNorm(norm, running), Some(mode)) => {
+                batch_norm(pass, (norm, *running), self.own(pass.layout), values, (x, y), mode.stats);
+            }
+            (Kind::BatchNorm(norm, running), None) => {
+                let [gain, bias] = self.own(pass.layout);
+                let [mean, variance] = [0, 1].map(|i| pass.layout.entries()[running + i].range());
+                let scale = &mut pass.scratch[..mean.len()];
+                scales(&values[variance], norm.eps, scale);
+                let moments = Moments::PerColumn { mean: &values[mean], scale };
+                normalize(team, x, moments, &values[gain], &values[bias], y);
+            }
+            (Kind::LayerNorm(norm), _) => {
+                let [gain, bias] = self.own(pass.layout);
+                let (mean, scale) = pass.scratch.split_at_mut(x.shape().0);
+                row_moments(team, x, norm.eps, mean, scale);
+                normalize(team, x, Moments::PerRow { mean, scale }, &values[gain], &values[bias], y);
+            }
+            (Kind::LogSoftmax, _) => log_softmax(team, x, y),
+            (Kind::Dropout(_), None) | (Kind::Activity(_), _) => {
+                activation::activate(team, activation::Identity, x, y);
+            }
         }
     }
 
     /// From `dy` at its outputs to `dx` at its inputs, and the gradient of its vectors, summed from zero or on.
     pub(crate) fn backward(
         &self,
-        team: &mut Team,
+        pass: &mut Pass,
         [x, y, dy]: [Matrix; 3],
         dx: MatrixMut,
         values: &[f32],
         (sums, start): (&mut [f32], Start),
         mode: &Mode,
     ) {
+        let team = &mut *pass.team;
         match &self.kind {
             Kind::Dense(_) => {}
             Kind::Activation(layer) => visit(layer, Backward { team, x, y, dy, dx }),
+            Kind::Prelu => {
+                let [slopes] = self.own(pass.layout);
+                activation::prelu_gradient(team, Slopes::PerUnit(&values[slopes]), x, dy, dx);
+                activation::prelu_slope_gradients(team, x, dy, start, sums);
+            }
+            Kind::Dropout(dropout) => drop_out(team, dropout.p, self.layer, mode, dy, dx),
+            Kind::BatchNorm(norm, _) => {
+                let [gain, _] = self.own(pass.layout);
+                batch_norm_backward(pass, norm, &values[gain], [x, dy], dx, (sums, start), mode.stats);
+            }
+            Kind::LayerNorm(norm) => {
+                let [gain, _] = self.own(pass.layout);
+                let (mean, scale) = pass.scratch.split_at_mut(x.shape().0);
+                row_moments(team, x, norm.eps, mean, scale);
+                let moments = Moments::PerRow { mean, scale };
+                let (of_gain, of_bias) = sums.split_at_mut(gain.len());
+                gain_gradient(team, x, moments, dy, start, of_gain);
+                column_sums(team, dy, start, of_bias);
+                layer_norm_gradient(team, x, moments, &values[gain], dy, dx);
+            }
+            Kind::LogSoftmax => log_softmax_gradient(team, y, dy, dx),
+            Kind::Activity(activity) => activity.backward(x, dy, dx, mode.stats),
         }
     }
+
+    /// The places of its vectors in the parameters.
+    fn own<const N: usize>(&self, layout: &Layout) -> [Range<usize>; N] {
+        std::array::from_fn(|i| layout.entries()[self.vectors.start + i].range())
+    }
+}
+
+/// What a stage works with besides its numbers.
+pub(crate) struct Pass<'a> {
+    pub(crate) team: &'a mut Team,
+    pub(crate) layout: &'a Layout,
+    /// Room for moments: two numbers per row, or five per column.
+    pub(crate) scratch: &'a mut [f32],
+}
+
+/// The groups of `stats` rows that statistics are taken over; the last one takes what is left.
+pub(crate) fn groups(rows: usize, stats: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(stats).map(move |first| first..rows.min(first + stats))
+}
+
+/// Some rows of a matrix.
+fn rows_of<'a>(matrix: Matrix<'a>, rows: &Range<usize>) -> Matrix<'a> {
+    let cols = matrix.shape().1;
+    Matrix::new(&matrix.data()[rows.start * padded(cols)..], rows.len(), cols)
+}
+
+/// The same pass forwards and backwards: the words of an element are drawn for its layer and the position of its sample.
+fn drop_out(team: &mut Team, p: f64, layer: usize, mode: &Mode, x: Matrix, y: MatrixMut) {
+    let key = Key { seed: mode.seed, purpose: Purpose::Dropout, epoch: mode.epoch };
+    let base = (layer as u64) << 40; // positions stay below
+    let words = |row: usize, block: usize| key.block(base + (mode.first + row) as u64, block as u32);
+    dropout(team, p, words, x, y);
+}
+
+/// Normalises every group by its own moments, and mixes these into the running ones.
+fn batch_norm(
+    pass: &mut Pass,
+    (norm, running): (&BatchNorm, usize),
+    [gain, bias]: [Range<usize>; 2],
+    values: &mut [f32],
+    (x, y): (Matrix, MatrixMut),
+    stats: usize,
+) {
+    let ((rows, cols), stride, y) = (x.shape(), gain.len(), y.into_data());
+    let [running_mean, running_var] = [0, 1].map(|i| pass.layout.entries()[running + i].range());
+    for group in groups(rows, stats) {
+        let x = rows_of(x, &group);
+        let [mean, variance, scale, ..] = fifths(pass.scratch, stride);
+        column_moments(pass.team, x, mean, variance);
+        scales(variance, norm.eps, scale);
+        let y = MatrixMut::new(&mut y[group.start * stride..], group.len(), cols);
+        let moments = Moments::PerColumn { mean, scale };
+        normalize(pass.team, x, moments, &values[gain.clone()], &values[bias.clone()], y);
+        let unbiased = group.len() as f32 / (group.len().max(2) - 1) as f32;
+        mix(&mut values[running_mean.clone()], mean, 1.0, norm.momentum);
+        mix(&mut values[running_var.clone()], variance, unbiased, norm.momentum);
+    }
+}
+
+/// running ← (1 − share) running + share factor of what a group has.
+fn mix(running: &mut [f32], found: &[f32], factor: f32, share: f64) {
+    let share = share as f32;
+    running
+        .iter_mut()
+        .zip(found)
+        .for_each(|(running, found)| *running += share * (factor * found - *running));
+}
+
+fn batch_norm_backward(
+    pass: &mut Pass,
+    norm: &BatchNorm,
+    gain: &[f32],
+    [x, dy]: [Matrix; 2],
+    dx: MatrixMut,
+    (sums, start): (&mut [f32], Start),
+    stats: usize,
+) {
+    let ((rows, cols), stride, dx) = (x.shape(), gain.len(), dx.into_data());
+    if start == Start::Fresh {
+        sums.fill(0.0);
+    }
+    for group in groups(rows, stats) {
+        let (x, dy) = (rows_of(x, &group), rows_of(dy, &group));
+        let [mean, scale, variance, of_gain, of_bias] = fifths(pass.scratch, stride);
+        column_moments(pass.team, x, mean, variance);
+        scales(variance, norm.eps, scale);
+        let moments = Moments::PerColumn { mean, scale };
+        gain_gradient(pass.team, x, moments, dy, Start::Fresh, of_gain);
+        column_sums(pass.team, dy, Start::Fresh, of_bias);
+        let dx = MatrixMut::new(&mut dx[group.start * stride..], group.len(), cols);
+        batch_norm_gradient(pass.team, x, moments, gain, [of_bias, of_gain], dy, dx);
+        let found = of_gain.iter().chain(&*of_bias);
+        sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);
+    }
+}
+
+/// Five parts of `len` numbers.
+fn fifths(scratch: &mut [f32], len: usize) -> [&mut [f32]; 5] {
+    let mut parts = scratch.chunks_exact_mut(len);
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
 }
 
 /// Whoever wants to run an activation.
@@ -81,7 +247,9 @@ fn visit(layer: &Layer, visitor: impl Visitor) {
         Layer::Sigmoid(_) => visitor.visit(activation::Sigmoid),
         Layer::LogSigmoid(_) => visitor.visit(activation::LogSigmoid),
         Layer::Tanh(_) => visitor.visit(activation::Tanh),
-        Layer::HardTanh(layer) => visitor.visit(activation::HardTanh { min: layer.min_val, max: layer.max_val }),
+        Layer::HardTanh(layer) => {
+            visitor.visit(activation::HardTanh { min: layer.min_val, max: layer.max_val })
+        }
         Layer::HardSigmoid(_) => visitor.visit(activation::HardSigmoid),
         Layer::HardSwish(_) => visitor.visit(activation::HardSwish),
         Layer::Relu6(_) => visitor.visit(activation::HardTanh { min: 0.0, max: 6.0 }),

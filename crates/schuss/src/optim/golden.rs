@@ -64,8 +64,10 @@ fn stream() -> Stream {
 /// Every recorded case that is `wanted`, by the name of its optimizer.
 fn cases(wanted: impl Fn(&str) -> bool) -> Vec<Case> {
     let files = std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
-    let mut cases: Vec<Case> =
-        files.filter(|path| !path.ends_with("stream.safetensors")).filter_map(|path| case(&path, &wanted)).collect();
+    let mut cases: Vec<Case> = files
+        .filter(|path| !path.ends_with("stream.safetensors"))
+        .filter_map(|path| case(&path, &wanted))
+        .collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases
 }
@@ -144,7 +146,13 @@ fn every_sgd_step_has_pytorchs_bits_on_every_instruction_set() {
         for isa in Isa::available() {
             let found = f32_weights(&case, isa);
             for (found, expected) in found.chunks(NUMBERS).zip(case.f32.chunks(NUMBERS)) {
-                assert_eq!(found[..WHOLE_VECTORS], expected[..WHOLE_VECTORS], "{} on {}", case.name, isa.name());
+                assert_eq!(
+                    found[..WHOLE_VECTORS],
+                    expected[..WHOLE_VECTORS],
+                    "{} on {}",
+                    case.name,
+                    isa.name()
+                );
             }
         }
     }
@@ -162,7 +170,11 @@ fn f32_steps_are_no_further_from_exact_weights_than_twice_the_originals() {
             for (record, (found, (original, exact))) in records.enumerate() {
                 let (ours, theirs) = (distance(found, exact), distance(original, exact));
                 let ratio = ours / (2.0 * theirs + 1e-9);
-                let text = format!("{} on {}, record {record}: {ours:e}, original {theirs:e}", case.name, isa.name());
+                let text = format!(
+                    "{} on {}, record {record}: {ours:e}, original {theirs:e}",
+                    case.name,
+                    isa.name()
+                );
                 if ratio > worst.0 {
                     worst = (ratio, text);
                 }

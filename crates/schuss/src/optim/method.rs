@@ -62,9 +62,7 @@ impl Select {
             Self::Weights => entry.role == Role::Weight,
             Self::Bias => entry.role == Role::Bias,
             Self::Hidden => entry.role == Role::Weight && !is_last(),
-            Self::Named(name) => {
-                entry.name == *name || entry.name.split('.').next() == Some(name)
-            }
+            Self::Named(name) => entry.name == *name || entry.name.split('.').next() == Some(name),
         }
     }
 }
@@ -168,7 +166,8 @@ impl FromStr for Select {
 
     fn from_str(text: &str) -> Result<Self> {
         match text.trim().to_lowercase().as_str() {
-            "" => Err(Error::usage("nothing stands before `@`").advise("select 0, 0.weight, weights, bias or hidden")),
+            "" => Err(Error::usage("nothing stands before `@`")
+                .advise("select 0, 0.weight, weights, bias or hidden")),
             "weights" => Ok(Self::Weights),
             "bias" => Ok(Self::Bias),
             "hidden" => Ok(Self::Hidden),

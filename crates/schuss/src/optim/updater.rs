@@ -7,9 +7,9 @@ use super::rule::{Rule, Shown, Step, Visitor};
 use crate::Result;
 use crate::network::Layout;
 use crate::schedule::Schedule;
-use schuss_kernels::{Buffer, Lane, Team};
 use schuss_kernels::matrix::{Matrix, MatrixMut, update_weights};
 use schuss_kernels::sweep::Elementwise;
+use schuss_kernels::{Buffer, Lane, Team};
 use std::ops::DerefMut;
 
 /// A method at work on the parameters of a network.
@@ -36,7 +36,12 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     ///
     /// # Errors
     /// If the groups do not fit the layout.
-    pub(crate) fn new<A>(descent: &Descent, schedule: &Schedule, layout: &Layout, weights: &[T]) -> Result<Self>
+    pub(crate) fn new<A>(
+        descent: &Descent,
+        schedule: &Schedule,
+        layout: &Layout,
+        weights: &[T],
+    ) -> Result<Self>
     where
         A: Arithmetic<T = T, Buffer = B>,
     {
@@ -120,8 +125,14 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
 
     /// Applies the update begun last to all weights; their gradients are `sums / count`, their samples' mean loss
     /// `loss`.
-    pub(crate) fn step<A>(&mut self, arithmetic: &mut A, sums: &mut [T], count: f64, weights: &mut [T], loss: f64)
-    where
+    pub(crate) fn step<A>(
+        &mut self,
+        arithmetic: &mut A,
+        sums: &mut [T],
+        count: f64,
+        weights: &mut [T],
+        loss: f64,
+    ) where
         A: Arithmetic<T = T, Buffer = B>,
     {
         for group in &mut self.groups {
@@ -190,7 +201,9 @@ impl<B> Live<B> {
     }
 }
 
-fn slots<'a, T: 'a, B: DerefMut<Target = [T]>>(tensor: &'a mut Tensor<B>) -> impl Iterator<Item = &'a mut [T]> {
+fn slots<'a, T: 'a, B: DerefMut<Target = [T]>>(
+    tensor: &'a mut Tensor<B>,
+) -> impl Iterator<Item = &'a mut [T]> {
     tensor.slots.iter_mut().map(|slot| &mut slot[..])
 }
 

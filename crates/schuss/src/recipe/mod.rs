@@ -7,8 +7,8 @@ mod workload;
 
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
-pub use workload::{Noise, Targets};
 pub use schuss_data::order::Order;
+pub use workload::{Noise, Targets};
 
 use crate::loss::Loss;
 use crate::network::{Init, Model};

@@ -20,7 +20,9 @@ pub(crate) trait Choice: Default + PartialEq + Serialize + DeserializeOwned {
     /// The keys of `item` over the defaults, if it has this name.
     fn read(noun: &str, item: &Item) -> Result<Self> {
         let choice: Self = read_keys(noun, item)?;
-        let place = |error: Error| if error.place.is_some() { error } else { error.at(format!("{noun} `{}`", Self::NAME)) };
+        let place = |error: Error| {
+            if error.place.is_some() { error } else { error.at(format!("{noun} `{}`", Self::NAME)) }
+        };
         choice.check().map_err(place)?;
         Ok(choice)
     }

@@ -123,7 +123,9 @@ impl Noise {
     pub(crate) fn disturb(&self, numbers: &mut [f32], draws: &mut Draws) {
         match self {
             Self::Gaussian(noise) => numbers.iter_mut().for_each(|x| *x += noise.std as f32 * draws.normal()),
-            Self::Masking(noise) => numbers.iter_mut().filter(|_| f64::from(draws.unit()) < noise.p).for_each(|x| *x = 0.0),
+            Self::Masking(noise) => {
+                numbers.iter_mut().filter(|_| f64::from(draws.unit()) < noise.p).for_each(|x| *x = 0.0)
+            }
             Self::SaltAndPepper(noise) => {
                 for x in numbers {
                     let draw = f64::from(draws.unit());

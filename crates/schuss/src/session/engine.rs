@@ -150,7 +150,8 @@ impl Engine {
         let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
         let leaf = leaf_of(plan.has_statistics().then_some(stats));
         let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, leaf).min(samples);
-        let microbatch = if plan.has_statistics() { microbatch.max(stats) / stats * stats } else { microbatch };
+        let microbatch =
+            if plan.has_statistics() { microbatch.max(stats) / stats * stats } else { microbatch };
         team.set_precision(recipe.matmul_precision.0);
         let Method::Descent(descent) = &recipe.optimizer;
         let updater = Updater::new::<Team>(descent, &recipe.schedule, &plan.layout, params.values())?;
@@ -339,7 +340,9 @@ impl Engine {
             weight += self.weight(rows);
             self.evaluate_rows(rows, None, &mut tally);
             if let Some(quality) = &mut quality {
-                (0..rows).for_each(|row| quality.take(self.arena.target(&self.plan, row), self.arena.output(&self.plan, row)));
+                (0..rows).for_each(|row| {
+                    quality.take(self.arena.target(&self.plan, row), self.arena.output(&self.plan, row))
+                });
             }
         }
         let classes = self.setting.targets == Targets::Class;
@@ -370,7 +373,9 @@ impl Engine {
     /// outputs in `deltas[0]`.
     fn evaluate_rows(&mut self, rows: usize, mode: Option<&Mode>, tally: &mut Tally) {
         match (mode, &mut self.shown) {
-            (None, Some(shown)) => self.arena.forward(&mut self.team, &self.plan, shown.values_mut(), rows, mode),
+            (None, Some(shown)) => {
+                self.arena.forward(&mut self.team, &self.plan, shown.values_mut(), rows, mode)
+            }
             _ => self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, mode),
         }
         let (width, inputs) = (self.plan.outputs, self.plan.inputs);

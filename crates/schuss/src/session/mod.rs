@@ -293,7 +293,11 @@ impl<'d> Session<'d> {
         let Trial { seed, ref recipe, .. } = self.trial;
         let order = EpochOrder::new(recipe.order, self.train.len(), seed, self.progress.epoch - 1);
         let clock = Instant::now();
-        let feed = Feed { split: self.train, index: |position| order.index(position), epoch: self.progress.epoch - 1 };
+        let feed = Feed {
+            split: self.train,
+            index: |position| order.index(position),
+            epoch: self.progress.epoch - 1,
+        };
         let pause = loop {
             let positions = self.progress.position..self.next_report_point();
             if !self.engine.advance(&feed, positions, || control.interrupted(), &mut self.seen) {
@@ -393,7 +397,9 @@ impl<'d> Session<'d> {
             train_loss: self.train_loss(),
             eval_loss: evaluation.map(|evaluation| evaluation.loss),
             eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
-            metrics: evaluation.and_then(|evaluation| evaluation.reconstruction).map_or_else(BTreeMap::new, metrics),
+            metrics: evaluation
+                .and_then(|evaluation| evaluation.reconstruction)
+                .map_or_else(BTreeMap::new, metrics),
             train_seconds: self.progress.train_seconds - self.progress.epoch_began,
             elapsed_seconds: self.began.elapsed().as_secs_f64(),
         };

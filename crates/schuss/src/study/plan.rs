@@ -141,8 +141,17 @@ fn printable(name: &str) -> String {
 fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
     let mut all = vec![(String::new(), Choices::default())];
     for (axis, values) in axes {
-        const AXES: [&str; 9] =
-            ["model", "loss", "update", "order", "optimizer", "schedule", "init", "noise", "matmul_precision"];
+        const AXES: [&str; 9] = [
+            "model",
+            "loss",
+            "update",
+            "order",
+            "optimizer",
+            "schedule",
+            "init",
+            "noise",
+            "matmul_precision",
+        ];
         if !AXES.contains(&axis.as_str()) {
             return Err(spec::unknown("axis", axis, &AXES));
         }

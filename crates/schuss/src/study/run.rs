@@ -263,7 +263,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
             data.classes.len(),
             trial.targets,
         )
-            .map_or(0, |plan| plan.layout.parameters())
+        .map_or(0, |plan| plan.layout.parameters())
     };
     Summary {
         schema: 1,

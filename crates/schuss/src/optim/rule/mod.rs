@@ -284,21 +284,39 @@ macro_rules! declare {
 }
 
 macro_rules! if_map {
-    (Map, $then:expr) => { Some($then) };
-    ($kind:ident, $then:expr) => { None };
+    (Map, $then:expr) => {
+        Some($then)
+    };
+    ($kind:ident, $then:expr) => {
+        None
+    };
 }
 macro_rules! if_in_backward {
-    (Map, $then:expr) => { Some($then) };
-    (InBackward, $then:expr) => { Some($then) };
-    ($kind:ident, $then:expr) => { None };
+    (Map, $then:expr) => {
+        Some($then)
+    };
+    (InBackward, $then:expr) => {
+        Some($then)
+    };
+    ($kind:ident, $then:expr) => {
+        None
+    };
 }
 macro_rules! if_by_element {
-    (Staged, $then:expr) => { None };
-    ($kind:ident, $then:expr) => { Some($then) };
+    (Staged, $then:expr) => {
+        None
+    };
+    ($kind:ident, $then:expr) => {
+        Some($then)
+    };
 }
 macro_rules! if_staged {
-    (Staged, $then:expr) => { Some($then) };
-    ($kind:ident, $then:expr) => { None };
+    (Staged, $then:expr) => {
+        Some($then)
+    };
+    ($kind:ident, $then:expr) => {
+        None
+    };
 }
 
 rules!(declare);

@@ -343,7 +343,11 @@ impl<A: Arithmetic> Block<A> {
     }
 
     /// The products that this block begins from, to be made; `before` are the inputs of the block before it.
-    fn products<'a>(&'a mut self, plan: &Perceptron, before: Option<(Matrix<'a, A::T>, usize)>) -> Ahead<'a, A::T> {
+    fn products<'a>(
+        &'a mut self,
+        plan: &Perceptron,
+        before: Option<(Matrix<'a, A::T>, usize)>,
+    ) -> Ahead<'a, A::T> {
         let (rows, outputs) = (self.rows, plan.stages[0].outputs);
         let [with_before, within] = &mut self.grams;
         Ahead {

@@ -113,7 +113,10 @@ impl Arithmetic for Plain {
                 sums.iter_mut().zip(d.row(sample)).for_each(|(sum, d)| *sum += factor * d);
             }
         }
-        update.rule.visit_map(&crate::optim::Step::at(update.t), Step { gradient: &gradient, w: &mut w[..gradient.len()], v });
+        update.rule.visit_map(
+            &crate::optim::Step::at(update.t),
+            Step { gradient: &gradient, w: &mut w[..gradient.len()], v },
+        );
     }
 
     fn step_bias(

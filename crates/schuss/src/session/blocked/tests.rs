@@ -65,7 +65,8 @@ fn delayed<A: Arithmetic>(
     (plan, rule): (&Plan, &Rule),
     [samples, rows, pause]: [usize; 3],
 ) -> A::Buffer {
-    let mut blocked = Blocked::<A>::new(plan.perceptron().unwrap(), course(rule), samples, rows, weights_of::<A>(plan));
+    let mut blocked =
+        Blocked::<A>::new(plan.perceptron().unwrap(), course(rule), samples, rows, weights_of::<A>(plan));
     let (split, mut seen) = (split(), vec![]);
     for epoch in 0..2 {
         let feed = Feed { split: &split, index: index(epoch), epoch: epoch as u32 };
