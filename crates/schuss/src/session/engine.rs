@@ -81,6 +81,12 @@ pub(crate) struct Tally {
     pub(crate) samples: u64,
 }
 
+/// What an update saw, and what its sums are divided by: the number of samples, but for class weights.
+pub(super) struct Seen {
+    pub(super) tally: Tally,
+    pub(super) weight: f64,
+}
+
 impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.loss += other.loss;
@@ -278,6 +284,19 @@ impl Engine {
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
     ) -> Option<Tally> {
+        let seen = self.look(feed, positions, cancelled)?;
+        self.step(seen.weight, seen.tally.mean_loss());
+        Some(seen.tally)
+    }
+
+    /// Sends the samples at `positions` through the network and back: sums their gradients, or steps within the
+    /// products where the path is that.
+    pub(super) fn look(
+        &mut self,
+        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        positions: Range<usize>,
+        cancelled: impl Fn() -> bool,
+    ) -> Option<Seen> {
         let (mut tally, mut weight, mut done) = (Tally::default(), 0.0, 0);
         while done < positions.len() {
             if cancelled() {
@@ -295,8 +314,7 @@ impl Engine {
             self.close_leaf(done, done == positions.len());
         }
         let tally = if weight == tally.samples as f64 { tally } else { tally.weighed(weight) };
-        self.step(weight, tally.mean_loss());
-        Some(tally)
+        Some(Seen { tally, weight })
     }
 
     /// What sums over the gathered samples are divided by: their number, but for class weights.
