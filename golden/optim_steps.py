@@ -8,7 +8,7 @@ import sys
 
 from stream import draw, record, save_stream
 
-REFERENCES = ["torch_optim", "optax_optim", "keras_optim", "authors"]
+REFERENCES = ["torch_optim", "optax_optim", "keras_optim", "authors", "papers", "wrappers"]
 
 if __name__ == "__main__":
     stream = draw()
