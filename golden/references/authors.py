@@ -20,7 +20,7 @@ from references.torch_optim import give, parameters_of, values
 BETAS = ("betas", ("beta1", "beta2"), (0.9, 0.999))
 
 # name -> class, package as pip knows it, options fixed beyond the spec
-CLASSES = {
+METHODS = {
     "schedule-free-sgd": (schedulefree.SGDScheduleFree, "schedulefree", {"foreach": False}),
     "schedule-free-adamw": (schedulefree.AdamWScheduleFree, "schedulefree", {"foreach": False}),
     "prodigy": (prodigyopt.Prodigy, "prodigyopt", {}),
@@ -31,6 +31,7 @@ CLASSES = {
     "ademamix": (pytorch_optimizer.AdEMAMix, "pytorch_optimizer", {"weight_decouple": True, "foreach": False}),
     "shampoo": (pytorch_optimizer.Shampoo, "pytorch_optimizer", {}),
     "soap": (pytorch_optimizer.SOAP, "pytorch_optimizer", {}),
+    "adan": (pytorch_optimizer.Adan, "pytorch_optimizer", {"weight_decouple": False, "foreach": False}),
 }
 RENAMED = {
     "momo": {"momentum": "beta", "f_star": "lb"},
@@ -68,6 +69,8 @@ SPECS = {
     "ademamix-warm-up": "ademamix:lr=0.001,beta1=0.9,beta2=0.999,beta3=0.9999,alpha=5.0,eps=1e-8,warmup=100",
     "ademamix-warm-up-all": "ademamix:lr=0.002,beta1=0.8,beta2=0.99,beta3=0.995,alpha=2.0,eps=1e-4,"
     "weight_decay=0.1,warmup=150",
+    "adan": "adan:lr=0.001,beta1=0.98,beta2=0.92,beta3=0.99,eps=1e-8,weight_decay=0",
+    "adan-all": "adan:lr=0.01,beta1=0.9,beta2=0.8,beta3=0.95,eps=1e-4,weight_decay=0.1",
     "shampoo": "shampoo:lr=0.1,momentum=0,weight_decay=0,eps=0.0001,every=1",
     "shampoo-eps": "shampoo:lr=0.1,momentum=0,weight_decay=0,eps=1.0,every=1",
     "shampoo-decay": "shampoo:lr=0.1,momentum=0,weight_decay=0.01,eps=0.1,every=1",
@@ -76,6 +79,12 @@ SPECS = {
     "soap-max-dim-all": "soap:lr=0.01,beta1=0.9,beta2=0.99,shampoo_beta=0.9,eps=1e-4,weight_decay=0.1,every=3,"
     "max_dim=4",
 }
+SQUARE_SPECS = {
+    "soap": "soap:lr=0.003,beta1=0.95,beta2=0.95,shampoo_beta=0.95,eps=1e-8,weight_decay=0.01,every=10",
+    "soap-every-update": "soap:lr=0.01,beta1=0.9,beta2=0.99,shampoo_beta=0.9,eps=1e-4,weight_decay=0,every=1",
+    "soap-all": "soap:lr=0.01,beta1=0.8,beta2=0.9,shampoo_beta=0.99,eps=0.001,weight_decay=0.1,every=3",
+    "shampoo": "shampoo:lr=0.1,momentum=0,weight_decay=0,eps=0.0001,every=1",
+}
 # first steps of 1e-6 and less drown in f32 weights near 1; gradients of 10 beside eps = 1e-4 in shampoo's matrices
 F64_ONLY = {"prodigy", "dog", "shampoo", "shampoo-decay"}
 
@@ -83,20 +92,22 @@ NOTES = {
     "d-adapt-adam": "Decay is coupled (added to the gradient), as the package does by default; no bias correction.",
     "prodigy": "Decay is decoupled; no bias correction, as the package does by default.",
     "ademamix": "alpha and beta3 rise with (updates so far, this one included) / warmup; decay is decoupled.",
+    "adan": "As the authors' code (sail-sg/Adan): u = g + beta2 (g - last g), decay divides by 1 + lr weight_decay. "
+    "optax.adan has 1 - beta2 in place of beta2: another method.",
     "shampoo": "Exponent -1/4 for matrices, -1/2 for vectors; statistics of the raw gradient with decay added.",
     "soap": "The first update only starts the bases. Without f32 rounding in its QR. Dimensions above max_dim, and "
     "vectors, keep the identity for a basis: a whole basis of [16, 16] would have rank 4 and its null space no "
-    "definite directions.",
+    "definite directions (square_steps/ has whole bases).",
 }
 
 
 def optimizer(spec, parameters):
     name, options = parse(spec)
-    method, _, fixed = CLASSES[name]
+    method, _, fixed = METHODS[name]
     options = {RENAMED.get(name, {}).get(key, key): value for key, value in options.items()} | fixed
     if name in ("schedule-free-adamw", "prodigy", "d-adapt-adam", "soap"):
         gather(options, *BETAS)
-    if name == "ademamix":
+    if name in ("ademamix", "adan"):
         gather(options, "betas", ("beta1", "beta2", "beta3"), (0.9, 0.999, 0.9999))
     return method(parameters, **options)
 
@@ -133,13 +144,18 @@ def follower(spec):
     return trace
 
 
-def case(key, spec):
+def case(spec, f32=True):
     name, _ = parse(spec)
-    method, package, _ = CLASSES[name]
+    method, package, _ = METHODS[name]
     reference = f"{method.__module__.partition('.')[0]}.{method.__name__} {version(package)}"
     versions = {package: version(package), "torch": torch.__version__}
-    return Case(spec, reference, follower(spec), versions, NOTES.get(name), f32=key not in F64_ONLY)
+    return Case(spec, reference, follower(spec), versions, NOTES.get(name), f32=f32)
 
 
 def cases():
-    return {key: case(key, spec) for key, spec in SPECS.items()}
+    return {key: case(spec, key not in F64_ONLY) for key, spec in SPECS.items()}
+
+
+def square_cases():
+    """On the square stream."""
+    return {key: case(spec, key not in F64_ONLY) for key, spec in SQUARE_SPECS.items()}

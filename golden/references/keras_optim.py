@@ -13,7 +13,7 @@ from stream import Case, join, split
 
 VERSIONS = {"keras": keras.__version__, "jax": jax.__version__}
 
-CLASSES = {"ftrl": keras.optimizers.Ftrl, "adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+METHODS = {"ftrl": keras.optimizers.Ftrl, "adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 KEYS = {
     "lr": "learning_rate",
     "eps": "epsilon",
@@ -45,7 +45,7 @@ NOTES = {"ftrl": "The linear term starts at 0, so that a weight without any grad
 def optimizer(spec):
     name, options = parse(spec)
     options = {KEYS.get(key, key): value for key, value in options.items() if key not in OURS}
-    return CLASSES[name](**options)
+    return METHODS[name](**options)
 
 
 def follower(spec):
@@ -64,7 +64,7 @@ def follower(spec):
 
 def case(spec):
     name, _ = parse(spec)
-    reference = f"keras.optimizers.{CLASSES[name].__name__} {keras.__version__}"
+    reference = f"keras.optimizers.{METHODS[name].__name__} {keras.__version__}"
     return Case(spec, reference, follower(spec), VERSIONS, NOTES.get(name))
 
 

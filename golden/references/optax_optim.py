@@ -51,12 +51,11 @@ def dog(reps_rel, **options):
     return contrib.dog(init_step=("heuristic", reps_rel), **options)
 
 
-RULES = {
+METHODS = {
     "nadamw": (optax.nadamw, "optax.nadamw"),
     "lion": (optax.lion, "optax.lion"),
     "lamb": (optax.lamb, "optax.lamb"),
     "lars": (optax.lars, "optax.lars"),
-    "adan": (optax.adan, "optax.adan"),
     "adabelief": (optax.adabelief, "optax.adabelief"),
     "yogi": (yogi, "optax.scale_by_yogi"),
     "novograd": (optax.novograd, "optax.novograd"),
@@ -70,9 +69,6 @@ RULES = {
     "dog": (dog, "optax.contrib.dog"),
     "dowg": (contrib.dowg, "optax.contrib.dowg"),
 }
-# options that schuss has no key for, set to the paper's value
-FIXED = {"adan": {"eps_root": 0.0}}
-
 SPECS = {
     "nadamw": "nadamw:lr=0.001,beta1=0.9,beta2=0.999,eps=1e-8,weight_decay=0.0001",
     "nadamw-all": "nadamw:lr=0.005,beta1=0.8,beta2=0.99,eps=1e-4,weight_decay=0.1",
@@ -84,8 +80,6 @@ SPECS = {
     "lars": "lars:lr=0.1,momentum=0.9,nesterov=false,weight_decay=0,trust_coefficient=0.001,eps=0",
     "lars-nesterov": "lars:lr=1.0,momentum=0.9,nesterov=true,weight_decay=0,trust_coefficient=0.001,eps=0",
     "lars-decay": "lars:lr=1.0,momentum=0.8,nesterov=false,weight_decay=0.1,trust_coefficient=0.01,eps=0.001",
-    "adan": "adan:lr=0.001,beta1=0.98,beta2=0.92,beta3=0.99,eps=1e-8,weight_decay=0",
-    "adan-all": "adan:lr=0.01,beta1=0.9,beta2=0.8,beta3=0.95,eps=1e-4,weight_decay=0.1",
     "adabelief": "adabelief:lr=0.001,beta1=0.9,beta2=0.999,eps=1e-16,eps_root=1e-16",
     "adabelief-all": "adabelief:lr=0.01,beta1=0.8,beta2=0.99,eps=1e-4,eps_root=1e-6",
     "yogi": "yogi:lr=0.01,beta1=0.9,beta2=0.999,eps=0.001,initial_accumulator_value=1e-6",
@@ -115,7 +109,6 @@ SPECS = {
 }
 
 NOTES = {
-    "adan": "eps_root = 0; optax's default is 1e-8 under the root. Decay is optax's: subtracted, not divided by.",
     "yogi": "initial_accumulator_value starts the first moment as well as the second.",
     "sm3": "SM3-II: row and column maxima of g² + min(row, column); vectors are Adagrad; m = momentum m + (1 - "
     "momentum) g / sqrt(accumulator + 1e-8).",
@@ -131,7 +124,7 @@ def transformation(spec):
     if name == "ademamix":
         assert options.pop("warmup") == 0
     options = {KEYS.get(key, key): value for key, value in options.items()}
-    return RULES[name][0](**options, **FIXED.get(name, {}))
+    return METHODS[name][0](**options)
 
 
 def follower(make):
@@ -155,10 +148,10 @@ def follower(make):
     return trace
 
 
-def case(spec):
+def case(spec, f32=True):
     name, _ = parse(spec)
-    reference = f"{RULES[name][1]} {optax.__version__}"
-    return Case(spec, reference, follower(lambda: transformation(spec)), VERSIONS, NOTES.get(name))
+    reference = f"{METHODS[name][1]} {optax.__version__}"
+    return Case(spec, reference, follower(lambda: transformation(spec)), VERSIONS, NOTES.get(name), f32=f32)
 
 
 def cases():

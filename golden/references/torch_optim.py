@@ -12,7 +12,7 @@ from common import versions
 from specs import gather, parse
 from stream import Case, join, split
 
-CLASSES = {
+METHODS = {
     "sgd": torch.optim.SGD,
     "asgd": torch.optim.ASGD,
     "rprop": torch.optim.Rprop,
@@ -144,8 +144,8 @@ def optimizer(spec, parameters):
         gather(options, "step_sizes", ("step_min", "step_max"), (1e-6, 50))
     if name == "muon":
         options["adjust_lr_fn"] = options.pop("adjust", "original").replace("-", "_")
-        return CLASSES[name]([parameter for parameter in parameters if parameter.ndim == 2], **options)
-    return CLASSES[name](parameters, foreach=False, **options)
+        return METHODS[name]([parameter for parameter in parameters if parameter.ndim == 2], **options)
+    return METHODS[name](parameters, foreach=False, **options)
 
 
 def parameters_of(weights):
@@ -190,12 +190,12 @@ def without_bfloat16(trace):
     return exact
 
 
-def case(spec):
+def case(spec, f32=True):
     name, _ = parse(spec)
-    reference = f"torch.optim.{CLASSES[name].__name__} {torch.__version__.partition('+')[0]}"
+    reference = f"torch.optim.{METHODS[name].__name__} {torch.__version__.partition('+')[0]}"
     trace = follower(lambda parameters: optimizer(spec, parameters), averages if name == "asgd" else None)
     if name != "muon":
-        return Case(spec, reference, trace, versions())
+        return Case(spec, reference, trace, versions(), f32=f32)
     note = "f32, f64: without PyTorch's rounding to bf16; as_shipped: with it. Biases stay: 2-D tensors only."
     return Case(spec, reference, without_bfloat16(trace), versions(), note, as_shipped=trace)
 
