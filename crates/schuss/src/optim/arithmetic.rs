@@ -1,6 +1,7 @@
 //! What optimizers compute with: the kernels on f32, or plain loops on f64, which are the reference.
 
-use super::rule::{First, Slot, SlotShape};
+use super::rule::{First, Rule, Slot, SlotShape};
+use super::spectrum::Spectrum;
 use crate::network::{Entry, Role};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, add_product, input_gradient, weight_gradient};
 use schuss_kernels::reduce::{Reduction, reduce, reduce_reference};
@@ -12,7 +13,7 @@ use std::ops::{DerefMut, Range};
 /// The operations of an update.
 pub(crate) trait Arithmetic {
     /// A number.
-    type T: Lane + PartialOrd + Default + Debug + Send + Sync;
+    type T: Lane + PartialOrd + Default + Debug + Send + Sync + Into<f64>;
     /// Many of them.
     type Buffer: DerefMut<Target = [Self::T]> + Clone + Debug + Send;
 
@@ -163,23 +164,28 @@ pub(crate) struct Tensor<B> {
     pub(crate) cols: usize,
     /// Whether it is a matrix of weights.
     pub(crate) is_matrix: bool,
-    /// In the order of [`Rule::slots`](super::Rule::slots).
+    /// In the order of [`Rule::slots`]; empty where the rule has no use for one.
     pub(crate) slots: Vec<B>,
+    /// In the order of [`Rule::scratch`], likewise.
+    pub(crate) scratch: Vec<B>,
 }
 
 impl<B> Tensor<B> {
-    /// The tensor of `entry`, the `index`-th of the layout, with what `slots` are at first.
+    /// The tensor of `entry`, the `index`-th of the layout, with what `rule` keeps for it at first.
     pub(crate) fn new<A: Arithmetic<Buffer = B>>(
         index: usize,
         entry: &Entry,
-        slots: &[Slot],
+        rule: &Rule,
         weights: &[A::T],
     ) -> Self {
         let place = entry.range();
-        let make = |slot: &Slot| first_values::<A>(slot, entry, &weights[place.clone()]);
-        let slots = slots.iter().map(make).collect();
+        let room = |shape| if rule.needs(shape, entry) { dimensions(shape, entry) } else { (0, 0) };
+        let first = |slot: &Slot| first_values::<A>(slot.first, room(slot.shape), &weights[place.clone()]);
+        let slots = rule.slots().iter().map(first).collect();
+        let zeros = |(rows, cols)| A::zeros(rows * padded(cols));
+        let scratch = rule.scratch().into_iter().map(|shape| zeros(room(shape))).collect();
         let (rows, cols) = (entry.rows, entry.cols);
-        Self { entry: index, rows, cols, is_matrix: entry.role == Role::Weight, slots, place }
+        Self { entry: index, rows, cols, is_matrix: entry.role == Role::Weight, slots, scratch, place }
     }
 
     /// Numbers that count, pad lanes left out.
@@ -188,21 +194,27 @@ impl<B> Tensor<B> {
     }
 }
 
-/// A slot before the first update; pad lanes are zero.
-fn first_values<A: Arithmetic>(slot: &Slot, entry: &Entry, weights: &[A::T]) -> A::Buffer {
-    let (rows, cols) = match slot.shape {
-        SlotShape::Like => (entry.rows, entry.cols),
-        SlotShape::Rows => (1, entry.rows),
-        SlotShape::Cols => (1, entry.cols),
-        SlotShape::SquareOfRows => (entry.rows, entry.rows),
-        SlotShape::SquareOfCols => (entry.cols, entry.cols),
+/// Rows and columns of a slot of the tensor `entry`.
+fn dimensions(shape: SlotShape, entry: &Entry) -> (usize, usize) {
+    let &Entry { rows, cols, .. } = entry;
+    match shape {
+        SlotShape::Like => (rows, cols),
+        SlotShape::Rows => (1, rows),
+        SlotShape::Cols => (1, cols),
+        SlotShape::SquareOfRows => (rows, rows),
+        SlotShape::SquareOfCols => (cols, cols),
+        SlotShape::SmallerSquare => (rows.min(cols), rows.min(cols)),
         SlotShape::Scalar => (1, 1),
-    };
+    }
+}
+
+/// A slot of `[rows, cols]` before the first update; pad lanes are zero.
+fn first_values<A: Arithmetic>(first: First, (rows, cols): (usize, usize), weights: &[A::T]) -> A::Buffer {
     let mut values = A::zeros(rows * padded(cols));
-    match slot.first {
+    match first {
         First::Weights => values.copy_from_slice(weights),
         First::Value(value) if value != 0.0 => {
-            let rows = values.chunks_exact_mut(padded(cols));
+            let rows = values.chunks_exact_mut(padded(cols).max(1));
             rows.for_each(|row| row[..cols].fill(A::T::splat(value)));
         }
         First::Value(_) => {}
@@ -219,6 +231,15 @@ pub(crate) struct Tensors<'a, A: Arithmetic> {
     pub(crate) gradients: &'a mut [A::T],
     /// The rule's scalars.
     pub(crate) scalars: &'a mut [f64],
+    /// Where square slots are taken apart.
+    pub(crate) spectrum: &'a mut Spectrum,
+}
+
+/// The longest side of the squares that `rule` keeps for the tensor `entry`.
+pub(crate) fn largest_square(entry: &Entry, rule: &Rule) -> usize {
+    let squares = [SlotShape::SquareOfRows, SlotShape::SquareOfCols];
+    let kept = rule.slots().into_iter().map(|slot| slot.shape).filter(|shape| squares.contains(shape));
+    kept.filter(|shape| rule.needs(*shape, entry)).map(|shape| dimensions(shape, entry).0).max().unwrap_or(0)
 }
 
 /// The first `S` of some parts; a rule's slots are made by the same table that knows its `S`.

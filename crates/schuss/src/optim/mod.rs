@@ -9,6 +9,7 @@ mod golden;
 mod method;
 mod reference;
 pub mod rule;
+mod spectrum;
 mod strategy;
 mod updater;
 

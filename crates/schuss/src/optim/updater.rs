@@ -1,9 +1,10 @@
 //! The live optimizer: what it remembers between updates, and the ways to apply one.
 
-use super::arithmetic::{Arithmetic, Tensor, Tensors, take};
+use super::arithmetic::{Arithmetic, Tensor, Tensors, largest_square, take};
 use super::course::Course;
 use super::method::Descent;
 use super::rule::{Rule, Shown, Step, Visitor};
+use super::spectrum::Spectrum;
 use crate::Result;
 use crate::network::Layout;
 use crate::schedule::Schedule;
@@ -29,6 +30,7 @@ struct Live<B> {
     rule: Rule,
     scalars: Vec<f64>,
     tensors: Vec<Tensor<B>>,
+    spectrum: Spectrum,
 }
 
 impl<T, B: DerefMut<Target = [T]>> Updater<B> {
@@ -50,13 +52,15 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
             course: Course::new(rule.clone(), schedule.clone()),
             rule: rule.clone(),
             tensors: vec![],
+            spectrum: Spectrum::default(),
         };
         let mut groups: Vec<Live<B>> = descent.groups.iter().map(|group| live(&group.rule)).collect();
         let mut places = Vec::with_capacity(layout.entries().len());
         for (index, (entry, group)) in layout.entries().iter().zip(descent.assign(layout)?).enumerate() {
             places.push(group.map(|group| {
                 let live = &mut groups[group];
-                live.tensors.push(Tensor::new::<A>(index, entry, &live.rule.slots(), weights));
+                live.tensors.push(Tensor::new::<A>(index, entry, &live.rule, weights));
+                live.spectrum.make_room(largest_square(entry, &live.rule));
                 (group, live.tensors.len() - 1)
             }));
         }
@@ -66,7 +70,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let tensors = self.groups.iter().flat_map(|group| &group.tensors);
-        tensors.flat_map(|tensor| &tensor.slots).map(|slot| size_of_val(&slot[..])).sum()
+        tensors.flat_map(|tensor| tensor.slots.iter().chain(&tensor.scratch)).map(|slot| size_of_val(&slot[..])).sum()
     }
 
     /// The slots of the tensor at `entry`, in the order of [`Rule::slots`].
@@ -187,9 +191,9 @@ impl<B> Live<B> {
     ) where
         B: DerefMut<Target = [A::T]>,
     {
-        let Self { rule, scalars, tensors, .. } = self;
+        let Self { rule, scalars, tensors, spectrum, .. } = self;
         if !rule.is_by_element() {
-            let tensors = Tensors { all: tensors, weights, gradients: sums, scalars };
+            let tensors = Tensors { all: tensors, weights, gradients: sums, scalars, spectrum };
             rule.step(&Step { t, scalars: &[], loss }, arithmetic, tensors);
             return;
         }

@@ -109,6 +109,11 @@ pub(crate) fn below_one(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "at least 0 and below 1", |value| (0.0..1.0).contains(&value))
 }
 
+/// Refuses what counts nothing: fractions and numbers below 1.
+pub(crate) fn whole(keys: &[(&str, f64)]) -> Result<()> {
+    refuse(keys, "a whole number, at least 1", |value| value.fract() == 0.0 && (1.0..=1e15).contains(&value))
+}
+
 fn refuse(keys: &[(&str, f64)], wanted: &str, fine: impl Fn(f64) -> bool) -> Result<()> {
     match keys.iter().find(|(_, value)| !fine(*value)) {
         Some((key, value)) => Err(Error::usage(format!("{key} must be {wanted}, not {value}"))),

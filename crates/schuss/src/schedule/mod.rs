@@ -34,6 +34,8 @@ pub use plateau::{Direction, Plateau, Plateaus, ThresholdMode};
 pub use step::{Multistep, Piecewise, Step};
 pub use wsd::{Decay, Wsd};
 
+pub(crate) use real::powf;
+
 use crate::{Error, Result};
 use part::{Knob, Part};
 use std::fmt;

@@ -22,7 +22,7 @@ pub(super) fn powi(x: f64, mut n: u64) -> f64 {
 }
 
 /// x^p for x ≥ 0 and p ≥ 0.
-pub(super) fn powf(x: f64, p: f64) -> f64 {
+pub(crate) fn powf(x: f64, p: f64) -> f64 {
     let whole = p as u64; // rounds down, and ends at u64::MAX
     if whole as f64 == p {
         powi(x, whole)

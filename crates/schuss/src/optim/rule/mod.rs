@@ -4,20 +4,48 @@
 //! (reference, error surfaces) and every vector the kernels know. To add one, write the file and a row in the table
 //! at `rules!` below.
 
+mod adafactor;
 mod adam;
 mod adamw;
+mod blend;
+mod d_adapt_adam;
+mod dog;
+mod dowg;
 mod lamb;
+mod lars;
 mod linear;
+mod momo;
+mod muon;
+mod novograd;
+mod polyak_sgd;
+mod prodigy;
 mod sgd;
+mod shampoo;
+mod sm3;
+mod soap;
 
+pub use adafactor::Adafactor;
 pub use adam::Adam;
 pub use adamw::AdamW;
+pub use d_adapt_adam::DAdaptAdam;
+pub use dog::Dog;
+pub use dowg::Dowg;
 pub use lamb::Lamb;
+pub use lars::Lars;
+pub use momo::Momo;
+pub use muon::Muon;
+pub use novograd::NovoGrad;
+pub use polyak_sgd::PolyakSgd;
+pub use prodigy::Prodigy;
 pub use sgd::Sgd;
+pub use shampoo::Shampoo;
+pub use sm3::Sm3;
+pub use soap::Soap;
 
 pub(crate) use linear::{IDENTITY, Linear, Square};
 
 use super::arithmetic::{Arithmetic, Tensors};
+use crate::network::Entry;
 use crate::recipe::spec::{self, Choice};
 use schuss_kernels::sweep::Elementwise;
 
@@ -26,6 +54,16 @@ pub(crate) trait Describe: Choice {
     /// What it keeps per weight, row, column or tensor.
     fn slots(&self) -> Vec<Slot> {
         vec![]
+    }
+
+    /// Room for what an update works out on its way, from zeros at first; nothing there is of use later.
+    fn scratch(&self) -> Vec<SlotShape> {
+        vec![]
+    }
+
+    /// Whether slots and scratch of `shape` are of use for `tensor`; they are empty if not.
+    fn needs(&self, _shape: SlotShape, _tensor: &Entry) -> bool {
+        true
     }
 
     /// Numbers it carries from update to update for all weights together, with what they are at first.
@@ -126,6 +164,8 @@ pub enum SlotShape {
     SquareOfRows,
     /// `[cols, cols]`.
     SquareOfCols,
+    /// As many rows and columns as the tensor has of what it has less.
+    SmallerSquare,
     /// One.
     Scalar,
 }
@@ -187,6 +227,32 @@ macro_rules! rules {
             AdamW: InBackward,
             /// Adam with steps as long as the weights.
             Lamb: Staged,
+            /// Momentum whose steps are a fixed share of the weights' length.
+            Lars: Staged,
+            /// Adam whose second moments are products of rows and columns.
+            Adafactor: Staged,
+            /// Momentum of gradients of length one.
+            NovoGrad: Staged,
+            /// Adagrad whose sums are kept per row and column.
+            Sm3: Staged,
+            /// Adam that estimates how far the weights have to go.
+            Prodigy: Staged,
+            /// Adam with a lower bound of that distance.
+            DAdaptAdam: Staged,
+            /// Steps as long as the way so far over the gradients so far.
+            Dog: Staged,
+            /// The same with gradients weighted by the way.
+            Dowg: Staged,
+            /// Momentum with Polyak's step.
+            Momo: Staged,
+            /// Polyak's step.
+            PolyakSgd: Staged,
+            /// Momentum made orthogonal.
+            Muon: Staged,
+            /// Gradients between inverse roots of their own second moments.
+            Shampoo: Staged,
+            /// Adam in the axes of Shampoo.
+            Soap: Staged,
         }
     };
 }
@@ -204,6 +270,16 @@ macro_rules! declare {
             /// What it keeps between updates, tensor by tensor.
             pub fn slots(&self) -> Vec<Slot> {
                 match self { $(Self::$rule(rule) => rule.slots(),)* }
+            }
+
+            /// Room for what an update works out on its way.
+            pub(crate) fn scratch(&self) -> Vec<SlotShape> {
+                match self { $(Self::$rule(rule) => rule.scratch(),)* }
+            }
+
+            /// Whether slots and scratch of `shape` are of use for `tensor`.
+            pub(crate) fn needs(&self, shape: SlotShape, tensor: &Entry) -> bool {
+                match self { $(Self::$rule(rule) => rule.needs(shape, tensor),)* }
             }
 
             /// Numbers it carries from update to update, with what they are at first.

@@ -1,0 +1,88 @@
+//! Passes and sums that several staged rules are made of.
+
+use schuss_kernels::Lane;
+use schuss_kernels::reduce::Reduction;
+use schuss_kernels::sweep::Elementwise;
+
+/// x ← keep x + share y, where y stands in the place of the gradient.
+#[derive(Clone, Copy)]
+pub(super) struct Blend {
+    pub(super) keep: f64,
+    pub(super) share: f64,
+}
+
+impl Blend {
+    /// x ← x + share (y − x)
+    pub(super) fn toward(share: f64) -> Self {
+        Self { keep: 1.0 - share, share }
+    }
+
+    /// w ← w − η (g + λ w)
+    pub(super) fn descend(lr: f64, weight_decay: f64) -> Self {
+        Self { keep: 1.0 - lr * weight_decay, share: -lr }
+    }
+}
+
+impl Elementwise<0> for Blend {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, y: L, x: L, _: &mut [L; 0]) -> L {
+        y.mul_add(L::splat(self.share), L::splat(self.keep) * x)
+    }
+}
+
+/// x ← x + y²
+#[derive(Clone, Copy)]
+pub(super) struct AddSquare;
+
+impl Elementwise<0> for AddSquare {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, y: L, x: L, _: &mut [L; 0]) -> L {
+        y.mul_add(y, x)
+    }
+}
+
+/// x ← x + share (y² − x)
+#[derive(Clone, Copy)]
+pub(super) struct TowardSquare {
+    pub(super) share: f64,
+}
+
+impl Elementwise<0> for TowardSquare {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, y: L, x: L, _: &mut [L; 0]) -> L {
+        L::splat(1.0 - self.share).mul_add(x, L::splat(self.share) * y * y)
+    }
+}
+
+/// Σ (g + λ w)² and Σ w².
+pub(super) struct Lengths {
+    pub(super) weight_decay: f64,
+}
+
+impl Reduction<0, 2> for Lengths {
+    #[inline(always)]
+    fn terms<L: Lane>(&self, g: L, w: L, _: [L; 0]) -> [L; 2] {
+        let g = w.mul_add(L::splat(self.weight_decay), g);
+        [g * g, w * w]
+    }
+}
+
+/// Σ x
+pub(super) struct Sum;
+
+impl Reduction<0, 1> for Sum {
+    #[inline(always)]
+    fn terms<L: Lane>(&self, x: L, _: L, _: [L; 0]) -> [L; 1] {
+        [x]
+    }
+}
+
+/// Σ |x|
+pub(super) struct Magnitude;
+
+impl Reduction<0, 1> for Magnitude {
+    #[inline(always)]
+    fn terms<L: Lane>(&self, x: L, _: L, _: [L; 0]) -> [L; 1] {
+        [x.abs()]
+    }
+}

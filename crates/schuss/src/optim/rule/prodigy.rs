@@ -1,0 +1,169 @@
+use super::blend::Magnitude;
+use super::{Describe, Slot, Staged, Step};
+use crate::Result;
+use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
+use crate::recipe::spec::{Choice, below_one, non_negative, normal, positive};
+use schuss_kernels::Lane;
+use schuss_kernels::reduce::Reduction;
+use schuss_kernels::sweep::Elementwise;
+use serde::{Deserialize, Serialize};
+
+/// Prodigy: Adam whose learning rate is an estimate d, from below, of how far the weights have to go.
+///
+/// ```text
+/// r ← β₃ r + η d²/d₀ g·(w₀ − w)   s ← β₃ s + η d²/d₀ g            dots and ‖·‖₁ over all weights
+/// m ← β₁ m + (1 − β₁) d g         v ← β₂ v + (1 − β₂) d² g²
+/// d' ← max(d, k r / ‖s‖₁)         r / ‖s‖₁ is none where s is 0
+/// w ← w − η d (m / (√v + d' ε) + λ w)
+/// d ← d'
+/// ```
+///
+/// Mishchenko and Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", ICML 2024 (arXiv 2306.06101).
+/// Keys and defaults are those of the authors' `prodigyopt.Prodigy`, without its corrections of bias. Differs:
+/// `optax.contrib.prodigy` corrects them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prodigy {
+    /// Factor η of the step; 1 is meant, and schedules down from there.
+    pub lr: f64,
+    /// Memory β₁ of the first moment.
+    pub beta1: f64,
+    /// Memory β₂ of the second moment.
+    pub beta2: f64,
+    /// Memory β₃ of r and s; 0 means √β₂.
+    pub beta3: f64,
+    /// ε, which keeps the quotient finite.
+    pub eps: f64,
+    /// Decoupled decay λ.
+    pub weight_decay: f64,
+    /// The first estimate d₀.
+    pub d0: f64,
+    /// Factor k of the estimate.
+    pub d_coef: f64,
+}
+
+impl Default for Prodigy {
+    fn default() -> Self {
+        let (lr, eps, d0) = (1.0, 1e-8, 1e-6);
+        Self { lr, beta1: 0.9, beta2: 0.999, beta3: 0.0, eps, weight_decay: 0.0, d0, d_coef: 1.0 }
+    }
+}
+
+impl Choice for Prodigy {
+    const NAME: &'static str = "prodigy";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
+        below_one(&[("beta1", self.beta1), ("beta2", self.beta2), ("beta3", self.beta3)])?;
+        positive(&[("d_coef", self.d_coef)])?;
+        normal(&[("eps", self.eps), ("d0", self.d0), ("d0 times eps", self.d0 * self.eps)])
+    }
+}
+
+impl Describe for Prodigy {
+    fn slots(&self) -> Vec<Slot> {
+        vec![Slot::copied("start"), Slot::new("m"), Slot::new("v"), Slot::new("s")]
+    }
+
+    fn scalars(&self) -> Vec<(&'static str, f64)> {
+        vec![("d", self.d0), ("r", 0.0)]
+    }
+
+    fn lr(&mut self) -> Option<&mut f64> {
+        Some(&mut self.lr)
+    }
+
+    fn momentum(&mut self) -> Option<&mut f64> {
+        Some(&mut self.beta1)
+    }
+
+    fn beta2(&mut self) -> Option<&mut f64> {
+        Some(&mut self.beta2)
+    }
+}
+
+impl Staged for Prodigy {
+    fn step<A: Arithmetic>(&self, _: &Step, arithmetic: &mut A, tensors: Tensors<A>) {
+        let [d, r] = tensors.scalars else { return };
+        let moments = self.moments(*d);
+        let [mut toward, mut length] = [0.0; 2];
+        for Tensor { place, slots, .. } in tensors.all.iter_mut() {
+            let (w, g) = (&mut tensors.weights[place.clone()], &tensors.gradients[place.clone()]);
+            let [start, m, v, s] = slots.as_mut_slice() else { continue };
+            toward += arithmetic.reduce(&Toward, g, w, [start])[0];
+            arithmetic.sweep(&moments, g, 1.0, w, [m, v, s]);
+            length += arithmetic.reduce(&Magnitude, s, s, [])[0];
+        }
+        if length == 0.0 {
+            return; // no gradient so far
+        }
+        *r = moments.beta3 * *r + moments.of_gradient * toward;
+        let lr = self.lr * *d;
+        *d = d.max(self.d_coef * *r / length);
+        let step = Descend { lr, eps: *d * self.eps, keep: 1.0 - lr * self.weight_decay };
+        for Tensor { place, slots, .. } in tensors.all {
+            let [_, m, v, _] = slots.as_mut_slice() else { continue };
+            arithmetic.sweep(&step, m, 1.0, &mut tensors.weights[place.clone()], [v]);
+        }
+    }
+}
+
+impl Prodigy {
+    fn moments(&self, d: f64) -> Moments {
+        Moments {
+            keep1: self.beta1,
+            new1: (1.0 - self.beta1) * d,
+            keep2: self.beta2,
+            new2: (1.0 - self.beta2) * d * d,
+            beta3: if self.beta3 > 0.0 { self.beta3 } else { self.beta2.sqrt() },
+            of_gradient: d / self.d0 * self.lr * d,
+        }
+    }
+}
+
+/// g·(w₀ − w)
+struct Toward;
+
+impl Reduction<1, 1> for Toward {
+    #[inline(always)]
+    fn terms<L: Lane>(&self, g: L, w: L, [start]: [L; 1]) -> [L; 1] {
+        [g * (start - w)]
+    }
+}
+
+/// Moves m, v and s; the weight stays.
+#[derive(Clone, Copy)]
+struct Moments {
+    keep1: f64,
+    new1: f64,
+    keep2: f64,
+    new2: f64,
+    beta3: f64,
+    of_gradient: f64,
+}
+
+impl Elementwise<3> for Moments {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [m, v, s]: &mut [L; 3]) -> L {
+        *m = m.mul_add(L::splat(self.keep1), L::splat(self.new1) * g);
+        *v = v.mul_add(L::splat(self.keep2), L::splat(self.new2) * g * g);
+        *s = s.mul_add(L::splat(self.beta3), L::splat(self.of_gradient) * g);
+        w
+    }
+}
+
+/// w ← keep w − η m / (√v + ε), where m stands in the place of the gradient.
+#[derive(Clone, Copy)]
+pub(super) struct Descend {
+    pub(super) lr: f64,
+    pub(super) eps: f64,
+    pub(super) keep: f64,
+}
+
+impl Elementwise<1> for Descend {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, m: L, w: L, [v]: &mut [L; 1]) -> L {
+        let step = L::splat(self.lr) * m / (v.sqrt() + L::splat(self.eps));
+        w.mul_add(L::splat(self.keep), -step)
+    }
+}

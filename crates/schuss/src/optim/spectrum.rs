@@ -1,0 +1,385 @@
+//! Symmetric matrices taken apart, and rows made orthonormal: in f64, on one thread, with nothing but + − × ÷ √ in a
+//! fixed order, so that the bits are the same on every machine.
+
+use schuss_kernels::matrix::Matrix;
+use std::ops::{Index, IndexMut};
+
+/// Room for square matrices, and what the last one was made of. Nothing is allocated after `make_room`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spectrum {
+    /// What is taken apart; in the end, row k holds the k-th reflection.
+    matrix: Square,
+    /// Orthonormal rows: eigenvectors in the order of `values`, or rows made orthonormal.
+    vectors: Square,
+    /// Eigenvalues, or whatever rows are ordered by.
+    values: Vec<f64>,
+    /// What stands beside the diagonal.
+    beside: Vec<f64>,
+    /// Factor β of each reflection 1 − β v vᵀ.
+    betas: Vec<f64>,
+    /// w of a reflection on both sides.
+    across: Vec<f64>,
+    /// Indices of `values` from the largest to the smallest.
+    order: Vec<usize>,
+}
+
+/// Sweeps of QL for one eigenvalue; three are usual.
+const MOST_SWEEPS: usize = 50;
+
+impl Spectrum {
+    /// Room for matrices of up to `side` rows.
+    pub(crate) fn make_room(&mut self, side: usize) {
+        if side > self.side() {
+            self.resize(side);
+        }
+    }
+
+    /// Eigenvalues and eigenvectors of a symmetric matrix, the largest first; all eigenvalues are NaN if a number of
+    /// the matrix is not finite.
+    ///
+    /// Householder's reflections make it tridiagonal, QL with implicit shifts diagonal: Golub and Van Loan, "Matrix
+    /// Computations", section 8.3. About 9 n³ operations.
+    pub(crate) fn decompose<T: Copy + Into<f64>>(&mut self, matrix: Matrix<T>) {
+        self.load(matrix);
+        if self.is_finite() {
+            self.make_tridiagonal();
+            self.accumulate(1);
+            self.make_diagonal();
+        } else {
+            self.values.fill(f64::NAN);
+        }
+        self.sort();
+    }
+
+    /// Orders rows by `values`, the largest first, and makes them orthonormal from the first on, by Householder's
+    /// reflections: rows that are zero or depend on others become some directions that are left.
+    pub(crate) fn orthonormalize<T: Copy + Into<f64>>(&mut self, rows: Matrix<T>, values: impl Iterator<Item = f64>) {
+        self.load(rows);
+        self.values.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+        self.sort();
+        for (place, &from) in self.order.iter().enumerate() {
+            to_f64(rows.row(from), &mut self.matrix[place]);
+        }
+        for k in 0..self.side() {
+            self.reflect(k, k);
+            self.reflect_rows_below(k);
+        }
+        self.accumulate(0);
+    }
+
+    /// The k-th largest eigenvalue.
+    pub(crate) fn value(&self, k: usize) -> f64 {
+        self.values[self.order[k]]
+    }
+
+    /// Its eigenvector.
+    pub(crate) fn vector(&self, k: usize) -> &[f64] {
+        &self.vectors[self.order[k]]
+    }
+
+    /// The k-th row made orthonormal.
+    pub(crate) fn orthonormal_row(&self, k: usize) -> &[f64] {
+        &self.vectors[k]
+    }
+
+    /// From the places of ordered rows to where they stood.
+    pub(crate) fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    fn side(&self) -> usize {
+        self.matrix.side
+    }
+
+    fn load<T: Copy + Into<f64>>(&mut self, matrix: Matrix<T>) {
+        let side = matrix.shape().0;
+        self.resize(side);
+        (0..side).for_each(|row| to_f64(matrix.row(row), &mut self.matrix[row]));
+    }
+
+    fn resize(&mut self, side: usize) {
+        self.matrix.resize(side);
+        self.vectors.resize(side);
+        for room in [&mut self.values, &mut self.beside, &mut self.betas, &mut self.across] {
+            room.resize(side, 0.0);
+        }
+        self.order.resize(side, 0);
+    }
+
+    fn is_finite(&self) -> bool {
+        self.matrix.values.iter().all(|x| x.is_finite())
+    }
+
+    fn sort(&mut self) {
+        self.order.iter_mut().enumerate().for_each(|(place, index)| *index = place);
+        let values = &self.values;
+        self.order.sort_unstable_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
+    }
+
+    /// Turns row `k` from column `first` on into the v of the reflection that takes it to the first axis, along which
+    /// it then has the coordinate that is returned.
+    fn reflect(&mut self, k: usize, first: usize) -> f64 {
+        let v = &mut self.matrix[k][first..];
+        let length = dot(v, v).sqrt();
+        let along = if v[0] > 0.0 { -length } else { length };
+        v[0] -= along;
+        let square = dot(v, v);
+        self.betas[k] = if square > 0.0 { 2.0 / square } else { 0.0 };
+        along
+    }
+
+    /// Applies the reflection in row `k`, which begins at column `k`, to all rows below.
+    fn reflect_rows_below(&mut self, k: usize) {
+        let (row, below) = self.matrix.split_after(k);
+        let v = &row[k..];
+        for row in below.chunks_exact_mut(row.len()) {
+            let row = &mut row[k..];
+            add(row, -self.betas[k] * dot(row, v), v);
+        }
+    }
+
+    /// A ← H A H for a reflection H per row; leaves the diagonal in `values` and what is beside it in `beside`.
+    fn make_tridiagonal(&mut self) {
+        let side = self.side();
+        for k in 0..side.saturating_sub(1) {
+            self.values[k] = self.matrix[k][k];
+            self.beside[k] = self.reflect(k, k + 1);
+            self.reflect_both_sides(k);
+        }
+        if let Some(last) = side.checked_sub(1) {
+            (self.values[last], self.beside[last]) = (self.matrix[last][last], 0.0);
+        }
+    }
+
+    /// Applies the reflection in row `k`, which begins at column `k` + 1, to what lies below and right of it:
+    /// A ← A − v wᵀ − w vᵀ with p = β A v, w = p − β/2 (p · v) v.
+    fn reflect_both_sides(&mut self, k: usize) {
+        let (beta, first) = (self.betas[k], k + 1);
+        let (row, below) = self.matrix.split_after(k);
+        let (v, w) = (&row[first..], &mut self.across[first..]);
+        w.fill(0.0);
+        for (row, &v) in below.chunks_exact(row.len()).zip(v) {
+            add(w, beta * v, &row[first..]);
+        }
+        let half = -0.5 * beta * dot(w, v);
+        add(w, half, v);
+        for ((row, &v_row), &w_row) in below.chunks_exact_mut(row.len()).zip(v).zip(&*w) {
+            let targets = row[first..].iter_mut().zip(v.iter().zip(&*w));
+            targets.for_each(|(a, (v, w))| *a -= v_row * w + w_row * v);
+        }
+    }
+
+    /// `vectors` ← the product of all reflections, the last one leftmost; that of row k begins at column k + `shift`.
+    fn accumulate(&mut self, shift: usize) {
+        let side = self.side();
+        self.vectors.values.fill(0.0);
+        (0..side).for_each(|k| self.vectors[k][k] = 1.0);
+        for k in (0..side - shift.min(side)).rev() {
+            let (beta, first) = (self.betas[k], k + shift);
+            let v = &self.matrix[k][first..];
+            for row in self.vectors.values.chunks_exact_mut(side).skip(first) {
+                let row = &mut row[first..];
+                add(row, -beta * dot(row, v), v);
+            }
+        }
+    }
+
+    /// Rotates what is beside the diagonal away, from the first value on, and turns `vectors` along.
+    fn make_diagonal(&mut self) {
+        for first in 0..self.side() {
+            for _ in 0..MOST_SWEEPS {
+                let last = self.end_of_block(first);
+                if last == first {
+                    break;
+                }
+                self.sweep(first, last);
+            }
+        }
+    }
+
+    /// Where the block that begins at `first` ends: what is beside the diagonal there is lost in rounding.
+    fn end_of_block(&self, first: usize) -> usize {
+        let lost = |&k: &usize| {
+            let scale = self.values[k].abs() + self.values[k + 1].abs();
+            self.beside[k].abs() + scale == scale
+        };
+        (first..self.side() - 1).find(lost).unwrap_or(self.side() - 1)
+    }
+
+    /// One implicit step of QL on the block `first..=last`, shifted by the eigenvalue of its first two rows.
+    fn sweep(&mut self, first: usize, last: usize) {
+        let (d, e) = (&mut self.values, &mut self.beside);
+        let slope = (d[first + 1] - d[first]) / (2.0 * e[first]);
+        let shift = slope + length(slope, 1.0).copysign(slope);
+        let mut g = d[last] - d[first] + e[first] / shift;
+        let (mut sine, mut cosine, mut moved) = (1.0, 1.0, 0.0);
+        for k in (first..last).rev() {
+            let (f, b) = (sine * e[k], cosine * e[k]);
+            let r = length(f, g);
+            e[k + 1] = r;
+            if r == 0.0 {
+                d[k + 1] -= moved;
+                e[last] = 0.0;
+                return;
+            }
+            (sine, cosine) = (f / r, g / r);
+            g = d[k + 1] - moved;
+            let turned = (d[k] - g) * sine + 2.0 * cosine * b;
+            moved = sine * turned;
+            d[k + 1] = g + moved;
+            g = cosine * turned - b;
+            self.vectors.rotate(k, sine, cosine);
+        }
+        d[first] -= moved;
+        e[first] = g;
+        e[last] = 0.0;
+    }
+}
+
+/// A square matrix without pad lanes.
+#[derive(Clone, Debug, Default)]
+struct Square {
+    side: usize,
+    values: Vec<f64>,
+}
+
+impl Square {
+    fn resize(&mut self, side: usize) {
+        self.side = side;
+        self.values.resize(side * side, 0.0);
+    }
+
+    /// Row `k`, and all that follow.
+    fn split_after(&mut self, k: usize) -> (&[f64], &mut [f64]) {
+        let (done, below) = self.values.split_at_mut((k + 1) * self.side);
+        (&done[k * self.side..], below)
+    }
+
+    /// Rows `k` and `k + 1` in their plane.
+    fn rotate(&mut self, k: usize, sine: f64, cosine: f64) {
+        let (_, rows) = self.values.split_at_mut(k * self.side);
+        let (row, rows) = rows.split_at_mut(self.side);
+        for (a, b) in row.iter_mut().zip(rows) {
+            (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
+        }
+    }
+}
+
+impl Index<usize> for Square {
+    type Output = [f64];
+
+    fn index(&self, row: usize) -> &[f64] {
+        &self.values[row * self.side..][..self.side]
+    }
+}
+
+impl IndexMut<usize> for Square {
+    fn index_mut(&mut self, row: usize) -> &mut [f64] {
+        &mut self.values[row * self.side..][..self.side]
+    }
+}
+
+fn to_f64<T: Copy + Into<f64>>(from: &[T], to: &mut [f64]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = from.into());
+}
+
+/// √(a² + b²)
+fn length(a: f64, b: f64) -> f64 {
+    (a * a + b * b).sqrt()
+}
+
+/// `to` += `factor` `from`
+fn add(to: &mut [f64], factor: f64, from: &[f64]) {
+    to.iter_mut().zip(from).for_each(|(to, from)| *to += factor * from);
+}
+
+/// In eight chains, so that vectors may be used.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let (a, a_rest) = a.as_chunks::<8>();
+    let (b, b_rest) = b.as_chunks::<8>();
+    let mut chains = [0.0; 8];
+    for (a, b) in a.iter().zip(b) {
+        (0..8).for_each(|k| chains[k] += a[k] * b[k]);
+    }
+    let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    chains.iter().sum::<f64>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schuss_kernels::padded;
+
+    /// Some numbers between -1 and 1, rows padded.
+    fn numbers(rows: usize, cols: usize) -> Vec<f64> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as f64 / f64::from(1 << 30) - 1.0
+        };
+        let mut values = vec![0.0; rows * padded(cols)];
+        values.chunks_exact_mut(padded(cols)).for_each(|row| row[..cols].fill_with(&mut next));
+        values
+    }
+
+    /// B Bᵀ of `[side, rank]` numbers.
+    fn gram(side: usize, rank: usize) -> Vec<f64> {
+        let (b, mut a) = (numbers(side, rank), vec![0.0; side * padded(side)]);
+        let row = |k: usize| &b[k * padded(rank)..][..rank];
+        for i in 0..side {
+            (0..side).for_each(|j| a[i * padded(side) + j] = row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum());
+        }
+        a
+    }
+
+    fn assert_orthonormal<'a>(side: usize, row: impl Fn(usize) -> &'a [f64]) {
+        for i in 0..side {
+            for j in 0..side {
+                let expected = if i == j { 1.0 } else { 0.0 };
+                assert!((dot(row(i), row(j)) - expected).abs() < 1e-13 * side as f64, "{i}, {j} of {side}");
+            }
+        }
+    }
+
+    #[test]
+    fn eigenvectors_are_orthonormal_and_make_up_the_matrix_also_where_its_rank_is_low() {
+        let mut spectrum = Spectrum::default();
+        for (side, rank) in [(1, 1), (2, 2), (3, 1), (40, 40), (17, 3), (5, 0)] {
+            let a = gram(side, rank);
+            spectrum.decompose(Matrix::new(&a, side, side));
+            assert_orthonormal(side, |k| spectrum.vector(k));
+            assert!((1..side).all(|k| spectrum.value(k - 1) >= spectrum.value(k)));
+            for i in 0..side {
+                for j in 0..side {
+                    let sum: f64 =
+                        (0..side).map(|k| spectrum.value(k) * spectrum.vector(k)[i] * spectrum.vector(k)[j]).sum();
+                    assert!((sum - a[i * padded(side) + j]).abs() < 1e-12 * side as f64, "{i}, {j} of {side}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_made_orthonormal_in_order_also_where_they_depend_on_each_other() {
+        let side = 20;
+        let mut rows = numbers(side, side);
+        rows.copy_within(0..side, padded(side));
+        rows[5 * padded(side)..6 * padded(side)].fill(0.0);
+        let mut spectrum = Spectrum::default();
+        spectrum.orthonormalize(Matrix::new(&rows, side, side), (0..side).map(|k| k as f64));
+        assert_orthonormal(side, |k| spectrum.orthonormal_row(k));
+        assert_eq!(spectrum.order()[0], side - 1);
+        for place in 0..side {
+            let row = &rows[spectrum.order()[place] * padded(side)..][..side];
+            let beyond = (place + 1..side).map(|k| dot(row, spectrum.orthonormal_row(k)).abs());
+            assert!(beyond.fold(0.0, f64::max) < 1e-13, "row {place} needs more than the first");
+        }
+    }
+
+    #[test]
+    fn what_is_not_finite_has_no_eigenvalues_and_takes_no_time() {
+        let mut spectrum = Spectrum::default();
+        spectrum.decompose(Matrix::new(&[f64::NAN; 32], 2, 2));
+        assert!((0..2).all(|k| spectrum.value(k).is_nan()));
+    }
+}
