@@ -23,6 +23,8 @@ pub enum Purpose {
     Noise = 7,
     /// Noise on the inputs of evaluated samples.
     EvaluationNoise = 8,
+    /// Noise on gradients.
+    GradientNoise = 9,
 }
 
 /// One stream of draws: everything but the position and the element.

@@ -164,24 +164,25 @@ pub(crate) struct Tensor<B> {
     pub(crate) cols: usize,
     /// Whether it is a matrix of weights.
     pub(crate) is_matrix: bool,
-    /// In the order of [`Rule::slots`]; empty where the rule has no use for one.
+    /// In the order of [`Rule::slots`], then one per wrapper; empty where the rule has no use for one.
     pub(crate) slots: Vec<B>,
     /// In the order of [`Rule::scratch`], likewise.
     pub(crate) scratch: Vec<B>,
 }
 
 impl<B> Tensor<B> {
-    /// The tensor of `entry`, the `index`-th of the layout, with what `rule` keeps for it at first.
+    /// The tensor of `entry`, the `index`-th of the layout, with what `rule` and so many wrappers keep for it at first.
     pub(crate) fn new<A: Arithmetic<Buffer = B>>(
         index: usize,
         entry: &Entry,
-        rule: &Rule,
+        (rule, wrappers): (&Rule, usize),
         weights: &[A::T],
     ) -> Self {
         let place = entry.range();
         let room = |shape| if rule.needs(shape, entry) { dimensions(shape, entry) } else { (0, 0) };
         let first = |slot: &Slot| first_values::<A>(slot.first, room(slot.shape), &weights[place.clone()]);
-        let slots = rule.slots().iter().map(first).collect();
+        let around = vec![Slot::copied("around"); wrappers];
+        let slots = rule.slots().iter().chain(&around).map(first).collect();
         let zeros = |(rows, cols)| A::zeros(rows * padded(cols));
         let scratch = rule.scratch().into_iter().map(|shape| zeros(room(shape))).collect();
         let (rows, cols) = (entry.rows, entry.cols);

@@ -1,9 +1,12 @@
 //! How weights move, as typed: groups of parameters, each with its chain around one rule.
 
-use super::rule::Rule;
+use super::rule::{AdamW, Rule};
+use super::transform::Transform;
+use super::wrapper::{Cautious, Wrapper};
 use crate::network::{Entry, Layout, Role};
-use crate::recipe::spec::{self, Item};
+use crate::recipe::spec::{self, Choice, Item};
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,6 +31,8 @@ pub enum Method {
 pub struct Descent {
     /// At least one.
     pub groups: Vec<Group>,
+    /// How gradients are had, for all groups.
+    pub gradient: Gradient,
 }
 
 /// Some tensors and how they move.
@@ -35,8 +40,61 @@ pub struct Descent {
 pub struct Group {
     /// Which tensors.
     pub select: Select,
+    /// What is done to gradients first, in order.
+    pub before: Vec<Transform>,
     /// What owns the learning rate.
     pub rule: Rule,
+    /// What is done around the rule, in order.
+    pub after: Vec<Wrapper>,
+}
+
+impl Group {
+    /// Whether it is a rule and nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
+    }
+}
+
+impl From<Rule> for Group {
+    /// All tensors, moved by the rule alone.
+    fn from(rule: Rule) -> Self {
+        Self { select: Select::All, before: vec![], rule, after: vec![] }
+    }
+}
+
+/// How gradients are had.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+#[non_exhaustive]
+pub enum Gradient {
+    /// Where the weights are.
+    #[default]
+    Plain,
+    /// Where the loss is highest nearby.
+    Sam(Sam),
+}
+
+/// Gradients at w + ρ g / ‖g‖, the norm over all weights: the worst place within ρ, to first order. Every update looks at
+/// its samples twice. Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving
+/// Generalization", ICLR 2021 (arXiv 2010.01412).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sam {
+    /// Distance ρ.
+    pub rho: f64,
+}
+
+impl Default for Sam {
+    fn default() -> Self {
+        Self { rho: 0.05 }
+    }
+}
+
+impl Choice for Sam {
+    const NAME: &'static str = "sam";
+
+    fn check(&self) -> Result<()> {
+        spec::non_negative(&[("rho", self.rho)])
+    }
 }
 
 /// Tensors of a network.
@@ -70,17 +128,18 @@ impl Select {
 impl Method {
     /// The most numbers per weight that any of its rules keeps.
     pub(crate) fn slots(&self) -> usize {
-        let Self::Descent(Descent { groups }) = self;
-        groups.iter().map(|group| group.rule.slots().len()).max().unwrap_or(0)
+        let Self::Descent(Descent { groups, .. }) = self;
+        groups.iter().map(|group| group.rule.slots().len() + group.after.len()).max().unwrap_or(0)
     }
 
     /// The rule that moves every weight alike, if nothing else is chosen.
     pub(crate) fn sole_rule(&self) -> Option<&Rule> {
         match self {
-            Self::Descent(Descent { groups }) => match groups.as_slice() {
-                [Group { select: Select::All, rule }] => Some(rule),
+            Self::Descent(Descent { groups, gradient: Gradient::Plain }) => match groups.as_slice() {
+                [group] if group.select == Select::All && group.is_plain() => Some(&group.rule),
                 _ => None,
             },
+            Self::Descent(_) => None,
         }
     }
 }
@@ -122,18 +181,57 @@ impl Default for Method {
 
 impl<R: Into<Rule>> From<R> for Method {
     fn from(rule: R) -> Self {
-        Self::Descent(Descent { groups: vec![Group { select: Select::All, rule: rule.into() }] })
+        Self::Descent(Descent { groups: vec![rule.into().into()], gradient: Gradient::Plain })
     }
 }
 
 impl FromStr for Method {
     type Err = Error;
 
-    /// `[select@]chain/[select@]chain`, each chain a rule with its keys.
+    /// `[select@]chain/[select@]chain`; `sam` stands first in the first chain.
     fn from_str(text: &str) -> Result<Self> {
-        let groups = text.split('/').map(Group::from_str).collect::<Result<Vec<_>>>()?;
-        Ok(Self::Descent(Descent { groups }))
+        let (gradient, rest) = read_gradient(text)?;
+        let groups = rest.split('/').map(Group::from_str).collect::<Result<Vec<_>>>()?;
+        Ok(Self::Descent(Descent { groups: with_rest(groups), gradient }))
     }
+}
+
+/// Splits `sam:rho=0.05+rest`.
+fn read_gradient(text: &str) -> Result<(Gradient, &str)> {
+    let (before, _) = spec::chain(text);
+    match before.first().map(|item| Item::parse(item)).transpose()? {
+        Some(item) if item.name == Sam::NAME => {
+            Ok((Gradient::Sam(Sam::read("optimizer", &item)?), &text[before[0].len() + 1..]))
+        }
+        _ => Ok((Gradient::Plain, text)),
+    }
+}
+
+/// Muon is made for hidden matrices: alone, it leaves all else to AdamW.
+fn with_rest(mut groups: Vec<Group>) -> Vec<Group> {
+    if let [Group { select: select @ Select::All, rule: Rule::Muon(_), .. }] = groups.as_mut_slice() {
+        *select = Select::Hidden;
+        groups.push(Rule::from(AdamW::default()).into());
+    }
+    groups
+}
+
+/// A part of a chain.
+enum Part {
+    Before(Transform),
+    Rule(Rule),
+    After(Wrapper),
+}
+
+fn read_part(text: &str) -> Result<Part> {
+    let item = Item::parse(text)?;
+    let rule = Rule::read(&item).map(|rule| rule.map(Part::Rule));
+    let before = || Transform::read(&item).map(|transform| transform.map(Part::Before));
+    let after = || Wrapper::read(&item).map(|wrapper| wrapper.map(Part::After));
+    rule.or_else(before).or_else(after).unwrap_or_else(|| {
+        let known = [Rule::NAMES, Transform::NAMES, Wrapper::NAMES, &[Sam::NAME]].concat();
+        Err(spec::unknown("optimizer", &item.name, &known))
+    })
 }
 
 impl FromStr for Group {
@@ -144,21 +242,33 @@ impl FromStr for Group {
             Some((select, chain)) => (select.parse()?, chain),
             None => (Select::All, text),
         };
-        let mut rules = Vec::new();
-        let (before, last) = spec::chain(chain);
-        for item in before.into_iter().chain([last]) {
-            let item = Item::parse(item)?;
-            let rule = Rule::read(&item);
-            rules.push(rule.unwrap_or_else(|| Err(spec::unknown("optimizer", &item.name, Rule::NAMES)))?);
+        let (first, last) = spec::chain(chain);
+        let (mut before, mut rules, mut after) = (vec![], vec![], vec![]);
+        for item in first.into_iter().chain([last]) {
+            match read_part(item)? {
+                Part::Before(transform) if rules.is_empty() => before.push(transform),
+                Part::Rule(rule) => rules.push(rule),
+                Part::After(wrapper) if !rules.is_empty() => after.push(wrapper),
+                Part::Before(part) => return Err(out_of_place(&part, "before", text)),
+                Part::After(part) => return Err(out_of_place(&part, "after", text)),
+            }
         }
-        match <[Rule; 1]>::try_from(rules) {
-            Ok([rule]) => Ok(Self { select, rule }),
-            Err(rules) => Err(Error::usage(format!(
-                "optimizer `{text}` has {} rules that own a learning rate, but needs exactly one",
-                rules.len()
-            ))),
+        let [rule] = <[Rule; 1]>::try_from(rules).map_err(|rules| {
+            let count = rules.len();
+            Error::usage(format!("optimizer `{text}` has {count} rules that own a learning rate, not one"))
+                .advise("one rule per group: clip-global-norm:1+adamw:lr=0.001+ema:0.99")
+        })?;
+        if after.contains(&Wrapper::Cautious(Cautious {})) && !rule.is_by_element() {
+            return Err(Error::usage(format!(
+                "cautious needs a rule that goes weight by weight, not `{rule}`"
+            )));
         }
+        Ok(Self { select, before, rule, after })
     }
+}
+
+fn out_of_place(part: &dyn fmt::Display, place: &str, text: &str) -> Error {
+    Error::usage(format!("`{part}` stands {place} the rule that owns the learning rate, unlike in `{text}`"))
 }
 
 impl FromStr for Select {
@@ -186,6 +296,9 @@ impl fmt::Display for Method {
 
 impl fmt::Display for Descent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Gradient::Sam(sam) = &self.gradient {
+            write!(f, "{}+", spec::write_keys(Sam::NAME, sam, &["rho"]))?;
+        }
         let groups: Vec<String> = self.groups.iter().map(Group::to_string).collect();
         f.write_str(&groups.join("/"))
     }
@@ -200,6 +313,8 @@ impl fmt::Display for Group {
             Select::Hidden => f.write_str("hidden@")?,
             Select::Named(name) => write!(f, "{name}@")?,
         }
-        self.rule.fmt(f)
+        self.before.iter().try_for_each(|transform| write!(f, "{transform}+"))?;
+        self.rule.fmt(f)?;
+        self.after.iter().try_for_each(|wrapper| write!(f, "+{wrapper}"))
     }
 }

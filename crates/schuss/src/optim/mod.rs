@@ -11,11 +11,15 @@ mod reference;
 pub mod rule;
 mod spectrum;
 mod strategy;
+mod transform;
 mod updater;
+mod wrapper;
 
-pub use method::{Descent, Group, Method, Select};
+pub use method::{Descent, Gradient, Group, Method, Sam, Select};
 pub use reference::Reference;
 pub use rule::{Adam, Rule, Sgd};
+pub use transform::Transform;
+pub use wrapper::Wrapper;
 
 pub(crate) use arithmetic::take;
 pub(crate) use course::Course;

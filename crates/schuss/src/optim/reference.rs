@@ -1,7 +1,7 @@
 //! The same arithmetic on a few `f64` weights: the reference of the tests, and the way down an error surface.
 
 use super::arithmetic::Plain;
-use super::method::{Descent, Group, Method, Select};
+use super::method::{Descent, Gradient, Group, Method};
 use super::rule::Rule;
 use super::updater::Updater;
 use crate::Result;
@@ -23,7 +23,7 @@ impl Reference {
     /// No update done yet, for a vector of weights that begins at `weights`.
     pub fn new(rule: Rule, weights: &[f64]) -> Self {
         let layout = Layout::of_vector(weights.len());
-        let descent = Descent { groups: vec![Group { select: Select::All, rule }] };
+        let descent = Descent { groups: vec![Group::from(rule)], gradient: Gradient::Plain };
         Self::on(&descent, layout, weights).expect("a group that takes all fits every layout")
     }
 
@@ -40,7 +40,7 @@ impl Reference {
     fn on(descent: &Descent, layout: Layout, weights: &[f64]) -> Result<Self> {
         let mut laid_out = vec![0.0; layout.len()];
         scatter(&layout, weights, &mut laid_out);
-        let updater = Updater::new::<Plain>(descent, &Schedule::default(), &layout, &laid_out)?;
+        let updater = Updater::new::<Plain>(descent, (&Schedule::default(), 0), &layout, &laid_out)?;
         Ok(Self { updater, gradients: vec![0.0; layout.len()], weights: laid_out, layout, updates: 0 })
     }
 

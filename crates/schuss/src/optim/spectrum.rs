@@ -53,7 +53,11 @@ impl Spectrum {
 
     /// Orders rows by `values`, the largest first, and makes them orthonormal from the first on, by Householder's
     /// reflections: rows that are zero or depend on others become some directions that are left.
-    pub(crate) fn orthonormalize<T: Copy + Into<f64>>(&mut self, rows: Matrix<T>, values: impl Iterator<Item = f64>) {
+    pub(crate) fn orthonormalize<T: Copy + Into<f64>>(
+        &mut self,
+        rows: Matrix<T>,
+        values: impl Iterator<Item = f64>,
+    ) {
         self.load(rows);
         self.values.iter_mut().zip(values).for_each(|(to, value)| *to = value);
         self.sort();
@@ -327,7 +331,8 @@ mod tests {
         let (b, mut a) = (numbers(side, rank), vec![0.0; side * padded(side)]);
         let row = |k: usize| &b[k * padded(rank)..][..rank];
         for i in 0..side {
-            (0..side).for_each(|j| a[i * padded(side) + j] = row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum());
+            (0..side)
+                .for_each(|j| a[i * padded(side) + j] = row(i).iter().zip(row(j)).map(|(a, b)| a * b).sum());
         }
         a
     }
@@ -351,9 +356,13 @@ mod tests {
             assert!((1..side).all(|k| spectrum.value(k - 1) >= spectrum.value(k)));
             for i in 0..side {
                 for j in 0..side {
-                    let sum: f64 =
-                        (0..side).map(|k| spectrum.value(k) * spectrum.vector(k)[i] * spectrum.vector(k)[j]).sum();
-                    assert!((sum - a[i * padded(side) + j]).abs() < 1e-12 * side as f64, "{i}, {j} of {side}");
+                    let sum: f64 = (0..side)
+                        .map(|k| spectrum.value(k) * spectrum.vector(k)[i] * spectrum.vector(k)[j])
+                        .sum();
+                    assert!(
+                        (sum - a[i * padded(side) + j]).abs() < 1e-12 * side as f64,
+                        "{i}, {j} of {side}"
+                    );
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! Which path the updates of a trial take. Whether that is `blocked-sample`, which has bits of its own, depends on the
 //! trial alone; the other two have the same bits.
 
-use super::{Descent, Method};
+use super::{Descent, Gradient, Group, Method};
 use crate::network::Plan;
 use crate::recipe::{Targets, Trial};
 
@@ -28,12 +28,13 @@ const FEWEST_WEIGHTS: usize = 1 << 13;
 impl Strategy {
     /// The path of a trial's updates of `samples` samples on `plan`, in microbatches of `microbatch`.
     pub(crate) fn choose(plan: &Plan, trial: &Trial, samples: usize, microbatch: usize) -> Self {
-        let Method::Descent(Descent { groups }) = &trial.recipe.optimizer;
+        let Method::Descent(Descent { groups, gradient }) = &trial.recipe.optimizer;
+        let plain = *gradient == Gradient::Plain && groups.iter().all(Group::is_plain);
         if Self::may_delay(plan, trial, samples) {
             Self::BlockedSample
-        } else if samples <= microbatch && groups.iter().all(|group| group.rule.goes_in_backward()) {
+        } else if plain && samples <= microbatch && groups.iter().all(|group| group.rule.goes_in_backward()) {
             Self::InBackward
-        } else if groups.iter().all(|group| group.rule.is_by_element()) {
+        } else if plain && groups.iter().all(|group| group.rule.is_by_element()) {
             Self::Fused
         } else {
             Self::Staged

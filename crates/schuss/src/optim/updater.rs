@@ -2,9 +2,11 @@
 
 use super::arithmetic::{Arithmetic, Tensor, Tensors, largest_square, take};
 use super::course::Course;
-use super::method::Descent;
+use super::method::{Descent, Group};
 use super::rule::{Rule, Shown, Step, Visitor};
 use super::spectrum::Spectrum;
+use super::transform::{Moment, Transform};
+use super::wrapper::Wrapper;
 use crate::Result;
 use crate::network::Layout;
 use crate::schedule::Schedule;
@@ -25,9 +27,14 @@ pub(crate) struct Updater<B> {
 /// A group at work.
 #[derive(Clone, Debug)]
 struct Live<B> {
+    before: Vec<Transform>,
     course: Course,
     /// As of the update begun last.
     rule: Rule,
+    after: Vec<Wrapper>,
+    /// Slots of the rule; those of the wrappers follow.
+    own_slots: usize,
+    seed: u64,
     scalars: Vec<f64>,
     tensors: Vec<Tensor<B>>,
     spectrum: Spectrum,
@@ -40,26 +47,30 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     /// If the groups do not fit the layout.
     pub(crate) fn new<A>(
         descent: &Descent,
-        schedule: &Schedule,
+        (schedule, seed): (&Schedule, u64),
         layout: &Layout,
         weights: &[T],
     ) -> Result<Self>
     where
         A: Arithmetic<T = T, Buffer = B>,
     {
-        let live = |rule: &Rule| Live {
+        let live = |Group { before, rule, after, .. }: &Group| Live {
+            before: before.clone(),
+            after: after.clone(),
+            own_slots: rule.slots().len(),
+            seed,
             scalars: rule.scalars().into_iter().map(|(_, first)| first).collect(),
             course: Course::new(rule.clone(), schedule.clone()),
             rule: rule.clone(),
             tensors: vec![],
             spectrum: Spectrum::default(),
         };
-        let mut groups: Vec<Live<B>> = descent.groups.iter().map(|group| live(&group.rule)).collect();
+        let mut groups: Vec<Live<B>> = descent.groups.iter().map(live).collect();
         let mut places = Vec::with_capacity(layout.entries().len());
         for (index, (entry, group)) in layout.entries().iter().zip(descent.assign(layout)?).enumerate() {
             places.push(group.map(|group| {
                 let live = &mut groups[group];
-                live.tensors.push(Tensor::new::<A>(index, entry, &live.rule, weights));
+                live.tensors.push(Tensor::new::<A>(index, entry, (&live.rule, live.after.len()), weights));
                 live.spectrum.make_room(largest_square(entry, &live.rule));
                 (group, live.tensors.len() - 1)
             }));
@@ -70,7 +81,10 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     /// Bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let tensors = self.groups.iter().flat_map(|group| &group.tensors);
-        tensors.flat_map(|tensor| tensor.slots.iter().chain(&tensor.scratch)).map(|slot| size_of_val(&slot[..])).sum()
+        tensors
+            .flat_map(|tensor| tensor.slots.iter().chain(&tensor.scratch))
+            .map(|slot| size_of_val(&slot[..]))
+            .sum()
     }
 
     /// The slots of the tensor at `entry`, in the order of [`Rule::slots`].
@@ -108,7 +122,9 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
 
     /// Whether the weights to be evaluated are others than those that are trained.
     pub(crate) fn shows_others(&self) -> bool {
-        self.groups.iter().any(|group| group.rule.shown().is_some())
+        let shows =
+            |group: &Live<B>| group.rule.shown().is_some() || group.after.iter().any(Wrapper::may_show);
+        self.groups.iter().any(shows)
     }
 
     /// Turns a copy of the weights into those to be evaluated.
@@ -117,7 +133,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         T: Lane,
     {
         for group in &self.groups {
-            let Some(Shown { slot, share }) = group.rule.shown() else { continue };
+            let Some(Shown { slot, share }) = group.shown(self.updates) else { continue };
             for tensor in &group.tensors {
                 let weights = &mut weights[tensor.place.clone()];
                 weights.iter_mut().zip(&*tensor.slots[slot]).for_each(|(w, &slot)| {
@@ -191,17 +207,54 @@ impl<B> Live<B> {
     ) where
         B: DerefMut<Target = [A::T]>,
     {
-        let Self { rule, scalars, tensors, spectrum, .. } = self;
-        if !rule.is_by_element() {
-            let tensors = Tensors { all: tensors, weights, gradients: sums, scalars, spectrum };
-            rule.step(&Step { t, scalars: &[], loss }, arithmetic, tensors);
+        let moment = Moment { seed: self.seed, t, lr: self.rule.lr().map_or(0.0, |lr| *lr) };
+        let Self { before, rule, after, own_slots, scalars, tensors, spectrum, .. } = self;
+        let mut group = Tensors { all: tensors, weights, gradients: sums, scalars, spectrum };
+        if !before.iter().all(|transform| transform.apply(arithmetic, moment, &mut group)) {
             return;
         }
-        for tensor in tensors {
-            let (step, place) = (Step { t, scalars, loss }, tensor.place.clone());
-            let (sums, weights) = (&sums[place.clone()], &mut weights[place]);
-            rule.visit(&step, Sweep { arithmetic, sums, count, weights, slots: slots(tensor) });
+        for (slot, wrapper) in (*own_slots..).zip(&*after) {
+            for tensor in group.all.iter_mut() {
+                wrapper.before(arithmetic, rule.keep(), tensor, slot, &group.weights[tensor.place.clone()]);
+            }
         }
+        move_weights(rule, t, arithmetic, count, &mut group, loss);
+        for (slot, wrapper) in (*own_slots..).zip(&*after) {
+            for tensor in group.all.iter_mut() {
+                let place = tensor.place.clone();
+                let seen = (&mut group.weights[place.clone()], &group.gradients[place]);
+                wrapper.after(arithmetic, t, tensor, slot, seen);
+            }
+        }
+    }
+
+    /// Where the weights to be evaluated are found after `t` updates, if not among the weights.
+    fn shown(&self, t: u64) -> Option<Shown> {
+        let wrappers = (self.own_slots..).zip(&self.after);
+        let shown = wrappers.filter_map(|(slot, wrapper)| wrapper.shown(slot, t)).last();
+        shown.or_else(|| self.rule.shown())
+    }
+}
+
+/// The rule's own step of a group, whose gradients are to be divided by `count` yet.
+fn move_weights<A: Arithmetic>(
+    rule: &Rule,
+    t: u64,
+    arithmetic: &mut A,
+    count: f64,
+    group: &mut Tensors<A>,
+    loss: f64,
+) {
+    let Tensors { all, weights, gradients, scalars, spectrum } = group;
+    if !rule.is_by_element() {
+        let tensors = Tensors { all, weights, gradients, scalars, spectrum };
+        rule.step(&Step { t, scalars: &[], loss }, arithmetic, tensors);
+        return;
+    }
+    for tensor in all.iter_mut() {
+        let (step, place) = (Step { t, scalars, loss }, tensor.place.clone());
+        let (sums, weights) = (&gradients[place.clone()], &mut weights[place]);
+        rule.visit(&step, Sweep { arithmetic, sums, count, weights, slots: slots(tensor) });
     }
 }
 

@@ -6,7 +6,7 @@ use super::quality::Quality;
 use crate::Result;
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
-use crate::optim::{Course, Descent, Method, Strategy, Updater};
+use crate::optim::{Course, Descent, Gradient, Method, Strategy, Updater};
 use crate::recipe::{Noise, Targets, Trial};
 use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::random::{Key, Purpose};
@@ -33,6 +33,8 @@ pub(crate) struct Engine {
     pub(super) path: Path,
     /// The weights to be evaluated, where they are others than those that are trained.
     shown: Option<Params>,
+    /// How far uphill gradients are taken, if they are.
+    sharpness: Option<f64>,
     quality: Option<Quality>,
 }
 
@@ -122,7 +124,7 @@ impl Path {
         (params, solo): (&Params, Team),
         [samples, leaf]: [usize; 2],
     ) -> Self {
-        let Method::Descent(Descent { groups }) = &trial.recipe.optimizer;
+        let Method::Descent(Descent { groups, .. }) = &trial.recipe.optimizer;
         match (strategy, plan.perceptron()) {
             (Strategy::BlockedSample, Some(net)) => {
                 let course = Course::new(groups[0].rule.clone(), trial.recipe.schedule.clone());
@@ -160,12 +162,17 @@ impl Engine {
             if plan.has_statistics() { microbatch.max(stats) / stats * stats } else { microbatch };
         team.set_precision(recipe.matmul_precision.0);
         let Method::Descent(descent) = &recipe.optimizer;
-        let updater = Updater::new::<Team>(descent, &recipe.schedule, &plan.layout, params.values())?;
+        let updater =
+            Updater::new::<Team>(descent, (&recipe.schedule, trial.seed), &plan.layout, params.values())?;
         let strategy = Strategy::choose(&plan, trial, samples, microbatch);
         let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);
         let arena = Arena::new(&plan, microbatch.max(MICROBATCH), trial.targets); // evaluation fills it in any case
         let shown = updater.shows_others().then(|| params.clone());
         let quality = (trial.targets == Targets::Input).then(|| Quality::new(shape));
+        let sharpness = match descent.gradient {
+            Gradient::Plain => None,
+            Gradient::Sam(sam) => Some(sam.rho),
+        };
         let setting = Setting {
             loss: recipe.loss.clone(),
             targets: trial.targets,
@@ -186,6 +193,7 @@ impl Engine {
             strategy,
             path,
             shown,
+            sharpness,
             quality,
         })
     }
@@ -284,7 +292,10 @@ impl Engine {
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
     ) -> Option<Tally> {
-        let seen = self.look(feed, positions, cancelled)?;
+        let mut seen = self.look(feed, positions.clone(), &cancelled)?;
+        if let Some(rho) = self.sharpness {
+            seen.weight = self.look_uphill(rho, seen.weight, feed, positions, cancelled)?;
+        }
         self.step(seen.weight, seen.tally.mean_loss());
         Some(seen.tally)
     }

@@ -112,7 +112,9 @@ impl Adafactor {
         g: &mut [A::T],
         share: f64,
     ) {
-        let ([r, c, _], [sums]) = (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice()) else { return };
+        let ([r, c, _], [sums]) = (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice()) else {
+            return;
+        };
         let (rows, cols, stride) = (tensor.rows as f64, tensor.cols as f64, padded(tensor.cols));
         sums.fill(A::T::default());
         for (r, g) in r.iter_mut().zip(g.chunks_exact(stride)) {

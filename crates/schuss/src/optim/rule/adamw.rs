@@ -65,6 +65,10 @@ impl Describe for AdamW {
     fn beta2(&mut self) -> Option<&mut f64> {
         Some(&mut self.beta2)
     }
+
+    fn keep(&self) -> f64 {
+        1.0 - self.lr * self.weight_decay
+    }
 }
 
 impl ByElement for AdamW {
@@ -77,7 +81,7 @@ impl ByElement for AdamW {
             step: self.lr / correct1 * correct2.sqrt(),
             eps: self.eps * correct2.sqrt(),
             weight_decay: 0.0,
-            keep: 1.0 - self.lr * self.weight_decay,
+            keep: self.keep(),
         };
         if self.amsgrad { visitor.visit(&Largest(moments)) } else { visitor.visit(&moments) }
     }

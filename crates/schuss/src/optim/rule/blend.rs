@@ -6,19 +6,19 @@ use schuss_kernels::sweep::Elementwise;
 
 /// x ← keep x + share y, where y stands in the place of the gradient.
 #[derive(Clone, Copy)]
-pub(super) struct Blend {
-    pub(super) keep: f64,
-    pub(super) share: f64,
+pub(crate) struct Blend {
+    pub(crate) keep: f64,
+    pub(crate) share: f64,
 }
 
 impl Blend {
     /// x ← x + share (y − x)
-    pub(super) fn toward(share: f64) -> Self {
+    pub(crate) fn toward(share: f64) -> Self {
         Self { keep: 1.0 - share, share }
     }
 
     /// w ← w − η (g + λ w)
-    pub(super) fn descend(lr: f64, weight_decay: f64) -> Self {
+    pub(crate) fn descend(lr: f64, weight_decay: f64) -> Self {
         Self { keep: 1.0 - lr * weight_decay, share: -lr }
     }
 }
@@ -32,7 +32,7 @@ impl Elementwise<0> for Blend {
 
 /// x ← x + y²
 #[derive(Clone, Copy)]
-pub(super) struct AddSquare;
+pub(crate) struct AddSquare;
 
 impl Elementwise<0> for AddSquare {
     #[inline(always)]
@@ -43,8 +43,8 @@ impl Elementwise<0> for AddSquare {
 
 /// x ← x + share (y² − x)
 #[derive(Clone, Copy)]
-pub(super) struct TowardSquare {
-    pub(super) share: f64,
+pub(crate) struct TowardSquare {
+    pub(crate) share: f64,
 }
 
 impl Elementwise<0> for TowardSquare {
@@ -55,8 +55,8 @@ impl Elementwise<0> for TowardSquare {
 }
 
 /// Σ (g + λ w)² and Σ w².
-pub(super) struct Lengths {
-    pub(super) weight_decay: f64,
+pub(crate) struct Lengths {
+    pub(crate) weight_decay: f64,
 }
 
 impl Reduction<0, 2> for Lengths {
@@ -68,7 +68,7 @@ impl Reduction<0, 2> for Lengths {
 }
 
 /// Σ x
-pub(super) struct Sum;
+pub(crate) struct Sum;
 
 impl Reduction<0, 1> for Sum {
     #[inline(always)]
@@ -78,7 +78,7 @@ impl Reduction<0, 1> for Sum {
 }
 
 /// Σ |x|
-pub(super) struct Magnitude;
+pub(crate) struct Magnitude;
 
 impl Reduction<0, 1> for Magnitude {
     #[inline(always)]

@@ -79,7 +79,11 @@ impl Staged for Dog {
 }
 
 /// ‖g + λ w‖², ‖w − w₀‖² and ‖w‖² over all weights; w₀ is the first slot.
-pub(super) fn squares<A: Arithmetic>(weight_decay: f64, arithmetic: &mut A, tensors: &Tensors<A>) -> [f64; 3] {
+pub(super) fn squares<A: Arithmetic>(
+    weight_decay: f64,
+    arithmetic: &mut A,
+    tensors: &Tensors<A>,
+) -> [f64; 3] {
     let mut total = [0.0; 3];
     for Tensor { place, slots, .. } in tensors.all.iter() {
         let (w, g) = (&tensors.weights[place.clone()], &tensors.gradients[place.clone()]);

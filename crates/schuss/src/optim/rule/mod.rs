@@ -7,7 +7,7 @@
 mod adafactor;
 mod adam;
 mod adamw;
-mod blend;
+pub(crate) mod blend;
 mod d_adapt_adam;
 mod dog;
 mod dowg;
@@ -89,6 +89,11 @@ pub(crate) trait Describe: Choice {
     /// Where the weights to be evaluated are found, if not among the weights themselves.
     fn shown(&self) -> Option<Shown> {
         None
+    }
+
+    /// What decoupled decay leaves of a weight in an update.
+    fn keep(&self) -> f64 {
+        1.0
     }
 
     /// Begins update `t` (from 1): carries the scalars on.
@@ -305,6 +310,11 @@ macro_rules! declare {
             /// Where the weights to be evaluated are found, if not among the weights themselves.
             pub(crate) fn shown(&self) -> Option<Shown> {
                 match self { $(Self::$rule(rule) => rule.shown(),)* }
+            }
+
+            /// What decoupled decay leaves of a weight in an update.
+            pub(crate) fn keep(&self) -> f64 {
+                match self { $(Self::$rule(rule) => rule.keep(),)* }
             }
 
             /// Begins update `t` (from 1).

@@ -87,7 +87,10 @@ impl Choice for Muon {
         below_one(&[("momentum", self.momentum)])?;
         normal(&[("eps", self.eps)])?;
         if self.ns_steps.fract() != 0.0 || !(1.0..100.0).contains(&self.ns_steps) {
-            return Err(Error::usage(format!("ns_steps must be a whole number from 1 to 99, not {}", self.ns_steps)));
+            return Err(Error::usage(format!(
+                "ns_steps must be a whole number from 1 to 99, not {}",
+                self.ns_steps
+            )));
         }
         Ok(())
     }
@@ -134,7 +137,12 @@ impl Staged for Muon {
 
 impl Muon {
     /// X ← nearly U Vᵀ, where X = U S Vᵀ.
-    fn orthogonalize<A: Arithmetic>(&self, arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, x: &mut [A::T]) {
+    fn orthogonalize<A: Arithmetic>(
+        &self,
+        arithmetic: &mut A,
+        tensor: &mut Tensor<A::Buffer>,
+        x: &mut [A::T],
+    ) {
         let [next, gram, polynomial] = tensor.scratch.as_mut_slice() else { return };
         let (rows, cols) = (tensor.rows, tensor.cols);
         let side = rows.min(cols);

@@ -1,9 +1,9 @@
 use super::blend::{Blend, Lengths};
 use super::{Describe, Staged, Step};
+use crate::Error;
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, non_negative, positive};
-use crate::Error;
 use serde::{Deserialize, Serialize};
 
 /// Polyak's step: as long as it takes to reach the lowest loss, were the loss a plane.

@@ -1,10 +1,10 @@
 use super::blend::Blend;
 use super::{Describe, Slot, SlotShape, Staged, Step};
+use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::optim::spectrum::Spectrum;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal, whole};
-use crate::Result;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::{Lane, padded};
 use serde::{Deserialize, Serialize};
@@ -117,7 +117,8 @@ const ROOTS: Range<usize> = 2..4;
 
 /// L ← L + g gᵀ, R ← R + gᵀ g
 fn gather<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, g: &[A::T]) {
-    let ([l, r, ..], [_, l_room, r_room]) = (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice()) else {
+    let ([l, r, ..], [_, l_room, r_room]) = (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
+    else {
         return;
     };
     let (rows, cols) = (tensor.rows, tensor.cols);
@@ -132,7 +133,9 @@ fn gather<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, g: 
 
 /// g ← root of L · g · root of R
 fn precondition<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, g: &mut [A::T]) {
-    let ([l_root, r_root], [half, ..]) = (&tensor.slots[ROOTS], tensor.scratch.as_mut_slice()) else { return };
+    let ([l_root, r_root], [half, ..]) = (&tensor.slots[ROOTS], tensor.scratch.as_mut_slice()) else {
+        return;
+    };
     let (rows, cols) = (tensor.rows, tensor.cols);
     if tensor.is_matrix {
         let root = Matrix::new(l_root, rows, rows);
@@ -160,10 +163,22 @@ impl Shampoo {
         let root = |value: f64| (0..=sides).fold(value.clamp(0.0, f64::INFINITY) + self.eps, |x, _| x.sqrt());
         if tensor.is_matrix {
             spectrum.decompose(Matrix::new(l, tensor.rows, tensor.rows));
-            scale_and_square(arithmetic, spectrum, root, l_room, MatrixMut::new(l_root, tensor.rows, tensor.rows));
+            scale_and_square(
+                arithmetic,
+                spectrum,
+                root,
+                l_room,
+                MatrixMut::new(l_root, tensor.rows, tensor.rows),
+            );
         }
         spectrum.decompose(Matrix::new(r, tensor.cols, tensor.cols));
-        scale_and_square(arithmetic, spectrum, root, r_room, MatrixMut::new(r_root, tensor.cols, tensor.cols));
+        scale_and_square(
+            arithmetic,
+            spectrum,
+            root,
+            r_room,
+            MatrixMut::new(r_root, tensor.cols, tensor.cols),
+        );
     }
 }
 

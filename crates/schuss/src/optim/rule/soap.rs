@@ -136,7 +136,9 @@ impl Soap {
         w: &mut [A::T],
         t: u64,
     ) {
-        let ([m, v, _, _, p, q], [u, half, ..]) = (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice()) else {
+        let ([m, v, _, _, p, q], [u, half, ..]) =
+            (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
+        else {
             return;
         };
         let axes = Axes { p, q, rows: tensor.rows, cols: tensor.cols };
@@ -153,7 +155,8 @@ impl Soap {
 
     /// Moves L and R.
     fn gather<A: Arithmetic>(&self, arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, g: &[A::T]) {
-        let ([_, _, l, r, ..], [.., l_room, r_room]) = (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
+        let ([_, _, l, r, ..], [.., l_room, r_room]) =
+            (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
         else {
             return;
         };
@@ -184,7 +187,11 @@ impl<T: Copy> Axes<'_, T> {
         let Self { p, q, rows, cols } = *self;
         to.copy_from_slice(from);
         if !p.is_empty() {
-            arithmetic.product(Matrix::new(p, rows, rows), Matrix::new(to, rows, cols), MatrixMut::new(half, rows, cols));
+            arithmetic.product(
+                Matrix::new(p, rows, rows),
+                Matrix::new(to, rows, cols),
+                MatrixMut::new(half, rows, cols),
+            );
             to.copy_from_slice(half);
         }
         if !q.is_empty() {
@@ -203,7 +210,11 @@ impl<T: Copy> Axes<'_, T> {
             x.copy_from_slice(half);
         }
         if !q.is_empty() {
-            arithmetic.product(Matrix::new(x, rows, cols), Matrix::new(q, cols, cols), MatrixMut::new(half, rows, cols));
+            arithmetic.product(
+                Matrix::new(x, rows, cols),
+                Matrix::new(q, cols, cols),
+                MatrixMut::new(half, rows, cols),
+            );
             x.copy_from_slice(half);
         }
     }

@@ -1,0 +1,241 @@
+//! What is done to gradients before the rule sees them.
+
+use super::arithmetic::{Arithmetic, Tensor, Tensors};
+use super::rule::blend::{Blend, Lengths};
+use crate::Result;
+use crate::recipe::spec::{Choice, choices, non_negative, positive};
+use schuss_data::random::{Key, Purpose};
+use schuss_kernels::sweep::Elementwise;
+use schuss_kernels::{Lane, Math, padded};
+use serde::{Deserialize, Serialize};
+
+/// Declares a transform: its name, its one key with its default, and whether that may be 0.
+macro_rules! transforms {
+    ($($(#[$doc:meta])* $transform:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* } => $check:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+            #[serde(default, deny_unknown_fields)]
+            pub struct $transform {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+
+            impl Default for $transform {
+                fn default() -> Self {
+                    Self { $($field: $default,)* }
+                }
+            }
+
+            impl Choice for $transform {
+                const NAME: &'static str = $name;
+
+                fn check(&self) -> Result<()> {
+                    let check: fn(&Self) -> Result<()> = $check;
+                    check(self)
+                }
+            }
+        )*
+    };
+}
+
+transforms! {
+    /// Every gradient brought into ±value. `torch.nn.utils.clip_grad_value_`.
+    ClipValue = "clip-value" {
+        /// Largest magnitude.
+        value: f64 = 1.0,
+    } => |clip| positive(&[("value", clip.value)]);
+    /// All gradients of the group times min(1, max_norm / (‖g‖ + 1e-6)). `torch.nn.utils.clip_grad_norm_`. Pascanu, Mikolov
+    /// and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013 (arXiv 1211.5063).
+    ClipGlobalNorm = "clip-global-norm" {
+        /// Largest norm.
+        max_norm: f64 = 1.0,
+    } => |clip| positive(&[("max_norm", clip.max_norm)]);
+    /// The gradients of every unit (the weights into an output, a whole vector of biases) brought to at most `clipping` times
+    /// the norm of its weights, which counts as at least 0.001. Brock et al., "High-Performance Large-Scale Image Recognition
+    /// Without Normalization", ICML 2021 (arXiv 2102.06171); `optax.adaptive_grad_clip`.
+    ClipAdaptive = "clip-adaptive" {
+        /// Largest ratio of the norms.
+        clipping: f64 = 0.01,
+    } => |clip| positive(&[("clipping", clip.clipping)]);
+    /// The mean gradient of the weights into an output is taken off each of them. Yong et al., "Gradient Centralization",
+    /// ECCV 2020 (arXiv 2004.01461); `optax.centralize`.
+    Centralize = "centralize" {} => |_| Ok(());
+    /// g ← g + λ w: an L2 penalty.
+    WeightDecay = "weight-decay" {
+        /// λ
+        weight_decay: f64 = 1e-4,
+    } => |decay| non_negative(&[("weight_decay", decay.weight_decay)]);
+    /// w ← w − η λ w, past the rule: decoupled decay. Loshchilov and Hutter, ICLR 2019 (arXiv 1711.05101).
+    Decay = "decay" {
+        /// λ
+        decay: f64 = 0.01,
+    } => |decay| non_negative(&[("decay", decay.decay)]);
+    /// g ← g + normal noise of variance η / t^γ. Neelakantan et al., "Adding Gradient Noise Improves Learning for Very Deep
+    /// Networks", 2015 (arXiv 1511.06807); `optax.add_noise`.
+    Noise = "noise" {
+        /// Variance η at the first update.
+        eta: f64 = 0.01,
+        /// How fast it falls: γ.
+        gamma: f64 = 0.55,
+    } => |noise| non_negative(&[("eta", noise.eta), ("gamma", noise.gamma)]);
+    /// Leaves the group as it is where one of its gradients is not finite. `optax.apply_if_finite`.
+    SkipNonFinite = "skip-non-finite" {} => |_| Ok(());
+}
+
+choices! {
+    /// Something done to the gradients of a group before its rule.
+    pub enum Transform ("optimizer", always &["value", "max_norm", "clipping", "weight_decay", "decay"]) {
+        /// Bounds every number.
+        ClipValue,
+        /// Bounds the norm of all.
+        ClipGlobalNorm,
+        /// Bounds the norm of each unit by that of its weights.
+        ClipAdaptive,
+        /// Takes off the mean of each unit.
+        Centralize,
+        /// An L2 penalty.
+        WeightDecay,
+        /// Decoupled decay.
+        Decay,
+        /// Normal noise.
+        Noise,
+        /// Skips updates that are not finite.
+        SkipNonFinite,
+    }
+}
+
+/// What a transform may want to know besides gradients and weights.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) seed: u64,
+    /// Update, from 1.
+    pub(crate) t: u64,
+    /// The rule's learning rate.
+    pub(crate) lr: f64,
+}
+
+impl Transform {
+    /// Does it; whether the update goes on.
+    pub(crate) fn apply<A: Arithmetic>(
+        &self,
+        arithmetic: &mut A,
+        moment: Moment,
+        group: &mut Tensors<A>,
+    ) -> bool {
+        match self {
+            Self::ClipValue(clip) => each(group, |_, g, w| {
+                arithmetic.sweep(&Clamp { most: clip.value }, w, 1.0, g, []);
+            }),
+            Self::ClipGlobalNorm(clip) => {
+                let mut sum = 0.0;
+                each(group, |_, g, w| sum += arithmetic.reduce(&Lengths { weight_decay: 0.0 }, g, w, [])[0]);
+                let factor = clip.max_norm / (sum.sqrt() + 1e-6);
+                if factor < 1.0 {
+                    each(group, |_, g, w| arithmetic.sweep(&Scale { factor }, w, 1.0, g, []));
+                }
+            }
+            Self::ClipAdaptive(clip) => each(group, |tensor, g, w| clip_units(clip.clipping, tensor, g, w)),
+            Self::Centralize(_) => each(group, |tensor, g, _| centralize(tensor, g)),
+            Self::WeightDecay(decay) => each(group, |_, g, w| {
+                arithmetic.sweep(&Blend { keep: 1.0, share: decay.weight_decay }, w, 1.0, g, []);
+            }),
+            Self::Decay(decay) => each(group, |_, g, w| {
+                arithmetic.sweep(&Scale { factor: 1.0 - moment.lr * decay.decay }, g, 1.0, w, []);
+            }),
+            Self::Noise(noise) => each(group, |tensor, g, _| noise.add(moment, tensor, g)),
+            Self::SkipNonFinite(_) => {
+                let mut finite = true;
+                each(group, |_, g, _| finite &= g.iter().all(|&g| Into::<f64>::into(g).is_finite()));
+                return finite;
+            }
+        }
+        true
+    }
+}
+
+/// x ← x, but in ±most
+#[derive(Clone, Copy)]
+struct Clamp {
+    most: f64,
+}
+
+impl Elementwise<0> for Clamp {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, _: L, x: L, _: &mut [L; 0]) -> L {
+        L::splat(self.most).min(L::splat(-self.most).max(x))
+    }
+}
+
+/// x ← factor x
+#[derive(Clone, Copy)]
+struct Scale {
+    factor: f64,
+}
+
+impl Elementwise<0> for Scale {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, _: L, x: L, _: &mut [L; 0]) -> L {
+        L::splat(self.factor) * x
+    }
+}
+
+/// Shows every tensor with its gradients and weights.
+fn each<A: Arithmetic>(
+    group: &mut Tensors<A>,
+    mut act: impl FnMut(&Tensor<A::Buffer>, &mut [A::T], &mut [A::T]),
+) {
+    for tensor in group.all.iter() {
+        let place = tensor.place.clone();
+        act(tensor, &mut group.gradients[place.clone()], &mut group.weights[place]);
+    }
+}
+
+/// The norm of a unit's numbers: those of column `col`, or all where the tensor is a vector.
+fn unit_norm<B, T: Lane + Into<f64>>(tensor: &Tensor<B>, col: usize, numbers: &[T]) -> f64 {
+    let square = |x: &T| Into::<f64>::into(*x).powi(2);
+    let sum: f64 = if tensor.is_matrix {
+        numbers.chunks_exact(padded(tensor.cols)).map(|row| square(&row[col])).sum()
+    } else {
+        numbers.iter().map(square).sum()
+    };
+    sum.sqrt()
+}
+
+fn clip_units<B, T: Lane + Into<f64>>(clipping: f64, tensor: &Tensor<B>, g: &mut [T], w: &[T]) {
+    let units = if tensor.is_matrix { tensor.cols } else { 1 };
+    for unit in 0..units {
+        let most = clipping * unit_norm(tensor, unit, w).max(1e-3);
+        let norm = unit_norm(tensor, unit, g);
+        if norm > most {
+            let factor = T::splat(most / norm.max(1e-6));
+            if tensor.is_matrix {
+                g.chunks_exact_mut(padded(tensor.cols)).for_each(|row| row[unit] = factor * row[unit]);
+            } else {
+                g.iter_mut().for_each(|g| *g = factor * *g);
+            }
+        }
+    }
+}
+
+fn centralize<B, T: Lane + Into<f64>>(tensor: &Tensor<B>, g: &mut [T]) {
+    let stride = padded(tensor.cols);
+    for col in (0..tensor.cols).filter(|_| tensor.is_matrix) {
+        let sum: f64 = g.chunks_exact(stride).map(|row| Into::<f64>::into(row[col])).sum();
+        let mean = T::splat(sum / tensor.rows as f64);
+        g.chunks_exact_mut(stride).for_each(|row| row[col] = row[col] - mean);
+    }
+}
+
+impl Noise {
+    /// Adds what is drawn for this update and tensor.
+    fn add<B, T: Lane>(&self, moment: Moment, tensor: &Tensor<B>, g: &mut [T]) {
+        let deviation = (self.eta * Math::exp(-self.gamma * Math::ln(moment.t as f64))).sqrt();
+        let key = Key { seed: moment.seed, purpose: Purpose::GradientNoise, epoch: tensor.entry as u32 };
+        let mut draws = key.draws(moment.t);
+        for row in g.chunks_exact_mut(padded(tensor.cols)) {
+            row[..tensor.cols].iter_mut().for_each(|g| {
+                *g = *g + T::splat(deviation * f64::from(draws.normal()));
+            });
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What is done around a rule: averages of the weights, slow weights, caution.
+
+use super::arithmetic::{Arithmetic, Tensor};
+use super::rule::Shown;
+use super::rule::blend::Blend;
+use crate::recipe::spec::{Choice, below_one, choices};
+use crate::{Error, Result};
+use schuss_kernels::Lane;
+use schuss_kernels::reduce::Reduction;
+use schuss_kernels::sweep::Elementwise;
+use serde::{Deserialize, Serialize};
+
+/// An exponential moving average of the weights, which is what is evaluated and kept.
+///
+/// ```text
+/// a ← d a + (1 − d) w        at the first update a ← w
+/// ```
+///
+/// `torch.optim.swa_utils.get_ema_multi_avg_fn`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ema {
+    /// Memory d.
+    pub decay: f64,
+}
+
+/// The mean of the weights after updates start, start + every, ...: what is evaluated and kept from then on. Izmailov et
+/// al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018 (arXiv 1803.05407);
+/// `torch.optim.swa_utils.AveragedModel`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Swa {
+    /// The first update whose weights count.
+    pub start: u64,
+    /// Updates from one to the next.
+    pub every: u64,
+}
+
+/// Slow weights that follow the fast ones every k updates, and then take their place; they are what is evaluated and kept.
+///
+/// ```text
+/// s ← s + α (w − s)        w ← s
+/// ```
+///
+/// Zhang et al., "Lookahead Optimizer: k steps forward, 1 step back", NeurIPS 2019 (arXiv 1907.08610).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Lookahead {
+    /// Updates k between two steps of the slow weights.
+    pub k: u64,
+    /// Their step size α.
+    pub alpha: f64,
+}
+
+/// Steps only where they go against the present gradient, made longer by as much as is left out: u ⊙ [u g > 0] / mean.
+/// Decoupled decay is not masked. Liang et al., "Cautious Optimizers: Improving Training with One Line of Code", 2024
+/// (arXiv 2411.16085).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cautious {}
+
+impl Default for Ema {
+    fn default() -> Self {
+        Self { decay: 0.999 }
+    }
+}
+
+impl Default for Swa {
+    fn default() -> Self {
+        Self { start: 1, every: 1 }
+    }
+}
+
+impl Default for Lookahead {
+    fn default() -> Self {
+        Self { k: 5, alpha: 0.5 }
+    }
+}
+
+impl Choice for Ema {
+    const NAME: &'static str = "ema";
+
+    fn check(&self) -> Result<()> {
+        below_one(&[("decay", self.decay)])
+    }
+}
+
+impl Choice for Swa {
+    const NAME: &'static str = "swa";
+
+    fn check(&self) -> Result<()> {
+        at_least_one("start", self.start)?;
+        at_least_one("every", self.every)
+    }
+}
+
+impl Choice for Lookahead {
+    const NAME: &'static str = "lookahead";
+
+    fn check(&self) -> Result<()> {
+        at_least_one("k", self.k)?;
+        match self.alpha {
+            alpha if alpha > 0.0 && alpha <= 1.0 => Ok(()),
+            alpha => Err(Error::usage(format!("alpha must be above 0 and at most 1, not {alpha}"))),
+        }
+    }
+}
+
+impl Choice for Cautious {
+    const NAME: &'static str = "cautious";
+}
+
+fn at_least_one(key: &str, value: u64) -> Result<()> {
+    if value > 0 { Ok(()) } else { Err(Error::usage(format!("{key} must be at least 1, not 0"))) }
+}
+
+choices! {
+    /// Something done around the rule of a group.
+    pub enum Wrapper ("optimizer", always &["decay", "start", "every", "k", "alpha"]) {
+        /// A moving average of the weights.
+        Ema,
+        /// The mean of the weights from some update on.
+        Swa,
+        /// Slow weights.
+        Lookahead,
+        /// Steps only against the gradient.
+        Cautious,
+    }
+}
+
+impl Wrapper {
+    /// Where the weights to be evaluated are found after `t` updates, if not among the weights; its slot is `slot`.
+    pub(crate) fn shown(&self, slot: usize, t: u64) -> Option<Shown> {
+        let shows = match self {
+            Self::Ema(_) => t > 0,
+            Self::Swa(swa) => t >= swa.start,
+            Self::Lookahead(_) => true,
+            Self::Cautious(_) => false,
+        };
+        shows.then_some(Shown { slot, share: 1.0 })
+    }
+
+    /// Whether it may show other weights than those that are trained.
+    pub(crate) fn may_show(&self) -> bool {
+        !matches!(self, Self::Cautious(_))
+    }
+
+    /// Before the rule's step; `keep` is what its decoupled decay will leave of a weight.
+    pub(crate) fn before<A: Arithmetic>(
+        &self,
+        arithmetic: &mut A,
+        keep: f64,
+        tensor: &mut Tensor<A::Buffer>,
+        slot: usize,
+        weights: &[A::T],
+    ) {
+        if let Self::Cautious(_) = self {
+            arithmetic.sweep(&Blend { keep: 0.0, share: keep }, weights, 1.0, &mut tensor.slots[slot], []);
+        }
+    }
+
+    /// After the rule's step of update `t`.
+    pub(crate) fn after<A: Arithmetic>(
+        &self,
+        arithmetic: &mut A,
+        t: u64,
+        tensor: &mut Tensor<A::Buffer>,
+        slot: usize,
+        (weights, gradients): (&mut [A::T], &[A::T]),
+    ) {
+        let numbers = tensor.len() as f64;
+        let slot = &mut tensor.slots[slot][..];
+        let mut follow = |slot: &mut [A::T], weights: &[A::T], share| {
+            arithmetic.sweep(&Blend::toward(share), weights, 1.0, slot, []);
+        };
+        match self {
+            Self::Ema(ema) => follow(slot, weights, if t == 1 { 1.0 } else { 1.0 - ema.decay }),
+            Self::Swa(swa) if t >= swa.start && (t - swa.start).is_multiple_of(swa.every) => {
+                follow(slot, weights, 1.0 / ((t - swa.start) / swa.every + 1) as f64);
+            }
+            Self::Lookahead(lookahead) if t.is_multiple_of(lookahead.k) => {
+                follow(slot, weights, lookahead.alpha);
+                weights.copy_from_slice(slot);
+            }
+            Self::Cautious(_) => {
+                let [kept] = arithmetic.reduce(&AgainstGradient, gradients, weights, [slot]);
+                let factor = 1.0 / (kept / numbers).max(1e-3);
+                arithmetic.sweep(&Mask { factor }, gradients, 1.0, weights, [slot]);
+            }
+            Self::Swa(_) | Self::Lookahead(_) => {}
+        }
+    }
+}
+
+/// How many weights went against their gradient, from where the slot says they were.
+struct AgainstGradient;
+
+impl Reduction<1, 1> for AgainstGradient {
+    #[inline(always)]
+    fn terms<L: Lane>(&self, g: L, w: L, [before]: [L; 1]) -> [L; 1] {
+        [((before - w) * g).where_positive(L::splat(1.0), L::splat(0.0))]
+    }
+}
+
+/// Takes back the steps of all others, and makes theirs longer.
+#[derive(Clone, Copy)]
+struct Mask {
+    factor: f64,
+}
+
+impl Elementwise<1> for Mask {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [before]: &mut [L; 1]) -> L {
+        let step = *before - w;
+        let share = (step * g).where_positive(L::splat(self.factor), L::splat(0.0));
+        *before - share * step
+    }
+}
