@@ -16,7 +16,7 @@ mod noam;
 mod one_cycle;
 mod part;
 mod plateau;
-mod real;
+pub(crate) mod real;
 mod step;
 #[cfg(test)]
 mod tests;

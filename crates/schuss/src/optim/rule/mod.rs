@@ -4,43 +4,90 @@
 //! (reference, error surfaces) and every vector the kernels know. To add one, write the file and a row in the table
 //! at `rules!` below.
 
+mod adabelief;
+mod adadelta;
 mod adafactor;
+mod adagrad;
 mod adam;
+mod adamax;
 mod adamw;
+mod adan;
+mod ademamix;
+mod adopt;
+mod asgd;
 pub(crate) mod blend;
 mod d_adapt_adam;
 mod dog;
 mod dowg;
+mod freeze;
+mod ftrl;
 mod lamb;
 mod lars;
 mod linear;
+mod lion;
+mod madgrad;
 mod momo;
 mod muon;
+mod nadam;
+mod nadamw;
 mod novograd;
 mod polyak_sgd;
 mod prodigy;
+mod quickprop;
+mod radam;
+mod rmsprop;
+mod rprop;
+mod schedule_free_adamw;
+mod schedule_free_sgd;
 mod sgd;
 mod shampoo;
+mod signsgd;
+mod signum;
 mod sm3;
 mod soap;
+mod terms;
+mod yogi;
 
+pub use adabelief::AdaBelief;
+pub use adadelta::Adadelta;
 pub use adafactor::Adafactor;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
 pub use adamw::AdamW;
+pub use adan::Adan;
+pub use ademamix::AdEmaMix;
+pub use adopt::Adopt;
+pub use asgd::Asgd;
 pub use d_adapt_adam::DAdaptAdam;
 pub use dog::Dog;
 pub use dowg::Dowg;
+pub use freeze::Freeze;
+pub use ftrl::Ftrl;
 pub use lamb::Lamb;
 pub use lars::Lars;
+pub use lion::Lion;
+pub use madgrad::Madgrad;
 pub use momo::Momo;
 pub use muon::Muon;
+pub use nadam::NAdam;
+pub use nadamw::NAdamW;
 pub use novograd::NovoGrad;
 pub use polyak_sgd::PolyakSgd;
 pub use prodigy::Prodigy;
+pub use quickprop::Quickprop;
+pub use radam::RAdam;
+pub use rmsprop::RmsProp;
+pub use rprop::Rprop;
+pub use schedule_free_adamw::ScheduleFreeAdamW;
+pub use schedule_free_sgd::ScheduleFreeSgd;
 pub use sgd::Sgd;
 pub use shampoo::Shampoo;
+pub use signsgd::SignSgd;
+pub use signum::Signum;
 pub use sm3::Sm3;
 pub use soap::Soap;
+pub use yogi::Yogi;
 
 pub(crate) use linear::{IDENTITY, Linear, Square};
 
@@ -99,6 +146,16 @@ pub(crate) trait Describe: Choice {
     /// Begins update `t` (from 1): carries the scalars on.
     fn begin(&self, _t: u64, _scalars: &mut [f64]) {}
 }
+
+/// Lets schedules drive these fields: `lr`, `momentum` and `beta2` of [`Describe`].
+macro_rules! knobs {
+    ($($knob:ident = $field:ident),*) => {
+        $(fn $knob(&mut self) -> Option<&mut f64> {
+            Some(&mut self.$field)
+        })*
+    };
+}
+use knobs;
 
 /// A rule whose weights go their ways one by one.
 trait ByElement: Describe {
@@ -230,6 +287,52 @@ macro_rules! rules {
             Adam: InBackward,
             /// Adam with decoupled decay.
             AdamW: InBackward,
+            /// Gradient descent that keeps the mean of its weights.
+            Asgd: Element,
+            /// Steps that grow while the gradient keeps its sign.
+            Rprop: Element,
+            /// Scaled by the sum of squared gradients.
+            Adagrad: Element,
+            /// Scaled by recent gradients, in units of recent steps.
+            Adadelta: Element,
+            /// Scaled by the mean of squared gradients.
+            RmsProp: Element,
+            /// Adam scaled by the largest gradient.
+            Adamax: Element,
+            /// Adam with Nesterov's look ahead.
+            NAdam: Element,
+            /// NAdam with decoupled decay and constant momentum.
+            NAdamW: Element,
+            /// Adam that waits for its second moment.
+            RAdam: Element,
+            /// The sign of a momentum.
+            Lion: Element,
+            /// Adam with the mean change of gradients.
+            Adan: Element,
+            /// The best weight for all gradients so far.
+            Ftrl: Element,
+            /// The sign of the gradient.
+            SignSgd: Element,
+            /// The sign of the mean gradient.
+            Signum: Element,
+            /// The mean of all iterates of gradient descent.
+            ScheduleFreeSgd: Element,
+            /// The same with gradients scaled as Adam's.
+            ScheduleFreeAdamW: Element,
+            /// Adam scaled by the spread of gradients.
+            AdaBelief: Element,
+            /// Adam whose second moment forgets slowly.
+            Yogi: Element,
+            /// Adam that scales before it averages.
+            Adopt: Element,
+            /// AdamW with a second, slow first moment.
+            AdEmaMix: Element,
+            /// Dual averaging, scaled by a cube root.
+            Madgrad: Element,
+            /// Jumps to the bottom of a parabola per weight.
+            Quickprop: Element,
+            /// No step at all.
+            Freeze: Element,
             /// Adam with steps as long as the weights.
             Lamb: Staged,
             /// Momentum whose steps are a fixed share of the weights' length.
@@ -416,6 +519,10 @@ impl Default for Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Layout;
+    use crate::optim::updater::Updater;
+    use crate::optim::{Descent, Group, Select};
+    use schuss_kernels::{Buffer, Team};
 
     #[test]
     fn specs_survive_a_round_trip_and_leave_defaults_out() {
@@ -430,6 +537,30 @@ mod tests {
             let rule: Rule = text.parse().unwrap();
             assert_eq!(rule.to_string(), canonical);
             assert_eq!(canonical.parse::<Rule>().unwrap(), rule);
+        }
+    }
+
+    #[test]
+    fn weights_without_gradients_and_pad_lanes_stay_finite() {
+        let flagged =
+            ["adam:amsgrad=true", "rmsprop:centered=true,momentum=0.9", "ftrl:initial_accumulator_value=0"];
+        let by_element = |rule: &Rule| rule.is_by_element();
+        let rules = Rule::NAMES.iter().chain(&flagged).map(|spec| spec.parse::<Rule>().unwrap());
+        for rule in rules.filter(by_element) {
+            let layout = Layout::of_vector(5);
+            let (mut weights, mut gradients) = (Buffer::zeros(layout.len()), Buffer::zeros(layout.len()));
+            weights[..5].fill(0.5);
+            let mut team = Team::new(1).unwrap();
+            let descent = Descent { groups: vec![Group { select: Select::All, rule: rule.clone() }] };
+            let mut updater = Updater::new::<Team>(&descent, &layout, &weights).unwrap();
+            for update in 0..30 {
+                gradients[0] = if (10..20).contains(&update) { 0.1 } else { 0.0 };
+                updater.advance();
+                updater.step(&mut team, &mut gradients, 1.0, &mut weights, f64::NAN);
+            }
+            let kept = updater.slots(0).iter().flat_map(|slot| slot.iter());
+            assert!(kept.chain(weights.iter()).all(|value| value.is_finite()), "{rule}");
+            assert!(weights[5..].iter().all(|&weight| weight == 0.0), "{rule}");
         }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```text
 /// g ← g + λ w
-/// v ← μ v + s g          s = 1 at the first update, else 1 − dampening
+/// v ← μ v + (1 − τ min(t − 1, 1)) g
 /// w ← w − η v            Nesterov: w ← w − η (g + μ v)
 /// ```
 ///
@@ -23,7 +23,7 @@ pub struct Sgd {
     pub lr: f64,
     /// Momentum μ; 0 means none, and then no velocity is kept.
     pub momentum: f64,
-    /// How much of each new gradient is held back from the velocity.
+    /// How much of each new gradient but the first is held back from the velocity, τ.
     pub dampening: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
@@ -51,7 +51,7 @@ impl Choice for Sgd {
 
 impl Describe for Sgd {
     fn slots(&self) -> Vec<Slot> {
-        if self.momentum == 0.0 { vec![] } else { vec![Slot::new("velocity")] }
+        if self.momentum == 0.0 { vec![] } else { vec![Slot::new("v")] }
     }
 
     fn lr(&mut self) -> Option<&mut f64> {

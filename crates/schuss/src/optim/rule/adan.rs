@@ -1,0 +1,109 @@
+use super::adam::corrections;
+use super::terms::{mean_square, penalised, toward};
+use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
+use crate::Result;
+use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use schuss_kernels::Lane;
+use schuss_kernels::sweep::Elementwise;
+use serde::{Deserialize, Serialize};
+
+/// Adan: Adam with Nesterov's momentum, from the mean gradient and its mean change.
+///
+/// ```text
+/// x ← min(t − 1, 1) (g − p)        p ← g
+/// m ← m + (1 − β₁) (g − m)        d ← d + (1 − β₂) (x − d)
+/// n ← n + (1 − β₃) ((g + (1 − β₂) x)² − n)
+/// u ← m / (1 − β₁ᵗ) + (1 − β₂) d / (1 − β₂ᵗ)
+/// w ← w − η (u / (√n / √(1 − β₃ᵗ) + ε) + λ w)
+/// ```
+///
+/// Xie et al., "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", TPAMI 2024
+/// (arXiv 2208.06677), whose β are 1 minus these and β₂ in u and n is ours. Keys and defaults are `optax.adan`'s, which
+/// gives none for lr and adds another 1e-8 under the root. Differs: the authors divide w by 1 + η λ and have λ = 0.02.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Adan {
+    /// Learning rate η.
+    pub lr: f64,
+    /// Memory β₁ of the gradient.
+    pub beta1: f64,
+    /// Memory β₂ of its change.
+    pub beta2: f64,
+    /// Memory β₃ of the second moment.
+    pub beta3: f64,
+    /// ε, which keeps the quotient finite.
+    pub eps: f64,
+    /// Decoupled decay λ.
+    pub weight_decay: f64,
+}
+
+impl Default for Adan {
+    fn default() -> Self {
+        Self { lr: 1e-3, beta1: 0.98, beta2: 0.92, beta3: 0.99, eps: 1e-8, weight_decay: 0.0 }
+    }
+}
+
+impl Choice for Adan {
+    const NAME: &'static str = "adan";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
+        below_one(&[("beta1", self.beta1), ("beta2", self.beta2), ("beta3", self.beta3)])?;
+        normal(&[("eps", self.eps)])
+    }
+}
+
+impl Describe for Adan {
+    fn slots(&self) -> Vec<Slot> {
+        ["m", "d", "n", "p"].map(Slot::new).to_vec()
+    }
+
+    knobs!(lr = lr, momentum = beta1, beta2 = beta3);
+}
+
+impl ByElement for Adan {
+    fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
+        let [correct1, correct2] = corrections(self.beta1, self.beta2, step.t);
+        let [correct3, _] = corrections(self.beta3, self.beta3, step.t);
+        visitor.visit(&Changes {
+            new1: 1.0 - self.beta1,
+            new2: 1.0 - self.beta2,
+            keep3: self.beta3,
+            change: if step.t == 1 { 0.0 } else { 1.0 },
+            along_mean: self.lr / correct1 * correct3.sqrt(),
+            along_change: self.lr * (1.0 - self.beta2) / correct2 * correct3.sqrt(),
+            eps: self.eps * correct3.sqrt(),
+            decay: self.lr * self.weight_decay,
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Changes {
+    new1: f64,
+    new2: f64,
+    keep3: f64,
+    /// 0 at the first update, which follows no other gradient, then 1.
+    change: f64,
+    /// Step along the mean gradient, times √(1 − β₃ᵗ).
+    along_mean: f64,
+    /// Step along the mean change, times √(1 − β₃ᵗ).
+    along_change: f64,
+    /// ε √(1 − β₃ᵗ)
+    eps: f64,
+    /// η λ
+    decay: f64,
+}
+
+impl Elementwise<4> for Changes {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [m, d, n, p]: &mut [L; 4]) -> L {
+        let x = L::splat(self.change) * (g - *p);
+        *p = g;
+        *m = toward(*m, g, self.new1);
+        *d = toward(*d, x, self.new2);
+        *n = mean_square(*n, x.mul_add(L::splat(self.new2), g), self.keep3);
+        let u = d.mul_add(L::splat(self.along_change), L::splat(self.along_mean) * *m);
+        w - penalised(u / (n.sqrt() + L::splat(self.eps)), w, self.decay)
+    }
+}

@@ -1,0 +1,33 @@
+use super::{ByElement, Describe, Step, Visitor};
+use crate::recipe::spec::Choice;
+use schuss_kernels::Lane;
+use schuss_kernels::sweep::Elementwise;
+use serde::{Deserialize, Serialize};
+
+/// Freeze: weights stay as they are, in a group that is not to be trained.
+///
+/// ```text
+/// w ← w
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Freeze {}
+
+impl Choice for Freeze {
+    const NAME: &'static str = "freeze";
+}
+
+impl Describe for Freeze {}
+
+impl ByElement for Freeze {
+    fn visit<V: Visitor>(&self, _: &Step, visitor: V) -> V::Output {
+        visitor.visit(self)
+    }
+}
+
+impl Elementwise<0> for Freeze {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, _: L, w: L, _: &mut [L; 0]) -> L {
+        w
+    }
+}

@@ -1,0 +1,143 @@
+use super::adam::{corrections, moments};
+use super::terms::{mean_square, penalised, toward};
+use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
+use crate::Result;
+use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use schuss_kernels::Lane;
+use schuss_kernels::sweep::Elementwise;
+use serde::{Deserialize, Serialize};
+
+/// RAdam: Adam that goes along the bare first moment until the second is known well enough.
+///
+/// ```text
+/// g ← g + λ w
+/// m ← m + (1 − β₁) (g − m)        v ← v + (1 − β₂) (g² − v)
+/// ρ∞ ← 2 / (1 − β₂) − 1        ρ ← ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ)
+/// r ← √(max(ρ − 4, 0) (ρ − 2) ρ∞ / ((ρ∞ − 4) (ρ∞ − 2) ρ))
+/// f ← max(sign(ρ − 5), 0)
+/// w ← w − η / (1 − β₁ᵗ) · (1 − f + f r √(1 − β₂ᵗ) / (√v + ε)) m
+/// ```
+///
+/// f is 1 where more than 5 gradients, in effect, have gone into v, else 0.
+///
+/// Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", ICLR 2020 (arXiv 1908.03265), with its
+/// threshold 4 raised to 5 as in the authors' code. Keys and defaults are `torch.optim.RAdam`'s: ε is added before v is
+/// corrected, and with `decoupled_weight_decay` w ← w − η λ w takes the place of the first line. Differs: optax adds ε
+/// afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RAdam {
+    /// Learning rate η.
+    pub lr: f64,
+    /// Memory β₁ of the first moment.
+    pub beta1: f64,
+    /// Memory β₂ of the second moment.
+    pub beta2: f64,
+    /// ε, which keeps the quotient finite.
+    pub eps: f64,
+    /// Decay λ: an L2 penalty, unless it is decoupled.
+    pub weight_decay: f64,
+    /// Whether the weights decay by themselves, not through the moments.
+    pub decoupled_weight_decay: bool,
+}
+
+impl Default for RAdam {
+    fn default() -> Self {
+        let (lr, eps) = (1e-3, 1e-8);
+        Self { lr, beta1: 0.9, beta2: 0.999, eps, weight_decay: 0.0, decoupled_weight_decay: false }
+    }
+}
+
+impl Choice for RAdam {
+    const NAME: &'static str = "radam";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("lr", self.lr), ("weight_decay", self.weight_decay)])?;
+        below_one(&[("beta1", self.beta1), ("beta2", self.beta2)])?;
+        normal(&[("eps", self.eps)])
+    }
+}
+
+impl RAdam {
+    /// r after update `t`; none while v is not known well enough.
+    fn rectification(&self, t: u64) -> Option<f64> {
+        let most = 2.0 / (1.0 - self.beta2) - 1.0;
+        let power = power(self.beta2, t);
+        let length = most - 2.0 * t as f64 * power / (1.0 - power);
+        let ratio = (length - 4.0) * (length - 2.0) * most / ((most - 4.0) * (most - 2.0) * length);
+        (length > 5.0).then(|| ratio.sqrt())
+    }
+}
+
+impl Describe for RAdam {
+    fn slots(&self) -> Vec<Slot> {
+        moments(false)
+    }
+
+    knobs!(lr = lr, momentum = beta1, beta2 = beta2);
+}
+
+impl ByElement for RAdam {
+    fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
+        let [correct1, correct2] = corrections(self.beta1, self.beta2, step.t);
+        let rectification = self.rectification(step.t);
+        let decay = self.lr * self.weight_decay;
+        let (penalty, keep) =
+            if self.decoupled_weight_decay { (0.0, 1.0 - decay) } else { (self.weight_decay, 1.0) };
+        visitor.visit(&Rectified {
+            new1: 1.0 - self.beta1,
+            keep2: self.beta2,
+            step: self.lr / correct1 * rectification.map_or(1.0, |r| r * correct2.sqrt()),
+            eps: rectification.map(|_| self.eps),
+            weight_decay: penalty,
+            keep,
+        })
+    }
+}
+
+/// βᵗ with the error of every product carried along: what is lost of it, ρ would lose many times over.
+fn power(beta: f64, mut t: u64) -> f64 {
+    let (mut power, mut square) = ((1.0, 0.0), (beta, 0.0));
+    while t > 0 {
+        if t & 1 == 1 {
+            power = product(power, square);
+        }
+        square = product(square, square);
+        t >>= 1;
+    }
+    power.0
+}
+
+/// The product of two numbers with their errors.
+fn product((a, a_error): (f64, f64), (b, b_error): (f64, f64)) -> (f64, f64) {
+    let rough = a * b;
+    let missing = a.mul_add(b, -rough) + (a * b_error + a_error * b);
+    let sum = rough + missing;
+    (sum, missing - (sum - rough))
+}
+
+#[derive(Clone, Copy)]
+struct Rectified {
+    new1: f64,
+    keep2: f64,
+    /// All factors of m that are the same for all weights.
+    step: f64,
+    /// None while the second moment is left out.
+    eps: Option<f64>,
+    /// λ of the penalty
+    weight_decay: f64,
+    /// What decoupled decay leaves of a weight.
+    keep: f64,
+}
+
+impl Elementwise<2> for Rectified {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [m, v]: &mut [L; 2]) -> L {
+        let g = penalised(g, w, self.weight_decay);
+        *m = toward(*m, g, self.new1);
+        *v = mean_square(*v, g, self.keep2);
+        let step = L::splat(self.step) * *m;
+        let step = self.eps.map_or(step, |eps| step / (v.sqrt() + L::splat(eps)));
+        w.mul_add(L::splat(self.keep), -step)
+    }
+}

@@ -1,0 +1,145 @@
+use super::terms::{mean_square, penalised, toward};
+use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
+use crate::Result;
+use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use schuss_kernels::Lane;
+use schuss_kernels::sweep::Elementwise;
+use serde::{Deserialize, Serialize};
+
+/// RMSprop: a step per weight, divided by the root of its recent mean square gradient.
+///
+/// ```text
+/// g ← g + λ w
+/// v ← v + (1 − α) (g² − v)
+/// w ← w − η g / (√v + ε)
+/// ```
+///
+/// With `centered` the variance max(v − a², 0) takes the place of v in the last line, where a ← a + (1 − α) (g − a) is
+/// the mean gradient; with `eps_inside` √(v + ε) takes the place of √v + ε; with momentum the quotient x goes into
+/// b ← μ b + x, and w ← w − η b.
+///
+/// Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, Coursera, 2012; centred as in Graves,
+/// "Generating Sequences With Recurrent Neural Networks", 2013 (arXiv 1308.0850). Keys and defaults are
+/// `torch.optim.RMSprop`'s. Differs: optax and Keras have `eps_inside` and α = 0.9, Keras ε = 1e-7 and η inside the
+/// momentum; Burn has μ = 0.9.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RmsProp {
+    /// Learning rate η.
+    pub lr: f64,
+    /// Memory α of the means.
+    pub alpha: f64,
+    /// ε, which keeps the quotient finite.
+    pub eps: f64,
+    /// L2 penalty λ, added to the gradient as λ w.
+    pub weight_decay: f64,
+    /// Momentum μ; 0 means none, and then no velocity is kept.
+    pub momentum: f64,
+    /// Whether the variance of the gradient is used, not its mean square.
+    pub centered: bool,
+    /// Whether ε is added under the root.
+    pub eps_inside: bool,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        let (lr, eps) = (0.01, 1e-8);
+        Self { lr, alpha: 0.99, eps, weight_decay: 0.0, momentum: 0.0, centered: false, eps_inside: false }
+    }
+}
+
+impl Choice for RmsProp {
+    const NAME: &'static str = "rmsprop";
+
+    fn check(&self) -> Result<()> {
+        let Self { lr, weight_decay, momentum, .. } = *self;
+        non_negative(&[("lr", lr), ("weight_decay", weight_decay), ("momentum", momentum)])?;
+        below_one(&[("alpha", self.alpha)])?;
+        normal(&[("eps", self.eps)])
+    }
+}
+
+impl Describe for RmsProp {
+    fn slots(&self) -> Vec<Slot> {
+        let (mean, velocity) = (self.centered.then_some("a"), (self.momentum > 0.0).then_some("b"));
+        [Some("v"), mean, velocity].into_iter().flatten().map(Slot::new).collect()
+    }
+
+    knobs!(lr = lr, beta2 = alpha);
+
+    fn momentum(&mut self) -> Option<&mut f64> {
+        (self.momentum > 0.0).then_some(&mut self.momentum) // without a velocity there is nothing to drive
+    }
+}
+
+impl ByElement for RmsProp {
+    fn visit<V: Visitor>(&self, _: &Step, visitor: V) -> V::Output {
+        match (self.centered, self.momentum > 0.0) {
+            (false, false) => visitor.visit(&Plain(*self)),
+            (true, false) => visitor.visit(&Centered(*self)),
+            (false, true) => visitor.visit(&WithMomentum(*self)),
+            (true, true) => visitor.visit(&CenteredWithMomentum(*self)),
+        }
+    }
+}
+
+impl RmsProp {
+    /// The quotient, where the mean gradient is `a` if it is taken off.
+    #[inline(always)]
+    fn quotient<L: Lane>(&self, g: L, w: L, v: &mut L, a: Option<&mut L>) -> L {
+        let (g, eps) = (penalised(g, w, self.weight_decay), L::splat(self.eps));
+        *v = mean_square(*v, g, self.alpha);
+        let spread = a.map_or(*v, |a| {
+            *a = toward(*a, g, 1.0 - self.alpha);
+            (-*a).mul_add(*a, *v).max(L::splat(0.0)) // rounded, a² may be above v
+        });
+        g / if self.eps_inside { (spread + eps).sqrt() } else { spread.sqrt() + eps }
+    }
+
+    /// The new weight, along the velocity `b`.
+    #[inline(always)]
+    fn roll<L: Lane>(&self, x: L, w: L, b: &mut L) -> L {
+        *b = b.mul_add(L::splat(self.momentum), x);
+        b.mul_add(L::splat(-self.lr), w)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Plain(RmsProp);
+
+impl Elementwise<1> for Plain {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [v]: &mut [L; 1]) -> L {
+        self.0.quotient(g, w, v, None).mul_add(L::splat(-self.0.lr), w)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Centered(RmsProp);
+
+impl Elementwise<2> for Centered {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [v, a]: &mut [L; 2]) -> L {
+        self.0.quotient(g, w, v, Some(a)).mul_add(L::splat(-self.0.lr), w)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct WithMomentum(RmsProp);
+
+impl Elementwise<2> for WithMomentum {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [v, b]: &mut [L; 2]) -> L {
+        self.0.roll(self.0.quotient(g, w, v, None), w, b)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct CenteredWithMomentum(RmsProp);
+
+impl Elementwise<3> for CenteredWithMomentum {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [v, a, b]: &mut [L; 3]) -> L {
+        self.0.roll(self.0.quotient(g, w, v, Some(a)), w, b)
+    }
+}

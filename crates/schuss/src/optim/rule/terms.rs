@@ -1,0 +1,22 @@
+//! Terms that many element-wise rules share.
+
+use schuss_kernels::Lane;
+
+/// g + λ w
+#[inline(always)]
+pub(super) fn penalised<L: Lane>(g: L, w: L, weight_decay: f64) -> L {
+    w.mul_add(L::splat(weight_decay), g)
+}
+
+/// m + share (x − m): a running mean that takes in a share of x.
+#[inline(always)]
+pub(super) fn toward<L: Lane>(m: L, x: L, share: f64) -> L {
+    (x - m).mul_add(L::splat(share), m)
+}
+
+/// v + (1 − keep) (x² − v): rounded, a steady x² is met exactly, which keep v + (1 − keep) x² would miss where the two
+/// factors do not add up to 1.
+#[inline(always)]
+pub(super) fn mean_square<L: Lane>(v: L, x: L, keep: f64) -> L {
+    toward(v, x * x, 1.0 - keep)
+}
