@@ -19,6 +19,8 @@ pub(crate) mod blend;
 mod d_adapt_adam;
 mod dog;
 mod dowg;
+#[cfg(test)]
+mod equation;
 mod freeze;
 mod ftrl;
 mod lamb;
