@@ -5,7 +5,7 @@ use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use crate::schedule::real::powf;
 use crate::{Error, Result};
 use schuss_kernels::Lane;
-use schuss_kernels::scalar::ln;
+use schuss_kernels::Math;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +80,7 @@ impl AdEmaMix {
         if t as f64 >= self.warmup {
             return (self.alpha, self.beta3);
         }
-        let power = ln(self.beta3) / ((1.0 - p) * ln(self.beta3) + p * ln(self.beta1));
+        let power = Math::ln(self.beta3) / ((1.0 - p) * Math::ln(self.beta3) + p * Math::ln(self.beta1));
         (self.alpha * p, powf(self.beta1, power))
     }
 }
