@@ -64,8 +64,7 @@ def main():
             continue
         epochs = max(figure["epoch"] for figure in recipe["figures"])
         runs = [
-            train(study["model"], recipe, epochs, seed, train_split, test_split)
-            for seed in range(1, chosen.seeds + 1)
+            train(study["model"], recipe, epochs, seed, train_split, test_split) for seed in range(1, chosen.seeds + 1)
         ]
         report(recipe, epochs, runs)
 

@@ -133,9 +133,7 @@ def record_classification():
     for p in (1, 2):
         functional(f"multi-margin-{p}", f"multi-margin:p={p}", F.multi_margin_loss, *classes, p=p)
     functional("multi-margin-margin", "multi-margin:p=1,margin=0.3", F.multi_margin_loss, *classes, p=1, margin=0.3)
-    functional(
-        "multi-margin-weight", f"multi-margin:weight={weight}", F.multi_margin_loss, *classes, weight=WEIGHT
-    )
+    functional("multi-margin-weight", f"multi-margin:weight={weight}", F.multi_margin_loss, *classes, weight=WEIGHT)
 
 
 def record_every_output():
@@ -172,9 +170,7 @@ def record_every_output():
         SOFT_TARGETS,
         note="Logarithms are at least -100; the gradient divides by p (1 - p), at least 1e-12.",
     )
-    functional(
-        "bce-classes", "bce", F.binary_cross_entropy, PROBABILITIES, CLASSES[:6], seen=ONE_HOT[:6], note=one_hot
-    )
+    functional("bce-classes", "bce", F.binary_cross_entropy, PROBABILITIES, CLASSES[:6], seen=ONE_HOT[:6], note=one_hot)
 
 
 def focal(alpha, gamma):
@@ -265,9 +261,7 @@ def record_hinges():
     gradient = np.where(signs * LOGITS == 1, 0.0, gradient)
     write("hinge", "hinge", reference, float(value), gradient, LOGITS, CLASSES, None, f"{note} {corner}")
     square_name = f"{reference}, squared"
-    write(
-        "squared-hinge", "squared-hinge", square_name, float(square), square_gradient, LOGITS, CLASSES, None, note
-    )
+    write("squared-hinge", "squared-hinge", square_name, float(square), square_gradient, LOGITS, CLASSES, None, note)
     functional(
         "hinge-embedding",
         "hinge-embedding",

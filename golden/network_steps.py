@@ -6,7 +6,6 @@ network_steps/problem.safetensors and, as optim_steps.py does, network_steps/<ca
 
 from importlib.metadata import version
 
-import numpy as np
 import pytorch_optimizer
 import torch
 from torch.nn import functional as F

@@ -212,9 +212,7 @@ def record_cg():
         descend(f"cg-{problem}", value, gradient_of(rosenbrock), start_of(problem), problem)
     bowl = quadratic()
     matrix, vector = bowl["matrix"], bowl["vector"]
-    write_json(
-        FOLDER / "problems" / "quadratic.json", {key: array.flatten().tolist() for key, array in bowl.items()}
-    )
+    write_json(FOLDER / "problems" / "quadratic.json", {key: array.flatten().tolist() for key, array in bowl.items()})
     descend(
         "cg-quadratic",
         lambda x: x @ matrix @ x / 2 - vector @ x,
@@ -249,14 +247,15 @@ def record_levenberg_marquardt():
 
     fit_least_squares("lm-exponential", "exponential", residuals, problem["start"])
     fit_least_squares(
-        "lm-rosenbrock", "rosenbrock-2", lambda p: np.array([10 * (p[1] - p[0] ** 2), 1 - p[0]]), start_of("rosenbrock-2")
+        "lm-rosenbrock",
+        "rosenbrock-2",
+        lambda p: np.array([10 * (p[1] - p[0] ** 2), 1 - p[0]]),
+        start_of("rosenbrock-2"),
     )
 
 
 def fit_least_squares(name, problem, residuals, start):
-    found = optimize.least_squares(
-        residuals, start, jac="3-point", method="lm", ftol=1e-14, xtol=1e-14, gtol=1e-14
-    )
+    found = optimize.least_squares(residuals, start, jac="3-point", method="lm", ftol=1e-14, xtol=1e-14, gtol=1e-14)
     print(f"{name:36} cost {found.cost:.6e}, optimality {found.optimality:.1e}, {found.nfev} evaluations")
     write_json(
         FOLDER / f"{name}.json",

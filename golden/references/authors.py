@@ -13,9 +13,9 @@ import pytorch_optimizer
 import schedulefree
 import torch
 
+from references.torch_optim import give, parameters_of, values
 from specs import gather, parse
 from stream import Case
-from references.torch_optim import give, parameters_of, values
 
 BETAS = ("betas", ("beta1", "beta2"), (0.9, 0.999))
 

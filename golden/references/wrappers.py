@@ -1,10 +1,11 @@
 """Transforms of the gradient before a rule and wrappers after it: PyTorch, optax, pytorch_optimizer."""
 
+from importlib.metadata import version
+
 import jax.numpy as jnp
 import optax
 import pytorch_optimizer
 import torch
-from importlib.metadata import version
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.optim import swa_utils
 
@@ -163,9 +164,7 @@ def average_cases():
 
     return {
         "ema": of_torch("adamw:lr=0.001+ema:0.99", ema, ema_of("adamw:lr=0.001", 0.99), ema_note),
-        "ema-sgd": of_torch(
-            "sgd:lr=0.01,momentum=0.9+ema:0.9", ema, ema_of("sgd:lr=0.01,momentum=0.9", 0.9), ema_note
-        ),
+        "ema-sgd": of_torch("sgd:lr=0.01,momentum=0.9+ema:0.9", ema, ema_of("sgd:lr=0.01,momentum=0.9", 0.9), ema_note),
         "swa": of_torch("sgd:lr=0.01+swa:start=100,every=10", swa, swa_of("sgd:lr=0.01", 100, 10), swa_note),
         "swa-adam": of_torch("adam:lr=0.01+swa:start=60,every=7", swa, swa_of("adam:lr=0.01", 60, 7), swa_note),
     }
