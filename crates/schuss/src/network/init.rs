@@ -139,7 +139,6 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::network::{Layout, Params};
     use std::sync::Arc;
 
