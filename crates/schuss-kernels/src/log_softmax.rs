@@ -1,10 +1,10 @@
 //! Logarithms of probabilities, row by row: y = z − max z − ln Σ exp(z − max z).
 
 use crate::matrix::{Matrix, MatrixMut};
-use crate::passes::{self, RowPass, load, row_sum, write_row};
+use crate::passes::{self, RowPass, clear_pad, counted, load};
 use crate::pointer::SharedMut;
 use crate::rows::argmax;
-use crate::{Math, Team, Vector};
+use crate::{LANES, Math, Team, Vector};
 
 /// Multiply-adds that an element is worth.
 const WORK: usize = 16;
@@ -39,14 +39,23 @@ struct Forward<'a> {
 impl RowPass for Forward<'_> {
     #[inline(always)]
     fn row<V: Vector>(&self, row: usize) {
-        let cols = self.z.shape().1;
+        let (cols, stride) = (self.z.shape().1, self.z.stride());
         let logits = &self.z.row(row)[..cols];
         let max = V::splat(f64::from(logits[argmax(logits)]));
-        // SAFETY: the matrix has this row and these columns.
-        let z = |col| unsafe { load::<V>(self.z, row, col) - max };
-        let sum = V::splat(Math::ln(f64::from(row_sum(cols, |col| z(col).exp()))));
+        let mut sum = V::splat(0.0);
+        for col in (0..stride).step_by(LANES) {
+            // SAFETY: the matrix has this row and these columns.
+            let z = unsafe { load::<V>(self.z, row, col) };
+            sum = sum + counted(cols, col, (z - max).exp());
+        }
+        let sum = V::splat(Math::ln(f64::from(sum.sum())));
         // SAFETY: Y has the shape of Z, and this row belongs to this part.
-        unsafe { write_row(self.y, row, cols, |col| z(col) - sum) };
+        unsafe {
+            for col in (0..stride).step_by(LANES) {
+                (load::<V>(self.z, row, col) - max - sum).store(self.y.at(row * stride + col));
+            }
+            clear_pad(self.y, row, cols);
+        }
     }
 }
 
@@ -59,14 +68,21 @@ struct Backward<'a> {
 impl RowPass for Backward<'_> {
     #[inline(always)]
     fn row<V: Vector>(&self, row: usize) {
-        let cols = self.y.shape().1;
-        // SAFETY: both matrices have this row and these columns.
-        let y = |col| unsafe { load::<V>(self.y, row, col) };
-        // SAFETY: as above.
-        let dy = |col| unsafe { load::<V>(self.dy, row, col) };
-        let total = V::splat(f64::from(row_sum(cols, dy)));
-        // SAFETY: Dᶻ has the shape of Y, and this row belongs to this part.
-        unsafe { write_row(self.dz, row, cols, |col| dy(col) - y(col).exp() * total) };
+        let (cols, stride) = (self.y.shape().1, self.y.stride());
+        let mut sum = V::splat(0.0);
+        for col in (0..stride).step_by(LANES) {
+            // SAFETY: the matrix has this row and these columns.
+            sum = sum + counted(cols, col, unsafe { load(self.dy, row, col) });
+        }
+        let sum = V::splat(f64::from(sum.sum()));
+        // SAFETY: all have the shape of Y, and this row of Dᶻ belongs to this part.
+        unsafe {
+            for col in (0..stride).step_by(LANES) {
+                let (y, dy) = (load::<V>(self.y, row, col), load::<V>(self.dy, row, col));
+                (dy - y.exp() * sum).store(self.dz.at(row * stride + col));
+            }
+            clear_pad(self.dz, row, cols);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! [`crate::matrix::column_sums`].
 
 use crate::matrix::{Matrix, MatrixMut, Start};
-use crate::passes::{self, Chain, Map, RowPass, load, row_sum, write_row};
+use crate::passes::{self, Chain, Map, RowPass, clear_pad, counted, load};
 use crate::pointer::SharedMut;
 use crate::{Kernel, LANES, Team, Vector, padded};
 
@@ -171,15 +171,26 @@ struct RowMoments<'a> {
     scale: SharedMut,
 }
 
+impl RowMoments<'_> {
+    /// Mean over the row of (x − centre)^power, power 1 or 2.
+    #[inline(always)]
+    fn average<V: Vector>(&self, row: usize, centre: f32, power: usize) -> f32 {
+        let cols = self.x.shape().1;
+        let mut sum = V::splat(0.0);
+        for col in (0..cols).step_by(LANES) {
+            // SAFETY: the matrix has this row and these columns.
+            let x = unsafe { load::<V>(self.x, row, col) } - V::splat(f64::from(centre));
+            sum = sum + counted(cols, col, if power == 1 { x } else { x * x });
+        }
+        sum.sum() / cols as f32
+    }
+}
+
 impl RowPass for RowMoments<'_> {
     #[inline(always)]
     fn row<V: Vector>(&self, row: usize) {
-        let cols = self.x.shape().1;
-        // SAFETY: the matrix has this row and these columns.
-        let x = |col| unsafe { load::<V>(self.x, row, col) };
-        let mean = row_sum(cols, x) / cols as f32;
-        let centre = V::splat(f64::from(mean));
-        let variance = row_sum(cols, |col| (x(col) - centre) * (x(col) - centre)) / cols as f32;
+        let mean = self.average::<V>(row, 0.0, 1);
+        let variance = self.average::<V>(row, mean, 2);
         // SAFETY: `row_moments` checked that there is one of each per row, and this row belongs to this part.
         unsafe {
             *self.mean.at(row) = mean;
@@ -259,22 +270,36 @@ struct LayerGradient<'a> {
     dx: SharedMut,
 }
 
+impl LayerGradient<'_> {
+    /// Scale, x̂ and g of 16 columns of a row.
+    #[inline(always)]
+    fn load<V: Vector>(&self, row: usize, col: usize) -> [V; 3] {
+        // SAFETY: `layer_norm_gradient` checked that all have this row and these columns.
+        let (x, g) = unsafe { (load(self.x, row, col), load::<V>(self.dy, row, col) * at(self.gain, col)) };
+        let (scale, x) = self.moments.standardize(row, col, x);
+        [scale, x, g]
+    }
+}
+
 impl RowPass for LayerGradient<'_> {
     #[inline(always)]
     fn row<V: Vector>(&self, row: usize) {
-        let cols = self.x.shape().1;
-        // SAFETY: `layer_norm_gradient` checked that all have this row and these columns.
-        let g = |col| unsafe { load::<V>(self.dy, row, col) * at(self.gain, col) };
-        // SAFETY: as above.
-        let x = |col| unsafe { self.moments.standardize(row, col, load::<V>(self.x, row, col)) };
-        let mean = V::splat(f64::from(row_sum(cols, g) / cols as f32));
-        let along = V::splat(f64::from(row_sum(cols, |col| g(col) * x(col).1) / cols as f32));
-        // SAFETY: as above, and this row belongs to this part.
+        let (cols, stride) = (self.x.shape().1, self.x.stride());
+        let (mut sum, mut along) = (V::splat(0.0), V::splat(0.0));
+        for col in (0..stride).step_by(LANES) {
+            let [_, x, g] = self.load::<V>(row, col);
+            sum = sum + counted(cols, col, g);
+            along = along + counted(cols, col, g * x);
+        }
+        let mean = V::splat(f64::from(sum.sum() / cols as f32));
+        let along = V::splat(f64::from(along.sum() / cols as f32));
+        // SAFETY: Dˣ has the shape of X, and this row belongs to this part.
         unsafe {
-            write_row(self.dx, row, cols, |col| {
-                let (scale, x) = x(col);
-                scale * (g(col) - mean - x * along)
-            });
+            for col in (0..stride).step_by(LANES) {
+                let [scale, x, g] = self.load::<V>(row, col);
+                (scale * (g - mean - x * along)).store(self.dx.at(row * stride + col));
+            }
+            clear_pad(self.dx, row, cols);
         }
     }
 }
@@ -293,9 +318,10 @@ impl Map<2> for BatchGradient<'_> {
         let (scale, x) = self.moments.standardize(row, col, x);
         let count = V::splat(f64::from(self.count));
         // SAFETY: `batch_norm_gradient` checked that all hold a padded row.
-        let [gain, sum_dy, sum_dy_x] =
-            unsafe { [self.gain, self.sum_dy, self.sum_dy_x].map(|all| at(all, col)) };
-        scale * gain * (dy - (sum_dy + x * sum_dy_x) / count)
+        unsafe {
+            let mean = x.mul_add(at(self.sum_dy_x, col), at(self.sum_dy, col)) / count;
+            scale * at(self.gain, col) * (dy - mean)
+        }
     }
 }
 

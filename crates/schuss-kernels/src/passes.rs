@@ -5,6 +5,8 @@ use crate::pointer::SharedMut;
 use crate::{Kernel, LANES, Team, Vector, padded};
 use std::ops::Range;
 
+// No closures on vectors here: one that the compiler does not inline is compiled without the instruction set.
+
 /// What becomes of 16 columns of a row, from the same place of `N` matrices.
 pub(crate) trait Map<const N: usize>: Sync {
     /// Must be `#[inline(always)]`.
@@ -43,12 +45,18 @@ impl<M: Map<N>, const N: usize> Kernel for Rows<'_, M, N> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         for row in self.rows {
-            // SAFETY: all matrices have the shape that `map` checked, and this row of `to` belongs to this part.
-            unsafe {
-                write_row(self.to, row, self.cols, |col| {
-                    self.map.apply::<V>(row, col, self.inputs.map(|input| load(input, row, col)))
-                });
+            for col in (0..padded(self.cols)).step_by(LANES) {
+                // SAFETY: all matrices have the shape that `map` checked, and this row of `to` belongs to this part.
+                unsafe {
+                    let mut inputs = [V::splat(0.0); N];
+                    for (input, matrix) in inputs.iter_mut().zip(self.inputs) {
+                        *input = load(matrix, row, col);
+                    }
+                    self.map.apply(row, col, inputs).store(self.to.at(row * padded(self.cols) + col));
+                }
             }
+            // SAFETY: as above.
+            unsafe { clear_pad(self.to, row, self.cols) };
         }
     }
 }
@@ -75,23 +83,19 @@ impl<P: RowPass> Kernel for EachRow<'_, P> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        self.rows.for_each(|row| self.pass.row::<V>(row));
+        for row in self.rows {
+            self.pass.row::<V>(row);
+        }
     }
 }
 
-/// The sum of a row's terms: 16 lanes in order of columns, then the tree of [`Vector::sum`]. What `term` gives in pad
-/// lanes does not count.
+/// The term of 16 columns in a sum over a row of `cols`: zero in pad lanes.
 #[inline(always)]
-pub(crate) fn row_sum<V: Vector>(cols: usize, term: impl Fn(usize) -> V) -> f32 {
-    let whole = cols - cols % LANES;
-    let mut sum = V::splat(0.0);
-    for col in (0..whole).step_by(LANES) {
-        sum = sum + term(col);
+pub(crate) fn counted<V: Vector>(cols: usize, col: usize, term: V) -> V {
+    if col + LANES <= cols {
+        return term;
     }
-    if whole < cols {
-        sum = sum + first_lanes::<V>(cols - whole).where_positive(term(whole), V::splat(0.0));
-    }
-    sum.sum()
+    first_lanes::<V>(cols - col).where_positive(term, V::splat(0.0))
 }
 
 /// 1 in the first `count` lanes, 0 in the others.
@@ -118,25 +122,15 @@ pub(crate) unsafe fn load<V: Vector>(matrix: Matrix, row: usize, col: usize) -> 
     unsafe { V::load(matrix.data().as_ptr().add(row * matrix.stride() + col)) }
 }
 
-/// Writes a row, `value(col)` for 16 columns at a time, and zeros behind it.
+/// Zeros behind a row.
 ///
 /// # Safety
 /// The matrix `to` has this row of `cols` columns, and it belongs to this part.
 #[inline(always)]
-pub(crate) unsafe fn write_row<V: Vector>(
-    to: SharedMut,
-    row: usize,
-    cols: usize,
-    value: impl Fn(usize) -> V,
-) {
+pub(crate) unsafe fn clear_pad(to: SharedMut, row: usize, cols: usize) {
     let stride = padded(cols);
     // SAFETY: promised by the caller.
-    unsafe {
-        for col in (0..stride).step_by(LANES) {
-            value(col).store(to.at(row * stride + col));
-        }
-        to.slice(row * stride + cols, stride - cols).fill(0.0);
-    }
+    unsafe { to.slice(row * stride + cols, stride - cols) }.fill(0.0);
 }
 
 /// What 16 columns of a row add to the sums of their columns.
@@ -183,8 +177,11 @@ impl<C: Chain<N>, const N: usize> Kernel for Column<'_, C, N> {
             Start::Continue => unsafe { V::load(self.sums.as_ptr()) },
         };
         for row in 0..self.inputs[0].shape().0 {
-            // SAFETY: all matrices have the shape that `column_chains` checked.
-            let inputs = self.inputs.map(|input| unsafe { load(input, row, self.col) });
+            let mut inputs = [V::splat(0.0); N];
+            for (input, matrix) in inputs.iter_mut().zip(self.inputs) {
+                // SAFETY: all matrices have the shape that `column_chains` checked.
+                *input = unsafe { load(matrix, row, self.col) };
+            }
             sum = self.chain.add(row, self.col, inputs, sum);
         }
         // SAFETY: as above.

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// `R` sums over weights, written once for every kind of lane. `S` is the number of slots per weight.
 pub trait Reduction<const S: usize, const R: usize>: Sync {
     /// What one weight adds to each sum, from its gradient (already divided by the number of samples), itself and its
-    /// slots. Nothing where all of these are zero, as in pad lanes.
+    /// slots. Nothing where all of these are zero, as in pad lanes. `#[inline(always)]` makes it fast.
     fn terms<L: Lane>(&self, gradient: L, weight: L, slots: [L; S]) -> [L; R];
 }
 
@@ -88,11 +88,19 @@ impl<T: Reduction<S, R>, const S: usize, const R: usize> Kernel for Chunk<'_, T,
         let mut lanes = [V::splat(0.0); R];
         for at in self.range.step_by(LANES) {
             // SAFETY: `reduce` checked that all buffers hold `at..at + 16`.
-            let load = |from: &[f32]| unsafe { V::load(from.as_ptr().add(at)) };
-            let gradient = load(self.sums) / count;
-            add(&mut lanes, self.reduction.terms(gradient, load(self.weights), self.slots.map(load)));
+            unsafe {
+                let gradient = V::load(self.sums.as_ptr().add(at)) / count;
+                let mut slots = [gradient; S];
+                for (own, slot) in slots.iter_mut().zip(self.slots) {
+                    *own = V::load(slot.as_ptr().add(at));
+                }
+                let weight = V::load(self.weights.as_ptr().add(at));
+                add(&mut lanes, self.reduction.terms(gradient, weight, slots));
+            }
         }
-        add(self.total, lanes.map(|lanes| f64::from(lanes.sum())));
+        for (total, lanes) in self.total.iter_mut().zip(lanes) {
+            *total += f64::from(lanes.sum());
+        }
     }
 }
 
@@ -106,6 +114,7 @@ mod tests {
     struct Norms;
 
     impl Reduction<1, 3> for Norms {
+        #[inline(always)]
         fn terms<L: Lane>(&self, gradient: L, weight: L, [slot]: [L; 1]) -> [L; 3] {
             [gradient * gradient, gradient * weight, slot.abs()]
         }

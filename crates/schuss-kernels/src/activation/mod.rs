@@ -13,7 +13,8 @@ pub use smooth::{
     Elu, Gelu, GeluTanh, LogSigmoid, Mish, Sigmoid, Silu, Softplus, Softsign, Tanh, TanhShrink,
 };
 
-/// An activation, written once for every kind of lane. Definitions and slopes at kinks are PyTorch's.
+/// An activation, written once for every kind of lane. Definitions and slopes at kinks are PyTorch's. Both functions must
+/// be `#[inline(always)]`, so that they are compiled for the instruction set they run on.
 pub trait Activation: Copy + Sync {
     /// y = f(x).
     fn value<L: Math>(&self, x: L) -> L;

@@ -108,14 +108,16 @@ impl Kernel for SharedSlope<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) -> f32 {
         let (rows, cols) = self.x.shape();
-        (0..rows).fold(self.start, |total, row| {
+        let mut total = self.start;
+        for row in 0..rows {
             let mut sum = V::splat(0.0);
             for col in (0..padded(cols)).step_by(LANES) {
                 // SAFETY: both matrices have this row and these columns.
                 let inputs = unsafe { [load(self.x, row, col), load(self.dy, row, col)] };
                 sum = SlopeTerm.add::<V>(row, col, inputs, sum);
             }
-            total + sum.sum()
-        })
+            total += sum.sum();
+        }
+        total
     }
 }
