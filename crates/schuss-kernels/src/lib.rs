@@ -4,8 +4,9 @@
 //! of its sums is part of its definition:
 //!
 //! - products: one chain of fused multiply-adds per output, in index order ([`matrix`]);
-//! - dots of rows: 16 lanes and a fixed tree ([`Vector::sum`]);
-//! - element-wise passes: each element on its own ([`sweep`]);
+//! - dots and sums of rows: 16 lanes and a fixed tree ([`Vector::sum`]);
+//! - sums of columns: one chain in order of rows, for moments in f64 ([`normalize`]);
+//! - element-wise passes: each element on its own ([`sweep`], [`activation`]), by functions of our own ([`Math`]);
 //! - sums over weights: f32 in chunks of 1,024, then f64 ([`reduce`]);
 //! - products in bf16, where a team is told to: the tile unit's instruction after instruction ([`bf16`]).
 //!

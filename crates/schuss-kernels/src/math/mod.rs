@@ -15,7 +15,7 @@ pub trait Math: Lane {
     /// The numbers in its lanes.
     type Format: Format;
 
-    /// Adds the integer in the low bits of `power` to the exponent: multiplies by 2^power. See [`nearest_integer`].
+    /// Adds the integer in the low bits of `power` to the exponent: multiplies by 2^power.
     fn scale_by_power(self, power: Self) -> Self;
 
     /// m and n with self = 2^n m and m between √½ and √2, for a positive, normal number.
@@ -30,8 +30,8 @@ pub trait Math: Lane {
         (self - Self::splat(Self::Format::HIGHEST)).where_positive(Self::splat(f64::INFINITY), y)
     }
 
-    /// e^x − 1, exact also where x is small: with 2^n and e^r as in [`exponential_parts`],
-    /// 2^n e^r − 1 = 2 (2^(n−1) (e^r − 1) + 2^(n−1) − ½), which overflows only where the result does.
+    /// e^x − 1, exact also where x is small: with x = n ln 2 + r it is
+    /// 2 (2^(n−1) (e^r − 1) + 2^(n−1) − ½), which overflows only where the result does.
     #[inline(always)]
     fn exp_m1(self) -> Self {
         let beyond = Self::splat(Self::Format::HIGHEST + 0.25);
