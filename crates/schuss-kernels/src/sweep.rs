@@ -2,13 +2,13 @@
 
 use crate::pointer::SharedMut;
 use crate::team::share;
-use crate::{Kernel, LANES, Lane, Team, Vector};
+use crate::{Kernel, LANES, Lane, Math, Team, Vector};
 use std::ops::Range;
 
 /// One update of one weight, written once for every kind of lane. `S` is the number of slots per weight.
 pub trait Elementwise<const S: usize>: Copy + Sync {
     /// The new weight, from its gradient (already divided by the number of samples), itself and its slots.
-    fn apply<L: Lane>(&self, gradient: L, weight: L, slots: &mut [L; S]) -> L;
+    fn apply<L: Math>(&self, gradient: L, weight: L, slots: &mut [L; S]) -> L;
 
     /// Whether a weight whose gradient is zero stays as it is, so that it need not be touched.
     fn rests_at_zero(&self) -> bool {

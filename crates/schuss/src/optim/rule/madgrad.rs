@@ -2,7 +2,7 @@ use super::terms::{penalised, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
-use schuss_kernels::Lane;
+use schuss_kernels::Math;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
@@ -81,42 +81,11 @@ struct DualAverage {
 
 impl Elementwise<3> for DualAverage {
     #[inline(always)]
-    fn apply<L: Lane>(&self, g: L, w: L, [v, s, x]: &mut [L; 3]) -> L {
+    fn apply<L: Math>(&self, g: L, w: L, [v, s, x]: &mut [L; 3]) -> L {
         let (g, weight) = (penalised(g, w, self.weight_decay), L::splat(self.weight));
         *v = (weight * g).mul_add(g, *v);
         *s = g.mul_add(weight, *s);
-        let z = *x - *s / (cbrt(*v) + L::splat(self.eps));
+        let z = *x - *s / (v.cbrt() + L::splat(self.eps));
         toward(w, z, self.share)
-    }
-}
-
-/// ∛x for x from 0 on. √(√x √y) has it for a fixed point and brings y four times nearer in the logarithm; then Halley's
-/// steps y − y ((y³ − x) / (2 y³ + x)), each of which triples the right digits.
-#[inline(always)]
-fn cbrt<L: Lane>(x: L) -> L {
-    let root = x.sqrt();
-    let mut y = root.sqrt();
-    for _ in 0..3 {
-        y = (root * y.sqrt()).sqrt();
-    }
-    for _ in 0..3 {
-        let cube = y * y * y;
-        y = y - y * ((cube - x) / (cube + cube + x));
-    }
-    x.where_positive(y, x)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cube_root_is_right_to_the_last_digits() {
-        for power in -30..=30 {
-            let x = 1.7 * 10_f64.powi(power);
-            assert!((cbrt(x) / x.cbrt() - 1.0).abs() < 1e-15, "{x}");
-            assert!((f64::from(cbrt(x as f32)) / x.cbrt() - 1.0).abs() < 2.5e-7, "{x}");
-        }
-        assert_eq!((cbrt(0.0), cbrt(8.0)), (0.0, 2.0));
     }
 }
