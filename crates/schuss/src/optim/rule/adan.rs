@@ -1,5 +1,5 @@
 use super::adam::corrections;
-use super::terms::{mean_square, penalised, toward};
+use super::terms::{mean_square, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
@@ -12,14 +12,14 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// x ← min(t − 1, 1) (g − p)        p ← g
 /// m ← m + (1 − β₁) (g − m)        d ← d + (1 − β₂) (x − d)
-/// n ← n + (1 − β₃) ((g + (1 − β₂) x)² − n)
-/// u ← m / (1 − β₁ᵗ) + (1 − β₂) d / (1 − β₂ᵗ)
-/// w ← w − η (u / (√n / √(1 − β₃ᵗ) + ε) + λ w)
+/// n ← n + (1 − β₃) ((g + β₂ x)² − n)
+/// u ← m / (1 − β₁ᵗ) + β₂ d / (1 − β₂ᵗ)
+/// w ← (w − η u / (√n / √(1 − β₃ᵗ) + ε)) / (1 + η λ)
 /// ```
 ///
 /// Xie et al., "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", TPAMI 2024
-/// (arXiv 2208.06677), whose β are 1 minus these and β₂ in u and n is ours. Keys and defaults are `optax.adan`'s, which
-/// gives none for lr and adds another 1e-8 under the root. Differs: the authors divide w by 1 + η λ and have λ = 0.02.
+/// (arXiv 2208.06677), whose β are 1 minus these. Keys and defaults are those of the authors' `Adan`. Differs: `optax.adan`
+/// has 1 − β₂ in the place of β₂ in n and u, which is another method, subtracts η λ w and adds 1e-8 under the root.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adan {
@@ -33,7 +33,7 @@ pub struct Adan {
     pub beta3: f64,
     /// ε, which keeps the quotient finite.
     pub eps: f64,
-    /// Decoupled decay λ.
+    /// Decay λ, which divides the new weight by 1 + η λ.
     pub weight_decay: f64,
 }
 
@@ -68,12 +68,13 @@ impl ByElement for Adan {
         visitor.visit(&Changes {
             new1: 1.0 - self.beta1,
             new2: 1.0 - self.beta2,
+            look_ahead: self.beta2,
             keep3: self.beta3,
             change: if step.t == 1 { 0.0 } else { 1.0 },
             along_mean: self.lr / correct1 * correct3.sqrt(),
-            along_change: self.lr * (1.0 - self.beta2) / correct2 * correct3.sqrt(),
+            along_change: self.lr * self.beta2 / correct2 * correct3.sqrt(),
             eps: self.eps * correct3.sqrt(),
-            decay: self.lr * self.weight_decay,
+            shrink: 1.0 + self.lr * self.weight_decay,
         })
     }
 }
@@ -82,6 +83,8 @@ impl ByElement for Adan {
 struct Changes {
     new1: f64,
     new2: f64,
+    /// How far the change is followed, β₂.
+    look_ahead: f64,
     keep3: f64,
     /// 0 at the first update, which follows no other gradient, then 1.
     change: f64,
@@ -91,8 +94,8 @@ struct Changes {
     along_change: f64,
     /// ε √(1 − β₃ᵗ)
     eps: f64,
-    /// η λ
-    decay: f64,
+    /// 1 + η λ
+    shrink: f64,
 }
 
 impl Elementwise<4> for Changes {
@@ -102,8 +105,8 @@ impl Elementwise<4> for Changes {
         *p = g;
         *m = toward(*m, g, self.new1);
         *d = toward(*d, x, self.new2);
-        *n = mean_square(*n, x.mul_add(L::splat(self.new2), g), self.keep3);
+        *n = mean_square(*n, x.mul_add(L::splat(self.look_ahead), g), self.keep3);
         let u = d.mul_add(L::splat(self.along_change), L::splat(self.along_mean) * *m);
-        w - penalised(u / (n.sqrt() + L::splat(self.eps)), w, self.decay)
+        (w - u / (n.sqrt() + L::splat(self.eps))) / L::splat(self.shrink)
     }
 }

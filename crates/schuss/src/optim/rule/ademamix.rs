@@ -4,8 +4,7 @@ use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use crate::schedule::real::powf;
 use crate::{Error, Result};
-use schuss_kernels::Lane;
-use schuss_kernels::Math;
+use schuss_kernels::{Lane, Math};
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
@@ -80,8 +79,8 @@ impl AdEmaMix {
         if t as f64 >= self.warmup {
             return (self.alpha, self.beta3);
         }
-        let power = Math::ln(self.beta3) / ((1.0 - p) * Math::ln(self.beta3) + p * Math::ln(self.beta1));
-        (self.alpha * p, powf(self.beta1, power))
+        let [fast, slow] = [self.beta1, self.beta3].map(Math::ln);
+        (self.alpha * p, powf(self.beta1, slow / ((1.0 - p) * slow + p * fast)))
     }
 }
 
