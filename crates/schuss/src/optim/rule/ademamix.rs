@@ -4,8 +4,8 @@ use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use crate::schedule::real::powf;
 use crate::{Error, Result};
-use schuss_kernels::{Lane, Math};
 use schuss_kernels::sweep::Elementwise;
+use schuss_kernels::{Lane, Math};
 use serde::{Deserialize, Serialize};
 
 /// AdEMAMix: AdamW with a second, very slow first moment.

@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM Journal on Control and
 /// Optimization, 1992; the falling steps as in Bottou, "Large-Scale Machine Learning with Stochastic Gradient Descent",
-/// COMPSTAT 2010. Keys and defaults are `torch.optim.ASGD`'s, which works ηₜ out at the end of update t − 1.
+/// COMPSTAT 2010. Keys and defaults are `torch.optim.ASGD`'s, which keeps ηₜ and μ in f32
+/// also where weights are f64.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asgd {

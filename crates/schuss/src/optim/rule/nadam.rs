@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 /// p, the product of all μ, is 1 at first. With `decoupled_weight_decay` w ← w − η λ w takes the place of the first line.
 ///
 /// Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop. Keys and defaults are `torch.optim.NAdam`'s;
-/// the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε. Differs: Keras has η = 0.001 and ε = 1e-7; optax
+/// the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε. PyTorch keeps p in f32 also where weights are f64.
+/// Differs: Keras has η = 0.001 and ε = 1e-7; optax
 /// has a constant momentum, see `nadamw`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
