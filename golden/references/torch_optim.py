@@ -167,11 +167,13 @@ def follower(make, shown=None):
 
     def trace(weights, gradients, losses):
         parameters = parameters_of(weights)
+        torch.set_default_dtype(parameters[0].dtype)  # asgd and nadam keep scalars of their own in it
         optim = make(parameters)
         for gradient in gradients:
             give(parameters, gradient)
             optim.step()
             yield values(parameters), values(shown(optim, parameters)) if shown else None
+        torch.set_default_dtype(torch.float32)
 
     return trace
 
