@@ -1,21 +1,40 @@
-//! The optimizers' steps against other frameworks' on one recorded stream of gradients: `golden/optim_steps`.
+//! The optimizers' steps against other frameworks' on recorded streams of gradients: `golden/optim_steps`, and
+//! `golden/square_steps` for what only full rank makes definite.
 
 use super::updater::Updater;
 use super::{Method, Reference};
 use crate::network::{Layout, Model};
+use crate::recipe::spec;
 use crate::schedule::Schedule;
 use safetensors::SafeTensors;
 use schuss_kernels::{Buffer, Isa, Team};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// The network of the stream: four tensors, flattened one after the other in PyTorch's order.
-const MODEL: &str = "3-16-4";
-/// Numbers in all of them, and in those whose length is a multiple of 16: what is left over, PyTorch rounds otherwise.
+/// A folder of cases, and the network of its stream, whose tensors are flattened one after the other in PyTorch's order.
+#[derive(Clone, Copy)]
+struct Setting {
+    folder: &'static str,
+    model: &'static str,
+}
+
+const SETTINGS: [Setting; 2] =
+    [Setting { folder: "optim_steps", model: "3-16-4" }, Setting { folder: "square_steps", model: "4-4" }];
+/// Numbers in all tensors of `optim_steps`, and in those whose length is a multiple of 16: what is left over, PyTorch
+/// rounds otherwise.
 const NUMBERS: usize = 132;
 const WHOLE_VECTORS: usize = 128;
-/// Updates between records.
+/// Updates between records, and records.
 const EVERY: usize = 50;
+const RECORDS: usize = 4;
+
+/// Where another distance to exact weights is allowed, and why.
+///
+/// - `shampoo`, in f64: eigenvalues near ε = 1e-4 beside others of 1e4 are known to a part in 1e8, whoever computes them.
+/// - `dog-*`, in f32: weights reach 4e4, where numbers are 4e-3 apart, and the originals' last record is within a third of
+///   that by luck.
+const ALLOWED: [(&str, f64); 3] =
+    [("optim_steps/shampoo", 1e-9), ("optim_steps/dog-optax", 6e-3), ("optim_steps/dog-reps", 6e-3)];
 
 /// What a file says about itself.
 #[derive(Deserialize)]
@@ -26,6 +45,7 @@ struct About {
 /// One recorded case.
 struct Case {
     name: String,
+    setting: Setting,
     method: Method,
     /// The weights after every 50 updates, one after the other.
     f32: Vec<f32>,
@@ -39,8 +59,27 @@ struct Stream {
     losses: Vec<f32>,
 }
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/optim_steps")
+impl Setting {
+    fn folder(self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden").join(self.folder)
+    }
+
+    fn model(self) -> Model {
+        self.model.parse().unwrap()
+    }
+
+    fn layout(self) -> Layout {
+        let model = self.model();
+        Layout::new(&model, model.inputs().unwrap()).unwrap()
+    }
+
+    fn stream(self) -> Stream {
+        let bytes = std::fs::read(self.folder().join("stream.safetensors")).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let (weights, gradients) = (floats(&file, "weights"), floats(&file, "gradients"));
+        let gradients = gradients.chunks_exact(weights.len()).map(<[f32]>::to_vec).collect();
+        Stream { weights, gradients, losses: floats(&file, "losses") }
+    }
 }
 
 /// The numbers of a tensor of 4-byte floats; none if there is no such tensor.
@@ -54,32 +93,29 @@ fn doubles(file: &SafeTensors, name: &str) -> Vec<f64> {
     tensor.map_or(vec![], |t| t.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect())
 }
 
-fn stream() -> Stream {
-    let bytes = std::fs::read(folder().join("stream.safetensors")).unwrap();
-    let file = SafeTensors::deserialize(&bytes).unwrap();
-    let gradients = floats(&file, "gradients").chunks_exact(NUMBERS).map(<[f32]>::to_vec).collect();
-    Stream { weights: floats(&file, "weights"), gradients, losses: floats(&file, "losses") }
-}
-
-/// Every recorded case that is `wanted`, by the name of its optimizer.
+/// Every recorded case that is `wanted`, by the names in its chain.
 fn cases(wanted: impl Fn(&str) -> bool) -> Vec<Case> {
-    let files = std::fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
-    let mut cases: Vec<Case> = files
-        .filter(|path| !path.ends_with("stream.safetensors"))
-        .filter_map(|path| case(&path, &wanted))
-        .collect();
+    let in_setting = |setting: Setting| {
+        let files = std::fs::read_dir(setting.folder()).unwrap().map(|file| file.unwrap().path());
+        let cases = files.filter(|path| !path.ends_with("stream.safetensors"));
+        cases.filter_map(|path| case(setting, &path, &wanted)).collect::<Vec<_>>()
+    };
+    let mut cases: Vec<Case> = SETTINGS.into_iter().flat_map(in_setting).collect();
     cases.sort_by(|a, b| a.name.cmp(&b.name));
     cases
 }
 
-fn case(path: &Path, wanted: &impl Fn(&str) -> bool) -> Option<Case> {
+fn case(setting: Setting, path: &Path, wanted: &impl Fn(&str) -> bool) -> Option<Case> {
     let bytes = std::fs::read(path).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let about = &header.metadata().as_ref().unwrap()["golden"];
     let about: About = serde_json::from_str(about).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    wanted(about.optimizer.split(':').next().unwrap()).then(|| Case {
-        name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+    let (items, last) = spec::chain(&about.optimizer);
+    let mut names = items.into_iter().chain([last]).map(|item| item.split(':').next().unwrap());
+    names.all(wanted).then(|| Case {
+        name: format!("{}/{}", setting.folder, path.file_stem().unwrap().to_string_lossy()),
+        setting,
         method: method(&about.optimizer),
         f32: floats(&file, "f32"),
         f64: doubles(&file, "f64"),
@@ -98,7 +134,7 @@ fn method(optimizer: &str) -> Method {
 
 /// The weights after every 50 updates, in the f32 vectors of `isa`.
 fn f32_weights(case: &Case, isa: Isa) -> Vec<f32> {
-    let (Stream { weights, gradients, losses }, layout) = (stream(), layout());
+    let (Stream { weights, gradients, losses }, layout) = (case.setting.stream(), case.setting.layout());
     let Method::Descent(descent) = &case.method;
     let (mut w, mut g) = (laid_out(&layout, &weights), Buffer::zeros(layout.len()));
     let mut team = Team::with_isa(1, isa).unwrap();
@@ -115,10 +151,6 @@ fn f32_weights(case: &Case, isa: Isa) -> Vec<f32> {
     seen
 }
 
-fn layout() -> Layout {
-    Layout::new(&MODEL.parse::<Model>().unwrap(), 3).unwrap()
-}
-
 /// Numbers in PyTorch's order as they stand in the parameters.
 fn laid_out(layout: &Layout, values: &[f32]) -> Buffer {
     let mut buffer = Buffer::zeros(layout.len());
@@ -129,9 +161,9 @@ fn laid_out(layout: &Layout, values: &[f32]) -> Buffer {
 
 /// The same from the f64 reference.
 fn f64_weights(case: &Case) -> Vec<f64> {
-    let Stream { weights, gradients, losses } = stream();
+    let Stream { weights, gradients, losses } = case.setting.stream();
     let mut w: Vec<f64> = weights.into_iter().map(f64::from).collect();
-    let mut reference = Reference::of_model(&case.method, &MODEL.parse().unwrap(), &w).unwrap();
+    let mut reference = Reference::of_model(&case.method, &case.setting.model(), &w).unwrap();
     let mut seen = vec![];
     for (update, (gradient, loss)) in (1..).zip(gradients.iter().zip(losses)) {
         let gradient: Vec<f64> = gradient.iter().copied().map(f64::from).collect();
@@ -146,6 +178,11 @@ fn f64_weights(case: &Case) -> Vec<f64> {
 /// Largest distance of f32 weights to the exact ones.
 fn distance(found: &[f32], exact: &[f64]) -> f64 {
     found.iter().zip(exact).map(|(&found, exact)| (f64::from(found) - exact).abs()).fold(0.0, f64::max)
+}
+
+/// What the table allows the case.
+fn allowed(name: &str) -> Option<f64> {
+    ALLOWED.iter().find(|(case, _)| *case == name).map(|(_, distance)| *distance)
 }
 
 #[test]
@@ -176,10 +213,11 @@ fn f32_steps_are_no_further_from_exact_weights_than_twice_the_originals() {
     for case in cases(|_| true).iter().filter(|case| !case.f32.is_empty()) {
         for isa in Isa::available() {
             let found = f32_weights(case, isa);
-            let records = found.chunks(NUMBERS).zip(case.f32.chunks(NUMBERS).zip(case.f64.chunks(NUMBERS)));
+            let len = found.len() / RECORDS;
+            let records = found.chunks(len).zip(case.f32.chunks(len).zip(case.f64.chunks(len)));
             for (record, (found, (original, exact))) in records.enumerate() {
                 let (ours, theirs) = (distance(found, exact), distance(original, exact));
-                let ratio = ours / (2.0 * theirs + 1e-9);
+                let ratio = ours / allowed(&case.name).unwrap_or(2.0 * theirs + 1e-9);
                 let text = format!(
                     "{} on {}, record {record}: {ours:e}, original {theirs:e}",
                     case.name,
@@ -200,9 +238,10 @@ fn the_f64_reference_agrees_with_every_original_in_f64() {
     for case in cases(|_| true) {
         let found = f64_weights(&case);
         assert_eq!(found.len(), case.f64.len(), "{}", case.name);
-        let errors = found.iter().zip(&case.f64).map(|(found, expected)| (found - expected).abs());
+        let errors =
+            found.iter().zip(&case.f64).map(|(found, exact)| (found - exact).abs() / exact.abs().max(1.0));
         let error = errors.fold(0.0, f64::max);
-        if error.is_nan() || error > 1e-12 {
+        if error.is_nan() || error > allowed(&case.name).unwrap_or(1e-12) {
             far.push(format!("{} off by {error:e}", case.name));
         }
     }

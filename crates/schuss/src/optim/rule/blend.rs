@@ -16,17 +16,27 @@ impl Blend {
     pub(crate) fn toward(share: f64) -> Self {
         Self { keep: 1.0 - share, share }
     }
-
-    /// w ← w − η (g + λ w)
-    pub(crate) fn descend(lr: f64, weight_decay: f64) -> Self {
-        Self { keep: 1.0 - lr * weight_decay, share: -lr }
-    }
 }
 
 impl Elementwise<0> for Blend {
     #[inline(always)]
     fn apply<L: Lane>(&self, y: L, x: L, _: &mut [L; 0]) -> L {
         y.mul_add(L::splat(self.share), L::splat(self.keep) * x)
+    }
+}
+
+/// w ← w − η (g + λ w)
+#[derive(Clone, Copy)]
+pub(crate) struct Descend {
+    pub(crate) lr: f64,
+    pub(crate) weight_decay: f64,
+}
+
+impl Elementwise<0> for Descend {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, _: &mut [L; 0]) -> L {
+        let g = w.mul_add(L::splat(self.weight_decay), g);
+        g.mul_add(L::splat(-self.lr), w)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::blend::Magnitude;
-use super::prodigy::Descend;
+use super::prodigy::OverRoot;
 use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 /// w ← w − m / (√v + ε)            no step before the first gradient
 /// ```
 ///
-/// Defazio and Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICML 2023 (arXiv 2301.07733), algorithm 5. Keys
-/// and defaults are those of the authors' `dadaptation.DAdaptAdam`, without its corrections of bias.
+/// Defazio and Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICML 2023 (arXiv 2301.07733). Keys and
+/// defaults are those of the authors' `dadaptation.DAdaptAdam`, without its corrections of bias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DAdaptAdam {
@@ -97,7 +97,7 @@ impl Staged for DAdaptAdam {
         *d = d.max(*r / ((1.0 - root) * length));
         for Tensor { place, slots, .. } in tensors.all {
             let [m, v, _] = slots.as_mut_slice() else { continue };
-            let step = Descend { lr: 1.0, eps, keep: 1.0 };
+            let step = OverRoot { lr: 1.0, eps, weight_decay: 0.0 };
             arithmetic.sweep(&step, m, 1.0, &mut tensors.weights[place.clone()], [v]);
         }
     }

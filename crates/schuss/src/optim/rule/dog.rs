@@ -1,4 +1,4 @@
-use super::blend::Blend;
+use super::blend::Descend;
 use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
@@ -73,7 +73,7 @@ impl Staged for Dog {
         let lr = self.lr * *r / sum.sqrt();
         for Tensor { place, .. } in tensors.all {
             let (w, g) = (&mut tensors.weights[place.clone()], &tensors.gradients[place.clone()]);
-            arithmetic.sweep(&Blend::descend(lr, self.weight_decay), g, 1.0, w, []);
+            arithmetic.sweep(&Descend { lr, weight_decay: self.weight_decay }, g, 1.0, w, []);
         }
     }
 }

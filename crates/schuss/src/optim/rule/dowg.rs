@@ -1,4 +1,4 @@
-use super::blend::Blend;
+use super::blend::Descend;
 use super::dog::squares;
 use super::{Describe, Slot, Staged, Step};
 use crate::Result;
@@ -70,7 +70,7 @@ impl Staged for Dowg {
         let lr = self.lr * *d / (sum.sqrt() + self.eps);
         for Tensor { place, .. } in tensors.all {
             let (w, g) = (&mut tensors.weights[place.clone()], &tensors.gradients[place.clone()]);
-            arithmetic.sweep(&Blend::descend(lr, self.weight_decay), g, 1.0, w, []);
+            arithmetic.sweep(&Descend { lr, weight_decay: self.weight_decay }, g, 1.0, w, []);
         }
     }
 }

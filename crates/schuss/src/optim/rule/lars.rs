@@ -102,7 +102,7 @@ impl Elementwise<1> for HeavyBall {
     fn apply<L: Lane>(&self, g: L, w: L, [v]: &mut [L; 1]) -> L {
         let momentum = L::splat(self.momentum);
         let step = L::splat(self.lr) * w.mul_add(L::splat(self.weight_decay), g);
-        *v = v.mul_add(momentum, step);
+        *v = momentum * *v + step;
         w - if self.nesterov { v.mul_add(momentum, step) } else { *v }
     }
 }

@@ -519,6 +519,9 @@ impl Default for Rule {
 }
 
 #[cfg(test)]
+mod promises;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::network::Layout;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// The loss is the mean over the update's samples. Schaipp, Ohana, Eickenberg, Defazio and Gower, "MoMo: Momentum Models
-/// for Adaptive Learning Rates", ICML 2024 (arXiv 2305.07583), algorithm 1. Defaults are those of the authors'
+/// for Adaptive Learning Rates", ICML 2024 (arXiv 2305.07583). Defaults are those of the authors'
 /// `momo.Momo`, which calls μ `beta` and f* `lb`. Differs: `optax.contrib.momo` decays by η λ / (1 + η λ) w without
 /// dividing τ m by 1 + η λ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

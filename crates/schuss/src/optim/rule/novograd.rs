@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Ginsburg et al., "Stochastic Gradient Methods with Layer-wise Adaptive Moments for Training of Deep Networks", 2019
-/// (arXiv 1905.11286), algorithm 1. Keys and defaults are `optax.novograd`'s, which gives none for lr; the paper has
-/// β₁ = 0.95 and β₂ = 0.98.
+/// (arXiv 1905.11286). Keys and defaults are `optax.novograd`'s, which gives none for lr.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NovoGrad {

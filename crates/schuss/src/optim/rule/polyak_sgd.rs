@@ -1,9 +1,8 @@
-use super::blend::{Blend, Lengths};
+use super::blend::{Descend, Lengths};
 use super::{Describe, Staged, Step};
-use crate::Error;
-use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, non_negative, positive};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// Polyak's step: as long as it takes to reach the lowest loss, were the loss a plane.
@@ -66,7 +65,7 @@ impl Staged for PolyakSgd {
         let lr = if square > f64::EPSILON { (gap / square).min(self.max_lr) } else { 0.0 };
         for Tensor { place, .. } in tensors.all {
             let (w, g) = (&mut tensors.weights[place.clone()], &tensors.gradients[place.clone()]);
-            arithmetic.sweep(&Blend::descend(self.scaling * lr, 0.0), g, 1.0, w, []);
+            arithmetic.sweep(&Descend { lr: self.scaling * lr, weight_decay: 0.0 }, g, 1.0, w, []);
         }
     }
 }

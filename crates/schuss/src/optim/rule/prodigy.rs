@@ -100,7 +100,7 @@ impl Staged for Prodigy {
         *r = moments.beta3 * *r + moments.of_gradient * toward;
         let lr = self.lr * *d;
         *d = d.max(self.d_coef * *r / length);
-        let step = Descend { lr, eps: *d * self.eps, keep: 1.0 - lr * self.weight_decay };
+        let step = OverRoot { lr, eps: *d * self.eps, weight_decay: self.weight_decay };
         for Tensor { place, slots, .. } in tensors.all {
             let [_, m, v, _] = slots.as_mut_slice() else { continue };
             arithmetic.sweep(&step, m, 1.0, &mut tensors.weights[place.clone()], [v]);
@@ -152,18 +152,18 @@ impl Elementwise<3> for Moments {
     }
 }
 
-/// w ← keep w − η m / (√v + ε), where m stands in the place of the gradient.
+/// w ← w − η (m / (√v + ε) + λ w), where m stands in the place of the gradient.
 #[derive(Clone, Copy)]
-pub(super) struct Descend {
+pub(super) struct OverRoot {
     pub(super) lr: f64,
     pub(super) eps: f64,
-    pub(super) keep: f64,
+    pub(super) weight_decay: f64,
 }
 
-impl Elementwise<1> for Descend {
+impl Elementwise<1> for OverRoot {
     #[inline(always)]
     fn apply<L: Lane>(&self, m: L, w: L, [v]: &mut [L; 1]) -> L {
-        let step = L::splat(self.lr) * m / (v.sqrt() + L::splat(self.eps));
-        w.mul_add(L::splat(self.keep), -step)
+        let step = w.mul_add(L::splat(self.weight_decay), m / (v.sqrt() + L::splat(self.eps)));
+        step.mul_add(L::splat(-self.lr), w)
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Anil, Gupta, Koren and Singer, "Memory-Efficient Adaptive Optimization", NeurIPS 2019 (arXiv 1901.11150), algorithm
 /// SM3-II; without momentum it is all in r and c. Keys, defaults and ε = 1e-8 are `optax.sm3`'s, which gives none for lr;
-/// the paper has no ε, and adds g / √v to μ m in full.
+/// the paper has neither ε nor momentum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sm3 {
