@@ -1,6 +1,7 @@
 """Values and gradients of losses, in f64, from torch.nn.functional, optax and torchvision's formula.
 
 Writes losses/<case>.json. Means are over samples; for losses of every output, over samples x outputs.
+Inputs and targets are f32 numbers, so that nobody who computes in f32 sees others.
 """
 
 import jax
@@ -17,6 +18,11 @@ SAMPLES, OUTPUTS = 12, 5
 WEIGHT = [0.5, 2.0, 1.0, 0.1, 3.0]
 
 
+def narrow(numbers):
+    """Rounded to f32, as f64."""
+    return numbers.astype(np.float32).astype(np.float64)
+
+
 def draw_logits():
     """Ordinary rows, then rows that overflow, tie, or are nearly certain; and classes for all of them."""
     random = np.random.Generator(np.random.PCG64(5))
@@ -28,9 +34,9 @@ def draw_logits():
     logits[8] = [-1e4, -1e4, -1e4, -1e4, -1e4]
     logits[9] = [40, -40, 40, 0, 1e-9]
     logits[10] = [1, 1, 0, 2, 1]  # margins of exactly 1 and 0
-    logits[11] = [1e-300, -1e-300, 0, -0.0, 1e-17]
+    logits[11] = [1e-37, -1e-37, 0, -0.0, 1e-17]
     classes = np.array([0, 1, 2, 3, 4, 2, 0, 3, 1, 2, 0, 4])
-    return logits.astype(np.float64), classes
+    return narrow(logits), classes
 
 
 def draw_rows():
@@ -50,7 +56,7 @@ def draw_probabilities():
     predictions, targets = random.uniform(size=(2, 6, OUTPUTS))
     predictions[3] = [0, 1, 0, 1, 0.5]
     targets[3] = [0, 1, 1, 0, 0.5]
-    predictions[4] = [1e-12, 1 - 1e-12, 1e-300, 0.5, 0.5]
+    predictions[4] = [1e-12, 1 - 2**-24, 1e-37, 0.5, 0.5]
     targets[5] = [0, 1, 0, 0, 0]
     return predictions, targets
 
@@ -67,6 +73,8 @@ PROBABILITIES, SOFT_TARGETS = draw_probabilities()
 
 def record(name, spec, reference, loss, inputs, classes=None, targets=None, seen=None, note=None):
     """`loss(inputs, target)` and its gradient; `seen` is what the loss gets for a target if not the recorded one."""
+    inputs = narrow(inputs)
+    targets = None if targets is None else narrow(targets)
     tensor = torch.tensor(inputs, requires_grad=True)
     target = seen if seen is not None else (classes if targets is None else targets)
     value = loss(tensor, torch.tensor(target))
@@ -104,7 +112,7 @@ def record_classification():
     )
     functional(
         "cross-entropy-weight",
-        f"cross-entropy:weight={weight}",
+        f"cross-entropy:class_weights={weight}",
         F.cross_entropy,
         *classes,
         weight=WEIGHT,
@@ -112,7 +120,7 @@ def record_classification():
     )
     functional(
         "cross-entropy-smoothing-weight",
-        f"cross-entropy:label_smoothing=0.2,weight={weight}",
+        f"cross-entropy:label_smoothing=0.2,class_weights={weight}",
         F.cross_entropy,
         *classes,
         label_smoothing=0.2,
@@ -129,11 +137,13 @@ def record_classification():
     )
     log_probabilities = F.log_softmax(torch.tensor(LOGITS), dim=1).numpy()
     functional("nll", "nll", F.nll_loss, log_probabilities, CLASSES)
-    functional("nll-weight", f"nll:weight={weight}", F.nll_loss, log_probabilities, CLASSES, weight=WEIGHT)
+    functional("nll-weight", f"nll:class_weights={weight}", F.nll_loss, log_probabilities, CLASSES, weight=WEIGHT)
     for p in (1, 2):
         functional(f"multi-margin-{p}", f"multi-margin:p={p}", F.multi_margin_loss, *classes, p=p)
     functional("multi-margin-margin", "multi-margin:p=1,margin=0.3", F.multi_margin_loss, *classes, p=1, margin=0.3)
-    functional("multi-margin-weight", f"multi-margin:weight={weight}", F.multi_margin_loss, *classes, weight=WEIGHT)
+    functional(
+        "multi-margin-weight", f"multi-margin:class_weights={weight}", F.multi_margin_loss, *classes, weight=WEIGHT
+    )
 
 
 def record_every_output():
@@ -152,25 +162,31 @@ def record_every_output():
         functional(f"{name}-classes", spec, function, LOGITS, CLASSES, seen=ONE_HOT, note=one_hot, **options)
     functional(
         "bce-with-logits-classes",
-        "bce-with-logits",
+        "bce",
         F.binary_cross_entropy_with_logits,
         LOGITS,
         CLASSES,
         seen=ONE_HOT,
         note=one_hot,
     )
-    functional(
-        "bce-with-logits-rows", "bce-with-logits", F.binary_cross_entropy_with_logits, LOGITS[5:11], SOFT_TARGETS
-    )
+    functional("bce-with-logits-rows", "bce", F.binary_cross_entropy_with_logits, LOGITS[5:11], SOFT_TARGETS)
     functional(
         "bce-rows",
-        "bce",
+        "bce:logits=false",
         F.binary_cross_entropy,
         PROBABILITIES,
         SOFT_TARGETS,
         note="Logarithms are at least -100; the gradient divides by p (1 - p), at least 1e-12.",
     )
-    functional("bce-classes", "bce", F.binary_cross_entropy, PROBABILITIES, CLASSES[:6], seen=ONE_HOT[:6], note=one_hot)
+    functional(
+        "bce-classes",
+        "bce:logits=false",
+        F.binary_cross_entropy,
+        PROBABILITIES,
+        CLASSES[:6],
+        seen=ONE_HOT[:6],
+        note=one_hot,
+    )
 
 
 def focal(alpha, gamma):
@@ -199,16 +215,15 @@ def record_focal():
 def record_distributions():
     log_probabilities = F.log_softmax(torch.tensor(LOGITS[:6]), dim=1).numpy()
     targets = distributions(SOFT_TARGETS)
-    for name, spec, reduction in (("kl", "kl", "batchmean"), ("kl-mean", "kl:reduction=mean", "mean")):
-        functional(
-            name,
-            spec,
-            F.kl_div,
-            log_probabilities,
-            targets,
-            reduction=reduction,
-            note=f"reduction={reduction}; inputs are log-probabilities, targets probabilities; 0 log 0 = 0.",
-        )
+    functional(
+        "kl",
+        "kl",
+        F.kl_div,
+        log_probabilities,
+        targets,
+        reduction="batchmean",
+        note="reduction=batchmean; inputs are log-probabilities, targets probabilities; 0 log 0 = 0.",
+    )
     counts = np.random.Generator(np.random.PCG64(8)).poisson(2.0, size=(6, OUTPUTS)).astype(np.float64)
     rates = np.exp(PREDICTIONS.clip(-8, 8))
     rates[0, 0] = 0.0

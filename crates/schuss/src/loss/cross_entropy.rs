@@ -1,6 +1,6 @@
-use super::{RowLoss, Target};
-use crate::recipe::spec::{Choice, below_one, non_negative};
-use crate::{Error, Result};
+use super::{RowLoss, Target, class_weights};
+use crate::Result;
+use crate::recipe::spec::{Choice, below_one};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// With class weights c the terms of class k are multiplied by cₖ, and sums over samples are divided by the sum of the
-/// weights of their classes. `torch.nn.CrossEntropyLoss`; its keys are `label_smoothing` and `weight`.
+/// weights of their classes. The largest logit is subtracted first: no finite logit overflows.
+/// `torch.nn.CrossEntropyLoss`, whose `weight` is `class_weights` here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropy {
@@ -28,11 +29,7 @@ impl Choice for CrossEntropy {
 
     fn check(&self) -> Result<()> {
         below_one(&[("label_smoothing", self.label_smoothing)])?;
-        self.class_weights.iter().try_for_each(|&weight| non_negative(&[("class_weights", weight)]))?;
-        if !self.class_weights.is_empty() && self.class_weights.iter().all(|&weight| weight == 0.0) {
-            return Err(Error::usage("class_weights are all 0"));
-        }
-        Ok(())
+        class_weights::check(&self.class_weights)
     }
 }
 
@@ -42,7 +39,7 @@ impl RowLoss for CrossEntropy {
         let spread = self.label_smoothing / z.len() as f64;
         let asked = |index: usize| {
             let q = (1.0 - self.label_smoothing).mul_add(target.at(index), spread);
-            q * self.class_weights.get(index).copied().unwrap_or(1.0)
+            q * class_weights::of(&self.class_weights, index)
         };
         let all: f64 = (0..z.len()).map(asked).sum();
         let mut loss = 0.0;
@@ -55,15 +52,11 @@ impl RowLoss for CrossEntropy {
     }
 
     fn weight(&self, class: usize) -> f64 {
-        self.class_weights.get(class).copied().unwrap_or(1.0)
+        class_weights::of(&self.class_weights, class)
     }
 
     fn check_classes(&self, classes: usize) -> Result<()> {
-        match self.class_weights.len() {
-            0 => Ok(()),
-            weights if weights == classes => Ok(()),
-            weights => Err(Error::usage(format!("{weights} class_weights stand against {classes} classes"))),
-        }
+        class_weights::check_count(&self.class_weights, classes)
     }
 }
 

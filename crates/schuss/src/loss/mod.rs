@@ -1,9 +1,32 @@
 //! Losses: what is minimised, one file per loss.
 
+mod bce;
+mod class_weights;
+mod cosine;
 mod cross_entropy;
+mod focal;
+#[cfg(test)]
+mod golden;
+mod hinge;
+mod huber;
+mod kl;
+mod l1;
+mod multi_margin;
+mod nll;
+mod poisson;
 mod squared;
 
+pub use bce::Bce;
+pub use cosine::Cosine;
 pub use cross_entropy::CrossEntropy;
+pub use focal::Focal;
+pub use hinge::{Hinge, HingeEmbedding, SquaredHinge};
+pub use huber::{Huber, SmoothL1};
+pub use kl::Kl;
+pub use l1::L1;
+pub use multi_margin::MultiMargin;
+pub use nll::Nll;
+pub use poisson::Poisson;
 pub use squared::Mse;
 
 use crate::recipe::Targets;
@@ -106,8 +129,34 @@ macro_rules! losses {
 losses! {
     /// Softmax and cross-entropy.
     CrossEntropy,
+    /// Negative logarithm of the likelihood.
+    Nll,
+    /// Binary cross-entropy of every output.
+    Bce,
+    /// Hinge over classes.
+    MultiMargin,
     /// Squared error.
     Mse,
+    /// Absolute error.
+    L1,
+    /// Squared error of small differences, absolute of large ones.
+    Huber,
+    /// The same with a slope of at most 1.
+    SmoothL1,
+    /// One class against the rest.
+    Hinge,
+    /// One class against the rest, squared.
+    SquaredHinge,
+    /// Small for the class, large for the others.
+    HingeEmbedding,
+    /// Binary cross-entropy that forgets what is right already.
+    Focal,
+    /// Divergence of distributions.
+    Kl,
+    /// Counts.
+    Poisson,
+    /// The angle.
+    Cosine,
 }
 
 impl Default for Loss {

@@ -1,0 +1,88 @@
+use super::l1::sign;
+use super::{RowLoss, Target, mean_of_each};
+use crate::Result;
+use crate::recipe::spec::{Choice, non_negative, positive};
+use serde::{Deserialize, Serialize};
+
+/// Squared error of small differences and absolute error of large ones, mean over samples and outputs.
+///
+/// ```text
+/// d = |z − t|        ℓ = 1/n Σ d²/2 up to δ, else δ (d − δ/2)        ∂ℓ/∂z = 1/n min(d, δ) sign(z − t)
+/// ```
+///
+/// Classes are one-hot. Huber, Annals of Mathematical Statistics 35, 1964; `torch.nn.HuberLoss`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Huber {
+    /// Difference δ from which on the error is absolute.
+    pub delta: f64,
+}
+
+impl Default for Huber {
+    fn default() -> Self {
+        Self { delta: 1.0 }
+    }
+}
+
+impl Choice for Huber {
+    const NAME: &'static str = "huber";
+
+    fn check(&self) -> Result<()> {
+        positive(&[("delta", self.delta)])
+    }
+}
+
+impl RowLoss for Huber {
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+        mean_of_each(z, target, delta, |z, t| {
+            let (d, bound) = ((z - t).abs(), self.delta);
+            let value = if d <= bound { d * d / 2.0 } else { bound * (d - bound / 2.0) };
+            (value, if d <= bound { z - t } else { bound * sign(z - t) })
+        })
+    }
+
+    fn takes_rows(&self) -> bool {
+        true
+    }
+}
+
+/// The same divided by the difference β where it turns: its slope never exceeds 1.
+///
+/// ```text
+/// d = |z − t|        ℓ = 1/n Σ d²/2β below β, else d − β/2        ∂ℓ/∂z = 1/n min(d/β, 1) sign(z − t)
+/// ```
+///
+/// Classes are one-hot; β = 0 is `l1`. Girshick, ICCV 2015 (arXiv 1504.08083); `torch.nn.SmoothL1Loss`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SmoothL1 {
+    /// Difference β from which on the error is absolute.
+    pub beta: f64,
+}
+
+impl Default for SmoothL1 {
+    fn default() -> Self {
+        Self { beta: 1.0 }
+    }
+}
+
+impl Choice for SmoothL1 {
+    const NAME: &'static str = "smooth-l1";
+
+    fn check(&self) -> Result<()> {
+        non_negative(&[("beta", self.beta)])
+    }
+}
+
+impl RowLoss for SmoothL1 {
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+        mean_of_each(z, target, delta, |z, t| {
+            let (d, beta) = ((z - t).abs(), self.beta);
+            if d < beta { (d * d / (2.0 * beta), (z - t) / beta) } else { (d - beta / 2.0, sign(z - t)) }
+        })
+    }
+
+    fn takes_rows(&self) -> bool {
+        true
+    }
+}

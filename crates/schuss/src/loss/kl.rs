@@ -1,0 +1,39 @@
+use super::{RowLoss, Target};
+use crate::recipe::spec::Choice;
+use schuss_kernels::Math;
+use serde::{Deserialize, Serialize};
+
+/// Divergence of Kullback and Leibler, on outputs that are logarithms of probabilities (behind a `log-softmax` layer)
+/// and targets that are probabilities.
+///
+/// ```text
+/// ℓ = Σ t (ln t − z), 0 ln 0 = 0        ∂ℓ/∂z = −t
+/// ```
+///
+/// Classes are one-hot, which makes it `nll`. `torch.nn.KLDivLoss(reduction="batchmean")`: the sum over outputs, mean over
+/// samples.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kl {}
+
+impl Choice for Kl {
+    const NAME: &'static str = "kl";
+}
+
+impl RowLoss for Kl {
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+        let mut loss = 0.0;
+        for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
+            let t = target.at(index);
+            if t > 0.0 {
+                loss += t * (Math::ln(t) - f64::from(z));
+            }
+            *delta = -t as f32;
+        }
+        loss
+    }
+
+    fn takes_rows(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,33 @@
+use super::{RowLoss, Target, mean_of_each};
+use crate::recipe::spec::Choice;
+use serde::{Deserialize, Serialize};
+
+/// Mean absolute error over samples and outputs.
+///
+/// ```text
+/// ℓ = 1/n Σ |z − t|        ∂ℓ/∂z = 1/n sign(z − t)
+/// ```
+///
+/// Classes are one-hot; the slope where z = t is 0. `torch.nn.L1Loss`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct L1 {}
+
+impl Choice for L1 {
+    const NAME: &'static str = "l1";
+}
+
+impl RowLoss for L1 {
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+        mean_of_each(z, target, delta, |z, t| ((z - t).abs(), sign(z - t)))
+    }
+
+    fn takes_rows(&self) -> bool {
+        true
+    }
+}
+
+/// −1, 0 or 1.
+pub(super) fn sign(x: f64) -> f64 {
+    if x == 0.0 { 0.0 } else { x.signum() }
+}

@@ -1,0 +1,64 @@
+use super::{RowLoss, Target, mean_of_each};
+use crate::Result;
+use crate::recipe::spec::{Choice, normal};
+use schuss_kernels::Math;
+use serde::{Deserialize, Serialize};
+use std::f64::consts::TAU;
+
+/// Counts t that follow Poisson's distribution: negative logarithm of their likelihood, mean over samples and outputs.
+///
+/// ```text
+/// z = ln rate:   ℓ = 1/n Σ eᶻ − t z              ∂ℓ/∂z = 1/n (eᶻ − t)
+/// z = rate:      ℓ = 1/n Σ z − t ln(z + ε)       ∂ℓ/∂z = 1/n (1 − t / (z + ε))
+/// ```
+///
+/// Classes are one-hot. In full, Stirling's t ln t − t + ln(2πt) / 2 is added for ln t! where t > 1. e^z overflows above
+/// 709, and a rate below −ε has no logarithm: the trial diverges. `torch.nn.PoissonNLLLoss`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Poisson {
+    /// Whether the outputs are logarithms of rates.
+    pub log_input: bool,
+    /// Whether the part is added that no weight can change.
+    pub full: bool,
+    /// ε
+    pub eps: f64,
+}
+
+impl Default for Poisson {
+    fn default() -> Self {
+        Self { log_input: true, full: false, eps: 1e-8 }
+    }
+}
+
+impl Choice for Poisson {
+    const NAME: &'static str = "poisson";
+
+    fn check(&self) -> Result<()> {
+        normal(&[("eps", self.eps)])
+    }
+}
+
+impl RowLoss for Poisson {
+    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+        mean_of_each(z, target, delta, |z, t| {
+            let (value, slope) = if self.log_input {
+                let rate: f64 = Math::exp(z);
+                (rate - t * z, rate - t)
+            } else {
+                let rate = z + self.eps;
+                (z - t * Math::ln(rate), 1.0 - t / rate)
+            };
+            (if self.full { value + stirling(t) } else { value }, slope)
+        })
+    }
+
+    fn takes_rows(&self) -> bool {
+        true
+    }
+}
+
+/// ln t!, nearly; 0 up to 1.
+fn stirling(t: f64) -> f64 {
+    if t > 1.0 { t * Math::ln(t) - t + 0.5 * Math::ln(TAU * t) } else { 0.0 }
+}
