@@ -98,26 +98,45 @@ pub(crate) struct Flags {
     /// found, else digits]
     #[arg(long, value_name = "SPEC", help_heading = "Workload")]
     pub(crate) data: Option<String>,
-    /// Network: 784-400-256-10, or linear:400,relu,linear:10 [default: 784-400-256-10]
+    /// Network: 784-400-256-10, or linear:400,relu,dropout:0.2,linear:10; `schuss list layers` names all
+    /// [default: 784-400-256-10]
     #[arg(long, value_name = "SPEC", help_heading = "Workload")]
     pub(crate) model: Vec<String>,
+    /// What outputs are compared with: class | input (an autoencoder) [default: class]
+    #[arg(long, value_name = "WORD", help_heading = "Workload")]
+    pub(crate) targets: Option<String>,
+    /// Noise on the inputs: gaussian:std=0.3 | masking:p=0.3 | salt-and-pepper:p=0.1 [default: none]
+    #[arg(long, value_name = "SPEC", help_heading = "Workload")]
+    pub(crate) noise: Vec<String>,
     /// Weights to begin with: a safetensors file, metadata not needed
     #[arg(long, value_name = "FILE", help_heading = "Workload")]
     pub(crate) init_from: Option<PathBuf>,
 
-    /// Samples per weight update: epoch | batch:N | sample [default: batch:100]
+    /// Samples per weight update: epoch | batch:N | sample; batch:auto takes as many as memory allows
+    /// [default: batch:100]
     #[arg(long, value_name = "RULE", help_heading = "Recipe")]
     pub(crate) update: Vec<String>,
     /// Order of samples: shuffled | fixed | sequential | replacement [default: shuffled]
     #[arg(long, value_name = "ORDER", help_heading = "Recipe")]
     pub(crate) order: Vec<String>,
-    /// sgd:lr=0.1,momentum=0.9,dampening=0,weight_decay=0,nesterov=false |
-    /// adam:lr=0.001,beta1=0.9,beta2=0.999,eps=1e-8,weight_decay=0 [default: sgd:lr=0.1]
+    /// What moves the weights: sgd:lr=0.1,momentum=0.9 | clip-global-norm:1+adamw:lr=1e-3+ema:0.999 |
+    /// hidden@muon:lr=0.02/adamw | l-bfgs; `schuss list optimizers` names all, `schuss explain NAME` tells
+    /// equation and keys [default: sgd:lr=0.1]
     #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
     pub(crate) optimizer: Vec<String>,
-    /// Loss: cross-entropy [default: cross-entropy]
+    /// Learning rate, momentum and beta2 over updates: warmup:500+cosine | step:step_size=600 |
+    /// cosine/beta1@linear:end_factor=0.5; `schuss list schedules` names all [default: constant]
+    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    pub(crate) schedule: Vec<String>,
+    /// What is minimised; `schuss list losses` names all [default: cross-entropy]
     #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
     pub(crate) loss: Vec<String>,
+    /// Weights before the first update; `schuss list init` names all [default: pytorch]
+    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    pub(crate) init: Vec<String>,
+    /// Samples per group of batch statistics (batch-norm, activity-kl) [default: the update, at most 1024]
+    #[arg(long, value_name = "N", help_heading = "Recipe")]
+    pub(crate) stats: Option<usize>,
     /// Products of matrices: highest (f32) | high | medium (bf16, where the processor has AMX) [default: highest]
     #[arg(long, value_name = "WORD", help_heading = "Recipe")]
     pub(crate) matmul_precision: Vec<String>,

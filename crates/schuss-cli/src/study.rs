@@ -12,6 +12,8 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         file.trials.push(TrialEntry { name, choices, ..TrialEntry::default() });
     }
     let mut shared = Choices {
+        targets: flags.targets.clone(),
+        stats: flags.stats,
         init_from: flags.init_from.as_ref().map(|path| path.display().to_string()),
         epochs: flags.epochs,
         max_updates: flags.max_updates,
@@ -60,13 +62,16 @@ pub(crate) fn refuse_several(flags: &Flags) -> Result<()> {
     }
 }
 
-fn axes(flags: &Flags) -> [(&'static str, &[String]); 6] {
+fn axes(flags: &Flags) -> [(&'static str, &[String]); 9] {
     [
         ("model", &flags.model),
         ("loss", &flags.loss),
         ("update", &flags.update),
         ("order", &flags.order),
         ("optimizer", &flags.optimizer),
+        ("schedule", &flags.schedule),
+        ("init", &flags.init),
+        ("noise", &flags.noise),
         ("matmul_precision", &flags.matmul_precision),
     ]
 }
@@ -77,6 +82,9 @@ fn set(choices: &mut Choices, axis: &str, value: &str) {
         "loss" => &mut choices.loss,
         "update" => &mut choices.update,
         "order" => &mut choices.order,
+        "schedule" => &mut choices.schedule,
+        "init" => &mut choices.init,
+        "noise" => &mut choices.noise,
         "matmul_precision" => &mut choices.matmul_precision,
         _ => &mut choices.optimizer,
     };

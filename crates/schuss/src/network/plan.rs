@@ -194,6 +194,12 @@ impl Plan {
             .map(|(_, stage)| stage.layer.to_string())
     }
 
+    /// Bytes that a sample takes on its way: inputs, outputs of every stage, and gradients.
+    pub fn bytes_per_sample(&self) -> usize {
+        let outputs: usize = self.stages.iter().map(|stage| padded(stage.outputs)).sum();
+        (padded(self.inputs) + outputs + 2 * padded(self.widest_gradient())) * size_of::<f32>()
+    }
+
     /// Multiply-adds of one sample's forward and backward pass.
     pub fn work_per_sample(&self) -> usize {
         let products = |i| if i == 0 { 2 } else { 3 }; // nobody needs the gradient of the data

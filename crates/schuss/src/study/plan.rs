@@ -5,7 +5,7 @@ use super::file::{Observe, StudyFile, TrialEntry, Workload};
 use super::record::{ReferenceRecord, StudyRecord};
 use crate::network::Plan;
 use crate::recipe::{Trial, spec};
-use crate::{Error, Result};
+use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::collections::BTreeMap;
 
@@ -117,8 +117,13 @@ fn planned(
         let name = entry.name.as_deref().unwrap_or("one");
         return Err(Error::usage(format!("{twice} is a list here, but trial `{name}` chooses its own")));
     }
-    let choices = entry.choices.clone().over(&axis).over(shared);
+    let mut choices = entry.choices.clone().over(&axis).over(shared);
     let (inputs, classes) = (data.shape.features(), data.classes.len());
+    if choices.update.as_deref().is_some_and(|update| update.trim().eq_ignore_ascii_case("batch:auto")) {
+        choices.update = None;
+        let trial = choices.resolve("", &data.name, inputs, classes)?;
+        choices.update = Some(format!("batch:{}", samples_that_fit(&trial, data)?));
+    }
     let mut trial = choices.resolve("", &data.name, inputs, classes)?.resolved(data.train.len());
     Plan::for_targets(&trial.model, inputs, classes, trial.targets)?;
     trial.name = match (&entry.name, label) {
@@ -129,6 +134,18 @@ fn planned(
     let eval_every = entry.eval_every.or(file.observe.eval_every);
     let TrialEntry { reference, reference_seconds, .. } = entry.clone();
     Ok(Planned { trial, eval_every, reference, reference_seconds })
+}
+
+/// As many samples per update as find room at once, activations and gradients included, in half of the memory that is
+/// free; at least one, at most all.
+fn samples_that_fit(trial: &Trial, data: &Dataset) -> Result<usize> {
+    let (inputs, classes) = (data.shape.features(), data.classes.len());
+    let plan = Plan::for_targets(&trial.model, inputs, classes, trial.targets)?;
+    let free = machine::available_memory().ok_or_else(|| {
+        Error::failure("this system does not say how much memory is free").advise("a number: --update batch:100")
+    })?;
+    let samples = usize::try_from(free / 2).unwrap_or(usize::MAX) / plan.bytes_per_sample().max(1);
+    Ok(samples.clamp(1, data.train.len()))
 }
 
 /// A name on one line, without control characters: it stands in tables and on terminals.
