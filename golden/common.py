@@ -49,27 +49,38 @@ def read_split(folder, prefix):
     return torch.from_numpy(fractions), torch.from_numpy(labels.astype(np.int64))
 
 
-def train_epoch(net, optim, images, labels, order, size):
+def train_epoch(net, optim, images, targets, order, size, loss=F.cross_entropy, schedule=None):
     """One pass, `size` samples per update; the last update may have fewer.
 
-    Returns the sample-weighted mean of each update's loss at the weights before it.
+    Returns the sample-weighted mean of each update's loss at the weights before it, penalties of layers left out.
     """
+    net.train()
     total = 0.0
     for batch in order.split(size):
-        loss = F.cross_entropy(net(images[batch]), labels[batch])
+        value = loss(net(images[batch]), targets[batch])
         optim.zero_grad()
-        loss.backward()
+        (value + penalties(net)).backward()
         optim.step()
-        total += loss.item() * len(batch)
+        if schedule is not None:
+            schedule.step()
+        total += value.item() * len(batch)
     return total / len(order)
 
 
+def penalties(net):
+    """What layers of `net` added to the objective in the last forward pass."""
+    return sum(module.penalty for module in net if hasattr(module, "penalty"))
+
+
 @torch.no_grad()
-def evaluate(net, images, labels):
-    """Mean loss and fraction classified correctly."""
-    logits = net(images)
-    correct = (logits.argmax(dim=1) == labels).sum().item()
-    return F.cross_entropy(logits, labels).item(), correct / len(labels)
+def evaluate(net, images, targets, loss=F.cross_entropy):
+    """Mean loss, and the fraction classified correctly where targets are classes."""
+    net.eval()
+    outputs = net(images)
+    if targets.ndim > 1:
+        return loss(outputs, targets).item(), None
+    correct = (outputs.argmax(dim=1) == targets).sum().item()
+    return loss(outputs, targets).item(), correct / len(targets)
 
 
 def write_json(path, record):

@@ -10,9 +10,14 @@ import zlib
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch.optim.lr_scheduler import SequentialLR
 
-from common import HERE, evaluate, mlp, read_split, samples_per_update, train_epoch, versions, write_json
+from common import HERE, evaluate, read_split, samples_per_update, train_epoch, versions, write_json
+from criteria import criterion
+from networks import network
 from references.torch_optim import optimizer
+from schedules import options_of, scheduler
+from trajectory_cases import CASES
 
 DATA = HERE / "data"
 HEIGHT, WIDTH, CLASSES = 5, 4, 3
@@ -21,48 +26,6 @@ SAMPLES = {"train": 123, "t10k": 40}  # 123 = 12 x 10 + 3 = 2 x 50 + 23: the las
 # Rounding alone may move a weight or a loss this far from the same training in f64. A case beyond it would
 # test luck, not arithmetic: a ReLU on its edge flips and the trajectories part.
 ROUNDING_LIMIT = 5e-6
-
-# name, model, optimizer, epochs; the case is called <update rule>-<name>
-CASES = {
-    "epoch": [
-        ("sgd", "20-3", "sgd:lr=0.5", 14),
-        ("sgd-momentum", "20-7-3", "sgd:lr=0.2,momentum=0.9", 40),
-        ("sgd-nesterov-decay", "20-17-9-3", "sgd:lr=0.1,momentum=0.9,nesterov=true,weight_decay=0.01", 30),
-        ("sgd-dampening", "20-7-3", "sgd:lr=0.3,momentum=0.9,dampening=0.3", 40),
-        ("adam", "20-7-3", "adam:lr=0.01", 40),
-        ("adam-decay", "20-33-16-12-3", "adam:lr=0.005,weight_decay=0.01", 20),
-    ],
-    "batch:10": [
-        ("sgd", "20-17-9-3", "sgd:lr=0.1", 10),
-        ("sgd-momentum", "20-7-3", "sgd:lr=0.05,momentum=0.9", 10),
-        ("sgd-dampening", "20-7-3", "sgd:lr=0.05,momentum=0.9,dampening=0.3", 10),
-        ("sgd-nesterov", "20-17-9-3", "sgd:lr=0.02,momentum=0.9,nesterov=true", 10),
-        ("sgd-decay", "20-7-3", "sgd:lr=0.1,weight_decay=0.01", 10),
-        ("sgd-momentum-decay", "20-7-3", "sgd:lr=0.05,momentum=0.9,weight_decay=0.01", 10),
-        ("sgd-nesterov-decay", "20-7-3", "sgd:lr=0.05,momentum=0.9,nesterov=true,weight_decay=0.01", 10),
-        ("sgd-dampening-decay", "20-7-3", "sgd:lr=0.05,momentum=0.9,dampening=0.3,weight_decay=0.01", 10),
-        ("sgd-deep", "20-33-16-12-3", "sgd:lr=0.05,momentum=0.9", 5),
-        ("adam", "20-17-9-3", "adam:lr=0.003", 8),
-        ("adam-betas", "20-7-3", "adam:lr=0.003,beta1=0.7,beta2=0.9", 8),
-        ("adam-decay", "20-7-3", "adam:lr=0.003,weight_decay=0.01", 8),
-        ("adam-eps", "20-7-3", "adam:lr=0.003,eps=0.001", 8),
-    ],
-    "batch:50": [
-        ("sgd", "20-7-3", "sgd:lr=0.2", 20),
-        ("sgd-momentum-decay", "20-17-9-3", "sgd:lr=0.05,momentum=0.9,weight_decay=0.01", 20),
-        ("adam", "20-33-16-12-3", "adam:lr=0.002", 12),
-        ("adam-betas-decay", "20-3", "adam:lr=0.01,beta1=0.8,beta2=0.99,weight_decay=0.001", 20),
-    ],
-    "sample": [
-        ("sgd", "20-7-3", "sgd:lr=0.02", 10),
-        ("sgd-linear", "20-3", "sgd:lr=0.05", 10),
-        ("sgd-momentum", "20-7-3", "sgd:lr=0.003,momentum=0.9", 5),
-        ("sgd-nesterov-decay", "20-17-9-3", "sgd:lr=0.002,momentum=0.9,nesterov=true,weight_decay=0.01", 3),
-        ("sgd-dampening-decay", "20-3", "sgd:lr=0.01,momentum=0.9,dampening=0.3,weight_decay=0.01", 10),
-        ("adam", "20-7-3", "adam:lr=0.001", 3),
-        ("adam-decay", "20-3", "adam:lr=0.001,weight_decay=0.01", 10),
-    ],
-}
 
 
 def draw_split(random, patterns, samples):
@@ -91,27 +54,38 @@ def write_data():
         write_idx(DATA / f"{prefix}-labels-idx1-ubyte", labels)
 
 
-def train(net, optimizer_spec, update, epochs, dtype):
+def schedule_of(spec, optim):
+    """`linear:total_iters=10+cosine:t_max=90`: parts in turn, each as long as its `total_iters`; "" for none."""
+    parts = [scheduler(part, optim) for part in spec.split("+") if part]
+    lengths = [options_of(part)[1]["total_iters"] for part in spec.split("+")[:-1]]
+    return SequentialLR(optim, parts, np.cumsum(lengths).tolist()) if lengths else next(iter(parts), None)
+
+
+def train(net, case, dtype):
     """Trains `net` in `dtype`, in file order; one row per epoch, row 0 before any update."""
-    images, labels = read_split(DATA, "train")
-    test_images, test_labels = read_split(DATA, "t10k")
-    images, test_images, net = images.to(dtype), test_images.to(dtype), net.to(dtype)
-    optim = optimizer(optimizer_spec, net.parameters())
-    order, size = torch.arange(len(images)), samples_per_update(update, len(images))
+    net = net.to(dtype)
+    splits = [(images.to(dtype), labels) for images, labels in (read_split(DATA, "train"), read_split(DATA, "t10k"))]
+    if case.targets == "input":
+        splits = [(images, images) for images, _ in splits]
+    train_split, test_split = splits
+    optim, loss = optimizer(case.optimizer, net.parameters()), criterion(case.loss)
+    schedule = schedule_of(case.schedule, optim)
+    order = torch.arange(SAMPLES["train"])
+    size = samples_per_update(case.update, len(order))
     history = []
-    for epoch in range(epochs + 1):
-        loss = train_epoch(net, optim, images, labels, order, size) if epoch else None
-        eval_loss, eval_accuracy = evaluate(net, test_images, test_labels)
+    for epoch in range(case.epochs + 1):
+        train_loss = train_epoch(net, optim, *train_split, order, size, loss, schedule) if epoch else None
+        eval_loss, eval_accuracy = evaluate(net, *test_split, loss)
         updates = epoch * len(order.split(size))
-        row = {"epoch": epoch, "updates": updates, "train_loss": loss}
+        row = {"epoch": epoch, "updates": updates, "train_loss": train_loss}
         history.append(row | {"eval_loss": eval_loss, "eval_accuracy": eval_accuracy})
     return history
 
 
 def largest_gap(net, history, exact_net, exact_history):
     """How far f32 strayed from f64, over the final weights and over the losses of all epochs."""
-    pairs = zip(net.parameters(), exact_net.parameters())
-    weights = max((weight.double() - exact).abs().max().item() for weight, exact in pairs)
+    pairs = zip(net.state_dict().values(), exact_net.state_dict().values())
+    weights = max((weight.double() - exact.double()).abs().max().item() for weight, exact in pairs)
     losses = max(
         abs(row[key] - exact[key])
         for row, exact in zip(history[1:], exact_history[1:])
@@ -120,19 +94,19 @@ def largest_gap(net, history, exact_net, exact_history):
     return weights, losses
 
 
-def record(update, name, model, optimizer_spec, epochs):
+def record(case):
     """Runs one case in f32, and beside it in f64 to know that it is stable."""
-    name = f"{update.replace(':', '-')}-{name}"
+    name = f"{case.update.replace(':', '-')}-{case.name}"
     torch.manual_seed(zlib.crc32(name.encode()))
-    net = mlp(model)
+    net = network(case.model, HEIGHT * WIDTH)
     exact_net = copy.deepcopy(net)
     folder = HERE / "trajectories" / name
     folder.mkdir(parents=True, exist_ok=True)
     save_file(net.state_dict(), folder / "init.safetensors")
-    history = train(net, optimizer_spec, update, epochs, torch.float32)
+    history = train(net, case, torch.float32)
     save_file(net.state_dict(), folder / "final.safetensors")
 
-    exact_history = train(exact_net, optimizer_spec, update, epochs, torch.float64)
+    exact_history = train(exact_net, case, torch.float64)
     weight_gap, loss_gap = largest_gap(net, history, exact_net, exact_history)
     updates = history[-1]["updates"]
     print(f"{name:30} {updates:5} updates  f32 to f64: weights {weight_gap:.1e} losses {loss_gap:.1e}")
@@ -144,12 +118,14 @@ def record(update, name, model, optimizer_spec, epochs):
         versions()
         | {
             "data": "golden/data",
-            "model": model,
-            "update": update,
+            "model": case.model,
+            "targets": case.targets,
+            "update": case.update,
             "order": "sequential",
-            "optimizer": optimizer_spec,
-            "loss": "cross-entropy",
-            "epochs": epochs,
+            "optimizer": case.optimizer,
+            "schedule": case.schedule or "constant",
+            "loss": case.loss,
+            "epochs": case.epochs,
             "updates": updates,
             "weight_gap_to_f64": weight_gap,
             "loss_gap_to_f64": loss_gap,
@@ -160,6 +136,5 @@ def record(update, name, model, optimizer_spec, epochs):
 
 if __name__ == "__main__":
     write_data()
-    for update, cases in CASES.items():
-        for case in cases:
-            record(update, *case)
+    for case in CASES:
+        record(case)

@@ -83,7 +83,8 @@ impl ModelFile {
 }
 
 /// Replaces `params` by the weights in `path`: by name where all names are known, else by shape, and among tensors
-/// of equal shape by the order of their names (`Layer1.0.weight`). Metadata is not needed.
+/// of equal shape by the order of their names (`Layer1.0.weight`). Metadata is not needed, nor PyTorch's count of the
+/// batches that a batch-norm layer has seen.
 ///
 /// # Errors
 /// Data errors if the file cannot be read, usage errors if its shapes do not fit.
@@ -120,10 +121,11 @@ fn fill(params: &mut Params, bytes: &[u8], path: &Path) -> Result<()> {
 
 /// For every tensor of the model, the name of its counterpart in the file.
 fn matching_names(entries: &[Entry], file: &SafeTensors, path: &Path) -> Result<Vec<String>> {
-    if entries.iter().all(|entry| file.tensor(&entry.name).is_ok()) && file.len() == entries.len() {
+    let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
+    names.retain(|name| !name.ends_with(".num_batches_tracked"));
+    if entries.iter().all(|entry| file.tensor(&entry.name).is_ok()) && names.len() == entries.len() {
         return Ok(entries.iter().map(|entry| entry.name.clone()).collect());
     }
-    let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
     names.sort_by_key(|name| natural(name));
     if names.len() != entries.len() {
         return Err(Error::usage(format!(
