@@ -2,6 +2,8 @@
 
 mod activity;
 mod arena;
+#[cfg(test)]
+mod golden;
 mod init;
 mod layer;
 mod layout;
