@@ -279,7 +279,8 @@ fn resolved_recipes(summary: &Summary) -> Table {
     ];
     let row = |recipe: &crate::recipes::Recipe| {
         let trial = recipe.runs[0].trial;
-        let RecipeRecord { update, order, optimizer, schedule, loss, init, matmul_precision, .. } = &trial.recipe;
+        let RecipeRecord { update, order, optimizer, schedule, loss, init, matmul_precision, .. } =
+            &trial.recipe;
         let choices = [
             &recipe.name,
             update,

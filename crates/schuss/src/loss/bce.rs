@@ -38,6 +38,10 @@ impl RowLoss for Bce {
     fn takes_rows(&self) -> bool {
         true
     }
+
+    fn last_layers(&self) -> &'static [&'static str] {
+        if self.logits { &[] } else { &["sigmoid", "hard-sigmoid"] }
+    }
 }
 
 /// Value and slope at a logit; ln(1 + e^−|z|) stays exact where the rest cancels.

@@ -36,4 +36,8 @@ impl RowLoss for Kl {
     fn takes_rows(&self) -> bool {
         true
     }
+
+    fn last_layers(&self) -> &'static [&'static str] {
+        &["log-softmax", "log-sigmoid"]
+    }
 }

@@ -29,6 +29,7 @@ pub use nll::Nll;
 pub use poisson::Poisson;
 pub use squared::Mse;
 
+use crate::network::{Layer, Model};
 use crate::recipe::Targets;
 use crate::recipe::spec::{Choice, choices};
 use crate::{Error, Result};
@@ -63,6 +64,11 @@ pub(crate) trait RowLoss: Choice {
     /// Whether targets may be rows of numbers.
     fn takes_rows(&self) -> bool {
         false
+    }
+
+    /// The layers of which a network must end with one, if that matters: their names.
+    fn last_layers(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// What a sample of a class adds to the number that sums are divided by; `row` has it in already.
@@ -119,6 +125,10 @@ macro_rules! losses {
                 match self { $(Self::$loss(loss) => loss.weight(class),)* }
             }
 
+            fn last_layers(&self) -> &'static [&'static str] {
+                match self { $(Self::$loss(loss) => loss.last_layers(),)* }
+            }
+
             fn check_classes(&self, classes: usize) -> Result<()> {
                 match self { $(Self::$loss(loss) => loss.check_classes(classes),)* }
             }
@@ -171,11 +181,19 @@ impl Loss {
         *self == Self::default()
     }
 
-    /// Refuses targets it cannot be compared with.
+    /// Refuses a network whose outputs it cannot read, and targets it cannot be compared with.
     ///
     /// # Errors
     /// Usage errors.
-    pub(crate) fn check(&self, targets: Targets, classes: usize) -> Result<()> {
+    pub(crate) fn check(&self, model: &Model, targets: Targets, classes: usize) -> Result<()> {
+        let (last, wanted) = (model.layers().last().map(Layer::name), self.last_layers());
+        if !wanted.is_empty() && last.is_none_or(|last| !wanted.contains(&last)) {
+            let wanted = wanted.join(" or ");
+            return Err(Error::usage(format!(
+                "loss `{self}` needs a model that ends with {wanted}, not `{model}`"
+            ))
+            .advise(format!("add `,{wanted}` to the layers")));
+        }
         match targets {
             Targets::Class => self.check_classes(classes),
             Targets::Input if self.takes_rows() => Ok(()),

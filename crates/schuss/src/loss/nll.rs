@@ -45,4 +45,8 @@ impl RowLoss for Nll {
     fn check_classes(&self, classes: usize) -> Result<()> {
         class_weights::check_count(&self.class_weights, classes)
     }
+
+    fn last_layers(&self) -> &'static [&'static str] {
+        &["log-softmax"]
+    }
 }

@@ -237,6 +237,13 @@ choices! {
 }
 
 impl Layer {
+    /// Its name in specs.
+    pub(crate) fn name(&self) -> &'static str {
+        let text = self.to_string();
+        let name = text.split(':').next().unwrap_or_default();
+        Self::NAMES.iter().find(|known| **known == name).copied().unwrap_or_default()
+    }
+
     /// Canonical text as it stands in a model: `linear:400`, `dropout:0.2`, everything else with its keys.
     pub(crate) fn short(&self) -> String {
         match self {

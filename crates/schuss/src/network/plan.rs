@@ -148,6 +148,22 @@ impl Plan {
             .any(|stage| matches!(stage.kind, Kind::BatchNorm(..) | Kind::Activity(Activity::Kl(_))))
     }
 
+    /// Refuses to normalise over groups of `samples` samples where that is one.
+    ///
+    /// # Errors
+    /// A usage error that names the layer.
+    pub(crate) fn check_statistics(&self, samples: usize) -> Result<()> {
+        let normalises = |stage: &&Stage| matches!(stage.kind, Kind::BatchNorm(..));
+        match self.stages.iter().find(normalises) {
+            Some(stage) if samples < 2 => Err(Error::usage(format!(
+                "layer {} of model `{}` normalises over samples, but has one at a time",
+                stage.layer, self.model
+            ))
+            .advise("layer-norm in its place, or updates of more samples")),
+            _ => Ok(()),
+        }
+    }
+
     /// Numbers that normalising stages need for the moments of up to `rows` samples.
     pub(crate) fn scratch(&self, rows: usize) -> usize {
         let needed = |stage: &Stage| match stage.kind {

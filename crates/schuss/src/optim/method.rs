@@ -5,6 +5,7 @@ use super::transform::Transform;
 use super::wrapper::{Cautious, Wrapper};
 use crate::network::{Entry, Layout, Role};
 use crate::recipe::spec::{self, Choice, Item};
+use crate::schedule::{Knobs, Plateaus, Schedule};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -130,6 +131,21 @@ impl Method {
     pub(crate) fn slots(&self) -> usize {
         let Self::Descent(Descent { groups, .. }) = self;
         groups.iter().map(|group| group.rule.slots().len() + group.after.len()).max().unwrap_or(0)
+    }
+
+    /// The same with a velocity for plain `sgd` where `schedule` drives the momentum, as PyTorch's does without asking.
+    #[must_use]
+    pub(crate) fn with_velocity(mut self, schedule: &Schedule) -> Self {
+        let none = Knobs { lr: 0.0, momentum: 0.0, beta2: 0.0 };
+        let driven = schedule.at(0, none, &Plateaus::default()).momentum;
+        let Self::Descent(Descent { groups, .. }) = &mut self;
+        for group in groups.iter_mut().filter(|_| driven > 0.0) {
+            match &mut group.rule {
+                Rule::Sgd(sgd) if sgd.momentum == 0.0 => sgd.momentum = driven,
+                _ => {}
+            }
+        }
+        self
     }
 
     /// The rule that moves every weight alike, if nothing else is chosen.

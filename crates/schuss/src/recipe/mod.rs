@@ -191,14 +191,16 @@ impl Trial {
         }
     }
 
-    /// The same on a training split of `samples` samples, with the lengths of schedules that were left out filled in.
+    /// The same on a training split of `samples` samples, with the lengths of schedules that were left out filled in,
+    /// and a velocity where the schedule drives a momentum.
     #[must_use]
     pub fn resolved(&self, samples: usize) -> Self {
         let per_update = self.recipe.update.samples(samples).max(1);
         let all = (samples.div_ceil(per_update) as u64).saturating_mul(u64::from(self.budget.epochs));
         let updates = self.budget.max_updates.map_or(all, |most| most.min(all));
         let schedule = self.recipe.schedule.resolve(updates);
-        Self { recipe: Recipe { schedule, ..self.recipe.clone() }, ..self.clone() }
+        let optimizer = self.recipe.optimizer.clone().with_velocity(&schedule);
+        Self { recipe: Recipe { schedule, optimizer, ..self.recipe.clone() }, ..self.clone() }
     }
 
     /// Everything but the seed, as text that is the same for the same trial.

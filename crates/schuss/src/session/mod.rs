@@ -161,9 +161,10 @@ impl<'d> Session<'d> {
     pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
         let (features, classes) = (data.shape.features(), data.classes.len());
         let plan = Plan::for_targets(&trial.model, features, classes, trial.targets)?;
-        trial.recipe.loss.check(trial.targets, classes)?;
+        trial.recipe.loss.check(&plan.model, trial.targets, classes)?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());
+        plan.check_statistics(trial.recipe.stats.unwrap_or(samples).min(samples))?;
         check_memory(&plan, trial, samples)?;
         let mut params = Params::init(plan.layout.clone(), &trial.recipe.init, trial.seed);
         if let Some(path) = &trial.init_from {

@@ -142,7 +142,8 @@ fn samples_that_fit(trial: &Trial, data: &Dataset) -> Result<usize> {
     let (inputs, classes) = (data.shape.features(), data.classes.len());
     let plan = Plan::for_targets(&trial.model, inputs, classes, trial.targets)?;
     let free = machine::available_memory().ok_or_else(|| {
-        Error::failure("this system does not say how much memory is free").advise("a number: --update batch:100")
+        Error::failure("this system does not say how much memory is free")
+            .advise("a number: --update batch:100")
     })?;
     let samples = usize::try_from(free / 2).unwrap_or(usize::MAX) / plan.bytes_per_sample().max(1);
     Ok(samples.clamp(1, data.train.len()))
