@@ -148,18 +148,17 @@ impl Plan {
             .any(|stage| matches!(stage.kind, Kind::BatchNorm(..) | Kind::Activity(Activity::Kl(_))))
     }
 
-    /// Refuses to normalise over groups of `samples` samples where that is one.
+    /// Refuses statistics over groups of `samples` samples that tell nothing.
     ///
     /// # Errors
     /// A usage error that names the layer.
     pub(crate) fn check_statistics(&self, samples: usize) -> Result<()> {
-        let normalises = |stage: &&Stage| matches!(stage.kind, Kind::BatchNorm(..));
-        match self.stages.iter().find(normalises) {
-            Some(stage) if samples < 2 => Err(Error::usage(format!(
-                "layer {} of model `{}` normalises over samples, but has one at a time",
-                stage.layer, self.model
+        match self.stages.iter().find(|stage| matches!(stage.kind, Kind::BatchNorm(..))) {
+            Some(Stage { layer, .. }) if samples < 2 => Err(Error::usage(format!(
+                "layer {layer} of model `{}` normalises over samples, but gets them one by one",
+                self.model
             ))
-            .advise("layer-norm in its place, or updates of more samples")),
+            .advise("update from two samples or more (batch:32), or take layer-norm")),
             _ => Ok(()),
         }
     }

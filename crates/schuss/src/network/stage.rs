@@ -155,7 +155,8 @@ fn drop_out(team: &mut Team, p: f64, layer: usize, mode: &Mode, x: Matrix, y: Ma
     dropout(team, p, words, x, y);
 }
 
-/// Normalises every group by its own moments, and mixes these into the running ones.
+/// Normalises every group by its own moments, and mixes these into the running ones; a last group of one sample has no
+/// variance to tell.
 fn batch_norm(
     pass: &mut Pass,
     (norm, running): (&BatchNorm, usize),
@@ -174,9 +175,11 @@ fn batch_norm(
         let y = MatrixMut::new(&mut y[group.start * stride..], group.len(), cols);
         let moments = Moments::PerColumn { mean, scale };
         normalize(pass.team, x, moments, &values[gain.clone()], &values[bias.clone()], y);
-        let unbiased = group.len() as f32 / (group.len().max(2) - 1) as f32;
-        mix(&mut values[running_mean.clone()], mean, 1.0, norm.momentum);
-        mix(&mut values[running_var.clone()], variance, unbiased, norm.momentum);
+        if group.len() > 1 {
+            let unbiased = group.len() as f32 / (group.len() - 1) as f32;
+            mix(&mut values[running_mean.clone()], mean, 1.0, norm.momentum);
+            mix(&mut values[running_var.clone()], variance, unbiased, norm.momentum);
+        }
     }
 }
 

@@ -37,7 +37,7 @@ const LEAF: usize = 4_096;
 
 /// The same where leaves must hold whole groups of so many samples.
 pub(super) fn leaf_of(group: Option<usize>) -> usize {
-    group.map_or(LEAF, |group| LEAF / group * group)
+    group.map_or(LEAF, |group| (LEAF / group).max(1) * group)
 }
 
 /// Gradients of all parameters, laid out like them.

@@ -145,7 +145,7 @@ impl Engine {
     /// of `microbatch` where given.
     ///
     /// # Errors
-    /// If the optimizer's groups do not fit the network.
+    /// If the optimizer's groups do not fit the network, or the network not the size of the update.
     pub(crate) fn new(
         [mut team, solo]: [Team; 2],
         plan: Plan,
@@ -156,6 +156,7 @@ impl Engine {
     ) -> Result<Self> {
         let recipe = &trial.recipe;
         let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
+        plan.check_statistics(stats)?;
         let leaf = leaf_of(plan.has_statistics().then_some(stats));
         let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, leaf).min(samples);
         let microbatch =
