@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// With class weights c the terms of class k are multiplied by cₖ, and sums over samples are divided by the sum of the
-/// weights of their classes. The largest logit is subtracted first: no finite logit overflows.
-/// `torch.nn.CrossEntropyLoss`, whose `weight` is `class_weights` here.
+/// weights of their classes; where that is 0, so are loss and gradient (PyTorch: NaN). The largest logit is subtracted
+/// first: no finite logit overflows. `torch.nn.CrossEntropyLoss`, whose `weight` is `class_weights` here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropy {

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// With class weights c both are multiplied by c_class, and sums over samples are divided by the sum of the weights of
-/// their classes. `torch.nn.NLLLoss`, whose `weight` is `class_weights` here.
+/// their classes; where that is 0, so are loss and gradient (PyTorch: NaN). `torch.nn.NLLLoss`, whose `weight` is
+/// `class_weights` here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nll {

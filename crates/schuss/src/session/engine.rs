@@ -318,24 +318,32 @@ impl Engine {
             let rows = self.microbatch.min(positions.len() - done).min(self.leaf - in_leaf);
             let first = positions.start + done;
             self.gather(feed, first, rows, Purpose::Noise);
-            weight += self.weight(rows);
+            self.add_weights(rows, &mut weight);
             let mode = Mode { seed: self.setting.seed, epoch: feed.epoch, first, stats: self.setting.stats };
             self.evaluate_rows(rows, Some(&mode), &mut tally);
-            self.backward(rows, weight, if in_leaf == 0 { Start::Fresh } else { Start::Continue }, &mode);
+            self.backward(
+                rows,
+                divisor(weight),
+                if in_leaf == 0 { Start::Fresh } else { Start::Continue },
+                &mode,
+            );
             done += rows;
             self.close_leaf(done, done == positions.len());
         }
+        let weight = divisor(weight);
         let tally = if weight == tally.samples as f64 { tally } else { tally.weighed(weight) };
         Some(Seen { tally, weight })
     }
 
-    /// What sums over the gathered samples are divided by: their number, but for class weights.
-    fn weight(&self, rows: usize) -> f64 {
+    /// Adds to what sums over samples are divided by: the number of those gathered, but for class weights. These are
+    /// added one by one, so that the sum does not depend on the microbatch.
+    fn add_weights(&self, rows: usize, sum: &mut f64) {
         match self.setting.targets {
             Targets::Class if !self.setting.loss.is_fused() => {
-                self.arena.labels[..rows].iter().map(|&label| self.setting.loss.weight(label as usize)).sum()
+                let labels = self.arena.labels[..rows].iter();
+                labels.for_each(|&label| *sum += self.setting.loss.weight(label as usize));
             }
-            _ => rows as f64,
+            _ => *sum += rows as f64,
         }
     }
 
@@ -367,7 +375,7 @@ impl Engine {
             }
             let rows = capacity.min(split.len() - first);
             self.gather(&feed, first, rows, Purpose::EvaluationNoise);
-            weight += self.weight(rows);
+            self.add_weights(rows, &mut weight);
             self.evaluate_rows(rows, None, &mut tally);
             if let Some(quality) = &mut quality {
                 (0..rows).for_each(|row| {
@@ -377,7 +385,7 @@ impl Engine {
         }
         let classes = self.setting.targets == Targets::Class;
         Some(Evaluation {
-            loss: tally.loss / weight,
+            loss: tally.loss / divisor(weight),
             accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
             reconstruction: quality.map(|quality| quality.mean()),
         })
@@ -420,6 +428,11 @@ impl Engine {
         );
         tally.count(&scores[..rows]);
     }
+}
+
+/// What sums over samples of such a weight are divided by: where none weighs anything, loss and gradient are 0.
+fn divisor(weight: f64) -> f64 {
+    if weight == 0.0 { 1.0 } else { weight }
 }
 
 /// Samples per group of batch statistics at most, if the recipe does not say.
