@@ -1,13 +1,14 @@
 //! What layers promise beyond their numbers: the same bits for any threads and microbatch, noise only in training,
-//! running statistics that evaluation and model files hold.
+//! running statistics that evaluation and model files hold, no allocation in a step.
 
 mod common;
 
+use allocation_counter::measure;
 use common::{ONE_THREAD, bits, random_data, rows_without_times, run, trial};
 use schuss::data::Dataset;
 use schuss::network::{Entry, Layer, ModelFile, Params, save};
 use schuss::recipe::{Targets, Trial};
-use schuss::session::{Limits, Session};
+use schuss::session::{Control, Limits, Session};
 
 /// 103 samples of 12 pixels in 3 classes: a last update of five samples under batch:7.
 fn data() -> Dataset {
@@ -74,6 +75,24 @@ fn updates_beyond_a_leaf_have_the_same_bits_for_any_threads_and_microbatch() {
             trial.recipe.stats = stats;
             assert_same_bits(&trial, &data, &limits);
         }
+    }
+}
+
+fn allocations(trial: &Trial) -> u64 {
+    let data = data();
+    let mut session = Session::new(trial, &data, ONE_THREAD).unwrap();
+    measure(|| drop(session.run(&Control::default(), &mut ()).unwrap())).count_total
+}
+
+#[test]
+fn no_step_allocates_whatever_the_layer() {
+    for layer in Layer::NAMES {
+        let [few, many] = ["batch:50", "batch:5"].map(|update| {
+            let trial = trial(&around(layer), update, "adam", 2);
+            allocations(&trial); // lets this thread's panel of the kernels grow
+            allocations(&trial)
+        });
+        assert_eq!(few, many, "{layer}");
     }
 }
 
