@@ -1,13 +1,13 @@
 //! How weights move, as typed: groups of parameters, each with its chain around one rule.
 
 use super::rule::{AdamW, Rule};
+use super::sam::Sam;
 use super::transform::Transform;
 use super::wrapper::{Cautious, Wrapper};
 use crate::network::{Entry, Layout, Role};
 use crate::recipe::spec::{self, Choice, Item};
 use crate::schedule::{Knobs, Plateaus, Schedule};
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -72,30 +72,6 @@ pub enum Gradient {
     Plain,
     /// Where the loss is highest nearby.
     Sam(Sam),
-}
-
-/// Gradients at w + ρ g / ‖g‖, the norm over all weights: the worst place within ρ, to first order. Every update looks at
-/// its samples twice. Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving
-/// Generalization", ICLR 2021 (arXiv 2010.01412).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Sam {
-    /// Distance ρ.
-    pub rho: f64,
-}
-
-impl Default for Sam {
-    fn default() -> Self {
-        Self { rho: 0.05 }
-    }
-}
-
-impl Choice for Sam {
-    const NAME: &'static str = "sam";
-
-    fn check(&self) -> Result<()> {
-        spec::non_negative(&[("rho", self.rho)])
-    }
 }
 
 /// Tensors of a network.

@@ -9,15 +9,17 @@ mod golden;
 mod method;
 mod reference;
 pub mod rule;
+mod sam;
 mod spectrum;
 mod strategy;
 mod transform;
 mod updater;
 mod wrapper;
 
-pub use method::{Descent, Gradient, Group, Method, Sam, Select};
+pub use method::{Descent, Gradient, Group, Method, Select};
 pub use reference::Reference;
 pub use rule::{Adam, Rule, Sgd};
+pub use sam::Sam;
 pub use transform::Transform;
 pub use wrapper::Wrapper;
 

@@ -12,6 +12,7 @@ use crate::schedule::Schedule;
 #[derive(Clone, Debug)]
 pub struct Reference {
     updater: Updater<Vec<f64>>,
+    gradient: Gradient,
     layout: Layout,
     /// Weights and gradients as laid out, pad lanes included.
     weights: Vec<f64>,
@@ -41,7 +42,15 @@ impl Reference {
         let mut laid_out = vec![0.0; layout.len()];
         scatter(&layout, weights, &mut laid_out);
         let updater = Updater::new::<Plain>(descent, (&Schedule::default(), 0), &layout, &laid_out)?;
-        Ok(Self { updater, gradients: vec![0.0; layout.len()], weights: laid_out, layout, updates: 0 })
+        let gradient = descent.gradient;
+        Ok(Self {
+            updater,
+            gradient,
+            gradients: vec![0.0; layout.len()],
+            weights: laid_out,
+            layout,
+            updates: 0,
+        })
     }
 
     /// One update of `weights` along `gradient`.
@@ -68,6 +77,23 @@ impl Reference {
         self.updater.step(&mut Plain, &mut self.gradients, 1.0, &mut self.weights, loss);
         let values = places(&self.layout).map(|place| self.weights[place]);
         weights.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+    }
+
+    /// One update of `weights` on `objective`, which tells loss and gradient wherever the method asks, first at `weights`;
+    /// the loss there.
+    pub fn descend(
+        &mut self,
+        weights: &mut [f64],
+        mut objective: impl FnMut(&[f64]) -> (f64, Vec<f64>),
+    ) -> f64 {
+        let (loss, mut gradient) = objective(weights);
+        if let Gradient::Sam(sam) = self.gradient {
+            let mut worst = weights.to_vec();
+            sam.climb(&mut Plain, &gradient, &mut worst);
+            gradient = objective(&worst).1;
+        }
+        self.step_at(&gradient, loss, weights);
+        loss
     }
 
     /// The weights to be evaluated where training stands at `weights`; most methods have no others.

@@ -1,36 +1,11 @@
 //! The plan read upwards: gradients of inputs, then of parameters, summed or stepped at once.
 
-use super::engine::{Engine, Feed, Path};
+use super::engine::{Engine, Feed, Path, Uphill};
 use crate::network::{Arena, Dense, Kind, Mode};
 use crate::optim::Strategy;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
-use schuss_kernels::reduce::{Reduction, reduce};
-use schuss_kernels::sweep::{Elementwise, sweep};
-use schuss_kernels::{Buffer, Lane, Team, padded};
+use schuss_kernels::{Buffer, Team, padded};
 use std::ops::Range;
-
-/// Σ g²
-struct SumOfSquares;
-
-impl Reduction<0, 1> for SumOfSquares {
-    #[inline(always)]
-    fn terms<L: Lane>(&self, g: L, _: L, _: [L; 0]) -> [L; 1] {
-        [g * g]
-    }
-}
-
-/// w ← w + step g
-#[derive(Clone, Copy)]
-struct Uphill {
-    step: f64,
-}
-
-impl Elementwise<0> for Uphill {
-    #[inline(always)]
-    fn apply<L: Lane>(&self, g: L, w: L, _: &mut [L; 0]) -> L {
-        g.mul_add(L::splat(self.step), w)
-    }
-}
 
 /// Samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
 const LEAF: usize = 4_096;
@@ -163,25 +138,25 @@ impl Engine {
         }
     }
 
-    /// Looks at the samples of an update again where the loss is higher, ρ along the gradient just summed: the gradients
-    /// of sharpness-aware minimisation. What sums are divided by; nothing, and the weights as they were, if cancelled.
+    /// Looks at the samples of an update again where the loss is higher, if that is where gradients are to be taken. What
+    /// sums are divided by; nothing, and the weights as they were, if cancelled.
     pub(super) fn look_uphill(
         &mut self,
-        rho: f64,
         weight: f64,
         feed: &Feed<impl Fn(usize) -> usize + Sync>,
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
     ) -> Option<f64> {
-        let Path::Stored(gradients) = &mut self.path else { return Some(weight) };
+        let (Path::Stored(gradients), Some(Uphill { sam, from })) = (&mut self.path, &mut self.uphill) else {
+            return Some(weight);
+        };
         gradients.divide(&mut self.team, weight);
-        let before = self.params.clone();
-        let leaf = &gradients.leaf[..];
-        let [square] = reduce(&mut self.team, &SumOfSquares, leaf, 1.0, leaf, []);
-        let step = rho / (square.sqrt() + 1e-12);
-        sweep(&mut self.team, &Uphill { step }, leaf, 1.0, self.params.values_mut(), []);
+        from.copy_from_slice(self.params.values());
+        sam.climb(&mut self.team, &gradients.leaf, self.params.values_mut());
         let seen = self.look(feed, positions, cancelled);
-        self.params = before;
+        if let Some(Uphill { from, .. }) = &self.uphill {
+            self.params.values_mut().copy_from_slice(from);
+        }
         seen.map(|seen| seen.weight)
     }
 

@@ -6,7 +6,7 @@ use super::quality::Quality;
 use crate::Result;
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
-use crate::optim::{Course, Descent, Gradient, Method, Strategy, Updater};
+use crate::optim::{Course, Descent, Gradient, Method, Sam, Strategy, Updater};
 use crate::recipe::{Noise, Targets, Trial};
 use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::random::{Key, Purpose};
@@ -33,8 +33,7 @@ pub(crate) struct Engine {
     pub(super) path: Path,
     /// The weights to be evaluated, where they are others than those that are trained.
     shown: Option<Params>,
-    /// How far uphill gradients are taken, if they are.
-    sharpness: Option<f64>,
+    pub(super) uphill: Option<Uphill>,
     quality: Option<Quality>,
 }
 
@@ -57,6 +56,13 @@ pub(super) enum Path {
     /// The live weights and velocity stand there; those of the engine are brought up to date at report points, the
     /// velocity by way of a buffer. The updates themselves go on one thread.
     BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
+}
+
+/// Gradients are taken uphill.
+pub(super) struct Uphill {
+    pub(super) sam: Sam,
+    /// Room for the weights meanwhile.
+    pub(super) from: Buffer,
 }
 
 /// The samples of an epoch in their order.
@@ -170,9 +176,9 @@ impl Engine {
         let arena = Arena::new(&plan, microbatch.max(MICROBATCH), trial.targets); // evaluation fills it in any case
         let shown = updater.shows_others().then(|| params.clone());
         let quality = (trial.targets == Targets::Input).then(|| Quality::new(shape));
-        let sharpness = match descent.gradient {
+        let uphill = match descent.gradient {
             Gradient::Plain => None,
-            Gradient::Sam(sam) => Some(sam.rho),
+            Gradient::Sam(sam) => Some(Uphill { sam, from: Buffer::zeros(plan.layout.len()) }),
         };
         let setting = Setting {
             loss: recipe.loss.clone(),
@@ -194,7 +200,7 @@ impl Engine {
             strategy,
             path,
             shown,
-            sharpness,
+            uphill,
             quality,
         })
     }
@@ -225,6 +231,7 @@ impl Engine {
                 (0, blocked.bytes() + size_of_val(&velocity[..]), 2)
             }
         };
+        let gradients = gradients + self.uphill.as_ref().map_or(0, |uphill| size_of_val(&uphill.from[..]));
         let (copy, activations) = (copies * held + shown, self.arena.bytes() + window);
         MemoryRecord { parameters, gradients, optimizer_state, copy, activations, data }
     }
@@ -294,9 +301,7 @@ impl Engine {
         cancelled: impl Fn() -> bool,
     ) -> Option<Tally> {
         let mut seen = self.look(feed, positions.clone(), &cancelled)?;
-        if let Some(rho) = self.sharpness {
-            seen.weight = self.look_uphill(rho, seen.weight, feed, positions, cancelled)?;
-        }
+        seen.weight = self.look_uphill(seen.weight, feed, positions, cancelled)?;
         self.step(seen.weight, seen.tally.mean_loss());
         Some(seen.tally)
     }
