@@ -164,7 +164,6 @@ impl<'d> Session<'d> {
         trial.recipe.loss.check(&plan.model, trial.targets, classes)?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());
-        plan.check_statistics(trial.recipe.stats.unwrap_or(samples).min(samples))?;
         check_memory(&plan, trial, samples)?;
         let mut params = Params::init(plan.layout.clone(), &trial.recipe.init, trial.seed);
         if let Some(path) = &trial.init_from {
