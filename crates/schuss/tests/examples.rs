@@ -2,12 +2,24 @@
 
 use std::process::Command;
 
+/// What an example prints.
+fn output(example: &str) -> String {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--example", example]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = cargo.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
 #[test]
 fn the_first_example_trains_a_network_and_says_how_well() {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["run", "--quiet", "--example", "01-first-descent"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = cargo.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    let problems = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("epoch 5: accuracy 0.9"), "{text}{problems}");
+    let text = output("01-first-descent");
+    assert!(text.contains("epoch 5: accuracy 0.9"), "{text}");
+}
+
+#[test]
+fn an_optimizer_of_ones_own_races_adam() {
+    let text = output("02-your-own-optimizer");
+    assert!(text.contains("custom:name=normalised lr=0.002: accuracy 0.9"), "{text}");
+    assert!(text.contains("adam:lr=0.001: accuracy 0.9"), "{text}");
 }

@@ -29,10 +29,11 @@ pub(crate) trait Choice: Default + PartialEq + Serialize + DeserializeOwned {
 }
 
 /// Makes the enum of a table of choices, one row each: names, reading, canonical text, conversion from a row.
-/// The canonical text keeps the keys in `always` and those that are not at their defaults.
+/// The canonical text keeps the keys in `always` and those that are not at their defaults. The last `untyped` rows have
+/// no name to type.
 macro_rules! choices {
     (
-        $(#[$about:meta])* $vis:vis enum $name:ident ($noun:literal, always $always:expr) {
+        $(#[$about:meta])* $vis:vis enum $name:ident ($noun:literal, always $always:expr $(, untyped $untyped:literal)?) {
             $($(#[$doc:meta])* $row:ident,)*
         }
     ) => {
@@ -44,8 +45,11 @@ macro_rules! choices {
         }
 
         impl $name {
-            /// Names of all.
-            pub const NAMES: &'static [&'static str] = &[$(<$row as $crate::recipe::spec::Choice>::NAME,)*];
+            /// Names of all that can be typed.
+            pub const NAMES: &'static [&'static str] = {
+                const ALL: &[&str] = &[$(<$row as $crate::recipe::spec::Choice>::NAME,)*];
+                ALL.split_at(ALL.len() $(- $untyped)?).0
+            };
 
             /// The choice of this name with these keys; none if there is no such name.
             pub(crate) fn read(item: &$crate::recipe::spec::Item) -> Option<$crate::Result<Self>> {

@@ -16,6 +16,7 @@ mod ademamix;
 mod adopt;
 mod asgd;
 pub(crate) mod blend;
+mod custom;
 mod d_adapt_adam;
 mod dog;
 mod dowg;
@@ -61,6 +62,7 @@ pub use adan::Adan;
 pub use ademamix::AdEmaMix;
 pub use adopt::Adopt;
 pub use asgd::Asgd;
+pub use custom::{Custom, CustomRule, CustomTensor, MOST_SLOTS};
 pub use d_adapt_adam::DAdaptAdam;
 pub use dog::Dog;
 pub use dowg::Dowg;
@@ -363,6 +365,8 @@ macro_rules! rules {
             Shampoo: Staged,
             /// Adam in the axes of Shampoo.
             Soap: Staged,
+            /// A rule of your own; it stands last, since it cannot be typed.
+            Custom: Staged,
         }
     };
 }
@@ -371,7 +375,7 @@ macro_rules! declare {
     ($($(#[$doc:meta])* $rule:ident: $kind:ident,)*) => {
         spec::choices! {
             /// The rule that owns the learning rate.
-            pub enum Rule ("optimizer", always &["lr"]) {
+            pub enum Rule ("optimizer", always &["lr", "name"], untyped 1) {
                 $($(#[$doc])* $rule,)*
             }
         }
