@@ -8,6 +8,7 @@ mod common;
 use allocation_counter::measure;
 use common::{ONE_THREAD, trial};
 use schuss::data::Dataset;
+use schuss::optim::Rule;
 use schuss::session::{Control, Limits, Session};
 
 /// Update rules and their updates in three epochs of 9,000 samples: one leaf of a gradient or three, one microbatch
@@ -26,6 +27,18 @@ const OPTIMIZERS: [&str; 4] = [
     "sgd:lr=0.01,momentum=0.9",
     "sgd:lr=0.01,momentum=0.9,nesterov=true,weight_decay=0.001",
     "adam",
+];
+
+/// What stands around a rule, or moves groups apart.
+const CHAINS: [&str; 8] = [
+    "clip-value:1+clip-global-norm:1+clip-adaptive:0.1+adamw",
+    "centralize+weight-decay:0.001+decay:0.001+noise:1e-6+skip-non-finite+sgd",
+    "adam+ema:0.9",
+    "sgd+swa:start=5",
+    "adam+lookahead:3",
+    "adamw+cautious",
+    "sam+sgd:momentum=0.9",
+    "bias@sgd/2@freeze/muon",
 ];
 
 /// Allocations of a run of three epochs, and its updates. Report points allocate (a row), as often under every update
@@ -52,5 +65,19 @@ fn no_step_allocates() {
             let equal = counted.iter().all(|count| *count == counted[0]);
             assert!(equal, "{optimizer}, {threads} threads: allocations {counted:?} under {RULES:?}");
         }
+    }
+}
+
+/// Few updates beside many: the whole epoch in several microbatches, and batches of one each.
+#[test]
+fn no_step_of_any_rule_or_chain_allocates() {
+    let data = schuss::data::load("digits:train=600,test=100,size=8").unwrap();
+    let limits = Limits { microbatch: Some(100), ..ONE_THREAD };
+    for name in Rule::NAMES.iter().chain(&CHAINS) {
+        let optimizer = if *name == "shampoo" { "shampoo:lr=0.001" } else { name }; // its own rate diverges here
+        allocations(&data, "epoch", optimizer, limits); // lets this thread's panel of the kernels grow
+        let [few, many] = ["epoch", "batch:50"].map(|update| allocations(&data, update, optimizer, limits));
+        assert_eq!([few.1, many.1], [3, 36], "{optimizer} does not finish");
+        assert_eq!(few.0, many.0, "{optimizer}: allocations of 3 and of 36 updates");
     }
 }

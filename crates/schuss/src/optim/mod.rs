@@ -11,6 +11,7 @@ mod reference;
 pub mod rule;
 mod sam;
 mod spectrum;
+mod stepper;
 mod strategy;
 mod transform;
 mod updater;
@@ -20,6 +21,7 @@ pub use method::{Descent, Gradient, Group, Method, Select};
 pub use reference::Reference;
 pub use rule::{Adam, Rule, Sgd};
 pub use sam::Sam;
+pub use stepper::Stepper;
 pub use transform::Transform;
 pub use wrapper::Wrapper;
 

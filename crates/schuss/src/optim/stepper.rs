@@ -1,0 +1,53 @@
+//! A method at work on weights and gradients that are somebody else's.
+
+use super::method::Method;
+use super::updater::Updater;
+use crate::network::Params;
+use crate::schedule::Schedule;
+use crate::{Result, machine};
+use schuss_kernels::{Buffer, Team};
+
+/// A method at work on the parameters of a network, whose gradients come from outside.
+///
+/// # Example
+/// ```
+/// use schuss::network::{Params, Plan};
+/// use schuss::optim::Stepper;
+///
+/// # fn main() -> schuss::Result<()> {
+/// let mut params = Params::zeros(Plan::new(&"3-2".parse()?, 3, 2)?.layout);
+/// let mut stepper = Stepper::new(&"sgd:lr=0.5".parse()?, &params, 1)?;
+/// let mut gradients = vec![0.0; params.values().len()];
+/// gradients[0] = 2.0;
+/// stepper.step(&mut gradients, f64::NAN, &mut params);
+/// assert_eq!(params.values()[0], -1.0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Stepper {
+    updater: Updater<Buffer>,
+    team: Team,
+}
+
+impl Stepper {
+    /// No update done yet, for parameters that begin as `params`, on so many threads.
+    ///
+    /// # Errors
+    /// If the groups of `method` do not fit the network, or the threads cannot be had.
+    pub fn new(method: &Method, params: &Params, threads: usize) -> Result<Self> {
+        let Method::Descent(descent) = method;
+        let start = (&Schedule::default(), 0);
+        let updater = Updater::new::<Team>(descent, start, params.layout(), params.values())?;
+        Ok(Self { updater, team: machine::team(threads)? })
+    }
+
+    /// One update along `gradients`, which are laid out like the parameters and may be overwritten. Some rules look at
+    /// the mean loss of the update's samples; NaN where nobody knows it.
+    ///
+    /// # Panics
+    /// If there are not as many gradients as numbers in the parameters.
+    pub fn step(&mut self, gradients: &mut [f32], loss: f64, params: &mut Params) {
+        self.updater.advance();
+        self.updater.step(&mut self.team, gradients, 1.0, params.values_mut(), loss);
+    }
+}

@@ -1,0 +1,70 @@
+//! Trials of a row of the table: small enough that all rows take seconds.
+
+use crate::common::{ONE_THREAD, bits, random_data, trial};
+use schuss::Trial;
+use schuss::data::Dataset;
+use schuss::network::Params;
+use schuss::session::{Control, Limits, Outcome, Session};
+use std::sync::LazyLock;
+
+/// 30 updates per epoch.
+pub(crate) const UPDATE: &str = "batch:20";
+static DIGITS: LazyLock<Dataset> =
+    LazyLock::new(|| schuss::data::load("digits:train=600,test=200,size=8").unwrap());
+
+/// So small that all its products are done by one thread, and learned in two epochs.
+pub(crate) fn digits() -> &'static Dataset {
+    &DIGITS
+}
+
+/// A trial of so many updates on [`digits`].
+pub(crate) fn on_digits(optimizer: &str, updates: u64) -> Trial {
+    of_updates(trial("64-24-10", UPDATE, optimizer, 100), updates)
+}
+
+/// Large enough that every kind of work is shared out among threads, and that updates of one sample are delayed.
+static WIDE: LazyLock<Dataset> = LazyLock::new(|| random_data(40, 10, 64, 20, 3));
+
+pub(crate) fn wide() -> &'static Dataset {
+    &WIDE
+}
+
+/// A trial of a few updates on [`wide`].
+pub(crate) fn on_wide(optimizer: &str, update: &str) -> Trial {
+    of_updates(trial("40-300-200-10", update, optimizer, 100), 3)
+}
+
+fn of_updates(mut trial: Trial, updates: u64) -> Trial {
+    trial.budget.max_updates = Some(updates);
+    trial
+}
+
+/// How a trial went, by which path, and the weights it shows.
+pub(crate) struct Done {
+    pub(crate) outcome: Outcome,
+    pub(crate) strategy: &'static str,
+    pub(crate) params: Params,
+}
+
+impl Done {
+    pub(crate) fn bits(&self) -> Vec<u32> {
+        bits(&self.params)
+    }
+
+    /// Loss on the test split at the end, as a share of that at the start.
+    pub(crate) fn share(&self) -> f64 {
+        let rows = &self.outcome.epochs;
+        rows[rows.len() - 1].eval_loss.unwrap_or(f64::NAN) / rows[0].eval_loss.unwrap()
+    }
+}
+
+pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> Done {
+    let text = trial.recipe.optimizer.to_string();
+    let mut session = Session::new(trial, data, limits).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let outcome = session.run(&Control::default(), &mut ()).unwrap();
+    Done { outcome, strategy: session.strategy(), params: session.params().clone() }
+}
+
+pub(crate) fn alone(trial: &Trial, data: &Dataset) -> Done {
+    run(trial, data, ONE_THREAD)
+}
