@@ -25,4 +25,4 @@ pub use error::{Error, Kind, Result};
 pub use fetch::{Progress, fetch};
 pub use idx::read_split;
 pub use locate::{Source, find, load, load_default};
-pub use picture::{Picture, read_picture};
+pub use picture::{Picture, read_picture, write_picture};

@@ -1,8 +1,12 @@
 //! One picture from a PNG file, brought to the shape and the ink of the data a network was trained on.
 
 use crate::{Error, ImageShape, Result, file};
+use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, Limits, RgbImage, Rgba, RgbaImage};
+use image::{
+    DynamicImage, ExtendedColorType, GrayImage, ImageEncoder, ImageFormat, ImageReader, Limits, RgbImage,
+    Rgba, RgbaImage,
+};
 use std::io::BufReader;
 use std::path::Path;
 
@@ -47,6 +51,38 @@ pub fn read_picture(path: &Path, shape: ImageShape) -> Result<Picture> {
     let resized = original != (width, height);
     let fitted = if resized { fit(picture, width, height) } else { picture };
     Ok(Picture { pixels: planes(fitted, shape.channels), original, resized, inverted })
+}
+
+/// The PNG file of a picture: channel after channel, row after row; grey for one channel, red, green, blue for three.
+///
+/// # Errors
+/// A failure for a shape that no picture has, or pixels that are not of it.
+pub fn write_picture(pixels: &[u8], shape: ImageShape) -> Result<Vec<u8>> {
+    let ImageShape { channels, height, width } = shape;
+    let failure = |why: &dyn std::fmt::Display| {
+        Error::failure(format!("{channels} channels of {height} x {width} numbers cannot be drawn: {why}"))
+    };
+    let (colour, interleaved) = match channels {
+        1 => (ExtendedColorType::L8, pixels.to_vec()),
+        3 if pixels.len() == shape.features() => {
+            (ExtendedColorType::Rgb8, interleaved(pixels, height * width))
+        }
+        _ => return Err(failure(&"a picture has one channel or three")),
+    };
+    let [width, height] = [width, height].map(u32::try_from);
+    let (Ok(width), Ok(height), true) = (width, height, interleaved.len() == shape.features()) else {
+        return Err(failure(&"the sides do not fit"));
+    };
+    let mut file = Vec::new();
+    let written = PngEncoder::new_with_quality(&mut file, CompressionType::Best, PngFilter::NoFilter)
+        .write_image(&interleaved, width, height, colour);
+    written.map_err(|error| failure(&error))?;
+    Ok(file)
+}
+
+/// Pixel after pixel.
+fn interleaved(planes: &[u8], plane: usize) -> Vec<u8> {
+    (0..plane).flat_map(|pixel| planes.iter().skip(pixel).step_by(plane).copied()).collect()
 }
 
 fn decode(path: &Path) -> Result<RgbaImage> {

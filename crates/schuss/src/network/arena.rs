@@ -114,6 +114,11 @@ impl Arena {
         &from[row * padded(plan.inputs)..][..plan.inputs]
     }
 
+    /// What the network sees of sample `row`.
+    pub(crate) fn input(&self, plan: &Plan, row: usize) -> &[f32] {
+        &self.input[row * padded(plan.inputs)..][..plan.inputs]
+    }
+
     /// The outputs of sample `row`.
     pub(crate) fn output(&self, plan: &Plan, row: usize) -> &[f32] {
         let from = self.outputs.last().unwrap_or(&self.input);

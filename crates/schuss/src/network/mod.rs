@@ -21,7 +21,7 @@ pub use model::Model;
 pub use model_file::{ModelFile, load_weights, save};
 pub use params::Params;
 pub use plan::Plan;
-pub use predictor::{Prediction, Predictor};
+pub use predictor::{Prediction, Predictor, Reconstruction};
 
 pub(crate) use arena::{Arena, MICROBATCH};
 pub(crate) use plan::{Dense, Kind, Perceptron, Stage};

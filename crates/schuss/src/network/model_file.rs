@@ -2,8 +2,9 @@
 //! one line. What `predict` needs besides the weights stands as JSON under the metadata key `schuss`; being
 //! the only key, its place in the file is fixed.
 
-use super::{Model, Params};
+use super::{Model, Params, Plan};
 use crate::network::layout::Entry;
+use crate::recipe::Targets;
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schuss_data::ImageShape;
@@ -26,6 +27,9 @@ pub struct ModelFile {
     pub shape: ImageShape,
     /// How pixels become numbers: `unit` is pixel / 255.
     pub normalisation: String,
+    /// What its outputs are; left out of the file where they stand for classes.
+    #[serde(default, skip_serializing_if = "Targets::is_class")]
+    pub targets: Targets,
 }
 
 /// The bytes of a model file.
@@ -71,7 +75,7 @@ impl ModelFile {
         let ImageShape { channels, height, width } = about.shape;
         let inputs = channels.checked_mul(height).and_then(|features| features.checked_mul(width));
         let inputs = inputs.ok_or_else(|| damaged(path, &"its images are larger than any memory"))?;
-        let plan = super::Plan::new(&model, inputs, about.classes.len())
+        let plan = Plan::for_targets(&model, inputs, about.classes.len(), about.targets)
             .map_err(|error| damaged(path, &error.what))?;
         if plan.layout.parameters() > bytes.len() / size_of::<f32>() {
             return Err(damaged(path, &format!("it is too short for the weights of `{}`", about.model)));
@@ -201,6 +205,7 @@ mod tests {
             classes: ["a", "b", "c"].map(String::from).to_vec(),
             shape: ImageShape { channels: 1, height: 2, width: 3 },
             normalisation: "unit".into(),
+            targets: Targets::Class,
         };
         (Params::init(plan.layout, &Init::default(), 4), about)
     }
@@ -216,6 +221,29 @@ mod tests {
         let (about_again, params_again) = ModelFile::load(&path).unwrap();
         assert_eq!(about_again, about);
         assert_eq!(params_again.values(), params.values());
+    }
+
+    #[test]
+    fn an_autoencoders_file_says_so_and_needs_as_many_outputs_as_inputs_and_no_class() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let shape = ImageShape { channels: 1, height: 2, width: 3 };
+        let about = |model: &str| ModelFile {
+            model: model.into(),
+            classes: (0..100).map(|class| class.to_string()).collect(),
+            shape,
+            normalisation: "unit".into(),
+            targets: Targets::Input,
+        };
+        for (model, fits) in [("6-5-6", true), ("6-5-100", false)] {
+            let layout = Plan::new(&model.parse().unwrap(), 6, 1).unwrap().layout;
+            std::fs::write(&path, save(&Params::zeros(layout), &about(model)).unwrap()).unwrap();
+            let loaded = ModelFile::load(&path).map(|(about, _)| about);
+            assert_eq!(loaded.is_ok_and(|loaded| loaded == about(model)), fits, "{model}");
+        }
+        let (params, classifier) = trained();
+        let text = String::from_utf8_lossy(&save(&params, &classifier).unwrap()).into_owned();
+        assert!(!text.contains("targets"), "the bytes of older files");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What a trained network says about samples: the forward pass without a session.
 
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
-use crate::recipe::Targets;
+use crate::session::quality::Quality;
+use crate::study::record;
 use crate::{Error, Result, machine};
 use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
@@ -38,6 +39,17 @@ pub struct Predictor {
     arena: Arena,
 }
 
+/// What an autoencoder makes of one sample.
+#[derive(Clone, Copy, Debug)]
+pub struct Reconstruction<'a> {
+    /// Place of the sample in its split.
+    pub index: usize,
+    /// Its numbers, pixel / 255.
+    pub input: &'a [f32],
+    /// As many numbers.
+    pub output: &'a [f32],
+}
+
 /// What the network says about one sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Prediction<'a> {
@@ -58,8 +70,9 @@ impl Predictor {
     /// Data errors that name the file; a usage error for a senseless number of threads.
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let (about, params) = ModelFile::load(path)?;
-        let plan = Plan::new(&about.model.parse()?, about.shape.features(), about.classes.len())?;
-        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, Targets::Class));
+        let (inputs, classes) = (about.shape.features(), about.classes.len());
+        let plan = Plan::for_targets(&about.model.parse()?, inputs, classes, about.targets)?;
+        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets));
         Ok(Self { about, plan, params, team, arena })
     }
 
@@ -71,20 +84,81 @@ impl Predictor {
     /// Shows every sample of `split` to the network, in order, and tells `visit` until that has seen enough.
     ///
     /// # Errors
-    /// A usage error if the network has no input or output for a sample, a data error if its numbers overflow on
-    /// one, and whatever `visit` reports.
+    /// A usage error if the network has no input or output for a sample or no classes at all, a data error if its
+    /// numbers overflow on one, and whatever `visit` reports.
     pub fn predict(
         &mut self,
         split: &Split,
         visit: &mut dyn FnMut(Prediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
+        if !self.about.targets.is_class() {
+            return Err(Error::usage(
+                "the model is an autoencoder: it answers with images, not with classes",
+            )
+            .advise("eval, or a PNG picture for predict"));
+        }
+        self.each_row(
+            split,
+            |predictor, rows| predictor.score(rows),
+            |predictor, first, row| visit(predictor.prediction(first, row)?),
+        )
+    }
+
+    /// Shows every sample of `split` to an autoencoder, in order, and tells `visit` until that has seen enough.
+    ///
+    /// # Errors
+    /// A usage error if the network has no input for a sample or is no autoencoder, a data error if its numbers overflow
+    /// on one, and whatever `visit` reports.
+    pub fn reconstruct(
+        &mut self,
+        split: &Split,
+        visit: &mut dyn FnMut(Reconstruction) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        if self.about.targets.is_class() {
+            return Err(Error::usage("the model answers with classes: it is no autoencoder"));
+        }
+        let forward = |predictor: &mut Self, rows| {
+            predictor.arena.keep_targets(rows, predictor.plan.inputs);
+            predictor.forward(rows);
+        };
+        self.each_row(split, forward, |predictor, first, row| {
+            let (index, arena, plan) = (first + row, &predictor.arena, &predictor.plan);
+            let (input, output) = (arena.target(plan, row), arena.output(plan, row));
+            if output.iter().any(|x| !x.is_finite()) {
+                return Err(overflow(index));
+            }
+            visit(Reconstruction { index, input, output })
+        })
+    }
+
+    /// How well an autoencoder reconstructs the images of `split`, without noise on them.
+    ///
+    /// # Errors
+    /// As for [`Self::reconstruct`].
+    pub fn quality(&mut self, split: &Split) -> Result<record::Reconstruction> {
+        let mut quality = Quality::new(self.about.shape);
+        self.reconstruct(split, &mut |found| {
+            quality.take(found.input, found.output);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(quality.mean())
+    }
+
+    /// Gathers the samples of `split`, lets `forward` see so many at once, and `visit` each with the first of its
+    /// company and its row there.
+    fn each_row(
+        &mut self,
+        split: &Split,
+        forward: impl Fn(&mut Self, usize),
+        mut visit: impl FnMut(&Self, usize, usize) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         self.check(split)?;
         for first in (0..split.len()).step_by(MICROBATCH) {
             let rows = MICROBATCH.min(split.len() - first);
             self.arena.gather(&mut self.team, split, first, rows, &|position| position);
-            self.score(rows);
+            forward(self, rows);
             for row in 0..rows {
-                if visit(self.prediction(first, row)?)?.is_break() {
+                if visit(self, first, row)?.is_break() {
                     return Ok(());
                 }
             }
@@ -102,16 +176,20 @@ impl Predictor {
             ));
         }
         match split.labels().iter().max() {
-            Some(&label) if label as usize >= self.plan.outputs => {
+            Some(&label) if self.about.targets.is_class() && label as usize >= self.plan.outputs => {
                 refuse(format!("has {} outputs, but a sample is labelled {label}", self.plan.outputs))
             }
             _ => Ok(()),
         }
     }
 
+    fn forward(&mut self, rows: usize) {
+        self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, None);
+    }
+
     /// Forward pass of the gathered samples; leaves their probabilities in `deltas[0]`, which nobody else needs here.
     fn score(&mut self, rows: usize) {
-        self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, None);
+        self.forward(rows);
         let outputs = self.plan.outputs;
         let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
         let logits = activations.last().map_or(&[][..], |logits| &logits[..]);
@@ -129,8 +207,7 @@ impl Predictor {
     fn prediction(&self, first: usize, row: usize) -> Result<Prediction<'_>> {
         let (index, loss) = (first + row, self.arena.scores[row].loss);
         if !loss.is_finite() {
-            return Err(Error::data(format!("the model's numbers overflow on sample {index}"))
-                .advise("use a model whose training did not diverge"));
+            return Err(overflow(index));
         }
         let classes = self.about.classes.len();
         let part = row * padded(self.plan.outputs)..;
@@ -140,25 +217,35 @@ impl Predictor {
     }
 }
 
+fn overflow(index: usize) -> Error {
+    Error::data(format!("the model's numbers overflow on sample {index}"))
+        .advise("use a model whose training did not diverge")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::network::save;
+    use crate::recipe::{Recipe, Targets};
     use crate::session::{Limits, Session};
     use crate::{Budget, Trial};
     use tempfile::TempDir;
 
     /// A network trained for an epoch, as a file, with what its session says of the test split.
     fn trained(data: &schuss_data::Dataset) -> (TempDir, crate::study::record::Evaluation) {
-        let budget = Budget { epochs: 1, ..Budget::default() };
-        let trial = Trial { model: "784-20-10".parse().unwrap(), budget, ..Trial::default() };
+        trained_as(Trial { model: "784-20-10".parse().unwrap(), ..Trial::default() }, data)
+    }
+
+    fn trained_as(trial: Trial, data: &schuss_data::Dataset) -> (TempDir, crate::study::record::Evaluation) {
+        let trial = Trial { budget: Budget { epochs: 1, ..Budget::default() }, ..trial };
         let mut session = Session::new(&trial, data, Limits::default()).unwrap();
         let outcome = session.run(&Default::default(), &mut ()).unwrap();
         let about = ModelFile {
-            model: "784-20-10".into(),
+            model: trial.model.to_string(),
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: "unit".into(),
+            targets: trial.targets,
         };
         let folder = TempDir::new().unwrap();
         let bytes = save(session.params(), &about).unwrap();
@@ -194,6 +281,22 @@ mod tests {
             assert_eq!((seen, correct as f64 / 600.0), (600, expected.accuracy.unwrap()));
             assert!((loss / 600.0 - expected.loss).abs() < 1e-12, "{loss} {}", expected.loss);
         }
+    }
+
+    #[test]
+    fn a_saved_autoencoder_reconstructs_as_well_as_its_session_and_knows_no_classes() {
+        let data = schuss_data::load("digits:train=300,test=300,size=8").unwrap();
+        let recipe = Recipe { loss: "mse".parse().unwrap(), ..Recipe::default() };
+        let model = "linear:20,relu,linear:64,sigmoid".parse().unwrap();
+        let trial = Trial { model, targets: Targets::Input, recipe, ..Trial::default() };
+        let (folder, expected) = trained_as(trial, &data);
+        let mut predictor = load(&folder, 2);
+        assert_eq!(Some(predictor.quality(&data.test).unwrap()), expected.reconstruction);
+        let refused = predictor.predict(&data.test, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
+        assert!(refused.exit_code() == 2 && refused.what.contains("autoencoder"), "{refused}");
+        let (classifier, _) = trained(&schuss_data::load("digits:train=100,test=20").unwrap());
+        let refused = load(&classifier, 1).quality(&data.test).unwrap_err();
+        assert!(refused.exit_code() == 2 && refused.what.contains("classes"), "{refused}");
     }
 
     #[test]

@@ -18,6 +18,13 @@ pub enum Targets {
     Input,
 }
 
+impl Targets {
+    /// Whether they are classes.
+    pub fn is_class(&self) -> bool {
+        *self == Self::Class
+    }
+}
+
 impl FromStr for Targets {
     type Err = Error;
 

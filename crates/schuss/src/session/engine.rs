@@ -3,6 +3,7 @@
 use super::backward::{Gradients, leaf_of};
 use super::blocked::{self, Blocked};
 use super::quality::Quality;
+use super::reconstructions::Reconstructions;
 use crate::Result;
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
@@ -393,6 +394,22 @@ impl Engine {
             loss: tally.loss / divisor(weight),
             accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
             reconstruction: quality.map(|quality| quality.mean()),
+        })
+    }
+
+    /// What becomes of the first `count` samples of `split`, evaluated as ever.
+    pub(crate) fn reconstructions(&mut self, split: &Split, count: usize) -> Option<Reconstructions> {
+        let (shape, plan) = (self.quality.as_ref()?.shape(), self.plan.clone());
+        let rows = count.min(split.len()).min(self.arena.labels.len());
+        let feed = Feed { split, index: |position| position, epoch: 0 };
+        self.gather(&feed, 0, rows, Purpose::EvaluationNoise);
+        self.evaluate_rows(rows, None, &mut Tally::default());
+        let of = |image: &dyn Fn(usize) -> Vec<f32>| (0..rows).map(image).collect();
+        Some(Reconstructions {
+            shape,
+            inputs: of(&|row| self.arena.target(&plan, row).to_vec()),
+            noisy: self.setting.noise.is_some().then(|| of(&|row| self.arena.input(&plan, row).to_vec())),
+            outputs: of(&|row| self.arena.output(&plan, row).to_vec()),
         })
     }
 

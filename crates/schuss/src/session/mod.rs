@@ -6,11 +6,13 @@ mod control;
 mod engine;
 mod event;
 mod forecast;
-mod quality;
+pub(crate) mod quality;
+mod reconstructions;
 
 pub use control::Control;
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
+pub use reconstructions::Reconstructions;
 
 use crate::machine;
 use crate::network::{MICROBATCH, Params, Plan, load_weights};
@@ -220,6 +222,12 @@ impl<'d> Session<'d> {
         self.engine.arithmetic()
     }
 
+    /// The first `count` evaluated images as they are, as the network sees them, and as it answers, if it is an
+    /// autoencoder.
+    pub fn reconstructions(&mut self, count: usize) -> Option<Reconstructions> {
+        self.engine.reconstructions(self.eval, count)
+    }
+
     /// What the buffers take.
     pub fn memory(&self) -> MemoryRecord {
         self.engine.memory(self.data_bytes)
@@ -358,6 +366,7 @@ impl<'d> Session<'d> {
             train_loss: self.train_loss(),
             eval_loss: Some(evaluation.loss),
             eval_accuracy: evaluation.accuracy,
+            reconstruction: evaluation.reconstruction,
         }
     }
 

@@ -23,6 +23,11 @@ impl Quality {
         Self { shape, squared_error: 0.0, similarity: 0.0, images: 0, windows: Windows::default() }
     }
 
+    /// Of an image.
+    pub(crate) fn shape(&self) -> ImageShape {
+        self.shape
+    }
+
     /// Takes in an image with numbers in 0..=1 and what became of it.
     pub(crate) fn take(&mut self, image: &[f32], found: &[f32]) {
         let ImageShape { height, width, channels } = self.shape;

@@ -2,7 +2,7 @@
 
 use super::choices::Choices;
 use super::plan::Study;
-use super::record::{EvaluationPoint, Summary, TrialRecord};
+use super::record::{EvaluationPoint, Sheet, Summary, TrialRecord};
 use super::run::evaluation_line;
 use crate::files::{self, Log};
 use crate::network::{ModelFile, Params, save};
@@ -132,10 +132,18 @@ impl TrialFolder {
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: "unit".into(),
+            targets: trial.targets,
         };
         files::write(&self.path.join("model.safetensors"), &save(params, &about)?)?;
         record.model = Some(format!("{}/model.safetensors", self.relative));
         record.losses = self.losses.as_ref().map(|_| format!("{}/losses.f32", self.relative));
+        Ok(())
+    }
+
+    /// Writes the picture of reconstructions and enters it into the record.
+    pub(super) fn draw(&self, record: &mut TrialRecord, sheet: &Sheet) -> Result<()> {
+        files::write(&self.path.join("reconstructions.png"), &sheet.png)?;
+        record.reconstructions = Some(format!("{}/reconstructions.png", self.relative));
         Ok(())
     }
 }

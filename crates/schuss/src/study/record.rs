@@ -4,6 +4,7 @@
 //! without a new schema number, so readers ignore keys they do not know.
 
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
 
 /// A run: what was compared, on what, where, and what came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -138,6 +139,9 @@ pub struct Group {
     pub eval_accuracy: Option<Spread>,
     /// Training samples per second.
     pub samples_per_second: Option<Spread>,
+    /// Further metrics after the last update, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metrics: BTreeMap<String, Spread>,
 }
 
 /// Median over seeds, with the range in which 95 % of medians would fall (the whole range below six seeds).
@@ -162,6 +166,9 @@ pub struct TrialRecord {
     pub recipe_id: String,
     /// Seed of initial weights and order.
     pub seed: u64,
+    /// Model spec, resolved.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub network: String,
     /// The resolved recipe, each choice as canonical spec text.
     pub recipe: RecipeRecord,
     /// Name of the arithmetic that fixes the bits, e.g. `f32-fma-1`.
@@ -202,6 +209,9 @@ pub struct TrialRecord {
     pub model: Option<String>,
     /// Loss of every single update, relative to the run folder: little-endian f32.
     pub losses: Option<String>,
+    /// Picture of inputs and their reconstructions, relative to the run folder: PNG.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconstructions: Option<String>,
     /// Figures a lecture printed for this trial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference: Vec<ReferenceRecord>,
@@ -323,7 +333,7 @@ pub struct EpochRecord {
     /// Frozen: fraction of the evaluation split classified correctly.
     pub eval_accuracy: Option<f64>,
     /// Further metrics by name.
-    pub metrics: std::collections::BTreeMap<String, Option<f64>>,
+    pub metrics: BTreeMap<String, Option<f64>>,
     /// Seconds of training in this epoch.
     pub train_seconds: f64,
     /// Seconds since the trial's start, everything included.
@@ -373,6 +383,9 @@ pub struct EvaluationPoint {
     pub eval_loss: Option<f64>,
     /// Accuracy on the evaluation split.
     pub eval_accuracy: Option<f64>,
+    /// How well inputs were reconstructed, where they were to be.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub reconstruction: Option<Reconstruction>,
 }
 
 /// What a trial recorded between its epochs.
@@ -382,6 +395,17 @@ pub struct Trace {
     pub losses: Vec<f32>,
     /// Every evaluation, those of the epochs included.
     pub evaluations: Vec<EvaluationPoint>,
+    /// Inputs and their reconstructions at the end.
+    pub reconstructions: Option<Sheet>,
+}
+
+/// Pictures side by side in rows: inputs, inputs with noise where there is any, reconstructions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sheet {
+    /// PNG.
+    pub png: Vec<u8>,
+    /// What each row shows, from the top.
+    pub rows: Vec<&'static str>,
 }
 
 /// What a lecture printed after an epoch.

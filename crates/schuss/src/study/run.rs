@@ -165,6 +165,9 @@ fn prepare(
     Ok(summary)
 }
 
+/// Images of the evaluation split that are shown beside their reconstructions.
+const RECONSTRUCTIONS: usize = 10;
+
 /// One trial in progress.
 struct Running<'r, 'a> {
     runner: &'r Runner<'a>,
@@ -187,12 +190,23 @@ impl Running<'_, '_> {
         });
         let mut record = TrialRecord { timing, ..record(planned, self.trial, &session, &outcome, limits) };
         if error.is_none() {
-            error = self.place.finish(&mut record, self.trial, session.params(), data).err();
+            error = self.finish(&mut record, &mut session).err();
         }
         if error.is_some() {
             (record.status, record.model) = (Status::Failed, None);
         }
         Ok((record, self.trace, error))
+    }
+
+    /// Writes what is known at the end besides the record, and enters it there.
+    fn finish(&mut self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
+        self.place.finish(record, self.trial, session.params(), self.runner.data)?;
+        if let Some(found) = session.reconstructions(RECONSTRUCTIONS) {
+            let sheet = found.sheet()?;
+            self.place.draw(record, &sheet)?;
+            self.trace.reconstructions = Some(sheet);
+        }
+        Ok(())
     }
 }
 
@@ -227,6 +241,7 @@ fn record(
         name: trial.name.clone(),
         recipe_id: trial.recipe_id(),
         seed: trial.seed,
+        network: trial.model.to_string(),
         recipe: trial.record(),
         arithmetic: session.arithmetic().to_owned(),
         strategy: session.strategy().to_owned(),
@@ -248,6 +263,7 @@ fn record(
         test: outcome.evaluation,
         model: None,
         losses: None,
+        reconstructions: None,
         reference: planned.reference.clone(),
         reference_seconds: planned.reference_seconds,
     }

@@ -1,6 +1,7 @@
 //! What several seeds say together.
 
 use super::record::{Group, Spread, TrialRecord};
+use std::collections::BTreeMap;
 
 impl Spread {
     /// Median of `values` with an interval: from six values on, the order statistics that hold the true median
@@ -58,7 +59,17 @@ fn group(trials: &[&TrialRecord]) -> Group {
         eval_loss: spread(&|trial| trial.epochs.last()?.eval_loss),
         eval_accuracy: spread(&|trial| trial.epochs.last()?.eval_accuracy),
         samples_per_second: spread(&|trial| trial.samples_per_second),
+        metrics: metrics(trials),
     }
+}
+
+/// Of every further metric of the last epochs.
+fn metrics(trials: &[&TrialRecord]) -> BTreeMap<String, Spread> {
+    let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for (name, value) in trials.iter().filter_map(|trial| trial.epochs.last()).flat_map(|row| &row.metrics) {
+        values.entry(name.clone()).or_default().extend(value.filter(|value| value.is_finite()));
+    }
+    values.into_iter().filter_map(|(name, values)| Some((name, Spread::of(values)?))).collect()
 }
 
 /// Seconds of training per full epoch.

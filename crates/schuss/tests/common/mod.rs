@@ -6,7 +6,7 @@ pub(crate) mod twin;
 use schuss::data::random::{Key, Purpose};
 use schuss::data::{Dataset, ImageShape, Split};
 use schuss::network::{Model, ModelFile, Params, Plan, save};
-use schuss::recipe::{Budget, Recipe, Trial};
+use schuss::recipe::{Budget, Recipe, Targets, Trial};
 use schuss::session::{Control, Limits, Outcome, Session};
 use schuss::study::record::EpochRecord;
 use std::io::Write;
@@ -83,7 +83,13 @@ pub(crate) fn zero_params(model: &str, classes: usize) -> Params {
 /// Writes `params` to a file that `init_from` can read.
 pub(crate) fn save_params(params: &Params, path: &Path) {
     let shape = ImageShape { channels: 1, height: 1, width: 1 };
-    let about = ModelFile { model: String::new(), classes: vec![], shape, normalisation: "unit".into() };
+    let about = ModelFile {
+        model: String::new(),
+        classes: vec![],
+        shape,
+        normalisation: "unit".into(),
+        targets: Targets::Class,
+    };
     std::fs::write(path, save(params, &about).unwrap()).unwrap();
 }
 
