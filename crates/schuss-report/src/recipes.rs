@@ -3,7 +3,7 @@
 use crate::text::shorten;
 use schuss::study::{
     curve::turning_point,
-    record::{EpochRecord, EvaluationPoint, Group, Status, Summary, Trace, TrialRecord},
+    record::{EpochRecord, EvaluationPoint, Group, Reconstruction, Status, Summary, Trace, TrialRecord},
 };
 
 /// The trials of one recipe over its seeds.
@@ -49,6 +49,13 @@ pub(crate) fn recipes<'a>(summary: &'a Summary, traces: &'a [Trace]) -> Vec<Reci
         }
     }
     recipes
+}
+
+/// The name of a trial, with its seed where there are several.
+pub(crate) fn trial_name(summary: &Summary, trial: &TrialRecord) -> String {
+    let several = summary.trials.iter().any(|other| other.seed != trial.seed);
+    let seed = if several { format!(", seed {}", trial.seed) } else { String::new() };
+    format!("{}{seed}", shorten(&trial.name, LONGEST_NAME))
 }
 
 impl Recipe<'_> {
@@ -112,6 +119,20 @@ pub(crate) fn eval_accuracy(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_accuracy)
 }
 
+/// A further metric of the evaluation after the last update: `mse`, `psnr` or `ssim`.
+pub(crate) fn quality(trial: &TrialRecord, name: &str) -> Option<f64> {
+    last(trial, |row| metric(row, name))
+}
+
+fn metric(row: &EpochRecord, name: &str) -> Option<f64> {
+    row.metrics.get(name).copied().flatten()
+}
+
+fn reconstruction(row: &EpochRecord) -> Option<Reconstruction> {
+    let mse = metric(row, "mse")?;
+    Some(Reconstruction { mse, psnr: metric(row, "psnr").unwrap_or(f64::NAN), ssim: metric(row, "ssim") })
+}
+
 /// Seconds of training until the target, if it was reached and the weights lasted.
 pub(crate) fn target_seconds(trial: &TrialRecord) -> Option<f64> {
     if trial.status == Status::Diverged {
@@ -143,6 +164,7 @@ impl Run<'_> {
                 train_loss: row.train_loss,
                 eval_loss: row.eval_loss,
                 eval_accuracy: row.eval_accuracy,
+                reconstruction: reconstruction(row),
             }
         };
         self.trial.epochs.iter().map(point).collect()

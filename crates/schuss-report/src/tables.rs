@@ -92,27 +92,65 @@ fn owned<const N: usize>(words: [&str; N]) -> [String; N] {
 
 fn results(summary: &Summary) -> Table {
     let split = &summary.data.eval_split;
-    let head = [
-        "status".to_owned(),
-        "train loss".to_owned(),
-        format!("{split} loss"),
-        "accuracy %".to_owned(),
-        "best % (epoch)".to_owned(),
-    ];
-    let note = format!(
-        "train loss: running, the mean over the last epoch of each update's loss before it; {split} loss and \
-         accuracy: frozen, over the whole {split} split after the last update; best: ↓ where accuracy fell \
-         afterwards while the training loss still did",
+    let measured = Measured::of(summary);
+    let mut head = vec!["status".to_owned(), "train loss".to_owned(), format!("{split} loss")];
+    let mut note = format!(
+        "train loss: running, the mean over the last epoch of each update's loss before it; {split} loss{}: \
+         frozen, over the whole {split} split after the last update",
+        if measured.accuracy { " and accuracy" } else { "" },
     );
-    per_trial(summary, "Loss and accuracy".to_owned(), note, &head, |trial| {
-        vec![
+    if measured.accuracy {
+        head.extend(owned(["accuracy %", "best % (epoch)"]));
+        note += "; best: ↓ where accuracy fell afterwards while the training loss still did";
+    }
+    if measured.quality {
+        head.extend(QUALITY.map(|(_, head)| head.to_owned()));
+        note += QUALITY_NOTE;
+    }
+    per_trial(summary, measured.title().to_owned(), note, &head, |trial| {
+        let mut row = vec![
             status(trial),
             text::or_none(recipes::train_loss(trial), text::loss),
             text::or_none(recipes::eval_loss(trial), text::loss),
-            text::or_none(recipes::eval_accuracy(trial), text::percent),
-            best(trial),
-        ]
+        ];
+        if measured.accuracy {
+            row.extend([text::or_none(recipes::eval_accuracy(trial), text::percent), best(trial)]);
+        }
+        if measured.quality {
+            row.extend(QUALITY.map(|(name, _)| text::or_none(recipes::quality(trial, name), text::loss)));
+        }
+        row
     })
+}
+
+/// Metrics of reconstructions, by name, and the heads of their columns.
+const QUALITY: [(&str, &str); 3] = [("mse", "MSE"), ("psnr", "PSNR dB"), ("ssim", "SSIM")];
+
+const QUALITY_NOTE: &str =
+    "; MSE, PSNR and SSIM: of reconstructions, the better the lower, the higher and the higher";
+
+/// What a run measured besides losses.
+#[derive(Clone, Copy)]
+struct Measured {
+    accuracy: bool,
+    quality: bool,
+}
+
+impl Measured {
+    /// A run without any evaluation is taken for one of classifiers.
+    fn of(summary: &Summary) -> Self {
+        let mut rows = summary.trials.iter().flat_map(|trial| &trial.epochs);
+        let quality = rows.clone().any(|row| row.metrics.contains_key("mse"));
+        Self { accuracy: !quality || rows.any(|row| row.eval_accuracy.is_some()), quality }
+    }
+
+    fn title(self) -> &'static str {
+        match (self.accuracy, self.quality) {
+            (true, false) => "Loss and accuracy",
+            (true, true) => "Loss, accuracy and quality of reconstruction",
+            (false, _) => "Loss and quality of reconstruction",
+        }
+    }
 }
 
 /// `finished`, or where it stopped being finite.
@@ -245,15 +283,21 @@ fn per_recipe(
 
 fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
     let split = &summary.data.eval_split;
-    let head = vec!["train loss".to_owned(), format!("{split} loss"), "accuracy %".to_owned()];
+    let measured = Measured::of(summary);
+    let mut head = vec!["train loss".to_owned(), format!("{split} loss")];
+    head.extend(measured.accuracy.then(|| "accuracy %".to_owned()));
+    if measured.quality {
+        head.extend(QUALITY.map(|(_, head)| head.to_owned()));
+    }
     let note =
         "median [low, high]: the range in which 95 % of medians would fall; below six seeds the whole range";
-    per_recipe(recipes, "Loss and accuracy over seeds", note, head, |group| {
-        vec![
-            spread(group.train_loss, text::loss),
-            spread(group.eval_loss, text::loss),
-            spread(group.eval_accuracy, text::percent),
-        ]
+    per_recipe(recipes, &format!("{} over seeds", measured.title()), note, head, |group| {
+        let mut row = vec![spread(group.train_loss, text::loss), spread(group.eval_loss, text::loss)];
+        row.extend(measured.accuracy.then(|| spread(group.eval_accuracy, text::percent)));
+        if measured.quality {
+            row.extend(QUALITY.map(|(name, _)| spread(group.metrics.get(name).copied(), text::loss)));
+        }
+        row
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     recipes::{self, Recipe, recipes},
     tables::target_words,
-    text::{count, list, loss, percent, plural, seconds},
+    text::{count, list, loss, percent, plural, seconds, significant},
 };
 use schuss::study::record::{
     PathRecord, Spread, Status, Summary, SurfaceRecord, TargetRecord, Timing, TrialRecord,
@@ -109,12 +109,15 @@ fn lowest_loss(summary: &Summary, recipes: &[Recipe]) -> Option<String> {
     let accuracy = best
         .median(recipes::eval_accuracy)
         .map_or_else(String::new, |accuracy| format!(", accuracy {} %", percent(accuracy)));
+    let similarity = best
+        .median(|trial| recipes::quality(trial, "ssim"))
+        .map_or_else(String::new, |similarity| format!(", SSIM {}", significant(similarity, 3)));
     let second = ranked.get(1).map_or_else(String::new, |(recipe, value)| {
         format!("; next is {} with {}", recipe.name, loss(*value))
     });
     let lowest = if ranked.len() > 1 { "has the lowest" } else { "ended with a" };
     Some(format!(
-        "{} {lowest} {split} loss after its last update: {}{accuracy}{second}.",
+        "{} {lowest} {split} loss after its last update: {}{accuracy}{similarity}{second}.",
         best.name,
         loss(*value)
     ))

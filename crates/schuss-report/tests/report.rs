@@ -2,7 +2,7 @@
 
 mod sample;
 
-use sample::{ADAM, MOMENTUM, SGD, Sketch, lecture_24, lecture_25, summary, surfaces, trial};
+use sample::{ADAM, MOMENTUM, SGD, Sketch, autoencoders, lecture_24, lecture_25, summary, surfaces, trial};
 use schuss::study::record::{Exhibit, Status, Summary, Trace};
 use schuss_report::{Formats, charts, html, table, verdict};
 use std::{collections::BTreeMap, path::Path};
@@ -22,10 +22,10 @@ fn files(summary: &Summary, traces: &[Trace]) -> BTreeMap<String, Vec<u8>> {
 fn check_page(page: &str) {
     assert!(page.len() <= html::LARGEST, "{} bytes", page.len());
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
-    let lower = page.to_lowercase();
+    let lower = page.to_lowercase().replace(" src=\"data:image/png;base64,", "");
     for forbidden in [
-        "http:", "https:", "xmlns", " src=", "href=", "@import", "url(", ">nan", "nan<", ">inf", "\"nan",
-        "infinity",
+        "://", "http:", "https:", "xmlns", " src=", "href=", "@import", "url(", ">nan", "nan<", ">inf",
+        "\"nan", "infinity",
     ] {
         assert!(!lower.contains(forbidden), "{forbidden} in {}", around(&lower, forbidden));
     }
@@ -56,6 +56,7 @@ fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
         ("lecture-25-seeds", lecture_25(10)),
         ("lecture-24", lecture_24()),
         ("lecture-23", (lecture_23, traces)),
+        ("autoencoder", autoencoders(1)),
         ("many", (summary(many), many_traces)),
     ];
     for (name, (summary, traces)) in runs {
@@ -83,7 +84,7 @@ fn the_same_run_gives_the_same_bytes() {
 
 #[test]
 fn tables_fit_a_terminal_of_100_columns() {
-    for (summary, _) in [lecture_25(1), lecture_25(3), lecture_24()] {
+    for (summary, _) in [lecture_25(1), lecture_25(3), lecture_24(), autoencoders(1), autoencoders(3)] {
         for line in table::render(&summary).lines() {
             assert!(line.chars().count() <= 100, "{line}");
         }
@@ -98,6 +99,36 @@ fn tables_say_where_a_trial_diverged_and_that_a_target_was_missed() {
     assert!(text.contains("1,532"), "{text}");
     assert!(words.contains("not reached"), "{text}");
     assert!(text.contains("2.269"), "the lecture's loss: {text}");
+}
+
+#[test]
+fn where_there_are_no_classes_nothing_speaks_of_accuracy() {
+    for seeds in [1, 3] {
+        let (summary, traces) = autoencoders(seeds);
+        let files = files(&summary, &traces);
+        let page = str::from_utf8(&files["report.html"]).unwrap();
+        check_page(page);
+        let texts = [page.to_owned(), table::render(&summary), verdict(&summary).join(" ")];
+        for text in &texts {
+            assert!(!text.to_lowercase().contains("accura"), "{}", around(text, "accura"));
+            assert!(text.contains("SSIM"), "{text}");
+        }
+        assert!(files.keys().all(|name| !name.starts_with("accuracy")));
+        assert!(files.contains_key("similarity-epochs.svg"));
+        assert_eq!(page.matches("<img ").count(), 2 * seeds as usize);
+        assert_eq!(page.matches("<span>with noise</span>").count(), seeds as usize);
+    }
+}
+
+#[test]
+fn classifiers_and_autoencoders_side_by_side_have_all_columns_and_charts() {
+    let ((mut summary, mut traces), (autoencoders, more)) = (lecture_25(1), autoencoders(1));
+    summary.trials.extend(autoencoders.trials);
+    traces.extend(more);
+    let (page, table) = (html::page(&summary, &traces), table::render(&summary));
+    check_page(&page);
+    assert!(page.contains("Test accuracy against epochs") && page.contains("Structural similarity against"));
+    assert!(table.contains("accuracy") && table.contains("SSIM") && page.contains("gaussian:std=0.3"));
 }
 
 #[test]

@@ -20,6 +20,8 @@ enum Metric {
     Accuracy,
     /// What is left to a perfect accuracy, which tells good results apart.
     Error,
+    /// How much reconstructed images are like the originals.
+    Similarity,
 }
 
 /// What is drawn to the right.
@@ -39,17 +41,33 @@ pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness)
     if recipes.is_empty() {
         return Vec::new();
     }
-    let mut metrics = vec![Metric::TrainLoss, Metric::EvalLoss, Metric::Accuracy];
-    let accuracies =
-        summary.trials.iter().flat_map(|trial| &trial.epochs).filter_map(|row| row.eval_accuracy);
-    if range(accuracies).is_some_and(|(_, best)| best >= 0.9) {
-        metrics.push(Metric::Error);
-    }
+    let metrics = metrics(recipes);
     let subject = Subject { summary, recipes };
     let figure = |metric| {
         [Along::Epochs, Along::Updates, Along::Seconds].map(|along| subject.figure(metric, along, fineness))
     };
     metrics.into_iter().map(figure).collect()
+}
+
+/// Losses, and what else is known of any trial.
+fn metrics(recipes: &[Recipe]) -> Vec<Metric> {
+    let points: Vec<EvaluationPoint> =
+        recipes.iter().flat_map(|recipe| recipe.runs.iter().flat_map(Run::evaluations)).collect();
+    let best = |metric: Metric| {
+        range(points.iter().filter_map(|point| metric.value(point))).map(|(_, largest)| largest)
+    };
+    let mut metrics = vec![Metric::TrainLoss, Metric::EvalLoss];
+    let similar = best(Metric::Similarity).is_some();
+    if best(Metric::Accuracy).is_some() || !similar {
+        metrics.push(Metric::Accuracy);
+    }
+    if best(Metric::Accuracy).is_some_and(|best| best >= 90.0) {
+        metrics.push(Metric::Error);
+    }
+    if similar {
+        metrics.push(Metric::Similarity);
+    }
+    metrics
 }
 
 /// The run whose curves are drawn.
@@ -93,6 +111,9 @@ impl Subject<'_> {
             Metric::Error => {
                 "What is left to 100 %, on a logarithmic axis that tells good results apart.".to_owned()
             }
+            Metric::Similarity => format!(
+                "Frozen: mean structural similarity (SSIM) of the {split} split's images and their reconstructions; 1 is equality."
+            ),
         };
         if self.recipes.iter().any(|recipe| recipe.runs.len() > 1) {
             caption += " Line: median over seeds; band: their whole range.";
@@ -181,6 +202,7 @@ impl Subject<'_> {
         let chance = 1.0 / classes as f64;
         let level = match metric {
             _ if classes < 2 => None,
+            Metric::Similarity => None,
             Metric::Accuracy => Some((100.0 * chance, format!("chance: {}", text::percent_tick(chance)))),
             Metric::Error => {
                 Some((100.0 * (1.0 - chance), format!("chance: {}", text::percent_tick(1.0 - chance))))
@@ -203,13 +225,14 @@ impl Metric {
             Self::EvalLoss => point.eval_loss,
             Self::Accuracy => point.eval_accuracy.map(|accuracy| 100.0 * accuracy),
             Self::Error => point.eval_accuracy.map(|accuracy| 100.0 * (1.0 - accuracy)),
+            Self::Similarity => point.reconstruction?.ssim,
         }
     }
 
     fn printed(self, reference: &ReferenceRecord) -> Option<f64> {
         match self {
             Self::TrainLoss => reference.loss,
-            Self::EvalLoss => None,
+            Self::EvalLoss | Self::Similarity => None,
             Self::Accuracy => reference.accuracy.map(|accuracy| 100.0 * accuracy),
             Self::Error => reference.accuracy.map(|accuracy| 100.0 * (1.0 - accuracy)),
         }
@@ -221,6 +244,7 @@ impl Metric {
             Self::EvalLoss => "eval-loss",
             Self::Accuracy => "accuracy",
             Self::Error => "error",
+            Self::Similarity => "similarity",
         }
     }
 
@@ -230,6 +254,7 @@ impl Metric {
             Self::EvalLoss => format!("{} loss", capital(split)),
             Self::Accuracy => format!("{} accuracy", capital(split)),
             Self::Error => format!("{} error", capital(split)),
+            Self::Similarity => "Structural similarity".to_owned(),
         }
     }
 
@@ -246,12 +271,14 @@ impl Metric {
             Self::EvalLoss => format!("{split} loss"),
             Self::Accuracy => format!("{split} accuracy in %"),
             Self::Error => format!("{split} error in %"),
+            Self::Similarity => format!("{split} SSIM"),
         };
         match self {
             Self::Accuracy => {
                 Axis { bounds: Some((0.0, 100.0)), ..Axis::new(label, Spacing::Linear, text::plain) }
             }
             Self::Error => Axis::new(label + ", log", Spacing::Log, text::plain),
+            Self::Similarity => Axis::new(label, Spacing::Linear, text::plain),
             Self::TrainLoss | Self::EvalLoss => match Spacing::for_values(values.into_iter(), LOG_RATIO) {
                 Spacing::Log => Axis::new(label + ", log", Spacing::Log, text::plain),
                 Spacing::Linear => Axis::new(label, Spacing::Linear, text::plain),

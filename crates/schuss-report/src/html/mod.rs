@@ -8,13 +8,13 @@ use crate::{
         palette::{self, DARK, LIGHT},
     },
     figures::{Figure, Figures},
-    recipes::recipes,
+    recipes::{self, recipes},
     tables::{Table, tables},
-    text::{count, escape, list, shorten},
+    text::{NONE, count, escape, list, shorten},
     verdict,
 };
 use parts::{Parts, definition};
-use schuss::study::record::{RecipeRecord, Summary, SurfaceRecord, Trace};
+use schuss::study::record::{RecipeRecord, Summary, SurfaceRecord, Trace, TrialRecord};
 use std::fmt::Write as _;
 
 /// No page is larger, whatever the run.
@@ -69,6 +69,7 @@ impl Page<'_> {
         self.head();
         self.introduction();
         self.result();
+        self.reconstructions(traces);
         self.curves(&figures.curves);
         self.costs(&figures.costs);
         self.updates(&figures.updates);
@@ -85,7 +86,7 @@ impl Page<'_> {
             self.parts.html,
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-             style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\
+             style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\
              <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
              <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title><style>{}</style></head><body><main>",
             style_sheet()
@@ -128,6 +129,26 @@ impl Page<'_> {
             folded.into_iter().for_each(|table| self.parts.table(table));
             self.parts.open("</details>");
         }
+        self.parts.open("</section>");
+    }
+
+    /// What autoencoders make of some images.
+    fn reconstructions(&mut self, traces: &[Trace]) {
+        let trials = self.summary.trials.iter().zip(traces);
+        let sheets: Vec<_> =
+            trials.filter_map(|(trial, trace)| Some((trial, trace.reconstructions.as_ref()?))).collect();
+        if sheets.is_empty() {
+            return;
+        }
+        let shown = sheets.len().min(self.detail.charts);
+        self.parts.section("Reconstructions");
+        self.parts.paragraph("note", "The first images of the evaluation split at the end of training.");
+        self.parts.open("<div class=\"pair\">");
+        for (trial, sheet) in &sheets[..shown] {
+            self.parts.sheet(&recipes::trial_name(self.summary, trial), sheet);
+        }
+        self.parts.open("</div>");
+        self.parts.left_out(sheets.len() - shown, "picture");
         self.parts.open("</section>");
     }
 
@@ -264,47 +285,59 @@ fn seed_words(seeds: &[u64]) -> String {
 
 /// Every choice of every recipe, as spec text.
 fn resolved_recipes(summary: &Summary) -> Table {
-    let head = [
-        "recipe",
-        "update",
-        "order",
-        "optimizer",
-        "schedule",
-        "loss",
-        "initial weights",
-        "matmul precision",
-        "arithmetic",
-        "strategy",
-        "threads",
-    ];
-    let row = |recipe: &crate::recipes::Recipe| {
-        let trial = recipe.runs[0].trial;
-        let RecipeRecord { update, order, optimizer, schedule, loss, init, matmul_precision, .. } =
-            &trial.recipe;
-        let choices = [
-            &recipe.name,
-            update,
-            order,
-            optimizer,
-            schedule,
-            loss,
-            init,
-            matmul_precision,
-            &trial.arithmetic,
-            &trial.strategy,
-        ];
-        let mut row: Vec<String> = choices.map(String::from).to_vec();
-        row.push(trial.threads.to_string());
-        row
+    let recipes = recipes(summary, &[]);
+    let choices: Vec<_> = recipes.iter().map(|recipe| choices(&recipe.name, recipe.runs[0].trial)).collect();
+    let made = |column: &usize| {
+        RARE.iter().all(|(rare, usual)| {
+            choices[0][*column].0 != *rare || choices.iter().any(|row| row[*column].1 != *usual)
+        })
     };
+    let columns: Vec<usize> = (0..choices.first().map_or(0, Vec::len)).filter(made).collect();
     Table {
         title: "Every choice of every recipe".to_owned(),
         note: "Resolved: what was not asked for is written out too. Any of it can be typed after the flag of the same name.".to_owned(),
-        names: head.len(),
-        head: head.map(str::to_owned).to_vec(),
-        rows: recipes(summary, &[]).iter().map(row).collect(),
+        names: columns.len(),
+        head: columns.iter().map(|&column| choices[0][column].0.to_owned()).collect(),
+        rows: choices.iter().map(|row| columns.iter().map(|&column| row[column].1.clone()).collect()).collect(),
         folded: false,
     }
+}
+
+/// Choices that are left out where nobody made another than this one.
+const RARE: [(&str, &str); 3] = [("targets", "class"), ("noise", NONE), ("statistics over", NONE)];
+
+/// What was chosen, with the heads of the columns.
+fn choices(name: &str, trial: &TrialRecord) -> Vec<(&'static str, String)> {
+    let RecipeRecord {
+        update,
+        order,
+        optimizer,
+        schedule,
+        loss,
+        init,
+        stats,
+        targets,
+        noise,
+        matmul_precision,
+    } = &trial.recipe;
+    let or_none = |choice: Option<String>| choice.unwrap_or_else(|| NONE.to_owned());
+    vec![
+        ("recipe", name.to_owned()),
+        ("model", trial.network.clone()),
+        ("targets", targets.clone()),
+        ("noise", or_none(noise.clone())),
+        ("update", update.clone()),
+        ("order", order.clone()),
+        ("optimizer", optimizer.clone()),
+        ("schedule", schedule.clone()),
+        ("loss", loss.clone()),
+        ("initial weights", init.clone()),
+        ("statistics over", or_none(stats.map(|stats| stats.to_string()))),
+        ("matmul precision", matmul_precision.clone()),
+        ("arithmetic", trial.arithmetic.clone()),
+        ("strategy", trial.strategy.clone()),
+        ("threads", trial.threads.to_string()),
+    ]
 }
 
 /// Data, network, machine and program, as pairs of words.

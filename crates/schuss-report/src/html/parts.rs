@@ -8,6 +8,7 @@ use crate::{
     tables::Table,
     text::{escape, plural, shorten},
 };
+use schuss::study::record::Sheet;
 use std::fmt::Write as _;
 
 /// Characters that every sentence may have.
@@ -70,7 +71,11 @@ impl Parts {
     /// Says what the page has no room for.
     pub(super) fn left_out(&mut self, number: usize, noun: &str) {
         if number > 0 {
-            let place = if noun == "chart" { "the folder charts" } else { "summary.json" };
+            let place = match noun {
+                "chart" => "the folder charts",
+                "picture" => "the folder trials",
+                _ => "summary.json",
+            };
             let _ = write!(self.html, "<p class=\"note\">{} more in {place}.</p>", plural(number, noun));
         }
     }
@@ -144,6 +149,19 @@ impl Parts {
         }
     }
 
+    /// Pictures in rows, each with its name beside it.
+    pub(super) fn sheet(&mut self, title: &str, sheet: &Sheet) {
+        let title = self.words(title);
+        let names: String = sheet.rows.iter().map(|name| format!("<span>{}</span>", escape(name))).collect();
+        let _ = write!(
+            self.html,
+            "<figure class=\"sheet\"><figcaption><b>{title}</b></figcaption><div class=\"rows\">{names}</div>\
+             <img alt=\"{title}: {}\" src=\"data:image/png;base64,{}\"></figure>",
+            escape(&sheet.rows.join(", ")),
+            base64(&sheet.png)
+        );
+    }
+
     pub(super) fn figure(&mut self, class: &str, figure: &Figure) {
         self.charts += 1;
         let title = shorten(&figure.title, self.detail.text);
@@ -158,6 +176,20 @@ impl Parts {
     }
 }
 
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = (0..3).fold(0, |bits, i| bits << 8 | u32::from(*chunk.get(i).unwrap_or(&0)));
+        for digit in 0..4 {
+            let place = (bits >> (18 - 6 * digit)) as usize & 63;
+            text.push(if digit <= chunk.len() { char::from(DIGITS[place]) } else { '=' });
+        }
+    }
+    text
+}
+
 /// Figures stand to the right, words to the left.
 fn class(table: &Table, column: usize) -> &'static str {
     let words = column < table.names || table.rows.iter().any(|row| row[column].chars().count() >= 30);
@@ -168,4 +200,25 @@ fn class(table: &Table, column: usize) -> &'static str {
 pub(super) fn definition(pieces: &[&str]) -> String {
     let pieces: Vec<&str> = pieces.iter().copied().filter(|piece| !piece.is_empty()).collect();
     pieces.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_is_that_of_the_rfc() {
+        let cases = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
+        assert_eq!(base64(&[255, 239, 190, 0]), "/+++AA==");
+    }
 }

@@ -74,6 +74,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         name: sketch.name.into(),
         recipe_id: format!("{:016x}", sketch.optimizer.len() + sketch.update.len() * 100),
         seed,
+        network: "784-400-256-10".into(),
         recipe: recipe(sketch),
         arithmetic: "f32-fma-1".into(),
         strategy: "fused".into(),
@@ -107,6 +108,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         test: None,
         model: Some("model.safetensors".into()),
         losses: None,
+        reconstructions: None,
         reference: sketch
             .reference
             .iter()
@@ -118,7 +120,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
             .collect(),
         reference_seconds: Some(2.0),
     };
-    (record, Trace { losses: losses(sketch, seed, epochs), evaluations: Vec::new() })
+    (record, Trace { losses: losses(sketch, seed, epochs), ..Trace::default() })
 }
 
 fn row(sketch: &Sketch, seed: u64, epoch: u32) -> EpochRecord {
@@ -158,8 +160,38 @@ fn recipe(sketch: &Sketch) -> RecipeRecord {
         schedule: "constant".into(),
         loss: "cross-entropy".into(),
         init: "torch".into(),
+        stats: None,
+        targets: "class".into(),
+        noise: None,
         matmul_precision: "highest".into(),
     }
+}
+
+/// A run of two autoencoders, one of which takes noise away.
+pub(crate) fn autoencoders(seeds: u64) -> (Summary, Vec<Trace>) {
+    let sketches = [(ADAM, None), (Sketch { name: "denoising", ..MOMENTUM }, Some("gaussian:std=0.3"))];
+    let runs =
+        (1..=seeds).flat_map(|seed| sketches.iter().map(move |(sketch, noise)| (sketch, *noise, seed)));
+    let (trials, traces) = runs.map(|(sketch, noise, seed)| reconstructing(sketch, noise, seed)).unzip();
+    (summary(trials), traces)
+}
+
+fn reconstructing(sketch: &Sketch, noise: Option<&str>, seed: u64) -> (TrialRecord, Trace) {
+    let (mut record, mut trace) = trial(sketch, seed, 3);
+    record.recipe.loss = "mse".into();
+    record.recipe.targets = "input".into();
+    record.recipe.noise = noise.map(Into::into);
+    (record.target, record.reference, record.reference_seconds) = (None, vec![], None);
+    record.reconstructions = Some("trials/01/reconstructions.png".into());
+    for row in &mut record.epochs {
+        row.eval_accuracy = None;
+        let mse = row.eval_loss.unwrap_or(1.0) / 100.0;
+        let quality = [("mse", mse), ("psnr", -10.0 * mse.log10()), ("ssim", 1.0 - 20.0 * mse)];
+        row.metrics = quality.map(|(name, value)| (name.to_owned(), Some(value))).into();
+    }
+    let rows = [Some("input"), noise.map(|_| "with noise"), Some("reconstruction")];
+    trace.reconstructions = Some(Sheet { png: vec![137; 400], rows: rows.into_iter().flatten().collect() });
+    (record, trace)
 }
 
 /// A run of these trials.
@@ -221,6 +253,13 @@ fn groups(trials: &[TrialRecord]) -> Vec<Group> {
             eval_loss: spread(&|trial| trial.epochs.last()?.eval_loss),
             eval_accuracy: spread(&|trial| trial.epochs.last()?.eval_accuracy),
             samples_per_second: spread(&|trial| trial.samples_per_second),
+            metrics: ["mse", "psnr", "ssim"]
+                .iter()
+                .filter_map(|name| {
+                    let value = |trial: &TrialRecord| *trial.epochs.last()?.metrics.get(*name)?;
+                    Some(((*name).to_owned(), spread(&value)?))
+                })
+                .collect(),
         });
     }
     groups

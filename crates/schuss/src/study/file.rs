@@ -107,7 +107,8 @@ built_in!(
     "lecture-24b",
     "lecture-24c",
     "lecture-24-equal-updates",
-    "lecture-25"
+    "lecture-25",
+    "autoencoder"
 );
 
 impl StudyFile {
