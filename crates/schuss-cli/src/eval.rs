@@ -4,6 +4,7 @@ use crate::model;
 use crate::terminal::{Screen, Tile, deliver, fit, percent, printable};
 use schuss::data::{self, Dataset};
 use schuss::network::{ModelFile, Prediction, Predictor};
+use schuss::study::record::Reconstruction;
 use schuss::{Error, Result};
 use schuss_data::text::grouped;
 use serde_json::{Value, json};
@@ -29,9 +30,32 @@ pub(crate) fn run(model: &Path, spec: &str, json: bool, screen: &Screen, out: &m
     let mut predictor = model::load(model)?;
     let data = data::load(spec)?;
     model::check_fits(predictor.about(), &data)?;
+    if !predictor.about().targets.is_class() {
+        return deliver(out, &reconstruction(&mut predictor, &data, json)?).map(drop);
+    }
     let evaluation = Evaluation::of(&mut predictor, &data)?;
     let page = Page { evaluation: &evaluation, model: predictor.about(), data: &data };
     deliver(out, &if json { page.json() } else { page.text(screen) }).map(drop)
+}
+
+/// How well an autoencoder reconstructs the test split.
+fn reconstruction(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
+    let samples = data.test.len();
+    if samples == 0 {
+        return Err(Error::data("the test split is empty").at(&data.name));
+    }
+    let Reconstruction { mse, psnr, ssim } = predictor.quality(&data.test)?;
+    if json {
+        let value = json!({ "mse": mse, "psnr": psnr, "ssim": ssim, "samples": samples });
+        return Ok(format!("{value}\n"));
+    }
+    let ssim = ssim.map_or_else(|| "none: images smaller than 7 x 7".into(), |ssim| format!("{ssim:.6}"));
+    Ok(format!(
+        "model     {}\ndata      test split of {}, {} images without noise\nmse       {mse:.6}\npsnr      {psnr:.3} dB\nssim      {ssim}\n",
+        printable(&predictor.about().model),
+        printable(&data.name),
+        grouped(samples as u64),
+    ))
 }
 
 /// What became of every sample.
@@ -240,7 +264,8 @@ impl Page<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::trained;
+    use crate::model::tests::{trained, trained_autoencoder};
+    use schuss::recipe::Targets;
 
     fn evaluate(spec: &str, json: bool) -> Result<String> {
         let (folder, mut out) = (trained(), Vec::new());
@@ -265,6 +290,21 @@ mod tests {
     }
 
     #[test]
+    fn an_autoencoder_is_told_by_its_errors_and_similarity() {
+        let evaluate = |json| {
+            let (folder, mut out) = (trained_autoencoder(), Vec::new());
+            run(folder.path(), "digits:train=10,test=300", json, &Screen::detect(), &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let value: Value = serde_json::from_str(&evaluate(true)).unwrap();
+        let [mse, psnr, ssim] = ["mse", "psnr", "ssim"].map(|name| value[name].as_f64().unwrap());
+        assert!(mse > 0.0 && mse < 0.3 && (-1.0..1.0).contains(&ssim) && value["samples"] == 300, "{value}");
+        assert!((psnr + 10.0 * mse.log10()).abs() < 1e-9, "{value}");
+        let text = evaluate(false);
+        assert!(text.contains(&format!("mse       {mse:.6}\n")) && !text.contains("accuracy"), "{text}");
+    }
+
+    #[test]
     fn the_matrix_is_aligned_with_its_diagonal_in_brackets() {
         let text = evaluate("digits:train=10,test=300", false).unwrap();
         let lines: Vec<&str> = text.lines().skip_while(|line| !line.ends_with("recall")).take(11).collect();
@@ -279,8 +319,13 @@ mod tests {
         let data = data::load("digits:train=10,test=10").unwrap();
         let classes: Vec<String> = (0..200).map(|class| format!("class {class}")).collect();
         let data = Dataset { classes: classes.clone(), ..data };
-        let model =
-            ModelFile { model: "784-200".into(), classes, shape: data.shape, normalisation: "unit".into() };
+        let model = ModelFile {
+            model: "784-200".into(),
+            classes,
+            shape: data.shape,
+            normalisation: "unit".into(),
+            targets: Targets::Class,
+        };
         let mut confusion = vec![vec![0; 200]; 200];
         (confusion[7][7], confusion[7][9], confusion[3][3], confusion[5][4]) = (5, 15, 9, 2);
         let evaluation = Evaluation { loss: 1.0, confusion, worst: vec![] };

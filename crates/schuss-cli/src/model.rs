@@ -49,10 +49,11 @@ fn in_folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     models.filter(|model| model.as_ref().map_or(true, |model| model.is_file())).collect()
 }
 
-/// Whether a model can be asked about `data`: images of its shape, in no more classes than it knows.
+/// Whether a model can be asked about `data`: images of its shape, in no more classes than it knows if it knows any.
 pub(crate) fn check_fits(about: &ModelFile, data: &Dataset) -> Result<()> {
     let (model, images) = (about.shape, data.shape);
-    if model == images && data.classes.len() <= about.classes.len() {
+    let classes_fit = !about.targets.is_class() || data.classes.len() <= about.classes.len();
+    if model == images && classes_fit {
         return Ok(());
     }
     let side = |shape: schuss::data::ImageShape, classes: usize| {
@@ -68,19 +69,35 @@ pub(crate) fn check_fits(about: &ModelFile, data: &Dataset) -> Result<()> {
 pub(crate) mod tests {
     use super::*;
     use schuss::network::save;
+    use schuss::recipe::Targets;
     use schuss::session::Session;
-    use schuss::{Budget, Trial};
+    use schuss::{Budget, Recipe, Trial};
     use tempfile::TempDir;
 
     /// The folder of a model that has seen a few digits and learnt a little.
     pub(crate) fn trained() -> TempDir {
+        trained_as(Trial { model: "784-20-10".parse().unwrap(), ..Trial::default() })
+    }
+
+    /// The same of an autoencoder.
+    pub(crate) fn trained_autoencoder() -> TempDir {
+        let recipe = Recipe { loss: "mse".parse().unwrap(), ..Recipe::default() };
+        let model = "linear:20,relu,linear:784,sigmoid".parse().unwrap();
+        trained_as(Trial { model, targets: Targets::Input, recipe, ..Trial::default() })
+    }
+
+    fn trained_as(trial: Trial) -> TempDir {
         let data = schuss::data::load("digits:train=1000,test=10").unwrap();
-        let budget = Budget { epochs: 2, ..Budget::default() };
-        let trial = Trial { model: "784-20-10".parse().unwrap(), budget, ..Trial::default() };
+        let trial = Trial { budget: Budget { epochs: 2, ..Budget::default() }, ..trial };
         let mut session = Session::new(&trial, &data, Limits::default()).unwrap();
         session.run(&Default::default(), &mut ()).unwrap();
-        let (model, normalisation) = (trial.model.to_string(), "unit".into());
-        let about = ModelFile { model, classes: data.classes.clone(), shape: data.shape, normalisation };
+        let about = ModelFile {
+            model: trial.model.to_string(),
+            classes: data.classes.clone(),
+            shape: data.shape,
+            normalisation: "unit".into(),
+            targets: trial.targets,
+        };
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join(FILE), save(session.params(), &about).unwrap()).unwrap();
         folder
@@ -126,7 +143,9 @@ pub(crate) mod tests {
         let data = schuss::data::load("digits:train=10,test=10,size=14").unwrap();
         let shape = schuss::data::ImageShape { channels: 1, height: 28, width: 28 };
         let classes = data.classes.clone();
-        let about = ModelFile { model: "784-10".into(), classes, shape, normalisation: "unit".into() };
+        let normalisation = "unit".into();
+        let about =
+            ModelFile { model: "784-10".into(), classes, shape, normalisation, targets: Targets::Class };
         let error = check_fits(&about, &data).unwrap_err();
         assert!(
             error.exit_code() == 2
@@ -135,6 +154,7 @@ pub(crate) mod tests {
         );
         let few = ModelFile { classes: vec!["0".into(), "1".into()], shape: data.shape, ..about.clone() };
         assert!(check_fits(&few, &data).unwrap_err().what.contains("in 2 classes"));
+        assert!(check_fits(&ModelFile { targets: Targets::Input, ..few }, &data).is_ok());
         assert!(check_fits(&ModelFile { shape: data.shape, ..about }, &data).is_ok());
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::model;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
-use schuss::Result;
 use schuss::data::{self, Picture, Split};
 use schuss::network::{Prediction, Predictor};
+use schuss::{Error, Result};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -34,6 +34,10 @@ pub(crate) fn run(model: &Path, input: &str, json: bool, screen: &Screen, out: &
 
 /// One line per test sample, in order.
 fn samples(predictor: &mut Predictor, spec: &str, json: bool, out: &mut dyn Write) -> Result<()> {
+    if !predictor.about().targets.is_class() {
+        return Err(Error::usage("the model is an autoencoder: it has no class to tell of a sample")
+            .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
+    }
     let data = data::load(spec)?;
     model::check_fits(predictor.about(), &data)?;
     let classes = predictor.about().classes.clone();
@@ -81,6 +85,9 @@ fn picture(
     let classes = predictor.about().classes.clone();
     // Nobody knows the label; 0 stands in, and the loss that depends on it is not looked at.
     let split = Split::new(picture.pixels.clone(), vec![0], shape.features())?;
+    if !predictor.about().targets.is_class() {
+        return reconstruction(predictor, &split, json, screen, out);
+    }
     let seen = Tile::new(&picture.pixels, shape, vec![]);
     predictor.predict(&split, &mut |prediction| {
         if json {
@@ -88,6 +95,31 @@ fn picture(
         }
         let drawn = screen.draw(std::slice::from_ref(&seen), PER_ROW);
         deliver(out, &(drawn + &ranking(prediction.probabilities, &classes)))
+    })
+}
+
+/// The picture and what an autoencoder makes of it, side by side; as JSON its pixels.
+fn reconstruction(
+    predictor: &mut Predictor,
+    split: &Split,
+    json: bool,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let shape = predictor.about().shape;
+    let quality = predictor.quality(split)?;
+    predictor.reconstruct(split, &mut |found| {
+        let pixels: Vec<u8> =
+            found.output.iter().map(|x| (x.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+        if json {
+            let value =
+                json!({ "mse": quality.mse, "psnr": quality.psnr, "ssim": quality.ssim, "pixels": pixels });
+            return deliver(out, &format!("{value}\n"));
+        }
+        let error = format!("mse {:.6}", quality.mse);
+        let tiles = [(split.pixels(0), "input".to_owned()), (&pixels, error)];
+        let tiles = tiles.map(|(pixels, caption)| Tile::new(pixels, shape, vec![caption]));
+        deliver(out, &screen.draw(&tiles, PER_ROW))
     })
 }
 
@@ -117,7 +149,7 @@ fn ranking(probabilities: &[f32], classes: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tests::trained;
+    use crate::model::tests::{trained, trained_autoencoder};
     use serde_json::Value;
 
     fn predict(input: &str, json: bool) -> Result<String> {
@@ -146,6 +178,28 @@ mod tests {
             let largest = probabilities.iter().copied().fold(0.0, f64::max);
             assert!(probabilities.len() == 10 && value["probability"].as_f64() == Some(largest), "{line}");
         }
+    }
+
+    #[test]
+    fn an_autoencoder_draws_what_it_makes_of_a_picture_and_has_no_class_to_tell() {
+        let (model, mut out) = (trained_autoencoder(), Vec::new());
+        let shape = data::ImageShape { channels: 1, height: 28, width: 28 };
+        let digit = data::load("digits:train=10,test=10").unwrap().test.pixels(0).to_vec();
+        let picture = model.path().join("digit.png");
+        std::fs::write(&picture, data::write_picture(&digit, shape).unwrap()).unwrap();
+        let mut predict = |input: &str, json| {
+            run(model.path(), input, json, &Screen::detect(), &mut out).map_err(|e| e.exit_code())
+        };
+        assert_eq!(predict("digits:train=10,test=10", false), Err(2));
+        predict(picture.to_str().unwrap(), true).unwrap();
+        predict(picture.to_str().unwrap(), false).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let (line, drawn) = text.split_once('\n').unwrap();
+        let value: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(value["pixels"].as_array().unwrap().len(), 784);
+        assert!(
+            drawn.contains("input") && drawn.contains(&format!("mse {:.6}", value["mse"].as_f64().unwrap()))
+        );
     }
 
     #[test]

@@ -53,18 +53,30 @@ impl Progress {
     fn epoch(&self, trial: &Trial, row: &EpochRecord) {
         let number =
             |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
-        let accuracy = row.eval_accuracy.map_or_else(|| "    -".into(), |value| format!("{value:.4}"));
         self.say(&format!(
-            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}  accuracy {}  {:>7.2} s",
+            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}{}  {:>7.2} s",
             trial.name,
             row.epoch,
             trial.budget.epochs,
             number(row.train_loss),
             number(row.eval_loss),
-            accuracy,
+            quality(row),
             row.train_seconds,
             width = self.width,
         ));
+    }
+}
+
+/// Accuracy where there are classes; PSNR and, of images large enough, SSIM where there are reconstructions.
+fn quality(row: &EpochRecord) -> String {
+    let metric = |name: &str| row.metrics.get(name).copied().flatten();
+    let psnr = metric("psnr").map(|psnr| format!("  PSNR {psnr:>6.2} dB"));
+    let ssim = metric("ssim").map(|ssim| format!("  SSIM {ssim:.4}"));
+    match (row.eval_accuracy, psnr) {
+        (None, Some(psnr)) => psnr + &ssim.unwrap_or_default(),
+        (accuracy, _) => {
+            format!("  accuracy {}", accuracy.map_or_else(|| "    -".into(), |value| format!("{value:.4}")))
+        }
     }
 }
 
