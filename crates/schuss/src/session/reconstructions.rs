@@ -32,7 +32,7 @@ impl Reconstructions {
             .chain(noisy)
             .chain([("reconstruction", &self.outputs)])
             .collect();
-        let side = |images: usize, pixels: usize| images * (pixels + GAP) - GAP.min(images * (pixels + GAP));
+        let side = |images: usize, pixels: usize| (images * (pixels + GAP)).saturating_sub(GAP);
         let shape = ImageShape {
             channels: if self.shape.channels == 3 { 3 } else { 1 },
             height: side(rows.len(), self.shape.height),
