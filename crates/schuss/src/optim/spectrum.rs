@@ -21,7 +21,13 @@ pub(crate) struct Spectrum {
     across: Vec<f64>,
     /// Indices of `values` from the largest to the smallest.
     order: Vec<usize>,
+    /// What is no longer than this counts as zero.
+    negligible: f64,
 }
+
+/// Share of the largest number of a matrix that is negligible, far below rounding: what is left of a matrix of low rank
+/// otherwise shrinks by another 1e-16 from row to row, until its square is no number to divide by.
+const NEGLIGIBLE: f64 = 1e-30;
 
 /// Sweeps of QL for one eigenvalue; three are usual.
 const MOST_SWEEPS: usize = 50;
@@ -100,6 +106,8 @@ impl Spectrum {
         let side = matrix.shape().0;
         self.resize(side);
         (0..side).for_each(|row| to_f64(matrix.row(row), &mut self.matrix[row]));
+        let largest = self.matrix.values.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+        self.negligible = NEGLIGIBLE * largest;
     }
 
     fn resize(&mut self, side: usize) {
@@ -126,10 +134,14 @@ impl Spectrum {
     fn reflect(&mut self, k: usize, first: usize) -> f64 {
         let v = &mut self.matrix[k][first..];
         let length = dot(v, v).sqrt();
+        if length <= self.negligible {
+            self.betas[k] = 0.0;
+            return 0.0;
+        }
         let along = if v[0] > 0.0 { -length } else { length };
         v[0] -= along;
         let square = dot(v, v);
-        self.betas[k] = if square > 0.0 { 2.0 / square } else { 0.0 };
+        self.betas[k] = 2.0 / square;
         along
     }
 
@@ -206,7 +218,7 @@ impl Spectrum {
     fn end_of_block(&self, first: usize) -> usize {
         let lost = |&k: &usize| {
             let scale = self.values[k].abs() + self.values[k + 1].abs();
-            self.beside[k].abs() + scale == scale
+            self.beside[k].abs() <= self.negligible || self.beside[k].abs() + scale == scale
         };
         (first..self.side() - 1).find(lost).unwrap_or(self.side() - 1)
     }
@@ -350,7 +362,7 @@ mod tests {
     #[test]
     fn eigenvectors_are_orthonormal_and_make_up_the_matrix_also_where_its_rank_is_low() {
         let mut spectrum = Spectrum::default();
-        for (side, rank) in [(1, 1), (2, 2), (3, 1), (40, 40), (17, 3)] {
+        for (side, rank) in [(1, 1), (2, 2), (3, 1), (40, 40), (17, 3), (90, 2)] {
             let a = gram(side, rank);
             spectrum.decompose(Matrix::new(&a, side, side));
             assert_orthonormal(side, |k| spectrum.vector(k));
