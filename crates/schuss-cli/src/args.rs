@@ -1,5 +1,7 @@
 //! What can be typed. Help, man page and completions all come from these definitions.
 
+use crate::explain;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -50,6 +52,23 @@ pub(crate) enum Command {
         /// A PNG image, or a data spec
         input: String,
         /// Print JSON lines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Name all there is to choose of a kind, with a line each
+    List {
+        /// What of
+        #[arg(value_parser = PossibleValuesParser::new(explain::kinds()))]
+        kind: String,
+    },
+    /// Tell all about a choice: equation as executed, keys and defaults, where it comes from, who differs
+    Explain {
+        /// A name, adam, or a spec, adam:eps=1e-7
+        spec: String,
+        /// Whose defaults: torch | optax | keras | burn | sklearn
+        #[arg(long, value_name = "NAME", default_value = "torch")]
+        dialect: String,
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -124,6 +143,10 @@ pub(crate) struct Flags {
     /// equation and keys [default: sgd:lr=0.1]
     #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
     pub(crate) optimizer: Vec<String>,
+    /// Whose defaults the optimizer's keys have: torch | optax | keras | burn | sklearn; `schuss explain NAME
+    /// --dialect keras` tells them [default: torch, with sgd:lr=0.1]
+    #[arg(long, value_name = "NAME", help_heading = "Recipe")]
+    pub(crate) dialect: Option<String>,
     /// Learning rate, momentum and beta2 over updates: warmup:500+cosine | step:step_size=600 |
     /// cosine/beta1@linear:end_factor=0.5; `schuss list schedules` names all [default: constant]
     #[arg(long, value_name = "SPEC", help_heading = "Recipe")]

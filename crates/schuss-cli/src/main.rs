@@ -5,6 +5,7 @@ mod compare;
 mod data;
 mod doctor;
 mod eval;
+mod explain;
 mod model;
 mod predict;
 mod progress;
@@ -38,6 +39,10 @@ fn run(command: Command) -> Result<u8> {
         Command::Predict { model, input, json } => predict::run(&model, &input, json, screen, out)?,
         Command::Data(DataCommand::Show { data }) => data::show(&data, screen, out)?,
         Command::Data(DataCommand::Fetch { name, mirror }) => data::fetch(&name, &mirror, out)?,
+        Command::List { kind } => print(&explain::list(&kind, screen))?,
+        Command::Explain { spec, dialect, json } => {
+            print(&explain::explain(&spec, &dialect, json, screen)?)?;
+        }
         Command::Doctor { threads, json } => doctor::run(threads, json, out)?,
         Command::Completions { shell } => print(&completions(shell))?,
         Command::Man => print(&man_page()?)?,

@@ -52,6 +52,12 @@ pub(crate) fn deliver(out: &mut dyn Write, text: &str) -> Result<ControlFlow<()>
 }
 
 impl Screen {
+    /// One without colours.
+    #[cfg(test)]
+    pub(crate) fn of_width(width: usize) -> Self {
+        Self { width, ink: Ink::Plain }
+    }
+
     /// What stdout is, by the environment.
     pub(crate) fn detect() -> Self {
         Self::from(std::io::stdout().is_terminal(), |name| std::env::var(name).ok())

@@ -1,5 +1,6 @@
 use super::{RowLoss, Target, mean_of_each};
 use crate::recipe::spec::Choice;
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Classes are one-hot. No finite logit overflows. Of probabilities, logarithms are at least −100 and the divisor at
 /// least 1e-12, so that 0 and 1 are fine; what lies outside has no loss (NaN), and the trial diverges.
 /// `torch.nn.BCEWithLogitsLoss`, and `torch.nn.BCELoss` with `logits=false`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bce {
     /// Whether the outputs are logits; else they are probabilities, behind a `sigmoid` layer.

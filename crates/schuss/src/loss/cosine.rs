@@ -1,5 +1,6 @@
 use super::{RowLoss, Target};
 use crate::recipe::spec::Choice;
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// One minus the cosine of the angle between outputs and targets: only their direction counts.
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Classes are one-hot. A row of zeros has the loss 1. `torch.nn.CosineEmbeddingLoss` of pairs that belong together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosine {}
 

@@ -1,6 +1,7 @@
 use super::{RowLoss, Target, class_weights};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// With class weights c the terms of class k are multiplied by cₖ, and sums over samples are divided by the sum of the
 /// weights of their classes; where that is 0, so are loss and gradient (PyTorch: NaN). The largest logit is subtracted
 /// first: no finite logit overflows. `torch.nn.CrossEntropyLoss`, whose `weight` is `class_weights` here.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropy {
     /// Share s of the target that is spread over all classes.

@@ -1,6 +1,7 @@
 use super::{RowLoss, Target, mean_of_each};
 use crate::recipe::spec::{Choice, finite, non_negative};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// α below 0 means that classes weigh the same. No finite logit overflows. Lin et al., ICCV 2017 (arXiv 1708.02002);
 /// `torchvision.ops.sigmoid_focal_loss`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Focal {
     /// Weight α of the class; the others weigh 1 − α.

@@ -4,6 +4,7 @@
 use super::{RowLoss, Target, mean_of_each};
 use crate::Result;
 use crate::recipe::spec::{Choice, finite};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Hinge, mean over samples and outputs.
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// t is +1 for the class, −1 for the others. `keras.losses.Hinge`; the loss of scikit-learn's linear classifiers, one
 /// class against the rest.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hinge {}
 
@@ -39,7 +40,7 @@ impl RowLoss for Hinge {
 /// ```
 ///
 /// t is +1 for the class, −1 for the others. `keras.losses.SquaredHinge`; `sklearn.svm.LinearSVC`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SquaredHinge {}
 
@@ -64,7 +65,7 @@ impl RowLoss for SquaredHinge {
 /// ```
 ///
 /// Below zero the distance of the class goes on being rewarded. `torch.nn.HingeEmbeddingLoss`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct HingeEmbedding {
     /// Distance from which on the other classes are far enough.

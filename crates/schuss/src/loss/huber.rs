@@ -2,6 +2,7 @@ use super::l1::sign;
 use super::{RowLoss, Target, mean_of_each};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative, positive};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Squared error of small differences and absolute error of large ones, mean over samples and outputs.
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Classes are one-hot. Huber, Annals of Mathematical Statistics 35, 1964; `torch.nn.HuberLoss`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Huber {
     /// Difference δ from which on the error is absolute.
@@ -53,7 +54,7 @@ impl RowLoss for Huber {
 /// ```
 ///
 /// Classes are one-hot; β = 0 is `l1`. Girshick, ICCV 2015 (arXiv 1504.08083); `torch.nn.SmoothL1Loss`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmoothL1 {
     /// Difference β from which on the error is absolute.

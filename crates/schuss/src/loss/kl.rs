@@ -1,5 +1,6 @@
 use super::{RowLoss, Target};
 use crate::recipe::spec::Choice;
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Classes are one-hot, which makes it `nll`. `torch.nn.KLDivLoss(reduction="batchmean")`: the sum over outputs, mean over
 /// samples.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kl {}
 

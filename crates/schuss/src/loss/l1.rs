@@ -1,5 +1,6 @@
 use super::{RowLoss, Target, mean_of_each};
 use crate::recipe::spec::Choice;
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Mean absolute error over samples and outputs.
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Classes are one-hot; the slope where z = t is 0. `torch.nn.L1Loss`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct L1 {}
 

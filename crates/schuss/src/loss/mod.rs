@@ -102,11 +102,11 @@ pub(crate) fn mean_of_each(
 
 /// The table of losses: one row each.
 macro_rules! losses {
-    ($($(#[$doc:meta])* $loss:ident,)*) => {
+    ($($(#[doc = $line:literal])* $loss:ident,)*) => {
         choices! {
             /// What is minimised: the mean over samples.
             pub enum Loss ("loss", always &[]) {
-                $($(#[$doc])* $loss,)*
+                $($(#[doc = $line])* $loss,)*
             }
         }
 
@@ -151,7 +151,7 @@ losses! {
     L1,
     /// Squared error of small differences, absolute of large ones.
     Huber,
-    /// The same with a slope of at most 1.
+    /// Huber's with a slope of at most 1.
     SmoothL1,
     /// One class against the rest.
     Hinge,

@@ -1,6 +1,7 @@
 use super::{RowLoss, Target, class_weights};
 use crate::recipe::spec::{Choice, finite};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Hinge over classes: every other class is to stay below the right one by a margin. With p = 1 it is Crammer and
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Class weights multiply the loss of a sample of their class; the mean is over samples, whatever they weigh.
 /// `torch.nn.MultiMarginLoss`, whose `weight` is `class_weights` here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct MultiMargin {
     /// Power p of the hinge, 1 or 2.

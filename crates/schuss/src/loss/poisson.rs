@@ -1,6 +1,7 @@
 use super::{RowLoss, Target, mean_of_each};
 use crate::Result;
 use crate::recipe::spec::{Choice, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
@@ -14,7 +15,7 @@ use std::f64::consts::TAU;
 ///
 /// Classes are one-hot. In full, Stirling's t ln t − t + ln(2πt) / 2 is added for ln t! where t > 1. e^z overflows above
 /// 709, and a rate below −ε has no logarithm: the trial diverges. `torch.nn.PoissonNLLLoss`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Poisson {
     /// Whether the outputs are logarithms of rates.

@@ -3,26 +3,27 @@
 use super::layout::{Entry, Role};
 use crate::Result;
 use crate::recipe::spec::{Choice, choices, positive};
+use documented::{Documented, DocumentedFields};
 use schuss_data::random::Draws;
 use serde::{Deserialize, Serialize};
 
 /// Declares an init: its name and, if it has one, its gain.
 macro_rules! inits {
-    ($($(#[$doc:meta])* $init:ident = $name:literal $({ gain: $gain:expr })?;)*) => {
+    ($($(#[$doc:meta])* $init:ident = $name:literal $({ $gain:ident: $default:expr })?;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+            #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
             #[serde(default, deny_unknown_fields)]
             pub struct $init {
                 $(
-                    #[doc = concat!("Factor of all weights [", stringify!($gain), "].")]
-                    pub gain: f64,
+                    /// Factor of all weights.
+                    pub $gain: f64,
                 )?
             }
 
             impl Default for $init {
                 fn default() -> Self {
-                    Self { $(gain: $gain)? }
+                    Self { $($gain: $default)? }
                 }
             }
 
@@ -30,7 +31,7 @@ macro_rules! inits {
                 const NAME: &'static str = $name;
 
                 fn check(&self) -> Result<()> {
-                    $(let _: f64 = $gain; positive(&[("gain", self.gain)])?;)?
+                    $(positive(&[(stringify!($gain), self.$gain)])?;)?
                     Ok(())
                 }
             }
@@ -71,7 +72,7 @@ choices! {
         KaimingNormal,
         /// Orthonormal directions.
         Orthogonal,
-        /// Nothing.
+        /// All zero.
         Zeros,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::recipe::spec::{self, Choice, below_one, choices, normal, positive};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Widest layer that is taken seriously; beyond it a number is a slip of the finger.
@@ -12,7 +13,7 @@ macro_rules! layers {
     ($($(#[$doc:meta])* $layer:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* } $(=> $check:expr;)?)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+            #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
             #[serde(default, deny_unknown_fields)]
             pub struct $layer {
                 $($(#[$field_doc])* pub $field: $type,)*
@@ -183,12 +184,13 @@ choices! {
         LayerNorm,
         /// Logarithms of probabilities.
         LogSoftmax,
-        /// A learnt slope below zero.
-        Prelu,
         /// A sparse code by the sum of its magnitudes.
         ActivityL1,
         /// A sparse code by its mean activity.
         ActivityKl,
+        // From here on activations.
+        /// A learnt slope below zero.
+        Prelu,
         /// max(x, 0)
         Relu,
         /// A small slope below zero.
@@ -242,6 +244,12 @@ impl Layer {
         let text = self.to_string();
         let name = text.split(':').next().unwrap_or_default();
         Self::NAMES.iter().find(|known| **known == name).copied().unwrap_or_default()
+    }
+
+    /// Names of layers, and of those whose outputs are functions of one number each.
+    pub(crate) fn names_and_activations() -> (&'static [&'static str], &'static [&'static str]) {
+        let first = Self::NAMES.iter().position(|name| *name == Prelu::NAME).unwrap_or(Self::NAMES.len());
+        Self::NAMES.split_at(first)
     }
 
     /// Canonical text as it stands in a model: `linear:400`, `dropout:0.2`, everything else with its keys.

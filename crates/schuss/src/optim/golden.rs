@@ -1,6 +1,8 @@
 //! The optimizers' steps against other frameworks' on recorded streams of gradients: `golden/optim_steps`, and
 //! `golden/square_steps` for what only full rank makes definite.
 
+mod dialects;
+
 use super::updater::Updater;
 use super::{Method, Reference};
 use crate::network::{Layout, Model};

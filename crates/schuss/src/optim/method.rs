@@ -1,6 +1,7 @@
 //! How weights move, as typed: groups of parameters, each with its chain around one rule.
 
-use super::rule::{AdamW, Rule};
+use super::dialect::Dialect;
+use super::rule::Rule;
 use super::sam::Sam;
 use super::transform::Transform;
 use super::wrapper::{Cautious, Wrapper};
@@ -103,6 +104,18 @@ impl Select {
 }
 
 impl Method {
+    /// Reads `[select@]chain/[select@]chain`, where rules have the defaults of `dialect`; `sam` stands first in the first
+    /// chain.
+    ///
+    /// # Errors
+    /// Usage errors (exit 2) that name what is not known or makes no sense.
+    pub fn read(text: &str, dialect: Dialect) -> Result<Self> {
+        let (gradient, rest) = read_gradient(text)?;
+        let groups: Vec<Group> =
+            rest.split('/').map(|group| Group::read(group, dialect)).collect::<Result<_>>()?;
+        Ok(Self::Descent(Descent { groups: with_rest(groups, dialect)?, gradient }))
+    }
+
     /// The most numbers per weight that any of its rules keeps.
     pub(crate) fn slots(&self) -> usize {
         let Self::Descent(Descent { groups, .. }) = self;
@@ -180,11 +193,9 @@ impl<R: Into<Rule>> From<R> for Method {
 impl FromStr for Method {
     type Err = Error;
 
-    /// `[select@]chain/[select@]chain`; `sam` stands first in the first chain.
+    /// [`Method::read`] with our own defaults.
     fn from_str(text: &str) -> Result<Self> {
-        let (gradient, rest) = read_gradient(text)?;
-        let groups = rest.split('/').map(Group::from_str).collect::<Result<Vec<_>>>()?;
-        Ok(Self::Descent(Descent { groups: with_rest(groups), gradient }))
+        Self::read(text, Dialect::default())
     }
 }
 
@@ -193,19 +204,19 @@ fn read_gradient(text: &str) -> Result<(Gradient, &str)> {
     let (before, _) = spec::chain(text);
     match before.first().map(|item| Item::parse(item)).transpose()? {
         Some(item) if item.name == Sam::NAME => {
-            Ok((Gradient::Sam(Sam::read("optimizer", &item)?), &text[before[0].len() + 1..]))
+            Ok((Gradient::Sam(Sam::read("optimizer", &item, "")?), &text[before[0].len() + 1..]))
         }
         _ => Ok((Gradient::Plain, text)),
     }
 }
 
 /// Muon is made for hidden matrices: alone, it leaves all else to AdamW.
-fn with_rest(mut groups: Vec<Group>) -> Vec<Group> {
+fn with_rest(mut groups: Vec<Group>, dialect: Dialect) -> Result<Vec<Group>> {
     if let [Group { select: select @ Select::All, rule: Rule::Muon(_), .. }] = groups.as_mut_slice() {
         *select = Select::Hidden;
-        groups.push(Rule::from(AdamW::default()).into());
+        groups.push(Group::read("adamw", dialect)?);
     }
-    groups
+    Ok(groups)
 }
 
 /// A part of a chain.
@@ -215,9 +226,9 @@ enum Part {
     After(Wrapper),
 }
 
-fn read_part(text: &str) -> Result<Part> {
+fn read_part(text: &str, dialect: Dialect) -> Result<Part> {
     let item = Item::parse(text)?;
-    let rule = Rule::read(&item).map(|rule| rule.map(Part::Rule));
+    let rule = Rule::read_over(&item, dialect.defaults(&item.name)).map(|rule| rule.map(Part::Rule));
     let before = || Transform::read(&item).map(|transform| transform.map(Part::Before));
     let after = || Wrapper::read(&item).map(|wrapper| wrapper.map(Part::After));
     rule.or_else(before).or_else(after).unwrap_or_else(|| {
@@ -226,10 +237,9 @@ fn read_part(text: &str) -> Result<Part> {
     })
 }
 
-impl FromStr for Group {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
+impl Group {
+    /// `[select@]chain`
+    fn read(text: &str, dialect: Dialect) -> Result<Self> {
         let (select, chain) = match text.split_once('@') {
             Some((select, chain)) => (select.parse()?, chain),
             None => (Select::All, text),
@@ -237,7 +247,7 @@ impl FromStr for Group {
         let (first, last) = spec::chain(chain);
         let (mut before, mut rules, mut after) = (vec![], vec![], vec![]);
         for item in first.into_iter().chain([last]) {
-            match read_part(item)? {
+            match read_part(item, dialect)? {
                 Part::Before(transform) if rules.is_empty() => before.push(transform),
                 Part::Rule(rule) => rules.push(rule),
                 Part::After(wrapper) if !rules.is_empty() => after.push(wrapper),

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod course;
+mod dialect;
 #[cfg(test)]
 mod golden;
 mod method;
@@ -17,6 +18,7 @@ mod transform;
 mod updater;
 mod wrapper;
 
+pub use dialect::{Counterpart, Dialect};
 pub use method::{Descent, Gradient, Group, Method, Select};
 pub use reference::Reference;
 pub use rule::{Adam, Rule, Sgd};

@@ -25,7 +25,8 @@ impl Reference {
     pub fn new(rule: Rule, weights: &[f64]) -> Self {
         let layout = Layout::of_vector(weights.len());
         let descent = Descent { groups: vec![Group::from(rule)], gradient: Gradient::Plain };
-        Self::on(&descent, layout, weights).expect("a group that takes all fits every layout")
+        Self::on(&descent, &Schedule::default(), layout, weights)
+            .expect("a group that takes all fits every layout")
     }
 
     /// No update done yet, for the parameters of `model`, which begin at `weights`: tensor after tensor, each in
@@ -34,14 +35,22 @@ impl Reference {
     /// # Errors
     /// If the groups of `method` do not fit the model.
     pub fn of_model(method: &Method, model: &Model, weights: &[f64]) -> Result<Self> {
-        let Method::Descent(descent) = method;
-        Self::on(descent, Layout::new(model, model.inputs().unwrap_or(1))?, weights)
+        Self::scheduled(method, &Schedule::default(), model, weights)
     }
 
-    fn on(descent: &Descent, layout: Layout, weights: &[f64]) -> Result<Self> {
+    /// The same on a schedule.
+    ///
+    /// # Errors
+    /// If the groups of `method` do not fit the model.
+    pub fn scheduled(method: &Method, schedule: &Schedule, model: &Model, weights: &[f64]) -> Result<Self> {
+        let Method::Descent(descent) = method;
+        Self::on(descent, schedule, Layout::new(model, model.inputs().unwrap_or(1))?, weights)
+    }
+
+    fn on(descent: &Descent, schedule: &Schedule, layout: Layout, weights: &[f64]) -> Result<Self> {
         let mut laid_out = vec![0.0; layout.len()];
         scatter(&layout, weights, &mut laid_out);
-        let updater = Updater::new::<Plain>(descent, (&Schedule::default(), 0), &layout, &laid_out)?;
+        let updater = Updater::new::<Plain>(descent, (schedule, 0), &layout, &laid_out)?;
         let gradient = descent.gradient;
         Ok(Self {
             updater,

@@ -3,6 +3,7 @@
 use super::arithmetic::Arithmetic;
 use crate::Result;
 use crate::recipe::spec::{self, Choice};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving Generalization", ICLR 2021
 /// (arXiv 2010.01412); adaptive: Kwon, Kim, Park and Choi, "ASAM", ICML 2021 (arXiv 2102.11600).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sam {
     /// Distance ρ.

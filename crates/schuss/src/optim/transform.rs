@@ -4,6 +4,7 @@ use super::arithmetic::{Arithmetic, Tensor, Tensors};
 use super::rule::blend::{Blend, Lengths};
 use crate::Result;
 use crate::recipe::spec::{Choice, choices, non_negative, positive};
+use documented::{Documented, DocumentedFields};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Lane, Math, padded};
@@ -14,7 +15,7 @@ macro_rules! transforms {
     ($($(#[$doc:meta])* $transform:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* } => $check:expr;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+            #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
             #[serde(default, deny_unknown_fields)]
             pub struct $transform {
                 $($(#[$field_doc])* pub $field: $type,)*

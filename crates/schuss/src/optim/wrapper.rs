@@ -5,6 +5,7 @@ use super::rule::Shown;
 use super::rule::blend::Blend;
 use crate::recipe::spec::{Choice, below_one, choices};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// `torch.optim.swa_utils.get_ema_multi_avg_fn`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ema {
     /// Memory d.
@@ -27,7 +28,7 @@ pub struct Ema {
 /// The mean of the weights after updates start, start + every, ...: what is evaluated and kept from then on. Izmailov et
 /// al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018 (arXiv 1803.05407);
 /// `torch.optim.swa_utils.AveragedModel`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Swa {
     /// The first update whose weights count.
@@ -43,7 +44,7 @@ pub struct Swa {
 /// ```
 ///
 /// Zhang et al., "Lookahead Optimizer: k steps forward, 1 step back", NeurIPS 2019 (arXiv 1907.08610).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lookahead {
     /// Updates k between two steps of the slow weights.
@@ -55,7 +56,7 @@ pub struct Lookahead {
 /// Steps only where they go against the present gradient, made longer by as much as is left out: u ⊙ [u g > 0] / mean.
 /// Decoupled decay is not masked. Liang et al., "Cautious Optimizers: Improving Training with One Line of Code", 2024
 /// (arXiv 2411.16085).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cautious {}
 

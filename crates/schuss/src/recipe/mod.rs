@@ -1,10 +1,12 @@
 //! What to do, as plain data: recipes, workloads, budgets and trials, and the grammar they are typed in.
 
+mod about;
 mod condition;
 mod precision;
 pub mod spec;
 mod workload;
 
+pub use about::{About, Key, Table, about};
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
 pub use schuss_data::order::Order;

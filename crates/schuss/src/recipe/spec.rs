@@ -2,13 +2,17 @@
 
 pub use schuss_data::spec::{Item, nearest};
 
+use super::about::{About, Key};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// A row of a table of choices: a name, keys with their defaults, and what they must fulfil.
-pub(crate) trait Choice: Default + PartialEq + Serialize + DeserializeOwned {
+pub(crate) trait Choice:
+    Default + PartialEq + Serialize + DeserializeOwned + Documented + DocumentedFields
+{
     /// Its name in specs.
     const NAME: &'static str;
 
@@ -17,14 +21,39 @@ pub(crate) trait Choice: Default + PartialEq + Serialize + DeserializeOwned {
         Ok(())
     }
 
-    /// The keys of `item` over the defaults, if it has this name.
-    fn read(noun: &str, item: &Item) -> Result<Self> {
-        let choice: Self = read_keys(noun, item)?;
+    /// The keys of `item` over those in `defaults`, and these over its own defaults.
+    fn read(noun: &str, item: &Item, defaults: &str) -> Result<Self> {
+        let choice: Self = read_keys(noun, item, Self::over(noun, defaults)?)?;
         let place = |error: Error| {
             if error.place.is_some() { error } else { error.at(format!("{noun} `{}`", Self::NAME)) }
         };
         choice.check().map_err(place)?;
         Ok(choice)
+    }
+
+    /// Its defaults, but for the keys in `defaults`.
+    fn over(noun: &str, defaults: &str) -> Result<Self> {
+        match defaults {
+            "" => Ok(Self::default()),
+            keys => read_keys(noun, &Item::parse(&format!("{}:{keys}", Self::NAME))?, Self::default()),
+        }
+    }
+
+    /// What its documentation says, with the values that [`Self::read`] gives its keys. Without `item`'s keys they are
+    /// not checked: some must be given before they make sense.
+    fn about(noun: &'static str, line: &'static str, item: &Item, defaults: &str) -> Result<About> {
+        let choice = match item.args[..] {
+            [] => Self::over(noun, defaults)?,
+            _ => Self::read(noun, item, defaults)?,
+        };
+        let own = fields(&Self::default());
+        let keys = fields(&choice).into_iter().map(|(name, value)| Key {
+            default: own.get(&name).map(write_value).unwrap_or_default(),
+            value: write_value(&value),
+            doc: Self::get_field_docs(&name).unwrap_or_default(),
+            name,
+        });
+        Ok(About { name: Self::NAME, noun, line, text: Self::DOCS, keys: keys.collect() })
     }
 }
 
@@ -34,14 +63,14 @@ pub(crate) trait Choice: Default + PartialEq + Serialize + DeserializeOwned {
 macro_rules! choices {
     (
         $(#[$about:meta])* $vis:vis enum $name:ident ($noun:literal, always $always:expr $(, untyped $untyped:literal)?) {
-            $($(#[$doc:meta])* $row:ident,)*
+            $($(#[doc = $line:literal])* $row:ident,)*
         }
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         $vis enum $name {
-            $($(#[$doc])* $row($row),)*
+            $($(#[doc = $line])* $row($row),)*
         }
 
         impl $name {
@@ -53,9 +82,33 @@ macro_rules! choices {
 
             /// The choice of this name with these keys; none if there is no such name.
             pub(crate) fn read(item: &$crate::recipe::spec::Item) -> Option<$crate::Result<Self>> {
+                Self::read_over(item, "")
+            }
+
+            /// The same with other defaults, `key=value,...`, for the keys that are left out.
+            pub(crate) fn read_over(
+                item: &$crate::recipe::spec::Item,
+                defaults: &str,
+            ) -> Option<$crate::Result<Self>> {
                 use $crate::recipe::spec::Choice;
                 match item.name.as_str() {
-                    $(<$row as Choice>::NAME => Some(<$row as Choice>::read($noun, item).map(Self::$row)),)*
+                    $(<$row as Choice>::NAME => {
+                        Some(<$row as Choice>::read($noun, item, defaults).map(Self::$row))
+                    })*
+                    _ => None,
+                }
+            }
+
+            /// What there is to know about the choice of this name, its keys read as by `read_over`.
+            pub(crate) fn about(
+                item: &$crate::recipe::spec::Item,
+                defaults: &str,
+            ) -> Option<$crate::Result<$crate::recipe::About>> {
+                use $crate::recipe::spec::Choice;
+                match item.name.as_str() {
+                    $(<$row as Choice>::NAME => {
+                        Some(<$row as Choice>::about($noun, concat!($($line),*), item, defaults))
+                    })*
                     _ => None,
                 }
             }
@@ -143,9 +196,8 @@ pub(crate) fn chain(text: &str) -> (Vec<&str>, &str) {
     (items, &text[start..])
 }
 
-/// The keys of `item` over the defaults of `T`; a value without a key belongs to the key of its position.
-pub(crate) fn read_keys<T: Default + Serialize + DeserializeOwned>(noun: &str, item: &Item) -> Result<T> {
-    let mut read = T::default();
+/// The keys of `item` over those of `read`; a value without a key belongs to the key of its position.
+fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read: T) -> Result<T> {
     let names: Vec<String> = fields(&read).keys().cloned().collect();
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let place = format!("{noun} `{}`", item.name);
@@ -209,10 +261,12 @@ pub(crate) fn write_keys<T: Default + Serialize>(name: &str, value: &T, always: 
     if written.is_empty() { name.to_owned() } else { format!("{name}:{}", written.join(",")) }
 }
 
-/// Numbers as short as they read back the same: `0.0001`, `1e-8`, `10`; lists as `30:60`.
+/// Numbers as short as they read back the same: `0.0001`, `1e-8`, `10`; lists as `30:60`; nothing for what is left out.
 fn write_value(value: &Value) -> String {
-    if let Value::Array(list) = value {
-        return list.iter().map(write_value).collect::<Vec<_>>().join(":");
+    match value {
+        Value::Array(list) => return list.iter().map(write_value).collect::<Vec<_>>().join(":"),
+        Value::Null => return String::new(),
+        _ => {}
     }
     let text = value.to_string();
     text.strip_suffix(".0").unwrap_or(&text).trim_matches('"').to_owned()

@@ -2,6 +2,7 @@
 
 use super::spec::{self, Choice, choices};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_data::random::Draws;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -47,7 +48,7 @@ impl fmt::Display for Targets {
 }
 
 /// Normal noise on every number.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gaussian {
     /// Standard deviation.
@@ -55,7 +56,7 @@ pub struct Gaussian {
 }
 
 /// Some numbers become 0. Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", ICML 2008.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Masking {
     /// Their share.
@@ -63,7 +64,7 @@ pub struct Masking {
 }
 
 /// Some numbers become 0 or 1, with equal chances.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SaltAndPepper {
     /// Their share.

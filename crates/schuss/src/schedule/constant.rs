@@ -1,6 +1,7 @@
 use super::curve::{Anneal, counts};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Constant: the optimizer's own value, or a share of it for the first updates.
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Keys as in `torch.optim.lr_scheduler.ConstantLR`, whose defaults are factor 1/3 and total_iters 5. Here factor is 1,
 /// so that `constant` is what it says, and total_iters, left out, is without end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Constant {
     /// Share of the optimizer's value.

@@ -2,6 +2,7 @@ use super::curve::{Anneal, counts};
 use super::real::{between, half_cosine};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Cosine: down along half a period of the cosine; and up again, if the trial goes on after `t_max`.
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5 (arXiv
 /// 1608.03983). Keys and defaults are `torch.optim.lr_scheduler.CosineAnnealingLR`'s: eta_min 0; t_max, which torch must
 /// be given, is the rest of the trial when left out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosine {
     /// Updates from the top to the bottom.
@@ -56,7 +57,7 @@ impl Anneal for Cosine {
 /// Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5 (arXiv
 /// 1608.03983). Keys and defaults are `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts`': t_mult 1, eta_min 0; t_0
 /// must be given.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct CosineRestarts {
     /// Updates until the first restart.

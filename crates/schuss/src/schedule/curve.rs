@@ -27,11 +27,11 @@ pub(super) trait Anneal: Choice {
 }
 
 macro_rules! declare {
-    ($($(#[$doc:meta])* $curve:ident,)*) => {
+    ($($(#[doc = $line:literal])* $curve:ident,)*) => {
         spec::choices! {
             /// One schedule by itself.
             pub enum Curve ("schedule", always &[]) {
-                $($(#[$doc])* $curve,)*
+                $($(#[doc = $line])* $curve,)*
             }
         }
 

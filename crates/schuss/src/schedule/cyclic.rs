@@ -2,6 +2,7 @@ use super::curve::{Anneal, counts};
 use super::real::{between, powi};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, positive};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Cyclic: up from `base_lr` to `max_lr` and down again, over and over; momentum goes the other way.
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// `torch.optim.lr_scheduler.CyclicLR`'s: step_size_up 2000, step_size_down as step_size_up, mode triangular, gamma 1,
 /// cycle_momentum true, base_momentum 0.8, max_momentum 0.9; base_lr and max_lr must be given and stand in place of the
 /// optimizer's lr.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cyclic {
     /// The bottom.

@@ -2,6 +2,7 @@ use super::curve::{Anneal, counts, progress};
 use super::real::{powf, powi};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative, positive};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Exponential: every update takes the same share off.
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// As `torch.optim.lr_scheduler.ExponentialLR`; gamma must be given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Exponential {
     /// What each update leaves.
@@ -40,7 +41,7 @@ impl Anneal for Exponential {
 ///
 /// Keys as in `keras.optimizers.schedules.InverseTimeDecay`: decay_rate must be given; defaults decay_steps 1, staircase
 /// false. The steps of Robbins and Monro, "A Stochastic Approximation Method", 1951, are of this kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct InverseTime {
     /// How much the divisor grows in `decay_steps` updates.
@@ -85,7 +86,7 @@ impl Anneal for InverseTime {
 ///
 /// Keys as in `torch.optim.lr_scheduler.PolynomialLR`; defaults power 1 and total_iters 5 as there; 5 updates,
 /// that is, where torch's users mostly count epochs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Polynomial {
     /// Updates until 0 is reached.
@@ -128,7 +129,7 @@ impl Anneal for Polynomial {
 ///
 /// Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved Schedule", MLSys 2022 (arXiv
 /// 2107.04197). Default: total_steps is the rest of the trial.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rex {
     /// Updates until 0 is reached.

@@ -2,6 +2,7 @@ use super::curve::{Anneal, counts, progress};
 use super::real::between;
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Linear: along a straight line from one share of the optimizer's value to another, where it stays.
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Keys as in `torch.optim.lr_scheduler.LinearLR`; defaults start_factor 1/3, end_factor 1 and total_iters 5 as
 /// there; 5 updates, that is, where torch's users mostly count epochs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Linear {
     /// Share of the optimizer's value at the first update.
@@ -58,7 +59,7 @@ impl Anneal for Linear {
 ///
 /// Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.2 (arXiv 1706.02677). Default: start_factor 0, so that
 /// update 1 changes nothing but what the optimizer remembers; total_iters must be given, as in `warmup:500+cosine`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Warmup {
     /// Updates until the optimizer's value is reached.

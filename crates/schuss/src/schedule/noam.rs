@@ -1,6 +1,7 @@
 use super::curve::{Anneal, counts};
 use crate::Result;
 use crate::recipe::spec::Choice;
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Noam: up along a straight line, then down as one over the square root of the update.
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Vaswani et al., "Attention Is All You Need", NIPS 2017, equation 3 (arXiv 1706.03762), times the optimizer's lr: with
 /// `lr=1` it is the paper's. Defaults are the paper's: model_size 512, warmup_steps 4000.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Noam {
     /// Width of the network; only scales.

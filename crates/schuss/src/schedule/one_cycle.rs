@@ -2,6 +2,7 @@ use super::curve::{Anneal, counts};
 use super::real::{between, half_cosine};
 use crate::recipe::spec::{Choice, below_one, positive};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// One-cycle: up to `max_lr` in the first part of the trial, then down far below where it began; momentum goes the other
@@ -25,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// max_lr must be given and stands in place of the optimizer's lr; total_steps, left out, is the rest of the trial.
 /// After total_steps, where torch fails, all stays as it is; and what stands before it in a chain has the optimizer's
 /// values, which torch's constructor changes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct OneCycle {
     /// The top.

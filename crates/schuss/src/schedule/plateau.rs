@@ -2,6 +2,7 @@ use super::Schedule;
 use super::curve::Anneal;
 use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Plateau: a cut whenever the evaluation loss has not fallen for more than `patience` epochs.
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// Keys and defaults are `torch.optim.lr_scheduler.ReduceLROnPlateau`'s: mode min, factor 0.1, patience 10, threshold
 /// 0.0001, threshold_mode rel, cooldown 0, min_lr 0, eps 1e-8 (a smaller cut is none). It is shown the evaluation loss at
 /// each epoch's end, wherever in a chain it stands; mode max is for a metric that should rise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plateau {
     /// Where the metric should go.

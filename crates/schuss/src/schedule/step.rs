@@ -2,6 +2,7 @@ use super::curve::{Anneal, counts};
 use super::real::powi;
 use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Step: a cut by the same factor every so many updates.
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Keys and defaults are `torch.optim.lr_scheduler.StepLR`'s: gamma 0.1; step_size must be given.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Step {
     /// Updates between two cuts.
@@ -49,7 +50,7 @@ impl Anneal for Step {
 ///
 /// Keys and defaults are `torch.optim.lr_scheduler.MultiStepLR`'s: gamma 0.1; milestones must be given, as in
 /// `multistep:milestones=3000:4500`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Multistep {
     /// Updates, from 0, before which a cut is made.
@@ -90,7 +91,7 @@ impl Anneal for Multistep {
 ///
 /// As `optax.piecewise_constant_schedule`; both lists must be given, as in
 /// `piecewise:boundaries=3000:4500,scales=0.1:0.5`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Piecewise {
     /// Updates, from 0, before which the value changes.

@@ -2,6 +2,7 @@ use super::curve::Anneal;
 use super::real::{between, half_cosine};
 use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// WSD: warm up, stay, decay.
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Compute-Optimal Training Beyond Fixed Training Durations", 2024 (arXiv 2405.18392). Lengths are updates, or below 1
 /// shares of the trial. Defaults: warmup_steps 0, decay_steps 0.2, stable_steps what these leave of the trial, decay
 /// linear, min_lr_ratio 0.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wsd {
     /// Updates, or share of the trial, that go up.

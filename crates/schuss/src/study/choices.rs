@@ -1,6 +1,8 @@
 //! What may be chosen for a trial, as typed: on the command line, in `--trial`, and in a study file alike.
 
 use crate::network::Model;
+use crate::optim::{Method, Sgd};
+use crate::recipe::spec::Choice;
 use crate::recipe::{Budget, Noise, Recipe, Targets, Trial, spec};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,9 @@ pub struct Choices {
     /// Optimizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<String>,
+    /// Whose defaults the optimizer's keys have that are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<String>,
     /// How precise products must be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matmul_precision: Option<String>,
@@ -71,6 +76,7 @@ macro_rules! each_choice {
             update,
             order,
             optimizer,
+            dialect,
             schedule,
             matmul_precision,
             init,
@@ -174,7 +180,7 @@ impl Choices {
         let recipe = Recipe {
             update: read(self.update.as_deref(), "update")?.unwrap_or(defaults.0.update),
             order: read(self.order.as_deref(), "order")?.unwrap_or(defaults.0.order),
-            optimizer: read(self.optimizer.as_deref(), "optimizer")?.unwrap_or(defaults.0.optimizer),
+            optimizer: self.read_optimizer()?,
             schedule: read(self.schedule.as_deref(), "schedule")?.unwrap_or(defaults.0.schedule),
             loss: read(self.loss.as_deref(), "loss")?.unwrap_or(defaults.0.loss),
             init: read(self.init.as_deref(), "init")?.unwrap_or(defaults.0.init),
@@ -194,7 +200,14 @@ impl Choices {
         Ok(Trial { name, data, model, targets, noise, init_from, recipe, budget, seed: 1 })
     }
 
-    /// The choices a trial amounts to, every one spelled out.
+    /// The optimizer with the defaults of the dialect.
+    fn read_optimizer(&self) -> Result<Method> {
+        let dialect = read(self.dialect.as_deref(), "dialect")?.unwrap_or_default();
+        let text = self.optimizer.as_deref().unwrap_or(Sgd::NAME);
+        Method::read(text, dialect).map_err(|error| placed(error, "optimizer"))
+    }
+
+    /// The choices a trial amounts to, every one spelled out; a dialect is no more than the keys it stands for.
     pub fn of(trial: &Trial) -> Self {
         let record = trial.recipe.record();
         let Budget { epochs, max_updates, target, beyond_target, stop } = trial.budget;
@@ -204,6 +217,7 @@ impl Choices {
             update: Some(record.update),
             order: Some(record.order),
             optimizer: Some(record.optimizer),
+            dialect: None,
             schedule: Some(record.schedule),
             init: Some(record.init),
             stats: record.stats,
@@ -229,6 +243,10 @@ pub(crate) const KEYS: &[&str] = {
 };
 
 fn read<T: std::str::FromStr<Err = Error>>(text: Option<&str>, key: &str) -> Result<Option<T>> {
-    let place = |error: Error| if error.place.is_some() { error } else { error.at(format!("--{key}")) };
-    text.map(str::parse).transpose().map_err(place)
+    text.map(str::parse).transpose().map_err(|error| placed(error, key))
+}
+
+/// The error, at the flag if it has no place yet.
+fn placed(error: Error, key: &str) -> Error {
+    if error.place.is_some() { error } else { error.at(format!("--{key}")) }
 }

@@ -2,6 +2,7 @@ use super::terms::{mean_square, penalised};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012 (arXiv 1212.5701), which has no η. Keys and defaults are
 /// `torch.optim.Adadelta`'s. Differs: Keras has η = 0.001, ρ = 0.95, ε = 1e-7.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adadelta {
     /// Learning rate η.

@@ -5,6 +5,7 @@ use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, non_negative, normal, positive};
 use crate::schedule::powf;
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Lane, padded};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", ICML 2018 (arXiv 1804.04235). Keys
 /// and defaults are `torch.optim.Adafactor`'s, δ being beta2_decay; its eps1 is the machine epsilon, here f32's. Differs:
 /// the paper adds ε₁ = 1e-30 to g² instead and has no decay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adafactor {
     /// Largest learning rate, relative to the weights; update t has at most 1 / √t.

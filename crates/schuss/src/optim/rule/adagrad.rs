@@ -1,7 +1,8 @@
-use super::terms::penalised;
+use super::terms::{penalised, root_with};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -11,13 +12,14 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// g ← g + λ w
 /// s ← s + g²
-/// w ← w − η / (1 + (t − 1) γ) · g / (√s + ε)
+/// d ← √s + ε        eps_inside: d ← √(s + ε)
+/// w ← w − η / (1 + (t − 1) γ) · g / d
 /// ```
 ///
 /// Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 2011.
-/// Keys and defaults are `torch.optim.Adagrad`'s. Differs: optax and Keras begin with s = 0.1 and have ε = 1e-7 under
-/// the root; Burn has ε = 1e-5.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Keys and defaults are `torch.optim.Adagrad`'s. Differs: optax and Keras begin with s = 0.1 and have ε = 1e-7 and
+/// `eps_inside`; Burn has ε = 1e-5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adagrad {
     /// Learning rate η.
@@ -30,11 +32,15 @@ pub struct Adagrad {
     pub initial_accumulator_value: f64,
     /// ε, which keeps the quotient finite.
     pub eps: f64,
+    /// Whether ε is added under the root.
+    pub eps_inside: bool,
 }
 
 impl Default for Adagrad {
     fn default() -> Self {
-        Self { lr: 0.01, lr_decay: 0.0, weight_decay: 0.0, initial_accumulator_value: 0.0, eps: 1e-10 }
+        let (lr, eps) = (0.01, 1e-10);
+        let (lr_decay, weight_decay, initial_accumulator_value) = (0.0, 0.0, 0.0);
+        Self { lr, lr_decay, weight_decay, initial_accumulator_value, eps, eps_inside: false }
     }
 }
 
@@ -42,7 +48,7 @@ impl Choice for Adagrad {
     const NAME: &'static str = "adagrad";
 
     fn check(&self) -> Result<()> {
-        let Self { lr, lr_decay, weight_decay, initial_accumulator_value, eps } = *self;
+        let Self { lr, lr_decay, weight_decay, initial_accumulator_value, eps, .. } = *self;
         non_negative(&[("lr", lr), ("lr_decay", lr_decay), ("weight_decay", weight_decay)])?;
         non_negative(&[("initial_accumulator_value", initial_accumulator_value)])?;
         normal(&[("eps", eps)])
@@ -60,7 +66,8 @@ impl Describe for Adagrad {
 impl ByElement for Adagrad {
     fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
         let lr = self.lr / (1.0 + (step.t - 1) as f64 * self.lr_decay);
-        visitor.visit(&Accumulated { lr, weight_decay: self.weight_decay, eps: self.eps })
+        let Self { weight_decay, eps, eps_inside, .. } = *self;
+        visitor.visit(&Accumulated { lr, weight_decay, eps, eps_inside })
     }
 }
 
@@ -69,6 +76,7 @@ struct Accumulated {
     lr: f64,
     weight_decay: f64,
     eps: f64,
+    eps_inside: bool,
 }
 
 impl Elementwise<1> for Accumulated {
@@ -76,6 +84,6 @@ impl Elementwise<1> for Accumulated {
     fn apply<L: Lane>(&self, g: L, w: L, [s]: &mut [L; 1]) -> L {
         let g = penalised(g, w, self.weight_decay);
         *s = g.mul_add(g, *s);
-        w - L::splat(self.lr) * g / (s.sqrt() + L::splat(self.eps))
+        w - L::splat(self.lr) * g / root_with(*s, self.eps, self.eps_inside)
     }
 }

@@ -1,6 +1,7 @@
 use super::{ByElement, Describe, Slot, Step, Visitor};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -10,18 +11,18 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// g ← g + λ w
 /// m ← m + (1 − β₁) (g − m)        v ← β₂ v + (1 − β₂) g²
-/// w ← w − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+/// u ← v        amsgrad: u ← max(u, v)
+/// d ← √u / √(1 − β₂ᵗ) + ε        eps_hat: d ← (√u + ε) / √(1 − β₂ᵗ)
+/// w ← w − η / (1 − β₁ᵗ) · m / d
 /// ```
 ///
-/// With `amsgrad` the largest v so far, u ← max(u, v), takes the place of v in the last line (Reddi, Kale and Kumar, "On
-/// the Convergence of Adam and Beyond", ICLR 2018); with `eps_hat` ε is added before v is corrected, so that ε √(1 − β₂ᵗ)
-/// takes its place.
+/// `amsgrad` takes the largest v so far (Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond", ICLR 2018);
+/// `eps_hat` adds ε before v is corrected.
 ///
 /// Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1 (arXiv 1412.6980).
 /// Keys and defaults are `torch.optim.Adam`'s; the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε, which
-/// saves a division per weight. Differs: Keras has
-/// `eps_hat` and ε = 1e-7; Burn has ε = 1e-5.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// saves a division per weight. Differs: Keras has `eps_hat` and ε = 1e-7, scikit-learn `eps_hat`; Burn has ε = 1e-5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
     /// Learning rate η.
@@ -90,7 +91,7 @@ impl ByElement for Adam {
             keep2: self.beta2,
             new2: 1.0 - self.beta2,
             step: self.lr / correct1 * correct2.sqrt(),
-            eps: if self.eps_hat { self.eps } else { self.eps * correct2.sqrt() },
+            eps: epsilon(self.eps, self.eps_hat, correct2),
             weight_decay: self.weight_decay,
             keep: 1.0,
         };
@@ -102,6 +103,11 @@ impl ByElement for Adam {
 pub(super) fn corrections(beta1: f64, beta2: f64, t: u64) -> [f64; 2] {
     let t = i32::try_from(t).unwrap_or(i32::MAX); // the powers have long vanished there
     [1.0 - beta1.powi(t), 1.0 - beta2.powi(t)]
+}
+
+/// What is added to √v: ε where it comes before the correction of v, else ε √(1 − β₂ᵗ).
+pub(super) fn epsilon(eps: f64, hat: bool, correct2: f64) -> f64 {
+    if hat { eps } else { eps * correct2.sqrt() }
 }
 
 /// The slots of [`Moments`], or of [`Largest`].
@@ -118,7 +124,7 @@ pub(super) struct Moments {
     pub(super) new2: f64,
     /// η √(1 − β₂ᵗ) / (1 − β₁ᵗ)
     pub(super) step: f64,
-    /// ε √(1 − β₂ᵗ)
+    /// As [`epsilon`] has it.
     pub(super) eps: f64,
     /// λ of the penalty
     pub(super) weight_decay: f64,

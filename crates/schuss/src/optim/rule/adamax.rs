@@ -3,6 +3,7 @@ use super::terms::{penalised, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -11,13 +12,16 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```text
 /// g ← g + λ w
-/// m ← m + (1 − β₁) (g − m)        u ← max(β₂ u, |g| + ε)
-/// w ← w − η / (1 − β₁ᵗ) · m / u
+/// m ← m + (1 − β₁) (g − m)
+/// u ← max(β₂ u, |g| + ε)        eps_outside: u ← max(β₂ u, |g|)
+/// d ← u        eps_outside: d ← u + ε
+/// w ← w − η / (1 − β₁ᵗ) · m / d
 /// ```
 ///
 /// Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 2 (arXiv 1412.6980), which has no
-/// ε. Keys and defaults are `torch.optim.Adamax`'s. Differs: Keras has η = 0.001 and adds ε = 1e-7 to u in the last line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// ε. Keys and defaults are `torch.optim.Adamax`'s. Differs: Keras has η = 0.001, ε = 1e-7
+/// and `eps_outside`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adamax {
     /// Learning rate η.
@@ -30,11 +34,14 @@ pub struct Adamax {
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
+    /// Whether ε is added to u where it divides, not to |g|.
+    pub eps_outside: bool,
 }
 
 impl Default for Adamax {
     fn default() -> Self {
-        Self { lr: 2e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 }
+        let (lr, eps) = (2e-3, 1e-8);
+        Self { lr, beta1: 0.9, beta2: 0.999, eps, weight_decay: 0.0, eps_outside: false }
     }
 }
 
@@ -59,11 +66,13 @@ impl Describe for Adamax {
 impl ByElement for Adamax {
     fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
         let [correct1, _] = corrections(self.beta1, self.beta2, step.t);
+        let (within, outside) = if self.eps_outside { (0.0, self.eps) } else { (self.eps, 0.0) };
         visitor.visit(&LargestGradient {
             new1: 1.0 - self.beta1,
             keep2: self.beta2,
             step: self.lr / correct1,
-            eps: self.eps,
+            within,
+            outside,
             weight_decay: self.weight_decay,
         })
     }
@@ -75,7 +84,10 @@ struct LargestGradient {
     keep2: f64,
     /// η / (1 − β₁ᵗ)
     step: f64,
-    eps: f64,
+    /// ε where it is added to |g|
+    within: f64,
+    /// ε where it is added to u
+    outside: f64,
     weight_decay: f64,
 }
 
@@ -84,7 +96,7 @@ impl Elementwise<2> for LargestGradient {
     fn apply<L: Lane>(&self, g: L, w: L, [m, u]: &mut [L; 2]) -> L {
         let g = penalised(g, w, self.weight_decay);
         *m = toward(*m, g, self.new1);
-        *u = (L::splat(self.keep2) * *u).max(g.abs() + L::splat(self.eps));
-        w - L::splat(self.step) * *m / *u
+        *u = (L::splat(self.keep2) * *u).max(g.abs() + L::splat(self.within));
+        w - L::splat(self.step) * *m / (*u + L::splat(self.outside))
     }
 }

@@ -1,7 +1,8 @@
-use super::adam::{Largest, Moments, corrections, moments};
+use super::adam::{Largest, Moments, corrections, epsilon, moments};
 use super::{ByElement, Describe, Slot, Step, Visitor};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// AdamW: Adam whose weights decay by themselves, not through the moments.
@@ -9,14 +10,17 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// w ← w − η λ w
 /// m ← m + (1 − β₁) (g − m)        v ← β₂ v + (1 − β₂) g²
-/// w ← w − η / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)
+/// u ← v        amsgrad: u ← max(u, v)
+/// d ← √u / √(1 − β₂ᵗ) + ε        eps_hat: d ← (√u + ε) / √(1 − β₂ᵗ)
+/// w ← w − η / (1 − β₁ᵗ) · m / d
 /// ```
 ///
-/// With `amsgrad` the largest v so far, u ← max(u, v), takes the place of v in the last line.
+/// `amsgrad` takes the largest v so far; `eps_hat` adds ε before v is corrected.
 ///
 /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019 (arXiv 1711.05101). Keys and defaults are
-/// `torch.optim.AdamW`'s. Differs: λ is 1e-4 in optax and Burn, 4e-3 in Keras.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// `torch.optim.AdamW`'s. Differs: λ is 1e-4 in optax and Burn, 4e-3 in Keras, which has `eps_hat`
+/// and ε = 1e-7; Burn has ε = 1e-5.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamW {
     /// Learning rate η.
@@ -31,11 +35,14 @@ pub struct AdamW {
     pub weight_decay: f64,
     /// Whether the largest v so far is used.
     pub amsgrad: bool,
+    /// Whether ε is added before v is corrected.
+    pub eps_hat: bool,
 }
 
 impl Default for AdamW {
     fn default() -> Self {
-        Self { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01, amsgrad: false }
+        let (lr, eps) = (1e-3, 1e-8);
+        Self { lr, beta1: 0.9, beta2: 0.999, eps, weight_decay: 0.01, amsgrad: false, eps_hat: false }
     }
 }
 
@@ -79,7 +86,7 @@ impl ByElement for AdamW {
             keep2: self.beta2,
             new2: 1.0 - self.beta2,
             step: self.lr / correct1 * correct2.sqrt(),
-            eps: self.eps * correct2.sqrt(),
+            eps: epsilon(self.eps, self.eps_hat, correct2),
             weight_decay: 0.0,
             keep: self.keep(),
         };

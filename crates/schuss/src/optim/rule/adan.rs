@@ -3,6 +3,7 @@ use super::terms::{mean_square, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 /// Xie et al., "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", TPAMI 2024
 /// (arXiv 2208.06677), whose β are 1 minus these. Keys and defaults are those of the authors' `Adan`. Differs: `optax.adan`
 /// has 1 − β₂ in the place of β₂ in n and u, which is another method, subtracts η λ w and adds 1e-8 under the root.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adan {
     /// Learning rate η.

@@ -4,6 +4,7 @@ use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use crate::schedule::real::powf;
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Lane, Math};
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Pagliardini, Ablin and Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", ICLR 2025 (arXiv 2409.03137). Keys
 /// and defaults are `optax.contrib.ademamix`'s, which gives none for lr; `warmup` is the paper's T for both α and β₃.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdEmaMix {
     /// Learning rate η.

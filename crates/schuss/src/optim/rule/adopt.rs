@@ -3,6 +3,7 @@ use super::terms::{mean_square, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Taniguchi et al., "ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate", NeurIPS 2024
 /// (arXiv 2411.02853). Keys and defaults are `optax.contrib.adopt`'s, which gives none for lr (there `use_clipping`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adopt {
     /// Learning rate η.

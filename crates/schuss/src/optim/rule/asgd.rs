@@ -3,6 +3,7 @@ use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative};
 use crate::schedule::real::powf;
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ use serde::{Deserialize, Serialize};
 /// Optimization, 1992; the falling steps as in Bottou, "Large-Scale Machine Learning with Stochastic Gradient Descent",
 /// COMPSTAT 2010. Keys and defaults are `torch.optim.ASGD`'s, which keeps ηₜ and μ in f32
 /// also where weights are f64.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asgd {
     /// Learning rate η.

@@ -2,6 +2,7 @@ use super::{Describe, Slot, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::Choice;
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::{Lane, padded};
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -44,11 +45,12 @@ pub struct CustomTensor<'a> {
 pub const MOST_SLOTS: usize = 8;
 
 /// The row of the table that holds a [`CustomRule`]. It cannot be typed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Custom {
     /// Its name, for records.
     name: String,
+    /// Itself.
     #[serde(skip)]
     rule: Option<Arc<dyn CustomRule>>,
 }

@@ -4,6 +4,7 @@ use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Defazio and Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICML 2023 (arXiv 2301.07733). Keys and
 /// defaults are those of the authors' `dadaptation.DAdaptAdam`, without its corrections of bias.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct DAdaptAdam {
     /// Factor η of the step; 1 is meant, and schedules down from there.

@@ -4,6 +4,7 @@ use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// DoWG: DoG whose gradients count by how far the weights had come.
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Khaled, Mishchenko and Jin, "DoWG Unleashed: An Efficient Universal Parameter-Free Gradient Descent Method", NeurIPS
 /// 2023 (arXiv 2305.16284). Keys and defaults are `optax.contrib.dowg`'s; the paper has no ε.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dowg {
     /// Factor η of the step.

@@ -1,6 +1,7 @@
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative, positive};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD 2013, algorithm 1. Keys and defaults are
 /// `keras.optimizers.Ftrl`'s with its `learning_rate_power` −0.5 (there `l1_regularization_strength` and so on).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ftrl {
     /// Learning rate η.

@@ -3,6 +3,7 @@ use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", ICLR 2020 (arXiv 1904.00962).
 /// Keys and defaults are `optax.lamb`'s, which gives none for lr.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lamb {
     /// Learning rate η.

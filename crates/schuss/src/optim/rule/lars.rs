@@ -3,6 +3,7 @@ use super::{Describe, Slot, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,13 @@ use serde::{Deserialize, Serialize};
 /// g ← g + λ w
 /// r ← τ ‖w‖ / (‖g‖ + ε)           ‖·‖ over a tensor; r is 1 where either is 0
 /// v ← μ v + η r g
-/// w ← w − v                       Nesterov: w ← w − (η r g + μ v)
+/// w ← w − v                       nesterov: w ← w − (η r g + μ v)
 /// ```
 ///
 /// You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017 (arXiv 1708.03888). Keys and defaults
 /// are `optax.lars`'s, which gives none for lr. Differs: the paper has ‖g‖ + λ ‖w‖ in the place of ‖g + λ w‖; many leave
 /// biases out, which `bias@sgd:lr=0.1/lars` does here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lars {
     /// Learning rate η.

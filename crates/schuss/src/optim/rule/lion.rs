@@ -2,6 +2,7 @@ use super::signsgd::SignSgd;
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023 (arXiv 2302.06675), whose authors advise
 /// a third to a tenth of AdamW's η and as much more λ. Keys as in `optax.lion`, which gives no default for lr and
 /// λ = 1e-3; lr 1e-4 and λ = 0 are the authors'.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lion {
     /// Learning rate η.

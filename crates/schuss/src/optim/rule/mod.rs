@@ -321,7 +321,7 @@ macro_rules! rules {
             Signum: Element,
             /// The mean of all iterates of gradient descent.
             ScheduleFreeSgd: Element,
-            /// The same with gradients scaled as Adam's.
+            /// The same mean, with gradients scaled as Adam's.
             ScheduleFreeAdamW: Element,
             /// Adam scaled by the spread of gradients.
             AdaBelief: Element,
@@ -353,11 +353,11 @@ macro_rules! rules {
             DAdaptAdam: Staged,
             /// Steps as long as the way so far over the gradients so far.
             Dog: Staged,
-            /// The same with gradients weighted by the way.
+            /// DoG with gradients weighted by the way.
             Dowg: Staged,
             /// Momentum with Polyak's step.
             Momo: Staged,
-            /// Polyak's step.
+            /// Polyak's step, from the loss itself.
             PolyakSgd: Staged,
             /// Momentum made orthogonal.
             Muon: Staged,
@@ -372,11 +372,11 @@ macro_rules! rules {
 }
 
 macro_rules! declare {
-    ($($(#[$doc:meta])* $rule:ident: $kind:ident,)*) => {
+    ($($(#[doc = $line:literal])* $rule:ident: $kind:ident,)*) => {
         spec::choices! {
             /// The rule that owns the learning rate.
             pub enum Rule ("optimizer", always &["lr", "name"], untyped 1) {
-                $($(#[$doc])* $rule,)*
+                $($(#[doc = $line])* $rule,)*
             }
         }
 

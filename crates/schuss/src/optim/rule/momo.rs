@@ -3,6 +3,7 @@ use super::{Describe, Slot, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// for Adaptive Learning Rates", ICML 2024 (arXiv 2305.07583). Defaults are those of the authors'
 /// `momo.Momo`, which calls μ `beta` and f* `lb`. Differs: `optax.contrib.momo` decays by η λ / (1 + η λ) w without
 /// dividing τ m by 1 + η λ.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momo {
     /// Learning rate η, which the step does not exceed.

@@ -4,6 +4,7 @@ use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::sweep::Elementwise;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// ```text
 /// m ← m + (1 − μ) (g − m)
-/// X ← m                           Nesterov: X ← (1 − μ) g + μ m
+/// X ← m                           nesterov: X ← (1 − μ) g + μ m
 /// X ← X / max(‖X‖, ε)             then ns_steps times, with A = X Xᵀ (Xᵀ X if it is smaller):
 /// X ← a X + (b A + c A²) X        a = 3.4445, b = −4.775, c = 2.0315
 /// w ← w − η λ w − η s X           s = √max(1, outputs / inputs)
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 /// Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; match-rms-adamw and the decay are of Liu
 /// et al., "Muon is Scalable for LLM Training", 2025 (arXiv 2502.16982). Keys and defaults are `torch.optim.Muon`'s.
 /// Differs: PyTorch computes X in bf16, up to 8e-3 away from this, which computes in f32; Jordan has lr = 0.02 and no decay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Muon {
     /// Learning rate η.

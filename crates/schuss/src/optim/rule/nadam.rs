@@ -4,6 +4,7 @@ use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use crate::schedule::real::powf;
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 /// the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε. PyTorch keeps p in f32 also where weights are f64.
 /// Differs: Keras has η = 0.001 and ε = 1e-7; optax
 /// has a constant momentum, see `nadamw`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct NAdam {
     /// Learning rate η.

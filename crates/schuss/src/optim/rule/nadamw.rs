@@ -4,6 +4,7 @@ use super::terms::penalised;
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, without his growing momentum; decay as in
 /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019 (arXiv 1711.05101). Keys and defaults are
 /// `optax.nadamw`'s, which gives none for lr; the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct NAdamW {
     /// Learning rate η.

@@ -3,6 +3,7 @@ use super::{Describe, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, non_negative, positive};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
 /// Polyak's step: as long as it takes to reach the lowest loss, were the loss a plane.
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// Learning Rate for Fast Convergence", AISTATS 2021 (arXiv 2002.10542); that a loss below f makes no step is SPS+ of
 /// Garrigos, Gower and Schaipp (arXiv 2307.14528). Keys and defaults are those of `optax.polyak_sgd`, which documents
 /// this but divides by its `scaling` s, since it scales the gradient first.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolyakSgd {
     /// The longest step γ_max, in gradients.

@@ -3,6 +3,7 @@ use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal, positive};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// Mishchenko and Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", ICML 2024 (arXiv 2306.06101).
 /// Keys and defaults are those of the authors' `prodigyopt.Prodigy`, without its corrections of bias. Differs:
 /// `optax.contrib.prodigy` corrects them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prodigy {
     /// Factor η of the step; 1 is meant, and schedules down from there.

@@ -1,8 +1,9 @@
-use super::adam::{corrections, moments};
+use super::adam::{corrections, epsilon, moments};
 use super::terms::{mean_square, penalised, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -15,16 +16,16 @@ use serde::{Deserialize, Serialize};
 /// ρ∞ ← 2 / (1 − β₂) − 1        ρ ← ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ)
 /// r ← √(max(ρ − 4, 0) (ρ − 2) ρ∞ / ((ρ∞ − 4) (ρ∞ − 2) ρ))
 /// f ← max(sign(ρ − 5), 0)
-/// w ← w − η / (1 − β₁ᵗ) · (1 − f + f r √(1 − β₂ᵗ) / (√v + ε)) m
+/// d ← √v / √(1 − β₂ᵗ) + ε        eps_hat: d ← (√v + ε) / √(1 − β₂ᵗ)
+/// w ← w − η / (1 − β₁ᵗ) · (1 − f + f r / d) m
 /// ```
 ///
 /// f is 1 where more than 5 gradients, in effect, have gone into v, else 0.
 ///
 /// Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", ICLR 2020 (arXiv 1908.03265), with its
-/// threshold 4 raised to 5 as in the authors' code. Keys and defaults are `torch.optim.RAdam`'s: ε is added before v is
-/// corrected, and with `decoupled_weight_decay` w ← w − η λ w takes the place of the first line. Differs: optax adds ε
-/// afterwards.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// threshold 4 raised to 5 as in the authors' code. Keys and defaults are `torch.optim.RAdam`'s: with
+/// `decoupled_weight_decay` w ← w − η λ w takes the place of the first line. Differs: optax has no `eps_hat`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct RAdam {
     /// Learning rate η.
@@ -39,12 +40,15 @@ pub struct RAdam {
     pub weight_decay: f64,
     /// Whether the weights decay by themselves, not through the moments.
     pub decoupled_weight_decay: bool,
+    /// Whether ε is added before v is corrected.
+    pub eps_hat: bool,
 }
 
 impl Default for RAdam {
     fn default() -> Self {
         let (lr, eps) = (1e-3, 1e-8);
-        Self { lr, beta1: 0.9, beta2: 0.999, eps, weight_decay: 0.0, decoupled_weight_decay: false }
+        let (weight_decay, decoupled_weight_decay) = (0.0, false);
+        Self { lr, beta1: 0.9, beta2: 0.999, eps, weight_decay, decoupled_weight_decay, eps_hat: true }
     }
 }
 
@@ -88,7 +92,7 @@ impl ByElement for RAdam {
             new1: 1.0 - self.beta1,
             keep2: self.beta2,
             step: self.lr / correct1 * rectification.map_or(1.0, |r| r * correct2.sqrt()),
-            eps: rectification.map(|_| self.eps),
+            eps: rectification.map(|_| epsilon(self.eps, self.eps_hat, correct2)),
             weight_decay: penalty,
             keep,
         })

@@ -1,7 +1,8 @@
-use super::terms::{mean_square, penalised, toward};
+use super::terms::{mean_square, penalised, root_with, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -11,18 +12,20 @@ use serde::{Deserialize, Serialize};
 /// ```text
 /// g ← g + λ w
 /// v ← v + (1 − α) (g² − v)
-/// w ← w − η g / (√v + ε)
+/// a ← 0        centered: a ← a + (1 − α) (g − a)
+/// d ← √max(v − a², 0) + ε        eps_inside: d ← √(max(v − a², 0) + ε)
+/// b ← μ b + g / d        classic: b ← μ b + η g / d
+/// w ← w − η b        classic: w ← w − b
 /// ```
 ///
-/// With `centered` the variance max(v − a², 0) takes the place of v in the last line, where a ← a + (1 − α) (g − a) is
-/// the mean gradient; with `eps_inside` √(v + ε) takes the place of √v + ε; with momentum the quotient x goes into
-/// b ← μ b + x, and w ← w − η b.
+/// `centered` divides by the variance, with the mean gradient a; in the `classic` form η stands inside the velocity,
+/// which differs only where it changes.
 ///
 /// Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, Coursera, 2012; centred as in Graves,
 /// "Generating Sequences With Recurrent Neural Networks", 2013 (arXiv 1308.0850). Keys and defaults are
-/// `torch.optim.RMSprop`'s. Differs: optax and Keras have `eps_inside` and α = 0.9, Keras ε = 1e-7 and η inside the
-/// momentum; Burn has μ = 0.9.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// `torch.optim.RMSprop`'s. Differs: optax and Keras are `classic`, with `eps_inside` and α = 0.9, Keras with ε = 1e-7;
+/// Burn has μ = 0.9 and ε = 1e-5.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
     /// Learning rate η.
@@ -39,12 +42,14 @@ pub struct RmsProp {
     pub centered: bool,
     /// Whether ε is added under the root.
     pub eps_inside: bool,
+    /// Whether the learning rate stands inside the velocity.
+    pub classic: bool,
 }
 
 impl Default for RmsProp {
     fn default() -> Self {
-        let (lr, eps) = (0.01, 1e-8);
-        Self { lr, alpha: 0.99, eps, weight_decay: 0.0, momentum: 0.0, centered: false, eps_inside: false }
+        let (weight_decay, momentum, centered, eps_inside, classic) = (0.0, 0.0, false, false, false);
+        Self { lr: 0.01, alpha: 0.99, eps: 1e-8, weight_decay, momentum, centered, eps_inside, classic }
     }
 }
 
@@ -87,20 +92,21 @@ impl RmsProp {
     /// The quotient, where the mean gradient is `a` if it is taken off.
     #[inline(always)]
     fn quotient<L: Lane>(&self, g: L, w: L, v: &mut L, a: Option<&mut L>) -> L {
-        let (g, eps) = (penalised(g, w, self.weight_decay), L::splat(self.eps));
+        let g = penalised(g, w, self.weight_decay);
         *v = mean_square(*v, g, self.alpha);
         let spread = a.map_or(*v, |a| {
             *a = toward(*a, g, 1.0 - self.alpha);
             (-*a).mul_add(*a, *v).max(L::splat(0.0)) // rounded, a² may be above v
         });
-        g / if self.eps_inside { (spread + eps).sqrt() } else { spread.sqrt() + eps }
+        g / root_with(spread, self.eps, self.eps_inside)
     }
 
     /// The new weight, along the velocity `b`.
     #[inline(always)]
     fn roll<L: Lane>(&self, x: L, w: L, b: &mut L) -> L {
-        *b = b.mul_add(L::splat(self.momentum), x);
-        b.mul_add(L::splat(-self.lr), w)
+        let lr = L::splat(self.lr);
+        *b = b.mul_add(L::splat(self.momentum), if self.classic { lr * x } else { x });
+        if self.classic { w - *b } else { b.mul_add(-lr, w) }
     }
 }
 

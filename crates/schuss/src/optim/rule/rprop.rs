@@ -1,6 +1,7 @@
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::recipe::spec::{Choice, positive};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 /// 1993, in the form without going back that Igel and Hüsken, "Improving the Rprop Learning Algorithm", NC 2000, call
 /// iRprop⁻. Keys and defaults are `torch.optim.Rprop`'s (there `etas` and `step_sizes`). Differs: optax starts at the
 /// learning rate it is given; FANN's steps begin at 0.1 and may shrink to 0.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rprop {
     /// Step length at first, η.

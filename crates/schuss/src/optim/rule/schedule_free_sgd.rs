@@ -3,6 +3,7 @@ use super::{ByElement, Describe, Shown, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, positive};
 use crate::schedule::real::powf;
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv 2405.15682). Keys and defaults are those of
 /// `schedulefree.SGDScheduleFree`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleFreeSgd {
     /// Learning rate η.

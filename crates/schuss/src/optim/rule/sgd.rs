@@ -1,6 +1,7 @@
 use super::{ByElement, ByMap, Describe, Linear, Slot, Step, Visitor};
 use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -8,15 +9,19 @@ use serde::{Deserialize, Serialize};
 /// SGD: a step against the gradient; with momentum, along a velocity that remembers earlier gradients.
 ///
 /// ```text
-/// g ← g + λ w
+/// g ← g + λ w        classic: g ← η (g + λ w)
 /// v ← μ v + (1 − τ min(t − 1, 1)) g
-/// w ← w − η v            Nesterov: w ← w − η (g + μ v)
+/// u ← v        nesterov: u ← g + μ v
+/// w ← w − η u        classic: w ← w − u
 /// ```
+///
+/// In the `classic` form η stands inside the velocity, which differs only where it changes.
 ///
 /// Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov's form as in
 /// Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
-/// Keys, defaults and the place of every rounding are `torch.optim.SGD`'s (whose `lr` is 0.001; ours is 0.1).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Keys, defaults and the place of every rounding are `torch.optim.SGD`'s (whose `lr` is 0.001; ours is 0.1, and PyTorch
+/// refuses `nesterov` with dampening, which Burn has). Differs: Keras and scikit-learn are `classic`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate η.
@@ -27,13 +32,15 @@ pub struct Sgd {
     pub dampening: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// Nesterov's look ahead; needs momentum and no dampening.
+    /// Nesterov's look ahead; needs momentum.
     pub nesterov: bool,
+    /// Whether the learning rate stands inside the velocity.
+    pub classic: bool,
 }
 
 impl Default for Sgd {
     fn default() -> Self {
-        Self { lr: 0.1, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false }
+        Self { lr: 0.1, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, classic: false }
     }
 }
 
@@ -42,8 +49,8 @@ impl Choice for Sgd {
 
     fn check(&self) -> Result<()> {
         non_negative(&[("lr", self.lr), ("momentum", self.momentum), ("weight_decay", self.weight_decay)])?;
-        if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
-            return Err(Error::usage("nesterov needs momentum above 0 and dampening 0"));
+        if self.nesterov && self.momentum == 0.0 {
+            return Err(Error::usage("nesterov needs momentum above 0"));
         }
         Ok(())
     }
@@ -65,28 +72,30 @@ impl Describe for Sgd {
 
 impl ByMap for Sgd {
     /// The equation above, solved for (w, v): κ gathers the ways of the gradient into w, p those of the old velocity.
+    /// Classic, the gradient is η g and the step u itself.
     fn linear(&self, t: u64) -> Linear {
         let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
         if momentum == 0.0 {
             return Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 0.0]], b: [-lr, 0.0] };
         }
-        let share = self.share(t);
+        let (share, (inner, outer)) = (self.share(t), self.rates());
         let (kappa, p) =
             if nesterov { (1.0 + momentum * share, momentum * momentum) } else { (share, momentum) };
         Linear {
-            a: [[1.0 - lr * kappa * weight_decay, -lr * p], [share * weight_decay, momentum]],
-            b: [-lr * kappa, share],
+            a: [[1.0 - lr * kappa * weight_decay, -outer * p], [inner * share * weight_decay, momentum]],
+            b: [-lr * kappa, inner * share],
         }
     }
 }
 
 impl ByElement for Sgd {
     fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
-        let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
+        let Self { lr, momentum, weight_decay, nesterov, classic, .. } = *self;
         if momentum == 0.0 {
             return visitor.visit(&Plain { lr, weight_decay });
         }
-        visitor.visit(&HeavyBall { lr, momentum, share: self.share(step.t), weight_decay, nesterov })
+        let ball = HeavyBall { lr, momentum, share: self.share(step.t), weight_decay, nesterov };
+        if classic { visitor.visit(&Classic(ball)) } else { visitor.visit(&ball) }
     }
 }
 
@@ -94,6 +103,11 @@ impl Sgd {
     /// How much of the gradient of update `t` goes into the velocity.
     fn share(&self, t: u64) -> f64 {
         if t == 1 { 1.0 } else { 1.0 - self.dampening }
+    }
+
+    /// Where the learning rate stands: factors of the gradient before the velocity, and of the step after it.
+    fn rates(&self) -> (f64, f64) {
+        if self.classic { (self.lr, 1.0) } else { (1.0, self.lr) }
     }
 }
 
@@ -124,13 +138,32 @@ struct HeavyBall {
     nesterov: bool,
 }
 
+impl HeavyBall {
+    /// The step u along the velocity, which takes in the gradient.
+    #[inline(always)]
+    fn step<L: Lane>(&self, g: L, v: &mut L) -> L {
+        let momentum = L::splat(self.momentum);
+        *v = g.mul_add(L::splat(self.share), momentum * *v);
+        if self.nesterov { v.mul_add(momentum, g) } else { *v }
+    }
+}
+
 impl Elementwise<1> for HeavyBall {
     #[inline(always)]
     fn apply<L: Lane>(&self, g: L, w: L, [v]: &mut [L; 1]) -> L {
-        let momentum = L::splat(self.momentum);
         let g = w.mul_add(L::splat(self.weight_decay), g);
-        *v = g.mul_add(L::splat(self.share), momentum * *v);
-        let step = if self.nesterov { v.mul_add(momentum, g) } else { *v };
-        step.mul_add(L::splat(-self.lr), w)
+        self.step(g, v).mul_add(L::splat(-self.lr), w)
+    }
+}
+
+/// With the learning rate inside the velocity.
+#[derive(Clone, Copy)]
+struct Classic(HeavyBall);
+
+impl Elementwise<1> for Classic {
+    #[inline(always)]
+    fn apply<L: Lane>(&self, g: L, w: L, [v]: &mut [L; 1]) -> L {
+        let g = w.mul_add(L::splat(self.0.weight_decay), g);
+        w - self.0.step(L::splat(self.0.lr) * g, v)
     }
 }

@@ -5,6 +5,7 @@ use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::optim::spectrum::Spectrum;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal, whole};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::{Lane, padded};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ use std::ops::Range;
 /// Gupta, Koren and Singer, "Shampoo: Preconditioned Stochastic Tensor Optimization", ICML 2018 (arXiv 1802.09568),
 /// algorithm 1, which has no momentum and no decay; keys and defaults are ours. Differs: `pytorch_optimizer.Shampoo` makes
 /// no step before update `every`, and mixes its last step into the gradient instead of having a velocity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shampoo {
     /// Learning rate η.

@@ -2,6 +2,7 @@ use super::terms::penalised;
 use super::{ByElement, Describe, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, non_negative};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Bernstein et al., "signSGD: Compressed Optimisation for Non-Convex Problems", ICML 2018 (arXiv 1802.04434),
 /// algorithm 1. As `optax.sign_sgd`, which has no decay and gives no default for lr.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignSgd {
     /// Learning rate η.

@@ -3,6 +3,7 @@ use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{LANES, Lane, padded};
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 /// Anil, Gupta, Koren and Singer, "Memory-Efficient Adaptive Optimization", NeurIPS 2019 (arXiv 1901.11150), algorithm
 /// SM3-II; without momentum it is all in r and c. Keys, defaults and ε = 1e-8 are `optax.sm3`'s, which gives none for lr;
 /// the paper has neither ε nor momentum.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sm3 {
     /// Learning rate η.

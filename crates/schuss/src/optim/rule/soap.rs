@@ -6,6 +6,7 @@ use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::optim::spectrum::Spectrum;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal, whole};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Lane, padded};
@@ -28,7 +29,7 @@ use serde::{Deserialize, Serialize};
 /// Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025 (arXiv 2409.11321). Keys and defaults are
 /// those of the authors' code, as `pytorch_optimizer.SOAP` has it, whose precondition_frequency is `every` and whose
 /// max_precondition_dim is `max_dim`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Soap {
     /// Learning rate η.

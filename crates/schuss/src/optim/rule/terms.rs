@@ -8,6 +8,13 @@ pub(super) fn penalised<L: Lane>(g: L, w: L, weight_decay: f64) -> L {
     w.mul_add(L::splat(weight_decay), g)
 }
 
+/// √v + ε, or √(v + ε) with ε inside.
+#[inline(always)]
+pub(super) fn root_with<L: Lane>(v: L, eps: f64, inside: bool) -> L {
+    let eps = L::splat(eps);
+    if inside { (v + eps).sqrt() } else { v.sqrt() + eps }
+}
+
 /// m + share (x − m): a running mean that takes in a share of x.
 #[inline(always)]
 pub(super) fn toward<L: Lane>(m: L, x: L, share: f64) -> L {

@@ -3,6 +3,7 @@ use super::terms::toward;
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 /// Zaheer et al., "Adaptive Methods for Nonconvex Optimization", NeurIPS 2018. Keys and defaults are
 /// `optax.scale_by_yogi`'s, in which m begins at the same value as v; the equation is computed with √(1 − β₂ᵗ) multiplied
 /// into η and ε. Differs: the paper corrects neither moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Yogi {
     /// Learning rate η.

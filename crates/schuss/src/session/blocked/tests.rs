@@ -10,7 +10,7 @@ use schuss_data::Split;
 use schuss_kernels::Team;
 
 /// Every option of a linear rule.
-const RULES: [&str; 7] = [
+const RULES: [&str; 9] = [
     "sgd:lr=0.05",
     "sgd:lr=0.05,weight_decay=0.01",
     "sgd:lr=0.02,momentum=0.9",
@@ -18,6 +18,8 @@ const RULES: [&str; 7] = [
     "sgd:lr=0.02,momentum=0.9,nesterov=true",
     "sgd:lr=0.02,momentum=0.9,nesterov=true,weight_decay=0.01",
     "sgd:lr=0.02,momentum=0.8,dampening=0.3,weight_decay=0.01",
+    "sgd:lr=0.02,momentum=0.9,dampening=0.3,weight_decay=0.01,classic=true",
+    "sgd:lr=0.02,momentum=0.9,nesterov=true,weight_decay=0.01,classic=true",
 ];
 
 /// One layer to five, one of them without a ReLU behind its first layer.
@@ -49,9 +51,10 @@ fn weights_of<A: Arithmetic>(plan: &Plan) -> A::Buffer {
     weights
 }
 
-/// The rule as it is, all the time.
+/// The rule at a learning rate that falls.
 fn course(rule: &Rule) -> Course {
-    Course::new(rule.clone(), Schedule::default())
+    let schedule: Schedule = "step:step_size=20,gamma=0.7".parse().unwrap();
+    Course::new(rule.clone(), schedule)
 }
 
 /// The sample at a position of an epoch.
@@ -92,6 +95,7 @@ fn straight<A: Arithmetic>(arithmetic: &mut A, plan: &Plan, rule: &Rule, samples
         for first in (0..SAMPLES).step_by(samples) {
             t += 1;
             let rows: Vec<usize> = (first..SAMPLES.min(first + samples)).map(index(epoch)).collect();
+            let rule = &course(rule).at(t);
             let mut update = Straight { plan, rule, t, weights: &mut weights, velocity: &mut velocity };
             update.run(arithmetic, &split, &rows);
         }
