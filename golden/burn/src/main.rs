@@ -37,7 +37,7 @@ fn follow<O: Optimizer>(optimizer: &O, lr: f64) -> Result<(), Box<dyn Error>> {
     let mut state = None;
     for gradient in lines {
         (weights, state) = optimizer.step(lr, weights, gradient?, state);
-        let values = weights.to_data().to_vec::<f32>().map_err(|error| format!("{error:?}"))?;
+        let values = weights.to_data().try_to_vec::<f32>().map_err(|error| format!("{error:?}"))?;
         println!("{}", values.iter().map(f32::to_string).collect::<Vec<_>>().join(" "));
     }
     Ok(())
