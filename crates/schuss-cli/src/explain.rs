@@ -95,7 +95,8 @@ fn has(dialect: Dialect, rule: &str) -> String {
         Some(Counterpart { original, keys, note, .. }) => {
             let keys = if keys.is_empty() { "the same defaults" } else { keys };
             let note = if note.is_empty() { String::new() } else { format!("; {}", plain(note)) };
-            format!("{original}: {}{note}", keys.replace(',', " "))
+            let lr = if dialect.asks_for_lr() { "; lr must be given there" } else { "" };
+            format!("{original}: {}{lr}{note}", keys.replace(',', " "))
         }
         None if dialect == Dialect::Torch => "the defaults of --dialect torch are schuss's own".to_owned(),
         None => "not compared; the defaults are schuss's own".to_owned(),

@@ -32,12 +32,16 @@ fn explain_knows_every_name_under_every_dialect() {
 fn explain_prints_the_equation_as_executed_and_the_values_as_given() {
     let place = Place::new();
     let keras = place.run(&["explain", "adam", "--dialect", "keras"]).stdout;
-    for part in ["d ← (√u + ε) / √(1 − β₂ᵗ)", "eps=1e-7", "Default: 1e-8", "keras.optimizers.Adam", "1412.6980"] {
+    for part in
+        ["d ← (√u + ε) / √(1 − β₂ᵗ)", "eps=1e-7", "Default: 1e-8", "keras.optimizers.Adam", "1412.6980"]
+    {
         assert!(keras.contains(part), "{part} is not in {keras}");
     }
     assert!(!keras.contains("eps_hat:"), "{keras}");
     let given = place.run(&["explain", "sgd:momentum=0.8,nesterov=true", "--json"]).json();
-    let value = |key: &str| given[0]["keys"].as_array().unwrap().iter().find(|row| row["name"] == key).unwrap().clone();
+    let value = |key: &str| {
+        given[0]["keys"].as_array().unwrap().iter().find(|row| row["name"] == key).unwrap().clone()
+    };
     assert_eq!((&value("momentum")["value"], &value("momentum")["default"]), (&"0.8".into(), &"0".into()));
     assert!(given[0]["equation"].as_array().unwrap().contains(&"u ← g + μ v".into()), "{given}");
 }

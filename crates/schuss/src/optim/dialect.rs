@@ -36,7 +36,6 @@ pub struct Counterpart {
     pub note: &'static str,
 }
 
-/// optax and Burn are given the learning rate by their caller, so that our default stays.
 const OPTAX: &[Counterpart] = &[
     row(Dialect::Optax, "sgd", "optax.sgd", "", ""),
     row(Dialect::Optax, "adam", "optax.adam", "", ""),
@@ -157,6 +156,11 @@ impl Dialect {
     /// Keys of the rule of this name that have other defaults than ours, as `key=value,...`.
     pub(crate) fn defaults(self, rule: &str) -> &'static str {
         self.counterpart(rule).map_or("", |row| row.keys)
+    }
+
+    /// Whether it has no default for a learning rate, so that ours stays.
+    pub fn asks_for_lr(self) -> bool {
+        matches!(self, Self::Optax | Self::Burn)
     }
 
     /// What it does with gradients of several microbatches; ours are the mean over all samples of the update.
