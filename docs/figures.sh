@@ -29,33 +29,33 @@ figure() {
 figure update-rules eval-loss-updates $small \
     --trial 'update=sample optimizer=sgd:lr=0.01' --trial 'update=batch:100 optimizer=sgd:lr=0.1' \
     --trial 'update=epoch optimizer=sgd:lr=0.1'
-figure batch-sizes accuracy-updates $small --epochs 2 \
+figure batch-sizes accuracy-updates $small --epochs 2 --eval-every 25 \
     --update sample --update batch:10 --update batch:16 --update batch:100 --update batch:1000 \
     --optimizer sgd:lr=0.05 --optimizer adam
 figure momentum train-loss-epochs $small \
     --optimizer sgd:lr=0.1 --optimizer sgd:lr=0.1,momentum=0.9 --optimizer sgd:lr=0.1,momentum=0.9,nesterov=true \
     --optimizer sgd:lr=1
-figure adaptive eval-loss-epochs $small \
+figure adaptive error-epochs $small \
     --optimizer adam --optimizer adamw --optimizer nadam --optimizer adamax --optimizer rmsprop:lr=0.001 \
     --optimizer adagrad --optimizer yogi
-figure matrix eval-loss-epochs $tiny \
+figure matrix error-epochs $tiny \
     --optimizer adamw --optimizer lion:lr=0.0003 --optimizer signum:lr=0.0003 --optimizer hidden@muon:lr=0.02/adamw \
     --optimizer shampoo --optimizer soap
-figure rate-free eval-loss-epochs $small \
+figure rate-free error-epochs $small \
     --optimizer adam --optimizer prodigy --optimizer d-adapt-adam --optimizer dog --optimizer dowg --optimizer momo \
     --optimizer polyak-sgd
-figure averaging eval-loss-epochs $small --update batch:10 \
+figure averaging error-epochs $small --update batch:10 \
     --optimizer sgd:lr=0.2 --optimizer sgd:lr=0.2+ema:0.999 --optimizer sgd:lr=0.2+swa:start=2000 \
     --optimizer sgd:lr=0.2+lookahead --optimizer sam+sgd:lr=0.2 --optimizer schedule-free-sgd
-figure schedules train-loss-epochs $small --optimizer sgd:lr=0.5 \
+figure schedules train-loss-epochs $small --optimizer sgd:lr=0.1,momentum=0.9 \
     --schedule constant --schedule cosine --schedule warmup:50+cosine --schedule step:step_size=150,gamma=0.3 \
-    --schedule one-cycle:max_lr=0.5 --schedule wsd
-figure losses accuracy-epochs $small --optimizer adam \
+    --schedule one-cycle:max_lr=0.2 --schedule wsd
+figure losses error-epochs $small --optimizer adam \
     --loss cross-entropy --loss cross-entropy:label_smoothing=0.1 --loss focal --loss bce --loss mse --loss multi-margin
 figure activations train-loss-epochs --data digits:train=5000,test=2000 --seed 1,2,3 --optimizer sgd:lr=0.1 \
     --model linear:100,relu,linear:10 --model linear:100,leaky-relu,linear:10 --model linear:100,gelu,linear:10 \
     --model linear:100,silu,linear:10 --model linear:100,tanh,linear:10 --model linear:100,sigmoid,linear:10
-figure layers eval-loss-epochs --data digits:train=5000,test=2000 --seed 1,2,3 --optimizer sgd:lr=0.1 \
+figure layers error-epochs --data digits:train=5000,test=2000 --seed 1,2,3 --optimizer sgd:lr=0.1 \
     --model linear:100,relu,linear:10 --model linear:100,batch-norm,relu,linear:10 \
     --model linear:100,layer-norm,relu,linear:10 --model linear:100,relu,dropout:0.2,linear:10
 figure inits train-loss-updates --data digits:train=5000,test=2000 --model 784-100-100-100-10 --seed 1,2,3 --epochs 5 \
@@ -64,7 +64,7 @@ figure autoencoders eval-loss-epochs --data digits:train=5000,test=2000 --seed 1
     --model linear:64,relu,linear:8,linear:64,relu,linear:784,sigmoid --model linear:64,relu,linear:32,linear:64,relu,linear:784,sigmoid
 
 # Those of claims.md
-figure adam-small-batches eval-loss-epochs $small --epochs 5 \
+figure adam-small-batches error-epochs $small --epochs 5 \
     --trial 'update=batch:10 optimizer=sgd:lr=0.1' --trial 'update=batch:12 optimizer=sgd:lr=0.1' \
     --trial 'update=batch:16 optimizer=sgd:lr=0.1' --trial 'update=batch:100 optimizer=adam:lr=0.001' \
     --trial 'update=batch:10 optimizer=adam:lr=0.001' --trial 'update=batch:10 optimizer=adam:lr=0.001,beta2=0.9999' \
@@ -74,8 +74,8 @@ figure adam-small-batches eval-loss-epochs $small --epochs 5 \
 figure saddle surface-saddle lecture-23 --data digits:train=2000,test=1000 --model 784-100-10 --epochs 5
 figure thousand-epochs accuracy-updates $small --epochs 1000 --optimizer sgd:lr=0.0001 --target 'eval_accuracy>=0.85'
 figure equal-updates accuracy-updates lecture-24-equal-updates --model 784-100-10
-figure sample-rates accuracy-epochs $small --epochs 5 --update sample \
+figure sample-rates error-epochs $small --epochs 5 --update sample \
     --optimizer sgd:lr=0.001 --optimizer sgd:lr=0.003 --optimizer sgd:lr=0.01 --optimizer sgd:lr=0.03 \
     --optimizer sgd:lr=0.1 --optimizer sgd:lr=0.3
-figure orders eval-loss-epochs $small --epochs 20 --optimizer sgd:lr=0.1 \
+figure orders error-epochs $small --epochs 20 --optimizer sgd:lr=0.1 \
     --order sequential --order fixed --order shuffled --order replacement
