@@ -40,7 +40,7 @@ figure adaptive error-epochs $small \
     --optimizer adagrad --optimizer yogi
 figure matrix error-epochs $tiny \
     --optimizer adamw --optimizer lion:lr=0.0003 --optimizer signum:lr=0.0003 --optimizer hidden@muon:lr=0.02/adamw \
-    --optimizer shampoo --optimizer soap
+    --optimizer shampoo:lr=0.01 --optimizer soap
 figure rate-free error-epochs $small \
     --optimizer adam --optimizer prodigy --optimizer d-adapt-adam --optimizer dog --optimizer dowg --optimizer momo \
     --optimizer polyak-sgd
@@ -64,15 +64,9 @@ figure autoencoders eval-loss-epochs --data digits:train=5000,test=2000 --seed 1
     --model linear:64,relu,linear:8,linear:64,relu,linear:784,sigmoid --model linear:64,relu,linear:32,linear:64,relu,linear:784,sigmoid
 
 # Those of claims.md
-figure adam-small-batches error-epochs $small --epochs 5 \
-    --trial 'update=batch:10 optimizer=sgd:lr=0.1' --trial 'update=batch:12 optimizer=sgd:lr=0.1' \
-    --trial 'update=batch:16 optimizer=sgd:lr=0.1' --trial 'update=batch:100 optimizer=adam:lr=0.001' \
-    --trial 'update=batch:10 optimizer=adam:lr=0.001' --trial 'update=batch:10 optimizer=adam:lr=0.001,beta2=0.9999' \
-    --trial 'update=batch:12 optimizer=adam:lr=0.001' --trial 'update=batch:12 optimizer=adam:lr=0.001,beta2=0.99988' \
-    --trial 'update=batch:16 optimizer=adam:lr=0.001' --trial 'update=batch:16 optimizer=adam:lr=0.001,beta2=0.99984' \
-    --trial 'update=sample optimizer=adam:lr=0.001' --trial 'update=sample optimizer=adam:lr=0.001,beta2=0.99999'
 figure saddle surface-saddle lecture-23 --data digits:train=2000,test=1000 --model 784-100-10 --epochs 5
-figure thousand-epochs accuracy-updates $small --epochs 1000 --optimizer sgd:lr=0.0001 --target 'eval_accuracy>=0.85'
+figure thousand-epochs accuracy-epochs --data digits:train=5000,test=2000 --model 784-100-10 --epochs 1000 \
+    --optimizer sgd:lr=0.0001
 figure equal-updates accuracy-updates lecture-24-equal-updates --model 784-100-10
 figure sample-rates error-epochs $small --epochs 5 --update sample \
     --optimizer sgd:lr=0.001 --optimizer sgd:lr=0.003 --optimizer sgd:lr=0.01 --optimizer sgd:lr=0.03 \
