@@ -1,11 +1,12 @@
 """Optimizers as each system has them, with nothing given but what it gives no default for.
 
 Follows stream.py's gradients with a learning rate that halves after 100 updates: there the forms of momentum part. Writes
-dialects/<dialect>-<case>.safetensors. Burn's optimizers run in `burn/`, a Rust program that cargo builds.
+dialects/<dialect>-<case>.safetensors. Burn's optimizers run in `burn/`, a Rust program that cargo builds. Arguments pick dialects.
 """
 
 import os
 import subprocess
+import sys
 
 os.environ["KERAS_BACKEND"] = "jax"
 
@@ -163,7 +164,8 @@ def cases():
 
 if __name__ == "__main__":
     stream = draw()
-    for dialect, case in cases():
+    wanted = sys.argv[1:] or ["keras", "optax", "sklearn", "burn"]
+    for dialect, case in (pair for pair in cases() if pair[0] in wanted):
         flags = [word for word in ("momentum", "nesterov", "amsgrad") if word in case.spec]
         schedule = "constant" if dialect == "burn" else f"step:step_size={HALVED_AFTER},gamma=0.5"
         case.versions = case.versions | {"dialect": dialect, "schedule": schedule}
