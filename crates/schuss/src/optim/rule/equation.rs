@@ -26,7 +26,7 @@ const RULES: &[&str] = &[
     "adagrad:lr=0.1,lr_decay=0.1,weight_decay=0.01,initial_accumulator_value=0.1,eps=1e-3",
     "adagrad:lr=0.1,initial_accumulator_value=0.1,eps=1e-2,eps_inside=true",
     "adadelta:lr=0.7,rho=0.8,eps=1e-3,weight_decay=0.01",
-    "rmsprop:lr=0.1,alpha=0.8,eps=1e-3,weight_decay=0.01",
+    "rmsprop:lr=0.1,alpha=0.8,eps=1e-3,momentum=0.5,weight_decay=0.01",
     "rmsprop:lr=0.1,alpha=0.8,eps=1e-2,momentum=0.5,centered=true",
     "rmsprop:lr=0.1,alpha=0.8,eps=1e-2,momentum=0.5,eps_inside=true,classic=true",
     "adamax:lr=0.1,beta1=0.8,beta2=0.9,eps=1e-3,weight_decay=0.01",
