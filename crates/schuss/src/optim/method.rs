@@ -1,8 +1,9 @@
-//! How weights move, as typed: groups of parameters, each with its chain around one rule.
+//! How weights move, as typed: groups of parameters, each with its chain around one rule, or a solver.
 
 use super::dialect::Dialect;
 use super::rule::Rule;
 use super::sam::Sam;
+use super::solver::Solver;
 use super::transform::Transform;
 use super::wrapper::{Cautious, Wrapper};
 use crate::network::{Entry, Layout, Role};
@@ -26,6 +27,8 @@ use std::str::FromStr;
 pub enum Method {
     /// One step per gradient.
     Descent(Descent),
+    /// Several looks at the objective per update.
+    Solver(Solver),
 }
 
 /// Groups of parameters, each with a rule; a tensor belongs to the first that selects it.
@@ -104,12 +107,15 @@ impl Select {
 }
 
 impl Method {
-    /// Reads `[select@]chain/[select@]chain`, where rules have the defaults of `dialect`; `sam` stands first in the first
+    /// Reads a solver, or `[select@]chain/[select@]chain`, where rules have the defaults of `dialect`; `sam` stands first in the first
     /// chain.
     ///
     /// # Errors
     /// Usage errors (exit 2) that name what is not known or makes no sense.
     pub fn read(text: &str, dialect: Dialect) -> Result<Self> {
+        if let Some(solver) = Item::parse(text).ok().and_then(|item| Solver::read(&item)) {
+            return solver.map(Self::Solver);
+        }
         let (gradient, rest) = read_gradient(text)?;
         let groups: Vec<Group> =
             rest.split('/').map(|group| Group::read(group, dialect)).collect::<Result<_>>()?;
@@ -118,8 +124,12 @@ impl Method {
 
     /// The most numbers per weight that any of its rules keeps.
     pub(crate) fn slots(&self) -> usize {
-        let Self::Descent(Descent { groups, .. }) = self;
-        groups.iter().map(|group| group.rule.slots().len() + group.after.len()).max().unwrap_or(0)
+        match self {
+            Self::Descent(Descent { groups, .. }) => {
+                groups.iter().map(|group| group.rule.slots().len() + group.after.len()).max().unwrap_or(0)
+            }
+            Self::Solver(solver) => solver.vectors(),
+        }
     }
 
     /// The same with a velocity for plain `sgd` where `schedule` drives the momentum, as PyTorch's does without asking.
@@ -127,7 +137,7 @@ impl Method {
     pub(crate) fn with_velocity(mut self, schedule: &Schedule) -> Self {
         let none = Knobs { lr: 0.0, momentum: 0.0, beta2: 0.0 };
         let driven = schedule.at(0, none, &Plateaus::default()).momentum;
-        let Self::Descent(Descent { groups, .. }) = &mut self;
+        let Self::Descent(Descent { groups, .. }) = &mut self else { return self };
         for group in groups.iter_mut().filter(|_| driven > 0.0) {
             match &mut group.rule {
                 Rule::Sgd(sgd) if sgd.momentum == 0.0 => sgd.momentum = driven,
@@ -144,20 +154,51 @@ impl Method {
                 [group] if group.select == Select::All && group.is_plain() => Some(&group.rule),
                 _ => None,
             },
+            Self::Descent(_) | Self::Solver(_) => None,
+        }
+    }
+
+    /// The groups that rules move: none where a solver moves all.
+    pub(crate) fn descent(&self) -> &Descent {
+        static NONE: Descent = Descent { groups: vec![], gradient: Gradient::Plain };
+        match self {
+            Self::Descent(descent) => descent,
+            Self::Solver(_) => &NONE,
+        }
+    }
+
+    /// The groups that rules move, for whoever has one gradient per update and no objective.
+    ///
+    /// # Errors
+    /// A usage error for a solver.
+    pub(crate) fn groups(&self) -> Result<&Descent> {
+        match self {
+            Self::Descent(descent) => Ok(descent),
+            Self::Solver(solver) => {
+                Err(Error::usage(format!("solver `{solver}` needs the objective, not one gradient"))
+                    .advise("a rule, such as sgd:lr=0.1"))
+            }
+        }
+    }
+
+    /// The solver, if it is one.
+    pub(crate) fn solver(&self) -> Option<&Solver> {
+        match self {
             Self::Descent(_) => None,
+            Self::Solver(solver) => Some(solver),
         }
     }
 }
 
 impl Descent {
-    /// For every tensor the first group that selects it; none for running statistics.
+    /// For every tensor the first group that selects it; none for running statistics, and where there are no groups.
     ///
     /// # Errors
     /// Usage errors: a tensor of no group, a group without a tensor.
     pub(crate) fn assign(&self, layout: &Layout) -> Result<Vec<Option<usize>>> {
         let mut assigned = Vec::with_capacity(layout.entries().len());
         for entry in layout.entries() {
-            if entry.role == Role::Buffer {
+            if entry.role == Role::Buffer || self.groups.is_empty() {
                 assigned.push(None);
                 continue;
             }
@@ -187,6 +228,12 @@ impl Default for Method {
 impl<R: Into<Rule>> From<R> for Method {
     fn from(rule: R) -> Self {
         Self::Descent(Descent { groups: vec![rule.into().into()], gradient: Gradient::Plain })
+    }
+}
+
+impl From<Solver> for Method {
+    fn from(solver: Solver) -> Self {
+        Self::Solver(solver)
     }
 }
 
@@ -232,7 +279,10 @@ fn read_part(text: &str, dialect: Dialect) -> Result<Part> {
     let before = || Transform::read(&item).map(|transform| transform.map(Part::Before));
     let after = || Wrapper::read(&item).map(|wrapper| wrapper.map(Part::After));
     rule.or_else(before).or_else(after).unwrap_or_else(|| {
-        let known = [Rule::NAMES, Transform::NAMES, Wrapper::NAMES, &[Sam::NAME]].concat();
+        if Solver::NAMES.contains(&item.name.as_str()) {
+            return Err(alone(&item.name));
+        }
+        let known = [Rule::NAMES, Transform::NAMES, Wrapper::NAMES, &[Sam::NAME], Solver::NAMES].concat();
         Err(spec::unknown("optimizer", &item.name, &known))
     })
 }
@@ -269,6 +319,12 @@ impl Group {
     }
 }
 
+/// The error for a solver within a chain or a group.
+fn alone(solver: &str) -> Error {
+    Error::usage(format!("solver `{solver}` moves all weights by itself"))
+        .advise("no groups, nothing before it and nothing after it")
+}
+
 fn out_of_place(part: &dyn fmt::Display, place: &str, text: &str) -> Error {
     Error::usage(format!("`{part}` stands {place} the rule that owns the learning rate, unlike in `{text}`"))
 }
@@ -292,6 +348,7 @@ impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Descent(descent) => descent.fmt(f),
+            Self::Solver(solver) => solver.fmt(f),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Optimizers: from a gradient to new weights.
 //!
-//! A [`Method`] is groups of parameters, each with a [`Rule`]; [`Reference`] runs one on `f64` weights.
+//! A [`Method`] is groups of parameters, each with a [`Rule`], or a [`Solver`]; [`Reference`] runs one on `f64` weights.
 
 mod arithmetic;
 mod course;
@@ -11,6 +11,7 @@ mod method;
 mod reference;
 pub mod rule;
 mod sam;
+pub mod solver;
 mod spectrum;
 mod stepper;
 mod strategy;
@@ -23,6 +24,7 @@ pub use method::{Descent, Gradient, Group, Method, Select};
 pub use reference::Reference;
 pub use rule::{Adam, Rule, Sgd};
 pub use sam::Sam;
+pub use solver::Solver;
 pub use stepper::Stepper;
 pub use transform::Transform;
 pub use wrapper::Wrapper;

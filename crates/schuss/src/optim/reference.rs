@@ -4,9 +4,9 @@ use super::arithmetic::Plain;
 use super::method::{Descent, Gradient, Group, Method};
 use super::rule::Rule;
 use super::updater::Updater;
-use crate::Result;
 use crate::network::{Layout, Model};
 use crate::schedule::Schedule;
+use crate::Result;
 
 /// A method at work on `f64` weights.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl Reference {
     /// PyTorch's order.
     ///
     /// # Errors
-    /// If the groups of `method` do not fit the model.
+    /// If the groups of `method` do not fit the model, or it is a solver.
     pub fn of_model(method: &Method, model: &Model, weights: &[f64]) -> Result<Self> {
         Self::scheduled(method, &Schedule::default(), model, weights)
     }
@@ -43,8 +43,7 @@ impl Reference {
     /// # Errors
     /// If the groups of `method` do not fit the model.
     pub fn scheduled(method: &Method, schedule: &Schedule, model: &Model, weights: &[f64]) -> Result<Self> {
-        let Method::Descent(descent) = method;
-        Self::on(descent, schedule, Layout::new(model, model.inputs().unwrap_or(1))?, weights)
+        Self::on(method.groups()?, schedule, Layout::new(model, model.inputs().unwrap_or(1))?, weights)
     }
 
     fn on(descent: &Descent, schedule: &Schedule, layout: Layout, weights: &[f64]) -> Result<Self> {

@@ -35,7 +35,7 @@ impl Stepper {
     /// # Errors
     /// If the groups of `method` do not fit the network, or the threads cannot be had.
     pub fn new(method: &Method, params: &Params, threads: usize) -> Result<Self> {
-        let Method::Descent(descent) = method;
+        let descent = method.groups()?;
         let start = (&Schedule::default(), 0);
         let updater = Updater::new::<Team>(descent, start, params.layout(), params.values())?;
         Ok(Self { updater, team: machine::team(threads)? })

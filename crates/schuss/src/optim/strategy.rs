@@ -1,7 +1,7 @@
 //! Which path the updates of a trial take. Whether that is `blocked-sample`, which has bits of its own, depends on the
 //! trial alone; the other two have the same bits.
 
-use super::{Descent, Gradient, Group, Method};
+use super::{Descent, Gradient, Group};
 use crate::network::Plan;
 use crate::recipe::{Targets, Trial};
 
@@ -16,6 +16,8 @@ pub(crate) enum Strategy {
     Staged,
     /// The first layer's weights stand still for a block of updates, whose changes are delayed exactly.
     BlockedSample,
+    /// Gradients are stored for a solver, which asks for several per update.
+    Solver,
 }
 
 /// Updates of more samples than this use the first layer's weights often enough as they are: measured on AVX2, on the
@@ -28,9 +30,11 @@ const FEWEST_WEIGHTS: usize = 1 << 13;
 impl Strategy {
     /// The path of a trial's updates of `samples` samples on `plan`, in microbatches of `microbatch`.
     pub(crate) fn choose(plan: &Plan, trial: &Trial, samples: usize, microbatch: usize) -> Self {
-        let Method::Descent(Descent { groups, gradient }) = &trial.recipe.optimizer;
+        let Descent { groups, gradient } = trial.recipe.optimizer.descent();
         let plain = *gradient == Gradient::Plain && groups.iter().all(Group::is_plain);
-        if Self::may_delay(plan, trial, samples) {
+        if trial.recipe.optimizer.solver().is_some() {
+            Self::Solver
+        } else if Self::may_delay(plan, trial, samples) {
             Self::BlockedSample
         } else if plain && samples <= microbatch && groups.iter().all(|group| group.rule.goes_in_backward()) {
             Self::InBackward
@@ -58,6 +62,7 @@ impl Strategy {
             Self::Fused => "fused",
             Self::Staged => "staged",
             Self::BlockedSample => "blocked-sample",
+            Self::Solver => "solver",
         }
     }
 }

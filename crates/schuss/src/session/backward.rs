@@ -18,7 +18,7 @@ pub(super) fn leaf_of(group: Option<usize>) -> usize {
 /// Gradients of all parameters, laid out like them.
 pub(super) struct Gradients {
     /// Sums over the samples of a leaf, or of a whole update that has but one.
-    leaf: Buffer,
+    pub(super) leaf: Buffer,
     /// Sums over leaves; empty where an update has but one.
     total: Vec<f64>,
 }
@@ -45,7 +45,7 @@ impl Gradients {
     }
 
     /// leaf ← (total, or leaf where there is none) / count.
-    fn divide(&mut self, team: &mut Team, count: f64) {
+    pub(super) fn divide(&mut self, team: &mut Team, count: f64) {
         const CHUNK: usize = 4_096;
         let (leaf, total) = (&mut self.leaf[..], &self.total[..]);
         team.for_chunks(leaf.len(), leaf, CHUNK, |chunk, leaf| match total.get(chunk * CHUNK..) {

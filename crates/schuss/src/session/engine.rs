@@ -4,10 +4,12 @@ use super::backward::{Gradients, leaf_of};
 use super::blocked::{self, Blocked};
 use super::quality::Quality;
 use super::reconstructions::Reconstructions;
+use super::solve;
 use crate::Result;
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
-use crate::optim::{Course, Descent, Gradient, Method, Sam, Strategy, Updater};
+use crate::optim::solver::Solving;
+use crate::optim::{Course, Descent, Gradient, Sam, Strategy, Updater};
 use crate::recipe::{Noise, Targets, Trial};
 use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::random::{Key, Purpose};
@@ -24,10 +26,10 @@ pub(crate) struct Engine {
     pub(super) params: Params,
     pub(super) updater: Updater<Buffer>,
     pub(super) arena: Arena,
-    setting: Setting,
+    pub(super) setting: Setting,
     /// Samples per update.
     samples: usize,
-    microbatch: usize,
+    pub(super) microbatch: usize,
     /// Samples whose gradients are summed in one f32 chain.
     pub(super) leaf: usize,
     pub(super) strategy: Strategy,
@@ -35,17 +37,21 @@ pub(crate) struct Engine {
     /// The weights to be evaluated, where they are others than those that are trained.
     shown: Option<Params>,
     pub(super) uphill: Option<Uphill>,
+    /// What moves the weights, if no rule does.
+    pub(super) solver: Option<Solving<Buffer>>,
+    /// How often it has looked at the samples of an update.
+    pub(super) evaluations: u64,
     quality: Option<Quality>,
 }
 
 /// What a trial says about a sample's way through the network.
-struct Setting {
-    loss: Loss,
+pub(super) struct Setting {
+    pub(super) loss: Loss,
     targets: Targets,
     noise: Option<Noise>,
-    seed: u64,
+    pub(super) seed: u64,
     /// Samples per group of batch statistics.
-    stats: usize,
+    pub(super) stats: usize,
 }
 
 /// How updates are carried out, with the buffers of its own.
@@ -80,6 +86,7 @@ pub(crate) struct Feed<'a, F> {
 pub(crate) struct Snapshot {
     params: Params,
     updater: Updater<Buffer>,
+    solver: Option<Solving<Buffer>>,
 }
 
 /// What an update saw of its samples, at the weights before it.
@@ -117,8 +124,9 @@ impl Tally {
     }
 
     /// The same where samples weighed `weight` together: the loss becomes their number times the weighted mean.
-    fn weighed(self, weight: f64) -> Self {
-        Self { loss: self.loss / weight * self.samples as f64, ..self }
+    pub(super) fn weighed(self, weight: f64) -> Self {
+        let samples = self.samples as f64;
+        if weight == samples { self } else { Self { loss: self.loss / weight * samples, ..self } }
     }
 }
 
@@ -131,7 +139,7 @@ impl Path {
         (params, solo): (&Params, Team),
         [samples, leaf]: [usize; 2],
     ) -> Self {
-        let Method::Descent(Descent { groups, .. }) = &trial.recipe.optimizer;
+        let Descent { groups, .. } = trial.recipe.optimizer.descent();
         match (strategy, plan.perceptron()) {
             (Strategy::BlockedSample, Some(net)) => {
                 let course = Course::new(groups[0].rule.clone(), trial.recipe.schedule.clone());
@@ -169,7 +177,8 @@ impl Engine {
         let microbatch =
             if plan.has_statistics() { microbatch.max(stats) / stats * stats } else { microbatch };
         team.set_precision(recipe.matmul_precision.0);
-        let Method::Descent(descent) = &recipe.optimizer;
+        let descent = recipe.optimizer.descent();
+        let solver = solve::solver(trial, &plan)?;
         let updater =
             Updater::new::<Team>(descent, (&recipe.schedule, trial.seed), &plan.layout, params.values())?;
         let strategy = Strategy::choose(&plan, trial, samples, microbatch);
@@ -202,6 +211,8 @@ impl Engine {
             path,
             shown,
             uphill,
+            solver,
+            evaluations: 0,
             quality,
         })
     }
@@ -216,13 +227,22 @@ impl Engine {
         self.strategy
     }
 
+    /// Evaluations of value or gradient over the samples of an update so far, where a solver asks for them.
+    pub(crate) fn evaluations(&self) -> Option<u64> {
+        self.solver.as_ref().map(|_| self.evaluations)
+    }
+
     /// Name of the arithmetic of its products.
     pub(crate) fn arithmetic(&self) -> &'static str {
         self.team.precision().arithmetic()
     }
 
+    fn state_bytes(&self) -> usize {
+        self.updater.bytes() + self.solver.as_ref().map_or(0, Solving::bytes)
+    }
+
     pub(crate) fn memory(&self, data: usize) -> MemoryRecord {
-        let (parameters, optimizer_state) = (size_of_val(self.params.values()), self.updater.bytes());
+        let (parameters, optimizer_state) = (size_of_val(self.params.values()), self.state_bytes());
         let shown = self.shown.as_ref().map_or(0, |params| size_of_val(params.values()));
         let held = parameters + optimizer_state;
         let (gradients, window, copies) = match &self.path {
@@ -252,6 +272,9 @@ impl Engine {
     /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.updater.observe(eval_loss);
+        if let Some(solver) = &mut self.solver {
+            solver.observe(eval_loss);
+        }
         if let Path::BlockedSample { blocked, .. } = &mut self.path {
             blocked.observe(eval_loss);
         }
@@ -259,13 +282,15 @@ impl Engine {
 
     /// A copy of weights and optimizer state.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { params: self.params.clone(), updater: self.updater.clone() }
+        let (params, updater, solver) = (self.params.clone(), self.updater.clone(), self.solver.clone());
+        Snapshot { params, updater, solver }
     }
 
     /// Back to a copy.
     pub(crate) fn restore(&mut self, copy: &Snapshot) {
         self.params.clone_from(&copy.params);
         self.updater.clone_from(&copy.updater);
+        self.solver.clone_from(&copy.solver);
         if let Some(shown) = &mut self.shown {
             shown.clone_from(&self.params);
             self.updater.show(shown.values_mut());
@@ -301,6 +326,9 @@ impl Engine {
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
     ) -> Option<Tally> {
+        if self.solver.is_some() {
+            return self.solve(feed, positions, cancelled);
+        }
         let mut seen = self.look(feed, positions.clone(), &cancelled)?;
         seen.weight = self.look_uphill(seen.weight, feed, positions, cancelled)?;
         self.step(seen.weight, seen.tally.mean_loss());
@@ -337,13 +365,12 @@ impl Engine {
             self.close_leaf(done, done == positions.len());
         }
         let weight = divisor(weight);
-        let tally = if weight == tally.samples as f64 { tally } else { tally.weighed(weight) };
-        Some(Seen { tally, weight })
+        Some(Seen { tally: tally.weighed(weight), weight })
     }
 
     /// Adds to what sums over samples are divided by: the number of those gathered, but for class weights. These are
     /// added one by one, so that the sum does not depend on the microbatch.
-    fn add_weights(&self, rows: usize, sum: &mut f64) {
+    pub(super) fn add_weights(&self, rows: usize, sum: &mut f64) {
         match self.setting.targets {
             Targets::Class if !self.setting.loss.is_fused() => {
                 let labels = self.arena.labels[..rows].iter();
@@ -354,7 +381,7 @@ impl Engine {
     }
 
     /// Gathers samples, keeps them as targets where asked, and disturbs them by noise drawn for `purpose`.
-    fn gather(
+    pub(super) fn gather(
         &mut self,
         feed: &Feed<impl Fn(usize) -> usize + Sync>,
         first: usize,
@@ -431,7 +458,7 @@ impl Engine {
 
     /// Forward pass and loss of the gathered samples, in training where a `mode` is given; leaves the gradient at the
     /// outputs in `deltas[0]`.
-    fn evaluate_rows(&mut self, rows: usize, mode: Option<&Mode>, tally: &mut Tally) {
+    pub(super) fn evaluate_rows(&mut self, rows: usize, mode: Option<&Mode>, tally: &mut Tally) {
         match (mode, &mut self.shown) {
             (None, Some(shown)) => {
                 self.arena.forward(&mut self.team, &self.plan, shown.values_mut(), rows, mode)
@@ -453,7 +480,7 @@ impl Engine {
 }
 
 /// What sums over samples of such a weight are divided by: where none weighs anything, loss and gradient are 0.
-fn divisor(weight: f64) -> f64 {
+pub(super) fn divisor(weight: f64) -> f64 {
     if weight == 0.0 { 1.0 } else { weight }
 }
 

@@ -8,6 +8,7 @@ mod event;
 mod forecast;
 pub(crate) mod quality;
 mod reconstructions;
+mod solve;
 
 pub use control::Control;
 pub use event::{Event, Sink};
@@ -406,9 +407,7 @@ impl<'d> Session<'d> {
             train_loss: self.train_loss(),
             eval_loss: evaluation.map(|evaluation| evaluation.loss),
             eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
-            metrics: evaluation
-                .and_then(|evaluation| evaluation.reconstruction)
-                .map_or_else(BTreeMap::new, metrics),
+            metrics: self.metrics(evaluation),
             train_seconds: self.progress.train_seconds - self.progress.epoch_began,
             elapsed_seconds: self.began.elapsed().as_secs_f64(),
         };
@@ -416,6 +415,14 @@ impl<'d> Session<'d> {
         sink.take(&Event::Epoch(&row))?;
         self.progress.epochs.push(row);
         Ok(())
+    }
+
+    /// Further metrics of an epoch: a reconstruction's quality, a solver's evaluations since the start.
+    fn metrics(&self, evaluation: Option<Evaluation>) -> BTreeMap<String, Option<f64>> {
+        let quality = evaluation.and_then(|evaluation| evaluation.reconstruction);
+        let mut metrics = quality.map_or_else(BTreeMap::new, metrics);
+        metrics.extend(self.engine.evaluations().map(|count| ("evaluations".to_owned(), Some(count as f64))));
+        metrics
     }
 
     /// Names the update and layer that are not finite and goes back to the last weights that are.
@@ -469,7 +476,9 @@ fn check_memory(plan: &Plan, trial: &Trial, samples: usize) -> Result<()> {
     let weights_and_slots = 1 + trial.recipe.optimizer.slots();
     let copies = match Strategy::choose(plan, trial, samples, MICROBATCH) {
         Strategy::BlockedSample => 3 * weights_and_slots, // live, as of the last report point, and in case of divergence
-        Strategy::InBackward | Strategy::Fused | Strategy::Staged => 2 * weights_and_slots + 1, // the last one a gradient
+        Strategy::InBackward | Strategy::Fused | Strategy::Staged | Strategy::Solver => {
+            2 * weights_and_slots + 1
+        } // the last one a gradient
     };
     let needed = copies as u64 * plan.layout.len() as u64 * size_of::<f32>() as u64;
     match machine::available_memory() {

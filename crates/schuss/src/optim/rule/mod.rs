@@ -529,8 +529,8 @@ mod promises;
 mod tests {
     use super::*;
     use crate::network::Layout;
-    use crate::optim::updater::Updater;
     use crate::optim::Method;
+    use crate::optim::updater::Updater;
     use crate::schedule::Schedule;
     use schuss_kernels::{Buffer, Team};
 
@@ -561,8 +561,9 @@ mod tests {
             let (mut weights, mut gradients) = (Buffer::zeros(layout.len()), Buffer::zeros(layout.len()));
             weights[..5].fill(0.5);
             let mut team = Team::new(1).unwrap();
-            let Method::Descent(descent) = Method::from(rule.clone());
-            let mut updater = Updater::new::<Team>(&descent, (&Schedule::default(), 0), &layout, &weights).unwrap();
+            let method = Method::from(rule.clone());
+            let mut updater =
+                Updater::new::<Team>(method.descent(), (&Schedule::default(), 0), &layout, &weights).unwrap();
             for update in 0..30 {
                 gradients[0] = if (10..20).contains(&update) { 0.1 } else { 0.0 };
                 updater.advance();

@@ -21,8 +21,9 @@ impl Run {
     fn new(spec: &str, threads: usize) -> Self {
         let layout = Layout::new(&MODEL.parse::<Model>().unwrap(), 70).unwrap();
         let weights = numbers(&layout, 0.1);
-        let Method::Descent(descent) = spec.parse().unwrap();
-        let updater = Updater::new::<Team>(&descent, (&Schedule::default(), 0), &layout, &weights).unwrap();
+        let method: Method = spec.parse().unwrap();
+        let updater =
+            Updater::new::<Team>(method.descent(), (&Schedule::default(), 0), &layout, &weights).unwrap();
         Self { layout, team: Team::new(threads).unwrap(), updater, weights }
     }
 

@@ -1,0 +1,119 @@
+//! What solvers keep between updates, and the room they work in.
+
+use super::line_search::{LineSearch, Points, Ray, StrongWolfe};
+use super::objective::{Attempt, Objective};
+use super::vectors::{add_scaled, dot, set_scaled, sum_of_magnitudes};
+use crate::optim::arithmetic::Arithmetic;
+use std::ops::DerefMut;
+
+/// What a solver keeps between updates.
+#[derive(Clone, Debug)]
+pub(super) struct State<B> {
+    pub(super) weights: B,
+    /// Where it went last.
+    pub(super) direction: B,
+    /// The gradient when it chose to go there,
+    pub(super) gradient: B,
+    /// the derivative along that direction,
+    pub(super) slope: f64,
+    /// and how far it went, in units of the direction.
+    pub(super) step: f64,
+    /// Iterations since it began, or began anew.
+    pub(super) iterations: u64,
+    /// Levenberg and Marquardt's μ; L-BFGS's first guess of the inverse curvature.
+    pub(super) scale: f64,
+}
+
+impl<T: Copy, B: DerefMut<Target = [T]>> State<B> {
+    pub(super) fn new(zeros: impl Fn() -> B, scale: f64) -> Self {
+        let [weights, direction, gradient] = [zeros(), zeros(), zeros()];
+        Self { weights, direction, gradient, slope: 0.0, step: 0.0, iterations: 0, scale }
+    }
+
+    /// Becomes a copy.
+    pub(super) fn set(&mut self, other: &Self) {
+        self.weights.copy_from_slice(&other.weights);
+        self.direction.copy_from_slice(&other.direction);
+        self.gradient.copy_from_slice(&other.gradient);
+        (self.slope, self.step) = (other.slope, other.step);
+        (self.iterations, self.scale) = (other.iterations, other.scale);
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        3 * size_of_val(&self.weights[..])
+    }
+}
+
+/// Gradients and weights on the way.
+#[derive(Clone, Debug)]
+pub(super) struct Room<B> {
+    pub(super) points: Points<B>,
+    pub(super) trial: B,
+}
+
+impl<B> Room<B> {
+    /// Where the weights are.
+    pub(super) fn gradient<T>(&self) -> &[T]
+    where
+        B: DerefMut<Target = [T]>,
+    {
+        &self.points.here.gradient
+    }
+}
+
+/// A solver's way through one update.
+pub(super) struct Walk<'a, A: Arithmetic, O> {
+    pub(super) objective: &'a mut O,
+    pub(super) state: &'a mut State<A::Buffer>,
+    pub(super) room: &'a mut Room<A::Buffer>,
+}
+
+impl<A: Arithmetic, O: Objective<A>> Walk<'_, A, O> {
+    /// Finds value and gradient at the weights.
+    pub(super) fn look(&mut self) -> Attempt<()> {
+        let here = &mut self.room.points.here;
+        here.t = 0.0;
+        here.value = self.objective.gradient(&self.state.weights, &mut here.gradient)?;
+        Ok(())
+    }
+
+    /// d ← −g
+    pub(super) fn steepest(&mut self) {
+        let gradient = &self.room.points.here.gradient;
+        set_scaled(self.objective.arithmetic(), &mut self.state.direction, -1.0, gradient);
+    }
+
+    /// Remembers where the direction was chosen; the derivative along it.
+    pub(super) fn set_out(&mut self) -> f64 {
+        let (state, here) = (&mut *self.state, &mut self.room.points.here);
+        state.gradient.copy_from_slice(&here.gradient);
+        state.slope = dot(self.objective.arithmetic(), &here.gradient, &state.direction);
+        (here.t, here.slope) = (0.0, state.slope);
+        state.slope
+    }
+
+    /// A first step when nothing is known: no weight moves by more than 1.
+    pub(super) fn cautious(&mut self) -> f64 {
+        let gradient = &self.room.points.here.gradient;
+        (1.0 / sum_of_magnitudes(self.objective.arithmetic(), gradient)).min(1.0)
+    }
+
+    /// Goes along the direction, by `first` where nothing is searched for; evaluations of value and gradient it took.
+    pub(super) fn go(&mut self, line_search: LineSearch, wolfe: StrongWolfe, first: f64) -> Attempt<usize> {
+        let (state, Room { points, trial }) = (&mut *self.state, &mut *self.room);
+        let (origin, direction) = (&state.weights, &state.direction);
+        let mut ray = Ray { objective: &mut *self.objective, origin, direction, trial };
+        let mut taken = 0;
+        state.step = match line_search {
+            LineSearch::None => first,
+            LineSearch::Backtracking => ray.backtrack(&points.here, first)?,
+            LineSearch::StrongWolfe => {
+                taken = wolfe.search(&mut ray, points, first)?;
+                points.here.t
+            }
+        };
+        add_scaled(self.objective.arithmetic(), &mut state.weights, state.step, &state.direction);
+        Ok(taken)
+    }
+}

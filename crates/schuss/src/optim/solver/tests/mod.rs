@@ -1,0 +1,105 @@
+//! Solvers on plain `f64` functions: against recorded originals, and what they promise.
+
+mod golden;
+mod problems;
+mod promises;
+
+use super::{Attempt, Cancelled, Normal, Objective, Solver, Solving};
+use crate::network::Layout;
+use crate::optim::arithmetic::Plain;
+use crate::schedule::Schedule;
+use problems::Problem;
+
+/// A problem as a solver sees it.
+struct Plainly<'a> {
+    problem: &'a Problem,
+    arithmetic: Plain,
+    evaluations: usize,
+    /// After so many evaluations all further ones are cancelled.
+    most: usize,
+}
+
+impl Plainly<'_> {
+    fn count(&mut self) -> Attempt<()> {
+        self.evaluations += 1;
+        if self.evaluations > self.most { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+impl Objective<Plain> for Plainly<'_> {
+    fn arithmetic(&mut self) -> &mut Plain {
+        &mut self.arithmetic
+    }
+
+    fn value(&mut self, weights: &[f64]) -> Attempt<f64> {
+        self.count()?;
+        Ok(self.problem.look(&weights[..self.problem.len()]).0)
+    }
+
+    fn gradient(&mut self, weights: &[f64], gradient: &mut [f64]) -> Attempt<f64> {
+        self.count()?;
+        let (value, found) = self.problem.look(&weights[..self.problem.len()]);
+        gradient[..found.len()].copy_from_slice(&found);
+        Ok(value)
+    }
+
+    fn normal(&mut self, weights: &[f64], normal: &mut Normal<Vec<f64>>) -> Attempt<f64> {
+        self.count()?;
+        normal.clear();
+        for (residual, mut gradient) in self.problem.residuals(&weights[..self.problem.len()]) {
+            gradient.resize(weights.len(), 0.0);
+            normal.add(&mut Plain, residual, &gradient);
+        }
+        normal.close(&mut Plain);
+        Ok(self.problem.look(&weights[..self.problem.len()]).0)
+    }
+}
+
+/// A solver at work on a problem.
+struct Run<'a> {
+    objective: Plainly<'a>,
+    solving: Solving<Vec<f64>>,
+    weights: Vec<f64>,
+}
+
+impl<'a> Run<'a> {
+    fn new(solver: &str, problem: &'a Problem, start: &[f64]) -> Self {
+        let solver: Solver = solver.parse().unwrap();
+        let layout = Layout::of_vector(problem.len());
+        let mut weights = vec![0.0; layout.len()];
+        weights[..start.len()].copy_from_slice(start);
+        let solving = Solving::new::<Plain>(&solver, &Schedule::default(), &layout);
+        let objective = Plainly { problem, arithmetic: Plain, evaluations: 0, most: usize::MAX };
+        Self { objective, solving, weights }
+    }
+
+    fn update(&mut self) -> Attempt<()> {
+        self.solving.begin(&self.weights);
+        self.solving.update(&mut self.objective)?;
+        self.weights.copy_from_slice(self.solving.weights());
+        Ok(())
+    }
+
+    /// So many updates; the weights after them.
+    fn updates(&mut self, count: usize) -> &[f64] {
+        (0..count).for_each(|_| self.update().unwrap());
+        self.weights()
+    }
+
+    fn weights(&self) -> &[f64] {
+        &self.weights[..self.objective.problem.len()]
+    }
+
+    fn value(&self) -> f64 {
+        self.objective.problem.look(self.weights()).0
+    }
+}
+
+/// Largest absolute difference.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, |far, gap| if gap > far || gap.is_nan() { gap } else { far })
+}
