@@ -4,9 +4,9 @@ use super::arithmetic::Plain;
 use super::method::{Descent, Gradient, Group, Method};
 use super::rule::Rule;
 use super::updater::Updater;
+use crate::Result;
 use crate::network::{Layout, Model};
 use crate::schedule::Schedule;
-use crate::Result;
 
 /// A method at work on `f64` weights.
 #[derive(Clone, Debug)]

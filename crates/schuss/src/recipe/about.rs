@@ -4,7 +4,7 @@ use super::Noise;
 use super::spec::{self, Choice, Item};
 use crate::loss::Loss;
 use crate::network::{Init, Layer};
-use crate::optim::{Dialect, Rule, Sam, Transform, Wrapper};
+use crate::optim::{Dialect, Rule, Sam, Solver, Transform, Wrapper};
 use crate::schedule::Curve;
 use crate::{Error, Result};
 use serde::Serialize;
@@ -88,6 +88,7 @@ impl Table {
         let (layers, activations) = Layer::names_and_activations();
         vec![
             Self { kind: "optimizers", names: Rule::NAMES, about: Rule::about },
+            Self { kind: "solvers", names: Solver::NAMES, about: Solver::about },
             Self { kind: "transforms", names: Transform::NAMES, about: Transform::about },
             Self { kind: "wrappers", names: Wrapper::NAMES, about: Wrapper::about },
             Self { kind: "wrappers", names: &[Sam::NAME], about: about_sam },
