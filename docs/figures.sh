@@ -1,7 +1,7 @@
 #!/bin/sh
 # Draws every figure of the book anew: trains what its pages compare and keeps one chart of each comparison.
 #
-#   docs/figures.sh                the whole book, about a quarter of an hour
+#   docs/figures.sh                the whole book, minutes
 #   docs/figures.sh momentum ...   only these figures
 #
 # SCHUSS is the command, else the one on the path; RUNS a folder to keep the runs and tables in, else they are deleted.
@@ -60,8 +60,9 @@ figure layers error-epochs --data digits:train=5000,test=2000 --seed 1,2,3 --opt
     --model linear:100,layer-norm,relu,linear:10 --model linear:100,relu,dropout:0.2,linear:10
 figure inits train-loss-updates --data digits:train=5000,test=2000 --model 784-100-100-100-10 --seed 1,2,3 --epochs 5 \
     --init pytorch --init xavier-uniform --init kaiming-normal --init orthogonal --init zeros
-figure autoencoders eval-loss-epochs --data digits:train=5000,test=2000 --seed 1,2,3 --targets input --loss mse --optimizer adam \
-    --model linear:64,relu,linear:8,linear:64,relu,linear:784,sigmoid --model linear:64,relu,linear:32,linear:64,relu,linear:784,sigmoid
+figure autoencoders eval-loss-epochs --data digits:train=5000,test=2000 --seed 1,2,3 --targets input --loss mse \
+    --optimizer adam --model linear:64,relu,linear:8,linear:64,relu,linear:784,sigmoid \
+    --model linear:64,relu,linear:32,linear:64,relu,linear:784,sigmoid
 
 # Those of claims.md
 figure saddle surface-saddle lecture-23 --data digits:train=2000,test=1000 --model 784-100-10 --epochs 5
