@@ -99,17 +99,25 @@ fn classes_of_weight_zero_are_passed_over_under_every_update_rule() {
 }
 
 #[test]
-fn probabilities_beyond_one_have_no_loss_and_the_trial_diverges() {
-    let mut trial = trial_with("bce:logits=false", "batch:10", "sgd:lr=0.01", 1);
-    trial.model = "linear:3,softplus,linear:3".parse().unwrap();
-    assert_eq!(run(&trial, &data(), ONE_THREAD).0.status, Status::Diverged);
+fn losses_of_probabilities_refuse_a_model_that_does_not_end_with_them() {
+    for (loss, wanted) in [("bce:logits=false", "sigmoid"), ("nll", "log-softmax"), ("kl", "log-softmax")] {
+        let mut trial = trial_with(loss, "batch:10", "sgd:lr=0.01", 1);
+        trial.model = "linear:3,softplus,linear:3".parse().unwrap();
+        let error = Session::new(&trial, &data(), ONE_THREAD).err().unwrap();
+        assert!(error.exit_code() == 2 && error.what.contains(wanted), "{loss}: {error}");
+    }
 }
 
 #[test]
 fn losses_that_compare_with_classes_refuse_the_input_as_target() {
     for loss in all() {
         let mut trial = trial_with(loss, "batch:10", "sgd:lr=0.01", 1);
-        (trial.model, trial.targets) = ("linear:12".parse().unwrap(), Targets::Input);
+        let model = match loss {
+            "kl" => "linear:12,log-softmax",
+            "bce:logits=false" => "linear:12,sigmoid",
+            _ => "linear:12",
+        };
+        (trial.model, trial.targets) = (model.parse().unwrap(), Targets::Input);
         let of_rows = ["mse", "l1", "huber", "smooth-l1", "bce", "kl", "poisson", "cosine"];
         let result = Session::new(&trial, &data(), ONE_THREAD).map(|_| ());
         match of_rows.contains(&loss.split(':').next().unwrap()) {

@@ -46,7 +46,7 @@ fn l_bfgs_goes_the_way_of_torch_step_by_step() {
         for (index, (step, nudged)) in steps.iter().zip(gap_when_nudged).enumerate() {
             let before = run.value();
             assert!(
-                (before - step.loss_before).abs() <= 1e-9 + 2e-3 * before,
+                (before - step.loss_before).abs() <= 1e-5 + 2e-3 * before,
                 "{name}, step {index}: {before}"
             );
             run.update().unwrap();
@@ -55,7 +55,7 @@ fn l_bfgs_goes_the_way_of_torch_step_by_step() {
             assert!(gap <= allowed, "{name}, step {index}: {gap:e} apart, {allowed:e} allowed");
             assert_eq!(run.objective.evaluations, step.evaluations, "{name}, step {index}");
         }
-        assert!((run.value() - loss).abs() <= 1e-9, "{name}: {} at last, not {loss}", run.value());
+        assert!((run.value() - loss).abs() <= 1e-5, "{name}: {} at last, not {loss}", run.value());
     }
 }
 

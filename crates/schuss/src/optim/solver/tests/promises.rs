@@ -72,7 +72,7 @@ fn every_solver_lowers_rosenbrocks_valley_update_by_update() {
         for update in 1..=10 {
             run.update().unwrap();
             let value = run.value();
-            assert!(value < before || value < 1e-12, "{solver}: update {update} from {before} to {value}");
+            assert!(value < before || value < 1e-9, "{solver}: update {update} from {before} to {value}");
             before = value;
         }
         assert!(before < 5.0, "{solver}: {before}");
