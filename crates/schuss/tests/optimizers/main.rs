@@ -235,10 +235,13 @@ fn path(spec: &str, updates: u64) -> Vec<Vec<f32>> {
     (1..=updates).map(after).collect()
 }
 
+/// A number of an average, from the weights after every update.
+type Average = fn(&[Vec<f32>], usize) -> f64;
+
 #[test]
 fn averages_are_those_of_the_weights_on_the_way() {
     let way = path("adam:lr=0.01", 8);
-    let averages: [(&str, fn(&[Vec<f32>], usize) -> f64); 2] = [
+    let averages: [(&str, Average); 2] = [
         ("adam:lr=0.01+swa:start=4,every=2", |way, i| {
             [3, 5, 7].map(|t: usize| f64::from(way[t][i])).iter().sum::<f64>() / 3.0
         }),
