@@ -41,7 +41,7 @@ fn evaluations(outcome: &Outcome) -> f64 {
 }
 
 #[test]
-fn every_solver_gets_down_under_the_epoch_rule_and_stays_in_bounds_under_the_batch_rule() {
+fn every_solver_gets_down_under_the_epoch_and_the_batch_rule() {
     let data = data();
     for solver in SOLVERS {
         for update in ["epoch", "batch:30"] {
@@ -50,8 +50,8 @@ fn every_solver_gets_down_under_the_epoch_rule_and_stays_in_bounds_under_the_bat
             let losses = train_losses(&outcome);
             let (first, last) = (losses[0], losses[14]);
             assert_eq!(outcome.status, Status::Finished, "{solver}, {update}");
-            // Labels are random: what fits one batch fits no other, so there only the epoch rule must get down.
-            let share = if update == "epoch" { 0.99 } else { 1.1 };
+            // Labels are random: what fits one batch fits others little.
+            let share = if update == "epoch" { 0.97 } else { 1.0 };
             assert!(last < share * first, "{solver}, {update}: from {first} to {last}");
             assert!(evaluations(&outcome) >= outcome.updates as f64, "{solver}, {update}");
             let real: usize = params.layout().entries().iter().map(|entry| entry.len()).sum();

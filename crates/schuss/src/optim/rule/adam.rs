@@ -1,4 +1,4 @@
-use super::{ByElement, Describe, Slot, Step, Visitor};
+use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use documented::{Documented, DocumentedFields};
@@ -70,17 +70,7 @@ impl Describe for Adam {
         moments(self.amsgrad)
     }
 
-    fn lr(&mut self) -> Option<&mut f64> {
-        Some(&mut self.lr)
-    }
-
-    fn momentum(&mut self) -> Option<&mut f64> {
-        Some(&mut self.beta1)
-    }
-
-    fn beta2(&mut self) -> Option<&mut f64> {
-        Some(&mut self.beta2)
-    }
+    knobs!(lr = lr, momentum = beta1, beta2 = beta2);
 }
 
 impl ByElement for Adam {

@@ -1,5 +1,5 @@
 use super::adam::{corrections, moments};
-use super::{Describe, Slot, Staged, Step};
+use super::{Describe, Slot, Staged, Step, knobs};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
@@ -55,17 +55,7 @@ impl Describe for Lamb {
         moments(false)
     }
 
-    fn lr(&mut self) -> Option<&mut f64> {
-        Some(&mut self.lr)
-    }
-
-    fn momentum(&mut self) -> Option<&mut f64> {
-        Some(&mut self.beta1)
-    }
-
-    fn beta2(&mut self) -> Option<&mut f64> {
-        Some(&mut self.beta2)
-    }
+    knobs!(lr = lr, momentum = beta1, beta2 = beta2);
 }
 
 impl Staged for Lamb {

@@ -1,5 +1,5 @@
 use super::blend::Lengths;
-use super::{Describe, Slot, SlotShape, Staged, Step};
+use super::{Describe, Slot, SlotShape, Staged, Step, knobs};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::recipe::spec::{Choice, below_one, non_negative, normal};
@@ -54,17 +54,7 @@ impl Describe for NovoGrad {
         vec![Slot::new("m"), Slot::new("v").shaped(SlotShape::Scalar)]
     }
 
-    fn lr(&mut self) -> Option<&mut f64> {
-        Some(&mut self.lr)
-    }
-
-    fn momentum(&mut self) -> Option<&mut f64> {
-        Some(&mut self.beta1)
-    }
-
-    fn beta2(&mut self) -> Option<&mut f64> {
-        Some(&mut self.beta2)
-    }
+    knobs!(lr = lr, momentum = beta1, beta2 = beta2);
 }
 
 impl Staged for NovoGrad {

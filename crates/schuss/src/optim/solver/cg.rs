@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// t fulfils the strong Wolfe conditions; its search begins where the loss would fall as much as last time. Where d does
 /// not point downhill, and every `restart` iterations, it is −g again. An update is up to `max_iter` iterations; the
-/// direction goes on from update to update.
+/// direction goes on from update to update, unless the loss found first is not, to 10⁻⁴, the one found last: then the
+/// samples are others, and there is nothing that d should not undo.
 ///
 /// Fletcher and Reeves, Computer J. 7, 1964; Polak and Ribière, 1969; Hager and Zhang, SIAM J. Optim. 16, 2005; Nocedal
 /// and Wright, "Numerical Optimization", 2nd ed. 2006, section 5.2, for β⁺, the line search and its first step. Differs:
@@ -97,6 +98,9 @@ impl Cg {
         parameters: usize,
     ) -> Attempt<()> {
         walk.look()?;
+        if is_another(walk.state.value, walk.room.points.here.value) {
+            walk.state.iterations = 0;
+        }
         for _ in 0..self.max_iter {
             let value = walk.room.points.here.value;
             if !value.is_finite() || largest(walk.room.gradient()) <= self.tolerance_grad {
@@ -114,6 +118,7 @@ impl Cg {
                 walk.state.iterations = 0;
             }
         }
+        walk.state.value = walk.room.points.here.value;
         Ok(())
     }
 
@@ -149,6 +154,11 @@ impl Cg {
         let beta = self.beta.of(&arithmetic.reduce(&Products, gradient, &state.gradient, [&state.direction]));
         combine(arithmetic, &mut state.direction, [-1.0, beta], gradient);
     }
+}
+
+/// Whether two losses at the same weights differ by more than the order of sums explains.
+fn is_another(left: f64, found: f64) -> bool {
+    (found - left).abs() > 1e-4 * left.abs()
 }
 
 impl Beta {

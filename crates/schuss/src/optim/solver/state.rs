@@ -10,14 +10,16 @@ use std::ops::DerefMut;
 #[derive(Clone, Debug)]
 pub(super) struct State<B> {
     pub(super) weights: B,
-    /// Where it went last.
+    /// The last direction.
     pub(super) direction: B,
-    /// The gradient when it chose to go there,
+    /// The gradient where that was chosen.
     pub(super) gradient: B,
-    /// the derivative along that direction,
+    /// The derivative along it there.
     pub(super) slope: f64,
-    /// and how far it went, in units of the direction.
+    /// How far it went, in units of the direction.
     pub(super) step: f64,
+    /// The loss at the weights, as the last update left them.
+    pub(super) value: f64,
     /// Iterations since it began, or began anew.
     pub(super) iterations: u64,
     /// Levenberg and Marquardt's μ; L-BFGS's first guess of the inverse curvature.
@@ -27,7 +29,7 @@ pub(super) struct State<B> {
 impl<T: Copy, B: DerefMut<Target = [T]>> State<B> {
     pub(super) fn new(zeros: impl Fn() -> B, scale: f64) -> Self {
         let [weights, direction, gradient] = [zeros(), zeros(), zeros()];
-        Self { weights, direction, gradient, slope: 0.0, step: 0.0, iterations: 0, scale }
+        Self { weights, direction, gradient, slope: 0.0, step: 0.0, value: 0.0, iterations: 0, scale }
     }
 
     /// Becomes a copy.
@@ -35,7 +37,7 @@ impl<T: Copy, B: DerefMut<Target = [T]>> State<B> {
         self.weights.copy_from_slice(&other.weights);
         self.direction.copy_from_slice(&other.direction);
         self.gradient.copy_from_slice(&other.gradient);
-        (self.slope, self.step) = (other.slope, other.step);
+        (self.slope, self.step, self.value) = (other.slope, other.step, other.value);
         (self.iterations, self.scale) = (other.iterations, other.scale);
     }
 
@@ -53,7 +55,7 @@ pub(super) struct Room<B> {
 }
 
 impl<B> Room<B> {
-    /// Where the weights are.
+    /// The gradient at the weights.
     pub(super) fn gradient<T>(&self) -> &[T]
     where
         B: DerefMut<Target = [T]>,
