@@ -15,7 +15,9 @@ pub mod order;
 mod picture;
 mod published;
 pub mod random;
+mod samples;
 pub mod spec;
+mod store;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -26,3 +28,5 @@ pub use fetch::{Progress, fetch};
 pub use idx::read_split;
 pub use locate::{Source, find, load, load_default};
 pub use picture::{Picture, read_picture, write_picture};
+pub use samples::{Labels, Row, Samples, Shape, Values};
+pub use store::{Access, Store};

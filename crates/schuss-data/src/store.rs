@@ -1,0 +1,33 @@
+//! Samples that are read when they are needed.
+
+use crate::{Result, Samples};
+
+/// How dear it is to read samples in any order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Each sample is found by itself.
+    Random,
+    /// Samples come in blocks of so many, which are read whole; the last may be shorter.
+    Blocks(u64),
+}
+
+/// Samples that are read when they are needed, by several threads at once.
+pub trait Store: Send + Sync {
+    /// How many there are.
+    fn len(&self) -> u64;
+
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How dear it is to read them in any order.
+    fn access(&self) -> Access;
+
+    /// Puts the samples at `indices` into `into`, in that order, in place of what was there; `into` keeps its memory.
+    /// Every call gives values and labels of the same kind and width, for no indices too.
+    ///
+    /// # Errors
+    /// A data error that names file and sample, if it cannot be read or is damaged.
+    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()>;
+}
