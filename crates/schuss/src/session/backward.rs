@@ -1,10 +1,12 @@
 //! The plan read upwards: gradients of inputs, then of parameters, summed or stepped at once.
 
-use super::engine::{Engine, Feed, Path, Uphill};
+use super::engine::{Engine, Feed, Partial, Path, Uphill};
+use crate::keep::{Keep, Keeper};
 use crate::network::{Arena, Dense, Kind, Mode};
 use crate::optim::Strategy;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
 use schuss_kernels::{Buffer, Team, padded};
+use std::io;
 use std::ops::Range;
 
 /// Samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
@@ -54,6 +56,13 @@ impl Gradients {
             }
             _ => leaf.iter_mut().for_each(|gradient| *gradient /= count as f32),
         });
+    }
+}
+
+impl Keep for Gradients {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.leaf.keep(keeper)?;
+        keeper.words(&mut self.total)
     }
 }
 
@@ -153,11 +162,11 @@ impl Engine {
         gradients.divide(&mut self.team, weight);
         from.copy_from_slice(self.params.values());
         sam.climb(&mut self.team, &gradients.leaf, self.params.values_mut());
-        let seen = self.look(feed, positions, cancelled);
+        let seen = self.look(feed, positions, Partial::default(), cancelled);
         if let Some(Uphill { from, .. }) = &self.uphill {
             self.params.values_mut().copy_from_slice(from);
         }
-        seen.map(|seen| seen.weight)
+        seen.ok().map(|seen| seen.weight)
     }
 
     /// After `done` samples of a large update: a full leaf, or the last one, goes into the f64 total.

@@ -2,10 +2,11 @@
 
 use super::backward::{Gradients, leaf_of};
 use super::blocked::{self, Blocked};
+use super::control::Watch;
 use super::quality::Quality;
 use super::reconstructions::Reconstructions;
 use super::solve;
-use crate::Result;
+use crate::keep::{Keep, Keeper};
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
 use crate::optim::solver::Solving;
@@ -17,7 +18,10 @@ use schuss_data::{ImageShape, Split};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team};
+use serde::{Deserialize, Serialize};
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The live state of a trial and every buffer of its step.
 pub(crate) struct Engine {
@@ -37,6 +41,10 @@ pub(crate) struct Engine {
     /// The weights to be evaluated, where they are others than those that are trained.
     shown: Option<Params>,
     pub(super) uphill: Option<Uphill>,
+    /// An update that was stopped between two microbatches.
+    partial: Option<Partial>,
+    /// What is measured, not trained, as it was before an update that looks at its samples more than once.
+    measured: Vec<f32>,
     /// What moves the weights, if no rule does.
     pub(super) solver: Option<Solving<Buffer>>,
     /// How often it has looked at the samples of an update.
@@ -65,6 +73,15 @@ pub(super) enum Path {
     BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
 }
 
+/// How far an update has come: what it saw so far of how many samples. Their gradients are in its path's sums.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Partial {
+    tally: Tally,
+    /// What their sums are divided by.
+    weight: f64,
+    done: usize,
+}
+
 /// Gradients are taken uphill.
 pub(super) struct Uphill {
     pub(super) sam: Sam,
@@ -90,7 +107,7 @@ pub(crate) struct Snapshot {
 }
 
 /// What an update saw of its samples, at the weights before it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) loss: f64,
     pub(crate) correct: u64,
@@ -168,7 +185,7 @@ impl Engine {
         params: Params,
         (samples, shape): (usize, ImageShape),
         microbatch: Option<usize>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         let recipe = &trial.recipe;
         let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
         plan.check_statistics(stats)?;
@@ -197,6 +214,7 @@ impl Engine {
             seed: trial.seed,
             stats,
         };
+        let measured = plan.layout.measured().map(|range| range.len()).sum();
         Ok(Self {
             team,
             plan,
@@ -211,6 +229,8 @@ impl Engine {
             path,
             shown,
             uphill,
+            partial: None,
+            measured: Vec::with_capacity(measured),
             solver,
             evaluations: 0,
             quality,
@@ -298,55 +318,83 @@ impl Engine {
     }
 
     /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
-    /// `seen`; nothing and no change if `cancelled` says so before they are done.
+    /// `seen`; nothing if `watch` says so before the first is done, which then goes on where it was stopped.
     pub(crate) fn advance(
         &mut self,
         feed: &Feed<impl Fn(usize) -> usize + Sync>,
         positions: Range<usize>,
-        cancelled: impl Fn() -> bool,
+        watch: Watch,
         seen: &mut Vec<Tally>,
-    ) -> bool {
+    ) {
         seen.clear();
         if let Path::BlockedSample { blocked, solo, .. } = &mut self.path {
-            let go = !cancelled();
-            if go {
+            if !watch.interrupted() {
                 blocked.advance([&mut self.team, solo], feed, positions, seen);
             }
-            return go;
+            return;
         }
         let positions = positions.start..positions.end.min(positions.start + self.samples);
-        seen.extend(self.update(feed, positions, cancelled));
-        !seen.is_empty()
+        seen.extend(self.update(feed, positions, watch));
     }
 
-    /// One update from the samples at `positions`, unless it is cancelled before its last microbatch.
+    /// One update from the samples at `positions`, unless it is stopped before its last microbatch.
     fn update(
         &mut self,
         feed: &Feed<impl Fn(usize) -> usize + Sync>,
         positions: Range<usize>,
-        cancelled: impl Fn() -> bool,
+        watch: Watch,
     ) -> Option<Tally> {
         if self.solver.is_some() {
-            return self.solve(feed, positions, cancelled);
+            return self.all_or_nothing(|engine| engine.solve(feed, positions, || watch.interrupted()));
         }
-        let mut seen = self.look(feed, positions.clone(), &cancelled)?;
-        seen.weight = self.look_uphill(seen.weight, feed, positions, cancelled)?;
-        self.step(seen.weight, seen.tally.mean_loss());
-        Some(seen.tally)
+        if self.uphill.is_some() {
+            return self.all_or_nothing(|engine| {
+                let halts = || watch.interrupted();
+                let seen = engine.look(feed, positions.clone(), Partial::default(), halts).ok()?;
+                let weight = engine.look_uphill(seen.weight, feed, positions, halts)?;
+                engine.step(weight, seen.tally.mean_loss());
+                Some(seen.tally)
+            });
+        }
+        let begun = self.partial.take().unwrap_or_default();
+        match self.look(feed, positions, begun, || watch.interrupted() || watch.is_due()) {
+            Ok(seen) => {
+                self.step(seen.weight, seen.tally.mean_loss());
+                Some(seen.tally)
+            }
+            Err(partial) => {
+                self.partial = Some(partial).filter(|partial| partial.done > 0);
+                None
+            }
+        }
     }
 
-    /// Sends the samples at `positions` through the network and back: sums their gradients, or steps within the
-    /// products where the path is that.
+    /// An update that looks at its samples more than once: if it is cancelled, nothing is as it has changed it.
+    fn all_or_nothing(&mut self, update: impl FnOnce(&mut Self) -> Option<Tally>) -> Option<Tally> {
+        let layout = Arc::clone(&self.plan.layout);
+        self.measured.clear();
+        layout.measured().for_each(|range| self.measured.extend_from_slice(&self.params.values()[range]));
+        let done = update(self);
+        if done.is_none() {
+            let before = layout.measured().flatten().zip(&self.measured);
+            before.for_each(|(place, before)| self.params.values_mut()[place] = *before);
+        }
+        done
+    }
+
+    /// Sends the samples at `positions`, but for those done before, through the network and back: sums their
+    /// gradients, or steps within the products where the path is that. How far it came, if it was halted.
     pub(super) fn look(
         &mut self,
         feed: &Feed<impl Fn(usize) -> usize + Sync>,
         positions: Range<usize>,
-        cancelled: impl Fn() -> bool,
-    ) -> Option<Seen> {
-        let (mut tally, mut weight, mut done) = (Tally::default(), 0.0, 0);
+        begun: Partial,
+        halts: impl Fn() -> bool,
+    ) -> Result<Seen, Partial> {
+        let Partial { mut tally, mut weight, mut done } = begun;
         while done < positions.len() {
-            if cancelled() {
-                return None;
+            if halts() {
+                return Err(Partial { tally, weight, done });
             }
             let in_leaf = done % self.leaf;
             let rows = self.microbatch.min(positions.len() - done).min(self.leaf - in_leaf);
@@ -365,7 +413,7 @@ impl Engine {
             self.close_leaf(done, done == positions.len());
         }
         let weight = divisor(weight);
-        Some(Seen { tally: tally.weighed(weight), weight })
+        Ok(Seen { tally: tally.weighed(weight), weight })
     }
 
     /// Adds to what sums over samples are divided by: the number of those gathered, but for class weights. These are
@@ -440,6 +488,11 @@ impl Engine {
         })
     }
 
+    /// Weights and optimizer state.
+    pub(crate) fn keep_trained(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
+    }
+
     /// Whether all weights are finite: ReLU may hide from the loss that one is not.
     pub(crate) fn is_finite(&self) -> bool {
         self.params.first_non_finite().is_none()
@@ -477,6 +530,55 @@ impl Engine {
         );
         tally.count(&scores[..rows]);
     }
+}
+
+/// Everything that later updates depend on.
+impl Keep for Engine {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.keep_trained(keeper)?;
+        self.evaluations.keep(keeper)?;
+        let mut begun = self.partial.is_some();
+        begun.keep(keeper)?;
+        let partial = self.partial.get_or_insert_default();
+        partial.keep(keeper)?;
+        match &mut self.path {
+            Path::BlockedSample { blocked, .. } => blocked.keep(keeper)?,
+            Path::Stored(gradients) if begun => gradients.keep(keeper)?,
+            Path::Stored(_) | Path::InBackward { .. } => {}
+        }
+        self.partial = self.partial.filter(|_| begun);
+        Ok(())
+    }
+}
+
+impl Keep for Partial {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        let Self { tally: Tally { loss, correct, samples }, weight, done } = self;
+        loss.keep(keeper)?;
+        correct.keep(keeper)?;
+        samples.keep(keeper)?;
+        weight.keep(keeper)?;
+        done.keep(keeper)
+    }
+}
+
+impl Keep for Snapshot {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
+    }
+}
+
+/// Weights and optimizer state.
+fn keep_trained(
+    keeper: &mut Keeper,
+    params: &mut Params,
+    updater: &mut Updater<Buffer>,
+    solver: &mut Option<Solving<Buffer>>,
+) -> io::Result<()> {
+    keeper.expect("the network has another size", params.values().len() as u64)?;
+    keeper.words(params.values_mut())?;
+    updater.keep(keeper)?;
+    solver.keep(keeper)
 }
 
 /// What sums over samples of such a weight are divided by: where none weighs anything, loss and gradient are 0.

@@ -1,7 +1,8 @@
 //! What a trial will take, from a few of its updates.
 
+use super::control::Watch;
 use super::engine::Feed;
-use super::{Limits, Session, blocked};
+use super::{Control, Limits, Session, blocked};
 use crate::Result;
 use crate::recipe::Trial;
 use schuss_data::Dataset;
@@ -61,7 +62,7 @@ impl Session<'_> {
                 (clock, counted, warm) = (Instant::now(), 0, true);
             }
             let end = self.train.len().min(position + self.samples.clamp(blocked::ROWS, TRIED_SAMPLES));
-            self.engine.advance(&feed, position..end, || false, &mut self.seen);
+            self.engine.advance(&feed, position..end, Watch::new(&Control::default(), None), &mut self.seen);
             let samples = self.seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
             position = (position + samples) % self.train.len();
             counted += samples;

@@ -340,6 +340,17 @@ pub struct EpochRecord {
     pub elapsed_seconds: f64,
 }
 
+/// Where a trial's evaluation loss was lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Epochs begun by then.
+    pub epoch: u32,
+    /// Weight updates by then.
+    pub updates: u64,
+    /// The loss.
+    pub eval_loss: f64,
+}
+
 /// Loss and accuracy over a whole split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
