@@ -191,6 +191,11 @@ impl<'d> Session<'d> {
         self.eval_every = updates;
     }
 
+    /// Epochs begun and updates done.
+    pub fn place(&self) -> [u64; 2] {
+        [u64::from(self.progress.epoch), self.progress.updates]
+    }
+
     /// The weights as they are now.
     pub fn params(&self) -> &Params {
         self.engine.params()

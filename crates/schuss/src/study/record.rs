@@ -207,6 +207,12 @@ pub struct TrialRecord {
     pub test: Option<Evaluation>,
     /// Weights after the last update, relative to the run folder.
     pub model: Option<String>,
+    /// The weights with the lowest evaluation loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<BestRecord>,
+    /// Hash of weights and optimizer state at the end: 128-bit XXH3, 32 hex digits.
+    #[serde(default)]
+    pub state: String,
     /// Loss of every single update, relative to the run folder: little-endian f32.
     pub losses: Option<String>,
     /// Picture of inputs and their reconstructions, relative to the run folder: PNG.
@@ -349,6 +355,16 @@ pub struct Best {
     pub updates: u64,
     /// The loss.
     pub eval_loss: f64,
+}
+
+/// The weights there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestRecord {
+    /// Their file, relative to the run folder.
+    pub model: String,
+    /// When, and the loss.
+    #[serde(flatten)]
+    pub best: Best,
 }
 
 /// Loss and accuracy over a whole split.
