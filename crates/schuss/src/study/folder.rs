@@ -47,7 +47,10 @@ impl RunFolder {
 
     /// The folder of a run that is there.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), _lock: Lock::on(&path.join(STUDY))? })
+        let folder = Self { path: path.to_owned(), _lock: Lock::on(&path.join(STUDY))? };
+        files::clean(path)?;
+        files::clean(&path.join("trials"))?;
+        Ok(folder)
     }
 
     /// Where it is.
