@@ -25,6 +25,8 @@ pub enum Purpose {
     EvaluationNoise = 8,
     /// Noise on gradients.
     GradientNoise = 9,
+    /// Targets drawn from a network's own answer.
+    DrawnTargets = 10,
 }
 
 /// One stream of draws: everything but the position and the element.

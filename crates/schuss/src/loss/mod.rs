@@ -11,6 +11,7 @@ mod hinge;
 mod huber;
 mod kl;
 mod l1;
+mod likelihood;
 mod multi_margin;
 mod nll;
 mod poisson;
@@ -28,6 +29,8 @@ pub use multi_margin::MultiMargin;
 pub use nll::Nll;
 pub use poisson::Poisson;
 pub use squared::Mse;
+
+pub(crate) use likelihood::Likelihood;
 
 use crate::network::{Layer, Model};
 use crate::recipe::Targets;

@@ -4,6 +4,7 @@ mod backward;
 mod blocked;
 mod cadence;
 mod control;
+mod curvature;
 mod engine;
 mod event;
 mod forecast;
