@@ -210,3 +210,109 @@ impl Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Control, Limits, Session};
+    use super::*;
+    use schuss_data::{Dataset, Split};
+
+    /// Units of the hidden layer.
+    const HIDDEN: usize = 6;
+
+    /// A and G of a layer, row after row without pad lanes.
+    type Squares = [Vec<f64>; 2];
+
+    /// Parameters of 64-6-10, and A and G of both layers averaged over many epochs in which no weight moves.
+    fn averages(data: &Dataset) -> (Vec<f32>, [Squares; 2]) {
+        let mut trial = Trial { model: "64-6-10".parse().unwrap(), ..Trial::default() };
+        trial.recipe.update = "batch:20".parse().unwrap();
+        trial.recipe.optimizer = "k-fac:lr=0,decay=0.99999".parse().unwrap();
+        trial.budget.epochs = 60;
+        let mut session = Session::new(&trial, data, Limits::default()).unwrap();
+        session.run(&Control::default(), &mut ()).unwrap();
+        let layer = |entry, sides: [usize; 2]| {
+            let slots = session.engine.updater.slots(entry);
+            [0, 1].map(|k| dense(&slots[k], sides[k]))
+        };
+        let moments = [layer(0, [65, HIDDEN]), layer(2, [HIDDEN + 1, 10])];
+        (session.params().values().to_vec(), moments)
+    }
+
+    fn dense(square: &[f32], side: usize) -> Vec<f64> {
+        let rows = square.chunks_exact(padded(side)).take(side);
+        rows.flat_map(|row| row[..side].iter().map(|&x| f64::from(x))).collect()
+    }
+
+    /// What these are means of: A over all samples, G also over all classes with the network's own probabilities.
+    fn expected(split: &Split, values: &[f32]) -> [Squares; 2] {
+        let at = |place: usize| f64::from(values[place]);
+        let (bias, second) = (64 * 16, 65 * 16); // each row of weights or biases takes 16 numbers
+        let mut moments =
+            [[65, HIDDEN], [HIDDEN + 1, 10]].map(|sides| sides.map(|side| vec![0.0; side * side]));
+        for sample in 0..split.len() {
+            let x: Vec<f64> = split.pixels(sample).iter().map(|&pixel| f64::from(pixel) / 255.0).collect();
+            let sum = |j: usize| at(bias + j) + (0..64).map(|i| x[i] * at(i * 16 + j)).sum::<f64>();
+            let hidden: Vec<f64> = (0..HIDDEN).map(|j| sum(j).max(0.0)).collect();
+            let logit = |k: usize| {
+                (0..=HIDDEN).map(|j| hidden.get(j).unwrap_or(&1.0) * at(second + j * 16 + k)).sum()
+            };
+            let odds: Vec<f64> = (0..10).map(|k: usize| f64::exp(logit(k))).collect();
+            let total: f64 = odds.iter().sum();
+            let share = 1.0 / split.len() as f64;
+            add_square(&mut moments[0][0], &x, Some(1.0), share);
+            add_square(&mut moments[1][0], &hidden, Some(1.0), share);
+            for class in 0..10 {
+                let delta: Vec<f64> =
+                    (0..10).map(|k| odds[k] / total - f64::from(u8::from(k == class))).collect();
+                let below = |j: usize| (0..10).map(|k| delta[k] * at(second + j * 16 + k)).sum::<f64>();
+                let before: Vec<f64> =
+                    (0..HIDDEN).map(|j| if hidden[j] > 0.0 { below(j) } else { 0.0 }).collect();
+                let share = share * odds[class] / total;
+                add_square(&mut moments[0][1], &before, None, share);
+                add_square(&mut moments[1][1], &delta, None, share);
+            }
+        }
+        moments
+    }
+
+    /// S += share [x last]ᵀ [x last]
+    fn add_square(s: &mut [f64], x: &[f64], last: Option<f64>, share: f64) {
+        let x: Vec<f64> = x.iter().copied().chain(last).collect();
+        let products = x.iter().flat_map(|a| x.iter().map(move |b| a * b));
+        s.iter_mut().zip(products).for_each(|(s, product)| *s += share * product);
+    }
+
+    fn distance(a: &[f64], b: &[f64]) -> f64 {
+        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
+        norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut b.iter().copied())
+    }
+
+    #[test]
+    fn what_k_fac_is_told_are_moments_of_inputs_and_of_gradients_under_the_networks_own_distribution() {
+        let data = schuss_data::load("digits:train=600,test=100,size=8").unwrap();
+        let (values, found) = averages(&data);
+        for (layer, (found, expected)) in found.iter().zip(expected(&data.train, &values)).enumerate() {
+            let [a, g] = [0, 1].map(|k| distance(&found[k], &expected[k]));
+            assert!(a < 1e-5 && g < 0.03, "layer {layer}: A {a:e}, G {g:e} off");
+        }
+    }
+
+    #[test]
+    fn what_k_fac_cannot_take_is_refused_with_a_way_out() {
+        let data = schuss_data::load("digits:train=60,test=10,size=8").unwrap();
+        for (model, optimizer, loss, part) in [
+            ("64-6-10", "k-fac", "multi-margin", "needs a loss that is a likelihood, not `multi-margin`"),
+            ("linear:6,layer-norm,linear:10", "k-fac", "cross-entropy", "not tensor `1.weight` by itself"),
+            ("64-6-10", "weights@k-fac/sgd", "cross-entropy", "not tensor `0.weight` by itself"),
+            ("64-6-10", "bias@k-fac/sgd", "cross-entropy", "not tensor `0.bias` by itself"),
+        ] {
+            let mut trial = Trial { model: model.parse().unwrap(), ..Trial::default() };
+            trial.recipe.optimizer = optimizer.parse().unwrap();
+            trial.recipe.loss = loss.parse().unwrap();
+            let error = Session::new(&trial, &data, Limits::default()).err().unwrap();
+            assert!(error.exit_code() == 2 && error.what.contains(part), "{error}");
+            assert!(error.advice.is_some());
+        }
+    }
+}
