@@ -97,6 +97,7 @@ pub(crate) mod tests {
             shape: data.shape,
             normalisation: "unit".into(),
             targets: trial.targets,
+            loss: trial.recipe.loss.clone(),
         };
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join(FILE), save(session.params(), &about).unwrap()).unwrap();
@@ -144,8 +145,8 @@ pub(crate) mod tests {
         let shape = schuss::data::ImageShape { channels: 1, height: 28, width: 28 };
         let classes = data.classes.clone();
         let normalisation = "unit".into();
-        let about =
-            ModelFile { model: "784-10".into(), classes, shape, normalisation, targets: Targets::Class };
+        let (targets, loss) = (Targets::Class, schuss::loss::Loss::default());
+        let about = ModelFile { model: "784-10".into(), classes, shape, normalisation, targets, loss };
         let error = check_fits(&about, &data).unwrap_err();
         assert!(
             error.exit_code() == 2

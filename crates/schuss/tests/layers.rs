@@ -177,6 +177,7 @@ fn model_files_hold_running_statistics_and_slopes_under_pytorchs_names() {
         shape: data.shape,
         normalisation: "unit".into(),
         targets: schuss::recipe::Targets::Class,
+        loss: schuss::loss::Loss::default(),
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");

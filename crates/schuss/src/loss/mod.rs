@@ -1,5 +1,6 @@
 //! Losses: what is minimised, one file per loss.
 
+mod answer;
 mod bce;
 mod class_weights;
 mod cosine;
@@ -30,6 +31,7 @@ pub use nll::Nll;
 pub use poisson::Poisson;
 pub use squared::Mse;
 
+pub(crate) use answer::Answer;
 pub(crate) use likelihood::Likelihood;
 
 use crate::network::{Layer, Model};

@@ -461,8 +461,9 @@ impl Engine {
             self.add_weights(rows, &mut weight);
             self.evaluate_rows(rows, None, &mut tally);
             if let Some(quality) = &mut quality {
+                self.answer(rows);
                 (0..rows).for_each(|row| {
-                    quality.take(self.arena.target(&self.plan, row), self.arena.output(&self.plan, row))
+                    quality.take(self.arena.target(&self.plan, row), self.arena.answered(&self.plan, row))
                 });
             }
         }
@@ -481,13 +482,20 @@ impl Engine {
         let feed = Feed { split, index: |position| position, epoch: 0 };
         self.gather(&feed, 0, rows, Purpose::EvaluationNoise);
         self.evaluate_rows(rows, None, &mut Tally::default());
+        self.answer(rows);
         let of = |image: &dyn Fn(usize) -> Vec<f32>| (0..rows).map(image).collect();
         Some(Reconstructions {
             shape,
             inputs: of(&|row| self.arena.target(&plan, row).to_vec()),
             noisy: self.setting.noise.is_some().then(|| of(&|row| self.arena.input(&plan, row).to_vec())),
-            outputs: of(&|row| self.arena.output(&plan, row).to_vec()),
+            outputs: of(&|row| self.arena.answered(&plan, row).to_vec()),
         })
+    }
+
+    /// From the outputs of evaluated samples to answers.
+    fn answer(&mut self, rows: usize) {
+        let answer = self.setting.loss.answer(self.setting.targets);
+        self.arena.answer(&mut self.team, &self.plan, rows, answer);
     }
 
     /// Weights and optimizer state.

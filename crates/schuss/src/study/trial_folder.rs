@@ -191,6 +191,7 @@ impl TrialFolder {
             shape: data.shape,
             normalisation: "unit".into(),
             targets: trial.targets,
+            loss: trial.recipe.loss.clone(),
         };
         files::write(&self.path.join(name), &save(params, &about)?)
     }

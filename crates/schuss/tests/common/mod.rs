@@ -90,6 +90,7 @@ pub(crate) fn save_params(params: &Params, path: &Path) {
         shape,
         normalisation: "unit".into(),
         targets: Targets::Class,
+        loss: schuss::loss::Loss::default(),
     };
     std::fs::write(path, save(params, &about).unwrap()).unwrap();
 }
