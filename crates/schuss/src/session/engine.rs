@@ -498,6 +498,16 @@ impl Engine {
         self.arena.answer(&mut self.team, &self.plan, rows, answer);
     }
 
+    /// Whether what is pending belongs to `position` of an epoch of `len` samples.
+    pub(crate) fn is_at(&self, position: usize, len: usize) -> bool {
+        let begun = self.partial.map_or(0, |partial| partial.done);
+        begun <= len - position
+            && match &self.path {
+                Path::BlockedSample { blocked, .. } => blocked.is_at(position, len),
+                Path::Stored(_) | Path::InBackward { .. } => true,
+            }
+    }
+
     /// Weights and optimizer state.
     pub(crate) fn keep_trained(&mut self, keeper: &mut Keeper) -> io::Result<()> {
         keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)

@@ -141,7 +141,8 @@ fn a_checkpoint_that_lies_under_a_right_checksum_is_refused_without_a_panic() {
     let (body, path) = (&whole[..whole.len() - 16], place.path().join("checkpoint"));
     let (data, mut refused) = (data(), 0);
     let trial = study(&data).runs().next().unwrap().1;
-    for byte in 0..body.len() {
+    let mut session = Session::new(&trial, &data, limits()).unwrap();
+    for byte in (0..body.len()).step_by(3) {
         let mut lie = body.to_vec();
         lie[byte] = !lie[byte];
         fs::write(&path, sealed(&lie)).unwrap();
@@ -149,8 +150,10 @@ fn a_checkpoint_that_lies_under_a_right_checksum_is_refused_without_a_panic() {
             refused += 1;
             continue;
         };
-        let mut session = Session::new(&trial, &data, limits()).unwrap();
-        refused += usize::from(found.restore(&mut session).is_err());
+        match found.restore(&mut session) {
+            Ok(()) => drop(session.run(&Control::default(), &mut ())),
+            Err(_) => refused += 1,
+        }
     }
     assert!(refused > 100, "{refused} of {}", body.len());
 }
