@@ -13,7 +13,7 @@ use crate::optim::{Course, Descent, Gradient, Sam, Strategy, Updater};
 use crate::recipe::{Noise, Targets, Trial};
 use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::random::{Key, Purpose};
-use schuss_data::{ImageShape, Split};
+use schuss_data::{Feed, Shape};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team};
@@ -70,15 +70,6 @@ pub(super) struct Uphill {
     pub(super) sam: Sam,
     /// Room for the weights meanwhile.
     pub(super) from: Buffer,
-}
-
-/// The samples of an epoch in their order.
-pub(crate) struct Feed<'a, F> {
-    pub(crate) split: &'a Split,
-    /// Which sample stands at a position.
-    pub(crate) index: F,
-    /// From 0.
-    pub(crate) epoch: u32,
 }
 
 /// Weights and optimizer state at some moment.
@@ -166,7 +157,7 @@ impl Engine {
         plan: Plan,
         trial: &Trial,
         params: Params,
-        (samples, shape): (usize, ImageShape),
+        (samples, shape): (usize, Shape),
         microbatch: Option<usize>,
     ) -> Result<Self> {
         let recipe = &trial.recipe;
@@ -185,7 +176,7 @@ impl Engine {
         let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);
         let arena = Arena::new(&plan, microbatch.max(MICROBATCH), trial.targets); // evaluation fills it in any case
         let shown = updater.shows_others().then(|| params.clone());
-        let quality = (trial.targets == Targets::Input).then(|| Quality::new(shape));
+        let quality = shape.image().filter(|_| trial.targets == Targets::Input).map(Quality::new);
         let uphill = match descent.gradient {
             Gradient::Plain => None,
             Gradient::Sam(sam) => Some(Uphill { sam, from: Buffer::zeros(plan.layout.len()) }),
@@ -299,61 +290,67 @@ impl Engine {
 
     /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
     /// `seen`; nothing and no change if `cancelled` says so before they are done.
+    ///
+    /// # Errors
+    /// What reading the samples reports, and then there is no change either.
     pub(crate) fn advance(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
         seen: &mut Vec<Tally>,
-    ) -> bool {
+    ) -> Result<bool> {
         seen.clear();
         if let Path::BlockedSample { blocked, solo, .. } = &mut self.path {
             let go = !cancelled();
             if go {
-                blocked.advance([&mut self.team, solo], feed, positions, seen);
+                blocked.advance([&mut self.team, solo], feed, positions, seen)?;
             }
-            return go;
+            return Ok(go);
         }
         let positions = positions.start..positions.end.min(positions.start + self.samples);
-        seen.extend(self.update(feed, positions, cancelled));
-        !seen.is_empty()
+        seen.extend(self.update(feed, positions, cancelled)?);
+        Ok(!seen.is_empty())
     }
 
     /// One update from the samples at `positions`, unless it is cancelled before its last microbatch.
     fn update(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
-    ) -> Option<Tally> {
+    ) -> Result<Option<Tally>> {
         if self.solver.is_some() {
             return self.solve(feed, positions, cancelled);
         }
-        let mut seen = self.look(feed, positions.clone(), &cancelled)?;
-        seen.weight = self.look_uphill(seen.weight, feed, positions, cancelled)?;
-        self.step(seen.weight, seen.tally.mean_loss());
-        Some(seen.tally)
+        let Some(seen) = self.look(feed, positions.clone(), &cancelled)? else { return Ok(None) };
+        let Some(weight) = self.look_uphill(seen.weight, feed, positions, cancelled)? else {
+            return Ok(None);
+        };
+        self.step(weight, seen.tally.mean_loss());
+        Ok(Some(seen.tally))
     }
 
     /// Sends the samples at `positions` through the network and back: sums their gradients, or steps within the
     /// products where the path is that.
     pub(super) fn look(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
-    ) -> Option<Seen> {
+    ) -> Result<Option<Seen>> {
         let (mut tally, mut weight, mut done) = (Tally::default(), 0.0, 0);
         while done < positions.len() {
             if cancelled() {
-                return None;
+                return Ok(None);
             }
             let in_leaf = done % self.leaf;
             let rows = self.microbatch.min(positions.len() - done).min(self.leaf - in_leaf);
             let first = positions.start + done;
-            self.gather(feed, first, rows, Purpose::Noise);
+            self.gather(feed, first, rows, Purpose::Noise)?;
             self.add_weights(rows, &mut weight);
-            let mode = Mode { seed: self.setting.seed, epoch: feed.epoch, first, stats: self.setting.stats };
+            let mode =
+                Mode { seed: self.setting.seed, epoch: feed.epoch(), first, stats: self.setting.stats };
             self.evaluate_rows(rows, Some(&mode), &mut tally);
             self.backward(
                 rows,
@@ -365,7 +362,7 @@ impl Engine {
             self.close_leaf(done, done == positions.len());
         }
         let weight = divisor(weight);
-        Some(Seen { tally: tally.weighed(weight), weight })
+        Ok(Some(Seen { tally: tally.weighed(weight), weight }))
     }
 
     /// Adds to what sums over samples are divided by: the number of those gathered, but for class weights. These are
@@ -383,31 +380,39 @@ impl Engine {
     /// Gathers samples, keeps them as targets where asked, and disturbs them by noise drawn for `purpose`.
     pub(super) fn gather(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         first: usize,
         rows: usize,
         purpose: Purpose,
-    ) {
-        self.arena.gather(&mut self.team, feed.split, first, rows, &feed.index);
+    ) -> Result<()> {
+        let epoch = feed.epoch();
+        self.arena.gather(&mut self.team, &feed.rows(first, rows)?, self.plan.outputs)?;
         self.arena.keep_targets(rows, self.plan.inputs);
         if let Some(noise) = &self.setting.noise {
-            let key = Key { seed: self.setting.seed, purpose, epoch: feed.epoch };
+            let key = Key { seed: self.setting.seed, purpose, epoch };
             self.arena.disturb(&mut self.team, noise, key, (first, rows), self.plan.inputs);
         }
+        Ok(())
     }
 
-    /// Frozen loss and accuracy over all of `split`.
-    pub(crate) fn evaluate(&mut self, split: &Split, cancelled: impl Fn() -> bool) -> Option<Evaluation> {
+    /// Frozen loss and accuracy over all of `feed`, which stands at its own order.
+    ///
+    /// # Errors
+    /// What reading the samples reports.
+    pub(crate) fn evaluate(
+        &mut self,
+        feed: &mut Feed,
+        cancelled: impl Fn() -> bool,
+    ) -> Result<Option<Evaluation>> {
         let (mut tally, mut weight) = (Tally::default(), 0.0);
         let mut quality = self.quality.clone();
-        let feed = Feed { split, index: |position| position, epoch: 0 };
         let capacity = self.arena.labels.len();
-        for first in (0..split.len()).step_by(capacity) {
+        for first in (0..feed.len()).step_by(capacity) {
             if cancelled() {
-                return None;
+                return Ok(None);
             }
-            let rows = capacity.min(split.len() - first);
-            self.gather(&feed, first, rows, Purpose::EvaluationNoise);
+            let rows = capacity.min(feed.len() - first);
+            self.gather(feed, first, rows, Purpose::EvaluationNoise)?;
             self.add_weights(rows, &mut weight);
             self.evaluate_rows(rows, None, &mut tally);
             if let Some(quality) = &mut quality {
@@ -417,27 +422,34 @@ impl Engine {
             }
         }
         let classes = self.setting.targets == Targets::Class;
-        Some(Evaluation {
+        Ok(Some(Evaluation {
             loss: tally.loss / divisor(weight),
             accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
             reconstruction: quality.map(|quality| quality.mean()),
-        })
+        }))
     }
 
-    /// What becomes of the first `count` samples of `split`, evaluated as ever.
-    pub(crate) fn reconstructions(&mut self, split: &Split, count: usize) -> Option<Reconstructions> {
-        let (shape, plan) = (self.quality.as_ref()?.shape(), self.plan.clone());
-        let rows = count.min(split.len()).min(self.arena.labels.len());
-        let feed = Feed { split, index: |position| position, epoch: 0 };
-        self.gather(&feed, 0, rows, Purpose::EvaluationNoise);
+    /// What becomes of the first `count` samples of `feed`, evaluated as ever, if they are images.
+    ///
+    /// # Errors
+    /// What reading the samples reports.
+    pub(crate) fn reconstructions(
+        &mut self,
+        feed: &mut Feed,
+        count: usize,
+    ) -> Result<Option<Reconstructions>> {
+        let Some(shape) = self.quality.as_ref().map(Quality::shape) else { return Ok(None) };
+        let plan = self.plan.clone();
+        let rows = count.min(feed.len()).min(self.arena.labels.len());
+        self.gather(feed, 0, rows, Purpose::EvaluationNoise)?;
         self.evaluate_rows(rows, None, &mut Tally::default());
         let of = |image: &dyn Fn(usize) -> Vec<f32>| (0..rows).map(image).collect();
-        Some(Reconstructions {
+        Ok(Some(Reconstructions {
             shape,
             inputs: of(&|row| self.arena.target(&plan, row).to_vec()),
             noisy: self.setting.noise.is_some().then(|| of(&|row| self.arena.input(&plan, row).to_vec())),
             outputs: of(&|row| self.arena.output(&plan, row).to_vec()),
-        })
+        }))
     }
 
     /// Whether all weights are finite: ReLU may hide from the loss that one is not.
@@ -465,9 +477,9 @@ impl Engine {
             }
             _ => self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, mode),
         }
-        let (width, inputs) = (self.plan.outputs, self.plan.inputs);
+        let width = self.plan.outputs;
         let Arena { input, outputs, deltas, labels, scores, targets, .. } = &mut self.arena;
-        let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, inputs));
+        let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, width));
         self.setting.loss.compute(
             &mut self.team,
             Matrix::new(outputs.last().unwrap_or(input), rows, width),

@@ -23,9 +23,8 @@ use crate::study::record::{
     Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Reconstruction, Status, TargetRecord,
 };
 use crate::{Error, Result};
-use engine::{Engine, Feed, Snapshot, Tally};
-use schuss_data::order::EpochOrder;
-use schuss_data::{Dataset, Split};
+use engine::{Engine, Snapshot, Tally};
+use schuss_data::{Dataset, Feed};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -67,8 +66,9 @@ impl Default for Limits {
 /// ```
 pub struct Session<'d> {
     trial: Trial,
-    train: &'d Split,
-    eval: &'d Split,
+    train: Feed<'d>,
+    /// What curves look at.
+    eval: Feed<'d>,
     engine: Engine,
     /// Samples per update.
     samples: usize,
@@ -157,7 +157,7 @@ enum Pause {
 }
 
 impl<'d> Session<'d> {
-    /// Makes everything a trial needs; afterwards a step cannot fail.
+    /// Makes everything a trial needs; afterwards a step fails only if samples cannot be read.
     ///
     /// # Errors
     /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
@@ -189,8 +189,8 @@ impl<'d> Session<'d> {
         });
         Ok(Self {
             trial: trial.clone(),
-            train: &data.train,
-            eval: &data.test,
+            train: Feed::new(&data.train, &data.normalisation),
+            eval: Feed::new(data.evaluated().1, &data.normalisation),
             copy: engine.snapshot(),
             engine,
             samples,
@@ -224,9 +224,12 @@ impl<'d> Session<'d> {
     }
 
     /// The first `count` evaluated images as they are, as the network sees them, and as it answers, if it is an
-    /// autoencoder.
-    pub fn reconstructions(&mut self, count: usize) -> Option<Reconstructions> {
-        self.engine.reconstructions(self.eval, count)
+    /// autoencoder of images.
+    ///
+    /// # Errors
+    /// What reading them reports.
+    pub fn reconstructions(&mut self, count: usize) -> Result<Option<Reconstructions>> {
+        self.engine.reconstructions(&mut self.eval, count)
     }
 
     /// What the buffers take.
@@ -238,7 +241,7 @@ impl<'d> Session<'d> {
     /// stop.
     ///
     /// # Errors
-    /// Only what `sink` reports.
+    /// What `sink` reports, and what reading samples reports.
     pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
         self.began = Instant::now();
         control.set_samples(0);
@@ -252,7 +255,7 @@ impl<'d> Session<'d> {
     /// Trains up to the next report point and reports; how the trial ended, if it did.
     fn stretch(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.begin_epoch();
-        let pause = self.steps(control);
+        let pause = self.steps(control)?;
         sink.take(&Event::Losses(&self.losses))?;
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
@@ -264,7 +267,7 @@ impl<'d> Session<'d> {
     /// Evaluates and reports, if all is finite; how the trial ended, if it did.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.engine.settle();
-        let Some(evaluation) = self.engine.evaluate(self.eval, || control.interrupted()) else {
+        let Some(evaluation) = self.engine.evaluate(&mut self.eval, || control.interrupted())? else {
             return self.cut_short(sink).map(Some);
         };
         if evaluation.loss.is_finite() && self.engine.is_finite() {
@@ -294,22 +297,17 @@ impl<'d> Session<'d> {
             progress.position = 0;
             progress.tally = Tally::default();
             progress.epoch_began = progress.train_seconds;
+            self.train.begin(self.trial.recipe.order, self.trial.seed, progress.epoch - 1);
         }
     }
 
     /// The step loop: the clock runs, nothing is printed and nothing allocated.
-    fn steps(&mut self, control: &Control) -> Pause {
-        let Trial { seed, ref recipe, .. } = self.trial;
-        let order = EpochOrder::new(recipe.order, self.train.len(), seed, self.progress.epoch - 1);
+    fn steps(&mut self, control: &Control) -> Result<Pause> {
         let clock = Instant::now();
-        let feed = Feed {
-            split: self.train,
-            index: |position| order.index(position),
-            epoch: self.progress.epoch - 1,
-        };
         let pause = loop {
             let positions = self.progress.position..self.next_report_point();
-            if !self.engine.advance(&feed, positions, || control.interrupted(), &mut self.seen) {
+            let cancelled = || control.interrupted();
+            if !self.engine.advance(&mut self.train, positions, cancelled, &mut self.seen)? {
                 break Pause::Interrupted;
             }
             if !self.progress.enter(&self.seen, &mut self.losses) {
@@ -321,7 +319,7 @@ impl<'d> Session<'d> {
             }
         };
         self.progress.train_seconds += clock.elapsed().as_secs_f64();
-        pause
+        Ok(pause)
     }
 
     /// The position of the next report point, if no update is cut short.
@@ -436,7 +434,7 @@ impl<'d> Session<'d> {
         Ok(Status::Diverged)
     }
 
-    /// What is known after a sink failed.
+    /// What is known after a sink or a read failed.
     pub fn failed(&self) -> Outcome {
         self.outcome(Status::Failed)
     }

@@ -131,7 +131,7 @@ impl TrialFolder {
             model: trial.model.to_string(),
             classes: data.classes.clone(),
             shape: data.shape,
-            normalisation: "unit".into(),
+            normalisation: data.normalisation.clone(),
             targets: trial.targets,
         };
         files::write(&self.path.join("model.safetensors"), &save(params, &about)?)?;

@@ -155,7 +155,7 @@ fn prepare(
     for planned in &study.trials {
         Session::new(&planned.trial, data, limits)?;
     }
-    let mut summary = new_summary(study, data, command);
+    let mut summary = new_summary(study, data, command)?;
     for name in study.surfaces.iter().take_while(|_| !control.interrupted()) {
         summary.surfaces.push(surface::draw(name, study.seeds[0])?);
     }
@@ -201,7 +201,7 @@ impl Running<'_, '_> {
     /// Writes what is known at the end besides the record, and enters it there.
     fn finish(&mut self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
         self.place.finish(record, self.trial, session.params(), self.runner.data)?;
-        if let Some(found) = session.reconstructions(RECONSTRUCTIONS) {
+        if let Some(found) = session.reconstructions(RECONSTRUCTIONS)? {
             let sheet = found.sheet()?;
             self.place.draw(record, &sheet)?;
             self.trace.reconstructions = Some(sheet);
@@ -270,7 +270,7 @@ fn record(
 }
 
 /// Everything of the summary that is known before the first trial.
-fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
+fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> {
     let first = study.trials.first().map(|planned| &planned.trial);
     let parameters = |trial: &Trial| {
         crate::network::Plan::for_targets(
@@ -281,7 +281,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
         )
         .map_or(0, |plan| plan.layout.parameters())
     };
-    Summary {
+    Ok(Summary {
         schema: 1,
         schuss: Release {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -295,7 +295,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
             parameters: first.map_or(0, parameters),
         },
         data: DataRecord {
-            fingerprint: data.fingerprint(),
+            fingerprint: data.fingerprint()?,
             origin: data.origin.clone(),
             counts: Counts { train: data.train.len(), test: data.test.len() },
             classes: data.classes.len(),
@@ -307,7 +307,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
         trials: vec![],
         surfaces: vec![],
         exhibits: vec![],
-    }
+    })
 }
 
 fn warnings(study: &Study) -> Vec<String> {
