@@ -28,6 +28,13 @@ const NAMES: [(&str, Order); 4] = [
     ("replacement", Order::Replacement),
 ];
 
+impl Order {
+    /// Whether every epoch has an order of its own.
+    pub fn changes(self) -> bool {
+        matches!(self, Self::Shuffled | Self::Replacement)
+    }
+}
+
 impl FromStr for Order {
     type Err = Error;
 

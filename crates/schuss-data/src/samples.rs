@@ -69,6 +69,22 @@ impl Values {
         self.len() == 0
     }
 
+    /// Their memory, to be filled anew with bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Floats(_) => Vec::new(),
+        }
+    }
+
+    /// Their memory, to be filled anew with floats.
+    pub fn into_floats(self) -> Vec<f32> {
+        match self {
+            Self::Bytes(_) => Vec::new(),
+            Self::Floats(floats) => floats,
+        }
+    }
+
     /// Bytes they take.
     pub fn bytes(&self) -> usize {
         match self {
@@ -93,6 +109,22 @@ impl Labels {
         self.len() == 0
     }
 
+    /// Their memory, to be filled anew with classes.
+    pub fn into_classes(self) -> Vec<u32> {
+        match self {
+            Self::Class(classes) => classes,
+            Self::Real { .. } | Self::Absent(_) => Vec::new(),
+        }
+    }
+
+    /// Their memory, to be filled anew with real numbers.
+    pub fn into_reals(self) -> Vec<f32> {
+        match self {
+            Self::Real { values, .. } => values,
+            Self::Class(_) | Self::Absent(_) => Vec::new(),
+        }
+    }
+
     /// Bytes they take.
     pub fn bytes(&self) -> usize {
         match self {
@@ -109,6 +141,13 @@ pub struct Samples {
     values: Values,
     labels: Labels,
     features: usize,
+}
+
+/// None, without memory.
+impl Default for Samples {
+    fn default() -> Self {
+        Self { values: Values::Bytes(Vec::new()), labels: Labels::Absent(0), features: 0 }
+    }
 }
 
 impl Samples {
@@ -159,6 +198,11 @@ impl Samples {
             Values::Bytes(bytes) => Row::Bytes(bytes.get(place).unwrap_or(&[])),
             Values::Floats(floats) => Row::Floats(floats.get(place).unwrap_or(&[])),
         }
+    }
+
+    /// Values and labels, so that a [`Store`](crate::Store) can put others into their memory.
+    pub fn into_parts(self) -> (Values, Labels) {
+        (self.values, self.labels)
     }
 
     /// Bytes they take in memory.
