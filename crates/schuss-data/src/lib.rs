@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod dataset;
+mod decoded;
 pub mod digits;
 mod error;
 mod fetch;
@@ -15,7 +16,6 @@ pub mod order;
 mod picture;
 mod published;
 pub mod random;
-mod resident;
 pub mod ring;
 mod samples;
 pub mod spec;
@@ -25,6 +25,7 @@ mod testing;
 pub mod text;
 
 pub use dataset::{Dataset, ImageShape, Split};
+pub use decoded::advice;
 pub use error::{Error, Kind, Result};
 pub use fetch::{Progress, fetch};
 pub use idx::read_split;

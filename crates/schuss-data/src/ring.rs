@@ -4,8 +4,9 @@
 //! fill a fixed number of chunk buffers in that order, past the end of an epoch into the next. Whoever consumes them
 //! gives buffers back by asking for later positions, so that in steady state nothing is allocated.
 
+use crate::decoded::Decoded;
 use crate::order::{EpochOrder, Order};
-use crate::{Error, Result, Row, Samples, Store};
+use crate::{Access, Error, Result, Row, Samples, Store};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,14 +31,11 @@ impl Window {
         self.depth + 1
     }
 
-    /// Bytes a ring holds of samples that take `row` bytes each, labels included; what its store holds comes on top.
-    pub fn bytes(self, row: usize) -> usize {
-        self.chunk * (self.slots() * row + self.loaders * size_of::<u64>())
-    }
-
-    /// At least one of each, and no chunk longer than an epoch.
-    fn fitted(self, len: usize) -> Self {
-        Self { chunk: self.chunk.min(len).max(1), depth: self.depth.max(1), loaders: self.loaders.max(1) }
+    /// At least one of each, no chunk longer than an epoch, and one loader where blocks are to be read once.
+    fn fitted(self, len: usize, access: Access) -> Self {
+        let most = if access == Access::Random { usize::MAX } else { 1 };
+        let chunk = self.chunk.min(len).max(1);
+        Self { chunk, depth: self.depth.max(1), loaders: self.loaders.clamp(1, most) }
     }
 }
 
@@ -59,7 +57,12 @@ impl Ring {
     /// A failure if the threads cannot be started.
     pub fn new(store: Arc<dyn Store>, order: Order, seed: u64, window: Window) -> Result<Self> {
         let len = usize::try_from(store.len()).unwrap_or(usize::MAX);
-        let window = window.fitted(len);
+        let access = store.access();
+        let window = window.fitted(len, access);
+        let store = match access {
+            Access::Random => store,
+            Access::Blocks(block) => Arc::new(Decoded::new(store, block, order)),
+        };
         let line = Mutex::new(Line::new(window.slots()));
         let (room, ready) = (Condvar::new(), Condvar::new());
         let shared = Arc::new(Shared { store, len, order, seed, window, line, room, ready });
@@ -133,6 +136,17 @@ impl Ring {
             }
         }
         Ok(())
+    }
+
+    /// Bytes that a ring holds of samples that take `row` bytes each, labels included.
+    pub fn bytes(window: Window, order: Order, access: Access, row: u64) -> u64 {
+        let ahead = (window.chunk as u64).saturating_mul(window.slots() as u64);
+        let decoded = match access {
+            Access::Random => 0,
+            Access::Blocks(block) => Decoded::most(order, block).saturating_mul(block),
+        };
+        let indices = window.loaders.saturating_mul(window.chunk).saturating_mul(size_of::<u64>());
+        ahead.saturating_add(decoded).saturating_mul(row).saturating_add(indices as u64)
     }
 
     /// How long requests have waited for data, in all.

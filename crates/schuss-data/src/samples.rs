@@ -69,6 +69,14 @@ impl Values {
         self.len() == 0
     }
 
+    /// Bytes they take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Floats(floats) => size_of_val(&floats[..]),
+        }
+    }
+
     /// Their memory, to be filled anew with bytes.
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
@@ -82,14 +90,6 @@ impl Values {
         match self {
             Self::Bytes(_) => Vec::new(),
             Self::Floats(floats) => floats,
-        }
-    }
-
-    /// Bytes they take.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Bytes(bytes) => bytes.len(),
-            Self::Floats(floats) => size_of_val(&floats[..]),
         }
     }
 }
@@ -109,6 +109,15 @@ impl Labels {
         self.len() == 0
     }
 
+    /// Bytes they take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Class(classes) => size_of_val(&classes[..]),
+            Self::Real { values, .. } => size_of_val(&values[..]),
+            Self::Absent(_) => 0,
+        }
+    }
+
     /// Their memory, to be filled anew with classes.
     pub fn into_classes(self) -> Vec<u32> {
         match self {
@@ -124,15 +133,6 @@ impl Labels {
             Self::Class(_) | Self::Absent(_) => Vec::new(),
         }
     }
-
-    /// Bytes they take.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Class(classes) => size_of_val(&classes[..]),
-            Self::Real { values, .. } => size_of_val(&values[..]),
-            Self::Absent(_) => 0,
-        }
-    }
 }
 
 /// Samples in memory.
@@ -143,10 +143,10 @@ pub struct Samples {
     features: usize,
 }
 
-/// None, without memory.
+/// None.
 impl Default for Samples {
     fn default() -> Self {
-        Self { values: Values::Bytes(Vec::new()), labels: Labels::Absent(0), features: 0 }
+        Self { values: Values::Bytes(vec![]), labels: Labels::Absent(0), features: 0 }
     }
 }
 
@@ -191,6 +191,33 @@ impl Samples {
         &self.labels
     }
 
+    /// Values and labels, so that a [`Store`](crate::Store) can put others into their memory.
+    pub fn into_parts(self) -> (Values, Labels) {
+        (self.values, self.labels)
+    }
+
+    /// Adds a copy of sample `index` of `other`.
+    ///
+    /// # Errors
+    /// If there is none, or if its values or labels are of another kind or number.
+    pub fn push(&mut self, other: &Self, index: usize) -> Result<()> {
+        let alike = self.features == other.features && index < other.len();
+        match (&mut self.values, other.row(index)) {
+            (Values::Bytes(to), Row::Bytes(from)) if alike => to.extend_from_slice(from),
+            (Values::Floats(to), Row::Floats(from)) if alike => to.extend_from_slice(from),
+            _ => return Err(Error::data("samples of one data set differ in kind")),
+        }
+        match (&mut self.labels, &other.labels) {
+            (Labels::Class(to), Labels::Class(from)) => to.push(from[index]),
+            (Labels::Real { values, width }, Labels::Real { width: same, .. }) if width == same => {
+                values.extend_from_slice(other.reals(index));
+            }
+            (Labels::Absent(to), Labels::Absent(_)) => *to += 1,
+            _ => return Err(Error::data("labels of one data set differ in kind")),
+        }
+        Ok(())
+    }
+
     /// The numbers of sample `index`; of none beyond the last.
     pub fn row(&self, index: usize) -> Row<'_> {
         let place = index * self.features..(index + 1) * self.features;
@@ -200,13 +227,83 @@ impl Samples {
         }
     }
 
-    /// Values and labels, so that a [`Store`](crate::Store) can put others into their memory.
-    pub fn into_parts(self) -> (Values, Labels) {
-        (self.values, self.labels)
-    }
-
     /// Bytes they take in memory.
     pub fn bytes(&self) -> usize {
         self.values.bytes() + self.labels.bytes()
     }
+
+    /// The class of sample `index`, if samples have classes.
+    pub fn class(&self, index: usize) -> Option<u32> {
+        self.classes().get(index).copied()
+    }
+
+    /// The class of every sample; nothing where samples have none.
+    pub fn classes(&self) -> &[u32] {
+        match &self.labels {
+            Labels::Class(classes) => classes,
+            Labels::Real { .. } | Labels::Absent(_) => &[],
+        }
+    }
+
+    /// The numbers that are to be told of sample `index`; none where it is anything else.
+    pub fn reals(&self, index: usize) -> &[f32] {
+        match &self.labels {
+            Labels::Real { values, width } => values.get(index * width..(index + 1) * width).unwrap_or(&[]),
+            Labels::Class(_) | Labels::Absent(_) => &[],
+        }
+    }
+
+    /// Copies of the samples at `indices`, in that order.
+    ///
+    /// # Errors
+    /// If there is no such sample.
+    pub fn select(&self, indices: &[u64]) -> Result<Self> {
+        let mut selected = Self::default();
+        self.copy_to(indices, &mut selected)?;
+        Ok(selected)
+    }
+
+    /// Puts copies of the samples at `indices` into `into`, in place of what was there.
+    ///
+    /// # Errors
+    /// If there is no such sample.
+    pub fn copy_to(&self, indices: &[u64], into: &mut Self) -> Result<()> {
+        if let Some(beyond) = indices.iter().find(|&&index| index >= self.len() as u64) {
+            return Err(Error::data(format!("there is no sample {beyond} among {}", self.len())));
+        }
+        into.features = self.features;
+        match (&self.values, &mut into.values) {
+            (Values::Bytes(from), Values::Bytes(to)) => copy(from, self.features, indices, to),
+            (Values::Floats(from), Values::Floats(to)) => copy(from, self.features, indices, to),
+            (Values::Bytes(from), to) => *to = Values::Bytes(copied(from, self.features, indices)),
+            (Values::Floats(from), to) => *to = Values::Floats(copied(from, self.features, indices)),
+        }
+        match (&self.labels, &mut into.labels) {
+            (Labels::Class(from), Labels::Class(to)) => copy(from, 1, indices, to),
+            (Labels::Class(from), to) => *to = Labels::Class(copied(from, 1, indices)),
+            (Labels::Real { values, width }, Labels::Real { values: to, width: old }) => {
+                *old = *width;
+                copy(values, *width, indices, to);
+            }
+            (Labels::Real { values, width }, to) => {
+                *to = Labels::Real { values: copied(values, *width, indices), width: *width };
+            }
+            (Labels::Absent(_), to) => *to = Labels::Absent(indices.len()),
+        }
+        Ok(())
+    }
+}
+
+/// Replaces `into` by the rows of `width` numbers at `indices`.
+fn copy<T: Copy>(values: &[T], width: usize, indices: &[u64], into: &mut Vec<T>) {
+    into.clear();
+    for index in indices.iter().map(|&index| index as usize) {
+        into.extend_from_slice(&values[index * width..(index + 1) * width]);
+    }
+}
+
+fn copied<T: Copy>(values: &[T], width: usize, indices: &[u64]) -> Vec<T> {
+    let mut into = Vec::with_capacity(indices.len() * width);
+    copy(values, width, indices, &mut into);
+    into
 }

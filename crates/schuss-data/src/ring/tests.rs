@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 #[derive(Default)]
 struct Numbers {
     len: u64,
+    /// Samples per block, if they come in blocks.
+    block: Option<u64>,
     /// Cannot be read.
     damaged: Option<u64>,
     /// Brings the reader down.
@@ -22,7 +24,7 @@ impl Store for Numbers {
     }
 
     fn access(&self) -> Access {
-        Access::Random
+        self.block.map_or(Access::Random, Access::Blocks)
     }
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
@@ -45,7 +47,9 @@ impl Store for Numbers {
     }
 }
 
-const ORDERS: [Order; 4] = [Order::Shuffled, Order::Fixed, Order::Sequential, Order::Replacement];
+fn orders() -> [Order; 5] {
+    ["shuffled", "fixed", "sequential", "replacement", "blocks:3,size=4"].map(|order| order.parse().unwrap())
+}
 
 fn numbers(len: u64) -> Arc<Numbers> {
     Arc::new(Numbers { len, ..Numbers::default() })
@@ -74,7 +78,7 @@ fn expected(order: Order, len: u64, epoch: u32, positions: std::ops::Range<usize
 
 #[test]
 fn successive_batches_are_those_of_the_order_for_every_chunk_depth_and_number_of_loaders() {
-    for order in ORDERS {
+    for order in orders() {
         for shape in [[1, 7, 1], [4, 2, 2], [7, 1, 1], [10, 3, 3], [33, 1, 2], [100, 2, 1]] {
             let mut ring = ring(numbers(33), order, shape);
             for (epoch, first) in (0..3).flat_map(|epoch| (0..33).step_by(7).map(move |first| (epoch, first)))
@@ -96,9 +100,11 @@ fn any_requests_in_any_sequence_are_answered_as_by_the_order() {
     for round in 0..200 {
         let mut draws = Key { seed: 1, purpose: Purpose::Digits, epoch: 0 }.draws(round);
         let mut below = |limit: usize| draws.bits() as usize % limit;
-        let (len, order) = (1 + below(60), ORDERS[below(4)]);
+        let (len, order) = (1 + below(60), orders()[below(5)]);
         let shape = [1 + below(12), 1 + below(5), 1 + below(3)];
-        let mut ring = ring(numbers(len as u64), order, shape);
+        let block = Some(below(20) as u64).filter(|&block| block > 0);
+        let store = Arc::new(Numbers { len: len as u64, block, ..Numbers::default() });
+        let mut ring = ring(store, order, shape);
         for _ in 0..60 {
             let [epoch, first] = [below(4), below(len)];
             let rows = below((len - first + 1).min(shape[0].min(len) * shape[1] + 1));
@@ -243,7 +249,8 @@ fn buffers_are_used_again_and_again() {
         seen.insert(row.as_ptr());
     }
     assert!(seen.len() <= 4, "{} places in memory for 4 chunks", seen.len());
-    assert_eq!(Window { chunk: 50, depth: 3, loaders: 2 }.bytes(12), 50 * (4 * 12 + 2 * 8));
+    let window = Window { chunk: 50, depth: 3, loaders: 2 };
+    assert_eq!(Ring::bytes(window, Order::Shuffled, Access::Random, 12), 50 * (4 * 12 + 2 * 8));
 }
 
 #[test]
@@ -254,4 +261,20 @@ fn the_times_spent_waiting_and_reading_are_counted() {
         ring.rows(0, first, 100).unwrap();
     }
     assert!(ring.waited() > Duration::ZERO && ring.busy() > Duration::ZERO);
+}
+
+#[test]
+fn a_store_of_blocks_reads_each_once_an_epoch_in_an_order_of_such_blocks() {
+    for (order, block, reads) in
+        [("sequential", 10, 30), ("blocks:4,size=10", 10, 30), ("blocks:3,size=20", 10, 30)]
+    {
+        let store = Arc::new(Numbers { len: 300, block: Some(block), ..Numbers::default() });
+        let mut ring = ring(Arc::clone(&store), order.parse().unwrap(), [7, 1, 2]);
+        for first in (0..300).step_by(5) {
+            ring.rows(0, first, 5).unwrap();
+        }
+        drop(ring);
+        let read = store.reads.load(Ordering::Relaxed);
+        assert!((reads..reads + 5).contains(&read), "{order}: {read} reads of {reads} blocks");
+    }
 }
