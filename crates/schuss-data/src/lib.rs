@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod dataset;
+mod decoded;
 pub mod digits;
 mod error;
 mod feed;
@@ -17,6 +18,7 @@ pub mod order;
 mod picture;
 mod published;
 pub mod random;
+pub mod ring;
 mod samples;
 pub mod spec;
 mod store;
@@ -25,6 +27,7 @@ mod testing;
 pub mod text;
 
 pub use dataset::{Dataset, FINGERPRINTED, Split, Told};
+pub use decoded::advice;
 pub use error::{Error, Kind, Result};
 pub use feed::{Batch, Feed};
 pub use fetch::{Progress, fetch};
@@ -32,5 +35,6 @@ pub use idx::read_split;
 pub use locate::{Source, find, load, load_default};
 pub use normalisation::{Affine, Normalisation, Normalise};
 pub use picture::{Picture, read_picture, write_picture};
+pub use ring::Ring;
 pub use samples::{ImageShape, Labels, Row, Samples, Shape, Values};
 pub use store::{Access, Store};

@@ -142,6 +142,22 @@ impl Values {
             Self::Floats(floats) => size_of_val(&floats[..]),
         }
     }
+
+    /// Their memory, to be filled anew with bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Floats(_) => Vec::new(),
+        }
+    }
+
+    /// Their memory, to be filled anew with floats.
+    pub fn into_floats(self) -> Vec<f32> {
+        match self {
+            Self::Bytes(_) => Vec::new(),
+            Self::Floats(floats) => floats,
+        }
+    }
 }
 
 impl Labels {
@@ -165,6 +181,22 @@ impl Labels {
             Self::Class(classes) => size_of_val(&classes[..]),
             Self::Real { values, .. } => size_of_val(&values[..]),
             Self::Absent(_) => 0,
+        }
+    }
+
+    /// Their memory, to be filled anew with classes.
+    pub fn into_classes(self) -> Vec<u32> {
+        match self {
+            Self::Class(classes) => classes,
+            Self::Real { .. } | Self::Absent(_) => Vec::new(),
+        }
+    }
+
+    /// Their memory, to be filled anew with real numbers.
+    pub fn into_reals(self) -> Vec<f32> {
+        match self {
+            Self::Real { values, .. } => values,
+            Self::Class(_) | Self::Absent(_) => Vec::new(),
         }
     }
 }
@@ -231,6 +263,33 @@ impl Samples {
     /// What is to be told of them.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// Values and labels, so that a [`Store`](crate::Store) can put others into their memory.
+    pub fn into_parts(self) -> (Values, Labels) {
+        (self.values, self.labels)
+    }
+
+    /// Adds a copy of sample `index` of `other`.
+    ///
+    /// # Errors
+    /// If there is none, or if its values or labels are of another kind or number.
+    pub fn push(&mut self, other: &Self, index: usize) -> Result<()> {
+        let alike = self.features == other.features && index < other.len();
+        match (&mut self.values, other.row(index)) {
+            (Values::Bytes(to), Row::Bytes(from)) if alike => to.extend_from_slice(from),
+            (Values::Floats(to), Row::Floats(from)) if alike => to.extend_from_slice(from),
+            _ => return Err(Error::data("samples of one data set differ in kind")),
+        }
+        match (&mut self.labels, &other.labels) {
+            (Labels::Class(to), Labels::Class(from)) => to.push(from[index]),
+            (Labels::Real { values, width }, Labels::Real { width: same, .. }) if width == same => {
+                values.extend_from_slice(other.reals(index));
+            }
+            (Labels::Absent(to), Labels::Absent(_)) => *to += 1,
+            _ => return Err(Error::data("labels of one data set differ in kind")),
+        }
+        Ok(())
     }
 
     /// The numbers of sample `index`; of none beyond the last.
