@@ -9,6 +9,7 @@ mod error;
 mod fetch;
 mod file;
 mod folder;
+pub mod found;
 mod idx;
 mod locate;
 pub mod order;
@@ -18,6 +19,7 @@ pub mod random;
 mod samples;
 pub mod spec;
 mod store;
+pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod text;

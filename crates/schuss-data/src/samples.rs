@@ -161,6 +161,11 @@ impl Samples {
         }
     }
 
+    /// Numbers and labels, apart; a store that reads anew writes into their memory.
+    pub fn into_parts(self) -> (Values, Labels) {
+        (self.values, self.labels)
+    }
+
     /// Bytes they take in memory.
     pub fn bytes(&self) -> usize {
         self.values.bytes() + self.labels.bytes()
