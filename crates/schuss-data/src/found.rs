@@ -1,7 +1,9 @@
 //! What readers make of a path: samples in up to three parts, and what is to be said about them.
 
+use crate::recognise::{self, Format};
 use crate::table::Table;
-use crate::{Samples, Shape, Store};
+use crate::{Result, Samples, Shape, Store, csv};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a reader made of a path.
@@ -108,5 +110,16 @@ impl Usual {
             Self::Unit => "unit",
             Self::Standard => "standard",
         }
+    }
+}
+
+/// Reads the samples at a path, in whichever format they are.
+///
+/// # Errors
+/// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
+/// that is no column.
+pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
+    match recognise::format(path)? {
+        Format::Text => csv::read(path, ask),
     }
 }

@@ -3,6 +3,7 @@
 //! Pixels stay `u8` in memory and become `f32 / 255` only on their way into a batch.
 #![forbid(unsafe_code)]
 
+mod csv;
 mod dataset;
 pub mod digits;
 mod error;
@@ -14,8 +15,11 @@ mod idx;
 mod locate;
 pub mod order;
 mod picture;
+mod pread;
 mod published;
 pub mod random;
+mod recognise;
+mod refill;
 mod samples;
 pub mod spec;
 mod store;
@@ -23,6 +27,7 @@ pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod unpack;
 
 pub use dataset::{Dataset, ImageShape, Split};
 pub use error::{Error, Kind, Result};

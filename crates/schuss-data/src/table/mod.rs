@@ -1,6 +1,25 @@
 //! Tables, whatever file they come from: named columns of numbers and categories become the numbers of samples.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod cell;
+mod encode;
+mod read;
+mod source;
+mod survey;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use cell::Cell;
+pub(crate) use encode::Encoder;
+pub(crate) use read::read;
+pub(crate) use source::{Origin, Place, Source, Visit, shown};
 
 /// How the columns of a table become numbers, the same way for every file that is read for the same model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,7 +100,7 @@ impl Column {
     pub fn width(&self) -> usize {
         match &self.kind {
             Kind::Number { .. } => 1,
-            Kind::Category { levels, missing } => levels.len() + usize::from(*missing),
+            Kind::Category { levels, missing } => levels.len().saturating_add(usize::from(*missing)),
         }
     }
 }
