@@ -3,6 +3,7 @@
 //! Samples stay in memory as they are stored, or in their file; they are normalised only on their way into a batch.
 #![forbid(unsafe_code)]
 
+mod csv;
 mod dataset;
 mod decoded;
 pub mod digits;
@@ -11,20 +12,26 @@ mod feed;
 mod fetch;
 mod file;
 mod folder;
+pub mod found;
 mod idx;
 mod locate;
 mod normalisation;
 pub mod order;
 mod picture;
+mod pread;
 mod published;
 pub mod random;
+mod recognise;
+mod refill;
 pub mod ring;
 mod samples;
 pub mod spec;
 mod store;
+pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod unpack;
 
 pub use dataset::{Dataset, FINGERPRINTED, Split, Told};
 pub use decoded::advice;
