@@ -4,6 +4,7 @@ use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
 use crate::session::quality::Quality;
 use crate::study::record;
 use crate::{Error, Result, machine};
+use schuss_data::order::Order;
 use schuss_data::{Feed, Split};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{argmax, softmax};
@@ -161,7 +162,7 @@ impl Predictor {
     ) -> Result<()> {
         self.check(split)?;
         let normalisation = self.about.normalisation.clone();
-        let mut feed = Feed::new(split, &normalisation);
+        let mut feed = Feed::new(split, &normalisation, (Order::Sequential, 0), (MICROBATCH, READ_AHEAD))?;
         for first in (0..split.len()).step_by(MICROBATCH) {
             let rows = MICROBATCH.min(split.len() - first);
             let batch = feed.rows(first, rows)?;
@@ -220,6 +221,9 @@ impl Predictor {
         Ok(Prediction { index, class: argmax(logits), label, probabilities, loss })
     }
 }
+
+/// Bytes into which streamed samples are read ahead.
+const READ_AHEAD: u64 = 16 << 20;
 
 fn overflow(index: usize) -> Error {
     Error::data(format!("the model's numbers overflow on sample {index}"))

@@ -213,6 +213,11 @@ impl Engine {
         self.shown.as_ref().unwrap_or(&self.params)
     }
 
+    /// Samples that are gathered at once at most.
+    pub(crate) fn at_once(&self) -> usize {
+        self.arena.labels.len().max(blocked::ROWS)
+    }
+
     /// The path of the updates.
     pub(crate) fn strategy(&self) -> Strategy {
         self.strategy

@@ -24,6 +24,7 @@ use crate::study::record::{
 };
 use crate::{Error, Result};
 use engine::{Engine, Snapshot, Tally};
+use schuss_data::order::Order;
 use schuss_data::{Dataset, Feed};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -35,6 +36,8 @@ pub struct Limits {
     pub threads: usize,
     /// Samples that travel together, if not the built-in number.
     pub microbatch: Option<usize>,
+    /// Bytes that the process may take, if there is a limit: what does not fit is streamed.
+    pub memory: Option<u64>,
     /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
     /// `shared`.
     pub side_by_side: bool,
@@ -44,7 +47,16 @@ impl Default for Limits {
     /// All cores, one trial after the other.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, microbatch: None, side_by_side: false }
+        Self { threads, microbatch: None, memory: None, side_by_side: false }
+    }
+}
+
+impl Limits {
+    /// Bytes into which streamed samples of a split are read ahead.
+    fn read_ahead(&self) -> u64 {
+        const SHARE: u64 = 8;
+        const MOST: u64 = 64 << 20;
+        self.memory.map_or(MOST, |memory| (memory / SHARE).min(MOST))
     }
 }
 
@@ -180,6 +192,8 @@ impl<'d> Session<'d> {
             (samples, data.shape),
             limits.microbatch,
         )?;
+        let ahead = (engine.at_once(), limits.read_ahead());
+        let feed = |split, order| Feed::new(split, &data.normalisation, order, ahead);
         let target = trial.budget.target.map(|target| TargetRecord {
             metric: target.metric.to_string(),
             op: target.op.to_string(),
@@ -189,8 +203,8 @@ impl<'d> Session<'d> {
         });
         Ok(Self {
             trial: trial.clone(),
-            train: Feed::new(&data.train, &data.normalisation),
-            eval: Feed::new(data.evaluated().1, &data.normalisation),
+            train: feed(&data.train, (trial.recipe.order, trial.seed))?,
+            eval: feed(data.evaluated().1, (Order::Sequential, 0))?,
             copy: engine.snapshot(),
             engine,
             samples,
@@ -297,7 +311,7 @@ impl<'d> Session<'d> {
             progress.position = 0;
             progress.tally = Tally::default();
             progress.epoch_began = progress.train_seconds;
-            self.train.begin(self.trial.recipe.order, self.trial.seed, progress.epoch - 1);
+            self.train.begin(progress.epoch - 1);
         }
     }
 

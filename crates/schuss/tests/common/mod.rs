@@ -67,7 +67,8 @@ pub(crate) fn trial(model: &str, update: &str, optimizer: &str, epochs: u32) -> 
 }
 
 /// One thread and the built-in microbatch.
-pub(crate) const ONE_THREAD: Limits = Limits { threads: 1, microbatch: None, side_by_side: false };
+pub(crate) const ONE_THREAD: Limits =
+    Limits { threads: 1, microbatch: None, memory: None, side_by_side: false };
 
 /// Runs a trial to its end: what it knows, and its final weights.
 pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> (Outcome, Params) {

@@ -60,8 +60,8 @@ fn course(rule: &Rule) -> Course {
 
 /// The samples in the order of an epoch.
 fn feed(split: &Split, epoch: u32) -> Feed<'_> {
-    let mut feed = Feed::new(split, &Normalisation::Unit);
-    feed.begin(Order::Shuffled, 5, epoch);
+    let mut feed = Feed::new(split, &Normalisation::Unit, (Order::Shuffled, 5), (1_000, 0)).unwrap();
+    feed.begin(epoch);
     feed
 }
 
