@@ -3,6 +3,8 @@
 use crate::explain;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use schuss::Result;
+use schuss::session::Limits;
 use std::path::PathBuf;
 
 /// Trains a network under every way of updating its weights and tells which way gets your data to your target
@@ -34,6 +36,19 @@ pub(crate) enum Command {
     Train {
         #[command(flatten)]
         flags: Flags,
+    },
+    /// Go on with a run that was killed or interrupted, to the same bits
+    Resume {
+        /// The folder of the run, or its name in runs
+        run: PathBuf,
+        /// Where the data are now, if not where they were
+        #[arg(long, value_name = "SPEC")]
+        data: Option<String>,
+        #[command(flatten)]
+        running: Running,
+        /// Print the summary as one JSON object on stdout; everything else goes to stderr
+        #[arg(long)]
+        json: bool,
     },
     /// Evaluate a trained model: accuracy, confusion matrix, worst mistakes
     Eval {
@@ -208,18 +223,41 @@ pub(crate) struct Flags {
     #[arg(long, help_heading = "Records")]
     pub(crate) json: bool,
 
-    /// Threads [default: all cores]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Running")]
-    pub(crate) threads: Option<usize>,
-    /// Run trials side by side, each on its share of the threads; their times are labelled shared
-    #[arg(long, help_heading = "Running")]
-    pub(crate) parallel: bool,
     /// Print what would run, with expected time and memory
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+/// What may change the time of a run, never a bit of its result.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Running")]
+pub(crate) struct Running {
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) threads: Option<usize>,
+    /// How often trials are kept, besides the ends of epochs: 30s | 1e | 500u (seconds, epochs, updates) [default: 30s]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
+    pub(crate) checkpoint_every: Option<String>,
+    /// Run trials side by side, each on its share of the threads; their times are labelled shared
+    #[arg(long)]
+    pub(crate) parallel: bool,
     /// Say more: strategy and threads of each trial
-    #[arg(short, long, help_heading = "Running")]
+    #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+impl Running {
+    /// The same as limits of a session.
+    pub(crate) fn limits(&self) -> Result<Limits> {
+        let mut limits = Limits { side_by_side: self.parallel, ..Limits::default() };
+        limits.threads = self.threads.unwrap_or(limits.threads);
+        if let Some(cadence) = &self.checkpoint_every {
+            limits.checkpoint_every = cadence.parse()?;
+        }
+        Ok(limits)
+    }
 }
 
 fn after_compare() -> String {

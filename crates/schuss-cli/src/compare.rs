@@ -1,17 +1,17 @@
 //! `schuss compare` and `schuss train`.
 
-use crate::args::Flags;
+use crate::args::{Flags, Running};
 use crate::progress::{Progress, say};
 use crate::{signals, study, terminal};
 use schuss::data::{self, Dataset, Shape, Split, Told};
 use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary};
-use schuss::study::{Finished, Study, run, to_json};
+use schuss::study::{Begun, Finished, Study, run, to_json};
 use schuss::{Error, Result};
 use schuss_data::text::{bytes, grouped};
 use schuss_report::{Formats, charts, html, table};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Trains and compares; the exit code.
 pub(crate) fn compare(name: Option<&str>, flags: &Flags) -> Result<u8> {
@@ -38,8 +38,7 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
             Error::usage("--require-target needs a --target").advise("--target 'eval_accuracy>=0.97'")
         );
     }
-    let mut limits = Limits { side_by_side: flags.parallel, ..Limits::default() };
-    limits.threads = flags.threads.unwrap_or(limits.threads);
+    let limits = flags.running.limits()?;
     say(flags.json, &describe(&data));
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
@@ -50,15 +49,40 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
     }
     let control = Control::default();
     signals::listen(&control)?;
-    let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
-    let mut progress = Progress::new(&control, data.train.len(), width, flags);
+    let mut progress = progress(&study, &data, &control, (&flags.running, flags.json));
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
-    present(&finished, flags, formats)?;
-    match finished.error {
-        Some(error) => Err(error),
-        None => Ok(exit_code(&finished.summary, &control, flags)),
+    present(&finished, flags.json, formats)?;
+    let code = exit_code(&finished.summary, &control, flags.require_target);
+    finished.error.map_or(Ok(code), Err)
+}
+
+/// Goes on with a run; the exit code.
+pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json: bool) -> Result<u8> {
+    let begun = Begun::open(folder)?;
+    let limits = running.limits()?;
+    let data = data.or(begun.file.workload.data.as_deref()).map_or_else(data::load_default, data::load)?;
+    let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
+    if begun.is_finished(&study) {
+        say(json, &format!("{} is finished: there is nothing to go on with", begun.path().display()));
+        if json {
+            deliver(&to_json(&begun.summary)?)?;
+        }
+        return Ok(0);
     }
+    say(json, &describe(&data));
+    let control = Control::default();
+    signals::listen(&control)?;
+    let mut progress = progress(&study, &data, &control, (running, json));
+    let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
+    present(&finished, json, Formats::SvgAndPng)?;
+    let code = exit_code(&finished.summary, &control, false);
+    finished.error.map_or(Ok(code), Err)
+}
+
+fn progress(study: &Study, data: &Dataset, control: &Control, how: (&Running, bool)) -> Progress {
+    let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
+    Progress::new(control, data.train.len(), width, how)
 }
 
 /// The first line: which data this is.
@@ -85,7 +109,7 @@ fn describe(data: &Dataset) -> String {
 }
 
 /// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.
-fn present(finished: &Finished, flags: &Flags, formats: Formats) -> Result<()> {
+fn present(finished: &Finished, json: bool, formats: Formats) -> Result<()> {
     let summary = &finished.summary;
     let report = write(finished, formats);
     let mut page = format!("\n{}\n", table::render(summary).trim_end());
@@ -93,7 +117,7 @@ fn present(finished: &Finished, flags: &Flags, formats: Formats) -> Result<()> {
     if let Ok(report) = &report {
         page += &format!("\nreport: {}", report.display());
     }
-    if flags.json {
+    if json {
         say(true, &page);
         deliver(&to_json(summary)?)?;
     } else {
@@ -114,7 +138,7 @@ fn deliver(text: &str) -> Result<()> {
     terminal::deliver(&mut std::io::stdout(), text).map(|_| ())
 }
 
-fn exit_code(summary: &Summary, control: &Control, flags: &Flags) -> u8 {
+fn exit_code(summary: &Summary, control: &Control, require_target: bool) -> u8 {
     let all =
         |status: Status| !summary.trials.is_empty() && summary.trials.iter().all(|t| t.status == status);
     let missed = |target: &schuss::study::record::TargetRecord| target.seconds.is_none();
@@ -125,7 +149,7 @@ fn exit_code(summary: &Summary, control: &Control, flags: &Flags) -> u8 {
         return 4;
     }
     let any_missed = summary.trials.iter().any(|trial| trial.target.as_ref().is_none_or(missed));
-    if flags.require_target && any_missed { 5 } else { 0 }
+    if require_target && any_missed { 5 } else { 0 }
 }
 
 /// What would run, with expected time and memory, from a few updates of each trial.

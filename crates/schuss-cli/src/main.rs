@@ -35,6 +35,9 @@ fn run(command: Command) -> Result<u8> {
     match command {
         Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags),
         Command::Train { flags } => return compare::train(&flags),
+        Command::Resume { run, data, running, json } => {
+            return compare::resume(&run, data.as_deref(), &running, json);
+        }
         Command::Eval { model, data, json } => eval::run(&model, &data, json, screen, out)?,
         Command::Predict { model, input, json } => predict::run(&model, &input, json, screen, out)?,
         Command::Data(DataCommand::Show { data }) => data::show(&data, screen, out)?,

@@ -1,6 +1,6 @@
 //! What is seen while trials run: a line per epoch, and on a terminal a bar that moves.
 
-use crate::args::Flags;
+use crate::args::Running;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use schuss::Trial;
 use schuss::session::{Control, Event};
@@ -32,8 +32,13 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// For trials on `samples` training samples whose names are at most `width` wide.
-    pub(crate) fn new(control: &Control, samples: usize, width: usize, flags: &Flags) -> Self {
-        let Flags { json, verbose, parallel: side_by_side, .. } = *flags;
+    pub(crate) fn new(
+        control: &Control,
+        samples: usize,
+        width: usize,
+        (running, json): (&Running, bool),
+    ) -> Self {
+        let Running { verbose, parallel: side_by_side, .. } = *running;
         Self {
             json,
             verbose,
@@ -107,6 +112,10 @@ impl Watcher for Progress {
         if let Event::Epoch(row) = event {
             self.epoch(trial, row);
         }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.bar.suspend(|| say(true, text));
     }
 
     fn ended(&mut self, record: &TrialRecord) {

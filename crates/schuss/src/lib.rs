@@ -40,6 +40,7 @@
 
 pub mod doctor;
 pub mod files;
+mod keep;
 pub mod loss;
 pub mod machine;
 pub mod network;

@@ -103,6 +103,11 @@ impl Layout {
         Ok(layout)
     }
 
+    /// Where numbers stand that are measured, not trained.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = Range<usize>> {
+        self.entries.iter().filter(|entry| entry.role == Role::Buffer).map(Entry::range)
+    }
+
     /// Appends a tensor, unless there is no room.
     fn push(&mut self, layer: usize, tensor: &Tensor, fan_in: usize) -> Option<()> {
         let &Tensor { suffix, role, rows, cols, first } = tensor;

@@ -1,7 +1,9 @@
 //! A rule on its schedule.
 
 use super::rule::Rule;
+use crate::keep::{Keep, Keeper};
 use crate::schedule::{Knobs, Plateaus, Schedule};
+use std::io;
 
 /// A rule whose knobs a schedule drives.
 #[derive(Clone, Debug)]
@@ -44,5 +46,11 @@ impl Course {
     /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.plateaus.observe(&self.schedule, eval_loss);
+    }
+}
+
+impl Keep for Course {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        keeper.json(&mut self.plateaus)
     }
 }

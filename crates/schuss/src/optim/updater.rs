@@ -8,11 +8,13 @@ use super::spectrum::Spectrum;
 use super::transform::{Moment, Transform};
 use super::wrapper::Wrapper;
 use crate::Result;
+use crate::keep::{Keep, Keeper};
 use crate::network::Layout;
 use crate::schedule::Schedule;
 use schuss_kernels::matrix::{Matrix, MatrixMut, update_weights};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Buffer, Lane, Team};
+use std::io;
 use std::ops::DerefMut;
 
 /// A method at work on the parameters of a network.
@@ -193,6 +195,22 @@ impl Updater<Buffer> {
         let step = Step { t: self.updates, scalars, loss: f64::NAN };
         let slots = slots(&mut tensors[tensor]);
         rule.visit_in_backward(&step, WithinProduct { team, x, d, count, weights, slots });
+    }
+}
+
+impl Keep for Updater<Buffer> {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.updates.keep(keeper)?;
+        for group in &mut self.groups {
+            group.course.keep(keeper)?;
+            keeper.words(&mut group.scalars)?;
+            let slots = group.tensors.iter_mut().flat_map(|tensor| &mut tensor.slots);
+            slots.into_iter().try_for_each(|slot| slot.keep(keeper))?;
+            if self.updates > 0 {
+                group.rule = group.course.at(self.updates);
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,14 @@
 //! The plan read upwards: gradients of inputs, then of parameters, summed or stepped at once.
 
-use super::engine::{Engine, Path, Uphill};
+use super::engine::{Engine, Halt, Partial, Path, Uphill};
 use crate::Result;
+use crate::keep::{Keep, Keeper};
 use crate::network::{Arena, Dense, Kind, Mode};
 use crate::optim::Strategy;
 use schuss_data::Feed;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
 use schuss_kernels::{Buffer, Team, padded};
+use std::io;
 use std::ops::Range;
 
 /// Samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
@@ -56,6 +58,13 @@ impl Gradients {
             }
             _ => leaf.iter_mut().for_each(|gradient| *gradient /= count as f32),
         });
+    }
+}
+
+impl Keep for Gradients {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.leaf.keep(keeper)?;
+        keeper.words(&mut self.total)
     }
 }
 
@@ -158,11 +167,11 @@ impl Engine {
         gradients.divide(&mut self.team, weight);
         from.copy_from_slice(self.params.values());
         sam.climb(&mut self.team, &gradients.leaf, self.params.values_mut());
-        let seen = self.look(feed, positions, cancelled);
+        let seen = self.look(feed, positions, Partial::default(), cancelled);
         if let Some(Uphill { from, .. }) = &self.uphill {
             self.params.values_mut().copy_from_slice(from);
         }
-        Ok(seen?.map(|seen| seen.weight))
+        Ok(Halt::stopped(seen)?.map(|seen| seen.weight))
     }
 
     /// After `done` samples of a large update: a full leaf, or the last one, goes into the f64 total.

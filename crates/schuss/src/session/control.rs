@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// Shared by the session, signal handlers and progress displays; cloning gives another handle to the same.
 #[derive(Clone, Debug, Default)]
@@ -33,5 +34,29 @@ impl Control {
 
     pub(crate) fn set_samples(&self, samples: u64) {
         self.samples.store(samples, Ordering::Relaxed);
+    }
+}
+
+/// What updates look at while they run: whether they are to stop for good, or for a checkpoint.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch<'a> {
+    control: &'a Control,
+    /// When the next checkpoint is due.
+    due: Option<Instant>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(control: &'a Control, due: Option<Instant>) -> Self {
+        Self { control, due }
+    }
+
+    /// Whether someone asked to stop.
+    pub(crate) fn interrupted(&self) -> bool {
+        self.control.interrupted()
+    }
+
+    /// Whether a checkpoint is due.
+    pub(crate) fn is_due(&self) -> bool {
+        self.due.is_some_and(|due| Instant::now() >= due)
     }
 }

@@ -2,10 +2,12 @@
 
 use super::backward::{Gradients, leaf_of};
 use super::blocked::{self, Blocked};
+use super::control::Watch;
 use super::quality::Quality;
 use super::reconstructions::Reconstructions;
 use super::solve;
-use crate::Result;
+use crate::Error;
+use crate::keep::{Keep, Keeper};
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
 use crate::optim::solver::Solving;
@@ -17,7 +19,10 @@ use schuss_data::{Feed, Shape};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team};
+use serde::{Deserialize, Serialize};
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// The live state of a trial and every buffer of its step.
 pub(crate) struct Engine {
@@ -37,6 +42,10 @@ pub(crate) struct Engine {
     /// The weights to be evaluated, where they are others than those that are trained.
     shown: Option<Params>,
     pub(super) uphill: Option<Uphill>,
+    /// An update that was stopped between two microbatches.
+    partial: Option<Partial>,
+    /// What is measured, not trained, as it was before an update that looks at its samples more than once.
+    measured: Vec<f32>,
     /// What moves the weights, if no rule does.
     pub(super) solver: Option<Solving<Buffer>>,
     /// How often it has looked at the samples of an update.
@@ -65,6 +74,15 @@ pub(super) enum Path {
     BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
 }
 
+/// How far an update has come: what it saw so far of how many samples. Their gradients are in its path's sums.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Partial {
+    tally: Tally,
+    /// What their sums are divided by.
+    weight: f64,
+    done: usize,
+}
+
 /// Gradients are taken uphill.
 pub(super) struct Uphill {
     pub(super) sam: Sam,
@@ -81,11 +99,36 @@ pub(crate) struct Snapshot {
 }
 
 /// What an update saw of its samples, at the weights before it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) loss: f64,
     pub(crate) correct: u64,
     pub(crate) samples: u64,
+}
+
+/// Why the samples of an update were not all looked at.
+pub(super) enum Halt {
+    /// It was asked to: how far it came.
+    Stopped(Partial),
+    /// Some could not be read.
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Halt {
+    /// Nothing where it was only asked to stop.
+    pub(super) fn stopped<T>(found: Result<T, Self>) -> crate::Result<Option<T>> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(Self::Stopped(_)) => Ok(None),
+            Err(Self::Failed(error)) => Err(error),
+        }
+    }
 }
 
 /// What an update saw, and what its sums are divided by: the number of samples, but for class weights.
@@ -159,7 +202,7 @@ impl Engine {
         params: Params,
         (samples, shape): (usize, Shape),
         microbatch: Option<usize>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         let recipe = &trial.recipe;
         let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
         plan.check_statistics(stats)?;
@@ -188,6 +231,7 @@ impl Engine {
             seed: trial.seed,
             stats,
         };
+        let measured = plan.layout.measured().map(|range| range.len()).sum();
         Ok(Self {
             team,
             plan,
@@ -202,6 +246,8 @@ impl Engine {
             path,
             shown,
             uphill,
+            partial: None,
+            measured: Vec::with_capacity(measured),
             solver,
             evaluations: 0,
             quality,
@@ -294,60 +340,92 @@ impl Engine {
     }
 
     /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
-    /// `seen`; nothing and no change if `cancelled` says so before they are done.
+    /// `seen`; nothing if `watch` says so before the first is done, which then goes on where it was stopped.
     ///
     /// # Errors
-    /// What reading the samples reports, and then there is no change either.
+    /// What reading the samples reports, and then the first is as if it had not begun.
     pub(crate) fn advance(
         &mut self,
         feed: &mut Feed,
         positions: Range<usize>,
-        cancelled: impl Fn() -> bool,
+        watch: Watch,
         seen: &mut Vec<Tally>,
-    ) -> Result<bool> {
+    ) -> crate::Result<()> {
         seen.clear();
         if let Path::BlockedSample { blocked, solo, .. } = &mut self.path {
-            let go = !cancelled();
-            if go {
+            if !watch.interrupted() {
                 blocked.advance([&mut self.team, solo], feed, positions, seen)?;
             }
-            return Ok(go);
+            return Ok(());
         }
         let positions = positions.start..positions.end.min(positions.start + self.samples);
-        seen.extend(self.update(feed, positions, cancelled)?);
-        Ok(!seen.is_empty())
+        seen.extend(self.update(feed, positions, watch)?);
+        Ok(())
     }
 
-    /// One update from the samples at `positions`, unless it is cancelled before its last microbatch.
+    /// One update from the samples at `positions`, unless it is stopped before its last microbatch.
     fn update(
         &mut self,
         feed: &mut Feed,
         positions: Range<usize>,
-        cancelled: impl Fn() -> bool,
-    ) -> Result<Option<Tally>> {
+        watch: Watch,
+    ) -> crate::Result<Option<Tally>> {
         if self.solver.is_some() {
-            return self.solve(feed, positions, cancelled);
+            return self.all_or_nothing(|engine| engine.solve(feed, positions, || watch.interrupted()));
         }
-        let Some(seen) = self.look(feed, positions.clone(), &cancelled)? else { return Ok(None) };
-        let Some(weight) = self.look_uphill(seen.weight, feed, positions, cancelled)? else {
-            return Ok(None);
-        };
-        self.step(weight, seen.tally.mean_loss());
-        Ok(Some(seen.tally))
+        if self.uphill.is_some() {
+            return self.all_or_nothing(|engine| {
+                let halts = || watch.interrupted();
+                let seen = engine.look(feed, positions.clone(), Partial::default(), halts);
+                let Some(seen) = Halt::stopped(seen)? else { return Ok(None) };
+                let weight = engine.look_uphill(seen.weight, feed, positions, halts)?;
+                weight.iter().for_each(|&weight| engine.step(weight, seen.tally.mean_loss()));
+                Ok(weight.map(|_| seen.tally))
+            });
+        }
+        let begun = self.partial.take().unwrap_or_default();
+        match self.look(feed, positions, begun, || watch.interrupted() || watch.is_due()) {
+            Ok(seen) => {
+                self.step(seen.weight, seen.tally.mean_loss());
+                Ok(Some(seen.tally))
+            }
+            Err(Halt::Stopped(partial)) => {
+                self.partial = Some(partial).filter(|partial| partial.done > 0);
+                Ok(None)
+            }
+            Err(Halt::Failed(error)) => Err(error),
+        }
     }
 
-    /// Sends the samples at `positions` through the network and back: sums their gradients, or steps within the
-    /// products where the path is that.
+    /// An update that looks at its samples more than once: if it is cancelled, nothing is as it has changed it.
+    fn all_or_nothing(
+        &mut self,
+        update: impl FnOnce(&mut Self) -> crate::Result<Option<Tally>>,
+    ) -> crate::Result<Option<Tally>> {
+        let layout = Arc::clone(&self.plan.layout);
+        self.measured.clear();
+        layout.measured().for_each(|range| self.measured.extend_from_slice(&self.params.values()[range]));
+        let done = update(self);
+        if !matches!(done, Ok(Some(_))) {
+            let before = layout.measured().flatten().zip(&self.measured);
+            before.for_each(|(place, before)| self.params.values_mut()[place] = *before);
+        }
+        done
+    }
+
+    /// Sends the samples at `positions`, but for those done before, through the network and back: sums their
+    /// gradients, or steps within the products where the path is that. How far it came, if it was halted.
     pub(super) fn look(
         &mut self,
         feed: &mut Feed,
         positions: Range<usize>,
-        cancelled: impl Fn() -> bool,
-    ) -> Result<Option<Seen>> {
-        let (mut tally, mut weight, mut done) = (Tally::default(), 0.0, 0);
+        begun: Partial,
+        halts: impl Fn() -> bool,
+    ) -> Result<Seen, Halt> {
+        let Partial { mut tally, mut weight, mut done } = begun;
         while done < positions.len() {
-            if cancelled() {
-                return Ok(None);
+            if halts() {
+                return Err(Halt::Stopped(Partial { tally, weight, done }));
             }
             let in_leaf = done % self.leaf;
             let rows = self.microbatch.min(positions.len() - done).min(self.leaf - in_leaf);
@@ -367,7 +445,7 @@ impl Engine {
             self.close_leaf(done, done == positions.len());
         }
         let weight = divisor(weight);
-        Ok(Some(Seen { tally: tally.weighed(weight), weight }))
+        Ok(Seen { tally: tally.weighed(weight), weight })
     }
 
     /// Adds to what sums over samples are divided by: the number of those gathered, but for class weights. These are
@@ -389,7 +467,7 @@ impl Engine {
         first: usize,
         rows: usize,
         purpose: Purpose,
-    ) -> Result<()> {
+    ) -> crate::Result<()> {
         let epoch = feed.epoch();
         self.arena.gather(&mut self.team, &feed.rows(first, rows)?, self.plan.outputs)?;
         self.arena.keep_targets(rows, self.plan.inputs);
@@ -408,7 +486,7 @@ impl Engine {
         &mut self,
         feed: &mut Feed,
         cancelled: impl Fn() -> bool,
-    ) -> Result<Option<Evaluation>> {
+    ) -> crate::Result<Option<Evaluation>> {
         let (mut tally, mut weight) = (Tally::default(), 0.0);
         let mut quality = self.quality.clone();
         let capacity = self.arena.labels.len();
@@ -442,7 +520,7 @@ impl Engine {
         &mut self,
         feed: &mut Feed,
         count: usize,
-    ) -> Result<Option<Reconstructions>> {
+    ) -> crate::Result<Option<Reconstructions>> {
         let Some(shape) = self.quality.as_ref().map(Quality::shape) else { return Ok(None) };
         let plan = self.plan.clone();
         let rows = count.min(feed.len()).min(self.arena.labels.len());
@@ -455,6 +533,11 @@ impl Engine {
             noisy: self.setting.noise.is_some().then(|| of(&|row| self.arena.input(&plan, row).to_vec())),
             outputs: of(&|row| self.arena.output(&plan, row).to_vec()),
         }))
+    }
+
+    /// Weights and optimizer state.
+    pub(crate) fn keep_trained(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
     }
 
     /// Whether all weights are finite: ReLU may hide from the loss that one is not.
@@ -494,6 +577,55 @@ impl Engine {
         );
         tally.count(&scores[..rows]);
     }
+}
+
+/// Everything that later updates depend on.
+impl Keep for Engine {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.keep_trained(keeper)?;
+        self.evaluations.keep(keeper)?;
+        let mut begun = self.partial.is_some();
+        begun.keep(keeper)?;
+        let partial = self.partial.get_or_insert_default();
+        partial.keep(keeper)?;
+        match &mut self.path {
+            Path::BlockedSample { blocked, .. } => blocked.keep(keeper)?,
+            Path::Stored(gradients) if begun => gradients.keep(keeper)?,
+            Path::Stored(_) | Path::InBackward { .. } => {}
+        }
+        self.partial = self.partial.filter(|_| begun);
+        Ok(())
+    }
+}
+
+impl Keep for Partial {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        let Self { tally: Tally { loss, correct, samples }, weight, done } = self;
+        loss.keep(keeper)?;
+        correct.keep(keeper)?;
+        samples.keep(keeper)?;
+        weight.keep(keeper)?;
+        done.keep(keeper)
+    }
+}
+
+impl Keep for Snapshot {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
+    }
+}
+
+/// Weights and optimizer state.
+fn keep_trained(
+    keeper: &mut Keeper,
+    params: &mut Params,
+    updater: &mut Updater<Buffer>,
+    solver: &mut Option<Solving<Buffer>>,
+) -> io::Result<()> {
+    keeper.expect("the network has another size", params.values().len() as u64)?;
+    keeper.words(params.values_mut())?;
+    updater.keep(keeper)?;
+    solver.keep(keeper)
 }
 
 /// What sums over samples of such a weight are divided by: where none weighs anything, loss and gradient are 0.

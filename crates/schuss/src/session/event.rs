@@ -1,5 +1,6 @@
 //! What a session tells while it runs, at report points only: sinks are called in order, inline.
 
+use super::Session;
 use crate::Result;
 use crate::study::record::{EpochRecord, EvaluationPoint};
 
@@ -21,6 +22,14 @@ pub trait Sink {
     /// # Errors
     /// If it cannot be written down; the session ends with that error.
     fn take(&mut self, event: &Event) -> Result<()>;
+
+    /// Keeps the session as it is now: everything told before belongs to what it [saves](Session::save).
+    ///
+    /// # Errors
+    /// As for `take`.
+    fn checkpoint(&mut self, _session: &mut Session) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Nobody listens.

@@ -1,6 +1,7 @@
 //! What a trial will take, from a few of its updates.
 
-use super::{Limits, Session, blocked};
+use super::control::Watch;
+use super::{Control, Limits, Session, blocked};
 use crate::Result;
 use crate::recipe::Trial;
 use schuss_data::Dataset;
@@ -52,6 +53,7 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
 
 impl Session<'_> {
     fn seconds_per_sample(&mut self) -> Result<f64> {
+        let control = Control::default();
         let (mut position, mut counted, mut warm) = (0, 0, false);
         let mut clock = Instant::now();
         while !warm || clock.elapsed() < TRIED_FOR {
@@ -59,7 +61,8 @@ impl Session<'_> {
                 (clock, counted, warm) = (Instant::now(), 0, true);
             }
             let end = self.train.len().min(position + self.samples.clamp(blocked::ROWS, TRIED_SAMPLES));
-            self.engine.advance(&mut self.train, position..end, || false, &mut self.seen)?;
+            let watch = Watch::new(&control, None);
+            self.engine.advance(&mut self.train, position..end, watch, &mut self.seen)?;
             let samples = self.seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
             position = (position + samples) % self.train.len();
             counted += samples;

@@ -2,32 +2,41 @@
 
 mod backward;
 mod blocked;
+mod cadence;
 mod control;
 mod engine;
 mod event;
 mod forecast;
+mod progress;
 pub(crate) mod quality;
 mod reconstructions;
 mod solve;
 
+pub use cadence::Cadence;
 pub use control::Control;
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
 pub use reconstructions::Reconstructions;
 
+use crate::keep::{Keep, Keeper};
 use crate::machine;
 use crate::network::{MICROBATCH, Params, Plan, load_weights};
 use crate::optim::Strategy;
 use crate::recipe::{Condition, Metric, Trial};
 use crate::study::record::{
-    Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Reconstruction, Status, TargetRecord,
+    Best, Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Reconstruction, Status,
+    TargetRecord,
 };
 use crate::{Error, Result};
+use control::Watch;
 use engine::{Engine, Snapshot, Tally};
+use progress::Progress;
 use schuss_data::order::Order;
 use schuss_data::{Dataset, Feed};
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
 
 /// What may change the time of a trial, never a bit of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,13 +50,16 @@ pub struct Limits {
     /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
     /// `shared`.
     pub side_by_side: bool,
+    /// How often trials are kept, besides the ends of epochs.
+    pub checkpoint_every: Cadence,
 }
 
 impl Default for Limits {
     /// All cores, one trial after the other.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, microbatch: None, memory: None, side_by_side: false }
+        let checkpoint_every = Cadence::default();
+        Self { threads, microbatch: None, memory: None, side_by_side: false, checkpoint_every }
     }
 }
 
@@ -87,7 +99,11 @@ pub struct Session<'d> {
     /// Updates between evaluations within an epoch.
     eval_every: Option<u64>,
     data_bytes: usize,
+    cadence: Cadence,
+    /// When it began, or went on.
     began: Instant,
+    /// When it was kept last, or went on.
+    kept: Instant,
     progress: Progress,
     /// The losses of all updates since the last report point.
     losses: Vec<f32>,
@@ -95,46 +111,8 @@ pub struct Session<'d> {
     seen: Vec<Tally>,
     /// Weights and optimizer state at the last report point, where all was finite.
     copy: Snapshot,
-}
-
-/// How far the trial is, and what is known so far.
-#[derive(Clone, Debug, Default)]
-struct Progress {
-    /// Epochs begun.
-    epoch: u32,
-    /// Samples of the present epoch seen.
-    position: usize,
-    /// Updates done and samples seen since the start.
-    updates: u64,
-    samples: u64,
-    /// The same at the last report point.
-    reported: [u64; 2],
-    /// What the updates of the present epoch saw.
-    tally: Tally,
-    train_seconds: f64,
-    /// `train_seconds` when the present epoch began.
-    epoch_began: f64,
-    epochs: Vec<EpochRecord>,
-    target: Option<TargetRecord>,
-    diverged: Option<Divergence>,
-    evaluation: Option<Evaluation>,
-}
-
-impl Progress {
-    /// Enters what some updates saw, up to the first whose loss is not finite; whether there was none.
-    fn enter(&mut self, seen: &[Tally], losses: &mut Vec<f32>) -> bool {
-        for tally in seen {
-            self.updates += 1;
-            if !tally.loss.is_finite() {
-                return false;
-            }
-            losses.push(tally.mean_loss() as f32);
-            self.position += tally.samples as usize;
-            self.samples += tally.samples;
-            self.tally.add(*tally);
-        }
-        true
-    }
+    /// The weights with the lowest evaluation loss so far, unless they are in their file already.
+    best: Option<Params>,
 }
 
 /// How a trial ended and what it knows.
@@ -158,12 +136,15 @@ pub struct Outcome {
     pub target: Option<TargetRecord>,
     /// Loss and accuracy of the final weights, if they were evaluated.
     pub evaluation: Option<Evaluation>,
+    /// Where the evaluation loss was lowest.
+    pub best: Option<Best>,
 }
 
 /// Why the step loop paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {
     ReportPoint,
+    Checkpoint,
     NotFinite,
     Interrupted,
 }
@@ -210,16 +191,24 @@ impl<'d> Session<'d> {
             samples,
             eval_every: None,
             data_bytes: data.bytes(),
+            cadence: limits.checkpoint_every,
             began: Instant::now(),
-            progress: Progress { target, ..Progress::default() },
+            kept: Instant::now(),
+            progress: Progress { target, evaluation_is_due: true, ..Progress::default() },
             losses: Vec::with_capacity(data.train.len().div_ceil(samples)),
             seen: Vec::with_capacity(blocked::ROWS),
+            best: None,
         })
     }
 
     /// Evaluates every so many updates, besides the ends of epochs.
     pub fn evaluate_every(&mut self, updates: Option<u64>) {
         self.eval_every = updates;
+    }
+
+    /// Epochs begun and updates done.
+    pub fn place(&self) -> [u64; 2] {
+        [u64::from(self.progress.epoch), self.progress.updates]
     }
 
     /// The weights as they are now.
@@ -252,14 +241,17 @@ impl<'d> Session<'d> {
     }
 
     /// Trains until the budget is used up, a condition is met, a number stops being finite, or `control` says
-    /// stop.
+    /// stop; from the start, or from where a checkpoint was taken.
     ///
     /// # Errors
     /// What `sink` reports, and what reading samples reports.
     pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
-        self.began = Instant::now();
-        control.set_samples(0);
-        let mut ended = self.evaluate(control, sink)?;
+        (self.began, self.kept) = (Instant::now(), Instant::now());
+        control.set_samples(self.progress.samples);
+        let mut ended = self.progress.ended;
+        if self.progress.evaluation_is_due && ended.is_none() {
+            ended = self.evaluate(control, sink)?;
+        }
         while ended.is_none() {
             ended = self.stretch(control, sink)?;
         }
@@ -274,7 +266,11 @@ impl<'d> Session<'d> {
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
             Pause::Interrupted => self.cut_short(sink).map(Some),
-            Pause::ReportPoint => self.evaluate(control, sink),
+            Pause::Checkpoint => self.checkpoint(sink).map(|()| None),
+            Pause::ReportPoint => {
+                self.progress.evaluation_is_due = true;
+                self.evaluate(control, sink)
+            }
         }
     }
 
@@ -291,11 +287,12 @@ impl<'d> Session<'d> {
         }
     }
 
-    /// Ends an interrupted trial. An epoch without an update gets no row; weights that were updated since the last
-    /// evaluation claim none.
+    /// Ends an interrupted trial, which can go on later. An epoch without an update gets no row; weights that were
+    /// updated since the last evaluation claim none.
     fn cut_short(&mut self, sink: &mut dyn Sink) -> Result<Status> {
+        self.checkpoint(sink)?;
         self.engine.settle();
-        let known = self.progress.evaluation.filter(|_| self.losses.is_empty());
+        let known = self.progress.evaluation.filter(|_| self.progress.updates == self.progress.reported[0]);
         self.progress.evaluation = known;
         if self.progress.tally.samples > 0 || self.progress.epochs.is_empty() {
             self.close_epoch(known, sink)?;
@@ -311,25 +308,30 @@ impl<'d> Session<'d> {
             progress.position = 0;
             progress.tally = Tally::default();
             progress.epoch_began = progress.train_seconds;
-            self.train.begin(progress.epoch - 1);
         }
     }
 
     /// The step loop: the clock runs, nothing is printed and nothing allocated.
     fn steps(&mut self, control: &Control) -> Result<Pause> {
         let clock = Instant::now();
+        let watch = Watch::new(control, self.cadence.due(self.kept));
+        self.train.begin(self.progress.epoch - 1);
         let pause = loop {
             let positions = self.progress.position..self.next_report_point();
-            let cancelled = || control.interrupted();
-            if !self.engine.advance(&mut self.train, positions, cancelled, &mut self.seen)? {
-                break Pause::Interrupted;
+            self.engine.advance(&mut self.train, positions, watch, &mut self.seen)?;
+            if self.seen.is_empty() {
+                break if watch.interrupted() { Pause::Interrupted } else { Pause::Checkpoint };
             }
+            let before = self.progress.updates;
             if !self.progress.enter(&self.seen, &mut self.losses) {
                 break Pause::NotFinite;
             }
             control.set_samples(self.progress.samples);
             if self.at_report_point() {
                 break Pause::ReportPoint;
+            }
+            if watch.is_due() || self.cadence.falls_between(before, self.progress.updates) {
+                break Pause::Checkpoint;
             }
         };
         self.progress.train_seconds += clock.elapsed().as_secs_f64();
@@ -357,7 +359,9 @@ impl<'d> Session<'d> {
         self.copy = self.engine.snapshot();
         self.progress.reported = [self.progress.updates, self.progress.samples];
         self.progress.evaluation = Some(evaluation);
+        self.progress.evaluation_is_due = false;
         let point = self.point(evaluation);
+        self.compare_with_best(&point, evaluation.loss);
         sink.take(&Event::Evaluation(&point))?;
         let ended = self.ended(&point);
         let end_of_epoch = point.epoch == 0 || self.progress.position == self.train.len();
@@ -367,7 +371,65 @@ impl<'d> Session<'d> {
         if end_of_epoch || ended.is_some() {
             self.close_epoch(Some(evaluation), sink)?;
         }
+        self.progress.ended = ended;
+        let keep = point.epoch > 0 && end_of_epoch && self.cadence.is_at_epoch(point.epoch);
+        if keep && ended.is_none() || self.cadence.falls_on(point.updates) {
+            self.checkpoint(sink)?;
+        }
         Ok(ended)
+    }
+
+    /// Takes a copy of the weights if no evaluation loss before was as low.
+    fn compare_with_best(&mut self, point: &EvaluationPoint, loss: f64) {
+        if self.progress.best.is_none_or(|best| loss < best.eval_loss) {
+            self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
+            match &mut self.best {
+                Some(best) => best.clone_from(self.engine.params()),
+                None => self.best = Some(self.engine.params().clone()),
+            }
+        }
+    }
+
+    /// Has the trial kept.
+    fn checkpoint(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        sink.checkpoint(self)?;
+        self.kept = Instant::now();
+        Ok(())
+    }
+
+    /// The weights with the lowest evaluation loss, if they have changed since they were asked for.
+    pub fn new_best(&mut self) -> Option<Params> {
+        self.best.take()
+    }
+
+    /// Writes down all that the trial needs to go on to the same bits.
+    ///
+    /// # Errors
+    /// What `to` reports.
+    pub fn save(&mut self, mut to: &mut dyn Write) -> std::io::Result<()> {
+        self.keep(&mut Keeper::Save(&mut to))
+    }
+
+    /// Reads back what [`save`](Self::save) wrote of the same trial on the same data.
+    ///
+    /// # Errors
+    /// If `from` ends early, or is of another trial; the session is then of no use any more.
+    pub fn load(&mut self, mut from: &mut dyn Read) -> std::io::Result<()> {
+        self.keep(&mut Keeper::Load(&mut from))?;
+        self.best = None;
+        self.engine.settle();
+        let whole = self.progress.position <= self.train.len();
+        if whole { Ok(()) } else { Err(std::io::Error::other("the position lies behind the data")) }
+    }
+
+    /// Hash of weights and optimizer state: 128-bit XXH3, as 32 hex digits.
+    pub fn digest(&mut self) -> String {
+        self.engine.settle();
+        let mut hash = Xxh3::new();
+        match self.engine.keep_trained(&mut Keeper::Save(&mut hash)) {
+            Ok(()) => format!("{:032x}", hash.digest128()),
+            Err(_) => String::new(), // a hash takes anything
+        }
     }
 
     fn point(&self, evaluation: Evaluation) -> EvaluationPoint {
@@ -421,7 +483,7 @@ impl<'d> Session<'d> {
             eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
             metrics: self.metrics(evaluation),
             train_seconds: self.progress.train_seconds - self.progress.epoch_began,
-            elapsed_seconds: self.began.elapsed().as_secs_f64(),
+            elapsed_seconds: self.elapsed(),
         };
         self.progress.evaluation = evaluation;
         sink.take(&Event::Epoch(&row))?;
@@ -448,6 +510,11 @@ impl<'d> Session<'d> {
         Ok(Status::Diverged)
     }
 
+    /// Seconds since the trial began, without those between a kill and going on.
+    fn elapsed(&self) -> f64 {
+        self.progress.wall_seconds + self.began.elapsed().as_secs_f64()
+    }
+
     /// What is known after a sink or a read failed.
     pub fn failed(&self) -> Outcome {
         self.outcome(Status::Failed)
@@ -461,11 +528,21 @@ impl<'d> Session<'d> {
             updates: self.progress.updates,
             samples: progress.samples,
             train_seconds: progress.train_seconds,
-            wall_seconds: self.began.elapsed().as_secs_f64(),
+            wall_seconds: self.elapsed(),
             epochs: progress.epochs,
             target: progress.target,
             evaluation: progress.evaluation,
+            best: progress.best,
         }
+    }
+}
+
+impl Keep for Session<'_> {
+    fn keep(&mut self, keeper: &mut Keeper) -> std::io::Result<()> {
+        (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
+        keeper.json(&mut self.progress)?;
+        self.engine.keep(keeper)?;
+        self.copy.keep(keeper)
     }
 }
 

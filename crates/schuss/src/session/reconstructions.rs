@@ -27,11 +27,8 @@ impl Reconstructions {
     /// # Errors
     /// If no picture has such a shape.
     pub fn sheet(&self) -> Result<Sheet> {
-        let noisy = self.noisy.as_ref().map(|noisy| ("with noise", noisy));
-        let rows: Vec<(&str, &Vec<Vec<f32>>)> = std::iter::once(("input", &self.inputs))
-            .chain(noisy)
-            .chain([("reconstruction", &self.outputs)])
-            .collect();
+        let rows = [Some(&self.inputs), self.noisy.as_ref(), Some(&self.outputs)];
+        let rows: Vec<&Vec<Vec<f32>>> = rows.into_iter().flatten().collect();
         let side = |images: usize, pixels: usize| (images * (pixels + GAP)).saturating_sub(GAP);
         let shape = ImageShape {
             channels: if self.shape.channels == 3 { 3 } else { 1 },
@@ -39,15 +36,17 @@ impl Reconstructions {
             width: side(self.inputs.len(), self.shape.width),
         };
         let mut pixels = vec![PAPER; shape.features()];
-        for (row, (_, images)) in rows.iter().enumerate() {
+        for (row, images) in rows.iter().enumerate() {
             for (column, image) in images.iter().enumerate() {
                 self.place(image, [row, column], shape, &mut pixels);
             }
         }
-        Ok(Sheet {
-            png: write_picture(&pixels, shape)?,
-            rows: rows.into_iter().map(|(name, _)| name).collect(),
-        })
+        Ok(Sheet { png: write_picture(&pixels, shape)?, rows: Self::rows(self.noisy.is_some()) })
+    }
+
+    /// What each row of such a picture shows.
+    pub(crate) fn rows(noisy: bool) -> Vec<&'static str> {
+        if noisy { vec!["input", "with noise", "reconstruction"] } else { vec!["input", "reconstruction"] }
     }
 
     /// Draws an image; of channels that are no colours the first is shown.

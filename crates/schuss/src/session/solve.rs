@@ -1,6 +1,6 @@
 //! Updates by a solver, which asks for value and gradient over the samples of an update as often as it likes.
 
-use super::engine::{Engine, Path, Seen, Tally, divisor};
+use super::engine::{Engine, Halt, Partial, Path, Seen, Tally, divisor};
 use crate::loss::Loss;
 use crate::network::{Mode, Plan, Role};
 use crate::optim::Solver;
@@ -175,8 +175,8 @@ impl<C: Fn() -> bool> Objective<Team> for Samples<'_, '_, C> {
 
     fn gradient(&mut self, weights: &[f32], gradient: &mut [f32]) -> Attempt<f64> {
         self.engine.place(weights);
-        let seen = self.engine.look(self.feed, self.positions.clone(), &self.cancelled);
-        let seen = self.found(seen)?;
+        let seen = self.engine.look(self.feed, self.positions.clone(), Partial::default(), &self.cancelled);
+        let seen = self.found(Halt::stopped(seen))?;
         if let Path::Stored(gradients) = &mut self.engine.path {
             gradients.divide(&mut self.engine.team, seen.weight);
             gradient.copy_from_slice(&gradients.leaf);

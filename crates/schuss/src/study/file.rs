@@ -139,7 +139,7 @@ impl StudyFile {
         Self::parse(&text, name)
     }
 
-    fn parse(text: &str, name: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str, name: &str) -> Result<Self> {
         let file: Self = toml::from_str(text).map_err(|error| {
             let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;

@@ -2,37 +2,55 @@
 
 use super::choices::Choices;
 use super::plan::Study;
-use super::record::{EvaluationPoint, Sheet, Summary, TrialRecord};
-use super::run::evaluation_line;
-use crate::files::{self, Log};
-use crate::network::{ModelFile, Params, save};
+use super::record::Summary;
+use super::trial_folder::TrialFolder;
+use crate::files::{self, Lock};
 use crate::recipe::Trial;
 use crate::{Error, Result};
 use schuss_data::Dataset;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// A run folder in progress.
+/// The resolved study, and what came of it.
+pub(super) const STUDY: &str = "study.toml";
+pub(super) const SUMMARY: &str = "summary.json";
+
+/// A run folder in progress; no other process writes into it meanwhile.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    _lock: Lock,
 }
 
 impl RunFolder {
-    /// Makes `explicit`, or `runs/NAME` with the next free number, with the resolved study in it.
+    /// Makes `explicit`, or `runs/NAME` with the next free number, with the resolved study and what is known of its
+    /// summary in it.
     ///
     /// # Errors
     /// A usage error if `explicit` is already there, a failure if nothing can be written.
-    pub fn create(explicit: Option<&Path>, study: &Study, data: &Dataset) -> Result<Self> {
-        let text = to_toml(&study.to_file(data))?;
+    pub(super) fn create(
+        explicit: Option<&Path>,
+        study: &Study,
+        data: &Dataset,
+        summary: &Summary,
+    ) -> Result<Self> {
+        let files = [(STUDY, to_toml(&study.to_file(data))?), (SUMMARY, to_json(summary)?)];
         loop {
             let path = explicit.map_or_else(|| next_free(&study.about.name), Path::to_owned);
-            match files::create_folder(&path, &[("study.toml", &text)]) {
-                Ok(()) => return Ok(Self { path }),
+            match files::create_folder(&path, &files) {
+                Ok(()) => return Self::open(&path),
                 Err(_) if explicit.is_none() && path.exists() => {} // another run was faster: the next number
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The folder of a run that is there.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let folder = Self { path: path.to_owned(), _lock: Lock::on(&path.join(STUDY))? };
+        files::clean(path)?;
+        files::clean(&path.join("trials"))?;
+        Ok(folder)
     }
 
     /// Where it is.
@@ -40,7 +58,7 @@ impl RunFolder {
         &self.path
     }
 
-    /// Makes the folder of trial `index` (from 0), with its resolved choices in it.
+    /// Makes the folder of trial `index` (from 0), with its resolved choices in it, unless it is there.
     pub(super) fn trial(&self, index: usize, trial: &Trial) -> Result<TrialFolder> {
         let slug = format!("{:02}-{}-{}", index + 1, slug(&trial.name), trial.seed);
         let path = self.path.join("trials").join(&slug);
@@ -51,9 +69,10 @@ impl RunFolder {
             recipe_id: trial.recipe_id(),
             choices: Choices::of(trial),
         };
-        files::create_folder(&path, &[("trial.toml", to_toml(&about)?)])?;
-        let metrics = Log::create(&path.join("metrics.jsonl"))?;
-        Ok(TrialFolder { path, relative: format!("trials/{slug}"), metrics, losses: None })
+        if !path.is_dir() {
+            files::create_folder(&path, &[("trial.toml", to_toml(&about)?)])?;
+        }
+        Ok(TrialFolder::new(path, format!("trials/{slug}")))
     }
 
     /// Writes `summary.json`.
@@ -61,7 +80,7 @@ impl RunFolder {
     /// # Errors
     /// If it cannot be written.
     pub fn write_summary(&self, summary: &Summary) -> Result<()> {
-        files::write(&self.path.join("summary.json"), to_json(summary)?.as_bytes())
+        files::write(&self.path.join(SUMMARY), to_json(summary)?.as_bytes())
     }
 
     /// Writes `report.html` and, if there are any, the folder `charts`; where the page is.
@@ -72,7 +91,7 @@ impl RunFolder {
         let path = self.path.join("report.html");
         files::write(&path, page.as_bytes())?;
         if !charts.is_empty() {
-            files::create_folder(&self.path.join("charts"), charts)?;
+            files::replace_folder(&self.path.join("charts"), charts)?;
         }
         Ok(path)
     }
@@ -95,57 +114,6 @@ struct TrialText<'a> {
     recipe_id: String,
     #[serde(flatten)]
     choices: Choices,
-}
-
-/// The folder of a trial in progress.
-#[derive(Debug)]
-pub(super) struct TrialFolder {
-    path: PathBuf,
-    relative: String,
-    metrics: Log,
-    losses: Option<Log>,
-}
-
-impl TrialFolder {
-    pub(super) fn append_evaluation(&mut self, point: &EvaluationPoint) -> Result<()> {
-        self.metrics.append(evaluation_line(point)?.as_bytes())
-    }
-
-    pub(super) fn append_losses(&mut self, losses: &[f32]) -> Result<()> {
-        if self.losses.is_none() {
-            self.losses = Some(Log::create(&self.path.join("losses.f32"))?);
-        }
-        let bytes: Vec<u8> = losses.iter().flat_map(|loss| loss.to_le_bytes()).collect();
-        self.losses.as_mut().map_or(Ok(()), |log| log.append(&bytes))
-    }
-
-    /// Writes the model and enters the files into the record.
-    pub(super) fn finish(
-        &mut self,
-        record: &mut TrialRecord,
-        trial: &Trial,
-        params: &Params,
-        data: &Dataset,
-    ) -> Result<()> {
-        let about = ModelFile {
-            model: trial.model.to_string(),
-            classes: data.classes.clone(),
-            shape: data.shape,
-            normalisation: data.normalisation.clone(),
-            targets: trial.targets,
-        };
-        files::write(&self.path.join("model.safetensors"), &save(params, &about)?)?;
-        record.model = Some(format!("{}/model.safetensors", self.relative));
-        record.losses = self.losses.as_ref().map(|_| format!("{}/losses.f32", self.relative));
-        Ok(())
-    }
-
-    /// Writes the picture of reconstructions and enters it into the record.
-    pub(super) fn draw(&self, record: &mut TrialRecord, sheet: &Sheet) -> Result<()> {
-        files::write(&self.path.join("reconstructions.png"), &sheet.png)?;
-        record.reconstructions = Some(format!("{}/reconstructions.png", self.relative));
-        Ok(())
-    }
 }
 
 fn to_toml<T: Serialize>(value: &T) -> Result<String> {

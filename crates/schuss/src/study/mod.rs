@@ -1,6 +1,7 @@
 //! Trials compared, and the statistics over them.
 
 mod accumulation;
+mod checkpoint;
 mod choices;
 pub mod curve;
 mod file;
@@ -10,9 +11,10 @@ pub mod record;
 mod run;
 mod statistics;
 pub mod surface;
+mod trial_folder;
 
 pub use choices::Choices;
 pub use file::{Observe, StudyFile, TrialEntry, Workload};
 pub use folder::{RunFolder, to_json};
 pub use plan::{Axes, Planned, Study};
-pub use run::{Finished, Watcher, run};
+pub use run::{Begun, Finished, Watcher, run};

@@ -207,6 +207,12 @@ pub struct TrialRecord {
     pub test: Option<Evaluation>,
     /// Weights after the last update, relative to the run folder.
     pub model: Option<String>,
+    /// The weights with the lowest evaluation loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<BestRecord>,
+    /// Hash of weights and optimizer state at the end: 128-bit XXH3, 32 hex digits.
+    #[serde(default)]
+    pub state: String,
     /// Loss of every single update, relative to the run folder: little-endian f32.
     pub losses: Option<String>,
     /// Picture of inputs and their reconstructions, relative to the run folder: PNG.
@@ -338,6 +344,27 @@ pub struct EpochRecord {
     pub train_seconds: f64,
     /// Seconds since the trial's start, everything included.
     pub elapsed_seconds: f64,
+}
+
+/// Where a trial's evaluation loss was lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Epochs begun by then.
+    pub epoch: u32,
+    /// Weight updates by then.
+    pub updates: u64,
+    /// The loss.
+    pub eval_loss: f64,
+}
+
+/// The weights there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestRecord {
+    /// Their file, relative to the run folder.
+    pub model: String,
+    /// When, and the loss.
+    #[serde(flatten)]
+    pub best: Best,
 }
 
 /// Loss and accuracy over a whole split.

@@ -1,11 +1,13 @@
 //! Runs a study: trial after trial, each alone, everything known written down as it becomes known.
 
-use super::folder::{RunFolder, TrialFolder};
+use super::checkpoint::{Checkpoint, Unusable};
+use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::{Planned, Study};
 use super::record::{
-    Counts, DataRecord, EvaluationPoint, Release, Status, Summary, Timing, Trace, TrialRecord, WorkloadRecord,
+    BestRecord, Counts, DataRecord, Release, Status, Summary, Timing, Trace, TrialRecord, WorkloadRecord,
 };
-use super::{accumulation, statistics, surface};
+use super::trial_folder::{Start, TrialFolder};
+use super::{StudyFile, accumulation, statistics, surface};
 use crate::recipe::{MatmulPrecision, Trial};
 use crate::session::{Control, Event, Limits, Outcome, Session, Sink};
 use crate::{Error, Result, machine};
@@ -22,6 +24,8 @@ pub trait Watcher: Send {
     fn event(&mut self, _trial: &Trial, _event: &Event) {}
     /// The trial has ended.
     fn ended(&mut self, _record: &TrialRecord) {}
+    /// Something a careful person should hear of, in a sentence.
+    fn note(&mut self, _text: &str) {}
 }
 
 /// Nobody watches.
@@ -55,12 +59,92 @@ pub fn run(
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
     let summary = prepare(study, data, limits, command, control)?;
-    let folder = RunFolder::create(out, study, data)?;
+    let folder = RunFolder::create(out, study, data, &summary)?;
+    go(study, data, limits, (folder, summary), control, watcher)
+}
+
+/// A run that may not have come to its end.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its study, resolved.
+    pub file: StudyFile,
+    /// What was known of it.
+    pub summary: Summary,
+    folder: RunFolder,
+}
+
+impl Begun {
+    /// Opens the folder of a run, or the one of that name in `runs`.
+    ///
+    /// # Errors
+    /// A usage error if there is no run, a data error if it is damaged, a failure if another process is at work on it.
+    pub fn open(run: &Path) -> Result<Self> {
+        let places = [run.to_owned(), Path::new("runs").join(run)];
+        let path = places.iter().find(|path| path.join(STUDY).is_file()).ok_or_else(|| {
+            Error::usage("there is no run").at(run.display()).advise("the folder of a run, as runs/train")
+        })?;
+        let folder = RunFolder::open(path)?;
+        let read = |name: &str| {
+            let file = path.join(name);
+            let unreadable =
+                |error| Error::data(format!("the run cannot be read: {error}")).at(file.display());
+            std::fs::read_to_string(&file).map_err(unreadable)
+        };
+        let text = read(STUDY)?;
+        let file = StudyFile::parse(&text, &path.join(STUDY).display().to_string())?;
+        let summary = serde_json::from_str(&read(SUMMARY)?).map_err(|error| {
+            Error::data(format!("the summary is damaged: {error}")).at(path.join(SUMMARY).display())
+        })?;
+        Ok(Self { file, summary, folder })
+    }
+
+    /// Whether every trial of `study` has ended and is in the summary.
+    pub fn is_finished(&self, study: &Study) -> bool {
+        let ended = |trial: &TrialRecord| !matches!(trial.status, Status::Interrupted | Status::Failed);
+        self.summary.trials.iter().filter(|trial| ended(trial)).count() == study.runs().count()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Goes on with every trial that has not ended, to the same bits as if nothing had happened.
+    ///
+    /// # Errors
+    /// If the data are others, or no trial can be gone on with.
+    pub fn resume(
+        self,
+        study: &Study,
+        data: &Dataset,
+        limits: Limits,
+        control: &Control,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Finished> {
+        if data.fingerprint()? != self.summary.data.fingerprint {
+            let changed = Error::data("the data are not those that the run began with");
+            return Err(changed.at(&data.origin).advise("the same data, with --data"));
+        }
+        let summary = Summary { trials: vec![], groups: vec![], ..self.summary };
+        go(study, data, limits, (self.folder, summary), control, watcher)
+    }
+}
+
+/// Runs what has not ended of a study.
+fn go(
+    study: &Study,
+    data: &Dataset,
+    limits: Limits,
+    (folder, summary): (RunFolder, Summary),
+    control: &Control,
+    watcher: &mut dyn Watcher,
+) -> Result<Finished> {
     let total = study.seeds.len() * study.trials.len();
     let workers = if limits.side_by_side { limits.threads.clamp(1, total.max(1)) } else { 1 };
     let runner = Runner {
         study,
         data,
+        fingerprint: &summary.data.fingerprint,
         limits: Limits { threads: (limits.threads / workers).max(1), ..limits },
         timing: if workers > 1 { Timing::Shared } else { Timing::Alone },
         control,
@@ -93,6 +177,7 @@ pub fn run(
 struct Runner<'a> {
     study: &'a Study,
     data: &'a Dataset,
+    fingerprint: &'a str,
     /// Of one trial.
     limits: Limits,
     timing: Timing,
@@ -122,15 +207,10 @@ impl Runner<'_> {
         while lock(&self.ended).error.is_none() {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some((planned, trial)) = self.study.runs().nth(index) else { return };
-            lock(&self.watcher).started(&trial, index, total);
-            let ended = self.folder.trial(index, &trial).and_then(|place| {
-                let running = Running { runner: self, trial: &trial, place, trace: Trace::default() };
-                running.run(planned)
-            });
+            let ended = self.trial(planned, &trial, [index, total]);
             let mut all = lock(&self.ended);
             match ended {
                 Ok((record, trace, error)) => {
-                    lock(&self.watcher).ended(&record);
                     all.trials.push((index, record, trace));
                     all.error = all.error.take().or(error);
                 }
@@ -140,6 +220,30 @@ impl Runner<'_> {
                 return;
             }
         }
+    }
+
+    /// Runs a trial, or what is left of it.
+    fn trial(
+        &self,
+        planned: &Planned,
+        trial: &Trial,
+        [index, total]: [usize; 2],
+    ) -> Result<(TrialRecord, Trace, Option<Error>)> {
+        let place = self.folder.trial(index, trial)?;
+        let start = place.start(trial, self.fingerprint, &mut |text| lock(&self.watcher).note(text))?;
+        let checkpoint = match start {
+            Start::Ended(record) => {
+                let trace = Trace { reconstructions: place.sheet(trial), ..place.trace()? };
+                return Ok((*record, trace, None));
+            }
+            Start::From(checkpoint) => Some(checkpoint),
+            Start::Fresh => None,
+        };
+        lock(&self.watcher).started(trial, index, total);
+        let running = Running { runner: self, trial, place, trace: Trace::default() };
+        let ended = running.run(planned, checkpoint)?;
+        lock(&self.watcher).ended(&ended.0);
+        Ok(ended)
     }
 }
 
@@ -176,19 +280,24 @@ struct Running<'r, 'a> {
     trace: Trace,
 }
 
-impl Running<'_, '_> {
+impl<'a> Running<'_, 'a> {
     /// Runs the trial and writes its files; what went wrong after training began goes beside the record.
-    fn run(mut self, planned: &Planned) -> Result<(TrialRecord, Trace, Option<Error>)> {
-        let Runner { data, limits, control, timing, .. } = *self.runner;
+    fn run(
+        mut self,
+        planned: &Planned,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<(TrialRecord, Trace, Option<Error>)> {
+        let Runner { limits, control, timing, .. } = *self.runner;
         machine::reset_peak_memory();
-        let mut session = Session::new(self.trial, data, limits)?;
+        let mut session = self.session(checkpoint)?;
         session.evaluate_every(planned.eval_every);
         let mut error = None;
         let outcome = session.run(control, &mut self).unwrap_or_else(|failure| {
             error = Some(failure);
             session.failed()
         });
-        let mut record = TrialRecord { timing, ..record(planned, self.trial, &session, &outcome, limits) };
+        let mut record =
+            TrialRecord { timing, ..record(planned, self.trial, &mut session, &outcome, limits) };
         if error.is_none() {
             error = self.finish(&mut record, &mut session).err();
         }
@@ -198,15 +307,54 @@ impl Running<'_, '_> {
         Ok((record, self.trace, error))
     }
 
-    /// Writes what is known at the end besides the record, and enters it there.
+    /// The session at the trial's start, or where it was kept.
+    fn session(&mut self, checkpoint: Option<Checkpoint>) -> Result<Session<'a>> {
+        let Runner { data, limits, .. } = *self.runner;
+        self.place.open_logs(checkpoint.as_ref().map(|checkpoint| &checkpoint.header))?;
+        let Some(checkpoint) = checkpoint else { return Session::new(self.trial, data, limits) };
+        self.trace = self.place.trace()?;
+        let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
+        let mut session = Session::new(&begun, data, limits)?;
+        let (theirs, ours) = (checkpoint.header.arithmetic.clone(), session.arithmetic());
+        if theirs != ours {
+            return Err(Error::failure(format!(
+                "the trial `{}` was trained with {theirs}, but this machine has {ours}: its bits would be others",
+                self.trial.name
+            ))
+            .advise("the machine it was begun on, or a new run"));
+        }
+        checkpoint.restore(&mut session).map_err(|unusable| match unusable {
+            Unusable::Refused(error) => error,
+            Unusable::Absent => Error::failure("the checkpoint has gone away"),
+            Unusable::Damaged(why) => Error::failure(format!("the checkpoint does not fit the trial: {why}"))
+                .advise("the version of schuss that the run began with"),
+        })?;
+        let [epoch, updates] = session.place();
+        lock(&self.runner.watcher)
+            .note(&format!("{}: goes on in epoch {epoch}, after update {updates}", self.trial.name));
+        Ok(session)
+    }
+
+    /// Writes what is known at the end besides the record, and enters it there; at last that the trial has ended.
     fn finish(&mut self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
-        self.place.finish(record, self.trial, session.params(), self.runner.data)?;
+        self.write_best(session)?;
+        self.place.finish(record, self.trial, session, self.runner.data)?;
         if let Some(found) = session.reconstructions(RECONSTRUCTIONS)? {
             let sheet = found.sheet()?;
             self.place.draw(record, &sheet)?;
             self.trace.reconstructions = Some(sheet);
         }
-        Ok(())
+        if record.status == Status::Interrupted {
+            return Ok(()); // it was kept when it was interrupted
+        }
+        self.place.checkpoint(session, self.trial, self.runner.fingerprint, Some(record))
+    }
+
+    fn write_best(&self, session: &mut Session) -> Result<()> {
+        match session.new_best() {
+            Some(params) => self.place.write_best(self.trial, &params, self.runner.data),
+            None => Ok(()),
+        }
     }
 }
 
@@ -227,12 +375,17 @@ impl Sink for Running<'_, '_> {
         lock(&self.runner.watcher).event(self.trial, event);
         Ok(())
     }
+
+    fn checkpoint(&mut self, session: &mut Session) -> Result<()> {
+        self.write_best(session)?;
+        self.place.checkpoint(session, self.trial, self.runner.fingerprint, None)
+    }
 }
 
 fn record(
     planned: &Planned,
     trial: &Trial,
-    session: &Session,
+    session: &mut Session,
     outcome: &Outcome,
     limits: Limits,
 ) -> TrialRecord {
@@ -262,6 +415,8 @@ fn record(
         epochs: outcome.epochs.clone(),
         test: outcome.evaluation,
         model: None,
+        best: outcome.best.map(BestRecord::of),
+        state: session.digest(),
         losses: None,
         reconstructions: None,
         reference: planned.reference.clone(),
@@ -324,10 +479,4 @@ fn warnings(study: &Study) -> Vec<String> {
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
     warnings
-}
-
-/// The evaluations as lines of JSON.
-pub(super) fn evaluation_line(point: &EvaluationPoint) -> Result<String> {
-    let line = serde_json::to_string(point).map_err(|error| Error::failure(error.to_string()))?;
-    Ok(line + "\n")
 }

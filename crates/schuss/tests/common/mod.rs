@@ -7,7 +7,7 @@ use schuss::data::random::{Key, Purpose};
 use schuss::data::{Dataset, ImageShape, Normalisation, Samples, Split};
 use schuss::network::{Model, ModelFile, Params, Plan, save};
 use schuss::recipe::{Budget, Recipe, Targets, Trial};
-use schuss::session::{Control, Limits, Outcome, Session};
+use schuss::session::{Cadence, Control, Limits, Outcome, Session};
 use schuss::study::record::EpochRecord;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -67,8 +67,13 @@ pub(crate) fn trial(model: &str, update: &str, optimizer: &str, epochs: u32) -> 
 }
 
 /// One thread and the built-in microbatch.
-pub(crate) const ONE_THREAD: Limits =
-    Limits { threads: 1, microbatch: None, memory: None, side_by_side: false };
+pub(crate) const ONE_THREAD: Limits = Limits {
+    threads: 1,
+    microbatch: None,
+    memory: None,
+    side_by_side: false,
+    checkpoint_every: Cadence::Epochs(1),
+};
 
 /// Runs a trial to its end: what it knows, and its final weights.
 pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> (Outcome, Params) {

@@ -2,12 +2,15 @@ use super::line_search::{ARMIJO, LineSearch, StrongWolfe};
 use super::objective::{Attempt, Objective};
 use super::state::Walk;
 use super::vectors::{add_scaled, combine, dot, largest, set_scaled};
+use crate::keep::{Keep, Keeper};
 use crate::optim::arithmetic::Arithmetic;
 use crate::recipe::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
+use schuss_kernels::Buffer;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
+use std::io;
 use std::ops::DerefMut;
 
 /// L-BFGS: Newton's direction, from the curvature that the last steps have met.
@@ -177,6 +180,22 @@ impl<T, B: DerefMut<Target = [T]>> Pairs<B> {
             let beta = dot(arithmetic, y, direction) * rho;
             add_scaled(arithmetic, direction, alpha - beta, s);
         }
+    }
+}
+
+impl Pairs<Buffer> {
+    /// Writes down or reads back those that count; vectors are `len` long.
+    pub(super) fn keep(&mut self, keeper: &mut Keeper, len: usize) -> io::Result<()> {
+        self.begin();
+        let mut all = Vec::from(std::mem::take(&mut self.all));
+        let fresh = || Pair { s: Buffer::zeros(len), y: Buffer::zeros(len), rho: 0.0, alpha: 0.0 };
+        let kept = keeper.list(&mut all, fresh, |keeper, pair| {
+            pair.s.keep(keeper)?;
+            pair.y.keep(keeper)?;
+            pair.rho.keep(keeper)
+        });
+        self.all = all.into();
+        kept
     }
 }
 

@@ -25,12 +25,15 @@ pub(crate) use normal::Normal;
 pub(crate) use objective::{Attempt, Cancelled, Objective};
 
 use super::arithmetic::Arithmetic;
+use crate::keep::{Keep, Keeper};
 use crate::network::Layout;
 use crate::recipe::spec;
 use crate::schedule::{Knobs, Plateaus, Schedule};
 use l_bfgs::Pairs;
 use line_search::Points;
+use schuss_kernels::Buffer;
 use state::{Room, State, Walk};
+use std::io;
 use std::ops::DerefMut;
 
 spec::choices! {
@@ -172,5 +175,14 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
             *lr = self.schedule.at(self.updates - 1, typed, &self.plateaus).lr;
         }
         solver
+    }
+}
+
+impl Keep for Solving<Buffer> {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.updates.keep(keeper)?;
+        keeper.json(&mut self.plateaus)?;
+        self.state.keep(keeper)?;
+        self.pairs.keep(keeper, self.state.weights.len())
     }
 }

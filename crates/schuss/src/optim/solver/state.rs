@@ -3,7 +3,10 @@
 use super::line_search::{LineSearch, Points, Ray, StrongWolfe};
 use super::objective::{Attempt, Objective};
 use super::vectors::{add_scaled, dot, set_scaled, sum_of_magnitudes};
+use crate::keep::{Keep, Keeper};
 use crate::optim::arithmetic::Arithmetic;
+use schuss_kernels::Buffer;
+use std::io;
 use std::ops::DerefMut;
 
 /// What a solver keeps between updates.
@@ -44,6 +47,15 @@ impl<T: Copy, B: DerefMut<Target = [T]>> State<B> {
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         3 * size_of_val(&self.weights[..])
+    }
+}
+
+impl Keep for State<Buffer> {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        let Self { weights, direction, gradient, slope, step, value, iterations, scale } = self;
+        [weights, direction, gradient].into_iter().try_for_each(|vector| vector.keep(keeper))?;
+        [slope, step, value, scale].into_iter().try_for_each(|number| number.keep(keeper))?;
+        iterations.keep(keeper)
     }
 }
 

@@ -24,14 +24,16 @@ pub(crate) use arithmetic::Arithmetic;
 
 use super::engine::Tally;
 use crate::Result;
+use crate::keep::{Keep, Keeper};
 use crate::network::{Perceptron, take_classes};
 use crate::optim::{Course, Linear};
 use coefficients::{Debt, Window};
 use schuss_data::Feed;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::window::{Ahead, Owed};
-use schuss_kernels::{Lane, padded};
+use schuss_kernels::{Lane, Team, padded};
 use sequence::{Deeper, Sequence};
+use std::io;
 use std::mem;
 use std::ops::Range;
 
@@ -285,6 +287,47 @@ impl<A: Arithmetic> Blocked<A> {
         let v = velocity.get_mut(..first_layer).unwrap_or(&mut []);
         let (w, v) = matrices(&self.plan, &mut weights[..first_layer], v);
         team.between_blocks(w, v, owed, None, || {});
+    }
+}
+
+/// All but what is made anew from it: the debts and the window's coefficients.
+impl Keep for Blocked<Team> {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.course.keep(keeper)?;
+        self.weights.keep(keeper)?;
+        self.velocity.keep(keeper)?;
+        self.updates.keep(keeper)?;
+        self.blocks.keep(keeper)?;
+        self.done.keep(keeper)?;
+        self.deeper.keep(keeper)?;
+        let fits = |block: &Block<Team>| {
+            block.rows <= self.rows && block.steps.len() <= block.rows.div_ceil(self.samples)
+        };
+        let whole = self.blocks.iter().all(fits) && self.done <= self.blocks[1].rows;
+        if whole {
+            Ok(())
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "a block has another size"))
+        }
+    }
+}
+
+impl Keep for Block<Team> {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.first.keep(keeper)?;
+        self.rows.keep(keeper)?;
+        let nothing = Linear { a: [[0.0; 2]; 2], b: [0.0; 2] };
+        keeper.list(
+            &mut self.steps,
+            || nothing,
+            |keeper, step| {
+                step.a.keep(keeper)?;
+                step.b.keep(keeper)
+            },
+        )?;
+        keeper.words(&mut self.labels)?;
+        let Self { x, z, q, delta, grams, .. } = self;
+        [x, z, q, delta].into_iter().chain(grams).try_for_each(|buffer| buffer.keep(keeper))
     }
 }
 

@@ -2,12 +2,14 @@
 
 use super::Arithmetic;
 use super::arithmetic::Update;
+use crate::keep::{Keep, Keeper};
 use crate::network::{Dense, Perceptron};
 use crate::optim::{Course, IDENTITY, Linear, Square};
 use crate::session::engine::Tally;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
-use schuss_kernels::{Lane, padded};
+use schuss_kernels::{Lane, Team, padded};
+use std::io;
 use std::ops::Range;
 
 /// What the deeper layers need for one update.
@@ -87,6 +89,16 @@ impl<A: Arithmetic> Deeper<A> {
         velocity: &mut [A::T],
     ) {
         self.idle.settle(arithmetic, plan, weights, velocity);
+    }
+}
+
+/// Rows that have not moved yet; all else is made anew by every update.
+impl Keep for Deeper<Team> {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        let IdleRows { last, carry, phi } = &mut self.idle;
+        last.iter_mut().try_for_each(|rows| keeper.words(rows))?;
+        keeper.list(carry, || IDENTITY, |keeper, square| square.keep(keeper))?;
+        keeper.list(phi, Default::default, |keeper, square| square.keep(keeper))
     }
 }
 

@@ -1,0 +1,236 @@
+//! Runs that are killed at any instant go on to the very same bits. `KILLS=200` kills as often; 20 times if not set.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Place, Ran};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// Runs of a second or less that between them keep every kind of state.
+const RUNS: [&str; 8] = [
+    "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
+    "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
+    "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
+    "train --optimizer sgd:lr=0.01,momentum=0.9 --update sample --epochs 12 --eval-every 130 --losses",
+    "train --optimizer l-bfgs:line_search=strong-wolfe --update epoch --epochs 12",
+    "train --model linear:16,batch-norm,relu,dropout:0.2,linear:10 --optimizer sam:rho=0.05+sgd:lr=0.1 --epochs 40",
+    "train --optimizer clip-global-norm:1+adamw:lr=0.002+ema:0.99 --order replacement --update batch:20 --epochs 25",
+    "compare --optimizer sgd:lr=0.1 --optimizer rmsprop:lr=0.001 --seed 1,2 --epochs 15",
+];
+
+const DATA: [&str; 2] = ["--data", "digits:train=400,test=100,size=8"];
+
+/// Keys whose values say how long or how much, not what.
+const TIMES: [&str; 9] = [
+    "train_seconds",
+    "wall_seconds",
+    "elapsed_seconds",
+    "samples_per_second",
+    "load_wait_seconds",
+    "peak_rss_bytes",
+    "seconds",
+    "threads",
+    "memory",
+];
+
+fn without_times(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            TIMES.iter().for_each(|key| drop(map.shift_remove(*key)));
+            map.retain(|key, _| !key.contains("seconds"));
+            map.values_mut().for_each(without_times);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_times),
+        _ => {}
+    }
+}
+
+/// All that a run leaves, times aside: every file with its bytes, or what its JSON says.
+fn left(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = vec![];
+    for trial in fs::read_dir(run.join("trials")).unwrap() {
+        for file in fs::read_dir(trial.unwrap().path()).unwrap() {
+            found.push(file.unwrap().path());
+        }
+    }
+    found.push(run.join("summary.json"));
+    found.retain(|path| !path.ends_with("checkpoint")); // the hash of its state is in the summary
+    found.sort();
+    found.into_iter().map(|path| (path.strip_prefix(run).unwrap().to_owned(), contents(&path))).collect()
+}
+
+fn contents(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    let is_json = path.extension().is_some_and(|kind| kind == "json" || kind == "jsonl");
+    if !is_json {
+        return bytes;
+    }
+    let values = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>();
+    let text = values.map(|value| {
+        let mut value = value.unwrap();
+        without_times(&mut value);
+        if let Some(map) = value.as_object_mut() {
+            map.retain(|key, _| key != "command" && key != "groups"); // the folder's name, and medians of times
+        }
+        value.to_string()
+    });
+    text.collect::<Vec<_>>().join("\n").into_bytes()
+}
+
+/// The 64-bit generator of Steele, Lea and Flood (SplitMix).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut x = self.0;
+        x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (x ^ x >> 31) % limit
+    }
+}
+
+fn words(run: &str, out: &str) -> Vec<String> {
+    let mut words: Vec<String> = run.split_whitespace().chain(DATA).map(str::to_owned).collect();
+    if !run.contains("--model") {
+        words.extend(["--model".into(), "64-12-10".into()]);
+    }
+    if !run.contains("--checkpoint-every") {
+        words.extend(["--checkpoint-every".into(), "0.01s".into()]);
+    }
+    words.extend(["--out".into(), out.into(), "--threads".into(), "1".into()]);
+    words
+}
+
+/// Starts the command and kills it after `wait`; whether it had ended by then.
+fn kill(place: &Place, words: &[&str], wait: Duration) -> bool {
+    let mut child = place.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    std::thread::sleep(wait);
+    let ended = child.try_wait().unwrap().is_some();
+    child.kill().unwrap_or_default();
+    child.wait().unwrap();
+    ended
+}
+
+/// A run as it is when nobody kills it, and how long it takes.
+fn unkilled(place: &Place, index: usize) -> (Vec<(PathBuf, Vec<u8>)>, Duration) {
+    let name = format!("whole-{index}");
+    let words = words(RUNS[index], &name);
+    let begun = Instant::now();
+    let ran = place.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    (left(&place.join(&name)), begun.elapsed())
+}
+
+#[test]
+fn a_run_killed_at_any_instant_goes_on_to_the_same_bits() {
+    let kills: usize = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
+    let place = Place::new();
+    let whole: Vec<_> = (0..RUNS.len().min(kills)).map(|index| unkilled(&place, index)).collect();
+    let (mut dice, mut equal, mut died) = (Dice(20), 0, 0);
+    for number in 0..kills {
+        let index = number % RUNS.len();
+        let (expected, lasts) = &whole[index];
+        let out = format!("killed-{number}");
+        let run = words(RUNS[index], &out);
+        let mut next: Vec<&str> = run.iter().map(String::as_str).collect();
+        let resume = ["resume", &out, "--checkpoint-every", "0.02s", "--threads", "2"];
+        for _ in 0..=dice.below(3) {
+            let wait = Duration::from_micros(dice.below(lasts.as_micros() as u64));
+            died += usize::from(!kill(&place, &next, wait));
+            if place.join(&out).exists() {
+                next = resume.to_vec();
+            }
+        }
+        let ran = place.run(&next);
+        assert_eq!(ran.code, 0, "{out}: {}", ran.stderr);
+        let found = left(&place.join(&out));
+        for ((path, expected), (other, found)) in expected.iter().zip(&found) {
+            assert_eq!(path, other, "{out}: `{}`", RUNS[index]);
+            assert!(expected == found, "{out}: {} differs after `{}`", path.display(), RUNS[index]);
+        }
+        assert_eq!(expected.len(), found.len(), "{out}: files left by `{}`", RUNS[index]);
+        equal += 1;
+    }
+    println!("{equal} of {kills} runs equal to the last bit after {died} kills");
+    assert!(died > 0, "no run was killed before it ended");
+}
+
+#[test]
+fn a_finished_run_says_so_and_a_run_that_is_not_there_is_refused() {
+    let place = Place::new();
+    assert_eq!(place.small(&["train", "--epochs", "1"]).code, 0);
+    let again = place.run(&["resume", "train"]);
+    assert!(again.code == 0 && again.stdout.contains("is finished"), "{}", again.stdout);
+    let json: Ran = place.run(&["resume", "runs/train", "--json"]);
+    assert_eq!(json.json()["trials"][0]["status"], "finished");
+    place.run(&["resume", "nothing"]).refused(2, "there is no run");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_where_it_was_and_only_one_process_may() {
+    let place = Place::new();
+    let long = [&["train", "--epochs", "400", "--checkpoint-every", "1000e", "--out", "run"], common::SMALL]
+        .concat();
+    let child = place.command(&long).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let log = place.join("run/trials/01-batch-100-sgd-lr-0-1-1/metrics.jsonl");
+    while fs::read(&log).map_or(0, |log| log.len()) < 1_000 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    place.run(&["resume", "run"]).refused(1, "another process is at work on this run");
+    let mut child = child;
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let moved = place.join("elsewhere");
+    fs::rename(place.join("run"), &moved).unwrap();
+    let ran = place.run(&["resume", "elsewhere"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("goes on in epoch"), "{}", ran.stderr);
+    let whole = [&["train", "--epochs", "400", "--out", "whole"], common::SMALL].concat();
+    assert_eq!(place.run(&whole).code, 0);
+    assert!(left(&moved) == left(&place.join("whole")));
+}
+
+/// The newest checkpoint of a run that was killed while it trained.
+fn killed_run(place: &Place) -> PathBuf {
+    let long =
+        [&["train", "--epochs", "300", "--checkpoint-every", "5u", "--out", "run"], common::SMALL].concat();
+    let mut child = place.command(&long).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let checkpoint = place.join("run/trials/01-batch-100-sgd-lr-0-1-1/checkpoint");
+    while !checkpoint.with_extension("previous").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    checkpoint
+}
+
+#[test]
+fn a_damaged_checkpoint_gives_way_to_the_one_before_it_and_two_to_the_start() {
+    let place = Place::new();
+    let checkpoint = killed_run(&place);
+    let previous = checkpoint.with_extension("previous");
+    if !checkpoint.exists() {
+        fs::copy(&previous, &checkpoint).unwrap(); // killed between two renames
+    }
+    let mut bytes = fs::read(&checkpoint).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&checkpoint, &bytes).unwrap();
+    let ran = place.run(&["resume", "run"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("its checksum is wrong"), "{}", ran.stderr);
+
+    let place = Place::new();
+    let checkpoint = killed_run(&place);
+    for path in [&checkpoint, &checkpoint.with_extension("previous")] {
+        fs::write(path, b"schuss").unwrap();
+    }
+    let ran = place.run(&["resume", "run"]);
+    assert!(ran.code == 0 && ran.stderr.contains("too short"), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(checkpoint.with_file_name("metrics.jsonl")).unwrap().lines().count(), 301);
+}

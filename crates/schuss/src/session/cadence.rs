@@ -1,0 +1,116 @@
+//! How often a trial is kept.
+
+use crate::{Error, Result};
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// How often a trial is kept, besides the ends of epochs: `30s`, `1e` (which adds nothing), `500u`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cadence {
+    /// When so many seconds have passed since it was last.
+    Seconds(Duration),
+    /// At the end of every so many epochs, and at no other.
+    Epochs(u32),
+    /// Every so many updates.
+    Updates(u64),
+}
+
+impl Default for Cadence {
+    /// Every 30 seconds.
+    fn default() -> Self {
+        Self::Seconds(Duration::from_secs(30))
+    }
+}
+
+impl FromStr for Cadence {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let refuse = || {
+            Error::usage(format!("`{text}` does not say how often to keep a trial"))
+                .advise("30s (seconds), 1e (epochs) or 500u (updates)")
+        };
+        let (number, unit) =
+            text.trim().split_at_checked(text.trim().len().saturating_sub(1)).ok_or_else(refuse)?;
+        let cadence = match unit {
+            "s" => {
+                let seconds =
+                    number.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+                seconds.filter(|seconds| !seconds.is_zero()).map(Self::Seconds)
+            }
+            "e" => number.parse().ok().filter(|epochs| *epochs > 0).map(Self::Epochs),
+            "u" => number.parse().ok().filter(|updates| *updates > 0).map(Self::Updates),
+            _ => None,
+        };
+        cadence.ok_or_else(refuse)
+    }
+}
+
+impl fmt::Display for Cadence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seconds(seconds) => write!(f, "{}s", seconds.as_secs_f64()),
+            Self::Epochs(epochs) => write!(f, "{epochs}e"),
+            Self::Updates(updates) => write!(f, "{updates}u"),
+        }
+    }
+}
+
+impl Cadence {
+    /// When the next time comes after `last`, if the clock says.
+    pub(super) fn due(&self, last: Instant) -> Option<Instant> {
+        match self {
+            Self::Seconds(seconds) => last.checked_add(*seconds),
+            Self::Epochs(_) | Self::Updates(_) => None,
+        }
+    }
+
+    /// Whether it comes at the end of an epoch.
+    pub(super) fn is_at_epoch(&self, epoch: u32) -> bool {
+        match self {
+            Self::Epochs(every) => epoch.is_multiple_of(*every),
+            Self::Seconds(_) | Self::Updates(_) => true,
+        }
+    }
+
+    /// Whether it comes after an update.
+    pub(super) fn falls_on(&self, update: u64) -> bool {
+        matches!(self, Self::Updates(every) if update > 0 && update.is_multiple_of(*every))
+    }
+
+    /// Whether it comes after one of the updates behind `before`, up to `now`.
+    pub(super) fn falls_between(&self, before: u64, now: u64) -> bool {
+        matches!(self, Self::Updates(every) if before / every < now / every)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cadences_are_read_as_they_are_written() {
+        for text in ["30s", "0.05s", "1e", "500u"] {
+            assert_eq!(text.parse::<Cadence>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_cadence_is_refused_with_examples() {
+        for text in ["", "s", "30", "0s", "-1s", "nans", "infs", "0e", "1.5e", "0u", "5x", "é"] {
+            let error = text.parse::<Cadence>().unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{text}");
+            assert!(error.to_string().contains("30s"), "{error}");
+        }
+    }
+
+    #[test]
+    fn updates_that_come_in_blocks_are_kept_behind_the_block_that_holds_one_that_counts() {
+        let every = Cadence::Updates(100);
+        assert!(
+            every.falls_between(84, 168) && every.falls_between(99, 100) && !every.falls_between(100, 184)
+        );
+        assert!(every.falls_on(200) && !every.falls_on(0) && !every.falls_on(201));
+    }
+}

@@ -1,0 +1,158 @@
+//! The file a trial goes on from: what it belongs to, how long its logs were, and the session's state, all under one
+//! checksum.
+//!
+//! ```text
+//! "schuss\r\n"   version: u32   length: u64   header: JSON   state   XXH3-128 of all before: 16 bytes
+//! ```
+
+use super::record::TrialRecord;
+use crate::Error;
+use crate::files;
+use crate::session::Session;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Take, Write};
+use std::path::Path;
+use xxhash_rust::xxh3::Xxh3;
+
+/// Tells a checkpoint from other files, and shows what a transfer as text has done to it.
+const MAGIC: [u8; 8] = *b"schuss\r\n";
+const VERSION: u32 = 1;
+/// Magic, version and length of the header.
+const FIXED: u64 = 8 + 4 + 8;
+const CHECKSUM: u64 = 16;
+
+/// What a checkpoint belongs to, and the files that go with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Header {
+    /// Identity of the trial.
+    pub(super) recipe_id: String,
+    pub(super) seed: u64,
+    /// Fingerprint of its data.
+    pub(super) data: String,
+    /// Name of the arithmetic of its products.
+    pub(super) arithmetic: String,
+    /// Bytes of the logs by then.
+    pub(super) metrics_bytes: u64,
+    pub(super) losses_bytes: Option<u64>,
+    /// The record of the trial, once it has ended.
+    pub(super) record: Option<TrialRecord>,
+}
+
+/// Why a checkpoint is of no use.
+#[derive(Debug)]
+pub(super) enum Unusable {
+    /// There is none.
+    Absent,
+    /// It is not whole, or not what was written.
+    Damaged(String),
+    /// It is whole, but of no use here.
+    Refused(Error),
+}
+
+impl From<io::Error> for Unusable {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::NotFound => Self::Absent,
+            _ => Self::Damaged(error.to_string()),
+        }
+    }
+}
+
+/// Writes a checkpoint; the one before is called `previous` from then on.
+pub(super) fn write(
+    path: &Path,
+    previous: &Path,
+    header: &Header,
+    session: &mut Session,
+) -> crate::Result<()> {
+    let text = serde_json::to_vec(header).map_err(|error| Error::failure(error.to_string()))?;
+    files::write_by(path, Some(previous), |to| {
+        let mut to = Hashed { to, hash: Xxh3::new() };
+        to.write_all(&MAGIC)?;
+        to.write_all(&VERSION.to_le_bytes())?;
+        to.write_all(&(text.len() as u64).to_le_bytes())?;
+        to.write_all(&text)?;
+        session.save(&mut to)?;
+        let checksum = to.hash.digest128().to_le_bytes();
+        to.to.write_all(&checksum)
+    })
+}
+
+/// A checkpoint whose checksum is right.
+pub(super) struct Checkpoint {
+    pub(super) header: Header,
+    state: Take<BufReader<File>>,
+}
+
+/// Looks at every byte of a checkpoint before any of it is believed.
+pub(super) fn open(path: &Path) -> Result<Checkpoint, Unusable> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(Unusable::Damaged("it is not a file".into()));
+    }
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let body = length.checked_sub(CHECKSUM).filter(|body| *body >= FIXED);
+    let body = body.ok_or_else(|| Unusable::Damaged("it is too short".into()))?;
+    verify(&mut file, body)?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut from = BufReader::new(file);
+    let mut fixed = [0; FIXED as usize];
+    from.read_exact(&mut fixed)?;
+    let [magic @ .., _, _, _, _, _, _, _, _, _, _, _, _] = fixed;
+    let [.., a, b, c, d, _, _, _, _, _, _, _, _] = fixed;
+    let [.., e, f, g, h, i, j, k, l] = fixed;
+    if magic != MAGIC {
+        return Err(Unusable::Damaged("it is no checkpoint".into()));
+    }
+    if u32::from_le_bytes([a, b, c, d]) != VERSION {
+        let newer = Error::failure("the checkpoint was written by another version of schuss");
+        return Err(Unusable::Refused(newer.at(path.display()).advise("resume the run with that version")));
+    }
+    let text = u64::from_le_bytes([e, f, g, h, i, j, k, l]);
+    let state = body.checked_sub(FIXED).and_then(|rest| rest.checked_sub(text));
+    let state = state.ok_or_else(|| Unusable::Damaged("its header is longer than itself".into()))?;
+    let header = serde_json::from_reader((&mut from).take(text)).map_err(io::Error::from)?;
+    Ok(Checkpoint { header, state: from.take(state) })
+}
+
+/// Whether the checksum behind the first `body` bytes is theirs.
+fn verify(file: &mut File, body: u64) -> Result<(), Unusable> {
+    let (mut hash, mut checksum) = (Xxh3::new(), [0; CHECKSUM as usize]);
+    let read = io::copy(&mut file.take(body), &mut hash)?;
+    file.read_exact(&mut checksum)?;
+    if read == body && hash.digest128() == u128::from_le_bytes(checksum) {
+        return Ok(());
+    }
+    Err(Unusable::Damaged("its checksum is wrong".into()))
+}
+
+impl Checkpoint {
+    /// Brings a session of the same trial to where it was.
+    pub(super) fn restore(mut self, session: &mut Session) -> Result<(), Unusable> {
+        session.load(&mut self.state)?;
+        if self.state.limit() == 0 {
+            Ok(())
+        } else {
+            Err(Unusable::Damaged("it is longer than its state".into()))
+        }
+    }
+}
+
+/// A writer that hashes what goes through it.
+struct Hashed<'a> {
+    to: &'a mut dyn Write,
+    hash: Xxh3,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}

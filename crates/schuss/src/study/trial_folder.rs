@@ -1,0 +1,223 @@
+//! The folder of a trial: `trial.toml`, `metrics.jsonl`, `losses.f32`, `model.safetensors`, `best.safetensors`,
+//! `checkpoint` and the one before it.
+
+use super::checkpoint::{self, Checkpoint, Header, Unusable};
+use super::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
+use crate::files::{self, Log};
+use crate::network::{ModelFile, Params, save};
+use crate::recipe::Trial;
+use crate::session::{Reconstructions, Session};
+use crate::{Error, Result};
+use schuss_data::Dataset;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const METRICS: &str = "metrics.jsonl";
+const LOSSES: &str = "losses.f32";
+const MODEL: &str = "model.safetensors";
+const BEST: &str = "best.safetensors";
+const SHEET: &str = "reconstructions.png";
+const CHECKPOINT: &str = "checkpoint";
+const PREVIOUS: &str = "checkpoint.previous";
+
+/// The folder of a trial in progress.
+#[derive(Debug)]
+pub(super) struct TrialFolder {
+    path: PathBuf,
+    /// The same, seen from the run folder.
+    relative: String,
+    metrics: Option<Log>,
+    losses: Option<Log>,
+}
+
+/// Where a trial begins or goes on.
+pub(super) enum Start {
+    /// At its beginning.
+    Fresh,
+    /// Where it was kept.
+    From(Checkpoint),
+    /// Nowhere: it has ended.
+    Ended(Box<TrialRecord>),
+}
+
+impl TrialFolder {
+    pub(super) fn new(path: PathBuf, relative: String) -> Self {
+        Self { path, relative, metrics: None, losses: None }
+    }
+
+    /// Where the trial on such data goes on; `say` hears of checkpoints that cannot be used.
+    pub(super) fn start(&self, trial: &Trial, data: &str, say: &mut dyn FnMut(&str)) -> Result<Start> {
+        files::clean(&self.path)?;
+        let (last, previous) = (self.path.join(CHECKPOINT), self.path.join(PREVIOUS));
+        for path in [&last, &previous] {
+            let checkpoint = match checkpoint::open(path) {
+                Ok(checkpoint) => checkpoint,
+                Err(Unusable::Absent) => continue,
+                Err(Unusable::Refused(error)) => return Err(error),
+                Err(Unusable::Damaged(why)) => {
+                    say(&format!("{} is damaged ({why}); the one before it is used", path.display()));
+                    continue;
+                }
+            };
+            let header = &checkpoint.header;
+            check_owner(header, trial, data, path)?;
+            if !self.has_logs(header) {
+                say(&format!(
+                    "{} is of no use: its logs are gone; the one before it is used",
+                    path.display()
+                ));
+                continue;
+            }
+            if path == &previous {
+                files::rename(&previous, &last)?;
+            }
+            return Ok(match checkpoint.header.record.clone() {
+                Some(record) => Start::Ended(Box::new(record)),
+                None => Start::From(checkpoint),
+            });
+        }
+        Ok(Start::Fresh)
+    }
+
+    /// Whether the logs are at least as long as they were.
+    fn has_logs(&self, header: &Header) -> bool {
+        let length = |name| fs::metadata(self.path.join(name)).map_or(0, |file| file.len());
+        length(METRICS) >= header.metrics_bytes && length(LOSSES) >= header.losses_bytes.unwrap_or(0)
+    }
+
+    /// Begins the logs, or goes on with what counts of them.
+    pub(super) fn open_logs(&mut self, header: Option<&Header>) -> Result<()> {
+        let (metrics, losses) = (self.path.join(METRICS), self.path.join(LOSSES));
+        if let Some(header) = header {
+            self.metrics = Some(Log::reopen(&metrics, header.metrics_bytes)?);
+        } else {
+            files::remove(&metrics)?;
+            self.metrics = Some(Log::create(&metrics)?);
+        }
+        match header.and_then(|header| header.losses_bytes) {
+            Some(length) => self.losses = Some(Log::reopen(&losses, length)?),
+            None => files::remove(&losses)?,
+        }
+        Ok(())
+    }
+
+    /// What the logs say.
+    pub(super) fn trace(&self) -> Result<Trace> {
+        let read = |name: &str| fs::read(self.path.join(name)).unwrap_or_default();
+        let (metrics, losses) = (read(METRICS), read(LOSSES));
+        let lines = metrics.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let evaluations: std::result::Result<Vec<EvaluationPoint>, _> =
+            lines.map(serde_json::from_slice).collect();
+        let evaluations = evaluations.map_err(|error| {
+            Error::failure(format!("the log of evaluations is damaged: {error}"))
+                .at(self.path.join(METRICS).display())
+        })?;
+        let losses = losses.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        Ok(Trace { losses, evaluations, reconstructions: None })
+    }
+
+    /// The picture of reconstructions, if there is one.
+    pub(super) fn sheet(&self, trial: &Trial) -> Option<Sheet> {
+        let png = fs::read(self.path.join(SHEET)).ok()?;
+        Some(Sheet { png, rows: Reconstructions::rows(trial.noise.is_some()) })
+    }
+
+    pub(super) fn append_evaluation(&mut self, point: &EvaluationPoint) -> Result<()> {
+        let line = serde_json::to_string(point).map_err(|error| Error::failure(error.to_string()))? + "\n";
+        self.metrics.as_mut().map_or(Ok(()), |log| log.append(line.as_bytes()))
+    }
+
+    pub(super) fn append_losses(&mut self, losses: &[f32]) -> Result<()> {
+        if self.losses.is_none() {
+            self.losses = Some(Log::create(&self.path.join(LOSSES))?);
+        }
+        let bytes: Vec<u8> = losses.iter().flat_map(|loss| loss.to_le_bytes()).collect();
+        self.losses.as_mut().map_or(Ok(()), |log| log.append(&bytes))
+    }
+
+    /// Keeps a session, behind everything it depends on.
+    pub(super) fn checkpoint(
+        &mut self,
+        session: &mut Session,
+        trial: &Trial,
+        data: &str,
+        record: Option<&TrialRecord>,
+    ) -> Result<()> {
+        self.logs().try_for_each(Log::sync)?;
+        let header = Header {
+            recipe_id: trial.recipe_id(),
+            seed: trial.seed,
+            data: data.to_owned(),
+            arithmetic: session.arithmetic().to_owned(),
+            metrics_bytes: self.metrics.as_ref().map_or(0, Log::length),
+            losses_bytes: self.losses.as_ref().map(Log::length),
+            record: record.cloned(),
+        };
+        checkpoint::write(&self.path.join(CHECKPOINT), &self.path.join(PREVIOUS), &header, session)?;
+        if record.is_some() { files::remove(&self.path.join(PREVIOUS)) } else { Ok(()) }
+    }
+
+    fn logs(&self) -> impl Iterator<Item = &Log> {
+        self.metrics.iter().chain(&self.losses)
+    }
+
+    /// Writes the weights with the lowest evaluation loss.
+    pub(super) fn write_best(&self, trial: &Trial, params: &Params, data: &Dataset) -> Result<()> {
+        self.write_model(BEST, trial, params, data)
+    }
+
+    /// Writes the model and enters the files into the record.
+    pub(super) fn finish(
+        &self,
+        record: &mut TrialRecord,
+        trial: &Trial,
+        session: &Session,
+        data: &Dataset,
+    ) -> Result<()> {
+        self.write_model(MODEL, trial, session.params(), data)?;
+        record.model = Some(format!("{}/{MODEL}", self.relative));
+        record.losses = self.losses.as_ref().map(|_| format!("{}/{LOSSES}", self.relative));
+        if let Some(best) = &mut record.best {
+            best.model = format!("{}/{BEST}", self.relative);
+        }
+        Ok(())
+    }
+
+    fn write_model(&self, name: &str, trial: &Trial, params: &Params, data: &Dataset) -> Result<()> {
+        let about = ModelFile {
+            model: trial.model.to_string(),
+            classes: data.classes.clone(),
+            shape: data.shape,
+            normalisation: data.normalisation.clone(),
+            targets: trial.targets,
+        };
+        files::write(&self.path.join(name), &save(params, &about)?)
+    }
+
+    /// Writes the picture of reconstructions and enters it into the record.
+    pub(super) fn draw(&self, record: &mut TrialRecord, sheet: &Sheet) -> Result<()> {
+        files::write(&self.path.join(SHEET), &sheet.png)?;
+        record.reconstructions = Some(format!("{}/{SHEET}", self.relative));
+        Ok(())
+    }
+}
+
+/// Refuses a checkpoint of another trial or of other data.
+fn check_owner(header: &Header, trial: &Trial, data: &str, path: &Path) -> Result<()> {
+    let refuse = |what: &str| Err(Error::failure(what).at(path.display()).advise("a new run"));
+    if (&header.recipe_id, header.seed) != (&trial.recipe_id(), trial.seed) {
+        return refuse("the checkpoint belongs to another trial than the one in study.toml");
+    }
+    if header.data != data {
+        let changed = Error::data("the data are not those that the run began with").at(path.display());
+        return Err(changed.advise("the same data, with --data"));
+    }
+    Ok(())
+}
+
+impl BestRecord {
+    /// Without the name of its file yet.
+    pub(super) fn of(best: super::record::Best) -> Self {
+        Self { model: String::new(), best }
+    }
+}
