@@ -3,7 +3,7 @@
 use crate::args::{Flags, Running};
 use crate::progress::{Progress, say};
 use crate::{signals, study, terminal};
-use schuss::data::{self, Dataset};
+use schuss::data::{self, Dataset, Shape, Split, Told};
 use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary};
@@ -87,15 +87,24 @@ fn progress(study: &Study, data: &Dataset, control: &Control, how: (&Running, bo
 
 /// The first line: which data this is.
 fn describe(data: &Dataset) -> String {
-    let shape = data.shape;
+    let (noun, shape) = match data.shape {
+        Shape::Image(image) => ("images", format!("{} x {}", image.height, image.width)),
+        Shape::Flat(features) => ("rows", format!("{features} columns")),
+    };
+    let told = match data.told() {
+        Told::Class(classes) => format!("{classes} classes"),
+        Told::Real(1) => "1 number to tell".to_owned(),
+        Told::Real(width) => format!("{width} numbers to tell"),
+        Told::Nothing => "no labels".to_owned(),
+    };
+    let count = |split: &Split| grouped(split.len() as u64);
+    let held_out = data.validation.iter().map(|split| format!("{} held out, ", count(split)));
     format!(
-        "data: {}; {} images to train on, {} to test on, {} x {}, {} classes",
+        "data: {}; {} {noun} to train on, {}{} to test on, {shape}, {told}",
         data.origin,
-        grouped(data.train.len() as u64),
-        grouped(data.test.len() as u64),
-        shape.height,
-        shape.width,
-        data.classes.len()
+        count(&data.train),
+        held_out.collect::<String>(),
+        count(&data.test),
     )
 }
 

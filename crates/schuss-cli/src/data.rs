@@ -3,7 +3,7 @@
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
 use schuss::Result;
-use schuss::data::{self, Dataset};
+use schuss::data::{self, Dataset, Shape, Split};
 use schuss_data::text::{bytes, grouped};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -24,29 +24,33 @@ const BAR: usize = 16;
 /// What [`data::load`] says, or a failure if `out` cannot be written.
 pub(crate) fn show(spec: &str, screen: &Screen, out: &mut dyn Write) -> Result<()> {
     let data = data::load(spec)?;
-    deliver(out, &(facts(&data) + &splits(&data) + &balance(&data) + &samples(&data, screen))).map(drop)
+    let text = facts(&data)? + &splits(&data)? + &balance(&data)? + &samples(&data, screen)?;
+    deliver(out, &text).map(drop)
 }
 
-fn facts(data: &Dataset) -> String {
-    let shape = data.shape;
-    let (channels, height, width) = (shape.channels, shape.height, shape.width);
+fn facts(data: &Dataset) -> Result<String> {
     let classes = data.classes.len();
-    format!(
+    let shape = match data.shape {
+        Shape::Image(image) => format!("{} x {} x {}: ", image.channels, image.height, image.width),
+        Shape::Flat(_) => String::new(),
+    };
+    let noun = if data.shape.image().is_some() { "images" } else { "rows  " };
+    Ok(format!(
         "data         {}\norigin       {}\nfingerprint  {}\nmemory       {}\n\
-         images       {channels} x {height} x {width}: {} numbers each, in {classes} classes\n\n",
+         {noun}       {shape}{} numbers each, in {classes} classes\n\n",
         printable(&data.name),
         printable(&data.origin),
-        data.fingerprint(),
+        data.fingerprint()?,
         bytes(data.bytes() as u64),
-        grouped(shape.features() as u64),
-    )
+        grouped(data.shape.features() as u64),
+    ))
 }
 
-fn splits(data: &Dataset) -> String {
+fn splits(data: &Dataset) -> Result<String> {
     let mut text = "split      images   pixels  mean/255    sd/255\n".to_owned();
-    for (name, split) in [("train", &data.train), ("test", &data.test)] {
+    for (name, split) in data.splits() {
         let count = grouped(split.len() as u64);
-        let PixelStatistics { lowest, highest, mean, deviation } = PixelStatistics::of(split.all_pixels());
+        let PixelStatistics { lowest, highest, mean, deviation } = PixelStatistics::of_split(split)?;
         let range = format!("{lowest}..{highest}");
         let _ = writeln!(
             text,
@@ -55,7 +59,7 @@ fn splits(data: &Dataset) -> String {
             deviation / 255.0
         );
     }
-    text + "\n"
+    Ok(text + "\n")
 }
 
 /// What the bytes of some images are like.
@@ -69,12 +73,18 @@ struct PixelStatistics {
 }
 
 impl PixelStatistics {
-    fn of(pixels: &[u8]) -> Self {
-        let mut counts = [0_u64; 256];
-        for &pixel in pixels {
-            counts[usize::from(pixel)] += 1;
-        }
-        let total = pixels.len().max(1) as f64;
+    fn of_split(split: &Split) -> Result<Self> {
+        let mut counts = [0; 256];
+        split.each_block(|_, block| {
+            block.values().pixels().iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
+            Ok(())
+        })?;
+        Ok(Self::of(&counts))
+    }
+
+    /// Of so many pixels of each level.
+    fn of(counts: &[u64; 256]) -> Self {
+        let total = counts.iter().sum::<u64>().max(1) as f64;
         let mean_of = |value: &dyn Fn(f64) -> f64| {
             let weighted =
                 counts.iter().enumerate().map(|(level, &count)| count as f64 * value(level as f64));
@@ -91,15 +101,16 @@ impl PixelStatistics {
 }
 
 /// Images per class, with bars in proportion to the largest class of the split.
-fn balance(data: &Dataset) -> String {
-    let counts = [&data.train, &data.test].map(|split| split.class_counts(data.classes.len()));
+fn balance(data: &Dataset) -> Result<String> {
+    let counts = |split: &Split| split.class_counts(data.classes.len());
+    let counts = [counts(&data.train)?, counts(&data.test)?];
     let half = 9 + 9 + 1 + BAR;
     let mut text = format!("{} {:<half$}  {}\n", fit("class", NAME), "   train", "   test");
     for (class, name) in data.classes.iter().enumerate() {
         let [train, test] = counts.each_ref().map(|counts| class_bar(counts, class));
         let _ = writeln!(text, "{} {train}  {}", fit(name, NAME), test.trim_end());
     }
-    text + "\n"
+    Ok(text + "\n")
 }
 
 fn class_bar(counts: &[usize], class: usize) -> String {
@@ -110,7 +121,9 @@ fn class_bar(counts: &[usize], class: usize) -> String {
 }
 
 /// The first samples of each class of the training split.
-fn samples(data: &Dataset, screen: &Screen) -> String {
+fn samples(data: &Dataset, screen: &Screen) -> Result<String> {
+    let Some(shape) = data.shape.image() else { return Ok(String::new()) };
+    let first = first_of_each(&data.train, data.classes.len())?;
     let drawn = data.classes.len().min(CLASSES_DRAWN);
     let mut text = format!(
         "the first training images of {}\n\n",
@@ -122,22 +135,30 @@ fn samples(data: &Dataset, screen: &Screen) -> String {
     let classes: Vec<usize> = (0..drawn).collect();
     for classes in classes.chunks(PER_ROW) {
         for nth in 0..SAMPLES_DRAWN {
-            let tiles: Vec<Tile> = classes.iter().filter_map(|&class| sample(data, class, nth)).collect();
-            text += &screen.draw(&tiles, PER_ROW);
+            let found = classes.iter().filter_map(|&class| Some((class, *first[class].get(nth)?)));
+            let tile = |(class, index): (usize, u64)| -> Result<Tile> {
+                let caption = vec![data.classes[class].clone(), format!("#{index}")];
+                Ok(Tile::new(data.train.read(&[index])?.pixels(0), shape, caption))
+            };
+            text += &screen.draw(&found.map(tile).collect::<Result<Vec<_>>>()?, PER_ROW);
         }
     }
-    text
+    Ok(text)
 }
 
-/// The `nth` training image of a class, if there are so many.
-fn sample(data: &Dataset, class: usize, nth: usize) -> Option<Tile> {
-    let labels = data.train.labels().iter().enumerate();
-    let (index, _) = labels.filter(|&(_, &label)| label as usize == class).nth(nth)?;
-    Some(Tile::new(
-        data.train.pixels(index),
-        data.shape,
-        vec![data.classes[class].clone(), format!("#{index}")],
-    ))
+/// Where the first samples of each class stand.
+fn first_of_each(split: &Split, classes: usize) -> Result<Vec<Vec<u64>>> {
+    let mut found = vec![vec![]; classes];
+    split.each_block(|first, block| {
+        for (&class, index) in block.classes().iter().zip(first..) {
+            match found.get_mut(class as usize) {
+                Some(found) if found.len() < SAMPLES_DRAWN => found.push(index),
+                _ => {}
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Downloads a published data set and prints the folder it is in; `mirrors` replace those built in.
@@ -194,11 +215,13 @@ impl Downloads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schuss::data::Split;
+    use schuss::data::{ImageShape, Samples};
 
     #[test]
     fn statistics_are_those_of_the_pixels() {
-        let statistics = PixelStatistics::of(&[2, 4, 4, 4, 5, 5, 7, 9]);
+        let mut counts = [0; 256];
+        [2, 4, 4, 4, 5, 5, 7, 9].iter().for_each(|&pixel: &usize| counts[pixel] += 1);
+        let statistics = PixelStatistics::of(&counts);
         assert_eq!(statistics, PixelStatistics { lowest: 2, highest: 9, mean: 5.0, deviation: 2.0 });
     }
 
@@ -209,25 +232,29 @@ mod tests {
         show(spec, &Screen::detect(), &mut shown).unwrap();
         let text = String::from_utf8(shown).unwrap();
         let data = data::load(spec).unwrap();
-        assert!(text.contains(&data.fingerprint()) && text.contains("1 x 28 x 28: 784 numbers"));
-        let third = data.train.class_counts(10)[3];
+        assert!(text.contains(&data.fingerprint().unwrap()) && text.contains("1 x 28 x 28: 784 numbers"));
+        let third = data.train.class_counts(10).unwrap()[3];
         let row = text.lines().find(|line| line.starts_with("3  ")).unwrap();
         assert!(row.contains(&format!(" {third} ")) && row.contains(&percent(third as f64 / 300.0)), "{row}");
         for class in 0..10 {
-            let first = data.train.labels().iter().position(|&label| label == class).unwrap();
+            let classes = data.train.resident().unwrap().classes();
+            let first = classes.iter().position(|&label| label == class).unwrap();
             assert!(text.contains(&format!("#{first}")), "{class} was not drawn");
         }
     }
 
     #[test]
     fn a_class_without_images_is_shown_as_such() {
-        let empty = Split::new(vec![0; 8], vec![0, 0], 4).unwrap();
-        let shape = data::ImageShape { channels: 1, height: 2, width: 2 };
-        let classes = vec!["yes".into(), "no".into()];
-        let (name, origin) = ("path:x".into(), "x".into());
-        let data = Dataset { name, origin, shape, classes, train: empty.clone(), test: empty };
-        assert!(balance(&data).lines().any(|line| line.starts_with("no") && line.contains("0.0 %")));
-        assert!(!samples(&data, &Screen::detect()).contains("no"));
+        let black: Split = Samples::images(vec![0; 8], vec![0, 0], 4).unwrap().into();
+        let data = Dataset {
+            shape: ImageShape { channels: 1, height: 2, width: 2 }.into(),
+            classes: vec!["yes".into(), "no".into()],
+            train: black.clone(),
+            test: black,
+            ..data::load("digits:train=1,test=1").unwrap()
+        };
+        assert!(balance(&data).unwrap().lines().any(|line| line.starts_with("no") && line.contains("0.0 %")));
+        assert!(!samples(&data, &Screen::detect()).unwrap().contains("no"));
     }
 
     #[test]

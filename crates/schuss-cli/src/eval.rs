@@ -35,7 +35,7 @@ pub(crate) fn run(model: &Path, spec: &str, json: bool, screen: &Screen, out: &m
     }
     let evaluation = Evaluation::of(&mut predictor, &data)?;
     let page = Page { evaluation: &evaluation, model: predictor.about(), data: &data };
-    deliver(out, &if json { page.json() } else { page.text(screen) }).map(drop)
+    deliver(out, &if json { page.json() } else { page.text(screen)? }).map(drop)
 }
 
 /// How well an autoencoder reconstructs the test split.
@@ -83,7 +83,9 @@ impl Evaluation {
         let row = vec![0; predictor.about().classes.len()];
         let mut sums = Self { loss: 0.0, confusion: vec![row; data.classes.len()], worst: vec![] };
         predictor.predict(&data.test, &mut |prediction| {
-            sums.add(data.test.labels()[prediction.index] as usize, &prediction);
+            if let Some(actual) = prediction.label {
+                sums.add(actual, &prediction);
+            }
             Ok(ControlFlow::Continue(()))
         })?;
         if sums.samples() == 0 {
@@ -94,7 +96,7 @@ impl Evaluation {
     }
 
     fn add(&mut self, actual: usize, prediction: &Prediction) {
-        let Prediction { index, class: predicted, probabilities, loss } = *prediction;
+        let Prediction { index, class: predicted, probabilities, loss, .. } = *prediction;
         self.loss += loss;
         self.confusion[actual][predicted] += 1;
         if predicted != actual {
@@ -157,14 +159,14 @@ impl Page<'_> {
         })
     }
 
-    fn text(&self, screen: &Screen) -> String {
+    fn text(&self, screen: &Screen) -> Result<String> {
         let cell = self.cell();
         let matrix = if NAME + cell * self.model.classes.len() + "  recall".len() <= screen.width {
             self.matrix(cell)
         } else {
             self.largest_confusions() + &self.lowest_recalls()
         };
-        self.facts() + &matrix + &self.worst(screen)
+        Ok(self.facts() + &matrix + &self.worst(screen)?)
     }
 
     fn facts(&self) -> String {
@@ -238,16 +240,20 @@ impl Page<'_> {
         text + "\n"
     }
 
-    fn worst(&self, screen: &Screen) -> String {
-        if self.evaluation.worst.is_empty() {
-            return "no mistakes\n".into();
+    fn worst(&self, screen: &Screen) -> Result<String> {
+        let (worst, heading) = (&self.evaluation.worst, "the worst mistakes\n\n".to_owned());
+        if worst.is_empty() {
+            return Ok("no mistakes\n".into());
         }
-        let tile = |mistake: &Mistake| {
-            let pixels = self.data.test.pixels(mistake.index);
-            Tile::new(pixels, self.data.shape, self.caption(mistake))
+        let Some(shape) = self.data.shape.image() else {
+            let line = |mistake| format!("  {}\n", self.caption(mistake).join(", "));
+            return Ok(heading + &worst.iter().map(line).collect::<String>());
         };
-        let tiles: Vec<Tile> = self.evaluation.worst.iter().map(tile).collect();
-        "the worst mistakes\n\n".to_owned() + &screen.draw(&tiles, PER_ROW)
+        let tile = |mistake: &Mistake| -> Result<Tile> {
+            let sample = self.data.test.read(&[mistake.index as u64])?;
+            Ok(Tile::new(sample.pixels(0), shape, self.caption(mistake)))
+        };
+        Ok(heading + &screen.draw(&worst.iter().map(tile).collect::<Result<Vec<_>>>()?, PER_ROW))
     }
 
     fn caption(&self, mistake: &Mistake) -> Vec<String> {
@@ -323,14 +329,15 @@ mod tests {
             model: "784-200".into(),
             classes,
             shape: data.shape,
-            normalisation: "unit".into(),
+            normalisation: data.normalisation.clone(),
             targets: Targets::Class,
             loss: schuss::loss::Loss::default(),
         };
         let mut confusion = vec![vec![0; 200]; 200];
         (confusion[7][7], confusion[7][9], confusion[3][3], confusion[5][4]) = (5, 15, 9, 2);
         let evaluation = Evaluation { loss: 1.0, confusion, worst: vec![] };
-        let text = Page { evaluation: &evaluation, model: &model, data: &data }.text(&Screen::detect());
+        let text =
+            Page { evaluation: &evaluation, model: &model, data: &data }.text(&Screen::detect()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert!(
             lines.contains(&"     15  class 7      class 9")

@@ -1,6 +1,6 @@
 //! The trained model that a command is given: its file, or the run that holds it.
 
-use schuss::data::Dataset;
+use schuss::data::{Dataset, Shape};
 use schuss::network::{ModelFile, Predictor};
 use schuss::session::Limits;
 use schuss::{Error, Result};
@@ -56,9 +56,7 @@ pub(crate) fn check_fits(about: &ModelFile, data: &Dataset) -> Result<()> {
     if model == images && classes_fit {
         return Ok(());
     }
-    let side = |shape: schuss::data::ImageShape, classes: usize| {
-        format!("{} x {} x {} images in {classes} classes", shape.channels, shape.height, shape.width)
-    };
+    let side = |shape: Shape, classes: usize| format!("{shape} in {classes} classes");
     let (knows, has) = (side(model, about.classes.len()), side(images, data.classes.len()));
     Err(Error::usage(format!("the model knows {knows}, but the data has {has}"))
         .at(&data.name)
@@ -95,7 +93,7 @@ pub(crate) mod tests {
             model: trial.model.to_string(),
             classes: data.classes.clone(),
             shape: data.shape,
-            normalisation: "unit".into(),
+            normalisation: data.normalisation.clone(),
             targets: trial.targets,
             loss: trial.recipe.loss.clone(),
         };
@@ -142,9 +140,9 @@ pub(crate) mod tests {
     #[test]
     fn data_that_does_not_fit_is_a_usage_error_that_says_both() {
         let data = schuss::data::load("digits:train=10,test=10,size=14").unwrap();
-        let shape = schuss::data::ImageShape { channels: 1, height: 28, width: 28 };
+        let shape = schuss::data::ImageShape { channels: 1, height: 28, width: 28 }.into();
         let classes = data.classes.clone();
-        let normalisation = "unit".into();
+        let normalisation = data.normalisation.clone();
         let (targets, loss) = (Targets::Class, schuss::loss::Loss::default());
         let about = ModelFile { model: "784-10".into(), classes, shape, normalisation, targets, loss };
         let error = check_fits(&about, &data).unwrap_err();

@@ -2,7 +2,7 @@
 
 use crate::model;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
-use schuss::data::{self, Picture, Split};
+use schuss::data::{self, ImageShape, Labels, Picture, Samples, Split, Values};
 use schuss::network::{Prediction, Predictor};
 use schuss::{Error, Result};
 use serde_json::json;
@@ -79,14 +79,17 @@ fn picture(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let shape = predictor.about().shape;
+    let Some(shape) = predictor.about().shape.image() else {
+        let what = format!("the model takes {}, not a picture", predictor.about().shape);
+        return Err(Error::usage(what).at(path.display()));
+    };
     let picture = data::read_picture(path, shape)?;
     tell_changes(path, &picture, shape);
     let classes = predictor.about().classes.clone();
-    // Nobody knows the label; 0 stands in, and the loss that depends on it is not looked at.
-    let split = Split::new(picture.pixels.clone(), vec![0], shape.features())?;
+    let pixels = Values::Bytes(picture.pixels.clone());
+    let split = Samples::new(pixels, Labels::Absent(1), shape.features())?.into();
     if !predictor.about().targets.is_class() {
-        return reconstruction(predictor, &split, json, screen, out);
+        return reconstruction(predictor, (&split, shape), json, screen, out);
     }
     let seen = Tile::new(&picture.pixels, shape, vec![]);
     predictor.predict(&split, &mut |prediction| {
@@ -101,12 +104,12 @@ fn picture(
 /// The picture and what an autoencoder makes of it, side by side; as JSON its pixels.
 fn reconstruction(
     predictor: &mut Predictor,
-    split: &Split,
+    (split, shape): (&Split, ImageShape),
     json: bool,
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let shape = predictor.about().shape;
+    let sample = split.read(&[0])?;
     let quality = predictor.quality(split)?;
     predictor.reconstruct(split, &mut |found| {
         let pixels: Vec<u8> =
@@ -117,14 +120,14 @@ fn reconstruction(
             return deliver(out, &format!("{value}\n"));
         }
         let error = format!("mse {:.6}", quality.mse);
-        let tiles = [(split.pixels(0), "input".to_owned()), (&pixels, error)];
+        let tiles = [(sample.pixels(0), "input".to_owned()), (&pixels, error)];
         let tiles = tiles.map(|(pixels, caption)| Tile::new(pixels, shape, vec![caption]));
         deliver(out, &screen.draw(&tiles, PER_ROW))
     })
 }
 
 /// Says on stderr what was done to make the picture one of the model's.
-fn tell_changes(path: &Path, picture: &Picture, shape: data::ImageShape) {
+fn tell_changes(path: &Path, picture: &Picture, shape: ImageShape) {
     let (width, height) = picture.original;
     let resized = format!("resized from {width} x {height} to {} x {}", shape.width, shape.height);
     let changes = [(picture.resized, &*resized), (picture.inverted, "inverted, for it is dark on bright")];
@@ -183,8 +186,9 @@ mod tests {
     #[test]
     fn an_autoencoder_draws_what_it_makes_of_a_picture_and_has_no_class_to_tell() {
         let (model, mut out) = (trained_autoencoder(), Vec::new());
-        let shape = data::ImageShape { channels: 1, height: 28, width: 28 };
-        let digit = data::load("digits:train=10,test=10").unwrap().test.pixels(0).to_vec();
+        let shape = ImageShape { channels: 1, height: 28, width: 28 };
+        let digit =
+            data::load("digits:train=10,test=10").unwrap().test.read(&[0]).unwrap().pixels(0).to_vec();
         let picture = model.path().join("digit.png");
         std::fs::write(&picture, data::write_picture(&digit, shape).unwrap()).unwrap();
         let mut predict = |input: &str, json| {

@@ -1,156 +1,237 @@
-//! What a trial trains and is evaluated on: two splits of images with class labels.
+//! What a trial trains on and is evaluated on: splits of samples, in memory or read when needed.
 
-use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
+use crate::{Error, Labels, Normalisation, Result, Row, Samples, Shape, Store};
+use std::fmt;
+use std::sync::Arc;
 
-/// Shape of one image, in pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageShape {
-    /// Colour channels; 1 is grey.
-    pub channels: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
+/// Some of the samples of a data set.
+#[derive(Clone)]
+pub enum Split {
+    /// In memory.
+    Resident(Samples),
+    /// Read when needed.
+    Streamed(Arc<dyn Store>),
 }
 
-impl ImageShape {
-    /// Numbers per image: channels x height x width.
-    pub fn features(&self) -> usize {
-        self.channels * self.height * self.width
+impl From<Samples> for Split {
+    fn from(samples: Samples) -> Self {
+        Self::Resident(samples)
     }
 }
 
-/// Images with labels, resident in memory: one byte per pixel, row after row, image after image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Split {
-    pixels: Vec<u8>,
-    labels: Vec<u32>,
-    features: usize,
+impl fmt::Debug for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.resident().is_some() { "resident" } else { "streamed" };
+        write!(f, "{} samples, {how}", self.len())
+    }
 }
 
 impl Split {
-    /// A split of `labels.len()` images; `pixels` holds `labels.len() * features` bytes.
+    /// How many samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Resident(samples) => samples.len(),
+            Self::Streamed(store) => usize::try_from(store.len()).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The samples, if they are in memory.
+    pub fn resident(&self) -> Option<&Samples> {
+        match self {
+            Self::Resident(samples) => Some(samples),
+            Self::Streamed(_) => None,
+        }
+    }
+
+    /// Copies of the samples at `indices`, in that order.
     ///
     /// # Errors
-    /// If the two counts disagree.
-    pub fn new(pixels: Vec<u8>, labels: Vec<u32>, features: usize) -> Result<Self> {
-        if labels.len().checked_mul(features) != Some(pixels.len()) {
-            return Err(Error::data(format!(
-                "{} pixel values do not make {} images of {features}",
-                pixels.len(),
-                labels.len()
-            )));
+    /// A data error if one cannot be read or is not there.
+    pub fn read(&self, indices: &[u64]) -> Result<Samples> {
+        if let Some(beyond) = indices.iter().find(|&&index| index >= self.len() as u64) {
+            return Err(Error::data(format!("there is no sample {beyond} among {}", self.len())));
         }
-        Ok(Self { pixels, labels, features })
-    }
-
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is no image.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// Numbers per image.
-    pub fn features(&self) -> usize {
-        self.features
-    }
-
-    /// Class of every image, in file order.
-    pub fn labels(&self) -> &[u32] {
-        &self.labels
-    }
-
-    /// The bytes of image `index`.
-    pub fn pixels(&self, index: usize) -> &[u8] {
-        &self.pixels[index * self.features..(index + 1) * self.features]
-    }
-
-    /// All bytes, image after image.
-    pub fn all_pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
-    /// Writes image `index` as numbers in 0..=1 (`pixel / 255`, torchvision's `ToTensor`) to the front of `row`.
-    pub fn gather(&self, index: usize, row: &mut [f32]) {
-        for (to, &from) in row.iter_mut().zip(self.pixels(index)) {
-            *to = f32::from(from) / 255.0;
-        }
-    }
-
-    /// Images per class, for classes `0..classes`.
-    pub fn class_counts(&self, classes: usize) -> Vec<usize> {
-        let mut counts = vec![0; classes];
-        for &label in &self.labels {
-            if let Some(count) = counts.get_mut(label as usize) {
-                *count += 1;
+        match self {
+            Self::Resident(samples) => samples.select(indices),
+            Self::Streamed(store) => {
+                let mut found = Samples::default();
+                store.read(indices, &mut found)?;
+                Ok(found)
             }
         }
-        counts
     }
 
-    /// Bytes this split holds in memory.
+    /// Bytes of a sample with what is to be told of it, as it is stored; 0 where there is none.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn sample_bytes(&self) -> Result<u64> {
+        let first: &[u64] = if self.is_empty() { &[] } else { &[0] };
+        Ok(self.read(first)?.bytes() as u64)
+    }
+
+    /// Shows `look` all samples in order, some at a time, with the index of the first.
+    ///
+    /// # Errors
+    /// What reading or `look` reports.
+    pub fn each_block(&self, mut look: impl FnMut(u64, &Samples) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Resident(samples) => look(0, samples),
+            Self::Streamed(store) => {
+                let (mut block, mut indices) = (Samples::default(), Vec::with_capacity(BLOCK as usize));
+                for first in (0..store.len()).step_by(BLOCK as usize) {
+                    indices.clear();
+                    indices.extend(first..store.len().min(first + BLOCK));
+                    store.read(&indices, &mut block)?;
+                    look(first, &block)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Samples per class, for classes `0..classes`.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn class_counts(&self, classes: usize) -> Result<Vec<usize>> {
+        let mut counts = vec![0; classes];
+        self.each_block(|_, block| {
+            for &class in block.classes() {
+                if let Some(count) = counts.get_mut(class as usize) {
+                    *count += 1;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(counts)
+    }
+
+    /// Bytes held in memory.
     pub fn bytes(&self) -> usize {
-        self.pixels.len() + size_of_val(&self.labels[..])
+        self.resident().map_or(0, Samples::bytes)
     }
 }
 
-/// A named set of images in two splits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Samples that are read at once.
+const BLOCK: u64 = 1_024;
+
+/// A named set of samples in splits.
+#[derive(Clone, Debug)]
 pub struct Dataset {
     /// Canonical spec, e.g. `mnist`, `digits:train=60000,test=10000,size=28,seed=1`, or the path as typed.
     pub name: String,
     /// Where it came from, for people: `digits, drawn by schuss`, `MNIST, read from /data/mnist`.
     pub origin: String,
-    /// Shape of one image.
-    pub shape: ImageShape,
-    /// Names of the classes, in order of label.
+    /// Shape of one sample.
+    pub shape: Shape,
+    /// Names of the classes, in order of label; none where labels are no classes.
     pub classes: Vec<String>,
     /// What is trained on.
     pub train: Split,
-    /// What is evaluated on.
+    /// What curves and choices look at, if it is held out from training.
+    pub validation: Option<Split>,
+    /// What is evaluated on at the end; where nothing is held out, all along.
     pub test: Split,
+    /// How the stored numbers become those that a network sees.
+    pub normalisation: Normalisation,
 }
 
 impl Dataset {
-    /// 128-bit XXH3 over shape, counts, pixels and labels of both splits, as 32 hex digits.
-    pub fn fingerprint(&self) -> String {
-        let mut hash = xxhash_rust::xxh3::Xxh3::new();
-        let ImageShape { channels, height, width } = self.shape;
-        for number in [channels, height, width, self.classes.len(), self.train.len(), self.test.len()] {
-            hash.update(&(number as u64).to_le_bytes());
-        }
-        for split in [&self.train, &self.test] {
-            hash.update(&split.pixels);
-            split.labels.iter().for_each(|label| hash.update(&label.to_le_bytes()));
-        }
-        format!("{:032x}", hash.digest128())
+    /// The splits with their names.
+    pub fn splits(&self) -> impl Iterator<Item = (&'static str, &Split)> {
+        let validation = self.validation.iter().map(|split| ("validation", split));
+        [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)])
     }
 
-    /// Bytes both splits hold in memory.
+    /// The split that curves and choices look at, with its name.
+    pub fn evaluated(&self) -> (&'static str, &Split) {
+        self.validation.as_ref().map_or(("test", &self.test), |split| ("validation", split))
+    }
+
+    /// Bytes all splits hold in memory.
     pub fn bytes(&self) -> usize {
-        self.train.bytes() + self.test.bytes()
+        self.splits().map(|(_, split)| split.bytes()).sum()
+    }
+
+    /// 128-bit XXH3 over shape, counts, numbers and labels of all splits, as 32 hex digits; of larger splits over
+    /// [`FINGERPRINTED`] samples in blocks that lie evenly. It is the same for samples in memory and for the same
+    /// samples streamed.
+    ///
+    /// # Errors
+    /// A data error if a sample cannot be read.
+    pub fn fingerprint(&self) -> Result<String> {
+        let mut hash = xxhash_rust::xxh3::Xxh3::new();
+        let mut number = |number: usize| hash.update(&(number as u64).to_le_bytes());
+        match self.shape {
+            Shape::Image(image) => [image.channels, image.height, image.width].map(&mut number),
+            Shape::Flat(features) => [0, 0, features].map(&mut number),
+        };
+        number(self.classes.len());
+        self.splits().for_each(|(_, split)| number(split.len()));
+        for (_, split) in self.splits() {
+            for first in fingerprinted(split.len() as u64) {
+                let end = (split.len() as u64).min(first + BLOCK);
+                split.read(&(first..end).collect::<Vec<_>>())?.hash(&mut hash);
+            }
+        }
+        Ok(format!("{:032x}", hash.digest128()))
+    }
+}
+
+/// Samples of a split that take part in a fingerprint at most.
+pub const FINGERPRINTED: u64 = 64 * BLOCK;
+
+/// Where the blocks of a fingerprint begin.
+fn fingerprinted(len: u64) -> impl Iterator<Item = u64> {
+    let blocks = len.div_ceil(BLOCK).min(FINGERPRINTED / BLOCK);
+    let apart = if len > FINGERPRINTED { (len - BLOCK) / (blocks - 1) } else { BLOCK };
+    (0..blocks).map(move |block| block * apart)
+}
+
+/// What is to be told of samples, and of how many kinds it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// One of so many classes.
+    Class(usize),
+    /// So many numbers.
+    Real(usize),
+    /// Nothing.
+    Nothing,
+}
+
+impl Dataset {
+    /// What is to be told of its samples.
+    pub fn told(&self) -> Told {
+        let labels = |samples: &Samples| match samples.labels() {
+            Labels::Class(_) => Told::Class(self.classes.len()),
+            Labels::Real { width, .. } => Told::Real(*width),
+            Labels::Absent(_) => Told::Nothing,
+        };
+        self.train.read(&[]).map_or(Told::Nothing, |none| labels(&none))
+    }
+}
+
+impl Samples {
+    fn hash(&self, hash: &mut xxhash_rust::xxh3::Xxh3) {
+        for index in 0..self.len() {
+            match self.row(index) {
+                Row::Bytes(bytes) => hash.update(bytes),
+                Row::Floats(floats) => floats.iter().for_each(|x| hash.update(&x.to_le_bytes())),
+            }
+        }
+        match self.labels() {
+            Labels::Class(classes) => classes.iter().for_each(|class| hash.update(&class.to_le_bytes())),
+            Labels::Real { values, .. } => values.iter().for_each(|x| hash.update(&x.to_le_bytes())),
+            Labels::Absent(_) => {}
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pixels_become_fractions_of_255_on_their_way_into_a_batch() {
-        let split = Split::new(vec![0, 51, 255, 128], vec![1, 0], 2).unwrap();
-        let mut row = [9.0; 3];
-        split.gather(1, &mut row);
-        assert_eq!(row, [1.0, 128.0 / 255.0, 9.0]);
-    }
-
-    #[test]
-    fn counts_that_disagree_are_refused() {
-        assert!(Split::new(vec![0; 5], vec![0, 1], 2).is_err());
-    }
-}
+mod tests;

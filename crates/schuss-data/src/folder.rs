@@ -1,6 +1,6 @@
 //! A folder with the four files of an MNIST-like data set.
 
-use crate::{Error, ImageShape, Result, Split, file, idx};
+use crate::{Error, ImageShape, Result, Samples, file, idx};
 use std::path::{Path, PathBuf};
 
 /// Usual names of the four files: images and labels to train on, images and labels to test on.
@@ -41,7 +41,7 @@ impl Files {
     ///
     /// # Errors
     /// A data error that names the file.
-    pub(crate) fn read(&self) -> Result<(ImageShape, Split, Split)> {
+    pub(crate) fn read(&self) -> Result<(ImageShape, Samples, Samples)> {
         let [train_images, train_labels, test_images, test_labels] = &self.0;
         let (train, test) = rayon::join(
             || idx::read_split(train_images, train_labels),

@@ -11,7 +11,7 @@
 )]
 
 use crate::text::{bytes, grouped};
-use crate::{Error, ImageShape, Result, Split, file};
+use crate::{Error, ImageShape, Result, Samples, file};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -32,7 +32,7 @@ const ADVICE: &str =
 ///
 /// # Errors
 /// A data error that names the file if one is absent, unreadable or damaged, or if their counts disagree.
-pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Split)> {
+pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Samples)> {
     let (pixels, classes) = rayon::join(|| read_images(images), || read_labels(labels));
     let ((count, shape, pixels), classes) = (pixels?, classes?);
     if classes.len() as u64 != count {
@@ -40,7 +40,7 @@ pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Split)> {
         let what = format!("{} holds {a} images but {} {b} labels", file::name(images), file::name(labels));
         return Err(Error::data(what).at(labels.display()).advise(ADVICE));
     }
-    let split = Split::new(pixels, classes.into_iter().map(u32::from).collect(), shape.features())?;
+    let split = Samples::images(pixels, classes.into_iter().map(u32::from).collect(), shape.features())?;
     Ok((shape, split))
 }
 

@@ -1,32 +1,47 @@
 //! From file to batch: readers, splits, orders and the built-in digits.
 //!
-//! Pixels stay `u8` in memory and become `f32 / 255` only on their way into a batch.
+//! Samples stay in memory as they are stored, or in their file; they are normalised only on their way into a batch.
 #![forbid(unsafe_code)]
 
+mod csv;
 mod dataset;
+mod decoded;
 pub mod digits;
 mod error;
+mod feed;
 mod fetch;
 mod file;
 mod folder;
+pub mod found;
 mod idx;
 mod locate;
+mod normalisation;
 pub mod order;
 mod picture;
+mod pread;
 mod published;
 pub mod random;
+mod recognise;
+mod refill;
+pub mod ring;
 mod samples;
 pub mod spec;
 mod store;
+pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod unpack;
 
-pub use dataset::{Dataset, ImageShape, Split};
+pub use dataset::{Dataset, FINGERPRINTED, Split, Told};
+pub use decoded::advice;
 pub use error::{Error, Kind, Result};
+pub use feed::{Batch, Feed};
 pub use fetch::{Progress, fetch};
 pub use idx::read_split;
 pub use locate::{Source, find, load, load_default};
+pub use normalisation::{Affine, Normalisation, Normalise};
 pub use picture::{Picture, read_picture, write_picture};
-pub use samples::{Labels, Row, Samples, Shape, Values};
+pub use ring::Ring;
+pub use samples::{ImageShape, Labels, Row, Samples, Shape, Values};
 pub use store::{Access, Store};

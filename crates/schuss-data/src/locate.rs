@@ -5,7 +5,7 @@ use crate::folder::Files;
 use crate::published::{self, MNIST, Published};
 use crate::spec::{Item, unknown};
 use crate::text::{bytes, grouped};
-use crate::{Dataset, Error, ImageShape, Result, Split};
+use crate::{Dataset, Error, ImageShape, Normalisation, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -134,16 +134,25 @@ fn files_in(folder: &Path) -> Result<Files> {
 fn assemble(
     name: String,
     origin: String,
-    (shape, train, test): (ImageShape, Split, Split),
+    (shape, train, test): (ImageShape, Samples, Samples),
     known: &[&str],
 ) -> Result<Dataset> {
-    let highest = train.labels().iter().chain(test.labels()).max().map_or(0, |&label| label as usize);
+    let highest = train.classes().iter().chain(test.classes()).max().map_or(0, |&label| label as usize);
     let classes = if highest < known.len() {
         known.iter().map(ToString::to_string).collect()
     } else {
         (0..=highest.max(1)).map(|class| class.to_string()).collect()
     };
-    Ok(Dataset { name, origin, shape, classes, train, test })
+    Ok(Dataset {
+        name,
+        origin,
+        shape: shape.into(),
+        classes,
+        train: train.into(),
+        validation: None,
+        test: test.into(),
+        normalisation: Normalisation::Unit,
+    })
 }
 
 fn parse_digits(item: &Item) -> Result<Digits> {

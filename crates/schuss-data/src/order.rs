@@ -1,7 +1,14 @@
 //! In which order an epoch visits the training set: position -> index, a pure function of (seed, epoch, position).
 
+mod blocks;
+mod permutation;
+
 use crate::random::{Key, Purpose};
+use crate::spec::{Item, unknown};
 use crate::{Error, Result};
+pub use blocks::Mix;
+use blocks::Mixed;
+pub(crate) use permutation::Permutation;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +26,8 @@ pub enum Order {
     Sequential,
     /// Every position draws any sample, so some come twice and some not at all.
     Replacement,
+    /// Blocks of neighbours in a fresh order every epoch, the samples of so many of them mixed: `blocks:64`.
+    Blocks(Mix),
 }
 
 const NAMES: [(&str, Order); 4] = [
@@ -28,21 +37,40 @@ const NAMES: [(&str, Order); 4] = [
     ("replacement", Order::Replacement),
 ];
 
+impl Order {
+    /// Whether every epoch has an order of its own.
+    pub fn changes(self) -> bool {
+        matches!(self, Self::Shuffled | Self::Replacement | Self::Blocks(_))
+    }
+}
+
 impl FromStr for Order {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        NAMES.iter().find(|(name, _)| *name == text).map(|(_, order)| *order).ok_or_else(|| {
-            Error::usage(format!("unknown order `{text}`"))
-                .advise("one of: shuffled fixed sequential replacement")
-        })
+        let item = Item::parse(text)?;
+        if item.name == "blocks" {
+            return Mix::parse(&item).map(Self::Blocks);
+        }
+        let Some((name, order)) = NAMES.iter().find(|(name, _)| *name == item.name) else {
+            let known: Vec<_> = NAMES.iter().map(|(name, _)| *name).chain(["blocks"]).collect();
+            return Err(unknown("order", &item.name, "", &known));
+        };
+        if !item.args.is_empty() {
+            return Err(Error::usage(format!("order `{name}` takes no value, but `{text}` gives it one"))
+                .advise(format!("--order {name}")));
+        }
+        Ok(*order)
     }
 }
 
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, _) = NAMES.iter().find(|(_, order)| order == self).unwrap_or(&NAMES[0]);
-        f.write_str(name)
+        match (self, NAMES.iter().find(|(_, order)| order == self)) {
+            (Self::Blocks(mix), _) => mix.fmt(f),
+            (_, Some((name, _))) => f.write_str(name),
+            (_, None) => Ok(()),
+        }
     }
 }
 
@@ -71,19 +99,21 @@ pub struct EpochOrder {
 enum Kind {
     Sequential,
     Replacement(Key),
-    Permutation(Feistel),
+    Permutation(Permutation),
+    Blocks(Mixed),
 }
 
 impl EpochOrder {
     /// The order of `epoch` (from 0) over `len` samples.
     pub fn new(order: Order, len: usize, seed: u64, epoch: u32) -> Self {
         let len = len as u64;
-        let permutation = |epoch| Kind::Permutation(Feistel::new(len, seed, epoch));
+        let key = |epoch| Key { seed, purpose: Purpose::Order, epoch };
         let kind = match order {
             Order::Sequential => Kind::Sequential,
-            Order::Replacement => Kind::Replacement(Key { seed, purpose: Purpose::Replacement, epoch }),
-            Order::Fixed => permutation(0),
-            Order::Shuffled => permutation(epoch),
+            Order::Replacement => Kind::Replacement(Key { purpose: Purpose::Replacement, ..key(epoch) }),
+            Order::Fixed => Kind::Permutation(Permutation::new(len, key(0), 0)),
+            Order::Shuffled => Kind::Permutation(Permutation::new(len, key(epoch), 0)),
+            Order::Blocks(mix) => Kind::Blocks(Mixed::new(mix, len, key(epoch))),
         };
         Self { len, kind }
     }
@@ -98,59 +128,11 @@ impl EpochOrder {
                 let bits = u64::from(high) << 32 | u64::from(low);
                 ((u128::from(bits) * u128::from(self.len)) >> 64) as u64
             }
-            Kind::Permutation(feistel) => feistel.walk(position, self.len),
+            Kind::Permutation(permutation) => permutation.at(position),
+            Kind::Blocks(mixed) => mixed.at(position),
         };
         index as usize
     }
-}
-
-/// A keyed permutation of `0..2^(2 half)`: a balanced Feistel network, walked until it lands below `len`.
-///
-/// Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002 (cycle walking).
-#[derive(Clone, Debug)]
-struct Feistel {
-    half: u32,
-    keys: [u32; ROUNDS],
-}
-
-const ROUNDS: usize = 8;
-/// Smaller domains have too few keyed permutations to be fair; at 256 all orders of 5 samples are equally likely.
-const MIN_HALF: u32 = 4;
-
-impl Feistel {
-    fn new(len: u64, seed: u64, epoch: u32) -> Self {
-        let bits = 64 - len.saturating_sub(1).leading_zeros();
-        let key = Key { seed, purpose: Purpose::Order, epoch };
-        let ([a, b, c, d], [e, f, g, h]) = (key.block(0, 0), key.block(0, 1));
-        Self { half: bits.div_ceil(2).max(MIN_HALF), keys: [a, b, c, d, e, f, g, h] }
-    }
-
-    /// Expected number of steps: below 4 from 64 samples on, since the domain is then below 4 `len`.
-    fn walk(&self, position: u64, len: u64) -> u64 {
-        let mut at = position;
-        loop {
-            at = self.permute(at);
-            if at < len {
-                return at;
-            }
-        }
-    }
-
-    fn permute(&self, at: u64) -> u64 {
-        let mask = (1_u64 << self.half) - 1;
-        let (mut left, mut right) = (at >> self.half, at & mask);
-        for &key in &self.keys {
-            (left, right) = (right, left ^ (mix(right as u32 ^ key) as u64 & mask));
-        }
-        left << self.half | right
-    }
-}
-
-/// The 32-bit finaliser of MurmurHash3: every input bit reaches every output bit.
-fn mix(mut x: u32) -> u32 {
-    x = (x ^ x >> 16).wrapping_mul(0x85eb_ca6b);
-    x = (x ^ x >> 13).wrapping_mul(0xc2b2_ae35);
-    x ^ x >> 16
 }
 
 #[cfg(test)]
@@ -189,6 +171,21 @@ mod tests {
         assert!((missed - (-1.0_f64).exp()).abs() < 0.01, "missed {missed}");
     }
 
+    /// As it was in the first release: the order is part of what a trial's bits depend on.
+    #[test]
+    fn orders_stay_the_same_for_ever() {
+        let known = [
+            ("shuffled", [47_864, 40_041, 46_070, 22_800]),
+            ("fixed", [51_772, 19_196, 50_047, 11_497]),
+            ("sequential", [0, 1, 2, 3]),
+            ("replacement", [12_944, 7_851, 53_185, 29_895]),
+            ("blocks:4,size=100", [3_080, 24_220, 24_245, 16_185]),
+        ];
+        for (order, first) in known {
+            assert_eq!(visit(order.parse().unwrap(), 60_000, 2)[..4], first, "{order}");
+        }
+    }
+
     /// Pearson's chi-squared over the 120 orders of 5 samples: 119 degrees of freedom, so below 190 but in 1 of 30,000.
     #[test]
     fn all_orders_of_five_samples_are_about_equally_frequent() {
@@ -207,6 +204,16 @@ mod tests {
             assert_eq!(name.parse::<Order>().unwrap(), order);
             assert_eq!(order.to_string(), name);
         }
-        assert!("random".parse::<Order>().is_err());
+        assert_eq!("Shuffled".parse::<Order>().unwrap(), Order::Shuffled);
+    }
+
+    #[test]
+    fn an_order_that_is_not_known_is_answered_with_the_nearest() {
+        let error = "shuffeld".parse::<Order>().unwrap_err();
+        assert_eq!(error.what, "unknown order `shuffeld`");
+        let advice = "did you mean `shuffled`?   known: shuffled fixed sequential replacement blocks";
+        assert_eq!(error.advice.as_deref(), Some(advice));
+        let error = "shuffled:64".parse::<Order>().unwrap_err();
+        assert_eq!(error.what, "order `shuffled` takes no value, but `shuffled:64` gives it one");
     }
 }

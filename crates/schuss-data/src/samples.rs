@@ -1,14 +1,54 @@
 //! Samples as they are stored: one row of numbers each, and what is to be told of it.
 
-use crate::{Error, ImageShape, Result};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Shape of one image, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageShape {
+    /// Colour channels; 1 is grey.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl ImageShape {
+    /// Numbers per image: channels x height x width.
+    pub fn features(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+}
 
 /// Shape of one sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Shape {
     /// So many numbers without order in space.
     Flat(usize),
-    /// A picture.
+    /// A picture: one channel after the other, each row by row.
     Image(ImageShape),
+}
+
+impl From<ImageShape> for Shape {
+    fn from(image: ImageShape) -> Self {
+        Self::Image(image)
+    }
+}
+
+/// `784 numbers`, `1 x 28 x 28 pixels`.
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flat(1) => f.write_str("1 number"),
+            Self::Flat(features) => write!(f, "{features} numbers"),
+            Self::Image(ImageShape { channels, height, width }) => {
+                write!(f, "{channels} x {height} x {width} pixels")
+            }
+        }
+    }
 }
 
 impl Shape {
@@ -17,6 +57,24 @@ impl Shape {
         match self {
             Self::Flat(features) => *features,
             Self::Image(shape) => shape.features(),
+        }
+    }
+
+    /// Numbers per sample, if so many can be counted.
+    pub fn checked_features(&self) -> Option<usize> {
+        match *self {
+            Self::Flat(features) => Some(features),
+            Self::Image(ImageShape { channels, height, width }) => {
+                channels.checked_mul(height)?.checked_mul(width)
+            }
+        }
+    }
+
+    /// The picture, if it is one.
+    pub fn image(&self) -> Option<ImageShape> {
+        match self {
+            Self::Flat(_) => None,
+            Self::Image(shape) => Some(*shape),
         }
     }
 }
@@ -69,11 +127,35 @@ impl Values {
         self.len() == 0
     }
 
+    /// All pixels; nothing where they are other numbers.
+    pub fn pixels(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Floats(_) => &[],
+        }
+    }
+
     /// Bytes they take.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Floats(floats) => size_of_val(&floats[..]),
+        }
+    }
+
+    /// Their memory, to be filled anew with bytes.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Floats(_) => Vec::new(),
+        }
+    }
+
+    /// Their memory, to be filled anew with floats.
+    pub fn into_floats(self) -> Vec<f32> {
+        match self {
+            Self::Bytes(_) => Vec::new(),
+            Self::Floats(floats) => floats,
         }
     }
 }
@@ -101,6 +183,22 @@ impl Labels {
             Self::Absent(_) => 0,
         }
     }
+
+    /// Their memory, to be filled anew with classes.
+    pub fn into_classes(self) -> Vec<u32> {
+        match self {
+            Self::Class(classes) => classes,
+            Self::Real { .. } | Self::Absent(_) => Vec::new(),
+        }
+    }
+
+    /// Their memory, to be filled anew with real numbers.
+    pub fn into_reals(self) -> Vec<f32> {
+        match self {
+            Self::Real { values, .. } => values,
+            Self::Class(_) | Self::Absent(_) => Vec::new(),
+        }
+    }
 }
 
 /// Samples in memory.
@@ -109,6 +207,13 @@ pub struct Samples {
     values: Values,
     labels: Labels,
     features: usize,
+}
+
+/// None.
+impl Default for Samples {
+    fn default() -> Self {
+        Self { values: Values::Bytes(vec![]), labels: Labels::Absent(0), features: 0 }
+    }
 }
 
 impl Samples {
@@ -125,6 +230,14 @@ impl Samples {
             )));
         }
         Ok(Self { values, labels, features })
+    }
+
+    /// Images with classes: `classes.len() * features` bytes, image after image.
+    ///
+    /// # Errors
+    /// If the two counts disagree.
+    pub fn images(pixels: Vec<u8>, classes: Vec<u32>, features: usize) -> Result<Self> {
+        Self::new(Values::Bytes(pixels), Labels::Class(classes), features)
     }
 
     /// How many.
@@ -152,6 +265,33 @@ impl Samples {
         &self.labels
     }
 
+    /// Values and labels, so that a [`Store`](crate::Store) can put others into their memory.
+    pub fn into_parts(self) -> (Values, Labels) {
+        (self.values, self.labels)
+    }
+
+    /// Adds a copy of sample `index` of `other`.
+    ///
+    /// # Errors
+    /// If there is none, or if its values or labels are of another kind or number.
+    pub fn push(&mut self, other: &Self, index: usize) -> Result<()> {
+        let alike = self.features == other.features && index < other.len();
+        match (&mut self.values, other.row(index)) {
+            (Values::Bytes(to), Row::Bytes(from)) if alike => to.extend_from_slice(from),
+            (Values::Floats(to), Row::Floats(from)) if alike => to.extend_from_slice(from),
+            _ => return Err(Error::data("samples of one data set differ in kind")),
+        }
+        match (&mut self.labels, &other.labels) {
+            (Labels::Class(to), Labels::Class(from)) => to.push(from[index]),
+            (Labels::Real { values, width }, Labels::Real { width: same, .. }) if width == same => {
+                values.extend_from_slice(other.reals(index));
+            }
+            (Labels::Absent(to), Labels::Absent(_)) => *to += 1,
+            _ => return Err(Error::data("labels of one data set differ in kind")),
+        }
+        Ok(())
+    }
+
     /// The numbers of sample `index`; of none beyond the last.
     pub fn row(&self, index: usize) -> Row<'_> {
         let place = index * self.features..(index + 1) * self.features;
@@ -161,8 +301,91 @@ impl Samples {
         }
     }
 
+    /// The pixels of sample `index`; none where its numbers are others.
+    pub fn pixels(&self, index: usize) -> &[u8] {
+        match self.row(index) {
+            Row::Bytes(bytes) => bytes,
+            Row::Floats(_) => &[],
+        }
+    }
+
     /// Bytes they take in memory.
     pub fn bytes(&self) -> usize {
         self.values.bytes() + self.labels.bytes()
     }
+
+    /// The class of sample `index`, if samples have classes.
+    pub fn class(&self, index: usize) -> Option<u32> {
+        self.classes().get(index).copied()
+    }
+
+    /// The class of every sample; nothing where samples have none.
+    pub fn classes(&self) -> &[u32] {
+        match &self.labels {
+            Labels::Class(classes) => classes,
+            Labels::Real { .. } | Labels::Absent(_) => &[],
+        }
+    }
+
+    /// The numbers that are to be told of sample `index`; none where it is anything else.
+    pub fn reals(&self, index: usize) -> &[f32] {
+        match &self.labels {
+            Labels::Real { values, width } => values.get(index * width..(index + 1) * width).unwrap_or(&[]),
+            Labels::Class(_) | Labels::Absent(_) => &[],
+        }
+    }
+
+    /// Copies of the samples at `indices`, in that order.
+    ///
+    /// # Errors
+    /// If there is no such sample.
+    pub fn select(&self, indices: &[u64]) -> Result<Self> {
+        let mut selected = Self::default();
+        self.copy_to(indices, &mut selected)?;
+        Ok(selected)
+    }
+
+    /// Puts copies of the samples at `indices` into `into`, in place of what was there.
+    ///
+    /// # Errors
+    /// If there is no such sample.
+    pub fn copy_to(&self, indices: &[u64], into: &mut Self) -> Result<()> {
+        if let Some(beyond) = indices.iter().find(|&&index| index >= self.len() as u64) {
+            return Err(Error::data(format!("there is no sample {beyond} among {}", self.len())));
+        }
+        into.features = self.features;
+        match (&self.values, &mut into.values) {
+            (Values::Bytes(from), Values::Bytes(to)) => copy(from, self.features, indices, to),
+            (Values::Floats(from), Values::Floats(to)) => copy(from, self.features, indices, to),
+            (Values::Bytes(from), to) => *to = Values::Bytes(copied(from, self.features, indices)),
+            (Values::Floats(from), to) => *to = Values::Floats(copied(from, self.features, indices)),
+        }
+        match (&self.labels, &mut into.labels) {
+            (Labels::Class(from), Labels::Class(to)) => copy(from, 1, indices, to),
+            (Labels::Class(from), to) => *to = Labels::Class(copied(from, 1, indices)),
+            (Labels::Real { values, width }, Labels::Real { values: to, width: old }) => {
+                *old = *width;
+                copy(values, *width, indices, to);
+            }
+            (Labels::Real { values, width }, to) => {
+                *to = Labels::Real { values: copied(values, *width, indices), width: *width };
+            }
+            (Labels::Absent(_), to) => *to = Labels::Absent(indices.len()),
+        }
+        Ok(())
+    }
+}
+
+/// Replaces `into` by the rows of `width` numbers at `indices`.
+fn copy<T: Copy>(values: &[T], width: usize, indices: &[u64], into: &mut Vec<T>) {
+    into.clear();
+    for index in indices.iter().map(|&index| index as usize) {
+        into.extend_from_slice(&values[index * width..(index + 1) * width]);
+    }
+}
+
+fn copied<T: Copy>(values: &[T], width: usize, indices: &[u64]) -> Vec<T> {
+    let mut into = Vec::with_capacity(indices.len() * width);
+    copy(values, width, indices, &mut into);
+    into
 }

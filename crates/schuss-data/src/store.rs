@@ -31,3 +31,18 @@ pub trait Store: Send + Sync {
     /// A data error that names file and sample, if it cannot be read or is damaged.
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()>;
 }
+
+/// Samples in memory can be read like any others.
+impl Store for Samples {
+    fn len(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn access(&self) -> Access {
+        Access::Random
+    }
+
+    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
+        self.copy_to(indices, into)
+    }
+}

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{ONE_THREAD, bits, golden, rows_without_times, save_params, trial};
-use schuss::data::{Dataset, ImageShape, Split};
+use schuss::data::{Dataset, ImageShape, Samples};
 use schuss::loss::Loss;
 use schuss::network::{Params, Plan};
 use schuss::recipe::{Recipe, Targets, Trial};
@@ -48,8 +48,8 @@ impl Golden {
     fn data(&self) -> Dataset {
         let Self { channels, height, width, .. } = *self;
         let features = self.found.len();
-        let split = || Split::new(self.images.concat(), vec![0; self.images.len()], features).unwrap();
-        let shape = ImageShape { channels, height, width };
+        let split = || Samples::images(self.images.concat(), vec![0; self.images.len()], features).unwrap();
+        let shape = ImageShape { channels, height, width }.into();
         Dataset { shape, ..common::data_of(split(), split(), 1) }
     }
 
@@ -129,7 +129,7 @@ fn mean_activity(params: &Params, data: &Dataset) -> f64 {
     let [weights, biases] = [0, 1].map(|entry| params.tensor(&params.layout().entries()[entry]));
     let inputs = data.shape.features();
     let activity = |sample: usize, unit: usize| {
-        let products = weights[unit * inputs..].iter().zip(data.test.pixels(sample));
+        let products = weights[unit * inputs..].iter().zip(common::resident(&data.test).pixels(sample));
         let z: f32 = products.map(|(w, &pixel)| w * f32::from(pixel) / 255.0).sum::<f32>() + biases[unit];
         1.0 / (1.0 + f64::from(-z).exp())
     };

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ONE_THREAD, bits, initial_params, random_data, run, trial};
-use schuss::data::{Dataset, Split};
+use schuss::data::{Dataset, Samples};
 use schuss::recipe::Trial;
 use schuss::session::{Control, Event, Limits, Outcome, Session};
 use schuss::study::record::Status;
@@ -272,7 +272,7 @@ fn initial_weights_that_overflow_are_told_as_divergence_before_any_update() {
 /// White images push all weights of a unit to −∞ together: ReLU hides them, and no loss ever tells.
 #[test]
 fn weights_that_stop_being_finite_behind_a_relu_are_found_though_the_loss_is_finite() {
-    let white = |len: usize| Split::new(vec![255; len * 12], vec![0; len], 12).unwrap();
+    let white = |len: usize| Samples::images(vec![255; len * 12], vec![0; len], 12).unwrap();
     let data = common::data_of(white(10), white(10), 3);
     let folder = tempfile::tempdir().unwrap();
     let mut params = common::zero_params("12-9-3", 3);

@@ -8,15 +8,16 @@ mod common;
 
 use allocation_counter::{AllocationInfo, measure};
 use common::{ONE_THREAD, trial};
-use schuss::data::{Dataset, Split};
+use schuss::data::{Dataset, Samples};
 use schuss::session::{Control, Session};
 use schuss::study::record::MemoryRecord;
 
 /// The 10,000 digits of `small`, `times` times over: memory cannot tell copies from new ones.
 fn repeated(small: &Dataset, times: usize) -> Dataset {
-    let (pixels, labels) = (small.train.all_pixels(), small.train.labels());
-    let train = Split::new(pixels.repeat(times), labels.repeat(times), small.train.features()).unwrap();
-    Dataset { train, ..small.clone() }
+    let samples = common::resident(&small.train);
+    let (pixels, classes) = (samples.values().pixels(), samples.classes());
+    let train = Samples::images(pixels.repeat(times), classes.repeat(times), samples.features()).unwrap();
+    Dataset { train: train.into(), ..small.clone() }
 }
 
 /// What a whole session of one epoch under the epoch rule allocates on a fresh thread, and what it says its

@@ -5,7 +5,7 @@ mod common;
 
 use common::twin::{Sample, Twin, samples};
 use common::{ONE_THREAD, data_of, golden, largest, random_data, save_params, trial, zero_params};
-use schuss::data::{Dataset, Split};
+use schuss::data::{Dataset, Samples};
 use schuss::network::{Init, Params};
 use schuss::session::Limits;
 use serde::Deserialize;
@@ -193,7 +193,7 @@ impl Case {
     fn data(&self) -> Dataset {
         let pixels: Vec<u8> = self.inputs.iter().map(|x| (x * 255.0).round() as u8).collect();
         assert!(pixels.iter().zip(&self.inputs).all(|(&pixel, &x)| f32::from(pixel) / 255.0 == x));
-        let split = Split::new(pixels, self.labels.clone(), widths(&self.model).0).unwrap();
+        let split = Samples::images(pixels, self.labels.clone(), widths(&self.model).0).unwrap();
         data_of(split.clone(), split, widths(&self.model).1)
     }
 }

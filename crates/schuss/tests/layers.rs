@@ -109,7 +109,9 @@ fn distances(layer: &str, data: &Dataset) -> Vec<(Option<f64>, Option<f64>)> {
 #[test]
 fn dropout_keeps_the_mean_draws_anew_and_is_off_in_evaluation() {
     let data = random_data(64, 3, 2_000, 100, 8);
-    let pixels = (0..2_000).flat_map(|i| data.train.pixels(i)).map(|&x| (f64::from(x) / 255.0).powi(2));
+    let pixels = (0..2_000)
+        .flat_map(|i| common::resident(&data.train).pixels(i))
+        .map(|&x| (f64::from(x) / 255.0).powi(2));
     let mean_square = pixels.sum::<f64>() / (2_000.0 * 64.0);
     for p in [0.2, 0.5] {
         let rows = distances(&format!("dropout:{p}"), &data);
@@ -175,7 +177,7 @@ fn model_files_hold_running_statistics_and_slopes_under_pytorchs_names() {
         model: trial.model.to_string(),
         classes: data.classes.clone(),
         shape: data.shape,
-        normalisation: "unit".into(),
+        normalisation: data.normalisation.clone(),
         targets: schuss::recipe::Targets::Class,
         loss: schuss::loss::Loss::default(),
     };

@@ -12,7 +12,7 @@ mod pen;
 mod skeleton;
 
 use crate::random::{Draws, Key, Purpose};
-use crate::{Dataset, ImageShape, Split};
+use crate::{Dataset, ImageShape, Normalisation, Samples};
 use hand::Hand;
 use line::Point;
 use pen::Pen;
@@ -64,14 +64,16 @@ pub fn generate(spec: &Digits) -> Dataset {
     Dataset {
         name: spec.to_string(),
         origin: "digits, drawn by schuss".into(),
-        shape: ImageShape { channels: 1, height: spec.size, width: spec.size },
+        shape: ImageShape { channels: 1, height: spec.size, width: spec.size }.into(),
         classes: (0..DIGITS.len()).map(|digit| digit.to_string()).collect(),
-        train: split(spec, TRAIN, spec.train),
-        test: split(spec, TEST, spec.test),
+        train: split(spec, TRAIN, spec.train).into(),
+        validation: None,
+        test: split(spec, TEST, spec.test).into(),
+        normalisation: Normalisation::Unit,
     }
 }
 
-fn split(spec: &Digits, stream: u32, len: usize) -> Split {
+fn split(spec: &Digits, stream: u32, len: usize) -> Samples {
     let features = spec.size * spec.size;
     let mut pixels = vec![0; len * features];
     let labels = pixels
@@ -79,7 +81,7 @@ fn split(spec: &Digits, stream: u32, len: usize) -> Split {
         .enumerate()
         .map(|(index, image)| draw(spec.seed, stream, index, spec.size, image))
         .collect();
-    Split::new(pixels, labels, features).expect("one label was drawn with every image")
+    Samples::images(pixels, labels, features).expect("one label was drawn with every image")
 }
 
 /// Draws image `index` of a stream ([`TRAIN`] or [`TEST`]) and returns its label.
@@ -116,16 +118,25 @@ fn choose<'a>(forms: &'a [Form], draws: &mut Draws) -> &'a Form {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Split;
 
     fn image(stream: u32, index: usize, size: usize) -> (u32, Vec<u8>) {
         let mut pixels = vec![0; size * size];
         (draw(1, stream, index, size, &mut pixels), pixels)
     }
 
+    fn drawn(split: &Split) -> &Samples {
+        split.resident().unwrap()
+    }
+
+    fn pixels(split: &Split) -> &[u8] {
+        drawn(split).values().pixels()
+    }
+
     /// Share of full ink over all pixels of a split.
     fn ink(split: &Split) -> f64 {
-        split.all_pixels().iter().map(|&pixel| f64::from(pixel)).sum::<f64>()
-            / (255.0 * split.all_pixels().len() as f64)
+        pixels(split).iter().map(|&pixel| f64::from(pixel)).sum::<f64>()
+            / (255.0 * pixels(split).len() as f64)
     }
 
     #[test]
@@ -133,17 +144,18 @@ mod tests {
         let spec = Digits { train: 40, test: 10, ..Digits::default() };
         let few = generate(&spec);
         let more = generate(&Digits { train: 90, test: 30, ..spec });
-        assert_eq!(few.train.all_pixels(), &more.train.all_pixels()[..few.train.all_pixels().len()]);
-        assert_eq!(few.train.labels(), &more.train.labels()[..40]);
-        assert_eq!((few.test.labels()[7], few.test.pixels(7).to_vec()), image(TEST, 7, 28));
-        assert_ne!(few.fingerprint(), generate(&Digits { seed: 2, ..spec }).fingerprint());
+        assert_eq!(pixels(&few.train), &pixels(&more.train)[..pixels(&few.train).len()]);
+        assert_eq!(drawn(&few.train).classes(), &drawn(&more.train).classes()[..40]);
+        assert_eq!((drawn(&few.test).classes()[7], drawn(&few.test).pixels(7).to_vec()), image(TEST, 7, 28));
+        assert_ne!(few.fingerprint().unwrap(), generate(&Digits { seed: 2, ..spec }).fingerprint().unwrap());
     }
 
     #[test]
     fn no_image_is_drawn_twice() {
         let data = generate(&Digits { train: 3_000, test: 3_000, ..Digits::default() });
-        let images =
-            [&data.train, &data.test].into_iter().flat_map(|split| (0..3_000).map(|i| split.pixels(i)));
+        let images = [&data.train, &data.test]
+            .into_iter()
+            .flat_map(|split| (0..3_000).map(|i| drawn(split).pixels(i)));
         assert_eq!(images.collect::<std::collections::HashSet<_>>().len(), 6_000);
     }
 
@@ -151,7 +163,7 @@ mod tests {
     #[test]
     fn two_hundred_images_have_the_known_fingerprint() {
         let data = generate(&Digits { train: 150, test: 50, ..Digits::default() });
-        assert_eq!(data.fingerprint(), "e94e06087d9c64b5c409e948529e9b90");
+        assert_eq!(data.fingerprint().unwrap(), "e94e06087d9c64b5c409e948529e9b90");
         assert_eq!(data.origin, "digits, drawn by schuss");
     }
 
@@ -159,7 +171,8 @@ mod tests {
     fn every_class_is_drawn_about_equally_often() {
         let data = generate(&Digits { train: 10_000, test: 1, ..Digits::default() });
         assert_eq!(data.classes.len(), 10);
-        for (digit, count) in data.train.class_counts(10).into_iter().enumerate() {
+        for digit in 0..10 {
+            let count = drawn(&data.train).classes().iter().filter(|&&class| class == digit).count();
             assert!((880..1120).contains(&count), "{count} of 10,000 images are a {digit}");
         }
     }
@@ -169,7 +182,7 @@ mod tests {
     #[test]
     fn there_is_about_as_much_ink_as_in_mnist() {
         let data = generate(&Digits { train: 5_000, test: 1, ..Digits::default() });
-        let pixels = data.train.all_pixels();
+        let pixels = pixels(&data.train);
         let mean = ink(&data.train);
         let square = pixels.iter().map(|&pixel| (f64::from(pixel) / 255.0).powi(2)).sum::<f64>();
         let deviation = (square / pixels.len() as f64 - mean * mean).sqrt();
@@ -199,8 +212,8 @@ mod tests {
     fn the_same_digit_is_drawn_at_every_size() {
         let spec = Digits { train: 300, test: 1, ..Digits::default() };
         let (small, large) = (generate(&spec), generate(&Digits { size: 112, ..spec }));
-        assert_eq!(small.train.labels(), large.train.labels());
-        assert_eq!(large.shape, ImageShape { channels: 1, height: 112, width: 112 });
+        assert_eq!(drawn(&small.train).classes(), drawn(&large.train).classes());
+        assert_eq!(large.shape, ImageShape { channels: 1, height: 112, width: 112 }.into());
         assert!((ink(&small.train) - ink(&large.train)).abs() < 0.002);
     }
 

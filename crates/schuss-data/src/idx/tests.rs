@@ -26,7 +26,7 @@ impl Pair {
         Self { _folder: folder, images: a, labels: b }
     }
 
-    fn read(&self) -> Result<(ImageShape, Split)> {
+    fn read(&self) -> Result<(ImageShape, Samples)> {
         read_split(&self.images, &self.labels)
     }
 }
@@ -43,8 +43,8 @@ fn raw_and_gzip_files_hold_the_same_split_whatever_their_names() {
     assert_eq!(raw, packed);
     let (shape, split) = raw;
     assert_eq!(shape, ImageShape { channels: 1, height: 4, width: 4 });
-    assert_eq!(split.labels(), [2, 0, 9]);
-    assert_eq!(split.all_pixels(), &images[16..]);
+    assert_eq!(split.classes(), [2, 0, 9]);
+    assert_eq!(split.values().pixels(), &images[16..]);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_gzip_file_of_several_members_is_read_as_one() {
     let (images, labels) = three();
     let (front, back) = images.split_at(30);
     let pair = Pair::new(&[gzip(front), gzip(back)].concat(), &labels);
-    assert_eq!(pair.read().unwrap().1.all_pixels(), &images[16..]);
+    assert_eq!(pair.read().unwrap().1.values().pixels(), &images[16..]);
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn a_raw_file_is_preferred_to_a_packed_one() {
     write_set(folder.path(), ".gz");
     fs::write(folder.path().join("train-labels-idx1-ubyte"), labels(&[7, 7, 7])).unwrap();
     let data = load(folder.path().to_str().unwrap()).unwrap();
-    assert_eq!(data.train.labels(), [7, 7, 7]);
+    assert_eq!(data.train.resident().unwrap().classes(), [7, 7, 7]);
 }
 
 #[test]
@@ -169,9 +169,13 @@ fn mnist_is_the_mnist_of_the_papers() {
     }
     let data = load("mnist").unwrap();
     assert_eq!((data.train.len(), data.test.len()), (60_000, 10_000));
-    assert_eq!(data.shape, ImageShape { channels: 1, height: 28, width: 28 });
-    assert_eq!(data.train.class_counts(10), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
-    let sum: u64 = data.train.all_pixels().iter().map(|&pixel| u64::from(pixel)).sum();
-    let mean = sum as f64 / (255 * data.train.all_pixels().len()) as f64;
+    assert_eq!(data.shape, ImageShape { channels: 1, height: 28, width: 28 }.into());
+    assert_eq!(
+        data.train.class_counts(10).unwrap(),
+        [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    );
+    let pixels = data.train.resident().unwrap().values().pixels();
+    let sum: u64 = pixels.iter().map(|&pixel| u64::from(pixel)).sum();
+    let mean = sum as f64 / (255 * pixels.len()) as f64;
     assert!((mean - 0.1307).abs() < 5e-5, "mean {mean}, as in everyone's Normalize((0.1307,), (0.3081,))");
 }

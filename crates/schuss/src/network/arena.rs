@@ -4,7 +4,8 @@ use super::stage::Pass;
 use super::{Mode, Plan};
 use crate::loss::Answer;
 use crate::recipe::{Noise, Targets};
-use schuss_data::Split;
+use crate::{Error, Result};
+use schuss_data::Batch;
 use schuss_data::random::Key;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::rows::Score;
@@ -23,7 +24,7 @@ pub(crate) struct Arena {
     pub(crate) outputs: Vec<Buffer>,
     /// Gradient of the loss at the outputs of a stage and of the one before it: [capacity, widest]
     pub(crate) deltas: [Buffer; 2],
-    /// What the outputs are compared with, if not with classes: [capacity, inputs]
+    /// What the outputs are compared with, if not with classes: [capacity, outputs]
     pub(crate) targets: Option<Buffer>,
     /// Moments of normalising stages.
     scratch: Buffer,
@@ -42,7 +43,7 @@ impl Arena {
             input: rows(plan.inputs),
             outputs: plan.stages.iter().map(|stage| rows(stage.outputs)).collect(),
             deltas: [rows(widest), rows(widest)],
-            targets: (targets == Targets::Input).then(|| rows(plan.inputs)),
+            targets: (!targets.is_class()).then(|| rows(plan.outputs)),
             scratch: Buffer::zeros(plan.scratch(capacity)),
             labels: vec![0; capacity],
             scores: vec![Score::default(); capacity],
@@ -62,23 +63,17 @@ impl Arena {
         Matrix::new(from, rows, plan.stages[index].inputs)
     }
 
-    /// Gathers `rows` samples of `split` from position `first` on, pixels to numbers on the way; `index` says which
-    /// sample stands at a position.
-    pub(crate) fn gather(
-        &mut self,
-        team: &mut Team,
-        split: &Split,
-        first: usize,
-        rows: usize,
-        index: &(impl Fn(usize) -> usize + Sync),
-    ) {
-        for (row, label) in self.labels[..rows].iter_mut().enumerate() {
-            *label = split.labels()[index(first + row)];
-        }
-        let stride = padded(split.features());
+    /// Gathers the samples of `batch`, normalised on the way.
+    ///
+    /// # Errors
+    /// A data error for a sample in a class beyond the last of `classes`.
+    pub(crate) fn gather(&mut self, team: &mut Team, batch: &Batch, classes: usize) -> Result<()> {
+        take_classes(batch, classes, &mut self.labels)?;
+        let (rows, stride) = (batch.len(), padded(batch.features()));
         team.for_chunks(rows * stride, &mut self.input[..rows * stride], stride, |row, to| {
-            split.gather(index(first + row), to);
+            batch.write(row, to);
         });
+        Ok(())
     }
 
     /// Disturbs the inputs of the gathered samples, `width` numbers each, by `noise`.
@@ -174,6 +169,23 @@ impl Arena {
         let mut pass = Pass { team, layout: &plan.layout, scratch: &mut self.scratch };
         stage.backward(&mut pass, [x, y, dy], MatrixMut::new(below, rows, stage.inputs), values, sums, mode);
     }
+}
+
+/// Writes the classes of the samples of `batch` to the front of `labels`, where they have classes.
+///
+/// # Errors
+/// A data error for a class beyond the last of `classes`.
+pub(crate) fn take_classes(batch: &Batch, classes: usize, labels: &mut [u32]) -> Result<()> {
+    for (row, label) in labels[..batch.len()].iter_mut().enumerate() {
+        let Some(class) = batch.class(row) else { return Ok(()) };
+        if class as usize >= classes {
+            return Err(Error::data(format!(
+                "a sample is labelled {class}, but there are {classes} classes"
+            )));
+        }
+        *label = class;
+    }
+    Ok(())
 }
 
 /// Multiply-adds that the noise on one number is worth.

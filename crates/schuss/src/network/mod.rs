@@ -23,6 +23,6 @@ pub use params::Params;
 pub use plan::Plan;
 pub use predictor::{Prediction, Predictor, Reconstruction};
 
-pub(crate) use arena::{Arena, MICROBATCH};
+pub(crate) use arena::{Arena, MICROBATCH, take_classes};
 pub(crate) use plan::{Dense, Kind, Perceptron, Stage};
 pub(crate) use stage::Mode;

@@ -8,7 +8,7 @@ use crate::network::layout::Entry;
 use crate::recipe::Targets;
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use schuss_data::ImageShape;
+use schuss_data::{Normalisation, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,12 +22,12 @@ const MAX_BYTES: u64 = 1 << 36;
 pub struct ModelFile {
     /// Model spec, with the size of its input.
     pub model: String,
-    /// Names of the classes, in order of output.
+    /// Names of the classes, in order of output; none where it tells numbers.
     pub classes: Vec<String>,
-    /// Shape of an input image.
-    pub shape: ImageShape,
-    /// How pixels become numbers: `unit` is pixel / 255.
-    pub normalisation: String,
+    /// Shape of an input.
+    pub shape: Shape,
+    /// How the numbers of an input become those that the network sees.
+    pub normalisation: Normalisation,
     /// What its outputs are; left out of the file where they stand for classes.
     #[serde(default, skip_serializing_if = "Targets::is_class")]
     pub targets: Targets,
@@ -95,9 +95,9 @@ impl ModelFile {
         })?;
         let about: Self = serde_json::from_str(about).map_err(|error| damaged(path, &error))?;
         let model: Model = about.model.parse().map_err(|error: Error| damaged(path, &error.what))?;
-        let ImageShape { channels, height, width } = about.shape;
-        let inputs = channels.checked_mul(height).and_then(|features| features.checked_mul(width));
-        let inputs = inputs.ok_or_else(|| damaged(path, &"its images are larger than any memory"))?;
+        let inputs = about.shape.checked_features();
+        let inputs = inputs.ok_or_else(|| damaged(path, &"its inputs are larger than any memory"))?;
+        about.normalisation.check(about.shape).map_err(|error| damaged(path, &error.what))?;
         let plan = Plan::for_targets(&model, inputs, about.classes.len(), about.targets)
             .map_err(|error| damaged(path, &error.what))?;
         if plan.layout.parameters() > bytes.len() / size_of::<f32>() {
@@ -220,14 +220,15 @@ fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
 mod tests {
     use super::*;
     use crate::network::{Init, Plan};
+    use schuss_data::{Affine, ImageShape};
 
     fn trained() -> (Params, ModelFile) {
         let plan = Plan::new(&"6-5-3".parse().unwrap(), 6, 3).unwrap();
         let about = ModelFile {
             model: plan.model.to_string(),
             classes: ["a", "b", "c"].map(String::from).to_vec(),
-            shape: ImageShape { channels: 1, height: 2, width: 3 },
-            normalisation: "unit".into(),
+            shape: ImageShape { channels: 1, height: 2, width: 3 }.into(),
+            normalisation: Normalisation::Unit,
             targets: Targets::Class,
             loss: Loss::default(),
         };
@@ -251,12 +252,12 @@ mod tests {
     fn an_autoencoders_file_says_so_and_needs_as_many_outputs_as_inputs_and_no_class() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
-        let shape = ImageShape { channels: 1, height: 2, width: 3 };
+        let shape = Shape::Image(ImageShape { channels: 1, height: 2, width: 3 });
         let about = |model: &str| ModelFile {
             model: model.into(),
             classes: (0..100).map(|class| class.to_string()).collect(),
             shape,
-            normalisation: "unit".into(),
+            normalisation: Normalisation::Unit,
             targets: Targets::Input,
             loss: Loss::default(),
         };
@@ -269,6 +270,23 @@ mod tests {
         let (params, classifier) = trained();
         let text = String::from_utf8_lossy(&save(&params, &classifier).unwrap()).into_owned();
         assert!(!text.contains("targets") && !text.contains("loss"), "the bytes of older files");
+        assert!(text.contains(r#"\"normalisation\":\"unit\""#), "the bytes of older files: {text}");
+    }
+
+    #[test]
+    fn numbers_of_a_normalisation_survive_to_the_bit_and_must_fit_the_inputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let (params, about) = trained();
+        let affine =
+            |features| Affine { mean: vec![1.0 / 3.0; features], scale: vec![f32::MIN_POSITIVE; features] };
+        for (features, fits) in [(6, true), (5, false)] {
+            let normalisation = Normalisation::Standard(affine(features));
+            let about = ModelFile { shape: Shape::Flat(6), normalisation, ..about.clone() };
+            std::fs::write(&path, save(&params, &about).unwrap()).unwrap();
+            let loaded = ModelFile::load(&path).map(|(about, _)| about);
+            assert_eq!(loaded.is_ok_and(|loaded| loaded == about), fits, "{features}");
+        }
     }
 
     #[test]
@@ -276,7 +294,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         let (params, about) = trained();
-        let shape = ImageShape { channels: usize::MAX, height: 2, width: 3 };
+        let shape = Shape::Image(ImageShape { channels: usize::MAX, height: 2, width: 3 });
         let huge = ModelFile { shape, ..about.clone() };
         let deep = ModelFile { model: "6-100000-100000-3".into(), ..about };
         for (about, part) in [(huge, "larger than any memory"), (deep, "too short")] {

@@ -4,7 +4,8 @@ use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
 use crate::session::quality::Quality;
 use crate::study::record;
 use crate::{Error, Result, machine};
-use schuss_data::Split;
+use schuss_data::order::Order;
+use schuss_data::{Feed, Split};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::argmax;
 use schuss_kernels::{Team, padded};
@@ -23,7 +24,7 @@ use std::path::Path;
 /// let mut predictor = Predictor::load("model.safetensors".as_ref(), 2)?;
 /// let mut correct = 0;
 /// predictor.predict(&data.test, &mut |prediction| {
-///     correct += usize::from(prediction.class == data.test.labels()[prediction.index] as usize);
+///     correct += usize::from(prediction.label == Some(prediction.class));
 ///     Ok(ControlFlow::Continue(()))
 /// })?;
 /// println!("{correct} of {}", data.test.len());
@@ -37,6 +38,8 @@ pub struct Predictor {
     params: Params,
     team: Team,
     arena: Arena,
+    /// Whether the samples gathered have classes.
+    labelled: bool,
 }
 
 /// What an autoencoder makes of one sample.
@@ -44,7 +47,7 @@ pub struct Predictor {
 pub struct Reconstruction<'a> {
     /// Place of the sample in its split.
     pub index: usize,
-    /// Its numbers, pixel / 255.
+    /// Its numbers, normalised.
     pub input: &'a [f32],
     /// As many numbers.
     pub output: &'a [f32],
@@ -57,9 +60,12 @@ pub struct Prediction<'a> {
     pub index: usize,
     /// The most probable class, the first of equals.
     pub class: usize,
+    /// Its own class, if that is known.
+    pub label: Option<usize>,
     /// One per class; together 1, unless the network was trained to tell class by class (`bce`, `focal`).
     pub probabilities: &'a [f32],
-    /// Cross-entropy of the sample's label; the loss it was trained on where probabilities do not add up to 1.
+    /// Cross-entropy of the sample's own class, of the first class where that is not known; the loss it was trained on
+    /// where probabilities do not add up to 1.
     pub loss: f64,
 }
 
@@ -73,7 +79,7 @@ impl Predictor {
         let (inputs, classes) = (about.shape.features(), about.classes.len());
         let plan = Plan::for_targets(&about.model.parse()?, inputs, classes, about.targets)?;
         let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets));
-        Ok(Self { about, plan, params, team, arena })
+        Ok(Self { about, plan, params, team, arena, labelled: false })
     }
 
     /// What the file says about the network.
@@ -138,7 +144,10 @@ impl Predictor {
     /// # Errors
     /// As for [`Self::reconstruct`].
     pub fn quality(&mut self, split: &Split) -> Result<record::Reconstruction> {
-        let mut quality = Quality::new(self.about.shape);
+        let Some(image) = self.about.shape.image() else {
+            return Err(Error::usage("the model does not reconstruct images"));
+        };
+        let mut quality = Quality::new(image);
         self.reconstruct(split, &mut |found| {
             quality.take(found.input, found.output);
             Ok(ControlFlow::Continue(()))
@@ -155,9 +164,13 @@ impl Predictor {
         mut visit: impl FnMut(&Self, usize, usize) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         self.check(split)?;
+        let normalisation = self.about.normalisation.clone();
+        let mut feed = Feed::new(split, &normalisation, (Order::Sequential, 0), (MICROBATCH, READ_AHEAD))?;
         for first in (0..split.len()).step_by(MICROBATCH) {
             let rows = MICROBATCH.min(split.len() - first);
-            self.arena.gather(&mut self.team, split, first, rows, &|position| position);
+            let batch = feed.rows(first, rows)?;
+            self.labelled = batch.class(0).is_some();
+            self.arena.gather(&mut self.team, &batch, self.plan.outputs)?;
             forward(self, rows);
             for row in 0..rows {
                 if visit(self, first, row)?.is_break() {
@@ -169,20 +182,12 @@ impl Predictor {
     }
 
     fn check(&self, split: &Split) -> Result<()> {
-        let refuse = |what: String| Err(Error::usage(format!("model `{}` {what}", self.plan.model)));
-        if split.features() != self.plan.inputs {
-            return refuse(format!(
-                "takes {} numbers, but a sample has {}",
-                self.plan.inputs,
-                split.features()
-            ));
+        let (inputs, given) = (self.plan.inputs, split.read(&[])?.features());
+        if given == inputs {
+            return Ok(());
         }
-        match split.labels().iter().max() {
-            Some(&label) if self.about.targets.is_class() && label as usize >= self.plan.outputs => {
-                refuse(format!("has {} outputs, but a sample is labelled {label}", self.plan.outputs))
-            }
-            _ => Ok(()),
-        }
+        let model = &self.plan.model;
+        Err(Error::usage(format!("model `{model}` takes {inputs} numbers, but a sample has {given}")))
     }
 
     fn forward(&mut self, rows: usize) {
@@ -215,9 +220,13 @@ impl Predictor {
         let part = row * padded(self.plan.outputs)..;
         let logits = self.arena.outputs.last().map_or(&[][..], |logits| &logits[part.clone()][..classes]);
         let probabilities = &self.arena.deltas[0][part][..classes];
-        Ok(Prediction { index, class: argmax(logits), probabilities, loss })
+        let label = self.labelled.then(|| self.arena.labels[row] as usize);
+        Ok(Prediction { index, class: argmax(logits), label, probabilities, loss })
     }
 }
+
+/// Bytes into which streamed samples are read ahead.
+const READ_AHEAD: u64 = 16 << 20;
 
 fn overflow(index: usize) -> Error {
     Error::data(format!("the model's numbers overflow on sample {index}"))
@@ -231,6 +240,7 @@ mod tests {
     use crate::recipe::{Recipe, Targets};
     use crate::session::{Limits, Session};
     use crate::{Budget, Trial};
+    use schuss_data::Samples;
     use tempfile::TempDir;
 
     /// A network trained for an epoch, as a file, with what its session says of the test split.
@@ -246,7 +256,7 @@ mod tests {
             model: trial.model.to_string(),
             classes: data.classes.clone(),
             shape: data.shape,
-            normalisation: "unit".into(),
+            normalisation: data.normalisation.clone(),
             targets: trial.targets,
             loss: trial.recipe.loss.clone(),
         };
@@ -272,7 +282,8 @@ mod tests {
                     assert_eq!(prediction.index, seen);
                     let sum: f32 = prediction.probabilities.iter().sum();
                     assert!(prediction.probabilities.len() == 10 && (sum - 1.0).abs() < 1e-5, "{sum}");
-                    let label = data.test.labels()[prediction.index] as usize;
+                    let label = prediction.label.unwrap();
+                    assert_eq!(Some(label as u32), data.test.resident().unwrap().class(seen));
                     let own = -f64::from(prediction.probabilities[label]).ln();
                     assert!((prediction.loss - own).abs() < 1e-4, "{own}, not {}", prediction.loss);
                     seen += 1;
@@ -315,7 +326,7 @@ mod tests {
             load(&folder, 1)
                 .predict(&data.test, &mut |prediction| {
                     sum += prediction.loss;
-                    correct += usize::from(prediction.class == data.test.labels()[prediction.index] as usize);
+                    correct += usize::from(Some(prediction.class) == prediction.label);
                     all.push(prediction.probabilities.iter().sum::<f32>());
                     assert!(prediction.probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
                     Ok(ControlFlow::Continue(()))
@@ -365,15 +376,16 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_do_not_fit_are_usage_errors() {
+    fn samples_that_do_not_fit_are_usage_errors_and_classes_beyond_the_last_data_errors() {
         let data = schuss_data::load("digits:train=100,test=20").unwrap();
         let (folder, _) = trained(&data);
-        let small = Split::new(vec![0; 8], vec![0, 1], 4).unwrap();
-        let eleventh = Split::new(vec![0; 784], vec![10], 784).unwrap();
-        for (split, part) in [(small, "takes 784 numbers, but a sample has 4"), (eleventh, "labelled 10")] {
+        let small = Samples::images(vec![0; 8], vec![0, 1], 4).unwrap().into();
+        let eleventh = Samples::images(vec![0; 784], vec![10], 784).unwrap().into();
+        let refused = [(small, 2, "takes 784 numbers, but a sample has 4"), (eleventh, 3, "labelled 10")];
+        for (split, code, part) in refused {
             let mut predictor = load(&folder, 1);
             let error = predictor.predict(&split, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
-            assert!(error.exit_code() == 2 && error.what.contains(part), "{error}");
+            assert!(error.exit_code() == code && error.what.contains(part), "{error}");
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The plan read upwards: gradients of inputs, then of parameters, summed or stepped at once.
 
-use super::engine::{Engine, Feed, Partial, Path, Seen, Uphill};
+use super::engine::{Engine, Halt, Partial, Path, Seen, Uphill};
+use crate::Result;
 use crate::keep::{Keep, Keeper};
 use crate::network::{Arena, Dense, Kind, Mode};
 use crate::optim::Strategy;
+use schuss_data::Feed;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
 use schuss_kernels::{Buffer, Team, padded};
 use std::io;
@@ -156,15 +158,18 @@ impl Engine {
 
     /// Looks at the samples of an update again where the loss is higher, if that is where gradients are to be taken. What
     /// sums are divided by; nothing, and the weights as they were, if cancelled.
+    ///
+    /// # Errors
+    /// What reading the samples reports, and the weights are as they were.
     pub(super) fn look_uphill(
         &mut self,
         weight: f64,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
-    ) -> Option<f64> {
+    ) -> Result<Option<f64>> {
         let (Path::Stored(gradients), Some(Uphill { sam, from })) = (&mut self.path, &mut self.uphill) else {
-            return Some(weight);
+            return Ok(Some(weight));
         };
         gradients.divide(&mut self.team, weight);
         from.copy_from_slice(self.params.values());
@@ -173,7 +178,7 @@ impl Engine {
         if let Some(Uphill { from, .. }) = &self.uphill {
             self.params.values_mut().copy_from_slice(from);
         }
-        seen.ok().map(|seen| seen.weight)
+        Ok(Halt::stopped(seen)?.map(|seen| seen.weight))
     }
 
     /// After `done` samples of an update.

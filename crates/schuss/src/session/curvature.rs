@@ -215,7 +215,7 @@ impl Engine {
 mod tests {
     use super::super::{Control, Limits, Session};
     use super::*;
-    use schuss_data::{Dataset, Split};
+    use schuss_data::{Dataset, Samples};
 
     /// Units of the hidden layer.
     const HIDDEN: usize = 6;
@@ -245,7 +245,7 @@ mod tests {
     }
 
     /// What these are means of: A over all samples, G also over all classes with the network's own probabilities.
-    fn expected(split: &Split, values: &[f32]) -> [Squares; 2] {
+    fn expected(split: &Samples, values: &[f32]) -> [Squares; 2] {
         let at = |place: usize| f64::from(values[place]);
         let (bias, second) = (64 * 16, 65 * 16); // each row of weights or biases takes 16 numbers
         let mut moments =
@@ -292,7 +292,9 @@ mod tests {
     fn what_k_fac_is_told_are_moments_of_inputs_and_of_gradients_under_the_networks_own_distribution() {
         let data = schuss_data::load("digits:train=600,test=100,size=8").unwrap();
         let (values, found) = averages(&data);
-        for (layer, (found, expected)) in found.iter().zip(expected(&data.train, &values)).enumerate() {
+        for (layer, (found, expected)) in
+            found.iter().zip(expected(data.train.resident().unwrap(), &values)).enumerate()
+        {
             let [a, g] = [0, 1].map(|k| distance(&found[k], &expected[k]));
             assert!(a < 1e-5 && g < 0.03, "layer {layer}: A {a:e}, G {g:e} off");
         }

@@ -7,6 +7,7 @@ use super::curvature::Curvature;
 use super::quality::Quality;
 use super::reconstructions::Reconstructions;
 use super::solve;
+use crate::Error;
 use crate::keep::{Keep, Keeper};
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
@@ -15,7 +16,7 @@ use crate::optim::{Course, Descent, Gradient, Sam, Strategy, Updater};
 use crate::recipe::{Noise, Targets, Trial};
 use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::random::{Key, Purpose};
-use schuss_data::{ImageShape, Split};
+use schuss_data::{Feed, Shape};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team};
@@ -91,15 +92,6 @@ pub(super) struct Uphill {
     pub(super) from: Buffer,
 }
 
-/// The samples of an epoch in their order.
-pub(crate) struct Feed<'a, F> {
-    pub(crate) split: &'a Split,
-    /// Which sample stands at a position.
-    pub(crate) index: F,
-    /// From 0.
-    pub(crate) epoch: u32,
-}
-
 /// Weights and optimizer state at some moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
@@ -114,6 +106,31 @@ pub(crate) struct Tally {
     pub(crate) loss: f64,
     pub(crate) correct: u64,
     pub(crate) samples: u64,
+}
+
+/// Why the samples of an update were not all looked at.
+pub(super) enum Halt {
+    /// It was asked to: how far it came.
+    Stopped(Partial),
+    /// Some could not be read.
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Halt {
+    /// Nothing where it was only asked to stop.
+    pub(super) fn stopped<T>(found: Result<T, Self>) -> crate::Result<Option<T>> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(Self::Stopped(_)) => Ok(None),
+            Err(Self::Failed(error)) => Err(error),
+        }
+    }
 }
 
 /// What an update saw, and what its sums are divided by: the number of samples, but for class weights.
@@ -185,7 +202,7 @@ impl Engine {
         plan: Plan,
         trial: &Trial,
         params: Params,
-        (samples, shape): (usize, ImageShape),
+        (samples, shape): (usize, Shape),
         microbatch: Option<usize>,
     ) -> crate::Result<Self> {
         let recipe = &trial.recipe;
@@ -205,7 +222,7 @@ impl Engine {
         let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);
         let arena = Arena::new(&plan, microbatch.max(MICROBATCH), trial.targets); // evaluation fills it in any case
         let shown = updater.shows_others().then(|| params.clone());
-        let quality = (trial.targets == Targets::Input).then(|| Quality::new(shape));
+        let quality = shape.image().filter(|_| trial.targets == Targets::Input).map(Quality::new);
         let uphill = match descent.gradient {
             Gradient::Plain => None,
             Gradient::Sam(sam) => Some(Uphill { sam, from: Buffer::zeros(plan.layout.len()) }),
@@ -244,6 +261,11 @@ impl Engine {
     /// The weights to be evaluated and kept.
     pub(crate) fn params(&self) -> &Params {
         self.shown.as_ref().unwrap_or(&self.params)
+    }
+
+    /// Samples that are gathered at once at most.
+    pub(crate) fn at_once(&self) -> usize {
+        self.arena.labels.len().max(blocked::ROWS)
     }
 
     /// The path of the updates.
@@ -324,63 +346,74 @@ impl Engine {
 
     /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
     /// `seen`; nothing if `watch` says so before the first is done, which then goes on where it was stopped.
+    ///
+    /// # Errors
+    /// What reading the samples reports, and then the first is as if it had not begun.
     pub(crate) fn advance(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         watch: Watch,
         seen: &mut Vec<Tally>,
-    ) {
+    ) -> crate::Result<()> {
         seen.clear();
         if let Path::BlockedSample { blocked, solo, .. } = &mut self.path {
             if !watch.interrupted() {
-                blocked.advance([&mut self.team, solo], feed, positions, seen);
+                blocked.advance([&mut self.team, solo], feed, positions, seen)?;
             }
-            return;
+            return Ok(());
         }
         let positions = positions.start..positions.end.min(positions.start + self.samples);
-        seen.extend(self.update(feed, positions, watch));
+        seen.extend(self.update(feed, positions, watch)?);
+        Ok(())
     }
 
     /// One update from the samples at `positions`, unless it is stopped before its last microbatch.
     fn update(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         watch: Watch,
-    ) -> Option<Tally> {
+    ) -> crate::Result<Option<Tally>> {
         if self.solver.is_some() {
             return self.all_or_nothing(|engine| engine.solve(feed, positions, || watch.interrupted()));
         }
         if self.uphill.is_some() {
             return self.all_or_nothing(|engine| {
                 let halts = || watch.interrupted();
-                let seen = engine.look(feed, positions.clone(), Partial::default(), halts).ok()?;
+                let seen = engine.look(feed, positions.clone(), Partial::default(), halts);
+                let Some(seen) = Halt::stopped(seen)? else { return Ok(None) };
                 let weight = engine.look_uphill(seen.weight, feed, positions, halts)?;
-                engine.step(&Seen { weight, ..seen });
-                Some(seen.tally)
+                if let Some(weight) = weight {
+                    engine.step(&Seen { weight, ..seen });
+                }
+                Ok(weight.map(|_| seen.tally))
             });
         }
         let begun = self.partial.take().unwrap_or_default();
         match self.look(feed, positions, begun, || watch.interrupted() || watch.is_due()) {
             Ok(seen) => {
                 self.step(&seen);
-                Some(seen.tally)
+                Ok(Some(seen.tally))
             }
-            Err(partial) => {
+            Err(Halt::Stopped(partial)) => {
                 self.partial = Some(partial).filter(|partial| partial.done > 0);
-                None
+                Ok(None)
             }
+            Err(Halt::Failed(error)) => Err(error),
         }
     }
 
     /// An update that looks at its samples more than once: if it is cancelled, nothing is as it has changed it.
-    fn all_or_nothing(&mut self, update: impl FnOnce(&mut Self) -> Option<Tally>) -> Option<Tally> {
+    fn all_or_nothing(
+        &mut self,
+        update: impl FnOnce(&mut Self) -> crate::Result<Option<Tally>>,
+    ) -> crate::Result<Option<Tally>> {
         let layout = Arc::clone(&self.plan.layout);
         self.measured.clear();
         layout.measured().for_each(|range| self.measured.extend_from_slice(&self.params.values()[range]));
         let done = update(self);
-        if done.is_none() {
+        if !matches!(done, Ok(Some(_))) {
             let before = layout.measured().flatten().zip(&self.measured);
             before.for_each(|(place, before)| self.params.values_mut()[place] = *before);
         }
@@ -391,22 +424,23 @@ impl Engine {
     /// gradients, or steps within the products where the path is that. How far it came, if it was halted.
     pub(super) fn look(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         begun: Partial,
         halts: impl Fn() -> bool,
-    ) -> Result<Seen, Partial> {
+    ) -> Result<Seen, Halt> {
         let Partial { mut tally, mut weight, mut done } = begun;
         while done < positions.len() {
             if halts() {
-                return Err(Partial { tally, weight, done });
+                return Err(Halt::Stopped(Partial { tally, weight, done }));
             }
             let in_leaf = done % self.leaf;
             let rows = self.microbatch.min(positions.len() - done).min(self.leaf - in_leaf);
             let first = positions.start + done;
-            self.gather(feed, first, rows, Purpose::Noise);
+            self.gather(feed, first, rows, Purpose::Noise)?;
             self.add_weights(rows, &mut weight);
-            let mode = Mode { seed: self.setting.seed, epoch: feed.epoch, first, stats: self.setting.stats };
+            let mode =
+                Mode { seed: self.setting.seed, epoch: feed.epoch(), first, stats: self.setting.stats };
             self.evaluate_rows(rows, Some(&mode), &mut tally);
             let start = if in_leaf == 0 { Start::Fresh } else { Start::Continue };
             self.backward(rows, divisor(weight), start, &mode);
@@ -433,31 +467,39 @@ impl Engine {
     /// Gathers samples, keeps them as targets where asked, and disturbs them by noise drawn for `purpose`.
     pub(super) fn gather(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         first: usize,
         rows: usize,
         purpose: Purpose,
-    ) {
-        self.arena.gather(&mut self.team, feed.split, first, rows, &feed.index);
+    ) -> crate::Result<()> {
+        let epoch = feed.epoch();
+        self.arena.gather(&mut self.team, &feed.rows(first, rows)?, self.plan.outputs)?;
         self.arena.keep_targets(rows, self.plan.inputs);
         if let Some(noise) = &self.setting.noise {
-            let key = Key { seed: self.setting.seed, purpose, epoch: feed.epoch };
+            let key = Key { seed: self.setting.seed, purpose, epoch };
             self.arena.disturb(&mut self.team, noise, key, (first, rows), self.plan.inputs);
         }
+        Ok(())
     }
 
-    /// Frozen loss and accuracy over all of `split`.
-    pub(crate) fn evaluate(&mut self, split: &Split, cancelled: impl Fn() -> bool) -> Option<Evaluation> {
+    /// Frozen loss and accuracy over all of `feed`, which stands at its own order.
+    ///
+    /// # Errors
+    /// What reading the samples reports.
+    pub(crate) fn evaluate(
+        &mut self,
+        feed: &mut Feed,
+        cancelled: impl Fn() -> bool,
+    ) -> crate::Result<Option<Evaluation>> {
         let (mut tally, mut weight) = (Tally::default(), 0.0);
         let mut quality = self.quality.clone();
-        let feed = Feed { split, index: |position| position, epoch: 0 };
         let capacity = self.arena.labels.len();
-        for first in (0..split.len()).step_by(capacity) {
+        for first in (0..feed.len()).step_by(capacity) {
             if cancelled() {
-                return None;
+                return Ok(None);
             }
-            let rows = capacity.min(split.len() - first);
-            self.gather(&feed, first, rows, Purpose::EvaluationNoise);
+            let rows = capacity.min(feed.len() - first);
+            self.gather(feed, first, rows, Purpose::EvaluationNoise)?;
             self.add_weights(rows, &mut weight);
             self.evaluate_rows(rows, None, &mut tally);
             if let Some(quality) = &mut quality {
@@ -468,28 +510,35 @@ impl Engine {
             }
         }
         let classes = self.setting.targets == Targets::Class;
-        Some(Evaluation {
+        Ok(Some(Evaluation {
             loss: tally.loss / divisor(weight),
             accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
             reconstruction: quality.map(|quality| quality.mean()),
-        })
+        }))
     }
 
-    /// What becomes of the first `count` samples of `split`, evaluated as ever.
-    pub(crate) fn reconstructions(&mut self, split: &Split, count: usize) -> Option<Reconstructions> {
-        let (shape, plan) = (self.quality.as_ref()?.shape(), self.plan.clone());
-        let rows = count.min(split.len()).min(self.arena.labels.len());
-        let feed = Feed { split, index: |position| position, epoch: 0 };
-        self.gather(&feed, 0, rows, Purpose::EvaluationNoise);
+    /// What becomes of the first `count` samples of `feed`, evaluated as ever, if they are images.
+    ///
+    /// # Errors
+    /// What reading the samples reports.
+    pub(crate) fn reconstructions(
+        &mut self,
+        feed: &mut Feed,
+        count: usize,
+    ) -> crate::Result<Option<Reconstructions>> {
+        let Some(shape) = self.quality.as_ref().map(Quality::shape) else { return Ok(None) };
+        let plan = self.plan.clone();
+        let rows = count.min(feed.len()).min(self.arena.labels.len());
+        self.gather(feed, 0, rows, Purpose::EvaluationNoise)?;
         self.evaluate_rows(rows, None, &mut Tally::default());
         self.answer(rows);
         let of = |image: &dyn Fn(usize) -> Vec<f32>| (0..rows).map(image).collect();
-        Some(Reconstructions {
+        Ok(Some(Reconstructions {
             shape,
             inputs: of(&|row| self.arena.target(&plan, row).to_vec()),
             noisy: self.setting.noise.is_some().then(|| of(&|row| self.arena.input(&plan, row).to_vec())),
             outputs: of(&|row| self.arena.answered(&plan, row).to_vec()),
-        })
+        }))
     }
 
     /// From the outputs of evaluated samples to answers.
@@ -538,9 +587,9 @@ impl Engine {
             }
             _ => self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, mode),
         }
-        let (width, inputs) = (self.plan.outputs, self.plan.inputs);
+        let width = self.plan.outputs;
         let Arena { input, outputs, deltas, labels, scores, targets, .. } = &mut self.arena;
-        let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, inputs));
+        let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, width));
         self.setting.loss.compute(
             &mut self.team,
             Matrix::new(outputs.last().unwrap_or(input), rows, width),

@@ -1,7 +1,6 @@
 //! What a trial will take, from a few of its updates.
 
 use super::control::Watch;
-use super::engine::Feed;
 use super::{Control, Limits, Session, blocked};
 use crate::Result;
 use crate::recipe::Trial;
@@ -38,8 +37,8 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
     let all = per_epoch.saturating_mul(u64::from(trial.budget.epochs));
     let updates = trial.budget.max_updates.map_or(all, |most| most.min(all));
     let samples = updates as f64 * data.train.len() as f64 / per_epoch as f64;
-    let evaluations = trial.budget.epochs as f64 * data.test.len() as f64 / 3.0; // forward is a third of the work
-    let seconds_per_sample = session.seconds_per_sample();
+    let evaluations = trial.budget.epochs as f64 * data.evaluated().1.len() as f64 / 3.0; // forward is a third of the work
+    let seconds_per_sample = session.seconds_per_sample()?;
     Ok(Forecast {
         updates,
         seconds: (samples + evaluations) * seconds_per_sample,
@@ -53,8 +52,8 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
 }
 
 impl Session<'_> {
-    fn seconds_per_sample(&mut self) -> f64 {
-        let feed = Feed { split: self.train, index: |position| position, epoch: 0 };
+    fn seconds_per_sample(&mut self) -> Result<f64> {
+        let control = Control::default();
         let (mut position, mut counted, mut warm) = (0, 0, false);
         let mut clock = Instant::now();
         while !warm || clock.elapsed() < TRIED_FOR {
@@ -62,11 +61,12 @@ impl Session<'_> {
                 (clock, counted, warm) = (Instant::now(), 0, true);
             }
             let end = self.train.len().min(position + self.samples.clamp(blocked::ROWS, TRIED_SAMPLES));
-            self.engine.advance(&feed, position..end, Watch::new(&Control::default(), None), &mut self.seen);
+            let watch = Watch::new(&control, None);
+            self.engine.advance(&mut self.train, position..end, watch, &mut self.seen)?;
             let samples = self.seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
             position = (position + samples) % self.train.len();
             counted += samples;
         }
-        clock.elapsed().as_secs_f64() / counted.max(1) as f64
+        Ok(clock.elapsed().as_secs_f64() / counted.max(1) as f64)
     }
 }

@@ -30,10 +30,10 @@ use crate::study::record::{
 };
 use crate::{Error, Result};
 use control::Watch;
-use engine::{Engine, Feed, Snapshot, Tally};
+use engine::{Engine, Snapshot, Tally};
 use progress::Progress;
-use schuss_data::order::EpochOrder;
-use schuss_data::{Dataset, Split};
+use schuss_data::order::Order;
+use schuss_data::{Dataset, Feed};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::time::Instant;
@@ -46,6 +46,8 @@ pub struct Limits {
     pub threads: usize,
     /// Samples that travel together, if not the built-in number.
     pub microbatch: Option<usize>,
+    /// Bytes that the process may take, if there is a limit: what does not fit is streamed.
+    pub memory: Option<u64>,
     /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
     /// `shared`.
     pub side_by_side: bool,
@@ -57,7 +59,17 @@ impl Default for Limits {
     /// All cores, one trial after the other.
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { threads, microbatch: None, side_by_side: false, checkpoint_every: Cadence::default() }
+        let checkpoint_every = Cadence::default();
+        Self { threads, microbatch: None, memory: None, side_by_side: false, checkpoint_every }
+    }
+}
+
+impl Limits {
+    /// Bytes into which streamed samples of a split are read ahead.
+    fn read_ahead(&self) -> u64 {
+        const SHARE: u64 = 8;
+        const MOST: u64 = 64 << 20;
+        self.memory.map_or(MOST, |memory| (memory / SHARE).min(MOST))
     }
 }
 
@@ -79,8 +91,9 @@ impl Default for Limits {
 /// ```
 pub struct Session<'d> {
     trial: Trial,
-    train: &'d Split,
-    eval: &'d Split,
+    train: Feed<'d>,
+    /// What curves look at.
+    eval: Feed<'d>,
     engine: Engine,
     /// Samples per update.
     samples: usize,
@@ -138,7 +151,7 @@ enum Pause {
 }
 
 impl<'d> Session<'d> {
-    /// Makes everything a trial needs; afterwards a step cannot fail.
+    /// Makes everything a trial needs; afterwards a step fails only if samples cannot be read.
     ///
     /// # Errors
     /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
@@ -161,6 +174,8 @@ impl<'d> Session<'d> {
             (samples, data.shape),
             limits.microbatch,
         )?;
+        let ahead = (engine.at_once(), limits.read_ahead());
+        let feed = |split, order| Feed::new(split, &data.normalisation, order, ahead);
         let target = trial.budget.target.map(|target| TargetRecord {
             metric: target.metric.to_string(),
             op: target.op.to_string(),
@@ -170,8 +185,8 @@ impl<'d> Session<'d> {
         });
         Ok(Self {
             trial: trial.clone(),
-            train: &data.train,
-            eval: &data.test,
+            train: feed(&data.train, (trial.recipe.order, trial.seed))?,
+            eval: feed(data.evaluated().1, (Order::Sequential, 0))?,
             copy: engine.snapshot(),
             engine,
             samples,
@@ -213,9 +228,12 @@ impl<'d> Session<'d> {
     }
 
     /// The first `count` evaluated images as they are, as the network sees them, and as it answers, if it is an
-    /// autoencoder.
-    pub fn reconstructions(&mut self, count: usize) -> Option<Reconstructions> {
-        self.engine.reconstructions(self.eval, count)
+    /// autoencoder of images.
+    ///
+    /// # Errors
+    /// What reading them reports.
+    pub fn reconstructions(&mut self, count: usize) -> Result<Option<Reconstructions>> {
+        self.engine.reconstructions(&mut self.eval, count)
     }
 
     /// What the buffers take.
@@ -227,7 +245,7 @@ impl<'d> Session<'d> {
     /// stop; from the start, or from where a checkpoint was taken.
     ///
     /// # Errors
-    /// Only what `sink` reports.
+    /// What `sink` reports, and what reading samples reports.
     pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
         (self.began, self.kept) = (Instant::now(), Instant::now());
         control.set_samples(self.progress.samples);
@@ -244,7 +262,7 @@ impl<'d> Session<'d> {
     /// Trains up to the next report point and reports; how the trial ended, if it did.
     fn stretch(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.begin_epoch();
-        let pause = self.steps(control);
+        let pause = self.steps(control)?;
         sink.take(&Event::Losses(&self.losses))?;
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
@@ -260,7 +278,7 @@ impl<'d> Session<'d> {
     /// Evaluates and reports, if all is finite; how the trial ended, if it did.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.engine.settle();
-        let Some(evaluation) = self.engine.evaluate(self.eval, || control.interrupted()) else {
+        let Some(evaluation) = self.engine.evaluate(&mut self.eval, || control.interrupted())? else {
             return self.cut_short(sink).map(Some);
         };
         if evaluation.loss.is_finite() && self.engine.is_finite() {
@@ -295,19 +313,13 @@ impl<'d> Session<'d> {
     }
 
     /// The step loop: the clock runs, nothing is printed and nothing allocated.
-    fn steps(&mut self, control: &Control) -> Pause {
-        let Trial { seed, ref recipe, .. } = self.trial;
-        let order = EpochOrder::new(recipe.order, self.train.len(), seed, self.progress.epoch - 1);
+    fn steps(&mut self, control: &Control) -> Result<Pause> {
         let clock = Instant::now();
         let watch = Watch::new(control, self.cadence.due(self.kept));
-        let feed = Feed {
-            split: self.train,
-            index: |position| order.index(position),
-            epoch: self.progress.epoch - 1,
-        };
+        self.train.begin(self.progress.epoch - 1);
         let pause = loop {
             let positions = self.progress.position..self.next_report_point();
-            self.engine.advance(&feed, positions, watch, &mut self.seen);
+            self.engine.advance(&mut self.train, positions, watch, &mut self.seen)?;
             if self.seen.is_empty() {
                 break if watch.interrupted() { Pause::Interrupted } else { Pause::Checkpoint };
             }
@@ -324,7 +336,7 @@ impl<'d> Session<'d> {
             }
         };
         self.progress.train_seconds += clock.elapsed().as_secs_f64();
-        pause
+        Ok(pause)
     }
 
     /// The position of the next report point, if no update is cut short.
@@ -506,7 +518,7 @@ impl<'d> Session<'d> {
         self.progress.wall_seconds + self.began.elapsed().as_secs_f64()
     }
 
-    /// What is known after a sink failed.
+    /// What is known after a sink or a read failed.
     pub fn failed(&self) -> Outcome {
         self.outcome(Status::Failed)
     }

@@ -1,12 +1,13 @@
 //! Updates by a solver, which asks for value and gradient over the samples of an update as often as it likes.
 
-use super::engine::{Engine, Feed, Partial, Path, Seen, Tally, divisor};
+use super::engine::{Engine, Halt, Partial, Path, Seen, Tally, divisor};
 use crate::loss::Loss;
 use crate::network::{Mode, Plan, Role};
 use crate::optim::Solver;
 use crate::optim::solver::{Attempt, Cancelled, LevenbergMarquardt, Normal, Objective, Solving};
 use crate::recipe::Trial;
 use crate::{Error, Result};
+use schuss_data::Feed;
 use schuss_data::random::Purpose;
 use schuss_kernels::matrix::Start;
 use schuss_kernels::{Buffer, Team};
@@ -49,29 +50,33 @@ fn check_least_squares(trial: &Trial, plan: &Plan) -> Result<()> {
 }
 
 /// The samples of an update as a function of the weights.
-struct Samples<'a, F, C> {
+struct Samples<'a, 'f, C> {
     engine: &'a mut Engine,
-    feed: &'a Feed<'a, F>,
+    feed: &'a mut Feed<'f>,
     positions: Range<usize>,
     cancelled: C,
     /// What the first evaluation saw.
     first: Option<Tally>,
     evaluations: u64,
+    /// Why it could not go on.
+    failure: Option<Error>,
 }
 
 impl Engine {
     /// One update by the solver, unless it is cancelled before its last evaluation.
     pub(super) fn solve(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
-    ) -> Option<Tally> {
-        let mut solver = self.solver.take()?;
+    ) -> Result<Option<Tally>> {
+        let Some(mut solver) = self.solver.take() else { return Ok(None) };
         solver.begin(self.params.values());
-        let mut samples = Samples { engine: self, feed, positions, cancelled, first: None, evaluations: 0 };
+        let (first, failure) = (None, None);
+        let mut samples =
+            Samples { engine: self, feed, positions, cancelled, first, evaluations: 0, failure };
         let done = solver.update(&mut samples);
-        let Samples { first, evaluations, .. } = samples;
+        let Samples { first, evaluations, failure, .. } = samples;
         let seen = first.filter(|_| done.is_ok());
         if seen.is_some() {
             self.place(solver.weights());
@@ -80,7 +85,7 @@ impl Engine {
             self.params.values_mut().copy_from_slice(solver.weights());
         }
         self.solver = Some(solver);
-        seen
+        failure.map_or(Ok(seen), Err)
     }
 
     /// Moves to `weights`, but for what is measured, not trained.
@@ -98,35 +103,35 @@ impl Engine {
     /// The loss of the samples at `positions`, without looking for gradients.
     fn look_at_loss(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         cancelled: impl Fn() -> bool,
-    ) -> Option<Seen> {
+    ) -> Result<Option<Seen>> {
         let (mut tally, mut weight) = (Tally::default(), 0.0);
         for first in positions.clone().step_by(self.microbatch) {
             if cancelled() {
-                return None;
+                return Ok(None);
             }
             let rows = self.microbatch.min(positions.end - first);
-            self.gather(feed, first, rows, Purpose::Noise);
+            self.gather(feed, first, rows, Purpose::Noise)?;
             self.add_weights(rows, &mut weight);
-            let mode = self.mode(feed.epoch, first);
+            let mode = self.mode(feed.epoch(), first);
             self.evaluate_rows(rows, Some(&mode), &mut tally);
         }
         let weight = divisor(weight);
-        Some(Seen { tally: tally.weighed(weight), weight })
+        Ok(Some(Seen { tally: tally.weighed(weight), weight }))
     }
 
     /// Adds the residuals of the sample at `position` and their gradients to `normal`.
     fn add_residuals(
         &mut self,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         position: usize,
         normal: &mut Normal<Buffer>,
         tally: &mut Tally,
-    ) {
-        self.gather(feed, position, 1, Purpose::Noise);
-        let mode = self.mode(feed.epoch, position);
+    ) -> Result<()> {
+        self.gather(feed, position, 1, Purpose::Noise)?;
+        let mode = self.mode(feed.epoch(), position);
         self.evaluate_rows(1, Some(&mode), tally);
         let outputs = self.plan.outputs;
         let slopes = self.arena.deltas[0][..outputs].to_vec(); // of a mean of squares: 2 r / outputs
@@ -134,14 +139,20 @@ impl Engine {
             self.arena.deltas[0].fill(0.0);
             self.arena.deltas[0][output] = 1.0;
             self.backward(1, 1.0, Start::Fresh, &mode);
-            let Path::Stored(gradients) = &self.path else { return };
+            let Path::Stored(gradients) = &self.path else { break };
             let residual = f64::from(slope) * outputs as f64 / 2.0;
             normal.add(&mut self.team, residual, &gradients.leaf);
         }
+        Ok(())
     }
 }
 
-impl<F: Fn(usize) -> usize + Sync, C: Fn() -> bool> Samples<'_, F, C> {
+impl<C: Fn() -> bool> Samples<'_, '_, C> {
+    /// What was found; nothing, and why is kept, where it could not be read.
+    fn found<T>(&mut self, found: Result<Option<T>>) -> Attempt<T> {
+        found.unwrap_or_else(|failure| self.failure.replace(failure).and(None)).ok_or(Cancelled)
+    }
+
     /// The mean loss of an evaluation.
     fn note(&mut self, tally: Tally) -> f64 {
         self.evaluations += 1;
@@ -150,7 +161,7 @@ impl<F: Fn(usize) -> usize + Sync, C: Fn() -> bool> Samples<'_, F, C> {
     }
 }
 
-impl<F: Fn(usize) -> usize + Sync, C: Fn() -> bool> Objective<Team> for Samples<'_, F, C> {
+impl<C: Fn() -> bool> Objective<Team> for Samples<'_, '_, C> {
     fn arithmetic(&mut self) -> &mut Team {
         &mut self.engine.team
     }
@@ -158,13 +169,14 @@ impl<F: Fn(usize) -> usize + Sync, C: Fn() -> bool> Objective<Team> for Samples<
     fn value(&mut self, weights: &[f32]) -> Attempt<f64> {
         self.engine.place(weights);
         let seen = self.engine.look_at_loss(self.feed, self.positions.clone(), &self.cancelled);
-        Ok(self.note(seen.ok_or(Cancelled)?.tally))
+        let tally = self.found(seen)?.tally;
+        Ok(self.note(tally))
     }
 
     fn gradient(&mut self, weights: &[f32], gradient: &mut [f32]) -> Attempt<f64> {
         self.engine.place(weights);
         let seen = self.engine.look(self.feed, self.positions.clone(), Partial::default(), &self.cancelled);
-        let seen = seen.map_err(|_| Cancelled)?;
+        let seen = self.found(Halt::stopped(seen))?;
         if let Path::Stored(gradients) = &mut self.engine.path {
             gradients.divide(&mut self.engine.team, seen.weight);
             gradient.copy_from_slice(&gradients.leaf);
@@ -180,7 +192,8 @@ impl<F: Fn(usize) -> usize + Sync, C: Fn() -> bool> Objective<Team> for Samples<
             if (self.cancelled)() {
                 return Err(Cancelled);
             }
-            self.engine.add_residuals(self.feed, position, normal, &mut tally);
+            let added = self.engine.add_residuals(self.feed, position, normal, &mut tally);
+            self.found(added.map(Some))?;
         }
         normal.close(&mut self.engine.team);
         Ok(self.note(tally))

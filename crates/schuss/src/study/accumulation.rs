@@ -5,7 +5,7 @@ use super::record::Exhibit;
 use crate::recipe::{Budget, Recipe, Trial, UpdateRule};
 use crate::session::{Control, Limits, Session};
 use crate::{Error, Result};
-use schuss_data::{Dataset, Split};
+use schuss_data::Dataset;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Samples of the one update: enough for several leaves of the sum, few enough to take a second.
@@ -56,9 +56,7 @@ fn row(
 
 /// The first samples of the training split.
 fn shortened(data: &Dataset) -> Result<Dataset> {
-    let (samples, features) = (data.train.len().min(SAMPLES), data.train.features());
-    let pixels = data.train.all_pixels()[..samples * features].to_vec();
-    let train = Split::new(pixels, data.train.labels()[..samples].to_vec(), features)?;
-    let test = Split::new(data.test.pixels(0).to_vec(), vec![data.test.labels()[0]], features)?;
-    Ok(Dataset { train, test, ..data.clone() })
+    let samples: Vec<u64> = (0..data.train.len().min(SAMPLES) as u64).collect();
+    let (train, test) = (data.train.read(&samples)?.into(), data.test.read(&[0])?.into());
+    Ok(Dataset { train, validation: None, test, ..data.clone() })
 }

@@ -121,7 +121,7 @@ impl Begun {
         control: &Control,
         watcher: &mut dyn Watcher,
     ) -> Result<Finished> {
-        if data.fingerprint() != self.summary.data.fingerprint {
+        if data.fingerprint()? != self.summary.data.fingerprint {
             let changed = Error::data("the data are not those that the run began with");
             return Err(changed.at(&data.origin).advise("the same data, with --data"));
         }
@@ -259,7 +259,7 @@ fn prepare(
     for planned in &study.trials {
         Session::new(&planned.trial, data, limits)?;
     }
-    let mut summary = new_summary(study, data, command);
+    let mut summary = new_summary(study, data, command)?;
     for name in study.surfaces.iter().take_while(|_| !control.interrupted()) {
         summary.surfaces.push(surface::draw(name, study.seeds[0])?);
     }
@@ -339,7 +339,7 @@ impl<'a> Running<'_, 'a> {
     fn finish(&mut self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
         self.write_best(session)?;
         self.place.finish(record, self.trial, session, self.runner.data)?;
-        if let Some(found) = session.reconstructions(RECONSTRUCTIONS) {
+        if let Some(found) = session.reconstructions(RECONSTRUCTIONS)? {
             let sheet = found.sheet()?;
             self.place.draw(record, &sheet)?;
             self.trace.reconstructions = Some(sheet);
@@ -425,7 +425,7 @@ fn record(
 }
 
 /// Everything of the summary that is known before the first trial.
-fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
+fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> {
     let first = study.trials.first().map(|planned| &planned.trial);
     let parameters = |trial: &Trial| {
         crate::network::Plan::for_targets(
@@ -436,7 +436,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
         )
         .map_or(0, |plan| plan.layout.parameters())
     };
-    Summary {
+    Ok(Summary {
         schema: 1,
         schuss: Release {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -450,7 +450,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
             parameters: first.map_or(0, parameters),
         },
         data: DataRecord {
-            fingerprint: data.fingerprint(),
+            fingerprint: data.fingerprint()?,
             origin: data.origin.clone(),
             counts: Counts { train: data.train.len(), test: data.test.len() },
             classes: data.classes.len(),
@@ -462,7 +462,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Summary {
         trials: vec![],
         surfaces: vec![],
         exhibits: vec![],
-    }
+    })
 }
 
 fn warnings(study: &Study) -> Vec<String> {

@@ -189,7 +189,7 @@ impl TrialFolder {
             model: trial.model.to_string(),
             classes: data.classes.clone(),
             shape: data.shape,
-            normalisation: "unit".into(),
+            normalisation: data.normalisation.clone(),
             targets: trial.targets,
             loss: trial.recipe.loss.clone(),
         };

@@ -4,7 +4,7 @@
 pub(crate) mod twin;
 
 use schuss::data::random::{Key, Purpose};
-use schuss::data::{Dataset, ImageShape, Split};
+use schuss::data::{Dataset, ImageShape, Normalisation, Samples, Split};
 use schuss::network::{Model, ModelFile, Params, Plan, save};
 use schuss::recipe::{Budget, Recipe, Targets, Trial};
 use schuss::session::{Cadence, Control, Limits, Outcome, Session};
@@ -26,23 +26,30 @@ pub(crate) fn random_data(features: usize, classes: usize, train: usize, test: u
     )
 }
 
-fn random_split(features: usize, classes: usize, len: usize, seed: u64) -> Split {
+fn random_split(features: usize, classes: usize, len: usize, seed: u64) -> Samples {
     let mut draws = Key { seed, purpose: Purpose::Digits, epoch: 0 }.draws(0);
     let pixels = (0..len * features).map(|_| draws.bits() as u8).collect();
     let labels = (0..len).map(|_| draws.bits() % classes as u32).collect();
-    Split::new(pixels, labels, features).unwrap()
+    Samples::images(pixels, labels, features).unwrap()
 }
 
 /// A data set of two splits of one-line images.
-pub(crate) fn data_of(train: Split, test: Split, classes: usize) -> Dataset {
+pub(crate) fn data_of(train: Samples, test: Samples, classes: usize) -> Dataset {
     Dataset {
         name: "random".into(),
         origin: "drawn by a test".into(),
-        shape: ImageShape { channels: 1, height: 1, width: train.features() },
+        shape: ImageShape { channels: 1, height: 1, width: train.features() }.into(),
         classes: (0..classes).map(|class| class.to_string()).collect(),
-        train,
-        test,
+        train: train.into(),
+        validation: None,
+        test: test.into(),
+        normalisation: Normalisation::Unit,
     }
+}
+
+/// The samples of a split that is in memory.
+pub(crate) fn resident(split: &Split) -> &Samples {
+    split.resident().unwrap()
 }
 
 /// A trial over so many epochs; everything else at its default.
@@ -60,8 +67,13 @@ pub(crate) fn trial(model: &str, update: &str, optimizer: &str, epochs: u32) -> 
 }
 
 /// One thread and the built-in microbatch.
-pub(crate) const ONE_THREAD: Limits =
-    Limits { threads: 1, microbatch: None, side_by_side: false, checkpoint_every: Cadence::Epochs(1) };
+pub(crate) const ONE_THREAD: Limits = Limits {
+    threads: 1,
+    microbatch: None,
+    memory: None,
+    side_by_side: false,
+    checkpoint_every: Cadence::Epochs(1),
+};
 
 /// Runs a trial to its end: what it knows, and its final weights.
 pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> (Outcome, Params) {
@@ -83,12 +95,12 @@ pub(crate) fn zero_params(model: &str, classes: usize) -> Params {
 
 /// Writes `params` to a file that `init_from` can read.
 pub(crate) fn save_params(params: &Params, path: &Path) {
-    let shape = ImageShape { channels: 1, height: 1, width: 1 };
+    let shape = ImageShape { channels: 1, height: 1, width: 1 }.into();
     let about = ModelFile {
         model: String::new(),
         classes: vec![],
         shape,
-        normalisation: "unit".into(),
+        normalisation: Normalisation::Unit,
         targets: Targets::Class,
         loss: schuss::loss::Loss::default(),
     };

@@ -16,8 +16,9 @@ pub(crate) type Sample = (Vec<f64>, usize);
 
 /// The samples of a split as the library sees them: f32 numbers.
 pub(crate) fn samples(split: &Split) -> Vec<Sample> {
+    let split = super::resident(split);
     let input = |i| split.pixels(i).iter().map(|&pixel| f64::from(f32::from(pixel) / 255.0)).collect();
-    (0..split.len()).map(|i| (input(i), split.labels()[i] as usize)).collect()
+    (0..split.len()).map(|i| (input(i), split.classes()[i] as usize)).collect()
 }
 
 impl Twin {

@@ -1,7 +1,7 @@
 //! What the blocked path computes with: the kernels on f32, or, in its tests, their plain twins on f64.
 
 use crate::optim::{Rule, Step, Sweep, WithinProduct};
-use schuss_data::Split;
+use schuss_data::Batch;
 use schuss_kernels::matrix::{self, Matrix, MatrixMut, Start};
 use schuss_kernels::rows::{Score, softmax_cross_entropy};
 use schuss_kernels::window::{Ahead, Owed, Tasks};
@@ -27,15 +27,8 @@ pub(crate) trait Arithmetic: Send {
     /// So many zeros.
     fn zeros(len: usize) -> Self::Buffer;
 
-    /// X ← the samples `first..first + rows` in the order of `index`.
-    fn gather(
-        &mut self,
-        split: &Split,
-        first: usize,
-        rows: usize,
-        index: &(impl Fn(usize) -> usize + Sync),
-        x: &mut [Self::T],
-    );
+    /// X ← the samples.
+    fn gather(&mut self, batch: &Batch, x: &mut [Self::T]);
 
     /// C ← C + A B.
     fn add_product(&mut self, a: Matrix<Self::T>, b: Matrix<Self::T>, c: MatrixMut<Self::T>);
@@ -140,18 +133,9 @@ impl Arithmetic for Team {
         Buffer::zeros(len)
     }
 
-    fn gather(
-        &mut self,
-        split: &Split,
-        first: usize,
-        rows: usize,
-        index: &(impl Fn(usize) -> usize + Sync),
-        x: &mut [f32],
-    ) {
-        let stride = padded(split.features());
-        self.for_chunks(rows * stride, &mut x[..rows * stride], stride, |row, to| {
-            split.gather(index(first + row), to);
-        });
+    fn gather(&mut self, batch: &Batch, x: &mut [f32]) {
+        let (rows, stride) = (batch.len(), padded(batch.features()));
+        self.for_chunks(rows * stride, &mut x[..rows * stride], stride, |row, to| batch.write(row, to));
     }
 
     fn add_product(&mut self, a: Matrix, b: Matrix, c: MatrixMut) {

@@ -22,11 +22,13 @@ mod tests;
 
 pub(crate) use arithmetic::Arithmetic;
 
-use super::engine::{Feed, Tally};
+use super::engine::Tally;
+use crate::Result;
 use crate::keep::{Keep, Keeper};
-use crate::network::Perceptron;
+use crate::network::{Perceptron, take_classes};
 use crate::optim::{Course, Linear};
 use coefficients::{Debt, Window};
+use schuss_data::Feed;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::window::{Ahead, Owed};
 use schuss_kernels::{Lane, Team, padded};
@@ -162,15 +164,18 @@ impl<A: Arithmetic> Blocked<A> {
 
     /// Does the updates from `positions.start` on that lie in one block, up to `positions.end`; stops behind a loss that
     /// is not finite. `solo` goes through the updates, `team` does what can be done meanwhile.
+    ///
+    /// # Errors
+    /// What reading the samples reports, and then there is no change.
     pub(crate) fn advance(
         &mut self,
         [team, solo]: [&mut A; 2],
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         positions: Range<usize>,
         seen: &mut Vec<Tally>,
-    ) {
+    ) -> Result<()> {
         if positions.start == 0 {
-            self.open_epoch(team, feed);
+            self.open_epoch(team, feed)?;
         }
         let [before, present, ahead] = &mut self.blocks;
         let rows = self.done..present.rows.min(positions.end - present.first);
@@ -193,7 +198,7 @@ impl<A: Arithmetic> Blocked<A> {
         };
         if rows.start == 0 {
             let end_of_present = present.first + present.rows;
-            ahead.gather(team, feed, end_of_present, self.rows);
+            ahead.gather(team, feed, end_of_present, (self.rows, self.plan.outputs))?;
             let x = Matrix::new(&present.x, present.rows, self.plan.inputs);
             let owed = self.debts.of(before, &self.plan, self.samples, before.rows);
             let next = (ahead.rows > 0).then(|| ahead.products(&self.plan, Some((x, present.rows))));
@@ -206,19 +211,21 @@ impl<A: Arithmetic> Blocked<A> {
         if self.done == self.blocks[1].rows && seen.last().is_none_or(|tally| tally.loss.is_finite()) {
             self.close_block(team);
         }
+        Ok(())
     }
 
     /// Begins an epoch: nothing is pending, and the first block's products are made from the weights as they are.
-    fn open_epoch(&mut self, team: &mut A, feed: &Feed<impl Fn(usize) -> usize + Sync>) {
+    fn open_epoch(&mut self, team: &mut A, feed: &mut Feed) -> Result<()> {
         let [before, present, _] = &mut self.blocks;
         before.rows = 0;
-        present.gather(team, feed, 0, self.rows);
+        present.gather(team, feed, 0, (self.rows, self.plan.outputs))?;
         let first_layer = self.plan.stages[0].weight.end;
         let v = self.velocity.get_mut(..first_layer).unwrap_or(&mut []);
         let (w, v) = matrices(&self.plan, &mut self.weights[..first_layer], v);
         team.between_blocks(w, v, None, Some(present.products(&self.plan, None)), || {});
         self.plan_block(1, &[]);
         self.done = 0;
+        Ok(())
     }
 
     /// Behind the last row of a block: idle rows catch up, and the next block's products take in what this one changed.
@@ -378,20 +385,19 @@ fn matrices<'a, T>(
 }
 
 impl<A: Arithmetic> Block<A> {
-    /// Takes up to `rows` samples from position `first` on.
+    /// Takes up to `rows` samples from position `first` on, in so many classes.
     fn gather(
         &mut self,
         team: &mut A,
-        feed: &Feed<impl Fn(usize) -> usize + Sync>,
+        feed: &mut Feed,
         first: usize,
-        rows: usize,
-    ) {
+        (rows, classes): (usize, usize),
+    ) -> Result<()> {
         self.first = first;
-        self.rows = rows.min(feed.split.len() - first);
-        team.gather(feed.split, first, self.rows, &feed.index, &mut self.x);
-        for (row, label) in self.labels[..self.rows].iter_mut().enumerate() {
-            *label = feed.split.labels()[(feed.index)(first + row)];
-        }
+        self.rows = rows.min(feed.len() - first);
+        let batch = feed.rows(first, self.rows)?;
+        team.gather(&batch, &mut self.x);
+        take_classes(&batch, classes, &mut self.labels)
     }
 
     /// The products that this block begins from, to be made; `before` are the inputs of the block before it.

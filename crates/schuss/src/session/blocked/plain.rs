@@ -3,7 +3,7 @@
 use super::Arithmetic;
 use super::arithmetic::Update;
 use crate::optim::{Visitor, take};
-use schuss_data::Split;
+use schuss_data::Batch;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::padded;
 use schuss_kernels::rows::Score;
@@ -29,19 +29,12 @@ impl Arithmetic for Plain {
         vec![0.0; len]
     }
 
-    fn gather(
-        &mut self,
-        split: &Split,
-        first: usize,
-        rows: usize,
-        index: &(impl Fn(usize) -> usize + Sync),
-        x: &mut [f64],
-    ) {
-        for row in 0..rows {
-            let pixels = split.pixels(index(first + row));
-            for (to, &pixel) in row_mut(x, row, split.features()).iter_mut().zip(pixels) {
-                *to = f64::from(f32::from(pixel) / 255.0);
-            }
+    fn gather(&mut self, batch: &Batch, x: &mut [f64]) {
+        let mut numbers = vec![0.0; batch.features()];
+        for row in 0..batch.len() {
+            batch.write(row, &mut numbers);
+            let row = row_mut(x, row, batch.features());
+            row.iter_mut().zip(&numbers).for_each(|(to, &number)| *to = f64::from(number));
         }
     }
 

@@ -6,7 +6,8 @@ use super::*;
 use crate::network::{Init, Params, Plan};
 use crate::optim::Rule;
 use crate::schedule::Schedule;
-use schuss_data::Split;
+use schuss_data::order::Order;
+use schuss_data::{Batch, Feed, Normalisation, Samples, Split};
 use schuss_kernels::Team;
 
 /// Every option of a linear rule.
@@ -32,7 +33,7 @@ const SAMPLES: usize = 90;
 fn split() -> Split {
     let pixel = |i: usize| if i.is_multiple_of(3) { 0 } else { (i * i * 31 + i / 12 * 57) as u8 };
     let labels = (0..SAMPLES).map(|i| (i * 7 % 3) as u32).collect();
-    Split::new((0..SAMPLES * 12).map(pixel).collect(), labels, 12).unwrap()
+    Samples::images((0..SAMPLES * 12).map(pixel).collect(), labels, 12).unwrap().into()
 }
 
 fn plan(model: &str) -> Plan {
@@ -57,9 +58,11 @@ fn course(rule: &Rule) -> Course {
     Course::new(rule.clone(), schedule)
 }
 
-/// The sample at a position of an epoch.
-fn index(epoch: usize) -> impl Fn(usize) -> usize + Sync + Copy {
-    move |position| (position * 7 + epoch) % SAMPLES
+/// The samples in the order of an epoch.
+fn feed(split: &Split, epoch: u32) -> Feed<'_> {
+    let mut feed = Feed::new(split, &Normalisation::Unit, (Order::Shuffled, 5), (1_000, 0)).unwrap();
+    feed.begin(epoch);
+    feed
 }
 
 /// Two epochs by delayed updates, in blocks of `rows` and pauses of `pause` samples; the weights after them.
@@ -72,12 +75,12 @@ fn delayed<A: Arithmetic>(
         Blocked::<A>::new(plan.perceptron().unwrap(), course(rule), samples, rows, weights_of::<A>(plan));
     let (split, mut seen) = (split(), vec![]);
     for epoch in 0..2 {
-        let feed = Feed { split: &split, index: index(epoch), epoch: epoch as u32 };
+        let mut feed = feed(&split, epoch);
         let mut position = 0;
         while position < SAMPLES {
             seen.clear();
             let end = SAMPLES.min((position / pause + 1) * pause);
-            blocked.advance([team, solo], &feed, position..end, &mut seen);
+            blocked.advance([team, solo], &mut feed, position..end, &mut seen).unwrap();
             position += seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
         }
     }
@@ -92,12 +95,13 @@ fn straight<A: Arithmetic>(arithmetic: &mut A, plan: &Plan, rule: &Rule, samples
     let mut velocity = A::zeros(if rule.slots().is_empty() { 0 } else { weights.len() });
     let (split, plan, mut t) = (split(), &plan.perceptron().unwrap(), 0);
     for epoch in 0..2 {
+        let mut feed = feed(&split, epoch);
         for first in (0..SAMPLES).step_by(samples) {
             t += 1;
-            let rows: Vec<usize> = (first..SAMPLES.min(first + samples)).map(index(epoch)).collect();
+            let batch = feed.rows(first, samples.min(SAMPLES - first)).unwrap();
             let rule = &course(rule).at(t);
             let mut update = Straight { plan, rule, t, weights: &mut weights, velocity: &mut velocity };
-            update.run(arithmetic, &split, &rows);
+            update.run(arithmetic, &batch);
         }
     }
     weights
@@ -113,10 +117,10 @@ struct Straight<'a, T> {
 }
 
 impl<T: Lane> Straight<'_, T> {
-    fn run<A: Arithmetic<T = T>>(&mut self, arithmetic: &mut A, split: &Split, samples: &[usize]) {
-        let values = self.forward(arithmetic, split, samples);
-        let (rows, outputs) = (samples.len(), self.plan.outputs);
-        let labels: Vec<u32> = samples.iter().map(|&sample| split.labels()[sample]).collect();
+    fn run<A: Arithmetic<T = T>>(&mut self, arithmetic: &mut A, batch: &Batch) {
+        let values = self.forward(arithmetic, batch);
+        let (rows, outputs) = (batch.len(), self.plan.outputs);
+        let labels: Vec<u32> = (0..rows).filter_map(|row| batch.class(row)).collect();
         let mut delta = A::zeros(rows * padded(outputs));
         let logits = Matrix::new(values.last().unwrap(), rows, outputs);
         let scores = &mut vec![Default::default(); rows];
@@ -128,15 +132,10 @@ impl<T: Lane> Straight<'_, T> {
     }
 
     /// The input of every stage, and the logits last.
-    fn forward<A: Arithmetic<T = T>>(
-        &self,
-        arithmetic: &mut A,
-        split: &Split,
-        samples: &[usize],
-    ) -> Vec<A::Buffer> {
-        let rows = samples.len();
+    fn forward<A: Arithmetic<T = T>>(&self, arithmetic: &mut A, batch: &Batch) -> Vec<A::Buffer> {
+        let rows = batch.len();
         let mut values = vec![A::zeros(rows * padded(self.plan.inputs))];
-        arithmetic.gather(split, 0, rows, &|row| samples[row], &mut values[0]);
+        arithmetic.gather(batch, &mut values[0]);
         for (index, stage) in self.plan.stages.iter().enumerate() {
             let mut y = A::zeros(rows * padded(stage.outputs));
             let w = Matrix::new(&self.weights[stage.weight.clone()], stage.inputs, stage.outputs);

@@ -1,0 +1,167 @@
+//! A text's records: `csv_core` splits them; here their lines are counted, and their length is bounded.
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use std::fmt;
+use std::io::{self, BufRead};
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+/// No record is longer than 64 MiB, so that a quote left open cannot fill the memory.
+const MAX_RECORD: usize = 64 << 20;
+/// No record has more cells than a million.
+const MAX_CELLS: usize = 1_000_000;
+
+/// A text's records, one after the other.
+pub(crate) struct Records<R> {
+    text: R,
+    core: Box<Reader>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    line: u64,
+    offset: u64,
+    limit: u64,
+}
+
+/// The cells of a record.
+pub(crate) struct Record<'a> {
+    bytes: &'a [u8],
+    ends: &'a [usize],
+    /// The line it begins in, from 1 on.
+    pub(crate) line: u64,
+    /// Where it begins, in bytes of the text.
+    pub(crate) offset: u64,
+}
+
+/// Why there is no next record.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    Io(io::Error),
+    OpenQuote(u64),
+    TooLong(u64),
+    TooMany(u64),
+    /// The text is longer than so many bytes.
+    TooMuch(u64),
+}
+
+impl<R: BufRead> Records<R> {
+    /// The records of a text of at most `limit` bytes, from its start on, which may be a byte order mark.
+    pub(crate) fn new(text: R, delimiter: u8, limit: u64) -> std::result::Result<Self, Broken> {
+        let core = ReaderBuilder::new().delimiter(delimiter).build();
+        let (bytes, ends) = (vec![0; 1 << 10], vec![0; 1 << 6]);
+        let mut records = Self { text, core: Box::new(core), bytes, ends, line: 1, offset: 0, limit };
+        if records.text.fill_buf()?.starts_with(BOM) {
+            records.consume(BOM.len(), 0);
+        }
+        Ok(records)
+    }
+
+    /// The next record that is not an empty line.
+    pub(crate) fn next(&mut self) -> std::result::Result<Option<Record<'_>>, Broken> {
+        self.skip_line_ends()?;
+        let (line, offset) = (self.line, self.offset);
+        let (mut length, mut cells) = (0_usize, 0_usize);
+        loop {
+            let chunk = self.text.fill_buf()?;
+            let ended = chunk.is_empty();
+            if ended && self.offset == offset {
+                return Ok(None);
+            }
+            // A line end closes every record but one whose quote is open.
+            let chunk = if ended { &b"\n"[..] } else { chunk };
+            let bytes = self.bytes.get_mut(length..).unwrap_or_default();
+            let ends = self.ends.get_mut(cells..).unwrap_or_default();
+            let (result, read, written, found) = self.core.read_record(chunk, bytes, ends);
+            if !ended {
+                let breaks = count_breaks(chunk.get(..read).unwrap_or_default());
+                self.consume(read, breaks);
+                self.check_limit()?;
+            }
+            length = length.saturating_add(written);
+            cells = cells.saturating_add(found);
+            match result {
+                ReadRecordResult::Record => {
+                    let bytes = self.bytes.get(..length).unwrap_or_default();
+                    let ends = self.ends.get(..cells).unwrap_or_default();
+                    return Ok(Some(Record { bytes, ends, line, offset }));
+                }
+                ReadRecordResult::InputEmpty if ended => return Err(Broken::OpenQuote(line)),
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::End => return Ok(None),
+                ReadRecordResult::OutputFull => {
+                    grow(&mut self.bytes, MAX_RECORD).ok_or(Broken::TooLong(line))?;
+                }
+                ReadRecordResult::OutputEndsFull => {
+                    grow(&mut self.ends, MAX_CELLS).ok_or(Broken::TooMany(line))?;
+                }
+            }
+        }
+    }
+
+    fn skip_line_ends(&mut self) -> std::result::Result<(), Broken> {
+        loop {
+            let chunk = self.text.fill_buf()?;
+            let skipped = chunk.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let breaks = count_breaks(chunk.get(..skipped).unwrap_or_default());
+            self.consume(skipped, breaks);
+            self.check_limit()?;
+            if skipped == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn consume(&mut self, bytes: usize, breaks: u64) {
+        self.text.consume(bytes);
+        self.offset = self.offset.saturating_add(bytes as u64);
+        self.line = self.line.saturating_add(breaks);
+    }
+
+    fn check_limit(&self) -> std::result::Result<(), Broken> {
+        if self.offset > self.limit { Err(Broken::TooMuch(self.limit)) } else { Ok(()) }
+    }
+}
+
+fn count_breaks(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
+}
+
+/// Doubles a buffer, up to a limit.
+fn grow<T: Clone + Default>(buffer: &mut Vec<T>, limit: usize) -> Option<()> {
+    let length = buffer.len().saturating_mul(2).min(limit);
+    (length > buffer.len()).then(|| buffer.resize(length, T::default()))
+}
+
+impl<'a> Record<'a> {
+    /// How many cells.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The cells, their quotes taken off.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &'a [u8]> {
+        let starts = [0].into_iter().chain(self.ends.iter().copied());
+        let bytes = self.bytes;
+        starts.zip(self.ends).map(move |(start, &end)| bytes.get(start..end).unwrap_or_default())
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "cannot be read: {error}"),
+            Self::OpenQuote(line) => write!(f, "opens a quote in line {line} that it never closes"),
+            Self::TooLong(line) => {
+                write!(f, "has a row of more than 64 MiB in line {line}: is a quote left open?")
+            }
+            Self::TooMany(line) => write!(f, "has more than a million cells in line {line}"),
+            Self::TooMuch(limit) => {
+                write!(f, "unpacks to more than {}, the memory that may be used", crate::text::bytes(*limit))
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+use super::*;
+use crate::store::Access;
+use crate::{Values, digits};
+
+fn floats(len: usize) -> Samples {
+    let values = (0..len * 3).map(|i| i as f32 / 7.0).collect();
+    let labels = Labels::Real { values: (0..len * 2).map(|i| i as f32).collect(), width: 2 };
+    Samples::new(Values::Floats(values), labels, 3).unwrap()
+}
+
+fn dataset(train: impl Into<Split>, test: impl Into<Split>) -> Dataset {
+    Dataset {
+        name: "table".into(),
+        origin: "made by a test".into(),
+        shape: Shape::Flat(3),
+        classes: vec![],
+        train: train.into(),
+        validation: None,
+        test: test.into(),
+        normalisation: Normalisation::None,
+    }
+}
+
+#[test]
+fn counts_that_disagree_are_refused() {
+    assert!(Samples::images(vec![0; 5], vec![0, 1], 2).is_err());
+}
+
+#[test]
+fn streamed_samples_are_the_resident_ones_to_the_last_bit_of_the_fingerprint() {
+    let resident = floats(2_500);
+    let streamed = Split::Streamed(Arc::new(resident.clone()));
+    assert_eq!(
+        streamed.read(&[2_499, 0, 7]).unwrap(),
+        Split::from(resident.clone()).read(&[2_499, 0, 7]).unwrap()
+    );
+    let of = |train: Split| dataset(train, floats(5)).fingerprint().unwrap();
+    assert_eq!(of(streamed), of(resident.into()));
+    assert_ne!(of(floats(2_499).into()), of(floats(2_500).into()));
+}
+
+#[test]
+fn what_is_beyond_the_last_sample_is_a_data_error() {
+    let resident = Split::from(floats(4));
+    let streamed = Split::Streamed(Arc::new(floats(4)));
+    for split in [resident, streamed] {
+        assert_eq!(split.read(&[0, 4]).unwrap_err().exit_code(), 3);
+    }
+}
+
+#[test]
+fn blocks_of_a_fingerprint_cover_all_of_a_small_split_and_both_ends_of_a_large_one() {
+    assert!(fingerprinted(3_000).eq([0, 1_024, 2_048]));
+    let large: Vec<u64> = fingerprinted(100_000_000).collect();
+    assert_eq!((large.len(), large[0]), (64, 0));
+    assert!(large.windows(2).all(|pair| pair[1] - pair[0] > BLOCK));
+    assert!((100_000_000 - 64 - BLOCK..=100_000_000 - BLOCK).contains(&large[63]));
+}
+
+#[test]
+fn a_data_set_knows_what_is_to_be_told_of_its_samples() {
+    let digits = digits::generate(&digits::Digits { train: 3, test: 2, ..Default::default() });
+    assert_eq!(digits.told(), Told::Class(10));
+    assert_eq!(dataset(floats(3), floats(2)).told(), Told::Real(2));
+    let streamed = Split::Streamed(Arc::new(floats(3)));
+    assert_eq!(dataset(streamed, floats(2)).told(), Told::Real(2));
+    assert_eq!(floats(3).access(), Access::Random);
+}

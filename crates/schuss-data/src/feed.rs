@@ -1,0 +1,221 @@
+//! Samples in the order of an epoch, some at a time: the same for those in memory and for those that are streamed.
+
+use crate::order::{EpochOrder, Order};
+use crate::ring::{self, Window};
+use crate::{Normalisation, Result, Ring, Row, Samples, Split};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The samples of a split in the order of a trial.
+pub struct Feed<'a> {
+    source: Source<'a>,
+    normalisation: &'a Normalisation,
+    len: usize,
+    features: usize,
+    order: Order,
+    seed: u64,
+    epoch: u32,
+}
+
+enum Source<'a> {
+    /// With the order of the present epoch.
+    Resident(&'a Samples, EpochOrder),
+    Streamed(Ring),
+}
+
+impl<'a> Feed<'a> {
+    /// The samples of `split` in the order that `order` and `seed` make of them, from epoch 0 on, up to `most` of them at
+    /// once; those that are not in memory are read ahead into `memory` bytes, or as many as `most` samples need.
+    ///
+    /// # Errors
+    /// A failure if threads that read cannot be started, a data error if the split cannot be read.
+    pub fn new(
+        split: &'a Split,
+        normalisation: &'a Normalisation,
+        (order, seed): (Order, u64),
+        (most, memory): (usize, u64),
+    ) -> Result<Self> {
+        let len = split.len();
+        let window = window(most, split.sample_bytes()?, memory);
+        let source = match split {
+            Split::Resident(samples) => Source::Resident(samples, EpochOrder::new(order, len, seed, 0)),
+            Split::Streamed(store) => Source::Streamed(Ring::new(Arc::clone(store), order, seed, window)?),
+        };
+        let features = split.read(&[])?.features();
+        Ok(Self { source, normalisation, len, features, order, seed, epoch: 0 })
+    }
+
+    /// Goes on in the order of `epoch` (from 0).
+    pub fn begin(&mut self, epoch: u32) {
+        self.epoch = epoch;
+        if let Source::Resident(_, order) = &mut self.source {
+            *order = EpochOrder::new(self.order, self.len, self.seed, epoch);
+        }
+    }
+
+    /// Samples per epoch.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The epoch, from 0.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The `rows` samples from position `first` on.
+    ///
+    /// # Errors
+    /// A data error if one cannot be read.
+    pub fn rows(&mut self, first: usize, rows: usize) -> Result<Batch<'_>> {
+        let place = match &mut self.source {
+            Source::Resident(samples, order) => Place::Resident { samples, order, first },
+            Source::Streamed(ring) => Place::Streamed(ring.rows(self.epoch, first, rows)?),
+        };
+        Ok(Batch { place, rows, features: self.features, normalisation: self.normalisation })
+    }
+
+    /// How long requests have waited for samples, in all.
+    pub fn waited(&self) -> Duration {
+        match &self.source {
+            Source::Resident(..) => Duration::ZERO,
+            Source::Streamed(ring) => ring.waited(),
+        }
+    }
+}
+
+/// Bytes that are read at once, if samples are not larger.
+const CHUNK_BYTES: u64 = 1 << 18;
+/// Samples that are read at once at most.
+const CHUNK: u64 = 1_024;
+/// Chunks that are read ahead at most, if requests need no more.
+const DEPTH: u64 = 16;
+/// Threads that read at most.
+const LOADERS: usize = 4;
+
+/// How much to read ahead of requests for up to `most` samples of `row` bytes each.
+fn window(most: usize, row: u64, memory: u64) -> Window {
+    let row = row.max(1);
+    let chunk = (CHUNK_BYTES / row).clamp(1, CHUNK);
+    let least = (most as u64).div_ceil(chunk).max(1);
+    let depth = (memory / chunk.saturating_mul(row)).saturating_sub(1).clamp(least, least.max(DEPTH));
+    let loaders = std::thread::available_parallelism().map_or(1, usize::from).min(LOADERS);
+    Window { chunk: chunk as usize, depth: usize::try_from(depth).unwrap_or(usize::MAX), loaders }
+}
+
+/// Some samples that follow each other.
+#[derive(Clone, Copy)]
+pub struct Batch<'a> {
+    place: Place<'a>,
+    rows: usize,
+    features: usize,
+    normalisation: &'a Normalisation,
+}
+
+/// Where the samples of a batch stand.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// At the positions of an order from `first` on.
+    Resident {
+        samples: &'a Samples,
+        order: &'a EpochOrder,
+        first: usize,
+    },
+    Streamed(ring::Batch<'a>),
+}
+
+impl<'a> Batch<'a> {
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The samples that sample `row` is among, and its index there.
+    fn at(&self, row: usize) -> (&'a Samples, usize) {
+        match &self.place {
+            Place::Resident { samples, order, first } => (samples, order.index(first + row)),
+            Place::Streamed(batch) => batch.at(row),
+        }
+    }
+
+    /// The stored numbers of sample `row`.
+    pub fn row(&self, row: usize) -> Row<'a> {
+        let (samples, index) = self.at(row);
+        samples.row(index)
+    }
+
+    /// The class of sample `row`, if it has one.
+    pub fn class(&self, row: usize) -> Option<u32> {
+        let (samples, index) = self.at(row);
+        samples.class(index)
+    }
+
+    /// The numbers that are to be told of sample `row`.
+    pub fn reals(&self, row: usize) -> &'a [f32] {
+        let (samples, index) = self.at(row);
+        samples.reals(index)
+    }
+
+    /// Numbers per sample.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Writes the normalised numbers of sample `row` to the front of `to`.
+    pub fn write(&self, row: usize, to: &mut [f32]) {
+        self.normalisation.write(self.row(row), to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Labels, Values};
+    use std::sync::Arc;
+
+    #[test]
+    fn as_much_is_read_ahead_as_memory_allows_but_always_what_a_request_needs() {
+        let tiny = window(256, 1, 1 << 20);
+        assert_eq!((tiny.chunk, tiny.depth), (1_024, 16));
+        let images = window(256, 150_528, 0);
+        assert_eq!((images.chunk, images.depth), (1, 256));
+        let tight = window(100, 788, 600_000);
+        assert_eq!((tight.chunk, tight.depth), (332, 1));
+    }
+
+    #[test]
+    fn every_order_brings_streamed_samples_as_it_brings_resident_ones() {
+        let values = Values::Floats((0..300).map(|i| i as f32).collect());
+        let labels = Labels::Real { values: (0..100).map(|i| -(i as f32)).collect(), width: 1 };
+        let samples = Samples::new(values, labels, 3).unwrap();
+        let splits = [Split::from(samples.clone()), Split::Streamed(Arc::new(samples))];
+        for order in [Order::Shuffled, Order::Sequential, Order::Replacement] {
+            let [resident, streamed] = splits.each_ref().map(|split| {
+                let mut feed = Feed::new(split, &Normalisation::None, (order, 3), (60, 0)).unwrap();
+                feed.begin(5);
+                let mut seen = vec![];
+                for (first, rows) in [(0, 40), (40, 60), (7, 1)] {
+                    let batch = feed.rows(first, rows).unwrap();
+                    let mut row = [0.0; 3];
+                    for at in 0..batch.len() {
+                        batch.write(at, &mut row);
+                        assert_eq!(batch.reals(at), [-row[0] / 3.0]);
+                        seen.push(row);
+                    }
+                }
+                seen
+            });
+            assert_eq!(resident, streamed, "{order}");
+        }
+    }
+}

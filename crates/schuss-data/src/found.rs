@@ -1,0 +1,125 @@
+//! What readers make of a path: samples in up to three parts, and what is to be said about them.
+
+use crate::recognise::{self, Format};
+use crate::table::Table;
+use crate::{Result, Samples, Shape, Store, csv};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a reader made of a path.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Shape of one sample.
+    pub shape: Shape,
+    /// Names of the classes, in order of label; none unless the labels are classes.
+    pub classes: Vec<String>,
+    /// What is trained on, or everything where no split is given.
+    pub train: Part,
+    /// What choices are made by, where it is given.
+    pub validation: Option<Part>,
+    /// What is evaluated on, where it is given.
+    pub test: Option<Part>,
+    /// How the columns of a table became numbers; the same makes other files fit the same model.
+    pub table: Option<Table>,
+    /// The normalisation such numbers usually get.
+    pub usual: Usual,
+    /// What was decided along the way, to be said aloud: "label: the last column, `price`".
+    pub notes: Vec<String>,
+}
+
+/// Samples in memory, or read when they are needed.
+#[derive(Clone)]
+pub enum Part {
+    /// All in memory.
+    Resident(Samples),
+    /// Read when needed.
+    Streamed(Arc<dyn Store>),
+}
+
+/// Normalisation that suits numbers of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usual {
+    /// Pixels: divided by 255.
+    Unit,
+    /// Anything else: mean 0 and deviation 1 per number, over the samples that are trained on.
+    Standard,
+}
+
+/// What to do about a cell of a table that holds nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// Refuse the table.
+    #[default]
+    Refuse,
+    /// A number becomes the mean of its column's others, a category a level of its own; a missing label is refused.
+    Mean,
+    /// Leave its row out.
+    Drop,
+}
+
+/// What was asked of a reader.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Column or columns (`a,b`) of a table that are to be told; `none` if nothing is.
+    pub label: Option<String>,
+    /// Height and width pictures are brought to.
+    pub size: Option<usize>,
+    /// What to do about cells that hold nothing.
+    pub missing: Missing,
+    /// Bytes that may be used to hold data; what is larger is streamed, or refused with advice.
+    pub memory: u64,
+    /// How columns became numbers for a model that is to read this table too; without it the table itself decides.
+    pub table: Option<Table>,
+}
+
+impl Default for Ask {
+    /// Nothing in particular, within 8 GiB.
+    fn default() -> Self {
+        Self { label: None, size: None, missing: Missing::default(), memory: 8 << 30, table: None }
+    }
+}
+
+impl Part {
+    /// How many samples.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Resident(samples) => samples.len() as u64,
+            Self::Streamed(store) => store.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Resident(samples) => write!(f, "{} samples in memory", samples.len()),
+            Self::Streamed(store) => write!(f, "{} samples read when needed", store.len()),
+        }
+    }
+}
+
+impl Usual {
+    /// As it is typed after `--normalisation`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Standard => "standard",
+        }
+    }
+}
+
+/// Reads the samples at a path, in whichever format they are.
+///
+/// # Errors
+/// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
+/// that is no column.
+pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
+    match recognise::format(path)? {
+        Format::Text => csv::read(path, ask),
+    }
+}

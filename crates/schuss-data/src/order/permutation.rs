@@ -1,0 +1,107 @@
+//! A keyed permutation of `0..len` in O(1) memory.
+
+use crate::random::Key;
+
+/// A balanced Feistel network over `0..2^(2 half)`, walked until it lands below `len`.
+///
+/// Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002 (cycle walking).
+#[derive(Clone, Debug)]
+pub(crate) struct Permutation {
+    len: u64,
+    half: u32,
+    keys: [u32; ROUNDS],
+}
+
+const ROUNDS: usize = 8;
+/// Smaller domains have too few keyed permutations to be fair; at 256 all orders of 5 samples are equally likely.
+const MIN_HALF: u32 = 4;
+
+impl Permutation {
+    /// Permutation number `number` of a stream, of `0..len`.
+    pub(crate) fn new(len: u64, key: Key, number: u64) -> Self {
+        let bits = 64 - len.saturating_sub(1).leading_zeros();
+        let ([a, b, c, d], [e, f, g, h]) = (key.block(number, 0), key.block(number, 1));
+        Self { len, half: bits.div_ceil(2).max(MIN_HALF), keys: [a, b, c, d, e, f, g, h] }
+    }
+
+    /// What stands at `position`; both are below `len`.
+    pub(crate) fn at(&self, position: u64) -> u64 {
+        self.walk(position, Self::forwards)
+    }
+
+    /// Where `index` stands; both are below `len`.
+    pub(crate) fn position(&self, index: u64) -> u64 {
+        self.walk(index, Self::backwards)
+    }
+
+    /// Expected number of steps: below 4 from 64 on, since the domain is then below 4 `len`.
+    fn walk(&self, from: u64, step: fn(&Self, u64) -> u64) -> u64 {
+        let mut at = from;
+        loop {
+            at = step(self, at);
+            if at < self.len {
+                return at;
+            }
+        }
+    }
+
+    fn forwards(&self, at: u64) -> u64 {
+        let (mut left, mut right) = self.halves(at);
+        for &key in &self.keys {
+            (left, right) = (right, left ^ self.scramble(right, key));
+        }
+        left << self.half | right
+    }
+
+    fn backwards(&self, at: u64) -> u64 {
+        let (mut left, mut right) = self.halves(at);
+        for &key in self.keys.iter().rev() {
+            (left, right) = (right ^ self.scramble(left, key), left);
+        }
+        left << self.half | right
+    }
+
+    fn halves(&self, at: u64) -> (u64, u64) {
+        (at >> self.half, at & self.mask())
+    }
+
+    fn scramble(&self, half: u64, key: u32) -> u64 {
+        u64::from(mix(half as u32 ^ key)) & self.mask()
+    }
+
+    fn mask(&self) -> u64 {
+        (1 << self.half) - 1
+    }
+}
+
+/// The 32-bit finaliser of MurmurHash3: every input bit reaches every output bit.
+fn mix(mut x: u32) -> u32 {
+    x = (x ^ x >> 16).wrapping_mul(0x85eb_ca6b);
+    x = (x ^ x >> 13).wrapping_mul(0xc2b2_ae35);
+    x ^ x >> 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Purpose;
+
+    #[test]
+    fn every_index_stands_at_one_position_and_is_found_there() {
+        let key = Key { seed: 3, purpose: Purpose::Order, epoch: 1 };
+        for len in [1, 2, 5, 16, 255, 257, 4_097] {
+            let permutation = Permutation::new(len, key, 7);
+            let mut seen: Vec<u64> = (0..len).map(|position| permutation.at(position)).collect();
+            assert!(seen.iter().zip(0..).all(|(&index, position)| permutation.position(index) == position));
+            seen.sort_unstable();
+            assert!(seen.into_iter().eq(0..len), "{len}");
+        }
+    }
+
+    #[test]
+    fn permutations_of_a_stream_differ() {
+        let key = Key { seed: 3, purpose: Purpose::Order, epoch: 1 };
+        let [a, b] = [0, 1].map(|number| Permutation::new(100, key, number));
+        assert!((0..100).filter(|&position| a.at(position) == b.at(position)).count() < 10);
+    }
+}

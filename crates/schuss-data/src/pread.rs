@@ -1,0 +1,32 @@
+//! Reading a file from several threads at once, each at places of its own.
+
+use std::fs::File;
+use std::io;
+
+/// Fills `buffer` from `offset` on, or as much of it as the file has; returns how much.
+pub(crate) fn read_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while !buffer.is_empty() {
+        let count = match once(file, buffer, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        if count == 0 {
+            break;
+        }
+        filled += count;
+        offset += count as u64;
+        buffer = &mut buffer[count..];
+    }
+    Ok(filled)
+}
+
+#[cfg(unix)]
+fn once(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn once(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}

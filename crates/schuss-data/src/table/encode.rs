@@ -1,0 +1,228 @@
+//! From a row's cells to the numbers of a sample and its label.
+
+use super::cell::{Cell, whole};
+use super::{Kind, Origin, Place, Table, Target, shown};
+use crate::{Error, Labels, Result, Values};
+use std::collections::HashMap;
+
+/// Makes samples of rows, by the columns of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoder {
+    origin: Origin,
+    features: Vec<Feature>,
+    target: Aim,
+}
+
+/// A column and where it stands in the file.
+#[derive(Clone, Debug)]
+struct Feature {
+    at: usize,
+    name: String,
+    code: Code,
+}
+
+#[derive(Clone, Debug)]
+enum Code {
+    Number { fill: Option<f32> },
+    Category { levels: HashMap<String, usize>, missing: bool },
+}
+
+/// What is to be told, and where it stands.
+#[derive(Clone, Debug)]
+enum Aim {
+    Class { at: usize, name: String, classes: HashMap<String, u32> },
+    Real(Vec<(usize, String)>),
+    Absent,
+}
+
+impl Encoder {
+    /// Finds the columns of `table` among the `names` of the file's; a file may lack what is to be told.
+    ///
+    /// # Errors
+    /// A data error that names the column that is not there.
+    pub(crate) fn new(table: &Table, names: &[String], origin: &Origin) -> Result<Self> {
+        let find = |wanted: &str| names.iter().position(|name| name == wanted);
+        let features = table.columns.iter().map(|column| {
+            let at = find(&column.name).ok_or_else(|| lacks(origin, &column.name, names))?;
+            Ok(Feature { at, name: column.name.clone(), code: Code::of(&column.kind) })
+        });
+        Ok(Self {
+            origin: origin.clone(),
+            features: features.collect::<Result<_>>()?,
+            target: Aim::of(&table.target, find),
+        })
+    }
+
+    /// Labels of no row yet.
+    pub(crate) fn labels(&self) -> Labels {
+        match &self.target {
+            Aim::Class { .. } => Labels::Class(Vec::new()),
+            Aim::Real(columns) => Labels::Real { values: Vec::new(), width: columns.len() },
+            Aim::Absent => Labels::Absent(0),
+        }
+    }
+
+    /// Numbers per sample, and numbers per label.
+    pub(crate) fn widths(&self) -> (usize, usize) {
+        let labels = match &self.target {
+            Aim::Class { .. } => 1,
+            Aim::Real(columns) => columns.len(),
+            Aim::Absent => 0,
+        };
+        (self.features.iter().map(|feature| feature.code.width()).sum(), labels)
+    }
+
+    /// Adds a row to `values` and `labels`, which are floats and of the kind of [`Self::labels`].
+    pub(crate) fn push(
+        &self,
+        place: Place,
+        cells: &[Cell],
+        values: &mut Values,
+        labels: &mut Labels,
+    ) -> Result<()> {
+        let Values::Floats(values) = values else { return Ok(()) };
+        let cell = |at: usize| cells.get(at).copied().unwrap_or(Cell::Missing);
+        for feature in &self.features {
+            feature.push(cell(feature.at), values).map_err(|what| {
+                let error = self.origin.refuse_cell(place.number, &feature.name, &what.what);
+                Error { advice: what.advice.map(Into::into), ..error }
+            })?;
+        }
+        self.push_label(place, cell, labels)
+    }
+
+    fn push_label<'a>(
+        &self,
+        place: Place,
+        cell: impl Fn(usize) -> Cell<'a>,
+        labels: &mut Labels,
+    ) -> Result<()> {
+        let refuse = |name: &str, what: &str| self.origin.refuse_cell(place.number, name, what);
+        match (&self.target, labels) {
+            (Aim::Class { at, name, classes }, Labels::Class(labels)) => {
+                let class = class(cell(*at), classes);
+                labels.push(class.ok_or_else(|| {
+                    refuse(name, &format!("holds {}, which is none of the classes", quoted(cell(*at))))
+                })?);
+            }
+            (Aim::Real(columns), Labels::Real { values, .. }) => {
+                for (at, name) in columns {
+                    values.push(number(cell(*at)).map_err(|what| refuse(name, &what.what))?);
+                }
+            }
+            (_, Labels::Absent(count)) => *count = count.saturating_add(1),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn lacks(origin: &Origin, name: &str, names: &[String]) -> Error {
+    const LISTED: usize = 12;
+    let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{}`", shown(name))).collect();
+    let more = if names.len() > LISTED { " ..." } else { "" };
+    origin.refuse(format!("has no column `{}`, which the model reads", shown(name))).advise(format!(
+        "give it a header like that of the file trained on; it has {}{more}",
+        listed.join(" ")
+    ))
+}
+
+/// What is wrong with a cell, and a way out.
+struct Wrong {
+    what: String,
+    advice: Option<&'static str>,
+}
+
+impl Wrong {
+    fn new(what: String) -> Self {
+        Self { what, advice: None }
+    }
+}
+
+impl Feature {
+    fn push(&self, cell: Cell, values: &mut Vec<f32>) -> std::result::Result<(), Wrong> {
+        match (&self.code, cell) {
+            (Code::Number { fill: Some(fill) }, Cell::Missing) => values.push(*fill),
+            (Code::Number { .. }, cell) => values.push(number(cell)?),
+            (Code::Category { levels, missing }, cell) => {
+                let level = match cell {
+                    Cell::Missing if *missing => levels.len(),
+                    _ => level(cell, levels)?,
+                };
+                let width = self.code.width();
+                values.extend((0..width).map(|at| if at == level { 1.0 } else { 0.0 }));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A finite number, rounded to 32 bits.
+fn number(cell: Cell) -> std::result::Result<f32, Wrong> {
+    if cell == Cell::Missing {
+        let what = "holds nothing where a number is expected".into();
+        return Err(Wrong { what, advice: Some("--missing mean or --missing drop") });
+    }
+    let Some(number) = cell.number() else {
+        return Err(Wrong::new(format!("holds {} where a number is expected", quoted(cell))));
+    };
+    #[allow(clippy::cast_possible_truncation, reason = "rounds; what overflows is refused below")]
+    let rounded = number as f32;
+    if !rounded.is_finite() {
+        return Err(Wrong::new(format!("holds {}, beyond what 32-bit numbers hold", quoted(cell))));
+    }
+    Ok(rounded)
+}
+
+fn level(cell: Cell, levels: &HashMap<String, usize>) -> std::result::Result<usize, Wrong> {
+    let known = cell.word().and_then(|word| levels.get(word.as_ref()));
+    known
+        .copied()
+        .ok_or_else(|| Wrong::new(format!("holds {}, which is none of the categories", quoted(cell))))
+}
+
+/// By its word; a number also by its value, so that `1.0` is class `1`.
+fn class(cell: Cell, classes: &HashMap<String, u32>) -> Option<u32> {
+    let by_word = || classes.get(cell.word()?.as_ref());
+    let by_value = || classes.get(&whole(cell.number()?)?.to_string());
+    by_word().or_else(by_value).copied()
+}
+
+fn quoted(cell: Cell) -> String {
+    cell.word().map_or_else(|| "nothing".into(), |word| format!("`{}`", shown(&word)))
+}
+
+impl Code {
+    fn of(kind: &Kind) -> Self {
+        match kind {
+            Kind::Number { fill } => Self::Number { fill: *fill },
+            Kind::Category { levels, missing } => {
+                Self::Category { levels: levels.iter().cloned().zip(0..).collect(), missing: *missing }
+            }
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Self::Number { .. } => 1,
+            Self::Category { levels, missing } => levels.len().saturating_add(usize::from(*missing)),
+        }
+    }
+}
+
+impl Aim {
+    fn of(target: &Target, find: impl Fn(&str) -> Option<usize>) -> Self {
+        let found = match target {
+            Target::Class { column, classes } => find(column).map(|at| {
+                let classes = classes.iter().cloned().zip(0..).collect();
+                Self::Class { at, name: column.clone(), classes }
+            }),
+            Target::Real { columns } => {
+                let columns = columns.iter().map(|name| Some((find(name)?, name.clone())));
+                columns.collect::<Option<_>>().map(Self::Real)
+            }
+            Target::Absent => None,
+        };
+        found.unwrap_or(Self::Absent)
+    }
+}

@@ -1,0 +1,106 @@
+//! Tables, whatever file they come from: named columns of numbers and categories become the numbers of samples.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod cell;
+mod encode;
+mod read;
+mod source;
+mod survey;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use cell::Cell;
+pub(crate) use encode::Encoder;
+pub(crate) use read::read;
+pub(crate) use source::{Origin, Place, Source, Visit, shown};
+
+/// How the columns of a table become numbers, the same way for every file that is read for the same model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// The columns a network sees, in order.
+    pub columns: Vec<Column>,
+    /// What is to be told.
+    pub target: Target,
+}
+
+/// A column a network sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// As the header has it; without a header its number, from 1 on.
+    pub name: String,
+    /// What it holds.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// What a column holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A number, as it is.
+    Number {
+        /// What stands in for a missing one; without it, none may be missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fill: Option<f32>,
+    },
+    /// One of several words: a 1 in the place of its level, 0 in the others'.
+    Category {
+        /// The words, sorted.
+        levels: Vec<String>,
+        /// Whether a missing word is a level of its own, the last.
+        #[serde(default)]
+        missing: bool,
+    },
+}
+
+/// What is to be told of a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// One of the classes.
+    Class {
+        /// The column it stands in.
+        column: String,
+        /// Names of the classes: numbers in order, or words sorted.
+        classes: Vec<String>,
+    },
+    /// Numbers: what a regression is after, or for several labels at once 0 or 1.
+    Real {
+        /// The columns they stand in.
+        columns: Vec<String>,
+    },
+    /// Nothing.
+    Absent,
+}
+
+impl Table {
+    /// Numbers per sample.
+    pub fn features(&self) -> usize {
+        self.columns.iter().map(Column::width).sum()
+    }
+
+    /// Names of the classes; none unless a class is told.
+    pub fn classes(&self) -> &[String] {
+        match &self.target {
+            Target::Class { classes, .. } => classes,
+            Target::Real { .. } | Target::Absent => &[],
+        }
+    }
+}
+
+impl Column {
+    /// Numbers it becomes.
+    pub fn width(&self) -> usize {
+        match &self.kind {
+            Kind::Number { .. } => 1,
+            Kind::Category { levels, missing } => levels.len().saturating_add(usize::from(*missing)),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A file's bytes in order, unpacked if they are gzip or Zstandard, whatever the file's name.
+
+use crate::{Error, Result, file};
+use flate2::bufread::MultiGzDecoder;
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+const BUFFER: usize = 1 << 18;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Most that a Zstandard frame may make its reader keep: what RFC 8878 asks every decoder to allow.
+const MAX_WINDOW: u64 = 8 << 20;
+
+/// Whether a file is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+impl Packing {
+    pub(crate) fn of(start: &[u8]) -> Self {
+        match start {
+            start if start.starts_with(GZIP) => Self::Gzip,
+            start if start.starts_with(ZSTD) => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+
+    /// What unpacks it.
+    pub(crate) fn tool(self) -> &'static str {
+        match self {
+            Self::Plain => "cat",
+            Self::Gzip => "gunzip",
+            Self::Zstd => "unzstd",
+        }
+    }
+}
+
+/// A file's bytes from the start, and how they are packed.
+///
+/// # Errors
+/// A data error that names the file.
+pub(crate) fn open(path: &Path) -> Result<(Box<dyn BufRead>, Packing)> {
+    let (file, length) = file::open(path)?;
+    unpack(file).map_err(|error| {
+        Error::data(format!("{} cannot be read: {error}", file::name(path))).at(file::place(path, length))
+    })
+}
+
+fn unpack(file: File) -> io::Result<(Box<dyn BufRead>, Packing)> {
+    let mut raw = BufReader::with_capacity(BUFFER, file);
+    let packing = Packing::of(raw.fill_buf()?);
+    let reader: Box<dyn BufRead> = match packing {
+        Packing::Plain => Box::new(raw),
+        Packing::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))),
+        Packing::Zstd => Box::new(BufReader::with_capacity(BUFFER, Frames(State::Between(raw)))),
+    };
+    Ok((reader, packing))
+}
+
+/// Zstandard frames, one after the other, each held against its checksum.
+struct Frames<R: BufRead>(State<R>);
+
+enum State<R: BufRead> {
+    Between(R),
+    Within(Box<StreamingDecoder<R, FrameDecoder>>),
+    Ended,
+}
+
+impl<R: BufRead> Read for Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.0 = match std::mem::replace(&mut self.0, State::Ended) {
+                State::Ended => return Ok(0),
+                State::Between(mut raw) => match raw.fill_buf()?.is_empty() {
+                    true => State::Ended,
+                    false => State::Within(Box::new(
+                        StreamingDecoder::new_with_max_window_size(raw, MAX_WINDOW)
+                            .map_err(io::Error::other)?,
+                    )),
+                },
+                State::Within(mut frame) => match frame.read(buffer)? {
+                    0 => State::Between(close(*frame)?),
+                    count => {
+                        self.0 = State::Within(frame);
+                        return Ok(count);
+                    }
+                },
+            }
+        }
+    }
+}
+
+fn close<R: BufRead>(frame: StreamingDecoder<R, FrameDecoder>) -> io::Result<R> {
+    let (raw, decoder) = frame.into_parts();
+    let stored = decoder.get_checksum_from_data();
+    if stored.is_some() && stored != decoder.get_calculated_checksum() {
+        return Err(io::Error::other("its checksum does not match its contents"));
+    }
+    Ok(raw)
+}
