@@ -54,10 +54,8 @@ fn whichever_call_a_disk_fails_at_or_a_process_dies_at_the_run_goes_on_to_the_sa
                 assert!(at > 50, "only {at} calls");
                 break;
             }
-            match finished {
-                Err(error) => assert_eq!(error.exit_code(), 1, "call {at}: {error}"),
-                Ok(Finished { error, .. }) => assert_eq!(error.unwrap().exit_code(), 1, "call {at}"),
-            }
+            let error = finished.map_or_else(Some, |finished| finished.error).unwrap();
+            assert_eq!(error.exit_code(), 1, "call {at}: {error}");
             if out.exists() {
                 assert_eq!(left(&go_on(&data, &out)), whole, "call {at}");
                 fs::remove_dir_all(&out).unwrap();
