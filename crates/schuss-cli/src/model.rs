@@ -94,6 +94,7 @@ pub(crate) mod tests {
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            table: data.table.clone(),
             targets: trial.targets,
         };
         let folder = TempDir::new().unwrap();
@@ -142,8 +143,14 @@ pub(crate) mod tests {
         let shape = schuss::data::ImageShape { channels: 1, height: 28, width: 28 }.into();
         let classes = data.classes.clone();
         let normalisation = data.normalisation.clone();
-        let about =
-            ModelFile { model: "784-10".into(), classes, shape, normalisation, targets: Targets::Class };
+        let about = ModelFile {
+            model: "784-10".into(),
+            classes,
+            shape,
+            normalisation,
+            table: None,
+            targets: Targets::Class,
+        };
         let error = check_fits(&about, &data).unwrap_err();
         assert!(
             error.exit_code() == 2

@@ -1,9 +1,11 @@
 //! What readers make of a path: samples in up to three parts, and what is to be said about them.
 
 use crate::recognise::{self, Format};
+use crate::spec::unknown;
 use crate::table::Table;
-use crate::{Result, Samples, Shape, Store, csv};
+use crate::{Error, Result, Samples, Shape, Store, csv};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// What a reader made of a path.
@@ -70,6 +72,19 @@ pub struct Ask {
     pub memory: u64,
     /// How columns became numbers for a model that is to read this table too; without it the table itself decides.
     pub table: Option<Table>,
+}
+
+impl FromStr for Missing {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.trim().to_lowercase().as_str() {
+            "refuse" => Ok(Self::Refuse),
+            "mean" => Ok(Self::Mean),
+            "drop" => Ok(Self::Drop),
+            _ => Err(unknown("missing", text, "", &["refuse", "mean", "drop"])),
+        }
+    }
 }
 
 impl Default for Ask {

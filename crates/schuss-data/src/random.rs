@@ -25,6 +25,10 @@ pub enum Purpose {
     EvaluationNoise = 8,
     /// Noise on gradients.
     GradientNoise = 9,
+    /// Samples held out from training for choices.
+    Validation = 10,
+    /// Samples held out from training for the end.
+    Test = 11,
 }
 
 /// One stream of draws: everything but the position and the element.

