@@ -366,6 +366,7 @@ mod tests {
             normalisation: data.normalisation.clone(),
             table: data.table.clone(),
             targets: Targets::Class,
+            loss: schuss::loss::Loss::default(),
         };
         let mut confusion = vec![vec![0; 200]; 200];
         (confusion[7][7], confusion[7][9], confusion[3][3], confusion[5][4]) = (5, 15, 9, 2);

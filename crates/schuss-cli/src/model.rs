@@ -96,6 +96,7 @@ pub(crate) mod tests {
             normalisation: data.normalisation.clone(),
             table: data.table.clone(),
             targets: trial.targets,
+            loss: trial.recipe.loss.clone(),
         };
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join(FILE), save(session.params(), &about).unwrap()).unwrap();
@@ -143,14 +144,9 @@ pub(crate) mod tests {
         let shape = schuss::data::ImageShape { channels: 1, height: 28, width: 28 }.into();
         let classes = data.classes.clone();
         let normalisation = data.normalisation.clone();
-        let about = ModelFile {
-            model: "784-10".into(),
-            classes,
-            shape,
-            normalisation,
-            table: None,
-            targets: Targets::Class,
-        };
+        let (targets, loss) = (Targets::Class, schuss::loss::Loss::default());
+        let (model, table) = ("784-10".into(), None);
+        let about = ModelFile { model, classes, shape, normalisation, table, targets, loss };
         let error = check_fits(&about, &data).unwrap_err();
         assert!(
             error.exit_code() == 2

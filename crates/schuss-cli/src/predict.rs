@@ -226,7 +226,8 @@ mod tests {
         let picture = model.path().join("digit.png");
         std::fs::write(&picture, data::write_picture(&digit, shape).unwrap()).unwrap();
         let mut predict = |input: &str, json| {
-            run(model.path(), input, json, &Screen::detect(), &mut out).map_err(|e| e.exit_code())
+            run(model.path(), &Reading::default().workload(input), json, &Screen::detect(), &mut out)
+                .map_err(|e| e.exit_code())
         };
         assert_eq!(predict("digits:train=10,test=10", false), Err(2));
         predict(picture.to_str().unwrap(), true).unwrap();

@@ -25,10 +25,12 @@ pub enum Purpose {
     EvaluationNoise = 8,
     /// Noise on gradients.
     GradientNoise = 9,
+    /// Targets drawn from a network's own answer.
+    DrawnTargets = 10,
     /// Samples held out from training for choices.
-    Validation = 10,
+    Validation = 11,
     /// Samples held out from training for the end.
-    Test = 11,
+    Test = 12,
 }
 
 /// One stream of draws: everything but the position and the element.

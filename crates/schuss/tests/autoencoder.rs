@@ -185,7 +185,7 @@ fn the_bits_of_an_autoencoder_are_the_same_for_all_threads_and_microbatches() {
         };
         let expected = fixed(ONE_THREAD);
         for (threads, microbatch) in [(2, None), (3, Some(100)), (1, Some(1)), (2, Some(7))] {
-            let found = fixed(Limits { threads, microbatch, ..Limits::default() });
+            let found = fixed(Limits { threads, microbatch, ..ONE_THREAD });
             assert!(found == expected, "{update} {noise:?}, {threads} threads, microbatch {microbatch:?}");
         }
     }

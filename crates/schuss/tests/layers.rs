@@ -180,6 +180,7 @@ fn model_files_hold_running_statistics_and_slopes_under_pytorchs_names() {
         normalisation: data.normalisation.clone(),
         table: None,
         targets: schuss::recipe::Targets::Class,
+        loss: schuss::loss::Loss::default(),
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");

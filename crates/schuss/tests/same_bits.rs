@@ -10,11 +10,12 @@ use schuss::session::Limits;
 use schuss_kernels::Isa;
 use std::process::Command;
 
-const OPTIMIZERS: [&str; 4] = [
+const OPTIMIZERS: [&str; 5] = [
     "sgd:lr=0.1",
     "sgd:lr=0.05,momentum=0.9",
     "sgd:lr=0.05,momentum=0.9,nesterov=true,weight_decay=0.001",
     "adam:lr=0.001",
+    "k-fac:lr=0.001",
 ];
 
 /// Update rule, model and training samples: an epoch beyond two leaves of 4,096 samples, a batch in the middle,

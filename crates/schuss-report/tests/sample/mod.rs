@@ -107,6 +107,8 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         epochs: rows,
         test: None,
         model: Some("model.safetensors".into()),
+        best: None,
+        state: String::new(),
         losses: None,
         reconstructions: None,
         reference: sketch

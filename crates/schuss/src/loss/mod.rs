@@ -1,5 +1,6 @@
 //! Losses: what is minimised, one file per loss.
 
+mod answer;
 mod bce;
 mod class_weights;
 mod cosine;
@@ -11,6 +12,7 @@ mod hinge;
 mod huber;
 mod kl;
 mod l1;
+mod likelihood;
 mod multi_margin;
 mod nll;
 mod poisson;
@@ -28,6 +30,9 @@ pub use multi_margin::MultiMargin;
 pub use nll::Nll;
 pub use poisson::Poisson;
 pub use squared::Mse;
+
+pub(crate) use answer::Answer;
+pub(crate) use likelihood::Likelihood;
 
 use crate::network::{Layer, Model};
 use crate::recipe::Targets;

@@ -2,6 +2,7 @@
 
 use super::stage::Pass;
 use super::{Mode, Plan};
+use crate::loss::Answer;
 use crate::recipe::{Noise, Targets};
 use crate::{Error, Result};
 use schuss_data::Batch;
@@ -117,6 +118,17 @@ impl Arena {
     /// What the network sees of sample `row`.
     pub(crate) fn input(&self, plan: &Plan, row: usize) -> &[f32] {
         &self.input[row * padded(plan.inputs)..][..plan.inputs]
+    }
+
+    /// Writes the answers to the first `rows` samples to `deltas[0]`, which nobody needs where nothing is trained.
+    pub(crate) fn answer(&mut self, team: &mut Team, plan: &Plan, rows: usize, answer: Answer) {
+        let outputs = Matrix::new(self.outputs.last().unwrap_or(&self.input), rows, plan.outputs);
+        answer.write(team, outputs, MatrixMut::new(&mut self.deltas[0], rows, plan.outputs));
+    }
+
+    /// The answer to sample `row`.
+    pub(crate) fn answered(&self, plan: &Plan, row: usize) -> &[f32] {
+        &self.deltas[0][row * padded(plan.outputs)..][..plan.outputs]
     }
 
     /// The outputs of sample `row`.

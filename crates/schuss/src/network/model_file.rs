@@ -3,6 +3,7 @@
 //! the only key, its place in the file is fixed.
 
 use super::{Model, Params, Plan};
+use crate::loss::Loss;
 use crate::network::layout::Entry;
 use crate::recipe::Targets;
 use crate::{Error, Result};
@@ -34,6 +35,28 @@ pub struct ModelFile {
     /// What its outputs are; left out of the file where they stand for classes.
     #[serde(default, skip_serializing_if = "Targets::is_class")]
     pub targets: Targets,
+    /// The loss it was trained on, which decides what its outputs say; left out of the file where it is cross-entropy.
+    #[serde(default, with = "text", skip_serializing_if = "Loss::is_fused")]
+    pub loss: Loss,
+}
+
+/// A choice as the text it is typed as.
+mod text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    pub(super) fn serialize<S: Serializer>(choice: &impl Display, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(choice)
+    }
+
+    pub(super) fn deserialize<'de, D, T>(from: D) -> Result<T, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: FromStr<Err = crate::Error>,
+    {
+        String::deserialize(from)?.parse().map_err(|error: crate::Error| D::Error::custom(error.what))
+    }
 }
 
 /// The bytes of a model file.
@@ -219,6 +242,7 @@ mod tests {
             normalisation: Normalisation::Unit,
             table: None,
             targets: Targets::Class,
+            loss: Loss::default(),
         };
         (Params::init(plan.layout, &Init::default(), 4), about)
     }
@@ -248,6 +272,7 @@ mod tests {
             normalisation: Normalisation::Unit,
             table: None,
             targets: Targets::Input,
+            loss: Loss::default(),
         };
         for (model, fits) in [("6-5-6", true), ("6-5-100", false)] {
             let layout = Plan::new(&model.parse().unwrap(), 6, 1).unwrap().layout;
@@ -257,7 +282,7 @@ mod tests {
         }
         let (params, classifier) = trained();
         let text = String::from_utf8_lossy(&save(&params, &classifier).unwrap()).into_owned();
-        assert!(!text.contains("targets"), "the bytes of older files");
+        assert!(!text.contains("targets") && !text.contains("loss"), "the bytes of older files");
         assert!(text.contains(r#"\"normalisation\":\"unit\""#), "the bytes of older files: {text}");
     }
 

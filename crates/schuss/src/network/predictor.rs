@@ -9,7 +9,7 @@ use crate::{Error, Result, machine};
 use schuss_data::order::Order;
 use schuss_data::{Feed, Split};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
-use schuss_kernels::rows::{argmax, softmax};
+use schuss_kernels::rows::argmax;
 use schuss_kernels::{Team, padded};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -64,9 +64,10 @@ pub struct Prediction<'a> {
     pub class: usize,
     /// Its own class, if that is known.
     pub label: Option<usize>,
-    /// One per class.
+    /// One per class; together 1, unless the network was trained to tell class by class (`bce`, `focal`).
     pub probabilities: &'a [f32],
-    /// Cross-entropy of the sample's own class; of the first class where that is not known.
+    /// Cross-entropy of the sample's own class, of the first class where that is not known; the loss it was trained on
+    /// where probabilities do not add up to 1.
     pub loss: f64,
 }
 
@@ -121,14 +122,18 @@ impl Predictor {
         if self.about.targets.is_class() {
             return Err(Error::usage("the model tells classes, not numbers"));
         }
-        self.each_row(split, Self::forward, |predictor, first, row| {
+        let forward = |predictor: &mut Self, rows| {
+            predictor.forward(rows);
+            let Self { about, arena, team, plan, .. } = predictor;
+            arena.answer(team, plan, rows, about.loss.answer(about.targets));
+        };
+        self.each_row(split, forward, |predictor, first, row| {
             let (index, arena, plan) = (first + row, &predictor.arena, &predictor.plan);
-            let asked = predictor.labelled.then(|| arena.target(plan, row));
-            let output = arena.output(plan, row);
-            if output.iter().any(|x| !x.is_finite()) {
+            if arena.output(plan, row).iter().any(|x| !x.is_finite()) {
                 return Err(overflow(index));
             }
-            visit(Answer { index, asked, output })
+            let asked = predictor.labelled.then(|| arena.target(plan, row));
+            visit(Answer { index, asked, output: arena.answered(plan, row) })
         })
     }
 
@@ -208,10 +213,10 @@ impl Predictor {
         self.forward(rows);
         let outputs = self.plan.outputs;
         let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
-        let logits = activations.last().map_or(&[][..], |logits| &logits[..]);
-        softmax(
+        let found = activations.last().map_or(&[][..], |outputs| &outputs[..]);
+        self.about.loss.judge(
             &mut self.team,
-            Matrix::new(logits, rows, outputs),
+            Matrix::new(found, rows, outputs),
             &labels[..rows],
             MatrixMut::new(&mut deltas[0], rows, outputs),
             &mut scores[..rows],
@@ -268,6 +273,7 @@ mod tests {
             normalisation: data.normalisation.clone(),
             table: data.table.clone(),
             targets: trial.targets,
+            loss: trial.recipe.loss.clone(),
         };
         let folder = TempDir::new().unwrap();
         let bytes = save(session.params(), &about).unwrap();
@@ -320,6 +326,55 @@ mod tests {
         let (classifier, _) = trained(&schuss_data::load("digits:train=100,test=20").unwrap());
         let refused = load(&classifier, 1).quality(&data.test).unwrap_err();
         assert!(refused.exit_code() == 2 && refused.what.contains("no autoencoder"), "{refused}");
+    }
+
+    #[test]
+    fn a_network_trained_to_tell_class_by_class_answers_with_sigmoids_and_the_loss_of_its_session() {
+        let data = schuss_data::load("digits:train=300,test=300,size=8").unwrap();
+        for (loss, model) in
+            [("bce", "64-20-10"), ("focal", "64-20-10"), ("bce:logits=false", "linear:10,sigmoid")]
+        {
+            let recipe = Recipe { loss: loss.parse().unwrap(), ..Recipe::default() };
+            let trial = Trial { model: model.parse().unwrap(), recipe, ..Trial::default() };
+            let (folder, expected) = trained_as(trial, &data);
+            let (mut sum, mut correct, mut all) = (0.0, 0, vec![]);
+            load(&folder, 1)
+                .predict(&data.test, &mut |prediction| {
+                    sum += prediction.loss;
+                    correct += usize::from(Some(prediction.class) == prediction.label);
+                    all.push(prediction.probabilities.iter().sum::<f32>());
+                    assert!(prediction.probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
+                    Ok(ControlFlow::Continue(()))
+                })
+                .unwrap();
+            assert!((sum / 300.0 - expected.loss).abs() < 1e-12, "{loss}: {sum}, {}", expected.loss);
+            assert_eq!(correct as f64 / 300.0, expected.accuracy.unwrap());
+            assert!(all.iter().any(|sum| (sum - 1.0).abs() > 0.01), "{loss}: a softmax");
+        }
+    }
+
+    #[test]
+    fn an_autoencoder_trained_on_logits_is_measured_by_their_sigmoids_in_its_session_and_from_its_file() {
+        let data = schuss_data::load("digits:train=300,test=300,size=8").unwrap();
+        let quality = |model: &str, loss: &str| {
+            let recipe = Recipe { loss: loss.parse().unwrap(), ..Recipe::default() };
+            let trial =
+                Trial { model: model.parse().unwrap(), targets: Targets::Input, recipe, ..Trial::default() };
+            let (folder, expected) = trained_as(trial, &data);
+            let mut predictor = load(&folder, 2);
+            let found = predictor.quality(&data.test).unwrap();
+            assert_eq!(Some(&found), expected.reconstruction.as_ref(), "{loss}");
+            predictor
+                .answer(&data.test, &mut |found| {
+                    assert!(found.output.iter().all(|x| (0.0..=1.0).contains(x)), "{loss}");
+                    Ok(ControlFlow::Continue(()))
+                })
+                .unwrap();
+            found
+        };
+        let of_logits = quality("linear:20,relu,linear:64", "bce");
+        let of_probabilities = quality("linear:20,relu,linear:64,sigmoid", "bce:logits=false");
+        assert!((of_logits.mse - of_probabilities.mse).abs() < 1e-4, "the same network, told in two ways");
     }
 
     #[test]

@@ -204,6 +204,8 @@ fn dimensions(shape: SlotShape, entry: &Entry) -> (usize, usize) {
         SlotShape::Cols => (1, cols),
         SlotShape::SquareOfRows => (rows, rows),
         SlotShape::SquareOfCols => (cols, cols),
+        SlotShape::Layer => (rows + 1, cols),
+        SlotShape::SquareOfInputs => (rows + 1, rows + 1),
         SlotShape::SmallerSquare => (rows.min(cols), rows.min(cols)),
         SlotShape::Scalar => (1, 1),
     }
@@ -238,7 +240,7 @@ pub(crate) struct Tensors<'a, A: Arithmetic> {
 
 /// The longest side of the squares that `rule` keeps for the tensor `entry`.
 pub(crate) fn largest_square(entry: &Entry, rule: &Rule) -> usize {
-    let squares = [SlotShape::SquareOfRows, SlotShape::SquareOfCols];
+    let squares = [SlotShape::SquareOfRows, SlotShape::SquareOfCols, SlotShape::SquareOfInputs];
     let kept = rule.slots().into_iter().map(|slot| slot.shape).filter(|shape| squares.contains(shape));
     kept.filter(|shape| rule.needs(*shape, entry)).map(|shape| dimensions(shape, entry).0).max().unwrap_or(0)
 }

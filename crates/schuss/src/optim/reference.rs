@@ -7,6 +7,7 @@ use super::updater::Updater;
 use crate::Result;
 use crate::network::{Layout, Model};
 use crate::schedule::Schedule;
+use schuss_kernels::padded;
 
 /// A method at work on `f64` weights.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Reference {
     /// Weights and gradients as laid out, pad lanes included.
     weights: Vec<f64>,
     gradients: Vec<f64>,
+    /// By entry of a layer's weights, rows as laid out.
+    moments: Vec<(usize, [Vec<f64>; 2])>,
     updates: u64,
 }
 
@@ -57,6 +60,7 @@ impl Reference {
             gradients: vec![0.0; layout.len()],
             weights: laid_out,
             layout,
+            moments: vec![],
             updates: 0,
         })
     }
@@ -82,9 +86,26 @@ impl Reference {
         scatter(&self.layout, gradient, &mut self.gradients);
         scatter(&self.layout, weights, &mut self.weights);
         self.updater.advance();
+        for (entry, [a, g]) in self.moments.drain(..) {
+            self.updater.take_in(&mut Plain, entry, [&a, &g]);
+        }
         self.updater.step(&mut Plain, &mut self.gradients, 1.0, &mut self.weights, loss);
         let values = places(&self.layout).map(|place| self.weights[place]);
         weights.iter_mut().zip(values).for_each(|(to, value)| *to = value);
+    }
+
+    /// Tells the next update what its samples make of the curvature of every linear layer that its rule asks about: the
+    /// means of `[x 1]ᵀ [x 1]`, x a layer's input, and of δᵀ δ, δ a gradient at its outputs; row after row.
+    pub fn watch(&mut self, moments: impl IntoIterator<Item = [Vec<f64>; 2]>) {
+        let laid_out = |square: Vec<f64>| {
+            let side = square.len().isqrt();
+            let mut to = vec![0.0; side * padded(side)];
+            let rows = to.chunks_exact_mut(padded(side)).zip(square.chunks_exact(side));
+            rows.for_each(|(to, row)| to[..side].copy_from_slice(row));
+            to
+        };
+        let moments = moments.into_iter().map(|pair| pair.map(laid_out));
+        self.moments = self.updater.watched().into_iter().zip(moments).collect();
     }
 
     /// One update of `weights` on `objective`, which tells loss and gradient wherever the method asks, first at `weights`;

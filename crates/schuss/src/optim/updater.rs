@@ -117,6 +117,26 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         }
     }
 
+    /// Weights of the layers whose curvature a rule asks for: entries of the layout, whose biases follow.
+    pub(crate) fn watched(&self) -> Vec<usize> {
+        let asking = self.groups.iter().filter(|group| matches!(group.rule, Rule::KFac(_)));
+        let weights = asking.flat_map(|group| &group.tensors).filter(|tensor| tensor.is_matrix);
+        weights.map(|tensor| tensor.entry).collect()
+    }
+
+    /// Tells the rule of the update begun last what its samples make of the curvature of the layer whose weights are at
+    /// `entry`: the means of [x 1]ᵀ [x 1] and of δᵀ δ.
+    pub(crate) fn take_in<A>(&mut self, arithmetic: &mut A, entry: usize, moments: [&[T]; 2])
+    where
+        A: Arithmetic<T = T, Buffer = B>,
+    {
+        let Some((group, tensor)) = self.places[entry] else { return };
+        let Live { rule, tensors, .. } = &mut self.groups[group];
+        if let Rule::KFac(rule) = rule {
+            rule.take_in(self.updates, arithmetic, &mut tensors[tensor], moments);
+        }
+    }
+
     /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.groups.iter_mut().for_each(|group| group.course.observe(eval_loss));

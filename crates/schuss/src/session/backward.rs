@@ -1,6 +1,6 @@
 //! The plan read upwards: gradients of inputs, then of parameters, summed or stepped at once.
 
-use super::engine::{Engine, Halt, Partial, Path, Uphill};
+use super::engine::{Engine, Halt, Partial, Path, Seen, Uphill};
 use crate::Result;
 use crate::keep::{Keep, Keeper};
 use crate::network::{Arena, Dense, Kind, Mode};
@@ -19,22 +19,29 @@ pub(super) fn leaf_of(group: Option<usize>) -> usize {
     group.map_or(LEAF, |group| (LEAF / group).max(1) * group)
 }
 
-/// Gradients of all parameters, laid out like them.
-pub(super) struct Gradients {
-    /// Sums over the samples of a leaf, or of a whole update that has but one.
+/// Sums over the samples of an update.
+pub(super) struct Sums {
+    /// Over the samples of a leaf, or of a whole update that has but one.
     pub(super) leaf: Buffer,
-    /// Sums over leaves; empty where an update has but one.
+    /// Over leaves; empty where an update has but one.
     total: Vec<f64>,
 }
 
-impl Gradients {
-    /// For `len` parameters and updates of up to `samples` samples.
+impl Sums {
+    /// For `len` numbers and updates of up to `samples` samples.
     pub(super) fn new(len: usize, samples: usize, leaf: usize) -> Self {
         Self { leaf: Buffer::zeros(len), total: if samples > leaf { vec![0.0; len] } else { vec![] } }
     }
 
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&self.leaf[..]) + size_of_val(&self.total[..])
+    }
+
+    /// After `done` samples: a full leaf, or the last one, goes into the total of a large update.
+    pub(super) fn close_leaf(&mut self, team: &mut Team, (done, leaf): (usize, usize), last: bool) {
+        if !self.total.is_empty() && (last || done.is_multiple_of(leaf)) {
+            self.close(team, done <= leaf);
+        }
     }
 
     /// Adds the leaf to the total, or begins that.
@@ -61,7 +68,7 @@ impl Gradients {
     }
 }
 
-impl Keep for Gradients {
+impl Keep for Sums {
     fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
         self.leaf.keep(keeper)?;
         keeper.words(&mut self.total)
@@ -96,7 +103,7 @@ impl Engine {
     }
 
     /// From `deltas[0]` at the outputs of a stage to `deltas[1]` at its inputs.
-    fn input_gradient(&mut self, index: usize, stage: &Dense, rows: usize) {
+    pub(super) fn input_gradient(&mut self, index: usize, stage: &Dense, rows: usize) {
         let active = self.plan.relu_before(index);
         let Arena { outputs, deltas: [delta, below], .. } = &mut self.arena;
         let delta = Matrix::new(delta, rows, stage.outputs);
@@ -107,7 +114,7 @@ impl Engine {
 
     /// Adds a stage's gradient to the leaf.
     fn sum_dense(&mut self, index: usize, stage: &Dense, rows: usize, start: Start) {
-        let Path::Stored(Gradients { leaf, .. }) = &mut self.path else { return };
+        let Path::Stored(Sums { leaf, .. }) = &mut self.path else { return };
         let x = self.arena.stage_input(&self.plan, index, rows);
         let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
         column_sums(&mut self.team, delta, start, &mut leaf[stage.bias.clone()]);
@@ -133,7 +140,7 @@ impl Engine {
     fn other(&mut self, index: usize, rows: usize, count: f64, start: Start, mode: &Mode) {
         let (entries, place) = self.plan.stages[index].vectors(&self.plan.layout);
         let (sums, start) = match &mut self.path {
-            Path::Stored(Gradients { leaf, .. }) => (&mut leaf[place.clone()], start),
+            Path::Stored(Sums { leaf, .. }) => (&mut leaf[place.clone()], start),
             Path::InBackward { sums } => (&mut sums[..place.len()], Start::Fresh),
             Path::BlockedSample { .. } => return,
         };
@@ -174,24 +181,30 @@ impl Engine {
         Ok(Halt::stopped(seen)?.map(|seen| seen.weight))
     }
 
-    /// After `done` samples of a large update: a full leaf, or the last one, goes into the f64 total.
+    /// After `done` samples of an update.
     pub(super) fn close_leaf(&mut self, done: usize, last: bool) {
-        let leaf = self.leaf;
-        let Path::Stored(gradients) = &mut self.path else { return };
-        if !gradients.total.is_empty() && (last || done.is_multiple_of(leaf)) {
-            gradients.close(&mut self.team, done <= leaf);
+        let Self { team, path, curvature, leaf, .. } = self;
+        if let Path::Stored(gradients) = path {
+            gradients.close_leaf(team, (done, *leaf), last);
+        }
+        if let Some(curvature) = curvature {
+            curvature.close_leaf(team, (done, *leaf), last);
         }
     }
 
-    /// The optimizer's step on a stored gradient, divided once by `count`; a rule that looks at whole tensors finds it
-    /// divided.
-    pub(super) fn step(&mut self, mut count: f64, loss: f64) {
+    /// The optimizer's step on a stored gradient, divided once by what its samples weigh; a rule that looks at whole tensors
+    /// finds it divided.
+    pub(super) fn step(&mut self, &Seen { tally, weight: mut count }: &Seen) {
         let Path::Stored(gradients) = &mut self.path else { return };
         if !gradients.total.is_empty() || self.strategy == Strategy::Staged {
             gradients.divide(&mut self.team, count);
             count = 1.0;
         }
         self.updater.advance();
-        self.updater.step(&mut self.team, &mut gradients.leaf, count, self.params.values_mut(), loss);
+        if let Some(curvature) = &mut self.curvature {
+            curvature.hand_over(&mut self.team, tally.samples as f64, &mut self.updater);
+        }
+        let (sums, values) = (&mut gradients.leaf, self.params.values_mut());
+        self.updater.step(&mut self.team, sums, count, values, tally.mean_loss());
     }
 }

@@ -1,8 +1,9 @@
 //! Weight updates on the CPU: gather, forward, loss, backward and step, in microbatches.
 
-use super::backward::{Gradients, leaf_of};
+use super::backward::{Sums, leaf_of};
 use super::blocked::{self, Blocked};
 use super::control::Watch;
+use super::curvature::Curvature;
 use super::quality::Quality;
 use super::reconstructions::Reconstructions;
 use super::solve;
@@ -46,6 +47,7 @@ pub(crate) struct Engine {
     partial: Option<Partial>,
     /// What is measured, not trained, as it was before an update that looks at its samples more than once.
     measured: Vec<f32>,
+    pub(super) curvature: Option<Box<Curvature>>,
     /// What moves the weights, if no rule does.
     pub(super) solver: Option<Solving<Buffer>>,
     /// How often it has looked at the samples of an update.
@@ -68,7 +70,7 @@ pub(super) enum Path {
     /// The product that sums a gradient writes the new weights. Gradients of other tensors are summed here.
     InBackward { sums: Buffer },
     /// Gradients are stored.
-    Stored(Gradients),
+    Stored(Sums),
     /// The live weights and velocity stand there; those of the engine are brought up to date at report points, the
     /// velocity by way of a buffer. The updates themselves go on one thread.
     BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
@@ -184,7 +186,7 @@ impl Path {
                 Self::BlockedSample { blocked: Box::new(blocked), solo, velocity }
             }
             (Strategy::InBackward, _) => Self::InBackward { sums: Buffer::zeros(plan.largest_vectors()) },
-            _ => Self::Stored(Gradients::new(plan.layout.len(), samples, leaf)),
+            _ => Self::Stored(Sums::new(plan.layout.len(), samples, leaf)),
         }
     }
 }
@@ -215,6 +217,7 @@ impl Engine {
         let solver = solve::solver(trial, &plan)?;
         let updater =
             Updater::new::<Team>(descent, (&recipe.schedule, trial.seed), &plan.layout, params.values())?;
+        let curvature = Curvature::new((trial, &plan), &updater, [samples, leaf, microbatch])?;
         let strategy = Strategy::choose(&plan, trial, samples, microbatch);
         let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);
         let arena = Arena::new(&plan, microbatch.max(MICROBATCH), trial.targets); // evaluation fills it in any case
@@ -248,6 +251,7 @@ impl Engine {
             uphill,
             partial: None,
             measured: Vec::with_capacity(measured),
+            curvature,
             solver,
             evaluations: 0,
             quality,
@@ -294,7 +298,8 @@ impl Engine {
                 (0, blocked.bytes() + size_of_val(&velocity[..]), 2)
             }
         };
-        let gradients = gradients + self.uphill.as_ref().map_or(0, |uphill| size_of_val(&uphill.from[..]));
+        let uphill = self.uphill.as_ref().map_or(0, |uphill| size_of_val(&uphill.from[..]));
+        let gradients = gradients + uphill + self.curvature.as_ref().map_or(0, |curvature| curvature.bytes());
         let (copy, activations) = (copies * held + shown, self.arena.bytes() + window);
         MemoryRecord { parameters, gradients, optimizer_state, copy, activations, data }
     }
@@ -379,14 +384,16 @@ impl Engine {
                 let seen = engine.look(feed, positions.clone(), Partial::default(), halts);
                 let Some(seen) = Halt::stopped(seen)? else { return Ok(None) };
                 let weight = engine.look_uphill(seen.weight, feed, positions, halts)?;
-                weight.iter().for_each(|&weight| engine.step(weight, seen.tally.mean_loss()));
+                if let Some(weight) = weight {
+                    engine.step(&Seen { weight, ..seen });
+                }
                 Ok(weight.map(|_| seen.tally))
             });
         }
         let begun = self.partial.take().unwrap_or_default();
         match self.look(feed, positions, begun, || watch.interrupted() || watch.is_due()) {
             Ok(seen) => {
-                self.step(seen.weight, seen.tally.mean_loss());
+                self.step(&seen);
                 Ok(Some(seen.tally))
             }
             Err(Halt::Stopped(partial)) => {
@@ -435,12 +442,9 @@ impl Engine {
             let mode =
                 Mode { seed: self.setting.seed, epoch: feed.epoch(), first, stats: self.setting.stats };
             self.evaluate_rows(rows, Some(&mode), &mut tally);
-            self.backward(
-                rows,
-                divisor(weight),
-                if in_leaf == 0 { Start::Fresh } else { Start::Continue },
-                &mode,
-            );
+            let start = if in_leaf == 0 { Start::Fresh } else { Start::Continue };
+            self.backward(rows, divisor(weight), start, &mode);
+            self.look_at_curvature(rows, start, &mode);
             done += rows;
             self.close_leaf(done, done == positions.len());
         }
@@ -498,8 +502,9 @@ impl Engine {
             self.add_weights(rows, &mut weight);
             self.evaluate_rows(rows, None, &mut tally);
             if let Some(quality) = &mut quality {
+                self.answer(rows);
                 (0..rows).for_each(|row| {
-                    quality.take(self.arena.target(&self.plan, row), self.arena.output(&self.plan, row))
+                    quality.take(self.arena.target(&self.plan, row), self.arena.answered(&self.plan, row))
                 });
             }
         }
@@ -525,13 +530,30 @@ impl Engine {
         let rows = count.min(feed.len()).min(self.arena.labels.len());
         self.gather(feed, 0, rows, Purpose::EvaluationNoise)?;
         self.evaluate_rows(rows, None, &mut Tally::default());
+        self.answer(rows);
         let of = |image: &dyn Fn(usize) -> Vec<f32>| (0..rows).map(image).collect();
         Ok(Some(Reconstructions {
             shape,
             inputs: of(&|row| self.arena.target(&plan, row).to_vec()),
             noisy: self.setting.noise.is_some().then(|| of(&|row| self.arena.input(&plan, row).to_vec())),
-            outputs: of(&|row| self.arena.output(&plan, row).to_vec()),
+            outputs: of(&|row| self.arena.answered(&plan, row).to_vec()),
         }))
+    }
+
+    /// From the outputs of evaluated samples to answers.
+    fn answer(&mut self, rows: usize) {
+        let answer = self.setting.loss.answer(self.setting.targets);
+        self.arena.answer(&mut self.team, &self.plan, rows, answer);
+    }
+
+    /// Whether what is pending belongs to `position` of an epoch of `len` samples.
+    pub(crate) fn is_at(&self, position: usize, len: usize) -> bool {
+        let begun = self.partial.map_or(0, |partial| partial.done);
+        begun <= len - position
+            && match &self.path {
+                Path::BlockedSample { blocked, .. } => blocked.is_at(position, len),
+                Path::Stored(_) | Path::InBackward { .. } => true,
+            }
     }
 
     /// Weights and optimizer state.
@@ -591,6 +613,9 @@ impl Keep for Engine {
             Path::BlockedSample { blocked, .. } => blocked.keep(keeper)?,
             Path::Stored(gradients) if begun => gradients.keep(keeper)?,
             Path::Stored(_) | Path::InBackward { .. } => {}
+        }
+        if let Some(curvature) = self.curvature.as_mut().filter(|_| begun) {
+            curvature.keep(keeper)?;
         }
         self.partial = self.partial.filter(|_| begun);
         Ok(())

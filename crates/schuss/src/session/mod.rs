@@ -4,6 +4,7 @@ mod backward;
 mod blocked;
 mod cadence;
 mod control;
+mod curvature;
 mod engine;
 mod event;
 mod forecast;
@@ -439,8 +440,10 @@ impl<'d> Session<'d> {
         self.keep(&mut Keeper::Load(&mut from))?;
         self.best = None;
         self.engine.settle();
-        let whole = self.progress.position <= self.train.len();
-        if whole { Ok(()) } else { Err(std::io::Error::other("the position lies behind the data")) }
+        let Progress { position, updates, samples, .. } = self.progress;
+        let counts = updates.max(samples) < MOST_COUNTED;
+        let fits = counts && position <= self.train.len() && self.engine.is_at(position, self.train.len());
+        if fits { Ok(()) } else { Err(std::io::Error::other("it is at no place in the data")) }
     }
 
     /// Hash of weights and optimizer state: 128-bit XXH3, as 32 hex digits.
@@ -566,6 +569,9 @@ impl Keep for Session<'_> {
         self.copy.keep(keeper)
     }
 }
+
+/// More updates or samples than can ever be counted.
+const MOST_COUNTED: u64 = 1 << 53;
 
 fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
     match metric {

@@ -129,7 +129,7 @@ fn verify(file: &mut File, body: u64) -> Result<(), Unusable> {
 
 impl Checkpoint {
     /// Brings a session of the same trial to where it was.
-    pub(super) fn restore(mut self, session: &mut Session) -> Result<(), Unusable> {
+    pub(super) fn restore(&mut self, session: &mut Session) -> Result<(), Unusable> {
         session.load(&mut self.state)?;
         if self.state.limit() == 0 {
             Ok(())

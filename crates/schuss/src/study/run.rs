@@ -285,7 +285,7 @@ impl<'a> Running<'_, 'a> {
     fn run(
         mut self,
         planned: &Planned,
-        checkpoint: Option<Checkpoint>,
+        checkpoint: Option<Box<Checkpoint>>,
     ) -> Result<(TrialRecord, Trace, Option<Error>)> {
         let Runner { limits, control, timing, .. } = *self.runner;
         machine::reset_peak_memory();
@@ -311,10 +311,10 @@ impl<'a> Running<'_, 'a> {
     }
 
     /// The session at the trial's start, or where it was kept.
-    fn session(&mut self, checkpoint: Option<Checkpoint>) -> Result<Session<'a>> {
+    fn session(&mut self, checkpoint: Option<Box<Checkpoint>>) -> Result<Session<'a>> {
         let Runner { data, limits, .. } = *self.runner;
         self.place.open_logs(checkpoint.as_ref().map(|checkpoint| &checkpoint.header))?;
-        let Some(checkpoint) = checkpoint else { return Session::new(self.trial, data, limits) };
+        let Some(mut checkpoint) = checkpoint else { return Session::new(self.trial, data, limits) };
         self.trace = self.place.trace()?;
         let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
         let mut session = Session::new(&begun, data, limits)?;
@@ -493,3 +493,6 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
     Ok(warnings)
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,7 @@ pub(super) enum Start {
     /// At its beginning.
     Fresh,
     /// Where it was kept.
-    From(Checkpoint),
+    From(Box<Checkpoint>),
     /// Nowhere: it has ended.
     Ended(Box<TrialRecord>),
 }
@@ -71,10 +71,11 @@ impl TrialFolder {
             if path == &previous {
                 files::rename(&previous, &last)?;
             }
-            return Ok(match checkpoint.header.record.clone() {
-                Some(record) => Start::Ended(Box::new(record)),
-                None => Start::From(checkpoint),
-            });
+            let Some(record) = checkpoint.header.record.clone() else {
+                return Ok(Start::From(Box::new(checkpoint)));
+            };
+            files::remove(&previous)?;
+            return Ok(Start::Ended(Box::new(record)));
         }
         Ok(Start::Fresh)
     }
@@ -191,6 +192,7 @@ impl TrialFolder {
             normalisation: data.normalisation.clone(),
             table: data.table.clone(),
             targets: trial.targets,
+            loss: trial.recipe.loss.clone(),
         };
         files::write(&self.path.join(name), &save(params, &about)?)
     }

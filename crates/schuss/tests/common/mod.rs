@@ -96,6 +96,7 @@ pub(crate) fn save_params(params: &Params, path: &Path) {
         normalisation: Normalisation::Unit,
         table: None,
         targets: Targets::Class,
+        loss: schuss::loss::Loss::default(),
     };
     std::fs::write(path, save(params, &about).unwrap()).unwrap();
 }

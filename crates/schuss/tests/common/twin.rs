@@ -67,18 +67,26 @@ impl Twin {
 
     fn add_gradient(&self, (input, class): &Sample, sums: &mut [Vec<f64>]) {
         let values = self.forward(input);
-        let (_, mut delta) = cross_entropy(values.last().unwrap(), *class);
-        for layer in (0..self.tensors.len() / 2).rev() {
-            let (x, weight) = (&values[layer], &self.tensors[2 * layer]);
+        let deltas = self.backward(&values, cross_entropy(values.last().unwrap(), *class).1);
+        for (layer, (x, delta)) in values.iter().zip(deltas).enumerate() {
             for (o, d) in delta.iter().enumerate() {
                 let row = &mut sums[2 * layer][o * x.len()..][..x.len()];
                 row.iter_mut().zip(x).for_each(|(sum, x)| *sum += d * x);
                 sums[2 * layer + 1][o] += d;
             }
-            let column = |i: usize| weight[i..].iter().step_by(x.len());
-            let below = |i| delta.iter().zip(column(i)).map(|(d, w)| d * w).sum();
-            delta = (0..x.len()).map(|i| if x[i] > 0.0 { below(i) } else { 0.0 }).collect(); // ReLU'(0) = 0
         }
+    }
+
+    /// The gradient at the outputs of every layer, from that at the logits and what went [forward](Self::forward).
+    pub(crate) fn backward(&self, values: &[Vec<f64>], top: Vec<f64>) -> Vec<Vec<f64>> {
+        let mut deltas = vec![top];
+        for (x, weight) in values.iter().zip(self.tensors.iter().step_by(2)).skip(1).rev() {
+            let column = |i: usize| weight[i..].iter().step_by(x.len());
+            let below = |i| deltas[0].iter().zip(column(i)).map(|(d, w)| d * w).sum();
+            let slopes = (0..x.len()).map(|i| if x[i] > 0.0 { below(i) } else { 0.0 }); // ReLU'(0) = 0
+            deltas.insert(0, slopes.collect());
+        }
+        deltas
     }
 
     /// One update of plain gradient descent on the mean loss of `samples`; their loss before it.
@@ -92,7 +100,7 @@ impl Twin {
 }
 
 /// ln Σ exp(z) − z_class, and its gradient softmax(z) − onehot(class).
-fn cross_entropy(logits: &[f64], class: usize) -> (f64, Vec<f64>) {
+pub(crate) fn cross_entropy(logits: &[f64], class: usize) -> (f64, Vec<f64>) {
     let max = logits.iter().fold(f64::NEG_INFINITY, |max, z| max.max(*z));
     let mut delta: Vec<f64> = logits.iter().map(|z| (z - max).exp()).collect();
     let sum: f64 = delta.iter().sum();

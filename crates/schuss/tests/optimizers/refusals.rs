@@ -11,7 +11,7 @@ const TAKEN: [(&str, &str, &str); 4] = [
 ];
 
 /// Memories: at 1 they would never take in anything.
-const MEMORIES: [&str; 8] = [
+const MEMORIES: [&str; 9] = [
     "beta1",
     "beta2",
     "beta3",
@@ -20,6 +20,7 @@ const MEMORIES: [&str; 8] = [
     "alpha of rmsprop",
     "momentum of signum",
     "decay of ema",
+    "decay of k-fac",
 ];
 
 /// The keys of an item, from what is said to an unknown one.

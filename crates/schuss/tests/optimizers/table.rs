@@ -132,6 +132,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("shampoo:lr={},momentum=0.9,every=3", to(0.1, 100, 1e-4), to(0.3, 500, 1e-3), to(0.03, 90, 0.55)).rounding_decides(SMALL_EIGENVALUES),
     row("soap:lr={}", to(10.0, 100, 1e-4), to(0.03, 500, 1e-4), to(0.03, 90, 0.35)).rounding_decides(NULL_SPACE),
     row("soap:lr={},every=2,max_dim=100", to(10.0, 100, 1e-4), to(0.03, 500, 1e-4), to(0.03, 90, 0.4)).rounding_decides(NULL_SPACE),
+    row("k-fac:lr={}", to(0.0003, 100, 1e-4), to(0.00005, 500, 1e-3), to(0.01, 90, 0.45)),
+    row("k-fac:lr={},momentum=0,decay=0.8,every=3,weight_decay=0.001", to(0.0003, 100, 1e-3), to(0.0001, 500, 1e-2), to(0.1, 90, 0.45)),
     row("clip-value:1+sgd:lr={}", to(0.03, 100, 1e-2), to(0.003, 2000, 1e-2), to(1.0, 90, 0.65)),
     row("clip-global-norm:1+adam:lr={}", to(0.1, 100, 1e-5), to(0.01, 500, 1e-4), to(0.03, 90, 0.5)),
     row("clip-adaptive:0.5+sgd:lr={},momentum=0.9", to(0.1, 100, 1e-4), to(0.01, 500, 1e-2), to(0.1, 90, 0.45)),

@@ -24,6 +24,7 @@ mod dowg;
 mod equation;
 mod freeze;
 mod ftrl;
+mod k_fac;
 mod lamb;
 mod lars;
 mod linear;
@@ -68,6 +69,7 @@ pub use dog::Dog;
 pub use dowg::Dowg;
 pub use freeze::Freeze;
 pub use ftrl::Ftrl;
+pub use k_fac::KFac;
 pub use lamb::Lamb;
 pub use lars::Lars;
 pub use lion::Lion;
@@ -230,6 +232,10 @@ pub enum SlotShape {
     SquareOfRows,
     /// `[cols, cols]`.
     SquareOfCols,
+    /// `[rows + 1, cols]`: a weight and the bias behind it.
+    Layer,
+    /// `[rows + 1, rows + 1]`: inputs of a layer, and the 1 that its bias sees.
+    SquareOfInputs,
     /// As many rows and columns as the tensor has of what it has less.
     SmallerSquare,
     /// One.
@@ -365,6 +371,8 @@ macro_rules! rules {
             Shampoo: Staged,
             /// Adam in the axes of Shampoo.
             Soap: Staged,
+            /// Natural gradient, layer by layer.
+            KFac: Staged,
             /// A rule of your own; it stands last, since it cannot be typed.
             Custom: Staged,
         }

@@ -184,7 +184,7 @@ impl Shampoo {
 }
 
 /// Σ x xᵀ / root(value)² over all eigenvectors x and their values.
-fn scale_and_square<A: Arithmetic>(
+pub(super) fn scale_and_square<A: Arithmetic>(
     arithmetic: &mut A,
     spectrum: &Spectrum,
     root: impl Fn(f64) -> f64,

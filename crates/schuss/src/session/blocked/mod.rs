@@ -148,6 +148,15 @@ impl<A: Arithmetic> Blocked<A> {
         floats * size_of::<A::T>()
     }
 
+    /// Whether the next update is the one at `position` of an epoch of `len` samples.
+    pub(crate) fn is_at(&self, position: usize, len: usize) -> bool {
+        let within = |block: &Block<A>| block.first.checked_add(block.rows).is_some_and(|end| end <= len);
+        let [_, present, _] = &self.blocks;
+        self.blocks.iter().all(within)
+            && (position == len || position == 0 || position == present.first + self.done)
+            && self.done.is_multiple_of(self.samples)
+    }
+
     /// Outputs of every stage in the update seen last.
     pub(crate) fn outputs(&self) -> &[A::Buffer] {
         &self.deeper.outputs

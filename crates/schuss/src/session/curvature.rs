@@ -1,0 +1,320 @@
+//! The curvature of linear layers, from gradients of drawn targets on their way back through the network.
+
+use super::backward::Sums;
+use super::engine::Engine;
+use crate::keep::{Keep, Keeper};
+use crate::loss::{Likelihood, Loss};
+use crate::network::{Arena, Dense, Kind, Mode, Plan, Role};
+use crate::optim::{Descent, Rule, Updater};
+use crate::recipe::Trial;
+use crate::{Error, Result};
+use schuss_data::random::{Key, Purpose};
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start, weight_gradient};
+use schuss_kernels::rows::every_row;
+use schuss_kernels::{Buffer, Team, padded};
+use std::io;
+use std::ops::Range;
+
+/// Whoever watches linear layers.
+pub(super) trait Tap {
+    /// Some samples sent `x` into a layer, and the gradients `delta` came back to its outputs; sums begin or go on.
+    fn watch(&mut self, team: &mut Team, layer: &Dense, x: Matrix, delta: Matrix, start: Start);
+}
+
+/// What k-fac needs to know of an update's samples.
+pub(super) struct Curvature {
+    likelihood: Likelihood,
+    moments: Moments,
+    /// Room for gradients of vectors, which nobody needs here.
+    vectors: Buffer,
+}
+
+/// For every layer that is watched Σ [x 1]ᵀ [x 1] and Σ δᵀ δ over the samples of an update.
+struct Moments {
+    layers: Vec<Place>,
+    sums: Sums,
+    /// Inputs of a layer with a 1 behind: [capacity, widest + 1]
+    inputs: Buffer,
+}
+
+/// Where the sums of a layer stand.
+struct Place {
+    /// The layer's weights in the layout.
+    entry: usize,
+    moments: [Range<usize>; 2],
+}
+
+impl Curvature {
+    /// For updates of up to `samples` samples in microbatches of up to `capacity`, if a rule of the trial asks for it.
+    ///
+    /// # Errors
+    /// Usage errors: losses and tensors whose curvature nobody knows.
+    pub(super) fn new(
+        (trial, plan): (&Trial, &Plan),
+        updater: &Updater<Buffer>,
+        [samples, leaf, capacity]: [usize; 3],
+    ) -> Result<Option<Box<Self>>> {
+        let descent = trial.recipe.optimizer.descent();
+        if !descent.groups.iter().any(|group| matches!(group.rule, Rule::KFac(_))) {
+            return Ok(None);
+        }
+        check_layers(descent, plan)?;
+        let likelihood = likelihood(&trial.recipe.loss)?;
+        let moments = Moments::new(plan, updater, [samples, leaf, capacity]);
+        Ok(Some(Box::new(Self { likelihood, moments, vectors: Buffer::zeros(plan.largest_vectors()) })))
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.moments.sums.bytes() + size_of_val(&self.moments.inputs[..]) + size_of_val(&self.vectors[..])
+    }
+
+    /// Draws gradients at the outputs of the samples that are in `arena`.
+    fn draw(&self, team: &mut Team, plan: &Plan, arena: &mut Arena, (rows, mode): (usize, &Mode)) {
+        let key = Key { seed: mode.seed, purpose: Purpose::DrawnTargets, epoch: mode.epoch };
+        let Arena { input, outputs, deltas, scores, .. } = arena;
+        let outputs = Matrix::new(outputs.last().unwrap_or(input), rows, plan.outputs);
+        let delta = MatrixMut::new(&mut deltas[0], rows, plan.outputs);
+        every_row(team, outputs, None, delta, &mut scores[..rows], DRAW_WORK, |row, z, delta| {
+            self.likelihood.draw(z, &mut key.draws((mode.first + row) as u64), delta);
+            0.0
+        });
+    }
+
+    /// After `done` samples of a large update.
+    pub(super) fn close_leaf(&mut self, team: &mut Team, (done, leaf): (usize, usize), last: bool) {
+        self.moments.sums.close_leaf(team, (done, leaf), last);
+    }
+
+    /// Hands the means over `count` samples to the rules of the update begun last.
+    pub(super) fn hand_over(&mut self, team: &mut Team, count: f64, updater: &mut Updater<Buffer>) {
+        let Moments { layers, sums, .. } = &mut self.moments;
+        sums.divide(team, count);
+        for Place { entry, moments } in layers {
+            updater.take_in(team, *entry, moments.clone().map(|place| &sums.leaf[place]));
+        }
+    }
+}
+
+impl Keep for Curvature {
+    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+        self.moments.sums.keep(keeper)
+    }
+}
+
+/// Multiply-adds that drawing one output's gradient is worth.
+const DRAW_WORK: usize = 32;
+
+fn likelihood(loss: &Loss) -> Result<Likelihood> {
+    loss.likelihood().ok_or_else(|| {
+        Error::usage(format!("k-fac needs a loss that is a likelihood, not `{loss}`"))
+            .advise("--loss cross-entropy, nll, mse or bce")
+    })
+}
+
+/// Refuses k-fac for anything but the weights and biases of whole linear layers.
+fn check_layers(descent: &Descent, plan: &Plan) -> Result<()> {
+    let (entries, groups) = (plan.layout.entries(), descent.assign(&plan.layout)?);
+    let by_k_fac = |index: usize| {
+        let group = groups.get(index).copied().flatten()?;
+        matches!(descent.groups[group].rule, Rule::KFac(_)).then_some(group)
+    };
+    let is_weight = |index: usize| entries[index].role == Role::Weight;
+    for (index, entry) in entries.iter().enumerate().filter(|(index, _)| by_k_fac(*index).is_some()) {
+        let partner = match entry.role {
+            Role::Weight => Some(index + 1),
+            _ => index.checked_sub(1).filter(|weight| is_weight(*weight)),
+        };
+        if partner.and_then(by_k_fac) != by_k_fac(index) {
+            let (name, layer) = (&entry.name, entry.layer());
+            return Err(Error::usage(format!(
+                "k-fac moves weights and biases of linear layers together, not tensor `{name}` by itself"
+            ))
+            .advise(format!("another rule for that layer: {layer}@sgd:lr=0.1/k-fac")));
+        }
+    }
+    Ok(())
+}
+
+impl Moments {
+    fn new(plan: &Plan, updater: &Updater<Buffer>, [samples, leaf, capacity]: [usize; 3]) -> Self {
+        let (mut layers, mut len, mut widest) = (vec![], 0, 0);
+        for &entry in &updater.watched() {
+            let tensor = &plan.layout.entries()[entry];
+            let moments = [tensor.rows + 1, tensor.cols].map(|side| {
+                let first = len;
+                len += side * padded(side);
+                first..len
+            });
+            widest = widest.max(padded(tensor.rows + 1));
+            layers.push(Place { entry, moments });
+        }
+        Self { layers, sums: Sums::new(len, samples, leaf), inputs: Buffer::zeros(capacity * widest) }
+    }
+}
+
+impl Tap for Moments {
+    fn watch(&mut self, team: &mut Team, layer: &Dense, x: Matrix, delta: Matrix, start: Start) {
+        let Some(place) = self.layers.iter().find(|place| place.entry == layer.entry) else { return };
+        let [a, g] = place.moments.clone();
+        let x = with_ones(x, &mut self.inputs);
+        let [side, outputs] = [x, delta].map(|matrix| matrix.shape().1);
+        weight_gradient(team, x, x, start, MatrixMut::new(&mut self.sums.leaf[a], side, side));
+        let to = MatrixMut::new(&mut self.sums.leaf[g], outputs, outputs);
+        weight_gradient(team, delta, delta, start, to);
+    }
+}
+
+/// X with a column of ones behind.
+fn with_ones<'a>(x: Matrix, room: &'a mut [f32]) -> Matrix<'a> {
+    let (rows, cols) = x.shape();
+    for (row, to) in room.chunks_exact_mut(padded(cols + 1)).take(rows).enumerate() {
+        to[..cols].copy_from_slice(&x.row(row)[..cols]);
+        to[cols..].fill(0.0);
+        to[cols] = 1.0;
+    }
+    Matrix::new(room, rows, cols + 1)
+}
+
+impl Engine {
+    /// Looks at the curvature for the samples that have just gone through the network, if a rule asks for it.
+    pub(super) fn look_at_curvature(&mut self, rows: usize, start: Start, mode: &Mode) {
+        let Some(mut curvature) = self.curvature.take() else { return };
+        curvature.draw(&mut self.team, &self.plan, &mut self.arena, (rows, mode));
+        let Curvature { moments, vectors, .. } = &mut *curvature;
+        self.send_back(moments, vectors, rows, start, mode);
+        self.curvature = Some(curvature);
+    }
+
+    /// Sends what is in `deltas[0]` back through the network, past the tap; penalties have no part in it.
+    fn send_back(&mut self, tap: &mut impl Tap, vectors: &mut [f32], rows: usize, start: Start, mode: &Mode) {
+        let lowest = self.plan.lowest_trained();
+        for index in (lowest..self.plan.stages.len()).rev() {
+            match self.plan.stages[index].kind.clone() {
+                Kind::Dense(dense) => {
+                    let x = self.arena.stage_input(&self.plan, index, rows);
+                    let delta = Matrix::new(&self.arena.deltas[0], rows, dense.outputs);
+                    tap.watch(&mut self.team, &dense, x, delta, start);
+                    if index > lowest {
+                        self.input_gradient(index, &dense, rows);
+                    }
+                }
+                Kind::Activity(_) => continue,
+                _ => {
+                    let (_, place) = self.plan.stages[index].vectors(&self.plan.layout);
+                    let sums = (&mut vectors[..place.len()], Start::Fresh);
+                    let seen = (self.params.values(), rows);
+                    self.arena.backward(&mut self.team, (&self.plan, index), seen, sums, mode);
+                }
+            }
+            self.arena.deltas.swap(0, 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Control, Limits, Session};
+    use super::*;
+    use schuss_data::{Dataset, Samples};
+
+    /// Units of the hidden layer.
+    const HIDDEN: usize = 6;
+
+    /// A and G of a layer, row after row without pad lanes.
+    type Squares = [Vec<f64>; 2];
+
+    /// Parameters of 64-6-10, and A and G of both layers averaged over many epochs in which no weight moves.
+    fn averages(data: &Dataset) -> (Vec<f32>, [Squares; 2]) {
+        let mut trial = Trial { model: "64-6-10".parse().unwrap(), ..Trial::default() };
+        trial.recipe.update = "batch:20".parse().unwrap();
+        trial.recipe.optimizer = "k-fac:lr=0,decay=0.99999".parse().unwrap();
+        trial.budget.epochs = 60;
+        let mut session = Session::new(&trial, data, Limits::default()).unwrap();
+        session.run(&Control::default(), &mut ()).unwrap();
+        let layer = |entry, sides: [usize; 2]| {
+            let slots = session.engine.updater.slots(entry);
+            [0, 1].map(|k| dense(&slots[k], sides[k]))
+        };
+        let moments = [layer(0, [65, HIDDEN]), layer(2, [HIDDEN + 1, 10])];
+        (session.params().values().to_vec(), moments)
+    }
+
+    fn dense(square: &[f32], side: usize) -> Vec<f64> {
+        let rows = square.chunks_exact(padded(side)).take(side);
+        rows.flat_map(|row| row[..side].iter().map(|&x| f64::from(x))).collect()
+    }
+
+    /// What these are means of: A over all samples, G also over all classes with the network's own probabilities.
+    fn expected(split: &Samples, values: &[f32]) -> [Squares; 2] {
+        let at = |place: usize| f64::from(values[place]);
+        let (bias, second) = (64 * 16, 65 * 16); // each row of weights or biases takes 16 numbers
+        let mut moments =
+            [[65, HIDDEN], [HIDDEN + 1, 10]].map(|sides| sides.map(|side| vec![0.0; side * side]));
+        for sample in 0..split.len() {
+            let x: Vec<f64> = split.pixels(sample).iter().map(|&pixel| f64::from(pixel) / 255.0).collect();
+            let sum = |j: usize| at(bias + j) + (0..64).map(|i| x[i] * at(i * 16 + j)).sum::<f64>();
+            let hidden: Vec<f64> = (0..HIDDEN).map(|j| sum(j).max(0.0)).collect();
+            let logit = |k: usize| {
+                (0..=HIDDEN).map(|j| hidden.get(j).unwrap_or(&1.0) * at(second + j * 16 + k)).sum()
+            };
+            let odds: Vec<f64> = (0..10).map(|k: usize| f64::exp(logit(k))).collect();
+            let total: f64 = odds.iter().sum();
+            let share = 1.0 / split.len() as f64;
+            add_square(&mut moments[0][0], &x, Some(1.0), share);
+            add_square(&mut moments[1][0], &hidden, Some(1.0), share);
+            for class in 0..10 {
+                let delta: Vec<f64> =
+                    (0..10).map(|k| odds[k] / total - f64::from(u8::from(k == class))).collect();
+                let below = |j: usize| (0..10).map(|k| delta[k] * at(second + j * 16 + k)).sum::<f64>();
+                let before: Vec<f64> =
+                    (0..HIDDEN).map(|j| if hidden[j] > 0.0 { below(j) } else { 0.0 }).collect();
+                let share = share * odds[class] / total;
+                add_square(&mut moments[0][1], &before, None, share);
+                add_square(&mut moments[1][1], &delta, None, share);
+            }
+        }
+        moments
+    }
+
+    /// S += share [x last]ᵀ [x last]
+    fn add_square(s: &mut [f64], x: &[f64], last: Option<f64>, share: f64) {
+        let x: Vec<f64> = x.iter().copied().chain(last).collect();
+        let products = x.iter().flat_map(|a| x.iter().map(move |b| a * b));
+        s.iter_mut().zip(products).for_each(|(s, product)| *s += share * product);
+    }
+
+    fn distance(a: &[f64], b: &[f64]) -> f64 {
+        let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
+        norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut b.iter().copied())
+    }
+
+    #[test]
+    fn what_k_fac_is_told_are_moments_of_inputs_and_of_gradients_under_the_networks_own_distribution() {
+        let data = schuss_data::load("digits:train=600,test=100,size=8").unwrap();
+        let (values, found) = averages(&data);
+        for (layer, (found, expected)) in
+            found.iter().zip(expected(data.train.resident().unwrap(), &values)).enumerate()
+        {
+            let [a, g] = [0, 1].map(|k| distance(&found[k], &expected[k]));
+            assert!(a < 1e-5 && g < 0.03, "layer {layer}: A {a:e}, G {g:e} off");
+        }
+    }
+
+    #[test]
+    fn what_k_fac_cannot_take_is_refused_with_a_way_out() {
+        let data = schuss_data::load("digits:train=60,test=10,size=8").unwrap();
+        for (model, optimizer, loss, part) in [
+            ("64-6-10", "k-fac", "multi-margin", "needs a loss that is a likelihood, not `multi-margin`"),
+            ("linear:6,layer-norm,linear:10", "k-fac", "cross-entropy", "not tensor `1.weight` by itself"),
+            ("64-6-10", "weights@k-fac/sgd", "cross-entropy", "not tensor `0.weight` by itself"),
+            ("64-6-10", "bias@k-fac/sgd", "cross-entropy", "not tensor `0.bias` by itself"),
+        ] {
+            let mut trial = Trial { model: model.parse().unwrap(), ..Trial::default() };
+            trial.recipe.optimizer = optimizer.parse().unwrap();
+            trial.recipe.loss = loss.parse().unwrap();
+            let error = Session::new(&trial, &data, Limits::default()).err().unwrap();
+            assert!(error.exit_code() == 2 && error.what.contains(part), "{error}");
+            assert!(error.advice.is_some());
+        }
+    }
+}

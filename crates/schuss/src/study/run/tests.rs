@@ -1,0 +1,180 @@
+//! Disks that fail and processes that die, at every single call.
+
+use super::*;
+use crate::files::faults::{self, Fault};
+use crate::session::Cadence;
+use crate::study::checkpoint;
+use serde_json::Value;
+use std::fs;
+use tempfile::TempDir;
+
+fn data() -> Dataset {
+    schuss_data::load("digits:train=40,test=10,size=8").unwrap()
+}
+
+fn study(data: &Dataset) -> Study {
+    let text = "recipe = { model = '64-3-10', update = 'batch:20', optimizer = 'adam', epochs = 2 }\nobserve = { losses = true }\nseeds = [1, 2]";
+    Study::resolve("faults", &StudyFile::parse(text, "").unwrap(), data).unwrap()
+}
+
+fn limits() -> Limits {
+    Limits { threads: 1, checkpoint_every: Cadence::Updates(1), ..Limits::default() }
+}
+
+fn begin(data: &Dataset, out: &Path) -> Result<Finished> {
+    run(&study(data), data, limits(), Some(out), "", &Control::default(), &mut ())
+}
+
+fn go_on(data: &Dataset, out: &Path) -> Finished {
+    let begun = Begun::open(out).unwrap();
+    begun.resume(&study(data), data, limits(), &Control::default(), &mut ()).unwrap()
+}
+
+/// What trials left, times aside: state and evaluations by the record, losses by their file.
+fn left(finished: &Finished) -> Vec<(String, Vec<Option<f64>>, Vec<u8>)> {
+    assert!(finished.error.is_none(), "{:?}", finished.error);
+    let of = |trial: &TrialRecord| {
+        let losses = finished.folder.path().join(trial.losses.as_ref().unwrap());
+        let evaluations = trial.epochs.iter().flat_map(|row| [row.train_loss, row.eval_loss]).collect();
+        (trial.state.clone(), evaluations, fs::read(losses).unwrap())
+    };
+    finished.summary.trials.iter().map(of).collect()
+}
+
+#[test]
+fn whichever_call_a_disk_fails_at_or_a_process_dies_at_the_run_goes_on_to_the_same_bits() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    let whole = left(&begin(&data, &place.path().join("whole")).unwrap());
+    for kind in [Fault::Once, Fault::From] {
+        for at in 1.. {
+            let out = place.path().join("run");
+            let (finished, failed) = faults::with(kind(at), || begin(&data, &out));
+            if !failed {
+                assert!(at > 50, "only {at} calls");
+                break;
+            }
+            match finished {
+                Err(error) => assert_eq!(error.exit_code(), 1, "call {at}: {error}"),
+                Ok(Finished { error, .. }) => assert_eq!(error.unwrap().exit_code(), 1, "call {at}"),
+            }
+            if out.exists() {
+                assert_eq!(left(&go_on(&data, &out)), whole, "call {at}");
+                fs::remove_dir_all(&out).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_process_that_dies_while_it_resumes_can_be_resumed() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    let whole = left(&begin(&data, &place.path().join("whole")).unwrap());
+    for at in 1.. {
+        let out = place.path().join("run");
+        let _ = faults::with(Fault::From(60), || begin(&data, &out));
+        let (resumed, failed) = faults::with(Fault::From(at), || {
+            let begun = Begun::open(&out)?;
+            begun.resume(&study(&data), &data, limits(), &Control::default(), &mut ())
+        });
+        drop(resumed);
+        if !failed {
+            assert!(at > 10, "only {at} calls");
+            return;
+        }
+        assert_eq!(left(&go_on(&data, &out)), whole, "call {at}");
+        fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+#[test]
+fn other_data_are_refused_and_named() {
+    let place = TempDir::new().unwrap();
+    let out = place.path().join("run");
+    let _ = faults::with(Fault::From(60), || begin(&data(), &out));
+    let other = schuss_data::load("digits:train=40,test=10,size=8,seed=2").unwrap();
+    let begun = Begun::open(&out).unwrap();
+    let error = begun.resume(&study(&other), &other, limits(), &Control::default(), &mut ()).unwrap_err();
+    assert_eq!(error.exit_code(), 3, "{error}");
+}
+
+/// A checkpoint of a tiny trial.
+fn tiny(place: &Path) -> Vec<u8> {
+    let out = place.join("run");
+    begin(&data(), &out).unwrap();
+    let trials = fs::read_dir(out.join("trials")).unwrap();
+    fs::read(trials.last().unwrap().unwrap().path().join("checkpoint")).unwrap()
+}
+
+#[test]
+fn every_truncation_and_every_bit_flip_of_a_checkpoint_is_found() {
+    let place = TempDir::new().unwrap();
+    let whole = tiny(place.path());
+    let path = place.path().join("checkpoint");
+    let damaged = |bytes: &[u8]| {
+        fs::write(&path, bytes).unwrap();
+        matches!(checkpoint::open(&path), Err(Unusable::Damaged(_)))
+    };
+    assert!(!damaged(&whole));
+    for end in 0..whole.len() {
+        assert!(damaged(&whole[..end]), "{end} bytes");
+    }
+    let mut flipped = whole;
+    for bit in 0..8 * flipped.len() {
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        assert!(damaged(&flipped), "bit {bit}");
+        flipped[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+/// The same bytes with a right checksum.
+fn sealed(body: &[u8]) -> Vec<u8> {
+    let checksum = xxhash_rust::xxh3::xxh3_128(body).to_le_bytes();
+    [body, &checksum].concat()
+}
+
+#[test]
+fn a_checkpoint_that_lies_under_a_right_checksum_is_refused_without_a_panic() {
+    let place = TempDir::new().unwrap();
+    let whole = tiny(place.path());
+    let (body, path) = (&whole[..whole.len() - 16], place.path().join("checkpoint"));
+    let (data, mut refused) = (data(), 0);
+    let trial = study(&data).runs().next().unwrap().1;
+    let mut session = Session::new(&trial, &data, limits()).unwrap();
+    for byte in (0..body.len()).step_by(3) {
+        let mut lie = body.to_vec();
+        lie[byte] = !lie[byte];
+        fs::write(&path, sealed(&lie)).unwrap();
+        let Ok(mut found) = checkpoint::open(&path) else {
+            refused += 1;
+            continue;
+        };
+        match found.restore(&mut session) {
+            Ok(()) => drop(session.run(&Control::default(), &mut ())),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 100, "{refused} of {}", body.len());
+}
+
+#[test]
+fn a_checkpoint_of_a_later_format_is_refused_not_misread() {
+    let place = TempDir::new().unwrap();
+    let whole = tiny(place.path());
+    let mut later = whole[..whole.len() - 16].to_vec();
+    later[8] = 2;
+    let path = place.path().join("checkpoint");
+    fs::write(&path, sealed(&later)).unwrap();
+    assert!(matches!(checkpoint::open(&path), Err(Unusable::Refused(_))));
+}
+
+#[test]
+fn the_summary_of_a_run_that_was_killed_can_be_read() {
+    let place = TempDir::new().unwrap();
+    let out = place.path().join("run");
+    let _ = faults::with(Fault::From(60), || begin(&data(), &out));
+    let summary: Value = serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["schema"], 1);
+    assert_eq!(summary["trials"], Value::Array(vec![]));
+}
