@@ -149,6 +149,26 @@ impl Ring {
         ahead.saturating_add(decoded).saturating_mul(row).saturating_add(indices as u64)
     }
 
+    /// Samples per epoch.
+    pub fn len(&self) -> usize {
+        self.shared.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Index of the sample at a position of an epoch.
+    pub fn index(&self, epoch: u32, position: usize) -> usize {
+        self.shared.order(epoch).index(position)
+    }
+
+    /// Samples per chunk: at most this many are in one buffer.
+    pub fn chunk(&self) -> usize {
+        self.shared.window.chunk
+    }
+
     /// How long requests have waited for data, in all.
     pub fn waited(&self) -> Duration {
         self.waited
@@ -360,10 +380,14 @@ impl Shared {
         Chunk { samples, outcome }
     }
 
+    fn order(&self, epoch: u32) -> EpochOrder {
+        EpochOrder::new(self.order, self.len, self.seed, epoch)
+    }
+
     /// Which samples a chunk holds.
     fn list(&self, number: u64, indices: &mut Vec<u64>) {
         let (epoch, chunk) = (number / self.chunks(), (number % self.chunks()) as usize);
-        let order = EpochOrder::new(self.order, self.len, self.seed, epoch as u32);
+        let order = self.order(epoch as u32);
         let first = chunk * self.window.chunk;
         let positions = first..self.len.min(first + self.window.chunk);
         indices.clear();
