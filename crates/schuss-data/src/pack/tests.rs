@@ -153,7 +153,7 @@ fn a_ring_reads_a_pack_as_it_reads_samples_in_memory() {
     let file = OnDisk::new(&written(&contents(IMAGE, train.clone(), None)));
     let stores: [Arc<dyn Store>; 2] = [Arc::new(file.open().train()), Arc::new(shuffled(&train))];
     let rows = stores.map(|store| {
-        let window = crate::ring::Window { chunk: 64, depth: 3, loaders: 3 };
+        let window = crate::ring::Window { chunk: 64, groups: false, depth: 3, loaders: 3 };
         let mut ring = Ring::new(store, Order::Shuffled, 9, window).unwrap();
         let mut rows = vec![];
         for (epoch, first) in

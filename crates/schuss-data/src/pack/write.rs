@@ -96,8 +96,12 @@ pub fn write(contents: &Contents, loaders: usize, to: &mut dyn Write) -> Result<
         let order = if split == 0 { contents.order } else { Order::Sequential };
         if let Some(store) = store {
             let chunk = usize::try_from((CHUNK / stride).max(1)).unwrap_or(usize::MAX);
-            let ring =
-                Ring::new(Arc::clone(store), order, contents.seed, Window { chunk, depth: DEPTH, loaders })?;
+            let ring = Ring::new(
+                Arc::clone(store),
+                order,
+                contents.seed,
+                Window { chunk, groups: false, depth: DEPTH, loaders },
+            )?;
             out.split(ring, SPLITS[split])?;
         }
     }
