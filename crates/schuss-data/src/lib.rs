@@ -12,6 +12,7 @@ mod file;
 mod folder;
 mod idx;
 mod locate;
+pub mod mixing;
 pub mod order;
 pub mod pack;
 mod picture;

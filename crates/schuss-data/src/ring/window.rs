@@ -1,6 +1,6 @@
 //! How much a ring holds, and what fits into a memory of a given size.
 
-use crate::decoded::Decoded;
+use crate::decoded;
 use crate::order::{Groups, Order};
 use crate::text::bytes;
 use crate::{Access, Error, Result};
@@ -62,7 +62,7 @@ impl Window {
         let ahead = (self.chunk as u64).saturating_mul(self.slots() as u64);
         let decoded = match demand.access {
             Access::Random => 0,
-            Access::Blocks(block) => Decoded::most(demand.order, block).saturating_mul(block),
+            Access::Blocks(block) => decoded::most(demand.order, block).saturating_mul(block),
         };
         let indices = self.loaders.saturating_mul(self.chunk).saturating_mul(size_of::<u64>());
         ahead.saturating_add(decoded).saturating_mul(demand.row).saturating_add(indices as u64)
