@@ -47,3 +47,10 @@ pub(crate) fn skip(why: &str) {
     let thread = std::thread::current();
     writeln!(std::io::stderr(), "SKIPPED: {} {why}", thread.name().unwrap_or("a test")).unwrap();
 }
+
+/// Peak resident memory of this process.
+pub(crate) fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}

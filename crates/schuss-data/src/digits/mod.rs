@@ -5,6 +5,7 @@
 //! stands in the middle (LeCun, Bottou, Bengio and Haffner, 1998). Ink, slant and difficulty are set so that the same
 //! network learns both sets about equally fast, and reads the one after training on the other.
 
+mod drawn;
 mod hand;
 mod line;
 mod pen;
@@ -13,6 +14,7 @@ mod skeleton;
 
 use crate::random::{Draws, Key, Purpose};
 use crate::{Dataset, ImageShape, Samples};
+pub use drawn::Drawn;
 use hand::Hand;
 use line::Point;
 use pen::Pen;
