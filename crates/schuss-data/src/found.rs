@@ -2,7 +2,7 @@
 
 use crate::recognise::{self, Format};
 use crate::table::Table;
-use crate::{Result, Samples, Shape, Store, csv};
+use crate::{Result, Samples, Shape, Store, csv, npy, npz};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -121,5 +121,7 @@ impl Usual {
 pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
     match recognise::format(path)? {
         Format::Text => csv::read(path, ask),
+        Format::Npy => npy::read(path, ask),
+        Format::Npz => npz::read(path, ask),
     }
 }

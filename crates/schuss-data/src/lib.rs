@@ -3,6 +3,8 @@
 //! Pixels stay `u8` in memory and become `f32 / 255` only on their way into a batch.
 #![forbid(unsafe_code)]
 
+mod classes;
+mod contained;
 mod csv;
 mod dataset;
 pub mod digits;
@@ -13,8 +15,11 @@ mod folder;
 pub mod found;
 mod idx;
 mod locate;
+mod npy;
+mod npz;
 pub mod order;
 mod picture;
+mod planes;
 mod pread;
 mod published;
 pub mod random;
