@@ -3,7 +3,7 @@
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
-use crate::{Error, Result, Samples, Shape, Store, csv};
+use crate::{Error, Result, Samples, Shape, Store, csv, npy, npz};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -136,5 +136,7 @@ impl Usual {
 pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
     match recognise::format(path)? {
         Format::Text => csv::read(path, ask),
+        Format::Npy => npy::read(path, ask),
+        Format::Npz => npz::read(path, ask),
     }
 }

@@ -21,6 +21,13 @@ pub(crate) fn labels(labels: &[u8]) -> Vec<u8> {
     idx(0x0801, &[labels.len() as u32], labels)
 }
 
+/// An NPY file of version 1.
+pub(crate) fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let length = u16::try_from(dictionary.len()).unwrap();
+    [&b"\x93NUMPY\x01\0"[..], &length.to_le_bytes(), dictionary.as_bytes(), bytes].concat()
+}
+
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
