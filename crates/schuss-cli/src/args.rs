@@ -123,6 +123,18 @@ pub(crate) enum DataCommand {
         #[command(flatten)]
         reading: Reading,
     },
+    /// Write data to one file that is read as fast as the disk allows, its training samples mixed
+    Pack {
+        /// Any data: a spec such as digits:train=1200000, a table, a folder
+        data: String,
+        /// The file to write; must not be there yet
+        out: PathBuf,
+        #[command(flatten)]
+        reading: Reading,
+        /// Memory of the whole process: 512MiB
+        #[arg(long, value_name = "SIZE")]
+        memory: Option<String>,
+    },
     /// Download a data set, checked by its SHA-256
     Fetch {
         /// mnist or fashion-mnist

@@ -2,12 +2,13 @@
 
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
-use schuss::Result;
 use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey};
 use schuss::study::Workload;
-use schuss_data::text::{bytes, grouped};
+use schuss::{Error, Result, files};
+use schuss_data::text::{bytes, grouped, parse_bytes};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 /// Most classes whose samples are drawn.
 const CLASSES_DRAWN: usize = 20;
@@ -177,6 +178,35 @@ fn first_of_each(split: &Split, classes: usize) -> Result<Vec<Vec<u64>>> {
     })?;
     Ok(found)
 }
+
+/// Writes some data to a pack, and how many samples and bytes it holds to `out`.
+///
+/// # Errors
+/// What loading and reading the data reports, a usage error if the file is there, a failure if it cannot be written.
+pub(crate) fn pack(workload: &Workload, to: &Path, memory: Option<&str>, out: &mut dyn Write) -> Result<()> {
+    if to.symlink_metadata().is_ok() {
+        return Err(Error::usage("the file is there already").at(to.display()).advise("another name"));
+    }
+    let memory = memory.map(parse_bytes).transpose()?;
+    let data = workload.load(memory)?;
+    let contents = data.contents(memory.unwrap_or(PACK_MEMORY) / 2)?;
+    let loaders = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut failure = None;
+    let written = files::write_by(to, None, |file| {
+        data::pack::write(&contents, loaders, file).map_err(|error| {
+            let told = std::io::Error::other(error.what.clone());
+            failure = Some(error);
+            told
+        })
+    });
+    failure.map_or(written, Err)?;
+    let samples: u64 = data.splits().map(|(_, split)| split.len() as u64).sum();
+    let line = format!("{}: {} samples, {}\n", to.display(), grouped(samples), bytes(contents.bytes()?));
+    deliver(out, &line).map(drop)
+}
+
+/// Bytes for mixing what comes in blocks, when nobody says.
+const PACK_MEMORY: u64 = 1 << 30;
 
 /// Downloads a published data set and prints the folder it is in; `mirrors` replace those built in.
 ///

@@ -47,6 +47,9 @@ fn run(command: Command) -> Result<u8> {
         Command::Data(DataCommand::Show { data, reading }) => {
             data::show(&reading.workload(&data), screen, out)?;
         }
+        Command::Data(DataCommand::Pack { data, out: to, reading, memory }) => {
+            data::pack(&reading.workload(&data), &to, memory.as_deref(), out)?;
+        }
         Command::Data(DataCommand::Fetch { name, mirror }) => data::fetch(&name, &mirror, out)?,
         Command::List { kind } => print(&explain::list(&kind, screen))?,
         Command::Explain { spec, dialect, json } => {

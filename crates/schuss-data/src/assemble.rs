@@ -31,6 +31,15 @@ impl From<Part> for Split {
     }
 }
 
+impl From<Split> for Part {
+    fn from(split: Split) -> Self {
+        match split {
+            Split::Resident(samples) => Self::Resident(samples),
+            Split::Streamed(store) => Self::Streamed(store),
+        }
+    }
+}
+
 impl Dataset {
     /// Samples with a test split, normalised as pixels are.
     pub fn given(name: &str, shape: impl Into<Shape>, classes: Vec<String>, splits: [Samples; 2]) -> Self {

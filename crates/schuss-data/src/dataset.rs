@@ -67,15 +67,6 @@ impl Split {
         }
     }
 
-    /// Bytes of a sample with what is to be told of it, as it is stored; 0 where there is none.
-    ///
-    /// # Errors
-    /// What reading reports.
-    pub fn sample_bytes(&self) -> Result<u64> {
-        let first: &[u64] = if self.is_empty() { &[] } else { &[0] };
-        Ok(self.read(first)?.bytes() as u64)
-    }
-
     /// Shows `look` all samples in order, some at a time, with the index of the first.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
-use crate::{Error, Result, Samples, Shape, Store, csv, npy, npz};
+use crate::{Error, Result, Samples, Shape, Store, csv, npy, npz, packed};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -134,6 +134,9 @@ impl Usual {
 /// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
 /// that is no column.
 pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
+    if packed::is_pack(path) {
+        return packed::read(path, ask);
+    }
     match recognise::format(path)? {
         Format::Text => csv::read(path, ask),
         Format::Npy => npy::read(path, ask),

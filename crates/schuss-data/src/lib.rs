@@ -3,12 +3,9 @@
 //! Samples stay in memory as they are stored, or in their file; they are normalised only on their way into a batch.
 #![forbid(unsafe_code)]
 
-<<<<<<< HEAD
 mod assemble;
-=======
 mod classes;
 mod contained;
->>>>>>> wip-readers
 mod csv;
 mod dataset;
 mod decoded;
@@ -22,21 +19,16 @@ pub mod found;
 mod hold_out;
 mod idx;
 mod locate;
-<<<<<<< HEAD
 pub mod mixing;
 mod normalisation;
-=======
 mod npy;
 mod npz;
->>>>>>> wip-readers
 pub mod order;
 pub mod pack;
+mod packed;
 mod picture;
-<<<<<<< HEAD
-mod positioned;
-=======
 mod planes;
->>>>>>> wip-readers
+mod positioned;
 mod pread;
 mod published;
 pub mod random;

@@ -5,7 +5,7 @@ use crate::folder::Files;
 use crate::found;
 use crate::published::{self, MNIST, Published};
 use crate::spec::{Item, unknown};
-use crate::text::{bytes, grouped};
+use crate::text::grouped;
 use crate::{Dataset, Error, ImageShape, Request, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "digits"];
-/// Most that digits may take in memory: 64 GiB.
-const MAX_DIGITS: u64 = 64 << 30;
+
+/// Most digits of a split.
+const MAX_DIGITS: u64 = 1_000_000_000_000;
 
 /// Where data comes from, as typed after `--data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +103,9 @@ impl Source {
     /// A data error that names the file, or the places it was looked for in.
     pub fn load(&self, request: &Request) -> Result<Dataset> {
         match &self.0 {
+            Kind::Digits(digits) if digits.bytes() > request.ask.memory => {
+                digits::stream(digits).with(request)
+            }
             Kind::Digits(digits) => digits::generate(digits).with(request),
             Kind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
@@ -188,11 +192,8 @@ fn check_digits(digits: &Digits) -> Result<()> {
     if train == 0 || test == 0 {
         return refuse("digits need at least one image to train on and one to test on".into());
     }
-    let images = (train as u64).saturating_add(test as u64);
-    let memory = images.saturating_mul((size * size) as u64);
-    if memory > MAX_DIGITS {
-        let (images, limit) = (grouped(images), bytes(MAX_DIGITS));
-        return refuse(format!("{images} digits of {size} x {size} pixels take more than {limit} of memory"));
+    if train.max(test) as u64 > MAX_DIGITS {
+        return refuse(format!("at most {} digits are drawn for a split", grouped(MAX_DIGITS)));
     }
     Ok(())
 }

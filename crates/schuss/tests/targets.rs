@@ -122,6 +122,7 @@ fn a_saved_regression_tells_its_numbers_and_how_far_they_are_off() {
         normalisation: data.normalisation.clone(),
         table: None,
         targets: Targets::Real,
+        loss: trial.recipe.loss.clone(),
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");

@@ -66,10 +66,15 @@ mod tests {
         for (store, split) in [(Drawn::train(&spec), &data.train), (Drawn::test(&spec), &data.test)] {
             for indices in [&[7, 0, 7, 9][..], &[], &[3]] {
                 store.read(indices, &mut into).unwrap();
-                let pixels: Vec<u8> =
-                    indices.iter().flat_map(|&index| split.pixels(index as usize).to_vec()).collect();
+                let pixels: Vec<u8> = indices
+                    .iter()
+                    .flat_map(|&index| split.resident().unwrap().pixels(index as usize).to_vec())
+                    .collect();
                 assert_eq!(into.values(), &Values::Bytes(pixels));
-                let classes: Vec<u32> = indices.iter().map(|&index| split.labels()[index as usize]).collect();
+                let classes: Vec<u32> = indices
+                    .iter()
+                    .map(|&index| split.resident().unwrap().classes()[index as usize])
+                    .collect();
                 assert_eq!(into.classes(), classes);
             }
             assert_eq!(store.read(&[store.len()], &mut into).unwrap_err().exit_code(), 3);

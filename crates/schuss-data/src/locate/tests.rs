@@ -38,7 +38,7 @@ fn a_spec_that_means_nothing_is_a_usage_error_that_helps() {
         ("digits:train=-1", "`train=-1` for data `digits` is not a whole number", "digits:train=60000"),
         ("digits:size=28.5", "`size=28.5` for data `digits` is not a whole number", "size=28"),
         ("digits:size=7", "digits have a size of 8 to 256 pixels, not 7", "size=28"),
-        ("digits:train=18446744073709551615,size=256", "take more than 69 GB of memory", "train=60000"),
+        ("digits:train=18446744073709551615,size=256", "at most 1,000,000,000,000 digits", "train=60000"),
         ("", "`` has no name", "name:key=value"),
     ];
     for (spec, what, advice) in cases {

@@ -33,7 +33,7 @@ use control::Watch;
 use engine::{Engine, Snapshot, Tally};
 use progress::Progress;
 use schuss_data::order::Order;
-use schuss_data::{Dataset, Feed};
+use schuss_data::{Dataset, Feed, text};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -61,15 +61,6 @@ impl Default for Limits {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let checkpoint_every = Cadence::default();
         Self { threads, microbatch: None, memory: None, side_by_side: false, checkpoint_every }
-    }
-}
-
-impl Limits {
-    /// Bytes into which streamed samples of a split are read ahead.
-    fn read_ahead(&self) -> u64 {
-        const SHARE: u64 = 8;
-        const MOST: u64 = 64 << 20;
-        self.memory.map_or(MOST, |memory| (memory / SHARE).min(MOST))
     }
 }
 
@@ -177,7 +168,7 @@ impl<'d> Session<'d> {
             (samples, data.shape),
             limits.microbatch,
         )?;
-        let ahead = (engine.at_once(), limits.read_ahead());
+        let ahead = (engine.at_once(), read_ahead(&engine, data, limits)?);
         let feed = |split, order| Feed::new(split, &data.normalisation, order, ahead);
         let target = trial.budget.target.map(|target| TargetRecord {
             metric: target.metric.to_string(),
@@ -585,6 +576,24 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
 fn metrics(found: Reconstruction) -> BTreeMap<String, Option<f64>> {
     let metrics = [("mse", Some(found.mse)), ("psnr", Some(found.psnr)), ("ssim", found.ssim)];
     metrics.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Bytes for reading ahead of each split that is streamed: an equal share of what the limit leaves beside the buffers.
+///
+/// # Errors
+/// A usage error if the limit leaves nothing.
+fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<u64> {
+    let Some(memory) = limits.memory else { return Ok(u64::MAX) };
+    let held = engine.memory(data.bytes()).total() as u64;
+    let Some(left) = memory.checked_sub(held) else {
+        let [held, memory] = [held, memory].map(text::bytes);
+        return Err(Error::usage(format!(
+            "the trial's buffers take {held}, but the process may take {memory}"
+        ))
+        .advise("more --memory, a smaller --model, or an optimizer with less state"));
+    };
+    let streamed = data.splits().filter(|(_, split)| split.resident().is_none()).count() as u64;
+    Ok(left / streamed.max(1))
 }
 
 /// Refuses a network whose weights and state do not fit into the memory that is free.

@@ -311,6 +311,14 @@ pub struct MemoryRecord {
     pub data: usize,
 }
 
+impl MemoryRecord {
+    /// All of it.
+    pub fn total(&self) -> usize {
+        let Self { parameters, gradients, optimizer_state, activations, copy, data } = self;
+        parameters + gradients + optimizer_state + activations + copy + data
+    }
+}
+
 /// A target such as `eval_accuracy>=0.96` and when it was reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TargetRecord {
