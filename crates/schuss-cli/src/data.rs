@@ -2,7 +2,8 @@
 
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
-use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey};
+use schuss::data::order::Order;
+use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey, mixing};
 use schuss::study::Workload;
 use schuss::{Error, Result, files};
 use schuss_data::text::{bytes, grouped, parse_bytes};
@@ -133,6 +134,13 @@ fn wrong(data: &Dataset, surveys: &[Survey]) -> Result<String> {
     if let Some(train) = surveys.first().filter(|train| train.constant > 0) {
         let all = grouped(data.shape.features() as u64);
         lines.push(format!("train: {} of {all} numbers never change", grouped(train.constant as u64)));
+    }
+    if let Some(mixing) = mixing::measure(data.train.store(), Order::Sequential, 1)? {
+        let how = format!(
+            "as they stand, batches mix classes {:.1} times worse than a perfect shuffle",
+            mixing.ratio()
+        );
+        lines.push(mixing.warning(Order::Sequential).unwrap_or(how));
     }
     let text: String = lines.iter().map(|line| format!("{}\n", printable(line))).collect();
     Ok(if text.is_empty() { text } else { text + "\n" })

@@ -1,7 +1,7 @@
 //! What a trial trains on and is evaluated on: splits of samples, in memory or read when needed.
 
 use crate::table::Table;
-use crate::{Error, HeldOut, Labels, Normalisation, Result, Row, Samples, Shape, Store};
+use crate::{Access, Error, HeldOut, Labels, Normalisation, Result, Row, Samples, Shape, Store};
 use std::fmt;
 use std::sync::Arc;
 
@@ -49,6 +49,14 @@ impl Split {
         }
     }
 
+    /// The samples as they are read one by one.
+    pub fn store(&self) -> &dyn Store {
+        match self {
+            Self::Resident(samples) => samples,
+            Self::Streamed(store) => &**store,
+        }
+    }
+
     /// Copies of the samples at `indices`, in that order.
     ///
     /// # Errors
@@ -75,10 +83,14 @@ impl Split {
         match self {
             Self::Resident(samples) => look(0, samples),
             Self::Streamed(store) => {
-                let (mut block, mut indices) = (Samples::default(), Vec::with_capacity(BLOCK as usize));
-                for first in (0..store.len()).step_by(BLOCK as usize) {
+                let at_once = match store.access() {
+                    Access::Random => BLOCK,
+                    Access::Blocks(samples) => samples.max(1),
+                };
+                let (mut block, mut indices) = (Samples::default(), vec![]);
+                for first in (0..store.len()).step_by(usize::try_from(at_once).unwrap_or(usize::MAX)) {
                     indices.clear();
-                    indices.extend(first..store.len().min(first + BLOCK));
+                    indices.extend(first..store.len().min(first + at_once));
                     store.read(&indices, &mut block)?;
                     look(first, &block)?;
                 }

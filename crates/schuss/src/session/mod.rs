@@ -64,6 +64,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// For each of `workers` sessions side by side over the same `data` bytes.
+    pub(crate) fn shared_out(self, workers: usize, data: u64) -> Self {
+        let memory = self.memory.map(|all| all.min(data) + all.saturating_sub(data) / workers as u64);
+        Self { threads: (self.threads / workers).max(1), memory, ..self }
+    }
+}
+
 /// A trial in progress.
 ///
 /// # Example

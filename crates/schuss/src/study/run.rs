@@ -11,7 +11,8 @@ use super::{StudyFile, accumulation, statistics, surface};
 use crate::recipe::{MatmulPrecision, Trial};
 use crate::session::{Control, Event, Limits, Outcome, Session, Sink};
 use crate::{Error, Result, machine};
-use schuss_data::{Dataset, Split};
+use schuss_data::order::Order;
+use schuss_data::{Dataset, Split, mixing};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -145,7 +146,7 @@ fn go(
         study,
         data,
         fingerprint: &summary.data.fingerprint,
-        limits: Limits { threads: (limits.threads / workers).max(1), ..limits },
+        limits: limits.shared_out(workers, data.bytes() as u64),
         timing: if workers > 1 { Timing::Shared } else { Timing::Alone },
         control,
         folder: &folder,
@@ -491,6 +492,19 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
+    let mut orders: Vec<(Order, u64)> = vec![];
+    for planned in &study.trials {
+        let order = planned.trial.recipe.order;
+        if matches!(order, Order::Sequential | Order::Blocks(_))
+            && !orders.iter().any(|(seen, _)| *seen == order)
+        {
+            orders.push((order, study.seeds[0]));
+        }
+    }
+    for (order, seed) in orders {
+        let mixing = mixing::measure(data.train.store(), order, seed)?;
+        warnings.extend(mixing.and_then(|mixing| mixing.warning(order)));
+    }
     Ok(warnings)
 }
 
