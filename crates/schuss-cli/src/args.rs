@@ -5,6 +5,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use schuss::Result;
 use schuss::session::Limits;
+use schuss::study::Workload;
+use schuss_data::text::parse_bytes;
 use std::path::PathBuf;
 
 /// Trains a network under every way of updating its weights and tells which way gets your data to your target
@@ -54,8 +56,10 @@ pub(crate) enum Command {
     Eval {
         /// model.safetensors, or the folder of a run or trial that holds it
         model: PathBuf,
-        /// Data spec: mnist, digits:test=1000, a folder
+        /// Data spec: mnist, digits:test=1000, a table, a folder; of data without a test split all samples
         data: String,
+        #[command(flatten)]
+        reading: Reading,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -64,8 +68,10 @@ pub(crate) enum Command {
     Predict {
         /// model.safetensors, or the folder of a run or trial that holds it
         model: PathBuf,
-        /// A PNG image, or a data spec
+        /// A PNG image, or a data spec; of data without a test split all samples
         input: String,
+        #[command(flatten)]
+        reading: Reading,
         /// Print JSON lines
         #[arg(long)]
         json: bool,
@@ -112,8 +118,22 @@ pub(crate) enum Command {
 pub(crate) enum DataCommand {
     /// Counts, shapes, class balance, ranges, and some samples drawn
     Show {
-        /// mnist, fashion-mnist, digits:train=1000, or a folder
+        /// mnist, fashion-mnist, digits:train=1000, a table, or a folder
         data: String,
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Write data to one file that is read as fast as the disk allows, its training samples mixed
+    Pack {
+        /// Any data: a spec such as digits:train=1200000, a table, a folder
+        data: String,
+        /// The file to write; must not be there yet
+        out: PathBuf,
+        #[command(flatten)]
+        reading: Reading,
+        /// Memory of the whole process: 512MiB
+        #[arg(long, value_name = "SIZE")]
+        memory: Option<String>,
     },
     /// Download a data set, checked by its SHA-256
     Fetch {
@@ -128,15 +148,24 @@ pub(crate) enum DataCommand {
 /// Flags of `train` and `compare`. In `compare`, a repeated flag is an axis: every combination is a trial.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Flags {
-    /// Data: mnist | fashion-mnist | digits:train=60000,test=10000,size=28,seed=1 | FOLDER [default: mnist if
-    /// found, else digits]
+    /// Data: mnist | fashion-mnist | digits:train=60000,test=10000,size=28,seed=1 | PATH of a table, a pack, or a
+    /// folder [default: mnist if found, else digits]
     #[arg(long, value_name = "SPEC", help_heading = "Workload")]
     pub(crate) data: Option<String>,
     /// Network: 784-400-256-10, or linear:400,relu,dropout:0.2,linear:10; `schuss list layers` names all
     /// [default: 784-400-256-10]
     #[arg(long, value_name = "SPEC", help_heading = "Workload")]
     pub(crate) model: Vec<String>,
-    /// What outputs are compared with: class | input (an autoencoder) [default: class]
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Share of the training samples to hold out, for the curves to look at in place of the test split: 0.1
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Workload")]
+    pub(crate) validation: Option<f64>,
+    /// Numbers on their way into the network: unit | standard | channel | mnist | imagenet | none [default: unit for
+    /// pixels, else standard]
+    #[arg(long, value_name = "WORD", help_heading = "Workload")]
+    pub(crate) normalisation: Option<String>,
+    /// What outputs are compared with: class | real (numbers) | input (an autoencoder) [default: as the labels are]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]
     pub(crate) targets: Option<String>,
     /// Noise on the inputs: gaussian:std=0.3 | masking:p=0.3 | salt-and-pepper:p=0.1 [default: none]
@@ -150,7 +179,7 @@ pub(crate) struct Flags {
     /// [default: batch:100]
     #[arg(long, value_name = "RULE", help_heading = "Recipe")]
     pub(crate) update: Vec<String>,
-    /// Order of samples: shuffled | fixed | sequential | replacement [default: shuffled]
+    /// Order of samples: shuffled | fixed | sequential | replacement | blocks:64 [default: shuffled]
     #[arg(long, value_name = "ORDER", help_heading = "Recipe")]
     pub(crate) order: Vec<String>,
     /// What moves the weights: sgd:lr=0.1,momentum=0.9 | clip-global-norm:1+adamw:lr=1e-3+ema:0.999 |
@@ -230,6 +259,22 @@ pub(crate) struct Flags {
     pub(crate) running: Running,
 }
 
+/// How a file is to be read.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Workload")]
+pub(crate) struct Reading {
+    /// Column of a table that is to be told, or several: price | cat,dog; none for no label [default: as the file says,
+    /// else the last]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) label: Option<String>,
+    /// Height and width that pictures are brought to [default: as they are]
+    #[arg(long, value_name = "N")]
+    pub(crate) size: Option<usize>,
+    /// Empty cells of a table: refuse | mean | drop [default: refuse]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) missing: Option<String>,
+}
+
 /// What may change the time of a run, never a bit of its result.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Running")]
@@ -237,6 +282,9 @@ pub(crate) struct Running {
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) threads: Option<usize>,
+    /// Memory of the whole process: 512MiB; data that do not fit are read as they are needed [default: as much as is free]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
     /// How often trials are kept, besides the ends of epochs: 30s | 1e | 500u (seconds, epochs, updates) [default: 30s]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<String>,
@@ -248,11 +296,20 @@ pub(crate) struct Running {
     pub(crate) verbose: bool,
 }
 
+impl Reading {
+    /// The same as the workload that `data` names.
+    pub(crate) fn workload(&self, data: &str) -> Workload {
+        let Self { label, size, missing } = self.clone();
+        Workload { data: Some(data.to_owned()), label, size, missing, ..Workload::default() }
+    }
+}
+
 impl Running {
     /// The same as limits of a session.
     pub(crate) fn limits(&self) -> Result<Limits> {
         let mut limits = Limits { side_by_side: self.parallel, ..Limits::default() };
         limits.threads = self.threads.unwrap_or(limits.threads);
+        limits.memory = self.memory.as_deref().map(parse_bytes).transpose()?;
         if let Some(cadence) = &self.checkpoint_every {
             limits.checkpoint_every = cadence.parse()?;
         }

@@ -3,11 +3,11 @@
 use crate::args::{Flags, Running};
 use crate::progress::{Progress, say};
 use crate::{signals, study, terminal};
-use schuss::data::{self, Dataset, Shape, Split, Told};
+use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary};
-use schuss::study::{Begun, Finished, Study, run, to_json};
+use schuss::study::{Begun, Finished, Study, Workload, run, to_json};
 use schuss::{Error, Result};
 use schuss_data::text::{bytes, grouped};
 use schuss_report::{Formats, charts, html, table};
@@ -28,17 +28,14 @@ pub(crate) fn train(flags: &Flags) -> Result<u8> {
 }
 
 fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: Formats) -> Result<u8> {
-    let data = match &file.workload.data {
-        Some(spec) => data::load(spec)?,
-        None => data::load_default()?,
-    };
+    let limits = flags.running.limits()?;
+    let data = file.workload.load(limits.memory)?;
     let study = Study::resolve(name, file, &data)?;
     if flags.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
         return Err(
             Error::usage("--require-target needs a --target").advise("--target 'eval_accuracy>=0.97'")
         );
     }
-    let limits = flags.running.limits()?;
     say(flags.json, &describe(&data));
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
@@ -61,7 +58,9 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
 pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json: bool) -> Result<u8> {
     let begun = Begun::open(folder)?;
     let limits = running.limits()?;
-    let data = data.or(begun.file.workload.data.as_deref()).map_or_else(data::load_default, data::load)?;
+    let written = begun.file.workload.clone();
+    let workload = Workload { data: data.map(str::to_owned).or(written.data), ..written };
+    let data = workload.load(limits.memory)?;
     let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
     if begun.is_finished(&study) {
         say(json, &format!("{} is finished: there is nothing to go on with", begun.path().display()));
@@ -91,20 +90,17 @@ fn describe(data: &Dataset) -> String {
         Shape::Image(image) => ("images", format!("{} x {}", image.height, image.width)),
         Shape::Flat(features) => ("rows", format!("{features} columns")),
     };
-    let told = match data.told() {
-        Told::Class(classes) => format!("{classes} classes"),
-        Told::Real(1) => "1 number to tell".to_owned(),
-        Told::Real(width) => format!("{width} numbers to tell"),
-        Told::Nothing => "no labels".to_owned(),
-    };
     let count = |split: &Split| grouped(split.len() as u64);
+    let notes = data.notes.iter().map(|note| format!("\n{note}"));
     let held_out = data.validation.iter().map(|split| format!("{} held out, ", count(split)));
     format!(
-        "data: {}; {} {noun} to train on, {}{} to test on, {shape}, {told}",
+        "data: {}; {} {noun} to train on, {}{} to test on, {shape}, {}{}",
         data.origin,
         count(&data.train),
         held_out.collect::<String>(),
         count(&data.test),
+        data.told(),
+        notes.collect::<String>(),
     )
 }
 

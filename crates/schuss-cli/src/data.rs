@@ -2,11 +2,14 @@
 
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
-use schuss::Result;
-use schuss::data::{self, Dataset, Shape, Split};
-use schuss_data::text::{bytes, grouped};
+use schuss::data::order::Order;
+use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey, mixing};
+use schuss::study::Workload;
+use schuss::{Error, Result, files};
+use schuss_data::text::{bytes, grouped, parse_bytes};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 /// Most classes whose samples are drawn.
 const CLASSES_DRAWN: usize = 20;
@@ -18,106 +21,129 @@ const PER_ROW: usize = 5;
 const NAME: usize = 12;
 const BAR: usize = 16;
 
-/// Tells what is in the data that `spec` names.
+/// Tells what is in some data.
 ///
 /// # Errors
-/// What [`data::load`] says, or a failure if `out` cannot be written.
-pub(crate) fn show(spec: &str, screen: &Screen, out: &mut dyn Write) -> Result<()> {
-    let data = data::load(spec)?;
-    let text = facts(&data)? + &splits(&data)? + &balance(&data)? + &samples(&data, screen)?;
-    deliver(out, &text).map(drop)
+/// What loading and reading them reports, or a failure if `out` cannot be written.
+pub(crate) fn show(workload: &Workload, screen: &Screen, out: &mut dyn Write) -> Result<()> {
+    let data = workload.load(None)?;
+    let surveys = data::survey(&data)?;
+    let text =
+        facts(&data)? + &splits(&data, &surveys) + &balance(&data, &surveys) + &wrong(&data, &surveys)?;
+    deliver(out, &(text + &samples(&data, screen)?)).map(drop)
 }
 
 fn facts(data: &Dataset) -> Result<String> {
-    let classes = data.classes.len();
     let shape = match data.shape {
         Shape::Image(image) => format!("{} x {} x {}: ", image.channels, image.height, image.width),
         Shape::Flat(_) => String::new(),
     };
     let noun = if data.shape.image().is_some() { "images" } else { "rows  " };
+    let held_out = data
+        .held_out
+        .iter()
+        .map(|held| format!("held out     {} (seed {})\n", held.drawn.join(", "), held.seed));
+    let notes = data.notes.iter().map(|note| format!("note         {}\n", printable(note)));
     Ok(format!(
         "data         {}\norigin       {}\nfingerprint  {}\nmemory       {}\n\
-         {noun}       {shape}{} numbers each, in {classes} classes\n\n",
+         {noun}       {shape}{} numbers each, {}\n{}\n",
         printable(&data.name),
         printable(&data.origin),
         data.fingerprint()?,
         bytes(data.bytes() as u64),
         grouped(data.shape.features() as u64),
+        data.told(),
+        held_out.chain(notes).collect::<String>(),
     ))
 }
 
-fn splits(data: &Dataset) -> Result<String> {
-    let mut text = "split      images   pixels  mean/255    sd/255\n".to_owned();
-    for (name, split) in data.splits() {
-        let count = grouped(split.len() as u64);
-        let PixelStatistics { lowest, highest, mean, deviation } = PixelStatistics::of_split(split)?;
-        let range = format!("{lowest}..{highest}");
-        let _ = writeln!(
-            text,
-            "{name:<5} {count:>11} {range:>8} {:>9.4} {:>9.4}",
-            mean / 255.0,
-            deviation / 255.0
-        );
-    }
-    Ok(text + "\n")
-}
-
-/// What the bytes of some images are like.
-#[derive(Debug, PartialEq)]
-struct PixelStatistics {
-    lowest: usize,
-    highest: usize,
-    mean: f64,
-    /// Standard deviation over all pixels.
-    deviation: f64,
-}
-
-impl PixelStatistics {
-    fn of_split(split: &Split) -> Result<Self> {
-        let mut counts = [0; 256];
-        split.each_block(|_, block| {
-            block.values().pixels().iter().for_each(|&pixel| counts[usize::from(pixel)] += 1);
-            Ok(())
-        })?;
-        Ok(Self::of(&counts))
-    }
-
-    /// Of so many pixels of each level.
-    fn of(counts: &[u64; 256]) -> Self {
-        let total = counts.iter().sum::<u64>().max(1) as f64;
-        let mean_of = |value: &dyn Fn(f64) -> f64| {
-            let weighted =
-                counts.iter().enumerate().map(|(level, &count)| count as f64 * value(level as f64));
-            weighted.sum::<f64>() / total
-        };
-        let mean = mean_of(&|level| level);
-        Self {
-            lowest: counts.iter().position(|&count| count > 0).unwrap_or(0),
-            highest: counts.iter().rposition(|&count| count > 0).unwrap_or(0),
-            mean,
-            deviation: mean_of(&|level| (level - mean).powi(2)).sqrt(),
+/// Counts and ranges; mean and deviation of pixels as shares of 255.
+fn splits(data: &Dataset, surveys: &[Survey]) -> String {
+    let pixels = data.normalisation == Normalisation::Unit;
+    let (noun, unit) = if pixels { ("pixels", "/255") } else { ("range", "") };
+    let mut text = format!(
+        "{:<10} {:>11} {noun:>16} {:>9} {:>9}\n",
+        "split",
+        "samples",
+        format!("mean{unit}"),
+        format!("sd{unit}")
+    );
+    for survey in surveys {
+        let count = grouped(survey.samples);
+        let one = if pixels { 255.0 } else { 1.0 };
+        let _ = writeln!(text, "{:<10} {count:>11} {}", survey.split, row(&survey.numbers, one));
+        for (number, range) in survey.told.iter().enumerate() {
+            let _ = writeln!(text, "{:<22} {}", format!("  to tell, {}", number + 1), row(range, 1.0));
         }
     }
+    text + "\n"
 }
 
-/// Images per class, with bars in proportion to the largest class of the split.
-fn balance(data: &Dataset) -> Result<String> {
-    let counts = |split: &Split| split.class_counts(data.classes.len());
-    let counts = [counts(&data.train)?, counts(&data.test)?];
+fn row(range: &Range, one: f64) -> String {
+    let ends = format!("{}..{}", short(range.lowest), short(range.highest));
+    format!("{ends:>16} {:>9} {:>9}", short(range.mean() / one), short(range.deviation() / one))
+}
+
+/// A number in few letters.
+fn short(x: f64) -> String {
+    let size = x.abs();
+    if x.fract() == 0.0 && size < 1e6 {
+        format!("{x}")
+    } else if (1e-3..1e5).contains(&size) {
+        format!("{x:.4}")
+    } else {
+        format!("{x:.3e}")
+    }
+}
+
+/// Samples per class, with bars in proportion to the largest class of the split; nothing where there are no classes.
+fn balance(data: &Dataset, surveys: &[Survey]) -> String {
+    let ends = [surveys.first(), surveys.last()];
+    let ([Some(train), Some(test)], false) = (ends, data.classes.is_empty()) else { return String::new() };
     let half = 9 + 9 + 1 + BAR;
     let mut text = format!("{} {:<half$}  {}\n", fit("class", NAME), "   train", "   test");
     for (class, name) in data.classes.iter().enumerate() {
-        let [train, test] = counts.each_ref().map(|counts| class_bar(counts, class));
+        let [train, test] = [train, test].map(|survey| class_bar(&survey.classes, class));
         let _ = writeln!(text, "{} {train}  {}", fit(name, NAME), test.trim_end());
     }
-    Ok(text + "\n")
+    text + "\n"
 }
 
-fn class_bar(counts: &[usize], class: usize) -> String {
-    let (count, total) = (counts[class] as f64, counts.iter().sum::<usize>().max(1) as f64);
+fn class_bar(counts: &[u64], class: usize) -> String {
+    let (count, total) = (counts[class] as f64, counts.iter().sum::<u64>().max(1) as f64);
     let largest = counts.iter().max().map_or(1.0, |&largest| largest.max(1) as f64);
-    let images = grouped(counts[class] as u64);
-    format!("{images:>8} {:>8}  {}", percent(count / total), bar(count / largest, BAR))
+    let samples = grouped(counts[class]);
+    format!("{samples:>8} {:>8}  {}", percent(count / total), bar(count / largest, BAR))
+}
+
+/// What may be wrong, a line each.
+fn wrong(data: &Dataset, surveys: &[Survey]) -> Result<String> {
+    let mut lines = data.warnings()?;
+    for Survey { split, duplicates, contradictions, shared, samples, compared, .. } in surveys {
+        let of =
+            if compared < samples { format!(" of the first {}", grouped(*compared)) } else { String::new() };
+        let counts = [
+            (duplicates, "stand there before, label and all"),
+            (contradictions, "stand there before with another label"),
+            (shared, "stand in an earlier split, whatever their label"),
+        ];
+        for (count, what) in counts.into_iter().filter(|(count, _)| **count > 0) {
+            lines.push(format!("{split}: {} samples{of} {what}", grouped(*count)));
+        }
+    }
+    if let Some(train) = surveys.first().filter(|train| train.constant > 0) {
+        let all = grouped(data.shape.features() as u64);
+        lines.push(format!("train: {} of {all} numbers never change", grouped(train.constant as u64)));
+    }
+    if let Some(mixing) = mixing::measure(data.train.store(), Order::Sequential, 1)? {
+        let how = format!(
+            "as they stand, batches mix classes {:.1} times worse than a perfect shuffle",
+            mixing.ratio()
+        );
+        lines.push(mixing.warning(Order::Sequential).unwrap_or(how));
+    }
+    let text: String = lines.iter().map(|line| format!("{}\n", printable(line))).collect();
+    Ok(if text.is_empty() { text } else { text + "\n" })
 }
 
 /// The first samples of each class of the training split.
@@ -160,6 +186,35 @@ fn first_of_each(split: &Split, classes: usize) -> Result<Vec<Vec<u64>>> {
     })?;
     Ok(found)
 }
+
+/// Writes some data to a pack, and how many samples and bytes it holds to `out`.
+///
+/// # Errors
+/// What loading and reading the data reports, a usage error if the file is there, a failure if it cannot be written.
+pub(crate) fn pack(workload: &Workload, to: &Path, memory: Option<&str>, out: &mut dyn Write) -> Result<()> {
+    if to.symlink_metadata().is_ok() {
+        return Err(Error::usage("the file is there already").at(to.display()).advise("another name"));
+    }
+    let memory = memory.map(parse_bytes).transpose()?;
+    let data = workload.load(memory)?;
+    let contents = data.contents(memory.unwrap_or(PACK_MEMORY) / 2)?;
+    let loaders = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut failure = None;
+    let written = files::write_by(to, None, |file| {
+        data::pack::write(&contents, loaders, file).map_err(|error| {
+            let told = std::io::Error::other(error.what.clone());
+            failure = Some(error);
+            told
+        })
+    });
+    failure.map_or(written, Err)?;
+    let samples: u64 = data.splits().map(|(_, split)| split.len() as u64).sum();
+    let line = format!("{}: {} samples, {}\n", to.display(), grouped(samples), bytes(contents.bytes()?));
+    deliver(out, &line).map(drop)
+}
+
+/// Bytes for mixing what comes in blocks, when nobody says.
+const PACK_MEMORY: u64 = 1 << 30;
 
 /// Downloads a published data set and prints the folder it is in; `mirrors` replace those built in.
 ///
@@ -215,21 +270,14 @@ impl Downloads {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Reading;
     use schuss::data::{ImageShape, Samples};
-
-    #[test]
-    fn statistics_are_those_of_the_pixels() {
-        let mut counts = [0; 256];
-        [2, 4, 4, 4, 5, 5, 7, 9].iter().for_each(|&pixel: &usize| counts[pixel] += 1);
-        let statistics = PixelStatistics::of(&counts);
-        assert_eq!(statistics, PixelStatistics { lowest: 2, highest: 9, mean: 5.0, deviation: 2.0 });
-    }
 
     #[test]
     fn show_tells_counts_balance_and_fingerprint_and_draws_every_class() {
         let spec = "digits:train=300,test=50";
         let mut shown = Vec::new();
-        show(spec, &Screen::detect(), &mut shown).unwrap();
+        show(&Reading::default().workload(spec), &Screen::detect(), &mut shown).unwrap();
         let text = String::from_utf8(shown).unwrap();
         let data = data::load(spec).unwrap();
         assert!(text.contains(&data.fingerprint().unwrap()) && text.contains("1 x 28 x 28: 784 numbers"));
@@ -253,7 +301,10 @@ mod tests {
             test: black,
             ..data::load("digits:train=1,test=1").unwrap()
         };
-        assert!(balance(&data).unwrap().lines().any(|line| line.starts_with("no") && line.contains("0.0 %")));
+        let surveys = data::survey(&data).unwrap();
+        assert!(
+            balance(&data, &surveys).lines().any(|line| line.starts_with("no") && line.contains("0.0 %"))
+        );
         assert!(!samples(&data, &Screen::detect()).unwrap().contains("no"));
     }
 

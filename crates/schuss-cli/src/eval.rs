@@ -2,8 +2,10 @@
 
 use crate::model;
 use crate::terminal::{Screen, Tile, deliver, fit, percent, printable};
-use schuss::data::{self, Dataset};
+use schuss::data::Dataset;
 use schuss::network::{ModelFile, Prediction, Predictor};
+use schuss::recipe::Targets;
+use schuss::study::Workload;
 use schuss::study::record::Reconstruction;
 use schuss::{Error, Result};
 use schuss_data::text::grouped;
@@ -22,28 +24,59 @@ const NAME: usize = 12;
 /// Rows of a list of which only the head is shown.
 const HEAD: usize = 12;
 
-/// Evaluates a model file, or the only one of a run or trial, on the test split of the data that `spec` names.
+/// Evaluates a model file, or the only one of a run or trial, on the test split of some data.
 ///
 /// # Errors
 /// Data errors for model and data, usage errors if they do not fit, a failure if `out` cannot be written.
-pub(crate) fn run(model: &Path, spec: &str, json: bool, screen: &Screen, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn run(
+    model: &Path,
+    workload: &Workload,
+    json: bool,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> Result<()> {
     let mut predictor = model::load(model)?;
-    let data = data::load(spec)?;
+    let data = workload.load_for(predictor.about())?;
     model::check_fits(predictor.about(), &data)?;
-    if !predictor.about().targets.is_class() {
-        return deliver(out, &reconstruction(&mut predictor, &data, json)?).map(drop);
+    if data.test.is_empty() {
+        return Err(Error::data("the test split is empty").at(&data.name));
+    }
+    let about = predictor.about();
+    match about.targets {
+        Targets::Class => {}
+        Targets::Input if about.shape.image().is_some() => {
+            return deliver(out, &reconstruction(&mut predictor, &data, json)?).map(drop);
+        }
+        Targets::Real | Targets::Input => {
+            return deliver(out, &deviation(&mut predictor, &data, json)?).map(drop);
+        }
     }
     let evaluation = Evaluation::of(&mut predictor, &data)?;
     let page = Page { evaluation: &evaluation, model: predictor.about(), data: &data };
     deliver(out, &if json { page.json() } else { page.text(screen)? }).map(drop)
 }
 
+/// How far the numbers told of the test split are from those that are to be told.
+fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
+    let found = predictor.deviation(&data.test)?;
+    if json {
+        return Ok(format!("{}\n", json!(found)));
+    }
+    let r2 =
+        found.r2.map_or_else(|| "none: a number to be told does not vary".into(), |r2| format!("{r2:.6}"));
+    Ok(format!(
+        "model     {}\ndata      test split of {}, {} samples\nmse       {:.6}\nmae       {:.6}\nr2        {r2}\n",
+        printable(&predictor.about().model),
+        printable(&data.name),
+        grouped(found.samples),
+        found.mse,
+        found.mae,
+    ))
+}
+
 /// How well an autoencoder reconstructs the test split.
 fn reconstruction(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
     let samples = data.test.len();
-    if samples == 0 {
-        return Err(Error::data("the test split is empty").at(&data.name));
-    }
     let Reconstruction { mse, psnr, ssim } = predictor.quality(&data.test)?;
     if json {
         let value = json!({ "mse": mse, "psnr": psnr, "ssim": ssim, "samples": samples });
@@ -89,7 +122,7 @@ impl Evaluation {
             Ok(ControlFlow::Continue(()))
         })?;
         if sums.samples() == 0 {
-            return Err(Error::data("the test split is empty").at(&data.name));
+            return Err(Error::data("the test split has no labels").at(&data.name));
         }
         sums.loss /= sums.samples() as f64;
         Ok(sums)
@@ -270,12 +303,12 @@ impl Page<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Reading;
     use crate::model::tests::{trained, trained_autoencoder};
-    use schuss::recipe::Targets;
 
     fn evaluate(spec: &str, json: bool) -> Result<String> {
         let (folder, mut out) = (trained(), Vec::new());
-        run(folder.path(), spec, json, &Screen::detect(), &mut out)?;
+        run(folder.path(), &Reading::default().workload(spec), json, &Screen::detect(), &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -299,7 +332,8 @@ mod tests {
     fn an_autoencoder_is_told_by_its_errors_and_similarity() {
         let evaluate = |json| {
             let (folder, mut out) = (trained_autoencoder(), Vec::new());
-            run(folder.path(), "digits:train=10,test=300", json, &Screen::detect(), &mut out).unwrap();
+            let workload = Reading::default().workload("digits:train=10,test=300");
+            run(folder.path(), &workload, json, &Screen::detect(), &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         let value: Value = serde_json::from_str(&evaluate(true)).unwrap();
@@ -322,7 +356,7 @@ mod tests {
 
     #[test]
     fn many_classes_are_told_by_their_largest_confusions() {
-        let data = data::load("digits:train=10,test=10").unwrap();
+        let data = schuss::data::load("digits:train=10,test=10").unwrap();
         let classes: Vec<String> = (0..200).map(|class| format!("class {class}")).collect();
         let data = Dataset { classes: classes.clone(), ..data };
         let model = ModelFile {
@@ -330,6 +364,7 @@ mod tests {
             classes,
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            table: data.table.clone(),
             targets: Targets::Class,
             loss: schuss::loss::Loss::default(),
         };

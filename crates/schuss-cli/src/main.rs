@@ -38,9 +38,18 @@ fn run(command: Command) -> Result<u8> {
         Command::Resume { run, data, running, json } => {
             return compare::resume(&run, data.as_deref(), &running, json);
         }
-        Command::Eval { model, data, json } => eval::run(&model, &data, json, screen, out)?,
-        Command::Predict { model, input, json } => predict::run(&model, &input, json, screen, out)?,
-        Command::Data(DataCommand::Show { data }) => data::show(&data, screen, out)?,
+        Command::Eval { model, data, reading, json } => {
+            eval::run(&model, &reading.workload(&data), json, screen, out)?;
+        }
+        Command::Predict { model, input, reading, json } => {
+            predict::run(&model, &reading.workload(&input), json, screen, out)?;
+        }
+        Command::Data(DataCommand::Show { data, reading }) => {
+            data::show(&reading.workload(&data), screen, out)?;
+        }
+        Command::Data(DataCommand::Pack { data, out: to, reading, memory }) => {
+            data::pack(&reading.workload(&data), &to, memory.as_deref(), out)?;
+        }
         Command::Data(DataCommand::Fetch { name, mirror }) => data::fetch(&name, &mirror, out)?,
         Command::List { kind } => print(&explain::list(&kind, screen))?,
         Command::Explain { spec, dialect, json } => {

@@ -94,6 +94,7 @@ pub(crate) mod tests {
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            table: data.table.clone(),
             targets: trial.targets,
             loss: trial.recipe.loss.clone(),
         };
@@ -144,7 +145,8 @@ pub(crate) mod tests {
         let classes = data.classes.clone();
         let normalisation = data.normalisation.clone();
         let (targets, loss) = (Targets::Class, schuss::loss::Loss::default());
-        let about = ModelFile { model: "784-10".into(), classes, shape, normalisation, targets, loss };
+        let (model, table) = ("784-10".into(), None);
+        let about = ModelFile { model, classes, shape, normalisation, table, targets, loss };
         let error = check_fits(&about, &data).unwrap_err();
         assert!(
             error.exit_code() == 2

@@ -3,7 +3,9 @@
 use crate::model;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use schuss::data::{self, ImageShape, Labels, Picture, Samples, Split, Values};
-use schuss::network::{Prediction, Predictor};
+use schuss::network::{Answer, Prediction, Predictor};
+use schuss::recipe::Targets;
+use schuss::study::Workload;
 use schuss::{Error, Result};
 use serde_json::json;
 use std::fmt::Write as _;
@@ -22,34 +24,61 @@ const CLASSES: usize = 20;
 ///
 /// # Errors
 /// Data errors for model, picture and data, usage errors if they do not fit, a failure if `out` cannot be written.
-pub(crate) fn run(model: &Path, input: &str, json: bool, screen: &Screen, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn run(
+    model: &Path,
+    workload: &Workload,
+    json: bool,
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let input = workload.data.as_deref().unwrap_or_default();
     let mut predictor = model::load(model)?;
     let is_picture = Path::new(input).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
     if is_picture {
         picture(&mut predictor, Path::new(input), json, screen, out)
     } else {
-        samples(&mut predictor, input, json, out)
+        samples(&mut predictor, workload, json, out)
     }
 }
 
 /// One line per test sample, in order.
-fn samples(predictor: &mut Predictor, spec: &str, json: bool, out: &mut dyn Write) -> Result<()> {
-    if !predictor.about().targets.is_class() {
-        return Err(Error::usage("the model is an autoencoder: it has no class to tell of a sample")
-            .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
-    }
-    let data = data::load(spec)?;
+fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut dyn Write) -> Result<()> {
+    let data = workload.load_for(predictor.about())?;
     model::check_fits(predictor.about(), &data)?;
     let classes = predictor.about().classes.clone();
-    let mut lines = String::new();
-    let last = data.test.len().saturating_sub(1);
-    predictor.predict(&data.test, &mut |prediction| {
-        lines += &line(&prediction, &classes, json);
-        if lines.len() < BLOCK && prediction.index < last {
+    let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
+    if predictor.about().targets.is_class() {
+        predictor.predict(&data.test, &mut |found| lines.add(found.index, &line(&found, &classes, json)))
+    } else {
+        predictor.answer(&data.test, &mut |found| lines.add(found.index, &numbers(&found, json)))
+    }
+}
+
+/// Lines that are written some at a time.
+struct Lines<'a> {
+    text: String,
+    /// Index of the last sample.
+    last: usize,
+    out: &'a mut dyn Write,
+}
+
+impl Lines<'_> {
+    fn add(&mut self, index: usize, line: &str) -> Result<ControlFlow<()>> {
+        self.text += line;
+        if self.text.len() < BLOCK && index < self.last {
             return Ok(ControlFlow::Continue(()));
         }
-        deliver(out, &std::mem::take(&mut lines))
-    })
+        deliver(self.out, &std::mem::take(&mut self.text))
+    }
+}
+
+/// `index number number ...`, or the same as JSON.
+fn numbers(answer: &Answer, json: bool) -> String {
+    if json {
+        return format!("{}\n", json!({ "index": answer.index, "numbers": answer.output }));
+    }
+    let numbers = answer.output.iter().map(|number| format!("\t{number}"));
+    format!("{}{}\n", answer.index, numbers.collect::<String>())
 }
 
 /// Bytes of lines that are written at once.
@@ -88,8 +117,12 @@ fn picture(
     let classes = predictor.about().classes.clone();
     let pixels = Values::Bytes(picture.pixels.clone());
     let split = Samples::new(pixels, Labels::Absent(1), shape.features())?.into();
-    if !predictor.about().targets.is_class() {
-        return reconstruction(predictor, (&split, shape), json, screen, out);
+    match predictor.about().targets {
+        Targets::Class => {}
+        Targets::Input => return reconstruction(predictor, (&split, shape), json, screen, out),
+        Targets::Real => {
+            return predictor.answer(&split, &mut |found| deliver(out, &numbers(&found, json)));
+        }
     }
     let seen = Tile::new(&picture.pixels, shape, vec![]);
     predictor.predict(&split, &mut |prediction| {
@@ -111,7 +144,7 @@ fn reconstruction(
 ) -> Result<()> {
     let sample = split.read(&[0])?;
     let quality = predictor.quality(split)?;
-    predictor.reconstruct(split, &mut |found| {
+    predictor.answer(split, &mut |found| {
         let pixels: Vec<u8> =
             found.output.iter().map(|x| (x.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
         if json {
@@ -152,12 +185,13 @@ fn ranking(probabilities: &[f32], classes: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::Reading;
     use crate::model::tests::{trained, trained_autoencoder};
     use serde_json::Value;
 
     fn predict(input: &str, json: bool) -> Result<String> {
         let (folder, mut out) = (trained(), Vec::new());
-        run(folder.path(), input, json, &Screen::detect(), &mut out)?;
+        run(folder.path(), &Reading::default().workload(input), json, &Screen::detect(), &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -192,7 +226,8 @@ mod tests {
         let picture = model.path().join("digit.png");
         std::fs::write(&picture, data::write_picture(&digit, shape).unwrap()).unwrap();
         let mut predict = |input: &str, json| {
-            run(model.path(), input, json, &Screen::detect(), &mut out).map_err(|e| e.exit_code())
+            run(model.path(), &Reading::default().workload(input), json, &Screen::detect(), &mut out)
+                .map_err(|e| e.exit_code())
         };
         assert_eq!(predict("digits:train=10,test=10", false), Err(2));
         predict(picture.to_str().unwrap(), true).unwrap();
@@ -234,7 +269,8 @@ mod tests {
             }
         }
         let (folder, mut out) = (trained(), Closed(0));
-        run(folder.path(), "digits:train=10,test=2000", true, &Screen::detect(), &mut out).unwrap();
+        let workload = Reading::default().workload("digits:train=10,test=2000");
+        run(folder.path(), &workload, true, &Screen::detect(), &mut out).unwrap();
         assert_eq!(out.0, 1);
     }
 }

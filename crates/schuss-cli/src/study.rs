@@ -1,7 +1,7 @@
 //! From flags to a study file: the same thing that stands in `lectures/*.toml`.
 
 use crate::args::Flags;
-use schuss::study::{Choices, StudyFile, TrialEntry};
+use schuss::study::{Choices, StudyFile, TrialEntry, Workload};
 use schuss::{Error, Result};
 
 /// The study of `compare NAME`, or of flags alone, with the flags merged in.
@@ -37,7 +37,16 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         file.axes.remove(*name);
     });
     file.budget = shared.over(&file.budget);
-    file.workload.data = flags.data.clone().or(file.workload.data);
+    let written = file.workload;
+    file.workload = Workload {
+        data: flags.data.clone().or(written.data),
+        model: written.model,
+        label: flags.reading.label.clone().or(written.label),
+        size: flags.reading.size.or(written.size),
+        validation: flags.validation.or(written.validation),
+        missing: flags.reading.missing.clone().or(written.missing),
+        normalisation: flags.normalisation.clone().or(written.normalisation),
+    };
     if !flags.seed.is_empty() {
         file.seeds = Some(flags.seed.clone());
     }

@@ -1,6 +1,7 @@
 //! What a trial trains on and is evaluated on: splits of samples, in memory or read when needed.
 
-use crate::{Error, Labels, Normalisation, Result, Row, Samples, Shape, Store};
+use crate::table::Table;
+use crate::{Access, Error, HeldOut, Labels, Normalisation, Result, Row, Samples, Shape, Store};
 use std::fmt;
 use std::sync::Arc;
 
@@ -48,6 +49,14 @@ impl Split {
         }
     }
 
+    /// The samples as they are read one by one.
+    pub fn store(&self) -> &dyn Store {
+        match self {
+            Self::Resident(samples) => samples,
+            Self::Streamed(store) => &**store,
+        }
+    }
+
     /// Copies of the samples at `indices`, in that order.
     ///
     /// # Errors
@@ -66,15 +75,6 @@ impl Split {
         }
     }
 
-    /// Bytes of a sample with what is to be told of it, as it is stored; 0 where there is none.
-    ///
-    /// # Errors
-    /// What reading reports.
-    pub fn sample_bytes(&self) -> Result<u64> {
-        let first: &[u64] = if self.is_empty() { &[] } else { &[0] };
-        Ok(self.read(first)?.bytes() as u64)
-    }
-
     /// Shows `look` all samples in order, some at a time, with the index of the first.
     ///
     /// # Errors
@@ -83,10 +83,14 @@ impl Split {
         match self {
             Self::Resident(samples) => look(0, samples),
             Self::Streamed(store) => {
-                let (mut block, mut indices) = (Samples::default(), Vec::with_capacity(BLOCK as usize));
-                for first in (0..store.len()).step_by(BLOCK as usize) {
+                let at_once = match store.access() {
+                    Access::Random => BLOCK,
+                    Access::Blocks(samples) => samples.max(1),
+                };
+                let (mut block, mut indices) = (Samples::default(), vec![]);
+                for first in (0..store.len()).step_by(usize::try_from(at_once).unwrap_or(usize::MAX)) {
                     indices.clear();
-                    indices.extend(first..store.len().min(first + BLOCK));
+                    indices.extend(first..store.len().min(first + at_once));
                     store.read(&indices, &mut block)?;
                     look(first, &block)?;
                 }
@@ -140,6 +144,12 @@ pub struct Dataset {
     pub test: Split,
     /// How the stored numbers become those that a network sees.
     pub normalisation: Normalisation,
+    /// How the columns of a table became numbers; the same makes other files fit the same model.
+    pub table: Option<Table>,
+    /// Which splits were held out here.
+    pub held_out: Option<HeldOut>,
+    /// What was decided in reading, to be said aloud.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -152,6 +162,35 @@ impl Dataset {
     /// The split that curves and choices look at, with its name.
     pub fn evaluated(&self) -> (&'static str, &Split) {
         self.validation.as_ref().map_or(("test", &self.test), |split| ("validation", split))
+    }
+
+    /// What is strange about samples that are in memory: classes that training never sees, or a single one.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        let mut warnings = vec![];
+        let resident = self.splits().all(|(_, split)| split.resident().is_some());
+        if self.classes.is_empty() || !resident {
+            return Ok(warnings);
+        }
+        let trained = self.train.class_counts(self.classes.len())?;
+        for (name, split) in self.splits().skip(1) {
+            let counts = split.class_counts(self.classes.len())?;
+            let unseen = counts.iter().zip(&trained).zip(&self.classes);
+            let unseen: Vec<&str> = unseen
+                .filter(|((n, trained), _)| **n > 0 && **trained == 0)
+                .map(|(_, class)| &**class)
+                .collect();
+            if !unseen.is_empty() {
+                let list = unseen.join(", ");
+                warnings.push(format!("the {name} split has classes that training never sees: {list}"));
+            }
+        }
+        if trained.iter().filter(|count| **count > 0).count() == 1 {
+            warnings.push("all training samples are of one class: there is nothing to tell apart".to_owned());
+        }
+        Ok(warnings)
     }
 
     /// Bytes all splits hold in memory.
@@ -205,15 +244,41 @@ pub enum Told {
     Nothing,
 }
 
+impl Told {
+    /// Outputs that a network needs to tell it.
+    pub fn outputs(self) -> usize {
+        match self {
+            Self::Class(classes) => classes,
+            Self::Real(width) => width,
+            Self::Nothing => 0,
+        }
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Class(classes) => write!(f, "{classes} classes"),
+            Self::Real(1) => f.write_str("1 number to tell"),
+            Self::Real(width) => write!(f, "{width} numbers to tell"),
+            Self::Nothing => f.write_str("no labels"),
+        }
+    }
+}
+
 impl Dataset {
     /// What is to be told of its samples.
     pub fn told(&self) -> Told {
-        let labels = |samples: &Samples| match samples.labels() {
+        self.told_of(&self.train)
+    }
+
+    /// What is to be told of the samples of one of its splits.
+    pub fn told_of(&self, split: &Split) -> Told {
+        match split.read(&[]).unwrap_or_default().labels() {
             Labels::Class(_) => Told::Class(self.classes.len()),
             Labels::Real { width, .. } => Told::Real(*width),
             Labels::Absent(_) => Told::Nothing,
-        };
-        self.train.read(&[]).map_or(Told::Nothing, |none| labels(&none))
+        }
     }
 }
 

@@ -3,11 +3,12 @@
 use crate::order::{Mix, Order};
 use crate::text::grouped;
 use crate::{Access, Error, Result, Samples, Store};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
 
 /// A store of blocks seen as one of single samples.
-pub(crate) struct Decoded {
-    store: Arc<dyn Store>,
+pub(crate) struct Decoded<S> {
+    store: S,
     /// Samples per block.
     block: u64,
     cache: Mutex<Cache>,
@@ -30,20 +31,20 @@ struct Block {
     used: u64,
 }
 
-impl Decoded {
-    pub(crate) fn new(store: Arc<dyn Store>, block: u64, order: Order) -> Self {
+impl<S> Decoded<S> {
+    pub(crate) fn new(store: S, block: u64, order: Order) -> Self {
         let block = block.max(1);
-        let most = usize::try_from(Self::most(order, block)).unwrap_or(usize::MAX);
+        let most = usize::try_from(most(order, block)).unwrap_or(usize::MAX);
         let cache = Cache { blocks: Vec::new(), most, clock: 0, indices: Vec::new() };
         Self { store, block, cache: Mutex::new(cache) }
     }
+}
 
-    /// Blocks of `block` samples that an order needs at a time; one where it returns to a block too late anyway.
-    pub(crate) fn most(order: Order, block: u64) -> u64 {
-        match order {
-            Order::Blocks(mix) => u64::from(mix.blocks.get()).saturating_mul(spanned(mix, block)),
-            Order::Shuffled | Order::Fixed | Order::Sequential | Order::Replacement => 1,
-        }
+/// Blocks of `block` samples that an order needs at a time; one where it returns to a block too late anyway.
+pub(crate) fn most(order: Order, block: u64) -> u64 {
+    match order {
+        Order::Blocks(mix) => u64::from(mix.blocks.get()).saturating_mul(spanned(mix, block)),
+        Order::Shuffled | Order::Fixed | Order::Sequential | Order::Replacement => 1,
     }
 }
 
@@ -71,7 +72,7 @@ pub fn advice(order: Order, access: Access) -> Option<String> {
     })
 }
 
-impl Store for Decoded {
+impl<S: Deref<Target: Store> + Send + Sync> Store for Decoded<S> {
     fn len(&self) -> u64 {
         self.store.len()
     }
@@ -86,7 +87,7 @@ impl Store for Decoded {
         }
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         for (row, index) in indices.iter().enumerate() {
-            let samples = cache.find(index / self.block, self)?;
+            let samples = cache.find(index / self.block, self.block, &*self.store)?;
             if row == 0 {
                 samples.copy_to(&[], into)?;
             }
@@ -98,11 +99,11 @@ impl Store for Decoded {
 
 impl Cache {
     /// The samples of block `number`, in place of those of the block that was not used for longest.
-    fn find(&mut self, number: u64, from: &Decoded) -> Result<&Samples> {
+    fn find(&mut self, number: u64, size: u64, from: &(impl Store + ?Sized)) -> Result<&Samples> {
         self.clock += 1;
         let place = match self.blocks.iter().position(|block| block.number == Some(number)) {
             Some(place) => place,
-            None => self.load(number, from)?,
+            None => self.load(number, size, from)?,
         };
         let block = &mut self.blocks[place];
         block.used = self.clock;
@@ -110,14 +111,14 @@ impl Cache {
     }
 
     /// Reads a block; returns its place.
-    fn load(&mut self, number: u64, from: &Decoded) -> Result<usize> {
+    fn load(&mut self, number: u64, size: u64, from: &(impl Store + ?Sized)) -> Result<usize> {
         let place = self.room();
-        let first = number * from.block;
+        let first = number * size;
         self.indices.clear();
-        self.indices.extend(first..from.len().min(first + from.block));
+        self.indices.extend(first..from.len().min(first + size));
         let block = &mut self.blocks[place];
         block.number = None;
-        from.store.read(&self.indices, &mut block.samples)?;
+        from.read(&self.indices, &mut block.samples)?;
         if block.samples.len() != self.indices.len() {
             return Err(Error::data(format!("block {number} of the data is not as long as the others")));
         }
@@ -151,7 +152,7 @@ mod tests {
             ("blocks:8,size=150", 100, 24),
         ];
         for (order, block, most) in cases {
-            assert_eq!(Decoded::most(order.parse().unwrap(), block), most, "{order}");
+            assert_eq!(super::most(order.parse().unwrap(), block), most, "{order}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! Samples in the order of an epoch, some at a time: the same for those in memory and for those that are streamed.
 
 use crate::order::{EpochOrder, Order};
-use crate::ring::{self, Window};
-use crate::{Normalisation, Result, Ring, Row, Samples, Split};
+use crate::ring::{self, Demand, Window};
+use crate::{Normalisation, Result, Ring, Row, Samples, Split, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,22 +24,25 @@ enum Source<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// The samples of `split` in the order that `order` and `seed` make of them, from epoch 0 on, up to `most` of them at
-    /// once; those that are not in memory are read ahead into `memory` bytes, or as many as `most` samples need.
+    /// The samples of `split` in the order that `order` and `seed` make of them, from epoch 0 on; `ahead` says how many
+    /// are asked for at once at most, and how many bytes there are for those that are read ahead.
     ///
     /// # Errors
-    /// A failure if threads that read cannot be started, a data error if the split cannot be read.
+    /// A usage error if the bytes are too few, a failure if threads that read cannot be started, a data error if the
+    /// split cannot be read.
     pub fn new(
         split: &'a Split,
         normalisation: &'a Normalisation,
         (order, seed): (Order, u64),
-        (most, memory): (usize, u64),
+        ahead: (usize, u64),
     ) -> Result<Self> {
         let len = split.len();
-        let window = window(most, split.sample_bytes()?, memory);
         let source = match split {
             Split::Resident(samples) => Source::Resident(samples, EpochOrder::new(order, len, seed, 0)),
-            Split::Streamed(store) => Source::Streamed(Ring::new(Arc::clone(store), order, seed, window)?),
+            Split::Streamed(store) => {
+                let window = window(&**store, order, ahead)?;
+                Source::Streamed(Ring::new(Arc::clone(store), order, seed, window)?)
+            }
         };
         let features = split.read(&[])?.features();
         Ok(Self { source, normalisation, len, features, order, seed, epoch: 0 })
@@ -89,23 +92,17 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// Bytes that are read at once, if samples are not larger.
-const CHUNK_BYTES: u64 = 1 << 18;
-/// Samples that are read at once at most.
-const CHUNK: u64 = 1_024;
-/// Chunks that are read ahead at most, if requests need no more.
-const DEPTH: u64 = 16;
 /// Threads that read at most.
 const LOADERS: usize = 4;
 
-/// How much to read ahead of requests for up to `most` samples of `row` bytes each.
-fn window(most: usize, row: u64, memory: u64) -> Window {
-    let row = row.max(1);
-    let chunk = (CHUNK_BYTES / row).clamp(1, CHUNK);
-    let least = (most as u64).div_ceil(chunk).max(1);
-    let depth = (memory / chunk.saturating_mul(row)).saturating_sub(1).clamp(least, least.max(DEPTH));
+/// How far to read ahead of requests for up to `rows` samples at once, in `memory` bytes.
+fn window(store: &dyn Store, order: Order, (rows, memory): (usize, u64)) -> Result<Window> {
+    let mut first = Samples::default();
+    let (len, none): (u64, &[u64]) = (store.len(), &[]);
+    store.read(if len > 0 { &[0] } else { none }, &mut first)?;
+    let demand = Demand { order, access: store.access(), len, row: first.bytes() as u64, rows };
     let loaders = std::thread::available_parallelism().map_or(1, usize::from).min(LOADERS);
-    Window { chunk: chunk as usize, depth: usize::try_from(depth).unwrap_or(usize::MAX), loaders }
+    Window::fit(&demand, loaders, memory)
 }
 
 /// Some samples that follow each other.
@@ -184,16 +181,6 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn as_much_is_read_ahead_as_memory_allows_but_always_what_a_request_needs() {
-        let tiny = window(256, 1, 1 << 20);
-        assert_eq!((tiny.chunk, tiny.depth), (1_024, 16));
-        let images = window(256, 150_528, 0);
-        assert_eq!((images.chunk, images.depth), (1, 256));
-        let tight = window(100, 788, 600_000);
-        assert_eq!((tight.chunk, tight.depth), (332, 1));
-    }
-
-    #[test]
     fn every_order_brings_streamed_samples_as_it_brings_resident_ones() {
         let values = Values::Floats((0..300).map(|i| i as f32).collect());
         let labels = Labels::Real { values: (0..100).map(|i| -(i as f32)).collect(), width: 1 };
@@ -201,7 +188,7 @@ mod tests {
         let splits = [Split::from(samples.clone()), Split::Streamed(Arc::new(samples))];
         for order in [Order::Shuffled, Order::Sequential, Order::Replacement] {
             let [resident, streamed] = splits.each_ref().map(|split| {
-                let mut feed = Feed::new(split, &Normalisation::None, (order, 3), (60, 0)).unwrap();
+                let mut feed = Feed::new(split, &Normalisation::None, (order, 3), (60, 1 << 20)).unwrap();
                 feed.begin(5);
                 let mut seen = vec![];
                 for (first, rows) in [(0, 40), (40, 60), (7, 1)] {

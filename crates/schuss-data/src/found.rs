@@ -1,9 +1,11 @@
 //! What readers make of a path: samples in up to three parts, and what is to be said about them.
 
 use crate::recognise::{self, Format};
+use crate::spec::unknown;
 use crate::table::Table;
-use crate::{Result, Samples, Shape, Store, csv};
+use crate::{Error, Result, Samples, Shape, Store, csv, npy, npz, packed};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// What a reader made of a path.
@@ -72,6 +74,19 @@ pub struct Ask {
     pub table: Option<Table>,
 }
 
+impl FromStr for Missing {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.trim().to_lowercase().as_str() {
+            "refuse" => Ok(Self::Refuse),
+            "mean" => Ok(Self::Mean),
+            "drop" => Ok(Self::Drop),
+            _ => Err(unknown("missing", text, "", &["refuse", "mean", "drop"])),
+        }
+    }
+}
+
 impl Default for Ask {
     /// Nothing in particular, within 8 GiB.
     fn default() -> Self {
@@ -119,7 +134,12 @@ impl Usual {
 /// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
 /// that is no column.
 pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
+    if packed::is_pack(path) {
+        return packed::read(path, ask);
+    }
     match recognise::format(path)? {
         Format::Text => csv::read(path, ask),
+        Format::Npy => npy::read(path, ask),
+        Format::Npz => npz::read(path, ask),
     }
 }

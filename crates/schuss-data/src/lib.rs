@@ -3,6 +3,9 @@
 //! Samples stay in memory as they are stored, or in their file; they are normalised only on their way into a batch.
 #![forbid(unsafe_code)]
 
+mod assemble;
+mod classes;
+mod contained;
 mod csv;
 mod dataset;
 mod decoded;
@@ -13,11 +16,19 @@ mod fetch;
 mod file;
 mod folder;
 pub mod found;
+mod hold_out;
 mod idx;
 mod locate;
+pub mod mixing;
 mod normalisation;
+mod npy;
+mod npz;
 pub mod order;
+pub mod pack;
+mod packed;
 mod picture;
+mod planes;
+mod positioned;
 mod pread;
 mod published;
 pub mod random;
@@ -27,17 +38,21 @@ pub mod ring;
 mod samples;
 pub mod spec;
 mod store;
+mod subset;
+mod survey;
 pub mod table;
 #[cfg(test)]
 mod testing;
 pub mod text;
 mod unpack;
 
+pub use assemble::Request;
 pub use dataset::{Dataset, FINGERPRINTED, Split, Told};
 pub use decoded::advice;
 pub use error::{Error, Kind, Result};
 pub use feed::{Batch, Feed};
 pub use fetch::{Progress, fetch};
+pub use hold_out::HeldOut;
 pub use idx::read_split;
 pub use locate::{Source, find, load, load_default};
 pub use normalisation::{Affine, Normalisation, Normalise};
@@ -45,3 +60,5 @@ pub use picture::{Picture, read_picture, write_picture};
 pub use ring::Ring;
 pub use samples::{ImageShape, Labels, Row, Samples, Shape, Values};
 pub use store::{Access, Store};
+pub use subset::Subset;
+pub use survey::{Range, Survey, survey};

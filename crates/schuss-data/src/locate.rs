@@ -2,18 +2,20 @@
 
 use crate::digits::{self, Digits};
 use crate::folder::Files;
+use crate::found;
 use crate::published::{self, MNIST, Published};
 use crate::spec::{Item, unknown};
-use crate::text::{bytes, grouped};
-use crate::{Dataset, Error, ImageShape, Normalisation, Result, Samples};
+use crate::text::grouped;
+use crate::{Dataset, Error, ImageShape, Request, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "digits"];
-/// Most that digits may take in memory: 64 GiB.
-const MAX_DIGITS: u64 = 64 << 30;
+
+/// Most digits of a split.
+const MAX_DIGITS: u64 = 1_000_000_000_000;
 
 /// Where data comes from, as typed after `--data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ enum Kind {
 /// # Errors
 /// A usage error for a spec that means nothing, a data error for files that are absent or damaged.
 pub fn load(spec: &str) -> Result<Dataset> {
-    spec.parse::<Source>()?.load()
+    spec.parse::<Source>()?.load(&Request::default())
 }
 
 /// MNIST if it is on this machine, else the built-in digits.
@@ -40,7 +42,7 @@ pub fn load(spec: &str) -> Result<Dataset> {
 /// # Errors
 /// A data error if MNIST is there but damaged.
 pub fn load_default() -> Result<Dataset> {
-    Source::default().load()
+    Source::default().load(&Request::default())
 }
 
 /// The folder on this machine that holds the four files of `mnist` or `fashion-mnist`.
@@ -95,39 +97,46 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// Reads or draws both splits.
+    /// Reads or draws the samples.
     ///
     /// # Errors
     /// A data error that names the file, or the places it was looked for in.
-    pub fn load(&self) -> Result<Dataset> {
+    pub fn load(&self, request: &Request) -> Result<Dataset> {
         match &self.0 {
-            Kind::Digits(digits) => Ok(digits::generate(digits)),
+            Kind::Digits(digits) if digits.bytes() > request.ask.memory => {
+                digits::stream(digits).with(request)
+            }
+            Kind::Digits(digits) => digits::generate(digits).with(request),
             Kind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
                 let origin = format!("{}, read from {}", published.title, folder.display());
-                assemble(self.to_string(), origin, files.read()?, &published.classes)
+                assemble(self.to_string(), origin, files.read()?, &published.classes)?.with(request)
             }
             Kind::Path(typed) => {
-                let folder = Path::new(typed.strip_prefix("path:").unwrap_or(typed));
-                let files = files_in(folder)?;
-                assemble(self.to_string(), format!("read from {}", folder.display()), files.read()?, &[])
+                let path = Path::new(typed.strip_prefix("path:").unwrap_or(typed));
+                let origin = format!("read from {}", path.display());
+                match Files::find(path) {
+                    Ok(files) => assemble(self.to_string(), origin, files.read()?, &[])?.with(request),
+                    Err(_) if path.is_file() => {
+                        let found = found::open(path, &request.ask)?;
+                        Dataset::of(self.to_string(), origin, found, request)
+                    }
+                    Err(missing) => Err(no_set(path, missing)),
+                }
             }
         }
     }
 }
 
-fn files_in(folder: &Path) -> Result<Files> {
-    let refuse = |what: String| {
-        Error::data(what)
-            .at(folder.display())
-            .advise("name a folder with the four files of an MNIST-like set, or --data digits")
+/// Why a path without the files of a set is none.
+fn no_set(path: &Path, missing: &str) -> Error {
+    let what = match std::fs::metadata(path) {
+        Err(error) => format!("the data cannot be opened: {}", error.kind()),
+        Ok(_) => format!("the data folder holds no {missing}, raw or .gz"),
     };
-    match std::fs::metadata(folder) {
-        Err(error) => return Err(refuse(format!("the data folder cannot be opened: {}", error.kind()))),
-        Ok(seen) if !seen.is_dir() => return Err(refuse("the data path is a file, not a folder".into())),
-        Ok(_) => {}
-    }
-    Files::find(folder).map_err(|missing| refuse(format!("the data folder holds no {missing}, raw or .gz")))
+    Error::data(what)
+        .at(path.display())
+        .advise("name a file, a folder with the four files of an MNIST-like set, or --data digits")
 }
 
 /// Labels beyond the known names make all names numbers.
@@ -143,16 +152,7 @@ fn assemble(
     } else {
         (0..=highest.max(1)).map(|class| class.to_string()).collect()
     };
-    Ok(Dataset {
-        name,
-        origin,
-        shape: shape.into(),
-        classes,
-        train: train.into(),
-        validation: None,
-        test: test.into(),
-        normalisation: Normalisation::Unit,
-    })
+    Ok(Dataset { origin, ..Dataset::given(&name, shape, classes, [train, test]) })
 }
 
 fn parse_digits(item: &Item) -> Result<Digits> {
@@ -192,11 +192,8 @@ fn check_digits(digits: &Digits) -> Result<()> {
     if train == 0 || test == 0 {
         return refuse("digits need at least one image to train on and one to test on".into());
     }
-    let images = (train as u64).saturating_add(test as u64);
-    let memory = images.saturating_mul((size * size) as u64);
-    if memory > MAX_DIGITS {
-        let (images, limit) = (grouped(images), bytes(MAX_DIGITS));
-        return refuse(format!("{images} digits of {size} x {size} pixels take more than {limit} of memory"));
+    if train.max(test) as u64 > MAX_DIGITS {
+        return refuse(format!("at most {} digits are drawn for a split", grouped(MAX_DIGITS)));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod permutation;
 use crate::random::{Key, Purpose};
 use crate::spec::{Item, unknown};
 use crate::{Error, Result};
+pub(crate) use blocks::Groups;
 pub use blocks::Mix;
 use blocks::Mixed;
 pub(crate) use permutation::Permutation;

@@ -27,6 +27,10 @@ pub enum Purpose {
     GradientNoise = 9,
     /// Targets drawn from a network's own answer.
     DrawnTargets = 10,
+    /// Samples held out from training for choices.
+    Validation = 11,
+    /// Samples held out from training for the end.
+    Test = 12,
 }
 
 /// One stream of draws: everything but the position and the element.

@@ -1,7 +1,7 @@
 //! Which format a file is in: by its first bytes, and by its name only where these could be anything.
 
 use crate::unpack::{self, Packing};
-use crate::{Error, Result, file};
+use crate::{Error, Result, file, npy};
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
@@ -9,10 +9,12 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
+    Npy,
+    Npz,
 }
 
 /// Said where a format is not known.
-const KNOWN: &str = "known are .csv .tsv (also .gz .zst)";
+const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz";
 /// Where a tar file says so.
 const USTAR: usize = 257;
 const START: u64 = 512;
@@ -57,7 +59,7 @@ pub(crate) fn format(path: &Path) -> Result<Format> {
             .at(file::place(path, length))
             .advise("copy it again")
     })?;
-    by_start(&start, packing).map_err(|seen| {
+    by_start(&start, packing, is_text(path)).map_err(|seen| {
         Error::data(format!("{} is {seen}", file::name(path))).at(file::place(path, length)).advise(KNOWN)
     })
 }
@@ -68,12 +70,74 @@ fn start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
-fn by_start(start: &[u8], packing: Packing) -> std::result::Result<Format, String> {
+fn by_start(start: &[u8], packing: Packing, text: bool) -> std::result::Result<Format, String> {
     if let Some((_, seen)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Err((*seen).into());
     }
     if start.get(USTAR..).is_some_and(|rest| rest.starts_with(b"ustar")) {
         return Err(format!("a tar file, packed; unpack it with {}", packing.tool()));
     }
-    Ok(Format::Text)
+    match (formats(start), packing) {
+        (Some(format), Packing::Plain) => Ok(format),
+        (Some(_), packed) => Err(format!("packed; unpack it with {}", packed.tool())),
+        (None, _) if text || !start.contains(&0) => Ok(Format::Text),
+        (None, _) => Err(format!("of no known format; it begins with {}", beginning(start))),
+    }
+}
+
+/// Whether the name says that it is a text.
+fn is_text(path: &Path) -> bool {
+    let name = file::name(path).to_lowercase();
+    let name = [".gz", ".zst"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
+    [".csv", ".tsv", ".txt"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// The first bytes, for a message.
+fn beginning(start: &[u8]) -> String {
+    const SHOWN: usize = 8;
+    start.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
+}
+
+fn formats(start: &[u8]) -> Option<Format> {
+    let known: [(&[u8], Format); 3] =
+        [(npy::MAGIC, Format::Npy), (b"PK\x03\x04", Format::Npz), (b"PK\x05\x06", Format::Npz)];
+    known.into_iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, format)| format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(name: &str, bytes: &[u8]) -> Result<Format> {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        format(&path)
+    }
+
+    #[test]
+    fn contents_count_more_than_names() {
+        assert_eq!(seen("x.csv", npy::MAGIC).unwrap(), Format::Npy);
+        assert_eq!(seen("x.npz", b"a,b\n").unwrap(), Format::Text);
+        assert_eq!(seen("x.csv.gz", b"a\0b").unwrap(), Format::Text);
+    }
+
+    #[test]
+    fn an_unknown_format_is_refused_with_what_was_seen_and_what_is_known() {
+        let cases: [(&[u8], &str); 5] = [
+            (b"\x01\x02\0\x03", "x is of no known format; it begins with 01 02 00 03"),
+            (b"<!DOCTYPE html>", "x is an HTML page; was the download redirected?"),
+            (
+                b"\x80\x04\x95",
+                "x is a Python pickle, which is never opened: it may run anything; save it as .npz, .parquet or .csv",
+            ),
+            (b"\0\0\x08\x03", "x is an IDX file; name the folder that holds all four"),
+            (&crate::testing::gzip(npy::MAGIC), "x is packed; unpack it with gunzip"),
+        ];
+        for (bytes, what) in cases {
+            let error = seen("x", bytes).unwrap_err();
+            assert_eq!((error.exit_code(), &*error.what), (3, what));
+            assert!(error.advice.unwrap().starts_with("known are .csv"));
+        }
+    }
 }

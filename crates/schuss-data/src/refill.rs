@@ -46,3 +46,39 @@ fn emptied_labels(old: Labels, new: Labels) -> Labels {
         (_, new) => new,
     }
 }
+
+impl Labels {
+    /// Labels of the same kind and width, of no sample.
+    pub(crate) fn emptied(&self) -> Self {
+        match self {
+            Self::Class(_) => Self::Class(Vec::new()),
+            Self::Real { width, .. } => Self::Real { values: Vec::new(), width: *width },
+            Self::Absent(_) => Self::Absent(0),
+        }
+    }
+}
+
+/// Adds the label of sample `index`, if there is one, to labels of the same kind.
+pub(crate) fn push_label(labels: &mut Labels, of: &Labels, index: u64) {
+    let Ok(index) = usize::try_from(index) else { return };
+    match (labels, of) {
+        (Labels::Class(labels), Labels::Class(of)) => labels.extend(of.get(index)),
+        (Labels::Real { values: labels, .. }, Labels::Real { values, width }) => {
+            labels.extend(values.chunks((*width).max(1)).nth(index).unwrap_or_default());
+        }
+        (Labels::Absent(count), Labels::Absent(_)) => *count += 1,
+        _ => {}
+    }
+}
+
+/// Neighbouring indices, which are read together: the first and how many, at most `most`.
+pub(crate) fn runs(indices: &[u64], most: usize) -> impl Iterator<Item = (u64, u64)> {
+    let mut rest = indices;
+    std::iter::from_fn(move || {
+        let first = *rest.first()?;
+        let count =
+            rest.iter().zip(first..).take(most).take_while(|(index, expected)| *index == expected).count();
+        rest = rest.get(count..)?;
+        Some((first, count as u64))
+    })
+}

@@ -1,11 +1,15 @@
 //! Reading ahead: loader threads bring the samples of an order into memory before they are asked for.
 //!
-//! The positions of all epochs, one epoch after the other, are cut into chunks; every epoch begins a new one. Loaders
+//! The positions of all epochs, one epoch after the other, are cut into chunks; every epoch begins a new one. Where an
+//! order mixes blocks, what it mixes at a time may be a chunk: a store that finds each sample by itself then reads every
+//! block from front to end. Loaders
 //! fill a fixed number of chunk buffers in that order, past the end of an epoch into the next. Whoever consumes them
 //! gives buffers back by asking for later positions, so that in steady state nothing is allocated.
 
+mod window;
+
 use crate::decoded::Decoded;
-use crate::order::{EpochOrder, Order};
+use crate::order::{EpochOrder, Groups, Order};
 use crate::{Access, Error, Result, Row, Samples, Store};
 use std::any::Any;
 use std::collections::VecDeque;
@@ -13,31 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-
-/// How much is read ahead, and by how many; changes time and memory, never what is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Samples read at once.
-    pub chunk: usize,
-    /// Chunks held besides the one in use.
-    pub depth: usize,
-    /// Threads that read.
-    pub loaders: usize,
-}
-
-impl Window {
-    /// Chunks in memory.
-    fn slots(self) -> usize {
-        self.depth + 1
-    }
-
-    /// At least one of each, no chunk longer than an epoch, and one loader where blocks are to be read once.
-    fn fitted(self, len: usize, access: Access) -> Self {
-        let most = if access == Access::Random { usize::MAX } else { 1 };
-        let chunk = self.chunk.min(len).max(1);
-        Self { chunk, depth: self.depth.max(1), loaders: self.loaders.clamp(1, most) }
-    }
-}
+pub use window::{Demand, Window};
 
 /// The samples of a store in the order of a trial, read ahead by threads that end with the ring.
 pub struct Ring {
@@ -58,14 +38,15 @@ impl Ring {
     pub fn new(store: Arc<dyn Store>, order: Order, seed: u64, window: Window) -> Result<Self> {
         let len = usize::try_from(store.len()).unwrap_or(usize::MAX);
         let access = store.access();
-        let window = window.fitted(len, access);
+        let window = window.fitted(order, len, access);
         let store = match access {
             Access::Random => store,
             Access::Blocks(block) => Arc::new(Decoded::new(store, block, order)),
         };
+        let grid = Grid::new(order, len, window);
         let line = Mutex::new(Line::new(window.slots()));
         let (room, ready) = (Condvar::new(), Condvar::new());
-        let shared = Arc::new(Shared { store, len, order, seed, window, line, room, ready });
+        let shared = Arc::new(Shared { store, len, order, seed, window, grid, line, room, ready });
         let mut ring = Self {
             shared,
             loaders: Vec::new(),
@@ -85,25 +66,28 @@ impl Ring {
     ///
     /// # Errors
     /// What the store says of a chunk these positions lie in; asking again reads it again. A usage error for
-    /// positions beyond the epoch's end and for more rows than [`chunk` times `depth`](Window).
+    /// positions beyond the epoch's end and for such as lie in more chunks than the window holds; `chunk` times `depth`
+    /// rows never do in an order without blocks.
     pub fn rows(&mut self, epoch: u32, first: usize, rows: usize) -> Result<Batch<'_>> {
-        self.check(first, rows)?;
-        let chunk = self.shared.window.chunk;
-        let offset = first % chunk;
-        let from = self.go_to(epoch, (first / chunk) as u64);
-        self.hold_until(from + (offset + rows).div_ceil(chunk) as u64)?;
-        Ok(Batch { held: &self.held, chunk, offset, rows })
+        let (chunk, count) = self.chunks(first, rows)?;
+        let from = self.go_to(epoch, chunk);
+        self.hold_until(from + count)?;
+        Ok(Batch { held: &self.held, offset: first - self.shared.grid.start(chunk), rows })
     }
 
-    fn check(&self, first: usize, rows: usize) -> Result<()> {
-        let Shared { len, window: Window { chunk, depth, .. }, .. } = *self.shared;
+    /// The chunks that positions lie in: the first, and how many.
+    fn chunks(&self, first: usize, rows: usize) -> Result<(u64, u64)> {
+        let Shared { len, window, grid, .. } = *self.shared;
         if first > len || rows > len - first {
             return Err(Error::usage(format!("positions {first}..{first}+{rows} of {len} samples")));
         }
-        if rows > chunk.saturating_mul(depth) {
-            return Err(Error::usage(format!("{rows} rows at once from a ring of {depth} x {chunk}")));
+        let chunk = grid.chunk_at(first);
+        let count = if rows == 0 { 0 } else { grid.chunk_at(first + rows - 1) - chunk + 1 };
+        if count > window.slots() as u64 {
+            let (slots, chunk) = (window.slots(), window.chunk);
+            return Err(Error::usage(format!("{rows} rows at once from {slots} chunks of {chunk}")));
         }
-        Ok(())
+        Ok((chunk, count))
     }
 
     /// Puts a chunk at the front; returns its number.
@@ -138,15 +122,24 @@ impl Ring {
         Ok(())
     }
 
-    /// Bytes that a ring holds of samples that take `row` bytes each, labels included.
-    pub fn bytes(window: Window, order: Order, access: Access, row: u64) -> u64 {
-        let ahead = (window.chunk as u64).saturating_mul(window.slots() as u64);
-        let decoded = match access {
-            Access::Random => 0,
-            Access::Blocks(block) => Decoded::most(order, block).saturating_mul(block),
-        };
-        let indices = window.loaders.saturating_mul(window.chunk).saturating_mul(size_of::<u64>());
-        ahead.saturating_add(decoded).saturating_mul(row).saturating_add(indices as u64)
+    /// Samples per epoch.
+    pub fn len(&self) -> usize {
+        self.shared.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Index of the sample at a position of an epoch.
+    pub fn index(&self, epoch: u32, position: usize) -> usize {
+        self.shared.order(epoch).index(position)
+    }
+
+    /// Samples per chunk: at most this many are in one buffer.
+    pub fn chunk(&self) -> usize {
+        self.shared.window.chunk
     }
 
     /// How long requests have waited for data, in all.
@@ -176,7 +169,6 @@ impl Drop for Ring {
 #[derive(Clone, Copy)]
 pub struct Batch<'r> {
     held: &'r VecDeque<Samples>,
-    chunk: usize,
     /// Where the first row lies in the first chunk.
     offset: usize,
     rows: usize,
@@ -195,14 +187,57 @@ impl<'r> Batch<'r> {
 
     /// The samples that row `row` is among, and its index there.
     pub fn at(&self, row: usize) -> (&'r Samples, usize) {
-        let place = self.offset + row;
-        (&self.held[place / self.chunk], place % self.chunk)
+        let (mut chunk, mut index) = (0, self.offset + row);
+        while index >= self.held[chunk].len() {
+            index -= self.held[chunk].len();
+            chunk += 1;
+        }
+        (&self.held[chunk], index)
     }
 
     /// The numbers of row `row`.
     pub fn row(&self, row: usize) -> Row<'r> {
         let (samples, index) = self.at(row);
         samples.row(index)
+    }
+}
+
+/// How the positions of an epoch are cut into chunks.
+#[derive(Clone, Copy)]
+enum Grid {
+    /// Of one length each, but for the last.
+    Even { len: usize, chunk: usize },
+    /// The groups that an order mixes.
+    Groups(Groups),
+}
+
+impl Grid {
+    fn new(order: Order, len: usize, window: Window) -> Self {
+        let groups = Groups::of(order, len as u64).filter(|_| window.groups);
+        groups.map_or(Self::Even { len, chunk: window.chunk }, Self::Groups)
+    }
+
+    /// Chunks per epoch.
+    fn chunks(&self) -> u64 {
+        match self {
+            Self::Even { len, chunk } => len.div_ceil(*chunk).max(1) as u64,
+            Self::Groups(groups) => groups.count(),
+        }
+    }
+
+    fn chunk_at(&self, position: usize) -> u64 {
+        match self {
+            Self::Even { chunk, .. } => (position / chunk) as u64,
+            Self::Groups(groups) => groups.at(position as u64),
+        }
+    }
+
+    /// Position of a chunk's first sample, or the epoch's end.
+    fn start(&self, chunk: u64) -> usize {
+        match self {
+            Self::Even { len, chunk: length } => (chunk as usize).saturating_mul(*length).min(*len),
+            Self::Groups(groups) => groups.start(chunk) as usize,
+        }
     }
 }
 
@@ -213,6 +248,7 @@ struct Shared {
     order: Order,
     seed: u64,
     window: Window,
+    grid: Grid,
     line: Mutex<Line>,
     /// Told when buffers have become free, and at the end.
     room: Condvar,
@@ -294,15 +330,10 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Chunks per epoch.
-    fn chunks(&self) -> u64 {
-        self.len.div_ceil(self.window.chunk).max(1) as u64
-    }
-
     /// The number of a chunk of an epoch in the course of all epochs; where all epochs are alike, the next such number
     /// from `first` on.
     fn number(&self, epoch: u32, chunk: u64, first: u64) -> u64 {
-        let chunks = self.chunks();
+        let chunks = self.grid.chunks();
         if self.order.changes() {
             u64::from(epoch) * chunks + chunk
         } else {
@@ -360,12 +391,15 @@ impl Shared {
         Chunk { samples, outcome }
     }
 
+    fn order(&self, epoch: u32) -> EpochOrder {
+        EpochOrder::new(self.order, self.len, self.seed, epoch)
+    }
+
     /// Which samples a chunk holds.
     fn list(&self, number: u64, indices: &mut Vec<u64>) {
-        let (epoch, chunk) = (number / self.chunks(), (number % self.chunks()) as usize);
-        let order = EpochOrder::new(self.order, self.len, self.seed, epoch as u32);
-        let first = chunk * self.window.chunk;
-        let positions = first..self.len.min(first + self.window.chunk);
+        let (epoch, chunk) = (number / self.grid.chunks(), number % self.grid.chunks());
+        let order = self.order(epoch as u32);
+        let positions = self.grid.start(chunk)..self.grid.start(chunk + 1);
         indices.clear();
         indices.extend(positions.map(|position| order.index(position) as u64));
     }

@@ -345,6 +345,24 @@ impl Samples {
         Ok(selected)
     }
 
+    /// Takes out the samples at `indices`, which ascend.
+    ///
+    /// # Errors
+    /// If there is no such sample.
+    pub fn take_out(&mut self, indices: &[u64]) -> Result<Self> {
+        let taken = self.select(indices)?;
+        match &mut self.values {
+            Values::Bytes(bytes) => close_up(bytes, self.features, indices),
+            Values::Floats(floats) => close_up(floats, self.features, indices),
+        }
+        match &mut self.labels {
+            Labels::Class(classes) => close_up(classes, 1, indices),
+            Labels::Real { values, width } => close_up(values, *width, indices),
+            Labels::Absent(samples) => *samples -= indices.len(),
+        }
+        Ok(taken)
+    }
+
     /// Puts copies of the samples at `indices` into `into`, in place of what was there.
     ///
     /// # Errors
@@ -382,6 +400,20 @@ fn copy<T: Copy>(values: &[T], width: usize, indices: &[u64], into: &mut Vec<T>)
     for index in indices.iter().map(|&index| index as usize) {
         into.extend_from_slice(&values[index * width..(index + 1) * width]);
     }
+}
+
+/// Leaves out the rows of `width` values at `indices`, which ascend; the others close up.
+fn close_up<T: Copy>(values: &mut Vec<T>, width: usize, indices: &[u64]) {
+    let rows = values.len() / width.max(1);
+    let ends = indices.iter().skip(1).map(|&index| index as usize).chain([rows]);
+    let mut to = indices.first().map_or(rows, |&index| index as usize) * width;
+    for (gap, end) in indices.iter().map(|&index| index as usize).zip(ends) {
+        let kept = (gap + 1) * width..end * width;
+        values.copy_within(kept.clone(), to);
+        to += kept.len();
+    }
+    values.truncate(to);
+    values.shrink_to_fit();
 }
 
 fn copied<T: Copy>(values: &[T], width: usize, indices: &[u64]) -> Vec<T> {

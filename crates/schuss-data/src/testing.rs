@@ -21,6 +21,13 @@ pub(crate) fn labels(labels: &[u8]) -> Vec<u8> {
     idx(0x0801, &[labels.len() as u32], labels)
 }
 
+/// An NPY file of version 1.
+pub(crate) fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
+    let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let length = u16::try_from(dictionary.len()).unwrap();
+    [&b"\x93NUMPY\x01\0"[..], &length.to_le_bytes(), dictionary.as_bytes(), bytes].concat()
+}
+
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
@@ -46,4 +53,11 @@ pub(crate) fn alone(program: &mut Command, test: &str) {
 pub(crate) fn skip(why: &str) {
     let thread = std::thread::current();
     writeln!(std::io::stderr(), "SKIPPED: {} {why}", thread.name().unwrap_or("a test")).unwrap();
+}
+
+/// Peak resident memory of this process.
+pub(crate) fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

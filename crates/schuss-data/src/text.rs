@@ -1,5 +1,7 @@
 //! Numbers as people read them, for messages and tables.
 
+use crate::{Error, Result};
+
 /// Digits in groups of three: `31,204`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -17,9 +19,52 @@ pub fn bytes(size: u64) -> String {
     format!("{value:.*} {name}", usize::from(value < 9.95))
 }
 
+/// Reads a size: `512MiB`, `2GiB`, `800 MB`, `1e9`, `1073741824`.
+///
+/// # Errors
+/// A usage error for anything else, and for less than a byte.
+pub fn parse_bytes(text: &str) -> Result<u64> {
+    let refuse =
+        || Error::usage(format!("`{text}` is no size")).advise("512MiB, 2GiB, 1e9, or a number of bytes");
+    const UNITS: [(&str, f64); 9] = [
+        ("kib", 1024.0),
+        ("mib", 1_048_576.0),
+        ("gib", 1_073_741_824.0),
+        ("tib", 1_099_511_627_776.0),
+        ("kb", 1e3),
+        ("mb", 1e6),
+        ("gb", 1e9),
+        ("tb", 1e12),
+        ("", 1.0),
+    ];
+    let typed = text.trim().to_lowercase();
+    let unit = UNITS.iter().find_map(|(unit, bytes)| Some((typed.strip_suffix(unit)?, *bytes)));
+    let (number, unit) = unit.ok_or_else(refuse)?;
+    let number: f64 = number.trim().parse().map_err(|_| refuse())?;
+    let bytes = number * unit;
+    if (1.0..9e18).contains(&bytes) { Ok(bytes as u64) } else { Err(refuse()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_read_in_binary_and_decimal_units() {
+        let expected = [
+            ("512MiB", 512 << 20),
+            ("2 GiB", 2 << 30),
+            ("1e9", 1_000_000_000),
+            ("800mb", 800_000_000),
+            ("7", 7),
+        ];
+        for (text, size) in expected {
+            assert_eq!(parse_bytes(text).unwrap(), size, "{text}");
+        }
+        for text in ["", "MiB", "-1", "0", "nan", "inf", "1e30", "12 parsecs"] {
+            assert_eq!(parse_bytes(text).unwrap_err().exit_code(), 2, "{text}");
+        }
+    }
 
     #[test]
     fn long_numbers_are_grouped_by_three() {

@@ -35,6 +35,11 @@ pub fn available_memory() -> Option<u64> {
     kilobytes("/proc/meminfo", "MemAvailable:")
 }
 
+/// Bytes that data may take when nobody says: half of the memory that is free, or 1 GiB where that is not known.
+pub(crate) fn memory_for_data() -> u64 {
+    available_memory().map_or(1 << 30, |available| available / 2)
+}
+
 /// Largest resident memory of this process since [`reset_peak_memory`], in bytes.
 pub fn peak_memory() -> Option<u64> {
     kilobytes("/proc/self/status", "VmHWM:")

@@ -178,6 +178,7 @@ fn model_files_hold_running_statistics_and_slopes_under_pytorchs_names() {
         classes: data.classes.clone(),
         shape: data.shape,
         normalisation: data.normalisation.clone(),
+        table: None,
         targets: schuss::recipe::Targets::Class,
         loss: schuss::loss::Loss::default(),
     };

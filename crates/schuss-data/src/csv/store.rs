@@ -3,15 +3,15 @@
 use super::records::Records;
 use super::{Text, cells, refuse};
 use crate::pread::read_at;
-use crate::refill::refill;
+use crate::refill::{refill, runs};
 use crate::table::{Encoder, Origin, Place};
 use crate::unpack::Packing;
 use crate::{Access, Error, Labels, Result, Samples, Store, Values, file};
 use std::fs::File;
 use std::sync::Arc;
 
-/// Neighbouring rows are read together, up to so many bytes.
-const RUN: u64 = 1 << 20;
+/// Neighbouring rows are read together, up to so many.
+const RUN: usize = 256;
 
 /// Rows of an unpacked text.
 struct Rows {
@@ -43,11 +43,8 @@ impl Store for Rows {
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         let (features, _) = self.encoder.widths();
         refill(into, features, (Values::Floats(Vec::new()), self.encoder.labels()), |values, labels| {
-            let mut rest = indices;
-            while !rest.is_empty() {
-                let (run, later) = rest.split_at(self.run(rest));
-                self.read_run(run, values, labels)?;
-                rest = later;
+            for (first, count) in runs(indices, RUN) {
+                self.read_run(first, count, values, labels)?;
             }
             Ok(())
         })
@@ -60,44 +57,29 @@ impl Rows {
         self.offsets.get(usize::try_from(index).ok()?).copied()
     }
 
-    /// How many of the first indices are neighbours that may be read together; at least one.
-    fn run(&self, indices: &[u64]) -> usize {
-        let first = indices.first().copied().unwrap_or(0);
-        let start = self.offset(first).unwrap_or(0);
-        let neighbour = |(index, expected): &(&u64, u64)| {
-            let end = expected.checked_add(1).and_then(|next| self.offset(next));
-            **index == *expected && end.is_some_and(|end| end.saturating_sub(start) <= RUN)
-        };
-        indices.iter().zip(first..).take_while(neighbour).count().max(1)
-    }
-
-    fn read_run(&self, run: &[u64], values: &mut Values, labels: &mut Labels) -> Result<()> {
-        let (bytes, start) = self.bytes(run)?;
+    fn read_run(&self, first: u64, count: u64, values: &mut Values, labels: &mut Labels) -> Result<()> {
+        let last = first.saturating_add(count);
+        let bytes = self.bytes(first, last)?;
         let broken = |broken| refuse(&self.origin, Packing::Plain, &broken);
         let mut records = Records::new(&bytes[..], self.delimiter, u64::MAX).map_err(broken)?;
-        for index in run {
-            let Some(record) = records.next().map_err(broken)? else { return Err(self.changed(*index)) };
-            let place = Place { number: record.line, offset: start };
-            let cells = cells(&record, &self.origin, &self.names).map_err(|_| self.changed(*index))?;
-            self.encoder.push(place, &cells, values, labels).map_err(|_| self.changed(*index))?;
+        for index in first..last {
+            let Some(record) = records.next().map_err(broken)? else { return Err(self.changed(index)) };
+            let cells = cells(&record, &self.origin, &self.names).map_err(|_| self.changed(index))?;
+            let pushed = self.encoder.push(Place::default(), &cells, values, labels);
+            pushed.map_err(|_| self.changed(index))?;
         }
         Ok(())
     }
 
-    fn bytes(&self, run: &[u64]) -> Result<(Vec<u8>, u64)> {
-        let index = run.first().copied().unwrap_or(0);
-        let last = run.last().copied().unwrap_or(0);
-        let end = last.checked_add(1).and_then(|next| self.offset(next));
-        let (Some(start), Some(end)) = (self.offset(index), end) else {
-            return Err(self.origin.refuse(format!("has no row {index}")));
+    /// What stands from row `first` up to row `last`.
+    fn bytes(&self, first: u64, last: u64) -> Result<Vec<u8>> {
+        let (Some(start), Some(end)) = (self.offset(first), self.offset(last)) else {
+            return Err(self.origin.refuse(format!("has no row {first}")));
         };
         let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
         let count = read_at(&self.file, &mut bytes, start)
             .map_err(|error| self.origin.refuse(format!("cannot be read: {error}")))?;
-        if count < bytes.len() {
-            return Err(self.changed(index));
-        }
-        Ok((bytes, start))
+        if count < bytes.len() { Err(self.changed(first)) } else { Ok(bytes) }
     }
 
     fn changed(&self, index: u64) -> Error {

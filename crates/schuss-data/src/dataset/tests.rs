@@ -9,16 +9,9 @@ fn floats(len: usize) -> Samples {
 }
 
 fn dataset(train: impl Into<Split>, test: impl Into<Split>) -> Dataset {
-    Dataset {
-        name: "table".into(),
-        origin: "made by a test".into(),
-        shape: Shape::Flat(3),
-        classes: vec![],
-        train: train.into(),
-        validation: None,
-        test: test.into(),
-        normalisation: Normalisation::None,
-    }
+    let none = [Samples::default(), Samples::default()];
+    let (train, test) = (train.into(), test.into());
+    Dataset { train, test, ..Dataset::given("table", Shape::Flat(3), vec![], none) }
 }
 
 #[test]
@@ -65,4 +58,16 @@ fn a_data_set_knows_what_is_to_be_told_of_its_samples() {
     let streamed = Split::Streamed(Arc::new(floats(3)));
     assert_eq!(dataset(streamed, floats(2)).told(), Told::Real(2));
     assert_eq!(floats(3).access(), Access::Random);
+}
+
+#[test]
+fn classes_that_training_never_sees_and_a_single_class_are_warned_of() {
+    let of = |classes: &[u32]| Samples::images(vec![0; classes.len()], classes.to_vec(), 1).unwrap();
+    let names = ["a", "b", "c"].map(String::from).to_vec();
+    let data = |train: &[u32], test: &[u32]| {
+        Dataset::given("x", Shape::Flat(1), names.clone(), [of(train), of(test)])
+    };
+    assert!(data(&[0, 1], &[1, 1]).warnings().unwrap().is_empty());
+    let warnings = data(&[0, 0], &[0, 2, 1]).warnings().unwrap();
+    assert!(warnings[0].ends_with("never sees: b, c") && warnings[1].contains("one class"), "{warnings:?}");
 }

@@ -5,6 +5,7 @@
 //! stands in the middle (LeCun, Bottou, Bengio and Haffner, 1998). Ink, slant and difficulty are set so that the same
 //! network learns both sets about equally fast, and reads the one after training on the other.
 
+mod drawn;
 mod hand;
 mod line;
 mod pen;
@@ -12,7 +13,8 @@ mod pen;
 mod skeleton;
 
 use crate::random::{Draws, Key, Purpose};
-use crate::{Dataset, ImageShape, Normalisation, Samples};
+use crate::{Dataset, ImageShape, Samples, Split};
+pub use drawn::Drawn;
 use hand::Hand;
 use line::Point;
 use pen::Pen;
@@ -20,6 +22,7 @@ use rayon::prelude::*;
 use skeleton::{DIGITS, Form};
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// Sides an image may have, in pixels.
 pub const SIZES: RangeInclusive<usize> = 8..=256;
@@ -52,6 +55,14 @@ impl Default for Digits {
     }
 }
 
+impl Digits {
+    /// Bytes that all images and labels take in memory.
+    pub fn bytes(&self) -> u64 {
+        let image = (self.size as u64).saturating_mul(self.size as u64).saturating_add(4);
+        (self.train as u64).saturating_add(self.test as u64).saturating_mul(image)
+    }
+}
+
 impl fmt::Display for Digits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { train, test, size, seed } = self;
@@ -61,16 +72,21 @@ impl fmt::Display for Digits {
 
 /// Draws both splits, on all cores: `train + test` images of `size * size` bytes, all in memory.
 pub fn generate(spec: &Digits) -> Dataset {
-    Dataset {
-        name: spec.to_string(),
-        origin: "digits, drawn by schuss".into(),
-        shape: ImageShape { channels: 1, height: spec.size, width: spec.size }.into(),
-        classes: (0..DIGITS.len()).map(|digit| digit.to_string()).collect(),
-        train: split(spec, TRAIN, spec.train).into(),
-        validation: None,
-        test: split(spec, TEST, spec.test).into(),
-        normalisation: Normalisation::Unit,
-    }
+    named(spec, [split(spec, TRAIN, spec.train), split(spec, TEST, spec.test)])
+}
+
+/// Both splits, drawn whenever they are read.
+pub fn stream(spec: &Digits) -> Dataset {
+    let none = [Samples::default(), Samples::default()];
+    let [train, test] = [Drawn::train(spec), Drawn::test(spec)].map(|drawn| Split::Streamed(Arc::new(drawn)));
+    Dataset { train, test, ..named(spec, none) }
+}
+
+fn named(spec: &Digits, splits: [Samples; 2]) -> Dataset {
+    let classes = (0..DIGITS.len()).map(|digit| digit.to_string()).collect();
+    let shape = ImageShape { channels: 1, height: spec.size, width: spec.size };
+    let origin = "digits, drawn by schuss".into();
+    Dataset { origin, ..Dataset::given(&spec.to_string(), shape, classes, splits) }
 }
 
 fn split(spec: &Digits, stream: u32, len: usize) -> Samples {
@@ -118,7 +134,6 @@ fn choose<'a>(forms: &'a [Form], draws: &mut Draws) -> &'a Form {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Split;
 
     fn image(stream: u32, index: usize, size: usize) -> (u32, Vec<u8>) {
         let mut pixels = vec![0; size * size];

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::random::{Draws, Key, Purpose};
-use crate::testing::{alone, gzip, idx, images, labels, skip};
+use crate::testing::{alone, gzip, idx, images, labels, peak_kib, skip};
 use std::fs::{self, File};
 use std::io::Cursor;
 use std::path::PathBuf;
@@ -174,13 +174,6 @@ fn a_header_that_promises_the_moon_costs_neither_time_nor_memory() {
     alone(&mut program, "idx::tests::promises_of_the_moon_are_refused_at_once");
     let output = program.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-}
-
-/// Peak resident memory of this process.
-fn peak_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Orders for media where seeks are dear: only the samples of some blocks are mixed at a time.
 
-use super::Permutation;
+use super::{Order, Permutation};
 use crate::random::Key;
 use crate::spec::{Item, unknown};
 use crate::{Error, Result};
@@ -54,69 +54,97 @@ impl fmt::Display for Mix {
     }
 }
 
-/// The order of an epoch: blocks are permuted, groups of them made in that order, and the samples of a group permuted.
+/// How the positions of an epoch fall into groups of blocks: as evenly as can be, so that no group mixes much less than
+/// others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Groups {
+    /// Samples in all and per block.
+    len: u64,
+    size: u64,
+    groups: u64,
+    /// Blocks per group; the first `longer` groups have one more.
+    blocks: u64,
+    longer: u64,
+}
+
+impl Groups {
+    pub(crate) fn new(mix: Mix, len: u64) -> Self {
+        let size = u64::from(mix.size.get());
+        let count = len.div_ceil(size);
+        let groups = count.div_ceil(mix.blocks.get().into()).max(1);
+        Self { len, size, groups, blocks: count / groups, longer: count % groups }
+    }
+
+    /// Those of an order, if it has any.
+    pub(crate) fn of(order: Order, len: u64) -> Option<Self> {
+        match order {
+            Order::Blocks(mix) => Some(Self::new(mix, len)),
+            _ => None,
+        }
+    }
+
+    /// How many.
+    pub(crate) fn count(&self) -> u64 {
+        self.groups
+    }
+
+    /// Samples of the longest.
+    pub(crate) fn longest(&self) -> u64 {
+        ((self.blocks + u64::from(self.longer > 0)) * self.size).min(self.len)
+    }
+
+    /// Position of a group's first sample, or the epoch's end.
+    pub(crate) fn start(&self, group: u64) -> u64 {
+        ((group * self.blocks + group.min(self.longer)) * self.size).min(self.len)
+    }
+
+    /// The group that a position lies in.
+    pub(crate) fn at(&self, position: u64) -> u64 {
+        let block = position / self.size;
+        let in_longer = self.longer * (self.blocks + 1);
+        if block < in_longer {
+            block / (self.blocks + 1)
+        } else {
+            self.longer + (block - in_longer) / self.blocks.max(1)
+        }
+    }
+}
+
+/// The order of an epoch: the whole blocks are permuted, groups of them made in that order, and the samples of a group
+/// permuted. What is left after the last whole block goes into the last group.
 #[derive(Clone, Debug)]
 pub(super) struct Mixed {
     key: Key,
-    /// Samples in all, per block, and per group.
-    len: u64,
-    size: u64,
-    group: u64,
-    blocks: Permutation,
-    /// Samples that the last block lacks.
-    lacking: u64,
-    /// Positions up to the end of the last block, in its place among the others, if it lacked none.
-    end_of_short: u64,
+    groups: Groups,
+    /// Whole ones.
+    blocks: u64,
+    of_blocks: Permutation,
 }
 
 impl Mixed {
     pub(super) fn new(mix: Mix, len: u64, key: Key) -> Self {
-        let size = u64::from(mix.size.get());
-        let count = len.div_ceil(size);
-        let blocks = Permutation::new(count, key, 0);
-        let place_of_last = if count > 0 { blocks.position(count - 1) } else { 0 };
-        Self {
-            key,
-            len,
-            size,
-            group: size * u64::from(mix.blocks.get()),
-            blocks,
-            lacking: count * size - len,
-            end_of_short: (place_of_last + 1) * size,
-        }
+        let groups = Groups::new(mix, len);
+        let blocks = len / groups.size;
+        Self { key, groups, blocks, of_blocks: Permutation::new(blocks, key, 0) }
     }
 
     /// Index of the sample at `position`.
     pub(super) fn at(&self, position: u64) -> u64 {
-        let group = self.group_at(position);
-        let (first, end) = (self.start(group), self.start(group + 1).min(self.len));
+        let size = self.groups.size;
+        let group = self.groups.at(position);
+        let first = self.groups.start(group);
         // Permutation 0 of the stream is that of the blocks.
-        let within = Permutation::new(end - first, self.key, group + 1);
-        let slot = self.padded(first + within.at(position - first));
-        self.blocks.at(slot / self.size) * self.size + slot % self.size
-    }
-
-    /// The group that a position lies in.
-    fn group_at(&self, position: u64) -> u64 {
-        let short = (self.end_of_short - 1) / self.group;
-        let lacking = if position < self.start(short + 1) { 0 } else { self.lacking };
-        (position + lacking) / self.group
-    }
-
-    /// Position of a group's first sample.
-    fn start(&self, group: u64) -> u64 {
-        let padded = group * self.group;
-        if padded < self.end_of_short { padded } else { padded - self.lacking }
-    }
-
-    /// Where a sample would stand if the short block, in its place among the others, were as long as they are.
-    fn padded(&self, place: u64) -> u64 {
-        if place < self.end_of_short - self.lacking { place } else { place + self.lacking }
+        let within = Permutation::new(self.groups.start(group + 1) - first, self.key, group + 1);
+        let place = first + within.at(position - first);
+        let block = place / size;
+        let block = if block < self.blocks { self.of_blocks.at(block) } else { block };
+        block * size + place % size
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Groups;
     use crate::order::{EpochOrder, Order};
 
     fn visit(order: &str, len: usize, epoch: u32) -> Vec<usize> {
@@ -135,6 +163,34 @@ mod tests {
                     seen.sort_unstable();
                     assert!(seen.into_iter().eq(0..len), "{order}, {len} samples, epoch {epoch}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn groups_are_alike_in_length_and_follow_each_other() {
+        for (len, text) in [
+            (1_000, "blocks:4,size=16"),
+            (1_040, "blocks:64,size=16"),
+            (70, "blocks:3,size=10"),
+            (5, "blocks:2"),
+        ] {
+            let Ok(Order::Blocks(mix)) = text.parse() else { panic!("an order of another kind") };
+            let groups = Groups::new(mix, len);
+            let lengths: Vec<u64> =
+                (0..groups.count()).map(|group| groups.start(group + 1) - groups.start(group)).collect();
+            assert_eq!(lengths.iter().sum::<u64>(), len);
+            assert_eq!(lengths.iter().max().copied(), Some(groups.longest()));
+            let most = u64::from(mix.blocks.get() * mix.size.get());
+            assert!(
+                lengths.iter().all(
+                    |&length| length <= most && 2 * u64::from(mix.size.get()) > groups.longest() - length
+                ),
+                "{lengths:?}"
+            );
+            for position in 0..len {
+                let group = groups.at(position);
+                assert!((groups.start(group)..groups.start(group + 1)).contains(&position));
             }
         }
     }
@@ -171,22 +227,16 @@ mod tests {
         assert!(neighbours < 64, "{neighbours} of 1,023 samples are followed by their neighbour");
     }
 
-    /// Pearson's chi-squared over 20 samples: 19 degrees of freedom, so below 51 but in 1 of 10,000.
+    /// Pearson's chi-squared over 21 samples: 20 degrees of freedom, so below 53 but in 1 of 10,000.
     #[test]
-    fn each_sample_comes_first_as_often_as_its_block_is_in_the_first_group() {
-        let mut counts = [0_i32; 20];
-        for seed in 0..20_000 {
-            let order = EpochOrder::new("blocks:2,size=3".parse().unwrap(), 20, seed, 0);
+    fn every_sample_of_whole_blocks_comes_first_about_equally_often() {
+        let mut counts = [0_i32; 21];
+        for seed in 0..21_000 {
+            let order = EpochOrder::new("blocks:2,size=3".parse().unwrap(), 21, seed, 0);
             counts[order.index(0)] += 1;
         }
-        // Two of seven blocks make the first group: 6 samples, or 5 with the short block, which holds samples 18 and 19.
-        let share = |index: usize| 2.0 / 7.0 * if index < 18 { 1.0 / 30.0 + 5.0 / 36.0 } else { 1.0 / 5.0 };
-        let term = |(index, &n): (usize, &i32)| {
-            let expected = 20_000.0 * share(index);
-            (f64::from(n) - expected).powi(2) / expected
-        };
-        let chi: f64 = counts.iter().enumerate().map(term).sum();
-        assert!(chi < 51.0, "chi-squared {chi}: {counts:?}");
+        let chi: f64 = counts.iter().map(|&n| (f64::from(n) - 1_000.0).powi(2) / 1_000.0).sum();
+        assert!(chi < 53.0, "chi-squared {chi}: {counts:?}");
     }
 
     #[test]

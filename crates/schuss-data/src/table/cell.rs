@@ -44,13 +44,6 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// The whole number that `number` is, if it is one and `f64` tells it from its neighbours.
-pub(super) fn whole(number: f64) -> Option<i64> {
-    const LIMIT: f64 = (1_u64 << 53) as f64;
-    #[allow(clippy::cast_possible_truncation, reason = "in range, and without a fraction")]
-    (number.fract() == 0.0 && number.abs() < LIMIT).then_some(number as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,13 +54,5 @@ mod tests {
             assert_eq!(Cell::typed(text), Cell::Missing, "{text}");
         }
         assert_eq!(Cell::typed(" nano "), Cell::Typed("nano"));
-    }
-
-    #[test]
-    fn whole_numbers_are_told_from_others() {
-        assert_eq!(
-            [3.0, -2.0, 0.5, 1e300, f64::INFINITY, f64::NAN].map(whole),
-            [Some(3), Some(-2), None, None, None, None]
-        );
     }
 }

@@ -1,7 +1,8 @@
 //! From a row's cells to the numbers of a sample and its label.
 
-use super::cell::{Cell, whole};
+use super::cell::Cell;
 use super::{Kind, Origin, Place, Table, Target, shown};
+use crate::classes::whole;
 use crate::{Error, Labels, Result, Values};
 use std::collections::HashMap;
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use cell::Cell;
 pub(crate) use encode::Encoder;
-pub(crate) use read::read;
+pub(crate) use read::{read, reserved};
 pub(crate) use source::{Origin, Place, Source, Visit, shown};
 
 /// How the columns of a table become numbers, the same way for every file that is read for the same model.

@@ -66,7 +66,11 @@ impl Origin {
 /// A text from a file as it may stand in a message: short, and without control characters.
 pub(crate) fn shown(text: &str) -> String {
     const LENGTH: usize = 40;
-    let mut shown: String = text.chars().take(LENGTH).flat_map(char::escape_debug).collect();
+    let plain = |letter: char| letter.is_alphanumeric() || letter.is_ascii_graphic() || letter == ' ';
+    let mut shown = String::new();
+    for letter in text.chars().take(LENGTH) {
+        if plain(letter) { shown.push(letter) } else { shown.extend(letter.escape_debug()) }
+    }
     if text.chars().nth(LENGTH).is_some() {
         shown.push_str("...");
     }

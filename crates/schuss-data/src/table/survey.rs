@@ -1,7 +1,8 @@
 //! What the columns of a table hold, seen in one pass over its rows.
 
-use super::cell::{Cell, whole};
+use super::cell::Cell;
 use super::{Place, Source, shown};
+use crate::classes::{MAX_WHOLE_CLASSES, whole};
 use crate::found::Missing;
 use crate::text::grouped;
 use crate::{Error, Result};
@@ -11,8 +12,6 @@ use std::collections::{BTreeSet, HashSet};
 const MAX_LEVELS: usize = 1_000;
 /// Most different words, or whole numbers and words, of a label.
 const MAX_CLASSES: usize = 10_000;
-/// A label of whole numbers is a class if there are at most so many different ones.
-pub(crate) const MAX_WHOLE_CLASSES: usize = 100;
 /// Most memory that the words of all columns may take.
 const MAX_WORDS: usize = 64 << 20;
 

@@ -213,7 +213,7 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
         data: DataRecord {
             fingerprint: "xxh3:8a1f03c2d4e5f607".into(),
             origin: "MNIST".into(),
-            counts: Counts { train: 60_000, test: 10_000 },
+            counts: Counts { train: 60_000, validation: None, test: 10_000 },
             classes: 10,
             eval_split: "test".into(),
         },

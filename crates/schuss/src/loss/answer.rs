@@ -23,7 +23,7 @@ impl Loss {
     pub(crate) fn answer(&self, targets: Targets) -> Answer {
         match (self, targets) {
             (Self::Bce(Bce { logits: true }) | Self::Focal(_), _) => Answer::Sigmoid,
-            (Self::Bce(_), _) | (_, Targets::Input) => Answer::AsItIs,
+            (Self::Bce(_), _) | (_, Targets::Real | Targets::Input) => Answer::AsItIs,
             (_, Targets::Class) => Answer::Softmax,
         }
     }

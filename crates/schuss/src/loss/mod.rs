@@ -201,9 +201,14 @@ impl Loss {
         }
         match targets {
             Targets::Class => self.check_classes(classes),
-            Targets::Input if self.takes_rows() => Ok(()),
-            Targets::Input => {
-                Err(Error::usage(format!("loss `{self}` needs classes, but the target is the input"))
+            Targets::Real | Targets::Input if self.takes_rows() => Ok(()),
+            Targets::Real | Targets::Input => {
+                let what = if targets == Targets::Real {
+                    "numbers are to be told"
+                } else {
+                    "the target is the input"
+                };
+                Err(Error::usage(format!("loss `{self}` needs classes, but {what}"))
                     .advise("mse, l1, bce or huber"))
             }
         }

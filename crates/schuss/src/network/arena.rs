@@ -26,6 +26,8 @@ pub(crate) struct Arena {
     pub(crate) deltas: [Buffer; 2],
     /// What the outputs are compared with, if not with classes: [capacity, outputs]
     pub(crate) targets: Option<Buffer>,
+    /// What these are.
+    kind: Targets,
     /// Moments of normalising stages.
     scratch: Buffer,
     /// [capacity]
@@ -44,6 +46,7 @@ impl Arena {
             outputs: plan.stages.iter().map(|stage| rows(stage.outputs)).collect(),
             deltas: [rows(widest), rows(widest)],
             targets: (!targets.is_class()).then(|| rows(plan.outputs)),
+            kind: targets,
             scratch: Buffer::zeros(plan.scratch(capacity)),
             labels: vec![0; capacity],
             scores: vec![Score::default(); capacity],
@@ -63,16 +66,26 @@ impl Arena {
         Matrix::new(from, rows, plan.stages[index].inputs)
     }
 
-    /// Gathers the samples of `batch`, normalised on the way.
+    /// Gathers the samples of `batch`, normalised on the way, and what the outputs are compared with.
     ///
     /// # Errors
-    /// A data error for a sample in a class beyond the last of `classes`.
-    pub(crate) fn gather(&mut self, team: &mut Team, batch: &Batch, classes: usize) -> Result<()> {
-        take_classes(batch, classes, &mut self.labels)?;
-        let (rows, stride) = (batch.len(), padded(batch.features()));
+    /// A data error for a sample in a class that has no output.
+    pub(crate) fn gather(&mut self, team: &mut Team, plan: &Plan, batch: &Batch) -> Result<()> {
+        let (rows, stride) = (batch.len(), padded(plan.inputs));
         team.for_chunks(rows * stride, &mut self.input[..rows * stride], stride, |row, to| {
             batch.write(row, to);
         });
+        match (&mut self.targets, self.kind) {
+            (None, _) | (_, Targets::Class) => take_classes(batch, plan.outputs, &mut self.labels)?,
+            (Some(targets), Targets::Input) => {
+                targets[..rows * stride].copy_from_slice(&self.input[..rows * stride]);
+            }
+            (Some(targets), Targets::Real) => {
+                for (row, to) in targets.chunks_mut(padded(plan.outputs)).enumerate().take(rows) {
+                    to.iter_mut().zip(batch.reals(row)).for_each(|(to, &real)| *to = real);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -96,18 +109,10 @@ impl Arena {
         );
     }
 
-    /// Keeps the gathered samples as what the outputs are compared with, where that is the input.
-    pub(crate) fn keep_targets(&mut self, rows: usize, width: usize) {
-        if let Some(targets) = &mut self.targets {
-            let len = rows * padded(width);
-            targets[..len].copy_from_slice(&self.input[..len]);
-        }
-    }
-
-    /// What the outputs of sample `row` are compared with: its input without noise.
+    /// What the outputs of sample `row` are compared with, if not with a class: as many numbers.
     pub(crate) fn target(&self, plan: &Plan, row: usize) -> &[f32] {
         let from = self.targets.as_ref().unwrap_or(&self.input);
-        &from[row * padded(plan.inputs)..][..plan.inputs]
+        &from[row * padded(plan.outputs)..][..plan.outputs]
     }
 
     /// What the network sees of sample `row`.
@@ -171,13 +176,13 @@ impl Arena {
     }
 }
 
-/// Writes the classes of the samples of `batch` to the front of `labels`, where they have classes.
+/// Writes the classes of the samples of `batch` to the front of `labels`; 0 where they have none.
 ///
 /// # Errors
 /// A data error for a class beyond the last of `classes`.
 pub(crate) fn take_classes(batch: &Batch, classes: usize, labels: &mut [u32]) -> Result<()> {
     for (row, label) in labels[..batch.len()].iter_mut().enumerate() {
-        let Some(class) = batch.class(row) else { return Ok(()) };
+        let class = batch.class(row).unwrap_or(0);
         if class as usize >= classes {
             return Err(Error::data(format!(
                 "a sample is labelled {class}, but there are {classes} classes"

@@ -2,6 +2,7 @@
 
 mod activity;
 mod arena;
+mod deviation;
 #[cfg(test)]
 mod golden;
 mod init;
@@ -14,6 +15,7 @@ mod plan;
 mod predictor;
 mod stage;
 
+pub use deviation::Deviation;
 pub use init::Init;
 pub use layer::Layer;
 pub use layout::{Entry, Layout, Role};
@@ -21,7 +23,7 @@ pub use model::Model;
 pub use model_file::{ModelFile, load_weights, save};
 pub use params::Params;
 pub use plan::Plan;
-pub use predictor::{Prediction, Predictor, Reconstruction};
+pub use predictor::{Answer, Prediction, Predictor};
 
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};
 pub(crate) use plan::{Dense, Kind, Perceptron, Stage};

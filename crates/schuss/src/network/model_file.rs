@@ -8,6 +8,7 @@ use crate::network::layout::Entry;
 use crate::recipe::Targets;
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use schuss_data::table::Table;
 use schuss_data::{Normalisation, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -28,6 +29,9 @@ pub struct ModelFile {
     pub shape: Shape,
     /// How the numbers of an input become those that the network sees.
     pub normalisation: Normalisation,
+    /// How the columns of a table become those numbers, where it was trained on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<Table>,
     /// What its outputs are; left out of the file where they stand for classes.
     #[serde(default, skip_serializing_if = "Targets::is_class")]
     pub targets: Targets,
@@ -98,14 +102,21 @@ impl ModelFile {
         let inputs = about.shape.checked_features();
         let inputs = inputs.ok_or_else(|| damaged(path, &"its inputs are larger than any memory"))?;
         about.normalisation.check(about.shape).map_err(|error| damaged(path, &error.what))?;
-        let plan = Plan::for_targets(&model, inputs, about.classes.len(), about.targets)
-            .map_err(|error| damaged(path, &error.what))?;
+        let plan = about.plan(&model, inputs).map_err(|error| damaged(path, &error.what))?;
         if plan.layout.parameters() > bytes.len() / size_of::<f32>() {
             return Err(damaged(path, &format!("it is too short for the weights of `{}`", about.model)));
         }
         let mut params = Params::zeros(plan.layout);
         fill(&mut params, &bytes, path).map_err(|error| Error { kind: schuss_data::Kind::Data, ..error })?;
         Ok((about, params))
+    }
+
+    /// The plan of `model` for inputs of so many numbers.
+    pub(crate) fn plan(&self, model: &Model, inputs: usize) -> Result<Plan> {
+        match self.targets {
+            Targets::Real => Plan::unchecked(model, inputs),
+            targets => Plan::for_targets(model, inputs, self.classes.len(), targets),
+        }
     }
 }
 
@@ -229,6 +240,7 @@ mod tests {
             classes: ["a", "b", "c"].map(String::from).to_vec(),
             shape: ImageShape { channels: 1, height: 2, width: 3 }.into(),
             normalisation: Normalisation::Unit,
+            table: None,
             targets: Targets::Class,
             loss: Loss::default(),
         };
@@ -258,6 +270,7 @@ mod tests {
             classes: (0..100).map(|class| class.to_string()).collect(),
             shape,
             normalisation: Normalisation::Unit,
+            table: None,
             targets: Targets::Input,
             loss: Loss::default(),
         };

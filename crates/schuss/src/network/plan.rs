@@ -93,24 +93,25 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The same for targets that need not be classes: the input itself needs as many outputs.
+    /// The same for targets that need not be classes: `outputs` of them are to be told, or the input itself.
     ///
     /// # Errors
     /// Usage errors that name the layer.
-    pub fn for_targets(model: &Model, inputs: usize, classes: usize, targets: Targets) -> Result<Self> {
-        match targets {
-            Targets::Class => Self::new(model, inputs, classes),
-            Targets::Input => {
-                let plan = Self::unchecked(model, inputs)?;
-                if plan.outputs != inputs {
-                    return Err(plan.misfit(&format!("but a sample has {inputs} numbers"), inputs));
-                }
-                Ok(plan)
-            }
-        }
+    pub fn for_targets(model: &Model, inputs: usize, outputs: usize, targets: Targets) -> Result<Self> {
+        let (wanted, but) = match targets {
+            Targets::Class => return Self::new(model, inputs, outputs),
+            Targets::Real => (outputs, format!("but {outputs} are to be told of a sample")),
+            Targets::Input => (inputs, format!("but a sample has {inputs} numbers")),
+        };
+        let plan = Self::unchecked(model, inputs)?;
+        if plan.outputs == wanted { Ok(plan) } else { Err(plan.misfit(&but, wanted)) }
     }
 
-    fn unchecked(model: &Model, inputs: usize) -> Result<Self> {
+    /// `model` for samples of `inputs` numbers, whatever its outputs are to tell.
+    ///
+    /// # Errors
+    /// Usage errors that name the layer.
+    pub(crate) fn unchecked(model: &Model, inputs: usize) -> Result<Self> {
         if let Some(given) = model.inputs().filter(|&given| given != inputs) {
             return Err(Error::usage(format!(
                 "model `{model}` takes {given} numbers, but a sample has {inputs}"

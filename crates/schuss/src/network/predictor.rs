@@ -1,6 +1,8 @@
 //! What a trained network says about samples: the forward pass without a session.
 
+use super::deviation::{Deviation, Sums};
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
+use crate::recipe::Targets;
 use crate::session::quality::Quality;
 use crate::study::record;
 use crate::{Error, Result, machine};
@@ -38,17 +40,17 @@ pub struct Predictor {
     params: Params,
     team: Team,
     arena: Arena,
-    /// Whether the samples gathered have classes.
+    /// Whether it is known what is to be told of the samples gathered.
     labelled: bool,
 }
 
-/// What an autoencoder makes of one sample.
+/// What a network that tells numbers says about one sample.
 #[derive(Clone, Copy, Debug)]
-pub struct Reconstruction<'a> {
+pub struct Answer<'a> {
     /// Place of the sample in its split.
     pub index: usize,
-    /// Its numbers, normalised.
-    pub input: &'a [f32],
+    /// What is to be told of it, if that is known; of an autoencoder its normalised input.
+    pub asked: Option<&'a [f32]>,
     /// As many numbers.
     pub output: &'a [f32],
 }
@@ -76,8 +78,7 @@ impl Predictor {
     /// Data errors that name the file; a usage error for a senseless number of threads.
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let (about, params) = ModelFile::load(path)?;
-        let (inputs, classes) = (about.shape.features(), about.classes.len());
-        let plan = Plan::for_targets(&about.model.parse()?, inputs, classes, about.targets)?;
+        let plan = about.plan(&about.model.parse()?, about.shape.features())?;
         let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets));
         Ok(Self { about, plan, params, team, arena, labelled: false })
     }
@@ -98,10 +99,7 @@ impl Predictor {
         visit: &mut dyn FnMut(Prediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if !self.about.targets.is_class() {
-            return Err(Error::usage(
-                "the model is an autoencoder: it answers with images, not with classes",
-            )
-            .advise("eval, or a PNG picture for predict"));
+            return Err(Error::usage("the model tells numbers, not classes"));
         }
         self.each_row(
             split,
@@ -110,21 +108,21 @@ impl Predictor {
         )
     }
 
-    /// Shows every sample of `split` to an autoencoder, in order, and tells `visit` until that has seen enough.
+    /// Shows every sample of `split` to a network that tells numbers, in order, and tells `visit` until that has seen
+    /// enough.
     ///
     /// # Errors
-    /// A usage error if the network has no input for a sample or is no autoencoder, a data error if its numbers overflow
-    /// on one, and whatever `visit` reports.
-    pub fn reconstruct(
+    /// A usage error if the network has no input for a sample or tells classes, a data error if its numbers overflow on
+    /// one, and whatever `visit` reports.
+    pub fn answer(
         &mut self,
         split: &Split,
-        visit: &mut dyn FnMut(Reconstruction) -> Result<ControlFlow<()>>,
+        visit: &mut dyn FnMut(Answer) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if self.about.targets.is_class() {
-            return Err(Error::usage("the model answers with classes: it is no autoencoder"));
+            return Err(Error::usage("the model tells classes, not numbers"));
         }
         let forward = |predictor: &mut Self, rows| {
-            predictor.arena.keep_targets(rows, predictor.plan.inputs);
             predictor.forward(rows);
             let Self { about, arena, team, plan, .. } = predictor;
             arena.answer(team, plan, rows, about.loss.answer(about.targets));
@@ -134,25 +132,37 @@ impl Predictor {
             if arena.output(plan, row).iter().any(|x| !x.is_finite()) {
                 return Err(overflow(index));
             }
-            let (input, output) = (arena.target(plan, row), arena.answered(plan, row));
-            visit(Reconstruction { index, input, output })
+            let asked = predictor.labelled.then(|| arena.target(plan, row));
+            visit(Answer { index, asked, output: arena.answered(plan, row) })
         })
     }
 
     /// How well an autoencoder reconstructs the images of `split`, without noise on them.
     ///
     /// # Errors
-    /// As for [`Self::reconstruct`].
+    /// As for [`Self::answer`], and a usage error if it is no autoencoder of images.
     pub fn quality(&mut self, split: &Split) -> Result<record::Reconstruction> {
-        let Some(image) = self.about.shape.image() else {
-            return Err(Error::usage("the model does not reconstruct images"));
-        };
+        let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
+        let image = image.ok_or_else(|| Error::usage("the model is no autoencoder of images"))?;
         let mut quality = Quality::new(image);
-        self.reconstruct(split, &mut |found| {
-            quality.take(found.input, found.output);
+        self.answer(split, &mut |found| {
+            found.asked.iter().for_each(|asked| quality.take(asked, found.output));
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(quality.mean())
+    }
+
+    /// How far the numbers told of the samples of `split` are from those that are to be told.
+    ///
+    /// # Errors
+    /// As for [`Self::answer`], and a data error if nothing is known of the samples.
+    pub fn deviation(&mut self, split: &Split) -> Result<Deviation> {
+        let mut sums = Sums::new(self.plan.outputs);
+        self.answer(split, &mut |found| {
+            found.asked.iter().for_each(|asked| sums.take(asked, found.output));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        sums.mean().ok_or_else(|| Error::data("there is no sample of which it is known what is to be told"))
     }
 
     /// Gathers the samples of `split`, lets `forward` see so many at once, and `visit` each with the first of its
@@ -169,8 +179,12 @@ impl Predictor {
         for first in (0..split.len()).step_by(MICROBATCH) {
             let rows = MICROBATCH.min(split.len() - first);
             let batch = feed.rows(first, rows)?;
-            self.labelled = batch.class(0).is_some();
-            self.arena.gather(&mut self.team, &batch, self.plan.outputs)?;
+            self.labelled = match self.about.targets {
+                Targets::Class => batch.class(0).is_some(),
+                Targets::Real => !batch.reals(0).is_empty(),
+                Targets::Input => true,
+            };
+            self.arena.gather(&mut self.team, &self.plan, &batch)?;
             forward(self, rows);
             for row in 0..rows {
                 if visit(self, first, row)?.is_break() {
@@ -237,7 +251,7 @@ fn overflow(index: usize) -> Error {
 mod tests {
     use super::*;
     use crate::network::save;
-    use crate::recipe::{Recipe, Targets};
+    use crate::recipe::Recipe;
     use crate::session::{Limits, Session};
     use crate::{Budget, Trial};
     use schuss_data::Samples;
@@ -257,6 +271,7 @@ mod tests {
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            table: data.table.clone(),
             targets: trial.targets,
             loss: trial.recipe.loss.clone(),
         };
@@ -307,10 +322,10 @@ mod tests {
         let mut predictor = load(&folder, 2);
         assert_eq!(Some(predictor.quality(&data.test).unwrap()), expected.reconstruction);
         let refused = predictor.predict(&data.test, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
-        assert!(refused.exit_code() == 2 && refused.what.contains("autoencoder"), "{refused}");
+        assert!(refused.exit_code() == 2 && refused.what.contains("not classes"), "{refused}");
         let (classifier, _) = trained(&schuss_data::load("digits:train=100,test=20").unwrap());
         let refused = load(&classifier, 1).quality(&data.test).unwrap_err();
-        assert!(refused.exit_code() == 2 && refused.what.contains("classes"), "{refused}");
+        assert!(refused.exit_code() == 2 && refused.what.contains("no autoencoder"), "{refused}");
     }
 
     #[test]
@@ -350,7 +365,7 @@ mod tests {
             let found = predictor.quality(&data.test).unwrap();
             assert_eq!(Some(&found), expected.reconstruction.as_ref(), "{loss}");
             predictor
-                .reconstruct(&data.test, &mut |found| {
+                .answer(&data.test, &mut |found| {
                     assert!(found.output.iter().all(|x| (0.0..=1.0).contains(x)), "{loss}");
                     Ok(ControlFlow::Continue(()))
                 })

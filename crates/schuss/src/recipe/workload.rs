@@ -4,6 +4,7 @@ use super::spec::{self, Choice, choices};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_data::random::Draws;
+use schuss_data::{Dataset, Told};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +16,8 @@ pub enum Targets {
     /// The class of a sample.
     #[default]
     Class,
+    /// The numbers that are to be told of a sample: one for a regression, several 0 or 1 for several labels at once.
+    Real,
     /// The sample itself, without noise: an autoencoder.
     Input,
 }
@@ -24,6 +27,45 @@ impl Targets {
     pub fn is_class(&self) -> bool {
         *self == Self::Class
     }
+
+    /// Those of data whose samples tell something; with nothing to be told, a choice is needed.
+    ///
+    /// # Errors
+    /// A usage error.
+    pub fn of(told: Told) -> Result<Self> {
+        match told {
+            Told::Class(_) => Ok(Self::Class),
+            Told::Real(_) => Ok(Self::Real),
+            Told::Nothing => {
+                Err(Error::usage("the data have no labels, so there is nothing to compare outputs with")
+                    .advise("--label COLUMN, or --targets input for an autoencoder"))
+            }
+        }
+    }
+
+    /// Refuses data of which a split cannot tell such targets.
+    ///
+    /// # Errors
+    /// A usage error where no split can, a data error that names the one that cannot.
+    pub fn check(self, data: &Dataset) -> Result<()> {
+        let told = data.told();
+        if self == Self::Input {
+            return Ok(());
+        }
+        if Self::of(told)? != self {
+            return Err(Error::usage(format!("targets are to be `{self}`, but the data have {told}"))
+                .at("--targets")
+                .advise(format!("--targets {} or input", Self::of(told)?)));
+        }
+        match data.splits().find(|(_, split)| data.told_of(split) != told) {
+            Some((name, split)) => {
+                let other = data.told_of(split);
+                Err(Error::data(format!("the {name} split has {other}, the train split {told}"))
+                    .at(&data.name))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl FromStr for Targets {
@@ -32,8 +74,9 @@ impl FromStr for Targets {
     fn from_str(text: &str) -> Result<Self> {
         match text.trim().to_lowercase().as_str() {
             "class" => Ok(Self::Class),
+            "real" => Ok(Self::Real),
             "input" => Ok(Self::Input),
-            other => Err(spec::unknown("targets", other, &["class", "input"])),
+            other => Err(spec::unknown("targets", other, &["class", "real", "input"])),
         }
     }
 }
@@ -42,6 +85,7 @@ impl fmt::Display for Targets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Class => "class",
+            Self::Real => "real",
             Self::Input => "input",
         })
     }

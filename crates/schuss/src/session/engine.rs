@@ -473,8 +473,7 @@ impl Engine {
         purpose: Purpose,
     ) -> crate::Result<()> {
         let epoch = feed.epoch();
-        self.arena.gather(&mut self.team, &feed.rows(first, rows)?, self.plan.outputs)?;
-        self.arena.keep_targets(rows, self.plan.inputs);
+        self.arena.gather(&mut self.team, &self.plan, &feed.rows(first, rows)?)?;
         if let Some(noise) = &self.setting.noise {
             let key = Key { seed: self.setting.seed, purpose, epoch };
             self.arena.disturb(&mut self.team, noise, key, (first, rows), self.plan.inputs);

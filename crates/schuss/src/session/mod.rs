@@ -33,10 +33,10 @@ use control::Watch;
 use engine::{Engine, Snapshot, Tally};
 use progress::Progress;
 use schuss_data::order::Order;
-use schuss_data::{Dataset, Feed};
+use schuss_data::{Dataset, Feed, text};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::Xxh3;
 
 /// What may change the time of a trial, never a bit of its result.
@@ -65,11 +65,10 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Bytes into which streamed samples of a split are read ahead.
-    fn read_ahead(&self) -> u64 {
-        const SHARE: u64 = 8;
-        const MOST: u64 = 64 << 20;
-        self.memory.map_or(MOST, |memory| (memory / SHARE).min(MOST))
+    /// For each of `workers` sessions side by side over the same `data` bytes.
+    pub(crate) fn shared_out(self, workers: usize, data: u64) -> Self {
+        let memory = self.memory.map(|all| all.min(data) + all.saturating_sub(data) / workers as u64);
+        Self { threads: (self.threads / workers).max(1), memory, ..self }
     }
 }
 
@@ -94,6 +93,8 @@ pub struct Session<'d> {
     train: Feed<'d>,
     /// What curves look at.
     eval: Feed<'d>,
+    /// What is looked at once, at the end, if that is another split.
+    test: Option<Feed<'d>>,
     engine: Engine,
     /// Samples per update.
     samples: usize,
@@ -156,9 +157,10 @@ impl<'d> Session<'d> {
     /// # Errors
     /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
     pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
-        let (features, classes) = (data.shape.features(), data.classes.len());
-        let plan = Plan::for_targets(&trial.model, features, classes, trial.targets)?;
-        trial.recipe.loss.check(&plan.model, trial.targets, classes)?;
+        trial.targets.check(data)?;
+        let (features, outputs) = (data.shape.features(), data.told().outputs());
+        let plan = Plan::for_targets(&trial.model, features, outputs, trial.targets)?;
+        trial.recipe.loss.check(&plan.model, trial.targets, data.classes.len())?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());
         check_memory(&plan, trial, samples)?;
@@ -174,7 +176,7 @@ impl<'d> Session<'d> {
             (samples, data.shape),
             limits.microbatch,
         )?;
-        let ahead = (engine.at_once(), limits.read_ahead());
+        let ahead = (engine.at_once(), read_ahead(&engine, data, limits)?);
         let feed = |split, order| Feed::new(split, &data.normalisation, order, ahead);
         let target = trial.budget.target.map(|target| TargetRecord {
             metric: target.metric.to_string(),
@@ -187,6 +189,10 @@ impl<'d> Session<'d> {
             trial: trial.clone(),
             train: feed(&data.train, (trial.recipe.order, trial.seed))?,
             eval: feed(data.evaluated().1, (Order::Sequential, 0))?,
+            test: match data.validation {
+                Some(_) => Some(feed(&data.test, (Order::Sequential, 0))?),
+                None => None,
+            },
             copy: engine.snapshot(),
             engine,
             samples,
@@ -234,6 +240,20 @@ impl<'d> Session<'d> {
     /// What reading them reports.
     pub fn reconstructions(&mut self, count: usize) -> Result<Option<Reconstructions>> {
         self.engine.reconstructions(&mut self.eval, count)
+    }
+
+    /// Frozen loss and accuracy of the present weights on the test split; nothing if `control` says stop.
+    ///
+    /// # Errors
+    /// What reading the samples reports.
+    pub fn test(&mut self, control: &Control) -> Result<Option<Evaluation>> {
+        let test = self.test.as_mut().unwrap_or(&mut self.eval);
+        self.engine.evaluate(test, || control.interrupted())
+    }
+
+    /// How long steps have waited for samples to be read.
+    pub fn waited(&self) -> Duration {
+        self.train.waited()
     }
 
     /// What the buffers take.
@@ -564,6 +584,24 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
 fn metrics(found: Reconstruction) -> BTreeMap<String, Option<f64>> {
     let metrics = [("mse", Some(found.mse)), ("psnr", Some(found.psnr)), ("ssim", found.ssim)];
     metrics.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Bytes for reading ahead of each split that is streamed: an equal share of what the limit leaves beside the buffers.
+///
+/// # Errors
+/// A usage error if the limit leaves nothing.
+fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<u64> {
+    let Some(memory) = limits.memory else { return Ok(u64::MAX) };
+    let held = engine.memory(data.bytes()).total() as u64;
+    let Some(left) = memory.checked_sub(held) else {
+        let [held, memory] = [held, memory].map(text::bytes);
+        return Err(Error::usage(format!(
+            "the trial's buffers take {held}, but the process may take {memory}"
+        ))
+        .advise("more --memory, a smaller --model, or an optimizer with less state"));
+    };
+    let streamed = data.splits().filter(|(_, split)| split.resident().is_none()).count() as u64;
+    Ok(left / streamed.max(1))
 }
 
 /// Refuses a network whose weights and state do not fit into the memory that is free.

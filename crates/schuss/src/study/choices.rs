@@ -1,10 +1,12 @@
 //! What may be chosen for a trial, as typed: on the command line, in `--trial`, and in a study file alike.
 
+use crate::loss::Mse;
 use crate::network::Model;
 use crate::optim::{Method, Sgd};
 use crate::recipe::spec::Choice;
 use crate::recipe::{Budget, Noise, Recipe, Targets, Trial, spec};
 use crate::{Error, Result};
+use schuss_data::Dataset;
 use serde::{Deserialize, Serialize};
 
 /// Choices as spec text; what is left out is decided elsewhere, at last by the defaults.
@@ -161,11 +163,11 @@ impl Choices {
         Ok((name, choices))
     }
 
-    /// The trial these choices make, on data of this canonical spec, `inputs` numbers per sample.
+    /// The trial these choices make on `data`.
     ///
     /// # Errors
     /// Usage errors that name the choice.
-    pub fn resolve(&self, name: &str, data: &str, inputs: usize, classes: usize) -> Result<Trial> {
+    pub fn resolve(&self, name: &str, data: &Dataset) -> Result<Trial> {
         if self.max_updates == Some(0) {
             return Err(Error::usage("max_updates must be at least 1, not 0"));
         }
@@ -173,16 +175,19 @@ impl Choices {
         if self.stats == Some(0) {
             return Err(Error::usage("stats must be at least 1, not 0"));
         }
-        let targets: Targets = read(self.targets.as_deref(), "targets")?.unwrap_or_default();
+        let (inputs, told) = (data.shape.features(), data.told());
+        let targets = read(self.targets.as_deref(), "targets")?.map_or_else(|| Targets::of(told), Ok)?;
+        targets.check(data)?;
+        let loss = if targets.is_class() { defaults.0.loss } else { Mse::default().into() };
         let noise = read(self.noise.as_deref().filter(|noise| *noise != "none"), "noise")?;
         let model: Model =
-            read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, classes));
+            read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, told.outputs()));
         let recipe = Recipe {
             update: read(self.update.as_deref(), "update")?.unwrap_or(defaults.0.update),
             order: read(self.order.as_deref(), "order")?.unwrap_or(defaults.0.order),
             optimizer: self.read_optimizer()?,
             schedule: read(self.schedule.as_deref(), "schedule")?.unwrap_or(defaults.0.schedule),
-            loss: read(self.loss.as_deref(), "loss")?.unwrap_or(defaults.0.loss),
+            loss: read(self.loss.as_deref(), "loss")?.unwrap_or(loss),
             init: read(self.init.as_deref(), "init")?.unwrap_or(defaults.0.init),
             stats: self.stats,
             matmul_precision: read(self.matmul_precision.as_deref(), "matmul-precision")?.unwrap_or_default(),
@@ -196,7 +201,7 @@ impl Choices {
         };
         let model = if model.inputs().is_some() { model } else { model.with_inputs(inputs) };
         let init_from = self.init_from.as_ref().map(Into::into);
-        let (name, data) = (name.to_owned(), data.to_owned());
+        let (name, data) = (name.to_owned(), data.name.clone());
         Ok(Trial { name, data, model, targets, noise, init_from, recipe, budget, seed: 1 })
     }
 

@@ -2,10 +2,14 @@
 
 use super::choices::{Choices, KEYS};
 use super::record::ReferenceRecord;
+use crate::network::ModelFile;
 use crate::recipe::spec;
-use crate::{Error, Result};
+use crate::{Error, Result, machine};
+use schuss_data::found::Ask;
+use schuss_data::{Dataset, Request, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 /// A study as written down. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +54,75 @@ pub struct Workload {
     /// Network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// Column or columns of a table that are to be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Height and width that pictures are brought to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// Share of the training samples that is held out for curves and choices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+    /// What to do about empty cells of a table: refuse, mean or drop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
+    /// How stored numbers become those that a network sees; as usual for their kind when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub normalisation: Option<String>,
+}
+
+impl Workload {
+    /// Reads or draws the data, in as much of `memory` bytes as data may take.
+    ///
+    /// # Errors
+    /// Usage errors for choices that mean nothing, data errors for files that are absent or damaged.
+    pub fn load(&self, memory: Option<u64>) -> Result<Dataset> {
+        let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
+        source.load(&self.request(memory)?)
+    }
+
+    /// Reads or draws the data for a trained model that is to be asked about them: of data without a test split all
+    /// samples, a table as the model's own.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn load_for(&self, model: &ModelFile) -> Result<Dataset> {
+        let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
+        let request = self.request(None)?;
+        let size = request.ask.size.or(model.shape.image().map(|image| image.height));
+        let ask = Ask { table: model.table.clone(), size, ..request.ask };
+        source.load(&Request { ask, whole: true, ..request })
+    }
+
+    /// What is asked of the data besides where they are.
+    fn request(&self, memory: Option<u64>) -> Result<Request> {
+        let ask = Ask {
+            label: self.label.clone(),
+            size: self.size,
+            missing: read(self.missing.as_deref(), "missing")?.unwrap_or_default(),
+            memory: memory.map_or_else(machine::memory_for_data, |memory| memory / 2),
+            table: None,
+        };
+        let normalisation = read(self.normalisation.as_deref(), "normalisation")?;
+        Ok(Request { ask, validation: self.validation, normalisation, whole: false })
+    }
+
+    /// The data that `name` stands for, with what changes them, as one line.
+    pub(crate) fn spec(&self, name: &str) -> String {
+        let choices = [
+            ("label", self.label.clone()),
+            ("size", self.size.map(|size| size.to_string())),
+            ("validation", self.validation.map(|share| share.to_string())),
+            ("missing", self.missing.clone()),
+            ("normalisation", self.normalisation.clone()),
+        ];
+        let made = choices.into_iter().filter_map(|(key, value)| Some(format!(" {key}={}", value?)));
+        std::iter::once(name.to_owned()).chain(made).collect()
+    }
+}
+
+fn read<T: FromStr<Err = Error>>(text: Option<&str>, key: &str) -> Result<Option<T>> {
+    text.map(str::parse).transpose().map_err(|error: Error| error.at(format!("--{key}")))
 }
 
 /// What to write down besides the ends of epochs.

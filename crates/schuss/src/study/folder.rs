@@ -2,12 +2,13 @@
 
 use super::choices::Choices;
 use super::plan::Study;
-use super::record::Summary;
+use super::record::{Counts, Summary};
+use super::run::counts;
 use super::trial_folder::TrialFolder;
 use crate::files::{self, Lock};
 use crate::recipe::Trial;
 use crate::{Error, Result};
-use schuss_data::Dataset;
+use schuss_data::{Dataset, HeldOut};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,12 @@ impl RunFolder {
         data: &Dataset,
         summary: &Summary,
     ) -> Result<Self> {
-        let files = [(STUDY, to_toml(&study.to_file(data))?), (SUMMARY, to_json(summary)?)];
+        let split = SplitText { counts: counts(data), held_out: data.held_out.as_ref() };
+        let files = [
+            (STUDY, to_toml(&study.to_file(data))?),
+            (SUMMARY, to_json(summary)?),
+            ("split.json", to_json(&split)?),
+        ];
         loop {
             let path = explicit.map_or_else(|| next_free(&study.about.name), Path::to_owned);
             match files::create_folder(&path, &files) {
@@ -97,12 +103,20 @@ impl RunFolder {
     }
 }
 
-/// The summary as it stands in `summary.json` and behind `--json`.
+/// The samples of each split, and which of them were held out here: those of no other seed and hash are the same.
+#[derive(Serialize)]
+struct SplitText<'a> {
+    counts: Counts,
+    #[serde(flatten)]
+    held_out: Option<&'a HeldOut>,
+}
+
+/// A record, such as the summary, as it stands in its file and behind `--json`.
 ///
 /// # Errors
-/// Never for the summaries made here.
-pub fn to_json(summary: &Summary) -> Result<String> {
-    let text = serde_json::to_string_pretty(summary).map_err(|error| Error::failure(error.to_string()))?;
+/// Never for the records made here.
+pub fn to_json<T: Serialize>(record: &T) -> Result<String> {
+    let text = serde_json::to_string_pretty(record).map_err(|error| Error::failure(error.to_string()))?;
     Ok(text + "\n")
 }
 

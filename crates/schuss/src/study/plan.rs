@@ -18,6 +18,8 @@ pub struct Study {
     pub trials: Vec<Planned>,
     /// Each recipe runs once with each of these.
     pub seeds: Vec<u64>,
+    /// What it trains on, as it was written.
+    pub workload: Workload,
     /// What to write down besides the ends of epochs.
     pub observe: Observe,
     /// Names of error surfaces to descend.
@@ -71,7 +73,8 @@ impl Study {
         let about =
             StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
         number_equal_names(&mut trials);
-        Ok(Self { about, trials, seeds, observe: file.observe, surfaces: file.surfaces.clone() })
+        let (workload, surfaces) = (file.workload.clone(), file.surfaces.clone());
+        Ok(Self { about, trials, seeds, workload, observe: file.observe, surfaces })
     }
 
     /// The same study as a file in which nothing is left to defaults.
@@ -87,7 +90,7 @@ impl Study {
             title: self.about.title.clone(),
             notes: self.about.notes.clone(),
             seeds: Some(self.seeds.clone()),
-            workload: Workload { data: Some(data.name.clone()), model: None },
+            workload: Workload { data: Some(data.name.clone()), model: None, ..self.workload.clone() },
             observe: self.observe,
             trials: self.trials.iter().map(entry).collect(),
             surfaces: self.surfaces.clone(),
@@ -118,14 +121,14 @@ fn planned(
         return Err(Error::usage(format!("{twice} is a list here, but trial `{name}` chooses its own")));
     }
     let mut choices = entry.choices.clone().over(&axis).over(shared);
-    let (inputs, classes) = (data.shape.features(), data.classes.len());
     if choices.update.as_deref().is_some_and(|update| update.trim().eq_ignore_ascii_case("batch:auto")) {
         choices.update = None;
-        let trial = choices.resolve("", &data.name, inputs, classes)?;
+        let trial = choices.resolve("", data)?;
         choices.update = Some(format!("batch:{}", samples_that_fit(&trial, data)?));
     }
-    let mut trial = choices.resolve("", &data.name, inputs, classes)?.resolved(data.train.len());
-    Plan::for_targets(&trial.model, inputs, classes, trial.targets)?;
+    let mut trial = choices.resolve("", data)?.resolved(data.train.len());
+    plan_of(&trial, data)?;
+    trial.data = file.workload.spec(&data.name);
     trial.name = match (&entry.name, label) {
         (Some(name), label) => printable(&format!("{name} {label}")),
         (None, "") => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
@@ -136,11 +139,18 @@ fn planned(
     Ok(Planned { trial, eval_every, reference, reference_seconds })
 }
 
+/// The network of a trial.
+///
+/// # Errors
+/// A usage error if it does not fit the data.
+pub(super) fn plan_of(trial: &Trial, data: &Dataset) -> Result<Plan> {
+    Plan::for_targets(&trial.model, data.shape.features(), data.told().outputs(), trial.targets)
+}
+
 /// As many samples per update as find room at once, activations and gradients included, in half of the memory that is
 /// free; at least one, at most all.
 fn samples_that_fit(trial: &Trial, data: &Dataset) -> Result<usize> {
-    let (inputs, classes) = (data.shape.features(), data.classes.len());
-    let plan = Plan::for_targets(&trial.model, inputs, classes, trial.targets)?;
+    let plan = plan_of(trial, data)?;
     let free = machine::available_memory().ok_or_else(|| {
         Error::failure("this system does not say how much memory is free")
             .advise("a number: --update batch:100")

@@ -90,7 +90,7 @@ pub struct DataRecord {
     pub origin: String,
     /// Samples per split.
     pub counts: Counts,
-    /// Number of classes; 1 / classes is the chance level.
+    /// Number of classes; 1 / classes is the chance level. 0 where labels are no classes.
     pub classes: usize,
     /// The split that `eval_*` and the curves look at.
     pub eval_split: String,
@@ -101,7 +101,10 @@ pub struct DataRecord {
 pub struct Counts {
     /// Trained on.
     pub train: usize,
-    /// Evaluated on.
+    /// Held out for curves and choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<usize>,
+    /// Evaluated on, at the end where there is a validation split.
     pub test: usize,
 }
 
@@ -306,6 +309,14 @@ pub struct MemoryRecord {
     pub copy: usize,
     /// The data set.
     pub data: usize,
+}
+
+impl MemoryRecord {
+    /// All of it.
+    pub fn total(&self) -> usize {
+        let Self { parameters, gradients, optimizer_state, activations, copy, data } = self;
+        parameters + gradients + optimizer_state + activations + copy + data
+    }
 }
 
 /// A target such as `eval_accuracy>=0.96` and when it was reached.

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Checkpoint, Unusable};
 use super::folder::{RunFolder, STUDY, SUMMARY};
-use super::plan::{Planned, Study};
+use super::plan::{Planned, Study, plan_of};
 use super::record::{
     BestRecord, Counts, DataRecord, Release, Status, Summary, Timing, Trace, TrialRecord, WorkloadRecord,
 };
@@ -11,7 +11,8 @@ use super::{StudyFile, accumulation, statistics, surface};
 use crate::recipe::{MatmulPrecision, Trial};
 use crate::session::{Control, Event, Limits, Outcome, Session, Sink};
 use crate::{Error, Result, machine};
-use schuss_data::Dataset;
+use schuss_data::order::Order;
+use schuss_data::{Dataset, Split, mixing};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -145,7 +146,7 @@ fn go(
         study,
         data,
         fingerprint: &summary.data.fingerprint,
-        limits: Limits { threads: (limits.threads / workers).max(1), ..limits },
+        limits: limits.shared_out(workers, data.bytes() as u64),
         timing: if workers > 1 { Timing::Shared } else { Timing::Alone },
         control,
         folder: &folder,
@@ -299,7 +300,10 @@ impl<'a> Running<'_, 'a> {
         let mut record =
             TrialRecord { timing, ..record(planned, self.trial, &mut session, &outcome, limits) };
         if error.is_none() {
-            error = self.finish(&mut record, &mut session).err();
+            error = self
+                .test(&mut record, &mut session)
+                .and_then(|()| self.finish(&mut record, &mut session))
+                .err();
         }
         if error.is_some() {
             (record.status, record.model) = (Status::Failed, None);
@@ -333,6 +337,15 @@ impl<'a> Running<'_, 'a> {
         lock(&self.runner.watcher)
             .note(&format!("{}: goes on in epoch {epoch}, after update {updates}", self.trial.name));
         Ok(session)
+    }
+
+    /// Looks at the test split, once, where the curves looked at another.
+    fn test(&self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
+        if self.runner.data.validation.is_some() {
+            let trained = matches!(record.status, Status::Finished | Status::Target | Status::Stopped);
+            record.test = if trained { session.test(self.runner.control)? } else { None };
+        }
+        Ok(())
     }
 
     /// Writes what is known at the end besides the record, and enters it there; at last that the trial has ended.
@@ -406,7 +419,7 @@ fn record(
         samples,
         train_seconds,
         wall_seconds: outcome.wall_seconds,
-        load_wait_seconds: 0.0, // the data is resident
+        load_wait_seconds: session.waited().as_secs_f64(),
         samples_per_second: Some(samples as f64 / train_seconds)
             .filter(|rate| rate.is_finite() && samples > 0),
         peak_rss_bytes: machine::peak_memory(),
@@ -427,15 +440,7 @@ fn record(
 /// Everything of the summary that is known before the first trial.
 fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> {
     let first = study.trials.first().map(|planned| &planned.trial);
-    let parameters = |trial: &Trial| {
-        crate::network::Plan::for_targets(
-            &trial.model,
-            data.shape.features(),
-            data.classes.len(),
-            trial.targets,
-        )
-        .map_or(0, |plan| plan.layout.parameters())
-    };
+    let parameters = |trial: &Trial| plan_of(trial, data).map_or(0, |plan| plan.layout.parameters());
     Ok(Summary {
         schema: 1,
         schuss: Release {
@@ -452,12 +457,12 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         data: DataRecord {
             fingerprint: data.fingerprint()?,
             origin: data.origin.clone(),
-            counts: Counts { train: data.train.len(), test: data.test.len() },
+            counts: counts(data),
             classes: data.classes.len(),
-            eval_split: "test".into(),
+            eval_split: data.evaluated().0.into(),
         },
         machine: machine::describe(),
-        warnings: warnings(study),
+        warnings: warnings(study, data)?,
         groups: vec![],
         trials: vec![],
         surfaces: vec![],
@@ -465,11 +470,20 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
     })
 }
 
-fn warnings(study: &Study) -> Vec<String> {
-    let mut warnings = vec![
-        "nothing is held out: the curves look at the test split, so choosing by them flatters the choice"
-            .to_owned(),
-    ];
+/// Samples per split.
+pub(super) fn counts(data: &Dataset) -> Counts {
+    let validation = data.validation.as_ref().map(Split::len);
+    Counts { train: data.train.len(), validation, test: data.test.len() }
+}
+
+fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
+    let mut warnings = data.warnings()?;
+    if data.validation.is_none() {
+        warnings.push(
+            "nothing is held out: the curves look at the test split, so choosing by them flatters the choice"
+                .to_owned(),
+        );
+    }
     if study.trials.len() > 1 && study.seeds.len() == 1 {
         warnings.push(
             "one seed: differences as small as those between seeds mean nothing (repeat --seed for more)"
@@ -478,7 +492,20 @@ fn warnings(study: &Study) -> Vec<String> {
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
-    warnings
+    let mut orders: Vec<(Order, u64)> = vec![];
+    for planned in &study.trials {
+        let order = planned.trial.recipe.order;
+        if matches!(order, Order::Sequential | Order::Blocks(_))
+            && !orders.iter().any(|(seen, _)| *seen == order)
+        {
+            orders.push((order, study.seeds[0]));
+        }
+    }
+    for (order, seed) in orders {
+        let mixing = mixing::measure(data.train.store(), order, seed)?;
+        warnings.extend(mixing.and_then(|mixing| mixing.warning(order)));
+    }
+    Ok(warnings)
 }
 
 #[cfg(test)]

@@ -190,6 +190,7 @@ impl TrialFolder {
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            table: data.table.clone(),
             targets: trial.targets,
             loss: trial.recipe.loss.clone(),
         };

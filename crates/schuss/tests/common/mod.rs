@@ -35,16 +35,9 @@ fn random_split(features: usize, classes: usize, len: usize, seed: u64) -> Sampl
 
 /// A data set of two splits of one-line images.
 pub(crate) fn data_of(train: Samples, test: Samples, classes: usize) -> Dataset {
-    Dataset {
-        name: "random".into(),
-        origin: "drawn by a test".into(),
-        shape: ImageShape { channels: 1, height: 1, width: train.features() }.into(),
-        classes: (0..classes).map(|class| class.to_string()).collect(),
-        train: train.into(),
-        validation: None,
-        test: test.into(),
-        normalisation: Normalisation::Unit,
-    }
+    let shape = ImageShape { channels: 1, height: 1, width: train.features() };
+    let classes = (0..classes).map(|class| class.to_string()).collect();
+    Dataset::given("random", shape, classes, [train, test])
 }
 
 /// The samples of a split that is in memory.
@@ -101,6 +94,7 @@ pub(crate) fn save_params(params: &Params, path: &Path) {
         classes: vec![],
         shape,
         normalisation: Normalisation::Unit,
+        table: None,
         targets: Targets::Class,
         loss: schuss::loss::Loss::default(),
     };

@@ -1,0 +1,153 @@
+//! The user's own data from file to answer: tables, held-out splits, normalisation, packs.
+
+mod common;
+
+use common::{Place, Ran};
+use serde_json::Value;
+use std::path::Path;
+
+/// 200 flowers: two lengths, a colour that tells nothing, and a kind that depends on the lengths.
+fn flowers(place: &Place, name: &str, kinds: bool) -> String {
+    let row = |i: usize| {
+        let (a, b) = (i * 7 % 40, i * 13 % 30);
+        let colour = ["red", "blue"][i / 3 % 2];
+        let kind = if 3 * a > 4 * b { "long" } else { "short" };
+        let told = if kinds { format!(",{kind}") } else { String::new() };
+        format!("{},{},{colour}{told}\n", a as f64 / 10.0, b as f64 / 10.0)
+    };
+    let header = if kinds { "a,b,colour,kind\n" } else { "a,b,colour\n" };
+    std::fs::write(place.join(name), header.to_owned() + &(0..200).map(row).collect::<String>()).unwrap();
+    format!("./{name}")
+}
+
+fn done(ran: Ran) -> Ran {
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran
+}
+
+fn train(place: &Place, data: &str, more: &[&str]) -> Value {
+    let args = ["train", "--data", data, "--optimizer", "adam:lr=0.01", "--update", "batch:10", "--json"];
+    done(place.run(&[&args, more].concat())).json()
+}
+
+#[test]
+fn classes_of_a_table_are_learnt_and_told_of_rows_without_them() {
+    let place = Place::new();
+    let data = flowers(&place, "flowers.csv", true);
+    let model =
+        ["--label", "kind", "--model", "linear:16,relu,linear:2", "--epochs", "20", "--validation", "0.2"];
+    let summary = train(&place, &data, &model);
+    let counts = &summary["data"]["counts"];
+    assert_eq!([&counts["train"], &counts["validation"], &counts["test"]], [128, 32, 40]);
+    assert_eq!(
+        (&summary["data"]["eval_split"], &summary["data"]["classes"]),
+        (&"validation".into(), &2.into())
+    );
+    assert!(summary["trials"][0]["test"]["accuracy"].as_f64().unwrap() > 0.8, "{summary}");
+    let split = std::fs::read_to_string(place.join("runs/train/split.json")).unwrap();
+    assert!(split.contains("\"seed\": 1") && split.contains("\"hash\""), "{split}");
+
+    let bare = flowers(&place, "bare.csv", false);
+    let told = done(place.run(&["predict", "runs/train", &bare])).stdout;
+    let right = told.lines().zip(0..).filter(|(line, i)| {
+        let kind = if 3 * (i * 7 % 40) > 4 * (i * 13 % 30) { "long" } else { "short" };
+        line.contains(&format!("\t{kind}\t"))
+    });
+    assert!(told.lines().count() == 200 && right.count() > 160, "{told}");
+
+    let judged: Value = done(place.run(&["eval", "runs/train", &data, "--json"])).json();
+    assert_eq!(judged["samples"], 200);
+    assert!(judged["accuracy"].as_f64().unwrap() > 0.8, "{judged}");
+}
+
+#[test]
+fn numbers_of_a_table_are_learnt_told_and_judged() {
+    let place = Place::new();
+    let row = |i: usize| {
+        let (a, b) = ((i * 7 % 40) as f64 / 20.0 - 1.0, (i * 13 % 30) as f64 / 15.0 - 1.0);
+        format!("{a};{b};{}\n", 0.5 * a - 0.25 * b + 0.0625)
+    };
+    let text = "a;b;price\n".to_owned() + &(0..200).map(row).collect::<String>();
+    std::fs::write(place.join("prices.csv"), text).unwrap();
+    let summary = train(&place, "./prices.csv", &["--model", "linear:16,tanh,linear:1", "--epochs", "30"]);
+    let trial = &summary["trials"][0];
+    assert_eq!((&trial["recipe"]["targets"], &trial["recipe"]["loss"]), (&"real".into(), &"mse".into()));
+    assert!(trial["test"]["loss"].as_f64().unwrap() < 0.01 && trial["test"]["accuracy"].is_null(), "{trial}");
+    let judged = done(place.run(&["eval", "runs/train", "./prices.csv", "--json"])).json();
+    assert!(judged["r2"].as_f64().unwrap() > 0.9 && judged["samples"] == 200, "{judged}");
+    let told = done(place.run(&["predict", "runs/train", "./prices.csv"])).stdout;
+    let number = |line: &str| line.split('\t').nth(1).and_then(|number| number.parse::<f64>().ok());
+    assert!(told.lines().count() == 200 && told.lines().all(|line| number(line).is_some()), "{told}");
+}
+
+#[test]
+fn data_show_tells_what_a_table_holds_and_what_may_be_wrong_with_it() {
+    let place = Place::new();
+    let data = flowers(&place, "flowers.csv", true);
+    let text = std::fs::read_to_string(place.join("flowers.csv")).unwrap();
+    let twice = text.clone() + text.lines().nth(5).unwrap() + "\n";
+    std::fs::write(place.join("flowers.csv"), twice).unwrap();
+    let shown = done(place.run(&["data", "show", &data])).stdout;
+    for part in ["2 classes", "held out", "train", "test", "long", "short"] {
+        assert!(shown.contains(part), "no `{part}` in\n{shown}");
+    }
+    assert!(shown.contains("stand"), "a row that is there twice:\n{shown}");
+}
+
+#[test]
+fn a_pack_trains_as_well_streamed_as_in_memory_to_the_same_bits() {
+    let place = Place::new();
+    done(place.run(&["data", "pack", "digits:train=3000,test=200,size=16", "digits.schuss"]));
+    let again = place.run(&["data", "pack", "digits:train=30,test=20", "digits.schuss"]);
+    assert_eq!(again.code, 2, "{}", again.stderr);
+    let weights = |out: &str, memory: &str| {
+        let args = ["--model", "256-16-10", "--epochs", "2", "--out", out, "--memory", memory];
+        let summary = train(&place, "./digits.schuss", &args);
+        let data = summary["trials"][0]["memory"]["data"].as_u64().unwrap();
+        let model = summary["trials"][0]["model"].as_str().unwrap().to_owned();
+        (std::fs::read(place.join(out).join(Path::new(&model))).unwrap(), data)
+    };
+    let (resident, held) = weights("resident", "1GiB");
+    let (streamed, none) = weights("streamed", "1500kB");
+    assert!(held > 800_000 && none == 0, "{held} {none}");
+    assert!(resident == streamed, "the same bytes");
+}
+
+#[test]
+fn what_is_asked_of_data_in_vain_is_refused() {
+    let place = Place::new();
+    let data = flowers(&place, "flowers.csv", true);
+    let refused = |args: &[&str], code: i32, part: &str| {
+        let ran = place.run(&[&["train", "--data", &data, "--epochs", "1"], args].concat());
+        assert!(ran.code == code && ran.stderr.contains(part), "{args:?}: {} {}", ran.code, ran.stderr);
+    };
+    refused(&["--validation", "1.5"], 2, "--validation");
+    refused(&["--validation", "nan"], 2, "--validation");
+    refused(&["--normalisation", "units"], 2, "did you mean `unit`?");
+    refused(&["--normalisation", "channel"], 2, "images");
+    refused(&["--missing", "guess"], 2, "--missing");
+    refused(&["--memory", "lots"], 2, "size");
+    refused(&["--memory", "10kB"], 2, "--memory");
+    refused(&["--label", "sort"], 2, "sort");
+    refused(&["--label", "none"], 2, "--targets input");
+    refused(&["--targets", "real"], 2, "--targets class");
+    std::fs::write(place.join("one.csv"), "a,b\n1,2\n").unwrap();
+    let ran = place.run(&["train", "--data", "./one.csv"]);
+    assert!(ran.code == 3 && ran.stderr.contains("samples"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_study_keeps_its_workload_and_the_memory_changes_no_recipe() {
+    let place = Place::new();
+    let data = flowers(&place, "flowers.csv", true);
+    let id = |out: &str, more: &[&str]| {
+        let args = [&["--epochs", "1", "--label", "kind", "--out", out], more].concat();
+        train(&place, &data, &args)["trials"][0]["recipe_id"].as_str().unwrap().to_owned()
+    };
+    let plain = id("plain", &[]);
+    assert_eq!(id("limited", &["--memory", "200MiB"]), plain);
+    assert_ne!(id("held", &["--validation", "0.1"]), plain);
+    assert_ne!(id("as-they-are", &["--normalisation", "none"]), plain);
+    let written = std::fs::read_to_string(place.join("held/study.toml")).unwrap();
+    assert!(written.contains("validation = 0.1") && written.contains("label = \"kind\""), "{written}");
+}

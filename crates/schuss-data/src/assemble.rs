@@ -1,0 +1,153 @@
+//! From the samples of a source to a data set: splits that are not given are held out, numbers get their normalisation.
+
+use crate::found::{Ask, Found, Part};
+use crate::hold_out::{HeldOut, hold_out};
+use crate::random::Purpose;
+use crate::{Dataset, Error, Normalisation, Normalise, Result, Samples, Shape, Split};
+use xxhash_rust::xxh3::Xxh3;
+
+/// What is asked of data besides where they are.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Of the reader.
+    pub ask: Ask,
+    /// Share of the training samples that is held out for curves and choices.
+    pub validation: Option<f64>,
+    /// How stored numbers become those that a network sees, if not as usual.
+    pub normalisation: Option<Normalise>,
+    /// Whether nothing is to be trained: where no test split is given, all samples are it.
+    pub whole: bool,
+}
+
+/// Share of the samples that is held out for the end where no test split is given.
+const TEST_SHARE: f64 = 0.2;
+
+impl From<Part> for Split {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Resident(samples) => Self::Resident(samples),
+            Part::Streamed(store) => Self::Streamed(store),
+        }
+    }
+}
+
+impl From<Split> for Part {
+    fn from(split: Split) -> Self {
+        match split {
+            Split::Resident(samples) => Self::Resident(samples),
+            Split::Streamed(store) => Self::Streamed(store),
+        }
+    }
+}
+
+impl Dataset {
+    /// Samples with a test split, normalised as pixels are.
+    pub fn given(name: &str, shape: impl Into<Shape>, classes: Vec<String>, splits: [Samples; 2]) -> Self {
+        let [train, test] = splits.map(Split::from);
+        Self {
+            name: name.to_owned(),
+            origin: name.to_owned(),
+            shape: shape.into(),
+            classes,
+            train,
+            validation: None,
+            test,
+            normalisation: Normalisation::Unit,
+            table: None,
+            held_out: None,
+            notes: vec![],
+        }
+    }
+
+    /// What a reader found, with what else was asked for.
+    ///
+    /// # Errors
+    /// A data error for splits without samples, and what reading them reports.
+    pub(crate) fn of(name: String, origin: String, found: Found, request: &Request) -> Result<Self> {
+        if request.whole && found.test.is_none() {
+            return Self::whole(name, origin, found);
+        }
+        let Found { shape, classes, train, validation, test, table, notes, .. } = found;
+        let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
+        let test = match test {
+            Some(test) => test.into(),
+            None => drawing.hold_out("test", TEST_SHARE, Purpose::Test)?,
+        };
+        let validation = validation.map(Split::from);
+        let held_out = drawing.held_out();
+        let normalisation = Normalisation::Unit;
+        let train = drawing.train;
+        Self { name, origin, shape, classes, train, validation, test, normalisation, table, held_out, notes }
+            .with(request)
+    }
+
+    /// All that was found as a test split.
+    fn whole(name: String, origin: String, found: Found) -> Result<Self> {
+        let Found { shape, classes, train, table, notes, .. } = found;
+        let test = Split::from(train);
+        let none = test.read(&[])?;
+        let given = Self::given(&name, shape, classes, [none, Samples::default()]);
+        Ok(Self { origin, test, table, notes, ..given })
+    }
+
+    /// The same with the validation split and the normalisation that were asked for.
+    ///
+    /// # Errors
+    /// As above.
+    pub(crate) fn with(self, request: &Request) -> Result<Self> {
+        if request.whole {
+            return Ok(self);
+        }
+        let empty = self.splits().find(|(_, split)| split.is_empty()).map(|(name, _)| name);
+        if let Some(name) = empty {
+            return Err(Error::data(format!("the {name} split has no sample")).at(&self.name));
+        }
+        let divided = match request.validation {
+            Some(share) => self.hold_out_validation(share)?,
+            None => self,
+        };
+        let normalisation = Normalisation::fit(request.normalisation, &divided.train, divided.shape)?;
+        Ok(Self { normalisation, ..divided })
+    }
+
+    fn hold_out_validation(self, share: f64) -> Result<Self> {
+        let refuse = |what: &str| Err(Error::usage(what).at("--validation"));
+        if !(share > 0.0 && share < 1.0) {
+            return refuse("the share held out must be above 0 and below 1")
+                .map_err(|e: Error| e.advise("0.1"));
+        }
+        if self.validation.is_some() {
+            return refuse("the data have a validation split of their own")
+                .map_err(|e: Error| e.advise("leave it out"));
+        }
+        let before = self.held_out.unwrap_or_default();
+        let mut hash = Xxh3::new();
+        hash.update(before.hash.as_bytes());
+        let mut drawing = Drawing { train: self.train, hash, drawn: before.drawn };
+        let validation = Some(drawing.hold_out("validation", share, Purpose::Validation)?);
+        Ok(Self { held_out: drawing.held_out(), train: drawing.train, validation, ..self })
+    }
+}
+
+/// Splits that are being held out.
+struct Drawing {
+    train: Split,
+    hash: Xxh3,
+    drawn: Vec<String>,
+}
+
+impl Drawing {
+    fn hold_out(&mut self, name: &str, share: f64, purpose: Purpose) -> Result<Split> {
+        let train = std::mem::replace(&mut self.train, Split::Resident(Samples::default()));
+        let (train, held, indices) = hold_out(train, share, purpose)?;
+        indices.iter().for_each(|index| self.hash.update(&index.to_le_bytes()));
+        self.train = train;
+        self.drawn.push(name.to_owned());
+        Ok(held)
+    }
+
+    fn held_out(&self) -> Option<HeldOut> {
+        let (drawn, hash) = (self.drawn.clone(), format!("{:032x}", self.hash.digest128()));
+        (!drawn.is_empty()).then_some(HeldOut { seed: crate::hold_out::SEED, drawn, hash })
+    }
+}

@@ -1,0 +1,125 @@
+//! Kinds of numbers an NPY array may hold, and how its bytes become numbers.
+
+/// One kind of number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Bool,
+    U1,
+    U2,
+    U4,
+    U8,
+    I1,
+    I2,
+    I4,
+    I8,
+    F2,
+    F4,
+    F8,
+}
+
+/// A kind, and whether its bytes stand in the order of big-endian machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Number {
+    pub(crate) kind: Kind,
+    pub(crate) big: bool,
+}
+
+impl Number {
+    /// What NumPy calls a `descr`: byte order, letter, bytes.
+    pub(super) fn parse(descr: &str) -> Result<Self, String> {
+        let order = descr.chars().next().filter(|order| matches!(order, '<' | '>' | '|' | '='));
+        let name = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
+        let kind = match name {
+            "b1" => Kind::Bool,
+            "u1" => Kind::U1,
+            "u2" => Kind::U2,
+            "u4" => Kind::U4,
+            "u8" => Kind::U8,
+            "i1" => Kind::I1,
+            "i2" => Kind::I2,
+            "i4" => Kind::I4,
+            "i8" => Kind::I8,
+            "f2" => Kind::F2,
+            "f4" => Kind::F4,
+            "f8" => Kind::F8,
+            _ => return Err(refused(name)),
+        };
+        Ok(Self { kind, big: order == Some('>') || order == Some('=') && cfg!(target_endian = "big") })
+    }
+
+    /// Bytes per number.
+    pub(crate) fn size(self) -> usize {
+        match self.kind {
+            Kind::Bool | Kind::U1 | Kind::I1 => 1,
+            Kind::U2 | Kind::I2 | Kind::F2 => 2,
+            Kind::U4 | Kind::I4 | Kind::F4 => 4,
+            Kind::U8 | Kind::I8 | Kind::F8 => 8,
+        }
+    }
+
+    /// Whether it knows nothing but whole numbers.
+    pub(crate) fn is_whole(self) -> bool {
+        !matches!(self.kind, Kind::F2 | Kind::F4 | Kind::F8)
+    }
+
+    /// Shows each number of `bytes`; whole numbers beyond 2^53 are rounded.
+    pub(crate) fn each(self, bytes: &[u8], see: impl FnMut(f64)) {
+        match self.kind {
+            Kind::Bool => self.map(bytes, |[byte]| f64::from(u8::from(byte != 0)), see),
+            Kind::U1 => self.map(bytes, |[byte]| f64::from(byte), see),
+            Kind::U2 => self.map(bytes, |bytes| f64::from(u16::from_le_bytes(bytes)), see),
+            Kind::U4 => self.map(bytes, |bytes| f64::from(u32::from_le_bytes(bytes)), see),
+            Kind::U8 => self.map(bytes, |bytes| u64::from_le_bytes(bytes) as f64, see),
+            Kind::I1 => self.map(bytes, |bytes| f64::from(i8::from_le_bytes(bytes)), see),
+            Kind::I2 => self.map(bytes, |bytes| f64::from(i16::from_le_bytes(bytes)), see),
+            Kind::I4 => self.map(bytes, |bytes| f64::from(i32::from_le_bytes(bytes)), see),
+            Kind::I8 => self.map(bytes, |bytes| i64::from_le_bytes(bytes) as f64, see),
+            Kind::F2 => self.map(bytes, |bytes| half(u16::from_le_bytes(bytes)), see),
+            Kind::F4 => self.map(bytes, |bytes| f64::from(f32::from_le_bytes(bytes)), see),
+            Kind::F8 => self.map(bytes, f64::from_le_bytes, see),
+        }
+    }
+
+    fn map<const SIZE: usize>(
+        self,
+        bytes: &[u8],
+        number: impl Fn([u8; SIZE]) -> f64,
+        mut see: impl FnMut(f64),
+    ) {
+        let (numbers, _) = bytes.as_chunks::<SIZE>();
+        for &(mut bytes) in numbers {
+            if self.big {
+                bytes.reverse();
+            }
+            see(number(bytes));
+        }
+    }
+}
+
+fn refused(name: &str) -> String {
+    match name.chars().next() {
+        Some('O') => "holds Python objects (a pickle), which are never opened: they may run anything".into(),
+        Some('U' | 'S' | 'a') => "holds text, not numbers".into(),
+        Some('c') => "holds complex numbers".into(),
+        Some('M' | 'm') => "holds dates, not numbers".into(),
+        _ => format!("holds numbers of the unknown kind `{}`", crate::table::shown(name)),
+    }
+}
+
+/// IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction.
+fn half(bits: u16) -> f64 {
+    let exponent = i32::from(bits >> 10 & 0x1f);
+    let fraction = f64::from(bits & 0x3ff) / 1024.0;
+    let magnitude = match exponent {
+        0 => fraction / 16_384.0,
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        _ => (1.0 + fraction) * power_of_two(exponent.saturating_sub(15)),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+/// 2 to the `exponent`, of -14..=15.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from(1_u32 << exponent.clamp(-14, 15).saturating_add(14)) / 16_384.0
+}

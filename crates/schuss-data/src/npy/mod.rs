@@ -1,0 +1,224 @@
+//! Arrays as NumPy writes them: `.npy`, and as the files of an `.npz` archive.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod header;
+mod kind;
+mod layout;
+mod store;
+
+use crate::found::{Ask, Found, Part, Usual};
+use crate::table::{Origin, reserved};
+use crate::text::{bytes, grouped};
+use crate::{Error, Labels, Result, Samples, Shape, Values, file};
+pub(crate) use header::{Header, MAGIC};
+use kind::Kind;
+pub(crate) use layout::Layout;
+use std::io::{BufReader, Read};
+use std::path::Path;
+pub(crate) use store::Stored;
+
+/// Bytes that are turned into numbers at once, unless a sample has more.
+const BLOCK: usize = 1 << 16;
+
+/// Reads an array of samples without labels.
+///
+/// # Errors
+/// A data error that names the file.
+pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
+    let (file, length) = file::open(path)?;
+    let origin = Origin::new(path, "sample");
+    let mut reader = BufReader::new(file);
+    let array = Array::new(&mut reader, length).map_err(|what| origin.refuse(what))?;
+    let labels = Labels::Absent(array.samples());
+    let train = if array.memory() <= ask.memory {
+        let values = array.values(&mut reader, &origin)?;
+        Part::Resident(Samples::new(values, labels, array.layout.shape.features())?)
+    } else {
+        Part::Streamed(Stored::open(origin, 0, array.clone(), labels)?)
+    };
+    Ok(Found {
+        shape: array.layout.shape,
+        classes: Vec::new(),
+        train,
+        validation: None,
+        test: None,
+        table: None,
+        usual: array.usual(),
+        notes: vec![array.to_string(), "label: none; an .npz file may hold them too".into()],
+    })
+}
+
+/// An array whose first dimension counts samples.
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    pub(crate) header: Header,
+    pub(crate) layout: Layout,
+}
+
+impl Array {
+    /// Reads the header of an array that takes `length` bytes with it.
+    pub(crate) fn new(reader: &mut dyn Read, length: u64) -> std::result::Result<Self, String> {
+        let header = Header::read(reader, length)?;
+        let layout = Layout::new(&header)?;
+        Ok(Self { header, layout })
+    }
+
+    pub(crate) fn samples(&self) -> usize {
+        usize::try_from(self.layout.samples).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes its numbers take in memory.
+    pub(crate) fn memory(&self) -> u64 {
+        let each = if self.header.number.kind == Kind::U1 { 1 } else { size_of::<f32>() };
+        self.header.count().unwrap_or(u64::MAX).saturating_mul(each as u64)
+    }
+
+    /// The normalisation such numbers usually get.
+    pub(crate) fn usual(&self) -> Usual {
+        if self.header.number.kind == Kind::U1 { Usual::Unit } else { Usual::Standard }
+    }
+
+    /// Bytes of a sample in the file.
+    fn stride(&self) -> usize {
+        self.layout.shape.features().saturating_mul(self.header.number.size())
+    }
+
+    /// Room for so many numbers of its kind.
+    fn room(&self, count: u64) -> Result<Values> {
+        Ok(match self.header.number.kind {
+            Kind::U1 => Values::Bytes(reserved(count)?),
+            _ => Values::Floats(reserved(count)?),
+        })
+    }
+
+    /// All its numbers, sample after sample.
+    pub(crate) fn values(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Values> {
+        let mut values = self.room(self.header.count().unwrap_or(u64::MAX))?;
+        let stride = self.stride();
+        let together = BLOCK.checked_div(stride).unwrap_or(1).max(1);
+        let mut buffer = vec![0; stride.saturating_mul(together)];
+        let mut left = self.samples();
+        while left > 0 {
+            let count = left.min(together);
+            let block = buffer.get_mut(..stride.saturating_mul(count)).unwrap_or_default();
+            reader.read_exact(block).map_err(|error| origin.refuse(format!("cannot be read: {error}")))?;
+            let first = self.samples().saturating_sub(left) as u64;
+            self.decode(block, first, &mut values, origin)?;
+            left = left.saturating_sub(count);
+        }
+        if self.header.fortran { self.turned(&values) } else { Ok(values) }
+    }
+
+    /// Adds the samples in `bytes`, of which the first is sample `first` of the file.
+    fn decode(&self, bytes: &[u8], first: u64, into: &mut Values, origin: &Origin) -> Result<()> {
+        if self.header.number.kind == Kind::U1 {
+            extend(into, self.arranged(Values::Bytes(bytes.to_vec())));
+            return Ok(());
+        }
+        let mut floats = Vec::new();
+        self.header.number.each(bytes, |number| {
+            #[allow(clippy::cast_possible_truncation, reason = "rounds; what overflows is refused below")]
+            floats.push(number as f32);
+        });
+        if let Some(at) = floats.iter().position(|float| !float.is_finite()) {
+            let before = first.saturating_mul(self.layout.shape.features() as u64);
+            return Err(self.not_finite(before.saturating_add(at as u64), origin));
+        }
+        extend(into, self.arranged(Values::Floats(floats)));
+        Ok(())
+    }
+
+    fn arranged(&self, values: Values) -> Values {
+        if self.header.fortran { values } else { self.layout.arranged(values) }
+    }
+
+    /// Number `at` of the file is none to learn from.
+    fn not_finite(&self, at: u64, origin: &Origin) -> Error {
+        let sample = if self.header.fortran {
+            at.checked_rem(self.layout.samples)
+        } else {
+            at.checked_div(self.layout.shape.features() as u64)
+        };
+        let what = "holds a number that is not finite, or beyond what 32-bit numbers hold";
+        origin
+            .refuse_row(sample.unwrap_or(0), what)
+            .advise("samples are counted from 0; numpy.isfinite finds all")
+    }
+
+    /// The numbers of an array whose first index moves fastest, sample after sample.
+    fn turned(&self, values: &Values) -> Result<Values> {
+        let offsets = layout::fortran_offsets(&self.header.shape);
+        let mut turned = self.room(self.header.count().unwrap_or(u64::MAX))?;
+        for sample in 0..self.samples() {
+            let places = offsets.iter().map(|offset| offset.saturating_add(sample));
+            match (values, &mut turned) {
+                (Values::Bytes(from), Values::Bytes(to)) => to.extend(places.filter_map(|at| from.get(at))),
+                (Values::Floats(from), Values::Floats(to)) => to.extend(places.filter_map(|at| from.get(at))),
+                _ => {}
+            }
+        }
+        Ok(self.layout.arranged(turned))
+    }
+
+    /// All its numbers as labels are read: exactly, up to 2^53.
+    pub(crate) fn numbers(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Vec<f64>> {
+        let stride = self.stride();
+        let mut numbers: Vec<f64> = reserved(self.header.count().unwrap_or(u64::MAX))?;
+        let mut buffer = vec![0; stride];
+        for _ in 0..self.samples() {
+            reader
+                .read_exact(&mut buffer)
+                .map_err(|error| origin.refuse(format!("cannot be read: {error}")))?;
+            self.header.number.each(&buffer, |number| numbers.push(number));
+        }
+        if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
+            return Err(self.not_finite(at as u64, origin));
+        }
+        if !self.header.fortran {
+            return Ok(numbers);
+        }
+        let offsets = layout::fortran_offsets(&self.header.shape);
+        let sample = |sample: usize| offsets.iter().map(move |offset| offset.saturating_add(sample));
+        Ok((0..self.samples()).flat_map(sample).filter_map(|at| numbers.get(at).copied()).collect())
+    }
+
+    /// Refuses what needs more memory than may be used and cannot be streamed.
+    pub(crate) fn too_large(&self, origin: &Origin, why: &str, advice: &str) -> Error {
+        origin
+            .refuse(format!(
+                "holds {} of numbers, more than may be held in memory, and {why}",
+                bytes(self.memory())
+            ))
+            .advise(advice)
+    }
+}
+
+fn extend(values: &mut Values, more: Values) {
+    match (values, more) {
+        (Values::Bytes(values), Values::Bytes(more)) => values.extend(more),
+        (Values::Floats(values), Values::Floats(more)) => values.extend(more),
+        _ => {}
+    }
+}
+
+impl std::fmt::Display for Array {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let samples = grouped(self.layout.samples);
+        match self.layout.shape {
+            Shape::Flat(features) => write!(f, "{samples} samples of {} numbers", grouped(features as u64)),
+            Shape::Image(image) => {
+                write!(f, "{samples} pictures: {} x {} x {}", image.channels, image.height, image.width)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

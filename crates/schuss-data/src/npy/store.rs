@@ -1,0 +1,88 @@
+//! An array that is read where it lies, sample by sample.
+
+use super::Array;
+use super::kind::Kind;
+use crate::pread::read_at;
+use crate::refill::{push_label, refill, runs};
+use crate::table::Origin;
+use crate::{Access, Labels, Result, Samples, Store, Values, file};
+use std::fs::File;
+use std::sync::Arc;
+
+/// Neighbouring samples are read together, up to so many bytes, unless a sample has more.
+const RUN: usize = 1 << 20;
+
+/// An array in a file, and the labels of its samples in memory.
+pub(crate) struct Stored {
+    origin: Origin,
+    file: File,
+    /// Where its numbers begin.
+    start: u64,
+    array: Array,
+    labels: Labels,
+}
+
+impl Stored {
+    /// An array whose header begins `offset` bytes into the file.
+    ///
+    /// # Errors
+    /// A data error if its samples do not lie one after the other.
+    pub(crate) fn open(origin: Origin, offset: u64, array: Array, labels: Labels) -> Result<Arc<dyn Store>> {
+        if array.header.fortran && array.header.shape.len() > 1 {
+            let why = "its samples are not stored one after the other";
+            return Err(array.too_large(
+                &origin,
+                why,
+                "save it again with numpy.ascontiguousarray, or give more --memory",
+            ));
+        }
+        let (file, _) = file::open(&origin.path)?;
+        let start = offset.saturating_add(array.header.start);
+        Ok(Arc::new(Self { origin, file, start, array, labels }))
+    }
+
+    fn read_run(&self, first: u64, count: u64, buffer: &mut Vec<u8>, values: &mut Values) -> Result<()> {
+        if first.saturating_add(count) > self.array.layout.samples {
+            return Err(self.origin.refuse(format!("has no sample {first}")));
+        }
+        let stride = self.array.stride();
+        buffer.resize(stride.saturating_mul(usize::try_from(count).unwrap_or(0)), 0);
+        let offset = self.start.saturating_add(first.saturating_mul(stride as u64));
+        let read = read_at(&self.file, buffer, offset)
+            .map_err(|error| self.origin.refuse(format!("cannot be read: {error}")))?;
+        if read < buffer.len() {
+            return Err(self
+                .origin
+                .refuse_row(first, "has been cut off since it was opened")
+                .advise("start again"));
+        }
+        self.array.decode(buffer, first, values, &self.origin)
+    }
+}
+
+impl Store for Stored {
+    fn len(&self) -> u64 {
+        self.array.layout.samples
+    }
+
+    fn access(&self) -> Access {
+        Access::Random
+    }
+
+    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
+        let features = self.array.layout.shape.features();
+        let values = match self.array.header.number.kind {
+            Kind::U1 => Values::Bytes(Vec::new()),
+            _ => Values::Floats(Vec::new()),
+        };
+        let most = RUN.checked_div(self.array.stride()).unwrap_or(1).max(1);
+        refill(into, features, (values, self.labels.emptied()), |values, labels| {
+            let mut buffer = Vec::new();
+            for (first, count) in runs(indices, most) {
+                self.read_run(first, count, &mut buffer, values)?;
+            }
+            indices.iter().for_each(|&index| push_label(labels, &self.labels, index));
+            Ok(())
+        })
+    }
+}

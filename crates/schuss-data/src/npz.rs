@@ -1,0 +1,295 @@
+//! Several NPY arrays in a zip archive: samples and labels by their usual names.
+//!
+//! What the files of the archive are called is only compared; no path is ever made of it.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use crate::contained::contained;
+use crate::found::{Ask, Found, Part};
+use crate::npy::{Array, Stored};
+use crate::table::{Origin, shown};
+use crate::text::grouped;
+use crate::{Error, Labels, Result, Samples, classes, file};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use zip::read::ZipFile;
+use zip::{CompressionMethod, ZipArchive};
+
+type Archive = ZipArchive<BufReader<File>>;
+
+/// Deflate writes at least one bit per 129 bytes (two bits per match of 258), so it never shrinks further than this.
+const MAX_RATIO: u64 = 1_032;
+
+/// Usual names of samples and labels to train on, to choose by, and to evaluate on; in lower case.
+const NAMES: [(&[&str], &[&str]); 3] = [
+    (
+        &["x_train", "train_x", "train_images", "train_data", "x", "data", "images", "features", "arr_0"],
+        &[
+            "y_train",
+            "train_y",
+            "train_labels",
+            "train_targets",
+            "y",
+            "labels",
+            "label",
+            "targets",
+            "target",
+            "arr_1",
+        ],
+    ),
+    (
+        &["x_val", "x_valid", "x_validation", "val_x", "val_images", "valid_images"],
+        &["y_val", "y_valid", "y_validation", "val_y", "val_labels", "valid_labels"],
+    ),
+    (&["x_test", "test_x", "test_images", "test_data"], &["y_test", "test_y", "test_labels", "test_targets"]),
+];
+
+/// Reads an archive of arrays.
+///
+/// # Errors
+/// A data error that names the file, and the array where it is one's fault.
+pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
+    let origin = Origin::new(path, "sample");
+    let damaged = || origin.refuse("cannot be read as a zip archive").advise("copy it again");
+    contained(|| Arrays::open(&origin)?.read(ask), damaged)
+}
+
+/// An archive, and the arrays in it.
+struct Arrays<'a> {
+    origin: &'a Origin,
+    archive: Archive,
+    /// Length of the whole archive.
+    length: u64,
+    names: Vec<String>,
+}
+
+/// One array of the archive.
+struct Entry {
+    at: usize,
+    name: String,
+    array: Array,
+    /// Where it begins in the archive, if it is not packed.
+    plain: Option<u64>,
+}
+
+/// Samples and their labels.
+struct Pair {
+    samples: Entry,
+    labels: Option<Entry>,
+}
+
+impl<'a> Arrays<'a> {
+    fn open(origin: &'a Origin) -> Result<Self> {
+        let (file, length) = file::open(&origin.path)?;
+        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(origin, "", &error))?;
+        let name = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_lowercase();
+        let names = archive
+            .file_names()
+            .map(|file| file.map_or_else(|_| String::new(), |file| name(&file)))
+            .collect();
+        Ok(Self { origin, archive, length, names })
+    }
+
+    fn read(mut self, ask: &Ask) -> Result<Found> {
+        let mut pairs = Vec::new();
+        for (samples, labels) in NAMES {
+            pairs.push(self.pair(samples, labels)?);
+        }
+        let [train, validation, test] = <[_; 3]>::try_from(pairs).unwrap_or_default();
+        let Some(train) = train else { return Err(self.unknown()) };
+        let pairs: Vec<&Pair> =
+            [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
+        self.check(&pairs)?;
+        let (labels, classes) = self.labels(&pairs)?;
+        let needed = pairs.iter().fold(0_u64, |sum, pair| sum.saturating_add(pair.samples.array.memory()));
+        let mut labels = labels.into_iter();
+        let mut part = |pair: &Pair| {
+            let labels = labels.next().unwrap_or(Labels::Absent(0));
+            self.part(&pair.samples, labels, needed <= ask.memory)
+        };
+        let notes = notes(&pairs, classes.len());
+        Ok(Found {
+            shape: train.samples.array.layout.shape,
+            train: part(&train)?,
+            validation: validation.as_ref().map(&mut part).transpose()?,
+            test: test.as_ref().map(&mut part).transpose()?,
+            classes,
+            table: None,
+            usual: train.samples.array.usual(),
+            notes,
+        })
+    }
+
+    fn pair(&mut self, samples: &[&str], labels: &[&str]) -> Result<Option<Pair>> {
+        let Some(samples) = self.find(samples)? else { return Ok(None) };
+        Ok(Some(Pair { samples, labels: self.find(labels)? }))
+    }
+
+    /// The first of `wanted` that is in the archive.
+    fn find(&mut self, wanted: &[&str]) -> Result<Option<Entry>> {
+        let place = |wanted: &&str| self.names.iter().position(|name| name == *wanted);
+        let Some(at) = wanted.iter().find_map(place) else { return Ok(None) };
+        let (origin, length) = (self.origin, self.length);
+        let name = self.names.get(at).cloned().unwrap_or_default();
+        let mut file = self.archive.by_index(at).map_err(|error| broken(origin, &name, &error))?;
+        if !plausible(&file, length) {
+            return Err(origin.refuse(format!("cannot hold as much as it says of `{}`", shown(&name))));
+        }
+        let size = file.size();
+        let array = Array::new(&mut file, size)
+            .map_err(|what| origin.refuse(format!("has an array `{name}` that {what}")))?;
+        let plain = file.data_start().filter(|_| file.compression() == CompressionMethod::Stored);
+        Ok(Some(Entry { at, name, array, plain }))
+    }
+
+    fn unknown(&self) -> Error {
+        const LISTED: usize = 12;
+        let names: Vec<String> =
+            self.names.iter().take(LISTED).map(|name| format!("`{}`", shown(name))).collect();
+        let what = format!(
+            "holds no array of samples; it holds {}",
+            if names.is_empty() { "none".into() } else { names.join(" ") }
+        );
+        self.origin.refuse(what).advise("call them x_train, y_train, x_test, y_test; or x, y")
+    }
+
+    /// All samples are alike, each has a label, and all splits have labels or none has.
+    fn check(&self, pairs: &[&Pair]) -> Result<()> {
+        let first = pairs.first().map(|pair| &pair.samples);
+        for Pair { samples, labels } in pairs {
+            if let Some(first) = first.filter(|first| first.array.layout.shape != samples.array.layout.shape)
+            {
+                let what = format!(
+                    "holds {} in `{}` but {} in `{}`",
+                    first.array, first.name, samples.array, samples.name
+                );
+                return Err(self.origin.refuse(what).advise("put samples of one shape into the file"));
+            }
+            let [a, b] = [Some(samples), labels.as_ref()]
+                .map(|entry| entry.map(|entry| (entry.array.layout.samples, &entry.name)));
+            if let (Some((a, samples)), Some((b, labels))) = (a, b)
+                && a != b
+            {
+                let what = format!(
+                    "holds {} samples in `{samples}` but {} labels in `{labels}`",
+                    grouped(a),
+                    grouped(b)
+                );
+                return Err(self.origin.refuse(what));
+            }
+        }
+        if pairs.iter().any(|pair| pair.labels.is_some())
+            && let Some(bare) = pairs.iter().find(|pair| pair.labels.is_none())
+        {
+            let what = format!("has no labels for `{}`, but for others", bare.samples.name);
+            return Err(self.origin.refuse(what).advise("add them, or leave all labels out"));
+        }
+        Ok(())
+    }
+
+    /// The labels of each split, and the names of the classes they tell apart.
+    fn labels(&mut self, pairs: &[&Pair]) -> Result<(Vec<Labels>, Vec<String>)> {
+        let entries: Vec<&Entry> = pairs.iter().filter_map(|pair| pair.labels.as_ref()).collect();
+        let Some(first) = entries.first() else {
+            return Ok((
+                pairs.iter().map(|pair| Labels::Absent(pair.samples.array.samples())).collect(),
+                Vec::new(),
+            ));
+        };
+        let width = first.array.layout.shape.features();
+        if let Some(other) = entries.iter().find(|entry| entry.array.layout.shape.features() != width) {
+            let what =
+                format!("holds labels of {width} numbers in `{}` but not in `{}`", first.name, other.name);
+            return Err(self.origin.refuse(what));
+        }
+        let stored_whole = first.array.header.number.is_whole();
+        let mut splits = Vec::new();
+        for entry in &entries {
+            splits.push(self.unpacked(entry, Array::numbers)?);
+        }
+        if width == 1
+            && let Some(classes) = classes::of_numbers(&splits, stored_whole)
+        {
+            let labels = splits.iter().map(|numbers| classes::labels(numbers, &classes)).collect();
+            return Ok((labels, classes.keys().map(ToString::to_string).collect()));
+        }
+        let real = |numbers: &Vec<f64>| {
+            classes::real(numbers, width).map_err(|error| self.origin.refuse(error.what))
+        };
+        Ok((splits.iter().map(real).collect::<Result<_>>()?, Vec::new()))
+    }
+
+    fn part(&mut self, entry: &Entry, labels: Labels, fits: bool) -> Result<Part> {
+        if fits {
+            let values = self.unpacked(entry, Array::values)?;
+            let features = entry.array.layout.shape.features();
+            return Samples::new(values, labels, features).map(Part::Resident);
+        }
+        let Some(plain) = entry.plain else {
+            let advice = "save it with numpy.savez, which does not pack it, or give more --memory";
+            return Err(entry.array.too_large(
+                self.origin,
+                "it is packed, so it cannot be read from the middle",
+                advice,
+            ));
+        };
+        Stored::open(self.origin.clone(), plain, entry.array.clone(), labels).map(Part::Streamed)
+    }
+
+    /// What `decode` makes of an array's numbers, held against their checksum.
+    fn unpacked<T>(
+        &mut self,
+        entry: &Entry,
+        decode: impl FnOnce(&Array, &mut dyn Read, &Origin) -> Result<T>,
+    ) -> Result<T> {
+        let origin = self.origin;
+        let mut file =
+            self.archive.by_index(entry.at).map_err(|error| broken(origin, &entry.name, &error))?;
+        let size = file.size();
+        let array = Array::new(&mut file, size).map_err(|what| origin.refuse(what))?;
+        let decoded = decode(&array, &mut file, origin)?;
+        match file.read(&mut [0]) {
+            Ok(0) => Ok(decoded),
+            Ok(_) => Err(origin.refuse(format!("goes on after the end of `{}`", entry.name))),
+            Err(error) => Err(broken(origin, &entry.name, &error)),
+        }
+    }
+}
+
+/// Whether a file of the archive can unpack to what it says.
+fn plausible(file: &ZipFile<BufReader<File>>, length: u64) -> bool {
+    let packed = file.compressed_size();
+    packed <= length && file.size() <= packed.saturating_mul(MAX_RATIO)
+}
+
+fn broken(origin: &Origin, name: &str, error: &dyn std::fmt::Display) -> Error {
+    let of = if name.is_empty() { String::new() } else { format!(", in `{}`", shown(name)) };
+    origin.refuse(format!("cannot be read as a zip archive{of}: {error}")).advise("copy it again")
+}
+
+fn notes(pairs: &[&Pair], classes: usize) -> Vec<String> {
+    let mut notes: Vec<String> = pairs
+        .iter()
+        .map(|Pair { samples, labels }| {
+            let labels =
+                labels.as_ref().map_or("no labels".into(), |labels| format!("labels from `{}`", labels.name));
+            format!("`{}`: {}, {labels}", samples.name, samples.array)
+        })
+        .collect();
+    if classes > 0 {
+        notes.push(format!("labels: whole numbers, which tell apart {} classes", grouped(classes as u64)));
+    } else if let Some(labels) = pairs.first().and_then(|pair| pair.labels.as_ref()) {
+        notes.push(format!("labels: {} to be told", grouped(labels.array.layout.shape.features() as u64)));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use super::*;
+use crate::testing::npy;
+use crate::{Shape, Values};
+use std::io::{Cursor, Write};
+use tempfile::TempDir;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+/// An archive of files, packed or not.
+fn archive(files: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        writer.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn packed(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    archive(files, CompressionMethod::Deflated)
+}
+
+fn open_as(bytes: &[u8], ask: &Ask) -> Result<Found> {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("d.npz");
+    std::fs::write(&path, bytes).unwrap();
+    let found = crate::found::open(&path, ask);
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing is written");
+    found
+}
+
+fn open(bytes: &[u8]) -> Result<Found> {
+    open_as(bytes, &Ask::default())
+}
+
+fn samples(part: &Part) -> Samples {
+    match part {
+        Part::Resident(samples) => samples.clone(),
+        Part::Streamed(store) => {
+            let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0).unwrap();
+            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
+            samples
+        }
+    }
+}
+
+fn bytes(count: u8) -> Vec<u8> {
+    (0..count).collect()
+}
+
+fn floats(numbers: &[f64]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+#[test]
+fn samples_and_labels_of_all_splits_are_found_by_their_names() {
+    let found = open(&packed(&[
+        ("x_train.npy", npy("|u1", "(3, 2)", &bytes(6))),
+        ("y_train.npy", npy("<i8", "(3,)", &[5_i64, -1, 5].map(i64::to_le_bytes).concat())),
+        ("x_val.npy", npy("|u1", "(1, 2)", &bytes(2))),
+        ("y_val.npy", npy("<i8", "(1, 1)", &7_i64.to_le_bytes())),
+        ("x_test.npy", npy("|u1", "(2, 2)", &bytes(4))),
+        ("y_test.npy", npy("<i8", "(2,)", &[5_i64, 5].map(i64::to_le_bytes).concat())),
+    ]))
+    .unwrap();
+    assert_eq!((found.shape, &found.classes[..]), (Shape::Flat(2), &["-1", "5", "7"].map(str::to_owned)[..]));
+    assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![1, 0, 1]));
+    assert_eq!(samples(&found.validation.unwrap()).labels(), &Labels::Class(vec![2]));
+    assert_eq!(samples(&found.test.unwrap()).labels(), &Labels::Class(vec![1, 1]));
+}
+
+#[test]
+fn x_and_y_are_enough_and_y_may_be_numbers_or_absent() {
+    let x = || ("X.npy", npy("|u1", "(2, 2)", &bytes(4)));
+    let real = open(&packed(&[x(), ("Y.npy", npy("<f8", "(2,)", &floats(&[0.5, 2.0])))])).unwrap();
+    assert_eq!(samples(&real.train).labels(), &Labels::Real { values: vec![0.5, 2.0], width: 1 });
+    let several = open(&packed(&[x(), ("Y.npy", npy("<f8", "(2, 2)", &floats(&[0., 1., 1., 1.])))])).unwrap();
+    assert_eq!(samples(&several.train).labels(), &Labels::Real { values: vec![0., 1., 1., 1.], width: 2 });
+    assert_eq!(samples(&open(&packed(&[x()])).unwrap().train).labels(), &Labels::Absent(2));
+}
+
+#[test]
+fn an_unpacked_archive_that_does_not_fit_into_memory_is_read_where_it_lies() {
+    let files = [("x.npy", npy("|u1", "(60, 2)", &bytes(120))), ("y.npy", npy("|u1", "(60,)", &bytes(60)))];
+    let ask = Ask { memory: 100, ..Ask::default() };
+    let plain = archive(&files, CompressionMethod::Stored);
+    let expected = samples(&open(&plain).unwrap().train);
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("d.npz");
+    std::fs::write(&path, &plain).unwrap();
+    let found = crate::found::open(&path, &ask).unwrap();
+    assert!(matches!(found.train, Part::Streamed(_)));
+    assert_eq!(samples(&found.train), expected);
+    let error = open_as(&packed(&files), &ask).unwrap_err();
+    assert!(error.what.contains("it is packed") && error.exit_code() == 3, "{error}");
+}
+
+#[test]
+fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
+    let x = || ("x.npy", npy("|u1", "(2, 2)", &bytes(4)));
+    let bomb = npy("|u1", "(50000000, 1)", &vec![0; 50_000_000]);
+    let cases = [
+        (packed(&[]), "holds no array of samples; it holds none"),
+        (
+            packed(&[("../x.npy", npy("|u1", "(2, 2)", &bytes(4)))]),
+            "holds no array of samples; it holds `../x`",
+        ),
+        (packed(&[("/etc/x", vec![1])]), "holds no array of samples; it holds `/etc/x`"),
+        (
+            packed(&[x(), ("y.npy", npy("|u1", "(3,)", &bytes(3)))]),
+            "holds 2 samples in `x` but 3 labels in `y`",
+        ),
+        (
+            packed(&[x(), ("x_test.npy", npy("|u1", "(2, 3)", &bytes(6)))]),
+            "holds 2 samples of 2 numbers in `x` but 2 samples of 3 numbers in `x_test`",
+        ),
+        (
+            packed(&[
+                x(),
+                ("y.npy", npy("|u1", "(2,)", &bytes(2))),
+                ("x_test.npy", npy("|u1", "(2, 2)", &bytes(4))),
+            ]),
+            "has no labels for `x_test`, but for others",
+        ),
+        (
+            packed(&[("x.npy", npy("|O", "(2, 2)", &bytes(32)))]),
+            "has an array `x` that holds Python objects (a pickle), which are never opened: they may run anything",
+        ),
+        (packed(&[("x.npy", vec![1, 2, 3])]), "has an array `x` that ends within its header"),
+    ];
+    for (bytes, sentence) in cases {
+        let error = open(&bytes).unwrap_err();
+        assert!(error.exit_code() == 3 && error.what.starts_with(&format!("d.npz {sentence}")), "{error}");
+    }
+    let error = open_as(&packed(&[("x.npy", bomb)]), &Ask { memory: 1 << 20, ..Ask::default() }).unwrap_err();
+    assert!(
+        error.what.starts_with("d.npz holds 50 MB of numbers, more than may be held in memory"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_wrong_checksum_is_found() {
+    let mut bytes = archive(&[("x.npy", npy("|u1", "(2, 2)", &[9, 9, 9, 233]))], CompressionMethod::Stored);
+    let at = bytes.iter().position(|&byte| byte == 233).unwrap();
+    bytes[at] = 234;
+    assert!(open(&bytes).unwrap_err().what.contains("checksum"));
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let good = packed(&[("x.npy", npy("|u1", "(2, 2)", &bytes(4)))]);
+    for length in 0..good.len() {
+        assert_eq!(open(&good[..length]).unwrap_err().exit_code(), 3, "after {length} bytes");
+    }
+}

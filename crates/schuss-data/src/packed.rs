@@ -1,0 +1,115 @@
+//! Data sets and packs: what a pack holds as a data set, and a data set as what a pack is to hold.
+
+use crate::found::{Ask, Found, Usual};
+use crate::pack::{Contents, MAGIC, Pack, shuffling};
+use crate::table::Table;
+use crate::{Dataset, Error, Result, Samples, Split, Store, Values, file};
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a data set leaves in its pack besides its samples.
+#[derive(Default, Serialize, Deserialize)]
+struct About {
+    origin: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table: Option<Table>,
+}
+
+/// Whether a file begins as a pack does.
+pub(crate) fn is_pack(path: &Path) -> bool {
+    let mut start = [0; MAGIC.len()];
+    file::open(path).is_ok_and(|(mut file, _)| file.read_exact(&mut start).is_ok() && start == MAGIC)
+}
+
+/// What a pack holds: in memory if that suffices, else read when needed.
+///
+/// # Errors
+/// A data error that names the file.
+pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
+    let pack = Pack::open(path)?;
+    let about: About = serde_json::from_str(pack.about()).unwrap_or_default();
+    let parts = [Some(pack.train()), pack.validation(), pack.test()];
+    let samples: u64 = parts.iter().flatten().map(Store::len).sum();
+    let fits = samples.saturating_mul(pack.row_bytes()) <= ask.memory;
+    let [train, validation, test] = parts.map(|part| part.map(|part| split(part, fits)).transpose());
+    let train = train?.ok_or_else(|| Error::data("the pack holds no training split").at(path.display()))?;
+    let bytes = matches!(train.read(&[])?.values(), Values::Bytes(_));
+    Ok(Found {
+        shape: pack.shape(),
+        classes: pack.classes().to_vec(),
+        train: train.into(),
+        validation: validation?.map(Into::into),
+        test: test?.map(Into::into),
+        table: about.table,
+        usual: if bytes { Usual::Unit } else { Usual::Standard },
+        notes: vec![format!("packed from {}", about.origin)],
+    })
+}
+
+/// All samples of a store, in memory if they are to be.
+pub(crate) fn split(store: impl Store + 'static, resident: bool) -> Result<Split> {
+    if !resident {
+        return Ok(Split::Streamed(Arc::new(store)));
+    }
+    let mut samples = Samples::default();
+    store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples)?;
+    Ok(samples.into())
+}
+
+impl Dataset {
+    /// What a pack of all its splits holds; the training split in an order that mixes it, within `memory` bytes.
+    ///
+    /// # Errors
+    /// A data error if a sample cannot be read.
+    pub fn contents(&self, memory: u64) -> Result<Contents> {
+        let about = About { origin: self.origin.clone(), table: self.table.clone() };
+        let about = serde_json::to_string(&about).map_err(|error| Error::failure(error.to_string()))?;
+        let store = |split: &Split| -> Arc<dyn Store> {
+            match split {
+                Split::Resident(samples) => Arc::new(samples.clone()),
+                Split::Streamed(store) => Arc::clone(store),
+            }
+        };
+        let train = store(&self.train);
+        let first: &[u64] = if self.train.is_empty() { &[] } else { &[0] };
+        let row = self.train.read(first)?.bytes() as u64;
+        Ok(Contents {
+            shape: self.shape,
+            classes: self.classes.clone(),
+            about,
+            order: shuffling(train.access(), row, memory),
+            train,
+            validation: self.validation.as_ref().map(store),
+            test: Some(store(&self.test)),
+            seed: 1,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Request, Source, digits, pack};
+
+    #[test]
+    fn a_pack_is_the_data_set_it_was_made_of_in_memory_or_streamed() {
+        let data = digits::generate(&digits::Digits { train: 300, test: 50, ..Default::default() });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("digits.schuss");
+        let mut file = std::fs::File::create(&path).unwrap();
+        pack::write(&data.contents(1 << 20).unwrap(), 1, &mut file).unwrap();
+        let load = |memory| {
+            let mut request = Request::default();
+            request.ask.memory = memory;
+            path.display().to_string().parse::<Source>().unwrap().load(&request).unwrap()
+        };
+        let (resident, streamed) = (load(1 << 20), load(1_000));
+        assert!(resident.train.resident().is_some() && streamed.train.resident().is_none());
+        assert_eq!(resident.fingerprint().unwrap(), streamed.fingerprint().unwrap());
+        assert_eq!(resident.test.resident(), data.test.resident());
+        assert_eq!((resident.shape, &resident.classes), (data.shape, &data.classes));
+        assert_eq!(resident.train.class_counts(10).unwrap(), data.train.class_counts(10).unwrap());
+        assert_ne!(resident.train.resident(), data.train.resident(), "shuffled");
+    }
+}

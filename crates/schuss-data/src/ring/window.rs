@@ -1,0 +1,158 @@
+//! How much a ring holds, and what fits into a memory of a given size.
+
+use crate::decoded;
+use crate::order::{Groups, Order};
+use crate::text::bytes;
+use crate::{Access, Error, Result};
+
+/// Bytes read at once where memory allows: enough for a disk to be at its best.
+const CHUNK: u64 = 1 << 20;
+/// Chunks held besides those of a request, most preferred first.
+const AHEAD: [usize; 4] = [8, 4, 2, 1];
+
+/// How much is read ahead, and by how many; changes time and memory, never what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Samples read at once, at most.
+    pub chunk: usize,
+    /// Whether the groups that an order of blocks mixes are read as a whole, whatever their length.
+    pub groups: bool,
+    /// Chunks held besides the one in use.
+    pub depth: usize,
+    /// Threads that read.
+    pub loaders: usize,
+}
+
+/// What a ring is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Demand {
+    /// The order samples are read in.
+    pub order: Order,
+    /// How dear it is to read them in any order.
+    pub access: Access,
+    /// How many there are.
+    pub len: u64,
+    /// Bytes one takes in memory, its label included.
+    pub row: u64,
+    /// The most that are asked for at once.
+    pub rows: usize,
+}
+
+impl Window {
+    /// The best window for a demand that `memory` bytes hold.
+    ///
+    /// # Errors
+    /// A usage error if there is none, which says how much memory would do.
+    pub fn fit(demand: &Demand, loaders: usize, memory: u64) -> Result<Self> {
+        let windows = || demand.windows(loaders);
+        let found = windows().find(|window| window.bytes(demand) <= memory);
+        found.ok_or_else(|| {
+            let least = windows().map(|window| window.bytes(demand)).min().unwrap_or(u64::MAX);
+            Error::usage(format!(
+                "reading these data as they are needed takes {} of memory, and {} are left for it",
+                bytes(least),
+                bytes(memory)
+            ))
+            .advise("more --memory, smaller batches, or for --order blocks:N fewer or smaller blocks")
+        })
+    }
+
+    /// Bytes that a ring with this window holds.
+    pub fn bytes(self, demand: &Demand) -> u64 {
+        let ahead = (self.chunk as u64).saturating_mul(self.slots() as u64);
+        let decoded = match demand.access {
+            Access::Random => 0,
+            Access::Blocks(block) => decoded::most(demand.order, block).saturating_mul(block),
+        };
+        let indices = self.loaders.saturating_mul(self.chunk).saturating_mul(size_of::<u64>());
+        ahead.saturating_add(decoded).saturating_mul(demand.row).saturating_add(indices as u64)
+    }
+
+    /// Chunks in memory.
+    pub(super) fn slots(self) -> usize {
+        self.depth.saturating_add(1)
+    }
+
+    /// At least one of each, no chunk longer than an epoch, and one loader where blocks are to be read once.
+    pub(super) fn fitted(self, order: Order, len: usize, access: Access) -> Self {
+        let most = if access == Access::Random { usize::MAX } else { 1 };
+        let groups = Groups::of(order, len as u64).filter(|_| self.groups);
+        let chunk = groups.map_or(self.chunk, |groups| groups.longest() as usize).min(len).max(1);
+        let (depth, loaders) = (self.depth.max(1), self.loaders.clamp(1, most));
+        Self { chunk, groups: groups.is_some(), depth, loaders }
+    }
+}
+
+impl Demand {
+    /// Windows that serve, most preferred first: of whole groups where an order mixes blocks, then of ever shorter
+    /// chunks.
+    fn windows(&self, loaders: usize) -> impl Iterator<Item = Window> {
+        let len = usize::try_from(self.len).unwrap_or(usize::MAX).max(1);
+        let usual = usize::try_from(CHUNK / self.row.max(1)).unwrap_or(usize::MAX).clamp(1, len);
+        let shorter = std::iter::successors(Some(usual), |&chunk| (chunk > 1).then_some(chunk / 2));
+        let group = self.group().into_iter().flat_map(|chunk| [2, 1].map(|depth| (chunk, true, depth)));
+        let rows = self.rows;
+        let even = shorter.flat_map(move |chunk| {
+            AHEAD.map(|ahead| (chunk, false, rows.div_ceil(chunk).saturating_add(ahead - 1)))
+        });
+        group.chain(even).map(move |(chunk, groups, depth)| Window { chunk, groups, depth, loaders })
+    }
+
+    /// Samples of the longest group that the order mixes, if a store reads it best as a whole and no request lies in
+    /// three of them: groups are at most two blocks shorter than the longest.
+    fn group(&self) -> Option<usize> {
+        let (Order::Blocks(mix), Access::Random) = (self.order, self.access) else { return None };
+        let longest = Groups::new(mix, self.len).longest();
+        let shortest = longest.saturating_sub(2 * u64::from(mix.size.get()));
+        if self.rows as u64 > shortest { None } else { usize::try_from(longest).ok() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Images of MNIST, 256 at a time.
+    fn demand(order: &str, access: Access) -> Demand {
+        Demand { order: order.parse().unwrap(), access, len: 1_000_000, row: 788, rows: 256 }
+    }
+
+    #[test]
+    fn the_more_memory_the_more_is_read_ahead_and_never_more_than_it_holds() {
+        let orders = [
+            ("shuffled", Access::Random),
+            ("blocks:64", Access::Random),
+            ("blocks:4,size=500", Access::Blocks(500)),
+        ];
+        for (order, access) in orders {
+            let demand = demand(order, access);
+            let mut held = 0;
+            for memory in (10..34).map(|bits| 1 << bits) {
+                let Ok(window) = Window::fit(&demand, 2, memory) else { continue };
+                let bytes = window.bytes(&demand);
+                assert!(bytes <= memory && bytes >= held, "{order}: {window:?} in {memory}");
+                assert!(window.chunk * window.depth >= 256);
+                held = bytes;
+            }
+            assert!(held > 1 << 20, "{order}: {held}");
+        }
+    }
+
+    #[test]
+    fn an_order_of_blocks_is_read_in_whole_groups_where_memory_holds_two() {
+        let demand = demand("blocks:64", Access::Random);
+        let chunk = |memory| Window::fit(&demand, 2, memory).unwrap().chunk;
+        assert_eq!(chunk(512 << 20), 62 * 1_024);
+        assert!(chunk(64 << 20) <= 1_330);
+    }
+
+    #[test]
+    fn where_nothing_fits_the_error_says_what_would() {
+        let error = Window::fit(&demand("shuffled", Access::Random), 1, 10_000).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.what.ends_with("of memory, and 10 kB are left for it"), "{error}");
+        let blocks =
+            Window::fit(&demand("blocks:64,size=100000", Access::Blocks(100_000)), 1, 1 << 30).unwrap_err();
+        assert!(blocks.what.contains("takes 5.0 GB of memory"), "{blocks}");
+    }
+}

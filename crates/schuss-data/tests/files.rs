@@ -1,0 +1,83 @@
+//! Files that NumPy, pandas, PyArrow, Pillow and Python's tarfile wrote are read to the very numbers these read back.
+//! `files/make.py` made both.
+
+use schuss_data::found::{Ask, Found, Part, open};
+use schuss_data::{Labels, Samples, Values};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What a file holds.
+#[derive(Deserialize)]
+struct Expected {
+    shape: Vec<usize>,
+    first: Vec<f32>,
+    last: Vec<f32>,
+    sum: f64,
+    count: usize,
+    labels: Option<Vec<f32>>,
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files")
+}
+
+fn samples(part: &Part) -> Samples {
+    match part {
+        Part::Resident(samples) => samples.clone(),
+        Part::Streamed(store) => {
+            let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0).unwrap();
+            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
+            samples
+        }
+    }
+}
+
+fn check(name: &str, found: &Found, expected: &Expected) {
+    let samples = samples(&found.train);
+    let numbers: Vec<f32> = match samples.values() {
+        Values::Bytes(bytes) => bytes.iter().copied().map(f32::from).collect(),
+        Values::Floats(floats) => floats.clone(),
+    };
+    let features = expected.shape.iter().product();
+    assert_eq!((samples.len(), found.shape.features()), (expected.count, features), "{name}");
+    assert_eq!(&numbers[..features], expected.first, "the first sample of {name}");
+    assert_eq!(&numbers[numbers.len() - features..], expected.last, "the last sample of {name}");
+    let sum: f64 = numbers.iter().copied().map(f64::from).sum();
+    let size: f64 = numbers.iter().map(|number| f64::from(number.abs())).sum();
+    assert!((sum - expected.sum).abs() <= 1e-12 * size, "{name} sums to {sum}, not {}", expected.sum);
+    let labels: Option<Vec<f32>> = match samples.labels() {
+        Labels::Class(classes) => Some(classes.iter().map(|&class| class as f32).collect()),
+        Labels::Real { values, .. } => Some(values.clone()),
+        Labels::Absent(_) => None,
+    };
+    assert_eq!(labels, expected.labels, "labels of {name}");
+}
+
+/// Every file, read whole and, where it can be, sample by sample.
+fn every_file_with(endings: &[&str]) {
+    let expected = std::fs::read_to_string(folder().join("expected.json")).unwrap();
+    let expected: BTreeMap<String, Expected> = serde_json::from_str(&expected).unwrap();
+    let chosen = expected.iter().filter(|(name, _)| endings.iter().any(|ending| name.ends_with(ending)));
+    let mut count = 0;
+    for (name, expected) in chosen {
+        let path = folder().join(name);
+        check(name, &open(&path, &Ask::default()).unwrap(), expected);
+        let streamed = open(&path, &Ask { memory: 330, ..Ask::default() });
+        if let Ok(found) = streamed {
+            check(name, &found, expected);
+        }
+        count += 1;
+    }
+    assert!(count >= endings.len(), "files of {endings:?}");
+}
+
+#[test]
+fn numpys_arrays_are_read_to_numpys_numbers() {
+    every_file_with(&[".npy", ".npz"]);
+}
+
+#[test]
+fn pandas_tables_are_read_to_pandas_numbers() {
+    every_file_with(&[".csv", ".csv.gz", ".csv.zst", ".tsv"]);
+}

@@ -1,0 +1,99 @@
+//! How far numbers are from those that are to be told.
+
+use serde::Serialize;
+
+/// How far the numbers told of some samples are from those that were to be told, over all samples and outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Deviation {
+    /// Samples.
+    pub samples: u64,
+    /// Mean of the squared differences.
+    pub mse: f64,
+    /// Mean of the absolute differences.
+    pub mae: f64,
+    /// Share of the variance that is explained, the mean over outputs; none where one of them does not vary.
+    pub r2: Option<f64>,
+}
+
+/// What some samples add up to.
+#[derive(Clone, Debug)]
+pub(super) struct Sums {
+    samples: u64,
+    absolute: f64,
+    outputs: Vec<Output>,
+}
+
+/// Sums of one output, of what was asked less the first of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Output {
+    first: f64,
+    asked: f64,
+    asked_squared: f64,
+    squared_error: f64,
+}
+
+impl Sums {
+    pub(super) fn new(outputs: usize) -> Self {
+        Self { samples: 0, absolute: 0.0, outputs: vec![Output::default(); outputs] }
+    }
+
+    pub(super) fn take(&mut self, asked: &[f32], told: &[f32]) {
+        for ((output, &asked), &told) in self.outputs.iter_mut().zip(asked).zip(told) {
+            let (asked, error) = (f64::from(asked), f64::from(told) - f64::from(asked));
+            if self.samples == 0 {
+                output.first = asked;
+            }
+            output.asked += asked - output.first;
+            output.asked_squared += (asked - output.first).powi(2);
+            output.squared_error += error * error;
+            self.absolute += error.abs();
+        }
+        self.samples += 1;
+    }
+
+    /// Means, if there was a sample.
+    pub(super) fn mean(&self) -> Option<Deviation> {
+        let (samples, outputs) = (self.samples as f64, self.outputs.len() as f64);
+        let squared: f64 = self.outputs.iter().map(|output| output.squared_error).sum();
+        let explained = self.outputs.iter().map(|output| output.explained(samples)).sum::<Option<f64>>();
+        (self.samples > 0 && !self.outputs.is_empty()).then(|| Deviation {
+            samples: self.samples,
+            mse: squared / (samples * outputs),
+            mae: self.absolute / (samples * outputs),
+            r2: explained.map(|sum| sum / outputs),
+        })
+    }
+}
+
+impl Output {
+    fn explained(&self, samples: f64) -> Option<f64> {
+        let spread = self.asked_squared - self.asked * self.asked / samples;
+        (spread > 0.0).then(|| 1.0 - self.squared_error / spread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// scikit-learn 1.9.1: mean_squared_error, mean_absolute_error, r2_score of two outputs.
+    #[test]
+    fn deviations_are_those_of_scikit_learn() {
+        let mut sums = Sums::new(2);
+        let pairs = [([0.5, 1.0], [0.0, 2.0]), ([-1.0, 1.0], [-1.0, 2.0]), ([7.0, -6.0], [8.0, -5.0])];
+        pairs.iter().for_each(|(asked, told)| sums.take(asked, told));
+        let found = sums.mean().unwrap();
+        assert!((found.mse - 0.708_333_333_333_333_4).abs() < 1e-12);
+        assert!((found.mae - 0.75).abs() < 1e-12);
+        assert!((found.r2.unwrap() - 0.936_800_526_662_277_9).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
+    fn what_does_not_vary_has_no_share_explained_and_no_sample_no_mean() {
+        let mut sums = Sums::new(1);
+        assert_eq!(sums.mean(), None);
+        sums.take(&[3.0], &[4.0]);
+        sums.take(&[3.0], &[2.0]);
+        assert_eq!(sums.mean(), Some(Deviation { samples: 2, mse: 1.0, mae: 1.0, r2: None }));
+    }
+}
