@@ -103,10 +103,7 @@ impl Source {
     /// A data error that names the file, or the places it was looked for in.
     pub fn load(&self, request: &Request) -> Result<Dataset> {
         match &self.0 {
-            Kind::Digits(digits) if digits.bytes() > request.ask.memory => {
-                digits::stream(digits).with(request)
-            }
-            Kind::Digits(digits) => digits::generate(digits).with(request),
+            Kind::Digits(digits) => digits::within(digits, request.ask.memory)?.with(request),
             Kind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
                 let origin = format!("{}, read from {}", published.title, folder.display());
