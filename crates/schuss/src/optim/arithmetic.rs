@@ -164,8 +164,10 @@ pub(crate) struct Tensor<B> {
     pub(crate) cols: usize,
     /// Whether it is a matrix of weights.
     pub(crate) is_matrix: bool,
-    /// In the order of [`Rule::slots`], then one per wrapper; empty where the rule has no use for one.
+    /// In the order of [`Rule::slots`]; empty where the rule has no use for one.
     pub(crate) slots: Vec<B>,
+    /// One per wrapper, like the weights.
+    pub(crate) around: Vec<B>,
     /// In the order of [`Rule::scratch`], likewise.
     pub(crate) scratch: Vec<B>,
 }
@@ -181,12 +183,21 @@ impl<B> Tensor<B> {
         let place = entry.range();
         let room = |shape| if rule.needs(shape, entry) { dimensions(shape, entry) } else { (0, 0) };
         let first = |slot: &Slot| first_values::<A>(slot.first, room(slot.shape), &weights[place.clone()]);
-        let around = vec![Slot::copied("around"); wrappers];
-        let slots = rule.slots().iter().chain(&around).map(first).collect();
+        let slots = rule.slots().iter().map(first).collect();
+        let around = (0..wrappers).map(|_| first(&Slot::copied("around"))).collect();
         let zeros = |(rows, cols)| A::zeros(rows * padded(cols));
         let scratch = rule.scratch().into_iter().map(|shape| zeros(room(shape))).collect();
         let (rows, cols) = (entry.rows, entry.cols);
-        Self { entry: index, rows, cols, is_matrix: entry.role == Role::Weight, slots, scratch, place }
+        Self {
+            entry: index,
+            rows,
+            cols,
+            is_matrix: entry.role == Role::Weight,
+            slots,
+            around,
+            scratch,
+            place,
+        }
     }
 
     /// Numbers that count, pad lanes left out.

@@ -34,8 +34,6 @@ struct Live<B> {
     /// As of the update begun last.
     rule: Rule,
     after: Vec<Wrapper>,
-    /// Slots of the rule; those of the wrappers follow.
-    own_slots: usize,
     seed: u64,
     scalars: Vec<f64>,
     tensors: Vec<Tensor<B>>,
@@ -59,7 +57,6 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         let live = |Group { before, rule, after, .. }: &Group| Live {
             before: before.clone(),
             after: after.clone(),
-            own_slots: rule.slots().len(),
             seed,
             scalars: rule.scalars().into_iter().map(|(_, first)| first).collect(),
             course: Course::new(rule.clone(), schedule.clone()),
@@ -84,7 +81,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     pub(crate) fn bytes(&self) -> usize {
         let tensors = self.groups.iter().flat_map(|group| &group.tensors);
         tensors
-            .flat_map(|tensor| tensor.slots.iter().chain(&tensor.scratch))
+            .flat_map(|tensor| tensor.slots.iter().chain(&tensor.around).chain(&tensor.scratch))
             .map(|slot| size_of_val(&slot[..]))
             .sum()
     }
@@ -155,10 +152,10 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         T: Lane,
     {
         for group in &self.groups {
-            let Some(Shown { slot, share }) = group.shown(self.updates) else { continue };
             for tensor in &group.tensors {
+                let Some((slot, share)) = group.shown(tensor, self.updates) else { continue };
                 let weights = &mut weights[tensor.place.clone()];
-                weights.iter_mut().zip(&*tensor.slots[slot]).for_each(|(w, &slot)| {
+                weights.iter_mut().zip(&**slot).for_each(|(w, &slot)| {
                     *w = (slot - *w).mul_add(T::splat(share), *w);
                 });
             }
@@ -224,8 +221,9 @@ impl Keep for Updater<Buffer> {
         for group in &mut self.groups {
             group.course.keep(keeper)?;
             keeper.words(&mut group.scalars)?;
-            let slots = group.tensors.iter_mut().flat_map(|tensor| &mut tensor.slots);
-            slots.into_iter().try_for_each(|slot| slot.keep(keeper))?;
+            let tensors = group.tensors.iter_mut();
+            let mut slots = tensors.flat_map(|tensor| tensor.slots.iter_mut().chain(&mut tensor.around));
+            slots.try_for_each(|slot| slot.keep(keeper))?;
             if self.updates > 0 {
                 group.rule = group.course.at(self.updates);
             }
@@ -246,31 +244,34 @@ impl<B> Live<B> {
         B: DerefMut<Target = [A::T]>,
     {
         let moment = Moment { seed: self.seed, t, lr: self.rule.lr().map_or(0.0, |lr| *lr) };
-        let Self { before, rule, after, own_slots, scalars, tensors, spectrum, .. } = self;
+        let Self { before, rule, after, scalars, tensors, spectrum, .. } = self;
         let mut group = Tensors { all: tensors, weights, gradients: sums, scalars, spectrum };
         if !before.iter().all(|transform| transform.apply(arithmetic, moment, &mut group)) {
             return;
         }
-        for (slot, wrapper) in (*own_slots..).zip(&*after) {
-            for tensor in group.all.iter_mut() {
-                wrapper.before(arithmetic, rule.keep(), tensor, slot, &group.weights[tensor.place.clone()]);
+        for (index, wrapper) in after.iter().enumerate() {
+            for Tensor { place, around, .. } in group.all.iter_mut() {
+                let weights = &group.weights[place.clone()];
+                wrapper.before(arithmetic, rule.keep(), &mut around[index], weights);
             }
         }
         move_weights(rule, t, arithmetic, count, &mut group, loss);
-        for (slot, wrapper) in (*own_slots..).zip(&*after) {
+        for (index, wrapper) in after.iter().enumerate() {
             for tensor in group.all.iter_mut() {
-                let place = tensor.place.clone();
+                let (place, numbers) = (tensor.place.clone(), tensor.len());
                 let seen = (&mut group.weights[place.clone()], &group.gradients[place]);
-                wrapper.after(arithmetic, t, tensor, slot, seen);
+                wrapper.after(arithmetic, t, (&mut tensor.around[index], numbers), seen);
             }
         }
     }
 
-    /// Where the weights to be evaluated are found after `t` updates, if not among the weights.
-    fn shown(&self, t: u64) -> Option<Shown> {
-        let wrappers = (self.own_slots..).zip(&self.after);
-        let shown = wrappers.filter_map(|(slot, wrapper)| wrapper.shown(slot, t)).last();
-        shown.or_else(|| self.rule.shown())
+    /// Where the weights of a tensor that are to be evaluated after `t` updates are found, if not among the weights: how
+    /// far from there to a slot.
+    fn shown<'a>(&self, tensor: &'a Tensor<B>, t: u64) -> Option<(&'a B, f64)> {
+        let wrappers = self.after.iter().zip(&tensor.around);
+        let last = wrappers.filter(|(wrapper, _)| wrapper.shows(t)).last();
+        let own = || self.rule.shown().map(|Shown { slot, share }| (&tensor.slots[slot], share));
+        last.map(|(_, kept)| (kept, 1.0)).or_else(own)
     }
 }
 

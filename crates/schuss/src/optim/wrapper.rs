@@ -1,7 +1,6 @@
 //! What is done around a rule: averages of the weights, slow weights, caution.
 
-use super::arithmetic::{Arithmetic, Tensor};
-use super::rule::Shown;
+use super::arithmetic::Arithmetic;
 use super::rule::blend::Blend;
 use crate::recipe::spec::{Choice, below_one, choices};
 use crate::{Error, Result};
@@ -130,15 +129,14 @@ choices! {
 }
 
 impl Wrapper {
-    /// Where the weights to be evaluated are found after `t` updates, if not among the weights; its slot is `slot`.
-    pub(crate) fn shown(&self, slot: usize, t: u64) -> Option<Shown> {
-        let shows = match self {
+    /// Whether the weights to be evaluated after `t` updates are those it keeps.
+    pub(crate) fn shows(&self, t: u64) -> bool {
+        match self {
             Self::Ema(_) => t > 0,
             Self::Swa(swa) => t >= swa.start,
             Self::Lookahead(_) => true,
             Self::Cautious(_) => false,
-        };
-        shows.then_some(Shown { slot, share: 1.0 })
+        }
     }
 
     /// Whether it may show other weights than those that are trained.
@@ -151,26 +149,22 @@ impl Wrapper {
         &self,
         arithmetic: &mut A,
         keep: f64,
-        tensor: &mut Tensor<A::Buffer>,
-        slot: usize,
+        slot: &mut [A::T],
         weights: &[A::T],
     ) {
         if let Self::Cautious(_) = self {
-            arithmetic.sweep(&Blend { keep: 0.0, share: keep }, weights, 1.0, &mut tensor.slots[slot], []);
+            arithmetic.sweep(&Blend { keep: 0.0, share: keep }, weights, 1.0, slot, []);
         }
     }
 
-    /// After the rule's step of update `t`.
+    /// After the rule's step of update `t`; so many `numbers` of the tensor count.
     pub(crate) fn after<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
         t: u64,
-        tensor: &mut Tensor<A::Buffer>,
-        slot: usize,
+        (slot, numbers): (&mut [A::T], usize),
         (weights, gradients): (&mut [A::T], &[A::T]),
     ) {
-        let numbers = tensor.len() as f64;
-        let slot = &mut tensor.slots[slot][..];
         let mut follow = |slot: &mut [A::T], weights: &[A::T], share| {
             arithmetic.sweep(&Blend::toward(share), weights, 1.0, slot, []);
         };
@@ -185,7 +179,7 @@ impl Wrapper {
             }
             Self::Cautious(_) => {
                 let [kept] = arithmetic.reduce(&AgainstGradient, gradients, weights, [slot]);
-                let factor = 1.0 / (kept / numbers).max(1e-3);
+                let factor = 1.0 / (kept / numbers as f64).max(1e-3);
                 arithmetic.sweep(&Mask { factor }, gradients, 1.0, weights, [slot]);
             }
             Self::Swa(_) | Self::Lookahead(_) => {}

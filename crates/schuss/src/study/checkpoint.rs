@@ -80,9 +80,9 @@ pub(super) fn write(
 }
 
 /// A checkpoint whose checksum is right.
-pub(super) struct Checkpoint {
+pub(super) struct Checkpoint<F = File> {
     pub(super) header: Header,
-    state: Take<BufReader<File>>,
+    state: Take<BufReader<F>>,
 }
 
 /// Looks at every byte of a checkpoint before any of it is believed.
@@ -90,8 +90,16 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, Unusable> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(Unusable::Damaged("it is not a file".into()));
     }
-    let mut file = File::open(path)?;
+    let file = File::open(path)?;
     let length = file.metadata()?.len();
+    read(file, length).map_err(|unusable| match unusable {
+        Unusable::Refused(error) => Unusable::Refused(error.at(path.display())),
+        unusable => unusable,
+    })
+}
+
+/// The same for `length` bytes.
+pub(super) fn read<F: Read + Seek>(mut file: F, length: u64) -> Result<Checkpoint<F>, Unusable> {
     let body = length.checked_sub(CHECKSUM).filter(|body| *body >= FIXED);
     let body = body.ok_or_else(|| Unusable::Damaged("it is too short".into()))?;
     verify(&mut file, body)?;
@@ -107,7 +115,7 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, Unusable> {
     }
     if u32::from_le_bytes([a, b, c, d]) != VERSION {
         let newer = Error::failure("the checkpoint was written by another version of schuss");
-        return Err(Unusable::Refused(newer.at(path.display()).advise("resume the run with that version")));
+        return Err(Unusable::Refused(newer.advise("resume the run with that version")));
     }
     let text = u64::from_le_bytes([e, f, g, h, i, j, k, l]);
     let state = body.checked_sub(FIXED).and_then(|rest| rest.checked_sub(text));
@@ -117,9 +125,9 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, Unusable> {
 }
 
 /// Whether the checksum behind the first `body` bytes is theirs.
-fn verify(file: &mut File, body: u64) -> Result<(), Unusable> {
+fn verify(file: &mut impl Read, body: u64) -> Result<(), Unusable> {
     let (mut hash, mut checksum) = (Xxh3::new(), [0; CHECKSUM as usize]);
-    let read = io::copy(&mut file.take(body), &mut hash)?;
+    let read = io::copy(&mut file.by_ref().take(body), &mut hash)?;
     file.read_exact(&mut checksum)?;
     if read == body && hash.digest128() == u128::from_le_bytes(checksum) {
         return Ok(());
@@ -127,7 +135,7 @@ fn verify(file: &mut File, body: u64) -> Result<(), Unusable> {
     Err(Unusable::Damaged("its checksum is wrong".into()))
 }
 
-impl Checkpoint {
+impl<F: Read> Checkpoint<F> {
     /// Brings a session of the same trial to where it was.
     pub(super) fn restore(&mut self, session: &mut Session) -> Result<(), Unusable> {
         session.load(&mut self.state)?;

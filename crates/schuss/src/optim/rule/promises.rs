@@ -89,6 +89,19 @@ fn bits_do_not_depend_on_threads() {
 }
 
 #[test]
+fn averages_around_a_rule_leave_its_way_and_its_slots_alone() {
+    for spec in Rule::NAMES {
+        let weights = |spec: &str| {
+            let mut run = Run::new(spec, 1);
+            let gradient = numbers(&run.layout, 1.0);
+            (0..12).for_each(|_| run.step(&gradient));
+            run.weights.to_vec()
+        };
+        assert_eq!(weights(&format!("{spec}+ema:0.9")), weights(spec), "{spec}");
+    }
+}
+
+#[test]
 fn an_update_allocates_nothing() {
     for spec in Rule::NAMES {
         let mut run = Run::new(spec, 1);

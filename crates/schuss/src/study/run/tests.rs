@@ -6,6 +6,7 @@ use crate::session::Cadence;
 use crate::study::checkpoint;
 use serde_json::Value;
 use std::fs;
+use std::io::Cursor;
 use tempfile::TempDir;
 
 fn data() -> Dataset {
@@ -54,10 +55,8 @@ fn whichever_call_a_disk_fails_at_or_a_process_dies_at_the_run_goes_on_to_the_sa
                 assert!(at > 50, "only {at} calls");
                 break;
             }
-            match finished {
-                Err(error) => assert_eq!(error.exit_code(), 1, "call {at}: {error}"),
-                Ok(Finished { error, .. }) => assert_eq!(error.unwrap().exit_code(), 1, "call {at}"),
-            }
+            let error = finished.map_or_else(Some, |finished| finished.error).unwrap();
+            assert_eq!(error.exit_code(), 1, "call {at}: {error}");
             if out.exists() {
                 assert_eq!(left(&go_on(&data, &out)), whole, "call {at}");
                 fs::remove_dir_all(&out).unwrap();
@@ -111,10 +110,9 @@ fn tiny(place: &Path) -> Vec<u8> {
 fn every_truncation_and_every_bit_flip_of_a_checkpoint_is_found() {
     let place = TempDir::new().unwrap();
     let whole = tiny(place.path());
-    let path = place.path().join("checkpoint");
     let damaged = |bytes: &[u8]| {
-        fs::write(&path, bytes).unwrap();
-        matches!(checkpoint::open(&path), Err(Unusable::Damaged(_)))
+        let read = checkpoint::read(Cursor::new(bytes), bytes.len() as u64);
+        matches!(read, Err(Unusable::Damaged(_)))
     };
     assert!(!damaged(&whole));
     for end in 0..whole.len() {
@@ -138,15 +136,15 @@ fn sealed(body: &[u8]) -> Vec<u8> {
 fn a_checkpoint_that_lies_under_a_right_checksum_is_refused_without_a_panic() {
     let place = TempDir::new().unwrap();
     let whole = tiny(place.path());
-    let (body, path) = (&whole[..whole.len() - 16], place.path().join("checkpoint"));
+    let body = &whole[..whole.len() - 16];
     let (data, mut refused) = (data(), 0);
     let trial = study(&data).runs().next().unwrap().1;
     let mut session = Session::new(&trial, &data, limits()).unwrap();
     for byte in (0..body.len()).step_by(3) {
         let mut lie = body.to_vec();
         lie[byte] = !lie[byte];
-        fs::write(&path, sealed(&lie)).unwrap();
-        let Ok(mut found) = checkpoint::open(&path) else {
+        let lie = sealed(&lie);
+        let Ok(mut found) = checkpoint::read(Cursor::new(&lie), lie.len() as u64) else {
             refused += 1;
             continue;
         };
