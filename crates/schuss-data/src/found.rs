@@ -2,7 +2,7 @@
 
 use crate::recognise::{self, Format};
 use crate::table::Table;
-use crate::{Result, Samples, Shape, Store, csv, npy, npz};
+use crate::{Result, Samples, Shape, Store, csv, images, npy, npz, shards};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -119,9 +119,20 @@ impl Usual {
 /// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
 /// that is no column.
 pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
+    if path.is_dir() {
+        return folder(path, ask);
+    }
     match recognise::format(path)? {
         Format::Text => csv::read(path, ask),
         Format::Npy => npy::read(path, ask),
         Format::Npz => npz::read(path, ask),
+        Format::Tar => shards::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path)),
     }
+}
+
+fn folder(path: &Path, ask: &Ask) -> Result<Found> {
+    if let Some(found) = shards::read(path, ask)? {
+        return Ok(found);
+    }
+    images::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path))
 }
