@@ -37,6 +37,16 @@ pub(crate) fn real(numbers: &[f64], width: usize) -> Result<Labels> {
     }
 }
 
+/// Names in order: by value if all are whole numbers, else by letters.
+pub(crate) fn sort_names(names: &mut [String]) {
+    let whole = |name: &String| name.parse::<i64>().ok();
+    if names.iter().all(|name| whole(name).is_some()) {
+        names.sort_by_key(|name| (whole(name), name.clone()));
+    } else {
+        names.sort_unstable();
+    }
+}
+
 /// The whole number that `number` is, if it is one and `f64` tells it from its neighbours.
 pub(crate) fn whole(number: f64) -> Option<i64> {
     const LIMIT: f64 = (1_u64 << 53) as f64;
@@ -52,5 +62,15 @@ mod tests {
     fn whole_numbers_are_told_from_others() {
         let numbers = [3.0, -2.0, 0.5, 1e300, f64::INFINITY, f64::NAN];
         assert_eq!(numbers.map(whole), [Some(3), Some(-2), None, None, None, None]);
+    }
+
+    #[test]
+    fn names_that_are_numbers_are_sorted_by_value() {
+        let mut names = ["10", "9", "-1"].map(str::to_owned);
+        sort_names(&mut names);
+        assert_eq!(names, ["-1", "9", "10"]);
+        let mut names = ["10", "9", "x"].map(str::to_owned);
+        sort_names(&mut names);
+        assert_eq!(names, ["10", "9", "x"]);
     }
 }

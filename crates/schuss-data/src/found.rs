@@ -3,7 +3,7 @@
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
-use crate::{Error, Result, Samples, Shape, Store, csv, npy, npz, packed};
+use crate::{Error, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -134,6 +134,9 @@ impl Usual {
 /// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
 /// that is no column.
 pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
+    if path.is_dir() {
+        return folder(path, ask);
+    }
     if packed::is_pack(path) {
         return packed::read(path, ask);
     }
@@ -141,5 +144,13 @@ pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
         Format::Text => csv::read(path, ask),
         Format::Npy => npy::read(path, ask),
         Format::Npz => npz::read(path, ask),
+        Format::Tar => shards::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path)),
     }
+}
+
+fn folder(path: &Path, ask: &Ask) -> Result<Found> {
+    if let Some(found) = shards::read(path, ask)? {
+        return Ok(found);
+    }
+    images::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path))
 }

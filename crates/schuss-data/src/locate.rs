@@ -1,7 +1,7 @@
 //! From a spec to data: `mnist`, `fashion-mnist`, `digits:train=60000`, or the PATH of a folder.
 
 use crate::digits::{self, Digits};
-use crate::folder::Files;
+use crate::folder::{self, Files};
 use crate::found;
 use crate::published::{self, MNIST, Published};
 use crate::spec::{Item, unknown};
@@ -103,10 +103,7 @@ impl Source {
     /// A data error that names the file, or the places it was looked for in.
     pub fn load(&self, request: &Request) -> Result<Dataset> {
         match &self.0 {
-            Kind::Digits(digits) if digits.bytes() > request.ask.memory => {
-                digits::stream(digits).with(request)
-            }
-            Kind::Digits(digits) => digits::generate(digits).with(request),
+            Kind::Digits(digits) => digits::within(digits, request.ask.memory)?.with(request),
             Kind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
                 let origin = format!("{}, read from {}", published.title, folder.display());
@@ -117,7 +114,7 @@ impl Source {
                 let origin = format!("read from {}", path.display());
                 match Files::find(path) {
                     Ok(files) => assemble(self.to_string(), origin, files.read()?, &[])?.with(request),
-                    Err(_) if path.is_file() => {
+                    Err(missing) if path.is_file() || path.is_dir() && missing == folder::NAMES[0] => {
                         let found = found::open(path, &request.ask)?;
                         Dataset::of(self.to_string(), origin, found, request)
                     }

@@ -31,31 +31,53 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     let pack = Pack::open(path)?;
     let about: About = serde_json::from_str(pack.about()).unwrap_or_default();
     let parts = [Some(pack.train()), pack.validation(), pack.test()];
-    let samples: u64 = parts.iter().flatten().map(Store::len).sum();
-    let fits = samples.saturating_mul(pack.row_bytes()) <= ask.memory;
-    let [train, validation, test] = parts.map(|part| part.map(|part| split(part, fits)).transpose());
-    let train = train?.ok_or_else(|| Error::data("the pack holds no training split").at(path.display()))?;
+    let mut room = Room { left: ask.memory, row: pack.row_bytes() };
+    let [train, validation, test] = room.place(parts)?;
+    let train = train.ok_or_else(|| Error::data("the pack holds no training split").at(path.display()))?;
     let bytes = matches!(train.read(&[])?.values(), Values::Bytes(_));
     Ok(Found {
         shape: pack.shape(),
         classes: pack.classes().to_vec(),
         train: train.into(),
-        validation: validation?.map(Into::into),
-        test: test?.map(Into::into),
+        validation: validation.map(Into::into),
+        test: test.map(Into::into),
         table: about.table,
         usual: if bytes { Usual::Unit } else { Usual::Standard },
         notes: vec![format!("packed from {}", about.origin)],
     })
 }
 
-/// All samples of a store, in memory if they are to be.
-pub(crate) fn split(store: impl Store + 'static, resident: bool) -> Result<Split> {
-    if !resident {
-        return Ok(Split::Streamed(Arc::new(store)));
+/// Memory for splits whose samples take `row` bytes each.
+pub(crate) struct Room {
+    pub(crate) left: u64,
+    pub(crate) row: u64,
+}
+
+impl Room {
+    /// The splits in memory as far as they fit, the last first: it is looked at as often as the first, and smaller.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub(crate) fn place<S: Store + 'static, const N: usize>(
+        &mut self,
+        stores: [Option<S>; N],
+    ) -> Result<[Option<Split>; N]> {
+        let mut splits = [const { None }; N];
+        for (split, store) in splits.iter_mut().zip(stores).rev() {
+            *split = store.map(|store| self.split(store)).transpose()?;
+        }
+        Ok(splits)
     }
-    let mut samples = Samples::default();
-    store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples)?;
-    Ok(samples.into())
+
+    fn split(&mut self, store: impl Store + 'static) -> Result<Split> {
+        let Some(left) = self.left.checked_sub(store.len().saturating_mul(self.row)) else {
+            return Ok(Split::Streamed(Arc::new(store)));
+        };
+        self.left = left;
+        let mut samples = Samples::default();
+        store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples)?;
+        Ok(samples.into())
+    }
 }
 
 impl Dataset {
@@ -106,6 +128,8 @@ mod tests {
         };
         let (resident, streamed) = (load(1 << 20), load(1_000));
         assert!(resident.train.resident().is_some() && streamed.train.resident().is_none());
+        let between = load(100_000);
+        assert!(between.train.resident().is_none() && between.test.resident().is_some());
         assert_eq!(resident.fingerprint().unwrap(), streamed.fingerprint().unwrap());
         assert_eq!(resident.test.resident(), data.test.resident());
         assert_eq!((resident.shape, &resident.classes), (data.shape, &data.classes));

@@ -1,5 +1,6 @@
 //! Which format a file is in: by its first bytes, and by its name only where these could be anything.
 
+use crate::table::shown;
 use crate::unpack::{self, Packing};
 use crate::{Error, Result, file, npy};
 use std::io::{self, BufRead, Read};
@@ -11,10 +12,11 @@ pub(crate) enum Format {
     Text,
     Npy,
     Npz,
+    Tar,
 }
 
 /// Said where a format is not known.
-const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz";
+const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .tar; folders of .tar, train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg";
 /// Where a tar file says so.
 const USTAR: usize = 257;
 const START: u64 = 512;
@@ -64,6 +66,20 @@ pub(crate) fn format(path: &Path) -> Result<Format> {
     })
 }
 
+/// What a folder does wrong that holds nothing that can be read; some of its entries are listed.
+pub(crate) fn unknown_folder(path: &Path) -> Error {
+    const LISTED: usize = 8;
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|entry| shown(&entry.file_name().to_string_lossy())).collect();
+    names.sort_unstable();
+    let more = if names.len() > LISTED { " ..." } else { "" };
+    names.truncate(LISTED);
+    let seen = if names.is_empty() { "is empty".into() } else { format!("holds {}{more}", names.join(" ")) };
+    Error::data(format!("the folder {} holds no samples: it {seen}", file::name(path)))
+        .at(path.display())
+        .advise(KNOWN)
+}
+
 fn start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     reader.take(START).read_to_end(&mut start)?;
@@ -73,9 +89,6 @@ fn start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
 fn by_start(start: &[u8], packing: Packing, text: bool) -> std::result::Result<Format, String> {
     if let Some((_, seen)) = OTHERS.iter().find(|(magic, _)| start.starts_with(magic)) {
         return Err((*seen).into());
-    }
-    if start.get(USTAR..).is_some_and(|rest| rest.starts_with(b"ustar")) {
-        return Err(format!("a tar file, packed; unpack it with {}", packing.tool()));
     }
     match (formats(start), packing) {
         (Some(format), Packing::Plain) => Ok(format),
@@ -101,6 +114,9 @@ fn beginning(start: &[u8]) -> String {
 fn formats(start: &[u8]) -> Option<Format> {
     let known: [(&[u8], Format); 3] =
         [(npy::MAGIC, Format::Npy), (b"PK\x03\x04", Format::Npz), (b"PK\x05\x06", Format::Npz)];
+    if start.get(USTAR..).is_some_and(|rest| rest.starts_with(b"ustar")) {
+        return Some(Format::Tar);
+    }
     known.into_iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, format)| format)
 }
 

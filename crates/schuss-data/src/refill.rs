@@ -47,6 +47,17 @@ fn emptied_labels(old: Labels, new: Labels) -> Labels {
     }
 }
 
+impl Values {
+    /// Adds numbers of the same kind.
+    pub(crate) fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Bytes(all), Self::Bytes(more)) => all.extend(more),
+            (Self::Floats(all), Self::Floats(more)) => all.extend(more),
+            _ => {}
+        }
+    }
+}
+
 impl Labels {
     /// Labels of the same kind and width, of no sample.
     pub(crate) fn emptied(&self) -> Self {

@@ -81,3 +81,8 @@ fn numpys_arrays_are_read_to_numpys_numbers() {
 fn pandas_tables_are_read_to_pandas_numbers() {
     every_file_with(&[".csv", ".csv.gz", ".csv.zst", ".tsv"]);
 }
+
+#[test]
+fn pillows_pictures_in_pythons_tar_are_read_to_the_byte() {
+    every_file_with(&[".tar"]);
+}

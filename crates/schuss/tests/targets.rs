@@ -183,7 +183,10 @@ fn what_the_labels_cannot_tell_is_refused_with_advice() {
     };
     refused(&data(), "targets=class", 2, "--targets real");
     refused(&data(), "model=2-4-3", 2, "layer");
-    refused(&data(), "loss=cross-entropy model=2-4-2 targets=real", 2, "mse");
+    let points = data();
+    let misfit = Session::new(&regression("2-4-2", "cross-entropy", 1), &points, ONE_THREAD);
+    let error = misfit.err().unwrap();
+    assert!(error.exit_code() == 2 && error.to_string().contains("mse"), "{error}");
     let without = |samples: &Samples| {
         Samples::new(samples.values().clone(), Labels::Absent(samples.len()), samples.features()).unwrap()
     };

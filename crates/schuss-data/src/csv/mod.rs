@@ -31,29 +31,38 @@ use std::sync::Arc;
 /// # Errors
 /// A data error that names line and column of what is wrong; a usage error for a label that is no column.
 pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
-    let text = Text::open(path, ask.memory)?;
+    let own = path.to_owned();
+    read_text(path, Box::new(move || unpack::open(&own)), ask)
+}
+
+fn read_text(path: &Path, open: Open, ask: &Ask) -> Result<Found> {
+    let text = Text::new(path, open, ask.memory)?;
     let found = table::read(&text, ask)?;
     let notes = [text.dialect.to_string()].into_iter().chain(found.notes).collect();
     Ok(Found { notes, ..found })
 }
+
+/// Gives a text from its start on, as often as it is asked.
+type Open = Box<dyn Fn() -> Result<(Box<dyn BufRead>, Packing)>>;
 
 /// A text of columns, and how they are written in it.
 struct Text {
     origin: Origin,
     packing: Packing,
     dialect: Dialect,
+    open: Open,
     /// Most bytes it may unpack to.
     limit: u64,
 }
 
 impl Text {
-    fn open(path: &Path, memory: u64) -> Result<Self> {
+    fn new(path: &Path, open: Open, memory: u64) -> Result<Self> {
         let origin = Origin::new(path, "line");
-        let (reader, packing) = unpack::open(path)?;
+        let (reader, packing) = open()?;
         let limit = if packing == Packing::Plain { u64::MAX } else { memory };
         let dialect =
             sniff::dialect(reader, path, limit).map_err(|broken| refuse(&origin, packing, &broken))?;
-        let text = Self { origin, packing, dialect, limit };
+        let text = Self { origin, packing, dialect, open, limit };
         text.check_names()?;
         Ok(text)
     }
@@ -70,7 +79,7 @@ impl Text {
     }
 
     fn records(&self) -> Result<Records<Box<dyn BufRead>>> {
-        let (reader, _) = unpack::open(&self.origin.path)?;
+        let (reader, _) = (self.open)()?;
         let refuse = |broken| refuse(&self.origin, self.packing, &broken);
         let mut records = Records::new(reader, self.dialect.delimiter, self.limit).map_err(refuse)?;
         if self.dialect.header {
@@ -146,6 +155,16 @@ fn text<'a>(cell: &'a [u8], name: &str, line: u64, origin: &Origin) -> Result<Ce
         return Err(origin.refuse_cell(line, name, "holds a NUL byte").advise("save it as UTF-8 text"));
     }
     Ok(Cell::typed(text))
+}
+
+/// Reads bytes as if they were a file's.
+#[cfg(test)]
+pub(crate) fn read_bytes(bytes: &std::sync::Arc<[u8]>, ask: &Ask) -> Result<Found> {
+    let bytes = bytes.clone();
+    let open = move || -> Result<(Box<dyn BufRead>, Packing)> {
+        Ok((Box::new(std::io::Cursor::new(bytes.clone())), Packing::Plain))
+    };
+    read_text(Path::new("bytes.csv"), Box::new(open), ask)
 }
 
 #[cfg(test)]

@@ -12,8 +12,9 @@ mod pen;
 #[rustfmt::skip] // tables of points
 mod skeleton;
 
+use crate::packed::Room;
 use crate::random::{Draws, Key, Purpose};
-use crate::{Dataset, ImageShape, Samples, Split};
+use crate::{Dataset, ImageShape, Result, Samples, Split};
 pub use drawn::Drawn;
 use hand::Hand;
 use line::Point;
@@ -22,7 +23,6 @@ use rayon::prelude::*;
 use skeleton::{DIGITS, Form};
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 /// Sides an image may have, in pixels.
 pub const SIZES: RangeInclusive<usize> = 8..=256;
@@ -58,8 +58,12 @@ impl Default for Digits {
 impl Digits {
     /// Bytes that all images and labels take in memory.
     pub fn bytes(&self) -> u64 {
-        let image = (self.size as u64).saturating_mul(self.size as u64).saturating_add(4);
-        (self.train as u64).saturating_add(self.test as u64).saturating_mul(image)
+        (self.train as u64).saturating_add(self.test as u64).saturating_mul(self.row_bytes())
+    }
+
+    /// Bytes of an image and its label.
+    fn row_bytes(&self) -> u64 {
+        (self.size as u64).saturating_mul(self.size as u64).saturating_add(4)
     }
 }
 
@@ -75,11 +79,19 @@ pub fn generate(spec: &Digits) -> Dataset {
     named(spec, [split(spec, TRAIN, spec.train), split(spec, TEST, spec.test)])
 }
 
-/// Both splits, drawn whenever they are read.
-pub fn stream(spec: &Digits) -> Dataset {
-    let none = [Samples::default(), Samples::default()];
-    let [train, test] = [Drawn::train(spec), Drawn::test(spec)].map(|drawn| Split::Streamed(Arc::new(drawn)));
-    Dataset { train, test, ..named(spec, none) }
+/// The same for as many splits as `memory` bytes hold; others are drawn whenever they are read.
+///
+/// # Errors
+/// None that drawing can have.
+pub(crate) fn within(spec: &Digits, memory: u64) -> Result<Dataset> {
+    if spec.bytes() <= memory {
+        return Ok(generate(spec));
+    }
+    let mut room = Room { left: memory, row: spec.row_bytes() };
+    let [train, test] = room.place([Some(Drawn::train(spec)), Some(Drawn::test(spec))])?;
+    let none = || Split::from(Samples::default());
+    let (train, test) = (train.unwrap_or_else(none), test.unwrap_or_else(none));
+    Ok(Dataset { train, test, ..named(spec, [Samples::default(), Samples::default()]) })
 }
 
 fn named(spec: &Digits, splits: [Samples; 2]) -> Dataset {

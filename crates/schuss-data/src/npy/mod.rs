@@ -70,6 +70,13 @@ impl Array {
         Ok(Self { header, layout })
     }
 
+    /// An array that is a single sample as a whole.
+    pub(crate) fn of_one_sample(mut header: Header) -> std::result::Result<Self, String> {
+        header.shape.insert(0, 1);
+        let layout = Layout::new(&header)?;
+        Ok(Self { header, layout })
+    }
+
     pub(crate) fn samples(&self) -> usize {
         usize::try_from(self.layout.samples).unwrap_or(usize::MAX)
     }
@@ -88,6 +95,20 @@ impl Array {
     /// Bytes of a sample in the file.
     fn stride(&self) -> usize {
         self.layout.shape.features().saturating_mul(self.header.number.size())
+    }
+
+    /// None of its numbers yet.
+    pub(crate) fn emptied(&self) -> Values {
+        match self.header.number.kind {
+            Kind::U1 => Values::Bytes(Vec::new()),
+            _ => Values::Floats(Vec::new()),
+        }
+    }
+
+    /// Adds all its numbers to others of their kind.
+    pub(crate) fn append(&self, reader: &mut dyn Read, origin: &Origin, into: &mut Values) -> Result<()> {
+        into.append(self.values(reader, origin)?);
+        Ok(())
     }
 
     /// Room for so many numbers of its kind.
@@ -119,7 +140,7 @@ impl Array {
     /// Adds the samples in `bytes`, of which the first is sample `first` of the file.
     fn decode(&self, bytes: &[u8], first: u64, into: &mut Values, origin: &Origin) -> Result<()> {
         if self.header.number.kind == Kind::U1 {
-            extend(into, self.arranged(Values::Bytes(bytes.to_vec())));
+            into.append(self.arranged(Values::Bytes(bytes.to_vec())));
             return Ok(());
         }
         let mut floats = Vec::new();
@@ -131,7 +152,7 @@ impl Array {
             let before = first.saturating_mul(self.layout.shape.features() as u64);
             return Err(self.not_finite(before.saturating_add(at as u64), origin));
         }
-        extend(into, self.arranged(Values::Floats(floats)));
+        into.append(self.arranged(Values::Floats(floats)));
         Ok(())
     }
 
@@ -197,14 +218,6 @@ impl Array {
                 bytes(self.memory())
             ))
             .advise(advice)
-    }
-}
-
-fn extend(values: &mut Values, more: Values) {
-    match (values, more) {
-        (Values::Bytes(values), Values::Bytes(more)) => values.extend(more),
-        (Values::Floats(values), Values::Floats(more)) => values.extend(more),
-        _ => {}
     }
 }
 

@@ -1,7 +1,6 @@
 //! An array that is read where it lies, sample by sample.
 
 use super::Array;
-use super::kind::Kind;
 use crate::pread::read_at;
 use crate::refill::{push_label, refill, runs};
 use crate::table::Origin;
@@ -71,12 +70,8 @@ impl Store for Stored {
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         let features = self.array.layout.shape.features();
-        let values = match self.array.header.number.kind {
-            Kind::U1 => Values::Bytes(Vec::new()),
-            _ => Values::Floats(Vec::new()),
-        };
         let most = RUN.checked_div(self.array.stride()).unwrap_or(1).max(1);
-        refill(into, features, (values, self.labels.emptied()), |values, labels| {
+        refill(into, features, (self.array.emptied(), self.labels.emptied()), |values, labels| {
             let mut buffer = Vec::new();
             for (first, count) in runs(indices, most) {
                 self.read_run(first, count, &mut buffer, values)?;

@@ -1,0 +1,143 @@
+//! Samples that each lie in bytes of their own: pictures (PNG, JPEG) or NPY arrays, in files or in tar shards.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod form;
+mod store;
+
+use crate::contained::contained;
+use crate::found::{Ask, Found, Part, Usual};
+use crate::table::Origin;
+use crate::text::{bytes, grouped};
+use crate::{Error, Labels, Result, Shape, Values};
+use form::{Form, Look};
+use rayon::prelude::*;
+use std::io::{BufRead, Seek};
+use std::sync::Arc;
+use store::Decoded;
+
+/// The bytes of one sample.
+pub(crate) trait Blob: BufRead + Seek {}
+
+impl<B: BufRead + Seek> Blob for B {}
+
+/// The bytes of many samples.
+pub(crate) trait Blobs: Send + Sync {
+    fn len(&self) -> usize;
+
+    /// The bytes of sample `index`, and how many.
+    fn open(&self, index: usize) -> Result<(Box<dyn Blob>, u64)>;
+
+    /// What a message says of sample `index`.
+    fn origin(&self, index: usize) -> Origin;
+}
+
+/// One split: bytes and labels of its samples.
+pub(crate) struct Encoded {
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) labels: Labels,
+}
+
+/// Samples to train on, to choose by and to evaluate on, all brought to one form.
+///
+/// # Errors
+/// A data error that names the first that cannot be read and says how many cannot, or two that do not go together.
+pub(crate) fn found(
+    train: Encoded,
+    [validation, test]: [Option<Encoded>; 2],
+    classes: Vec<String>,
+    mut notes: Vec<String>,
+    ask: &Ask,
+) -> Result<Found> {
+    let splits: Vec<&Encoded> =
+        [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
+    let form = form(&splits, ask)?;
+    let samples = splits.iter().fold(0_usize, |sum, split| sum.saturating_add(split.blobs.len()));
+    let memory = form.memory(samples);
+    let fits = memory <= ask.memory;
+    if !classes.is_empty() {
+        notes.push(format!("labels: {} classes", grouped(classes.len() as u64)));
+    }
+    notes.push(say(samples, &form, memory, fits));
+    let part = |split| part(split, &form, fits);
+    Ok(Found {
+        shape: form.shape(),
+        classes,
+        train: part(train)?,
+        validation: validation.map(part).transpose()?,
+        test: test.map(part).transpose()?,
+        table: None,
+        usual: if matches!(form.emptied(), Values::Bytes(_)) { Usual::Unit } else { Usual::Standard },
+        notes,
+    })
+}
+
+fn say(samples: usize, form: &Form, memory: u64, fits: bool) -> String {
+    let samples = grouped(samples as u64);
+    let shape = match form.shape() {
+        Shape::Flat(features) => format!("of {} numbers", grouped(features as u64)),
+        Shape::Image(image) => format!("of {} x {} x {}", image.channels, image.height, image.width),
+    };
+    let place = if fits {
+        "held in memory"
+    } else {
+        "decoded whenever they are read, for they do not fit into memory"
+    };
+    format!("{samples} samples {shape}, {} in all, {place}", bytes(memory))
+}
+
+/// What all samples of all splits look like.
+fn form(splits: &[&Encoded], ask: &Ask) -> Result<Form> {
+    let mut looks = Vec::new();
+    for split in splits {
+        let all: Vec<Result<Look>> =
+            (0..split.blobs.len()).into_par_iter().map(|index| look(&*split.blobs, index)).collect();
+        looks.extend(
+            readable(all)?.into_iter().enumerate().map(|(index, look)| (look, split.blobs.clone(), index)),
+        );
+    }
+    let seen: Vec<&Look> = looks.iter().map(|(look, ..)| look).collect();
+    Form::of(&seen, ask.size).map_err(|(at, what, advice)| match looks.get(at) {
+        Some((_, blobs, index)) => blobs.origin(*index).refuse(what).advise(advice),
+        None => Error::data(what).advise(advice),
+    })
+}
+
+fn look(blobs: &dyn Blobs, index: usize) -> Result<Look> {
+    let refuse = |what: String| blobs.origin(index).refuse(what);
+    let look = || {
+        let (mut blob, length) = blobs.open(index)?;
+        Look::take(&mut *blob, length).map_err(refuse)
+    };
+    contained(look, || refuse("cannot be read: its decoder failed".into()))
+}
+
+/// All that can be read, if none cannot.
+fn readable(looks: Vec<Result<Look>>) -> Result<Vec<Look>> {
+    let bad = looks.iter().filter(|look| look.is_err()).count();
+    let all = looks.len();
+    looks.into_iter().collect::<Result<_>>().map_err(|error: Error| match bad {
+        1 => error,
+        _ => Error {
+            what: format!(
+                "{}, and so are others: {} of {}",
+                error.what,
+                grouped(bad as u64),
+                grouped(all as u64)
+            ),
+            ..error
+        },
+    })
+}
+
+/// The samples of one split, in memory if all splits fit there.
+fn part(split: Encoded, form: &Form, fits: bool) -> Result<Part> {
+    let store = Decoded::new(split, form.clone());
+    if fits { store.resident().map(Part::Resident) } else { Ok(Part::Streamed(Arc::new(store))) }
+}

@@ -1,0 +1,207 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use super::*;
+use crate::found::Part;
+use crate::{ImageShape, Samples, Shape, Values};
+use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
+use tempfile::TempDir;
+
+fn grey(level: u8, width: u32, height: u32) -> DynamicImage {
+    GrayImage::from_pixel(width, height, Luma([level])).into()
+}
+
+fn colour(level: u8) -> DynamicImage {
+    RgbImage::from_pixel(3, 2, Rgb([level, 0, 9])).into()
+}
+
+fn save(root: &Path, name: &str, picture: &DynamicImage) {
+    let path = root.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    picture.save(path).unwrap();
+}
+
+fn open_as(root: &Path, ask: &Ask) -> Result<Found> {
+    crate::found::open(root, ask)
+}
+
+fn open(root: &Path) -> Result<Found> {
+    open_as(root, &Ask::default())
+}
+
+fn samples(part: &Part) -> Samples {
+    match part {
+        Part::Resident(samples) => samples.clone(),
+        Part::Streamed(store) => {
+            let mut samples = Samples::new(Values::Floats(vec![]), Labels::Absent(0), 0).unwrap();
+            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
+            samples
+        }
+    }
+}
+
+fn pixels(part: &Part) -> Vec<u8> {
+    let Values::Bytes(bytes) = samples(part).values().clone() else { panic!("pictures are bytes") };
+    bytes
+}
+
+#[test]
+fn folders_are_classes_in_order_of_their_names() {
+    let root = TempDir::new().unwrap();
+    for (name, level) in [("cat/2.png", 2), ("cat/10.png", 10), ("ant/1.PNG", 1)] {
+        save(root.path(), name, &grey(level, 1, 1));
+    }
+    fs::write(root.path().join("cat/notes.txt"), "x").unwrap();
+    let found = open(root.path()).unwrap();
+    assert_eq!(found.classes, ["ant", "cat"]);
+    assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1, 1]));
+    assert_eq!(pixels(&found.train), [1, 10, 2]);
+    assert_eq!(found.notes[0], "1 other files were left alone");
+}
+
+#[test]
+fn splits_are_taken_as_given_and_may_lack_classes() {
+    let root = TempDir::new().unwrap();
+    for (name, level) in
+        [("train/a/1.png", 1), ("train/b/1.png", 2), ("valid/b/1.png", 3), ("test/a/1.png", 4)]
+    {
+        save(root.path(), name, &grey(level, 1, 1));
+    }
+    let found = open(root.path()).unwrap();
+    assert_eq!(samples(&found.validation.unwrap()).labels(), &Labels::Class(vec![1]));
+    assert_eq!(pixels(&found.test.unwrap()), [4]);
+    save(root.path(), "test/c/1.png", &grey(4, 1, 1));
+    assert!(open(root.path()).unwrap_err().what.contains("has no pictures of class `c` to train on"));
+}
+
+#[test]
+fn pictures_without_folders_have_no_labels() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "b.png", &grey(2, 1, 1));
+    save(root.path(), "a.png", &grey(1, 1, 1));
+    let found = open(root.path()).unwrap();
+    assert_eq!((samples(&found.train).labels(), pixels(&found.train)), (&Labels::Absent(2), vec![1, 2]));
+}
+
+#[test]
+fn pictures_are_grey_only_if_all_are_and_colours_stand_plane_after_plane() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "a/1.png", &colour(7));
+    save(root.path(), "a/2.png", &grey(5, 3, 2));
+    let found = open(root.path()).unwrap();
+    assert_eq!(found.shape, Shape::Image(ImageShape { channels: 3, height: 2, width: 3 }));
+    assert_eq!(pixels(&found.train)[..18], [[7; 6], [0; 6], [9; 6]].concat());
+    assert_eq!(pixels(&found.train)[18..], [5; 18]);
+}
+
+#[test]
+fn sizes_that_differ_need_a_size_which_cuts_the_middle() {
+    let root = TempDir::new().unwrap();
+    let wide = GrayImage::from_fn(8, 2, |x, _| Luma([if (2..6).contains(&x) { 200 } else { 0 }]));
+    save(root.path(), "a/1.png", &grey(9, 4, 4));
+    save(root.path(), "a/2.png", &wide.into());
+    let error = open(root.path()).unwrap_err();
+    assert_eq!(error.what, "2.png has 8 x 2 pixels, but the first picture 4 x 4");
+    assert!(error.advice.unwrap().starts_with("--size"));
+    let found = open_as(root.path(), &Ask { size: Some(2), ..Ask::default() }).unwrap();
+    assert_eq!(found.shape, Shape::Image(ImageShape { channels: 1, height: 2, width: 2 }));
+    assert_eq!(pixels(&found.train), [9, 9, 9, 9, 200, 200, 200, 200]);
+    for size in [0, 5_000] {
+        assert_eq!(
+            open_as(root.path(), &Ask { size: Some(size), ..Ask::default() }).unwrap_err().exit_code(),
+            3
+        );
+    }
+}
+
+#[test]
+fn jpeg_is_read_within_its_losses() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "a/1.jpg", &grey(100, 8, 8));
+    let found = open(root.path()).unwrap();
+    assert!(pixels(&found.train).iter().all(|pixel| pixel.abs_diff(100) < 3));
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_decoded_when_it_is_read() {
+    let root = TempDir::new().unwrap();
+    for at in 0..9 {
+        save(root.path(), &format!("{}/{at}.png", at % 2), &grey(at, 2, 2));
+    }
+    let expected = samples(&open(root.path()).unwrap().train);
+    let found = open_as(root.path(), &Ask { memory: 35, ..Ask::default() }).unwrap();
+    let Part::Streamed(store) = &found.train else { panic!("36 bytes are more than 35") };
+    assert_eq!(samples(&found.train), expected);
+    let mut some = expected.clone();
+    store.read(&[8, 1], &mut some).unwrap();
+    assert_eq!((some.row(0), some.row(1)), (expected.row(8), expected.row(1)));
+    assert_eq!(store.read(&[9], &mut some).unwrap_err().exit_code(), 3);
+    fs::write(root.path().join("0/0.png"), "gone").unwrap();
+    assert!(store.read(&[0], &mut some).unwrap_err().what.starts_with("0.png cannot be read as a picture"));
+}
+
+#[test]
+fn pictures_that_cannot_be_read_are_named_and_counted() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "a/1.png", &grey(1, 2, 2));
+    fs::write(root.path().join("a/2.png"), "not a picture").unwrap();
+    assert!(open(root.path()).unwrap_err().what.starts_with("2.png cannot be read as a picture"));
+    fs::write(root.path().join("a/3.jpg"), "").unwrap();
+    let error = open(root.path()).unwrap_err();
+    assert!(error.what.ends_with("and so are others: 2 of 3") && error.exit_code() == 3, "{error}");
+}
+
+#[test]
+fn a_header_of_absurd_size_is_refused() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "a/1.png", &grey(1, 2, 2));
+    let path = root.path().join("a/1.png");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[16..24].copy_from_slice(&[0x7f; 8]);
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(open(root.path()).unwrap_err().exit_code(), 3);
+}
+
+#[test]
+fn a_folder_without_samples_is_refused_with_what_it_holds() {
+    let root = TempDir::new().unwrap();
+    assert!(open(root.path()).unwrap_err().what.ends_with("holds no samples: it is empty"));
+    fs::write(root.path().join("notes.md"), "x").unwrap();
+    let error = open(root.path()).unwrap_err();
+    assert!(error.what.ends_with("it holds notes.md") && error.exit_code() == 3, "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_only_within_the_folder() {
+    use std::os::unix::fs::symlink;
+    let outside = TempDir::new().unwrap();
+    save(outside.path(), "secret/1.png", &grey(99, 1, 1));
+    let root = TempDir::new().unwrap();
+    save(root.path(), "a/1.png", &grey(1, 1, 1));
+    symlink("1.png", root.path().join("a/2.png")).unwrap();
+    symlink(outside.path().join("secret/1.png"), root.path().join("a/3.png")).unwrap();
+    symlink(outside.path().join("secret"), root.path().join("b")).unwrap();
+    let found = open(root.path()).unwrap();
+    assert_eq!((pixels(&found.train), found.classes), (vec![1, 1], vec!["a".to_owned()]));
+    assert_eq!(found.notes[0], "2 links that lead out of the folder were not followed");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_need_not_be_utf8() {
+    use std::os::unix::ffi::OsStrExt;
+    let root = TempDir::new().unwrap();
+    let class = root.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&class).unwrap();
+    grey(3, 1, 1)
+        .save_with_format(class.join(std::ffi::OsStr::from_bytes(b"\xff.png")), image::ImageFormat::Png)
+        .unwrap();
+    let found = open(root.path()).unwrap();
+    assert_eq!((pixels(&found.train), found.classes), (vec![3], vec!["caf\u{fffd}".to_owned()]));
+}

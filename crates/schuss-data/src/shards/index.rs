@@ -1,0 +1,190 @@
+//! Where the samples of tar files lie, and what their labels are.
+
+use crate::contained::contained;
+use crate::table::{Origin, shown};
+use crate::{Error, Result, file};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::PathBuf;
+use tar::{Archive, Entry};
+
+/// Members that are samples.
+const SAMPLES: [&str; 4] = ["png", "jpg", "jpeg", "npy"];
+/// No label is longer.
+const MAX_LABEL: u64 = 1 << 16;
+/// Most different labels.
+const MAX_CLASSES: usize = 100_000;
+/// Where a label stands in a KEY.json.
+const KEYS: [&str; 3] = ["label", "cls", "class"];
+
+type Source<'a> = Entry<'a, BufReader<File>>;
+
+/// Where a sample lies.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member {
+    pub(super) shard: u32,
+    pub(super) offset: u64,
+    pub(super) length: u64,
+}
+
+/// All samples of some shards.
+pub(super) struct Index {
+    pub(super) shards: Vec<PathBuf>,
+    pub(super) members: Vec<Member>,
+    /// Number of the word each is labelled with.
+    pub(super) classes: Vec<Option<u32>>,
+}
+
+/// Members of one key that follow each other.
+#[derive(Default)]
+struct Group {
+    key: Vec<u8>,
+    sample: Option<Member>,
+    label: Option<String>,
+}
+
+impl Index {
+    /// Goes through the headers; words that label samples are added to `words`.
+    pub(super) fn take(shards: Vec<PathBuf>, words: &mut Vec<String>, memory: u64) -> Result<Self> {
+        let mut numbers: HashMap<String, u32> = words.iter().cloned().zip(0..).collect();
+        let mut index = Self { shards: Vec::new(), members: Vec::new(), classes: Vec::new() };
+        for (shard, path) in (0..).zip(&shards) {
+            let origin = Origin::new(path, "member");
+            let walk = || index.walk(shard, &origin, &mut numbers, words, memory);
+            contained(walk, || origin.refuse("cannot be read as a tar file"))?;
+        }
+        index.shards = shards;
+        Ok(index)
+    }
+
+    fn walk(
+        &mut self,
+        shard: u32,
+        origin: &Origin,
+        numbers: &mut HashMap<String, u32>,
+        words: &mut Vec<String>,
+        memory: u64,
+    ) -> Result<()> {
+        let (file, length) = file::open(&origin.path)?;
+        let mut archive = Archive::new(BufReader::new(file));
+        let mut group = Group::default();
+        for entry in archive.entries_with_seek().map_err(|error| broken(origin, &error))? {
+            let mut entry = entry.map_err(|error| broken(origin, &error))?;
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            let (key, ending) = key(&entry, origin)?;
+            if key != group.key {
+                self.close(std::mem::take(&mut group), numbers, words, origin)?;
+                group.key = key;
+            }
+            group.add(&mut entry, &ending, shard, length, origin)?;
+            if (self.members.len() as u64).saturating_mul(size_of::<(Member, Option<u32>)>() as u64) > memory
+            {
+                let what = "holds more samples than can be kept track of in the memory that may be used";
+                return Err(origin.refuse(what).advise("give more --memory"));
+            }
+        }
+        self.close(group, numbers, words, origin)
+    }
+
+    fn close(
+        &mut self,
+        group: Group,
+        numbers: &mut HashMap<String, u32>,
+        words: &mut Vec<String>,
+        origin: &Origin,
+    ) -> Result<()> {
+        let Some(sample) = group.sample else { return Ok(()) };
+        if words.len() > MAX_CLASSES {
+            return Err(origin.refuse("has more than 100,000 different labels, too many for classes"));
+        }
+        let class = group.label.map(|label| {
+            let next = u32::try_from(words.len()).unwrap_or(u32::MAX);
+            *numbers.entry(label).or_insert_with_key(|label| {
+                words.push(label.clone());
+                next
+            })
+        });
+        self.members.push(sample);
+        self.classes.push(class);
+        Ok(())
+    }
+}
+
+fn broken(origin: &Origin, error: &dyn std::fmt::Display) -> Error {
+    origin.refuse(format!("cannot be read as a tar file: {error}")).advise("copy it again")
+}
+
+/// What stands before the first dot of the last part of a member's name, with the parts before it; and what after it.
+fn key(entry: &Source, origin: &Origin) -> Result<(Vec<u8>, String)> {
+    let name = entry.path_bytes();
+    let outside = name.starts_with(b"/") || name.split(|&byte| byte == b'/').any(|part| part == b"..");
+    if outside {
+        let what = format!(
+            "holds a member called `{}`, which points outside",
+            shown(&String::from_utf8_lossy(&name))
+        );
+        return Err(origin.refuse(what).advise("pack it again from within the folder"));
+    }
+    let last = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
+    let dot = name.iter().skip(last).position(|&byte| byte == b'.').map(|dot| last.saturating_add(dot));
+    let (key, ending) = name.split_at_checked(dot.unwrap_or(name.len())).unwrap_or_default();
+    let ending = String::from_utf8_lossy(ending.get(1..).unwrap_or_default()).to_lowercase();
+    Ok((key.to_vec(), ending))
+}
+
+impl Group {
+    fn add(
+        &mut self,
+        entry: &mut Source,
+        ending: &str,
+        shard: u32,
+        length: u64,
+        origin: &Origin,
+    ) -> Result<()> {
+        let (offset, size) = (entry.raw_file_position(), entry.size());
+        if offset.checked_add(size).is_none_or(|end| end > length) {
+            return Err(origin.refuse("ends within a member").advise("copy it again"));
+        }
+        if SAMPLES.contains(&ending) {
+            let fresh = self.sample.replace(Member { shard, offset, length: size }).is_none();
+            return if fresh { Ok(()) } else { Err(self.twice("samples", origin)) };
+        }
+        let label = match ending {
+            "cls" => word(&text(entry, origin)?),
+            "json" => json_label(&text(entry, origin)?).map_err(|what| origin.refuse(what))?,
+            _ => None,
+        };
+        if label.is_some() && self.label.replace(label.unwrap_or_default()).is_some() {
+            return Err(self.twice("labels", origin));
+        }
+        Ok(())
+    }
+
+    fn twice(&self, noun: &str, origin: &Origin) -> Error {
+        origin.refuse(format!("holds two {noun} called `{}`", shown(&String::from_utf8_lossy(&self.key))))
+    }
+}
+
+fn text(entry: &mut Source, origin: &Origin) -> Result<String> {
+    let mut text = String::new();
+    if entry.size() > MAX_LABEL {
+        return Err(origin.refuse(format!("holds a label of {} bytes", entry.size())));
+    }
+    entry.read_to_string(&mut text).map_err(|error| broken(origin, &error))?;
+    Ok(text)
+}
+
+fn word(text: &str) -> Option<String> {
+    Some(text.trim_ascii().to_owned()).filter(|word| !word.is_empty())
+}
+
+/// The label in an object, if there is one under a usual name.
+fn json_label(text: &str) -> std::result::Result<Option<String>, String> {
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("holds a label that is not JSON: {error}"))?;
+    let label = KEYS.iter().find_map(|key| value.get(key));
+    Ok(label.and_then(|label| word(label.as_str().map_or_else(|| label.to_string(), str::to_owned).as_str())))
+}

@@ -1,0 +1,160 @@
+//! WebDataset: tar files whose members `KEY.png`, `KEY.jpg` or `KEY.npy` are samples and `KEY.cls` or `KEY.json` their
+//! labels.
+//!
+//! One pass over the headers notes where each sample lies; then any is read by itself. What members are called is only
+//! compared; no path is ever made of it.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod index;
+
+use crate::encoded::{self, Blob, Blobs, Encoded};
+use crate::found::{Ask, Found};
+use crate::pread::read_at;
+use crate::table::Origin;
+use crate::text::{bytes, grouped};
+use crate::{Error, Labels, Result, classes, file};
+use index::{Index, Member};
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// No sample has more bytes, packed as it is.
+const MAX_SAMPLE: u64 = 256 << 20;
+/// How the names of shards begin that are of one split; without any `train`, all are trained on.
+const SPLITS: [&[&str]; 3] = [&["train"], &["val", "dev"], &["test"]];
+
+/// Reads a tar file, or a folder of them; gives `None` for a folder without any.
+///
+/// # Errors
+/// A data error that names the file.
+pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
+    let [train, validation, test] = shards(path)?;
+    if train.is_empty() {
+        return Ok(None);
+    }
+    let mut words = Vec::new();
+    let mut take = |shards: Vec<PathBuf>| -> Result<Option<Index>> {
+        if shards.is_empty() { Ok(None) } else { Index::take(shards, &mut words, ask.memory).map(Some) }
+    };
+    let [train, validation, test] = [take(train)?, take(validation)?, take(test)?];
+    let numbers = sorted(&mut words);
+    let origin = Origin::new(path, "sample");
+    let encode = |index: Index| encoded(index, &numbers, &origin);
+    let Some(train) = train.map(encode).transpose()? else { return Ok(None) };
+    let others = [validation.map(encode).transpose()?, test.map(encode).transpose()?];
+    let bare = |split: &Encoded| matches!(split.labels, Labels::Absent(_));
+    if others.iter().flatten().any(|other| bare(other) != bare(&train)) {
+        return Err(origin.refuse("has labels in one split but none in another"));
+    }
+    encoded::found(train, others, words, Vec::new(), ask).map(Some)
+}
+
+/// The tar files of each split, sorted by name.
+fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
+    if !path.is_dir() {
+        return Ok([vec![path.to_owned()], Vec::new(), Vec::new()]);
+    }
+    let unreadable = |error: std::io::Error| {
+        Error::data(format!("{} cannot be read: {error}", file::name(path))).at(path.display())
+    };
+    let mut all = Vec::new();
+    for entry in fs::read_dir(path).map_err(unreadable)? {
+        let shard = entry.map_err(unreadable)?.path();
+        if shard.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tar")) && shard.is_file() {
+            all.push(shard);
+        }
+    }
+    all.sort_unstable();
+    let of = |names: &[&str]| -> Vec<PathBuf> {
+        all.iter()
+            .filter(|shard| names.iter().any(|name| file::name(shard).starts_with(name)))
+            .cloned()
+            .collect()
+    };
+    let [train, validation, test] = SPLITS.map(of);
+    Ok(if train.is_empty() { [all, Vec::new(), Vec::new()] } else { [train, validation, test] })
+}
+
+/// Sorts the words; says for each as it was which it is now.
+fn sorted(words: &mut [String]) -> Vec<u32> {
+    let before = words.to_vec();
+    classes::sort_names(words);
+    let places: std::collections::HashMap<&String, u32> = words.iter().zip(0..).collect();
+    before.iter().filter_map(|word| places.get(word).copied()).collect()
+}
+
+/// The samples of one split; all of them have a label or none has.
+fn encoded(index: Index, numbers: &[u32], origin: &Origin) -> Result<Encoded> {
+    let number = |class: u32| numbers.get(usize::try_from(class).ok()?).copied();
+    let labels: Vec<u32> = index.classes.iter().filter_map(|class| number((*class)?)).collect();
+    let samples = index.members.len();
+    if samples == 0 {
+        let advice = "a sample is a member called KEY.png, KEY.jpg or KEY.npy";
+        return Err(origin.refuse("holds no samples").advise(advice));
+    }
+    let labels = match labels.len() {
+        0 => Labels::Absent(samples),
+        count if count == samples => Labels::Class(labels),
+        count => {
+            let what =
+                format!("has labels for {} of {} samples", grouped(count as u64), grouped(samples as u64));
+            return Err(origin.refuse(what).advise("add a KEY.cls for each KEY.png"));
+        }
+    };
+    Ok(Encoded { blobs: Arc::new(Members { shards: index.shards, members: index.members }), labels })
+}
+
+/// Samples by where they lie.
+struct Members {
+    shards: Vec<PathBuf>,
+    members: Vec<Member>,
+}
+
+impl Members {
+    fn member(&self, index: usize) -> Option<(&Member, &Path)> {
+        let member = self.members.get(index)?;
+        Some((member, self.shards.get(usize::try_from(member.shard).ok()?)?))
+    }
+}
+
+impl Blobs for Members {
+    fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    fn open(&self, index: usize) -> Result<(Box<dyn Blob>, u64)> {
+        let refuse = |what: String| self.origin(index).refuse(what);
+        let Some((member, shard)) = self.member(index) else { return Err(refuse("is not there".into())) };
+        if member.length > MAX_SAMPLE {
+            return Err(refuse(format!(
+                "is a sample of {}, too large to be read at once",
+                bytes(member.length)
+            )));
+        }
+        let (file, _) = file::open(shard)?;
+        let mut sample = vec![0; usize::try_from(member.length).unwrap_or(0)];
+        let read = read_at(&file, &mut sample, member.offset);
+        let read = read.map_err(|error| refuse(format!("cannot be read: {error}")))?;
+        if read < sample.len() {
+            return Err(refuse("has been cut off since it was opened".into()));
+        }
+        Ok((Box::new(Cursor::new(sample)), member.length))
+    }
+
+    fn origin(&self, index: usize) -> Origin {
+        let place =
+            self.member(index).map(|(member, shard)| format!("{}@{}", shard.display(), member.offset));
+        Origin::new(Path::new(&place.unwrap_or_default()), "sample")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,152 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use super::*;
+use crate::found::Part;
+use crate::testing::npy;
+use crate::{ImageShape, Samples, Shape, Values};
+use image::{GrayImage, ImageFormat, Luma};
+use tar::{Builder, Header};
+use tempfile::TempDir;
+
+fn png(level: u8) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    GrayImage::from_pixel(2, 1, Luma([level])).write_to(&mut file, ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+/// A tar file; names go in as they are.
+fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut builder = Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = Header::new_gnu();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        builder.append(&header, &bytes[..]).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn saved(files: &[(&str, Vec<u8>)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
+fn open(members: &[(&str, Vec<u8>)]) -> Result<Found> {
+    let folder = saved(&[("s.tar", archive(members))]);
+    crate::found::open(&folder.path().join("s.tar"), &Ask::default())
+}
+
+fn samples(part: &Part) -> Samples {
+    match part {
+        Part::Resident(samples) => samples.clone(),
+        Part::Streamed(store) => {
+            let mut samples = Samples::new(Values::Floats(vec![]), Labels::Absent(0), 0).unwrap();
+            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
+            samples
+        }
+    }
+}
+
+fn word(word: &str) -> Vec<u8> {
+    word.as_bytes().to_vec()
+}
+
+#[test]
+fn members_of_one_key_are_a_sample_and_its_label() {
+    let found = open(&[
+        ("a/1.cls", word("10\n")),
+        ("a/1.png", png(1)),
+        ("a/2.seg.png", png(77)),
+        ("a/2.png", png(2)),
+        ("a/2.json", word(r#"{"label": 9, "text": "x"}"#)),
+    ])
+    .unwrap();
+    assert_eq!(found.shape, Shape::Image(ImageShape { channels: 1, height: 1, width: 2 }));
+    assert_eq!(found.classes, ["9", "10"]);
+    assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![1, 0]));
+    assert_eq!(samples(&found.train).values(), &Values::Bytes(vec![1, 1, 2, 2]));
+}
+
+#[test]
+fn arrays_are_samples_too() {
+    let array = |number: f32| npy("<f4", "(2,)", &[number.to_le_bytes(), 0.5_f32.to_le_bytes()].concat());
+    let found = open(&[("1.npy", array(1.5)), ("2.npy", array(-2.0))]).unwrap();
+    assert_eq!((found.shape, samples(&found.train).labels()), (Shape::Flat(2), &Labels::Absent(2)));
+    assert_eq!(samples(&found.train).values(), &Values::Floats(vec![1.5, 0.5, -2.0, 0.5]));
+    let error = open(&[("1.npy", array(1.5)), ("2.npy", npy("<f4", "(1,)", &[0; 4]))]).unwrap_err();
+    assert!(error.what.contains("is not an array of [2] like the first"), "{error}");
+    assert!(open(&[("1.npy", array(1.5)), ("2.png", png(1))]).is_err());
+}
+
+#[test]
+fn shards_of_a_folder_are_read_in_order_split_by_their_names() {
+    let shard = |level: u8, class: &str| archive(&[("1.png", png(level)), ("1.cls", word(class))]);
+    let plain = saved(&[("b.tar", shard(2, "x")), ("a.tar", shard(1, "y"))]);
+    let found = crate::found::open(plain.path(), &Ask::default()).unwrap();
+    assert_eq!(samples(&found.train).values(), &Values::Bytes(vec![1, 1, 2, 2]));
+    let split = saved(&[
+        ("train-0.tar", shard(2, "x")),
+        ("train-1.tar", shard(3, "y")),
+        ("val-0.tar", shard(4, "y")),
+    ]);
+    let found = crate::found::open(split.path(), &Ask { memory: 5, ..Ask::default() });
+    assert!(found.unwrap_err().what.contains("more samples than can be kept track of"));
+    let found = crate::found::open(split.path(), &Ask { memory: 100, ..Ask::default() }).unwrap();
+    assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1]));
+    assert_eq!(samples(&found.validation.unwrap()).labels(), &Labels::Class(vec![1]));
+    assert!(found.test.is_none());
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_read_where_it_lies() {
+    let picture = GrayImage::from_fn(64, 64, |x, y| Luma([(x * y) as u8]));
+    let mut file = Cursor::new(Vec::new());
+    picture.write_to(&mut file, ImageFormat::Png).unwrap();
+    let folder = saved(&[("s.tar", archive(&[("1.png", file.into_inner())]))]);
+    let path = folder.path().join("s.tar");
+    let found = crate::found::open(&path, &Ask { memory: 4_095, ..Ask::default() }).unwrap();
+    assert!(matches!(found.train, Part::Streamed(_)));
+    assert_eq!(samples(&found.train).values(), &Values::Bytes(picture.into_raw()));
+}
+
+#[test]
+fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
+    let cases = [
+        (vec![("../X.npy", png(1))], "holds a member called `../X.npy`, which points outside"),
+        (vec![("/etc/X.npy", png(1))], "holds a member called `/etc/X.npy`, which points outside"),
+        (vec![("a.txt", word("x"))], "holds no samples"),
+        (vec![("1.png", png(1)), ("2.png", png(1)), ("2.cls", word("x"))], "has labels for 1 of 2 samples"),
+        (vec![("1.png", png(1)), ("1.jpg", png(1))], "holds two samples called `1`"),
+        (vec![("1.cls", word("a")), ("1.json", word(r#"{"cls": "b"}"#))], "holds two labels called `1`"),
+        (vec![("1.json", word("{"))], "holds a label that is not JSON"),
+        (vec![("1.cls", vec![b'x'; 70_000])], "holds a label of 70000 bytes"),
+    ];
+    for (members, sentence) in cases {
+        let error = open(&members).unwrap_err();
+        assert!(error.exit_code() == 3 && error.what.starts_with(&format!("s.tar {sentence}")), "{error}");
+    }
+    let error = open(&[("1.png", word("nothing"))]).unwrap_err();
+    assert!(error.what.starts_with("s.tar@512 cannot be read as a picture"), "{error}");
+}
+
+#[test]
+fn a_truncated_tar_file_is_refused_or_whole() {
+    let good = archive(&[("1.png", png(1)), ("1.cls", word("x")), ("2.png", png(2)), ("2.cls", word("y"))]);
+    for length in 0..good.len() {
+        let folder = saved(&[("s.tar", good[..length].to_vec())]);
+        match crate::found::open(&folder.path().join("s.tar"), &Ask::default()) {
+            Ok(found) => assert!(found.train.len() <= 2, "after {length} bytes"),
+            Err(error) => assert_eq!(error.exit_code(), 3, "after {length} bytes"),
+        }
+    }
+}
