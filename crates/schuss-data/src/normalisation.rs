@@ -130,7 +130,7 @@ impl Normalisation {
     /// Writes the numbers of a sample to the front of `to`.
     pub fn write(&self, row: Row, to: &mut [f32]) {
         let to = match row {
-            Row::Bytes(bytes) if *self == Self::None => fill(to, bytes, |byte| f32::from(byte)),
+            Row::Bytes(bytes) if *self == Self::None => fill(to, bytes, f32::from),
             Row::Bytes(bytes) => fill(to, bytes, |byte| f32::from(byte) / 255.0), // torchvision's `ToTensor`
             Row::Floats(floats) => fill(to, floats, |x| x),
         };

@@ -183,8 +183,8 @@ fn what_the_labels_cannot_tell_is_refused_with_advice() {
     };
     refused(&data(), "targets=class", 2, "--targets real");
     refused(&data(), "model=2-4-3", 2, "layer");
-    let points = data();
-    let misfit = Session::new(&regression("2-4-2", "cross-entropy", 1), &points, ONE_THREAD);
+    let whole = data();
+    let misfit = Session::new(&regression("2-4-2", "cross-entropy", 1), &whole, ONE_THREAD);
     let error = misfit.err().unwrap();
     assert!(error.exit_code() == 2 && error.to_string().contains("mse"), "{error}");
     let without = |samples: &Samples| {
