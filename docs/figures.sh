@@ -40,7 +40,7 @@ figure adaptive error-epochs $small \
     --optimizer adagrad --optimizer yogi
 figure matrix error-epochs $tiny \
     --optimizer adamw --optimizer lion:lr=0.0003 --optimizer signum:lr=0.0003 --optimizer hidden@muon:lr=0.02/adamw \
-    --optimizer shampoo:lr=0.01 --optimizer soap
+    --optimizer shampoo:lr=0.01 --optimizer soap --optimizer k-fac
 figure rate-free error-epochs $small \
     --optimizer adam --optimizer prodigy --optimizer d-adapt-adam --optimizer dog --optimizer dowg --optimizer momo \
     --optimizer polyak-sgd

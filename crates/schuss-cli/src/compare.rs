@@ -6,7 +6,7 @@ use crate::{signals, study, terminal};
 use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
-use schuss::study::record::{Status, Summary};
+use schuss::study::record::{Status, Summary, TrialRecord};
 use schuss::study::{Begun, Finished, Study, Workload, run, to_json};
 use schuss::{Error, Result};
 use schuss_data::text::{bytes, grouped};
@@ -57,18 +57,13 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
 /// Goes on with a run; the exit code.
 pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json: bool) -> Result<u8> {
     let begun = Begun::open(folder)?;
-    let limits = running.limits()?;
-    let written = begun.file.workload.clone();
-    let workload = Workload { data: data.map(str::to_owned).or(written.data), ..written };
-    let data = workload.load(limits.memory)?;
-    let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
-    if begun.is_finished(&study) {
+    if begun.is_finished() {
         say(json, &format!("{} is finished: there is nothing to go on with", begun.path().display()));
-        if json {
-            deliver(&to_json(&begun.summary)?)?;
-        }
-        return Ok(0);
+        return if json { deliver(&to_json(&begun.summary)?).map(|()| 0) } else { Ok(0) };
     }
+    let limits = running.limits()?;
+    let data = load_again(&begun, data, limits)?;
+    let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
     say(json, &describe(&data));
     let control = Control::default();
     signals::listen(&control)?;
@@ -77,6 +72,19 @@ pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json:
     present(&finished, json, Formats::SvgAndPng)?;
     let code = exit_code(&finished.summary, &control, false);
     finished.error.map_or(Ok(code), Err)
+}
+
+/// The data of a run, from the folder that it was begun in if that is still there, or where they are now.
+fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Dataset> {
+    let absolute = |spec: &str| match std::path::absolute(spec) {
+        Ok(path) if Path::new(spec).exists() => path.display().to_string(),
+        _ => spec.to_owned(),
+    };
+    let written = begun.file.workload.clone();
+    let workload = Workload { data: moved.map(absolute).or(written.data.clone()), ..written.clone() };
+    let _ = std::env::set_current_dir(&begun.summary.directory); // gone: relative paths begin here
+    let data = workload.load(limits.memory)?;
+    Ok(Dataset { name: written.data.unwrap_or(data.name), ..data })
 }
 
 fn progress(study: &Study, data: &Dataset, control: &Control, how: (&Running, bool)) -> Progress {
@@ -112,6 +120,10 @@ fn present(finished: &Finished, json: bool, formats: Formats) -> Result<()> {
     schuss_report::verdict(summary).iter().for_each(|sentence| page += &format!("\n{sentence}"));
     if let Ok(report) = &report {
         page += &format!("\nreport: {}", report.display());
+    }
+    let goes_on = |trial: &TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
+    if summary.trials.iter().any(goes_on) {
+        page += &format!("\ngo on with: schuss resume {}", finished.folder.path().display());
     }
     if json {
         say(true, &page);

@@ -147,6 +147,8 @@ pub struct Outcome {
 enum Pause {
     ReportPoint,
     Checkpoint,
+    /// There is no more room for losses.
+    Full,
     NotFinite,
     Interrupted,
 }
@@ -202,7 +204,7 @@ impl<'d> Session<'d> {
             began: Instant::now(),
             kept: Instant::now(),
             progress: Progress { target, evaluation_is_due: true, ..Progress::default() },
-            losses: Vec::with_capacity(data.train.len().div_ceil(samples)),
+            losses: Vec::with_capacity(data.train.len().div_ceil(samples).min(MOST_LOSSES) + blocked::ROWS),
             seen: Vec::with_capacity(blocked::ROWS),
             best: None,
         })
@@ -288,6 +290,7 @@ impl<'d> Session<'d> {
             Pause::NotFinite => self.diverge(sink).map(Some),
             Pause::Interrupted => self.cut_short(sink).map(Some),
             Pause::Checkpoint => self.checkpoint(sink).map(|()| None),
+            Pause::Full => Ok(None),
             Pause::ReportPoint => {
                 self.progress.evaluation_is_due = true;
                 self.evaluate(control, sink)
@@ -353,6 +356,9 @@ impl<'d> Session<'d> {
             }
             if watch.is_due() || self.cadence.falls_between(before, self.progress.updates) {
                 break Pause::Checkpoint;
+            }
+            if self.losses.len() + blocked::ROWS > self.losses.capacity() {
+                break Pause::Full;
             }
         };
         self.progress.train_seconds += clock.elapsed().as_secs_f64();
@@ -568,6 +574,9 @@ impl Keep for Session<'_> {
         self.copy.keep(keeper)
     }
 }
+
+/// Losses that are told at once.
+const MOST_LOSSES: usize = 1 << 16;
 
 /// More updates or samples than can ever be counted.
 const MOST_COUNTED: u64 = 1 << 53;

@@ -212,7 +212,11 @@ impl StudyFile {
         Self::parse(&text, name)
     }
 
-    pub(super) fn parse(text: &str, name: &str) -> Result<Self> {
+    /// A study from the text of a file that is called `name` in messages.
+    ///
+    /// # Errors
+    /// Usage errors that name the line: no TOML, keys that are not known.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
         let file: Self = toml::from_str(text).map_err(|error| {
             let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;

@@ -17,6 +17,9 @@ pub struct Summary {
     pub study: StudyRecord,
     /// The command line, as typed.
     pub command: String,
+    /// The folder it was typed in, which relative paths begin from.
+    #[serde(default)]
+    pub directory: String,
     /// What was trained on.
     pub workload: WorkloadRecord,
     /// The data really used.

@@ -81,6 +81,7 @@ impl Begun {
     /// A usage error if there is no run, a data error if it is damaged, a failure if another process is at work on it.
     pub fn open(run: &Path) -> Result<Self> {
         let places = [run.to_owned(), Path::new("runs").join(run)];
+        let places = places.map(|path| std::path::absolute(&path).unwrap_or(path));
         let path = places.iter().find(|path| path.join(STUDY).is_file()).ok_or_else(|| {
             Error::usage("there is no run").at(run.display()).advise("the folder of a run, as runs/train")
         })?;
@@ -99,10 +100,11 @@ impl Begun {
         Ok(Self { file, summary, folder })
     }
 
-    /// Whether every trial of `study` has ended and is in the summary.
-    pub fn is_finished(&self, study: &Study) -> bool {
+    /// Whether every trial has ended and is in the summary.
+    pub fn is_finished(&self) -> bool {
+        let all = self.file.trials.len() * self.file.seeds.as_ref().map_or(1, Vec::len);
         let ended = |trial: &TrialRecord| !matches!(trial.status, Status::Interrupted | Status::Failed);
-        self.summary.trials.iter().filter(|trial| ended(trial)).count() == study.runs().count()
+        self.summary.trials.iter().filter(|trial| ended(trial)).count() == all
     }
 
     /// Where it is.
@@ -449,6 +451,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         },
         study: study.about.clone(),
         command: command.to_owned(),
+        directory: std::env::current_dir().map_or_else(|_| String::new(), |path| path.display().to_string()),
         workload: WorkloadRecord {
             data: data.name.clone(),
             model: first.map_or_else(String::new, |trial| trial.model.to_string()),

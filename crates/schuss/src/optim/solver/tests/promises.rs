@@ -112,6 +112,21 @@ fn a_copy_goes_the_same_way_as_its_original() {
 }
 
 #[test]
+fn conjugate_gradients_begin_anew_on_other_samples_and_only_there() {
+    let (valley, other) = (Problem::Rosenbrock(2), Problem::Barrier(2));
+    let mut run = Run::new("cg:max_iter=1", &valley, &[0.5, 0.5]);
+    let is_steepest = |run: &Run| {
+        let (direction, gradient) = (&run.solving.state.direction, &run.solving.state.gradient);
+        direction.iter().zip(gradient).all(|(d, g)| *d == -*g)
+    };
+    run.updates(2);
+    assert!(!is_steepest(&run));
+    run.objective.problem = &other;
+    run.updates(1);
+    assert!(is_steepest(&run));
+}
+
+#[test]
 fn at_a_minimum_every_solver_stays() {
     let (problem, _) = Problem::named("rosenbrock-2");
     for solver in ALL {
