@@ -43,7 +43,12 @@ pub(crate) fn run(
 
 /// One line per test sample, in order.
 fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut dyn Write) -> Result<()> {
-    let data = workload.load_for(predictor.about())?;
+    let about = predictor.about();
+    if about.targets == Targets::Input && about.shape.image().is_some() {
+        return Err(Error::usage("the model is an autoencoder: it has no class to tell of a sample")
+            .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
+    }
+    let data = workload.load_for(about)?;
     model::check_fits(predictor.about(), &data)?;
     let classes = predictor.about().classes.clone();
     let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
