@@ -137,7 +137,7 @@ fn wrong(data: &Dataset, surveys: &[Survey]) -> Result<String> {
     }
     if let Some(mixing) = mixing::measure(data.train.store(), Order::Sequential, 1)? {
         let how = format!(
-            "as they stand, batches mix classes {:.1} times worse than a perfect shuffle",
+            "as they stand, classes are mixed well: batches are {:.1} times as far from the whole as after a perfect shuffle",
             mixing.ratio()
         );
         lines.push(mixing.warning(Order::Sequential).unwrap_or(how));
