@@ -59,7 +59,7 @@ impl Progress {
         let number =
             |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
         self.say(&format!(
-            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}{}  {:>7.2} s{}",
+            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}{}  {:>7.2} s",
             trial.name,
             row.epoch,
             trial.budget.epochs,
@@ -67,23 +67,8 @@ impl Progress {
             number(row.eval_loss),
             quality(row),
             row.train_seconds,
-            limit(row),
             width = self.width,
         ));
-    }
-}
-
-/// What an epoch of streamed data waited for: reading if that took a tenth of the time.
-fn limit(row: &EpochRecord) -> String {
-    let share = row.load_wait_seconds / row.train_seconds;
-    match share {
-        share if share > 0.1 => {
-            format!(", {:.2} of them waiting for data: reading is the limit", row.load_wait_seconds)
-        }
-        share if share > 0.0 => {
-            format!(", {:.2} of them waiting for data: arithmetic is the limit", row.load_wait_seconds)
-        }
-        _ => String::new(), // in memory
     }
 }
 

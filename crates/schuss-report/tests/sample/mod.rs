@@ -141,7 +141,6 @@ fn row(sketch: &Sketch, seed: u64, epoch: u32) -> EpochRecord {
         eval_accuracy: finite.then_some(accuracy),
         metrics: Default::default(),
         train_seconds: if epoch > 0 { sketch.seconds * (1.0 + 0.03 * noise(updates, seed)) } else { 0.0 },
-        load_wait_seconds: 0.0,
         elapsed_seconds: f64::from(epoch) * (sketch.seconds + 0.1),
     }
 }

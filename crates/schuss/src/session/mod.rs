@@ -106,8 +106,6 @@ pub struct Session<'d> {
     began: Instant,
     /// When it was kept last, or went on.
     kept: Instant,
-    /// How long steps had waited for samples when the present epoch began, or went on.
-    waited_before: Duration,
     progress: Progress,
     /// The losses of all updates since the last report point.
     losses: Vec<f32>,
@@ -205,7 +203,6 @@ impl<'d> Session<'d> {
             cadence: limits.checkpoint_every,
             began: Instant::now(),
             kept: Instant::now(),
-            waited_before: Duration::ZERO,
             progress: Progress { target, evaluation_is_due: true, ..Progress::default() },
             losses: Vec::with_capacity(data.train.len().div_ceil(samples).min(MOST_LOSSES) + blocked::ROWS),
             seen: Vec::with_capacity(blocked::ROWS),
@@ -335,7 +332,6 @@ impl<'d> Session<'d> {
             progress.position = 0;
             progress.tally = Tally::default();
             progress.epoch_began = progress.train_seconds;
-            self.waited_before = self.train.waited();
         }
     }
 
@@ -516,7 +512,6 @@ impl<'d> Session<'d> {
             eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
             metrics: self.metrics(evaluation),
             train_seconds: self.progress.train_seconds - self.progress.epoch_began,
-            load_wait_seconds: (self.waited() - self.waited_before).as_secs_f64(),
             elapsed_seconds: self.elapsed(),
         };
         self.progress.evaluation = evaluation;

@@ -104,7 +104,6 @@ mod tests {
             eval_accuracy: Some(accuracy),
             metrics: Default::default(),
             train_seconds: 2.0,
-            load_wait_seconds: 0.0,
             elapsed_seconds: 0.0,
         }
     }

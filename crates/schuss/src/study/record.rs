@@ -356,9 +356,6 @@ pub struct EpochRecord {
     pub metrics: BTreeMap<String, Option<f64>>,
     /// Seconds of training in this epoch.
     pub train_seconds: f64,
-    /// Seconds of these that the step waited for samples to be read.
-    #[serde(default)]
-    pub load_wait_seconds: f64,
     /// Seconds since the trial's start, everything included.
     pub elapsed_seconds: f64,
 }
