@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Runs of a second or less that between them keep every kind of state.
-const RUNS: [&str; 8] = [
+const RUNS: [&str; 9] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
     "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
@@ -20,6 +20,7 @@ const RUNS: [&str; 8] = [
     "train --model linear:16,batch-norm,relu,dropout:0.2,linear:10 --optimizer sam:rho=0.05+sgd:lr=0.1 --epochs 40",
     "train --optimizer clip-global-norm:1+adamw:lr=0.002+ema:0.99 --order replacement --update batch:20 --epochs 25",
     "compare --optimizer sgd:lr=0.1 --optimizer rmsprop:lr=0.001 --seed 1,2 --epochs 15",
+    "train --data packed.schuss --memory 4MiB --model 784-8-10 --optimizer adam:lr=0.002 --update batch:50 --epochs 8",
 ];
 
 const DATA: [&str; 2] = ["--data", "digits:train=400,test=100,size=8"];
@@ -95,7 +96,10 @@ impl Dice {
 }
 
 fn words(run: &str, out: &str) -> Vec<String> {
-    let mut words: Vec<String> = run.split_whitespace().chain(DATA).map(str::to_owned).collect();
+    let mut words: Vec<String> = run.split_whitespace().map(str::to_owned).collect();
+    if !run.contains("--data") {
+        words.extend(DATA.map(str::to_owned));
+    }
     if !run.contains("--model") {
         words.extend(["--model".into(), "64-12-10".into()]);
     }
@@ -130,6 +134,8 @@ fn unkilled(place: &Place, index: usize) -> (Vec<(PathBuf, Vec<u8>)>, Duration) 
 fn a_run_killed_at_any_instant_goes_on_to_the_same_bits() {
     let kills: usize = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
     let place = Place::new();
+    let packed = place.run(&["data", "pack", "digits:train=3000,test=200", "packed.schuss"]);
+    assert_eq!(packed.code, 0, "{}", packed.stderr);
     let whole: Vec<_> = (0..RUNS.len().min(kills)).map(|index| unkilled(&place, index)).collect();
     let (mut dice, mut equal, mut died) = (Dice(20), 0, 0);
     for number in 0..kills {

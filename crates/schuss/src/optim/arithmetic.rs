@@ -184,7 +184,9 @@ impl<B> Tensor<B> {
         let room = |shape| if rule.needs(shape, entry) { dimensions(shape, entry) } else { (0, 0) };
         let first = |slot: &Slot| first_values::<A>(slot.first, room(slot.shape), &weights[place.clone()]);
         let slots = rule.slots().iter().map(first).collect();
-        let around = (0..wrappers).map(|_| first(&Slot::copied("around"))).collect();
+        let weights = &weights[place.clone()];
+        let copy = |_| first_values::<A>(First::Weights, (entry.rows, entry.cols), weights);
+        let around = (0..wrappers).map(copy).collect();
         let zeros = |(rows, cols)| A::zeros(rows * padded(cols));
         let scratch = rule.scratch().into_iter().map(|shape| zeros(room(shape))).collect();
         let (rows, cols) = (entry.rows, entry.cols);
