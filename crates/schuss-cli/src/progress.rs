@@ -3,6 +3,7 @@
 use crate::args::Running;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use schuss::Trial;
+use schuss::recipe::Targets;
 use schuss::session::{Control, Event};
 use schuss::study::Watcher;
 use schuss::study::record::{EpochRecord, Status, TrialRecord};
@@ -59,26 +60,40 @@ impl Progress {
         let number =
             |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
         self.say(&format!(
-            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}{}  {:>7.2} s",
+            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}{}  {:>7.2} s{}",
             trial.name,
             row.epoch,
             trial.budget.epochs,
             number(row.train_loss),
             number(row.eval_loss),
-            quality(row),
+            quality(row, trial.targets),
             row.train_seconds,
+            waiting(row),
             width = self.width,
         ));
     }
 }
 
+/// How much of an epoch the step waited for data, where that can be felt, and what to do if it is most of it.
+fn waiting(row: &EpochRecord) -> String {
+    let share = row.load_wait_seconds / row.train_seconds;
+    match share {
+        0.5.. => {
+            format!(", {:.2} s of it waiting for data: reading is the bottleneck", row.load_wait_seconds)
+        }
+        0.01.. => format!(", {:.2} s of it waiting for data", row.load_wait_seconds),
+        _ => String::new(),
+    }
+}
+
 /// Accuracy where there are classes; PSNR and, of images large enough, SSIM where there are reconstructions.
-fn quality(row: &EpochRecord) -> String {
+fn quality(row: &EpochRecord, targets: Targets) -> String {
     let metric = |name: &str| row.metrics.get(name).copied().flatten();
     let psnr = metric("psnr").map(|psnr| format!("  PSNR {psnr:>6.2} dB"));
     let ssim = metric("ssim").map(|ssim| format!("  SSIM {ssim:.4}"));
     match (row.eval_accuracy, psnr) {
         (None, Some(psnr)) => psnr + &ssim.unwrap_or_default(),
+        (None, None) if !targets.is_class() => String::new(),
         (accuracy, _) => {
             format!("  accuracy {}", accuracy.map_or_else(|| "    -".into(), |value| format!("{value:.4}")))
         }

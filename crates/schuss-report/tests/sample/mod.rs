@@ -140,6 +140,7 @@ fn row(sketch: &Sketch, seed: u64, epoch: u32) -> EpochRecord {
         eval_loss: finite.then_some(eval),
         eval_accuracy: finite.then_some(accuracy),
         metrics: Default::default(),
+        load_wait_seconds: 0.0,
         train_seconds: if epoch > 0 { sketch.seconds * (1.0 + 0.03 * noise(updates, seed)) } else { 0.0 },
         elapsed_seconds: f64::from(epoch) * (sketch.seconds + 0.1),
     }

@@ -93,6 +93,8 @@ pub struct Session<'d> {
     train: Feed<'d>,
     /// What curves look at.
     eval: Feed<'d>,
+    /// How long steps had waited for samples when the present epoch began.
+    waited: Duration,
     /// What is looked at once, at the end, if that is another split.
     test: Option<Feed<'d>>,
     engine: Engine,
@@ -189,6 +191,7 @@ impl<'d> Session<'d> {
         });
         Ok(Self {
             trial: trial.clone(),
+            waited: Duration::ZERO,
             train: feed(&data.train, (trial.recipe.order, trial.seed))?,
             eval: feed(data.evaluated().1, (Order::Sequential, 0))?,
             test: match data.validation {
@@ -332,6 +335,7 @@ impl<'d> Session<'d> {
             progress.position = 0;
             progress.tally = Tally::default();
             progress.epoch_began = progress.train_seconds;
+            self.waited = self.train.waited();
         }
     }
 
@@ -512,6 +516,7 @@ impl<'d> Session<'d> {
             eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
             metrics: self.metrics(evaluation),
             train_seconds: self.progress.train_seconds - self.progress.epoch_began,
+            load_wait_seconds: self.train.waited().saturating_sub(self.waited).as_secs_f64(),
             elapsed_seconds: self.elapsed(),
         };
         self.progress.evaluation = evaluation;

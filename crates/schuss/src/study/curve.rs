@@ -103,6 +103,7 @@ mod tests {
             eval_loss: None,
             eval_accuracy: Some(accuracy),
             metrics: Default::default(),
+            load_wait_seconds: 0.0,
             train_seconds: 2.0,
             elapsed_seconds: 0.0,
         }

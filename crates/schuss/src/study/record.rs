@@ -356,8 +356,15 @@ pub struct EpochRecord {
     pub metrics: BTreeMap<String, Option<f64>>,
     /// Seconds of training in this epoch.
     pub train_seconds: f64,
+    /// Those of them in which the step waited for samples to be read; left out where it never did.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub load_wait_seconds: f64,
     /// Seconds since the trial's start, everything included.
     pub elapsed_seconds: f64,
+}
+
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 /// Where a trial's evaluation loss was lowest.

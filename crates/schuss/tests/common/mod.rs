@@ -108,8 +108,12 @@ pub(crate) fn bits(params: &Params) -> Vec<u32> {
 
 /// The rows of a trial without their seconds, as text that differs wherever a bit of a number does.
 pub(crate) fn rows_without_times(outcome: &Outcome) -> Vec<String> {
-    let timeless =
-        |row: &EpochRecord| EpochRecord { train_seconds: 0.0, elapsed_seconds: 0.0, ..row.clone() };
+    let timeless = |row: &EpochRecord| EpochRecord {
+        train_seconds: 0.0,
+        load_wait_seconds: 0.0,
+        elapsed_seconds: 0.0,
+        ..row.clone()
+    };
     outcome.epochs.iter().map(|row| format!("{:?}", timeless(row))).collect()
 }
 
