@@ -2,11 +2,21 @@
 
 use std::process::Command;
 
-/// What an example prints.
-fn output(example: &str) -> String {
+/// The example as it was built with the tests; built now where only this test was.
+fn command(example: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let built = test.ancestors().nth(2).unwrap().join("examples").join(example);
+    if built.exists() {
+        return Command::new(built);
+    }
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--quiet", "--example", example]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = cargo.output().unwrap();
+    cargo
+}
+
+/// What an example prints.
+fn output(example: &str) -> String {
+    let output = command(example).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
