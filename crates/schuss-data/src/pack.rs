@@ -1,6 +1,6 @@
 //! The pack, schuss's own file (`.schuss`): samples of one length each, any of which is found and checked by itself.
 //!
-//! All numbers are little-endian. Header: see [`header`]. Then the records of the training split, of the validation split and
+//! All numbers are little-endian. Header: see `pack::header`. Then the records of the training split, of the validation split and
 //! of the test split, each: its values (bytes or f32), its label (u32 class, or f32s, or nothing), and the XXH3-64 of
 //! both, xor the number of the record in the file. Last the fingerprint, an XXH3-128 over the header and the
 //! records' checksums, and its XXH3-64.

@@ -29,7 +29,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// The same for a file that `fill` writes; the old one, if any, is called `previous` from then on, where that is given.
 ///
 /// # Errors
-/// As for [`write`]; killed between two renames, there is only the previous one.
+/// As for [`write()`]; killed between two renames, there is only the previous one.
 pub fn write_by(
     path: &Path,
     previous: Option<&Path>,

@@ -415,7 +415,7 @@ impl<'d> Session<'d> {
         if self.progress.best.is_none_or(|best| loss < best.eval_loss) {
             self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
             match &mut self.best {
-                Some(best) => best.clone_from(self.engine.params()),
+                Some(best) => best.values_mut().copy_from_slice(self.engine.params().values()),
                 None => self.best = Some(self.engine.params().clone()),
             }
         }
