@@ -30,7 +30,6 @@ pub mod pack;
 mod packed;
 mod picture;
 mod planes;
-mod positioned;
 mod pread;
 mod published;
 pub mod random;

@@ -10,7 +10,7 @@
 
 use super::header::{FORMAT, Header, LONGEST, Labelled, MAGIC, START};
 use super::{CHECKSUM, TRAILER, checksum};
-use crate::positioned::{ReadAt, positioned};
+use crate::pread::ReadAt;
 use crate::text::{bytes, grouped};
 use crate::{Access, Error, Labels, Result, Samples, Shape, Store, Values, file};
 use std::fmt;
@@ -22,6 +22,8 @@ use xxhash_rust::xxh3::xxh3_64;
 const RUN: u64 = 1 << 20;
 /// Bytes between two records that are rather read than skipped: a page.
 const GAP: u64 = 4_096;
+/// Samples looked for together: those of a group of 64 usual blocks.
+const SLAB: usize = 1 << 16;
 const ADVICE: &str = "make it again with `schuss data pack`";
 
 /// A pack that was opened: what it says of itself, and its splits.
@@ -69,7 +71,7 @@ impl Pack {
     /// A data error that names the file, if it is absent, unreadable, no pack, or damaged in its header or length.
     pub fn open(path: &Path) -> Result<Self> {
         let (file, length) = file::open(path)?;
-        Self::read(Box::new(positioned(file)), length, path)
+        Self::read(Box::new(file), length, path)
     }
 
     /// Reads the header of a pack of `length` bytes that was opened as `path`.
@@ -194,22 +196,24 @@ impl Store for Part {
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         let mut buffers = self.file.idle().pop().unwrap_or_default();
-        let outcome = self.list(indices, &mut buffers.wanted).and_then(|()| {
-            let mut rows = self.file.rows(indices.len(), std::mem::take(into))?;
-            self.file.read(&mut buffers, &mut rows)?;
-            *into = Samples::new(rows.values, rows.labels, self.file.features)?;
-            Ok(())
+        let mut rows = self.file.rows(indices.len(), std::mem::take(into))?;
+        let mut slabs = (0..).step_by(SLAB).zip(indices.chunks(SLAB));
+        let outcome = slabs.try_for_each(|(first_row, slab)| {
+            self.list(slab, first_row, &mut buffers.wanted)?;
+            self.file.read(&mut buffers, &mut rows)
         });
         self.file.idle().push(buffers);
-        outcome
+        outcome?;
+        *into = Samples::new(rows.values, rows.labels, self.file.features)?;
+        Ok(())
     }
 }
 
 impl Part {
-    /// Which records are wanted, and at which rows, in the order they stand in.
-    fn list(&self, indices: &[u64], wanted: &mut Vec<(u64, usize)>) -> Result<()> {
+    /// Which records are wanted, and at which rows from `first_row` on, in the order they stand in.
+    fn list(&self, indices: &[u64], first_row: usize, wanted: &mut Vec<(u64, usize)>) -> Result<()> {
         wanted.clear();
-        for (row, &index) in indices.iter().enumerate() {
+        for (row, &index) in (first_row..).zip(indices) {
             if index >= self.len {
                 return Err(Error::data(format!("there is no sample {index} among {}", self.len))
                     .at(self.file.path.display()));

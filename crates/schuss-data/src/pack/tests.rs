@@ -144,6 +144,9 @@ fn any_samples_are_read_in_any_order() {
         part.read(&indices, &mut into).unwrap();
         assert_eq!(into, expected.select(&indices).unwrap(), "round {round}");
     }
+    let many: Vec<u64> = (0..150_000).map(|i| i * 7 % 20_000).collect();
+    part.read(&many, &mut into).unwrap();
+    assert_eq!(into, expected.select(&many).unwrap());
     assert_eq!(part.read(&[1, 20_000], &mut into).unwrap_err().exit_code(), 3);
 }
 
