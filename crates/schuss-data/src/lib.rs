@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod classes;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod contained;
 mod csv;
 mod dataset;
@@ -14,6 +16,8 @@ mod fetch;
 mod file;
 mod folder;
 pub mod found;
+#[cfg(test)]
+mod hostile;
 mod idx;
 mod images;
 mod locate;
