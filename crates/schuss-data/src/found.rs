@@ -1,5 +1,7 @@
 //! What readers make of a path: samples in up to three parts, and what is to be said about them.
 
+#[cfg(feature = "parquet")]
+use crate::columnar;
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
@@ -144,6 +146,12 @@ pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
         Format::Text => csv::read(path, ask),
         Format::Npy => npy::read(path, ask),
         Format::Npz => npz::read(path, ask),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => columnar::read(path, columnar::Format::Parquet, ask),
+        #[cfg(feature = "parquet")]
+        Format::Arrow => columnar::read(path, columnar::Format::Arrow, ask),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet | Format::Arrow => Err(recognise::left_out(path)),
         Format::Tar => shards::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path)),
     }
 }

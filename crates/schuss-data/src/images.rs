@@ -31,15 +31,15 @@ const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 /// A data error that names the folder or picture.
 pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
     let mut walk = Walk::new(root)?;
-    let folder = |names: &[&str]| names.iter().map(|name| root.join(name)).find(|path| path.is_dir());
-    let given = folder(TRAIN);
+    let given = walk.folder(root, TRAIN)?;
     let train = walk.split(given.as_deref().unwrap_or(root))?;
     if train.pictures.is_empty() {
         return Ok(None);
     }
     let mut others = Vec::new();
     for names in [VALIDATION, TEST] {
-        let split = given.as_ref().and_then(|_| folder(names)).map(|path| walk.split(&path)).transpose()?;
+        let folder = if given.is_some() { walk.folder(root, names)? } else { None };
+        let split = folder.map(|path| walk.split(&path)).transpose()?;
         let split = split.filter(|split| !split.pictures.is_empty());
         others.push(split.map(|split| split.encoded(root, &train.classes)).transpose()?);
     }
@@ -69,6 +69,16 @@ impl Walk {
     fn new(root: &Path) -> Result<Self> {
         let root = fs::canonicalize(root).map_err(|error| unreadable(root, &error))?;
         Ok(Self { root, ignored: 0, outside: 0 })
+    }
+
+    /// The first folder of these names that is there.
+    fn folder(&mut self, root: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
+        for path in names.iter().map(|name| root.join(name)).filter(|path| path.is_dir()) {
+            if self.is_inside(&path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
     }
 
     /// Folders are classes; without any, pictures have no labels.

@@ -5,6 +5,8 @@
 
 mod assemble;
 mod classes;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod contained;
 mod csv;
 mod dataset;
@@ -18,6 +20,8 @@ mod file;
 mod folder;
 pub mod found;
 mod hold_out;
+#[cfg(test)]
+mod hostile;
 mod idx;
 mod images;
 mod locate;

@@ -13,10 +13,12 @@ pub(crate) enum Format {
     Npy,
     Npz,
     Tar,
+    Parquet,
+    Arrow,
 }
 
 /// Said where a format is not known.
-const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .tar; folders of .tar, train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg";
+const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .parquet .arrow .feather .tar; folders of .tar, train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg";
 /// Where a tar file says so.
 const USTAR: usize = 257;
 const START: u64 = 512;
@@ -80,6 +82,14 @@ pub(crate) fn unknown_folder(path: &Path) -> Error {
         .advise(KNOWN)
 }
 
+/// That this build does not know the format of a file which another would.
+#[cfg(not(feature = "parquet"))]
+pub(crate) fn left_out(path: &Path) -> Error {
+    Error::usage(format!("{} is a Parquet or Arrow file, which this build does not read", file::name(path)))
+        .at(path.display())
+        .advise("cargo build --release --features full, or save it as .npz or .csv")
+}
+
 fn start(reader: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
     reader.take(START).read_to_end(&mut start)?;
@@ -112,8 +122,13 @@ fn beginning(start: &[u8]) -> String {
 }
 
 fn formats(start: &[u8]) -> Option<Format> {
-    let known: [(&[u8], Format); 3] =
-        [(npy::MAGIC, Format::Npy), (b"PK\x03\x04", Format::Npz), (b"PK\x05\x06", Format::Npz)];
+    let known: [(&[u8], Format); 5] = [
+        (npy::MAGIC, Format::Npy),
+        (b"PK\x03\x04", Format::Npz),
+        (b"PK\x05\x06", Format::Npz),
+        (b"PAR1", Format::Parquet),
+        (b"ARROW1", Format::Arrow),
+    ];
     if start.get(USTAR..).is_some_and(|rest| rest.starts_with(b"ustar")) {
         return Some(Format::Tar);
     }

@@ -86,3 +86,16 @@ fn pandas_tables_are_read_to_pandas_numbers() {
 fn pillows_pictures_in_pythons_tar_are_read_to_the_byte() {
     every_file_with(&[".tar"]);
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn pyarrows_tables_and_pictures_are_read_to_pyarrows_numbers() {
+    every_file_with(&[".parquet", ".arrow", ".feather"]);
+}
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn a_format_that_was_left_out_says_how_to_build_it_in() {
+    let error = open(&folder().join("lists.parquet"), &Ask::default()).unwrap_err();
+    assert_eq!((error.exit_code(), error.advice.unwrap().contains("--features full")), (2, true));
+}

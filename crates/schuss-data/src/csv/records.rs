@@ -1,6 +1,7 @@
 //! A text's records: `csv_core` splits them; here their lines are counted, and their length is bounded.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, BufRead};
 
@@ -9,11 +10,14 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 const MAX_RECORD: usize = 64 << 20;
 /// No record has more cells than a million.
 const MAX_CELLS: usize = 1_000_000;
+/// Splitters that a thread keeps: one for each delimiter, and a few.
+const MAX_SPARE: usize = 8;
 
 /// A text's records, one after the other.
 pub(crate) struct Records<R> {
     text: R,
-    core: Box<Reader>,
+    delimiter: u8,
+    core: Option<Box<Reader>>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     line: u64,
@@ -45,9 +49,9 @@ pub(crate) enum Broken {
 impl<R: BufRead> Records<R> {
     /// The records of a text of at most `limit` bytes, from its start on, which may be a byte order mark.
     pub(crate) fn new(text: R, delimiter: u8, limit: u64) -> std::result::Result<Self, Broken> {
-        let core = ReaderBuilder::new().delimiter(delimiter).build();
+        let core = Some(splitter(delimiter));
         let (bytes, ends) = (vec![0; 1 << 10], vec![0; 1 << 6]);
-        let mut records = Self { text, core: Box::new(core), bytes, ends, line: 1, offset: 0, limit };
+        let mut records = Self { text, delimiter, core, bytes, ends, line: 1, offset: 0, limit };
         if records.text.fill_buf()?.starts_with(BOM) {
             records.consume(BOM.len(), 0);
         }
@@ -60,6 +64,7 @@ impl<R: BufRead> Records<R> {
         let (line, offset) = (self.line, self.offset);
         let (mut length, mut cells) = (0_usize, 0_usize);
         loop {
+            let Some(core) = &mut self.core else { return Ok(None) };
             let chunk = self.text.fill_buf()?;
             let ended = chunk.is_empty();
             if ended && self.offset == offset {
@@ -69,7 +74,7 @@ impl<R: BufRead> Records<R> {
             let chunk = if ended { &b"\n"[..] } else { chunk };
             let bytes = self.bytes.get_mut(length..).unwrap_or_default();
             let ends = self.ends.get_mut(cells..).unwrap_or_default();
-            let (result, read, written, found) = self.core.read_record(chunk, bytes, ends);
+            let (result, read, written, found) = core.read_record(chunk, bytes, ends);
             if !ended {
                 let breaks = count_breaks(chunk.get(..read).unwrap_or_default());
                 self.consume(read, breaks);
@@ -84,15 +89,18 @@ impl<R: BufRead> Records<R> {
                     return Ok(Some(Record { bytes, ends, line, offset }));
                 }
                 ReadRecordResult::InputEmpty if ended => return Err(Broken::OpenQuote(line)),
-                ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::End => return Ok(None),
-                ReadRecordResult::OutputFull => {
-                    grow(&mut self.bytes, MAX_RECORD).ok_or(Broken::TooLong(line))?;
-                }
-                ReadRecordResult::OutputEndsFull => {
-                    grow(&mut self.ends, MAX_CELLS).ok_or(Broken::TooMany(line))?;
-                }
+                more => self.make_room(&more, line)?,
             }
+        }
+    }
+
+    /// Grows what a record did not fit into.
+    fn make_room(&mut self, result: &ReadRecordResult, line: u64) -> std::result::Result<(), Broken> {
+        match result {
+            ReadRecordResult::OutputFull => grow(&mut self.bytes, MAX_RECORD).ok_or(Broken::TooLong(line)),
+            ReadRecordResult::OutputEndsFull => grow(&mut self.ends, MAX_CELLS).ok_or(Broken::TooMany(line)),
+            _ => Ok(()),
         }
     }
 
@@ -117,6 +125,33 @@ impl<R: BufRead> Records<R> {
 
     fn check_limit(&self) -> std::result::Result<(), Broken> {
         if self.offset > self.limit { Err(Broken::TooMuch(self.limit)) } else { Ok(()) }
+    }
+}
+
+thread_local! {
+    /// Splitters of texts that are done with: their tables take longer to build than many rows to split.
+    static SPARE: RefCell<Vec<(u8, Box<Reader>)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn splitter(delimiter: u8) -> Box<Reader> {
+    let spare = SPARE.with_borrow_mut(|spare| {
+        let at = spare.iter().position(|(other, _)| *other == delimiter)?;
+        Some(spare.swap_remove(at).1)
+    });
+    let build = || Box::new(ReaderBuilder::new().delimiter(delimiter).build());
+    let mut splitter = spare.unwrap_or_else(build);
+    splitter.reset();
+    splitter
+}
+
+impl<R> Drop for Records<R> {
+    fn drop(&mut self) {
+        let Some(splitter) = self.core.take() else { return };
+        let delimiter = self.delimiter;
+        let _ended = SPARE.try_with(|spare| match spare.try_borrow_mut() {
+            Ok(mut spare) if spare.len() < MAX_SPARE => spare.push((delimiter, splitter)),
+            _ => {}
+        });
     }
 }
 

@@ -189,6 +189,8 @@ fn links_are_followed_only_within_the_folder() {
     symlink(outside.path().join("secret"), root.path().join("b")).unwrap();
     let found = open(root.path()).unwrap();
     assert_eq!((pixels(&found.train), found.classes), (vec![1, 1], vec!["a".to_owned()]));
+    symlink(outside.path(), root.path().join("train")).unwrap();
+    assert_eq!(open(root.path()).unwrap().classes, ["a"], "a split is no way out either");
     assert_eq!(found.notes[0], "2 links that lead out of the folder were not followed");
 }
 

@@ -1,0 +1,262 @@
+//! Files that are damaged or mean harm, in every format: each is refused as bad data, or read to sound samples; nothing
+//! panics, hangs, or takes more memory than it may.
+
+use crate::encoded::{self, Blob, Blobs, Encoded};
+use crate::found::{self, Ask, Found, Missing, Part};
+use crate::random::{Draws, Key, Purpose};
+use crate::table::Origin;
+use crate::testing::{gzip, npy};
+use crate::{Error, Labels, Result, Samples, Values, csv, npy};
+use allocation_counter::measure;
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+
+/// What stands in files that mean harm: sizes beyond all limits, ends of texts, numbers that are none.
+const TOKENS: [&[u8]; 24] = [
+    b"0",
+    b"-1",
+    b"4294967296",
+    b"18446744073709551615",
+    b"1e999",
+    b"nan",
+    b"inf",
+    b",",
+    b"\"",
+    b"\n",
+    b"\r\n",
+    b"\0",
+    b"'",
+    b"(",
+    b")",
+    b"{",
+    b"}",
+    b"True",
+    b"|O",
+    b">f8",
+    b"../x",
+    b"\xff\xff\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"\xef\xbb\xbf",
+];
+
+/// One accident: a flipped bit, another byte, a part lost, doubled, cut off, or replaced by something that means harm.
+fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
+    let mut below = |limit: usize| draws.bits() as usize % limit.max(1);
+    if bytes.is_empty() {
+        return bytes.push(below(256) as u8);
+    }
+    let from = below(bytes.len());
+    let to = bytes.len().min(from + 1 + below(8));
+    match below(7) {
+        0 => bytes[from] ^= 1 << below(8),
+        1 => bytes[from] = [0, 1, b'9', 0x7f, 0x80, 0xff][below(6)],
+        2 => drop(bytes.drain(from..to)),
+        3 => bytes.extend_from_within(from..to),
+        4 => bytes.truncate(from),
+        5 => drop(bytes.splice(from..from, TOKENS[below(TOKENS.len())].iter().copied())),
+        _ => drop(bytes.splice(from..to, TOKENS[below(TOKENS.len())].iter().copied())),
+    }
+}
+
+/// Reads `rounds` mutations of `goods`; says how many could be read.
+pub(crate) fn survive(rounds: u64, goods: &[Vec<u8>], mut read: impl FnMut(&[u8], u64) -> Result<()>) -> u64 {
+    let key = Key { seed: 20, purpose: Purpose::Digits, epoch: 0 };
+    let mut sound = 0;
+    for round in 0..rounds {
+        let mut draws = key.draws(round);
+        let mut bad = goods[draws.bits() as usize % goods.len()].clone();
+        (0..=draws.bits() % 3).for_each(|_| mutate(&mut bad, &mut draws));
+        match read(&bad, round) {
+            Ok(()) => sound += 1,
+            Err(error) => assert_eq!(error.exit_code(), 3, "round {round}: {error}"),
+        }
+    }
+    sound
+}
+
+/// Samples are as many as promised, and all numbers are finite.
+pub(crate) fn assert_sound(found: &Found) -> Result<()> {
+    for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
+        let samples = match part {
+            Part::Resident(samples) => samples.clone(),
+            Part::Streamed(store) => {
+                let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0)?;
+                store.read(&[0], &mut samples)?;
+                samples
+            }
+        };
+        assert_eq!(samples.features(), found.shape.features());
+        if let Values::Floats(floats) = samples.values() {
+            assert!(floats.iter().all(|float| float.is_finite()));
+        }
+        if let Labels::Class(classes) = samples.labels() {
+            assert!(classes.iter().all(|&class| (class as usize) < found.classes.len()));
+        }
+    }
+    Ok(())
+}
+
+fn csvs() -> Vec<Vec<u8>> {
+    let texts = [
+        "a,b,c\n1,x,0\n2.5,\"y, z\",1\n-3,x,0\n",
+        "1;2;3\r\n4;5;6\r\n",
+        "\u{feff}name\tprice\nx\t1.5\n\ny\t\n",
+        "a|b\n\"1\"\"\"|2\n",
+    ];
+    texts.map(|text| text.as_bytes().to_vec()).to_vec()
+}
+
+#[test]
+fn a_million_mutated_tables_are_survived() {
+    let sound = survive(1_000_000, &csvs(), |bytes, round| {
+        let missing = [Missing::Refuse, Missing::Mean, Missing::Drop][round as usize % 3];
+        let label = round.is_multiple_of(2).then(|| "none".to_owned());
+        assert_sound(&csv::read_bytes(&bytes.into(), &Ask { missing, label, ..Ask::default() })?)
+    });
+    assert!(sound > 100_000, "only {sound} could be read");
+}
+
+fn npys() -> Vec<Vec<u8>> {
+    vec![
+        npy("<f4", "(2, 3)", &[0; 24]),
+        npy("|u1", "(2, 2, 2, 3)", &[7; 24]),
+        npy(">i8", "(3,)", &[1; 24]),
+        npy("<f2", "(1, 2, 3, 2)", &[3; 24]),
+    ]
+}
+
+/// Reads an array from memory.
+fn array(bytes: &[u8]) -> Result<()> {
+    let mut reader = Cursor::new(bytes);
+    let origin = Origin::new(Path::new("x.npy"), "sample");
+    let array = npy::Array::new(&mut reader, bytes.len() as u64).map_err(Error::data)?;
+    let values = array.values(&mut reader, &origin)?;
+    Samples::new(values, Labels::Absent(array.samples()), array.layout.shape.features()).map(drop)
+}
+
+#[test]
+fn a_million_mutated_arrays_are_survived() {
+    let sound = survive(1_000_000, &npys(), |bytes, _| array(bytes));
+    assert!(sound > 10_000, "only {sound} could be read");
+}
+
+/// Samples in memory, each bytes of its own.
+struct InMemory(Vec<u8>);
+
+impl Blobs for InMemory {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn open(&self, _: usize) -> Result<(Box<dyn Blob>, u64)> {
+        Ok((Box::new(Cursor::new(self.0.clone())), self.0.len() as u64))
+    }
+
+    fn origin(&self, _: usize) -> Origin {
+        Origin::new(Path::new("picture"), "sample")
+    }
+}
+
+fn picture(format: image::ImageFormat) -> Vec<u8> {
+    let pixels = image::RgbImage::from_fn(5, 4, |x, y| image::Rgb([(x * 50) as u8, (y * 60) as u8, 7]));
+    let mut file = Cursor::new(Vec::new());
+    pixels.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+fn decode(bytes: &[u8], size: Option<usize>) -> Result<()> {
+    let encoded = Encoded { blobs: Arc::new(InMemory(bytes.to_vec())), labels: Labels::Absent(1) };
+    let ask = Ask { size, memory: 1 << 16, ..Ask::default() };
+    let found = encoded::found(encoded, [None, None], Vec::new(), Vec::new(), &ask)?;
+    if found.shape.features() > 1 << 16 { Ok(()) } else { assert_sound(&found) }
+}
+
+#[test]
+fn fifty_thousand_mutated_pictures_of_each_format_are_survived() {
+    for format in [image::ImageFormat::Png, image::ImageFormat::Jpeg] {
+        let size = |round: u64| round.is_multiple_of(8).then_some(3);
+        let sound = survive(50_000, &[picture(format)], |bytes, round| decode(bytes, size(round)));
+        assert!(sound > 100, "only {sound} could be read as {format:?}");
+    }
+}
+
+fn archive() -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, method) in
+        [("x.npy", zip::CompressionMethod::Deflated), ("y.npy", zip::CompressionMethod::Stored)]
+    {
+        writer.start_file(name, zip::write::SimpleFileOptions::default().compression_method(method)).unwrap();
+        std::io::Write::write_all(&mut writer, &npy("|u1", "(3,)", &[1, 2, 1])).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn tarball() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in [("1.npy", npy("|u1", "(3,)", &[1, 2, 1])), ("1.cls", b"x".to_vec())] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, name, &bytes[..]).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+/// Reads bytes from a file, by whatever format they seem to be in.
+fn open(folder: &TempDir, name: &str, bytes: &[u8]) -> Result<()> {
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    assert_sound(&found::open(&path, &Ask { memory: 1 << 20, label: Some("none".into()), ..Ask::default() })?)
+}
+
+#[test]
+fn fifty_thousand_mutated_archives_of_each_format_are_survived() {
+    for good in [archive(), tarball()] {
+        let folder = TempDir::new().unwrap();
+        survive(50_000, &[good], |bytes, _| open(&folder, "archive", bytes));
+    }
+}
+
+#[test]
+fn every_truncation_of_every_format_is_survived() {
+    let folder = TempDir::new().unwrap();
+    let packed = gzip(&csvs()[0]);
+    let pictures = [image::ImageFormat::Png, image::ImageFormat::Jpeg].map(picture);
+    for good in [&[archive(), tarball(), packed], &csvs()[..3], &npys()[..3]].concat() {
+        for length in 0..good.len() {
+            if let Err(error) = open(&folder, "some", &good[..length]) {
+                assert_eq!(error.exit_code(), 3, "after {length} bytes: {error}");
+            }
+        }
+    }
+    for good in pictures {
+        (0..good.len()).for_each(|length| drop(decode(&good[..length], None)));
+    }
+}
+
+#[test]
+fn sizes_beyond_all_measure_are_refused_within_a_mebibyte() {
+    let folder = TempDir::new().unwrap();
+    let mut png = picture(image::ImageFormat::Png);
+    png[16..24].copy_from_slice(&[0x7f; 8]);
+    let mut tarball = tarball();
+    tarball[124..136].copy_from_slice(b"77777777777\0");
+    let mut zip = archive();
+    let central = zip.windows(4).position(|four| four == b"PK\x01\x02").unwrap();
+    zip[central + 20..central + 28].copy_from_slice(&[0xfe; 8]);
+    let long = [&b"\x93NUMPY\x02\0"[..], &u32::MAX.to_le_bytes(), b"{"].concat();
+    let files = [
+        npy("<f8", "(1000000000000, 1000)", &[0; 8]),
+        npy("<f8", "(4294967296, 4294967296)", &[0; 8]),
+        long,
+        tarball,
+        zip,
+    ];
+    for bytes in files {
+        let taken = measure(|| assert_eq!(open(&folder, "moon", &bytes).unwrap_err().exit_code(), 3));
+        assert!(taken.bytes_max < 1 << 20, "took {} bytes", taken.bytes_max);
+    }
+    let taken = measure(|| assert!(decode(&png, None).is_err()));
+    assert!(taken.bytes_max < 1 << 20, "took {} bytes", taken.bytes_max);
+}
