@@ -61,7 +61,7 @@ fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
 }
 
 /// Reads `rounds` mutations of `goods`; says how many could be read.
-pub(crate) fn survive(rounds: u64, goods: &[Vec<u8>], mut read: impl FnMut(&[u8], u64) -> Result<()>) -> u64 {
+fn survive(rounds: u64, goods: &[Vec<u8>], mut read: impl FnMut(&[u8], u64) -> Result<()>) -> u64 {
     let key = Key { seed: 20, purpose: Purpose::Digits, epoch: 0 };
     let mut sound = 0;
     for round in 0..rounds {
@@ -77,7 +77,7 @@ pub(crate) fn survive(rounds: u64, goods: &[Vec<u8>], mut read: impl FnMut(&[u8]
 }
 
 /// Samples are as many as promised, and all numbers are finite.
-pub(crate) fn assert_sound(found: &Found) -> Result<()> {
+fn assert_sound(found: &Found) -> Result<()> {
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
         let samples = match part {
             Part::Resident(samples) => samples.clone(),

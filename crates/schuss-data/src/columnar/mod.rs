@@ -1,0 +1,147 @@
+//! Parquet and Arrow IPC (Feather): tables of typed columns in groups of rows, and pictures as Hugging Face stores them.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod cells;
+mod groups;
+mod pictures;
+mod store;
+
+use crate::contained::contained;
+use crate::found::{Ask, Found};
+use crate::table::{self, Cell, Encoder, Origin, Place, Source, Visit, shown};
+use crate::text::grouped;
+use crate::{Result, Store};
+use arrow_array::RecordBatch;
+use groups::Groups;
+use std::path::Path;
+use std::sync::Arc;
+
+pub(crate) use groups::Format;
+
+/// Reads a table, or pictures that stand in one.
+///
+/// # Errors
+/// A data error that names the file, and row and column where these are known.
+pub(crate) fn read(path: &Path, format: Format, ask: &Ask) -> Result<Found> {
+    let origin = Origin::new(path, "row");
+    let damaged = || origin.refuse("cannot be read: its decoder failed").advise("copy it again");
+    contained(|| read_groups(Groups::open(&origin, format)?, ask), damaged)
+}
+
+fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
+    if let Some(picture) = pictures::column(&groups.schema) {
+        return pictures::read(&groups, picture, ask);
+    }
+    let columns = Columns::new(groups)?;
+    let note = format!(
+        "{} columns, {} rows in {} groups",
+        grouped(columns.names.len() as u64),
+        grouped(columns.groups.rows.iter().sum()),
+        grouped(columns.groups.rows.len() as u64)
+    );
+    let found = table::read(&columns, ask)?;
+    Ok(Found { notes: [note].into_iter().chain(found.notes).collect(), ..found })
+}
+
+/// A table and how its columns become cells: each is one, but a list of numbers is several.
+#[derive(Clone)]
+struct Columns {
+    groups: Groups,
+    names: Vec<String>,
+    /// Cells of each column.
+    widths: Vec<usize>,
+}
+
+impl Columns {
+    fn new(groups: Groups) -> Result<Self> {
+        let mut columns = Self { groups, names: Vec::new(), widths: Vec::new() };
+        let lists = columns.lists()?;
+        for (field, list) in columns.groups.schema.fields().iter().zip(lists) {
+            let name = field.name();
+            match list {
+                None => columns.names.push(name.clone()),
+                Some(width) => columns.names.extend((0..width).map(|at| format!("{name}[{at}]"))),
+            }
+            columns.widths.push(list.unwrap_or(1));
+        }
+        Ok(columns)
+    }
+
+    /// For each column the length of its first list, if it is one of lists.
+    fn lists(&self) -> Result<Vec<Option<usize>>> {
+        let mut lists: Option<Vec<Option<usize>>> = None;
+        self.groups.visit(0, &mut |batch| {
+            lists.get_or_insert_with(|| batch.columns().iter().map(cells::first_length).collect());
+            Ok(())
+        })?;
+        Ok(lists.unwrap_or_else(|| vec![None; self.groups.schema.fields().len()]))
+    }
+
+    /// Shows every row of a group; `before` is how many rows stand before it.
+    fn visit(&self, group: usize, before: u64, visit: &mut Visit) -> Result<()> {
+        let mut row = before;
+        self.groups.visit(group, &mut |batch| {
+            let columns = self.cells(batch, row)?;
+            for at in 0..batch.num_rows() {
+                let cells: Vec<Cell> = columns.iter().filter_map(|column| column.get(at).copied()).collect();
+                visit(Place { number: row.saturating_add(1), offset: row }, &cells)?;
+                row = row.saturating_add(1);
+            }
+            Ok(())
+        })
+    }
+
+    /// The cells of each column of a batch.
+    fn cells<'a>(&self, batch: &'a RecordBatch, before: u64) -> Result<Vec<Vec<Cell<'a>>>> {
+        let mut all = Vec::new();
+        for ((column, field), &width) in
+            batch.columns().iter().zip(self.groups.schema.fields()).zip(&self.widths)
+        {
+            let cells = cells::of(column, width).map_err(|wrong| {
+                let row = before.saturating_add(wrong.row as u64).saturating_add(1);
+                let advice = "leave the column out, or write it as numbers or words";
+                self.groups.origin.refuse_cell(row, field.name(), wrong.what).advise(advice)
+            })?;
+            all.extend(cells);
+        }
+        Ok(all)
+    }
+}
+
+impl Source for Columns {
+    fn origin(&self) -> &Origin {
+        &self.groups.origin
+    }
+
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn pass(&self, visit: &mut Visit) -> Result<()> {
+        let mut before = 0_u64;
+        for (group, rows) in self.groups.rows.iter().enumerate() {
+            self.visit(group, before, visit)?;
+            before = before.saturating_add(*rows);
+        }
+        Ok(())
+    }
+
+    fn store(&self, encoder: Encoder, places: Vec<u64>) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(store::Rows::new(self.clone(), encoder, places)))
+    }
+}
+
+/// What a message says of a type.
+fn kind(array: &dyn arrow_array::Array) -> String {
+    shown(&array.data_type().to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Pictures in a column: `{bytes, path}`, as Hugging Face stores them, or bytes alone.
+
+use super::cells;
+use super::groups::Groups;
+use crate::encoded::{self, Blob, Blobs, Encoded};
+use crate::found::{Ask, Found};
+use crate::table::{Origin, shown};
+use crate::text::bytes;
+use crate::{Labels, Result, classes, spec};
+use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
+use arrow_schema::{DataType, Schema};
+use std::collections::HashMap;
+use std::io::Cursor;
+use std::sync::Arc;
+
+/// The first column that holds pictures.
+pub(super) fn column(schema: &Schema) -> Option<usize> {
+    let is_bytes =
+        |kind: &DataType| matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+    schema.fields().iter().position(|field| match field.data_type() {
+        DataType::Struct(fields) => {
+            fields.iter().any(|field| field.name() == "bytes" && is_bytes(field.data_type()))
+        }
+        other => is_bytes(other),
+    })
+}
+
+/// Reads pictures and their labels; all of their packed bytes are kept.
+pub(super) fn read(groups: &Groups, picture: usize, ask: &Ask) -> Result<Found> {
+    let label = label(groups, picture, ask.label.as_deref())?;
+    let (mut pictures, mut words, mut held) = (Vec::new(), Vec::new(), 0_u64);
+    for group in 0..groups.rows.len() {
+        groups.visit(group, &mut |batch| {
+            let row = |at: usize| (pictures.len().saturating_add(at) as u64).saturating_add(1);
+            let lacks = |at: usize| groups.origin.refuse_row(row(at), "lacks the bytes of its picture");
+            let found = packed(batch.column(picture));
+            if let Some(at) = found.iter().position(Option::is_none) {
+                return Err(lacks(at));
+            }
+            held = found.iter().flatten().fold(held, |sum, picture| sum.saturating_add(picture.len() as u64));
+            if held > ask.memory {
+                let what = format!(
+                    "holds more than {} of packed pictures, all that may be held in memory",
+                    bytes(ask.memory)
+                );
+                return Err(groups
+                    .origin
+                    .refuse(what)
+                    .advise("unpack them into a folder or tar shards, or give more --memory"));
+            }
+            if let Some(label) = label {
+                words.extend(labels(groups, batch.column(label), row(0))?);
+            }
+            pictures.extend(found.into_iter().flatten());
+            Ok(())
+        })?;
+    }
+    if pictures.is_empty() {
+        return Err(groups.origin.refuse("holds no rows"));
+    }
+    let mut names: Vec<String> = words.clone();
+    classes::sort_names(&mut names);
+    names.dedup();
+    let numbers: HashMap<&String, u32> = names.iter().zip(0..).collect();
+    let labels = match label {
+        Some(_) => Labels::Class(words.iter().filter_map(|word| numbers.get(word).copied()).collect()),
+        None => Labels::Absent(pictures.len()),
+    };
+    let blobs = Arc::new(Pictures { origin: groups.origin.clone(), pictures });
+    encoded::found(Encoded { blobs, labels }, [None, None], names, Vec::new(), ask)
+}
+
+/// The column to be told: the one that was asked for, else `label`, else the last but the pictures.
+fn label(groups: &Groups, picture: usize, asked: Option<&str>) -> Result<Option<usize>> {
+    let names: Vec<&str> = groups.schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let find = |wanted: &str| names.iter().position(|name| *name == wanted);
+    match asked {
+        Some("none") => Ok(None),
+        Some(asked) => find(asked).map(Some).ok_or_else(|| {
+            spec::unknown("column", asked, " for --label", &names).at(groups.origin.path.display())
+        }),
+        None => Ok(find("label").or_else(|| (0..names.len()).rev().find(|&at| at != picture))),
+    }
+}
+
+fn labels(groups: &Groups, column: &ArrayRef, first: u64) -> Result<Vec<String>> {
+    let refuse = |row: usize, what: String| groups.origin.refuse_row(first.saturating_add(row as u64), what);
+    let cells = cells::of(column, 1).map_err(|wrong| refuse(wrong.row, wrong.what))?;
+    let cells = cells.into_iter().next().unwrap_or_default();
+    let word = |(row, cell): (usize, crate::table::Cell)| match (cell.word(), cell.number()) {
+        (None, _) => Err(refuse(row, "lacks its label".into())),
+        (Some(word), Some(number)) if classes::whole(number).is_none() => {
+            Err(refuse(row, format!("has the label {}, which is no class", shown(&word))))
+        }
+        (Some(word), _) => Ok(word.into_owned()),
+    };
+    cells.into_iter().enumerate().map(word).collect()
+}
+
+/// The bytes in each row, where there are any.
+fn packed(array: &ArrayRef) -> Vec<Option<Vec<u8>>> {
+    if let Some(record) = array.as_struct_opt() {
+        return record.column_by_name("bytes").map_or_else(Vec::new, packed);
+    }
+    fn owned<'a>(all: impl Iterator<Item = Option<&'a [u8]>>) -> Vec<Option<Vec<u8>>> {
+        all.map(|bytes| bytes.map(<[u8]>::to_vec)).collect()
+    }
+    if let Some(all) = array.as_binary_opt::<i32>() {
+        return owned(all.iter());
+    }
+    if let Some(all) = array.as_binary_opt::<i64>() {
+        return owned(all.iter());
+    }
+    array.as_binary_view_opt().map_or_else(Vec::new, |all| owned(all.iter()))
+}
+
+/// Packed pictures in memory.
+struct Pictures {
+    origin: Origin,
+    pictures: Vec<Vec<u8>>,
+}
+
+impl Blobs for Pictures {
+    fn len(&self) -> usize {
+        self.pictures.len()
+    }
+
+    fn open(&self, index: usize) -> Result<(Box<dyn Blob>, u64)> {
+        let picture = self.pictures.get(index).cloned().unwrap_or_default();
+        let length = picture.len() as u64;
+        Ok((Box::new(Cursor::new(picture)), length))
+    }
+
+    fn origin(&self, index: usize) -> Origin {
+        let place = format!("{}@{}", self.origin.path.display(), index.saturating_add(1));
+        Origin::new(std::path::Path::new(&place), "row")
+    }
+}

@@ -1,0 +1,130 @@
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use super::*;
+use crate::found::{Missing, Part};
+use crate::{Access, Labels, Samples, Values};
+use arrow_array::{ArrayRef, Float64Array, Int32Array, StringArray};
+use arrow_ipc::writer::FileWriter;
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+use tempfile::TempDir;
+
+/// Rows 0..10: a number, a word, a whole number; the number of row 3 is missing.
+fn batch() -> RecordBatch {
+    let numbers =
+        Float64Array::from((0..10).map(|at| (at != 3).then_some(f64::from(at) / 2.0)).collect::<Vec<_>>());
+    let words = StringArray::from_iter_values((0..10).map(|at| ["1", "x"][at % 2]));
+    let labels = Int32Array::from_iter_values((0..10).map(|at| at % 3));
+    let columns: [(&str, ArrayRef); 3] =
+        [("a", Arc::new(numbers)), ("b", Arc::new(words)), ("y", Arc::new(labels))];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+}
+
+fn parquet(batch: &RecordBatch, group: usize) -> Vec<u8> {
+    let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn arrow(batch: &RecordBatch) -> Vec<u8> {
+    let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    let middle = batch.num_rows() * 2 / 5;
+    writer.write(&batch.slice(0, middle)).unwrap();
+    writer.write(&batch.slice(middle, batch.num_rows() - middle)).unwrap();
+    writer.finish().unwrap();
+    writer.into_inner().unwrap()
+}
+
+fn saved(bytes: &[u8]) -> (TempDir, std::path::PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("t");
+    std::fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+fn open(bytes: &[u8], ask: &Ask) -> Result<Found> {
+    let (_folder, path) = saved(bytes);
+    crate::found::open(&path, ask)
+}
+
+fn ask(missing: Missing, memory: u64) -> Ask {
+    Ask { missing, memory, ..Ask::default() }
+}
+
+fn samples(part: &Part, indices: &[u64]) -> Samples {
+    let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0).unwrap();
+    match part {
+        Part::Resident(samples) => samples.clone(),
+        Part::Streamed(store) => {
+            store.read(indices, &mut samples).unwrap();
+            samples
+        }
+    }
+}
+
+#[test]
+fn words_are_categories_even_if_they_look_like_numbers_and_nulls_are_missing() {
+    for bytes in [parquet(&batch(), 4), arrow(&batch())] {
+        let error = open(&bytes, &Ask::default()).unwrap_err();
+        assert!(error.place.unwrap().ends_with("t, row 4, column `a`"));
+        let found = open(&bytes, &ask(Missing::Mean, 1 << 20)).unwrap();
+        assert_eq!(
+            (found.shape.features(), &found.classes[..]),
+            (3, &["0", "1", "2"].map(str::to_owned)[..])
+        );
+        let Part::Resident(samples) = &found.train else { panic!("it fits") };
+        let crate::Row::Floats(row) = samples.row(3) else { panic!("numbers") };
+        assert_eq!(row, [21.0 / 9.0, 0.0, 1.0]);
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_memory_is_read_in_its_groups() {
+    let (_folder, path) = saved(&parquet(&batch(), 4));
+    for missing in [Missing::Mean, Missing::Drop] {
+        let whole = crate::found::open(&path, &ask(missing, 1 << 20)).unwrap();
+        let expected = samples(&whole.train, &[]);
+        let found = crate::found::open(&path, &ask(missing, 100)).unwrap();
+        let Part::Streamed(store) = &found.train else { panic!("it does not fit") };
+        let all: Vec<u64> = (0..store.len()).collect();
+        assert_eq!(samples(&found.train, &all), expected);
+        let some = samples(&found.train, &[8, 0, 5]);
+        assert_eq!([0, 1, 2].map(|at| some.row(at)), [8, 0, 5].map(|at| expected.row(at)));
+        let access = if missing == Missing::Mean { Access::Blocks(4) } else { Access::Random };
+        assert_eq!(store.access(), access);
+        let mut nothing = some.clone();
+        assert_eq!(store.read(&[10], &mut nothing).unwrap_err().what, "t has no row 10");
+    }
+}
+
+#[test]
+fn lists_of_different_lengths_and_columns_of_dates_are_refused() {
+    use arrow_array::types::Float32Type;
+    use arrow_array::{Date32Array, ListArray};
+    let lists = ListArray::from_iter_primitive::<Float32Type, _, _>([Some(vec![Some(1.0)]), Some(vec![])]);
+    let labels: ArrayRef = Arc::new(Int32Array::from(vec![0, 1]));
+    let batch =
+        |column: ArrayRef| RecordBatch::try_from_iter([("x", column), ("y", labels.clone())]).unwrap();
+    let error = open(&parquet(&batch(Arc::new(lists)), 9), &Ask::default()).unwrap_err();
+    assert_eq!(error.what, "t is a list of 0 numbers, but the first one of 1");
+    let dates = Date32Array::from(vec![1, 2]);
+    let error = open(&arrow(&batch(Arc::new(dates))), &Ask::default());
+    assert!(error.is_err_and(|error| error.what.contains("is a column of Date32")));
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    for good in [parquet(&batch(), 4), arrow(&batch())] {
+        for length in 6..good.len() {
+            let error = open(&good[..length], &ask(Missing::Mean, 1 << 20)).unwrap_err();
+            assert_eq!(error.exit_code(), 3, "after {length} bytes: {error}");
+        }
+    }
+}
