@@ -39,10 +39,11 @@ pub fn write_by(
     let folder = folder_of(path);
     disk::create_dir_all(folder).map_err(fail)?;
     let temporary = sibling(path);
-    let written = write_through(&temporary, fill).and_then(|()| match previous {
-        Some(previous) if path.exists() => disk::rename(path, previous),
-        _ => Ok(()),
-    });
+    let written =
+        clear(&temporary).and_then(|()| write_through(&temporary, fill)).and_then(|()| match previous {
+            Some(previous) if path.exists() => disk::rename(path, previous),
+            _ => Ok(()),
+        });
     if let Err(error) = written.and_then(|()| disk::rename(&temporary, path)) {
         let _ = disk::remove_file(&temporary); // it may never have been made; the first error is the one to tell
         return Err(fail(error));
@@ -66,6 +67,15 @@ fn write_through(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()
 fn sibling(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}{TEMPORARY}{}", std::process::id()))
+}
+
+/// Removes what a killed process of the same number left under a temporary name.
+fn clear(temporary: &Path) -> io::Result<()> {
+    match temporary.symlink_metadata() {
+        Err(_) => Ok(()),
+        Ok(left) if left.is_dir() => disk::remove_dir_all(temporary),
+        Ok(_) => disk::remove_file(temporary),
+    }
 }
 
 const TEMPORARY: &str = ".tmp-";
@@ -104,7 +114,8 @@ pub fn create_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N,
     let write = |(name, bytes): &(N, B)| {
         write_through(&temporary.join(name), |to: &mut dyn Write| to.write_all(bytes.as_ref()))
     };
-    let made = disk::create_dir(&temporary)
+    let made = clear(&temporary)
+        .and_then(|()| disk::create_dir(&temporary))
         .and_then(|()| files.iter().try_for_each(write))
         .and_then(|()| disk::rename(&temporary, folder))
         .and_then(|()| disk::sync_folder(parent));
