@@ -114,6 +114,11 @@ pub(crate) fn eval_loss(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_loss)
 }
 
+/// Whether outputs are compared with classes.
+pub(crate) fn tell_classes(summary: &Summary) -> bool {
+    summary.trials.iter().any(|trial| trial.recipe.targets == "class")
+}
+
 /// Accuracy on the evaluation split after the last update.
 pub(crate) fn eval_accuracy(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_accuracy)

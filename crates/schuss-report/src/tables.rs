@@ -137,11 +137,10 @@ struct Measured {
 }
 
 impl Measured {
-    /// A run without any evaluation is taken for one of classifiers.
     fn of(summary: &Summary) -> Self {
         let mut rows = summary.trials.iter().flat_map(|trial| &trial.epochs);
-        let quality = rows.clone().any(|row| row.metrics.contains_key("mse"));
-        Self { accuracy: !quality || rows.any(|row| row.eval_accuracy.is_some()), quality }
+        let quality = rows.any(|row| row.metrics.contains_key("mse"));
+        Self { accuracy: recipes::tell_classes(summary), quality }
     }
 
     fn title(self) -> &'static str {

@@ -7,7 +7,7 @@ use crate::{
         line::{Level, LineChart, Mark, MarkKind, Series},
         scale::{Spacing, range},
     },
-    recipes::{Recipe, Run, median},
+    recipes::{Recipe, Run, median, tell_classes},
     text,
 };
 use schuss::study::record::{EvaluationPoint, ReferenceRecord, Summary};
@@ -41,7 +41,7 @@ pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness)
     if recipes.is_empty() {
         return Vec::new();
     }
-    let metrics = metrics(recipes);
+    let metrics = metrics(summary, recipes);
     let subject = Subject { summary, recipes };
     let figure = |metric| {
         [Along::Epochs, Along::Updates, Along::Seconds].map(|along| subject.figure(metric, along, fineness))
@@ -50,7 +50,7 @@ pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness)
 }
 
 /// Losses, and what else is known of any trial.
-fn metrics(recipes: &[Recipe]) -> Vec<Metric> {
+fn metrics(summary: &Summary, recipes: &[Recipe]) -> Vec<Metric> {
     let points: Vec<EvaluationPoint> =
         recipes.iter().flat_map(|recipe| recipe.runs.iter().flat_map(Run::evaluations)).collect();
     let best = |metric: Metric| {
@@ -58,7 +58,7 @@ fn metrics(recipes: &[Recipe]) -> Vec<Metric> {
     };
     let mut metrics = vec![Metric::TrainLoss, Metric::EvalLoss];
     let similar = best(Metric::Similarity).is_some();
-    if best(Metric::Accuracy).is_some() || !similar {
+    if tell_classes(summary) {
         metrics.push(Metric::Accuracy);
     }
     if best(Metric::Accuracy).is_some_and(|best| best >= 90.0) {
