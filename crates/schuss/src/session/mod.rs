@@ -8,69 +8,33 @@ mod curvature;
 mod engine;
 mod event;
 mod forecast;
+mod limits;
 mod progress;
 pub(crate) mod quality;
 mod reconstructions;
+mod report;
 mod solve;
+mod state;
 
 pub use cadence::Cadence;
 pub use control::Control;
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
+pub use limits::Limits;
 pub use reconstructions::Reconstructions;
 
-use crate::keep::{Keep, Keeper};
+use crate::Result;
 use crate::machine;
-use crate::network::{MICROBATCH, Params, Plan, load_weights};
-use crate::optim::Strategy;
-use crate::recipe::{Condition, Metric, Trial};
-use crate::study::record::{
-    Best, Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, Reconstruction, Status,
-    TargetRecord,
-};
-use crate::{Error, Result};
+use crate::network::{Params, Plan, load_weights};
+use crate::recipe::Trial;
+use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
 use control::Watch;
 use engine::{Engine, Snapshot, Tally};
+use limits::{check_memory, read_ahead};
 use progress::Progress;
 use schuss_data::order::Order;
-use schuss_data::{Dataset, Feed, text};
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use schuss_data::{Dataset, Feed};
 use std::time::{Duration, Instant};
-use xxhash_rust::xxh3::Xxh3;
-
-/// What may change the time of a trial, never a bit of its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Threads of the step.
-    pub threads: usize,
-    /// Samples that travel together, if not the built-in number.
-    pub microbatch: Option<usize>,
-    /// Bytes that the process may take, if there is a limit: what does not fit is streamed.
-    pub memory: Option<u64>,
-    /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
-    /// `shared`.
-    pub side_by_side: bool,
-    /// How often trials are kept, besides the ends of epochs.
-    pub checkpoint_every: Cadence,
-}
-
-impl Default for Limits {
-    /// All cores, one trial after the other.
-    fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let checkpoint_every = Cadence::default();
-        Self { threads, microbatch: None, memory: None, side_by_side: false, checkpoint_every }
-    }
-}
-
-impl Limits {
-    /// For each of `workers` sessions side by side over the same `data` bytes.
-    pub(crate) fn shared_out(self, workers: usize, data: u64) -> Self {
-        let memory = self.memory.map(|all| all.min(data) + all.saturating_sub(data) / workers as u64);
-        Self { threads: (self.threads / workers).max(1), memory, ..self }
-    }
-}
 
 /// A trial in progress.
 ///
@@ -385,170 +349,6 @@ impl<'d> Session<'d> {
             || self.eval_every.is_some_and(|every| updates.is_multiple_of(every))
     }
 
-    /// Tells the evaluation and, at its end, the epoch; decides whether the trial has ended.
-    fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
-        self.copy = self.engine.snapshot();
-        self.progress.reported = [self.progress.updates, self.progress.samples];
-        self.progress.evaluation = Some(evaluation);
-        self.progress.evaluation_is_due = false;
-        let point = self.point(evaluation);
-        self.compare_with_best(&point, evaluation.loss);
-        sink.take(&Event::Evaluation(&point))?;
-        let ended = self.ended(&point);
-        let end_of_epoch = point.epoch == 0 || self.progress.position == self.train.len();
-        if point.epoch > 0 && end_of_epoch {
-            self.engine.observe(evaluation.loss);
-        }
-        if end_of_epoch || ended.is_some() {
-            self.close_epoch(Some(evaluation), sink)?;
-        }
-        self.progress.ended = ended;
-        let keep = point.epoch > 0 && end_of_epoch && self.cadence.is_at_epoch(point.epoch);
-        if keep && ended.is_none() || self.cadence.falls_on(point.updates) {
-            self.checkpoint(sink)?;
-        }
-        Ok(ended)
-    }
-
-    /// Takes a copy of the weights if no evaluation loss before was as low.
-    fn compare_with_best(&mut self, point: &EvaluationPoint, loss: f64) {
-        if self.progress.best.is_none_or(|best| loss < best.eval_loss) {
-            self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
-            match &mut self.best {
-                Some(best) => best.values_mut().copy_from_slice(self.engine.params().values()),
-                None => self.best = Some(self.engine.params().clone()),
-            }
-        }
-    }
-
-    /// Has the trial kept.
-    fn checkpoint(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        sink.checkpoint(self)?;
-        self.kept = Instant::now();
-        Ok(())
-    }
-
-    /// The weights with the lowest evaluation loss, if they have changed since they were asked for.
-    pub fn new_best(&mut self) -> Option<Params> {
-        self.best.take()
-    }
-
-    /// Writes down all that the trial needs to go on to the same bits.
-    ///
-    /// # Errors
-    /// What `to` reports.
-    pub fn save(&mut self, mut to: &mut dyn Write) -> std::io::Result<()> {
-        self.keep(&mut Keeper::Save(&mut to))
-    }
-
-    /// Reads back what [`save`](Self::save) wrote of the same trial on the same data.
-    ///
-    /// # Errors
-    /// If `from` ends early, or is of another trial; the session is then of no use any more.
-    pub fn load(&mut self, mut from: &mut dyn Read) -> std::io::Result<()> {
-        self.keep(&mut Keeper::Load(&mut from))?;
-        self.best = None;
-        self.engine.settle();
-        let Progress { position, updates, samples, .. } = self.progress;
-        let counts = updates.max(samples) < MOST_COUNTED;
-        let fits = counts && position <= self.train.len() && self.engine.is_at(position, self.train.len());
-        if fits { Ok(()) } else { Err(std::io::Error::other("it is at no place in the data")) }
-    }
-
-    /// Hash of weights and optimizer state: 128-bit XXH3, as 32 hex digits.
-    pub fn digest(&mut self) -> String {
-        self.engine.settle();
-        let mut hash = Xxh3::new();
-        match self.engine.keep_trained(&mut Keeper::Save(&mut hash)) {
-            Ok(()) => format!("{:032x}", hash.digest128()),
-            Err(_) => String::new(), // a hash takes anything
-        }
-    }
-
-    fn point(&self, evaluation: Evaluation) -> EvaluationPoint {
-        EvaluationPoint {
-            epoch: self.progress.epoch,
-            updates: self.progress.updates,
-            samples: self.progress.samples,
-            train_seconds: self.progress.train_seconds,
-            train_loss: self.train_loss(),
-            eval_loss: Some(evaluation.loss),
-            eval_accuracy: evaluation.accuracy,
-            reconstruction: evaluation.reconstruction,
-        }
-    }
-
-    /// Running loss of the present epoch.
-    fn train_loss(&self) -> Option<f64> {
-        Some(self.progress.tally.mean_loss()).filter(|loss| loss.is_finite())
-    }
-
-    /// Whether a condition or the budget ends the trial here.
-    fn ended(&mut self, point: &EvaluationPoint) -> Option<Status> {
-        let budget = &self.trial.budget;
-        let holds =
-            |condition: Option<Condition>| condition.is_some_and(|c| c.holds(metric(point, c.metric)));
-        if holds(budget.target)
-            && let Some(target) = self.progress.target.as_mut().filter(|target| target.seconds.is_none())
-        {
-            (target.seconds, target.updates) = (Some(point.train_seconds), Some(point.updates));
-            if !budget.beyond_target {
-                return Some(Status::Target);
-            }
-        }
-        if holds(budget.stop) {
-            return Some(Status::Stopped);
-        }
-        let epochs_done =
-            point.epoch >= budget.epochs && (point.epoch == 0 || self.progress.position == self.train.len());
-        let updates_done = budget.max_updates.is_some_and(|max| point.updates >= max);
-        (epochs_done || updates_done).then_some(Status::Finished)
-    }
-
-    /// Writes the row of the present epoch; without an evaluation where it was cut short.
-    fn close_epoch(&mut self, evaluation: Option<Evaluation>, sink: &mut dyn Sink) -> Result<()> {
-        let row = EpochRecord {
-            epoch: self.progress.epoch,
-            updates: self.progress.updates,
-            samples: self.progress.samples,
-            train_loss: self.train_loss(),
-            eval_loss: evaluation.map(|evaluation| evaluation.loss),
-            eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
-            metrics: self.metrics(evaluation),
-            train_seconds: self.progress.train_seconds - self.progress.epoch_began,
-            load_wait_seconds: self.train.waited().saturating_sub(self.waited).as_secs_f64(),
-            elapsed_seconds: self.elapsed(),
-        };
-        self.progress.evaluation = evaluation;
-        sink.take(&Event::Epoch(&row))?;
-        self.progress.epochs.push(row);
-        Ok(())
-    }
-
-    /// Further metrics of an epoch: a reconstruction's quality, a solver's evaluations since the start.
-    fn metrics(&self, evaluation: Option<Evaluation>) -> BTreeMap<String, Option<f64>> {
-        let quality = evaluation.and_then(|evaluation| evaluation.reconstruction);
-        let mut metrics = quality.map_or_else(BTreeMap::new, metrics);
-        metrics.extend(self.engine.evaluations().map(|count| ("evaluations".to_owned(), Some(count as f64))));
-        metrics
-    }
-
-    /// Names the update and layer that are not finite and goes back to the last weights that are.
-    fn diverge(&mut self, sink: &mut dyn Sink) -> Result<Status> {
-        let layer = self.engine.first_non_finite();
-        self.progress.diverged = Some(Divergence { update: self.progress.updates, layer });
-        self.engine.restore(&self.copy);
-        [self.progress.updates, self.progress.samples] = self.progress.reported;
-        self.progress.tally = Tally::default();
-        self.close_epoch(None, sink)?;
-        Ok(Status::Diverged)
-    }
-
-    /// Seconds since the trial began, without those between a kill and going on.
-    fn elapsed(&self) -> f64 {
-        self.progress.wall_seconds + self.began.elapsed().as_secs_f64()
-    }
-
     /// What is known after a sink or a read failed.
     pub fn failed(&self) -> Outcome {
         self.outcome(Status::Failed)
@@ -571,70 +371,5 @@ impl<'d> Session<'d> {
     }
 }
 
-impl Keep for Session<'_> {
-    fn keep(&mut self, keeper: &mut Keeper) -> std::io::Result<()> {
-        (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
-        keeper.json(&mut self.progress)?;
-        self.engine.keep(keeper)?;
-        self.copy.keep(keeper)
-    }
-}
-
 /// Losses that are told at once.
 const MOST_LOSSES: usize = 1 << 16;
-
-/// More updates or samples than can ever be counted.
-const MOST_COUNTED: u64 = 1 << 53;
-
-fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
-    match metric {
-        Metric::TrainLoss => point.train_loss,
-        Metric::EvalLoss => point.eval_loss,
-        Metric::EvalAccuracy => point.eval_accuracy,
-    }
-}
-
-/// A reconstruction's quality as further metrics of an epoch.
-fn metrics(found: Reconstruction) -> BTreeMap<String, Option<f64>> {
-    let metrics = [("mse", Some(found.mse)), ("psnr", Some(found.psnr)), ("ssim", found.ssim)];
-    metrics.map(|(name, value)| (name.to_owned(), value)).into()
-}
-
-/// Bytes for reading ahead of each split that is streamed: an equal share of what the limit leaves beside the buffers.
-///
-/// # Errors
-/// A usage error if the limit leaves nothing.
-fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<u64> {
-    let Some(memory) = limits.memory else { return Ok(u64::MAX) };
-    let held = engine.memory(data.bytes()).total() as u64;
-    let Some(left) = memory.checked_sub(held) else {
-        let [held, memory] = [held, memory].map(text::bytes);
-        return Err(Error::usage(format!(
-            "the trial's buffers take {held}, but the process may take {memory}"
-        ))
-        .advise("more --memory, a smaller --model, or an optimizer with less state"));
-    };
-    let streamed = data.splits().filter(|(_, split)| split.resident().is_none()).count() as u64;
-    Ok(left / streamed.max(1))
-}
-
-/// Refuses a network whose weights and state do not fit into the memory that is free.
-fn check_memory(plan: &Plan, trial: &Trial, samples: usize) -> Result<()> {
-    let weights_and_slots = 1 + trial.recipe.optimizer.slots();
-    let copies = match Strategy::choose(plan, trial, samples, MICROBATCH) {
-        Strategy::BlockedSample => 3 * weights_and_slots, // live, as of the last report point, and in case of divergence
-        Strategy::InBackward | Strategy::Fused | Strategy::Staged | Strategy::Solver => {
-            2 * weights_and_slots + 1
-        } // the last one a gradient
-    };
-    let needed = copies as u64 * plan.layout.len() as u64 * size_of::<f32>() as u64;
-    match machine::available_memory() {
-        Some(available) if needed > available => {
-            let gib = |bytes: u64| bytes as f64 / (1 << 30) as f64;
-            let (model, needed, available) = (&plan.model, gib(needed), gib(available));
-            Err(Error::usage(format!("model `{model}` needs {needed:.1} GiB for weights, gradients and optimizer state, but {available:.1} GiB are free"))
-                .advise("a smaller --model"))
-        }
-        _ => Ok(()),
-    }
-}

@@ -1,0 +1,81 @@
+//! What a session may take: threads, memory, time for checkpoints.
+
+use super::Cadence;
+use super::engine::Engine;
+use crate::network::{MICROBATCH, Plan};
+use crate::optim::Strategy;
+use crate::recipe::Trial;
+use crate::{Error, Result, machine};
+use schuss_data::{Dataset, text};
+
+/// What may change the time of a trial, never a bit of its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Threads of the step.
+    pub threads: usize,
+    /// Samples that travel together, if not the built-in number.
+    pub microbatch: Option<usize>,
+    /// Bytes that the process may take, if there is a limit: what does not fit is streamed.
+    pub memory: Option<u64>,
+    /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
+    /// `shared`.
+    pub side_by_side: bool,
+    /// How often trials are kept, besides the ends of epochs.
+    pub checkpoint_every: Cadence,
+}
+
+impl Default for Limits {
+    /// All cores, one trial after the other.
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let checkpoint_every = Cadence::default();
+        Self { threads, microbatch: None, memory: None, side_by_side: false, checkpoint_every }
+    }
+}
+
+impl Limits {
+    /// For each of `workers` sessions side by side over the same `data` bytes.
+    pub(crate) fn shared_out(self, workers: usize, data: u64) -> Self {
+        let memory = self.memory.map(|all| all.min(data) + all.saturating_sub(data) / workers as u64);
+        Self { threads: (self.threads / workers).max(1), memory, ..self }
+    }
+}
+
+/// Bytes for reading ahead of each split that is streamed: an equal share of what the limit leaves beside the buffers.
+///
+/// # Errors
+/// A usage error if the limit leaves nothing.
+pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<u64> {
+    let Some(memory) = limits.memory else { return Ok(u64::MAX) };
+    let held = engine.memory(data.bytes()).total() as u64;
+    let Some(left) = memory.checked_sub(held) else {
+        let [held, memory] = [held, memory].map(text::bytes);
+        return Err(Error::usage(format!(
+            "the trial's buffers take {held}, but the process may take {memory}"
+        ))
+        .advise("more --memory, a smaller --model, or an optimizer with less state"));
+    };
+    let streamed = data.splits().filter(|(_, split)| split.resident().is_none()).count() as u64;
+    Ok(left / streamed.max(1))
+}
+
+/// Refuses a network whose weights and state do not fit into the memory that is free.
+pub(super) fn check_memory(plan: &Plan, trial: &Trial, samples: usize) -> Result<()> {
+    let weights_and_slots = 1 + trial.recipe.optimizer.slots();
+    let copies = match Strategy::choose(plan, trial, samples, MICROBATCH) {
+        Strategy::BlockedSample => 3 * weights_and_slots, // live, as of the last report point, and in case of divergence
+        Strategy::InBackward | Strategy::Fused | Strategy::Staged | Strategy::Solver => {
+            2 * weights_and_slots + 1
+        } // the last one a gradient
+    };
+    let needed = copies as u64 * plan.layout.len() as u64 * size_of::<f32>() as u64;
+    match machine::available_memory() {
+        Some(available) if needed > available => {
+            let gib = |bytes: u64| bytes as f64 / (1 << 30) as f64;
+            let (model, needed, available) = (&plan.model, gib(needed), gib(available));
+            Err(Error::usage(format!("model `{model}` needs {needed:.1} GiB for weights, gradients and optimizer state, but {available:.1} GiB are free"))
+                .advise("a smaller --model"))
+        }
+        _ => Ok(()),
+    }
+}

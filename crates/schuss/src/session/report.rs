@@ -1,0 +1,146 @@
+//! What a session tells at its report points, and how it finds that the trial has ended.
+
+use super::engine::Tally;
+use super::{Event, Session, Sink};
+use crate::Result;
+use crate::recipe::{Condition, Metric};
+use crate::study::record::{
+    Best, Divergence, EpochRecord, Evaluation, EvaluationPoint, Reconstruction, Status,
+};
+use std::collections::BTreeMap;
+
+impl Session<'_> {
+    /// Tells the evaluation and, at its end, the epoch; decides whether the trial has ended.
+    pub(super) fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
+        self.copy = self.engine.snapshot();
+        self.progress.reported = [self.progress.updates, self.progress.samples];
+        self.progress.evaluation = Some(evaluation);
+        self.progress.evaluation_is_due = false;
+        let point = self.point(evaluation);
+        self.compare_with_best(&point, evaluation.loss);
+        sink.take(&Event::Evaluation(&point))?;
+        let ended = self.ended(&point);
+        let end_of_epoch = point.epoch == 0 || self.progress.position == self.train.len();
+        if point.epoch > 0 && end_of_epoch {
+            self.engine.observe(evaluation.loss);
+        }
+        if end_of_epoch || ended.is_some() {
+            self.close_epoch(Some(evaluation), sink)?;
+        }
+        self.progress.ended = ended;
+        let keep = point.epoch > 0 && end_of_epoch && self.cadence.is_at_epoch(point.epoch);
+        if keep && ended.is_none() || self.cadence.falls_on(point.updates) {
+            self.checkpoint(sink)?;
+        }
+        Ok(ended)
+    }
+
+    /// Takes a copy of the weights if no evaluation loss before was as low.
+    pub(super) fn compare_with_best(&mut self, point: &EvaluationPoint, loss: f64) {
+        if self.progress.best.is_none_or(|best| loss < best.eval_loss) {
+            self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
+            match &mut self.best {
+                Some(best) => best.values_mut().copy_from_slice(self.engine.params().values()),
+                None => self.best = Some(self.engine.params().clone()),
+            }
+        }
+    }
+
+    pub(super) fn point(&self, evaluation: Evaluation) -> EvaluationPoint {
+        EvaluationPoint {
+            epoch: self.progress.epoch,
+            updates: self.progress.updates,
+            samples: self.progress.samples,
+            train_seconds: self.progress.train_seconds,
+            train_loss: self.train_loss(),
+            eval_loss: Some(evaluation.loss),
+            eval_accuracy: evaluation.accuracy,
+            reconstruction: evaluation.reconstruction,
+        }
+    }
+
+    /// Running loss of the present epoch.
+    pub(super) fn train_loss(&self) -> Option<f64> {
+        Some(self.progress.tally.mean_loss()).filter(|loss| loss.is_finite())
+    }
+
+    /// Whether a condition or the budget ends the trial here.
+    pub(super) fn ended(&mut self, point: &EvaluationPoint) -> Option<Status> {
+        let budget = &self.trial.budget;
+        let holds =
+            |condition: Option<Condition>| condition.is_some_and(|c| c.holds(metric(point, c.metric)));
+        if holds(budget.target)
+            && let Some(target) = self.progress.target.as_mut().filter(|target| target.seconds.is_none())
+        {
+            (target.seconds, target.updates) = (Some(point.train_seconds), Some(point.updates));
+            if !budget.beyond_target {
+                return Some(Status::Target);
+            }
+        }
+        if holds(budget.stop) {
+            return Some(Status::Stopped);
+        }
+        let epochs_done =
+            point.epoch >= budget.epochs && (point.epoch == 0 || self.progress.position == self.train.len());
+        let updates_done = budget.max_updates.is_some_and(|max| point.updates >= max);
+        (epochs_done || updates_done).then_some(Status::Finished)
+    }
+
+    /// Writes the row of the present epoch; without an evaluation where it was cut short.
+    pub(super) fn close_epoch(&mut self, evaluation: Option<Evaluation>, sink: &mut dyn Sink) -> Result<()> {
+        let row = EpochRecord {
+            epoch: self.progress.epoch,
+            updates: self.progress.updates,
+            samples: self.progress.samples,
+            train_loss: self.train_loss(),
+            eval_loss: evaluation.map(|evaluation| evaluation.loss),
+            eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
+            metrics: self.metrics(evaluation),
+            train_seconds: self.progress.train_seconds - self.progress.epoch_began,
+            load_wait_seconds: self.train.waited().saturating_sub(self.waited).as_secs_f64(),
+            elapsed_seconds: self.elapsed(),
+        };
+        self.progress.evaluation = evaluation;
+        sink.take(&Event::Epoch(&row))?;
+        self.progress.epochs.push(row);
+        Ok(())
+    }
+
+    /// Further metrics of an epoch: a reconstruction's quality, a solver's evaluations since the start.
+    pub(super) fn metrics(&self, evaluation: Option<Evaluation>) -> BTreeMap<String, Option<f64>> {
+        let quality = evaluation.and_then(|evaluation| evaluation.reconstruction);
+        let mut metrics = quality.map_or_else(BTreeMap::new, metrics);
+        metrics.extend(self.engine.evaluations().map(|count| ("evaluations".to_owned(), Some(count as f64))));
+        metrics
+    }
+
+    /// Names the update and layer that are not finite and goes back to the last weights that are.
+    pub(super) fn diverge(&mut self, sink: &mut dyn Sink) -> Result<Status> {
+        let layer = self.engine.first_non_finite();
+        self.progress.diverged = Some(Divergence { update: self.progress.updates, layer });
+        self.engine.restore(&self.copy);
+        [self.progress.updates, self.progress.samples] = self.progress.reported;
+        self.progress.tally = Tally::default();
+        self.close_epoch(None, sink)?;
+        Ok(Status::Diverged)
+    }
+
+    /// Seconds since the trial began, without those between a kill and going on.
+    pub(super) fn elapsed(&self) -> f64 {
+        self.progress.wall_seconds + self.began.elapsed().as_secs_f64()
+    }
+}
+
+fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
+    match metric {
+        Metric::TrainLoss => point.train_loss,
+        Metric::EvalLoss => point.eval_loss,
+        Metric::EvalAccuracy => point.eval_accuracy,
+    }
+}
+
+/// A reconstruction's quality as further metrics of an epoch.
+fn metrics(found: Reconstruction) -> BTreeMap<String, Option<f64>> {
+    let metrics = [("mse", Some(found.mse)), ("psnr", Some(found.psnr)), ("ssim", found.ssim)];
+    metrics.map(|(name, value)| (name.to_owned(), value)).into()
+}

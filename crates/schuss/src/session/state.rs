@@ -1,0 +1,68 @@
+//! All that a session needs to go on to the same bits, written down and read back.
+
+use super::progress::Progress;
+use super::{Session, Sink};
+use crate::Result;
+use crate::keep::{Keep, Keeper};
+use crate::network::Params;
+use std::io::{Read, Write};
+use std::time::Instant;
+use xxhash_rust::xxh3::Xxh3;
+
+impl Session<'_> {
+    /// Has the trial kept.
+    pub(super) fn checkpoint(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        sink.checkpoint(self)?;
+        self.kept = Instant::now();
+        Ok(())
+    }
+
+    /// The weights with the lowest evaluation loss, if they have changed since they were asked for.
+    pub fn new_best(&mut self) -> Option<Params> {
+        self.best.take()
+    }
+
+    /// Writes down all that the trial needs to go on to the same bits.
+    ///
+    /// # Errors
+    /// What `to` reports.
+    pub fn save(&mut self, mut to: &mut dyn Write) -> std::io::Result<()> {
+        self.keep(&mut Keeper::Save(&mut to))
+    }
+
+    /// Reads back what [`save`](Self::save) wrote of the same trial on the same data.
+    ///
+    /// # Errors
+    /// If `from` ends early, or is of another trial; the session is then of no use any more.
+    pub fn load(&mut self, mut from: &mut dyn Read) -> std::io::Result<()> {
+        self.keep(&mut Keeper::Load(&mut from))?;
+        self.best = None;
+        self.engine.settle();
+        let Progress { position, updates, samples, .. } = self.progress;
+        let counts = updates.max(samples) < MOST_COUNTED;
+        let fits = counts && position <= self.train.len() && self.engine.is_at(position, self.train.len());
+        if fits { Ok(()) } else { Err(std::io::Error::other("it is at no place in the data")) }
+    }
+
+    /// Hash of weights and optimizer state: 128-bit XXH3, as 32 hex digits.
+    pub fn digest(&mut self) -> String {
+        self.engine.settle();
+        let mut hash = Xxh3::new();
+        match self.engine.keep_trained(&mut Keeper::Save(&mut hash)) {
+            Ok(()) => format!("{:032x}", hash.digest128()),
+            Err(_) => String::new(), // a hash takes anything
+        }
+    }
+}
+
+impl Keep for Session<'_> {
+    fn keep(&mut self, keeper: &mut Keeper) -> std::io::Result<()> {
+        (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
+        keeper.json(&mut self.progress)?;
+        self.engine.keep(keeper)?;
+        self.copy.keep(keeper)
+    }
+}
+
+/// More updates or samples than can ever be counted.
+const MOST_COUNTED: u64 = 1 << 53;
