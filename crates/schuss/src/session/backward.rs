@@ -1,6 +1,7 @@
 //! The plan read upwards: gradients of inputs, then of parameters, summed or stepped at once.
 
-use super::engine::{Engine, Halt, Partial, Path, Seen, Uphill};
+use super::engine::{Engine, Path, Uphill};
+use super::tally::{Halt, Partial, Seen};
 use crate::Result;
 use crate::keep::{Keep, Keeper};
 use crate::network::{Arena, Dense, Kind, Mode};

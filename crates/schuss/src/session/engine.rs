@@ -7,8 +7,7 @@ use super::curvature::Curvature;
 use super::quality::Quality;
 use super::reconstructions::Reconstructions;
 use super::solve;
-use crate::Error;
-use crate::keep::{Keep, Keeper};
+use super::tally::{Halt, Partial, Seen, Tally};
 use crate::loss::Loss;
 use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
 use crate::optim::solver::Solving;
@@ -18,10 +17,7 @@ use crate::study::record::{Evaluation, MemoryRecord};
 use schuss_data::random::{Key, Purpose};
 use schuss_data::{Feed, Shape};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
-use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team};
-use serde::{Deserialize, Serialize};
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -41,10 +37,10 @@ pub(crate) struct Engine {
     pub(super) strategy: Strategy,
     pub(super) path: Path,
     /// The weights to be evaluated, where they are others than those that are trained.
-    shown: Option<Params>,
+    pub(super) shown: Option<Params>,
     pub(super) uphill: Option<Uphill>,
     /// An update that was stopped between two microbatches.
-    partial: Option<Partial>,
+    pub(super) partial: Option<Partial>,
     /// What is measured, not trained, as it was before an update that looks at its samples more than once.
     measured: Vec<f32>,
     pub(super) curvature: Option<Box<Curvature>>,
@@ -76,94 +72,11 @@ pub(super) enum Path {
     BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
 }
 
-/// How far an update has come: what it saw so far of how many samples. Their gradients are in its path's sums.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Partial {
-    tally: Tally,
-    /// What their sums are divided by.
-    weight: f64,
-    done: usize,
-}
-
 /// Gradients are taken uphill.
 pub(super) struct Uphill {
     pub(super) sam: Sam,
     /// Room for the weights meanwhile.
     pub(super) from: Buffer,
-}
-
-/// Weights and optimizer state at some moment.
-#[derive(Clone, Debug)]
-pub(crate) struct Snapshot {
-    params: Params,
-    updater: Updater<Buffer>,
-    solver: Option<Solving<Buffer>>,
-}
-
-/// What an update saw of its samples, at the weights before it.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Tally {
-    pub(crate) loss: f64,
-    pub(crate) correct: u64,
-    pub(crate) samples: u64,
-}
-
-/// Why the samples of an update were not all looked at.
-pub(super) enum Halt {
-    /// It was asked to: how far it came.
-    Stopped(Partial),
-    /// Some could not be read.
-    Failed(Error),
-}
-
-impl From<Error> for Halt {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl Halt {
-    /// Nothing where it was only asked to stop.
-    pub(super) fn stopped<T>(found: Result<T, Self>) -> crate::Result<Option<T>> {
-        match found {
-            Ok(found) => Ok(Some(found)),
-            Err(Self::Stopped(_)) => Ok(None),
-            Err(Self::Failed(error)) => Err(error),
-        }
-    }
-}
-
-/// What an update saw, and what its sums are divided by: the number of samples, but for class weights.
-pub(super) struct Seen {
-    pub(super) tally: Tally,
-    pub(super) weight: f64,
-}
-
-impl Tally {
-    pub(crate) fn add(&mut self, other: Self) {
-        self.loss += other.loss;
-        self.correct += other.correct;
-        self.samples += other.samples;
-    }
-
-    /// What some scores add up to; losses are added one by one, so that the sum does not depend on the microbatch.
-    pub(crate) fn count(&mut self, scores: &[Score]) {
-        self.samples += scores.len() as u64;
-        for score in scores {
-            self.loss += score.loss;
-            self.correct += u64::from(score.correct);
-        }
-    }
-
-    pub(crate) fn mean_loss(&self) -> f64 {
-        self.loss / self.samples as f64
-    }
-
-    /// The same where samples weighed `weight` together: the loss becomes their number times the weighted mean.
-    pub(super) fn weighed(self, weight: f64) -> Self {
-        let samples = self.samples as f64;
-        if weight == samples { self } else { Self { loss: self.loss / weight * samples, ..self } }
-    }
 }
 
 impl Path {
@@ -324,23 +237,6 @@ impl Engine {
         }
         if let Path::BlockedSample { blocked, .. } = &mut self.path {
             blocked.observe(eval_loss);
-        }
-    }
-
-    /// A copy of weights and optimizer state.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let (params, updater, solver) = (self.params.clone(), self.updater.clone(), self.solver.clone());
-        Snapshot { params, updater, solver }
-    }
-
-    /// Back to a copy.
-    pub(crate) fn restore(&mut self, copy: &Snapshot) {
-        self.params.clone_from(&copy.params);
-        self.updater.clone_from(&copy.updater);
-        self.solver.clone_from(&copy.solver);
-        if let Some(shown) = &mut self.shown {
-            shown.clone_from(&self.params);
-            self.updater.show(shown.values_mut());
         }
     }
 
@@ -546,21 +442,6 @@ impl Engine {
         self.arena.answer(&mut self.team, &self.plan, rows, answer);
     }
 
-    /// Whether what is pending belongs to `position` of an epoch of `len` samples.
-    pub(crate) fn is_at(&self, position: usize, len: usize) -> bool {
-        let begun = self.partial.map_or(0, |partial| partial.done);
-        begun <= len - position
-            && match &self.path {
-                Path::BlockedSample { blocked, .. } => blocked.is_at(position, len),
-                Path::Stored(_) | Path::InBackward { .. } => true,
-            }
-    }
-
-    /// Weights and optimizer state.
-    pub(crate) fn keep_trained(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
-    }
-
     /// Whether all weights are finite: ReLU may hide from the loss that one is not.
     pub(crate) fn is_finite(&self) -> bool {
         self.params.first_non_finite().is_none()
@@ -598,58 +479,6 @@ impl Engine {
         );
         tally.count(&scores[..rows]);
     }
-}
-
-/// Everything that later updates depend on.
-impl Keep for Engine {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.keep_trained(keeper)?;
-        self.evaluations.keep(keeper)?;
-        let mut begun = self.partial.is_some();
-        begun.keep(keeper)?;
-        let partial = self.partial.get_or_insert_default();
-        partial.keep(keeper)?;
-        match &mut self.path {
-            Path::BlockedSample { blocked, .. } => blocked.keep(keeper)?,
-            Path::Stored(gradients) if begun => gradients.keep(keeper)?,
-            Path::Stored(_) | Path::InBackward { .. } => {}
-        }
-        if let Some(curvature) = self.curvature.as_mut().filter(|_| begun) {
-            curvature.keep(keeper)?;
-        }
-        self.partial = self.partial.filter(|_| begun);
-        Ok(())
-    }
-}
-
-impl Keep for Partial {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        let Self { tally: Tally { loss, correct, samples }, weight, done } = self;
-        loss.keep(keeper)?;
-        correct.keep(keeper)?;
-        samples.keep(keeper)?;
-        weight.keep(keeper)?;
-        done.keep(keeper)
-    }
-}
-
-impl Keep for Snapshot {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
-    }
-}
-
-/// Weights and optimizer state.
-fn keep_trained(
-    keeper: &mut Keeper,
-    params: &mut Params,
-    updater: &mut Updater<Buffer>,
-    solver: &mut Option<Solving<Buffer>>,
-) -> io::Result<()> {
-    keeper.expect("the network has another size", params.values().len() as u64)?;
-    keeper.words(params.values_mut())?;
-    updater.keep(keeper)?;
-    solver.keep(keeper)
 }
 
 /// What sums over samples of such a weight are divided by: where none weighs anything, loss and gradient are 0.

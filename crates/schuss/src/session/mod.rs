@@ -13,8 +13,10 @@ mod progress;
 pub(crate) mod quality;
 mod reconstructions;
 mod report;
+mod snapshot;
 mod solve;
 mod state;
+mod tally;
 
 pub use cadence::Cadence;
 pub use control::Control;
@@ -29,12 +31,14 @@ use crate::network::{Params, Plan, load_weights};
 use crate::recipe::Trial;
 use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
 use control::Watch;
-use engine::{Engine, Snapshot, Tally};
+use engine::Engine;
 use limits::{check_memory, read_ahead};
 use progress::Progress;
 use schuss_data::order::Order;
 use schuss_data::{Dataset, Feed};
+use snapshot::Snapshot;
 use std::time::{Duration, Instant};
+use tally::Tally;
 
 /// A trial in progress.
 ///

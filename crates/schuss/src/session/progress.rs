@@ -1,6 +1,6 @@
 //! How far a trial is, and what is known so far.
 
-use super::engine::Tally;
+use super::tally::Tally;
 use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! What a session tells at its report points, and how it finds that the trial has ended.
 
-use super::engine::Tally;
+use super::tally::Tally;
 use super::{Event, Session, Sink};
 use crate::Result;
 use crate::recipe::{Condition, Metric};

@@ -1,6 +1,7 @@
 //! Updates by a solver, which asks for value and gradient over the samples of an update as often as it likes.
 
-use super::engine::{Engine, Halt, Partial, Path, Seen, Tally, divisor};
+use super::engine::{Engine, Path, divisor};
+use super::tally::{Halt, Partial, Seen, Tally};
 use crate::loss::Loss;
 use crate::network::{Mode, Plan, Role};
 use crate::optim::Solver;

@@ -22,7 +22,7 @@ mod tests;
 
 pub(crate) use arithmetic::Arithmetic;
 
-use super::engine::Tally;
+use super::tally::Tally;
 use crate::Result;
 use crate::keep::{Keep, Keeper};
 use crate::network::{Perceptron, take_classes};

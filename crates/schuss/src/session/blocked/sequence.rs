@@ -5,7 +5,7 @@ use super::arithmetic::Update;
 use crate::keep::{Keep, Keeper};
 use crate::network::{Dense, Perceptron};
 use crate::optim::{Course, IDENTITY, Linear, Square};
-use crate::session::engine::Tally;
+use crate::session::tally::Tally;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Lane, Team, padded};
