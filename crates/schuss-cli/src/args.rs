@@ -163,7 +163,7 @@ pub(crate) struct Flags {
     pub(crate) validation: Option<f64>,
     /// Numbers on their way into the network: unit | standard | channel | mnist | imagenet | none [default: unit for
     /// pixels, else standard]
-    #[arg(long, value_name = "WORD", help_heading = "Workload")]
+    #[arg(long, alias = "normalization", value_name = "WORD", help_heading = "Workload")]
     pub(crate) normalisation: Option<String>,
     /// What outputs are compared with: class | real (numbers) | input (an autoencoder) [default: as the labels are]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]

@@ -15,7 +15,7 @@ const RUNS: [&str; 9] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
     "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
-    "train --optimizer sgd:lr=0.01,momentum=0.9 --update sample --epochs 12 --eval-every 130 --losses",
+    "train --model 64-130-10 --optimizer sgd:lr=0.01,momentum=0.9 --update sample --epochs 12 --eval-every 130 --losses",
     "train --optimizer l-bfgs:line_search=strong-wolfe --update epoch --epochs 12",
     "train --model linear:16,batch-norm,relu,dropout:0.2,linear:10 --optimizer sam:rho=0.05+sgd:lr=0.1 --epochs 40",
     "train --optimizer clip-global-norm:1+adamw:lr=0.002+ema:0.99 --order replacement --update batch:20 --epochs 25",

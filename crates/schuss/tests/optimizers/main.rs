@@ -16,7 +16,7 @@ use schuss::network::{Params, Plan};
 use schuss::optim::{Method, Reference, Rule, Stepper, Transform, Wrapper};
 use schuss::session::Limits;
 use schuss::study::record::Status;
-use sessions::{alone, digits, on_digits, on_wide, run, wide};
+use sessions::{alone, digits, on_digits, on_wide, resumed, run, unkilled, wide};
 use std::collections::BTreeSet;
 use table::{Claim, ROWS, Row};
 
@@ -140,6 +140,37 @@ fn threads_and_microbatches_change_no_bit_under_any_update_rule() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn what_is_saved_and_loaded_goes_on_to_the_same_bits() {
+    for_every_row(|row| {
+        let trial = on_digits(&row.spec(), 12);
+        let expected = unkilled(&trial, digits(), 5);
+        for n in [1, 2, 3] {
+            let found = resumed(&trial, digits(), 3, 5, n);
+            holds(found.as_ref() == Some(&expected), || format!("killed at checkpoint {n}"))?;
+        }
+        Ok(())
+    });
+}
+
+/// Blocks of 84 updates, evaluations within them, and more than one epoch.
+#[test]
+fn delayed_updates_are_saved_with_what_they_owe() {
+    for optimizer in ["sgd:lr=0.02", "sgd:lr=0.01,momentum=0.9,nesterov=true,weight_decay=0.001"] {
+        for update in ["sample", "batch:4"] {
+            let mut trial = common::trial("64-130-10", update, optimizer, 2);
+            trial.budget.max_updates = Some(1_000);
+            let expected = unkilled(&trial, digits(), 50);
+            let kills: Vec<_> = (1..).map_while(|n| resumed(&trial, digits(), 30, 50, n)).collect();
+            assert!(kills.len() > 5, "{optimizer}, {update}: only {} checkpoints", kills.len());
+            assert!(
+                kills.iter().all(|found| *found == expected),
+                "{optimizer}, {update}: {kills:?}, {expected}"
+            );
+        }
+    }
 }
 
 /// The same optimizer behind a transform that changes nothing, which forces gradients to be stored whole.

@@ -4,7 +4,8 @@ use crate::common::{ONE_THREAD, bits, random_data, trial};
 use schuss::Trial;
 use schuss::data::Dataset;
 use schuss::network::Params;
-use schuss::session::{Control, Limits, Outcome, Session};
+use schuss::session::{Cadence, Control, Event, Limits, Outcome, Session, Sink};
+use schuss::{Error, Result};
 use std::sync::LazyLock;
 
 /// 30 updates per epoch.
@@ -67,4 +68,55 @@ pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> Done {
 
 pub(crate) fn alone(trial: &Trial, data: &Dataset) -> Done {
     run(trial, data, ONE_THREAD)
+}
+
+/// Keeps what a session saves, and ends it at a checkpoint as a kill would.
+struct Killer {
+    kept: Vec<u8>,
+    /// Checkpoints to come.
+    left: usize,
+}
+
+impl Sink for Killer {
+    fn take(&mut self, _: &Event) -> Result<()> {
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, session: &mut Session) -> Result<()> {
+        self.kept.clear();
+        session.save(&mut self.kept).map_err(|error| Error::failure(error.to_string()))?;
+        self.left -= 1;
+        if self.left == 0 { Err(Error::failure("killed")) } else { Ok(()) }
+    }
+}
+
+/// Hash of the state at the end of a trial that is killed at its `n`-th checkpoint, one every `every` updates, and goes on
+/// in another session; none if it has no so many.
+pub(crate) fn resumed(
+    trial: &Trial,
+    data: &Dataset,
+    every: u64,
+    eval_every: u64,
+    n: usize,
+) -> Option<String> {
+    let limits = Limits { checkpoint_every: Cadence::Updates(every), ..ONE_THREAD };
+    let session = || {
+        let mut session = Session::new(trial, data, limits).unwrap();
+        session.evaluate_every(Some(eval_every));
+        session
+    };
+    let mut killer = Killer { kept: vec![], left: n };
+    session().run(&Control::default(), &mut killer).err()?;
+    let mut again = session();
+    again.load(&mut &killer.kept[..]).unwrap();
+    again.run(&Control::default(), &mut ()).unwrap();
+    Some(again.digest())
+}
+
+/// The same of a trial that nobody kills.
+pub(crate) fn unkilled(trial: &Trial, data: &Dataset, eval_every: u64) -> String {
+    let mut session = Session::new(trial, data, ONE_THREAD).unwrap();
+    session.evaluate_every(Some(eval_every));
+    session.run(&Control::default(), &mut ()).unwrap();
+    session.digest()
 }

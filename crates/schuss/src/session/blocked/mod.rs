@@ -309,9 +309,8 @@ impl Keep for Blocked<Team> {
         self.blocks.keep(keeper)?;
         self.done.keep(keeper)?;
         self.deeper.keep(keeper)?;
-        let fits = |block: &Block<Team>| {
-            block.rows <= self.rows && block.steps.len() <= block.rows.div_ceil(self.samples)
-        };
+        let most = self.rows / self.samples;
+        let fits = |block: &Block<Team>| block.rows <= self.rows && block.steps.len() <= most;
         let whole = self.blocks.iter().all(fits) && self.done <= self.blocks[1].rows;
         if whole {
             Ok(())
