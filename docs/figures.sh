@@ -47,6 +47,10 @@ figure rate-free error-epochs $small \
 figure averaging error-epochs $small --update batch:10 \
     --optimizer sgd:lr=0.2 --optimizer sgd:lr=0.2+ema:0.999 --optimizer sgd:lr=0.2+swa:start=2000 \
     --optimizer sgd:lr=0.2+lookahead --optimizer sam+sgd:lr=0.2 --optimizer schedule-free-sgd
+figure solvers train-loss-seconds --data digits:train=2000,test=1000 --model 784-50-10 --seed 1,2,3 \
+    --trial 'update=epoch optimizer=l-bfgs:line_search=strong-wolfe' --trial 'update=epoch optimizer=cg' \
+    --trial 'update=epoch optimizer=cg:beta=hager-zhang' --trial 'update=epoch optimizer=gradient-descent' \
+    --trial 'update=batch:100 optimizer=sgd:lr=0.1,momentum=0.9'
 figure schedules train-loss-epochs $small --optimizer sgd:lr=0.1,momentum=0.9 \
     --schedule constant --schedule cosine --schedule warmup:50+cosine --schedule step:step_size=150,gamma=0.3 \
     --schedule one-cycle:max_lr=0.2 --schedule wsd
