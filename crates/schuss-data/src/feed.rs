@@ -48,6 +48,25 @@ impl<'a> Feed<'a> {
         Ok(Self { source, normalisation, len, features, order, seed, epoch: 0 })
     }
 
+    /// The same samples in the same order, for another trial: what is streamed is read once for both, and whoever is
+    /// faster waits for the other.
+    pub fn beside(&self) -> Self {
+        let source = match &self.source {
+            Source::Resident(samples, _) => {
+                Source::Resident(samples, EpochOrder::new(self.order, self.len, self.seed, 0))
+            }
+            Source::Streamed(ring) => Source::Streamed(ring.beside()),
+        };
+        Self { source, epoch: 0, ..*self }
+    }
+
+    /// Needs no more samples for now; no feed beside it need wait for it.
+    pub fn leave(&mut self) {
+        if let Source::Streamed(ring) = &mut self.source {
+            ring.leave();
+        }
+    }
+
     /// Goes on in the order of `epoch` (from 0).
     pub fn begin(&mut self, epoch: u32) {
         self.epoch = epoch;

@@ -1,6 +1,8 @@
 use super::*;
+use crate::order::EpochOrder;
 use crate::random::{Key, Purpose};
 use crate::{Access, Labels, Values};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -259,13 +261,13 @@ fn buffers_are_used_again_and_again() {
 }
 
 #[test]
-fn the_times_spent_waiting_and_reading_are_counted() {
+fn the_time_spent_waiting_is_counted() {
     let mut ring = ring(numbers(1_000), Order::Shuffled, [100, 1, 1]);
-    assert_eq!((ring.waited(), ring.busy()), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(ring.waited(), Duration::ZERO);
     for first in (0..1_000).step_by(100) {
         ring.rows(0, first, 100).unwrap();
     }
-    assert!(ring.waited() > Duration::ZERO && ring.busy() > Duration::ZERO);
+    assert!(ring.waited() > Duration::ZERO);
 }
 
 #[test]
@@ -282,4 +284,93 @@ fn a_store_of_blocks_reads_each_once_an_epoch_in_an_order_of_such_blocks() {
         let read = store.reads.load(Ordering::Relaxed);
         assert!((reads..reads + 5).contains(&read), "{order}: {read} reads of {reads} blocks");
     }
+}
+
+/// Asks for three epochs of `rows` samples at a time, as a trial does.
+fn read_along(mut ring: Ring, order: Order, rows: usize) {
+    for (epoch, first) in (0..3).flat_map(|epoch| (0..600).step_by(rows).map(move |first| (epoch, first))) {
+        let rows = rows.min(600 - first);
+        let got = indices(ring.rows(epoch, first, rows).unwrap());
+        assert_eq!(got, expected(order, 600, epoch, first..first + rows), "{order} {epoch} {first}");
+        if first.is_multiple_of(7) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn what_several_ask_for_is_read_once_whatever_their_paces() {
+    for order in orders() {
+        let store = numbers(600);
+        let first = ring(Arc::clone(&store), order, [20, 3, 2]);
+        let others = [first.beside(), first.beside()];
+        std::thread::scope(|scope| {
+            for (ring, rows) in others.into_iter().chain([first]).zip([7, 60, 25]) {
+                scope.spawn(move || read_along(ring, order, rows));
+            }
+        });
+        let (reads, ahead) = (store.reads.load(Ordering::Relaxed), 4);
+        assert!((90..=90 + ahead).contains(&reads), "{order}: {reads} reads of 90 chunks");
+    }
+}
+
+#[test]
+fn whoever_goes_back_or_far_ahead_goes_on_alone_and_the_others_as_if_nothing_had_been() {
+    let store = numbers(600);
+    let mut calm = ring(Arc::clone(&store), Order::Shuffled, [20, 3, 2]);
+    let mut wild = calm.beside();
+    let mut late = calm.beside();
+    for (epoch, first) in [(0, 40), (0, 40), (0, 0), (2, 500), (1, 300), (1, 340)] {
+        let got = indices(wild.rows(epoch, first, 20).unwrap());
+        assert_eq!(got, expected(Order::Shuffled, 600, epoch, first..first + 20));
+    }
+    let got = indices(late.rows(2, 100, 20).unwrap());
+    assert_eq!(got, expected(Order::Shuffled, 600, 2, 100..120));
+    drop(late);
+    for first in (40..600).step_by(20) {
+        let got = indices(calm.rows(0, first, 20).unwrap());
+        assert_eq!(got, expected(Order::Shuffled, 600, 0, first..first + 20));
+    }
+}
+
+#[test]
+fn nobody_waits_for_one_that_has_left_or_has_met_an_error() {
+    let store = Arc::new(Numbers { len: 600, damaged: Some(100), ..Numbers::default() });
+    let mut some = ring(Arc::clone(&store), Order::Sequential, [20, 3, 1]);
+    let (mut left, mut failed, idle) = (some.beside(), some.beside(), some.beside());
+    left.rows(0, 0, 20).unwrap();
+    left.leave();
+    drop(idle);
+    for first in (0..100).step_by(20) {
+        failed.rows(0, first, 20).unwrap();
+        some.rows(0, first, 20).unwrap();
+    }
+    assert!(failed.rows(0, 100, 20).is_err());
+    store.repaired.store(true, Ordering::Relaxed);
+    assert!(some.rows(0, 100, 20).is_err(), "the chunk was read once, for both");
+    for ring in [&mut some, &mut left, &mut failed] {
+        for first in (100..600).step_by(20) {
+            assert_eq!(indices(ring.rows(0, first, 20).unwrap()), (first..first + 20).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Time in which a chunk cannot be read, because another has not come so far, is none of reading.
+#[test]
+fn waiting_for_others_is_not_waiting_for_data() {
+    let mut fast = ring(numbers(600), Order::Sequential, [20, 1, 1]);
+    let mut slow = fast.beside();
+    slow.rows(0, 0, 20).unwrap();
+    fast.rows(0, 20, 20).unwrap();
+    let pause = Duration::from_millis(300);
+    let fast = std::thread::scope(|scope| {
+        let waiting = scope.spawn(move || {
+            fast.rows(0, 40, 20).unwrap();
+            fast
+        });
+        std::thread::sleep(pause);
+        slow.leave();
+        waiting.join().unwrap()
+    });
+    assert!(fast.waited() < pause, "{:?}", fast.waited());
 }

@@ -1,0 +1,214 @@
+//! The threads that read the chunks of a line, and what they share with those who use them.
+
+use super::Window;
+use super::grid::Grid;
+use super::line::{Chunk, Line};
+use crate::decoded::Decoded;
+use crate::order::{EpochOrder, Order};
+use crate::{Access, Error, Result, Samples, Store};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Threads that read one order of a store's samples; they end with it.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    loaders: Vec<JoinHandle<()>>,
+}
+
+/// What loaders and members share.
+struct Shared {
+    source: Source,
+    /// The same store, seen as one of single samples.
+    store: Arc<dyn Store>,
+    grid: Grid,
+    line: Mutex<Line>,
+    /// Told when buffers have become free, and at the end.
+    room: Condvar,
+    /// Told when a chunk has been read.
+    ready: Condvar,
+}
+
+/// What is read, and how.
+#[derive(Clone)]
+pub(super) struct Source {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) order: Order,
+    pub(super) seed: u64,
+    pub(super) window: Window,
+}
+
+impl Source {
+    /// Samples per epoch.
+    pub(super) fn len(&self) -> usize {
+        usize::try_from(self.store.len()).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn order(&self, epoch: u32) -> EpochOrder {
+        EpochOrder::new(self.order, self.len(), self.seed, epoch)
+    }
+}
+
+impl Reader {
+    /// Threads that begin to read with the first request.
+    pub(super) fn start(source: Source) -> Result<Self> {
+        let (len, access) = (source.len(), source.store.access());
+        let window = source.window.fitted(source.order, len, access);
+        let store = match access {
+            Access::Random => Arc::clone(&source.store),
+            Access::Blocks(block) => Arc::new(Decoded::new(Arc::clone(&source.store), block, source.order)),
+        };
+        let grid = Grid::new(source.order, len, window);
+        let line = Mutex::new(Line::new(window.slots()));
+        let (room, ready) = (Condvar::new(), Condvar::new());
+        let source = Source { window, ..source };
+        let mut reader = Self {
+            shared: Arc::new(Shared { source, store, grid, line, room, ready }),
+            loaders: Vec::with_capacity(window.loaders),
+        };
+        for _ in 0..window.loaders {
+            reader.loaders.push(reader.shared.start_loader()?);
+        }
+        Ok(reader)
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.shared.source
+    }
+
+    pub(super) fn grid(&self) -> &Grid {
+        &self.shared.grid
+    }
+
+    /// The number of a chunk of an epoch in the course of all epochs; where all epochs are alike, the next such number
+    /// from `first` on.
+    pub(super) fn number(&self, epoch: u32, chunk: u64, first: u64) -> u64 {
+        let chunks = self.shared.grid.chunks();
+        if self.shared.source.order.changes() {
+            u64::from(epoch) * chunks + chunk
+        } else {
+            first + (chunk + chunks - first % chunks) % chunks
+        }
+    }
+
+    /// One more reads along; its number.
+    pub(super) fn join(&self) -> usize {
+        self.shared.line().join()
+    }
+
+    /// A member reads along no more, for now.
+    pub(super) fn leave(&self, member: usize) {
+        self.shared.line().leave(member);
+        self.shared.room.notify_all();
+    }
+
+    /// As [`Line::go_to`].
+    pub(super) fn go_to(&self, member: usize, wanted: u64) -> bool {
+        let may = self.shared.line().go_to(member, wanted);
+        self.shared.room.notify_all();
+        may
+    }
+
+    /// A chunk, waiting for it. Adds to `waited` for how long, except while other members are too far behind for it to
+    /// be read.
+    pub(super) fn take(&self, number: u64, waited: &mut Duration) -> Chunk {
+        let mut line = self.shared.line();
+        let mut began = None;
+        loop {
+            if let Some(chunk) = line.chunk(number) {
+                *waited += began.map_or(Duration::ZERO, |began: Instant| began.elapsed());
+                return chunk.clone();
+            }
+            if line.has_room_for(number) {
+                began.get_or_insert_with(Instant::now);
+            }
+            line = self.shared.ready.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Reader {
+    /// Loaders finish the chunk they are at.
+    fn drop(&mut self) {
+        self.shared.line().ended = true;
+        self.shared.room.notify_all();
+        for loader in self.loaders.drain(..) {
+            let _ = loader.join(); // a panic of a store was caught and handed to the member
+        }
+    }
+}
+
+impl Shared {
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start_loader(self: &Arc<Self>) -> Result<JoinHandle<()>> {
+        let shared = Arc::clone(self);
+        Builder::new().name("schuss-loader".into()).spawn(move || shared.load_all()).map_err(|error| {
+            Error::failure(format!("no thread can be started to read data: {error}"))
+                .advise("let this user start more threads (ulimit -u)")
+        })
+    }
+
+    /// A loader's life.
+    fn load_all(&self) {
+        let mut indices = Vec::with_capacity(self.source.window.chunk);
+        while let Some((number, samples)) = self.next() {
+            let chunk = self.load(number, samples, &mut indices);
+            self.line().put(number, chunk);
+            self.room.notify_one();
+            self.ready.notify_all();
+        }
+    }
+
+    /// Waits for something to read; none at the end.
+    fn next(&self) -> Option<(u64, Arc<Samples>)> {
+        let mut line = self.line();
+        while !line.ended {
+            if let Some(next) = line.next() {
+                return Some(next);
+            }
+            line = self.room.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+        None
+    }
+
+    fn load(&self, number: u64, mut samples: Arc<Samples>, indices: &mut Vec<u64>) -> Chunk {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.list(number, indices);
+            self.read(indices, Arc::make_mut(&mut samples))
+        }));
+        Chunk { samples, outcome: outcome.unwrap_or_else(|panic| Err(broken(&*panic))) }
+    }
+
+    fn read(&self, indices: &[u64], samples: &mut Samples) -> Result<()> {
+        self.store.read(indices, samples)?;
+        if samples.len() != indices.len() {
+            let (got, wanted) = (samples.len(), indices.len());
+            return Err(Error::data(format!(
+                "the data gave {got} samples where {wanted} were to be read"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Which samples a chunk holds.
+    fn list(&self, number: u64, indices: &mut Vec<u64>) {
+        let (epoch, chunk) = (number / self.grid.chunks(), number % self.grid.chunks());
+        let order = self.source.order(epoch as u32);
+        let positions = self.grid.start(chunk)..self.grid.start(chunk + 1);
+        indices.clear();
+        indices.extend(positions.map(|position| order.index(position) as u64));
+    }
+}
+
+/// What a panic in a store becomes.
+fn broken(panic: &(dyn Any + Send)) -> Error {
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+    Error::data(format!("reading the data broke down: {said}"))
+        .advise("check the data with `schuss data show`; if they are sound, this is a defect of schuss")
+}
