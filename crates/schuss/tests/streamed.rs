@@ -5,9 +5,11 @@ mod common;
 use common::{ONE_THREAD, bits, random_data, rows_without_times, run, trial};
 use schuss::data::{Access, Dataset, Samples, Split, Store};
 use schuss::session::{Control, Limits, Session};
-use schuss::study::record::Status;
+use schuss::study::record::{Status, Summary};
+use schuss::study::{Study, StudyFile};
 use schuss::{Error, Result, Trial};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One for every path through the network, and a solver.
 const CASES: [(&str, &str); 7] = [
@@ -85,5 +87,63 @@ fn a_class_beyond_the_outputs_is_a_data_error_and_no_panic() {
         let mut session = Session::new(&of(optimizer, update), &data, ONE_THREAD).unwrap();
         let error = session.run(&Control::default(), &mut ()).unwrap_err();
         assert!(error.exit_code() == 3 && error.what.contains("labelled 10"), "{error}");
+    }
+}
+
+/// Counts the samples that are read.
+struct Counted(Samples, AtomicU64);
+
+impl Store for Counted {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn access(&self) -> Access {
+        Access::Random
+    }
+
+    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
+        self.1.fetch_add(indices.len() as u64, Ordering::Relaxed);
+        self.0.copy_to(indices, into)
+    }
+}
+
+/// Runs the study on streamed data; what came of it, and how many samples were read.
+fn counted(study: &str, side_by_side: bool) -> (Summary, u64) {
+    let resident = random_data(300, 10, 130, 40, 3);
+    let store = Arc::new(Counted(common::resident(&resident.train).clone(), AtomicU64::new(0)));
+    let data = Dataset { train: Split::Streamed(Arc::clone(&store) as _), ..resident };
+    let study = Study::resolve("counted", &StudyFile::parse(study, "").unwrap(), &data).unwrap();
+    let limits = Limits { threads: 2, side_by_side, ..ONE_THREAD };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let ran =
+        schuss::study::run(&study, &data, limits, Some(&out), "", &Control::default(), &mut ()).unwrap();
+    assert!(ran.error.is_none(), "{:?}", ran.error);
+    (ran.summary, store.1.load(Ordering::Relaxed))
+}
+
+/// Two seeds are two orders, so two sessions of three members each. Reading ahead is up to nine epochs of data so small.
+#[test]
+fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_trials_alone() {
+    let study = |optimizers: &str, stop: &str| {
+        format!(
+            "recipe = {{ model = '300-5-10', update = 'batch:10', epochs = 40{stop} }}\nseeds = [1, 2]\naxes = {{ optimizer = [{optimizers}] }}"
+        )
+    };
+    for (optimizers, stop, passes) in [
+        ("'sgd:lr=0.1', 'adam', 'sgd:lr=0.01,momentum=0.9'", "", 1),
+        ("'sgd:lr=0.1', 'adam', 'sam+sgd'", ", stop = 'train_loss<1'", 1),
+        ("'sgd:lr=1e9', 'adam', 'l-bfgs'", "", 3),
+    ] {
+        let study = study(optimizers, stop);
+        let (alone, _) = counted(&study, false);
+        let (together, read) = counted(&study, true);
+        for (a, b) in alone.trials.iter().zip(&together.trials) {
+            assert_eq!((&a.name, a.seed, a.status), (&b.name, b.seed, b.status));
+            assert_eq!(a.state, b.state, "{}", a.name);
+        }
+        let epochs = 2 * (passes * 40 + 9) + 2; // and a look at all, for the fingerprint, and at the first few
+        assert!(read <= epochs * 130, "{optimizers}: {read} samples read, {epochs} epochs of 130");
     }
 }

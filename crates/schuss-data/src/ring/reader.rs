@@ -188,9 +188,7 @@ impl Shared {
         self.store.read(indices, samples)?;
         if samples.len() != indices.len() {
             let (got, wanted) = (samples.len(), indices.len());
-            return Err(Error::data(format!(
-                "the data gave {got} samples where {wanted} were to be read"
-            )));
+            return Err(Error::data(format!("the data gave {got} samples where {wanted} were to be read")));
         }
         Ok(())
     }

@@ -41,12 +41,33 @@ impl Limits {
     }
 }
 
-/// Bytes for reading ahead of each split that is streamed: an equal share of what the limit leaves beside the buffers.
+/// Bytes for reading ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ahead {
+    /// Of training samples.
+    pub(super) train: u64,
+    /// Of each split that is evaluated.
+    pub(super) evaluated: u64,
+}
+
+/// More of it makes reading from front to end no faster.
+const SEQUENTIAL: u64 = 16 << 20;
+
+impl Ahead {
+    /// Shares `left` bytes out: all that other splits do not need is for training samples.
+    fn of(left: u64, data: &Dataset) -> Self {
+        let streamed = data.splits().filter(|(_, split)| split.resident().is_none()).count() as u64;
+        let evaluated = (left / streamed.max(1)).min(SEQUENTIAL);
+        Self { train: left - (streamed.saturating_sub(1)) * evaluated, evaluated }
+    }
+}
+
+/// What the limit leaves beside the buffers, shared out among the splits that are streamed.
 ///
 /// # Errors
 /// A usage error if the limit leaves nothing.
-pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<u64> {
-    let Some(memory) = limits.memory else { return Ok(u64::MAX) };
+pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<Ahead> {
+    let Some(memory) = limits.memory else { return Ok(Ahead { train: u64::MAX, evaluated: u64::MAX }) };
     let held = engine.memory(data.bytes()).total() as u64;
     let Some(left) = memory.checked_sub(held) else {
         let [held, memory] = [held, memory].map(text::bytes);
@@ -55,8 +76,7 @@ pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Res
         ))
         .advise("more --memory, a smaller --model, or an optimizer with less state"));
     };
-    let streamed = data.splits().filter(|(_, split)| split.resident().is_none()).count() as u64;
-    Ok(left / streamed.max(1))
+    Ok(Ahead::of(left, data))
 }
 
 /// Refuses a network whose weights and state do not fit into the memory that is free.

@@ -129,6 +129,15 @@ impl<'d> Session<'d> {
     /// # Errors
     /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
     pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
+        Self::beside(None, trial, data, limits)
+    }
+
+    /// As [`Session::new`]; training samples that are streamed are read once for this trial and `other`, if they come
+    /// in the same order. Both are then to run at the same time, each on a thread of its own: whoever is faster waits.
+    ///
+    /// # Errors
+    /// As for [`Session::new`].
+    pub fn beside(other: Option<&Self>, trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
         trial.targets.check(data)?;
         let (features, outputs) = (data.shape.features(), data.told().outputs());
         let plan = Plan::for_targets(&trial.model, features, outputs, trial.targets)?;
@@ -148,8 +157,11 @@ impl<'d> Session<'d> {
             (samples, data.shape),
             limits.microbatch,
         )?;
-        let ahead = (engine.at_once(), read_ahead(&engine, data, limits)?);
-        let feed = |split, order| Feed::new(split, &data.normalisation, order, ahead);
+        let at_once = engine.at_once().max(limits.microbatch.unwrap_or(0));
+        let ahead = read_ahead(&engine, data, limits)?;
+        let feed = |split, order, ahead| Feed::new(split, &data.normalisation, order, (at_once, ahead));
+        let evaluated = |split| feed(split, (Order::Sequential, 0), ahead.evaluated);
+        let together = other.filter(|other| other.order() == (trial.recipe.order, trial.seed));
         let target = trial.budget.target.map(|target| TargetRecord {
             metric: target.metric.to_string(),
             op: target.op.to_string(),
@@ -160,12 +172,12 @@ impl<'d> Session<'d> {
         Ok(Self {
             trial: trial.clone(),
             waited: Duration::ZERO,
-            train: feed(&data.train, (trial.recipe.order, trial.seed))?,
-            eval: feed(data.evaluated().1, (Order::Sequential, 0))?,
-            test: match data.validation {
-                Some(_) => Some(feed(&data.test, (Order::Sequential, 0))?),
-                None => None,
+            train: match together {
+                Some(other) => other.train.beside(),
+                None => feed(&data.train, (trial.recipe.order, trial.seed), ahead.train)?,
             },
+            eval: evaluated(data.evaluated().1)?,
+            test: data.validation.as_ref().map(|_| evaluated(&data.test)).transpose()?,
             copy: engine.snapshot(),
             engine,
             samples,
@@ -184,6 +196,11 @@ impl<'d> Session<'d> {
     /// Evaluates every so many updates, besides the ends of epochs.
     pub fn evaluate_every(&mut self, updates: Option<u64>) {
         self.eval_every = updates;
+    }
+
+    /// What the order of the samples follows from.
+    fn order(&self) -> (Order, u64) {
+        (self.trial.recipe.order, self.trial.seed)
     }
 
     /// Epochs begun and updates done.
@@ -249,6 +266,7 @@ impl<'d> Session<'d> {
         while ended.is_none() {
             ended = self.stretch(control, sink)?;
         }
+        self.train.leave();
         Ok(self.outcome(ended.unwrap_or(Status::Finished)))
     }
 

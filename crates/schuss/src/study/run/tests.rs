@@ -3,7 +3,7 @@
 use super::*;
 use crate::files::faults::{self, Fault};
 use crate::session::Cadence;
-use crate::study::checkpoint;
+use crate::study::checkpoint::{self, Unusable};
 use serde_json::Value;
 use std::fs;
 use std::io::Cursor;

@@ -1,0 +1,192 @@
+//! One trial of a study run: its session, its files, and its record at the end.
+
+use super::runner::Runner;
+use crate::recipe::Trial;
+use crate::session::{Event, Outcome, Session, Sink};
+use crate::study::checkpoint::{Checkpoint, Unusable};
+use crate::study::plan::Planned;
+use crate::study::record::{BestRecord, Status, Trace, TrialRecord};
+use crate::study::trial_folder::TrialFolder;
+use crate::{Error, Result, machine};
+
+/// Images of the evaluation split that are shown beside their reconstructions.
+const RECONSTRUCTIONS: usize = 10;
+
+/// A trial that is ready to run.
+pub(super) struct Member<'r, 'a> {
+    pub(super) session: Session<'a>,
+    pub(super) run: Run<'r, 'a>,
+}
+
+/// A trial and where it is written down.
+pub(super) struct Run<'r, 'a> {
+    pub(super) runner: &'r Runner<'a>,
+    pub(super) index: usize,
+    pub(super) planned: &'a Planned,
+    pub(super) trial: Trial,
+    pub(super) place: TrialFolder,
+    pub(super) trace: Trace,
+}
+
+impl Member<'_, '_> {
+    /// Runs the trial and writes its files; what went wrong goes beside the record.
+    pub(super) fn run(self) -> (TrialRecord, Trace, Option<Error>) {
+        machine::reset_peak_memory();
+        let Self { mut session, mut run } = self;
+        let mut error = None;
+        let outcome = session.run(run.runner.control, &mut run).unwrap_or_else(|failure| {
+            error = Some(failure);
+            session.failed()
+        });
+        let mut record = run.record(&mut session, &outcome);
+        if error.is_none() {
+            error = run
+                .test(&mut record, &mut session)
+                .and_then(|()| run.finish(&mut record, &mut session))
+                .err();
+        }
+        if error.is_some() {
+            (record.status, record.model) = (Status::Failed, None);
+        }
+        (record, run.trace, error)
+    }
+}
+
+impl<'r, 'a> Run<'r, 'a> {
+    /// At the trial's start, or where it was kept; beside another of its session.
+    pub(super) fn begin(
+        mut self,
+        checkpoint: Option<Box<Checkpoint>>,
+        other: Option<&Session<'a>>,
+    ) -> Result<Member<'r, 'a>> {
+        let mut session = self.session(checkpoint, other)?;
+        session.evaluate_every(self.planned.eval_every);
+        Ok(Member { session, run: self })
+    }
+
+    /// The session at the trial's start, or where it was kept.
+    fn session(
+        &mut self,
+        checkpoint: Option<Box<Checkpoint>>,
+        other: Option<&Session<'a>>,
+    ) -> Result<Session<'a>> {
+        let Runner { data, limits, .. } = *self.runner;
+        self.place.open_logs(checkpoint.as_ref().map(|checkpoint| &checkpoint.header))?;
+        let Some(mut checkpoint) = checkpoint else {
+            return Session::beside(other, &self.trial, data, limits);
+        };
+        self.trace = self.place.trace()?;
+        let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
+        let mut session = Session::beside(other, &begun, data, limits)?;
+        let (theirs, ours) = (checkpoint.header.arithmetic.clone(), session.arithmetic());
+        if theirs != ours {
+            return Err(Error::failure(format!(
+                "the trial `{}` was trained with {theirs}, but this machine has {ours}: its bits would be others",
+                self.trial.name
+            ))
+            .advise("the machine it was begun on, or a new run"));
+        }
+        checkpoint.restore(&mut session).map_err(|unusable| match unusable {
+            Unusable::Refused(error) => error,
+            Unusable::Absent => Error::failure("the checkpoint has gone away"),
+            Unusable::Damaged(why) => Error::failure(format!("the checkpoint does not fit the trial: {why}"))
+                .advise("the version of schuss that the run began with"),
+        })?;
+        let [epoch, updates] = session.place();
+        self.runner
+            .watcher()
+            .note(&format!("{}: goes on in epoch {epoch}, after update {updates}", self.trial.name));
+        Ok(session)
+    }
+
+    /// Looks at the test split, once, where the curves looked at another.
+    fn test(&self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
+        if self.runner.data.validation.is_some() {
+            let trained = matches!(record.status, Status::Finished | Status::Target | Status::Stopped);
+            record.test = if trained { session.test(self.runner.control)? } else { None };
+        }
+        Ok(())
+    }
+
+    /// Writes what is known at the end besides the record, and enters it there; at last that the trial has ended.
+    fn finish(&mut self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
+        self.write_best(session)?;
+        self.place.finish(record, &self.trial, session, self.runner.data)?;
+        if let Some(found) = session.reconstructions(RECONSTRUCTIONS)? {
+            let sheet = found.sheet()?;
+            self.place.draw(record, &sheet)?;
+            self.trace.reconstructions = Some(sheet);
+        }
+        if record.status == Status::Interrupted {
+            return Ok(()); // it was kept when it was interrupted
+        }
+        self.place.checkpoint(session, &self.trial, self.runner.fingerprint, Some(record))
+    }
+
+    fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
+        let Outcome { samples, train_seconds, .. } = *outcome;
+        TrialRecord {
+            name: self.trial.name.clone(),
+            recipe_id: self.trial.recipe_id(),
+            seed: self.trial.seed,
+            network: self.trial.model.to_string(),
+            recipe: self.trial.record(),
+            arithmetic: session.arithmetic().to_owned(),
+            strategy: session.strategy().to_owned(),
+            threads: self.runner.limits.threads,
+            timing: self.runner.timing,
+            status: outcome.status,
+            diverged: outcome.diverged.clone(),
+            updates: outcome.updates,
+            samples,
+            train_seconds,
+            wall_seconds: outcome.wall_seconds,
+            load_wait_seconds: session.waited().as_secs_f64(),
+            samples_per_second: Some(samples as f64 / train_seconds)
+                .filter(|rate| rate.is_finite() && samples > 0),
+            peak_rss_bytes: machine::peak_memory(),
+            memory: session.memory(),
+            target: outcome.target.clone(),
+            epochs: outcome.epochs.clone(),
+            test: outcome.evaluation,
+            model: None,
+            best: outcome.best.map(BestRecord::of),
+            state: session.digest(),
+            losses: None,
+            reconstructions: None,
+            reference: self.planned.reference.clone(),
+            reference_seconds: self.planned.reference_seconds,
+        }
+    }
+
+    fn write_best(&self, session: &mut Session) -> Result<()> {
+        match session.new_best() {
+            Some(params) => self.place.write_best(&self.trial, &params, self.runner.data),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Sink for Run<'_, '_> {
+    fn take(&mut self, event: &Event) -> Result<()> {
+        let keep_losses = self.runner.study.observe.losses;
+        match event {
+            Event::Losses(losses) if keep_losses => {
+                self.trace.losses.extend_from_slice(losses);
+                self.place.append_losses(losses)?;
+            }
+            Event::Evaluation(point) => {
+                self.trace.evaluations.push(**point);
+                self.place.append_evaluation(point)?;
+            }
+            Event::Losses(_) | Event::Epoch(_) => {}
+        }
+        self.runner.watcher().event(&self.trial, event);
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, session: &mut Session) -> Result<()> {
+        self.write_best(session)?;
+        self.place.checkpoint(session, &self.trial, self.runner.fingerprint, None)
+    }
+}

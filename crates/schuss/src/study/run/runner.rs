@@ -1,0 +1,162 @@
+//! Who runs the trials of a study: one after the other, or side by side.
+
+use super::member::{Member, Run};
+use super::{RunFolder, Study, Watcher};
+use crate::session::{Control, Limits, Session};
+use crate::study::record::{Timing, Trace, TrialRecord};
+use crate::study::trial_folder::Start;
+use crate::{Error, Result};
+use schuss_data::Dataset;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What the workers of a run share: each takes the next session until none is left.
+pub(super) struct Runner<'a> {
+    pub(super) study: &'a Study,
+    pub(super) data: &'a Dataset,
+    pub(super) fingerprint: &'a str,
+    /// Of one trial.
+    pub(super) limits: Limits,
+    pub(super) timing: Timing,
+    pub(super) control: &'a Control,
+    folder: &'a RunFolder,
+    watcher: Mutex<&'a mut dyn Watcher>,
+    sessions: Vec<Vec<usize>>,
+    workers: usize,
+    next: AtomicUsize,
+    ended: Mutex<Ended>,
+}
+
+/// The trials that have ended, in the order in which they did, and what went wrong outside training.
+#[derive(Default)]
+pub(super) struct Ended {
+    pub(super) trials: Vec<(usize, TrialRecord, Trace)>,
+    pub(super) error: Option<Error>,
+}
+
+/// A lock that outlives a panic of whoever held it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(
+        (study, data): (&'a Study, &'a Dataset),
+        limits: Limits,
+        (folder, fingerprint): (&'a RunFolder, &'a str),
+        control: &'a Control,
+        watcher: &'a mut dyn Watcher,
+    ) -> Self {
+        let sessions = sessions(study, data, limits);
+        let members = sessions.iter().map(Vec::len).max().unwrap_or(1);
+        let workers =
+            if limits.side_by_side && members == 1 { limits.threads.clamp(1, sessions.len()) } else { 1 };
+        let at_once = workers.max(members);
+        Self {
+            study,
+            data,
+            fingerprint,
+            limits: limits.shared_out(at_once, data.bytes() as u64),
+            timing: if at_once > 1 { Timing::Shared } else { Timing::Alone },
+            control,
+            folder,
+            watcher: Mutex::new(watcher),
+            sessions,
+            workers,
+            next: AtomicUsize::new(0),
+            ended: Mutex::default(),
+        }
+    }
+
+    /// Runs every session.
+    pub(super) fn run(self) -> Ended {
+        std::thread::scope(|scope| {
+            for _ in 1..self.workers {
+                scope.spawn(|| self.work());
+            }
+            self.work();
+        });
+        self.ended.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The life of a worker.
+    fn work(&self) {
+        while lock(&self.ended).error.is_none() {
+            let Some(members) = self.sessions.get(self.next.fetch_add(1, Ordering::Relaxed)) else { return };
+            self.session(members);
+            if self.control.interrupted() {
+                return;
+            }
+        }
+    }
+
+    /// Runs trials, or what is left of them, on a thread each.
+    fn session(&self, indices: &[usize]) {
+        let mut members: Vec<Member> = Vec::with_capacity(indices.len());
+        for &index in indices {
+            match self.begin(index, members.first().map(|member| &member.session)) {
+                Ok(member) => members.extend(member),
+                Err(error) => return self.enter_error(Some(error)),
+            }
+        }
+        let last = members.pop();
+        std::thread::scope(|scope| {
+            for member in members {
+                scope.spawn(|| self.finish(member));
+            }
+            last.into_iter().for_each(|member| self.finish(member));
+        });
+    }
+
+    /// A trial that is ready to run, beside another of its session; none if it has ended already.
+    fn begin(&self, index: usize, other: Option<&Session<'a>>) -> Result<Option<Member<'_, 'a>>> {
+        let Some((planned, trial)) = self.study.runs().nth(index) else { return Ok(None) };
+        let place = self.folder.trial(index, &trial)?;
+        let start = place.start(&trial, self.fingerprint, &mut |text| self.watcher().note(text))?;
+        let checkpoint = match start {
+            Start::Ended(record) => {
+                let trace = Trace { reconstructions: place.sheet(&trial), ..place.trace()? };
+                lock(&self.ended).trials.push((index, *record, trace));
+                return Ok(None);
+            }
+            Start::From(checkpoint) => Some(checkpoint),
+            Start::Fresh => None,
+        };
+        self.watcher().started(&trial, index, self.study.seeds.len() * self.study.trials.len());
+        let run = Run { runner: self, index, planned, trial, place, trace: Trace::default() };
+        run.begin(checkpoint, other).map(Some)
+    }
+
+    /// Runs a trial to its end.
+    fn finish(&self, member: Member) {
+        let index = member.run.index;
+        let (record, trace, error) = member.run();
+        self.watcher().ended(&record);
+        lock(&self.ended).trials.push((index, record, trace));
+        self.enter_error(error);
+    }
+
+    fn enter_error(&self, error: Option<Error>) {
+        let mut ended = lock(&self.ended);
+        ended.error = ended.error.take().or(error);
+    }
+
+    pub(super) fn watcher(&self) -> MutexGuard<'_, &'a mut dyn Watcher> {
+        lock(&self.watcher)
+    }
+}
+
+/// The trials of a study by session: those that run side by side on streamed samples in the same order have one
+/// between them, so that these are read once; all others have one each.
+fn sessions(study: &Study, data: &Dataset, limits: Limits) -> Vec<Vec<usize>> {
+    let together = limits.side_by_side && data.train.resident().is_none();
+    let mut sessions: Vec<(_, Vec<usize>)> = vec![];
+    for (index, (_, trial)) in study.runs().enumerate() {
+        let order = (trial.recipe.order, trial.seed);
+        match sessions.iter_mut().find(|(other, _)| together && *other == order) {
+            Some((_, members)) => members.push(index),
+            None => sessions.push((order, vec![index])),
+        }
+    }
+    sessions.into_iter().map(|(_, members)| members).collect()
+}
