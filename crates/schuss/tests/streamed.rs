@@ -128,7 +128,7 @@ fn counted(study: &str, side_by_side: bool) -> (Summary, u64) {
 fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_trials_alone() {
     let study = |optimizers: &str, stop: &str| {
         format!(
-            "recipe = {{ model = '300-5-10', update = 'batch:10', epochs = 40{stop} }}\nseeds = [1, 2]\naxes = {{ optimizer = [{optimizers}] }}"
+            "recipe = {{ model = '300-5-10', update = 'batch:10', epochs = 15{stop} }}\nseeds = [1, 2]\naxes = {{ optimizer = [{optimizers}] }}"
         )
     };
     for (optimizers, stop, passes) in [
@@ -143,7 +143,7 @@ fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_t
             assert_eq!((&a.name, a.seed, a.status), (&b.name, b.seed, b.status));
             assert_eq!(a.state, b.state, "{}", a.name);
         }
-        let epochs = 2 * (passes * 40 + 9) + 2; // and a look at all, for the fingerprint, and at the first few
+        let epochs = 2 * (passes * 15 + 9) + 2; // and a look at all, for the fingerprint, and at the first few
         assert!(read <= epochs * 130, "{optimizers}: {read} samples read, {epochs} epochs of 130");
     }
 }

@@ -4,6 +4,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, BufRead};
+use std::ops::Range;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// No record is longer than 64 MiB, so that a quote left open cannot fill the memory.
@@ -173,9 +174,19 @@ impl<'a> Record<'a> {
 
     /// The cells, their quotes taken off.
     pub(crate) fn cells(&self) -> impl Iterator<Item = &'a [u8]> {
-        let starts = [0].into_iter().chain(self.ends.iter().copied());
         let bytes = self.bytes;
-        starts.zip(self.ends).map(move |(start, &end)| bytes.get(start..end).unwrap_or_default())
+        self.ranges().map(move |range| bytes.get(range).unwrap_or_default())
+    }
+
+    /// Where in [`Self::text`] each cell stands.
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| std::mem::replace(&mut start, end)..end)
+    }
+
+    /// All cells without anything between them, if that is a text without NUL bytes.
+    pub(crate) fn text(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes).ok().filter(|text| !text.contains('\0'))
     }
 }
 

