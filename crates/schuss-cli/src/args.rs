@@ -288,7 +288,8 @@ pub(crate) struct Running {
     /// How often trials are kept, besides the ends of epochs: 30s | 1e | 500u (seconds, epochs, updates) [default: 30s]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<String>,
-    /// Run trials side by side, each on its share of the threads; their times are labelled shared
+    /// Run trials side by side, each on its share of the threads, reading streamed data once for all; their times are
+    /// labelled shared
     #[arg(long)]
     pub(crate) parallel: bool,
     /// Say more: strategy and threads of each trial

@@ -111,8 +111,9 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// Threads that read at most.
-const LOADERS: usize = 4;
+/// Threads that read, however few cores there are: most of the time they wait for a disk, which is at its best when
+/// asked for several things at a time.
+const LOADERS: usize = 8;
 
 /// How far to read ahead of requests for up to `rows` samples at once, in `memory` bytes.
 fn window(store: &dyn Store, order: Order, (rows, memory): (usize, u64)) -> Result<Window> {
@@ -120,8 +121,7 @@ fn window(store: &dyn Store, order: Order, (rows, memory): (usize, u64)) -> Resu
     let (len, none): (u64, &[u64]) = (store.len(), &[]);
     store.read(if len > 0 { &[0] } else { none }, &mut first)?;
     let demand = Demand { order, access: store.access(), len, row: first.bytes() as u64, rows };
-    let loaders = std::thread::available_parallelism().map_or(1, usize::from).min(LOADERS);
-    Window::fit(&demand, loaders, memory)
+    Window::fit(&demand, LOADERS, memory)
 }
 
 /// Some samples that follow each other.
