@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Runs of a second or less that between them keep every kind of state.
-const RUNS: [&str; 9] = [
+const RUNS: [&str; 10] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
     "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
@@ -21,12 +21,13 @@ const RUNS: [&str; 9] = [
     "train --optimizer clip-global-norm:1+adamw:lr=0.002+ema:0.99 --order replacement --update batch:20 --epochs 25",
     "compare --optimizer sgd:lr=0.1 --optimizer rmsprop:lr=0.001 --seed 1,2 --epochs 15",
     "train --data packed.schuss --memory 4MiB --model 784-8-10 --optimizer adam:lr=0.002 --update batch:50 --epochs 8",
+    "compare --data packed.schuss --memory 4MiB --parallel --model 784-8-10 --optimizer adam:lr=0.002 --optimizer sgd --epochs 6",
 ];
 
 const DATA: [&str; 2] = ["--data", "digits:train=400,test=100,size=8"];
 
 /// Keys whose values say how long or how much, not what.
-const TIMES: [&str; 9] = [
+const TIMES: [&str; 10] = [
     "train_seconds",
     "wall_seconds",
     "elapsed_seconds",
@@ -35,6 +36,7 @@ const TIMES: [&str; 9] = [
     "peak_rss_bytes",
     "seconds",
     "threads",
+    "timing",
     "memory",
 ];
 
@@ -144,12 +146,15 @@ fn a_run_killed_at_any_instant_goes_on_to_the_same_bits() {
         let out = format!("killed-{number}");
         let run = words(RUNS[index], &out);
         let mut next: Vec<&str> = run.iter().map(String::as_str).collect();
-        let resume = ["resume", &out, "--checkpoint-every", "0.02s", "--threads", "2"];
+        let mut resume = vec!["resume", &out, "--checkpoint-every", "0.02s", "--threads", "2"];
+        if RUNS[index].contains("--parallel") {
+            resume.extend(["--parallel", "--memory", "4MiB"]);
+        }
         for _ in 0..=dice.below(3) {
             let wait = Duration::from_micros(dice.below(lasts.as_micros() as u64));
             died += usize::from(!kill(&place, &next, wait));
             if place.join(&out).exists() {
-                next = resume.to_vec();
+                next.clone_from(&resume);
             }
         }
         let ran = place.run(&next);
