@@ -1,11 +1,12 @@
 //! Weight updates on the CPU: gather, forward, loss, backward and step, in microbatches.
 
+mod evaluate;
+
 use super::backward::{Sums, leaf_of};
 use super::blocked::{self, Blocked};
 use super::control::Watch;
 use super::curvature::Curvature;
 use super::quality::Quality;
-use super::reconstructions::Reconstructions;
 use super::solve;
 use super::tally::{Halt, Partial, Seen, Tally};
 use crate::loss::Loss;
@@ -13,10 +14,10 @@ use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
 use crate::optim::solver::Solving;
 use crate::optim::{Course, Descent, Gradient, Sam, Strategy, Updater};
 use crate::recipe::{Noise, Targets, Trial};
-use crate::study::record::{Evaluation, MemoryRecord};
-use schuss_data::random::{Key, Purpose};
+use crate::study::record::MemoryRecord;
+use schuss_data::random::Purpose;
 use schuss_data::{Feed, Shape};
-use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
+use schuss_kernels::matrix::Start;
 use schuss_kernels::{Buffer, Team};
 use std::ops::Range;
 use std::sync::Arc;
@@ -348,100 +349,6 @@ impl Engine {
         Ok(Seen { tally: tally.weighed(weight), weight })
     }
 
-    /// Adds to what sums over samples are divided by: the number of those gathered, but for class weights. These are
-    /// added one by one, so that the sum does not depend on the microbatch.
-    pub(super) fn add_weights(&self, rows: usize, sum: &mut f64) {
-        match self.setting.targets {
-            Targets::Class if !self.setting.loss.is_fused() => {
-                let labels = self.arena.labels[..rows].iter();
-                labels.for_each(|&label| *sum += self.setting.loss.weight(label as usize));
-            }
-            _ => *sum += rows as f64,
-        }
-    }
-
-    /// Gathers samples, keeps them as targets where asked, and disturbs them by noise drawn for `purpose`.
-    pub(super) fn gather(
-        &mut self,
-        feed: &mut Feed,
-        first: usize,
-        rows: usize,
-        purpose: Purpose,
-    ) -> crate::Result<()> {
-        let epoch = feed.epoch();
-        self.arena.gather(&mut self.team, &self.plan, &feed.rows(first, rows)?)?;
-        if let Some(noise) = &self.setting.noise {
-            let key = Key { seed: self.setting.seed, purpose, epoch };
-            self.arena.disturb(&mut self.team, noise, key, (first, rows), self.plan.inputs);
-        }
-        Ok(())
-    }
-
-    /// Frozen loss and accuracy over all of `feed`, which stands at its own order.
-    ///
-    /// # Errors
-    /// What reading the samples reports.
-    pub(crate) fn evaluate(
-        &mut self,
-        feed: &mut Feed,
-        cancelled: impl Fn() -> bool,
-    ) -> crate::Result<Option<Evaluation>> {
-        let (mut tally, mut weight) = (Tally::default(), 0.0);
-        let mut quality = self.quality.clone();
-        let capacity = self.arena.labels.len();
-        for first in (0..feed.len()).step_by(capacity) {
-            if cancelled() {
-                return Ok(None);
-            }
-            let rows = capacity.min(feed.len() - first);
-            self.gather(feed, first, rows, Purpose::EvaluationNoise)?;
-            self.add_weights(rows, &mut weight);
-            self.evaluate_rows(rows, None, &mut tally);
-            if let Some(quality) = &mut quality {
-                self.answer(rows);
-                (0..rows).for_each(|row| {
-                    quality.take(self.arena.target(&self.plan, row), self.arena.answered(&self.plan, row))
-                });
-            }
-        }
-        let classes = self.setting.targets == Targets::Class;
-        Ok(Some(Evaluation {
-            loss: tally.loss / divisor(weight),
-            accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
-            reconstruction: quality.map(|quality| quality.mean()),
-        }))
-    }
-
-    /// What becomes of the first `count` samples of `feed`, evaluated as ever, if they are images.
-    ///
-    /// # Errors
-    /// What reading the samples reports.
-    pub(crate) fn reconstructions(
-        &mut self,
-        feed: &mut Feed,
-        count: usize,
-    ) -> crate::Result<Option<Reconstructions>> {
-        let Some(shape) = self.quality.as_ref().map(Quality::shape) else { return Ok(None) };
-        let plan = self.plan.clone();
-        let rows = count.min(feed.len()).min(self.arena.labels.len());
-        self.gather(feed, 0, rows, Purpose::EvaluationNoise)?;
-        self.evaluate_rows(rows, None, &mut Tally::default());
-        self.answer(rows);
-        let of = |image: &dyn Fn(usize) -> Vec<f32>| (0..rows).map(image).collect();
-        Ok(Some(Reconstructions {
-            shape,
-            inputs: of(&|row| self.arena.target(&plan, row).to_vec()),
-            noisy: self.setting.noise.is_some().then(|| of(&|row| self.arena.input(&plan, row).to_vec())),
-            outputs: of(&|row| self.arena.answered(&plan, row).to_vec()),
-        }))
-    }
-
-    /// From the outputs of evaluated samples to answers.
-    fn answer(&mut self, rows: usize) {
-        let answer = self.setting.loss.answer(self.setting.targets);
-        self.arena.answer(&mut self.team, &self.plan, rows, answer);
-    }
-
     /// Whether all weights are finite: ReLU may hide from the loss that one is not.
     pub(crate) fn is_finite(&self) -> bool {
         self.params.first_non_finite().is_none()
@@ -456,28 +363,6 @@ impl Engine {
         let outputs = self.plan.first_non_finite(outputs);
         let found = outputs.or_else(|| self.params.first_non_finite());
         found.or_else(|| self.plan.stages.last().map(|stage| stage.layer.to_string())).unwrap_or_default()
-    }
-
-    /// Forward pass and loss of the gathered samples, in training where a `mode` is given; leaves the gradient at the
-    /// outputs in `deltas[0]`.
-    pub(super) fn evaluate_rows(&mut self, rows: usize, mode: Option<&Mode>, tally: &mut Tally) {
-        match (mode, &mut self.shown) {
-            (None, Some(shown)) => {
-                self.arena.forward(&mut self.team, &self.plan, shown.values_mut(), rows, mode)
-            }
-            _ => self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, mode),
-        }
-        let width = self.plan.outputs;
-        let Arena { input, outputs, deltas, labels, scores, targets, .. } = &mut self.arena;
-        let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, width));
-        self.setting.loss.compute(
-            &mut self.team,
-            Matrix::new(outputs.last().unwrap_or(input), rows, width),
-            (&labels[..rows], targets),
-            MatrixMut::new(&mut deltas[0], rows, width),
-            &mut scores[..rows],
-        );
-        tally.count(&scores[..rows]);
     }
 }
 

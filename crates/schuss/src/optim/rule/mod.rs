@@ -18,6 +18,7 @@ mod asgd;
 pub(crate) mod blend;
 mod custom;
 mod d_adapt_adam;
+mod describe;
 mod dog;
 mod dowg;
 #[cfg(test)]
@@ -47,6 +48,7 @@ mod sgd;
 mod shampoo;
 mod signsgd;
 mod signum;
+mod slot;
 mod sm3;
 mod soap;
 mod terms;
@@ -91,196 +93,19 @@ pub use sgd::Sgd;
 pub use shampoo::Shampoo;
 pub use signsgd::SignSgd;
 pub use signum::Signum;
+pub use slot::{First, Slot, SlotShape};
 pub use sm3::Sm3;
 pub use soap::Soap;
 pub use yogi::Yogi;
 
+pub(crate) use describe::{Describe, Step, Visitor};
 pub(crate) use linear::{IDENTITY, Linear, Square};
+pub(crate) use slot::Shown;
 
 use super::arithmetic::{Arithmetic, Tensors};
 use crate::network::Entry;
-use crate::recipe::spec::{self, Choice};
-use schuss_kernels::sweep::Elementwise;
-
-/// What the files of all rules provide.
-pub(crate) trait Describe: Choice {
-    /// What it keeps per weight, row, column or tensor.
-    fn slots(&self) -> Vec<Slot> {
-        vec![]
-    }
-
-    /// Room for what an update works out on its way, from zeros at first; nothing there is of use later.
-    fn scratch(&self) -> Vec<SlotShape> {
-        vec![]
-    }
-
-    /// Whether slots and scratch of `shape` are of use for `tensor`; they are empty if not.
-    fn needs(&self, _shape: SlotShape, _tensor: &Entry) -> bool {
-        true
-    }
-
-    /// Numbers it carries from update to update for all weights together, with what they are at first.
-    fn scalars(&self) -> Vec<(&'static str, f64)> {
-        vec![]
-    }
-
-    /// Learning rate.
-    fn lr(&mut self) -> Option<&mut f64> {
-        None
-    }
-
-    /// Momentum, or the memory of a first moment.
-    fn momentum(&mut self) -> Option<&mut f64> {
-        None
-    }
-
-    /// Memory of a second moment.
-    fn beta2(&mut self) -> Option<&mut f64> {
-        None
-    }
-
-    /// Where the weights to be evaluated are found, if not among the weights themselves.
-    fn shown(&self) -> Option<Shown> {
-        None
-    }
-
-    /// What decoupled decay leaves of a weight in an update.
-    fn keep(&self) -> f64 {
-        1.0
-    }
-
-    /// Begins update `t` (from 1): carries the scalars on.
-    fn begin(&self, _t: u64, _scalars: &mut [f64]) {}
-}
-
-/// Lets schedules drive these fields: `lr`, `momentum` and `beta2` of [`Describe`].
-macro_rules! knobs {
-    ($($knob:ident = $field:ident),*) => {
-        $(fn $knob(&mut self) -> Option<&mut f64> {
-            Some(&mut self.$field)
-        })*
-    };
-}
-use knobs;
-
-/// A rule whose weights go their ways one by one.
-trait ByElement: Describe {
-    /// Shows `visitor` the arithmetic of an update.
-    fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output;
-}
-
-/// A rule that is a linear map of gradient, weight and velocity.
-trait ByMap: ByElement {
-    /// Update `t` (from 1) as a linear map.
-    fn linear(&self, t: u64) -> Linear;
-}
-
-/// A rule that looks at whole tensors, or at all weights, before it changes one.
-trait Staged: Describe {
-    /// One update of all tensors of a group.
-    fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>);
-}
-
-/// Which update it is, and what is known at its beginning.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Step<'a> {
-    /// From 1.
-    pub(crate) t: u64,
-    /// The rule's scalars, after `begin`.
-    pub(crate) scalars: &'a [f64],
-    /// Mean loss of the update's samples; NaN where nobody knows it.
-    pub(crate) loss: f64,
-}
-
-impl Step<'_> {
-    /// Update `t` of a rule without scalars.
-    pub(crate) fn at(t: u64) -> Self {
-        Self { t, scalars: &[], loss: f64::NAN }
-    }
-}
-
-/// Whoever wants to run an update's arithmetic, whatever its number of slots.
-pub(crate) trait Visitor {
-    /// What it returns.
-    type Output;
-
-    /// Runs `update`, which has `S` slots.
-    fn visit<U: Elementwise<S>, const S: usize>(self, update: &U) -> Self::Output;
-}
-
-/// Something a rule keeps between updates.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Slot {
-    /// Its name in checkpoints and equations.
-    pub name: &'static str,
-    /// How many numbers for a tensor.
-    pub shape: SlotShape,
-    /// What it is before the first update.
-    pub first: First,
-}
-
-/// How many numbers a slot keeps for a tensor of `[rows, cols]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotShape {
-    /// One per weight.
-    Like,
-    /// One per row: per input of a weight.
-    Rows,
-    /// One per column: per output.
-    Cols,
-    /// `[rows, rows]`.
-    SquareOfRows,
-    /// `[cols, cols]`.
-    SquareOfCols,
-    /// `[rows + 1, cols]`: a weight and the bias behind it.
-    Layer,
-    /// `[rows + 1, rows + 1]`: inputs of a layer, and the 1 that its bias sees.
-    SquareOfInputs,
-    /// As many rows and columns as the tensor has of what it has less.
-    SmallerSquare,
-    /// One.
-    Scalar,
-}
-
-/// What a slot is before the first update.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum First {
-    /// The same number everywhere.
-    Value(f64),
-    /// The initial weights.
-    Weights,
-}
-
-impl Slot {
-    /// One number per weight, at first zero.
-    pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name, shape: SlotShape::Like, first: First::Value(0.0) }
-    }
-
-    /// The same, at first `value`.
-    pub(crate) const fn filled(name: &'static str, value: f64) -> Self {
-        Self { first: First::Value(value), ..Self::new(name) }
-    }
-
-    /// The same, at first the weight itself.
-    pub(crate) const fn copied(name: &'static str) -> Self {
-        Self { first: First::Weights, ..Self::new(name) }
-    }
-
-    /// The same name in another shape.
-    pub(crate) const fn shaped(self, shape: SlotShape) -> Self {
-        Self { shape, ..self }
-    }
-}
-
-/// Weights to be evaluated: w + share (slot − w).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Shown {
-    /// Index of the slot.
-    pub(crate) slot: usize,
-    /// How far from the weights to the slot.
-    pub(crate) share: f64,
-}
+use crate::recipe::spec;
+use describe::{ByElement, ByMap, Staged, knobs};
 
 /// The table: one row per rule. Behind the name stands how it may be carried out:
 ///

@@ -1,0 +1,54 @@
+//! Error surfaces and the ways of optimizers over them.
+
+use serde::{Deserialize, Serialize};
+
+/// An error surface J(w1, w2), sampled on a grid, with the paths of optimizers over it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SurfaceRecord {
+    /// Short name, e.g. `saddle`.
+    pub name: String,
+    /// One line.
+    pub title: String,
+    /// Its equation, as text.
+    pub equation: String,
+    /// What it teaches, one or two sentences.
+    pub lesson: String,
+    /// Range of w1, left to right.
+    pub w1: [f64; 2],
+    /// Range of w2, bottom to top.
+    pub w2: [f64; 2],
+    /// Points per side of the grid.
+    pub size: usize,
+    /// J on the grid, row after row from the bottom; `size * size` numbers.
+    pub values: Vec<f64>,
+    /// Known minima.
+    pub minima: Vec<[f64; 2]>,
+    /// One path per optimizer and start.
+    pub paths: Vec<PathRecord>,
+}
+
+/// The way of one optimizer down a surface.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PathRecord {
+    /// Name of the optimizer in the legend: `GD`, `SGD`, `momentum`, `Adam`.
+    pub name: String,
+    /// Its spec, e.g. `sgd:lr=0.1,momentum=0.9`.
+    pub optimizer: String,
+    /// Name of the start.
+    pub start: String,
+    /// Weights before the first and after every update.
+    pub points: Vec<[f64; 2]>,
+    /// J at those points.
+    pub values: Vec<f64>,
+    /// Adam only: bias-corrected first moment after every update.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub m_hat: Vec<[f64; 2]>,
+    /// Adam only: bias-corrected second moment after every update.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub v_hat: Vec<[f64; 2]>,
+    /// Adam only: effective step lr / (sqrt(v_hat) + eps) after every update.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effective_step: Vec<[f64; 2]>,
+    /// One sentence on where it ended.
+    pub verdict: String,
+}
