@@ -2,14 +2,14 @@
 
 use crate::args::{Flags, Running};
 use crate::progress::{Progress, say};
-use crate::{signals, study, terminal};
+use crate::{outlook, signals, study, terminal};
 use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary, TrialRecord};
 use schuss::study::{Begun, Finished, Study, Workload, run, to_json};
 use schuss::{Error, Result};
-use schuss_data::text::{bytes, grouped};
+use schuss_data::text::grouped;
 use schuss_report::{Formats, charts, html, table};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,10 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
         say(true, &format!("warning: {warning}"));
     }
     if flags.dry_run {
-        return dry_run(&study, &data, limits, flags.json);
+        return outlook::dry_run(&study, &data, limits, flags.json);
+    }
+    if let Some(line) = outlook::line(&study, &data, limits) {
+        say(true, &line);
     }
     let control = Control::default();
     signals::listen(&control)?;
@@ -158,41 +161,6 @@ fn exit_code(summary: &Summary, control: &Control, require_target: bool) -> u8 {
     }
     let any_missed = summary.trials.iter().any(|trial| trial.target.as_ref().is_none_or(missed));
     if require_target && any_missed { 5 } else { 0 }
-}
-
-/// What would run, with expected time and memory, from a few updates of each trial.
-fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool) -> Result<u8> {
-    if json {
-        return Err(Error::usage("--dry-run prints a plan, not a summary").advise("leave out --json"));
-    }
-    let mut total = 0.0;
-    for (_, trial) in study.runs() {
-        let forecast = schuss::session::forecast(&trial, data, limits)?;
-        total += forecast.seconds;
-        say(
-            false,
-            &format!(
-                "{:24} seed {}  {} {} {}  {} updates, about {:.1} s, {} besides the data",
-                trial.name,
-                trial.seed,
-                trial.model,
-                trial.recipe.update,
-                trial.recipe.optimizer,
-                grouped(forecast.updates),
-                forecast.seconds,
-                bytes(forecast.bytes as u64),
-            ),
-        );
-    }
-    say(
-        false,
-        &format!(
-            "in all about {total:.0} s on {} threads, {} of data; nothing was trained",
-            limits.threads,
-            bytes(data.bytes() as u64)
-        ),
-    );
-    Ok(0)
 }
 
 /// The command as typed, quoted for a shell where needed.

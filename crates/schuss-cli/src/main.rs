@@ -7,6 +7,7 @@ mod doctor;
 mod eval;
 mod explain;
 mod model;
+mod outlook;
 mod predict;
 mod progress;
 mod signals;

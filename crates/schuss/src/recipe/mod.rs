@@ -197,12 +197,16 @@ impl Trial {
     /// and a velocity where the schedule drives a momentum.
     #[must_use]
     pub fn resolved(&self, samples: usize) -> Self {
-        let per_update = self.recipe.update.samples(samples).max(1);
-        let all = (samples.div_ceil(per_update) as u64).saturating_mul(u64::from(self.budget.epochs));
-        let updates = self.budget.max_updates.map_or(all, |most| most.min(all));
-        let schedule = self.recipe.schedule.resolve(updates);
+        let schedule = self.recipe.schedule.resolve(self.updates(samples));
         let optimizer = self.recipe.optimizer.clone().with_velocity(&schedule);
         Self { recipe: Recipe { schedule, optimizer, ..self.recipe.clone() }, ..self.clone() }
+    }
+
+    /// Weight updates on a training split of `samples` samples, if nothing but the budget ends it.
+    pub fn updates(&self, samples: usize) -> u64 {
+        let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
+        let all = per_epoch.saturating_mul(u64::from(self.budget.epochs));
+        self.budget.max_updates.map_or(all, |most| most.min(all))
     }
 
     /// Everything but the seed, as text that is the same for the same trial.

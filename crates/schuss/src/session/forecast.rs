@@ -25,6 +25,8 @@ const TRIED_FOR: Duration = Duration::from_millis(100);
 /// How long before that, so that caches are warm and threads awake.
 const WARM_UP: Duration = Duration::from_millis(30);
 const TRIED_SAMPLES: usize = 2_048;
+/// Multiply-adds of an update that is tried, at most: half a second on two fast cores.
+const TRIED_WORK: u64 = 40_000_000_000;
 
 /// Makes the trial's buffers, runs a few updates and forgets them.
 ///
@@ -34,10 +36,10 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
     let mut session = Session::new(trial, data, limits)?;
     let memory = session.memory();
     let per_epoch = data.train.len().div_ceil(session.samples) as u64;
-    let all = per_epoch.saturating_mul(u64::from(trial.budget.epochs));
-    let updates = trial.budget.max_updates.map_or(all, |most| most.min(all));
-    let samples = updates as f64 * data.train.len() as f64 / per_epoch as f64;
-    let evaluations = trial.budget.epochs as f64 * data.evaluated().1.len() as f64 / 3.0; // forward is a third of the work
+    let updates = trial.updates(data.train.len());
+    let epochs = updates as f64 / per_epoch as f64;
+    let samples = epochs * data.train.len() as f64;
+    let evaluations = (1.0 + epochs.ceil()) * data.evaluated().1.len() as f64 / 3.0; // forward is a third of the work
     let seconds_per_sample = session.seconds_per_sample()?;
     Ok(Forecast {
         updates,
@@ -55,12 +57,14 @@ impl Session<'_> {
     fn seconds_per_sample(&mut self) -> Result<f64> {
         let control = Control::default();
         let (mut position, mut counted, mut warm) = (0, 0, false);
+        let fit = TRIED_WORK / self.engine.plan.work_per_sample().max(1) as u64;
+        let at_once = self.samples.min(fit as usize).clamp(blocked::ROWS, TRIED_SAMPLES);
         let mut clock = Instant::now();
         while !warm || clock.elapsed() < TRIED_FOR {
             if !warm && clock.elapsed() > WARM_UP {
                 (clock, counted, warm) = (Instant::now(), 0, true);
             }
-            let end = self.train.len().min(position + self.samples.clamp(blocked::ROWS, TRIED_SAMPLES));
+            let end = self.train.len().min(position + at_once);
             let watch = Watch::new(&control, None);
             self.engine.advance(&mut self.train, position..end, watch, &mut self.seen)?;
             let samples = self.seen.iter().map(|tally| tally.samples as usize).sum::<usize>();

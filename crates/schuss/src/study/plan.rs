@@ -98,6 +98,21 @@ impl Study {
         }
     }
 
+    /// Multiply-adds of all its trials, if nothing but their budgets ends them.
+    ///
+    /// # Errors
+    /// A usage error if a network does not fit the data.
+    pub fn work(&self, data: &Dataset) -> Result<f64> {
+        let len = data.train.len();
+        let work = |planned: &Planned| {
+            let trial = &planned.trial;
+            let samples = trial.updates(len) as f64 * trial.recipe.update.samples(len) as f64;
+            Ok(samples * plan_of(trial, data)?.work_per_sample() as f64)
+        };
+        let one_seed = self.trials.iter().map(work).sum::<Result<f64>>()?;
+        Ok(one_seed * self.seeds.len() as f64)
+    }
+
     /// Every (trial, seed) in the order they run: all recipes with the first seed, then with the next.
     pub fn runs(&self) -> impl Iterator<Item = (&Planned, Trial)> {
         let with = |seed: u64, planned: &Planned| Trial { seed, ..planned.trial.clone() };

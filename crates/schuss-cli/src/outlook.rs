@@ -1,0 +1,171 @@
+//! What a study will take: time and memory, said before it begins.
+
+use crate::progress::say;
+use schuss::data::Dataset;
+use schuss::session::{Forecast, Limits, forecast};
+use schuss::study::Study;
+use schuss::{Error, Result};
+use schuss_data::text::{bytes, grouped};
+
+/// Multiply-adds per trial from which on it is worth a tenth of a second to find out how long they take: 10 s on two fast
+/// cores, minutes on an old machine.
+const LONG: f64 = 1e12;
+/// Numbers per sample from which on the same holds whatever is done with them: pictures of 182 x 182 pixels.
+const WIDE: usize = 1 << 15;
+
+/// What each trial of a study will take; seeds do not matter.
+struct Outlook {
+    forecasts: Vec<Forecast>,
+    seeds: usize,
+}
+
+impl Outlook {
+    fn of(study: &Study, data: &Dataset, limits: Limits) -> Result<Self> {
+        let forecasts = study.trials.iter().map(|planned| forecast(&planned.trial, data, limits));
+        Ok(Self { forecasts: forecasts.collect::<Result<_>>()?, seeds: study.seeds.len() })
+    }
+
+    /// Of all trials, one after the other.
+    fn seconds(&self) -> f64 {
+        self.seeds as f64 * self.forecasts.iter().map(|forecast| forecast.seconds).sum::<f64>()
+    }
+
+    /// Of the largest trial.
+    fn bytes(&self) -> u64 {
+        self.forecasts.iter().map(|forecast| forecast.bytes as u64).max().unwrap_or(0)
+    }
+}
+
+/// What would run, and what each trial will take.
+pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool) -> Result<u8> {
+    if json {
+        return Err(Error::usage("--dry-run prints a plan, not a summary").advise("leave out --json"));
+    }
+    let outlook = Outlook::of(study, data, limits)?;
+    for ((_, trial), forecast) in study.runs().zip(outlook.forecasts.iter().cycle()) {
+        say(
+            false,
+            &format!(
+                "{:24} seed {}  {} {} {}  {} updates, about {}, {} besides the data",
+                trial.name,
+                trial.seed,
+                trial.model,
+                trial.recipe.update,
+                trial.recipe.optimizer,
+                grouped(forecast.updates),
+                duration(forecast.seconds),
+                bytes(forecast.bytes as u64),
+            ),
+        );
+    }
+    let (time, held) = (duration(outlook.seconds()), bytes(data.bytes() as u64));
+    say(
+        false,
+        &format!("in all about {time} on {} threads, {held} of data; nothing was trained", limits.threads),
+    );
+    Ok(0)
+}
+
+/// What a study will take, in a line, where that may be long. What is wrong with it is said when it runs.
+pub(crate) fn line(study: &Study, data: &Dataset, limits: Limits) -> Option<String> {
+    if !may_be_long(study, data).ok()? {
+        return None;
+    }
+    let outlook = Outlook::of(study, data, limits).ok()?;
+    let (time, memory) = (duration(outlook.seconds()), bytes(outlook.bytes()));
+    let (each, side_by_side) = if limits.side_by_side { (" each", ", less side by side") } else { ("", "") };
+    let numbers = grouped(data.shape.features() as u64);
+    Some(format!(
+        "expected: about {time} for {}{side_by_side}, {memory} of memory{each} besides the data ({numbers} numbers per sample)",
+        amount(study)
+    ))
+}
+
+/// Whether the work is long beside what it takes to measure it: by its size, or since samples are large or read from disk
+/// every time.
+fn may_be_long(study: &Study, data: &Dataset) -> Result<bool> {
+    let slow = data.train.resident().is_none() || data.shape.features() >= WIDE;
+    Ok(!study.trials.is_empty() && (slow || study.work(data)? >= LONG * study.trials.len() as f64))
+}
+
+/// `10 epochs`, `500 updates`, `6 trials`.
+fn amount(study: &Study) -> String {
+    match (&study.trials[..], study.seeds.len()) {
+        ([one], 1) => match one.trial.budget.max_updates {
+            Some(updates) => plural(updates, "update"),
+            None => plural(u64::from(one.trial.budget.epochs), "epoch"),
+        },
+        (trials, seeds) => plural((trials.len() * seeds) as u64, "trial"),
+    }
+}
+
+fn plural(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// `0.3 s`, `12 s`, `14 min`, `3.2 h`, `5.0 days`.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        ..9.95 => format!("{seconds:.1} s"),
+        ..99.5 => format!("{seconds:.0} s"),
+        ..5_970.0 => format!("{:.0} min", seconds / 60.0),
+        ..172_800.0 => format!("{:.1} h", seconds / 3_600.0),
+        _ => format!("{:.1} days", seconds / 86_400.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schuss::study::StudyFile;
+
+    fn study(toml: &str) -> (Study, Dataset) {
+        let file = StudyFile::parse(toml, "test").unwrap();
+        let data = file.workload.load(None).unwrap();
+        (Study::resolve("test", &file, &data).unwrap(), data)
+    }
+
+    const DATA: &str = "[workload]\ndata = 'digits:train=100,test=10'\n[budget]\n";
+
+    #[test]
+    fn only_long_work_is_measured_beforehand() {
+        let long = |rest: &str| {
+            let (study, data) = study(&format!("{DATA}{rest}"));
+            (may_be_long(&study, &data).unwrap(), line(&study, &data, Limits::default()).is_some())
+        };
+        // 942,080 multiply-adds per sample, so that 1e12 are 10,615 epochs of 100 samples
+        assert_eq!(long("epochs = 10000"), (false, false));
+        assert_eq!(long("epochs = 11000"), (true, true));
+        assert_eq!(long("epochs = 11000\nmax_updates = 10000"), (false, false));
+        assert_eq!(long("epochs = 11000\n[axes]\nupdate = ['epoch', 'batch:50']"), (true, true));
+    }
+
+    #[test]
+    fn the_expectation_covers_all_seeds_and_is_no_sum_where_trials_run_side_by_side() {
+        let (mut study, data) = study(&format!("{DATA}epochs = 14000"));
+        let said = |study: &Study, limits| line(study, &data, limits).unwrap();
+        assert!(said(&study, Limits::default()).contains(" for 14,000 epochs, "));
+        study.seeds = vec![1, 2, 3];
+        let sides = Limits { side_by_side: true, ..Limits::default() };
+        let parallel = said(&study, sides);
+        assert!(parallel.contains(" for 3 trials, less side by side, "), "{parallel}");
+        assert!(
+            parallel.ends_with(" of memory each besides the data (784 numbers per sample)"),
+            "{parallel}"
+        );
+    }
+
+    #[test]
+    fn durations_have_the_unit_that_suits_them() {
+        let cases = [
+            (0.31, "0.3 s"),
+            (12.3, "12 s"),
+            (840.0, "14 min"),
+            (11_520.0, "3.2 h"),
+            (432_000.0, "5.0 days"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
+        }
+    }
+}

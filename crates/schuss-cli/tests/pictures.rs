@@ -1,0 +1,34 @@
+//! Folders of pictures, from files to a trained network.
+
+mod common;
+
+use common::Place;
+use schuss_data::{ImageShape, write_picture};
+use std::fs;
+
+/// `per_class` pictures of 30 x 40 pixels in colour for each of `classes`, dark for the first and bright for the last.
+fn write_classes(place: &Place, folder: &str, classes: &[&str], per_class: u8) {
+    for (class, shade) in classes.iter().zip([0, 120, 200]) {
+        let folder = place.join(folder).join(class);
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..per_class {
+            let pixels: Vec<u8> = (0..3 * 30 * 40).map(|at| shade + (at % 50) as u8 + number % 5).collect();
+            let shape = ImageShape { channels: 3, height: 30, width: 40 };
+            fs::write(folder.join(format!("{number}.png")), write_picture(&pixels, shape).unwrap()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn time_and_memory_of_training_on_large_pictures_are_said_up_front() {
+    let place = Place::new();
+    write_classes(&place, "pictures", &["dark", "bright"], 10);
+    let args = ["train", "--data", "pictures/", "--model", "linear:2", "--epochs", "2", "--size"];
+    let ran = place.run(&[&args[..], &["224"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let line = ran.stderr.lines().find(|line| line.starts_with("expected: about ")).expect(&ran.stderr);
+    assert!(line.contains(" s for 2 epochs, "), "{line}");
+    assert!(line.ends_with(" of memory besides the data (150,528 numbers per sample)"), "{line}");
+    let small = place.run(&[&args[..], &["28"]].concat());
+    assert!(small.code == 0 && !small.stderr.contains("expected: "), "{}", small.stderr);
+}
