@@ -92,7 +92,7 @@ fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Data
 
 fn progress(study: &Study, data: &Dataset, control: &Control, how: (&Running, bool)) -> Progress {
     let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
-    Progress::new(control, data.train.len(), width, how)
+    Progress::new(control, &data.train, width, how)
 }
 
 /// The first line: which data this is.

@@ -3,6 +3,7 @@
 use crate::args::Running;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use schuss::Trial;
+use schuss::data::Split;
 use schuss::recipe::Targets;
 use schuss::session::{Control, Event};
 use schuss::study::Watcher;
@@ -23,6 +24,8 @@ pub(crate) struct Progress {
     json: bool,
     verbose: bool,
     samples: u64,
+    /// Whether training samples are read as they are needed.
+    streamed: bool,
     width: usize,
     /// Whether trials run side by side: then there is no bar.
     side_by_side: bool,
@@ -32,10 +35,10 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// For trials on `samples` training samples whose names are at most `width` wide.
+    /// For trials on `train` whose names are at most `width` wide.
     pub(crate) fn new(
         control: &Control,
-        samples: usize,
+        train: &Split,
         width: usize,
         (running, json): (&Running, bool),
     ) -> Self {
@@ -43,7 +46,8 @@ impl Progress {
         Self {
             json,
             verbose,
-            samples: samples as u64,
+            samples: train.len() as u64,
+            streamed: train.resident().is_none(),
             width,
             side_by_side,
             bar: ProgressBar::hidden(),
@@ -68,22 +72,22 @@ impl Progress {
             number(row.eval_loss),
             quality(row, trial.targets),
             row.train_seconds,
-            waiting(row),
+            if self.streamed { waiting(row) } else { String::new() },
             width = self.width,
         ));
     }
 }
 
-/// How much of an epoch the step waited for data, where that can be felt, and what to do if it is most of it.
+/// How long the updates of an epoch waited for samples, and which of the two goes slower: samples are read ahead while
+/// others are computed with, so where arithmetic is slower nothing is waited for but the first.
 fn waiting(row: &EpochRecord) -> String {
-    let share = row.load_wait_seconds / row.train_seconds;
-    match share {
-        0.5.. => {
-            format!(", {:.2} s of it waiting for data: reading is the bottleneck", row.load_wait_seconds)
-        }
-        0.01.. => format!(", {:.2} s of it waiting for data", row.load_wait_seconds),
-        _ => String::new(),
+    const FELT: f64 = 0.1;
+    if row.train_seconds == 0.0 {
+        return String::new(); // before any update
     }
+    let felt = row.load_wait_seconds > FELT * row.train_seconds;
+    let slower = if felt { "reading" } else { "arithmetic" };
+    format!(", waited {:.2} s for data: {slower} is the bottleneck", row.load_wait_seconds)
 }
 
 /// Accuracy where there are classes; PSNR and, of images large enough, SSIM where there are reconstructions.
@@ -181,5 +185,22 @@ impl Drop for Ticker {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_waited_for_a_tenth_of_the_time_is_the_bottleneck() {
+        let row = |train_seconds, load_wait_seconds| EpochRecord {
+            train_seconds,
+            load_wait_seconds,
+            ..EpochRecord::default()
+        };
+        assert_eq!(waiting(&row(0.0, 0.0)), "");
+        assert_eq!(waiting(&row(2.0, 0.02)), ", waited 0.02 s for data: arithmetic is the bottleneck");
+        assert_eq!(waiting(&row(4.0, 3.1)), ", waited 3.10 s for data: reading is the bottleneck");
     }
 }

@@ -114,6 +114,22 @@ fn a_pack_trains_as_well_streamed_as_in_memory_to_the_same_bits() {
 }
 
 #[test]
+fn the_line_of_an_epoch_says_how_long_streamed_data_were_waited_for_and_names_the_bottleneck() {
+    let place = Place::new();
+    let args =
+        ["train", "--data", "digits:train=3000,test=200,size=16", "--model", "256-16-10", "--epochs", "1"];
+    let lines = |memory: &str| {
+        let ran = done(place.run(&[&args[..], &["--memory", memory]].concat()));
+        let epoch = |number: &str| ran.stdout.lines().find(|line| line.contains(number)).unwrap().to_owned();
+        [epoch("epoch   0/1"), epoch("epoch   1/1")]
+    };
+    let [before, streamed] = lines("1500kB");
+    assert!(streamed.contains(" s, waited ") && streamed.ends_with(" is the bottleneck"), "{streamed}");
+    let resident = lines("1GiB");
+    assert!([before].iter().chain(&resident).all(|line| !line.contains("waited")), "{resident:?}");
+}
+
+#[test]
 fn what_is_asked_of_data_in_vain_is_refused() {
     let place = Place::new();
     let data = flowers(&place, "flowers.csv", true);

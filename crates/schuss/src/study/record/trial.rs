@@ -179,7 +179,7 @@ pub struct TargetRecord {
 }
 
 /// The state of a trial after an epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Epochs begun so far; the last may be partial. 0 is before any update.
     pub epoch: u32,
