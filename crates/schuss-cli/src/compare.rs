@@ -37,6 +37,7 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
         );
     }
     say(flags.json, &describe(&data));
+    warn(&data)?;
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
         say(true, &format!("warning: {warning}"));
@@ -93,6 +94,12 @@ fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Data
 fn progress(study: &Study, data: &Dataset, control: &Control, how: (&Running, bool)) -> Progress {
     let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
     Progress::new(control, &data.train, width, how)
+}
+
+/// Says on stderr what is strange about the classes of some data.
+pub(crate) fn warn(data: &Dataset) -> Result<()> {
+    data.warnings()?.iter().for_each(|warning| say(true, &format!("warning: {warning}")));
+    Ok(())
 }
 
 /// The first line: which data this is.

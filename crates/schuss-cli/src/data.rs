@@ -1,5 +1,6 @@
 //! `schuss data show` and `schuss data fetch`.
 
+use crate::compare::warn;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
 use schuss::data::order::Order;
@@ -118,7 +119,8 @@ fn class_bar(counts: &[u64], class: usize) -> String {
 
 /// What may be wrong, a line each.
 fn wrong(data: &Dataset, surveys: &[Survey]) -> Result<String> {
-    let mut lines = data.warnings()?;
+    let counts: Vec<Vec<u64>> = surveys.iter().map(|survey| survey.classes.clone()).collect();
+    let mut lines = data.strange_classes(&counts);
     for Survey { split, duplicates, contradictions, shared, samples, compared, .. } in surveys {
         let of =
             if compared < samples { format!(" of the first {}", grouped(*compared)) } else { String::new() };
@@ -197,6 +199,7 @@ pub(crate) fn pack(workload: &Workload, to: &Path, memory: Option<&str>, out: &m
     }
     let memory = memory.map(parse_bytes).transpose()?;
     let data = workload.load(memory)?;
+    warn(&data)?;
     let contents = data.contents(memory.unwrap_or(PACK_MEMORY) / 2)?;
     let loaders = std::thread::available_parallelism().map_or(1, usize::from);
     let mut failure = None;

@@ -59,21 +59,8 @@ fn a_study_file_that_is_wrong_is_refused_with_file_and_line() {
 #[test]
 fn what_is_wrong_with_data_exits_with_3_and_names_the_file() {
     let place = Place::new();
-    let digits: Vec<u8> =
-        [0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2].into_iter().chain([7; 8]).collect();
-    let labels = [0u8, 0, 8, 1, 0, 0, 0, 2, 0, 1];
-    let write = |images: &[u8], labels: &[u8]| {
-        let _ = fs::remove_dir_all(place.join("set"));
-        fs::create_dir(place.join("set")).unwrap();
-        for (name, bytes) in [
-            ("train-images-idx3-ubyte", images),
-            ("train-labels-idx1-ubyte", labels),
-            ("t10k-images-idx3-ubyte", &digits),
-            ("t10k-labels-idx1-ubyte", &labels_ok()),
-        ] {
-            fs::write(place.join("set").join(name), bytes).unwrap();
-        }
-    };
+    let (digits, labels) = (two_digits(), two_labels([0, 1]));
+    let write = |images: &[u8], labels: &[u8]| write_set(&place, images, labels);
     write(&digits, &labels);
     assert_eq!(
         place.run(&["train", "--data", "./set", "--max-updates", "1"]).code,
@@ -104,8 +91,44 @@ fn what_is_wrong_with_data_exits_with_3_and_names_the_file() {
         .unwrap();
 }
 
-fn labels_ok() -> [u8; 10] {
-    [0, 0, 8, 1, 0, 0, 0, 2, 0, 1]
+/// An IDX file of two images of 2 x 2 pixels.
+fn two_digits() -> Vec<u8> {
+    [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2].into_iter().chain([7; 8]).collect()
+}
+
+/// The IDX file of their labels.
+fn two_labels([first, second]: [u8; 2]) -> [u8; 10] {
+    [0, 0, 8, 1, 0, 0, 0, 2, first, second]
+}
+
+/// Writes the folder `set` with these images and labels to train on, and two of the classes 0 and 1 to test on.
+fn write_set(place: &Place, images: &[u8], labels: &[u8]) {
+    let _ = fs::remove_dir_all(place.join("set"));
+    fs::create_dir(place.join("set")).unwrap();
+    for (name, bytes) in [
+        ("train-images-idx3-ubyte", images),
+        ("train-labels-idx1-ubyte", labels),
+        ("t10k-images-idx3-ubyte", &two_digits()),
+        ("t10k-labels-idx1-ubyte", &two_labels([0, 1])),
+    ] {
+        fs::write(place.join("set").join(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn classes_that_training_never_sees_are_warned_of_with_their_counts() {
+    let place = Place::new();
+    write_set(&place, &two_digits(), &two_labels([0, 0]));
+    let warning = "the test split has samples of classes that training never sees: `1` (1)";
+    for args in [
+        &["train", "--data", "./set", "--max-updates", "1"][..],
+        &["data", "pack", "./set", "set.schuss"],
+        &["data", "show", "./set"],
+        &["data", "show", "set.schuss"],
+    ] {
+        let ran = place.run(args);
+        assert!(ran.code == 0 && (ran.stderr + &ran.stdout).contains(warning), "{args:?}");
+    }
 }
 
 #[test]

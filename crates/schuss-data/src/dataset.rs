@@ -1,6 +1,7 @@
 //! What a trial trains on and is evaluated on: splits of samples, in memory or read when needed.
 
-use crate::table::Table;
+use crate::table::{Table, shown};
+use crate::text::{grouped, listed};
 use crate::{Access, Error, HeldOut, Labels, Normalisation, Result, Row, Samples, Shape, Store};
 use std::fmt;
 use std::sync::Arc;
@@ -99,19 +100,34 @@ impl Split {
         }
     }
 
+    /// Shows `look` the index and class of every sample, in order; they are read only where that is not known otherwise.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub(crate) fn each_class(&self, mut look: impl FnMut(u64, Option<u32>)) -> Result<()> {
+        let mut all = |first: u64, labels: &Labels| {
+            (0..labels.len()).zip(first..).for_each(|(index, place)| look(place, labels.class(index)));
+        };
+        match self.store().labels() {
+            Some(labels) => all(0, &labels),
+            None => self.each_block(|first, block| {
+                all(first, block.labels());
+                Ok(())
+            })?,
+        }
+        Ok(())
+    }
+
     /// Samples per class, for classes `0..classes`.
     ///
     /// # Errors
     /// What reading reports.
-    pub fn class_counts(&self, classes: usize) -> Result<Vec<usize>> {
+    pub fn class_counts(&self, classes: usize) -> Result<Vec<u64>> {
         let mut counts = vec![0; classes];
-        self.each_block(|_, block| {
-            for &class in block.classes() {
-                if let Some(count) = counts.get_mut(class as usize) {
-                    *count += 1;
-                }
+        self.each_class(|_, class| {
+            if let Some(count) = class.and_then(|class| counts.get_mut(class as usize)) {
+                *count += 1;
             }
-            Ok(())
         })?;
         Ok(counts)
     }
@@ -164,33 +180,42 @@ impl Dataset {
         self.validation.as_ref().map_or(("test", &self.test), |split| ("validation", split))
     }
 
-    /// What is strange about samples that are in memory: classes that training never sees, or a single one.
+    /// What is strange about its classes, where they are known without reading the samples: see
+    /// [`Self::strange_classes`].
     ///
     /// # Errors
     /// What reading reports.
     pub fn warnings(&self) -> Result<Vec<String>> {
-        let mut warnings = vec![];
-        let resident = self.splits().all(|(_, split)| split.resident().is_some());
-        if self.classes.is_empty() || !resident {
-            return Ok(warnings);
+        let known = self.splits().all(|(_, split)| split.store().labels().is_some());
+        if self.classes.is_empty() || !known {
+            return Ok(vec![]);
         }
-        let trained = self.train.class_counts(self.classes.len())?;
-        for (name, split) in self.splits().skip(1) {
-            let counts = split.class_counts(self.classes.len())?;
-            let unseen = counts.iter().zip(&trained).zip(&self.classes);
-            let unseen: Vec<&str> = unseen
-                .filter(|((n, trained), _)| **n > 0 && **trained == 0)
-                .map(|(_, class)| &**class)
+        let counts = self.splits().map(|(_, split)| split.class_counts(self.classes.len()));
+        Ok(self.strange_classes(&counts.collect::<Result<Vec<_>>>()?))
+    }
+
+    /// What is strange about so many samples per class in each of its splits: classes that training never sees, or a
+    /// single one.
+    pub fn strange_classes(&self, counts: &[Vec<u64>]) -> Vec<String> {
+        let Some((trained, others)) = counts.split_first() else { return vec![] };
+        let mut warnings = vec![];
+        for ((name, _), counts) in self.splits().skip(1).zip(others) {
+            let unseen = counts.iter().zip(trained).zip(&self.classes);
+            let unseen: Vec<String> = unseen
+                .filter(|((count, trained), _)| **count > 0 && **trained == 0)
+                .map(|((count, _), class)| format!("`{}` ({})", shown(class), grouped(*count)))
                 .collect();
             if !unseen.is_empty() {
-                let list = unseen.join(", ");
-                warnings.push(format!("the {name} split has classes that training never sees: {list}"));
+                let list = listed(unseen.iter().cloned(), unseen.len());
+                warnings.push(format!(
+                    "the {name} split has samples of classes that training never sees: {list}"
+                ));
             }
         }
         if trained.iter().filter(|count| **count > 0).count() == 1 {
             warnings.push("all training samples are of one class: there is nothing to tell apart".to_owned());
         }
-        Ok(warnings)
+        warnings
     }
 
     /// Bytes all splits hold in memory.

@@ -1,7 +1,7 @@
 //! Holding samples out of a split: seeded, and stratified where there are classes.
 
 use crate::random::{Draws, Key, Purpose};
-use crate::{Error, Result, Samples, Split, Subset};
+use crate::{Error, Result, Split, Subset};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -43,25 +43,23 @@ pub(crate) fn hold_out(split: Split, share: f64, purpose: Purpose) -> Result<(Sp
 /// Samples per class; all in one where samples have no class.
 struct Strata(Vec<u64>);
 
-/// The stratum of every sample of a block.
-fn strata_of(block: &Samples) -> impl Iterator<Item = usize> {
-    (0..block.len()).map(|index| block.class(index).unwrap_or(0) as usize)
-}
-
 /// Most classes that are held apart; data with more are held out as if they had none.
 const MOST: usize = 1 << 20;
+
+/// The stratum of a sample.
+fn stratum(class: Option<u32>) -> usize {
+    class.map_or(0, |class| (class as usize).min(MOST))
+}
 
 impl Strata {
     fn of(split: &Split) -> Result<Self> {
         let mut counts = vec![];
-        split.each_block(|_, block| {
-            for stratum in strata_of(block).map(|stratum| stratum.min(MOST)) {
-                if counts.len() <= stratum {
-                    counts.resize(stratum + 1, 0);
-                }
-                counts[stratum] += 1;
+        split.each_class(|_, class| {
+            let stratum = stratum(class);
+            if counts.len() <= stratum {
+                counts.resize(stratum + 1, 0);
             }
-            Ok(())
+            counts[stratum] += 1;
         })?;
         Ok(Self(counts))
     }
@@ -98,17 +96,14 @@ impl Strata {
     fn draw(mut self, split: &Split, mut quotas: Vec<u64>, purpose: Purpose) -> Result<Vec<u64>> {
         let mut held = Vec::with_capacity(quotas.iter().sum::<u64>() as usize);
         let key = Key { seed: SEED, purpose, epoch: 0 };
-        split.each_block(|first, block| {
-            for (stratum, index) in strata_of(block).zip(first..) {
-                let stratum = stratum.min(MOST);
-                let (left, wanted) = (&mut self.0[stratum], &mut quotas[stratum]);
-                if below(*left, &mut key.draws(index)) < *wanted {
-                    *wanted -= 1;
-                    held.push(index);
-                }
-                *left -= 1;
+        split.each_class(|index, class| {
+            let stratum = stratum(class);
+            let (left, wanted) = (&mut self.0[stratum], &mut quotas[stratum]);
+            if below(*left, &mut key.draws(index)) < *wanted {
+                *wanted -= 1;
+                held.push(index);
             }
-            Ok(())
+            *left -= 1;
         })?;
         Ok(held)
     }
@@ -123,7 +118,7 @@ fn below(len: u64, draws: &mut Draws) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Labels, Values};
+    use crate::{Labels, Samples, Values};
 
     fn samples(classes: &[u32]) -> Samples {
         let values = Values::Floats((0..classes.len()).map(|i| i as f32).collect());

@@ -161,6 +161,14 @@ impl Values {
 }
 
 impl Labels {
+    /// The class of sample `index`, if there is one.
+    pub fn class(&self, index: usize) -> Option<u32> {
+        match self {
+            Self::Class(classes) => classes.get(index).copied(),
+            Self::Real { .. } | Self::Absent(_) => None,
+        }
+    }
+
     /// Samples.
     pub fn len(&self) -> usize {
         match self {
@@ -316,7 +324,7 @@ impl Samples {
 
     /// The class of sample `index`, if samples have classes.
     pub fn class(&self, index: usize) -> Option<u32> {
-        self.classes().get(index).copied()
+        self.labels.class(index)
     }
 
     /// The class of every sample; nothing where samples have none.

@@ -1,6 +1,7 @@
 //! Samples that are read when they are needed.
 
-use crate::{Result, Samples};
+use crate::{Labels, Result, Samples};
+use std::borrow::Cow;
 
 /// How dear it is to read samples in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub trait Store: Send + Sync {
     /// How dear it is to read them in any order.
     fn access(&self) -> Access;
 
+    /// What is to be told of all samples, if that is known without reading them.
+    fn labels(&self) -> Option<Cow<'_, Labels>> {
+        None
+    }
+
     /// Puts the samples at `indices` into `into`, in that order, in place of what was there; `into` keeps its memory.
     /// Every call gives values and labels of the same kind and width, for no indices too.
     ///
@@ -40,6 +46,10 @@ impl Store for Samples {
 
     fn access(&self) -> Access {
         Access::Random
+    }
+
+    fn labels(&self) -> Option<Cow<'_, Labels>> {
+        Some(Cow::Borrowed(Self::labels(self)))
     }
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Some of the samples of a store.
 
-use crate::{Access, Result, Samples, Store};
+use crate::refill::push_label;
+use crate::{Access, Labels, Result, Samples, Store};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The samples of a store that are listed, or all others, in their order.
@@ -46,6 +48,13 @@ impl Store for Subset {
 
     fn access(&self) -> Access {
         self.store.access()
+    }
+
+    fn labels(&self) -> Option<Cow<'_, Labels>> {
+        let all = self.store.labels()?;
+        let mut own = all.emptied();
+        (0..self.len()).for_each(|index| push_label(&mut own, &all, self.place(index)));
+        Some(Cow::Owned(own))
     }
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {

@@ -9,6 +9,16 @@ pub fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
+/// The first few, and how many more there are.
+pub(crate) fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
+    const FEW: usize = 8;
+    let mut listed = items.take(FEW).collect::<Vec<_>>().join(", ");
+    if count > FEW {
+        listed.push_str(&format!(" and {} more", grouped(count.saturating_sub(FEW) as u64)));
+    }
+    listed
+}
+
 /// A size in decimal units: `812 bytes`, `6.1 MB`, `12 GB`.
 pub fn bytes(size: u64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];

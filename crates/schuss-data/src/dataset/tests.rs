@@ -1,4 +1,6 @@
 use super::*;
+use crate::hold_out::hold_out;
+use crate::random::Purpose;
 use crate::store::Access;
 use crate::{Values, digits};
 
@@ -69,5 +71,39 @@ fn classes_that_training_never_sees_and_a_single_class_are_warned_of() {
     };
     assert!(data(&[0, 1], &[1, 1]).warnings().unwrap().is_empty());
     let warnings = data(&[0, 0], &[0, 2, 1]).warnings().unwrap();
-    assert!(warnings[0].ends_with("never sees: b, c") && warnings[1].contains("one class"), "{warnings:?}");
+    assert!(warnings[0].ends_with("never sees: `b` (1), `c` (1)"), "{warnings:?}");
+    assert!(warnings[1].contains("one class"), "{warnings:?}");
+}
+
+/// Samples whose numbers cannot be read.
+struct Unread(Labels);
+
+impl Store for Unread {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn access(&self) -> Access {
+        Access::Random
+    }
+
+    fn labels(&self) -> Option<std::borrow::Cow<'_, Labels>> {
+        Some(std::borrow::Cow::Borrowed(&self.0))
+    }
+
+    fn read(&self, _: &[u64], _: &mut Samples) -> Result<()> {
+        Err(Error::data("never read"))
+    }
+}
+
+#[test]
+fn classes_of_streamed_samples_are_looked_at_without_reading_them_where_they_are_known() {
+    let of = |classes: &[u32]| Split::Streamed(Arc::new(Unread(Labels::Class(classes.to_vec()))));
+    let given =
+        Dataset::given("x", Shape::Flat(1), ["a", "b"].map(String::from).to_vec(), Default::default());
+    let data = Dataset { train: of(&[0; 8]), test: of(&[1, 0, 1]), ..given };
+    let warnings = data.warnings().unwrap();
+    assert!(warnings[0].contains("the test split") && warnings[0].ends_with("`b` (2)"), "{warnings:?}");
+    let (rest, held, _) = hold_out(of(&[0, 0, 0, 0, 1, 1, 1, 1]), 0.5, Purpose::Test).unwrap();
+    assert_eq!([rest, held].map(|split| split.class_counts(2).unwrap()), [[2, 2], [2, 2]]);
 }

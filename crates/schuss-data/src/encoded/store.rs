@@ -6,6 +6,7 @@ use crate::refill::{push_label, refill};
 use crate::table::reserved;
 use crate::{Access, Labels, Result, Samples, Store, Values};
 use rayon::prelude::*;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Samples that are decoded together when all are.
@@ -63,6 +64,10 @@ impl Store for Decoded {
 
     fn access(&self) -> Access {
         Access::Random
+    }
+
+    fn labels(&self) -> Option<Cow<'_, Labels>> {
+        Some(Cow::Borrowed(&self.labels))
     }
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {

@@ -5,6 +5,7 @@ use crate::pread::read_at;
 use crate::refill::{push_label, refill, runs};
 use crate::table::Origin;
 use crate::{Access, Labels, Result, Samples, Store, Values, file};
+use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -66,6 +67,10 @@ impl Store for Stored {
 
     fn access(&self) -> Access {
         Access::Random
+    }
+
+    fn labels(&self) -> Option<Cow<'_, Labels>> {
+        Some(Cow::Borrowed(&self.labels))
     }
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {

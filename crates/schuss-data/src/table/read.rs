@@ -3,7 +3,7 @@
 use super::survey::{Role, Survey, Tally, pass_kept};
 use super::{Column, Encoder, Kind, Source, Table, Target, shown};
 use crate::found::{Ask, Found, Missing, Part, Usual};
-use crate::text::{bytes, grouped};
+use crate::text::{bytes, grouped, listed};
 use crate::{Error, Result, Samples, Shape, Values, spec};
 use std::collections::HashMap;
 
@@ -197,16 +197,6 @@ fn say_columns(columns: &[Column], target: &Target, notes: &mut Vec<String>) {
         )),
         Target::Absent => {}
     }
-}
-
-/// The first few, and how many more there are.
-fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
-    const FEW: usize = 8;
-    let mut listed = items.take(FEW).collect::<Vec<_>>().join(", ");
-    if count > FEW {
-        listed.push_str(&format!(" and {} more", grouped(count.saturating_sub(FEW) as u64)));
-    }
-    listed
 }
 
 /// The samples, in memory if they fit; `rows` if they have been counted already.
