@@ -1,9 +1,12 @@
 //! What the tests of several modules share: IDX files made by hand, and a second process to run a test in.
 
+use crate::found::Part;
+use crate::{Samples, Split};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use tempfile::TempDir;
 
 /// An IDX file: magic number, sizes, bytes.
 pub(crate) fn idx(magic: u32, sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
@@ -26,6 +29,19 @@ pub(crate) fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
     let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
     let length = u16::try_from(dictionary.len()).unwrap();
     [&b"\x93NUMPY\x01\0"[..], &length.to_le_bytes(), dictionary.as_bytes(), bytes].concat()
+}
+
+/// A file in a folder of its own.
+pub(crate) fn saved(name: &str, text: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+/// All samples of a part, wherever they are.
+pub(crate) fn samples(part: &Part) -> Samples {
+    Split::from(part.clone()).read(&(0..part.len()).collect::<Vec<_>>()).unwrap()
 }
 
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {

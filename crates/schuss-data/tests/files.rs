@@ -2,7 +2,7 @@
 //! `files/make.py` made both.
 
 use schuss_data::found::{Ask, Found, Part, open};
-use schuss_data::{Labels, Samples, Values};
+use schuss_data::{Labels, Samples, Split, Values};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,7 @@ fn folder() -> PathBuf {
 }
 
 fn samples(part: &Part) -> Samples {
-    match part {
-        Part::Resident(samples) => samples.clone(),
-        Part::Streamed(store) => {
-            let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0).unwrap();
-            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
-            samples
-        }
-    }
+    Split::from(part.clone()).read(&(0..part.len()).collect::<Vec<_>>()).unwrap()
 }
 
 fn check(name: &str, found: &Found, expected: &Expected) {

@@ -9,20 +9,12 @@
 use super::*;
 use crate::found::{Missing, Part};
 use crate::table::{Kind, Table, Target};
-use crate::testing::gzip;
+use crate::testing::{gzip, samples, saved};
 use crate::{Labels, Samples, Shape, Values};
 use std::io::BufReader;
-use tempfile::TempDir;
 
 const IRIS: &str =
     "length,width,colour,species\n5.1,3.5,red,setosa\n6.2,2.9,blue,virginica\n5.0,3.4,red,setosa\n";
-
-fn saved(name: &str, text: impl AsRef<[u8]>) -> (TempDir, std::path::PathBuf) {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join(name);
-    std::fs::write(&path, text).unwrap();
-    (folder, path)
-}
 
 fn read_as(text: impl AsRef<[u8]>, ask: &Ask) -> Result<Found> {
     let (_folder, path) = saved("t.csv", text);
@@ -34,14 +26,7 @@ fn open(text: impl AsRef<[u8]>) -> Result<Found> {
 }
 
 fn resident(found: &Found) -> Samples {
-    match &found.train {
-        Part::Resident(samples) => samples.clone(),
-        Part::Streamed(store) => {
-            let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0).unwrap();
-            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
-            samples
-        }
-    }
+    samples(&found.train)
 }
 
 fn floats(found: &Found) -> Vec<f32> {

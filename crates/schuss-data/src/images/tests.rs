@@ -8,7 +8,8 @@
 
 use super::*;
 use crate::found::Part;
-use crate::{ImageShape, Samples, Shape, Values};
+use crate::testing::samples;
+use crate::{ImageShape, Shape, Values};
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -32,17 +33,6 @@ fn open_as(root: &Path, ask: &Ask) -> Result<Found> {
 
 fn open(root: &Path) -> Result<Found> {
     open_as(root, &Ask::default())
-}
-
-fn samples(part: &Part) -> Samples {
-    match part {
-        Part::Resident(samples) => samples.clone(),
-        Part::Streamed(store) => {
-            let mut samples = Samples::new(Values::Floats(vec![]), Labels::Absent(0), 0).unwrap();
-            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
-            samples
-        }
-    }
 }
 
 fn pixels(part: &Part) -> Vec<u8> {

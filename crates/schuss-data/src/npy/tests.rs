@@ -7,28 +7,16 @@
 )]
 
 use super::*;
-use crate::{ImageShape, testing::npy};
-use tempfile::TempDir;
-
-fn saved(bytes: &[u8]) -> (TempDir, std::path::PathBuf) {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("x.npy");
-    std::fs::write(&path, bytes).unwrap();
-    (folder, path)
-}
+use crate::ImageShape;
+use crate::testing::{npy, samples, saved};
 
 fn open_as(bytes: &[u8], ask: &Ask) -> Result<Found> {
-    let (_folder, path) = saved(bytes);
+    let (_folder, path) = saved("x.npy", bytes);
     crate::found::open(&path, ask)
 }
 
 fn open(bytes: &[u8]) -> Result<Found> {
     open_as(bytes, &Ask::default())
-}
-
-fn samples(part: &Part) -> Samples {
-    let Part::Resident(samples) = part else { panic!("small enough for memory") };
-    samples.clone()
 }
 
 #[test]
@@ -56,7 +44,7 @@ fn channels_come_first_whether_they_stand_first_or_last() {
 fn what_does_not_fit_into_memory_is_read_where_it_lies() {
     let pixels: Vec<u8> = (0..240).collect();
     let ask = Ask { memory: 100, ..Ask::default() };
-    let (_folder, path) = saved(&npy("|u1", "(20, 2, 2, 3)", &pixels));
+    let (_folder, path) = saved("x.npy", npy("|u1", "(20, 2, 2, 3)", &pixels));
     let expected = samples(&crate::found::open(&path, &Ask::default()).unwrap().train);
     let found = crate::found::open(&path, &ask).unwrap();
     let Part::Streamed(store) = &found.train else { panic!("240 bytes are more than 100") };

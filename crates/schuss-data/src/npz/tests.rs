@@ -7,8 +7,8 @@
 )]
 
 use super::*;
-use crate::testing::npy;
-use crate::{Shape, Values};
+use crate::Shape;
+use crate::testing::{npy, samples};
 use std::io::{Cursor, Write};
 use tempfile::TempDir;
 use zip::ZipWriter;
@@ -40,17 +40,6 @@ fn open_as(bytes: &[u8], ask: &Ask) -> Result<Found> {
 
 fn open(bytes: &[u8]) -> Result<Found> {
     open_as(bytes, &Ask::default())
-}
-
-fn samples(part: &Part) -> Samples {
-    match part {
-        Part::Resident(samples) => samples.clone(),
-        Part::Streamed(store) => {
-            let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0).unwrap();
-            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
-            samples
-        }
-    }
 }
 
 fn bytes(count: u8) -> Vec<u8> {

@@ -8,8 +8,8 @@
 
 use super::*;
 use crate::found::Part;
-use crate::testing::npy;
-use crate::{ImageShape, Samples, Shape, Values};
+use crate::testing::{npy, samples};
+use crate::{ImageShape, Shape, Values};
 use image::{GrayImage, ImageFormat, Luma};
 use tar::{Builder, Header};
 use tempfile::TempDir;
@@ -44,17 +44,6 @@ fn saved(files: &[(&str, Vec<u8>)]) -> TempDir {
 fn open(members: &[(&str, Vec<u8>)]) -> Result<Found> {
     let folder = saved(&[("s.tar", archive(members))]);
     crate::found::open(&folder.path().join("s.tar"), &Ask::default())
-}
-
-fn samples(part: &Part) -> Samples {
-    match part {
-        Part::Resident(samples) => samples.clone(),
-        Part::Streamed(store) => {
-            let mut samples = Samples::new(Values::Floats(vec![]), Labels::Absent(0), 0).unwrap();
-            store.read(&(0..store.len()).collect::<Vec<_>>(), &mut samples).unwrap();
-            samples
-        }
-    }
 }
 
 fn word(word: &str) -> Vec<u8> {
