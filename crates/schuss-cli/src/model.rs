@@ -89,17 +89,9 @@ pub(crate) mod tests {
         let trial = Trial { budget: Budget { epochs: 2, ..Budget::default() }, ..trial };
         let mut session = Session::new(&trial, &data, Limits::default()).unwrap();
         session.run(&Default::default(), &mut ()).unwrap();
-        let about = ModelFile {
-            model: trial.model.to_string(),
-            classes: data.classes.clone(),
-            shape: data.shape,
-            normalisation: data.normalisation.clone(),
-            table: data.table.clone(),
-            targets: trial.targets,
-            loss: trial.recipe.loss.clone(),
-        };
         let folder = TempDir::new().unwrap();
-        fs::write(folder.path().join(FILE), save(session.params(), &about).unwrap()).unwrap();
+        fs::write(folder.path().join(FILE), save(session.params(), &ModelFile::of(&trial, &data)).unwrap())
+            .unwrap();
         folder
     }
 

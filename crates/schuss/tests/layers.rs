@@ -173,15 +173,7 @@ fn model_files_hold_running_statistics_and_slopes_under_pytorchs_names() {
     let data = data();
     let trial = trial("linear:9,batch-norm,prelu,linear:5,layer-norm,linear:3", "batch:10", "sgd:lr=0.1", 3);
     let (_, params) = run(&trial, &data, ONE_THREAD);
-    let about = ModelFile {
-        model: trial.model.to_string(),
-        classes: data.classes.clone(),
-        shape: data.shape,
-        normalisation: data.normalisation.clone(),
-        table: None,
-        targets: schuss::recipe::Targets::Class,
-        loss: schuss::loss::Loss::default(),
-    };
+    let about = ModelFile::of(&trial, &data);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     std::fs::write(&path, save(&params, &about).unwrap()).unwrap();

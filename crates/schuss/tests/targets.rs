@@ -115,15 +115,7 @@ fn a_saved_regression_tells_its_numbers_and_how_far_they_are_off() {
     let data = data();
     let trial = regression("linear:16,tanh,linear:2", "mse", 10);
     let (outcome, params) = run(&trial, &data, ONE_THREAD);
-    let about = ModelFile {
-        model: Plan::for_targets(&trial.model, 2, 2, Targets::Real).unwrap().model.to_string(),
-        classes: vec![],
-        shape: data.shape,
-        normalisation: data.normalisation.clone(),
-        table: None,
-        targets: Targets::Real,
-        loss: trial.recipe.loss.clone(),
-    };
+    let about = ModelFile::of(&trial, &data);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     std::fs::write(&path, save(&params, &about).unwrap()).unwrap();

@@ -5,11 +5,11 @@
 use super::{Model, Params, Plan};
 use crate::loss::Loss;
 use crate::network::layout::Entry;
-use crate::recipe::Targets;
+use crate::recipe::{Targets, Trial};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schuss_data::table::Table;
-use schuss_data::{Normalisation, Shape};
+use schuss_data::{Dataset, Normalisation, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
@@ -38,6 +38,21 @@ pub struct ModelFile {
     /// The loss it was trained on, which decides what its outputs say; left out of the file where it is cross-entropy.
     #[serde(default, with = "text", skip_serializing_if = "Loss::is_fused")]
     pub loss: Loss,
+}
+
+impl ModelFile {
+    /// What a trial on `data` makes.
+    pub fn of(trial: &Trial, data: &Dataset) -> Self {
+        Self {
+            model: trial.model.to_string(),
+            classes: data.classes.clone(),
+            shape: data.shape,
+            normalisation: data.normalisation.clone(),
+            table: data.table.clone(),
+            targets: trial.targets,
+            loss: trial.recipe.loss.clone(),
+        }
+    }
 }
 
 /// A choice as the text it is typed as.

@@ -266,17 +266,8 @@ mod tests {
         let trial = Trial { budget: Budget { epochs: 1, ..Budget::default() }, ..trial };
         let mut session = Session::new(&trial, data, Limits::default()).unwrap();
         let outcome = session.run(&Default::default(), &mut ()).unwrap();
-        let about = ModelFile {
-            model: trial.model.to_string(),
-            classes: data.classes.clone(),
-            shape: data.shape,
-            normalisation: data.normalisation.clone(),
-            table: data.table.clone(),
-            targets: trial.targets,
-            loss: trial.recipe.loss.clone(),
-        };
         let folder = TempDir::new().unwrap();
-        let bytes = save(session.params(), &about).unwrap();
+        let bytes = save(session.params(), &ModelFile::of(&trial, data)).unwrap();
         std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();
         (folder, outcome.evaluation.unwrap())
     }

@@ -185,16 +185,7 @@ impl TrialFolder {
     }
 
     fn write_model(&self, name: &str, trial: &Trial, params: &Params, data: &Dataset) -> Result<()> {
-        let about = ModelFile {
-            model: trial.model.to_string(),
-            classes: data.classes.clone(),
-            shape: data.shape,
-            normalisation: data.normalisation.clone(),
-            table: data.table.clone(),
-            targets: trial.targets,
-            loss: trial.recipe.loss.clone(),
-        };
-        files::write(&self.path.join(name), &save(params, &about)?)
+        files::write(&self.path.join(name), &save(params, &ModelFile::of(trial, data))?)
     }
 
     /// Writes the picture of reconstructions and enters it into the record.
