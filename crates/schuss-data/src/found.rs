@@ -5,7 +5,7 @@ use crate::columnar;
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
-use crate::{Error, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards};
+use crate::{Error, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards, tables};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -160,5 +160,8 @@ fn folder(path: &Path, ask: &Ask) -> Result<Found> {
     if let Some(found) = shards::read(path, ask)? {
         return Ok(found);
     }
-    images::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path))
+    if let Some(found) = images::read(path, ask)? {
+        return Ok(found);
+    }
+    tables::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path))
 }

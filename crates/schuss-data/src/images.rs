@@ -19,10 +19,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What folders of splits are called.
-const TRAIN: &[&str] = &["train", "training"];
-const VALIDATION: &[&str] = &["val", "valid", "validation", "dev"];
-const TEST: &[&str] = &["test", "testing"];
+/// What folders of splits are called, and tables of splits.
+pub(crate) const TRAIN: &[&str] = &["train", "training"];
+pub(crate) const VALIDATION: &[&str] = &["val", "valid", "validation", "dev"];
+pub(crate) const TEST: &[&str] = &["test", "testing"];
 const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
 
 /// Reads a folder of pictures, or gives `None` if it holds none.

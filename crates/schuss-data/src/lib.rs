@@ -48,6 +48,7 @@ mod subset;
 mod survey;
 pub mod table;
 #[cfg(test)]
+mod tables;
 mod testing;
 pub mod text;
 mod unpack;

@@ -18,7 +18,7 @@ pub(crate) enum Format {
 }
 
 /// Said where a format is not known.
-const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .parquet .arrow .feather .tar; folders of .tar, train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg";
+const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .parquet .arrow .feather .tar; folders of .tar, train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg; folders of train.csv, test.csv, val.csv";
 /// Where a tar file says so.
 const USTAR: usize = 257;
 const START: u64 = 512;

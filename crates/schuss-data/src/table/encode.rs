@@ -104,6 +104,7 @@ impl Encoder {
                 let class = class(cell(*at), classes);
                 labels.push(class.ok_or_else(|| {
                     refuse(name, &format!("holds {}, which is none of the classes", quoted(cell(*at))))
+                        .advise("leave such rows out, or train on some of them too")
                 })?);
             }
             (Aim::Real(columns), Labels::Real { values, .. }) => {
@@ -177,9 +178,10 @@ fn number(cell: Cell) -> std::result::Result<f32, Wrong> {
 
 fn level(cell: Cell, levels: &HashMap<String, usize>) -> std::result::Result<usize, Wrong> {
     let known = cell.word().and_then(|word| levels.get(word.as_ref()));
-    known
-        .copied()
-        .ok_or_else(|| Wrong::new(format!("holds {}, which is none of the categories", quoted(cell))))
+    known.copied().ok_or_else(|| Wrong {
+        what: format!("holds {}, which is none of the categories", quoted(cell)),
+        advice: Some("leave such rows out, or train on some of them too"),
+    })
 }
 
 /// By its word; a number also by its value, so that `1.0` is class `1`.

@@ -1,0 +1,162 @@
+//! Folders with a table per split: `train.csv`, `test.csv`, perhaps `val.csv`, in any format of tables.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+use crate::found::{self, Ask, Found, Part};
+use crate::images::{TEST, TRAIN, VALIDATION};
+use crate::table::{Origin, Target, shown};
+use crate::{Error, Labels, Result, Samples, file};
+use std::path::{Path, PathBuf};
+
+/// How the names of tables end.
+const ENDINGS: [&str; 9] =
+    ["csv", "tsv", "csv.gz", "tsv.gz", "csv.zst", "tsv.zst", "parquet", "arrow", "feather"];
+
+/// Reads a folder of tables, or gives `None` if it holds none to train on. How columns become numbers is found out from
+/// that one; the others are read the same way.
+///
+/// # Errors
+/// A data error that names the table, or two for the same split.
+pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
+    let Some(train) = table(root, TRAIN)? else { return Ok(None) };
+    let found = found::open(&train, ask)?;
+    let mut memory = ask.memory.saturating_sub(bytes(&found.train));
+    let mut other = |names| -> Result<Option<Part>> {
+        let Some(path) = table(root, names)? else { return Ok(None) };
+        let part = found::open(&path, &Ask { table: found.table.clone(), memory, ..ask.clone() })?.train;
+        check_labels(&part, &found, &path)?;
+        memory = memory.saturating_sub(bytes(&part));
+        Ok(Some(part))
+    };
+    let (validation, test) = (other(VALIDATION)?, other(TEST)?);
+    Ok(Some(Found { validation, test, ..found }))
+}
+
+fn bytes(part: &Part) -> u64 {
+    match part {
+        Part::Resident(samples) => samples.bytes() as u64,
+        Part::Streamed(_) => 0,
+    }
+}
+
+/// Refuses a split that lacks what is to be told.
+fn check_labels(part: &Part, found: &Found, path: &Path) -> Result<()> {
+    let absent = match part {
+        Part::Resident(samples) => matches!(samples.labels(), Labels::Absent(_)),
+        Part::Streamed(store) => {
+            let mut none = Samples::default();
+            store.read(&[], &mut none)?;
+            matches!(none.labels(), Labels::Absent(_))
+        }
+    };
+    let columns = match found.table.as_ref().map(|table| &table.target) {
+        Some(Target::Class { column, .. }) if absent => shown(column),
+        Some(Target::Real { columns }) if absent => shown(&columns.join("`, `")),
+        _ => return Ok(()),
+    };
+    let advice = "add it, or keep the file elsewhere: without it, samples to test on are held out";
+    Err(Origin::new(path, "row")
+        .refuse(format!("has no column `{columns}`, which is to be told"))
+        .advise(advice))
+}
+
+/// The table of one of these names.
+fn table(root: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
+    let paths = names.iter().flat_map(|name| ENDINGS.map(|ending| root.join(format!("{name}.{ending}"))));
+    let mut there = paths.filter(|path| path.is_file());
+    match (there.next(), there.next()) {
+        (Some(one), Some(other)) => Err(Error::data(format!(
+            "the folder {} holds {} and {} for one split",
+            file::name(root),
+            file::name(&one),
+            file::name(&other)
+        ))
+        .at(root.display())
+        .advise("leave one of them there")),
+        (found, _) => Ok(found),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::Values;
+    use crate::testing::{gzip, samples};
+    use tempfile::TempDir;
+
+    const TRAIN: &str = "size,colour,kind\n1,red,a\n3,blue,b\n2,red,a\n";
+
+    fn saved(files: &[(&str, &[u8])]) -> TempDir {
+        let folder = TempDir::new().unwrap();
+        for (name, bytes) in files {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        folder
+    }
+
+    fn open_as(files: &[(&str, &[u8])], ask: &Ask) -> Result<Found> {
+        found::open(saved(files).path(), ask)
+    }
+
+    fn open(files: &[(&str, &[u8])]) -> Result<Found> {
+        open_as(files, &Ask::default())
+    }
+
+    #[test]
+    fn a_table_per_split_is_read_with_the_columns_of_the_one_trained_on() {
+        let test = gzip(b"kind\tcolour\tsize\nb\tred\t9\n");
+        let val = b"size,colour,kind\n0,blue,a\n0,blue,a\n";
+        for folder in ["val.csv", "validation.csv"] {
+            let found =
+                open(&[("train.csv", TRAIN.as_bytes()), ("test.tsv.gz", &test), (folder, val)]).unwrap();
+            let [test, validation] = [found.test, found.validation].map(|part| samples(&part.unwrap()));
+            assert_eq!((found.train.len(), validation.len()), (3, 2));
+            assert_eq!(test.values(), &Values::Floats(vec![9.0, 0.0, 1.0]), "size, blue, red");
+            assert_eq!(
+                (test.labels(), &found.classes[..]),
+                (&Labels::Class(vec![1]), &["a", "b"].map(str::to_owned)[..])
+            );
+        }
+        let alone = open(&[("train.csv", TRAIN.as_bytes())]).unwrap();
+        assert!(alone.test.is_none() && alone.validation.is_none());
+    }
+
+    #[test]
+    fn the_memory_is_for_all_splits_together() {
+        let rows = |count: usize| format!("x,y,z,told\n{}", "0.5,1.5,2.5,3.5\n".repeat(count));
+        let (train, test) = (rows(20), rows(10));
+        let files = [("train.csv", train.as_bytes()), ("test.csv", test.as_bytes())];
+        let streamed = |memory| {
+            let found = open_as(&files, &Ask { memory, ..Ask::default() }).unwrap();
+            [found.train, found.test.unwrap()].map(|part| matches!(part, Part::Streamed(_)))
+        };
+        assert_eq!(streamed(480), [false, false]);
+        assert_eq!(streamed(479), [false, true], "the test split finds 159 bytes left of the 160 it takes");
+    }
+
+    #[test]
+    fn what_training_never_sees_is_refused_where_it_stands() {
+        let refused = |name: &str, test: &str, what: &str, place: &str| {
+            let folder = saved(&[("train.csv", TRAIN.as_bytes()), (name, test.as_bytes())]);
+            let error = found::open(folder.path(), &Ask::default()).unwrap_err();
+            assert!(error.exit_code() == 3 && error.what == what, "{error}");
+            assert!(error.place.unwrap().ends_with(place) && error.advice.is_some(), "{what}");
+        };
+        let class = "test.csv holds `c`, which is none of the classes";
+        refused("test.csv", "size,colour,kind\n1,red,a\n1,red,c\n", class, "test.csv, line 3, column `kind`");
+        let word = "val.csv holds `green`, which is none of the categories";
+        refused("val.csv", "size,colour,kind\n1,green,a\n", word, "val.csv, line 2, column `colour`");
+        let told = "test.csv has no column `kind`, which is to be told";
+        refused("test.csv", "size,colour\n1,red\n", told, "test.csv");
+        let twice = saved(&[("train.csv", TRAIN.as_bytes()), ("train.tsv", b"")]);
+        let error = found::open(twice.path(), &Ask::default()).unwrap_err();
+        assert!(error.what.ends_with("holds train.csv and train.tsv for one split"), "{error}");
+    }
+}
