@@ -36,8 +36,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> Result<()> {
     let mut predictor = model::load(model)?;
-    let data = workload.load_for(predictor.about())?;
-    model::check_fits(predictor.about(), &data)?;
+    let data = model::fit(predictor.about(), workload.load_for(predictor.about())?, true)?;
     if data.test.is_empty() {
         return Err(Error::data("the test split is empty").at(&data.name));
     }

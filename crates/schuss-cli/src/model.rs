@@ -1,6 +1,7 @@
 //! The trained model that a command is given: its file, or the run that holds it.
 
-use schuss::data::{Dataset, Shape};
+use crate::terminal::printable;
+use schuss::data::{Dataset, Told};
 use schuss::network::{ModelFile, Predictor};
 use schuss::session::Limits;
 use schuss::{Error, Result};
@@ -49,18 +50,32 @@ fn in_folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     models.filter(|model| model.as_ref().map_or(true, |model| model.is_file())).collect()
 }
 
-/// Whether a model can be asked about `data`: images of its shape, in no more classes than it knows if it knows any.
-pub(crate) fn check_fits(about: &ModelFile, data: &Dataset) -> Result<()> {
-    let (model, images) = (about.shape, data.shape);
-    let classes_fit = !about.targets.is_class() || data.classes.len() <= about.classes.len();
-    if model == images && classes_fit {
-        return Ok(());
+/// The same data with the labels that the model knows, if their samples are of its shape. Where it `judges` them, it must
+/// know all of their classes.
+pub(crate) fn fit(about: &ModelFile, data: Dataset, judges: bool) -> Result<Dataset> {
+    let name = data.name.clone();
+    let refuse = |what: String| {
+        let advice = "use the data the model was trained on, or data of the same shape and classes";
+        Err(Error::usage(what).at(&name).advise(advice))
+    };
+    if about.shape != data.shape {
+        let (knows, has) = (about.shape, data.shape);
+        return refuse(format!("the model takes samples of {knows}, but the data have {has}"));
     }
-    let side = |shape: Shape, classes: usize| format!("{shape} in {classes} classes");
-    let (knows, has) = (side(model, about.classes.len()), side(images, data.classes.len()));
-    Err(Error::usage(format!("the model knows {knows}, but the data has {has}"))
-        .at(&data.name)
-        .advise("use the data the model was trained on, or data of the same shape"))
+    if !about.targets.is_class() || data.classes.is_empty() {
+        return Ok(data);
+    }
+    let unknown = data.classes.iter().find(|class| !about.classes.contains(class)).cloned();
+    let named = data.in_classes(&about.classes)?;
+    match unknown {
+        Some(class) if judges && named.told() == Told::Nothing => {
+            let (class, knows) = (printable(&class), about.classes.len());
+            refuse(format!(
+                "the data have a class `{class}`, which is none of the {knows} that the model knows"
+            ))
+        }
+        _ => Ok(named),
+    }
 }
 
 #[cfg(test)]
@@ -139,15 +154,17 @@ pub(crate) mod tests {
         let (targets, loss) = (Targets::Class, schuss::loss::Loss::default());
         let (model, table) = ("784-10".into(), None);
         let about = ModelFile { model, classes, shape, normalisation, table, targets, loss };
-        let error = check_fits(&about, &data).unwrap_err();
+        let refused = |about: &ModelFile, judges| fit(about, data.clone(), judges).unwrap_err();
+        let error = refused(&about, false);
         assert!(
             error.exit_code() == 2
                 && error.what.contains("1 x 28 x 28")
                 && error.what.contains("1 x 14 x 14")
         );
         let few = ModelFile { classes: vec!["0".into(), "1".into()], shape: data.shape, ..about.clone() };
-        assert!(check_fits(&few, &data).unwrap_err().what.contains("in 2 classes"));
-        assert!(check_fits(&ModelFile { targets: Targets::Input, ..few }, &data).is_ok());
-        assert!(check_fits(&ModelFile { shape: data.shape, ..about }, &data).is_ok());
+        assert!(refused(&few, true).what.contains("a class `2`, which is none of the 2"));
+        assert_eq!(fit(&few, data.clone(), false).unwrap().told(), Told::Nothing);
+        assert!(fit(&ModelFile { targets: Targets::Input, ..few }, data.clone(), true).is_ok());
+        assert!(fit(&ModelFile { shape: data.shape, ..about }, data, true).is_ok());
     }
 }

@@ -48,8 +48,7 @@ fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut
         return Err(Error::usage("the model is an autoencoder: it has no class to tell of a sample")
             .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
     }
-    let data = workload.load_for(about)?;
-    model::check_fits(predictor.about(), &data)?;
+    let data = model::fit(about, workload.load_for(about)?, false)?;
     let classes = predictor.about().classes.clone();
     let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
     if predictor.about().targets.is_class() {

@@ -32,3 +32,20 @@ fn time_and_memory_of_training_on_large_pictures_are_said_up_front() {
     let small = place.run(&[&args[..], &["28"]].concat());
     assert!(small.code == 0 && !small.stderr.contains("expected: "), "{}", small.stderr);
 }
+
+#[test]
+fn pictures_of_some_of_the_classes_are_judged_by_the_names_of_their_folders() {
+    let place = Place::new();
+    write_classes(&place, "pictures", &["dark", "bright"], 20);
+    write_classes(&place, "dark-only", &["dark"], 5);
+    write_classes(&place, "new", &["unsorted"], 5);
+    let args = ["train", "--data", "pictures/", "--model", "linear:2", "--size", "8", "--update", "batch:4"];
+    let trained = place.run(&[&args[..], &["--optimizer", "adam:lr=0.01"]].concat());
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    let judged = place.run(&["eval", "runs/train", "dark-only/", "--json"]);
+    assert_eq!(judged.code, 0, "{}", judged.stderr);
+    assert_eq!(judged.json()["accuracy"], 1.0, "`dark` is class 1 of the model and 0 of the folder");
+    place.run(&["eval", "runs/train", "new/"]).refused(2, "a class `unsorted`");
+    let told = place.run(&["predict", "runs/train", "new/"]);
+    assert!(told.code == 0 && told.stdout.lines().all(|line| line.contains("\tdark\t")), "{}", told.stdout);
+}

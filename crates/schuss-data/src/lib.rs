@@ -39,6 +39,7 @@ mod published;
 pub mod random;
 mod recognise;
 mod refill;
+mod renumber;
 pub mod ring;
 mod samples;
 mod shards;
@@ -47,8 +48,8 @@ mod store;
 mod subset;
 mod survey;
 pub mod table;
-#[cfg(test)]
 mod tables;
+#[cfg(test)]
 mod testing;
 pub mod text;
 mod unpack;
