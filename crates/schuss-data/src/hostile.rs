@@ -9,7 +9,7 @@ use crate::testing::{gzip, npy};
 use crate::{Error, Labels, Result, Samples, Values, csv, npy};
 use allocation_counter::measure;
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -41,8 +41,11 @@ const TOKENS: [&[u8]; 24] = [
     b"\xef\xbb\xbf",
 ];
 
+/// Rounds of a test of mutations begin here; each draws its own accidents.
+const KEY: Key = Key { seed: 20, purpose: Purpose::Digits, epoch: 0 };
+
 /// One accident: a flipped bit, another byte, a part lost, doubled, cut off, or replaced by something that means harm.
-fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
+pub(crate) fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
     let mut below = |limit: usize| draws.bits() as usize % limit.max(1);
     if bytes.is_empty() {
         return bytes.push(below(256) as u8);
@@ -61,13 +64,22 @@ fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
 }
 
 /// Reads `rounds` mutations of `goods`; says how many could be read.
-fn survive(rounds: u64, goods: &[Vec<u8>], mut read: impl FnMut(&[u8], u64) -> Result<()>) -> u64 {
-    let key = Key { seed: 20, purpose: Purpose::Digits, epoch: 0 };
+fn survive(rounds: u64, goods: &[Vec<u8>], read: impl FnMut(&[u8], u64) -> Result<()>) -> u64 {
+    survive_all(rounds, goods, mutate, read)
+}
+
+/// Reads `rounds` files, each one of `goods` after up to three accidents; says how many could be read.
+pub(crate) fn survive_all(
+    rounds: u64,
+    goods: &[Vec<u8>],
+    accident: impl Fn(&mut Vec<u8>, &mut Draws),
+    mut read: impl FnMut(&[u8], u64) -> Result<()>,
+) -> u64 {
     let mut sound = 0;
     for round in 0..rounds {
-        let mut draws = key.draws(round);
+        let mut draws = KEY.draws(round);
         let mut bad = goods[draws.bits() as usize % goods.len()].clone();
-        (0..=draws.bits() % 3).for_each(|_| mutate(&mut bad, &mut draws));
+        (0..=draws.bits() % 3).for_each(|_| accident(&mut bad, &mut draws));
         match read(&bad, round) {
             Ok(()) => sound += 1,
             Err(error) => assert_eq!(error.exit_code(), 3, "round {round}: {error}"),
@@ -77,7 +89,7 @@ fn survive(rounds: u64, goods: &[Vec<u8>], mut read: impl FnMut(&[u8], u64) -> R
 }
 
 /// Samples are as many as promised, and all numbers are finite.
-fn assert_sound(found: &Found) -> Result<()> {
+pub(crate) fn assert_sound(found: &Found) -> Result<()> {
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
         let samples = match part {
             Part::Resident(samples) => samples.clone(),
@@ -159,7 +171,7 @@ impl Blobs for InMemory {
     }
 }
 
-fn picture(format: image::ImageFormat) -> Vec<u8> {
+pub(crate) fn picture(format: image::ImageFormat) -> Vec<u8> {
     let pixels = image::RgbImage::from_fn(5, 4, |x, y| image::Rgb([(x * 50) as u8, (y * 60) as u8, 7]));
     let mut file = Cursor::new(Vec::new());
     pixels.write_to(&mut file, format).unwrap();
@@ -203,10 +215,17 @@ fn tarball() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// A new file in place of the one of that name: to overwrite it makes some file systems wait for the disk.
+pub(crate) fn rewritten(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    drop(std::fs::remove_file(&path));
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
 /// Reads bytes from a file, by whatever format they seem to be in.
 fn open(folder: &TempDir, name: &str, bytes: &[u8]) -> Result<()> {
-    let path = folder.path().join(name);
-    std::fs::write(&path, bytes).unwrap();
+    let path = rewritten(folder, name, bytes);
     assert_sound(&found::open(&path, &Ask { memory: 1 << 20, label: Some("none".into()), ..Ask::default() })?)
 }
 

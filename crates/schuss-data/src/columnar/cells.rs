@@ -8,11 +8,28 @@ use arrow_array::types::{
     UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
 
 /// Which row of a batch does not fit, and why.
 pub(super) struct Wrong {
     pub(super) row: usize,
     pub(super) what: String,
+}
+
+/// Whether columns of a type are read.
+pub(super) fn are_read(kind: &DataType) -> bool {
+    match kind {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            are_numbers(item.data_type())
+        }
+        DataType::Dictionary(_, words) => !words.is_nested() && are_read(words),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        other => are_numbers(other),
+    }
+}
+
+fn are_numbers(kind: &DataType) -> bool {
+    kind.is_integer() || kind.is_floating() || *kind == DataType::Boolean
 }
 
 /// Length of the first list of a column of lists.
@@ -42,7 +59,8 @@ pub(super) fn of(array: &ArrayRef, width: usize) -> Result<Vec<Vec<Cell<'_>>>, W
     if is_list(array) {
         return lists(array, width);
     }
-    let unknown = || Wrong { row: 0, what: format!("is a column of {}, which is not read", kind(array)) };
+    let unknown =
+        || Wrong { row: 0, what: format!("is a column of {}, which is not read", kind(array.data_type())) };
     Ok(vec![single(array).ok_or_else(unknown)?])
 }
 
@@ -57,8 +75,8 @@ fn lists(array: &ArrayRef, width: usize) -> Result<Vec<Vec<Cell<'_>>>, Wrong> {
             let what = format!("is a list of {} numbers, but the first one of {width}", list.len());
             return Err(Wrong { row, what });
         }
-        let numbers =
-            numbers(&list).ok_or_else(|| Wrong { row, what: format!("is a list of {}", kind(&list)) })?;
+        let numbers = numbers(&list)
+            .ok_or_else(|| Wrong { row, what: format!("is a list of {}", kind(list.data_type())) })?;
         cells.iter_mut().zip(numbers).for_each(|(cells, number)| cells.push(number));
     }
     Ok(cells)

@@ -1,18 +1,22 @@
 //! A file's groups of rows, each of which can be read by itself.
 
+use super::claims::{self, Refused};
+use super::{cells, kind};
 use crate::table::Origin;
+use crate::text::grouped;
 use crate::{Error, Result, file};
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::FileReader;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Field, SchemaRef};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use std::fmt;
 use std::fs::File;
 
-/// Rows that are decoded at once.
-const BATCH: usize = 1 << 10;
+/// Most rows that are decoded at once.
+const BATCH: u64 = 1 << 10;
 
 /// Which of the two formats a file is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,39 +29,71 @@ pub(crate) enum Format {
 #[derive(Clone)]
 pub(super) struct Groups {
     pub(super) origin: Origin,
+    /// Columns that are read.
     pub(super) schema: SchemaRef,
     /// Rows of each group.
     pub(super) rows: Vec<u64>,
+    /// Bytes that a group may take.
+    pub(super) limit: u64,
+    /// The columns that are read, by their number in the file.
+    columns: Vec<usize>,
     /// What stands at the end of a Parquet file; none for Arrow.
     metadata: Option<ArrowReaderMetadata>,
 }
 
+/// Rows of a group, some at a time.
+type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>;
+
 impl Groups {
-    pub(super) fn open(origin: &Origin, format: Format) -> Result<Self> {
-        let (file, _) = file::open(&origin.path)?;
-        match format {
-            Format::Parquet => Self::open_parquet(origin, &file),
-            Format::Arrow => Self::open_arrow(origin, file),
-        }
+    pub(super) fn open(origin: &Origin, format: Format, memory: u64) -> Result<Self> {
+        let (file, length) = file::open(&origin.path)?;
+        let limit = claims::limit(memory);
+        let refused = |refused: Refused| refused.of(origin);
+        let (schema, rows, metadata) = match format {
+            Format::Parquet => {
+                claims::parquet::footer(&file, length, limit).map_err(refused)?;
+                let metadata = ArrowReaderMetadata::load(&file, options());
+                let metadata = metadata.map_err(|error| broken(origin, &error))?;
+                let rows = claims::parquet::rows(metadata.metadata(), length).map_err(refused)?;
+                (metadata.schema().clone(), rows, Some(metadata))
+            }
+            Format::Arrow => {
+                let rows = claims::arrow::rows(&file, length, limit).map_err(refused)?;
+                let reader = FileReader::try_new_buffered(file, None);
+                (reader.map_err(|error| broken(origin, &error))?.schema(), rows, None)
+            }
+        };
+        let columns = (0..schema.fields().len()).collect();
+        Ok(Self { origin: origin.clone(), schema, rows, limit, columns, metadata })
     }
 
-    fn open_parquet(origin: &Origin, file: &File) -> Result<Self> {
-        let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new());
-        let metadata = metadata.map_err(|error| broken(origin, &error))?;
-        let rows =
-            metadata.metadata().row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0));
-        let (schema, rows) = (metadata.schema().clone(), rows.collect());
-        Ok(Self { origin: origin.clone(), schema, rows, metadata: Some(metadata) })
+    /// The same with some of the columns only, by their numbers here, in order.
+    pub(super) fn only(mut self, columns: &[usize]) -> Result<Self> {
+        self.schema = self.schema.project(columns).map_err(|error| broken(&self.origin, &error))?.into();
+        self.columns = columns.iter().filter_map(|&column| self.columns.get(column).copied()).collect();
+        Ok(self)
     }
 
-    fn open_arrow(origin: &Origin, file: File) -> Result<Self> {
-        let reader = FileReader::try_new_buffered(file, None).map_err(|error| broken(origin, &error))?;
-        let schema = reader.schema();
-        let mut rows = Vec::new();
-        for batch in reader {
-            rows.push(batch.map_err(|error| broken(origin, &error))?.num_rows() as u64);
+    /// That a column is one of numbers or words, or lists of numbers.
+    pub(super) fn check_kind(&self, field: &Field) -> Result<()> {
+        if cells::are_read(field.data_type()) {
+            return Ok(());
         }
-        Ok(Self { origin: origin.clone(), schema, rows, metadata: None })
+        let what = format!("is a column of {}, which is not read", kind(field.data_type()));
+        let advice = "leave the column out, or write it as numbers or words";
+        Err(self.origin.refuse_cell(1, field.name(), what).advise(advice))
+    }
+
+    /// That there is memory for as many columns as a list is long.
+    pub(super) fn check_width(&self, name: &str, width: usize) -> Result<()> {
+        /// Bytes that a column takes, with its name and what is known of it.
+        const COLUMN: u64 = 256;
+        let taken = (width as u64).saturating_mul(COLUMN);
+        if taken <= self.limit {
+            return Ok(());
+        }
+        let what = format!("has lists of {} numbers, for which there is no memory", grouped(width as u64));
+        Err(self.origin.refuse_cell(1, name, what).advise("give more --memory"))
     }
 
     /// Shows the rows of a group, batch after batch; nothing of a group that is not there.
@@ -65,27 +101,50 @@ impl Groups {
         if group >= self.rows.len() {
             return Ok(());
         }
-        for batch in self.batches(group)? {
+        let (file, length) = file::open(&self.origin.path)?;
+        let batches = match &self.metadata {
+            Some(metadata) => self.parquet(file, length, metadata, group)?,
+            None => self.arrow(file, group)?,
+        };
+        for batch in batches {
             see(&batch.map_err(|error| broken(&self.origin, &error))?)?;
         }
         Ok(())
     }
 
-    fn batches(
+    fn parquet(
         &self,
+        file: File,
+        length: u64,
+        metadata: &ArrowReaderMetadata,
         group: usize,
-    ) -> Result<Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>> {
-        let (file, _) = file::open(&self.origin.path)?;
-        if let Some(metadata) = &self.metadata {
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
-            let reader = builder.with_row_groups(vec![group]).with_batch_size(BATCH).build();
-            return Ok(Box::new(reader.map_err(|error| broken(&self.origin, &error))?));
-        }
-        let mut reader =
-            FileReader::try_new_buffered(file, None).map_err(|error| broken(&self.origin, &error))?;
-        reader.set_index(group).map_err(|error| broken(&self.origin, &error))?;
+    ) -> Result<Batches> {
+        let schema = metadata.parquet_schema();
+        let wanted = |leaf: usize| self.columns.contains(&schema.get_column_root_idx(leaf));
+        let claimed = metadata.metadata().row_group(group);
+        let largest = claims::parquet::group(&file, length, claimed, wanted, self.limit)
+            .map_err(|refused| refused.of(&self.origin))?;
+        // each row of a batch may be as large as the dictionary that it is found in
+        let batch = self.limit.checked_div(largest).map_or(BATCH, |rows| rows.clamp(1, BATCH));
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
+            .with_projection(ProjectionMask::roots(schema, self.columns.iter().copied()))
+            .with_row_groups(vec![group])
+            .with_batch_size(usize::try_from(batch).unwrap_or(1))
+            .build();
+        Ok(Box::new(reader.map_err(|error| broken(&self.origin, &error))?))
+    }
+
+    fn arrow(&self, file: File, group: usize) -> Result<Batches> {
+        let broken = |error: ArrowError| broken(&self.origin, &error);
+        let mut reader = FileReader::try_new_buffered(file, Some(self.columns.clone())).map_err(broken)?;
+        reader.set_index(group).map_err(broken)?;
         Ok(Box::new(reader.take(1)))
     }
+}
+
+/// The types of the columns are Parquet's own, not those of the schema that its writer may have embedded.
+fn options() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
 fn broken(origin: &Origin, error: &dyn fmt::Display) -> Error {

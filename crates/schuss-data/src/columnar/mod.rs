@@ -9,6 +9,7 @@
 )]
 
 mod cells;
+mod claims;
 mod groups;
 mod pictures;
 mod store;
@@ -19,6 +20,7 @@ use crate::table::{self, Cell, Encoder, Origin, Place, Source, Visit, shown};
 use crate::text::grouped;
 use crate::{Result, Store};
 use arrow_array::RecordBatch;
+use arrow_schema::DataType;
 use groups::Groups;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,12 +34,12 @@ pub(crate) use groups::Format;
 pub(crate) fn read(path: &Path, format: Format, ask: &Ask) -> Result<Found> {
     let origin = Origin::new(path, "row");
     let damaged = || origin.refuse("cannot be read: its decoder failed").advise("copy it again");
-    contained(|| read_groups(Groups::open(&origin, format)?, ask), damaged)
+    contained(|| read_groups(Groups::open(&origin, format, ask.memory)?, ask), damaged)
 }
 
 fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
     if let Some(picture) = pictures::column(&groups.schema) {
-        return pictures::read(&groups, picture, ask);
+        return pictures::read(groups, picture, ask);
     }
     let columns = Columns::new(groups)?;
     let note = format!(
@@ -61,13 +63,17 @@ struct Columns {
 
 impl Columns {
     fn new(groups: Groups) -> Result<Self> {
+        groups.schema.fields().iter().try_for_each(|field| groups.check_kind(field))?;
         let mut columns = Self { groups, names: Vec::new(), widths: Vec::new() };
         let lists = columns.lists()?;
         for (field, list) in columns.groups.schema.fields().iter().zip(lists) {
             let name = field.name();
             match list {
                 None => columns.names.push(name.clone()),
-                Some(width) => columns.names.extend((0..width).map(|at| format!("{name}[{at}]"))),
+                Some(width) => {
+                    columns.groups.check_width(name, width)?;
+                    columns.names.extend((0..width).map(|at| format!("{name}[{at}]")));
+                }
             }
             columns.widths.push(list.unwrap_or(1));
         }
@@ -88,14 +94,25 @@ impl Columns {
     fn visit(&self, group: usize, before: u64, visit: &mut Visit) -> Result<()> {
         let mut row = before;
         self.groups.visit(group, &mut |batch| {
-            let columns = self.cells(batch, row)?;
-            for at in 0..batch.num_rows() {
-                let cells: Vec<Cell> = columns.iter().filter_map(|column| column.get(at).copied()).collect();
-                visit(Place { number: row.saturating_add(1), offset: row }, &cells)?;
-                row = row.saturating_add(1);
+            for first in (0..batch.num_rows()).step_by(self.at_once()) {
+                let rows = self.at_once().min(batch.num_rows().saturating_sub(first));
+                let columns = batch.slice(first, rows);
+                let columns = self.cells(&columns, row)?;
+                for at in 0..rows {
+                    let cells: Vec<Cell> =
+                        columns.iter().filter_map(|column| column.get(at).copied()).collect();
+                    visit(Place { number: row.saturating_add(1), offset: row }, &cells)?;
+                    row = row.saturating_add(1);
+                }
             }
             Ok(())
         })
+    }
+
+    /// Rows whose cells take as much memory as their group may.
+    fn at_once(&self) -> usize {
+        let row = self.names.len().saturating_mul(size_of::<Cell>()).max(1);
+        usize::try_from(self.groups.limit).unwrap_or(usize::MAX).checked_div(row).unwrap_or(1).max(1)
     }
 
     /// The cells of each column of a batch.
@@ -139,9 +156,11 @@ impl Source for Columns {
 }
 
 /// What a message says of a type.
-fn kind(array: &dyn arrow_array::Array) -> String {
-    shown(&array.data_type().to_string())
+fn kind(kind: &DataType) -> String {
+    shown(&kind.to_string())
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -21,14 +21,26 @@ pub(super) fn column(schema: &Schema) -> Option<usize> {
     schema.fields().iter().position(|field| match field.data_type() {
         DataType::Struct(fields) => {
             fields.iter().any(|field| field.name() == "bytes" && is_bytes(field.data_type()))
+                && fields
+                    .iter()
+                    .all(|field| is_bytes(field.data_type()) || cells::are_read(field.data_type()))
         }
         other => is_bytes(other),
     })
 }
 
 /// Reads pictures and their labels; all of their packed bytes are kept.
-pub(super) fn read(groups: &Groups, picture: usize, ask: &Ask) -> Result<Found> {
-    let label = label(groups, picture, ask.label.as_deref())?;
+pub(super) fn read(groups: Groups, picture: usize, ask: &Ask) -> Result<Found> {
+    let label = label(&groups, picture, ask.label.as_deref())?;
+    let mut columns: Vec<usize> = label.into_iter().chain([picture]).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let groups = groups.only(&columns)?;
+    let place = |column: usize| columns.iter().position(|&other| other == column).unwrap_or(0);
+    let (picture, label) = (place(picture), label.map(place));
+    if let Some(label) = label {
+        groups.schema.fields().get(label).map_or(Ok(()), |field| groups.check_kind(field))?;
+    }
     let (mut pictures, mut words, mut held) = (Vec::new(), Vec::new(), 0_u64);
     for group in 0..groups.rows.len() {
         groups.visit(group, &mut |batch| {
@@ -50,7 +62,7 @@ pub(super) fn read(groups: &Groups, picture: usize, ask: &Ask) -> Result<Found> 
                     .advise("unpack them into a folder or tar shards, or give more --memory"));
             }
             if let Some(label) = label {
-                words.extend(labels(groups, batch.column(label), row(0))?);
+                words.extend(labels(&groups, batch.column(label), row(0))?);
             }
             pictures.extend(found.into_iter().flatten());
             Ok(())

@@ -16,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
 /// Rows 0..10: a number, a word, a whole number; the number of row 3 is missing.
-fn batch() -> RecordBatch {
+pub(super) fn batch() -> RecordBatch {
     let numbers =
         Float64Array::from((0..10).map(|at| (at != 3).then_some(f64::from(at) / 2.0)).collect::<Vec<_>>());
     let words = StringArray::from_iter_values((0..10).map(|at| ["1", "x"][at % 2]));
@@ -26,14 +26,14 @@ fn batch() -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
 }
 
-fn parquet(batch: &RecordBatch, group: usize) -> Vec<u8> {
+pub(super) fn parquet(batch: &RecordBatch, group: usize) -> Vec<u8> {
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
     writer.write(batch).unwrap();
     writer.into_inner().unwrap()
 }
 
-fn arrow(batch: &RecordBatch) -> Vec<u8> {
+pub(super) fn arrow(batch: &RecordBatch) -> Vec<u8> {
     let mut writer = FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     let middle = batch.num_rows() * 2 / 5;
     writer.write(&batch.slice(0, middle)).unwrap();

@@ -1,0 +1,229 @@
+//! What the footer and the page headers of a Parquet file claim.
+
+use super::thrift::{self, Item};
+use super::{Refused, fits, plausible, size, within};
+use crate::text::{bytes, grouped};
+use flate2::read::MultiGzDecoder;
+use parquet::basic::Compression;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
+
+/// The footer's length and `PAR1`.
+const TAIL: u64 = 8;
+/// Deepest column within columns.
+const MAX_DEPTH: usize = 32;
+
+/// Checks the footer of a file of `length` bytes: its size, and the columns that it claims.
+pub(in super::super) fn footer(mut file: &File, length: u64, limit: u64) -> Result<(), Refused> {
+    let mut tail = [0; 4];
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    file.read_exact(&mut tail)?;
+    let footer = u64::from(u32::from_le_bytes(tail));
+    let start = length.saturating_sub(TAIL).checked_sub(footer).filter(|_| footer <= limit);
+    let beyond = || Refused::damaged(format!("claims a footer of {}", bytes(footer)));
+    file.seek(SeekFrom::Start(start.ok_or_else(beyond)?))?;
+    let mut schema = Schema::default();
+    thrift::walk(&mut BufReader::new(file).take(footer), &mut |path, item| schema.see(path, &item))
+}
+
+/// The tree of columns as it is claimed: elements in order, each saying how many of the next are its children.
+#[derive(Default)]
+struct Schema {
+    elements: u64,
+    /// Children of the element that is being read.
+    children: u64,
+    /// Children that are still to come, of each element that the next one stands in.
+    open: Vec<u64>,
+}
+
+impl Schema {
+    fn see(&mut self, path: &[i16], item: &Item) -> Result<(), Refused> {
+        match (path, item) {
+            ([2], Item::List(elements)) => self.elements = *elements,
+            ([2, 5], Item::Number(children)) => self.children = size(*children)?,
+            ([2], Item::End) => return self.close(),
+            ([2], Item::Record) => self.children = 0,
+            ([2] | [2, 5], _) => return Err(Refused::damaged("has a footer that lists no columns")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Refused> {
+        if let Some(last) = self.open.last_mut() {
+            *last = last.saturating_sub(1);
+        }
+        if self.children > 0 {
+            self.open.push(self.children);
+        } else {
+            while self.open.pop_if(|left| *left == 0).is_some() {}
+        }
+        let (children, depth) = (grouped(self.children), self.open.len());
+        if self.children > self.elements || depth > MAX_DEPTH {
+            return Err(Refused::damaged(format!("claims a column of {children} columns, {depth} deep")));
+        }
+        Ok(())
+    }
+}
+
+/// Checks how many values all groups claim together; returns the rows of each.
+pub(in super::super) fn rows(metadata: &ParquetMetaData, length: u64) -> Result<Vec<u64>, Refused> {
+    let (mut rows, mut values) = (Vec::new(), 0_u64);
+    for group in metadata.row_groups() {
+        rows.push(size(group.num_rows())?);
+        values = values.saturating_add(size(group.num_rows())?);
+        for column in group.columns() {
+            values = values.saturating_add(size(column.num_values())?);
+        }
+    }
+    plausible(values, length)?;
+    Ok(rows)
+}
+
+/// Checks the wanted columns of a group, page by page; returns what its largest page unpacks to, in bytes.
+pub(in super::super) fn group(
+    file: &File,
+    length: u64,
+    group: &RowGroupMetaData,
+    wanted: impl Fn(usize) -> bool,
+    limit: u64,
+) -> Result<u64, Refused> {
+    /// Bytes of a value at least, once it is decoded.
+    const DECODED: u64 = 4;
+    let (mut unpacked, mut values, mut largest) = (0_u64, 0_u64, 0);
+    for (_, column) in group.columns().iter().enumerate().filter(|(at, _)| wanted(*at)) {
+        values = values.saturating_add(size(column.num_values())?);
+        let mut left = size(column.num_values())?;
+        each_page(file, length, column, &mut |page| {
+            left = left.checked_sub(page.values).ok_or_else(|| {
+                Refused::damaged("has a column whose pages claim more values than the column does")
+            })?;
+            unpacked = unpacked.saturating_add(page.unpacked);
+            largest = page.unpacked.max(largest);
+            fits(unpacked, limit)
+        })?;
+    }
+    fits(values.saturating_mul(DECODED), limit)?;
+    Ok(largest)
+}
+
+/// Shows what each page of a column claims.
+fn each_page(
+    file: &File,
+    length: u64,
+    column: &ColumnChunkMetaData,
+    see: &mut dyn FnMut(&Page) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    if column.compression() == Compression::LZ4 {
+        let what = "is packed by the old LZ4 of Hadoop, which is not read";
+        return Err(Refused { what: what.into(), advice: "write it with LZ4_RAW or ZSTD" });
+    }
+    let start = size(column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset()))?;
+    let mut left = size(column.compressed_size())?;
+    within(start, left, length)?;
+    let (mut reader, mut at) = (BufReader::new(file), start);
+    while left > 0 {
+        reader.seek(SeekFrom::Start(at))?;
+        let mut rest = reader.by_ref().take(left);
+        let page = Page::read(&mut rest)?;
+        see(&page)?;
+        let header = left.saturating_sub(rest.limit());
+        if matches!(column.compression(), Compression::GZIP(_)) {
+            page.inflates(&mut rest)?;
+        }
+        let size = header.saturating_add(page.packed);
+        at = at.saturating_add(size);
+        left = left.saturating_sub(size);
+    }
+    Ok(())
+}
+
+/// What the header of a page claims.
+#[derive(Debug, Default)]
+struct Page {
+    unpacked: u64,
+    packed: u64,
+    values: u64,
+    nulls: u64,
+    /// Values of a dictionary.
+    entries: u64,
+    /// Bytes of levels before what is packed.
+    levels: u64,
+    encoding: u64,
+}
+
+impl Page {
+    /// Reads a header; `rest` is what is left of its column.
+    fn read<R: Read>(rest: &mut Take<R>) -> Result<Self, Refused> {
+        let mut page = Self::default();
+        thrift::walk(rest, &mut |path, item| page.see(path, &item))?;
+        let sound = page.packed <= rest.limit()
+            && page.nulls <= page.values
+            && page.entries <= page.unpacked
+            && page.levels <= page.unpacked.min(page.packed);
+        match sound {
+            true => page.is_read().map(|()| page),
+            false => Err(Refused::damaged("has a page that claims more bytes or values than it has")),
+        }
+    }
+
+    /// The fields of `PageHeader` by their numbers in parquet.thrift.
+    fn see(&mut self, path: &[i16], item: &Item) -> Result<(), Refused> {
+        let expected = match path {
+            [1..=4] | [5, 1..=4] | [7, 1..=2] | [8, 1..=6] => matches!(item, Item::Number(_)),
+            [5..=8] | [5, 5] | [8, 8] => matches!(item, Item::Record | Item::End),
+            [7, 3] | [8, 7] => *item == Item::Truth,
+            _ => !matches!(item, Item::List(_)),
+        };
+        if !expected {
+            return Err(Refused::damaged("has a page without a header"));
+        }
+        let Item::Number(claimed) = *item else { return Ok(()) };
+        let place = match path {
+            [2] => &mut self.unpacked,
+            [3] => &mut self.packed,
+            [5, 1] | [8, 1] => &mut self.values,
+            [5, 2] | [7, 2] | [8, 4] => &mut self.encoding,
+            [7, 1] => &mut self.entries,
+            [8, 2] => &mut self.nulls,
+            [8, 5 | 6] => {
+                self.levels = self.levels.saturating_add(size(claimed)?);
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        *place = size(i32::try_from(claimed).unwrap_or(-1).into())?;
+        Ok(())
+    }
+
+    /// That its encoding takes as much memory as the page claims, and not what its contents do.
+    fn is_read(&self) -> Result<(), Refused> {
+        /// PLAIN, PLAIN_DICTIONARY, RLE, BIT_PACKED, DELTA_BINARY_PACKED, RLE_DICTIONARY, BYTE_STREAM_SPLIT.
+        const READ: [u64; 7] = [0, 2, 3, 4, 5, 8, 9];
+        if READ.contains(&self.encoding) {
+            return Ok(());
+        }
+        let encoding = match self.encoding {
+            6 => "DELTA_LENGTH_BYTE_ARRAY".to_owned(),
+            7 => "DELTA_BYTE_ARRAY".to_owned(),
+            number => format!("number {number}"),
+        };
+        let what = format!("has a page in the encoding {encoding}, which is not read");
+        Err(Refused { what, advice: "write it with dictionaries or plain" })
+    }
+
+    /// That a page packed by gzip, whose decoder does not look at what is claimed, unpacks to no more than that.
+    fn inflates(&self, body: &mut impl Read) -> Result<(), Refused> {
+        io::copy(&mut body.take(self.levels), &mut io::sink())?;
+        let packed = body.take(self.packed.saturating_sub(self.levels));
+        let claimed = self.unpacked.saturating_sub(self.levels);
+        let mut inflated = MultiGzDecoder::new(packed).take(claimed.saturating_add(1));
+        match io::copy(&mut inflated, &mut io::sink()) {
+            Ok(size) if size > claimed => Err(Refused::damaged(format!(
+                "has a page that unpacks to more than the {size} bytes it claims"
+            ))),
+            _ => Ok(()), // what cannot be unpacked is said by the decoder
+        }
+    }
+}
