@@ -18,12 +18,11 @@ use std::sync::Arc;
 pub(super) fn column(schema: &Schema) -> Option<usize> {
     let is_bytes =
         |kind: &DataType| matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+    let is_plain = |kind: &DataType| is_bytes(kind) || cells::are_read(kind) || *kind == DataType::Null;
     schema.fields().iter().position(|field| match field.data_type() {
         DataType::Struct(fields) => {
             fields.iter().any(|field| field.name() == "bytes" && is_bytes(field.data_type()))
-                && fields
-                    .iter()
-                    .all(|field| is_bytes(field.data_type()) || cells::are_read(field.data_type()))
+                && fields.iter().all(|field| is_plain(field.data_type()))
         }
         other => is_bytes(other),
     })

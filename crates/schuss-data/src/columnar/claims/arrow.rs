@@ -11,7 +11,7 @@ const TAIL: u64 = 10;
 /// Stands before the length of a message.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Stands before a packed buffer: how long it is once unpacked.
-const PREFIX: u64 = 8;
+const PREFIX: usize = size_of::<i64>();
 
 /// Checks all that a file of `length` bytes claims; returns the rows of each batch.
 pub(in super::super) fn rows(file: &File, length: u64, limit: u64) -> Result<Vec<u64>, Refused> {
@@ -86,7 +86,7 @@ impl Claims<'_> {
             within(at, length, body)?;
             packed = packed.saturating_add(length);
             within(0, packed, body)?; // buffers do not overlap: the decoder may copy each
-            if batch.compression().is_some() && length >= PREFIX {
+            if batch.compression().is_some() && length >= PREFIX as u64 {
                 unpacked = unpacked.saturating_add(self.unpacked(start.saturating_add(at))?);
             }
         }
@@ -96,7 +96,7 @@ impl Claims<'_> {
 
     /// Bytes that the packed buffer at `at` unpacks to; -1 says that it is not packed.
     fn unpacked(&mut self, at: u64) -> Result<u64, Refused> {
-        let mut prefix = [0; PREFIX as usize];
+        let mut prefix = [0; PREFIX];
         self.reader.seek(SeekFrom::Start(at))?;
         self.reader.read_exact(&mut prefix)?;
         match i64::from_le_bytes(prefix) {
