@@ -65,7 +65,7 @@ impl Dataset {
     /// A data error for splits without samples, and what reading them reports.
     pub(crate) fn of(name: String, origin: String, found: Found, request: &Request) -> Result<Self> {
         if request.whole && found.test.is_none() {
-            return Self::whole(name, origin, found);
+            return Self::whole(name, origin, found)?.filled_in();
         }
         let Found { shape, classes, train, validation, test, table, notes, .. } = found;
         let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
@@ -106,8 +106,9 @@ impl Dataset {
             Some(share) => self.hold_out_validation(share)?,
             None => self,
         };
-        let normalisation = Normalisation::fit(request.normalisation, &divided.train, divided.shape)?;
-        Ok(Self { normalisation, ..divided })
+        let filled = divided.filled_in()?;
+        let normalisation = Normalisation::fit(request.normalisation, &filled.train, filled.shape)?;
+        Ok(Self { normalisation, ..filled })
     }
 
     fn hold_out_validation(self, share: f64) -> Result<Self> {

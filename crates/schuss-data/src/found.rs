@@ -55,7 +55,8 @@ pub enum Missing {
     /// Refuse the table.
     #[default]
     Refuse,
-    /// A number becomes the mean of its column's others, a category a level of its own; a missing label is refused.
+    /// A number becomes NaN, and in a data set the mean of its column over the samples that are trained on; a category
+    /// becomes a level of its own. A missing label is refused.
     Mean,
     /// Leave its row out.
     Drop,

@@ -17,6 +17,7 @@ mod error;
 mod feed;
 mod fetch;
 mod file;
+mod fill_in;
 mod folder;
 pub mod found;
 mod hold_out;

@@ -84,7 +84,7 @@ impl Shape {
 pub enum Values {
     /// Pixels: 0..=255.
     Bytes(Vec<u8>),
-    /// Anything else; always finite.
+    /// Anything else; finite, but for NaN in [`Found`](crate::found::Found) where a table lacks a number.
     Floats(Vec<f32>),
 }
 

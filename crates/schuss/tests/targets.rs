@@ -5,7 +5,7 @@ mod common;
 use common::{ONE_THREAD, bits, resident, run, trial};
 use schuss::Trial;
 use schuss::data::{Dataset, Labels, Samples, Shape, Split, Values};
-use schuss::network::{ModelFile, Params, Plan, Predictor, save};
+use schuss::network::{ModelFile, Params, Predictor, save};
 use schuss::recipe::Targets;
 use schuss::session::{Control, Session};
 use schuss::study::{Study, StudyFile};

@@ -46,7 +46,8 @@ pub struct Column {
 pub enum Kind {
     /// A number, as it is.
     Number {
-        /// What stands in for a missing one; without it, none may be missing.
+        /// What stands in for a missing one: NaN until it is known which rows are trained on, then their mean. Without
+        /// it, none may be missing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fill: Option<f32>,
     },

@@ -110,8 +110,7 @@ fn column(name: &str, tally: &Tally, missing: Missing) -> Column {
     let kind = if tally.holds_words() {
         Kind::Category { levels: tally.levels(), missing: missing == Missing::Mean && tally.missing > 0 }
     } else {
-        #[allow(clippy::cast_possible_truncation, reason = "a mean of numbers that fit")]
-        Kind::Number { fill: (missing == Missing::Mean).then_some(tally.mean() as f32) }
+        Kind::Number { fill: (missing == Missing::Mean).then_some(f32::NAN) }
     };
     Column { name: name.to_owned(), kind }
 }
@@ -164,7 +163,7 @@ fn say_missing(
     }
     if !lacking.is_empty() {
         notes.push(format!(
-            "missing cells: {counts}; numbers got the mean of their column, over all rows of the file, categories a level of their own"
+            "missing cells: {counts}; numbers become the mean of their column over the samples that are trained on, categories a level of their own"
         ));
     }
     if survey.dropped > 0 {

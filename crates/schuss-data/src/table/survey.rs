@@ -27,7 +27,6 @@ pub(super) enum Role {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) numbers: u64,
-    pub(super) sum: f64,
     pub(super) missing: u64,
     first_missing: u64,
     pub(super) first_word: Option<(u64, String)>,
@@ -172,7 +171,6 @@ impl Tally {
             return Err(format!("holds {number}, with which nothing can be learnt"));
         }
         self.numbers = self.numbers.saturating_add(1);
-        self.sum += number;
         if let (true, Wholes::Few(few)) = (self.keep_numbers, &mut self.wholes) {
             let inserted = whole(number).map(|whole| few.insert(whole));
             if inserted.is_none() || few.len() > MAX_WHOLE_CLASSES {
@@ -220,11 +218,6 @@ impl Tally {
             Wholes::Few(few) => Some(few.iter().map(ToString::to_string).collect()),
             Wholes::Other => None,
         }
-    }
-
-    /// Mean of the numbers; 0 of none.
-    pub(super) fn mean(&self) -> f64 {
-        if self.numbers == 0 { 0.0 } else { self.sum / self.numbers as f64 }
     }
 
     /// The first row without this cell.
