@@ -91,6 +91,25 @@ fn what_is_wrong_with_data_exits_with_3_and_names_the_file() {
         .unwrap();
 }
 
+#[test]
+fn what_is_wrong_with_little_or_broken_data_says_where_and_what_to_do() {
+    let place = Place::new();
+    fs::create_dir_all(place.join("pictures/cat")).unwrap();
+    fs::write(place.join("pictures/cat/1.png"), "no picture").unwrap();
+    fs::write(place.join("one.csv"), "a,b\n1,x\n").unwrap();
+    fs::write(place.join("bare.csv"), "a,b\n").unwrap();
+    for (data, size, code, parts) in [
+        ("./one.csv", "8", 3, ["1 sample cannot be divided", "in    ./one.csv"]),
+        ("./bare.csv", "8", 3, ["a header but no rows", "try   add rows"]),
+        ("./pictures", "8", 3, ["in    ./pictures/cat/1.png", "try   save it again"]),
+        ("./pictures", "0", 2, ["1 to 4096 pixels", "in    --size"]),
+        ("./pictures", "5000", 2, ["1 to 4096 pixels", "in    --size"]),
+    ] {
+        let ran = place.run(&["data", "show", data, "--size", size]);
+        parts.iter().for_each(|part| ran.refused(code, part));
+    }
+}
+
 /// An IDX file of two images of 2 x 2 pixels.
 fn two_digits() -> Vec<u8> {
     [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2].into_iter().chain([7; 8]).collect()

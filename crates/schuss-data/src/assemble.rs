@@ -71,7 +71,9 @@ impl Dataset {
         let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
         let test = match test {
             Some(test) => test.into(),
-            None => drawing.hold_out("test", TEST_SHARE, Purpose::Test)?,
+            None => {
+                drawing.hold_out("test", TEST_SHARE, Purpose::Test).map_err(|error| error.or_at(&name))?
+            }
         };
         let validation = validation.map(Split::from);
         let held_out = drawing.held_out();

@@ -56,6 +56,12 @@ impl Error {
         self
     }
 
+    /// Adds the place, unless a closer one is known.
+    #[must_use]
+    pub fn or_at(self, place: impl fmt::Display) -> Self {
+        if self.place.is_some() { self } else { self.at(place) }
+    }
+
     /// Adds what to do next.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {

@@ -69,7 +69,8 @@ impl Strata {
     fn quotas(&self, share: f64) -> Result<Vec<u64>> {
         let total: u64 = self.0.iter().sum();
         if total < 2 {
-            return Err(Error::data(format!("{total} samples cannot be divided into two parts"))
+            let noun = if total == 1 { "sample" } else { "samples" };
+            return Err(Error::data(format!("{total} {noun} cannot be divided into two parts"))
                 .advise("more samples, or splits of your own"));
         }
         let wanted = ((share * total as f64).round() as u64).clamp(1, total - 1);

@@ -12,8 +12,8 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 const MAX_SIDE: u32 = 16_384;
 /// Most memory that decoding a picture may take.
 const MAX_MEMORY: u64 = 256 << 20;
-/// Longest side that pictures are brought to.
-const MAX_SIZE: usize = 4_096;
+/// Sides that pictures are brought to.
+pub(super) const SIZES: std::ops::RangeInclusive<usize> = 1..=4_096;
 
 /// What the header of one sample says.
 #[derive(Clone, Debug)]
@@ -92,13 +92,6 @@ impl Form {
             }
         }
         let side = |own: u32| size.unwrap_or(own as usize);
-        if size.is_some_and(|size| !(1..=MAX_SIZE).contains(&size)) {
-            return Err((
-                0,
-                format!("cannot be brought to a size beyond 1 to {MAX_SIZE} pixels"),
-                "--size 224".into(),
-            ));
-        }
         let channels = if all_grey { 1 } else { 3 };
         Ok(Self::Pictures(ImageShape { channels, height: side(height), width: side(width) }))
     }

@@ -55,6 +55,10 @@ pub(crate) fn found(
     mut notes: Vec<String>,
     ask: &Ask,
 ) -> Result<Found> {
+    if ask.size.is_some_and(|size| !form::SIZES.contains(&size)) {
+        let what = format!("pictures are brought to {} to {} pixels", form::SIZES.start(), form::SIZES.end());
+        return Err(Error::usage(what).at("--size").advise("--size 224"));
+    }
     let splits: Vec<&Encoded> =
         [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
     let form = form(&splits, ask)?;
@@ -113,7 +117,7 @@ fn look(blobs: &dyn Blobs, index: usize) -> Result<Look> {
     let refuse = |what: String| blobs.origin(index).refuse(what);
     let look = || {
         let (mut blob, length) = blobs.open(index)?;
-        Look::take(&mut *blob, length).map_err(refuse)
+        Look::take(&mut *blob, length).map_err(|what| refuse(what).advise("save it again, or take it out"))
     };
     contained(look, || refuse("cannot be read: its decoder failed".into()))
 }

@@ -102,10 +102,8 @@ fn sizes_that_differ_need_a_size_which_cuts_the_middle() {
     assert_eq!(found.shape, Shape::Image(ImageShape { channels: 1, height: 2, width: 2 }));
     assert_eq!(pixels(&found.train), [9, 9, 9, 9, 200, 200, 200, 200]);
     for size in [0, 5_000] {
-        assert_eq!(
-            open_as(root.path(), &Ask { size: Some(size), ..Ask::default() }).unwrap_err().exit_code(),
-            3
-        );
+        let refused = open_as(root.path(), &Ask { size: Some(size), ..Ask::default() }).unwrap_err();
+        assert_eq!((refused.exit_code(), refused.place.as_deref()), (2, Some("--size")));
     }
 }
 

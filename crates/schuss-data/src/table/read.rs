@@ -77,8 +77,11 @@ fn find_out(source: &dyn Source, ask: &Ask, notes: &mut Vec<String>) -> Result<(
 }
 
 fn no_rows(source: &dyn Source, dropped: u64) -> Error {
-    let what = if dropped > 0 { "has no row without a missing cell" } else { "has a header but no rows" };
-    source.origin().refuse(what)
+    let (what, advice) = match dropped {
+        0 => ("has a header but no rows", "add rows below it"),
+        _ => ("has no row without a missing cell", "--missing mean"),
+    };
+    source.origin().refuse(what).advise(advice)
 }
 
 /// The columns to be told, by their numbers.

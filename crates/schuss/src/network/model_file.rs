@@ -239,7 +239,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::data(format!("not a whole safetensors file: {error}")).at(path.display())
+    Error::data(format!("not a whole safetensors file: {error}"))
+        .at(path.display())
+        .advise("name a model.safetensors file, or the folder of a run")
 }
 
 #[cfg(test)]
