@@ -35,7 +35,7 @@ pub(super) struct Groups {
     pub(super) rows: Vec<u64>,
     /// Bytes that a group may take.
     pub(super) limit: u64,
-    /// The columns that are read, by their number in the file.
+    /// The columns that are read, by their number in the file, in order.
     columns: Vec<usize>,
     /// What stands at the end of a Parquet file; none for Arrow.
     metadata: Option<ArrowReaderMetadata>,
@@ -120,7 +120,7 @@ impl Groups {
         group: usize,
     ) -> Result<Batches> {
         let schema = metadata.parquet_schema();
-        let wanted = |leaf: usize| self.columns.contains(&schema.get_column_root_idx(leaf));
+        let wanted = |leaf: usize| self.columns.binary_search(&schema.get_column_root_idx(leaf)).is_ok();
         let claimed = metadata.metadata().row_group(group);
         let largest = claims::parquet::group(&file, length, claimed, wanted, self.limit)
             .map_err(|refused| refused.of(&self.origin))?;
