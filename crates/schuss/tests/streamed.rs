@@ -147,3 +147,29 @@ fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_t
         assert!(read <= epochs * 130, "{optimizers}: {read} samples read, {epochs} epochs of 130");
     }
 }
+
+#[test]
+fn trials_that_do_not_fit_beside_each_other_are_refused_before_anything_is_written() {
+    let resident = random_data(300, 10, 130, 40, 3);
+    let data = Dataset { train: streamed(&resident.train), ..resident };
+    let rates: Vec<String> = (1..=8).map(|rate| format!("'adam:lr=0.00{rate}'")).collect();
+    let text = format!(
+        "recipe = {{ model = '300-5-10', epochs = 1 }}\naxes = {{ optimizer = [{}] }}",
+        rates.join(",")
+    );
+    let study = Study::resolve("many", &StudyFile::parse(&text, "").unwrap(), &data).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |name: &str, side_by_side| {
+        let limits = Limits { memory: Some(3 << 20), side_by_side, ..ONE_THREAD };
+        let out = folder.path().join(name);
+        schuss::study::run(&study, &data, limits, Some(&out), "", &Control::default(), &mut ())
+            .map(|ran| ran.error)
+    };
+    assert_eq!(run("alone", false), Ok(None));
+    let error = run("together", true).unwrap_err();
+    assert_eq!(
+        (error.exit_code(), error.advice.as_deref()),
+        (2, Some("more --memory, or trials one after the other: without --parallel"))
+    );
+    assert!(!folder.path().join("together").exists());
+}

@@ -74,7 +74,11 @@ pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Res
         return Err(Error::usage(format!(
             "the trial's buffers take {held}, but the process may take {memory}"
         ))
-        .advise("more --memory, a smaller --model, or an optimizer with less state"));
+        .advise(if limits.side_by_side {
+            "more --memory, or trials one after the other: without --parallel"
+        } else {
+            "more --memory, a smaller --model, or an optimizer with less state"
+        }));
     };
     Ok(Ahead::of(left, data))
 }

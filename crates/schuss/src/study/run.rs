@@ -10,7 +10,7 @@ use super::{StudyFile, accumulation, statistics, surface};
 use crate::recipe::{MatmulPrecision, Trial};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Error, Result, machine};
-use runner::{Ended, Runner};
+use runner::{Ended, Runner, Schedule};
 use schuss_data::order::Order;
 use schuss_data::{Dataset, Split, mixing};
 use std::path::Path;
@@ -164,8 +164,9 @@ fn prepare(
     command: &str,
     control: &Control,
 ) -> Result<Summary> {
+    let each = Schedule::new(study, data, limits).limits;
     for planned in &study.trials {
-        Session::new(&planned.trial, data, limits)?;
+        Session::new(&planned.trial, data, each)?;
     }
     let mut summary = new_summary(study, data, command)?;
     for name in study.surfaces.iter().take_while(|_| !control.interrupted()) {

@@ -70,7 +70,7 @@ impl<'r, 'a> Run<'r, 'a> {
         checkpoint: Option<Box<Checkpoint>>,
         other: Option<&Session<'a>>,
     ) -> Result<Session<'a>> {
-        let Runner { data, limits, .. } = *self.runner;
+        let (data, limits) = (self.runner.data, self.runner.schedule.limits);
         self.place.open_logs(checkpoint.as_ref().map(|checkpoint| &checkpoint.header))?;
         let Some(mut checkpoint) = checkpoint else {
             return Session::beside(other, &self.trial, data, limits);
@@ -133,8 +133,8 @@ impl<'r, 'a> Run<'r, 'a> {
             recipe: self.trial.record(),
             arithmetic: session.arithmetic().to_owned(),
             strategy: session.strategy().to_owned(),
-            threads: self.runner.limits.threads,
-            timing: self.runner.timing,
+            threads: self.runner.schedule.limits.threads,
+            timing: self.runner.schedule.timing,
             status: outcome.status,
             diverged: outcome.diverged.clone(),
             updates: outcome.updates,

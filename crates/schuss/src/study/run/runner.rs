@@ -15,16 +15,38 @@ pub(super) struct Runner<'a> {
     pub(super) study: &'a Study,
     pub(super) data: &'a Dataset,
     pub(super) fingerprint: &'a str,
-    /// Of one trial.
-    pub(super) limits: Limits,
-    pub(super) timing: Timing,
+    pub(super) schedule: Schedule,
     pub(super) control: &'a Control,
     folder: &'a RunFolder,
     watcher: Mutex<&'a mut dyn Watcher>,
-    sessions: Vec<Vec<usize>>,
-    workers: usize,
     next: AtomicUsize,
     ended: Mutex<Ended>,
+}
+
+/// Which trials run when, and what each may take.
+pub(super) struct Schedule {
+    /// The trials of each session by their numbers, side by side within it.
+    sessions: Vec<Vec<usize>>,
+    /// Sessions at a time.
+    workers: usize,
+    /// Of one trial.
+    pub(super) limits: Limits,
+    pub(super) timing: Timing,
+}
+
+impl Schedule {
+    pub(super) fn new(study: &Study, data: &Dataset, limits: Limits) -> Self {
+        let sessions = sessions(study, data, limits);
+        let members = sessions.iter().map(Vec::len).max().unwrap_or(1);
+        let workers = if limits.side_by_side && members == 1 {
+            limits.threads.clamp(1, sessions.len().max(1))
+        } else {
+            1
+        };
+        let at_once = workers.max(members);
+        let timing = if at_once > 1 { Timing::Shared } else { Timing::Alone };
+        Self { sessions, workers, limits: limits.shared_out(at_once, data.bytes() as u64), timing }
+    }
 }
 
 /// The trials that have ended, in the order in which they did, and what went wrong outside training.
@@ -47,22 +69,14 @@ impl<'a> Runner<'a> {
         control: &'a Control,
         watcher: &'a mut dyn Watcher,
     ) -> Self {
-        let sessions = sessions(study, data, limits);
-        let members = sessions.iter().map(Vec::len).max().unwrap_or(1);
-        let workers =
-            if limits.side_by_side && members == 1 { limits.threads.clamp(1, sessions.len()) } else { 1 };
-        let at_once = workers.max(members);
         Self {
             study,
             data,
             fingerprint,
-            limits: limits.shared_out(at_once, data.bytes() as u64),
-            timing: if at_once > 1 { Timing::Shared } else { Timing::Alone },
+            schedule: Schedule::new(study, data, limits),
             control,
             folder,
             watcher: Mutex::new(watcher),
-            sessions,
-            workers,
             next: AtomicUsize::new(0),
             ended: Mutex::default(),
         }
@@ -71,7 +85,7 @@ impl<'a> Runner<'a> {
     /// Runs every session.
     pub(super) fn run(self) -> Ended {
         std::thread::scope(|scope| {
-            for _ in 1..self.workers {
+            for _ in 1..self.schedule.workers {
                 scope.spawn(|| self.work());
             }
             self.work();
@@ -82,7 +96,9 @@ impl<'a> Runner<'a> {
     /// The life of a worker.
     fn work(&self) {
         while lock(&self.ended).error.is_none() {
-            let Some(members) = self.sessions.get(self.next.fetch_add(1, Ordering::Relaxed)) else { return };
+            let Some(members) = self.schedule.sessions.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
+                return;
+            };
             self.session(members);
             if self.control.interrupted() {
                 return;
