@@ -164,7 +164,7 @@ fn prepare(
     command: &str,
     control: &Control,
 ) -> Result<Summary> {
-    let each = Schedule::new(study, data, limits).limits;
+    let each = Limits { threads: limits.threads, ..Schedule::new(study, data, limits).limits };
     for planned in &study.trials {
         Session::new(&planned.trial, data, each)?;
     }
