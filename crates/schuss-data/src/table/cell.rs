@@ -45,7 +45,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// What up to nine digits say, which most cells are: in a third of the time that any number takes.
+/// What up to nine digits say, which most cells are, in less time than any number takes.
 fn digits(text: &str) -> Option<f64> {
     let digit = |number: u32, byte: u8| {
         let digit = char::from(byte).to_digit(10)?;
