@@ -108,12 +108,14 @@ impl Line {
         }
     }
 
+    /// Whether there is a chunk to be read and a buffer for it.
+    pub(super) fn has_next(&self) -> bool {
+        self.begun && !self.free.is_empty()
+    }
+
     /// The next chunk to be read and a buffer for it, if there is one.
     pub(super) fn next(&mut self) -> Option<(u64, Arc<Samples>)> {
-        if !self.begun {
-            return None;
-        }
-        let buffer = self.free.pop()?;
+        let buffer = self.free.pop_if(|_| self.begun)?;
         let number = self.first + self.chunks.len() as u64;
         self.chunks.push_back(None);
         Some((number, buffer))

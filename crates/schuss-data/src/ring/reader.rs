@@ -25,7 +25,7 @@ struct Shared {
     store: Arc<dyn Store>,
     grid: Grid,
     line: Mutex<Line>,
-    /// Told when buffers have become free, and at the end.
+    /// Told one loader when there is something to read, and all at the end.
     room: Condvar,
     /// Told when a chunk has been read.
     ready: Condvar,
@@ -100,15 +100,12 @@ impl Reader {
 
     /// A member reads along no more, for now.
     pub(super) fn leave(&self, member: usize) {
-        self.shared.line().leave(member);
-        self.shared.room.notify_all();
+        self.shared.change(|line| line.leave(member));
     }
 
     /// As [`Line::go_to`].
     pub(super) fn go_to(&self, member: usize, wanted: u64) -> bool {
-        let may = self.shared.line().go_to(member, wanted);
-        self.shared.room.notify_all();
-        may
+        self.shared.change(|line| line.go_to(member, wanted))
     }
 
     /// A chunk, waiting for it. Adds to `waited` for how long, except while other members are too far behind for it to
@@ -145,6 +142,17 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Changes the line, and wakes a loader if there is something to read then. Loaders that wake to nothing would take
+    /// the cores from the step, at every step.
+    fn change<T>(&self, change: impl FnOnce(&mut Line) -> T) -> T {
+        let mut line = self.line();
+        let outcome = change(&mut line);
+        if line.has_next() {
+            self.room.notify_one();
+        }
+        outcome
+    }
+
     fn start_loader(self: &Arc<Self>) -> Result<JoinHandle<()>> {
         let shared = Arc::clone(self);
         Builder::new().name("schuss-loader".into()).spawn(move || shared.load_all()).map_err(|error| {
@@ -158,17 +166,19 @@ impl Shared {
         let mut indices = Vec::with_capacity(self.source.window.chunk);
         while let Some((number, samples)) = self.next() {
             let chunk = self.load(number, samples, &mut indices);
-            self.line().put(number, chunk);
-            self.room.notify_one();
+            self.change(|line| line.put(number, chunk));
             self.ready.notify_all();
         }
     }
 
-    /// Waits for something to read; none at the end.
+    /// Waits for something to read, and wakes another loader if there is more; none at the end.
     fn next(&self) -> Option<(u64, Arc<Samples>)> {
         let mut line = self.line();
         while !line.ended {
             if let Some(next) = line.next() {
+                if line.has_next() {
+                    self.room.notify_one();
+                }
                 return Some(next);
             }
             line = self.room.wait(line).unwrap_or_else(PoisonError::into_inner);
