@@ -65,6 +65,9 @@ impl FromStr for Source {
     type Err = Error;
 
     fn from_str(spec: &str) -> Result<Self> {
+        if spec.strip_prefix("path:").unwrap_or(spec).trim().is_empty() {
+            return Err(Error::usage("no data are named").advise("name a file, a folder or --data digits"));
+        }
         let name = spec.split(':').next().unwrap_or(spec);
         let name = name.trim().to_lowercase().replace('_', "-");
         if name == "path" || !NAMES.contains(&&*name) && looks_like_a_path(spec) {
@@ -129,6 +132,7 @@ impl Source {
 fn no_set(path: &Path, missing: &str) -> Error {
     let what = match std::fs::metadata(path) {
         Err(error) => format!("the data cannot be opened: {}", error.kind()),
+        Ok(what) if !what.is_dir() => "the data are neither a file nor a folder".to_owned(),
         Ok(_) => format!("the data folder holds no {missing}, raw or .gz"),
     };
     Error::data(what)

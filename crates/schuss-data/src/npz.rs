@@ -12,7 +12,7 @@
 
 use crate::contained::contained;
 use crate::found::{Ask, Found, Part};
-use crate::npy::{Array, Stored};
+use crate::npy::{Array, SAVE, Stored};
 use crate::table::{Origin, shown};
 use crate::text::grouped;
 use crate::{Error, Labels, Result, Samples, classes, file};
@@ -144,7 +144,7 @@ impl<'a> Arrays<'a> {
         }
         let size = file.size();
         let array = Array::new(&mut file, size)
-            .map_err(|what| origin.refuse(format!("has an array `{name}` that {what}")))?;
+            .map_err(|what| origin.refuse(format!("has an array `{name}` that {what}")).advise(SAVE))?;
         let plain = file.data_start().filter(|_| file.compression() == CompressionMethod::Stored);
         Ok(Some(Entry { at, name, array, plain }))
     }
@@ -253,7 +253,7 @@ impl<'a> Arrays<'a> {
         let mut file =
             self.archive.by_index(entry.at).map_err(|error| broken(origin, &entry.name, &error))?;
         let size = file.size();
-        let array = Array::new(&mut file, size).map_err(|what| origin.refuse(what))?;
+        let array = Array::new(&mut file, size).map_err(|what| origin.refuse(what).advise(SAVE))?;
         let decoded = decode(&array, &mut file, origin)?;
         match file.read(&mut [0]) {
             Ok(0) => Ok(decoded),

@@ -39,7 +39,8 @@ fn a_spec_that_means_nothing_is_a_usage_error_that_helps() {
         ("digits:size=28.5", "`size=28.5` for data `digits` is not a whole number", "size=28"),
         ("digits:size=7", "digits have a size of 8 to 256 pixels, not 7", "size=28"),
         ("digits:train=18446744073709551615,size=256", "at most 1,000,000,000,000 digits", "train=60000"),
-        ("", "`` has no name", "name:key=value"),
+        ("", "no data are named", "--data digits"),
+        ("path:", "no data are named", "--data digits"),
     ];
     for (spec, what, advice) in cases {
         let error = spec.parse::<Source>().unwrap_err();
@@ -102,6 +103,8 @@ fn a_path_without_the_four_files_is_a_data_error_that_says_why() {
     };
     refused(&path.join("absent"), "the data cannot be opened: entity not found");
     refused(&path.join("t10k-labels-idx1-ubyte"), "");
+    #[cfg(unix)]
+    refused(Path::new("/dev/zero"), "the data are neither a file nor a folder");
     fs::write(path.join("t10k-images-idx3-ubyte"), images(2, 5)).unwrap();
     refused(path, "train-images-idx3-ubyte holds images of 4 x 4 pixels but t10k-images-idx3-ubyte of 5 x 5");
     fs::remove_file(path.join("t10k-labels-idx1-ubyte")).unwrap();

@@ -26,6 +26,8 @@ pub(crate) use store::Stored;
 
 /// Bytes that are turned into numbers at once, unless a sample has more.
 const BLOCK: usize = 1 << 16;
+/// What to do about an array that cannot be used as it is.
+pub(crate) const SAVE: &str = "save it again, as numbers, with numpy.save";
 
 /// Reads an array of samples without labels.
 ///
@@ -35,7 +37,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     let (file, length) = file::open(path)?;
     let origin = Origin::new(path, "sample");
     let mut reader = BufReader::new(file);
-    let array = Array::new(&mut reader, length).map_err(|what| origin.refuse(what))?;
+    let array = Array::new(&mut reader, length).map_err(|what| origin.refuse(what).advise(SAVE))?;
     let labels = Labels::Absent(array.samples());
     let train = if array.memory() <= ask.memory {
         let values = array.values(&mut reader, &origin)?;
