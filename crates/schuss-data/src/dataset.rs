@@ -2,7 +2,7 @@
 
 use crate::table::{Table, shown};
 use crate::text::{grouped, listed};
-use crate::{Access, Error, HeldOut, Labels, Normalisation, Result, Row, Samples, Shape, Store};
+use crate::{Error, HeldOut, Labels, Normalisation, Result, Row, Samples, Shape, Store};
 use std::fmt;
 use std::sync::Arc;
 
@@ -84,14 +84,10 @@ impl Split {
         match self {
             Self::Resident(samples) => look(0, samples),
             Self::Streamed(store) => {
-                let at_once = match store.access() {
-                    Access::Random => BLOCK,
-                    Access::Blocks(samples) => samples.max(1),
-                };
                 let (mut block, mut indices) = (Samples::default(), vec![]);
-                for first in (0..store.len()).step_by(usize::try_from(at_once).unwrap_or(usize::MAX)) {
+                for first in (0..store.len()).step_by(BLOCK as usize) {
                     indices.clear();
-                    indices.extend(first..store.len().min(first + at_once));
+                    indices.extend(first..store.len().min(first + BLOCK));
                     store.read(&indices, &mut block)?;
                     look(first, &block)?;
                 }
@@ -132,9 +128,9 @@ impl Split {
         Ok(counts)
     }
 
-    /// Bytes held in memory.
+    /// Bytes held in memory; of streamed samples what is known of them all the time.
     pub fn bytes(&self) -> usize {
-        self.resident().map_or(0, Samples::bytes)
+        self.store().held()
     }
 }
 

@@ -99,6 +99,10 @@ impl Store for FilledIn {
         self.store.len()
     }
 
+    fn held(&self) -> usize {
+        self.store.held()
+    }
+
     fn access(&self) -> Access {
         self.store.access()
     }

@@ -79,6 +79,10 @@ impl Store for Renumbered {
         self.store.len()
     }
 
+    fn held(&self) -> usize {
+        self.store.held()
+    }
+
     fn access(&self) -> Access {
         self.store.access()
     }

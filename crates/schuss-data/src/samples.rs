@@ -201,23 +201,38 @@ impl Samples {
         (self.values, self.labels)
     }
 
-    /// Adds a copy of sample `index` of `other`.
+    /// Room for `rows` samples like those of `like`, in the memory that is there; what they are does not matter.
+    pub(crate) fn make_room(&mut self, like: &Self, rows: usize) -> Result<()> {
+        like.copy_to(&[], self)?; // kinds and widths
+        match &mut self.values {
+            Values::Bytes(bytes) => bytes.resize(rows * self.features, 0),
+            Values::Floats(floats) => floats.resize(rows * self.features, 0.0),
+        }
+        match &mut self.labels {
+            Labels::Class(classes) => classes.resize(rows, 0),
+            Labels::Real { values, width } => values.resize(rows * *width, 0.0),
+            Labels::Absent(count) => *count = rows,
+        }
+        Ok(())
+    }
+
+    /// Puts a copy of sample `index` of `other` in place of sample `row`.
     ///
     /// # Errors
     /// If there is none, or if its values or labels are of another kind or number.
-    pub fn push(&mut self, other: &Self, index: usize) -> Result<()> {
-        let alike = self.features == other.features && index < other.len();
+    pub(crate) fn set(&mut self, row: usize, other: &Self, index: usize) -> Result<()> {
+        let there = self.features == other.features && row < self.len() && index < other.len();
         match (&mut self.values, other.row(index)) {
-            (Values::Bytes(to), Row::Bytes(from)) if alike => to.extend_from_slice(from),
-            (Values::Floats(to), Row::Floats(from)) if alike => to.extend_from_slice(from),
+            (Values::Bytes(to), Row::Bytes(from)) if there => put(to, row, from),
+            (Values::Floats(to), Row::Floats(from)) if there => put(to, row, from),
             _ => return Err(Error::data("samples of one data set differ in kind")),
         }
         match (&mut self.labels, &other.labels) {
-            (Labels::Class(to), Labels::Class(from)) => to.push(from[index]),
+            (Labels::Class(to), Labels::Class(from)) => to[row] = from[index],
             (Labels::Real { values, width }, Labels::Real { width: same, .. }) if width == same => {
-                values.extend_from_slice(other.reals(index));
+                put(values, row, other.reals(index));
             }
-            (Labels::Absent(to), Labels::Absent(_)) => *to += 1,
+            (Labels::Absent(_), Labels::Absent(_)) => {}
             _ => return Err(Error::data("labels of one data set differ in kind")),
         }
         Ok(())
@@ -323,6 +338,11 @@ impl Samples {
         }
         Ok(())
     }
+}
+
+/// Replaces row `row` of numbers.
+fn put<T: Copy>(rows: &mut [T], row: usize, numbers: &[T]) {
+    rows[row * numbers.len()..(row + 1) * numbers.len()].copy_from_slice(numbers);
 }
 
 /// Replaces `into` by the rows of `width` numbers at `indices`.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 pub enum Access {
     /// Each sample is found by itself.
     Random,
-    /// Samples come in blocks of so many, which are read whole; the last may be shorter.
+    /// Samples come in blocks of so many at most, which are read whole; the store keeps the one that was read last.
     Blocks(u64),
 }
 
@@ -24,6 +24,11 @@ pub trait Store: Send + Sync {
 
     /// How dear it is to read them in any order.
     fn access(&self) -> Access;
+
+    /// Bytes that it holds as long as it is there: where samples begin, what is known of columns.
+    fn held(&self) -> usize {
+        0
+    }
 
     /// What is to be told of all samples, if that is known without reading them.
     fn labels(&self) -> Option<Cow<'_, Labels>> {
@@ -46,6 +51,10 @@ impl Store for Samples {
 
     fn access(&self) -> Access {
         Access::Random
+    }
+
+    fn held(&self) -> usize {
+        self.bytes()
     }
 
     fn labels(&self) -> Option<Cow<'_, Labels>> {

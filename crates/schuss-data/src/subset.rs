@@ -46,6 +46,11 @@ impl Store for Subset {
         if self.others { self.store.len() - listed } else { listed }
     }
 
+    fn held(&self) -> usize {
+        // the store is counted with one of the two that it is divided into
+        if self.others { self.store.held() } else { size_of_val(&*self.listed) }
+    }
+
     fn access(&self) -> Access {
         self.store.access()
     }

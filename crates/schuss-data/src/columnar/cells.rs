@@ -54,46 +54,49 @@ fn is_list(array: &ArrayRef) -> bool {
         || array.as_list_opt::<i64>().is_some()
 }
 
-/// The cells of a column: one row of them each, or `width` for lists.
-pub(super) fn of(array: &ArrayRef, width: usize) -> Result<Vec<Vec<Cell<'_>>>, Wrong> {
+/// Takes a cell, which stands in a row of a batch, and at a place of what the column has there.
+pub(super) type Put<'a, 'b> = dyn FnMut(usize, usize, Cell<'a>) + 'b;
+/// Takes the cell of a row.
+type PutOne<'a, 'b> = dyn FnMut(usize, Cell<'a>) + 'b;
+
+/// Shows the cells of a column, one per row or `width` of them for lists.
+pub(super) fn each<'a>(array: &'a ArrayRef, width: usize, put: &mut Put<'a, '_>) -> Result<(), Wrong> {
     if is_list(array) {
-        return lists(array, width);
+        return lists(array, width, put);
     }
     let unknown =
         || Wrong { row: 0, what: format!("is a column of {}, which is not read", kind(array.data_type())) };
-    Ok(vec![single(array).ok_or_else(unknown)?])
+    single(array, &mut |row, cell| put(row, 0, cell)).ok_or_else(unknown)
 }
 
-fn lists(array: &ArrayRef, width: usize) -> Result<Vec<Vec<Cell<'_>>>, Wrong> {
-    let mut cells = vec![Vec::new(); width];
+fn lists(array: &ArrayRef, width: usize, put: &mut Put) -> Result<(), Wrong> {
     for row in 0..array.len() {
         let Some(list) = list(array, row) else {
-            cells.iter_mut().for_each(|cells| cells.push(Cell::Missing));
+            (0..width).for_each(|at| put(row, at, Cell::Missing));
             continue;
         };
         if list.len() != width {
             let what = format!("is a list of {} numbers, but the first one of {width}", list.len());
             return Err(Wrong { row, what });
         }
-        let numbers = numbers(&list)
+        numbers(&list, &mut |at, number| put(row, at, number))
             .ok_or_else(|| Wrong { row, what: format!("is a list of {}", kind(list.data_type())) })?;
-        cells.iter_mut().zip(numbers).for_each(|(cells, number)| cells.push(number));
     }
-    Ok(cells)
+    Ok(())
 }
 
-fn single(array: &ArrayRef) -> Option<Vec<Cell<'_>>> {
-    numbers(array).or_else(|| words(array)).or_else(|| dictionary(array))
+fn single<'a>(array: &'a ArrayRef, put: &mut PutOne<'a, '_>) -> Option<()> {
+    numbers(array, put).or_else(|| words(array, put)).or_else(|| dictionary(array, put))
 }
 
 /// Numbers of whatever type; what is not a number is missing.
-fn numbers(array: &ArrayRef) -> Option<Vec<Cell<'static>>> {
+fn numbers(array: &ArrayRef, put: &mut PutOne) -> Option<()> {
     let number =
         |number: Option<f64>| number.filter(|number| !number.is_nan()).map_or(Cell::Missing, Cell::Number);
     macro_rules! of_type {
         ($($type:ty, $as_number:expr;)*) => {
             $(if let Some(array) = array.as_primitive_opt::<$type>() {
-                return Some(array.iter().map(|value| number(value.map($as_number))).collect());
+                return Some(array.iter().enumerate().for_each(|(row, value)| put(row, number(value.map($as_number)))));
             })*
         };
     }
@@ -110,33 +113,37 @@ fn numbers(array: &ArrayRef) -> Option<Vec<Cell<'static>>> {
         UInt8Type, f64::from;
         Float16Type, |value| value.to_f64();
     }
-    let truths = array.as_boolean_opt()?;
-    Some(truths.iter().map(|value| number(value.map(|value| f64::from(u8::from(value))))).collect())
+    let truths = array.as_boolean_opt()?.iter().enumerate();
+    truths.for_each(|(row, value)| put(row, number(value.map(|value| f64::from(u8::from(value))))));
+    Some(())
 }
 
-fn words(array: &ArrayRef) -> Option<Vec<Cell<'_>>> {
-    fn cells<'a>(words: impl Iterator<Item = Option<&'a str>>) -> Vec<Cell<'a>> {
-        words.map(|word| word.map_or(Cell::Missing, Cell::Word)).collect()
-    }
+fn words<'a>(array: &'a ArrayRef, put: &mut PutOne<'a, '_>) -> Option<()> {
+    let mut put_all = |words: &mut dyn Iterator<Item = Option<&'a str>>| {
+        words.enumerate().for_each(|(row, word)| put(row, word.map_or(Cell::Missing, Cell::Word)));
+    };
     if let Some(words) = array.as_string_opt::<i32>() {
-        return Some(cells(words.iter()));
+        put_all(&mut words.iter());
+    } else if let Some(words) = array.as_string_opt::<i64>() {
+        put_all(&mut words.iter());
+    } else {
+        put_all(&mut array.as_string_view_opt()?.iter());
     }
-    if let Some(words) = array.as_string_opt::<i64>() {
-        return Some(cells(words.iter()));
-    }
-    array.as_string_view_opt().map(|words| cells(words.iter()))
+    Some(())
 }
 
 /// Cells by their number in a list of all different ones.
-fn dictionary(array: &ArrayRef) -> Option<Vec<Cell<'_>>> {
+fn dictionary<'a>(array: &'a ArrayRef, put: &mut PutOne<'a, '_>) -> Option<()> {
     let dictionary = array.as_any_dictionary_opt()?;
-    let values = single(dictionary.values())?;
+    let mut values = Vec::with_capacity(dictionary.values().len());
+    single(dictionary.values(), &mut |_, cell| values.push(cell))?;
     if values.is_empty() {
-        return Some(vec![Cell::Missing; array.len()]);
+        (0..array.len()).for_each(|row| put(row, Cell::Missing));
+        return Some(());
     }
-    let cell = |(row, key): (usize, usize)| match array.is_null(row) {
-        true => Cell::Missing,
-        false => values.get(key).copied().unwrap_or(Cell::Missing),
-    };
-    Some(dictionary.normalized_keys().into_iter().enumerate().map(cell).collect())
+    for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
+        let there = values.get(key).filter(|_| !array.is_null(row));
+        put(row, there.copied().unwrap_or(Cell::Missing));
+    }
+    Some(())
 }

@@ -3,7 +3,7 @@
 use super::claims::{self, Refused};
 use super::{cells, kind};
 use crate::table::Origin;
-use crate::text::grouped;
+use crate::text::{bytes, grouped};
 use crate::{Error, Result, file};
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::FileReader;
@@ -14,6 +14,8 @@ use parquet::arrow::arrow_reader::{
 };
 use std::fmt;
 use std::fs::File;
+use std::io::BufReader;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most rows that are decoded at once.
 const BATCH: u64 = 1 << 10;
@@ -39,7 +41,11 @@ pub(super) struct Groups {
     columns: Vec<usize>,
     /// What stands at the end of a Parquet file; none for Arrow.
     metadata: Option<ArrowReaderMetadata>,
+    /// The reader of an Arrow file between two groups: a new one would read all that stands at its end again.
+    reader: Arc<Mutex<Option<ArrowReader>>>,
 }
+
+type ArrowReader = FileReader<BufReader<File>>;
 
 /// Rows of a group, some at a time.
 type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>;
@@ -64,14 +70,49 @@ impl Groups {
             }
         };
         let columns = (0..schema.fields().len()).collect();
-        Ok(Self { origin: origin.clone(), schema, rows, limit, columns, metadata })
+        let (origin, reader) = (origin.clone(), Arc::default());
+        let groups = Self { origin, schema, rows, limit, columns, metadata, reader };
+        groups.check_columns()?;
+        Ok(groups)
+    }
+
+    /// Bytes for what is known of all columns, and for the decoder of each that is read.
+    pub(super) fn held(&self) -> usize {
+        /// Pages, dictionary and read buffer of a small column.
+        const DECODER: usize = 24 << 10;
+        let known = self.metadata.as_ref().map_or(0, |metadata| metadata.metadata().memory_size());
+        self.columns.len().saturating_mul(DECODER).saturating_add(known)
+    }
+
+    /// That there is memory to read so many columns.
+    fn check_columns(&self) -> Result<()> {
+        let held = self.held() as u64;
+        if held <= self.limit {
+            return Ok(());
+        }
+        let columns = grouped(self.columns.len() as u64);
+        let what = format!("has {columns} columns, which take {} to read", bytes(held));
+        Err(self.origin.refuse(what).advise("give more --memory, or write lists of numbers in one column"))
     }
 
     /// The same with some of the columns only, by their numbers here, in order.
     pub(super) fn only(mut self, columns: &[usize]) -> Result<Self> {
         self.schema = self.schema.project(columns).map_err(|error| broken(&self.origin, &error))?.into();
         self.columns = columns.iter().filter_map(|&column| self.columns.get(column).copied()).collect();
+        self.reader = Arc::default();
         Ok(self)
+    }
+
+    /// The same without the index of a data frame, which pandas writes as columns of such names; says so if there is one.
+    pub(super) fn without_index(self) -> Result<(Self, Option<String>)> {
+        let is_index = |name: &str| name.starts_with("__index_level_") && name.ends_with("__");
+        let fields = self.schema.fields().iter().zip(0..);
+        let columns: Vec<usize> =
+            fields.filter(|(field, _)| !is_index(field.name())).map(|(_, at)| at).collect();
+        if columns.len() == self.columns.len() {
+            return Ok((self, None));
+        }
+        Ok((self.only(&columns)?, Some("left out: the index of the data frame that was written".into())))
     }
 
     /// That a column is one of numbers or words, or lists of numbers.
@@ -101,10 +142,9 @@ impl Groups {
         if group >= self.rows.len() {
             return Ok(());
         }
-        let (file, length) = file::open(&self.origin.path)?;
         let batches = match &self.metadata {
-            Some(metadata) => self.parquet(file, length, metadata, group)?,
-            None => self.arrow(file, group)?,
+            Some(metadata) => self.parquet(metadata, group)?,
+            None => self.arrow(group)?,
         };
         for batch in batches {
             see(&batch.map_err(|error| broken(&self.origin, &error))?)?;
@@ -112,13 +152,8 @@ impl Groups {
         Ok(())
     }
 
-    fn parquet(
-        &self,
-        file: File,
-        length: u64,
-        metadata: &ArrowReaderMetadata,
-        group: usize,
-    ) -> Result<Batches> {
+    fn parquet(&self, metadata: &ArrowReaderMetadata, group: usize) -> Result<Batches> {
+        let (file, length) = file::open(&self.origin.path)?;
         let schema = metadata.parquet_schema();
         let wanted = |leaf: usize| self.columns.binary_search(&schema.get_column_root_idx(leaf)).is_ok();
         let claimed = metadata.metadata().row_group(group);
@@ -134,11 +169,20 @@ impl Groups {
         Ok(Box::new(reader.map_err(|error| broken(&self.origin, &error))?))
     }
 
-    fn arrow(&self, file: File, group: usize) -> Result<Batches> {
-        let broken = |error: ArrowError| broken(&self.origin, &error);
-        let mut reader = FileReader::try_new_buffered(file, Some(self.columns.clone())).map_err(broken)?;
-        reader.set_index(group).map_err(broken)?;
-        Ok(Box::new(reader.take(1)))
+    fn arrow(&self, group: usize) -> Result<Batches> {
+        let kept = || self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = kept().take();
+        let mut reader = taken.map_or_else(|| self.arrow_reader(), Ok)?;
+        reader.set_index(group).map_err(|error| broken(&self.origin, &error))?;
+        let batch = reader.next();
+        *kept() = Some(reader);
+        Ok(Box::new(batch.into_iter()))
+    }
+
+    fn arrow_reader(&self) -> Result<ArrowReader> {
+        let (file, _) = file::open(&self.origin.path)?;
+        let reader = FileReader::try_new_buffered(file, Some(self.columns.clone()));
+        reader.map_err(|error| broken(&self.origin, &error))
     }
 }
 

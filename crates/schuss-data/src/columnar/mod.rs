@@ -41,6 +41,7 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
     if let Some(picture) = pictures::column(&groups.schema) {
         return pictures::read(groups, picture, ask);
     }
+    let (groups, index) = groups.without_index()?;
     let columns = Columns::new(groups)?;
     let note = format!(
         "{} columns, {} rows in {} groups",
@@ -49,7 +50,7 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
         grouped(columns.groups.rows.len() as u64)
     );
     let found = table::read(&columns, ask)?;
-    Ok(Found { notes: [note].into_iter().chain(found.notes).collect(), ..found })
+    Ok(Found { notes: [note].into_iter().chain(index).chain(found.notes).collect(), ..found })
 }
 
 /// A table and how its columns become cells: each is one, but a list of numbers is several.
@@ -96,12 +97,9 @@ impl Columns {
         self.groups.visit(group, &mut |batch| {
             for first in (0..batch.num_rows()).step_by(self.at_once()) {
                 let rows = self.at_once().min(batch.num_rows().saturating_sub(first));
-                let columns = batch.slice(first, rows);
-                let columns = self.cells(&columns, row)?;
-                for at in 0..rows {
-                    let cells: Vec<Cell> =
-                        columns.iter().filter_map(|column| column.get(at).copied()).collect();
-                    visit(Place { number: row.saturating_add(1), offset: row }, &cells)?;
+                let batch = batch.slice(first, rows);
+                for cells in self.cells(&batch, row)?.chunks_exact(self.names.len().max(1)) {
+                    visit(Place { number: row.saturating_add(1), offset: row }, cells)?;
                     row = row.saturating_add(1);
                 }
             }
@@ -109,26 +107,32 @@ impl Columns {
         })
     }
 
-    /// Rows whose cells take as much memory as their group may.
+    /// Rows whose cells are at hand together, so that they stay in a core's own cache.
     fn at_once(&self) -> usize {
-        let row = self.names.len().saturating_mul(size_of::<Cell>()).max(1);
-        usize::try_from(self.groups.limit).unwrap_or(usize::MAX).checked_div(row).unwrap_or(1).max(1)
+        const BYTES: usize = 1 << 18;
+        BYTES.checked_div(self.names.len().saturating_mul(size_of::<Cell>())).unwrap_or(1).max(1)
     }
 
-    /// The cells of each column of a batch.
-    fn cells<'a>(&self, batch: &'a RecordBatch, before: u64) -> Result<Vec<Vec<Cell<'a>>>> {
-        let mut all = Vec::new();
+    /// The cells of a batch, row by row.
+    fn cells<'a>(&self, batch: &'a RecordBatch, before: u64) -> Result<Vec<Cell<'a>>> {
+        let all = self.names.len();
+        let mut cells = vec![Cell::Missing; batch.num_rows().saturating_mul(all)];
+        let mut first = 0_usize;
         for ((column, field), &width) in
             batch.columns().iter().zip(self.groups.schema.fields()).zip(&self.widths)
         {
-            let cells = cells::of(column, width).map_err(|wrong| {
+            let mut put = |row: usize, at: usize, cell| {
+                let place = row.saturating_mul(all).saturating_add(first).saturating_add(at);
+                cells.get_mut(place).into_iter().for_each(|place| *place = cell);
+            };
+            cells::each(column, width, &mut put).map_err(|wrong| {
                 let row = before.saturating_add(wrong.row as u64).saturating_add(1);
                 let advice = "leave the column out, or write it as numbers or words";
                 self.groups.origin.refuse_cell(row, field.name(), wrong.what).advise(advice)
             })?;
-            all.extend(cells);
+            first = first.saturating_add(width);
         }
-        Ok(all)
+        Ok(cells)
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::Columns;
 use crate::contained::contained;
-use crate::refill::{push_label, refill};
-use crate::table::Encoder;
-use crate::{Access, Result, Row, Samples, Store, Values};
+use crate::table::{Encoder, reserved};
+use crate::{Access, Result, Samples, Store, Values};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Groups in memory: the one that is kept, and what the next is decoded from, packed and unpacked, in pages and in
+/// columns.
+const DECODING: usize = 4;
 
 /// Rows of a table in groups.
 pub(super) struct Rows {
@@ -15,6 +18,8 @@ pub(super) struct Rows {
     places: Vec<u64>,
     /// How many rows stand before each group, and in all.
     starts: Vec<u64>,
+    /// How many samples stand before each group, and in all.
+    firsts: Vec<u64>,
     /// The group that was read last.
     last: Mutex<Option<(usize, Arc<Samples>)>>,
 }
@@ -25,12 +30,21 @@ impl Rows {
         for rows in &columns.groups.rows {
             starts.push(starts.last().copied().unwrap_or(0).saturating_add(*rows));
         }
-        Self { columns, encoder, places, starts, last: Mutex::new(None) }
+        let samples_before = |start: &u64| places.partition_point(|place| place < start) as u64;
+        let firsts = starts.iter().map(samples_before).collect();
+        Self { columns, encoder, places, starts, firsts, last: Mutex::new(None) }
     }
 
-    /// The group that row `place` is in.
-    fn group_of(&self, place: u64) -> usize {
-        self.starts.partition_point(|&start| start <= place).saturating_sub(1)
+    /// Rows of the longest group.
+    fn longest(&self) -> u64 {
+        self.columns.groups.rows.iter().copied().max().unwrap_or(1)
+    }
+
+    /// The group that sample `index` is in, and its place there.
+    fn place(&self, index: u64) -> Option<(usize, usize)> {
+        let group = self.firsts.partition_point(|&first| first <= index).checked_sub(1)?;
+        let within = index.checked_sub(*self.firsts.get(group)?)?;
+        if index < self.len() { Some((group, usize::try_from(within).ok()?)) } else { None }
     }
 
     /// The samples of a group.
@@ -41,6 +55,7 @@ impl Rows {
         {
             return Ok(samples.clone());
         }
+        *lock() = None; // its memory is for the one that comes
         let origin = &self.columns.groups.origin;
         let decoded =
             contained(|| self.decode(group), || origin.refuse("cannot be read: its decoder failed"))?;
@@ -50,7 +65,11 @@ impl Rows {
     }
 
     fn decode(&self, group: usize) -> Result<Samples> {
-        let (mut values, mut labels) = (Values::Floats(Vec::new()), self.encoder.labels());
+        let count =
+            |counts: &[u64]| Some(counts.get(group.saturating_add(1))?.saturating_sub(*counts.get(group)?));
+        let (features, _) = self.encoder.widths();
+        let numbers = count(&self.firsts).unwrap_or(0).saturating_mul(features as u64);
+        let (mut values, mut labels) = (Values::Floats(reserved(numbers)?), self.encoder.labels());
         let start = self.starts.get(group).copied().unwrap_or(0);
         self.columns.visit(
             group,
@@ -60,7 +79,7 @@ impl Rows {
                 Err(_) => Ok(()),
             },
         )?;
-        Samples::new(values, labels, self.encoder.widths().0)
+        Samples::new(values, labels, features)
     }
 }
 
@@ -69,42 +88,34 @@ impl Store for Rows {
         self.places.len() as u64
     }
 
-    /// Blocks, if all groups but the last are of one size and no row is left out.
-    fn access(&self) -> Access {
-        let rows = &self.columns.groups.rows;
-        let whole = self.starts.last() == Some(&self.len());
-        match rows.split_last() {
-            Some((last, [first, others @ ..]))
-                if whole && last <= first && others.iter().all(|other| other == first) =>
-            {
-                Access::Blocks(*first)
-            }
-            Some((last, [])) if whole => Access::Blocks(*last),
-            _ => Access::Random,
-        }
+    fn held(&self) -> usize {
+        let (features, labels) = self.encoder.widths();
+        let row = features.saturating_add(labels).saturating_mul(size_of::<f32>());
+        let longest = usize::try_from(self.longest()).unwrap_or(usize::MAX);
+        let decoding = DECODING.saturating_mul(longest).saturating_mul(row);
+        size_of_val(&self.places[..]).saturating_add(self.columns.groups.held()).saturating_add(decoding)
     }
 
+    /// As if all groups were as long as the longest.
+    fn access(&self) -> Access {
+        Access::Blocks(self.longest())
+    }
+
+    /// Group after group, so that each is decoded once.
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
-        let features = self.encoder.widths().0;
-        refill(into, features, (Values::Floats(Vec::new()), self.encoder.labels()), |values, labels| {
-            for &index in indices {
-                let place = usize::try_from(index).ok().and_then(|at| self.places.get(at));
-                let Some(&place) = place else {
-                    return Err(self.columns.groups.origin.refuse(format!("has no row {index}")));
-                };
-                let group = self.group_of(place);
-                let samples = self.group(group)?;
-                let start = self.starts.get(group).copied().unwrap_or(0);
-                let before = self.places.partition_point(|&place| place < start) as u64;
-                let within = index.saturating_sub(before);
-                if let (Values::Floats(values), Row::Floats(row)) =
-                    (&mut *values, samples.row(usize::try_from(within).unwrap_or(0)))
-                {
-                    values.extend(row);
-                }
-                push_label(labels, samples.labels(), within);
-            }
-            Ok(())
-        })
+        let none = Samples::new(Values::Floats(Vec::new()), self.encoder.labels(), self.encoder.widths().0)?;
+        into.make_room(&none, indices.len())?;
+        let place = |(row, &index): (usize, &u64)| match self.place(index) {
+            Some((group, within)) => Ok((group, row, within)),
+            None => Err(self.columns.groups.origin.refuse(format!("has no row {index}"))),
+        };
+        let mut wanted = indices.iter().enumerate().map(place).collect::<Result<Vec<_>>>()?;
+        wanted.sort_unstable();
+        for of_one_group in wanted.chunk_by(|one, next| one.0 == next.0) {
+            let Some((group, ..)) = of_one_group.first() else { continue };
+            let samples = self.group(*group)?;
+            of_one_group.iter().try_for_each(|&(_, row, within)| into.set(row, &samples, within))?;
+        }
+        Ok(())
     }
 }

@@ -105,10 +105,22 @@ fn what_does_not_fit_into_memory_is_read_in_its_groups() {
         assert_eq!(text(&samples(&found.train, &all), &rows), text(&expected, &rows));
         let some = samples(&found.train, &[8, 0, 5]);
         assert_eq!(text(&some, &[0, 1, 2]), text(&expected, &[8, 0, 5]));
-        let access = if missing == Missing::Mean { Access::Blocks(4) } else { Access::Random };
-        assert_eq!(store.access(), access);
+        assert_eq!(store.access(), Access::Blocks(4));
         let mut nothing = some.clone();
         assert_eq!(store.read(&[10], &mut nothing).unwrap_err().what, "t has no row 10");
+    }
+}
+
+#[test]
+fn the_index_of_a_data_frame_is_neither_label_nor_feature() {
+    let index: ArrayRef = Arc::new(Int32Array::from_iter_values(0..10));
+    let columns = batch().columns().to_vec().into_iter().chain([index]);
+    let batch =
+        RecordBatch::try_from_iter(["a", "b", "y", "__index_level_0__"].into_iter().zip(columns)).unwrap();
+    for bytes in [parquet(&batch, 4), arrow(&batch)] {
+        let found = open(&bytes, &ask(Missing::Mean, 1 << 20)).unwrap();
+        assert_eq!(found.classes, ["0", "1", "2"]);
+        assert!(found.notes.iter().any(|note| note.contains("index of the data frame")), "{:?}", found.notes);
     }
 }
 

@@ -36,6 +36,10 @@ impl Store for Rows {
         self.offsets.len().saturating_sub(1) as u64
     }
 
+    fn held(&self) -> usize {
+        size_of_val(&self.offsets[..])
+    }
+
     fn access(&self) -> Access {
         Access::Random
     }

@@ -62,6 +62,10 @@ impl Store for Decoded {
         self.blobs.len() as u64
     }
 
+    fn held(&self) -> usize {
+        self.labels.bytes()
+    }
+
     fn access(&self) -> Access {
         Access::Random
     }

@@ -65,6 +65,10 @@ impl Store for Stored {
         self.array.layout.samples
     }
 
+    fn held(&self) -> usize {
+        self.labels.bytes()
+    }
+
     fn access(&self) -> Access {
         Access::Random
     }

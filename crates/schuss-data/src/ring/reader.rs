@@ -21,7 +21,7 @@ pub(super) struct Reader {
 /// What loaders and members share.
 struct Shared {
     source: Source,
-    /// The same store, seen as one of single samples.
+    /// The same store; where an order mixes blocks of samples, with as many of its blocks in memory.
     store: Arc<dyn Store>,
     grid: Grid,
     line: Mutex<Line>,
@@ -56,9 +56,11 @@ impl Reader {
     pub(super) fn start(source: Source) -> Result<Self> {
         let (len, access) = (source.len(), source.store.access());
         let window = source.window.fitted(source.order, len, access);
-        let store = match access {
-            Access::Random => Arc::clone(&source.store),
-            Access::Blocks(block) => Arc::new(Decoded::new(Arc::clone(&source.store), block, source.order)),
+        let store = match (access, source.order) {
+            (Access::Blocks(block), order @ Order::Blocks(_)) => {
+                Arc::new(Decoded::new(Arc::clone(&source.store), block, order))
+            }
+            _ => Arc::clone(&source.store),
         };
         let grid = Grid::new(source.order, len, window);
         let line = Mutex::new(Line::new(window.slots()));

@@ -9,6 +9,8 @@ use crate::{Access, Error, Result};
 const CHUNK: u64 = 1 << 20;
 /// Chunks held besides those of a request, most preferred first.
 const AHEAD: [usize; 4] = [8, 4, 2, 1];
+/// Most bytes of a chunk for which every block of a store is read: the more samples, the less often that is.
+const LARGE: u64 = 1 << 30;
 
 /// How much is read ahead, and by how many; changes time and memory, never what is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,12 +62,15 @@ impl Window {
     /// Bytes that a ring with this window holds.
     pub fn bytes(self, demand: &Demand) -> u64 {
         let ahead = (self.chunk as u64).saturating_mul(self.slots() as u64);
-        let decoded = match demand.access {
-            Access::Random => 0,
-            Access::Blocks(block) => decoded::most(demand.order, block).saturating_mul(block),
+        let (mixed, index) = match demand.access {
+            Access::Random => (0, size_of::<u64>()),
+            // and where it is found and put
+            Access::Blocks(block) => {
+                (decoded::most(demand.order, block).saturating_mul(block), size_of::<(u64, [usize; 3])>())
+            }
         };
-        let indices = self.loaders.saturating_mul(self.chunk).saturating_mul(size_of::<u64>());
-        ahead.saturating_add(decoded).saturating_mul(demand.row).saturating_add(indices as u64)
+        let indices = self.loaders.saturating_mul(self.chunk).saturating_mul(index);
+        ahead.saturating_add(mixed).saturating_mul(demand.row).saturating_add(indices as u64)
     }
 
     /// Chunks in memory.
@@ -95,7 +100,20 @@ impl Demand {
         let even = shorter.flat_map(move |chunk| {
             AHEAD.map(|ahead| (chunk, false, rows.div_ceil(chunk).saturating_add(ahead - 1)))
         });
-        group.chain(even).map(move |(chunk, groups, depth)| Window { chunk, groups, depth, loaders })
+        group
+            .chain(self.large().map(move |chunk| (chunk, false, rows.div_ceil(chunk))))
+            .chain(even)
+            .map(move |(chunk, groups, depth)| Window { chunk, groups, depth, loaders })
+    }
+
+    /// Chunks of ever smaller parts of an epoch, where every block of a store is read for each of them.
+    fn large(&self) -> impl Iterator<Item = usize> {
+        let scattered = matches!(self.order, Order::Shuffled | Order::Fixed | Order::Replacement);
+        let parts = if scattered && self.access != Access::Random { 1..=64 } else { 1..=0 };
+        let most = LARGE / self.row.max(1);
+        parts.map(move |parts| {
+            usize::try_from(self.len.div_ceil(parts).clamp(1, most.max(1))).unwrap_or(usize::MAX)
+        })
     }
 
     /// Samples of the longest group that the order mixes, if a store reads it best as a whole and no request lies in
@@ -144,6 +162,19 @@ mod tests {
         let chunk = |memory| Window::fit(&demand, 2, memory).unwrap().chunk;
         assert_eq!(chunk(512 << 20), 62 * 1_024);
         assert!(chunk(64 << 20) <= 1_330);
+    }
+
+    #[test]
+    fn where_each_chunk_costs_reading_every_block_chunks_take_all_the_memory() {
+        let demand = demand("shuffled", Access::Blocks(1_000));
+        for memory in [8 << 20, 64 << 20, 512 << 20] {
+            let window = Window::fit(&demand, 1, memory).unwrap();
+            let chunks = demand.len.div_ceil(window.chunk as u64);
+            let held = window.bytes(&demand);
+            let one_less =
+                Window { chunk: demand.len.div_ceil(chunks - 1) as usize, ..window }.bytes(&demand);
+            assert!(held <= memory && (one_less > memory || chunks > 64), "{window:?} in {memory}");
+        }
     }
 
     #[test]
