@@ -67,6 +67,8 @@ pub enum Missing {
 pub struct Ask {
     /// Column or columns (`a,b`) of a table that are to be told; `none` if nothing is.
     pub label: Option<String>,
+    /// Whether that is numbers even where it looks like classes.
+    pub real: bool,
     /// Height and width pictures are brought to.
     pub size: Option<usize>,
     /// What to do about cells that hold nothing.
@@ -93,7 +95,14 @@ impl FromStr for Missing {
 impl Default for Ask {
     /// Nothing in particular, within 8 GiB.
     fn default() -> Self {
-        Self { label: None, size: None, missing: Missing::default(), memory: 8 << 30, table: None }
+        Self {
+            label: None,
+            real: false,
+            size: None,
+            missing: Missing::default(),
+            memory: 8 << 30,
+            table: None,
+        }
     }
 }
 

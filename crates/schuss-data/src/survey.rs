@@ -14,6 +14,8 @@ pub struct Survey {
     pub samples: u64,
     /// All their numbers, as they are stored.
     pub numbers: Range,
+    /// The numbers by their place in a sample, where these are few and no pixels.
+    pub features: Vec<Range>,
     /// What is to be told of them, where that is numbers: one range per number.
     pub told: Vec<Range>,
     /// Samples per class.
@@ -67,6 +69,8 @@ impl Range {
     }
 }
 
+/// Most numbers of a sample that are looked at one by one.
+const FEATURES: usize = 4_096;
 /// Samples that are compared with each other at most.
 const COMPARED: u64 = 1 << 22;
 
@@ -104,7 +108,12 @@ impl Survey {
         self.samples += 1;
         match block.row(index) {
             Row::Bytes(bytes) => bytes.iter().for_each(|&byte| self.numbers.add(f64::from(byte))),
-            Row::Floats(floats) => floats.iter().for_each(|&x| self.numbers.add(f64::from(x))),
+            Row::Floats(floats) => {
+                floats.iter().for_each(|&x| self.numbers.add(f64::from(x)));
+                self.features
+                    .resize(if floats.len() > FEATURES { 0 } else { floats.len() }, Range::default());
+                self.features.iter_mut().zip(floats).for_each(|(range, &x)| range.add(f64::from(x)));
+            }
         }
         let class = block.class(index).map(|class| class as usize);
         if let Some(count) = class.and_then(|class| self.classes.get_mut(class)) {

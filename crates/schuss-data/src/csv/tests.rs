@@ -143,7 +143,14 @@ fn the_label_may_be_any_column_several_or_none() {
     let error = read_as(text, &labelled("bb")).unwrap_err();
     assert_eq!((error.exit_code(), &*error.what), (2, "unknown column `bb` for --label"));
     let error = read_as("a,b,c\n1,x,1\n", &labelled("b,c")).unwrap_err();
-    assert_eq!(error.what, "t.csv holds `x` where several labels need numbers");
+    assert_eq!(error.what, "t.csv holds `x` where numbers are to be told");
+}
+
+#[test]
+fn a_column_that_a_word_among_numbers_makes_one_of_words_is_named() {
+    let found = read_as("a,b\n1,0\n2,1\n3.5x,0\n4,1\n", &labelled("b")).unwrap();
+    let note = "`a` holds mostly numbers, but is read as words: line 4 has `3.5x`";
+    assert!(found.notes.contains(&note.into()), "{:?}", found.notes);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One cell of a table.
 
 /// What is written in tables where nothing is known, in any case.
-const NOTHING: [&str; 6] = ["", "?", "na", "n/a", "nan", "null"];
+const NOTHING: [&str; 8] = ["", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"];
 
 /// One cell of a table.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn blanks_and_words_for_nothing_are_missing() {
-        for text in ["", "  ", "?", "NA", "n/a", "NaN", "nan", "NULL", "null "] {
+        for text in ["", "  ", "?", "NA", "n/a", "NaN", "nan", "NULL", "null ", "#N/A", "<NA>"] {
             assert_eq!(Cell::typed(text), Cell::Missing, "{text}");
         }
         assert_eq!(Cell::typed(" nano "), Cell::Typed("nano"));

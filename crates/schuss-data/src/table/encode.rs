@@ -42,7 +42,8 @@ impl Encoder {
     /// # Errors
     /// A data error that names the column that is not there.
     pub(crate) fn new(table: &Table, names: &[String], origin: &Origin) -> Result<Self> {
-        let find = |wanted: &str| names.iter().position(|name| name == wanted);
+        let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+        let find = |wanted: &str| places.get(wanted).copied();
         let features = table.columns.iter().map(|column| {
             let at = find(&column.name).ok_or_else(|| lacks(origin, &column.name, names))?;
             Ok(Feature { at, name: column.name.clone(), code: Code::of(&column.kind) })

@@ -5,7 +5,7 @@ use super::{Column, Encoder, Kind, Source, Table, Target, shown};
 use crate::found::{Ask, Found, Missing, Part, Usual};
 use crate::text::{bytes, grouped, listed};
 use crate::{Error, Result, Samples, Shape, Values, spec};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Reads a table: by `ask.table` if that is given, else by what its own columns hold.
 pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
@@ -16,7 +16,7 @@ pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
         None => find_out(source, ask, &mut notes).map(|(table, rows)| (table, Some(rows)))?,
     };
     let encoder = Encoder::new(&table, source.names(), source.origin())?;
-    let roles: Vec<Role> = source.names().iter().map(|name| role(&table, name)).collect();
+    let roles = roles(&table, source.names());
     let train = part(source, ask, &encoder, &roles, rows)?;
     Ok(Found {
         shape: Shape::Flat(table.features()),
@@ -41,16 +41,20 @@ fn refuse_twins(source: &dyn Source) -> Result<()> {
     Ok(())
 }
 
-fn role(table: &Table, name: &str) -> Role {
-    if table.columns.iter().any(|column| column.name == name) {
-        return Role::Feature;
-    }
-    let told = match &table.target {
-        Target::Class { column, .. } => column == name,
-        Target::Real { columns } => columns.iter().any(|column| column == name),
-        Target::Absent => false,
+/// What each of a file's columns is for.
+fn roles(table: &Table, names: &[String]) -> Vec<Role> {
+    let features: HashSet<&str> = table.columns.iter().map(|column| &*column.name).collect();
+    let told: HashSet<&str> = match &table.target {
+        Target::Class { column, .. } => [&**column].into(),
+        Target::Real { columns } => columns.iter().map(|column| &**column).collect(),
+        Target::Absent => HashSet::new(),
     };
-    if told { Role::Label } else { Role::Ignored }
+    let role = |name: &String| match () {
+        () if features.contains(&**name) => Role::Feature,
+        () if told.contains(&**name) => Role::Label,
+        () => Role::Ignored,
+    };
+    names.iter().map(role).collect()
 }
 
 /// The table that the columns make, and its rows.
@@ -71,8 +75,9 @@ fn find_out(source: &dyn Source, ask: &Ask, notes: &mut Vec<String>) -> Result<(
     let columns =
         names.iter().zip(&roles).zip(&survey.tallies).filter(|((_, role), _)| **role == Role::Feature);
     let columns = columns.map(|((name, _), tally)| column(name, tally, ask.missing)).collect::<Vec<_>>();
-    let target = target(source, &told, &survey)?;
+    let target = target(source, &told, &survey, ask.real)?;
     say_columns(&columns, &target, notes);
+    notes.extend(stray_words(source, &survey));
     Ok((Table { columns, target }, survey.rows))
 }
 
@@ -118,18 +123,18 @@ fn column(name: &str, tally: &Tally, missing: Missing) -> Column {
     Column { name: name.to_owned(), kind }
 }
 
-fn target(source: &dyn Source, told: &[usize], survey: &Survey) -> Result<Target> {
+fn target(source: &dyn Source, told: &[usize], survey: &Survey, real: bool) -> Result<Target> {
     let name = |at: usize| source.names().get(at).cloned().unwrap_or_default();
     let column = |at: usize| Some((name(at), survey.tallies.get(at)?));
     let columns: Vec<(String, &Tally)> = told.iter().filter_map(|&at| column(at)).collect();
     if let [(column, tally)] = &columns[..]
-        && let Some(classes) = tally.classes()
+        && let Some(classes) = tally.classes().filter(|_| !real)
     {
         return Ok(Target::Class { column: column.clone(), classes });
     }
     for (column, tally) in &columns {
         if let Some((row, word)) = &tally.first_word {
-            let what = format!("holds `{}` where several labels need numbers", shown(word));
+            let what = format!("holds `{}` where numbers are to be told", shown(word));
             return Err(source
                 .origin()
                 .refuse_cell(*row, column, what)
@@ -199,6 +204,15 @@ fn say_columns(columns: &[Column], target: &Target, notes: &mut Vec<String>) {
         )),
         Target::Absent => {}
     }
+}
+
+/// Columns that are made words by a few cells among numbers.
+fn stray_words(source: &dyn Source, survey: &Survey) -> impl Iterator<Item = String> {
+    source.names().iter().zip(&survey.tallies).filter_map(|(name, tally)| {
+        let (row, word) = tally.first_word.as_ref().filter(|_| tally.numbers > survey.rows / 2)?;
+        let (name, word, unit) = (shown(name), shown(word), source.origin().unit);
+        Some(format!("`{name}` holds mostly numbers, but is read as words: {unit} {row} has `{word}`"))
+    })
 }
 
 /// The samples, in memory if they fit; `rows` if they have been counted already.
