@@ -39,3 +39,23 @@ fn a_lecture_run_stays_under_150_megabytes() {
     assert!(peak.max(recorded) < LIMIT, "{peak} bytes in all, {recorded} at most while training");
     println!("{peak} bytes in all, {recorded} at most while training");
 }
+
+#[test]
+fn samples_of_any_width_stay_within_the_memory_that_is_named() {
+    let place = Place::new();
+    let data = ["train", "--data", "digits:train=300,test=50,size=256", "--epochs", "1", "--json"];
+    let model = ["--model", "linear:16,relu,linear:10", "--memory", "64MiB"];
+    let limited = |update: &str| {
+        let out = format!("runs/{}", update.replace(':', "-"));
+        let args = [&data[..], &model, &["--update", update, "--out", &out]].concat();
+        let mut command = place.command(&args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let peak = peak_memory(&mut child);
+        assert!(peak < (64 + 32) << 20, "{update}: {peak} bytes");
+        common::Ran::of(&child.wait_with_output().unwrap()).json()["trials"][0]["state"].clone()
+    };
+    let free = |update| place.run(&[&data[..], &model[..2], &["--update", update]].concat()).json();
+    for update in ["batch:8", "batch:100", "epoch"] {
+        assert_eq!(limited(update), free(update)["trials"][0]["state"], "{update}");
+    }
+}

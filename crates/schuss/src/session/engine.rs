@@ -10,7 +10,7 @@ use super::quality::Quality;
 use super::solve;
 use super::tally::{Halt, Partial, Seen, Tally};
 use crate::loss::Loss;
-use crate::network::{Arena, MICROBATCH, Mode, Params, Plan};
+use crate::network::{Arena, Mode, Params, Plan};
 use crate::optim::solver::Solving;
 use crate::optim::{Course, Descent, Gradient, Sam, Strategy, Updater};
 use crate::recipe::{Noise, Targets, Trial};
@@ -107,7 +107,7 @@ impl Path {
 
 impl Engine {
     /// An engine for a trial's updates of up to `samples` samples, on a team and one thread of its own, in microbatches
-    /// of `microbatch` where given.
+    /// of as many samples as given, else of `most`, as many as evaluation takes in any case.
     ///
     /// # Errors
     /// If the optimizer's groups do not fit the network, or the network not the size of the update.
@@ -117,13 +117,13 @@ impl Engine {
         trial: &Trial,
         params: Params,
         (samples, shape): (usize, Shape),
-        microbatch: Option<usize>,
+        (microbatch, most): (Option<usize>, usize),
     ) -> crate::Result<Self> {
         let recipe = &trial.recipe;
         let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
         plan.check_statistics(stats)?;
         let leaf = leaf_of(plan.has_statistics().then_some(stats));
-        let microbatch = microbatch.unwrap_or(MICROBATCH).clamp(1, leaf).min(samples);
+        let microbatch = microbatch.unwrap_or(most).clamp(1, leaf).min(samples);
         let microbatch =
             if plan.has_statistics() { microbatch.max(stats) / stats * stats } else { microbatch };
         team.set_precision(recipe.matmul_precision.0);
@@ -134,7 +134,7 @@ impl Engine {
         let curvature = Curvature::new((trial, &plan), &updater, [samples, leaf, microbatch])?;
         let strategy = Strategy::choose(&plan, trial, samples, microbatch);
         let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);
-        let arena = Arena::new(&plan, microbatch.max(MICROBATCH), trial.targets); // evaluation fills it in any case
+        let arena = Arena::new(&plan, microbatch.max(most), trial.targets);
         let shown = updater.shows_others().then(|| params.clone());
         let quality = shape.image().filter(|_| trial.targets == Targets::Input).map(Quality::new);
         let uphill = match descent.gradient {

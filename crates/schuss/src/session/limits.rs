@@ -1,7 +1,7 @@
 //! What a session may take: threads, memory, time for checkpoints.
 
-use super::Cadence;
 use super::engine::Engine;
+use super::{Cadence, blocked};
 use crate::network::{MICROBATCH, Plan};
 use crate::optim::Strategy;
 use crate::recipe::Trial;
@@ -62,37 +62,61 @@ impl Ahead {
     }
 }
 
+/// Samples that travel together where nobody says how many: the usual number, but no more than there are, and no more
+/// than a quarter of the limit holds.
+pub(super) fn microbatch(plan: &Plan, data: &Dataset, limits: Limits) -> usize {
+    let longest = data.splits().map(|(_, split)| split.len()).max().unwrap_or(0);
+    let held = limits.memory.map_or(u64::MAX, |memory| memory / 4 / plan.bytes_per_sample().max(1) as u64);
+    usize::try_from(held).unwrap_or(usize::MAX).min(longest).clamp(1, MICROBATCH)
+}
+
 /// What the limit leaves beside the buffers, shared out among the splits that are streamed.
 ///
 /// # Errors
 /// A usage error if the limit leaves nothing.
 pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<Ahead> {
-    let Some(memory) = limits.memory else { return Ok(Ahead { train: u64::MAX, evaluated: u64::MAX }) };
+    let Some(memory) = limits.memory else { return Ok(Ahead::of(machine::memory_for_data() / 2, data)) };
     let held = engine.memory(data.bytes()).total() as u64;
-    let Some(left) = memory.checked_sub(held) else {
-        let [held, memory] = [held, memory].map(text::bytes);
-        return Err(Error::usage(format!(
-            "the trial's buffers take {held}, but the process may take {memory}"
-        ))
-        .advise(if limits.side_by_side {
-            "more --memory, or trials one after the other: without --parallel"
-        } else {
-            "more --memory, a smaller --model, or an optimizer with less state"
-        }));
-    };
+    let left = memory.checked_sub(held).ok_or_else(|| too_much(held, data, memory, limits))?;
     Ok(Ahead::of(left, data))
 }
 
-/// Refuses a network whose weights and state do not fit into the memory that is free.
-pub(super) fn check_memory(plan: &Plan, trial: &Trial, samples: usize) -> Result<()> {
-    let weights_and_slots = 1 + trial.recipe.optimizer.slots();
-    let copies = match Strategy::choose(plan, trial, samples, MICROBATCH) {
-        Strategy::BlockedSample => 3 * weights_and_slots, // live, as of the last report point, and in case of divergence
-        Strategy::InBackward | Strategy::Fused | Strategy::Staged | Strategy::Solver => {
-            2 * weights_and_slots + 1
-        } // the last one a gradient
+fn too_much(held: u64, data: &Dataset, memory: u64, limits: Limits) -> Error {
+    let of_data = data.bytes() as u64;
+    let advice = match () {
+        () if of_data > held / 2 => "more --memory, or a file made by `schuss data pack` where there is more",
+        () if limits.side_by_side => "more --memory, or trials one after the other: without --parallel",
+        () => "more --memory, a smaller --model, or an optimizer with less state",
     };
-    let needed = copies as u64 * plan.layout.len() as u64 * size_of::<f32>() as u64;
+    let [held, of_data, memory] = [held, of_data, memory].map(text::bytes);
+    let what =
+        format!("data and buffers take {held}, {of_data} of it the data, but the process may take {memory}");
+    Error::usage(what).advise(advice)
+}
+
+/// Refuses, before any of it is taken, what does not fit into the limit or into the memory that is free; `samples` per
+/// update, in microbatches of `microbatch`.
+pub(super) fn check_memory(
+    (plan, trial): (&Plan, &Trial),
+    data: &Dataset,
+    [samples, microbatch]: [usize; 2],
+    limits: Limits,
+) -> Result<()> {
+    let weights_and_slots = 1 + trial.recipe.optimizer.slots();
+    let (copies, window) = match Strategy::choose(plan, trial, samples, microbatch) {
+        // live, as of the last report point, and in case of divergence; inputs of the block before and the present one
+        Strategy::BlockedSample => (3 * weights_and_slots, 2 * blocked::ROWS * plan.inputs),
+        // the last one a gradient
+        Strategy::InBackward | Strategy::Fused | Strategy::Staged | Strategy::Solver => {
+            (2 * weights_and_slots + 1, 0)
+        }
+    };
+    let floats = (copies * plan.layout.len() + window) as u64 * size_of::<f32>() as u64;
+    let needed = floats + (microbatch * plan.bytes_per_sample()) as u64;
+    let held = needed + data.bytes() as u64;
+    if let Some(memory) = limits.memory.filter(|&memory| memory < held) {
+        return Err(too_much(held, data, memory, limits));
+    }
     match machine::available_memory() {
         Some(available) if needed > available => {
             let gib = |bytes: u64| bytes as f64 / (1 << 30) as f64;

@@ -32,7 +32,7 @@ use crate::recipe::Trial;
 use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
 use control::Watch;
 use engine::Engine;
-use limits::{check_memory, read_ahead};
+use limits::{check_memory, microbatch, read_ahead};
 use progress::Progress;
 use schuss_data::order::Order;
 use schuss_data::{Dataset, Feed};
@@ -144,7 +144,8 @@ impl<'d> Session<'d> {
         trial.recipe.loss.check(&plan.model, trial.targets, data.classes.len())?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());
-        check_memory(&plan, trial, samples)?;
+        let most = microbatch(&plan, data, limits);
+        check_memory((&plan, trial), data, [samples, limits.microbatch.unwrap_or(most)], limits)?;
         let mut params = Params::init(plan.layout.clone(), &trial.recipe.init, trial.seed);
         if let Some(path) = &trial.init_from {
             load_weights(&mut params, path)?;
@@ -155,7 +156,7 @@ impl<'d> Session<'d> {
             trial,
             params,
             (samples, data.shape),
-            limits.microbatch,
+            (limits.microbatch, most),
         )?;
         let at_once = engine.at_once().max(limits.microbatch.unwrap_or(0));
         let ahead = read_ahead(&engine, data, limits)?;
