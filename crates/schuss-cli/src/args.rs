@@ -4,6 +4,7 @@ use crate::explain;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 use schuss::Result;
+use schuss::data::order::Order;
 use schuss::session::Limits;
 use schuss::study::Workload;
 use schuss_data::text::parse_bytes;
@@ -122,6 +123,12 @@ pub(crate) enum DataCommand {
         data: String,
         #[command(flatten)]
         reading: Reading,
+        /// Order whose mixing of classes is measured: sequential | blocks:64
+        #[arg(long, value_name = "SPEC", default_value = "sequential")]
+        order: Order,
+        /// Memory of the whole process: 512MiB [default: as much as is free]
+        #[arg(long, value_name = "SIZE")]
+        memory: Option<String>,
     },
     /// Write data to one file that is read as fast as the disk allows, its training samples mixed
     Pack {

@@ -7,7 +7,7 @@ use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary, TrialRecord};
-use schuss::study::{Begun, Finished, Study, Workload, run, to_json};
+use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, Workload, run, to_json};
 use schuss::{Error, Result};
 use schuss_data::text::grouped;
 use schuss_report::{Formats, charts, html, table};
@@ -21,17 +21,20 @@ pub(crate) fn compare(name: Option<&str>, flags: &Flags) -> Result<u8> {
     execute(title, &file, flags, Formats::SvgAndPng)
 }
 
+/// The study of one recipe.
+const TRAIN: &str = "train";
+
 /// Trains one recipe; the exit code.
 pub(crate) fn train(flags: &Flags) -> Result<u8> {
     study::refuse_several(flags)?;
-    execute("train", &study::from_flags(None, flags)?, flags, Formats::Svg)
+    execute(TRAIN, &study::from_flags(None, flags)?, flags, Formats::Svg)
 }
 
-fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: Formats) -> Result<u8> {
+fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats) -> Result<u8> {
     let limits = flags.running.limits()?;
-    let data = file.workload.load(limits.memory)?;
+    let data = file.data(limits.memory)?;
     let study = Study::resolve(name, file, &data)?;
-    if flags.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
+    if study.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
         return Err(
             Error::usage("--require-target needs a --target").advise("--target 'eval_accuracy>=0.97'")
         );
@@ -54,14 +57,14 @@ fn execute(name: &str, file: &schuss::study::StudyFile, flags: &Flags, formats: 
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
     present(&finished, flags.json, formats)?;
-    let code = exit_code(&finished.summary, &control, flags.require_target);
+    let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
 
 /// Goes on with a run; the exit code.
 pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json: bool) -> Result<u8> {
     let begun = Begun::open(folder)?;
-    if begun.is_finished() {
+    if begun.is_finished() && begun.path().join(REPORT).is_file() {
         say(json, &format!("{} is finished: there is nothing to go on with", begun.path().display()));
         return if json { deliver(&to_json(&begun.summary)?).map(|()| 0) } else { Ok(0) };
     }
@@ -73,8 +76,9 @@ pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json:
     signals::listen(&control)?;
     let mut progress = progress(&study, &data, &control, (running, json));
     let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
-    present(&finished, json, Formats::SvgAndPng)?;
-    let code = exit_code(&finished.summary, &control, false);
+    let formats = if study.about.name == TRAIN { Formats::Svg } else { Formats::SvgAndPng };
+    present(&finished, json, formats)?;
+    let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
 
@@ -87,7 +91,11 @@ fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Data
     let written = begun.file.workload.clone();
     let workload = Workload { data: moved.map(absolute).or(written.data.clone()), ..written.clone() };
     let _ = std::env::set_current_dir(&begun.summary.directory); // gone: relative paths begin here
-    let data = workload.load(limits.memory)?;
+    let elsewhere = |error: Error| match error.exit_code() {
+        3 => error.advise("if the data are elsewhere now, schuss resume RUN --data PATH"),
+        _ => error,
+    };
+    let data = StudyFile { workload, ..begun.file.clone() }.data(limits.memory).map_err(elsewhere)?;
     Ok(Dataset { name: written.data.unwrap_or(data.name), ..data })
 }
 
@@ -144,11 +152,13 @@ fn present(finished: &Finished, json: bool, formats: Formats) -> Result<()> {
     if finished.error.is_none() { report.map(|_| ()) } else { Ok(()) }
 }
 
-/// Writes the summary, the page and its charts; where the page is.
+/// Writes the charts, the page and the summary, whose end is the end of the run; where the page is.
 fn write(finished: &Finished, formats: Formats) -> Result<PathBuf> {
     let Finished { summary, traces, folder, .. } = finished;
+    let charts = charts(summary, traces, formats);
+    let report = charts.and_then(|charts| folder.write_report(&html::page(summary, traces), &charts));
     folder.write_summary(summary)?;
-    folder.write_report(&html::page(summary, traces), &charts(summary, traces, formats)?)
+    report
 }
 
 /// Results that cannot be written are a failure; a reader that has seen enough is none.

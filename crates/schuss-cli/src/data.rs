@@ -7,6 +7,7 @@ use schuss::data::order::Order;
 use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey, mixing};
 use schuss::study::Workload;
 use schuss::{Error, Result, files};
+use schuss_data::table::Kind;
 use schuss_data::text::{bytes, grouped, parse_bytes};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -18,23 +19,35 @@ const CLASSES_DRAWN: usize = 20;
 const SAMPLES_DRAWN: usize = 2;
 /// Pictures side by side.
 const PER_ROW: usize = 5;
+/// Most columns of a table that are listed.
+const COLUMNS: usize = 40;
 /// Columns of a class's name and of its bar.
 const NAME: usize = 12;
 const BAR: usize = 16;
 
-/// Tells what is in some data.
+/// Tells what is in some data, and how well `order` mixes its classes, in `memory` if that is limited.
 ///
 /// # Errors
 /// What loading and reading them reports, or a failure if `out` cannot be written.
-pub(crate) fn show(workload: &Workload, screen: &Screen, out: &mut dyn Write) -> Result<()> {
-    let data = workload.load(None)?;
+pub(crate) fn show(
+    workload: &Workload,
+    (order, memory): (Order, Option<&str>),
+    screen: &Screen,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let missing = workload.missing.clone().or_else(|| Some("mean".into())); // to be shown all the same
+    let data = Workload { missing, ..workload.clone() }.load(memory.map(parse_bytes).transpose()?)?;
     let surveys = data::survey(&data)?;
-    let text =
-        facts(&data)? + &splits(&data, &surveys) + &balance(&data, &surveys) + &wrong(&data, &surveys)?;
+    let text = facts(&data, workload.missing.is_none())?
+        + &splits(&data, &surveys)
+        + &columns(&data, &surveys)
+        + &balance(&data, &surveys)
+        + &wrong(&data, &surveys, order)?;
     deliver(out, &(text + &samples(&data, screen)?)).map(drop)
 }
 
-fn facts(data: &Dataset) -> Result<String> {
+/// What it is; `filled` if missing cells were filled in without being told to.
+fn facts(data: &Dataset, filled: bool) -> Result<String> {
     let shape = match data.shape {
         Shape::Image(image) => format!("{} x {} x {}: ", image.channels, image.height, image.width),
         Shape::Flat(_) => String::new(),
@@ -44,7 +57,10 @@ fn facts(data: &Dataset) -> Result<String> {
         .held_out
         .iter()
         .map(|held| format!("held out     {} (seed {})\n", held.drawn.join(", "), held.seed));
-    let notes = data.notes.iter().map(|note| format!("note         {}\n", printable(note)));
+    let note = |note: &str| format!("note         {}\n", printable(note));
+    let filled = filled && data.notes.iter().any(|note| note.starts_with("missing cells"));
+    let refused = "they are refused in training without --missing mean or --missing drop";
+    let notes = data.notes.iter().map(|text| note(text)).chain(filled.then(|| note(refused)));
     Ok(format!(
         "data         {}\norigin       {}\nfingerprint  {}\nmemory       {}\n\
          {noun}       {shape}{} numbers each, {}\n{}\n",
@@ -78,6 +94,24 @@ fn splits(data: &Dataset, surveys: &[Survey]) -> String {
         }
     }
     text + "\n"
+}
+
+/// The columns of a table, with the ranges of those that hold numbers in the training split.
+fn columns(data: &Dataset, surveys: &[Survey]) -> String {
+    let (Some(table), Some(train)) = (&data.table, surveys.first()) else { return String::new() };
+    let mut text = format!("{:<22} {:>16} {:>9} {:>9}\n", "column", "range", "mean", "sd");
+    let mut first = 0;
+    for column in table.columns.iter().take(COLUMNS) {
+        let held = match (&column.kind, train.features.get(first)) {
+            (Kind::Number { .. }, Some(range)) => row(range, 1.0),
+            (Kind::Number { .. }, None) => String::new(),
+            (Kind::Category { .. }, _) => format!("{:>16}", format!("{} words", column.width())),
+        };
+        let _ = writeln!(text, "{} {held}", fit(&column.name, 22));
+        first += column.width();
+    }
+    let more = table.columns.len().saturating_sub(COLUMNS);
+    text + &if more > 0 { format!("and {} more\n\n", grouped(more as u64)) } else { "\n".into() }
 }
 
 fn row(range: &Range, one: f64) -> String {
@@ -118,7 +152,7 @@ fn class_bar(counts: &[u64], class: usize) -> String {
 }
 
 /// What may be wrong, a line each.
-fn wrong(data: &Dataset, surveys: &[Survey]) -> Result<String> {
+fn wrong(data: &Dataset, surveys: &[Survey], order: Order) -> Result<String> {
     let counts: Vec<Vec<u64>> = surveys.iter().map(|survey| survey.classes.clone()).collect();
     let mut lines = data.strange_classes(&counts);
     for Survey { split, duplicates, contradictions, shared, samples, compared, .. } in surveys {
@@ -137,12 +171,12 @@ fn wrong(data: &Dataset, surveys: &[Survey]) -> Result<String> {
         let all = grouped(data.shape.features() as u64);
         lines.push(format!("train: {} of {all} numbers never change", grouped(train.constant as u64)));
     }
-    if let Some(mixing) = mixing::measure(data.train.store(), Order::Sequential, 1)? {
+    if let Some(mixing) = mixing::measure(data.train.store(), order, 1)? {
         let how = format!(
-            "as they stand, classes are mixed well: batches are {:.1} times as far from the whole as after a perfect shuffle",
+            "in the order {order}, classes are mixed well: batches are {:.1} times as far from the whole as after a perfect shuffle",
             mixing.ratio()
         );
-        lines.push(mixing.warning(Order::Sequential).unwrap_or(how));
+        lines.push(mixing.warning(order).unwrap_or(how));
     }
     let text: String = lines.iter().map(|line| format!("{}\n", printable(line))).collect();
     Ok(if text.is_empty() { text } else { text + "\n" })
@@ -280,7 +314,8 @@ mod tests {
     fn show_tells_counts_balance_and_fingerprint_and_draws_every_class() {
         let spec = "digits:train=300,test=50";
         let mut shown = Vec::new();
-        show(&Reading::default().workload(spec), &Screen::detect(), &mut shown).unwrap();
+        let how = (Order::Sequential, None);
+        show(&Reading::default().workload(spec), how, &Screen::detect(), &mut shown).unwrap();
         let text = String::from_utf8(shown).unwrap();
         let data = data::load(spec).unwrap();
         assert!(text.contains(&data.fingerprint().unwrap()) && text.contains("1 x 28 x 28: 784 numbers"));

@@ -55,6 +55,15 @@ pub(crate) fn run(
     deliver(out, &if json { page.json() } else { page.text(screen)? }).map(drop)
 }
 
+/// The samples that are looked at, by the name of the data.
+fn looked_at(data: &Dataset) -> String {
+    let name = printable(&data.name);
+    if data.train.is_empty() {
+        return format!("all of {name}, which has no test split: what was trained on may be among it");
+    }
+    format!("test split of {name}")
+}
+
 /// How far the numbers told of the test split are from those that are to be told.
 fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
     let found = predictor.deviation(&data.test)?;
@@ -64,9 +73,9 @@ fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<St
     let r2 =
         found.r2.map_or_else(|| "none: a number to be told does not vary".into(), |r2| format!("{r2:.6}"));
     Ok(format!(
-        "model     {}\ndata      test split of {}, {} samples\nmse       {:.6}\nmae       {:.6}\nr2        {r2}\n",
+        "model     {}\ndata      {}, {} samples\nmse       {:.6}\nmae       {:.6}\nr2        {r2}\n",
         printable(&predictor.about().model),
-        printable(&data.name),
+        looked_at(data),
         grouped(found.samples),
         found.mse,
         found.mae,
@@ -83,9 +92,9 @@ fn reconstruction(predictor: &mut Predictor, data: &Dataset, json: bool) -> Resu
     }
     let ssim = ssim.map_or_else(|| "none: images smaller than 7 x 7".into(), |ssim| format!("{ssim:.6}"));
     Ok(format!(
-        "model     {}\ndata      test split of {}, {} images without noise\nmse       {mse:.6}\npsnr      {psnr:.3} dB\nssim      {ssim}\n",
+        "model     {}\ndata      {}, {} images without noise\nmse       {mse:.6}\npsnr      {psnr:.3} dB\nssim      {ssim}\n",
         printable(&predictor.about().model),
-        printable(&data.name),
+        looked_at(data),
         grouped(samples as u64),
     ))
 }
@@ -205,9 +214,9 @@ impl Page<'_> {
         let evaluation = self.evaluation;
         let [correct, samples] = [evaluation.correct(), evaluation.samples()].map(|n| grouped(n as u64));
         format!(
-            "model     {}\ndata      test split of {}\naccuracy  {:.4} ({correct} of {samples})\nloss      {:.6}\n\n",
+            "model     {}\ndata      {}\naccuracy  {:.4} ({correct} of {samples})\nloss      {:.6}\n\n",
             printable(&self.model.model),
-            printable(&self.data.name),
+            looked_at(self.data),
             evaluation.accuracy(),
             evaluation.loss,
         )

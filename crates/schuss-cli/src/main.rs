@@ -45,8 +45,8 @@ fn run(command: Command) -> Result<u8> {
         Command::Predict { model, input, reading, json } => {
             predict::run(&model, &reading.workload(&input), json, screen, out)?;
         }
-        Command::Data(DataCommand::Show { data, reading }) => {
-            data::show(&reading.workload(&data), screen, out)?;
+        Command::Data(DataCommand::Show { data, reading, order, memory }) => {
+            data::show(&reading.workload(&data), (order, memory.as_deref()), screen, out)?;
         }
         Command::Data(DataCommand::Pack { data, out: to, reading, memory }) => {
             data::pack(&reading.workload(&data), &to, memory.as_deref(), out)?;

@@ -55,6 +55,7 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         file.trials.iter_mut().for_each(|trial| trial.eval_every = None);
     }
     file.observe.losses |= flags.losses;
+    file.require_target |= flags.require_target;
     Ok(file)
 }
 

@@ -95,6 +95,41 @@ fn data_show_tells_what_a_table_holds_and_what_may_be_wrong_with_it() {
 }
 
 #[test]
+fn data_show_lists_columns_and_what_they_lack_though_training_would_refuse_it() {
+    let place = Place::new();
+    let row =
+        |i: usize| if i == 5 { ",x,0\n".into() } else { format!("{i},{},{}\n", ["x", "y"][i % 2], i % 2) };
+    std::fs::write(
+        place.join("t.csv"),
+        "size,kind,label\n".to_owned() + &(0..40).map(row).collect::<String>(),
+    )
+    .unwrap();
+    let shown = done(place.run(&["data", "show", "./t.csv"])).stdout;
+    for part in
+        ["missing cells: 1 in `size`", "refused in training without --missing", "size ", "kind ", "3 words"]
+    {
+        assert!(shown.contains(part), "`{part}` is not in {shown}");
+    }
+    place.run(&["train", "--data", "./t.csv", "--epochs", "1"]).refused(3, "--missing mean");
+}
+
+#[test]
+fn whole_numbers_are_told_as_numbers_where_that_is_asked_for() {
+    let place = Place::new();
+    let row = |i: usize| format!("{},{}\n", i % 40, i * 7 % 90);
+    std::fs::write(place.join("ages.csv"), "a,age\n".to_owned() + &(0..200).map(row).collect::<String>())
+        .unwrap();
+    let model = ["--model", "linear:1", "--epochs", "1"];
+    let classes = train(&place, "./ages.csv", &["--model", "linear:90", "--epochs", "1"]);
+    assert_eq!(classes["data"]["classes"], 90);
+    let real = train(&place, "./ages.csv", &[&model[..], &["--targets", "real"]].concat());
+    assert_eq!(real["data"]["classes"], 0);
+    assert_eq!(done(place.run(&["resume", "runs/train-2"])).code, 0);
+    let judged = done(place.run(&["eval", "runs/train-2", "./ages.csv"])).stdout;
+    assert!(judged.contains("all of ./ages.csv, which has no test split"), "{judged}");
+}
+
+#[test]
 fn a_pack_trains_as_well_streamed_as_in_memory_to_the_same_bits() {
     let place = Place::new();
     done(place.run(&["data", "pack", "digits:train=3000,test=200,size=16", "digits.schuss"]));

@@ -22,6 +22,9 @@ pub struct StudyFile {
     pub notes: Vec<String>,
     /// Seeds; each trial runs once with each.
     pub seeds: Option<Vec<u64>>,
+    /// Whether a trial that misses its target makes the command fail.
+    #[serde(skip_serializing_if = "is_default")]
+    pub require_target: bool,
     /// What to train on.
     pub workload: Workload,
     /// What the trials share, and the budget with it.
@@ -77,8 +80,14 @@ impl Workload {
     /// # Errors
     /// Usage errors for choices that mean nothing, data errors for files that are absent or damaged.
     pub fn load(&self, memory: Option<u64>) -> Result<Dataset> {
+        self.load_told(memory, false)
+    }
+
+    /// The same; `real` if numbers are to be told even where they look like classes.
+    fn load_told(&self, memory: Option<u64>, real: bool) -> Result<Dataset> {
         let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
-        source.load(&self.request(memory)?)
+        let request = self.request(memory)?;
+        source.load(&Request { ask: Ask { real, ..request.ask }, ..request })
     }
 
     /// Reads or draws the data for a trained model that is to be asked about them: of data without a test split all
@@ -99,6 +108,7 @@ impl Workload {
         let ask = Ask {
             label: self.label.clone(),
             size: self.size,
+            real: false,
             missing: read(self.missing.as_deref(), "missing")?.unwrap_or_default(),
             memory: memory.map_or_else(machine::memory_for_data, |memory| memory / 2),
             table: None,
@@ -185,6 +195,16 @@ built_in!(
 );
 
 impl StudyFile {
+    /// Reads or draws the data of its trials, in as much of `memory` bytes as data may take.
+    ///
+    /// # Errors
+    /// As for [`Workload::load`].
+    pub fn data(&self, memory: Option<u64>) -> Result<Dataset> {
+        let real = |choices: &Choices| choices.targets.as_deref() == Some("real");
+        let told = real(&self.recipe) || self.trials.iter().any(|trial| real(&trial.choices));
+        self.workload.load_told(memory, told)
+    }
+
     /// Names and titles of the built-in studies.
     pub fn built_in() -> Vec<(&'static str, String)> {
         let title = |text| Self::parse(text, "").map(|study| study.title).unwrap_or_default();

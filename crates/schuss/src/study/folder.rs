@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 /// The resolved study, and what came of it.
 pub(super) const STUDY: &str = "study.toml";
 pub(super) const SUMMARY: &str = "summary.json";
+/// The page that shows it.
+pub const REPORT: &str = "report.html";
 
 /// A run folder in progress; no other process writes into it meanwhile.
 #[derive(Debug)]
@@ -94,11 +96,11 @@ impl RunFolder {
     /// # Errors
     /// If they cannot be written.
     pub fn write_report(&self, page: &str, charts: &[(String, Vec<u8>)]) -> Result<PathBuf> {
-        let path = self.path.join("report.html");
-        files::write(&path, page.as_bytes())?;
         if !charts.is_empty() {
             files::replace_folder(&self.path.join("charts"), charts)?;
         }
+        let path = self.path.join(REPORT);
+        files::write(&path, page.as_bytes())?;
         Ok(path)
     }
 }

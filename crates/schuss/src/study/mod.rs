@@ -15,6 +15,6 @@ mod trial_folder;
 
 pub use choices::Choices;
 pub use file::{Observe, StudyFile, TrialEntry, Workload};
-pub use folder::{RunFolder, to_json};
+pub use folder::{REPORT, RunFolder, to_json};
 pub use plan::{Axes, Planned, Study};
 pub use run::{Begun, Finished, Watcher, run};

@@ -18,6 +18,8 @@ pub struct Study {
     pub trials: Vec<Planned>,
     /// Each recipe runs once with each of these.
     pub seeds: Vec<u64>,
+    /// Whether a trial that misses its target makes the command fail.
+    pub require_target: bool,
     /// What it trains on, as it was written.
     pub workload: Workload,
     /// What to write down besides the ends of epochs.
@@ -74,7 +76,8 @@ impl Study {
             StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
         number_equal_names(&mut trials);
         let (workload, surfaces) = (file.workload.clone(), file.surfaces.clone());
-        Ok(Self { about, trials, seeds, workload, observe: file.observe, surfaces })
+        let (require_target, observe) = (file.require_target, file.observe);
+        Ok(Self { about, trials, seeds, require_target, workload, observe, surfaces })
     }
 
     /// The same study as a file in which nothing is left to defaults.
@@ -90,6 +93,7 @@ impl Study {
             title: self.about.title.clone(),
             notes: self.about.notes.clone(),
             seeds: Some(self.seeds.clone()),
+            require_target: self.require_target,
             workload: Workload { data: Some(data.name.clone()), model: None, ..self.workload.clone() },
             observe: self.observe,
             trials: self.trials.iter().map(entry).collect(),

@@ -57,7 +57,11 @@ pub fn run(
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
-    let summary = prepare(study, data, limits, command, control)?;
+    let mut summary = prepare(study, data, limits, command, control)?;
+    for warning in order_warnings(study, data)? {
+        watcher.note(&format!("warning: {warning}"));
+        summary.warnings.push(warning);
+    }
     let folder = RunFolder::create(out, study, data, &summary)?;
     go(study, data, limits, (folder, summary), control, watcher)
 }
@@ -234,18 +238,25 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
-    let mut orders: Vec<(Order, u64)> = vec![];
+    Ok(warnings)
+}
+
+/// What is wrong with the orders that the trials read samples in.
+fn order_warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
+    let mut warnings = vec![];
+    let mut orders: Vec<Order> = vec![];
     for planned in &study.trials {
         let order = planned.trial.recipe.order;
-        if matches!(order, Order::Sequential | Order::Blocks(_))
-            && !orders.iter().any(|(seen, _)| *seen == order)
-        {
-            orders.push((order, study.seeds[0]));
+        if !orders.contains(&order) {
+            orders.push(order);
         }
     }
-    for (order, seed) in orders {
-        let mixing = mixing::measure(data.train.store(), order, seed)?;
-        warnings.extend(mixing.and_then(|mixing| mixing.warning(order)));
+    for order in orders {
+        warnings.extend(schuss_data::advice(order, data.train.store().access()));
+        if matches!(order, Order::Sequential | Order::Blocks(_)) {
+            let mixing = mixing::measure(data.train.store(), order, study.seeds[0])?;
+            warnings.extend(mixing.and_then(|mixing| mixing.warning(order)));
+        }
     }
     Ok(warnings)
 }

@@ -49,23 +49,23 @@ impl TrialFolder {
     pub(super) fn start(&self, trial: &Trial, data: &str, say: &mut dyn FnMut(&str)) -> Result<Start> {
         files::clean(&self.path)?;
         let (last, previous) = (self.path.join(CHECKPOINT), self.path.join(PREVIOUS));
+        let mut refused = false;
         for path in [&last, &previous] {
             let checkpoint = match checkpoint::open(path) {
                 Ok(checkpoint) => checkpoint,
                 Err(Unusable::Absent) => continue,
                 Err(Unusable::Refused(error)) => return Err(error),
                 Err(Unusable::Damaged(why)) => {
-                    say(&format!("{} is damaged ({why}); the one before it is used", path.display()));
+                    say(&format!("{} is damaged ({why}) and cannot be used", path.display()));
+                    refused = true;
                     continue;
                 }
             };
             let header = &checkpoint.header;
             check_owner(header, trial, data, path)?;
             if !self.has_logs(header) {
-                say(&format!(
-                    "{} is of no use: its logs are gone; the one before it is used",
-                    path.display()
-                ));
+                say(&format!("{} cannot be used: its logs are gone", path.display()));
+                refused = true;
                 continue;
             }
             if path == &previous {
@@ -76,6 +76,9 @@ impl TrialFolder {
             };
             files::remove(&previous)?;
             return Ok(Start::Ended(Box::new(record)));
+        }
+        if refused {
+            say(&format!("{} begins anew: it has no other checkpoint", trial.name));
         }
         Ok(Start::Fresh)
     }
