@@ -1,6 +1,6 @@
 //! One picture from a PNG file, brought to the shape and the ink of the data a network was trained on.
 
-use crate::{Error, ImageShape, Result, file};
+use crate::{Error, ImageShape, Result, encoded, file};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::{self, FilterType};
 use image::{
@@ -91,14 +91,18 @@ fn decode(path: &Path) -> Result<RgbaImage> {
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
     limits.max_alloc = Some(MAX_MEMORY);
-    let mut reader = ImageReader::with_format(BufReader::new(file), ImageFormat::Png);
-    reader.limits(limits);
-    let decoded = reader.decode().map_err(|error| {
-        Error::data(format!("{} cannot be read as a PNG picture: {error}", file::name(path)))
+    let refuse = |why: &dyn std::fmt::Display| {
+        Error::data(format!("{} cannot be read as a PNG picture: {why}", file::name(path)))
             .at(file::place(path, length))
             .advise("save it as a PNG file")
-    })?;
-    Ok(decoded.into_rgba8())
+    };
+    let mut file = BufReader::new(file);
+    if !encoded::is_whole(&mut file).map_err(|error| refuse(&error))? {
+        return Err(refuse(&"it was cut short"));
+    }
+    let mut reader = ImageReader::with_format(file, ImageFormat::Png);
+    reader.limits(limits);
+    Ok(reader.decode().map_err(|error| refuse(&error))?.into_rgba8())
 }
 
 /// What is transparent shows white paper.
@@ -221,6 +225,17 @@ mod tests {
             assert!(error.exit_code() == 3 && error.what.starts_with("bad.png cannot be read"), "{error}");
         }
         assert_eq!(read_picture(folder.path(), GREY).unwrap_err().exit_code(), 3);
+    }
+
+    #[test]
+    fn a_picture_that_was_cut_short_is_refused_wherever_the_cut() {
+        let (folder, good) = saved(GrayImage::new(28, 28));
+        let good = std::fs::read(good).unwrap();
+        let path = folder.path().join("cut.png");
+        for length in 0..good.len() {
+            std::fs::write(&path, &good[..length]).unwrap();
+            assert!(read_picture(&path, GREY).is_err_and(|error| error.exit_code() == 3), "{length} bytes");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What one encoded sample looks like by its header, what all of them are brought to, and how.
 
-use super::Blob;
+use super::{Blob, whole::is_whole};
 use crate::npy::{Array, Header, MAGIC};
 use crate::planes::planes;
 use crate::table::Origin;
@@ -49,6 +49,9 @@ impl Look {
 }
 
 fn reader(blob: &mut dyn Blob) -> std::result::Result<ImageReader<&mut dyn Blob>, String> {
+    if !is_whole(blob).map_err(|error| unreadable(&error))? {
+        return Err("is a picture that was cut short: it lacks the mark of its end".into());
+    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);

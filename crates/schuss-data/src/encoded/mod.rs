@@ -10,6 +10,7 @@
 
 mod form;
 mod store;
+mod whole;
 
 use crate::contained::contained;
 use crate::found::{Ask, Found, Part, Usual};
@@ -21,6 +22,7 @@ use rayon::prelude::*;
 use std::io::{BufRead, Seek};
 use std::sync::Arc;
 use store::Decoded;
+pub(crate) use whole::is_whole;
 
 /// The bytes of one sample.
 pub(crate) trait Blob: BufRead + Seek {}

@@ -115,6 +115,73 @@ fn jpeg_is_read_within_its_losses() {
     assert!(pixels(&found.train).iter().all(|pixel| pixel.abs_diff(100) < 3));
 }
 
+/// A JPEG file of 32 x 24 pixels of many colours.
+fn jpeg() -> Vec<u8> {
+    let pixels = RgbImage::from_fn(32, 24, |x, y| Rgb([(x * 8) as u8, (y * 10) as u8, (x * y) as u8]));
+    let mut file = std::io::Cursor::new(Vec::new());
+    pixels.write_to(&mut file, image::ImageFormat::Jpeg).unwrap();
+    file.into_inner()
+}
+
+/// The same picture with `inside` in an application segment right after its first marker, where thumbnails stand.
+fn with_segment(picture: &[u8], inside: &[u8]) -> Vec<u8> {
+    let length = (inside.len() as u16 + 2).to_be_bytes();
+    [&picture[..2], &[0xff, 0xe1], &length, inside, &picture[2..]].concat()
+}
+
+#[test]
+fn a_jpeg_that_was_cut_short_is_refused_wherever_the_cut() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "a/1.jpg", &colour(1));
+    let path = root.path().join("a/2.jpg");
+    for whole in [jpeg(), with_segment(&jpeg(), &jpeg())] {
+        let shares = [50, 80, 99].map(|percent| whole.len() * percent / 100);
+        for length in shares.into_iter().chain(2..whole.len()) {
+            fs::write(&path, &whole[..length]).unwrap();
+            let error = open_as(root.path(), &Ask { size: Some(4), ..Ask::default() }).unwrap_err();
+            assert_eq!(error.exit_code(), 3, "after {length} bytes");
+            assert!(error.what.starts_with("2.jpg is a picture that was cut short"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_may_hold_a_thumbnail_and_go_on_after_its_end() {
+    let root = TempDir::new().unwrap();
+    let whole = [with_segment(&jpeg(), &jpeg()), b"padding".to_vec()].concat();
+    fs::create_dir(root.path().join("a")).unwrap();
+    fs::write(root.path().join("a/1.jpg"), whole).unwrap();
+    fs::write(root.path().join("a/2.jpg"), jpeg()).unwrap();
+    let pixels = pixels(&open(root.path()).unwrap().train);
+    let (first, second) = pixels.split_at(pixels.len() / 2);
+    assert_eq!(first, second);
+}
+
+#[test]
+fn a_jpeg_that_is_cut_short_after_it_was_opened_is_refused_when_it_is_decoded() {
+    let root = TempDir::new().unwrap();
+    let path = root.path().join("1.jpg");
+    fs::write(&path, jpeg()).unwrap();
+    let found = open_as(root.path(), &Ask { memory: 1, ..Ask::default() }).unwrap();
+    let Part::Streamed(store) = &found.train else { panic!("a picture is more than a byte") };
+    fs::write(&path, &jpeg()[..jpeg().len() * 99 / 100]).unwrap();
+    let mut some = crate::Samples::default();
+    assert!(
+        store.read(&[0], &mut some).unwrap_err().what.starts_with("1.jpg is a picture that was cut short")
+    );
+}
+
+#[test]
+fn a_png_that_was_cut_short_is_refused_wherever_the_cut() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "1.png", &colour(1));
+    let whole = fs::read(root.path().join("1.png")).unwrap();
+    for length in 0..whole.len() {
+        fs::write(root.path().join("1.png"), &whole[..length]).unwrap();
+        assert!(open(root.path()).is_err_and(|error| error.exit_code() == 3), "after {length} bytes");
+    }
+}
+
 #[test]
 fn what_does_not_fit_into_memory_is_decoded_when_it_is_read() {
     let root = TempDir::new().unwrap();

@@ -109,6 +109,19 @@ fn what_does_not_fit_into_memory_is_read_where_it_lies() {
 }
 
 #[test]
+fn a_jpeg_that_was_cut_short_before_it_was_packed_is_refused() {
+    let mut whole = Cursor::new(Vec::new());
+    GrayImage::from_fn(64, 64, |x, y| Luma([(x * y) as u8])).write_to(&mut whole, ImageFormat::Jpeg).unwrap();
+    let whole = whole.into_inner();
+    assert!(open(&[("1.jpg", whole.clone())]).is_ok());
+    for percent in [50, 80, 99] {
+        let cut = whole[..whole.len() * percent / 100].to_vec();
+        let error = open(&[("1.jpg", whole.clone()), ("2.jpg", cut)]).unwrap_err();
+        assert!(error.exit_code() == 3 && error.what.contains("is a picture that was cut short"), "{error}");
+    }
+}
+
+#[test]
 fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
     let cases = [
         (vec![("../X.npy", png(1))], "holds a member called `../X.npy`, which points outside"),
