@@ -75,6 +75,10 @@ impl Text {
             let what = format!("has a header that is not UTF-8 text, in column {at}");
             return Err(self.origin.refuse_row(1, what).advise("save it as UTF-8"));
         }
+        if let Some(at) = self.dialect.names.iter().position(|name| name.contains('\0')) {
+            let what = format!("has a header with a NUL byte, in column {}", at.saturating_add(1));
+            return Err(self.origin.refuse_row(1, what).advise("save it as UTF-8 text"));
+        }
         Ok(())
     }
 

@@ -191,7 +191,7 @@ fn a_column_of_numbers_and_words_is_a_category_of_them_all() {
 fn every_sort_of_damage_is_refused_with_line_and_column() {
     let long: String = (0..1_001).map(|row| format!("word{row},1\n")).collect();
     let mixed: String = (0..1_001).map(|row| format!("{row},1\n")).collect();
-    let cases: [(Vec<u8>, &str, &str); 18] = [
+    let cases: [(Vec<u8>, &str, &str); 19] = [
         (b"".into(), "is empty", ""),
         (b"\n\n".into(), "is empty", ""),
         (b"a,b\n".into(), "has a header but no rows", ""),
@@ -203,6 +203,7 @@ fn every_sort_of_damage_is_refused_with_line_and_column() {
         (b"a,b\n1,2\n\0,4\n".into(), "holds a NUL byte", "line 3, column `a`"),
         (b"a,b\n1,2\n3,\xff\n".into(), "is not UTF-8 text", "line 3, column `b`"),
         (b"a,b\n1,2\n\xc3,\xa9\n".into(), "is not UTF-8 text", "line 3, column `a`"),
+        (b"a,b\0\n1,2\n".into(), "has a header with a NUL byte, in column 2", "line 1"),
         (b"a\xff,b\n1,2\n".into(), "has a header that is not UTF-8 text, in column 1", "line 1"),
         (b"a,b\n1,2\ninf,2\n".into(), "holds inf, with which nothing can be learnt", "line 3, column `a`"),
         (
