@@ -15,7 +15,7 @@ use crate::found::{Ask, Found, Part};
 use crate::npy::{Array, SAVE, Stored};
 use crate::table::{Origin, shown};
 use crate::text::grouped;
-use crate::{Error, Labels, Result, Samples, classes, file};
+use crate::{Error, Labels, Result, Samples, classes, file, shards};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -26,6 +26,11 @@ type Archive = ZipArchive<BufReader<File>>;
 
 /// Deflate writes at least one bit per 129 bytes (two bits per match of 258), so it never shrinks further than this.
 const MAX_RATIO: u64 = 1_032;
+
+/// What to do about an archive that NumPy would not have written.
+const SAVE_ALL: &str = "save it again with numpy.savez";
+/// What to do about labels that cannot be used as they are.
+const SAVE_LABELS: &str = "save classes as whole numbers, such as numpy.unique(y, return_inverse=True)[1], and other labels as numbers";
 
 /// Usual names of samples and labels to train on, to choose by, and to evaluate on; in lower case.
 const NAMES: [(&[&str], &[&str]); 3] = [
@@ -89,6 +94,7 @@ impl<'a> Arrays<'a> {
     fn open(origin: &'a Origin) -> Result<Self> {
         let (file, length) = file::open(&origin.path)?;
         let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(origin, "", &error))?;
+        check_names(&archive, origin)?;
         let name = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_lowercase();
         let names = archive
             .file_names()
@@ -128,23 +134,28 @@ impl<'a> Arrays<'a> {
     }
 
     fn pair(&mut self, samples: &[&str], labels: &[&str]) -> Result<Option<Pair>> {
-        let Some(samples) = self.find(samples)? else { return Ok(None) };
-        Ok(Some(Pair { samples, labels: self.find(labels)? }))
+        let Some(samples) = self.find(samples, SAVE)? else { return Ok(None) };
+        Ok(Some(Pair { samples, labels: self.find(labels, SAVE_LABELS)? }))
     }
 
-    /// The first of `wanted` that is in the archive.
-    fn find(&mut self, wanted: &[&str]) -> Result<Option<Entry>> {
+    /// The first of `wanted` that is in the archive, with `advice` where it cannot be used.
+    fn find(&mut self, wanted: &[&str], advice: &str) -> Result<Option<Entry>> {
         let place = |wanted: &&str| self.names.iter().position(|name| name == *wanted);
         let Some(at) = wanted.iter().find_map(place) else { return Ok(None) };
         let (origin, length) = (self.origin, self.length);
         let name = self.names.get(at).cloned().unwrap_or_default();
+        if self.names.iter().filter(|other| **other == name).count() > 1 {
+            let what = format!("holds two arrays called `{name}`, if capitals do not count");
+            return Err(origin.refuse(what).advise("rename one"));
+        }
         let mut file = self.archive.by_index(at).map_err(|error| broken(origin, &name, &error))?;
         if !plausible(&file, length) {
             return Err(origin.refuse(format!("cannot hold as much as it says of `{}`", shown(&name))));
         }
         let size = file.size();
         let array = Array::new(&mut file, size)
-            .map_err(|what| origin.refuse(format!("has an array `{name}` that {what}")).advise(SAVE))?;
+            .map_err(|what| origin.refuse(format!("has an array `{name}` that {what}")).advise(advice))?
+            .named(&name);
         let plain = file.data_start().filter(|_| file.compression() == CompressionMethod::Stored);
         Ok(Some(Entry { at, name, array, plain }))
     }
@@ -220,10 +231,11 @@ impl<'a> Arrays<'a> {
             let labels = splits.iter().map(|numbers| classes::labels(numbers, &classes)).collect();
             return Ok((labels, classes.keys().map(ToString::to_string).collect()));
         }
-        let real = |numbers: &Vec<f64>| {
-            classes::real(numbers, width).map_err(|error| self.origin.refuse(error.what))
+        let real = |(numbers, entry): (&Vec<f64>, &&Entry)| {
+            let refuse = |error: Error| format!("has an array `{}` whose {}", entry.name, error.what);
+            classes::real(numbers, width).map_err(|error| self.origin.refuse(refuse(error)))
         };
-        Ok((splits.iter().map(real).collect::<Result<_>>()?, Vec::new()))
+        Ok((splits.iter().zip(&entries).map(real).collect::<Result<_>>()?, Vec::new()))
     }
 
     fn part(&mut self, entry: &Entry, labels: Labels, fits: bool) -> Result<Part> {
@@ -254,13 +266,22 @@ impl<'a> Arrays<'a> {
             self.archive.by_index(entry.at).map_err(|error| broken(origin, &entry.name, &error))?;
         let size = file.size();
         let array = Array::new(&mut file, size).map_err(|what| origin.refuse(what).advise(SAVE))?;
-        let decoded = decode(&array, &mut file, origin)?;
+        let decoded = decode(&array.named(&entry.name), &mut file, origin)?;
         match file.read(&mut [0]) {
             Ok(0) => Ok(decoded),
             Ok(_) => Err(origin.refuse(format!("goes on after the end of `{}`", entry.name))),
             Err(error) => Err(broken(origin, &entry.name, &error)),
         }
     }
+}
+
+/// Each name is there once, and leads nowhere.
+fn check_names(archive: &Archive, origin: &Origin) -> Result<()> {
+    archive.file_names_raw().try_for_each(|name| shards::check_name(name, origin))?;
+    if archive.has_duplicate_names() {
+        return Err(origin.refuse("holds two arrays of the same name").advise(SAVE_ALL));
+    }
+    Ok(())
 }
 
 /// Whether a file of the archive can unpack to what it says.

@@ -38,6 +38,11 @@ pub(crate) trait Blobs: Send + Sync {
 
     /// What a message says of sample `index`.
     fn origin(&self, index: usize) -> Origin;
+
+    /// The error with what sample `index` is called, where its origin does not say.
+    fn named(&self, _index: usize, error: Error) -> Error {
+        error
+    }
 }
 
 /// One split: bytes and labels of its samples.
@@ -110,7 +115,7 @@ fn form(splits: &[&Encoded], ask: &Ask) -> Result<Form> {
     }
     let seen: Vec<&Look> = looks.iter().map(|(look, ..)| look).collect();
     Form::of(&seen, ask.size).map_err(|(at, what, advice)| match looks.get(at) {
-        Some((_, blobs, index)) => blobs.origin(*index).refuse(what).advise(advice),
+        Some((_, blobs, index)) => blobs.named(*index, blobs.origin(*index).refuse(what).advise(advice)),
         None => Error::data(what).advise(advice),
     })
 }
@@ -122,6 +127,7 @@ fn look(blobs: &dyn Blobs, index: usize) -> Result<Look> {
         Look::take(&mut *blob, length).map_err(|what| refuse(what).advise("save it again, or take it out"))
     };
     contained(look, || refuse("cannot be read: its decoder failed".into()))
+        .map_err(|error| blobs.named(index, error))
 }
 
 /// All that can be read, if none cannot.

@@ -31,6 +31,7 @@ impl Decoded {
             self.form.decode(&mut *blob, length, &origin, into)
         };
         contained(decode, || origin.refuse("cannot be read: its decoder failed"))
+            .map_err(|error| self.blobs.named(index, error))
     }
 
     /// All samples, decoded by all cores.

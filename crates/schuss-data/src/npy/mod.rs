@@ -62,6 +62,8 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
 pub(crate) struct Array {
     pub(crate) header: Header,
     pub(crate) layout: Layout,
+    /// What an archive calls it.
+    name: Option<String>,
 }
 
 impl Array {
@@ -69,14 +71,19 @@ impl Array {
     pub(crate) fn new(reader: &mut dyn Read, length: u64) -> std::result::Result<Self, String> {
         let header = Header::read(reader, length)?;
         let layout = Layout::new(&header)?;
-        Ok(Self { header, layout })
+        Ok(Self { header, layout, name: None })
+    }
+
+    /// The same by the name that an archive gives it.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
     }
 
     /// An array that is a single sample as a whole.
     pub(crate) fn of_one_sample(mut header: Header) -> std::result::Result<Self, String> {
         header.shape.insert(0, 1);
         let layout = Layout::new(&header)?;
-        Ok(Self { header, layout })
+        Ok(Self { header, layout, name: None })
     }
 
     pub(crate) fn samples(&self) -> usize {
@@ -164,15 +171,33 @@ impl Array {
 
     /// Number `at` of the file is none to learn from.
     fn not_finite(&self, at: u64, origin: &Origin) -> Error {
-        let sample = if self.header.fortran {
-            at.checked_rem(self.layout.samples)
-        } else {
-            at.checked_div(self.layout.shape.features() as u64)
+        let index = self.index(at);
+        let place = match index.split_first() {
+            Some((sample, [])) => format!("sample {sample}"),
+            Some((sample, [column])) => format!("sample {sample}, column {column}"),
+            _ => format!("index {index:?}"),
         };
-        let what = "holds a number that is not finite, or beyond what 32-bit numbers hold";
+        let array = self.name.as_ref().map_or(String::new(), |name| format!("`{name}`, "));
         origin
-            .refuse_row(sample.unwrap_or(0), what)
-            .advise("samples are counted from 0; numpy.isfinite finds all")
+            .refuse("holds a number that is not finite, or beyond what 32-bit numbers hold")
+            .at(format!("{}, {array}{place}", origin.path.display()))
+            .advise("samples and columns are counted from 0; numpy.isfinite finds all")
+    }
+
+    /// NumPy's index of number `at` of the file.
+    fn index(&self, at: u64) -> Vec<u64> {
+        let mut left = at;
+        let mut place = |&size: &u64| {
+            let place = left.checked_rem(size).unwrap_or(0);
+            left = left.checked_div(size).unwrap_or(0);
+            place
+        };
+        if self.header.fortran {
+            return self.header.shape.iter().map(place).collect();
+        }
+        let mut index: Vec<u64> = self.header.shape.iter().rev().map(&mut place).collect();
+        index.reverse();
+        index
     }
 
     /// The numbers of an array whose first index moves fastest, sample after sample.

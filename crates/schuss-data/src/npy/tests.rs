@@ -133,11 +133,22 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
 }
 
 #[test]
-fn a_number_that_is_none_is_named_by_its_sample() {
+fn a_number_that_is_none_is_named_by_its_sample_and_its_place_there() {
     let floats: Vec<u8> =
         (0..40_000).flat_map(|at| if at == 39_998 { f32::INFINITY } else { 1.0 }.to_le_bytes()).collect();
     let error = open(&npy("<f4", "(20000, 2)", &floats)).unwrap_err();
-    assert!(error.place.unwrap().ends_with("x.npy, sample 19999"));
+    assert!(error.place.unwrap().ends_with("x.npy, sample 19999, column 0"));
+    let mut floats = [0_u8; 4 * 24];
+    floats[4 * 17..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let place = |bytes: &[u8]| open(bytes).unwrap_err().place.unwrap();
+    assert!(place(&npy("<f4", "(24,)", &floats)).ends_with("x.npy, sample 17"));
+    assert!(place(&npy("<f4", "(2, 3, 4)", &floats)).ends_with("x.npy, index [1, 1, 1]"));
+    let fortran = |shape| {
+        let dictionary = format!("{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}}}");
+        let length = (dictionary.len() as u16).to_le_bytes();
+        [&b"\x93NUMPY\x01\0"[..], &length, dictionary.as_bytes(), &floats].concat()
+    };
+    assert!(place(&fortran("(4, 6)")).ends_with("x.npy, sample 1, column 4"));
     let huge = open(&npy("<f8", "(1, 1)", &1e300_f64.to_le_bytes())).unwrap_err();
     assert_eq!(huge.exit_code(), 3);
 }

@@ -1,13 +1,15 @@
 //! Where the samples of tar files lie, and what their labels are.
 
 use crate::contained::contained;
+use crate::pread::read_at;
 use crate::table::{Origin, shown};
+use crate::text::grouped;
 use crate::{Error, Result, file};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::PathBuf;
-use tar::{Archive, Entry};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use tar::{Archive, Entry, Header};
 
 /// Members that are samples.
 const SAMPLES: [&str; 4] = ["png", "jpg", "jpeg", "npy"];
@@ -18,7 +20,27 @@ const MAX_CLASSES: usize = 100_000;
 /// Where a label stands in a KEY.json.
 const KEYS: [&str; 3] = ["label", "cls", "class"];
 
-type Source<'a> = Entry<'a, BufReader<File>>;
+type Source<'a> = Entry<'a, Shard>;
+
+/// A tar file that notes whether it was read to its very end, which stands behind the block of zeros that closes it.
+struct Shard {
+    file: BufReader<File>,
+    ended: bool,
+}
+
+impl Read for Shard {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.ended |= count == 0 && !into.is_empty();
+        Ok(count)
+    }
+}
+
+impl Seek for Shard {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
 
 /// Where a sample lies.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +56,8 @@ pub(super) struct Index {
     pub(super) members: Vec<Member>,
     /// Number of the word each is labelled with.
     pub(super) classes: Vec<Option<u32>>,
+    /// Labels without a sample: how many, and the key of the first.
+    lonely: Option<(u64, String)>,
 }
 
 /// Members of one key that follow each other.
@@ -48,7 +72,7 @@ impl Index {
     /// Goes through the headers; words that label samples are added to `words`.
     pub(super) fn take(shards: Vec<PathBuf>, words: &mut Vec<String>, memory: u64) -> Result<Self> {
         let mut numbers: HashMap<String, u32> = words.iter().cloned().zip(0..).collect();
-        let mut index = Self { shards: Vec::new(), members: Vec::new(), classes: Vec::new() };
+        let mut index = Self { shards: Vec::new(), members: Vec::new(), classes: Vec::new(), lonely: None };
         for (shard, path) in (0..).zip(&shards) {
             let origin = Origin::new(path, "member");
             let walk = || index.walk(shard, &origin, &mut numbers, words, memory);
@@ -67,7 +91,7 @@ impl Index {
         memory: u64,
     ) -> Result<()> {
         let (file, length) = file::open(&origin.path)?;
-        let mut archive = Archive::new(BufReader::new(file));
+        let mut archive = Archive::new(Shard { file: BufReader::new(file), ended: false });
         let mut group = Group::default();
         for entry in archive.entries_with_seek().map_err(|error| broken(origin, &error))? {
             let mut entry = entry.map_err(|error| broken(origin, &error))?;
@@ -80,13 +104,30 @@ impl Index {
                 group.key = key;
             }
             group.add(&mut entry, &ending, shard, length, origin)?;
-            if (self.members.len() as u64).saturating_mul(size_of::<(Member, Option<u32>)>() as u64) > memory
-            {
-                let what = "holds more samples than can be kept track of in the memory that may be used";
-                return Err(origin.refuse(what).advise("give more --memory"));
-            }
+            self.check(memory, origin)?;
+        }
+        if archive.into_inner().ended {
+            return Err(origin
+                .refuse("ends before its end mark, so it was cut short")
+                .advise("copy it again"));
         }
         self.close(group, numbers, words, origin)
+    }
+
+    fn check(&self, memory: u64, origin: &Origin) -> Result<()> {
+        let each = size_of::<(Member, Option<u32>)>() as u64;
+        if (self.members.len() as u64).saturating_mul(each) <= memory {
+            return Ok(());
+        }
+        let what = "holds more samples than can be kept track of in the memory that may be used";
+        Err(origin.refuse(what).advise("give more --memory"))
+    }
+
+    /// What is to be said of labels without a sample.
+    pub(super) fn note(&self) -> Option<String> {
+        let (count, first) = self.lonely.as_ref()?;
+        let count = grouped(*count);
+        Some(format!("labels without a sample: {count}, left alone; the first is of `{first}`"))
     }
 
     fn close(
@@ -96,7 +137,13 @@ impl Index {
         words: &mut Vec<String>,
         origin: &Origin,
     ) -> Result<()> {
-        let Some(sample) = group.sample else { return Ok(()) };
+        let Some(sample) = group.sample else {
+            if group.label.is_some() {
+                let (count, _) = self.lonely.get_or_insert_with(|| (0, printable(&group.key)));
+                *count = count.saturating_add(1);
+            }
+            return Ok(());
+        };
         if words.len() > MAX_CLASSES {
             return Err(origin.refuse("has more than 100,000 different labels, too many for classes"));
         }
@@ -117,22 +164,45 @@ fn broken(origin: &Origin, error: &dyn std::fmt::Display) -> Error {
     origin.refuse(format!("cannot be read as a tar file: {error}")).advise("copy it again")
 }
 
-/// What stands before the first dot of the last part of a member's name, with the parts before it; and what after it.
+/// Refuses a member of an archive whose name would lead out of the folder that it is unpacked in, on any system.
+pub(crate) fn check_name(name: &[u8], origin: &Origin) -> Result<()> {
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
+    let outside = name.first().is_some_and(is_slash) || name.split(is_slash).any(|part| part == b"..");
+    if !outside {
+        return Ok(());
+    }
+    let what = format!("holds a member called `{}`, which points outside", printable(name));
+    Err(origin.refuse(what).advise("pack it again from within the folder"))
+}
+
 fn key(entry: &Source, origin: &Origin) -> Result<(Vec<u8>, String)> {
     let name = entry.path_bytes();
-    let outside = name.starts_with(b"/") || name.split(|&byte| byte == b'/').any(|part| part == b"..");
-    if outside {
-        let what = format!(
-            "holds a member called `{}`, which points outside",
-            shown(&String::from_utf8_lossy(&name))
-        );
-        return Err(origin.refuse(what).advise("pack it again from within the folder"));
-    }
-    let last = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
-    let dot = name.iter().skip(last).position(|&byte| byte == b'.').map(|dot| last.saturating_add(dot));
-    let (key, ending) = name.split_at_checked(dot.unwrap_or(name.len())).unwrap_or_default();
+    check_name(&name, origin)?;
+    let (key, ending) = split(&name);
     let ending = String::from_utf8_lossy(ending.get(1..).unwrap_or_default()).to_lowercase();
     Ok((key.to_vec(), ending))
+}
+
+/// What stands before the first dot of the last part of a member's name, with the parts before it; and the rest.
+fn split(name: &[u8]) -> (&[u8], &[u8]) {
+    let last = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
+    let dot = name.iter().skip(last).position(|&byte| byte == b'.').map(|dot| last.saturating_add(dot));
+    name.split_at_checked(dot.unwrap_or(name.len())).unwrap_or_default()
+}
+
+fn printable(name: &[u8]) -> String {
+    shown(&String::from_utf8_lossy(name))
+}
+
+impl Member {
+    /// Its key by the header right before it, where names are cut off after 100 bytes.
+    pub(super) fn key(&self, shard: &Path) -> Option<String> {
+        let (file, _) = file::open(shard).ok()?;
+        let mut header = Header::new_old();
+        let start = self.offset.checked_sub(header.as_bytes().len() as u64)?;
+        let read = read_at(&file, header.as_mut_bytes(), start).ok()?;
+        (read == header.as_bytes().len()).then(|| printable(split(&header.path_bytes()).0))
+    }
 }
 
 impl Group {
@@ -164,7 +234,7 @@ impl Group {
     }
 
     fn twice(&self, noun: &str, origin: &Origin) -> Error {
-        origin.refuse(format!("holds two {noun} called `{}`", shown(&String::from_utf8_lossy(&self.key))))
+        origin.refuse(format!("holds two {noun} called `{}`", printable(&self.key)))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::pread::read_at;
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
 use crate::{Error, Labels, Result, classes, file};
+pub(crate) use index::check_name;
 use index::{Index, Member};
 use std::fs;
 use std::io::Cursor;
@@ -45,6 +46,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
         if shards.is_empty() { Ok(None) } else { Index::take(shards, &mut words, ask.memory).map(Some) }
     };
     let [train, validation, test] = [take(train)?, take(validation)?, take(test)?];
+    let notes = [&train, &validation, &test].into_iter().flatten().filter_map(Index::note).collect();
     let numbers = sorted(&mut words);
     let origin = Origin::new(path, "sample");
     let encode = |index: Index| encoded(index, &numbers, &origin);
@@ -54,7 +56,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
     if others.iter().flatten().any(|other| bare(other) != bare(&train)) {
         return Err(origin.refuse("has labels in one split but none in another"));
     }
-    encoded::found(train, others, words, Vec::new(), ask).map(Some)
+    encoded::found(train, others, words, notes, ask).map(Some)
 }
 
 /// The tar files of each split, sorted by name.
@@ -95,7 +97,9 @@ fn sorted(words: &mut [String]) -> Vec<u32> {
 fn encoded(index: Index, numbers: &[u32], origin: &Origin) -> Result<Encoded> {
     let number = |class: u32| numbers.get(usize::try_from(class).ok()?).copied();
     let labels: Vec<u32> = index.classes.iter().filter_map(|class| number((*class)?)).collect();
-    let samples = index.members.len();
+    let lacking = index.classes.iter().position(Option::is_none);
+    let members = Members { shards: index.shards, members: index.members };
+    let samples = members.len();
     if samples == 0 {
         let advice = "a sample is a member called KEY.png, KEY.jpg or KEY.npy";
         return Err(origin.refuse("holds no samples").advise(advice));
@@ -104,12 +108,13 @@ fn encoded(index: Index, numbers: &[u32], origin: &Origin) -> Result<Encoded> {
         0 => Labels::Absent(samples),
         count if count == samples => Labels::Class(labels),
         count => {
-            let what =
-                format!("has labels for {} of {} samples", grouped(count as u64), grouped(samples as u64));
+            let none = lacking.and_then(|index| members.key(index)).unwrap_or_default();
+            let (count, all) = (grouped(count as u64), grouped(samples as u64));
+            let what = format!("has labels for {count} of {all} samples, but none for `{none}`");
             return Err(origin.refuse(what).advise("add a KEY.cls for each KEY.png"));
         }
     };
-    Ok(Encoded { blobs: Arc::new(Members { shards: index.shards, members: index.members }), labels })
+    Ok(Encoded { blobs: Arc::new(members), labels })
 }
 
 /// Samples by where they lie.
@@ -122,6 +127,10 @@ impl Members {
     fn member(&self, index: usize) -> Option<(&Member, &Path)> {
         let member = self.members.get(index)?;
         Some((member, self.shards.get(usize::try_from(member.shard).ok()?)?))
+    }
+
+    fn key(&self, index: usize) -> Option<String> {
+        self.member(index).and_then(|(member, shard)| member.key(shard))
     }
 }
 
@@ -153,6 +162,13 @@ impl Blobs for Members {
         let place =
             self.member(index).map(|(member, shard)| format!("{}@{}", shard.display(), member.offset));
         Origin::new(Path::new(&place.unwrap_or_default()), "sample")
+    }
+
+    fn named(&self, index: usize, error: Error) -> Error {
+        match self.key(index) {
+            Some(key) => Error { what: format!("sample `{key}` of {}", error.what), ..error },
+            None => error,
+        }
     }
 }
 

@@ -126,8 +126,12 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
     let cases = [
         (vec![("../X.npy", png(1))], "holds a member called `../X.npy`, which points outside"),
         (vec![("/etc/X.npy", png(1))], "holds a member called `/etc/X.npy`, which points outside"),
+        (vec![("a\\..\\X.npy", png(1))], "holds a member called `a\\..\\X.npy`, which points outside"),
         (vec![("a.txt", word("x"))], "holds no samples"),
-        (vec![("1.png", png(1)), ("2.png", png(1)), ("2.cls", word("x"))], "has labels for 1 of 2 samples"),
+        (
+            vec![("1.png", png(1)), ("2.png", png(1)), ("2.cls", word("x"))],
+            "has labels for 1 of 2 samples, but none for `1`",
+        ),
         (vec![("1.png", png(1)), ("1.jpg", png(1))], "holds two samples called `1`"),
         (vec![("1.cls", word("a")), ("1.json", word(r#"{"cls": "b"}"#))], "holds two labels called `1`"),
         (vec![("1.json", word("{"))], "holds a label that is not JSON"),
@@ -138,17 +142,42 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
         assert!(error.exit_code() == 3 && error.what.starts_with(&format!("s.tar {sentence}")), "{error}");
     }
     let error = open(&[("1.png", word("nothing"))]).unwrap_err();
-    assert!(error.what.starts_with("s.tar@512 cannot be read as a picture"), "{error}");
+    assert!(error.what.starts_with("sample `1` of s.tar@512 cannot be read as a picture"), "{error}");
 }
 
 #[test]
-fn a_truncated_tar_file_is_refused_or_whole() {
+fn a_tar_file_that_was_cut_short_anywhere_before_its_end_mark_is_refused() {
     let good = archive(&[("1.png", png(1)), ("1.cls", word("x")), ("2.png", png(2)), ("2.cls", word("y"))]);
-    for length in 0..good.len() {
+    let end_mark = good.len() - 1_024;
+    for length in 0..=good.len() {
         let folder = saved(&[("s.tar", good[..length].to_vec())]);
-        match crate::found::open(&folder.path().join("s.tar"), &Ask::default()) {
-            Ok(found) => assert!(found.train.len() <= 2, "after {length} bytes"),
-            Err(error) => assert_eq!(error.exit_code(), 3, "after {length} bytes"),
+        match crate::found::open(folder.path(), &Ask::default()) {
+            Ok(found) => assert!(found.train.len() == 2 && length >= end_mark + 512, "after {length} bytes"),
+            Err(error) => assert!(error.exit_code() == 3 && length < good.len(), "after {length} bytes"),
         }
     }
+    for length in [1_024, 2_048, 3_072, end_mark] {
+        let folder = saved(&[("s.tar", good[..length].to_vec())]);
+        let error = crate::found::open(folder.path(), &Ask::default()).unwrap_err();
+        assert_eq!(error.what, "s.tar ends before its end mark, so it was cut short");
+        assert_eq!(error.advice.as_deref(), Some("copy it again"));
+    }
+}
+
+#[test]
+fn a_label_without_a_sample_is_left_alone_and_said() {
+    let members = [("a/1.png", png(1)), ("a/1.cls", word("x")), ("a/2.cls", word("y")), ("3.cls", word("y"))];
+    let found = open(&members).unwrap();
+    assert_eq!((found.train.len(), &*found.classes), (1, &["x".to_owned()][..]));
+    assert_eq!(found.notes[0], "labels without a sample: 2, left alone; the first is of `a/2`");
+}
+
+#[test]
+fn a_sample_that_is_refused_is_named_by_its_key() {
+    let error = open(&[("a/1.png", png(1)), ("a/2.png", word("nothing"))]).unwrap_err();
+    assert!(error.what.starts_with("sample `a/2` of s.tar@1536 cannot be read as a picture"), "{error}");
+    let mut wide = Cursor::new(Vec::new());
+    GrayImage::new(9, 9).write_to(&mut wide, ImageFormat::Png).unwrap();
+    let error = open(&[("a/1.png", png(1)), ("a/2.png", wide.into_inner())]).unwrap_err();
+    assert_eq!(error.what, "sample `a/2` of s.tar@1536 has 9 x 9 pixels, but the first picture 2 x 1");
 }
