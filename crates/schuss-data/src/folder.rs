@@ -1,5 +1,6 @@
 //! A folder with the four files of an MNIST-like data set.
 
+use crate::text::bytes;
 use crate::{Error, ImageShape, Result, Samples, file, idx};
 use std::path::{Path, PathBuf};
 
@@ -37,11 +38,12 @@ impl Files {
         Err(missing)
     }
 
-    /// Reads both splits at the same time.
+    /// Reads both splits at the same time, if they fit into so many bytes of `memory`.
     ///
     /// # Errors
     /// A data error that names the file.
-    pub(crate) fn read(&self) -> Result<(ImageShape, Samples, Samples)> {
+    pub(crate) fn read(&self, memory: u64) -> Result<(ImageShape, Samples, Samples)> {
+        self.check_memory(memory)?;
         let [train_images, train_labels, test_images, test_labels] = &self.0;
         let (train, test) = rayon::join(
             || idx::read_split(train_images, train_labels),
@@ -63,6 +65,25 @@ impl Files {
                 .advise("put files of one data set into the folder"));
         }
         Ok((shape, train, test))
+    }
+
+    /// Refuses, by their headers alone, files that hold more than may be read.
+    fn check_memory(&self, memory: u64) -> Result<()> {
+        let [train, _, test, _] = &self.0;
+        let held = idx::promised(train)?.saturating_add(idx::promised(test)?);
+        if held <= memory {
+            return Ok(());
+        }
+        let what = format!(
+            "{} and {} hold {} of pixels, but {} may be held in memory, and IDX files are not streamed",
+            file::name(train),
+            file::name(test),
+            bytes(held),
+            bytes(memory)
+        );
+        Err(Error::data(what)
+            .at(train.display())
+            .advise("give more --memory, or `schuss data pack` them on a machine that holds them"))
     }
 }
 

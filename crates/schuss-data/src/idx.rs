@@ -44,6 +44,16 @@ pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Samples)>
     Ok((shape, split))
 }
 
+/// Bytes of pixels that a file of images holds by its header, which is held against the length of the file.
+///
+/// # Errors
+/// A data error that names the file.
+pub(crate) fn promised(images: &Path) -> Result<u64> {
+    let (file, length) = file::open(images)?;
+    let (_, promise, ..) = begin::<3>(file, &IMAGES, &Blame { path: images, length })?;
+    Ok(promise.bytes())
+}
+
 /// Count, shape and bytes.
 fn read_images(path: &Path) -> Result<(u64, ImageShape, Vec<u8>)> {
     let ([count, height, width], pixels) = read::<3>(path, &IMAGES)?;
@@ -75,11 +85,21 @@ fn parse<const DIMS: usize>(
     sort: &Sort,
     blame: &Blame,
 ) -> Result<([u32; DIMS], Vec<u8>)> {
+    let (sizes, promise, reserve, stream) = begin(source, sort, blame)?;
+    Ok((sizes, contents(stream.reader, &promise, reserve, blame)?))
+}
+
+/// Sizes of the dimensions, what they promise, how many bytes of it may be reserved at once, and what follows.
+fn begin<const DIMS: usize>(
+    source: impl Read + 'static,
+    sort: &Sort,
+    blame: &Blame,
+) -> Result<([u32; DIMS], Promise, u64, Stream)> {
     let mut stream = Stream::new(source, blame.length).map_err(|error| blame.io(&error))?;
     let sizes = header(&mut stream, sort, blame)?;
     let promise = Promise::new(&sizes, sort, blame)?;
     let reserve = promise.check(&stream, blame)?;
-    Ok((sizes, contents(stream.reader, &promise, reserve, blame)?))
+    Ok((sizes, promise, reserve, stream))
 }
 
 fn header<const DIMS: usize>(stream: &mut Stream, sort: &Sort, blame: &Blame) -> Result<[u32; DIMS]> {

@@ -110,13 +110,15 @@ impl Source {
             Kind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
                 let origin = format!("{}, read from {}", published.title, folder.display());
-                assemble(self.to_string(), origin, files.read()?, &published.classes)?.with(request)
+                assemble(self.to_string(), origin, files.read(request.ask.memory)?, &published.classes)?
+                    .with(request)
             }
             Kind::Path(typed) => {
                 let path = Path::new(typed.strip_prefix("path:").unwrap_or(typed));
                 let origin = format!("read from {}", path.display());
                 match Files::find(path) {
-                    Ok(files) => assemble(self.to_string(), origin, files.read()?, &[])?.with(request),
+                    Ok(files) => assemble(self.to_string(), origin, files.read(request.ask.memory)?, &[])?
+                        .with(request),
                     Err(missing) if path.is_file() || path.is_dir() && missing == folder::NAMES[0] => {
                         let found = found::open(path, &request.ask)?;
                         Dataset::of(self.to_string(), origin, found, request)

@@ -105,6 +105,32 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
 }
 
 #[test]
+fn files_that_hold_more_than_may_be_used_are_refused_by_their_headers() {
+    let header = idx(0x0803, &[1_000, 100, 100], &[]);
+    let large = [&header[..], &vec![0; 10_000_000]].concat();
+    for (ending, images) in [("", large.clone()), (".gz", gzip(&large))] {
+        let folder = TempDir::new().unwrap();
+        crate::testing::write_set(folder.path(), ending);
+        fs::write(folder.path().join(format!("train-images-idx3-ubyte{ending}")), images).unwrap();
+        let ask = crate::found::Ask { memory: 9_000_000, ..Default::default() };
+        let source: crate::Source = format!("path:{}", folder.path().display()).parse().unwrap();
+        let load = || source.load(&crate::Request { ask: ask.clone(), ..Default::default() }).unwrap_err();
+        let taken = allocation_counter::measure(|| drop(load()));
+        assert!(taken.bytes_max < 1 << 20, "took {} bytes", taken.bytes_max);
+        let error = load();
+        assert_eq!(error.exit_code(), 3);
+        assert_eq!(
+            error.what,
+            format!(
+                "train-images-idx3-ubyte{ending} and t10k-images-idx3-ubyte{ending} hold 10 MB of pixels, \
+                 but 9.0 MB may be held in memory, and IDX files are not streamed"
+            )
+        );
+        assert!(error.advice.unwrap().starts_with("give more --memory"));
+    }
+}
+
+#[test]
 fn images_and_labels_that_disagree_in_number_are_refused() {
     let error = Pair::new(&images(3, 4), &labels(&[1, 2])).read().unwrap_err();
     assert_eq!(error.what, "train-images holds 3 images but train-labels 2 labels");

@@ -154,7 +154,7 @@ fn classes_have_their_published_names_as_long_as_labels_fit() {
     let folder = TempDir::new().unwrap();
     write_set(folder.path(), "");
     let classes = || {
-        let splits = Files::find(folder.path()).unwrap().read().unwrap();
+        let splits = Files::find(folder.path()).unwrap().read(1 << 20).unwrap();
         assemble("fashion-mnist".into(), String::new(), splits, &published::FASHION_MNIST.classes)
             .unwrap()
             .classes
