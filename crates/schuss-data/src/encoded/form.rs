@@ -1,6 +1,7 @@
 //! What one encoded sample looks like by its header, what all of them are brought to, and how.
 
-use super::{Blob, whole::is_whole};
+use super::Blob;
+use super::whole::{PNG, is_whole};
 use crate::npy::{Array, Header, MAGIC};
 use crate::planes::planes;
 use crate::table::Origin;
@@ -39,6 +40,10 @@ impl Look {
         if blob.fill_buf().is_ok_and(|start| start.starts_with(MAGIC)) {
             return Header::read(&mut &mut *blob, length).map(Self::Array);
         }
+        // To look at a PNG file takes no more than its header; a JPEG file is read to its end either way.
+        if blob.fill_buf().is_ok_and(|start| !start.starts_with(PNG)) {
+            check_end(blob)?;
+        }
         let decoder = reader(blob)?.into_decoder().map_err(|error| unreadable(&error))?;
         let (width, height) = decoder.dimensions();
         if width == 0 || height == 0 {
@@ -49,9 +54,6 @@ impl Look {
 }
 
 fn reader(blob: &mut dyn Blob) -> std::result::Result<ImageReader<&mut dyn Blob>, String> {
-    if !is_whole(blob).map_err(|error| unreadable(&error))? {
-        return Err("is a picture that was cut short: it lacks the mark of its end".into());
-    }
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
@@ -59,6 +61,14 @@ fn reader(blob: &mut dyn Blob) -> std::result::Result<ImageReader<&mut dyn Blob>
     let mut reader = ImageReader::new(blob).with_guessed_format().map_err(|error| unreadable(&error))?;
     reader.limits(limits);
     Ok(reader)
+}
+
+fn check_end(blob: &mut dyn Blob) -> std::result::Result<(), String> {
+    match is_whole(blob) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("is a picture that was cut short: it lacks the mark of its end".into()),
+        Err(error) => Err(unreadable(&error)),
+    }
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> String {
@@ -145,8 +155,9 @@ impl Form {
     ) -> Result<()> {
         match (self, into) {
             (Self::Pictures(shape), Values::Bytes(into)) => {
-                let decoded =
-                    reader(blob).and_then(|reader| reader.decode().map_err(|error| unreadable(&error)));
+                let decoded = check_end(blob)
+                    .and_then(|()| reader(blob))
+                    .and_then(|reader| reader.decode().map_err(|error| unreadable(&error)));
                 into.extend(fitted(decoded.map_err(|what| origin.refuse(what))?, *shape));
                 Ok(())
             }

@@ -5,7 +5,7 @@ use super::Blob;
 use std::io;
 
 const JPEG: &[u8] = b"\xff\xd8";
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+pub(super) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// Whether the mark is there that ends a JPEG or PNG picture, whatever stands behind it; others are not looked at.
 pub(crate) fn is_whole(file: &mut dyn Blob) -> io::Result<bool> {

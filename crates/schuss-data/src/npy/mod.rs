@@ -175,7 +175,8 @@ impl Array {
         let place = match index.split_first() {
             Some((sample, [])) => format!("sample {sample}"),
             Some((sample, [column])) => format!("sample {sample}, column {column}"),
-            _ => format!("index {index:?}"),
+            Some((sample, place)) => format!("sample {sample}, place {place:?}"),
+            None => String::new(),
         };
         let array = self.name.as_ref().map_or(String::new(), |name| format!("`{name}`, "));
         origin

@@ -142,7 +142,7 @@ fn a_number_that_is_none_is_named_by_its_sample_and_its_place_there() {
     floats[4 * 17..][..4].copy_from_slice(&f32::NAN.to_le_bytes());
     let place = |bytes: &[u8]| open(bytes).unwrap_err().place.unwrap();
     assert!(place(&npy("<f4", "(24,)", &floats)).ends_with("x.npy, sample 17"));
-    assert!(place(&npy("<f4", "(2, 3, 4)", &floats)).ends_with("x.npy, index [1, 1, 1]"));
+    assert!(place(&npy("<f4", "(2, 3, 4)", &floats)).ends_with("x.npy, sample 1, place [1, 1]"));
     let fortran = |shape| {
         let dictionary = format!("{{'descr': '<f4', 'fortran_order': True, 'shape': {shape}}}");
         let length = (dictionary.len() as u16).to_le_bytes();

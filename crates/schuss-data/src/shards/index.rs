@@ -175,6 +175,7 @@ pub(crate) fn check_name(name: &[u8], origin: &Origin) -> Result<()> {
     Err(origin.refuse(what).advise("pack it again from within the folder"))
 }
 
+/// What a member belongs to, and its ending in small letters.
 fn key(entry: &Source, origin: &Origin) -> Result<(Vec<u8>, String)> {
     let name = entry.path_bytes();
     check_name(&name, origin)?;
