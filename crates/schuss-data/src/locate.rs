@@ -110,14 +110,14 @@ impl Source {
             Kind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
                 let origin = format!("{}, read from {}", published.title, folder.display());
-                assemble(self.to_string(), origin, files.read(request.ask.memory)?, &published.classes)?
+                assemble(self.to_string(), origin, files.read(all_memory(request))?, &published.classes)?
                     .with(request)
             }
             Kind::Path(typed) => {
                 let path = Path::new(typed.strip_prefix("path:").unwrap_or(typed));
                 let origin = format!("read from {}", path.display());
                 match Files::find(path) {
-                    Ok(files) => assemble(self.to_string(), origin, files.read(request.ask.memory)?, &[])?
+                    Ok(files) => assemble(self.to_string(), origin, files.read(all_memory(request))?, &[])?
                         .with(request),
                     Err(missing) if path.is_file() || path.is_dir() && missing == folder::NAMES[0] => {
                         let found = found::open(path, &request.ask)?;
@@ -128,6 +128,11 @@ impl Source {
             }
         }
     }
+}
+
+/// Bytes that files which cannot be streamed may take: data that can be get half of what there is.
+fn all_memory(request: &Request) -> u64 {
+    request.ask.memory.saturating_mul(2)
 }
 
 /// Why a path without the files of a set is none.

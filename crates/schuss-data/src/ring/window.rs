@@ -11,6 +11,8 @@ const CHUNK: u64 = 1 << 20;
 const AHEAD: [usize; 4] = [8, 4, 2, 1];
 /// Most bytes of a chunk for which every block of a store is read: the more samples, the less often that is.
 const LARGE: u64 = 1 << 30;
+/// Such chunks per epoch, if not many more.
+const LARGE_PARTS: u64 = 64;
 
 /// How much is read ahead, and by how many; changes time and memory, never what is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,11 +111,10 @@ impl Demand {
     /// Chunks of ever smaller parts of an epoch, where every block of a store is read for each of them.
     fn large(&self) -> impl Iterator<Item = usize> {
         let scattered = matches!(self.order, Order::Shuffled | Order::Fixed | Order::Replacement);
-        let parts = if scattered && self.access != Access::Random { 1..=64 } else { 1..=0 };
-        let most = LARGE / self.row.max(1);
-        parts.map(move |parts| {
-            usize::try_from(self.len.div_ceil(parts).clamp(1, most.max(1))).unwrap_or(usize::MAX)
-        })
+        let parts = if scattered && self.access != Access::Random { LARGE_PARTS } else { 0 };
+        let most = (LARGE / self.row.max(1)).max(1);
+        (1..=parts)
+            .map(move |parts| usize::try_from(self.len.div_ceil(parts).clamp(1, most)).unwrap_or(usize::MAX))
     }
 
     /// Samples of the longest group that the order mixes, if a store reads it best as a whole and no request lies in
