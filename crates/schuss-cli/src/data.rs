@@ -59,7 +59,7 @@ fn facts(data: &Dataset, filled: bool) -> Result<String> {
         .map(|held| format!("held out     {} (seed {})\n", held.drawn.join(", "), held.seed));
     let note = |note: &str| format!("note         {}\n", printable(note));
     let filled = filled && data.notes.iter().any(|note| note.starts_with("missing cells"));
-    let refused = "they are refused in training without --missing mean or --missing drop";
+    let refused = "missing cells are refused in training without --missing mean or --missing drop";
     let notes = data.notes.iter().map(|text| note(text)).chain(filled.then(|| note(refused)));
     Ok(format!(
         "data         {}\norigin       {}\nfingerprint  {}\nmemory       {}\n\
