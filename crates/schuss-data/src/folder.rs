@@ -15,9 +15,12 @@ pub(crate) const NAMES: [&str; 4] = [
 /// The folder itself, and where torchvision keeps the files below it.
 const INSIDE: [&str; 4] = ["", "MNIST/raw", "FashionMNIST/raw", "raw"];
 
-/// The four files, in the order of [`NAMES`].
+/// The files of a set: images and labels.
 #[derive(Debug)]
-pub(crate) struct Files([PathBuf; 4]);
+pub(crate) struct Files {
+    train: [PathBuf; 2],
+    test: Option<[PathBuf; 2]>,
+}
 
 impl Files {
     /// Looks in `folder` and in its subfolders of torchvision's layout; all four files must be in one place.
@@ -38,21 +41,32 @@ impl Files {
         Err(missing)
     }
 
-    /// Reads both splits at the same time, if they fit into so many bytes of `memory`.
+    /// The two files to train on, in a folder or in one of its subfolders without the two others.
+    pub(crate) fn find_train(folder: &Path) -> Option<Self> {
+        let [train, test] = [[NAMES[0], NAMES[1]], [NAMES[2], NAMES[3]]];
+        INSIDE.iter().map(|inside| folder.join(inside)).find_map(|place| {
+            let [images, labels] = train.map(|name| existing(&place, name));
+            let alone = test.iter().all(|name| existing(&place, name).is_none());
+            alone.then_some(Self { train: [images?, labels?], test: None })
+        })
+    }
+
+    /// Reads the splits at the same time, if they fit into so many bytes of `memory`.
     ///
     /// # Errors
     /// A data error that names the file.
-    pub(crate) fn read(&self, memory: u64) -> Result<(ImageShape, Samples, Samples)> {
+    pub(crate) fn read(&self, memory: u64) -> Result<(ImageShape, Samples, Option<Samples>)> {
         self.check_memory(memory)?;
-        let [train_images, train_labels, test_images, test_labels] = &self.0;
-        let (train, test) = rayon::join(
-            || idx::read_split(train_images, train_labels),
-            || idx::read_split(test_images, test_labels),
-        );
-        let ((shape, train), (test_shape, test)) = (train?, test?);
+        let split = |[images, labels]: &[PathBuf; 2]| idx::read_split(images, labels);
+        let (train, test) = rayon::join(|| split(&self.train), || self.test.as_ref().map(split));
+        let (shape, train) = train?;
+        let (Some(test), Some([test_images, _])) = (test, &self.test) else {
+            return Ok((shape, train, None));
+        };
+        let (test_shape, test) = test?;
         if shape != test_shape {
             let size = |shape: ImageShape| format!("{} x {}", shape.height, shape.width);
-            let names = [file::name(train_images), file::name(test_images)];
+            let names = [file::name(&self.train[0]), file::name(test_images)];
             let what = format!(
                 "{} holds images of {} pixels but {} of {}",
                 names[0],
@@ -64,23 +78,26 @@ impl Files {
                 .at(test_images.display())
                 .advise("put files of one data set into the folder"));
         }
-        Ok((shape, train, test))
+        Ok((shape, train, Some(test)))
     }
 
     /// Refuses, by their headers alone, files that hold more than may be read.
     fn check_memory(&self, memory: u64) -> Result<()> {
-        let [train, _, test, _] = &self.0;
-        let held = idx::promised(train)?.saturating_add(idx::promised(test)?);
+        let images: Vec<&PathBuf> =
+            [&self.train].into_iter().chain(&self.test).map(|[images, _]| images).collect();
+        let held =
+            images.iter().try_fold(0_u64, |held, images| Ok(held.saturating_add(idx::promised(images)?)))?;
         if held <= memory {
             return Ok(());
         }
+        let names: Vec<_> = images.iter().map(|images| file::name(images).to_string()).collect();
         let what = format!(
-            "{} and {} hold {} of pixels, but {} may be held in memory, and IDX files are not streamed",
-            file::name(train),
-            file::name(test),
+            "{} hold {} of pixels, but {} may be held in memory, and IDX files are not streamed",
+            names.join(" and "),
             bytes(held),
             bytes(memory)
         );
+        let train = &self.train[0];
         Err(Error::data(what)
             .at(train.display())
             .advise("give more --memory, or `schuss data pack` them on a machine that holds them"))
@@ -88,11 +105,12 @@ impl Files {
 }
 
 fn complete(folder: &Path) -> std::result::Result<Files, &'static str> {
-    let mut files: [PathBuf; 4] = Default::default();
-    for (to, name) in files.iter_mut().zip(NAMES) {
-        *to = existing(folder, name).ok_or(name)?;
-    }
-    Ok(Files(files))
+    let found = |name: &'static str| existing(folder, name).ok_or(name);
+    let [train_images, train_labels, test_images, test_labels] = NAMES;
+    Ok(Files {
+        train: [found(train_images)?, found(train_labels)?],
+        test: Some([found(test_images)?, found(test_labels)?]),
+    })
 }
 
 /// The file called `name` or `train-images.idx3-ubyte` for `train-images-idx3-ubyte`, raw before `.gz`.

@@ -2,11 +2,11 @@
 
 use crate::digits::{self, Digits};
 use crate::folder::{self, Files};
-use crate::found;
+use crate::found::{self, Found, Part, Usual};
 use crate::published::{self, MNIST, Published};
 use crate::spec::{Item, unknown};
 use crate::text::grouped;
-use crate::{Dataset, Error, ImageShape, Request, Result, Samples};
+use crate::{Dataset, Error, Request, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -110,15 +110,13 @@ impl Source {
             Kind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
                 let origin = format!("{}, read from {}", published.title, folder.display());
-                assemble(self.to_string(), origin, files.read(all_memory(request))?, &published.classes)?
-                    .with(request)
+                self.assemble(origin, &files, &published.classes, request)
             }
             Kind::Path(typed) => {
                 let path = Path::new(typed.strip_prefix("path:").unwrap_or(typed));
                 let origin = format!("read from {}", path.display());
-                match Files::find(path) {
-                    Ok(files) => assemble(self.to_string(), origin, files.read(all_memory(request))?, &[])?
-                        .with(request),
+                match Files::find(path).or_else(|missing| Files::find_train(path).ok_or(missing)) {
+                    Ok(files) => self.assemble(origin, &files, &[], request),
                     Err(missing) if path.is_file() || path.is_dir() && missing == folder::NAMES[0] => {
                         let found = found::open(path, &request.ask)?;
                         Dataset::of(self.to_string(), origin, found, request)
@@ -128,11 +126,30 @@ impl Source {
             }
         }
     }
-}
 
-/// Bytes that files which cannot be streamed may take: data that can be get half of what there is.
-fn all_memory(request: &Request) -> u64 {
-    request.ask.memory.saturating_mul(2)
+    /// The data set of some files, whose classes are called as `known`; labels beyond these make all names numbers.
+    fn assemble(&self, origin: String, files: &Files, known: &[&str], request: &Request) -> Result<Dataset> {
+        // data that can be streamed get half of what there is; these may take all of it
+        let (shape, train, test) = files.read(request.ask.memory.saturating_mul(2))?;
+        let labels = train.classes().iter().chain(test.iter().flat_map(Samples::classes));
+        let highest = labels.max().map_or(0, |&label| label as usize);
+        let classes = if highest < known.len() {
+            known.iter().map(ToString::to_string).collect()
+        } else {
+            (0..=highest.max(1)).map(|class| class.to_string()).collect()
+        };
+        let found = Found {
+            shape: shape.into(),
+            classes,
+            train: Part::Resident(train),
+            validation: None,
+            test: test.map(Part::Resident),
+            table: None,
+            usual: Usual::Unit,
+            notes: vec![],
+        };
+        Dataset::of(self.to_string(), origin, found, request)
+    }
 }
 
 /// Why a path without the files of a set is none.
@@ -145,22 +162,6 @@ fn no_set(path: &Path, missing: &str) -> Error {
     Error::data(what)
         .at(path.display())
         .advise("name a file, a folder with the four files of an MNIST-like set, or --data digits")
-}
-
-/// Labels beyond the known names make all names numbers.
-fn assemble(
-    name: String,
-    origin: String,
-    (shape, train, test): (ImageShape, Samples, Samples),
-    known: &[&str],
-) -> Result<Dataset> {
-    let highest = train.classes().iter().chain(test.classes()).max().map_or(0, |&label| label as usize);
-    let classes = if highest < known.len() {
-        known.iter().map(ToString::to_string).collect()
-    } else {
-        (0..=highest.max(1)).map(|class| class.to_string()).collect()
-    };
-    Ok(Dataset { origin, ..Dataset::given(&name, shape, classes, [train, test]) })
 }
 
 fn parse_digits(item: &Item) -> Result<Digits> {

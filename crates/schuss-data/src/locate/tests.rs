@@ -1,4 +1,5 @@
 use super::*;
+use crate::ImageShape;
 use crate::testing::{gzip, images, labels, skip, write_set};
 use std::fs;
 use tempfile::TempDir;
@@ -111,6 +112,18 @@ fn a_path_without_the_four_files_is_a_data_error_that_says_why() {
     refused(path, "the data folder holds no t10k-labels-idx1-ubyte, raw or .gz");
 }
 
+#[test]
+fn of_a_set_without_test_files_a_fifth_is_held_out() {
+    let folder = TempDir::new().unwrap();
+    let numbers: Vec<u8> = (0..50).map(|sample| sample % 5).collect();
+    fs::write(folder.path().join(folder::NAMES[0]), images(50, 4)).unwrap();
+    fs::write(folder.path().join(folder::NAMES[1]), labels(&numbers)).unwrap();
+    let data = load(&format!("path:{}", folder.path().display())).unwrap();
+    assert_eq!((data.train.len(), data.test.len()), (40, 10));
+    assert_eq!(data.test.class_counts(5).unwrap(), [2; 5]);
+    assert!(data.held_out.is_some());
+}
+
 /// An environment of the given variables.
 fn environment<'a>(variables: &'a [(&str, &Path)]) -> impl Fn(&str) -> Option<OsString> + 'a {
     |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
@@ -153,11 +166,11 @@ fn a_named_set_that_is_nowhere_is_answered_with_where_it_was_looked_for() {
 fn classes_have_their_published_names_as_long_as_labels_fit() {
     let folder = TempDir::new().unwrap();
     write_set(folder.path(), "");
+    let source = Source(Kind::Published(&published::FASHION_MNIST));
     let classes = || {
-        let splits = Files::find(folder.path()).unwrap().read(1 << 20).unwrap();
-        assemble("fashion-mnist".into(), String::new(), splits, &published::FASHION_MNIST.classes)
-            .unwrap()
-            .classes
+        let files = Files::find(folder.path()).unwrap();
+        let known = &published::FASHION_MNIST.classes;
+        source.assemble(String::new(), &files, known, &Request::default()).unwrap().classes
     };
     assert_eq!(classes()[9], "ankle boot");
     let letters = gzip(&labels(&[25, 1]));
