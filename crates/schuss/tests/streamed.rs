@@ -154,7 +154,7 @@ fn trials_that_do_not_fit_beside_each_other_are_refused_before_anything_is_writt
     let data = Dataset { train: streamed(&resident.train), ..resident };
     let rates: Vec<String> = (1..=8).map(|rate| format!("'adam:lr=0.00{rate}'")).collect();
     let text = format!(
-        "recipe = {{ model = '300-5-10', epochs = 1 }}\naxes = {{ optimizer = [{}] }}",
+        "recipe = {{ model = '300-100-10', epochs = 1 }}\naxes = {{ optimizer = [{}] }}",
         rates.join(",")
     );
     let study = Study::resolve("many", &StudyFile::parse(&text, "").unwrap(), &data).unwrap();

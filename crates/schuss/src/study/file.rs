@@ -201,7 +201,7 @@ impl StudyFile {
     /// As for [`Workload::load`].
     pub fn data(&self, memory: Option<u64>) -> Result<Dataset> {
         let real = |choices: &Choices| choices.targets.as_deref() == Some("real");
-        let told = real(&self.recipe) || self.trials.iter().any(|trial| real(&trial.choices));
+        let told = real(&self.shared()) || self.trials.iter().any(|trial| real(&trial.choices));
         self.workload.load_told(memory, told)
     }
 
