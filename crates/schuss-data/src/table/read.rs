@@ -128,7 +128,7 @@ fn target(source: &dyn Source, told: &[usize], survey: &Survey, real: bool) -> R
     let column = |at: usize| Some((name(at), survey.tallies.get(at)?));
     let columns: Vec<(String, &Tally)> = told.iter().filter_map(|&at| column(at)).collect();
     if let [(column, tally)] = &columns[..]
-        && let Some(classes) = tally.classes().filter(|_| !real)
+        && let Some(classes) = tally.classes().filter(|_| !real || tally.holds_words())
     {
         return Ok(Target::Class { column: column.clone(), classes });
     }

@@ -63,10 +63,10 @@ impl Ahead {
 }
 
 /// Samples that travel together where nobody says how many: the usual number, but no more than there are, and no more
-/// than a quarter of the limit holds.
+/// than an eighth of the limit holds.
 pub(super) fn microbatch(plan: &Plan, data: &Dataset, limits: Limits) -> usize {
     let longest = data.splits().map(|(_, split)| split.len()).max().unwrap_or(0);
-    let held = limits.memory.map_or(u64::MAX, |memory| memory / 4 / plan.bytes_per_sample().max(1) as u64);
+    let held = limits.memory.map_or(u64::MAX, |memory| memory / 8 / plan.bytes_per_sample().max(1) as u64);
     usize::try_from(held).unwrap_or(usize::MAX).min(longest).clamp(1, MICROBATCH)
 }
 
