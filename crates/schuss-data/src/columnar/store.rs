@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Groups in memory: the one that is kept, and what the next is decoded from, packed and unpacked, in pages and in
 /// columns.
-const DECODING: usize = 4;
+const DECODING: usize = 5;
 
 /// Rows of a table in groups.
 pub(super) struct Rows {
