@@ -108,3 +108,14 @@ fn a_summary_that_stdout_does_not_take_is_a_failure() {
     let status = place.command(&args).stdout(full).stderr(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(1));
 }
+
+#[test]
+fn a_run_that_lost_its_page_gets_it_by_resume_and_still_misses_the_target_it_requires() {
+    let place = Place::new();
+    let flags = ["train", "--epochs", "1", "--target", "eval_accuracy>=1", "--require-target"];
+    assert_eq!(place.small(&flags).code, 5);
+    let page = place.join("runs/train/report.html");
+    std::fs::remove_file(&page).unwrap();
+    let resumed = place.run(&["resume", "runs/train"]);
+    assert!(resumed.code == 5 && page.is_file(), "{} {}", resumed.code, resumed.stderr);
+}
