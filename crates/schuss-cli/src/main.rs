@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use terminal::Screen;
 
 fn main() -> ExitCode {
+    schuss::machine::return_freed_memory();
     match run(Cli::parse().command) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {

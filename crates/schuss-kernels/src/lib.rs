@@ -19,6 +19,7 @@ pub mod activation;
 pub mod bf16;
 mod buffer;
 pub mod dropout;
+mod heap;
 mod isa;
 mod lane;
 pub mod log_softmax;
@@ -42,6 +43,7 @@ pub mod window;
 
 pub use bf16::Precision;
 pub use buffer::Buffer;
+pub use heap::return_freed_memory;
 pub use isa::{Isa, Kernel};
 pub use lane::Lane;
 pub use math::{Format, Math};

@@ -1,6 +1,8 @@
 //! This machine and this process: what the operating system tells (`None` where it does not), and the threads it
 //! lends.
 
+pub use schuss_kernels::return_freed_memory;
+
 use crate::study::record::Machine;
 use crate::{Error, Result};
 use schuss_kernels::Team;
