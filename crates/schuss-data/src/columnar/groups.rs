@@ -1,24 +1,18 @@
-//! A file's groups of rows, each of which can be read by itself.
+//! A file's groups of rows, and the parts of them that are read at a time.
 
+use super::batches::Arrow;
 use super::claims::{self, Refused};
+use super::pages::Parquet;
 use super::{cells, kind};
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
 use crate::{Error, Result, file};
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::FileReader;
 use arrow_schema::{ArrowError, Field, SchemaRef};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
 use std::fmt;
-use std::fs::File;
-use std::io::BufReader;
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// Most rows that are decoded at once.
-const BATCH: u64 = 1 << 10;
+/// Parts that all groups are cut into at most, so that a false count of rows does not make many of nothing.
+const MOST_PARTS: u64 = 1 << 18;
 
 /// Which of the two formats a file is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,71 +21,126 @@ pub(crate) enum Format {
     Arrow,
 }
 
+/// A group as the file has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Group {
+    pub(super) rows: u64,
+    /// What its columns that are read take in memory.
+    pub(super) bytes: u64,
+}
+
+/// Rows that are read together: a group, or part of one that is large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) group: usize,
+    /// Rows of the group that stand before them.
+    pub(super) first: u64,
+    pub(super) rows: u64,
+}
+
 /// A file's schema and groups.
 #[derive(Clone)]
 pub(super) struct Groups {
     pub(super) origin: Origin,
     /// Columns that are read.
     pub(super) schema: SchemaRef,
-    /// Rows of each group.
-    pub(super) rows: Vec<u64>,
-    /// Bytes that a group may take.
-    pub(super) limit: u64,
+    /// What is read at a time, in order.
+    pub(super) parts: Vec<Part>,
+    /// Bytes that the columns of a part take at most.
+    largest: u64,
+    /// Bytes that data may take.
+    memory: u64,
     /// The columns that are read, by their number in the file, in order.
     columns: Vec<usize>,
-    /// What stands at the end of a Parquet file; none for Arrow.
-    metadata: Option<ArrowReaderMetadata>,
-    /// The reader of an Arrow file between two groups: a new one would read all that stands at its end again.
-    reader: Arc<Mutex<Option<ArrowReader>>>,
+    file: File,
 }
 
-type ArrowReader = FileReader<BufReader<File>>;
+/// What is known of a file.
+#[derive(Clone)]
+enum File {
+    Parquet(Parquet),
+    Arrow(Arrow),
+}
 
-/// Rows of a group, some at a time.
-type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>;
+/// Rows of a part, some at a time.
+pub(super) type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>;
 
 impl Groups {
     pub(super) fn open(origin: &Origin, format: Format, memory: u64) -> Result<Self> {
         let (file, length) = file::open(&origin.path)?;
         let limit = claims::limit(memory);
         let refused = |refused: Refused| refused.of(origin);
-        let (schema, rows, metadata) = match format {
+        let (schema, file) = match format {
             Format::Parquet => {
                 claims::parquet::footer(&file, length, limit).map_err(refused)?;
-                let metadata = ArrowReaderMetadata::load(&file, options());
-                let metadata = metadata.map_err(|error| broken(origin, &error))?;
-                let rows = claims::parquet::rows(metadata.metadata(), length).map_err(refused)?;
-                (metadata.schema().clone(), rows, Some(metadata))
+                let parquet = Parquet::open(&file, memory).map_err(|error| broken(origin, &error))?;
+                claims::parquet::rows(parquet.metadata(), length).map_err(refused)?;
+                (parquet.schema(), File::Parquet(parquet))
             }
             Format::Arrow => {
-                let rows = claims::arrow::rows(&file, length, limit).map_err(refused)?;
-                let reader = FileReader::try_new_buffered(file, None);
-                (reader.map_err(|error| broken(origin, &error))?.schema(), rows, None)
+                let groups = claims::arrow::groups(&file, length, limit).map_err(refused)?;
+                let (schema, arrow) = Arrow::open(file, groups).map_err(|error| broken(origin, &error))?;
+                (schema, File::Arrow(arrow))
             }
         };
         let columns = (0..schema.fields().len()).collect();
-        let (origin, reader) = (origin.clone(), Arc::default());
-        let groups = Self { origin, schema, rows, limit, columns, metadata, reader };
+        let groups = Self { origin: origin.clone(), schema, parts: Vec::new(), largest: 0, memory, columns, file };
         groups.check_columns()?;
-        Ok(groups)
+        Ok(groups.cut(0))
     }
 
-    /// Bytes for what is known of all columns, and for the decoder of each that is read.
+    /// The groups as the file has them.
+    pub(super) fn groups(&self) -> Vec<Group> {
+        match &self.file {
+            File::Parquet(parquet) => parquet.groups(&self.columns),
+            File::Arrow(arrow) => arrow.groups.to_vec(),
+        }
+    }
+
+    /// The same with groups in parts of which none takes more than a quarter of the memory, nor an eighth of it as
+    /// samples of `row` bytes. The batches of an Arrow file are never cut.
+    pub(super) fn cut(mut self, row: u64) -> Self {
+        let groups = self.groups();
+        let fewest_rows = groups.iter().fold(0_u64, |sum, group| sum.saturating_add(group.rows)) / MOST_PARTS;
+        (self.parts, self.largest) = (Vec::new(), 0);
+        for (number, group) in groups.iter().enumerate() {
+            let bytes = group.bytes.div_ceil(group.rows.max(1)).max(1);
+            let rows = match self.file {
+                File::Parquet(_) => {
+                    let together = self.memory.div_ceil(bytes.max(row.saturating_mul(2)).saturating_mul(4));
+                    even(group.rows, together.max(fewest_rows).max(1))
+                }
+                File::Arrow(_) => group.rows.max(1),
+            };
+            self.largest = self.largest.max(rows.saturating_mul(bytes));
+            let firsts = (0..group.rows.div_ceil(rows)).map(|part| part.saturating_mul(rows));
+            let part = |first| Part { group: number, first, rows: rows.min(group.rows.saturating_sub(first)) };
+            self.parts.extend(firsts.map(part));
+        }
+        self
+    }
+
+    /// Bytes for what is known of all columns, and for decoding a part.
     pub(super) fn held(&self) -> usize {
-        /// Pages, dictionary and read buffer of a small column.
-        const DECODER: usize = 24 << 10;
-        let known = self.metadata.as_ref().map_or(0, |metadata| metadata.metadata().memory_size());
-        self.columns.len().saturating_mul(DECODER).saturating_add(known)
+        self.known().saturating_add(usize::try_from(self.largest).unwrap_or(usize::MAX))
+    }
+
+    /// Bytes for what is known of all columns, and for the decoders that are at work at a time.
+    fn known(&self) -> usize {
+        match &self.file {
+            File::Parquet(parquet) => parquet.known(),
+            File::Arrow(_) => Arrow::known(self.columns.len()),
+        }
     }
 
     /// That there is memory to read so many columns.
     fn check_columns(&self) -> Result<()> {
-        let held = self.held() as u64;
-        if held <= self.limit {
+        let known = self.known() as u64;
+        if known <= claims::limit(self.memory) {
             return Ok(());
         }
         let columns = grouped(self.columns.len() as u64);
-        let what = format!("has {columns} columns, which take {} to read", bytes(held));
+        let what = format!("has {columns} columns, which take {} to read", bytes(known));
         Err(self.origin.refuse(what).advise("give more --memory, or write lists of numbers in one column"))
     }
 
@@ -99,8 +148,10 @@ impl Groups {
     pub(super) fn only(mut self, columns: &[usize]) -> Result<Self> {
         self.schema = self.schema.project(columns).map_err(|error| broken(&self.origin, &error))?.into();
         self.columns = columns.iter().filter_map(|&column| self.columns.get(column).copied()).collect();
-        self.reader = Arc::default();
-        Ok(self)
+        if let File::Arrow(arrow) = &mut self.file {
+            *arrow = arrow.anew();
+        }
+        Ok(self.cut(0))
     }
 
     /// The same without the index of a data frame, which pandas writes as columns of such names; says so if there is one.
@@ -130,67 +181,44 @@ impl Groups {
         /// Bytes that a column takes, with its name and what is known of it.
         const COLUMN: u64 = 256;
         let taken = (width as u64).saturating_mul(COLUMN);
-        if taken <= self.limit {
+        if taken <= claims::limit(self.memory) {
             return Ok(());
         }
         let what = format!("has lists of {} numbers, for which there is no memory", grouped(width as u64));
         Err(self.origin.refuse_cell(1, name, what).advise("give more --memory"))
     }
 
-    /// Shows the rows of a group, batch after batch; nothing of a group that is not there.
-    pub(super) fn visit(&self, group: usize, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        if group >= self.rows.len() {
+    /// Shows the rows of a part, batch after batch; nothing of a part that is not there.
+    ///
+    /// # Errors
+    /// A data error for what cannot be read, and if the rows are fewer than the file says.
+    pub(super) fn visit(&self, part: usize, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        let Some(&part) = self.parts.get(part) else { return Ok(()) };
+        let batches = match &self.file {
+            File::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part)?,
+            File::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part.group)?,
+        };
+        let mut rows = 0_u64;
+        for batch in batches {
+            let batch = batch.map_err(|error| broken(&self.origin, &error))?;
+            rows = rows.saturating_add(batch.num_rows() as u64);
+            see(&batch)?;
+        }
+        if rows == part.rows {
             return Ok(());
         }
-        let batches = match &self.metadata {
-            Some(metadata) => self.parquet(metadata, group)?,
-            None => self.arrow(group)?,
-        };
-        for batch in batches {
-            see(&batch.map_err(|error| broken(&self.origin, &error))?)?;
-        }
-        Ok(())
-    }
-
-    fn parquet(&self, metadata: &ArrowReaderMetadata, group: usize) -> Result<Batches> {
-        let (file, length) = file::open(&self.origin.path)?;
-        let schema = metadata.parquet_schema();
-        let wanted = |leaf: usize| self.columns.binary_search(&schema.get_column_root_idx(leaf)).is_ok();
-        let claimed = metadata.metadata().row_group(group);
-        let largest = claims::parquet::group(&file, length, claimed, wanted, self.limit)
-            .map_err(|refused| refused.of(&self.origin))?;
-        // each row of a batch may be as large as the dictionary that it is found in
-        let batch = self.limit.checked_div(largest).map_or(BATCH, |rows| rows.clamp(1, BATCH));
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone())
-            .with_projection(ProjectionMask::roots(schema, self.columns.iter().copied()))
-            .with_row_groups(vec![group])
-            .with_batch_size(usize::try_from(batch).unwrap_or(1))
-            .build();
-        Ok(Box::new(reader.map_err(|error| broken(&self.origin, &error))?))
-    }
-
-    fn arrow(&self, group: usize) -> Result<Batches> {
-        let kept = || self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = kept().take();
-        let mut reader = taken.map_or_else(|| self.arrow_reader(), Ok)?;
-        reader.set_index(group).map_err(|error| broken(&self.origin, &error))?;
-        let batch = reader.next();
-        *kept() = Some(reader);
-        Ok(Box::new(batch.into_iter()))
-    }
-
-    fn arrow_reader(&self) -> Result<ArrowReader> {
-        let (file, _) = file::open(&self.origin.path)?;
-        let reader = FileReader::try_new_buffered(file, Some(self.columns.clone()));
-        reader.map_err(|error| broken(&self.origin, &error))
+        let what = format!("has a group of rows with fewer than the {} it claims", grouped(part.rows));
+        Err(self.origin.refuse(what).advise("copy it again"))
     }
 }
 
-/// The types of the columns are Parquet's own, not those of the schema that its writer may have embedded.
-fn options() -> ArrowReaderOptions {
-    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
+/// The length of parts of at most `longest` rows, all equal where such a length is near.
+pub(super) fn even(rows: u64, longest: u64) -> u64 {
+    let fewest = rows.div_ceil(longest).max(1);
+    let number = (fewest..fewest.saturating_mul(2)).find(|&number| rows.is_multiple_of(number));
+    rows.div_ceil(number.unwrap_or(fewest)).max(1)
 }
 
-fn broken(origin: &Origin, error: &dyn fmt::Display) -> Error {
+pub(super) fn broken(origin: &Origin, error: &dyn fmt::Display) -> Error {
     origin.refuse(format!("cannot be read: {error}")).advise("copy it again")
 }

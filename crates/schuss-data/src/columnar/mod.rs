@@ -8,9 +8,11 @@
     clippy::unwrap_used
 )]
 
+mod batches;
 mod cells;
 mod claims;
 mod groups;
+mod pages;
 mod pictures;
 mod store;
 
@@ -46,8 +48,8 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
     let note = format!(
         "{} columns, {} rows in {} groups",
         grouped(columns.names.len() as u64),
-        grouped(columns.groups.rows.iter().sum()),
-        grouped(columns.groups.rows.len() as u64)
+        grouped(columns.groups.parts.iter().map(|part| part.rows).sum()),
+        grouped(columns.groups.groups().len() as u64)
     );
     let found = table::read(&columns, ask)?;
     Ok(Found { notes: [note].into_iter().chain(index).chain(found.notes).collect(), ..found })
@@ -91,10 +93,10 @@ impl Columns {
         Ok(lists.unwrap_or_else(|| vec![None; self.groups.schema.fields().len()]))
     }
 
-    /// Shows every row of a group; `before` is how many rows stand before it.
-    fn visit(&self, group: usize, before: u64, visit: &mut Visit) -> Result<()> {
+    /// Shows every row of a part; `before` is how many rows stand before it.
+    fn visit(&self, part: usize, before: u64, visit: &mut Visit) -> Result<()> {
         let mut row = before;
-        self.groups.visit(group, &mut |batch| {
+        self.groups.visit(part, &mut |batch| {
             for first in (0..batch.num_rows()).step_by(self.at_once()) {
                 let rows = self.at_once().min(batch.num_rows().saturating_sub(first));
                 let batch = batch.slice(first, rows);
@@ -147,9 +149,9 @@ impl Source for Columns {
 
     fn pass(&self, visit: &mut Visit) -> Result<()> {
         let mut before = 0_u64;
-        for (group, rows) in self.groups.rows.iter().enumerate() {
-            self.visit(group, before, visit)?;
-            before = before.saturating_add(*rows);
+        for (number, part) in self.groups.parts.iter().enumerate() {
+            self.visit(number, before, visit)?;
+            before = before.saturating_add(part.rows);
         }
         Ok(())
     }

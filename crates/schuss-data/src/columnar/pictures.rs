@@ -41,8 +41,8 @@ pub(super) fn read(groups: Groups, picture: usize, ask: &Ask) -> Result<Found> {
         groups.schema.fields().get(label).map_or(Ok(()), |field| groups.check_kind(field))?;
     }
     let (mut pictures, mut words, mut held) = (Vec::new(), Vec::new(), 0_u64);
-    for group in 0..groups.rows.len() {
-        groups.visit(group, &mut |batch| {
+    for part in 0..groups.parts.len() {
+        groups.visit(part, &mut |batch| {
             let row = |at: usize| (pictures.len().saturating_add(at) as u64).saturating_add(1);
             let lacks = |at: usize| groups.origin.refuse_row(row(at), "lacks the bytes of its picture");
             let found = packed(batch.column(picture));

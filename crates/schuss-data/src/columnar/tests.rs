@@ -86,7 +86,7 @@ fn words_are_categories_even_if_they_look_like_numbers_and_nulls_are_missing() {
 }
 
 #[test]
-fn what_does_not_fit_into_memory_is_read_in_its_groups() {
+fn what_does_not_fit_into_memory_is_read_in_parts() {
     let (_folder, path) = saved(&parquet(&batch(), 4));
     for missing in [Missing::Mean, Missing::Drop] {
         let whole = crate::found::open(&path, &ask(missing, 1 << 20)).unwrap();
@@ -105,10 +105,45 @@ fn what_does_not_fit_into_memory_is_read_in_its_groups() {
         assert_eq!(text(&samples(&found.train, &all), &rows), text(&expected, &rows));
         let some = samples(&found.train, &[8, 0, 5]);
         assert_eq!(text(&some, &[0, 1, 2]), text(&expected, &[8, 0, 5]));
-        assert_eq!(store.access(), Access::Blocks(4));
+        assert_eq!(store.access(), Access::Blocks(1), "a group of four is too much");
         let mut nothing = some.clone();
         assert_eq!(store.read(&[10], &mut nothing).unwrap_err().what, "t has no row 10");
     }
+}
+
+#[test]
+fn a_group_that_does_not_fit_is_read_in_parts_and_a_few_columns_at_a_time() {
+    let columns = (0..41).map(|column| {
+        let numbers = (0..3_000).map(|row| Some(f64::from(column * row % 1_009)).filter(|number| *number > 3.0));
+        let words = (0..3_000).map(|row| Some(format!("word {}", (row + column) % 7)));
+        let array: ArrayRef = match column % 4 {
+            0 => Arc::new(StringArray::from_iter(words)),
+            _ => Arc::new(Float64Array::from_iter(numbers)),
+        };
+        (format!("{column}"), array)
+    });
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let (_folder, path) = saved(&parquet(&batch, 1_500));
+    let ask = |memory| Ask { missing: Missing::Mean, memory, ..Ask::default() };
+    let Part::Resident(whole) = crate::found::open(&path, &ask(1 << 24)).unwrap().train else {
+        panic!("it fits")
+    };
+    let found = crate::found::open(&path, &ask(400_000)).unwrap();
+    let Part::Streamed(store) = &found.train else { panic!("it does not fit") };
+    assert_eq!(store.access(), Access::Blocks(100), "1,500 rows in fifteen parts");
+    let indices: Vec<u64> = (0..3_000).map(|at| at * 1_009 % 3_000).collect();
+    let read = samples(&found.train, &indices);
+    let text = |samples: &Samples, row| format!("{:?}", (samples.row(row), samples.class(row)));
+    for (row, &index) in indices.iter().enumerate() {
+        assert_eq!(text(&read, row), text(&whole, index as usize), "row {index}");
+    }
+}
+
+#[test]
+fn parts_are_of_one_length_where_one_is_near() {
+    let lengths = [(10, 20), (2_000, 700), (1 << 20, 1_570), (60_000, 668), (7, 3), (0, 5), (5, 1)];
+    let parts = lengths.map(|(rows, longest)| groups::even(rows, longest));
+    assert_eq!(parts, [10, 500, 1_024, 625, 3, 1, 1]);
 }
 
 #[test]

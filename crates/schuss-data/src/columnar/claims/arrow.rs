@@ -1,5 +1,6 @@
 //! What the footer and the messages of an Arrow IPC file claim.
 
+use super::super::groups::Group;
 use super::{Refused, fits, plausible, size, within};
 use crate::text::bytes;
 use arrow_ipc::{Block, Message, RecordBatch, root_as_footer, root_as_message};
@@ -13,8 +14,8 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Stands before a packed buffer: how long it is once unpacked.
 const PREFIX: usize = size_of::<i64>();
 
-/// Checks all that a file of `length` bytes claims; returns the rows of each batch.
-pub(in super::super) fn rows(file: &File, length: u64, limit: u64) -> Result<Vec<u64>, Refused> {
+/// Checks all that a file of `length` bytes claims; returns its batches, with what stands packed and unpacked of each.
+pub(in super::super) fn groups(file: &File, length: u64, limit: u64) -> Result<Vec<Group>, Refused> {
     let footer = footer(file, length, limit)?;
     let footer = root_as_footer(&footer).map_err(unsound)?;
     let mut claims = Claims { reader: BufReader::new(file), length, limit, taken: 0, values: 0 };
@@ -56,8 +57,8 @@ struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// Checks a batch; returns its rows.
-    fn block(&mut self, block: &Block) -> Result<u64, Refused> {
+    /// Checks a batch.
+    fn block(&mut self, block: &Block) -> Result<Group, Refused> {
         let start = size(block.offset())?;
         let (head, body) = (size(block.metaDataLength().into())?, size(block.bodyLength())?);
         self.taken = self.taken.saturating_add(head).saturating_add(body);
@@ -73,7 +74,7 @@ impl Claims<'_> {
         self.batch(&batch, start.saturating_add(head), body)
     }
 
-    fn batch(&mut self, batch: &RecordBatch, start: u64, body: u64) -> Result<u64, Refused> {
+    fn batch(&mut self, batch: &RecordBatch, start: u64, body: u64) -> Result<Group, Refused> {
         let rows = size(batch.length())?;
         self.values = self.values.saturating_add(rows);
         for node in batch.nodes().into_iter().flatten() {
@@ -91,7 +92,7 @@ impl Claims<'_> {
             }
         }
         fits(unpacked, self.limit)?;
-        Ok(rows)
+        Ok(Group { rows, bytes: unpacked })
     }
 
     /// Bytes that the packed buffer at `at` unpacks to; -1 says that it is not packed.

@@ -4,8 +4,9 @@ use super::thrift::{self, Item};
 use super::{Refused, fits, plausible, size, within};
 use crate::text::{bytes, grouped};
 use flate2::read::MultiGzDecoder;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
 
@@ -67,45 +68,70 @@ impl Schema {
     }
 }
 
-/// Checks how many values all groups claim together; returns the rows of each.
-pub(in super::super) fn rows(metadata: &ParquetMetaData, length: u64) -> Result<Vec<u64>, Refused> {
-    let (mut rows, mut values) = (Vec::new(), 0_u64);
+/// Checks how many rows and values all groups claim together.
+pub(in super::super) fn rows(metadata: &ParquetMetaData, length: u64) -> Result<(), Refused> {
+    let mut values = 0_u64;
     for group in metadata.row_groups() {
-        rows.push(size(group.num_rows())?);
         values = values.saturating_add(size(group.num_rows())?);
         for column in group.columns() {
             values = values.saturating_add(size(column.num_values())?);
         }
     }
-    plausible(values, length)?;
-    Ok(rows)
+    plausible(values, length)
 }
 
-/// Checks the wanted columns of a group, page by page; returns what its largest page unpacks to, in bytes.
+/// What decoding a column of a group takes, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in super::super) struct Column {
+    /// Its dictionaries, and its largest page, packed and unpacked.
+    pub(in super::super) pages: u64,
+    /// The largest page that holds words or lists, of which one may fill it; 0 for numbers.
+    pub(in super::super) widest: u64,
+}
+
+/// Checks the columns of a group, page by page; `root` tells which of those that are wanted a leaf belongs to.
 pub(in super::super) fn group(
     file: &File,
     length: u64,
     group: &RowGroupMetaData,
-    wanted: impl Fn(usize) -> bool,
+    root: impl Fn(usize) -> Option<usize>,
     limit: u64,
-) -> Result<u64, Refused> {
+) -> Result<BTreeMap<usize, Column>, Refused> {
+    let mut columns = BTreeMap::new();
+    for (leaf, claimed) in group.columns().iter().enumerate() {
+        if let Some(root) = root(leaf) {
+            let found = column(file, length, claimed, limit)?;
+            let column: &mut Column = columns.entry(root).or_default();
+            column.pages = column.pages.saturating_add(found.pages);
+            column.widest = column.widest.max(found.widest);
+        }
+    }
+    Ok(columns)
+}
+
+fn column(file: &File, length: u64, claimed: &ColumnChunkMetaData, limit: u64) -> Result<Column, Refused> {
     /// Bytes of a value at least, once it is decoded.
     const DECODED: u64 = 4;
-    let (mut unpacked, mut values, mut largest) = (0_u64, 0_u64, 0);
-    for (_, column) in group.columns().iter().enumerate().filter(|(at, _)| wanted(*at)) {
-        values = values.saturating_add(size(column.num_values())?);
-        let mut left = size(column.num_values())?;
-        each_page(file, length, column, &mut |page| {
-            left = left.checked_sub(page.values).ok_or_else(|| {
-                Refused::damaged("has a column whose pages claim more values than the column does")
-            })?;
-            unpacked = unpacked.saturating_add(page.unpacked);
-            largest = page.unpacked.max(largest);
-            fits(unpacked, limit)
-        })?;
+    let mut left = size(claimed.num_values())?;
+    let is_repeated = claimed.column_descr().max_rep_level() > 0;
+    if is_repeated {
+        fits(left.saturating_mul(DECODED), limit)?; // they may all stand in one list
     }
-    fits(values.saturating_mul(DECODED), limit)?;
-    Ok(largest)
+    let (mut dictionaries, mut largest, mut unpacked) = (0_u64, 0_u64, 0_u64);
+    each_page(file, length, claimed, &mut |page| {
+        left = left.checked_sub(page.values).ok_or_else(|| {
+            Refused::damaged("has a column whose pages claim more values than the column does")
+        })?;
+        if page.entries > 0 {
+            dictionaries = dictionaries.saturating_add(page.unpacked);
+        }
+        unpacked = unpacked.max(page.unpacked);
+        largest = largest.max(page.unpacked.saturating_add(page.packed));
+        fits(dictionaries.saturating_add(largest), limit)
+    })?;
+    let is_number = !matches!(claimed.column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY);
+    let widest = if is_number && !is_repeated { 0 } else { unpacked };
+    Ok(Column { pages: dictionaries.saturating_add(largest), widest })
 }
 
 /// Shows what each page of a column claims.

@@ -1,0 +1,189 @@
+//! Parts of the groups of a Parquet file, decoded a few columns at a time where their pages are large.
+
+use super::claims::{self, parquet::Column};
+use super::groups::{Batches, Group, Part, broken};
+use crate::table::Origin;
+use crate::{Result, file};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader};
+use arrow_schema::{Schema, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelectionPolicy,
+};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most rows that are decoded at once.
+const BATCH: u64 = 1 << 10;
+/// Bytes of a number in an array at most.
+const NUMBER: u64 = 8;
+
+/// What is known of a Parquet file.
+#[derive(Clone)]
+pub(super) struct Parquet {
+    metadata: ArrowReaderMetadata,
+    /// Bytes that data may take.
+    memory: u64,
+    /// The columns of the group that was checked last: to check it means to read the header of every page.
+    checked: Arc<Mutex<Option<(usize, Checked)>>>,
+    /// What the decoders at work at a time have taken at most so far, in bytes.
+    decoders: Arc<AtomicU64>,
+}
+
+/// The columns that are read of a group, by their number in the file.
+type Checked = Arc<BTreeMap<usize, Column>>;
+
+impl Parquet {
+    /// Reads what stands at the end of a file that has been checked to have such.
+    pub(super) fn open(file: &File, memory: u64) -> std::result::Result<Self, ParquetError> {
+        // the types of the columns are Parquet's own, not those of the schema that its writer may have embedded
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = ArrowReaderMetadata::load(file, options)?;
+        Ok(Self { metadata, memory, checked: Arc::default(), decoders: Arc::default() })
+    }
+
+    pub(super) fn metadata(&self) -> &ParquetMetaData {
+        self.metadata.metadata()
+    }
+
+    pub(super) fn schema(&self) -> SchemaRef {
+        self.metadata.schema().clone()
+    }
+
+    /// Bytes for what is known of all columns, and for decoders.
+    pub(super) fn known(&self) -> usize {
+        let decoders = self.decoders.load(Ordering::Relaxed);
+        self.metadata().memory_size().saturating_add(usize::try_from(decoders).unwrap_or(usize::MAX))
+    }
+
+    /// The groups, with what some of the columns take.
+    pub(super) fn groups(&self, columns: &[usize]) -> Vec<Group> {
+        let group = |group: &parquet::file::metadata::RowGroupMetaData| {
+            let leaves = group.columns().iter().enumerate();
+            let wanted = leaves.filter(|(leaf, _)| columns.binary_search(&self.root(*leaf)).is_ok());
+            let claimed = |number: i64| u64::try_from(number).unwrap_or(0);
+            let bytes = wanted.fold(0_u64, |sum, (_, leaf)| {
+                let numbers = claimed(leaf.num_values()).saturating_mul(NUMBER);
+                sum.saturating_add(numbers.max(claimed(leaf.uncompressed_size())))
+            });
+            Group { rows: claimed(group.num_rows()), bytes }
+        };
+        self.metadata().row_groups().iter().map(group).collect()
+    }
+
+    /// The column that a leaf of the schema's tree belongs to.
+    fn root(&self, leaf: usize) -> usize {
+        self.metadata.parquet_schema().get_column_root_idx(leaf)
+    }
+
+    /// The rows of a part.
+    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: Part) -> Result<Batches> {
+        let checked = self.check(origin, columns, part.group)?;
+        let runs = runs(columns, &checked, self.memory / 8);
+        let taken = runs.iter().map(|run| decoders(run, &checked)).max().unwrap_or(0);
+        self.decoders.fetch_max(taken, Ordering::Relaxed);
+        // each row may be as large as the dictionaries that it is found in
+        let widest = checked.values().fold(0_u64, |sum, column| sum.saturating_add(column.widest));
+        let limit = claims::limit(self.memory);
+        let rows = limit.checked_div(widest).map_or(BATCH, |rows| rows.clamp(1, BATCH));
+        let reader = |run: &[usize]| self.reader(origin, run, part, rows);
+        match runs[..] {
+            [run] => Ok(Box::new(reader(run)?)),
+            _ => join(origin, runs.into_iter().map(reader), limit),
+        }
+    }
+
+    /// What the columns of a group claim, checked.
+    fn check(&self, origin: &Origin, columns: &[usize], group: usize) -> Result<Checked> {
+        let mut last = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((number, checked)) = &*last
+            && *number == group
+        {
+            return Ok(checked.clone());
+        }
+        let (file, length) = file::open(&origin.path)?;
+        let root = |leaf: usize| Some(self.root(leaf)).filter(|root| columns.binary_search(root).is_ok());
+        let claimed = self.metadata().row_group(group);
+        let checked = claims::parquet::group(&file, length, claimed, root, claims::limit(self.memory));
+        let checked = Arc::new(checked.map_err(|refused| refused.of(origin))?);
+        *last = Some((group, checked.clone()));
+        Ok(checked)
+    }
+
+    /// Decodes some columns of a part, `batch` rows at a time.
+    fn reader(
+        &self,
+        origin: &Origin,
+        columns: &[usize],
+        part: Part,
+        batch: u64,
+    ) -> Result<ParquetRecordBatchReader> {
+        let (file, _) = file::open(&origin.path)?;
+        let [first, rows, batch] =
+            [part.first, part.rows, batch].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        let roots = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
+            .with_projection(roots)
+            .with_row_groups(vec![part.group])
+            .with_row_selection_policy(RowSelectionPolicy::Selectors)
+            .with_offset(first)
+            .with_limit(rows)
+            .with_batch_size(batch)
+            .build();
+        reader.map_err(|error| broken(origin, &error))
+    }
+}
+
+/// Bytes for the decoders of some columns.
+fn decoders(columns: &[usize], checked: &Checked) -> u64 {
+    /// The read buffer of a column and what is known of it.
+    const DECODER: u64 = 24 << 10;
+    let pages = columns.iter().filter_map(|column| checked.get(column)).map(|column| column.pages);
+    pages.fold(0, |sum, pages| sum.saturating_add(pages).saturating_add(DECODER))
+}
+
+/// Columns in turn, as many together as `share` bytes of decoders allow.
+fn runs<'a>(columns: &'a [usize], checked: &Checked, share: u64) -> Vec<&'a [usize]> {
+    let mut taken = columns.first().map_or(0, |first| decoders(&[*first], checked));
+    let together = columns.chunk_by(|_, next| {
+        let more = decoders(&[*next], checked);
+        taken = taken.saturating_add(more);
+        if taken > share {
+            taken = more;
+        }
+        taken > more
+    });
+    together.collect()
+}
+
+/// Puts the columns of runs side by side again, all of whose rows may take `limit` bytes.
+fn join(
+    origin: &Origin,
+    runs: impl Iterator<Item = Result<ParquetRecordBatchReader>>,
+    limit: u64,
+) -> Result<Batches> {
+    let damaged = |error: &dyn std::fmt::Display| broken(origin, error);
+    let mut joined: Vec<Vec<ArrayRef>> = Vec::new();
+    let (mut fields, mut taken) = (Vec::new(), 0_u64);
+    for (number, reader) in runs.enumerate() {
+        let reader = reader?;
+        fields.extend(reader.schema().fields().iter().cloned());
+        for (at, batch) in reader.enumerate() {
+            let batch = batch.map_err(|error| damaged(&error))?;
+            taken = taken.saturating_add(batch.get_array_memory_size() as u64);
+            claims::fits(taken, limit).map_err(|refused| refused.of(origin))?;
+            if number == 0 {
+                joined.push(Vec::new());
+            }
+            let columns = joined.get_mut(at).ok_or_else(|| damaged(&"its columns differ in length"))?;
+            columns.extend_from_slice(batch.columns());
+        }
+    }
+    let schema = Arc::new(Schema::new(fields));
+    Ok(Box::new(joined.into_iter().map(move |columns| RecordBatch::try_new(schema.clone(), columns))))
+}
