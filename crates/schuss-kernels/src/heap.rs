@@ -1,6 +1,7 @@
 //! How the C library's allocator deals with what is freed.
 
-/// Allocations from this size on are mappings of their own, which the system has back the moment they are freed.
+/// Allocations from this size on, in bytes, are mappings of their own, which the system has back the moment they are
+/// freed; of smaller ones, as much is kept at the end of a heap.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE: i32 = 1 << 20;
 
@@ -14,5 +15,6 @@ pub fn return_freed_memory() {
     // SAFETY: `mallopt` takes two integers, keeps no pointer, and may be called at any time; it refuses by returning 0.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
     }
 }

@@ -9,6 +9,7 @@ use arrow_array::types::{
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
+use std::ops::Range;
 
 /// Which row of a batch does not fit, and why.
 pub(super) struct Wrong {
@@ -54,49 +55,69 @@ fn is_list(array: &ArrayRef) -> bool {
         || array.as_list_opt::<i64>().is_some()
 }
 
-/// Takes a cell, which stands in a row of a batch, and at a place of what the column has there.
+/// Takes a cell, which stands in a row of those asked for, and at a place of what the column has there.
 pub(super) type Put<'a, 'b> = dyn FnMut(usize, usize, Cell<'a>) + 'b;
-/// Takes the cell of a row.
+/// Takes the cell of a row of those asked for.
 type PutOne<'a, 'b> = dyn FnMut(usize, Cell<'a>) + 'b;
 
-/// Shows the cells of a column, one per row or `width` of them for lists.
-pub(super) fn each<'a>(array: &'a ArrayRef, width: usize, put: &mut Put<'a, '_>) -> Result<(), Wrong> {
+/// Shows the cells of a column in some of its rows, one per row or `width` of them for lists.
+pub(super) fn each<'a>(
+    array: &'a ArrayRef,
+    rows: Range<usize>,
+    width: usize,
+    put: &mut Put<'a, '_>,
+) -> Result<(), Wrong> {
     if is_list(array) {
-        return lists(array, width, put);
+        return lists(array, rows, width, put);
     }
     let unknown =
         || Wrong { row: 0, what: format!("is a column of {}, which is not read", kind(array.data_type())) };
-    single(array, &mut |row, cell| put(row, 0, cell)).ok_or_else(unknown)
+    single(array, rows, &mut |row, cell| put(row, 0, cell)).ok_or_else(unknown)
 }
 
-fn lists(array: &ArrayRef, width: usize, put: &mut Put) -> Result<(), Wrong> {
-    for row in 0..array.len() {
+fn lists(array: &ArrayRef, rows: Range<usize>, width: usize, put: &mut Put) -> Result<(), Wrong> {
+    for (to, row) in rows.enumerate() {
         let Some(list) = list(array, row) else {
-            (0..width).for_each(|at| put(row, at, Cell::Missing));
+            (0..width).for_each(|at| put(to, at, Cell::Missing));
             continue;
         };
         if list.len() != width {
             let what = format!("is a list of {} numbers, but the first one of {width}", list.len());
             return Err(Wrong { row, what });
         }
-        numbers(&list, &mut |at, number| put(row, at, number))
+        numbers(&list, 0..width, &mut |at, number| put(to, at, number))
             .ok_or_else(|| Wrong { row, what: format!("is a list of {}", kind(list.data_type())) })?;
     }
     Ok(())
 }
 
-fn single<'a>(array: &'a ArrayRef, put: &mut PutOne<'a, '_>) -> Option<()> {
-    numbers(array, put).or_else(|| words(array, put)).or_else(|| dictionary(array, put))
+fn single<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>) -> Option<()> {
+    numbers(array, rows.clone(), put)
+        .or_else(|| words(array, rows.clone(), put))
+        .or_else(|| dictionary(array, rows, put))
+}
+
+/// Puts what stands in some rows, or that nothing does.
+fn put_all<'a>(
+    array: &ArrayRef,
+    rows: Range<usize>,
+    put: &mut PutOne<'a, '_>,
+    cell: impl Fn(usize) -> Cell<'a>,
+) {
+    let nulls = array.nulls();
+    for (to, row) in rows.enumerate() {
+        let is_there = nulls.is_none_or(|nulls| nulls.is_valid(row));
+        put(to, if is_there { cell(row) } else { Cell::Missing });
+    }
 }
 
 /// Numbers of whatever type; what is not a number is missing.
-fn numbers(array: &ArrayRef, put: &mut PutOne) -> Option<()> {
-    let number =
-        |number: Option<f64>| number.filter(|number| !number.is_nan()).map_or(Cell::Missing, Cell::Number);
+fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
+    let cell = |number: f64| if number.is_nan() { Cell::Missing } else { Cell::Number(number) };
     macro_rules! of_type {
         ($($type:ty, $as_number:expr;)*) => {
-            $(if let Some(array) = array.as_primitive_opt::<$type>() {
-                return Some(array.iter().enumerate().for_each(|(row, value)| put(row, number(value.map($as_number)))));
+            $(if let Some(typed) = array.as_primitive_opt::<$type>() {
+                return Some(put_all(array, rows, put, |row| cell($as_number(typed.value(row)))));
             })*
         };
     }
@@ -111,39 +132,38 @@ fn numbers(array: &ArrayRef, put: &mut PutOne) -> Option<()> {
         UInt32Type, f64::from;
         UInt16Type, f64::from;
         UInt8Type, f64::from;
-        Float16Type, |value| value.to_f64();
+        Float16Type, f64::from;
     }
-    let truths = array.as_boolean_opt()?.iter().enumerate();
-    truths.for_each(|(row, value)| put(row, number(value.map(|value| f64::from(u8::from(value))))));
+    let truths = array.as_boolean_opt()?;
+    put_all(array, rows, put, |row| cell(f64::from(u8::from(truths.value(row)))));
     Some(())
 }
 
-fn words<'a>(array: &'a ArrayRef, put: &mut PutOne<'a, '_>) -> Option<()> {
-    let mut put_all = |words: &mut dyn Iterator<Item = Option<&'a str>>| {
-        words.enumerate().for_each(|(row, word)| put(row, word.map_or(Cell::Missing, Cell::Word)));
-    };
+fn words<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>) -> Option<()> {
     if let Some(words) = array.as_string_opt::<i32>() {
-        put_all(&mut words.iter());
+        put_all(array, rows, put, |row| Cell::Word(words.value(row)));
     } else if let Some(words) = array.as_string_opt::<i64>() {
-        put_all(&mut words.iter());
+        put_all(array, rows, put, |row| Cell::Word(words.value(row)));
     } else {
-        put_all(&mut array.as_string_view_opt()?.iter());
+        let words = array.as_string_view_opt()?;
+        put_all(array, rows, put, |row| Cell::Word(words.value(row)));
     }
     Some(())
 }
 
 /// Cells by their number in a list of all different ones.
-fn dictionary<'a>(array: &'a ArrayRef, put: &mut PutOne<'a, '_>) -> Option<()> {
+fn dictionary<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>) -> Option<()> {
     let dictionary = array.as_any_dictionary_opt()?;
     let mut values = Vec::with_capacity(dictionary.values().len());
-    single(dictionary.values(), &mut |_, cell| values.push(cell))?;
+    single(dictionary.values(), 0..dictionary.values().len(), &mut |_, cell| values.push(cell))?;
     if values.is_empty() {
-        (0..array.len()).for_each(|row| put(row, Cell::Missing));
+        rows.enumerate().for_each(|(to, _)| put(to, Cell::Missing));
         return Some(());
     }
-    for (row, key) in dictionary.normalized_keys().into_iter().enumerate() {
-        let there = values.get(key).filter(|_| !array.is_null(row));
-        put(row, there.copied().unwrap_or(Cell::Missing));
+    let some = array.slice(rows.start, rows.len());
+    for (to, key) in some.as_any_dictionary_opt()?.normalized_keys().into_iter().enumerate() {
+        let there = values.get(key).filter(|_| !some.is_null(to));
+        put(to, there.copied().unwrap_or(Cell::Missing));
     }
     Some(())
 }

@@ -84,7 +84,8 @@ impl Groups {
             }
         };
         let columns = (0..schema.fields().len()).collect();
-        let groups = Self { origin: origin.clone(), schema, parts: Vec::new(), largest: 0, memory, columns, file };
+        let groups =
+            Self { origin: origin.clone(), schema, parts: Vec::new(), largest: 0, memory, columns, file };
         groups.check_columns()?;
         Ok(groups.cut(0))
     }
@@ -114,7 +115,8 @@ impl Groups {
             };
             self.largest = self.largest.max(rows.saturating_mul(bytes));
             let firsts = (0..group.rows.div_ceil(rows)).map(|part| part.saturating_mul(rows));
-            let part = |first| Part { group: number, first, rows: rows.min(group.rows.saturating_sub(first)) };
+            let part =
+                |first| Part { group: number, first, rows: rows.min(group.rows.saturating_sub(first)) };
             self.parts.extend(firsts.map(part));
         }
         self

@@ -24,6 +24,7 @@ use crate::{Result, Store};
 use arrow_array::RecordBatch;
 use arrow_schema::DataType;
 use groups::Groups;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -95,16 +96,17 @@ impl Columns {
 
     /// Shows every row of a part; `before` is how many rows stand before it.
     fn visit(&self, part: usize, before: u64, visit: &mut Visit) -> Result<()> {
-        let mut row = before;
+        let mut start = before;
         self.groups.visit(part, &mut |batch| {
             for first in (0..batch.num_rows()).step_by(self.at_once()) {
-                let rows = self.at_once().min(batch.num_rows().saturating_sub(first));
-                let batch = batch.slice(first, rows);
-                for cells in self.cells(&batch, row)?.chunks_exact(self.names.len().max(1)) {
+                let rows = first..batch.num_rows().min(first.saturating_add(self.at_once()));
+                let mut row = start.saturating_add(first as u64);
+                for cells in self.cells(batch, rows, start)?.chunks_exact(self.names.len().max(1)) {
                     visit(Place { number: row.saturating_add(1), offset: row }, cells)?;
                     row = row.saturating_add(1);
                 }
             }
+            start = start.saturating_add(batch.num_rows() as u64);
             Ok(())
         })
     }
@@ -115,10 +117,10 @@ impl Columns {
         BYTES.checked_div(self.names.len().saturating_mul(size_of::<Cell>())).unwrap_or(1).max(1)
     }
 
-    /// The cells of a batch, row by row.
-    fn cells<'a>(&self, batch: &'a RecordBatch, before: u64) -> Result<Vec<Cell<'a>>> {
+    /// The cells in some rows of a batch, row by row; `before` is how many rows stand before the batch.
+    fn cells<'a>(&self, batch: &'a RecordBatch, rows: Range<usize>, before: u64) -> Result<Vec<Cell<'a>>> {
         let all = self.names.len();
-        let mut cells = vec![Cell::Missing; batch.num_rows().saturating_mul(all)];
+        let mut cells = vec![Cell::Missing; rows.len().saturating_mul(all)];
         let mut first = 0_usize;
         for ((column, field), &width) in
             batch.columns().iter().zip(self.groups.schema.fields()).zip(&self.widths)
@@ -127,7 +129,7 @@ impl Columns {
                 let place = row.saturating_mul(all).saturating_add(first).saturating_add(at);
                 cells.get_mut(place).into_iter().for_each(|place| *place = cell);
             };
-            cells::each(column, width, &mut put).map_err(|wrong| {
+            cells::each(column, rows.clone(), width, &mut put).map_err(|wrong| {
                 let row = before.saturating_add(wrong.row as u64).saturating_add(1);
                 let advice = "leave the column out, or write it as numbers or words";
                 self.groups.origin.refuse_cell(row, field.name(), wrong.what).advise(advice)

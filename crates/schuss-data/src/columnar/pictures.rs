@@ -98,7 +98,7 @@ fn label(groups: &Groups, picture: usize, asked: Option<&str>) -> Result<Option<
 fn labels(groups: &Groups, column: &ArrayRef, first: u64) -> Result<Vec<String>> {
     let refuse = |row: usize, what: String| groups.origin.refuse_row(first.saturating_add(row as u64), what);
     let mut cells = Vec::with_capacity(column.len());
-    cells::each(column, 1, &mut |_, _, cell| cells.push(cell))
+    cells::each(column, 0..column.len(), 1, &mut |_, _, cell| cells.push(cell))
         .map_err(|wrong| refuse(wrong.row, wrong.what))?;
     let word = |(row, cell): (usize, crate::table::Cell)| match (cell.word(), cell.number()) {
         (None, _) => Err(refuse(row, "lacks its label".into())),

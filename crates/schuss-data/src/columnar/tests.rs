@@ -114,7 +114,8 @@ fn what_does_not_fit_into_memory_is_read_in_parts() {
 #[test]
 fn a_group_that_does_not_fit_is_read_in_parts_and_a_few_columns_at_a_time() {
     let columns = (0..41).map(|column| {
-        let numbers = (0..3_000).map(|row| Some(f64::from(column * row % 1_009)).filter(|number| *number > 3.0));
+        let numbers =
+            (0..3_000).map(|row| Some(f64::from(column * row % 1_009)).filter(|number| *number > 3.0));
         let words = (0..3_000).map(|row| Some(format!("word {}", (row + column) % 7)));
         let array: ArrayRef = match column % 4 {
             0 => Arc::new(StringArray::from_iter(words)),
