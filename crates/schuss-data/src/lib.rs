@@ -3,6 +3,7 @@
 //! Samples stay in memory as they are stored, or in their file; they are normalised only on their way into a batch.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod assemble;
 mod classes;
 #[cfg(feature = "parquet")]
@@ -10,7 +11,6 @@ mod columnar;
 mod contained;
 mod csv;
 mod dataset;
-mod decoded;
 pub mod digits;
 mod encoded;
 mod error;
@@ -56,9 +56,9 @@ mod testing;
 pub mod text;
 mod unpack;
 
+pub use advice::advice;
 pub use assemble::Request;
 pub use dataset::{Dataset, FINGERPRINTED, Split, Told};
-pub use decoded::advice;
 pub use error::{Error, Kind, Result};
 pub use feed::{Batch, Feed};
 pub use fetch::{Progress, fetch};

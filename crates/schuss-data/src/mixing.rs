@@ -3,7 +3,6 @@
 //! Training on batches of few classes at a time unlearns the others: with a file sorted by class that is read in its
 //! order, a network that reads 97 % of the digits right after a full shuffle is left with 9 %.
 
-use crate::decoded::Decoded;
 use crate::order::{EpochOrder, Order};
 use crate::{Access, Result, Samples, Store};
 
@@ -68,15 +67,11 @@ pub fn measure(store: &dyn Store, order: Order, seed: u64) -> Result<Option<Mixi
     Ok(Some(Mixing { distance, perfect }))
 }
 
-/// The classes of some batches that are spread evenly over the epoch.
+/// The classes of some batches that are spread evenly over the epoch; none if samples have no classes.
 fn batches(store: &dyn Store, order: Order, seed: u64) -> Result<Vec<Vec<u32>>> {
-    let decoded;
-    let (store, places): (&dyn Store, usize) = match store.access() {
-        Access::Random => (store, BATCHES),
-        Access::Blocks(block) => {
-            decoded = Decoded::new(store, block, order);
-            (&decoded, FEW_PLACES)
-        }
+    let places = match store.access() {
+        Access::Random => BATCHES,
+        Access::Blocks(_) => FEW_PLACES,
     };
     let len = usize::try_from(store.len()).unwrap_or(usize::MAX);
     let order = EpochOrder::new(order, len, seed, 0);
@@ -85,14 +80,26 @@ fn batches(store: &dyn Store, order: Order, seed: u64) -> Result<Vec<Vec<u32>>> 
     let numbers = (0..places).flat_map(|place| (0..together).map(move |next| place * all / places + next));
     let mut numbers: Vec<usize> = numbers.filter(|&number| number < all).collect();
     numbers.dedup();
-    let (mut indices, mut samples) = (Vec::new(), Samples::default());
-    let mut read = |number: usize| {
-        indices.clear();
-        indices.extend((number * BATCH..(number + 1) * BATCH).map(|position| order.index(position) as u64));
+    let positions = numbers.into_iter().flat_map(|number| number * BATCH..(number + 1) * BATCH);
+    let wanted: Vec<u64> = positions.map(|position| order.index(position) as u64).collect();
+    Ok(classes(store, &wanted)?.chunks(BATCH).map(<[u32]>::to_vec).collect())
+}
+
+/// The classes of some samples, read from the first to the last, so that no block is read twice; none if they have none.
+fn classes(store: &dyn Store, wanted: &[u64]) -> Result<Vec<u32>> {
+    let mut sorted: Vec<(u64, usize)> = wanted.iter().copied().zip(0..).collect();
+    sorted.sort_unstable();
+    let mut classes = vec![0; wanted.len()];
+    let mut samples = Samples::default();
+    for some in sorted.chunks(BATCH) {
+        let indices: Vec<u64> = some.iter().map(|&(index, _)| index).collect();
         store.read(&indices, &mut samples)?;
-        Ok(samples.classes().to_vec())
-    };
-    numbers.into_iter().map(&mut read).collect()
+        if samples.classes().len() < some.len() {
+            return Ok(Vec::new());
+        }
+        some.iter().zip(samples.classes()).for_each(|(&(_, place), &class)| classes[place] = class);
+    }
+    Ok(classes)
 }
 
 /// Shares of the classes.
@@ -217,7 +224,8 @@ mod tests {
         }
 
         fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
-            self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let blocks = indices.chunk_by(|one, next| one / 100 == next / 100).count();
+            self.1.fetch_add(blocks, std::sync::atomic::Ordering::Relaxed);
             self.0.read(indices, into)
         }
     }

@@ -202,6 +202,7 @@ impl Samples {
     }
 
     /// Room for `rows` samples like those of `like`, in the memory that is there; what they are does not matter.
+    #[cfg(feature = "parquet")]
     pub(crate) fn make_room(&mut self, like: &Self, rows: usize) -> Result<()> {
         like.copy_to(&[], self)?; // kinds and widths
         match &mut self.values {
@@ -220,6 +221,7 @@ impl Samples {
     ///
     /// # Errors
     /// If there is none, or if its values or labels are of another kind or number.
+    #[cfg(feature = "parquet")]
     pub(crate) fn set(&mut self, row: usize, other: &Self, index: usize) -> Result<()> {
         let there = self.features == other.features && row < self.len() && index < other.len();
         match (&mut self.values, other.row(index)) {
@@ -341,6 +343,7 @@ impl Samples {
 }
 
 /// Replaces row `row` of numbers.
+#[cfg(feature = "parquet")]
 fn put<T: Copy>(rows: &mut [T], row: usize, numbers: &[T]) {
     rows[row * numbers.len()..(row + 1) * numbers.len()].copy_from_slice(numbers);
 }

@@ -1,8 +1,9 @@
-//! Batches of rows of an Arrow IPC file, each decoded whole.
+//! Batches of rows of an Arrow IPC file, each decoded whole and kept until another one is wanted.
 
-use super::groups::{Batches, Group, broken};
+use super::groups::{Batches, Group, Part, broken};
 use crate::table::Origin;
 use crate::{Result, file};
+use arrow_array::RecordBatch;
 use arrow_ipc::reader::FileReader;
 use arrow_schema::{ArrowError, SchemaRef};
 use std::fs::File;
@@ -15,20 +16,27 @@ type Reader = FileReader<BufReader<File>>;
 #[derive(Clone)]
 pub(super) struct Arrow {
     pub(super) groups: Arc<[Group]>,
-    /// The reader between two batches: a new one would read all that stands at the file's end again.
-    reader: Arc<Mutex<Option<Reader>>>,
+    last: Arc<Mutex<Last>>,
+}
+
+#[derive(Default)]
+struct Last {
+    /// A new one would read all that stands at the file's end again.
+    reader: Option<Reader>,
+    /// The batch that was decoded last, and its number.
+    batch: Option<(usize, RecordBatch)>,
 }
 
 impl Arrow {
     /// The columns and batches of a file that has been checked to have such.
     pub(super) fn open(file: File, groups: Vec<Group>) -> std::result::Result<(SchemaRef, Self), ArrowError> {
         let reader = FileReader::try_new_buffered(file, None)?;
-        Ok((reader.schema(), Self { groups: groups.into(), reader: Arc::default() }))
+        Ok((reader.schema(), Self { groups: groups.into(), last: Arc::default() }))
     }
 
     /// The same for other columns.
     pub(super) fn anew(&self) -> Self {
-        Self { groups: self.groups.clone(), reader: Arc::default() }
+        Self { groups: self.groups.clone(), last: Arc::default() }
     }
 
     /// Bytes for what is known of so many columns.
@@ -38,14 +46,23 @@ impl Arrow {
         columns.saturating_mul(COLUMN)
     }
 
-    pub(super) fn read(&self, origin: &Origin, columns: &[usize], group: usize) -> Result<Batches> {
-        let kept = || self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = kept().take();
-        let mut reader = taken.map_or_else(|| new(origin, columns), Ok)?;
-        reader.set_index(group).map_err(|error| broken(origin, &error))?;
-        let batch = reader.next();
-        *kept() = Some(reader);
-        Ok(Box::new(batch.into_iter()))
+    /// The rows of a part.
+    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: Part) -> Result<Batches> {
+        let last = &mut *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.batch.as_ref().is_none_or(|(number, _)| *number != part.group) {
+            last.batch = None; // its memory is for the one that comes
+            let mut reader = last.reader.take().map_or_else(|| new(origin, columns), Ok)?;
+            reader.set_index(part.group).map_err(|error| broken(origin, &error))?;
+            let batch = reader.next().transpose().map_err(|error| broken(origin, &error))?;
+            last.batch = batch.map(|batch| (part.group, batch));
+            last.reader = Some(reader);
+        }
+        let rows = last.batch.as_ref().and_then(|(_, batch)| {
+            let first = usize::try_from(part.first).ok()?;
+            let rows = usize::try_from(part.rows).ok()?.min(batch.num_rows().checked_sub(first)?);
+            Some(batch.slice(first, rows))
+        });
+        Ok(Box::new(rows.map(Ok).into_iter()))
     }
 }
 

@@ -99,21 +99,24 @@ impl Groups {
     }
 
     /// The same with groups in parts of which none takes more than a quarter of the memory, nor an eighth of it as
-    /// samples of `row` bytes. The batches of an Arrow file are never cut.
+    /// samples of `row` bytes. Of an Arrow file a batch is decoded whole nevertheless.
     pub(super) fn cut(mut self, row: u64) -> Self {
         let groups = self.groups();
         let fewest_rows = groups.iter().fold(0_u64, |sum, group| sum.saturating_add(group.rows)) / MOST_PARTS;
         (self.parts, self.largest) = (Vec::new(), 0);
         for (number, group) in groups.iter().enumerate() {
-            let bytes = group.bytes.div_ceil(group.rows.max(1)).max(1);
-            let rows = match self.file {
-                File::Parquet(_) => {
-                    let together = self.memory.div_ceil(bytes.max(row.saturating_mul(2)).saturating_mul(4));
-                    even(group.rows, together.max(fewest_rows).max(1))
-                }
-                File::Arrow(_) => group.rows.max(1),
+            let bytes = group.bytes.div_ceil(group.rows.max(1));
+            let each = match self.file {
+                File::Parquet(_) => bytes.max(row.saturating_mul(2)),
+                File::Arrow(_) => row.saturating_mul(2),
             };
-            self.largest = self.largest.max(rows.saturating_mul(bytes));
+            let together = self.memory.div_ceil(each.max(1).saturating_mul(4));
+            let rows = even(group.rows, together.max(fewest_rows).max(1));
+            let decoded = match self.file {
+                File::Parquet(_) => rows.saturating_mul(bytes),
+                File::Arrow(_) => group.bytes,
+            };
+            self.largest = self.largest.max(decoded);
             let firsts = (0..group.rows.div_ceil(rows)).map(|part| part.saturating_mul(rows));
             let part =
                 |first| Part { group: number, first, rows: rows.min(group.rows.saturating_sub(first)) };
@@ -198,7 +201,7 @@ impl Groups {
         let Some(&part) = self.parts.get(part) else { return Ok(()) };
         let batches = match &self.file {
             File::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part)?,
-            File::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part.group)?,
+            File::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part)?,
         };
         let mut rows = 0_u64;
         for batch in batches {

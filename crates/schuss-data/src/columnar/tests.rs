@@ -124,19 +124,21 @@ fn a_group_that_does_not_fit_is_read_in_parts_and_a_few_columns_at_a_time() {
         (format!("{column}"), array)
     });
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let (_folder, path) = saved(&parquet(&batch, 1_500));
-    let ask = |memory| Ask { missing: Missing::Mean, memory, ..Ask::default() };
-    let Part::Resident(whole) = crate::found::open(&path, &ask(1 << 24)).unwrap().train else {
-        panic!("it fits")
-    };
-    let found = crate::found::open(&path, &ask(400_000)).unwrap();
-    let Part::Streamed(store) = &found.train else { panic!("it does not fit") };
-    assert_eq!(store.access(), Access::Blocks(100), "1,500 rows in fifteen parts");
-    let indices: Vec<u64> = (0..3_000).map(|at| at * 1_009 % 3_000).collect();
-    let read = samples(&found.train, &indices);
-    let text = |samples: &Samples, row| format!("{:?}", (samples.row(row), samples.class(row)));
-    for (row, &index) in indices.iter().enumerate() {
-        assert_eq!(text(&read, row), text(&whole, index as usize), "row {index}");
+    for (bytes, part) in [(parquet(&batch, 1_500), 100), (arrow(&batch), 120)] {
+        let (_folder, path) = saved(&bytes);
+        let ask = |memory| Ask { missing: Missing::Mean, memory, ..Ask::default() };
+        let Part::Resident(whole) = crate::found::open(&path, &ask(1 << 24)).unwrap().train else {
+            panic!("it fits")
+        };
+        let found = crate::found::open(&path, &ask(400_000)).unwrap();
+        let Part::Streamed(store) = &found.train else { panic!("it does not fit") };
+        assert_eq!(store.access(), Access::Blocks(part), "groups of 1,500, batches of 1,200 and 1,800");
+        let indices: Vec<u64> = (0..3_000).map(|at| at * 1_009 % 3_000).collect();
+        let read = samples(&found.train, &indices);
+        let text = |samples: &Samples, row| format!("{:?}", (samples.row(row), samples.class(row)));
+        for (row, &index) in indices.iter().enumerate() {
+            assert_eq!(text(&read, row), text(&whole, index as usize), "row {index}");
+        }
     }
 }
 

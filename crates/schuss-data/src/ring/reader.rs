@@ -3,9 +3,8 @@
 use super::Window;
 use super::grid::Grid;
 use super::line::{Chunk, Line};
-use crate::decoded::Decoded;
 use crate::order::{EpochOrder, Order};
-use crate::{Access, Error, Result, Samples, Store};
+use crate::{Error, Result, Samples, Store};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,8 +20,6 @@ pub(super) struct Reader {
 /// What loaders and members share.
 struct Shared {
     source: Source,
-    /// The same store; where an order mixes blocks of samples, with as many of its blocks in memory.
-    store: Arc<dyn Store>,
     grid: Grid,
     line: Mutex<Line>,
     /// Told one loader when there is something to read, and all at the end.
@@ -56,18 +53,12 @@ impl Reader {
     pub(super) fn start(source: Source) -> Result<Self> {
         let (len, access) = (source.len(), source.store.access());
         let window = source.window.fitted(source.order, len, access);
-        let store = match (access, source.order) {
-            (Access::Blocks(block), order @ Order::Blocks(_)) => {
-                Arc::new(Decoded::new(Arc::clone(&source.store), block, order))
-            }
-            _ => Arc::clone(&source.store),
-        };
         let grid = Grid::new(source.order, len, window);
         let line = Mutex::new(Line::new(window.slots()));
         let (room, ready) = (Condvar::new(), Condvar::new());
         let source = Source { window, ..source };
         let mut reader = Self {
-            shared: Arc::new(Shared { source, store, grid, line, room, ready }),
+            shared: Arc::new(Shared { source, grid, line, room, ready }),
             loaders: Vec::with_capacity(window.loaders),
         };
         for _ in 0..window.loaders {
@@ -197,7 +188,7 @@ impl Shared {
     }
 
     fn read(&self, indices: &[u64], samples: &mut Samples) -> Result<()> {
-        self.store.read(indices, samples)?;
+        self.source.store.read(indices, samples)?;
         if samples.len() != indices.len() {
             let (got, wanted) = (samples.len(), indices.len());
             return Err(Error::data(format!("the data gave {got} samples where {wanted} were to be read")));

@@ -2,6 +2,7 @@ use super::*;
 use crate::order::EpochOrder;
 use crate::random::{Key, Purpose};
 use crate::{Access, Labels, Values};
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,6 +18,7 @@ struct Numbers {
     /// Brings the reader down.
     deadly: Option<u64>,
     repaired: AtomicBool,
+    /// How often it was read, or a block of it.
     reads: AtomicUsize,
 }
 
@@ -30,7 +32,11 @@ impl Store for Numbers {
     }
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
-        self.reads.fetch_add(1, Ordering::Relaxed);
+        let blocks = self.block.map_or(1, |block| {
+            let blocks: HashSet<u64> = indices.iter().map(|index| index / block).collect();
+            blocks.len()
+        });
+        self.reads.fetch_add(blocks, Ordering::Relaxed);
         let sick = |index: Option<u64>| {
             index.is_some_and(|index| indices.contains(&index)) && !self.repaired.load(Ordering::Relaxed)
         };
@@ -247,7 +253,7 @@ fn dropping_a_ring_ends_loaders_that_wait_for_room_or_are_at_a_chunk() {
 #[test]
 fn buffers_are_used_again_and_again() {
     let mut ring = ring(numbers(4_000), Order::Shuffled, [50, 3, 2]);
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for first in (0..4_000).step_by(50) {
         let Row::Floats(row) = ring.rows(0, first, 50).unwrap().row(0) else {
             panic!("rows of another kind")
@@ -274,7 +280,8 @@ fn the_time_spent_waiting_is_counted() {
 fn a_store_of_blocks_reads_each_once_an_epoch_in_an_order_of_such_blocks() {
     for (order, block, reads) in [("blocks:4,size=10", 10, 30), ("blocks:3,size=20", 10, 30)] {
         let store = Arc::new(Numbers { len: 300, block: Some(block), ..Numbers::default() });
-        let mut ring = ring(Arc::clone(&store), order.parse().unwrap(), [7, 1, 2]);
+        let window = Window { chunk: 7, groups: true, depth: 1, loaders: 2 };
+        let mut ring = Ring::new(store.clone(), order.parse().unwrap(), 5, window).unwrap();
         for first in (0..300).step_by(5) {
             ring.rows(0, first, 5).unwrap();
         }

@@ -1,6 +1,5 @@
 //! How much a ring holds, and what fits into a memory of a given size.
 
-use crate::decoded;
 use crate::order::{Groups, Order};
 use crate::text::bytes;
 use crate::{Access, Error, Result};
@@ -64,15 +63,12 @@ impl Window {
     /// Bytes that a ring with this window holds.
     pub fn bytes(self, demand: &Demand) -> u64 {
         let ahead = (self.chunk as u64).saturating_mul(self.slots() as u64);
-        let (mixed, index) = match demand.access {
-            Access::Random => (0, size_of::<u64>()),
-            // and where it is found and put
-            Access::Blocks(block) => {
-                (decoded::most(demand.order, block).saturating_mul(block), size_of::<(u64, [usize; 3])>())
-            }
+        let index = match demand.access {
+            Access::Random => size_of::<u64>(),
+            Access::Blocks(_) => size_of::<(u64, [usize; 3])>(), // and where it is found and put
         };
         let indices = self.loaders.saturating_mul(self.chunk).saturating_mul(index);
-        ahead.saturating_add(mixed).saturating_mul(demand.row).saturating_add(indices as u64)
+        ahead.saturating_mul(demand.row).saturating_add(indices as u64)
     }
 
     /// Chunks in memory.
@@ -108,19 +104,18 @@ impl Demand {
             .map(move |(chunk, groups, depth)| Window { chunk, groups, depth, loaders })
     }
 
-    /// Chunks of ever smaller parts of an epoch, where every block of a store is read for each of them.
+    /// Chunks of ever smaller parts of an epoch, where blocks of a store are read again for each of them.
     fn large(&self) -> impl Iterator<Item = usize> {
-        let scattered = matches!(self.order, Order::Shuffled | Order::Fixed | Order::Replacement);
-        let parts = if scattered && self.access != Access::Random { LARGE_PARTS } else { 0 };
+        let again = self.order != Order::Sequential && self.access != Access::Random;
+        let parts = if again { LARGE_PARTS } else { 0 };
         let most = (LARGE / self.row.max(1)).max(1);
         (1..=parts)
             .map(move |parts| usize::try_from(self.len.div_ceil(parts).clamp(1, most)).unwrap_or(usize::MAX))
     }
 
-    /// Samples of the longest group that the order mixes, if a store reads it best as a whole and no request lies in
-    /// three of them: groups are at most two blocks shorter than the longest.
+    /// Samples of the longest group that the order mixes, if no request lies in three of them: groups are at most two blocks shorter than the longest.
     fn group(&self) -> Option<usize> {
-        let (Order::Blocks(mix), Access::Random) = (self.order, self.access) else { return None };
+        let Order::Blocks(mix) = self.order else { return None };
         let longest = Groups::new(mix, self.len).longest();
         let shortest = longest.saturating_sub(2 * u64::from(mix.size.get()));
         if self.rows as u64 > shortest { None } else { usize::try_from(longest).ok() }
@@ -183,8 +178,5 @@ mod tests {
         let error = Window::fit(&demand("shuffled", Access::Random), 1, 10_000).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.what.ends_with("of memory, and 10 kB are left for it"), "{error}");
-        let blocks =
-            Window::fit(&demand("blocks:64,size=100000", Access::Blocks(100_000)), 1, 1 << 30).unwrap_err();
-        assert!(blocks.what.contains("takes 5.0 GB of memory"), "{blocks}");
     }
 }
