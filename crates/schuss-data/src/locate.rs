@@ -79,8 +79,18 @@ impl FromStr for Source {
             (Some(published), _) => Err(Error::usage(format!("`{}` has no keys", published.name))
                 .advise(format!("--data {}", published.name))),
             (None, "digits") => Ok(Self(Kind::Digits(parse_digits(&item)?))),
-            (None, name) => Err(unknown("data", name, "", &[&NAMES[..], &["./FOLDER"]].concat())),
+            (None, name) => Err(unknown_data(name, spec)),
         }
+    }
+}
+
+/// The error for a word that names no data, though it may be the name of a file or folder here.
+fn unknown_data(name: &str, spec: &str) -> Error {
+    let error = unknown("data", name, "", &[&NAMES[..], &["./FOLDER"]].concat());
+    if Path::new(spec).exists() {
+        error.advise(format!("./{spec}, since there is such a path"))
+    } else {
+        error
     }
 }
 
