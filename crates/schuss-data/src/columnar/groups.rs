@@ -198,22 +198,53 @@ impl Groups {
     /// # Errors
     /// A data error for what cannot be read, and if the rows are fewer than the file says.
     pub(super) fn visit(&self, part: usize, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        let Some(&part) = self.parts.get(part) else { return Ok(()) };
-        let batches = match &self.file {
-            File::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part)?,
-            File::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part)?,
-        };
+        let mut rest: Vec<Part> = self.parts.get(part).copied().into_iter().collect();
+        while let Some(part) = rest.pop() {
+            match self.read(part)? {
+                Some(batches) => self.show(batches, part.rows, see)?,
+                None => rest.extend(self.halves(part)?),
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of a part; none if they take too much at a time.
+    fn read(&self, part: Part) -> Result<Option<Batches>> {
+        match &self.file {
+            File::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part),
+            File::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part).map(Some),
+        }
+    }
+
+    fn show(
+        &self,
+        batches: Batches,
+        all: u64,
+        see: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
         let mut rows = 0_u64;
         for batch in batches {
             let batch = batch.map_err(|error| broken(&self.origin, &error))?;
             rows = rows.saturating_add(batch.num_rows() as u64);
             see(&batch)?;
         }
-        if rows == part.rows {
+        if rows == all {
             return Ok(());
         }
-        let what = format!("has a group of rows with fewer than the {} it claims", grouped(part.rows));
+        let what = format!("has a group of rows with fewer than the {} it claims", grouped(all));
         Err(self.origin.refuse(what).advise("copy it again"))
+    }
+
+    /// The second half of a part, and the first.
+    fn halves(&self, part: Part) -> Result<[Part; 2]> {
+        let half = part.rows / 2;
+        if half == 0 {
+            let what = format!("has a row that does not fit into {}", bytes(self.memory));
+            return Err(self.origin.refuse(what).advise("give more --memory"));
+        }
+        let second =
+            Part { first: part.first.saturating_add(half), rows: part.rows.saturating_sub(half), ..part };
+        Ok([second, Part { rows: half, ..part }])
     }
 }
 

@@ -81,8 +81,8 @@ impl Parquet {
         self.metadata.parquet_schema().get_column_root_idx(leaf)
     }
 
-    /// The rows of a part.
-    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: Part) -> Result<Batches> {
+    /// The rows of a part; none if they take too much at a time, which words may do: long ones are short in a file.
+    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: Part) -> Result<Option<Batches>> {
         let checked = self.check(origin, columns, part.group)?;
         let runs = runs(columns, &checked, self.memory / 8);
         let taken = runs.iter().map(|run| decoders(run, &checked)).max().unwrap_or(0);
@@ -93,8 +93,8 @@ impl Parquet {
         let rows = limit.checked_div(widest).map_or(BATCH, |rows| rows.clamp(1, BATCH));
         let reader = |run: &[usize]| self.reader(origin, run, part, rows);
         match runs[..] {
-            [run] => Ok(Box::new(reader(run)?)),
-            _ => join(origin, runs.into_iter().map(reader), limit),
+            [run] => Ok(Some(Box::new(reader(run)?))),
+            _ => join(origin, runs.into_iter().map(reader), claims::limit(self.memory / 2)),
         }
     }
 
@@ -161,12 +161,12 @@ fn runs<'a>(columns: &'a [usize], checked: &Checked, share: u64) -> Vec<&'a [usi
     together.collect()
 }
 
-/// Puts the columns of runs side by side again, all of whose rows may take `limit` bytes.
+/// Puts the columns of runs side by side again; none if all of their rows take more than `limit` bytes.
 fn join(
     origin: &Origin,
     runs: impl Iterator<Item = Result<ParquetRecordBatchReader>>,
     limit: u64,
-) -> Result<Batches> {
+) -> Result<Option<Batches>> {
     let damaged = |error: &dyn std::fmt::Display| broken(origin, error);
     let mut joined: Vec<Vec<ArrayRef>> = Vec::new();
     let (mut fields, mut taken) = (Vec::new(), 0_u64);
@@ -176,7 +176,9 @@ fn join(
         for (at, batch) in reader.enumerate() {
             let batch = batch.map_err(|error| damaged(&error))?;
             taken = taken.saturating_add(batch.get_array_memory_size() as u64);
-            claims::fits(taken, limit).map_err(|refused| refused.of(origin))?;
+            if taken > limit {
+                return Ok(None);
+            }
             if number == 0 {
                 joined.push(Vec::new());
             }
@@ -185,5 +187,6 @@ fn join(
         }
     }
     let schema = Arc::new(Schema::new(fields));
-    Ok(Box::new(joined.into_iter().map(move |columns| RecordBatch::try_new(schema.clone(), columns))))
+    let batches = joined.into_iter().map(move |columns| RecordBatch::try_new(schema.clone(), columns));
+    Ok(Some(Box::new(batches)))
 }

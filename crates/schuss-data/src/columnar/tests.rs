@@ -143,6 +143,19 @@ fn a_group_that_does_not_fit_is_read_in_parts_and_a_few_columns_at_a_time() {
 }
 
 #[test]
+fn long_words_that_are_short_in_the_file_are_read_in_ever_smaller_parts() {
+    let columns = (0..9).map(|column| {
+        let words = (0..4_000).map(|row| format!("{}{}", (row + column) % 3, "w".repeat(400)));
+        let array: ArrayRef = Arc::new(StringArray::from_iter_values(words));
+        (format!("{column}"), array)
+    });
+    let (_folder, path) = saved(&parquet(&RecordBatch::try_from_iter(columns).unwrap(), 4_000));
+    let found = crate::found::open(&path, &ask(Missing::Refuse, 1_200_000)).unwrap();
+    let read = samples(&found.train, &[]);
+    assert_eq!((read.len(), read.class(3_999), read.class(2_000)), (4_000, Some(2), Some(1)));
+}
+
+#[test]
 fn parts_are_of_one_length_where_one_is_near() {
     let lengths = [(10, 20), (2_000, 700), (1 << 20, 1_570), (60_000, 668), (7, 3), (0, 5), (5, 1)];
     let parts = lengths.map(|(rows, longest)| groups::even(rows, longest));

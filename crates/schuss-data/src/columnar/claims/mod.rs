@@ -44,7 +44,7 @@ pub(super) fn limit(memory: u64) -> u64 {
 }
 
 /// That a group of rows takes no more than it may.
-pub(super) fn fits(taken: u64, limit: u64) -> Result<(), Refused> {
+fn fits(taken: u64, limit: u64) -> Result<(), Refused> {
     if taken <= limit {
         return Ok(());
     }
