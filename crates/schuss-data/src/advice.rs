@@ -15,7 +15,7 @@ pub fn advice(order: Order, access: Access) -> Option<String> {
     again.then(|| {
         format!(
             "streamed data come in blocks of {} samples, each read many times an epoch in the order {order}; a file made by \
-             `schuss data pack` is fast in any order, and `--order blocks:8,size={block}` reads each block about once",
+             `schuss data pack` is fast in any order, and `--order blocks:8,size={block}` reads each block a few times at most",
             grouped(block)
         )
     })
@@ -31,7 +31,10 @@ mod tests {
         for order in ["shuffled", "fixed", "replacement", "blocks:64,size=500"] {
             let text = said(order, Access::Blocks(2_000)).unwrap();
             assert!(text.contains("by `schuss data pack` is fast in any order, and"), "{text}");
-            assert!(text.ends_with("`--order blocks:8,size=2000` reads each block about once"), "{text}");
+            assert!(
+                text.ends_with("`--order blocks:8,size=2000` reads each block a few times at most"),
+                "{text}"
+            );
         }
         for order in ["sequential", "blocks:64,size=2000", "blocks:64,size=4000"] {
             assert_eq!(said(order, Access::Blocks(2_000)), None);

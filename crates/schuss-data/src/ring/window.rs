@@ -56,7 +56,7 @@ impl Window {
                 bytes(least),
                 bytes(memory)
             ))
-            .advise("more --memory, smaller batches, or for --order blocks:N fewer or smaller blocks")
+            .advise("more --memory, or smaller batches")
         })
     }
 
@@ -170,6 +170,16 @@ mod tests {
             let one_less =
                 Window { chunk: demand.len.div_ceil(chunks - 1) as usize, ..window }.bytes(&demand);
             assert!(held <= memory && (one_less > memory || chunks > 64), "{window:?} in {memory}");
+        }
+    }
+
+    #[test]
+    fn blocks_too_large_to_be_mixed_in_memory_are_read_in_chunks_that_fit() {
+        let demand = demand("blocks:64,size=100000", Access::Blocks(100_000));
+        for memory in [64 << 20, 1 << 30] {
+            let window = Window::fit(&demand, 1, memory).unwrap();
+            let held = window.bytes(&demand);
+            assert!(!window.groups && held <= memory && held > memory / 2, "{window:?} in {memory}");
         }
     }
 
