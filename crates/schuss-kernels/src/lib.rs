@@ -55,6 +55,9 @@ pub use vector::{LANES, Vector};
 pub const ARITHMETIC: &str = "f32-fma-1";
 
 /// `width` rounded up to whole vectors of 16 lanes: the stride of a row in memory.
+///
+/// # Panics
+/// If that is more than can be counted.
 pub const fn padded(width: usize) -> usize {
-    width.div_ceil(LANES) * LANES
+    width.checked_next_multiple_of(LANES).expect("a row that can be counted")
 }

@@ -65,7 +65,7 @@ pub fn row_moments(team: &mut Team, x: Matrix, eps: f64, mean: &mut [f32], scale
     let (rows, cols) = x.shape();
     assert!(mean.len() >= rows && scale.len() >= rows);
     let pass = RowMoments { x, eps: eps as f32, mean: SharedMut::new(mean), scale: SharedMut::new(scale) };
-    passes::each_row(team, &pass, rows * cols * WORK, rows);
+    passes::each_row(team, &pass, WORK, (rows, cols));
 }
 
 /// Mean and variance (over m) of every column of X `[m, n]`, summed in f64 in order of rows. `mean` and `variance` `[n]`.
@@ -83,7 +83,11 @@ pub fn column_moments(team: &mut Team, x: Matrix, mean: &mut [f32], variance: &m
 }
 
 /// 1 / √(variance + ε), the scale of batch normalisation.
+///
+/// # Panics
+/// If the lengths differ.
 pub fn scales(variance: &[f32], eps: f64, scale: &mut [f32]) {
+    assert!(variance.len() == scale.len());
     for (scale, variance) in scale.iter_mut().zip(variance) {
         *scale = 1.0 / (variance + eps as f32).sqrt();
     }
@@ -132,7 +136,7 @@ pub fn layer_norm_gradient(
     assert!(dy.shape() == (rows, cols) && dx.shape() == (rows, cols) && gain.len() >= padded(cols));
     let dx = SharedMut::new(dx.into_data());
     let pass = LayerGradient { x, moments: moments.check((rows, cols)), gain, dy, dx };
-    passes::each_row(team, &pass, rows * cols * 2 * WORK, rows);
+    passes::each_row(team, &pass, 2 * WORK, (rows, cols));
 }
 
 /// Dˣ of batch normalisation by the moments of these very rows: scale gain (dy − mean(dy) − x̂ mean(dy x̂)) with means

@@ -26,6 +26,9 @@ pub(crate) fn map<M: Map<N>, const N: usize>(
 ) {
     let (rows, cols) = to.shape();
     assert!(inputs.iter().all(|input| input.shape() == (rows, cols)));
+    if cols == 0 {
+        return;
+    }
     let to = SharedMut::new(to.into_data());
     let isa = team.isa();
     team.split(rows * cols * work, rows, |rows| isa.run(Rows { map, inputs, to, rows, cols }));
@@ -44,15 +47,16 @@ impl<M: Map<N>, const N: usize> Kernel for Rows<'_, M, N> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
+        let stride = padded(self.cols);
         for row in self.rows {
-            for col in (0..padded(self.cols)).step_by(LANES) {
+            for col in (0..stride).step_by(LANES) {
                 // SAFETY: all matrices have the shape that `map` checked, and this row of `to` belongs to this part.
                 unsafe {
                     let mut inputs = [V::splat(0.0); N];
                     for (input, matrix) in inputs.iter_mut().zip(self.inputs) {
                         *input = load(matrix, row, col);
                     }
-                    self.map.apply(row, col, inputs).store(self.to.at(row * padded(self.cols) + col));
+                    self.map.apply(row, col, inputs).store(self.to.at(row * stride + col));
                 }
             }
             // SAFETY: as above.
@@ -67,10 +71,13 @@ pub(crate) trait RowPass: Sync {
     fn row<V: Vector>(&self, row: usize);
 }
 
-/// Runs a pass over `rows` rows. `work` is about how many multiply-adds they all take.
-pub(crate) fn each_row<P: RowPass>(team: &mut Team, pass: &P, work: usize, rows: usize) {
+/// Runs a pass over the rows of a matrix, if they hold anything. `work` is about how many multiply-adds one element takes.
+pub(crate) fn each_row<P: RowPass>(team: &mut Team, pass: &P, work: usize, (rows, cols): (usize, usize)) {
+    if cols == 0 {
+        return;
+    }
     let isa = team.isa();
-    team.split(work, rows, |rows| isa.run(EachRow { pass, rows }));
+    team.split(rows * cols * work, rows, |rows| isa.run(EachRow { pass, rows }));
 }
 
 struct EachRow<'a, P> {
@@ -151,7 +158,7 @@ pub(crate) fn column_chains<C: Chain<N>, const N: usize>(
     sums: &mut [f32],
 ) {
     let (rows, cols) = inputs[0].shape();
-    assert!(inputs.iter().all(|input| input.shape() == (rows, cols)));
+    assert!(inputs.iter().all(|input| input.shape() == (rows, cols)) && sums.len() >= padded(cols));
     let isa = team.isa();
     team.for_chunks(rows * cols, &mut sums[..padded(cols)], LANES, |panel, sums| {
         isa.run(Column { chain, inputs, start, sums, col: panel * LANES });

@@ -54,6 +54,7 @@ pub fn reduce_reference<T: Reduction<S, R>, const S: usize, const R: usize>(
     weights: &[f64],
     slots: [&[f64]; S],
 ) -> [f64; R] {
+    assert!(gradients.len() == weights.len() && slots.iter().all(|slot| slot.len() == weights.len()));
     let mut total = [0.0; R];
     for (i, &weight) in weights.iter().enumerate() {
         add(&mut total, reduction.terms(gradients[i], weight, slots.map(|slot| slot[i])));

@@ -50,6 +50,7 @@ pub fn sweep_reference<U: Elementwise<S>, const S: usize>(
     weights: &mut [f64],
     slots: [&mut [f64]; S],
 ) {
+    assert!(sums.len() == weights.len() && slots.iter().all(|slot| slot.len() == weights.len()));
     for (i, (weight, &sum)) in weights.iter_mut().zip(sums).enumerate() {
         let mut own: [f64; S] = std::array::from_fn(|s| slots[s][i]);
         *weight = update.apply(sum / count, *weight, &mut own).flush();

@@ -71,7 +71,7 @@ impl<'a> Tasks<'a> {
     /// Tasks on W `[inputs, outputs]` and, if any, V of the same shape.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or a block of no rows is owed.
     pub fn new(
         isa: Isa,
         w: MatrixMut<'a>,
@@ -82,7 +82,7 @@ impl<'a> Tasks<'a> {
         let (inputs, outputs) = w.shape();
         if let Some(owed) = &owed {
             let rows = owed.weigh.len();
-            assert!(owed.x.shape() == (rows, inputs) && owed.delta.shape() == (rows, outputs));
+            assert!(rows > 0 && owed.x.shape() == (rows, inputs) && owed.delta.shape() == (rows, outputs));
         }
         assert!(v.as_ref().is_none_or(|v| v.shape() == (inputs, outputs)));
         let stride = crate::padded(outputs);

@@ -109,9 +109,13 @@ impl Kernel for SharedSlope<'_> {
     fn run<V: Vector>(self) -> f32 {
         let (rows, cols) = self.x.shape();
         let mut total = self.start;
+        if cols == 0 {
+            return self.start;
+        }
+        let stride = padded(cols);
         for row in 0..rows {
             let mut sum = V::splat(0.0);
-            for col in (0..padded(cols)).step_by(LANES) {
+            for col in (0..stride).step_by(LANES) {
                 // SAFETY: both matrices have this row and these columns.
                 let inputs = unsafe { [load(self.x, row, col), load(self.dy, row, col)] };
                 sum = SlopeTerm.add::<V>(row, col, inputs, sum);

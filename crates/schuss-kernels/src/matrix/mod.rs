@@ -25,7 +25,8 @@ use epilogue::{Forward, Masked, Step};
 use product::multiply;
 pub(crate) use product::{Factors, Left, Multiply, Shape, pack_left, pack_panel};
 
-/// A matrix whose rows are `stride` numbers apart; `stride` is a multiple of 16 and pad lanes are zero.
+/// A matrix whose rows are padded with zeros to whole vectors of 16. It holds exactly its rows: kernels rely on that
+/// when they read past bounds checks.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T = f32> {
     data: &'a [T],
@@ -35,14 +36,13 @@ pub struct Matrix<'a, T = f32> {
 }
 
 impl<'a, T> Matrix<'a, T> {
-    /// `rows` x `cols`, rows padded to whole vectors.
+    /// `rows` x `cols`, rows padded to whole vectors; what follows them in `data` is left out.
     ///
     /// # Panics
     /// If `data` is too short.
     pub fn new(data: &'a [T], rows: usize, cols: usize) -> Self {
-        let stride = padded(cols);
-        assert!(data.len() >= rows * stride, "{rows} rows of {stride} need more than {} numbers", data.len());
-        Self { data, rows, cols, stride }
+        let data = &data[..needed(data.len(), rows, cols)];
+        Self { data, rows, cols, stride: padded(cols) }
     }
 
     /// Rows and columns.
@@ -60,19 +60,23 @@ impl<'a, T> Matrix<'a, T> {
         self.data
     }
 
-    /// The first `cols` columns, as the left factor of a product: what stands behind them need not be zero.
+    /// Row `row`, its pad lanes included.
     ///
     /// # Panics
-    /// If there are fewer.
-    pub fn first_columns(self, cols: usize) -> Self {
-        assert!(cols <= self.cols);
-        Self { cols, ..self }
-    }
-
-    /// Row `row`, its pad lanes included.
+    /// If there is no such row.
     pub fn row(&self, row: usize) -> &'a [T] {
+        assert!(row < self.rows, "row {row} of {}", self.rows);
         &self.data[row * self.stride..(row + 1) * self.stride]
     }
+}
+
+/// Numbers that a matrix takes of the `len` there are.
+///
+/// # Panics
+/// If there are too few.
+fn needed(len: usize, rows: usize, cols: usize) -> usize {
+    let needed = rows.checked_mul(padded(cols)).filter(|needed| *needed <= len);
+    needed.unwrap_or_else(|| panic!("{rows} rows of {cols} numbers, padded, need more than {len} numbers"))
 }
 
 /// Like [`Matrix`], to be written.
@@ -85,13 +89,13 @@ pub struct MatrixMut<'a, T = f32> {
 }
 
 impl<'a, T> MatrixMut<'a, T> {
-    /// `rows` x `cols`, rows padded to whole vectors.
+    /// `rows` x `cols`, rows padded to whole vectors; what follows them in `data` is left out.
     ///
     /// # Panics
     /// If `data` is too short.
     pub fn new(data: &'a mut [T], rows: usize, cols: usize) -> Self {
-        Matrix::new(data, rows, cols);
-        Self { data, rows, cols, stride: padded(cols) }
+        let needed = needed(data.len(), rows, cols);
+        Self { data: &mut data[..needed], rows, cols, stride: padded(cols) }
     }
 
     /// Rows and columns.
@@ -132,15 +136,15 @@ pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y
     multiply(team, Left::rows(x), w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
 }
 
-/// C ← C + A B: one chain per output in order of A's columns, going on from C. A `[m, k]`, B `[k or more, n]`,
-/// C `[m, n]`.
+/// C ← C + A B: one chain per output in order of A's columns, going on from C. A `[m, k or more]`, of which the first k
+/// columns count, B `[k, n]`, C `[m, n]`.
 ///
 /// # Panics
 /// If the shapes do not fit.
 pub fn add_product(team: &mut Team, a: Matrix, b: Matrix, c: MatrixMut) {
-    assert!(a.cols <= b.rows && c.rows == a.rows && c.cols == b.cols);
+    assert!(a.cols >= b.rows && c.rows == a.rows && c.cols == b.cols);
     let sum = Sum { start: Start::Continue, to: SharedMut::new(c.data), stride: c.stride };
-    multiply(team, Left::rows(a), b.data, Shape { rows: a.rows, stride: b.stride, depth: a.cols }, &sum);
+    multiply(team, Left::rows(a), b.data, Shape { rows: a.rows, stride: b.stride, depth: b.rows }, &sum);
 }
 
 /// G ← Xᵀ D, from zero or going on. X `[m, k]`, D `[m, n]`, G `[k, n]`.
@@ -215,6 +219,7 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
 /// # Panics
 /// If the shapes do not fit.
 pub fn column_sums(team: &mut Team, d: Matrix, start: Start, sums: &mut [f32]) {
+    assert!(sums.len() >= d.stride);
     let sums = &mut sums[..d.stride];
     team.for_chunks(d.rows * d.stride, sums, LANES, |panel, sums| {
         if start == Start::Fresh {

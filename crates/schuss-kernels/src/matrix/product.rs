@@ -107,6 +107,9 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
     #[inline(always)]
     fn row_by_row<V: Vector>(&self) {
         let panels = self.shape.stride / LANES;
+        if panels == 0 {
+            return;
+        }
         let groups = panels.div_ceil(WIDE);
         let tasks = share(self.shape.rows * groups, self.part, self.parts);
         let (mut row, mut group, mut left) = (tasks.start / groups, tasks.start % groups, tasks.len());

@@ -39,7 +39,7 @@ impl Arithmetic for Plain {
     }
 
     fn add_product(&mut self, a: Matrix<f64>, b: Matrix<f64>, c: MatrixMut<f64>) {
-        let ((rows, depth), (_, cols)) = (a.shape(), b.shape());
+        let ((rows, _), (depth, cols)) = (a.shape(), b.shape());
         let c = c.into_data();
         for row in 0..rows {
             for k in 0..depth {

@@ -214,7 +214,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
         let z = &mut self.z[rows.start * stride..rows.end * stride];
         if earlier > 0 {
             let gram = &self.within[rows.start * padded(self.block)..];
-            let gram = Matrix::new(gram, rows.len(), self.block).first_columns(earlier);
+            let gram = Matrix::new(gram, rows.len(), self.block);
             let delta = Matrix::new(self.delta, earlier, stage.outputs);
             solo.add_product(gram, delta, MatrixMut::new(z, rows.len(), stage.outputs));
         }
