@@ -313,11 +313,11 @@ impl Reading {
 }
 
 impl Running {
-    /// The same as limits of a session, which are those `before` where nothing is said.
-    pub(crate) fn limits(&self, before: Limits) -> Result<Limits> {
-        let mut limits = Limits { side_by_side: self.parallel || before.side_by_side, ..before };
+    /// The same as limits of a session.
+    pub(crate) fn limits(&self) -> Result<Limits> {
+        let mut limits = Limits { side_by_side: self.parallel, ..Limits::default() };
         limits.threads = self.threads.unwrap_or(limits.threads);
-        limits.memory = self.memory.as_deref().map(parse_bytes).transpose()?.or(limits.memory);
+        limits.memory = self.memory.as_deref().map(parse_bytes).transpose()?;
         if let Some(cadence) = &self.checkpoint_every {
             limits.checkpoint_every = cadence.parse()?;
         }

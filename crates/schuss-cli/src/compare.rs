@@ -31,7 +31,7 @@ pub(crate) fn train(flags: &Flags) -> Result<u8> {
 }
 
 fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats) -> Result<u8> {
-    let limits = flags.running.limits(Limits::default())?;
+    let limits = flags.running.limits()?;
     let data = file.data(limits.memory)?;
     let study = Study::resolve(name, file, &data)?;
     if study.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
@@ -68,7 +68,7 @@ pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json:
         say(json, &format!("{} is finished: there is nothing to go on with", begun.path().display()));
         return if json { deliver(&to_json(&begun.summary)?).map(|()| 0) } else { Ok(0) };
     }
-    let limits = running.limits(begun.limits())?;
+    let limits = running.limits()?;
     let data = load_again(&begun, data, limits)?;
     let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
     say(json, &describe(&data));

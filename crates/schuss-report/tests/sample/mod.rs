@@ -219,7 +219,6 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
             classes: 10,
             eval_split: "test".into(),
         },
-        limits: None,
         machine: Machine { cpu: "Example CPU".into(), cores: 2, isa: "avx512".into(), os: "linux x86_64".into() },
         warnings: vec!["one seed per recipe: figures of another seed differ".into()],
         groups: groups(&trials),

@@ -1,6 +1,5 @@
 //! Which path the updates of a trial take. Whether that is `blocked-sample`, which has bits of its own, depends on the
-//! trial alone. Whether gradients that need not be stored are (`in-backward` or `fused`) depends on the microbatch, and so
-//! on limits; both have the same bits, and what a checkpoint holds is the same.
+//! trial alone; the other two have the same bits.
 
 use super::{Descent, Gradient, Group};
 use crate::network::Plan;

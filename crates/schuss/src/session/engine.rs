@@ -81,10 +81,6 @@ pub(super) struct Uphill {
 }
 
 impl Path {
-    fn in_backward(plan: &Plan) -> Self {
-        Self::InBackward { sums: Buffer::zeros(plan.largest_vectors()) }
-    }
-
     /// The buffers of `strategy`; `solo` is a thread for whoever needs one.
     fn new(
         strategy: Strategy,
@@ -103,7 +99,7 @@ impl Path {
                 let blocked = Blocked::new(net, course, samples, blocked::ROWS, weights);
                 Self::BlockedSample { blocked: Box::new(blocked), solo, velocity }
             }
-            (Strategy::InBackward, _) => Self::in_backward(plan),
+            (Strategy::InBackward, _) => Self::InBackward { sums: Buffer::zeros(plan.largest_vectors()) },
             _ => Self::Stored(Sums::new(plan.layout.len(), samples, leaf)),
         }
     }
@@ -295,7 +291,6 @@ impl Engine {
         match self.look(feed, positions, begun, || watch.interrupted() || watch.is_due()) {
             Ok(seen) => {
                 self.step(&seen);
-                self.return_in_backward();
                 Ok(Some(seen.tally))
             }
             Err(Halt::Stopped(partial)) => {
@@ -303,21 +298,6 @@ impl Engine {
                 Ok(None)
             }
             Err(Halt::Failed(error)) => Err(error),
-        }
-    }
-
-    /// Makes room for the sums of an update that was stopped between two microbatches, wherever that was: a session that
-    /// steps within its products sums the gradients of that one.
-    pub(super) fn make_room_for_sums(&mut self) {
-        if let Path::InBackward { .. } = self.path {
-            self.path = Path::Stored(Sums::new(self.plan.layout.len(), self.samples, self.leaf));
-        }
-    }
-
-    /// Steps within products again, if such an update is done.
-    fn return_in_backward(&mut self) {
-        if let (Strategy::InBackward, Path::Stored(_)) = (self.strategy, &self.path) {
-            self.path = Path::in_backward(&self.plan);
         }
     }
 

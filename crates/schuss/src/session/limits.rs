@@ -7,15 +7,13 @@ use crate::optim::Strategy;
 use crate::recipe::Trial;
 use crate::{Error, Result, machine};
 use schuss_data::{Dataset, text};
-use serde::{Deserialize, Serialize};
 
 /// What may change the time of a trial, never a bit of its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Threads of the step.
     pub threads: usize,
     /// Samples that travel together, if not the built-in number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub microbatch: Option<usize>,
     /// Bytes that the process may take, if there is a limit: what does not fit is streamed.
     pub memory: Option<u64>,

@@ -59,9 +59,6 @@ impl Keep for Engine {
         begun.keep(keeper)?;
         let partial = self.partial.get_or_insert_default();
         partial.keep(keeper)?;
-        if begun {
-            self.make_room_for_sums();
-        }
         match &mut self.path {
             Path::BlockedSample { blocked, .. } => blocked.keep(keeper)?,
             Path::Stored(gradients) if begun => gradients.keep(keeper)?,
@@ -92,70 +89,4 @@ fn keep_trained(
     keeper.words(params.values_mut())?;
     updater.keep(keeper)?;
     solver.keep(keeper)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::tally::{Halt, Partial};
-    use super::super::{Control, Limits, Session};
-    use crate::recipe::Trial;
-    use schuss_data::Dataset;
-    use schuss_kernels::Precision;
-
-    const OPTIMIZERS: [&str; 5] =
-        ["sgd:lr=0.1", "adam:lr=0.01", "clip-global-norm:0.5+adamw:lr=0.01", "rmsprop", "k-fac:lr=0.001"];
-
-    fn trial(optimizer: &str, precision: Precision) -> Trial {
-        let mut trial = Trial { model: "64-20-10".parse().unwrap(), ..Trial::default() };
-        trial.recipe.update = "batch:90".parse().unwrap();
-        trial.recipe.optimizer = optimizer.parse().unwrap();
-        trial.recipe.matmul_precision.0 = precision;
-        trial.budget.epochs = 2;
-        trial
-    }
-
-    fn session<'d>(trial: &Trial, data: &'d Dataset, microbatch: usize) -> Session<'d> {
-        let limits = Limits { threads: 1, microbatch: Some(microbatch), ..Limits::default() };
-        Session::new(trial, data, limits).unwrap()
-    }
-
-    fn end(mut session: Session) -> String {
-        session.run(&Control::default(), &mut ()).unwrap();
-        session.digest()
-    }
-
-    /// What a session holds that was stopped in its second update, after some of its microbatches.
-    fn stopped_within_an_update(trial: &Trial, data: &Dataset, microbatch: usize) -> Vec<u8> {
-        let mut trial = trial.clone();
-        trial.budget.max_updates = Some(1);
-        let mut session = session(&trial, data, microbatch);
-        session.run(&Control::default(), &mut ()).unwrap();
-        (session.progress.ended, session.progress.evaluation_is_due) = (None, false);
-        session.train.begin(0);
-        let looks = std::cell::Cell::new(0);
-        let halts = || looks.replace(looks.get() + 1) == 2;
-        let begun = session.engine.look(&mut session.train, 90..180, Partial::default(), halts);
-        let Err(Halt::Stopped(partial)) = begun else { panic!("it was to be stopped") };
-        assert_eq!(partial.done, 2 * microbatch);
-        session.engine.partial = Some(partial);
-        let mut kept = vec![];
-        session.save(&mut kept).unwrap();
-        kept
-    }
-
-    #[test]
-    fn an_update_begun_in_microbatches_of_one_size_ends_in_any_other_to_the_same_bits() {
-        let data = schuss_data::load("digits:train=200,test=50,size=8").unwrap();
-        for optimizer in OPTIMIZERS {
-            let trial = trial(optimizer, Precision::Highest);
-            let whole = end(session(&trial, &data, 200));
-            for (before, after) in [(7, 200), (7, 30), (30, 7), (40, 90)] {
-                let kept = stopped_within_an_update(&trial, &data, before);
-                let mut gone_on = session(&trial, &data, after);
-                gone_on.load(&mut &kept[..]).unwrap();
-                let strategy = gone_on.strategy();
-                assert_eq!(end(gone_on), whole, "{optimizer}: from {before} to {after}, {strategy}");
-            }
-        }
-    }
 }

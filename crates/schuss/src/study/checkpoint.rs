@@ -59,12 +59,6 @@ impl From<io::Error> for Unusable {
     }
 }
 
-impl From<Error> for Unusable {
-    fn from(error: Error) -> Self {
-        Self::Refused(error)
-    }
-}
-
 /// Writes a checkpoint; the one before is called `previous` from then on.
 pub(super) fn write(
     path: &Path,

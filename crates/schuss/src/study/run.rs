@@ -102,13 +102,6 @@ impl Begun {
         Ok(Self { file, summary, folder })
     }
 
-    /// What the run might take, on no more threads than there are here; as usual if it was not written down.
-    pub fn limits(&self) -> Limits {
-        let here = Limits::default();
-        let written = self.summary.limits.unwrap_or(here);
-        Limits { threads: written.threads.min(here.threads), ..written }
-    }
-
     /// Whether every trial has ended and is in the summary.
     pub fn is_finished(&self) -> bool {
         let all = self.file.trials.len() * self.file.seeds.as_ref().map_or(1, Vec::len);
@@ -137,7 +130,7 @@ impl Begun {
             let changed = Error::data("the data are not those that the run began with");
             return Err(changed.at(&data.origin).advise("the same data, with --data"));
         }
-        let summary = Summary { trials: vec![], groups: vec![], limits: Some(limits), ..self.summary };
+        let summary = Summary { trials: vec![], groups: vec![], ..self.summary };
         go(study, data, limits, (self.folder, summary), control, watcher)
     }
 }
@@ -179,7 +172,7 @@ fn prepare(
     for planned in &study.trials {
         Session::new(&planned.trial, data, each)?;
     }
-    let mut summary = Summary { limits: Some(limits), ..new_summary(study, data, command)? };
+    let mut summary = new_summary(study, data, command)?;
     for name in study.surfaces.iter().take_while(|_| !control.interrupted()) {
         summary.surfaces.push(surface::draw(name, study.seeds[0])?);
     }
@@ -215,7 +208,6 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
             eval_split: data.evaluated().0.into(),
         },
         machine: machine::describe(),
-        limits: None,
         warnings: warnings(study, data)?,
         groups: vec![],
         trials: vec![],

@@ -83,18 +83,6 @@ impl TrialFolder {
         Ok(Start::Fresh)
     }
 
-    /// The checkpoint before the last, which takes its place, if there is one of use.
-    pub(super) fn previous(&self, trial: &Trial, data: &str) -> Result<Option<Box<Checkpoint>>> {
-        let (last, previous) = (self.path.join(CHECKPOINT), self.path.join(PREVIOUS));
-        let Ok(checkpoint) = checkpoint::open(&previous) else { return Ok(None) };
-        check_owner(&checkpoint.header, trial, data, &previous)?;
-        if !self.has_logs(&checkpoint.header) {
-            return Ok(None);
-        }
-        files::rename(&previous, &last)?;
-        Ok(Some(Box::new(checkpoint)))
-    }
-
     /// Whether the logs are at least as long as they were.
     fn has_logs(&self, header: &Header) -> bool {
         let length = |name| fs::metadata(self.path.join(name)).map_or(0, |file| file.len());

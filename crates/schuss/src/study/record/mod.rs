@@ -6,7 +6,6 @@
 mod surface;
 mod trial;
 
-use crate::session::Limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
@@ -35,9 +34,6 @@ pub struct Summary {
     pub data: DataRecord,
     /// Where it ran.
     pub machine: Machine,
-    /// What it might take there, which `resume` keeps to unless told otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<Limits>,
     /// What a careful reader should know, e.g. that there was one seed only.
     pub warnings: Vec<String>,
     /// One entry per recipe: its seeds taken together.

@@ -71,55 +71,27 @@ impl<'r, 'a> Run<'r, 'a> {
         other: Option<&Session<'a>>,
     ) -> Result<Session<'a>> {
         let (data, limits) = (self.runner.data, self.runner.schedule.limits);
-        let Some(checkpoint) = checkpoint else {
-            self.place.open_logs(None)?;
+        self.place.open_logs(checkpoint.as_ref().map(|checkpoint| &checkpoint.header))?;
+        let Some(mut checkpoint) = checkpoint else {
             return Session::beside(other, &self.trial, data, limits);
         };
-        let why = match self.restored(checkpoint, other) {
-            Err(Unusable::Damaged(why)) => why,
-            other => return other.map_err(|unusable| self.misfit(unusable)),
-        };
-        self.runner.watcher().note(&format!(
-            "the checkpoint of {} does not fit the trial ({why}): the one before it is tried",
-            self.trial.name
-        ));
-        let previous = self.place.previous(&self.trial, self.runner.fingerprint)?;
-        let previous = previous.ok_or_else(|| self.misfit(Unusable::Damaged(why)))?;
-        self.restored(previous, other).map_err(|unusable| self.misfit(unusable))
-    }
-
-    fn misfit(&self, unusable: Unusable) -> Error {
-        let name = &self.trial.name;
-        match unusable {
-            Unusable::Refused(error) => error,
-            Unusable::Absent => Error::failure(format!("the checkpoint of the trial `{name}` has gone away")),
-            Unusable::Damaged(why) => {
-                Error::failure(format!("no checkpoint of the trial `{name}` fits it: {why}"))
-                    .advise("the version of schuss that the run began with, or a new run")
-            }
-        }
-    }
-
-    /// The session where it was kept, and its logs as they were then.
-    fn restored(
-        &mut self,
-        mut checkpoint: Box<Checkpoint>,
-        other: Option<&Session<'a>>,
-    ) -> std::result::Result<Session<'a>, Unusable> {
-        let (data, limits) = (self.runner.data, self.runner.schedule.limits);
+        self.trace = self.place.trace()?;
         let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
         let mut session = Session::beside(other, &begun, data, limits)?;
         let (theirs, ours) = (checkpoint.header.arithmetic.clone(), session.arithmetic());
         if theirs != ours {
-            return Err(Unusable::Refused(Error::failure(format!(
+            return Err(Error::failure(format!(
                 "the trial `{}` was trained with {theirs}, but this machine has {ours}: its bits would be others",
                 self.trial.name
             ))
-            .advise("the machine it was begun on, or a new run")));
+            .advise("the machine it was begun on, or a new run"));
         }
-        checkpoint.restore(&mut session)?;
-        self.place.open_logs(Some(&checkpoint.header))?;
-        self.trace = self.place.trace()?;
+        checkpoint.restore(&mut session).map_err(|unusable| match unusable {
+            Unusable::Refused(error) => error,
+            Unusable::Absent => Error::failure("the checkpoint has gone away"),
+            Unusable::Damaged(why) => Error::failure(format!("the checkpoint does not fit the trial: {why}"))
+                .advise("the version of schuss that the run began with"),
+        })?;
         let [epoch, updates] = session.place();
         self.runner
             .watcher()
