@@ -175,6 +175,10 @@ pub(crate) struct Flags {
     /// What outputs are compared with: class | real (numbers) | input (an autoencoder) [default: as the labels are]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]
     pub(crate) targets: Option<String>,
+    /// Targets that are numbers, for training: standard (mean 0, deviation 1; losses and predictions stay in original
+    /// units) | none [default: standard under mse, l1, huber and smooth-l1, else none]
+    #[arg(long, value_name = "WORD", help_heading = "Workload")]
+    pub(crate) target_scale: Option<String>,
     /// Noise on the inputs: gaussian:std=0.3 | masking:p=0.3 | salt-and-pepper:p=0.1 [default: none]
     #[arg(long, value_name = "SPEC", help_heading = "Workload")]
     pub(crate) noise: Vec<String>,

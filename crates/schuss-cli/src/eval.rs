@@ -373,7 +373,9 @@ mod tests {
             shape: data.shape,
             normalisation: data.normalisation.clone(),
             table: data.table.clone(),
+            offsets: data.offsets.clone(),
             targets: Targets::Class,
+            scale: None,
             loss: schuss::loss::Loss::default(),
         };
         let mut confusion = vec![vec![0; 200]; 200];

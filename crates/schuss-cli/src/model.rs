@@ -153,7 +153,9 @@ pub(crate) mod tests {
         let normalisation = data.normalisation.clone();
         let (targets, loss) = (Targets::Class, schuss::loss::Loss::default());
         let (model, table) = ("784-10".into(), None);
-        let about = ModelFile { model, classes, shape, normalisation, table, targets, loss };
+        let offsets = data.offsets.clone();
+        let about =
+            ModelFile { model, classes, shape, normalisation, table, offsets, targets, scale: None, loss };
         let refused = |about: &ModelFile, judges| fit(about, data.clone(), judges).unwrap_err();
         let error = refused(&about, false);
         assert!(

@@ -81,8 +81,14 @@ fn numbers(answer: &Answer, json: bool) -> String {
     if json {
         return format!("{}\n", json!({ "index": answer.index, "numbers": answer.output }));
     }
-    let numbers = answer.output.iter().map(|number| format!("\t{number}"));
+    let numbers = answer.output.iter().map(|&number| format!("\t{}", shortest(number)));
     format!("{}{}\n", answer.index, numbers.collect::<String>())
+}
+
+/// A number in as few digits as tell it from others of its precision.
+fn shortest(number: f64) -> String {
+    let narrow = number as f32;
+    if f64::from(narrow) == number { narrow.to_string() } else { number.to_string() }
 }
 
 /// Bytes of lines that are written at once.

@@ -13,6 +13,7 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
     }
     let mut shared = Choices {
         targets: flags.targets.clone(),
+        target_scale: flags.target_scale.clone(),
         dialect: flags.dialect.clone(),
         stats: flags.stats,
         init_from: flags.init_from.as_ref().map(|path| path.display().to_string()),

@@ -3,7 +3,9 @@
 use crate::found::{Ask, Found, Part};
 use crate::hold_out::{HeldOut, hold_out};
 use crate::random::Purpose;
-use crate::{Dataset, Error, Normalisation, Normalise, Result, Samples, Shape, Split};
+use crate::{
+    Centring, Dataset, Error, Normalisation, Normalise, Offsets, Result, Samples, Scale, Shape, Split,
+};
 use xxhash_rust::xxh3::Xxh3;
 
 /// What is asked of data besides where they are.
@@ -17,6 +19,15 @@ pub struct Request {
     pub normalisation: Option<Normalise>,
     /// Whether nothing is to be trained: where no test split is given, all samples are it.
     pub whole: bool,
+}
+
+impl Request {
+    /// What is asked of the reader: without a normalisation, numbers as they are.
+    pub(crate) fn ask(&self) -> Ask {
+        let raw = self.normalisation == Some(Normalise::None) && self.ask.offsets == Centring::AsNeeded;
+        let offsets = if raw { Centring::Never } else { self.ask.offsets.clone() };
+        Ask { offsets, ..self.ask.clone() }
+    }
 }
 
 /// Share of the samples that is held out for the end where no test split is given.
@@ -44,6 +55,7 @@ impl Dataset {
     /// Samples with a test split, normalised as pixels are.
     pub fn given(name: &str, shape: impl Into<Shape>, classes: Vec<String>, splits: [Samples; 2]) -> Self {
         let [train, test] = splits.map(Split::from);
+        let scale = Scale::of(&train).unwrap_or_default(); // samples in memory can be read
         Self {
             name: name.to_owned(),
             origin: name.to_owned(),
@@ -54,6 +66,8 @@ impl Dataset {
             test,
             normalisation: Normalisation::Unit,
             table: None,
+            offsets: Offsets::default(),
+            scale,
             held_out: None,
             notes: vec![],
         }
@@ -67,7 +81,7 @@ impl Dataset {
         if request.whole && found.test.is_none() {
             return Self::whole(name, origin, found)?.filled_in();
         }
-        let Found { shape, classes, train, validation, test, table, notes, .. } = found;
+        let Found { shape, classes, train, validation, test, table, offsets, notes, .. } = found;
         let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
         let test = match test {
             Some(test) => test.into(),
@@ -77,19 +91,18 @@ impl Dataset {
         };
         let validation = validation.map(Split::from);
         let held_out = drawing.held_out();
-        let normalisation = Normalisation::Unit;
         let train = drawing.train;
-        Self { name, origin, shape, classes, train, validation, test, normalisation, table, held_out, notes }
-            .with(request)
+        let given = Self::given(&name, shape, classes, [Samples::default(), Samples::default()]);
+        Self { origin, train, validation, test, table, offsets, held_out, notes, ..given }.with(request)
     }
 
     /// All that was found as a test split.
     fn whole(name: String, origin: String, found: Found) -> Result<Self> {
-        let Found { shape, classes, train, table, notes, .. } = found;
+        let Found { shape, classes, train, table, offsets, notes, .. } = found;
         let test = Split::from(train);
         let none = test.read(&[])?;
         let given = Self::given(&name, shape, classes, [none, Samples::default()]);
-        Ok(Self { origin, test, table, notes, ..given })
+        Ok(Self { origin, test, table, offsets, notes, ..given })
     }
 
     /// The same with the validation split and the normalisation that were asked for.
@@ -110,7 +123,8 @@ impl Dataset {
         };
         let filled = divided.filled_in()?;
         let normalisation = Normalisation::fit(request.normalisation, &filled.train, filled.shape)?;
-        Ok(Self { normalisation, ..filled })
+        let scale = Scale::of(&filled.train)?;
+        Ok(Self { normalisation, scale, ..filled })
     }
 
     fn hold_out_validation(self, share: f64) -> Result<Self> {

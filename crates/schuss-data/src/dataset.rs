@@ -2,7 +2,7 @@
 
 use crate::table::{Table, shown};
 use crate::text::{grouped, listed};
-use crate::{Error, HeldOut, Labels, Normalisation, Result, Row, Samples, Shape, Store};
+use crate::{Error, HeldOut, Labels, Normalisation, Offsets, Result, Row, Samples, Scale, Shape, Store};
 use std::fmt;
 use std::sync::Arc;
 
@@ -158,6 +158,10 @@ pub struct Dataset {
     pub normalisation: Normalisation,
     /// How the columns of a table became numbers; the same makes other files fit the same model.
     pub table: Option<Table>,
+    /// What was taken off the stored numbers before they were rounded to 32 bits.
+    pub offsets: Offsets,
+    /// Mean and deviation of the numbers to be told, over the training split.
+    pub scale: Scale,
     /// Which splits were held out here.
     pub held_out: Option<HeldOut>,
     /// What was decided in reading, to be said aloud.
@@ -234,6 +238,8 @@ impl Dataset {
         };
         number(self.classes.len());
         self.splits().for_each(|(_, split)| number(split.len()));
+        let Offsets { values, labels } = &self.offsets;
+        values.iter().chain(labels).for_each(|offset| hash.update(&offset.to_le_bytes()));
         for (_, split) in self.splits() {
             for first in fingerprinted(split.len() as u64) {
                 let end = (split.len() as u64).min(first + BLOCK);

@@ -5,7 +5,9 @@ use crate::columnar;
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
-use crate::{Error, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards, tables};
+use crate::{
+    Centring, Error, Offsets, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards, tables,
+};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub struct Found {
     pub test: Option<Part>,
     /// How the columns of a table became numbers; the same makes other files fit the same model.
     pub table: Option<Table>,
+    /// What was taken off its numbers before they were rounded to 32 bits.
+    pub offsets: Offsets,
     /// The normalisation such numbers usually get.
     pub usual: Usual,
     /// What was decided along the way, to be said aloud: "label: the last column, `price`".
@@ -77,6 +81,8 @@ pub struct Ask {
     pub memory: u64,
     /// How columns became numbers for a model that is to read this table too; without it the table itself decides.
     pub table: Option<Table>,
+    /// What is taken off numbers before they are rounded to 32 bits.
+    pub offsets: Centring,
 }
 
 impl FromStr for Missing {
@@ -102,6 +108,7 @@ impl Default for Ask {
             missing: Missing::default(),
             memory: 8 << 30,
             table: None,
+            offsets: Centring::default(),
         }
     }
 }

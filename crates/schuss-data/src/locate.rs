@@ -6,7 +6,7 @@ use crate::found::{self, Found, Part, Usual};
 use crate::published::{self, MNIST, Published};
 use crate::spec::{Item, unknown};
 use crate::text::grouped;
-use crate::{Dataset, Error, Request, Result, Samples};
+use crate::{Dataset, Error, Offsets, Request, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -128,7 +128,7 @@ impl Source {
                 match Files::find(path).or_else(|missing| Files::find_train(path).ok_or(missing)) {
                     Ok(files) => self.assemble(origin, &files, &[], request),
                     Err(missing) if path.is_file() || path.is_dir() && missing == folder::NAMES[0] => {
-                        let found = found::open(path, &request.ask)?;
+                        let found = found::open(path, &request.ask())?;
                         Dataset::of(self.to_string(), origin, found, request)
                     }
                     Err(missing) => Err(no_set(path, missing)),
@@ -155,6 +155,7 @@ impl Source {
             validation: None,
             test: test.map(Part::Resident),
             table: None,
+            offsets: Offsets::default(),
             usual: Usual::Unit,
             notes: vec![],
         };

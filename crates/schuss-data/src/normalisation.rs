@@ -185,7 +185,7 @@ fn measure(train: &Split, features: usize, parts: usize) -> Result<Affine> {
 
 /// Sums of numbers less the first of them, which keeps the difference of large sums from losing the small variance.
 #[derive(Clone, Copy, Debug)]
-struct Moments {
+pub(crate) struct Moments {
     around: f64,
     count: f64,
     sum: f64,
@@ -193,25 +193,30 @@ struct Moments {
 }
 
 impl Moments {
-    fn around(first: f32) -> Self {
+    pub(crate) fn around(first: f32) -> Self {
         Self { around: f64::from(first), count: 0.0, sum: 0.0, squares: 0.0 }
     }
 
-    fn add(&mut self, x: f32) {
+    pub(crate) fn add(&mut self, x: f32) {
         let off = f64::from(x) - self.around;
         self.count += 1.0;
         self.sum += off;
         self.squares += off * off;
     }
 
-    fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         self.around + self.sum / self.count
     }
 
-    /// Standard deviation over all (not over all but one), as scikit-learn's scaler has it; 1 for what is constant.
-    fn scale(&self) -> f32 {
+    /// Standard deviation over all (not over all but one), as scikit-learn's scaler has it.
+    pub(crate) fn deviation(&self) -> f64 {
         let variance = self.squares / self.count - (self.sum / self.count).powi(2);
-        let scale = variance.max(0.0).sqrt() as f32;
+        variance.max(0.0).sqrt()
+    }
+
+    /// The same, but 1 for what is constant.
+    fn scale(&self) -> f32 {
+        let scale = self.deviation() as f32;
         if scale >= f32::MIN_POSITIVE { scale } else { 1.0 }
     }
 }

@@ -15,7 +15,7 @@ use crate::found::{Ask, Found, Part};
 use crate::npy::{Array, SAVE, Stored};
 use crate::table::{Origin, shown};
 use crate::text::grouped;
-use crate::{Error, Labels, Result, Samples, classes, file, shards};
+use crate::{Error, Labels, Offsets, Result, Samples, classes, file, shards};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -114,13 +114,18 @@ impl<'a> Arrays<'a> {
             [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
         self.check(&pairs)?;
         let (labels, classes) = self.labels(&pairs)?;
+        let mut notes = notes(&pairs, classes.len());
+        let needed = match train.samples.array.is_searched(&ask.offsets) {
+            true => self.unpacked(&train.samples, Array::needed)?,
+            false => Offsets::default(),
+        };
+        let offsets = ask.offsets.settle(needed, &mut notes);
         let needed = pairs.iter().fold(0_u64, |sum, pair| sum.saturating_add(pair.samples.array.memory()));
         let mut labels = labels.into_iter();
         let mut part = |pair: &Pair| {
             let labels = labels.next().unwrap_or(Labels::Absent(0));
-            self.part(&pair.samples, labels, needed <= ask.memory)
+            self.part(&pair.samples, labels, &offsets, needed <= ask.memory)
         };
-        let notes = notes(&pairs, classes.len());
         Ok(Found {
             shape: train.samples.array.layout.shape,
             train: part(&train)?,
@@ -128,6 +133,7 @@ impl<'a> Arrays<'a> {
             test: test.as_ref().map(&mut part).transpose()?,
             classes,
             table: None,
+            offsets: offsets.clone(),
             usual: train.samples.array.usual(),
             notes,
         })
@@ -238,9 +244,10 @@ impl<'a> Arrays<'a> {
         Ok((splits.iter().zip(&entries).map(real).collect::<Result<_>>()?, Vec::new()))
     }
 
-    fn part(&mut self, entry: &Entry, labels: Labels, fits: bool) -> Result<Part> {
+    fn part(&mut self, entry: &Entry, labels: Labels, offsets: &Offsets, fits: bool) -> Result<Part> {
         if fits {
-            let values = self.unpacked(entry, Array::values)?;
+            let values =
+                self.unpacked(entry, |array, file, origin| array.clone().less(offsets).values(file, origin))?;
             let features = entry.array.layout.shape.features();
             return Samples::new(values, labels, features).map(Part::Resident);
         }
@@ -252,7 +259,8 @@ impl<'a> Arrays<'a> {
                 advice,
             ));
         };
-        Stored::open(self.origin.clone(), plain, entry.array.clone(), labels).map(Part::Streamed)
+        Stored::open(self.origin.clone(), plain, entry.array.clone().less(offsets), labels)
+            .map(Part::Streamed)
     }
 
     /// What `decode` makes of an array's numbers, held against their checksum.

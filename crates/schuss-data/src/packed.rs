@@ -3,7 +3,7 @@
 use crate::found::{Ask, Found, Usual};
 use crate::pack::{Contents, MAGIC, Pack, shuffling};
 use crate::table::Table;
-use crate::{Dataset, Error, Result, Samples, Split, Store, Values, file};
+use crate::{Dataset, Error, Offsets, Result, Samples, Split, Store, Values, file};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::path::Path;
@@ -15,6 +15,8 @@ struct About {
     origin: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     table: Option<Table>,
+    #[serde(default, skip_serializing_if = "Offsets::is_empty")]
+    offsets: Offsets,
 }
 
 /// Whether a file begins as a pack does.
@@ -35,15 +37,20 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     let [train, validation, test] = room.place(parts)?;
     let train = train.ok_or_else(|| Error::data("the pack holds no training split").at(path.display()))?;
     let bytes = matches!(train.read(&[])?.values(), Values::Bytes(_));
+    about.offsets.check(pack.shape().features()).map_err(|error| error.at(path.display()))?;
+    let (mut notes, packed) = (vec![format!("packed from {}", about.origin)], about.offsets);
+    let offsets = ask.offsets.settle(packed.clone(), &mut notes);
+    let as_asked = |split: Split| packed.rebased(split, &offsets).map(Into::into);
     Ok(Found {
         shape: pack.shape(),
         classes: pack.classes().to_vec(),
-        train: train.into(),
-        validation: validation.map(Into::into),
-        test: test.map(Into::into),
+        train: as_asked(train)?,
+        validation: validation.map(as_asked).transpose()?,
+        test: test.map(as_asked).transpose()?,
         table: about.table,
+        offsets: offsets.clone(),
         usual: if bytes { Usual::Unit } else { Usual::Standard },
-        notes: vec![format!("packed from {}", about.origin)],
+        notes,
     })
 }
 
@@ -86,7 +93,8 @@ impl Dataset {
     /// # Errors
     /// A data error if a sample cannot be read.
     pub fn contents(&self, memory: u64) -> Result<Contents> {
-        let about = About { origin: self.origin.clone(), table: self.table.clone() };
+        let about =
+            About { origin: self.origin.clone(), table: self.table.clone(), offsets: self.offsets.clone() };
         let about = serde_json::to_string(&about).map_err(|error| Error::failure(error.to_string()))?;
         let store = |split: &Split| -> Arc<dyn Store> {
             match split {

@@ -1,6 +1,6 @@
 //! What samples are like: ranges, classes, and what may be wrong with them.
 
-use crate::{Dataset, Result, Row, Samples, Split};
+use crate::{Dataset, Offsets, Result, Row, Samples, Split};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use xxhash_rust::xxh3::Xxh3;
@@ -80,18 +80,24 @@ const COMPARED: u64 = 1 << 22;
 /// What reading the samples reports.
 pub fn survey(data: &Dataset) -> Result<Vec<Survey>> {
     let mut seen = HashMap::new();
-    data.splits().map(|(name, split)| of_split(name, split, data.classes.len(), &mut seen)).collect()
+    let of = |(name, split)| of_split((name, split), data.classes.len(), &data.offsets, &mut seen);
+    data.splits().map(of).collect()
 }
 
 /// The split that a sample was first seen in, and a hash of what is to be told of it; by a hash of its numbers.
 type Seen = HashMap<u64, (&'static str, u64)>;
 
-fn of_split(name: &'static str, split: &Split, classes: usize, seen: &mut Seen) -> Result<Survey> {
+fn of_split(
+    (name, split): (&'static str, &Split),
+    classes: usize,
+    offsets: &Offsets,
+    seen: &mut Seen,
+) -> Result<Survey> {
     let mut survey = Survey { split: name, classes: vec![0; classes], ..Survey::default() };
     let mut changes = Changes::default();
     split.each_block(|_, block| {
         for index in 0..block.len() {
-            survey.take(block, index);
+            survey.take(block, index, offsets);
             changes.take(block.row(index));
             if survey.compared < COMPARED {
                 survey.compare(block, index, seen);
@@ -104,15 +110,17 @@ fn of_split(name: &'static str, split: &Split, classes: usize, seen: &mut Seen) 
 }
 
 impl Survey {
-    fn take(&mut self, block: &Samples, index: usize) {
+    fn take(&mut self, block: &Samples, index: usize, offsets: &Offsets) {
         self.samples += 1;
         match block.row(index) {
             Row::Bytes(bytes) => bytes.iter().for_each(|&byte| self.numbers.add(f64::from(byte))),
             Row::Floats(floats) => {
-                floats.iter().for_each(|&x| self.numbers.add(f64::from(x)));
+                let original = |(feature, &x): (usize, &f32)| f64::from(x) + offsets.value(feature);
+                let originals = || floats.iter().enumerate().map(original);
+                originals().for_each(|x| self.numbers.add(x));
                 self.features
                     .resize(if floats.len() > FEATURES { 0 } else { floats.len() }, Range::default());
-                self.features.iter_mut().zip(floats).for_each(|(range, &x)| range.add(f64::from(x)));
+                self.features.iter_mut().zip(originals()).for_each(|(range, x)| range.add(x));
             }
         }
         let class = block.class(index).map(|class| class as usize);
@@ -121,7 +129,9 @@ impl Survey {
         }
         let reals = block.reals(index);
         self.told.resize(reals.len(), Range::default());
-        self.told.iter_mut().zip(reals).for_each(|(range, &real)| range.add(f64::from(real)));
+        for (number, (range, &real)) in self.told.iter_mut().zip(reals).enumerate() {
+            range.add(f64::from(real) + offsets.label(number));
+        }
     }
 
     fn compare(&mut self, block: &Samples, index: usize, seen: &mut Seen) {

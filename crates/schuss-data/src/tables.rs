@@ -11,7 +11,7 @@
 use crate::found::{self, Ask, Found, Part};
 use crate::images::{TEST, TRAIN, VALIDATION};
 use crate::table::{Origin, Target, shown};
-use crate::{Error, Labels, Result, Samples, file};
+use crate::{Centring, Error, Labels, Result, Samples, file};
 use std::path::{Path, PathBuf};
 
 /// How the names of tables end.
@@ -26,10 +26,15 @@ const ENDINGS: [&str; 9] =
 pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
     let Some(train) = table(root, TRAIN)? else { return Ok(None) };
     let found = found::open(&train, ask)?;
+    let offsets = Centring::By(found.offsets.clone());
     let mut memory = ask.memory.saturating_sub(bytes(&found.train));
     let mut other = |names| -> Result<Option<Part>> {
         let Some(path) = table(root, names)? else { return Ok(None) };
-        let part = found::open(&path, &Ask { table: found.table.clone(), memory, ..ask.clone() })?.train;
+        let part = found::open(
+            &path,
+            &Ask { table: found.table.clone(), offsets: offsets.clone(), memory, ..ask.clone() },
+        )?
+        .train;
         check_labels(&part, &found, &path)?;
         memory = memory.saturating_sub(bytes(&part));
         Ok(Some(part))

@@ -6,7 +6,7 @@ use common::{ONE_THREAD, bits, resident, run, trial};
 use schuss::Trial;
 use schuss::data::{Dataset, Labels, Samples, Shape, Split, Values};
 use schuss::network::{ModelFile, Params, Predictor, save};
-use schuss::recipe::Targets;
+use schuss::recipe::{TargetScale, Targets};
 use schuss::session::{Control, Session};
 use schuss::study::{Study, StudyFile};
 use std::path::Path;
@@ -76,6 +76,7 @@ fn gradients_for_numbers_to_be_told_are_those_of_central_differences_in_f64() {
     let data = data();
     for (loss, value) in [("mse", squared as fn(f64) -> f64), ("huber", huber), ("l1", absolute)] {
         let mut trial = regression("linear:5,tanh,linear:2", loss, 1);
+        trial.target_scale = Some(TargetScale::None);
         (trial.recipe.update, trial.recipe.optimizer) =
             ("epoch".parse().unwrap(), "sgd:lr=1".parse().unwrap());
         let before = tensors(&common::initial_params(&trial, &data));

@@ -16,7 +16,7 @@ use crate::contained::contained;
 use crate::found::{Ask, Found, Part, Usual};
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
-use crate::{Error, Labels, Result, Shape, Values};
+use crate::{Error, Labels, Offsets, Result, Shape, Values};
 use form::{Form, Look};
 use rayon::prelude::*;
 use std::io::{BufRead, Seek};
@@ -84,6 +84,7 @@ pub(crate) fn found(
         validation: validation.map(part).transpose()?,
         test: test.map(part).transpose()?,
         table: None,
+        offsets: Offsets::default(),
         usual: if matches!(form.emptied(), Values::Bytes(_)) { Usual::Unit } else { Usual::Standard },
         notes,
     })

@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+mod centred;
 mod header;
 mod kind;
 mod layout;
@@ -16,11 +17,11 @@ mod store;
 use crate::found::{Ask, Found, Part, Usual};
 use crate::table::{Origin, reserved};
 use crate::text::{bytes, grouped};
-use crate::{Error, Labels, Result, Samples, Shape, Values, file};
+use crate::{Error, Labels, Offsets, Result, Samples, Shape, Values, file, offsets};
 pub(crate) use header::{Header, MAGIC};
 use kind::Kind;
 pub(crate) use layout::Layout;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 pub(crate) use store::Stored;
 
@@ -38,7 +39,16 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     let origin = Origin::new(path, "sample");
     let mut reader = BufReader::new(file);
     let array = Array::new(&mut reader, length).map_err(|what| origin.refuse(what).advise(SAVE))?;
-    let labels = Labels::Absent(array.samples());
+    let (labels, mut notes) = (Labels::Absent(array.samples()), vec![array.to_string()]);
+    let needed = if array.is_searched(&ask.offsets) {
+        array.needed(&mut reader, &origin)?
+    } else {
+        Offsets::default()
+    };
+    let offsets = ask.offsets.settle(needed, &mut notes);
+    notes.push("label: none; an .npz file may hold them too".into());
+    let array = array.less(&offsets);
+    reader.seek(SeekFrom::Start(array.header.start)).map_err(|error| unreadable(&origin, &error))?;
     let train = if array.memory() <= ask.memory {
         let values = array.values(&mut reader, &origin)?;
         Part::Resident(Samples::new(values, labels, array.layout.shape.features())?)
@@ -52,8 +62,9 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
         validation: None,
         test: None,
         table: None,
+        offsets,
         usual: array.usual(),
-        notes: vec![array.to_string(), "label: none; an .npz file may hold them too".into()],
+        notes,
     })
 }
 
@@ -64,6 +75,8 @@ pub(crate) struct Array {
     pub(crate) layout: Layout,
     /// What an archive calls it.
     name: Option<String>,
+    /// What is taken off each feature; empty if nothing is.
+    offsets: Vec<f64>,
 }
 
 impl Array {
@@ -71,7 +84,7 @@ impl Array {
     pub(crate) fn new(reader: &mut dyn Read, length: u64) -> std::result::Result<Self, String> {
         let header = Header::read(reader, length)?;
         let layout = Layout::new(&header)?;
-        Ok(Self { header, layout, name: None })
+        Ok(Self { header, layout, name: None, offsets: Vec::new() })
     }
 
     /// The same by the name that an archive gives it.
@@ -83,7 +96,7 @@ impl Array {
     pub(crate) fn of_one_sample(mut header: Header) -> std::result::Result<Self, String> {
         header.shape.insert(0, 1);
         let layout = Layout::new(&header)?;
-        Ok(Self { header, layout, name: None })
+        Ok(Self { header, layout, name: None, offsets: Vec::new() })
     }
 
     pub(crate) fn samples(&self) -> usize {
@@ -131,6 +144,17 @@ impl Array {
     /// All its numbers, sample after sample.
     pub(crate) fn values(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Values> {
         let mut values = self.room(self.header.count().unwrap_or(u64::MAX))?;
+        self.each_block(reader, origin, |block, first| self.decode(block, first, &mut values, origin))?;
+        if self.header.fortran { self.turned(&values) } else { Ok(values) }
+    }
+
+    /// Shows the bytes of all samples, some at a time, with the number of the first.
+    fn each_block(
+        &self,
+        reader: &mut dyn Read,
+        origin: &Origin,
+        mut see: impl FnMut(&[u8], u64) -> Result<()>,
+    ) -> Result<()> {
         let stride = self.stride();
         let together = BLOCK.checked_div(stride).unwrap_or(1).max(1);
         let mut buffer = vec![0; stride.saturating_mul(together)];
@@ -138,12 +162,12 @@ impl Array {
         while left > 0 {
             let count = left.min(together);
             let block = buffer.get_mut(..stride.saturating_mul(count)).unwrap_or_default();
-            reader.read_exact(block).map_err(|error| origin.refuse(format!("cannot be read: {error}")))?;
+            reader.read_exact(block).map_err(|error| unreadable(origin, &error))?;
             let first = self.samples().saturating_sub(left) as u64;
-            self.decode(block, first, &mut values, origin)?;
+            see(block, first)?;
             left = left.saturating_sub(count);
         }
-        if self.header.fortran { self.turned(&values) } else { Ok(values) }
+        Ok(())
     }
 
     /// Adds the samples in `bytes`, of which the first is sample `first` of the file.
@@ -153,10 +177,14 @@ impl Array {
             return Ok(());
         }
         let mut floats = Vec::new();
-        self.header.number.each(bytes, |number| {
-            #[allow(clippy::cast_possible_truncation, reason = "rounds; what overflows is refused below")]
-            floats.push(number as f32);
-        });
+        if self.offsets.is_empty() {
+            self.header.number.each(bytes, |number| floats.push(offsets::rounded(number, 0.0)));
+        } else {
+            let offset = |feature: usize| self.offsets.get(feature).copied().unwrap_or(0.0);
+            self.each_of_features(bytes, first, |feature, number| {
+                floats.push(offsets::rounded(number, offset(feature)));
+            });
+        }
         if let Some(at) = floats.iter().position(|float| !float.is_finite()) {
             let before = first.saturating_mul(self.layout.shape.features() as u64);
             return Err(self.not_finite(before.saturating_add(at as u64), origin));
@@ -222,9 +250,7 @@ impl Array {
         let mut numbers: Vec<f64> = reserved(self.header.count().unwrap_or(u64::MAX))?;
         let mut buffer = vec![0; stride];
         for _ in 0..self.samples() {
-            reader
-                .read_exact(&mut buffer)
-                .map_err(|error| origin.refuse(format!("cannot be read: {error}")))?;
+            reader.read_exact(&mut buffer).map_err(|error| unreadable(origin, &error))?;
             self.header.number.each(&buffer, |number| numbers.push(number));
         }
         if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
@@ -247,6 +273,10 @@ impl Array {
             ))
             .advise(advice)
     }
+}
+
+fn unreadable(origin: &Origin, error: &std::io::Error) -> Error {
+    origin.refuse(format!("cannot be read: {error}"))
 }
 
 impl std::fmt::Display for Array {

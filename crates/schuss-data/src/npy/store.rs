@@ -66,7 +66,7 @@ impl Store for Stored {
     }
 
     fn held(&self) -> usize {
-        self.labels.bytes()
+        self.labels.bytes().saturating_add(size_of_val(&self.array.offsets[..]))
     }
 
     fn access(&self) -> Access {

@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::{Kind, Origin, Place, Table, Target, shown};
 use crate::classes::whole;
-use crate::{Error, Labels, Result, Values};
+use crate::{Error, Labels, Offsets, Result, Values, offsets};
 use std::collections::HashMap;
 
 /// Makes samples of rows, by the columns of a table.
@@ -20,6 +20,8 @@ struct Feature {
     at: usize,
     name: String,
     code: Code,
+    /// What is taken off its numbers.
+    offset: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -32,8 +34,16 @@ enum Code {
 #[derive(Clone, Debug)]
 enum Aim {
     Class { at: usize, name: String, classes: HashMap<String, u32> },
-    Real(Vec<(usize, String)>),
+    Real(Vec<Told>),
     Absent,
+}
+
+/// A number to be told.
+#[derive(Clone, Debug)]
+struct Told {
+    at: usize,
+    name: String,
+    offset: f64,
 }
 
 impl Encoder {
@@ -46,13 +56,26 @@ impl Encoder {
         let find = |wanted: &str| places.get(wanted).copied();
         let features = table.columns.iter().map(|column| {
             let at = find(&column.name).ok_or_else(|| lacks(origin, &column.name, names))?;
-            Ok(Feature { at, name: column.name.clone(), code: Code::of(&column.kind) })
+            Ok(Feature { at, name: column.name.clone(), code: Code::of(&column.kind), offset: 0.0 })
         });
         Ok(Self {
             origin: origin.clone(),
             features: features.collect::<Result<_>>()?,
             target: Aim::of(&table.target, find),
         })
+    }
+
+    /// The same for numbers less `offsets`.
+    pub(crate) fn less(mut self, offsets: &Offsets) -> Self {
+        let mut first = 0_usize;
+        for feature in &mut self.features {
+            feature.offset = offsets.value(first);
+            first = first.saturating_add(feature.code.width());
+        }
+        if let Aim::Real(columns) = &mut self.target {
+            columns.iter_mut().zip(0..).for_each(|(told, number)| told.offset = offsets.label(number));
+        }
+        self
     }
 
     /// Labels of no row yet.
@@ -109,8 +132,9 @@ impl Encoder {
                 })?);
             }
             (Aim::Real(columns), Labels::Real { values, .. }) => {
-                for (at, name) in columns {
-                    values.push(number(cell(*at)).map_err(|what| refuse(name, &what.what))?);
+                for Told { at, name, offset } in columns {
+                    let number = number(cell(*at), *offset).map_err(|what| refuse(name, &what.what));
+                    values.push(number?);
                 }
             }
             (_, Labels::Absent(count)) => *count = count.saturating_add(1),
@@ -146,7 +170,7 @@ impl Feature {
     fn push(&self, cell: Cell, values: &mut Vec<f32>) -> std::result::Result<(), Wrong> {
         match (&self.code, cell) {
             (Code::Number { fill: Some(fill) }, Cell::Missing) => values.push(*fill),
-            (Code::Number { .. }, cell) => values.push(number(cell)?),
+            (Code::Number { .. }, cell) => values.push(number(cell, self.offset)?),
             (Code::Category { levels, missing }, cell) => {
                 let level = match cell {
                     Cell::Missing if *missing => levels.len(),
@@ -160,8 +184,8 @@ impl Feature {
     }
 }
 
-/// A finite number, rounded to 32 bits.
-fn number(cell: Cell) -> std::result::Result<f32, Wrong> {
+/// A finite number less `offset`, rounded to 32 bits.
+fn number(cell: Cell, offset: f64) -> std::result::Result<f32, Wrong> {
     if cell == Cell::Missing {
         let what = "holds nothing where a number is expected".into();
         return Err(Wrong { what, advice: Some("--missing mean or --missing drop") });
@@ -169,8 +193,7 @@ fn number(cell: Cell) -> std::result::Result<f32, Wrong> {
     let Some(number) = cell.number() else {
         return Err(Wrong::new(format!("holds {} where a number is expected", quoted(cell))));
     };
-    #[allow(clippy::cast_possible_truncation, reason = "rounds; what overflows is refused below")]
-    let rounded = number as f32;
+    let rounded = offsets::rounded(number, offset);
     if !rounded.is_finite() {
         return Err(Wrong::new(format!("holds {}, beyond what 32-bit numbers hold", quoted(cell))));
     }
@@ -222,7 +245,9 @@ impl Aim {
                 Self::Class { at, name: column.clone(), classes }
             }),
             Target::Real { columns } => {
-                let columns = columns.iter().map(|name| Some((find(name)?, name.clone())));
+                let columns = columns
+                    .iter()
+                    .map(|name| Some(Told { at: find(name)?, name: name.clone(), offset: 0.0 }));
                 columns.collect::<Option<_>>().map(Self::Real)
             }
             Target::Absent => None,

@@ -4,18 +4,18 @@ use super::survey::{Role, Survey, Tally, pass_kept};
 use super::{Column, Encoder, Kind, Source, Table, Target, shown};
 use crate::found::{Ask, Found, Missing, Part, Usual};
 use crate::text::{bytes, grouped, listed};
-use crate::{Error, Result, Samples, Shape, Values, spec};
+use crate::{Centring, Error, Offsets, Result, Samples, Shape, Values, offsets, spec};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a table: by `ask.table` if that is given, else by what its own columns hold.
 pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
     let mut notes = Vec::new();
     refuse_twins(source)?;
-    let (table, rows) = match &ask.table {
-        Some(table) => (table.clone(), None),
-        None => find_out(source, ask, &mut notes).map(|(table, rows)| (table, Some(rows)))?,
+    let (table, offsets, rows) = match &ask.table {
+        Some(table) => (table.clone(), ask.offsets.given(), None),
+        None => find_out(source, ask, &mut notes)?,
     };
-    let encoder = Encoder::new(&table, source.names(), source.origin())?;
+    let encoder = Encoder::new(&table, source.names(), source.origin())?.less(&offsets);
     let roles = roles(&table, source.names());
     let train = part(source, ask, &encoder, &roles, rows)?;
     Ok(Found {
@@ -25,6 +25,7 @@ pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
         validation: None,
         test: None,
         table: Some(table),
+        offsets,
         usual: Usual::Standard,
         notes,
     })
@@ -57,8 +58,12 @@ fn roles(table: &Table, names: &[String]) -> Vec<Role> {
     names.iter().map(role).collect()
 }
 
-/// The table that the columns make, and its rows.
-fn find_out(source: &dyn Source, ask: &Ask, notes: &mut Vec<String>) -> Result<(Table, u64)> {
+/// The table that the columns make, what is taken off their numbers, and how many rows there are.
+fn find_out(
+    source: &dyn Source,
+    ask: &Ask,
+    notes: &mut Vec<String>,
+) -> Result<(Table, Offsets, Option<u64>)> {
     let names = source.names();
     let told = told(source, ask.label.as_deref(), notes)?;
     let roles: Vec<Role> =
@@ -78,7 +83,33 @@ fn find_out(source: &dyn Source, ask: &Ask, notes: &mut Vec<String>) -> Result<(
     let target = target(source, &told, &survey, ask.real)?;
     say_columns(&columns, &target, notes);
     notes.extend(stray_words(source, &survey));
-    Ok((Table { columns, target }, survey.rows))
+    let table = Table { columns, target };
+    let offsets = offsets(&table, source.names(), &survey, &ask.offsets, notes);
+    Ok((table, offsets, Some(survey.rows)))
+}
+
+/// What is taken off the columns of numbers, which is said.
+fn offsets(
+    table: &Table,
+    names: &[String],
+    survey: &Survey,
+    asked: &Centring,
+    notes: &mut Vec<String>,
+) -> Offsets {
+    let tallies: HashMap<&String, &Tally> = names.iter().zip(&survey.tallies).collect();
+    let offset = |name: &String| tallies.get(name).map_or(0.0, |tally| tally.spread.offset());
+    let of_column = |column: &Column| match column.kind {
+        Kind::Number { .. } => vec![offset(&column.name)],
+        Kind::Category { .. } => vec![0.0; column.width()],
+    };
+    let told: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
+    let needed = Offsets {
+        values: offsets::list(table.columns.iter().flat_map(of_column)),
+        labels: offsets::list(told.iter().map(offset)),
+    };
+    let numbers = table.columns.iter().filter(|column| matches!(column.kind, Kind::Number { .. }));
+    let columns = numbers.map(|column| &column.name).chain(told);
+    asked.settle_named(needed, columns.map(|name| (format!("`{}`", shown(name)), offset(name))), notes)
 }
 
 fn no_rows(source: &dyn Source, dropped: u64) -> Error {

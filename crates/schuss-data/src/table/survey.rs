@@ -4,6 +4,7 @@ use super::cell::Cell;
 use super::{Place, Source, shown};
 use crate::classes::{MAX_WHOLE_CLASSES, whole};
 use crate::found::Missing;
+use crate::offsets::Spread;
 use crate::text::grouped;
 use crate::{Error, Result};
 use std::collections::{BTreeSet, HashSet};
@@ -30,6 +31,7 @@ pub(super) struct Tally {
     pub(super) missing: u64,
     first_missing: u64,
     pub(super) first_word: Option<(u64, String)>,
+    pub(super) spread: Spread,
     words: HashSet<String>,
     wholes: Wholes,
     keep_numbers: bool,
@@ -171,6 +173,7 @@ impl Tally {
             return Err(format!("holds {number}, with which nothing can be learnt"));
         }
         self.numbers = self.numbers.saturating_add(1);
+        self.spread.see(number);
         if let (true, Wholes::Few(few)) = (self.keep_numbers, &mut self.wholes) {
             let inserted = whole(number).map(|whole| few.insert(whole));
             if inserted.is_none() || few.len() > MAX_WHOLE_CLASSES {

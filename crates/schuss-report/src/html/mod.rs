@@ -304,7 +304,8 @@ fn resolved_recipes(summary: &Summary) -> Table {
 }
 
 /// Choices that are left out where nobody made another than this one.
-const RARE: [(&str, &str); 3] = [("targets", "class"), ("noise", NONE), ("statistics over", NONE)];
+const RARE: [(&str, &str); 4] =
+    [("targets", "class"), ("target scale", NONE), ("noise", NONE), ("statistics over", NONE)];
 
 /// What was chosen, with the heads of the columns.
 fn choices(name: &str, trial: &TrialRecord) -> Vec<(&'static str, String)> {
@@ -317,6 +318,7 @@ fn choices(name: &str, trial: &TrialRecord) -> Vec<(&'static str, String)> {
         init,
         stats,
         targets,
+        target_scale,
         noise,
         matmul_precision,
     } = &trial.recipe;
@@ -325,6 +327,7 @@ fn choices(name: &str, trial: &TrialRecord) -> Vec<(&'static str, String)> {
         ("recipe", name.to_owned()),
         ("model", trial.network.clone()),
         ("targets", targets.clone()),
+        ("target scale", or_none(target_scale.clone())),
         ("noise", or_none(noise.clone())),
         ("update", update.clone()),
         ("order", order.clone()),

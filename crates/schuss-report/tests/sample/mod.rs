@@ -164,6 +164,7 @@ fn recipe(sketch: &Sketch) -> RecipeRecord {
         loss: "cross-entropy".into(),
         init: "torch".into(),
         stats: None,
+        target_scale: None,
         targets: "class".into(),
         noise: None,
         matmul_precision: "highest".into(),

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 /// d = |z − t|        ℓ = 1/n Σ d²/2 up to δ, else δ (d − δ/2)        ∂ℓ/∂z = 1/n min(d, δ) sign(z − t)
 /// ```
 ///
-/// Classes are one-hot. Huber, Annals of Mathematical Statistics 35, 1964; `torch.nn.HuberLoss`.
+/// Classes are one-hot. δ is in the units that outputs are compared in: deviations of the target over the training split,
+/// where targets are standardised, as they are unless `--target-scale none`. Huber, Annals of Mathematical Statistics 35, 1964; `torch.nn.HuberLoss`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Huber {
@@ -45,6 +46,10 @@ impl RowLoss for Huber {
     fn takes_rows(&self) -> bool {
         true
     }
+
+    fn power(&self) -> Option<i32> {
+        Some(2)
+    }
 }
 
 /// The same divided by the difference β where it turns: its slope never exceeds 1.
@@ -53,7 +58,7 @@ impl RowLoss for Huber {
 /// d = |z − t|        ℓ = 1/n Σ d²/2β below β, else d − β/2        ∂ℓ/∂z = 1/n min(d/β, 1) sign(z − t)
 /// ```
 ///
-/// Classes are one-hot; β = 0 is `l1`. Girshick, ICCV 2015 (arXiv 1504.08083); `torch.nn.SmoothL1Loss`.
+/// Classes are one-hot; β = 0 is `l1`, and its unit is that of `huber`'s δ. Girshick, ICCV 2015 (arXiv 1504.08083); `torch.nn.SmoothL1Loss`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmoothL1 {
@@ -85,5 +90,9 @@ impl RowLoss for SmoothL1 {
 
     fn takes_rows(&self) -> bool {
         true
+    }
+
+    fn power(&self) -> Option<i32> {
+        Some(1)
     }
 }

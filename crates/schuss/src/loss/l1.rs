@@ -26,6 +26,10 @@ impl RowLoss for L1 {
     fn takes_rows(&self) -> bool {
         true
     }
+
+    fn power(&self) -> Option<i32> {
+        Some(1)
+    }
 }
 
 /// −1, 0 or 1.

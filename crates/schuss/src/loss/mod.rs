@@ -71,6 +71,12 @@ pub(crate) trait RowLoss: Choice {
         false
     }
 
+    /// The power of their unit that it grows with, where these may be of any size; none where they have a meaning of
+    /// their own: probabilities, counts, angles.
+    fn power(&self) -> Option<i32> {
+        None
+    }
+
     /// The layers of which a network must end with one, if that matters: their names.
     fn last_layers(&self) -> &'static [&'static str] {
         &[]
@@ -128,6 +134,11 @@ macro_rules! losses {
             /// What a sample of `class` adds to the number that sums are divided by.
             pub(crate) fn weight(&self, class: usize) -> f64 {
                 match self { $(Self::$loss(loss) => loss.weight(class),)* }
+            }
+
+            /// The power of the targets' unit that it grows with, if that is theirs to choose.
+            pub(crate) fn power(&self) -> Option<i32> {
+                match self { $(Self::$loss(loss) => loss.power(),)* }
             }
 
             fn last_layers(&self) -> &'static [&'static str] {
@@ -212,6 +223,14 @@ impl Loss {
                     .advise("mse, l1, bce or huber"))
             }
         }
+    }
+
+    /// The mean over outputs of its value for each by itself times that output's factor: the loss in the targets' own
+    /// units, where outputs are compared in others.
+    pub(crate) fn in_units(&self, z: &[f32], target: &[f32], factors: &[f64]) -> f64 {
+        let pairs = z.chunks(1).zip(target.chunks(1)).zip(factors);
+        let value = |z: &[f32], target: &[f32]| self.row(z, Target::Row(target), &mut [0.0]);
+        pairs.map(|((z, target), factor)| factor * value(z, target)).sum::<f64>() / factors.len() as f64
     }
 
     /// Loss and gradient of all rows. Outputs and delta `[m, n]`; targets are the rows of `rows` where given, else

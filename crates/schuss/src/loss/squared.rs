@@ -26,4 +26,8 @@ impl RowLoss for Mse {
     fn takes_rows(&self) -> bool {
         true
     }
+
+    fn power(&self) -> Option<i32> {
+        Some(2)
+    }
 }

@@ -1,6 +1,7 @@
 //! The buffers that one microbatch travels through, allocated once.
 
 use super::stage::Pass;
+use super::units::Units;
 use super::{Mode, Plan};
 use crate::loss::Answer;
 use crate::recipe::{Noise, Targets};
@@ -28,6 +29,8 @@ pub(crate) struct Arena {
     pub(crate) targets: Option<Buffer>,
     /// What these are.
     kind: Targets,
+    /// Their units, where outputs are compared with others than those stored.
+    units: Option<Units>,
     /// Moments of normalising stages.
     scratch: Buffer,
     /// [capacity]
@@ -38,7 +41,7 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// Buffers for microbatches of up to `capacity` samples.
-    pub(crate) fn new(plan: &Plan, capacity: usize, targets: Targets) -> Self {
+    pub(crate) fn new(plan: &Plan, capacity: usize, targets: Targets, units: Option<Units>) -> Self {
         let rows = |width: usize| Buffer::zeros(capacity * padded(width));
         let widest = plan.widest_gradient();
         Self {
@@ -47,6 +50,7 @@ impl Arena {
             deltas: [rows(widest), rows(widest)],
             targets: (!targets.is_class()).then(|| rows(plan.outputs)),
             kind: targets,
+            units,
             scratch: Buffer::zeros(plan.scratch(capacity)),
             labels: vec![0; capacity],
             scores: vec![Score::default(); capacity],
@@ -82,7 +86,7 @@ impl Arena {
             }
             (Some(targets), Targets::Real) => {
                 for (row, to) in targets.chunks_mut(padded(plan.outputs)).enumerate().take(rows) {
-                    to.iter_mut().zip(batch.reals(row)).for_each(|(to, &real)| *to = real);
+                    take_numbers(batch.reals(row), self.units.as_ref(), to);
                 }
             }
         }
@@ -173,6 +177,13 @@ impl Arena {
         let dy = Matrix::new(delta, rows, stage.outputs);
         let mut pass = Pass { team, layout: &plan.layout, scratch: &mut self.scratch };
         stage.backward(&mut pass, [x, y, dy], MatrixMut::new(below, rows, stage.inputs), values, sums, mode);
+    }
+}
+
+/// Writes what the outputs of a sample are compared with to the front of `to`.
+fn take_numbers(stored: &[f32], units: Option<&Units>, to: &mut [f32]) {
+    for (output, (to, &number)) in to.iter_mut().zip(stored).enumerate() {
+        *to = units.map_or(number, |units| units.wanted(output, number));
     }
 }
 

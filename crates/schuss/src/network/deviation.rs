@@ -37,9 +37,9 @@ impl Sums {
         Self { samples: 0, absolute: 0.0, outputs: vec![Output::default(); outputs] }
     }
 
-    pub(super) fn take(&mut self, asked: &[f32], told: &[f32]) {
+    pub(super) fn take(&mut self, asked: &[f64], told: &[f64]) {
         for ((output, &asked), &told) in self.outputs.iter_mut().zip(asked).zip(told) {
-            let (asked, error) = (f64::from(asked), f64::from(told) - f64::from(asked));
+            let error = told - asked;
             if self.samples == 0 {
                 output.first = asked;
             }

@@ -14,6 +14,7 @@ mod params;
 mod plan;
 mod predictor;
 mod stage;
+mod units;
 
 pub use deviation::Deviation;
 pub use init::Init;
@@ -28,3 +29,4 @@ pub use predictor::{Answer, Prediction, Predictor};
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};
 pub(crate) use plan::{Dense, Kind, Perceptron, Stage};
 pub(crate) use stage::Mode;
+pub(crate) use units::Units;

@@ -5,11 +5,11 @@
 use super::{Model, Params, Plan};
 use crate::loss::Loss;
 use crate::network::layout::Entry;
-use crate::recipe::{Targets, Trial};
+use crate::recipe::{TargetScale, Targets, Trial};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schuss_data::table::Table;
-use schuss_data::{Dataset, Normalisation, Shape};
+use schuss_data::{Dataset, Normalisation, Offsets, Scale, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
@@ -32,9 +32,17 @@ pub struct ModelFile {
     /// How the columns of a table become those numbers, where it was trained on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
+    /// What is taken off the numbers of an input before they are rounded to 32 bits; left out of the file where nothing
+    /// is.
+    #[serde(default, skip_serializing_if = "Offsets::is_empty")]
+    pub offsets: Offsets,
     /// What its outputs are; left out of the file where they stand for classes.
     #[serde(default, skip_serializing_if = "Targets::is_class")]
     pub targets: Targets,
+    /// Mean and deviation of the numbers to be told, in which its outputs are counted; left out of the file where outputs
+    /// are the numbers themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
     /// The loss it was trained on, which decides what its outputs say; left out of the file where it is cross-entropy.
     #[serde(default, with = "text", skip_serializing_if = "Loss::is_fused")]
     pub loss: Loss,
@@ -49,7 +57,9 @@ impl ModelFile {
             shape: data.shape,
             normalisation: data.normalisation.clone(),
             table: data.table.clone(),
+            offsets: data.offsets.clone(),
             targets: trial.targets,
+            scale: (trial.target_scale() == Some(TargetScale::Standard)).then(|| data.scale.clone()),
             loss: trial.recipe.loss.clone(),
         }
     }
@@ -117,7 +127,11 @@ impl ModelFile {
         let inputs = about.shape.checked_features();
         let inputs = inputs.ok_or_else(|| damaged(path, &"its inputs are larger than any memory"))?;
         about.normalisation.check(about.shape).map_err(|error| damaged(path, &error.what))?;
+        about.offsets.check(inputs).map_err(|error| damaged(path, &error.what))?;
         let plan = about.plan(&model, inputs).map_err(|error| damaged(path, &error.what))?;
+        if about.scale.as_ref().is_some_and(|scale| !scale.fits(plan.outputs)) {
+            return Err(damaged(path, &"the scale of its targets does not fit its outputs"));
+        }
         if plan.layout.parameters() > bytes.len() / size_of::<f32>() {
             return Err(damaged(path, &format!("it is too short for the weights of `{}`", about.model)));
         }
@@ -258,7 +272,9 @@ mod tests {
             shape: ImageShape { channels: 1, height: 2, width: 3 }.into(),
             normalisation: Normalisation::Unit,
             table: None,
+            offsets: Offsets::default(),
             targets: Targets::Class,
+            scale: None,
             loss: Loss::default(),
         };
         (Params::init(plan.layout, &Init::default(), 4), about)
@@ -288,7 +304,9 @@ mod tests {
             shape,
             normalisation: Normalisation::Unit,
             table: None,
+            offsets: Offsets::default(),
             targets: Targets::Input,
+            scale: None,
             loss: Loss::default(),
         };
         for (model, fits) in [("6-5-6", true), ("6-5-100", false)] {

@@ -1,7 +1,7 @@
 //! What a trained network says about samples: the forward pass without a session.
 
 use super::deviation::{Deviation, Sums};
-use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
+use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
 use crate::recipe::Targets;
 use crate::session::quality::Quality;
 use crate::study::record;
@@ -50,9 +50,9 @@ pub struct Answer<'a> {
     /// Place of the sample in its split.
     pub index: usize,
     /// What is to be told of it, if that is known; of an autoencoder its normalised input.
-    pub asked: Option<&'a [f32]>,
-    /// As many numbers.
-    pub output: &'a [f32],
+    pub asked: Option<&'a [f64]>,
+    /// As many numbers, in the same units.
+    pub output: &'a [f64],
 }
 
 /// What the network says about one sample.
@@ -79,7 +79,7 @@ impl Predictor {
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let (about, params) = ModelFile::load(path)?;
         let plan = about.plan(&about.model.parse()?, about.shape.features())?;
-        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets));
+        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets, None));
         Ok(Self { about, plan, params, team, arena, labelled: false })
     }
 
@@ -122,6 +122,30 @@ impl Predictor {
         if self.about.targets.is_class() {
             return Err(Error::usage("the model tells classes, not numbers"));
         }
+        let ModelFile { scale, offsets, .. } = &self.about;
+        let (offsets, units) = (offsets.clone(), Units::new(self.plan.outputs, scale.as_ref(), offsets));
+        let (mut asked, mut told) = (vec![], vec![]);
+        self.each_answer(split, |index, stored, answered| {
+            let number = |(output, &value): (usize, &f32)| match &units {
+                Some(units) => units.told(output, value),
+                None => f64::from(value),
+            };
+            told.clear();
+            told.extend(answered.iter().enumerate().map(number));
+            let original = |(output, &number): (usize, &f32)| f64::from(number) + offsets.label(output);
+            asked.clear();
+            asked.extend(stored.iter().copied().flatten().enumerate().map(original));
+            visit(Answer { index, asked: stored.map(|_| &asked[..]), output: &told })
+        })
+    }
+
+    /// Tells `visit` the index of every sample of `split`, what is to be told of it as it is stored, if that is known,
+    /// and the network's answer.
+    fn each_answer(
+        &mut self,
+        split: &Split,
+        mut visit: impl FnMut(usize, Option<&[f32]>, &[f32]) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         let forward = |predictor: &mut Self, rows| {
             predictor.forward(rows);
             let Self { about, arena, team, plan, .. } = predictor;
@@ -132,8 +156,7 @@ impl Predictor {
             if arena.output(plan, row).iter().any(|x| !x.is_finite()) {
                 return Err(overflow(index));
             }
-            let asked = predictor.labelled.then(|| arena.target(plan, row));
-            visit(Answer { index, asked, output: arena.answered(plan, row) })
+            visit(index, predictor.labelled.then(|| arena.target(plan, row)), arena.answered(plan, row))
         })
     }
 
@@ -145,8 +168,8 @@ impl Predictor {
         let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
         let image = image.ok_or_else(|| Error::usage("the model is no autoencoder of images"))?;
         let mut quality = Quality::new(image);
-        self.answer(split, &mut |found| {
-            found.asked.iter().for_each(|asked| quality.take(asked, found.output));
+        self.each_answer(split, |_, image, answer| {
+            image.iter().for_each(|image| quality.take(image, answer));
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(quality.mean())

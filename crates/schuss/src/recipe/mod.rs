@@ -10,7 +10,7 @@ pub use about::{About, Key, Table, about};
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
 pub use schuss_data::order::Order;
-pub use workload::{Noise, Targets};
+pub use workload::{Noise, TargetScale, Targets};
 
 use crate::loss::Loss;
 use crate::network::{Init, Model};
@@ -113,6 +113,7 @@ impl Recipe {
             init: self.init.to_string(),
             stats: self.stats,
             targets: Targets::default().to_string(),
+            target_scale: None,
             noise: None,
             matmul_precision: self.matmul_precision.to_string(),
         }
@@ -151,6 +152,8 @@ pub struct Trial {
     pub model: Model,
     /// What its outputs are compared with.
     pub targets: Targets,
+    /// Whether these are standardised, where they are numbers; as the loss has it when left out.
+    pub target_scale: Option<TargetScale>,
     /// Noise on its inputs.
     pub noise: Option<Noise>,
     /// Weights to begin with, in place of random ones.
@@ -171,6 +174,7 @@ impl Default for Trial {
             data: String::new(),
             model: Model::default(),
             targets: Targets::default(),
+            target_scale: None,
             noise: None,
             init_from: None,
             recipe: Recipe::default(),
@@ -188,6 +192,7 @@ impl Trial {
         RecipeRecord {
             init: from_file.unwrap_or(recipe.init),
             targets: self.targets.to_string(),
+            target_scale: self.target_scale().map(|scale| scale.to_string()),
             noise: self.noise.as_ref().map(Noise::to_string),
             ..recipe
         }
@@ -200,6 +205,15 @@ impl Trial {
         let schedule = self.recipe.schedule.resolve(self.updates(samples));
         let optimizer = self.recipe.optimizer.clone().with_velocity(&schedule);
         Self { recipe: Recipe { schedule, optimizer, ..self.recipe.clone() }, ..self.clone() }
+    }
+
+    /// Whether numbers to be told are standardised; none where none are told.
+    pub fn target_scale(&self) -> Option<TargetScale> {
+        let usual = match self.recipe.loss.power() {
+            Some(_) => TargetScale::Standard,
+            None => TargetScale::None,
+        };
+        (self.targets == Targets::Real).then(|| self.target_scale.unwrap_or(usual))
     }
 
     /// Weight updates on a training split of `samples` samples, if nothing but the budget ends it.
@@ -232,7 +246,10 @@ impl Trial {
             ("beyond_target", budget.beyond_target.to_string()),
             ("stop", text(budget.stop)),
         ];
-        lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+        // left out where it is none, so that such trials have the name that they had before there was a choice
+        let scale = self.target_scale().filter(|scale| *scale != TargetScale::None);
+        let scale = scale.map(|scale| ("target_scale", scale.to_string()));
+        lines.iter().chain(&scale).map(|(key, value)| format!("{key} = {value}\n")).collect()
     }
 
     /// The first 12 hex digits of the SHA-256 of [`Self::canonical`].

@@ -206,6 +206,6 @@ impl Engine {
             curvature.hand_over(&mut self.team, tally.samples as f64, &mut self.updater);
         }
         let (sums, values) = (&mut gradients.leaf, self.params.values_mut());
-        self.updater.step(&mut self.team, sums, count, values, tally.mean_loss());
+        self.updater.step(&mut self.team, sums, count, values, tally.mean_minimised());
     }
 }

@@ -10,13 +10,13 @@ use super::quality::Quality;
 use super::solve;
 use super::tally::{Halt, Partial, Seen, Tally};
 use crate::loss::Loss;
-use crate::network::{Arena, Mode, Params, Plan};
+use crate::network::{Arena, Mode, Params, Plan, Units};
 use crate::optim::solver::Solving;
 use crate::optim::{Course, Descent, Gradient, Sam, Strategy, Updater};
-use crate::recipe::{Noise, Targets, Trial};
+use crate::recipe::{Noise, TargetScale, Targets, Trial};
 use crate::study::record::MemoryRecord;
 use schuss_data::random::Purpose;
-use schuss_data::{Feed, Shape};
+use schuss_data::{Dataset, Feed};
 use schuss_kernels::matrix::Start;
 use schuss_kernels::{Buffer, Team};
 use std::ops::Range;
@@ -57,6 +57,8 @@ pub(super) struct Setting {
     pub(super) loss: Loss,
     targets: Targets,
     noise: Option<Noise>,
+    /// What the loss of each output is multiplied by to be in the units of the targets, where these are others.
+    pub(super) factors: Option<Vec<f64>>,
     pub(super) seed: u64,
     /// Samples per group of batch statistics.
     pub(super) stats: usize,
@@ -116,7 +118,7 @@ impl Engine {
         plan: Plan,
         trial: &Trial,
         params: Params,
-        (samples, shape): (usize, Shape),
+        (samples, data): (usize, &Dataset),
         (microbatch, most): (Option<usize>, usize),
     ) -> crate::Result<Self> {
         let recipe = &trial.recipe;
@@ -134,9 +136,12 @@ impl Engine {
         let curvature = Curvature::new((trial, &plan), &updater, [samples, leaf, microbatch])?;
         let strategy = Strategy::choose(&plan, trial, samples, microbatch);
         let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);
-        let arena = Arena::new(&plan, microbatch.max(most), trial.targets);
+        let units = Units::of(trial, data, plan.outputs)?;
+        let power = recipe.loss.power().filter(|_| trial.target_scale() == Some(TargetScale::Standard));
+        let factors = units.as_ref().and_then(|units| Some(units.factors(power?)));
+        let arena = Arena::new(&plan, microbatch.max(most), trial.targets, units);
         let shown = updater.shows_others().then(|| params.clone());
-        let quality = shape.image().filter(|_| trial.targets == Targets::Input).map(Quality::new);
+        let quality = data.shape.image().filter(|_| trial.targets == Targets::Input).map(Quality::new);
         let uphill = match descent.gradient {
             Gradient::Plain => None,
             Gradient::Sam(sam) => Some(Uphill { sam, from: Buffer::zeros(plan.layout.len()) }),
@@ -145,6 +150,7 @@ impl Engine {
             loss: recipe.loss.clone(),
             targets: trial.targets,
             noise: trial.noise.clone(),
+            factors,
             seed: trial.seed,
             stats,
         };

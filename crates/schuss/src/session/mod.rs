@@ -155,7 +155,7 @@ impl<'d> Session<'d> {
             plan,
             trial,
             params,
-            (samples, data.shape),
+            (samples, data),
             (limits.microbatch, most),
         )?;
         let at_once = engine.at_once().max(limits.microbatch.unwrap_or(0));

@@ -59,6 +59,10 @@ impl Keep for Engine {
         begun.keep(keeper)?;
         let partial = self.partial.get_or_insert_default();
         partial.keep(keeper)?;
+        match self.setting.factors {
+            Some(_) => partial.tally.minimised.keep(keeper)?,
+            None => partial.tally.minimised = partial.tally.loss,
+        }
         match &mut self.path {
             Path::BlockedSample { blocked, .. } => blocked.keep(keeper)?,
             Path::Stored(gradients) if begun => gradients.keep(keeper)?,

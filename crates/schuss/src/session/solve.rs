@@ -154,11 +154,11 @@ impl<C: Fn() -> bool> Samples<'_, '_, C> {
         found.unwrap_or_else(|failure| self.failure.replace(failure).and(None)).ok_or(Cancelled)
     }
 
-    /// The mean loss of an evaluation.
+    /// The mean loss of an evaluation, as its gradient has it.
     fn note(&mut self, tally: Tally) -> f64 {
         self.evaluations += 1;
         self.first.get_or_insert(tally);
-        tally.mean_loss()
+        tally.mean_minimised()
     }
 }
 

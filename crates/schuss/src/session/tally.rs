@@ -9,7 +9,11 @@ use std::io;
 /// What an update saw of its samples, at the weights before it.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
+    /// In the units of the targets.
     pub(crate) loss: f64,
+    /// In the units that outputs are compared in: the loss that gradients belong to.
+    #[serde(skip)]
+    pub(crate) minimised: f64,
     pub(crate) correct: u64,
     pub(crate) samples: u64,
 }
@@ -48,27 +52,42 @@ pub(super) struct Seen {
 impl Tally {
     pub(crate) fn add(&mut self, other: Self) {
         self.loss += other.loss;
+        self.minimised += other.minimised;
         self.correct += other.correct;
         self.samples += other.samples;
     }
 
     /// What some scores add up to; losses are added one by one, so that the sum does not depend on the microbatch.
     pub(crate) fn count(&mut self, scores: &[Score]) {
-        self.samples += scores.len() as u64;
-        for score in scores {
-            self.loss += score.loss;
-            self.correct += u64::from(score.correct);
-        }
+        scores.iter().for_each(|score| self.count_one(*score, score.loss));
+    }
+
+    /// The same for a sample whose loss is `loss` in the units of its targets.
+    pub(crate) fn count_one(&mut self, score: Score, loss: f64) {
+        self.samples += 1;
+        self.loss += loss;
+        self.minimised += score.loss;
+        self.correct += u64::from(score.correct);
     }
 
     pub(crate) fn mean_loss(&self) -> f64 {
         self.loss / self.samples as f64
     }
 
+    /// The loss that the gradient belongs to.
+    pub(crate) fn mean_minimised(&self) -> f64 {
+        self.minimised / self.samples as f64
+    }
+
     /// The same where samples weighed `weight` together: the loss becomes their number times the weighted mean.
     pub(super) fn weighed(self, weight: f64) -> Self {
         let samples = self.samples as f64;
-        if weight == samples { self } else { Self { loss: self.loss / weight * samples, ..self } }
+        let weighed = |loss: f64| loss / weight * samples;
+        if weight == samples {
+            self
+        } else {
+            Self { loss: weighed(self.loss), minimised: weighed(self.minimised), ..self }
+        }
     }
 }
 
@@ -81,9 +100,10 @@ pub(super) struct Partial {
     pub(super) done: usize,
 }
 
+/// But for the loss that is minimised, which stands beside it where it is another than the one that is told.
 impl Keep for Partial {
     fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        let Self { tally: Tally { loss, correct, samples }, weight, done } = self;
+        let Self { tally: Tally { loss, correct, samples, .. }, weight, done } = self;
         loss.keep(keeper)?;
         correct.keep(keeper)?;
         samples.keep(keeper)?;

@@ -4,7 +4,7 @@ use crate::loss::Mse;
 use crate::network::Model;
 use crate::optim::{Method, Sgd};
 use crate::recipe::spec::Choice;
-use crate::recipe::{Budget, Noise, Recipe, Targets, Trial, spec};
+use crate::recipe::{Budget, Noise, Recipe, TargetScale, Targets, Trial, spec};
 use crate::{Error, Result};
 use schuss_data::Dataset;
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,9 @@ pub struct Choices {
     /// What outputs are compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<String>,
+    /// Whether numbers to be told are standardised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_scale: Option<String>,
     /// Noise on the inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<String>,
@@ -84,6 +87,7 @@ macro_rules! each_choice {
             init,
             stats,
             targets,
+            target_scale,
             noise,
             init_from,
             epochs,
@@ -179,6 +183,7 @@ impl Choices {
         let targets = read(self.targets.as_deref(), "targets")?.map_or_else(|| Targets::of(told), Ok)?;
         targets.check(data)?;
         let loss = if targets.is_class() { defaults.0.loss } else { Mse::default().into() };
+        let target_scale: Option<TargetScale> = read(self.target_scale.as_deref(), "target-scale")?;
         let noise = read(self.noise.as_deref().filter(|noise| *noise != "none"), "noise")?;
         let model: Model =
             read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, told.outputs()));
@@ -192,6 +197,7 @@ impl Choices {
             stats: self.stats,
             matmul_precision: read(self.matmul_precision.as_deref(), "matmul-precision")?.unwrap_or_default(),
         };
+        target_scale.map_or(Ok(()), |scale| scale.check(targets, &recipe.loss))?;
         let budget = Budget {
             epochs: self.epochs.unwrap_or(defaults.1.epochs),
             max_updates: self.max_updates,
@@ -202,7 +208,7 @@ impl Choices {
         let model = if model.inputs().is_some() { model } else { model.with_inputs(inputs) };
         let init_from = self.init_from.as_ref().map(Into::into);
         let (name, data) = (name.to_owned(), data.name.clone());
-        Ok(Trial { name, data, model, targets, noise, init_from, recipe, budget, seed: 1 })
+        Ok(Trial { name, data, model, targets, target_scale, noise, init_from, recipe, budget, seed: 1 })
     }
 
     /// The optimizer with the defaults of the dialect.
@@ -214,7 +220,7 @@ impl Choices {
 
     /// The choices a trial amounts to, every one spelled out; a dialect is no more than the keys it stands for.
     pub fn of(trial: &Trial) -> Self {
-        let record = trial.recipe.record();
+        let record = trial.record();
         let Budget { epochs, max_updates, target, beyond_target, stop } = trial.budget;
         Self {
             model: Some(trial.model.to_string()),
@@ -224,9 +230,10 @@ impl Choices {
             optimizer: Some(record.optimizer),
             dialect: None,
             schedule: Some(record.schedule),
-            init: Some(record.init),
+            init: Some(trial.recipe.init.to_string()),
             stats: record.stats,
             targets: Some(trial.targets.to_string()),
+            target_scale: record.target_scale,
             noise: trial.noise.as_ref().map(Noise::to_string),
             matmul_precision: Some(record.matmul_precision),
             init_from: trial.init_from.as_ref().map(|path| path.display().to_string()),

@@ -6,7 +6,7 @@ use crate::network::ModelFile;
 use crate::recipe::spec;
 use crate::{Error, Result, machine};
 use schuss_data::found::Ask;
-use schuss_data::{Dataset, Request, Source};
+use schuss_data::{Centring, Dataset, Request, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -99,7 +99,8 @@ impl Workload {
         let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
         let request = self.request(None)?;
         let size = request.ask.size.or(model.shape.image().map(|image| image.height));
-        let ask = Ask { table: model.table.clone(), size, ..request.ask };
+        let offsets = Centring::By(model.offsets.clone());
+        let ask = Ask { table: model.table.clone(), offsets, size, ..request.ask };
         source.load(&Request { ask, whole: true, ..request })
     }
 
@@ -112,6 +113,7 @@ impl Workload {
             missing: read(self.missing.as_deref(), "missing")?.unwrap_or_default(),
             memory: memory.map_or_else(machine::memory_for_data, |memory| memory / 2),
             table: None,
+            offsets: Centring::AsNeeded,
         };
         let normalisation = read(self.normalisation.as_deref(), "normalisation")?;
         Ok(Request { ask, validation: self.validation, normalisation, whole: false })

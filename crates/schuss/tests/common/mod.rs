@@ -95,7 +95,9 @@ pub(crate) fn save_params(params: &Params, path: &Path) {
         shape,
         normalisation: Normalisation::Unit,
         table: None,
+        offsets: Default::default(),
         targets: Targets::Class,
+        scale: None,
         loss: schuss::loss::Loss::default(),
     };
     std::fs::write(path, save(params, &about).unwrap()).unwrap();

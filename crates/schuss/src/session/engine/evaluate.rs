@@ -1,6 +1,6 @@
 //! What the network says of samples: gathering, the forward pass, loss and answers.
 
-use super::{Engine, divisor};
+use super::{Engine, Setting, divisor};
 use crate::network::{Arena, Mode};
 use crate::recipe::Targets;
 use crate::session::quality::Quality;
@@ -118,13 +118,22 @@ impl Engine {
         let width = self.plan.outputs;
         let Arena { input, outputs, deltas, labels, scores, targets, .. } = &mut self.arena;
         let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, width));
+        let outputs = Matrix::new(outputs.last().unwrap_or(input), rows, width);
         self.setting.loss.compute(
             &mut self.team,
-            Matrix::new(outputs.last().unwrap_or(input), rows, width),
+            outputs,
             (&labels[..rows], targets),
             MatrixMut::new(&mut deltas[0], rows, width),
             &mut scores[..rows],
         );
-        tally.count(&scores[..rows]);
+        let Setting { loss, factors, .. } = &self.setting;
+        match (factors, targets) {
+            (Some(factors), Some(targets)) => {
+                for (row, score) in scores[..rows].iter().enumerate() {
+                    tally.count_one(*score, loss.in_units(outputs.row(row), targets.row(row), factors));
+                }
+            }
+            _ => tally.count(&scores[..rows]),
+        }
     }
 }

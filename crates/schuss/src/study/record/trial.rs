@@ -94,6 +94,9 @@ pub struct RecipeRecord {
     /// What outputs are compared with: `class`, or `input` for an autoencoder.
     #[serde(default = "class")]
     pub targets: String,
+    /// Whether these are standardised, where they are numbers: `standard` or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_scale: Option<String>,
     /// Noise on the inputs; none if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<String>,

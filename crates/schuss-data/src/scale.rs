@@ -1,0 +1,83 @@
+//! Mean and deviation of the numbers to be told, which a regression is standardised by.
+
+use crate::normalisation::Moments;
+use crate::{Labels, Result, Split};
+use serde::{Deserialize, Serialize};
+
+/// Mean and standard deviation of each of the numbers to be told, over the samples that are trained on; of numbers as they
+/// are stored, less their offset. Empty where classes are told, or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
+    /// One per number.
+    pub mean: Vec<f64>,
+    /// As many, of all samples (not of all but one); 1 for a number that is always the same.
+    pub deviation: Vec<f64>,
+}
+
+impl Scale {
+    /// That of the labels of `split`, which is read where they are not known otherwise.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn of(split: &Split) -> Result<Self> {
+        let mut moments: Vec<Moments> = vec![];
+        let mut take = |labels: &Labels| {
+            let Labels::Real { values, width } = labels else { return };
+            for row in values.chunks_exact((*width).max(1)) {
+                if moments.is_empty() {
+                    moments = row.iter().map(|&first| Moments::around(first)).collect();
+                }
+                moments.iter_mut().zip(row).for_each(|(moments, &number)| moments.add(number));
+            }
+        };
+        match split.store().labels() {
+            Some(labels) => take(&labels),
+            None if matches!(split.read(&[])?.labels(), Labels::Real { .. }) => {
+                split.each_block(|_, block| {
+                    take(block.labels());
+                    Ok(())
+                })?;
+            }
+            None => {}
+        }
+        let deviation = |moments: &Moments| Some(moments.deviation()).filter(|deviation| *deviation > 0.0);
+        Ok(Self {
+            mean: moments.iter().map(Moments::mean).collect(),
+            deviation: moments.iter().map(|moments| deviation(moments).unwrap_or(1.0)).collect(),
+        })
+    }
+
+    /// Whether it is one of `outputs` finite numbers and positive deviations, as it might stand in a file.
+    pub fn fits(&self, outputs: usize) -> bool {
+        let whole = [self.mean.len(), self.deviation.len()] == [outputs; 2];
+        let positive = self.deviation.iter().all(|deviation| deviation.is_finite() && *deviation > 0.0);
+        whole && positive && self.mean.iter().all(|mean| mean.is_finite())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Samples, Values};
+
+    fn scale(values: &[f32], width: usize) -> Scale {
+        let features = Values::Bytes(vec![0; values.len() / width]);
+        let samples = Samples::new(features, Labels::Real { values: values.to_vec(), width }, 1).unwrap();
+        let streamed = Split::Streamed(std::sync::Arc::new(samples.clone()));
+        assert_eq!(Scale::of(&samples.clone().into()).unwrap(), Scale::of(&streamed).unwrap());
+        Scale::of(&samples.into()).unwrap()
+    }
+
+    #[test]
+    fn numbers_of_any_size_have_their_mean_and_deviation_and_one_that_never_changes_has_1() {
+        let found = scale(&[200_000.0, 3.0, 400_000.0, 3.0], 2);
+        assert_eq!((found.mean, found.deviation), (vec![300_000.0, 3.0], vec![100_000.0, 1.0]));
+        let tiny = scale(&[1e-9, 3e-9], 1);
+        assert!((tiny.mean[0] - 2e-9).abs() < 1e-15 && (tiny.deviation[0] - 1e-9).abs() < 1e-15, "{tiny:?}");
+        assert!(tiny.fits(1) && !tiny.fits(2));
+        let one = scale(&[7.0], 1);
+        assert_eq!((one.mean[0], one.deviation[0]), (7.0, 1.0));
+        let classes = Samples::images(vec![0; 2], vec![0, 1], 1).unwrap();
+        assert_eq!(Scale::of(&classes.into()).unwrap(), Scale::default());
+    }
+}
