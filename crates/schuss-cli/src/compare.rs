@@ -40,6 +40,7 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats) -> Res
         );
     }
     say(flags.json, &describe(&data));
+    study.scale_note(&data).iter().for_each(|note| say(flags.json, note));
     warn(&data)?;
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
@@ -72,6 +73,7 @@ pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json:
     let data = load_again(&begun, data, limits)?;
     let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
     say(json, &describe(&data));
+    study.scale_note(&data).iter().for_each(|note| say(json, note));
     let control = Control::default();
     signals::listen(&control)?;
     let mut progress = progress(&study, &data, &control, (running, json));

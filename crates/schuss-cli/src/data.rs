@@ -115,8 +115,20 @@ fn columns(data: &Dataset, surveys: &[Survey]) -> String {
 }
 
 fn row(range: &Range, one: f64) -> String {
-    let ends = format!("{}..{}", short(range.lowest), short(range.highest));
-    format!("{ends:>16} {:>9} {:>9}", short(range.mean() / one), short(range.deviation() / one))
+    let apart = range.highest - range.lowest;
+    let ends = format!("{}..{}", among(range.lowest, apart), among(range.highest, apart));
+    format!("{ends:>16} {:>9} {:>9}", among(range.mean() / one, apart / one), short(range.deviation() / one))
+}
+
+/// A number in as many letters as tell it from others of its kind, which are `apart` at most.
+fn among(x: f64, apart: f64) -> String {
+    const CLOSE: f64 = 1e-3;
+    if apart == 0.0 || apart > CLOSE * x.abs() {
+        return short(x);
+    }
+    let decimals = (2.0 - apart.log10().floor()).clamp(0.0, 12.0) as usize;
+    let fine = format!("{x:.decimals$}");
+    if fine.contains('.') { fine.trim_end_matches('0').trim_end_matches('.').to_owned() } else { fine }
 }
 
 /// A number in few letters.

@@ -202,3 +202,65 @@ fn a_study_keeps_its_workload_and_the_memory_changes_no_recipe() {
     let written = std::fs::read_to_string(place.join("held/study.toml")).unwrap();
     assert!(written.contains("validation = 0.1") && written.contains("label = \"kind\""), "{written}");
 }
+
+/// 160 houses: what they cost follows from area and age.
+fn houses(place: &Place) -> &'static str {
+    let row = |i: usize| {
+        let (area, age) = (60 + i * 37 % 140, i * 11 % 50);
+        format!("{area},{age},{}\n", 90_000 + 2_500 * area - 1_200 * age)
+    };
+    let text = "area,age,price\n".to_owned() + &(0..160).map(row).collect::<String>();
+    std::fs::write(place.join("houses.csv"), text).unwrap();
+    "./houses.csv"
+}
+
+#[test]
+fn prices_are_learnt_as_they_are_and_everything_is_told_in_their_unit() {
+    let place = Place::new();
+    let args = ["train", "--data", houses(&place), "--label", "price", "--model", "linear:16,relu,linear:1"];
+    let args = [&args[..], &["--update", "batch:16", "--json"]].concat();
+    let ran = done(place.run(&[&args[..], &["--epochs", "60", "--stop", "train_loss<1e8"]].concat()));
+    assert!(ran.stderr.contains("targets: standardised for training (mean "), "{}", ran.stderr);
+    let summary = ran.json();
+    let trial = &summary["trials"][0];
+    assert_eq!((&trial["recipe"]["target_scale"], &trial["status"]), (&"standard".into(), &"stopped".into()));
+    let last = trial["epochs"].as_array().unwrap().last().unwrap();
+    assert!((1e5..1e8).contains(&last["train_loss"].as_f64().unwrap()), "{last}");
+    let judged = done(place.run(&["eval", "runs/train", "./houses.csv", "--json"])).json();
+    assert!(judged["r2"].as_f64().unwrap() > 0.95 && judged["mse"].as_f64().unwrap() > 1e4, "{judged}");
+    let told = done(place.run(&["predict", "runs/train", "./houses.csv"])).stdout;
+    let number = |line: &str| line.split('\t').nth(1).unwrap().parse::<f64>().unwrap();
+    assert!(told.lines().all(|line| (1e5..7e5).contains(&number(line))), "{told}");
+
+    let none = place.run(&[&args[..], &["--target-scale", "none"]].concat());
+    assert!(none.code == 4 && none.stderr.contains("--target-scale standard"), "{}", none.stderr);
+    assert_eq!(none.json()["trials"][0]["recipe"]["target_scale"], "none");
+    let idle = [&args[..], &["--loss", "poisson", "--target-scale", "standard"]].concat();
+    place.run(&idle).refused(2, "loss `poisson`");
+}
+
+#[test]
+fn seconds_since_1970_are_learnt_and_told_of_a_new_file() {
+    let place = Place::new();
+    let file = |name: &str, from: usize| {
+        let row = |i: usize| {
+            let second = i * 7 % 60;
+            format!("{},{}\n", 1_764_230_400 + second, ["early", "late"][usize::from(second >= 30)])
+        };
+        let text = "time,when\n".to_owned() + &(from..from + 120).map(row).collect::<String>();
+        std::fs::write(place.join(name), text).unwrap();
+    };
+    file("t.csv", 0);
+    file("new.csv", 13);
+    let model = ["--model", "linear:16,relu,linear:2", "--epochs", "40"];
+    let summary = train(&place, "./t.csv", &model);
+    assert!(summary["trials"][0]["test"]["accuracy"].as_f64().unwrap() >= 0.95, "{summary}");
+    let judged: Value = done(place.run(&["eval", "runs/train", "./new.csv", "--json"])).json();
+    assert!(judged["accuracy"].as_f64().unwrap() >= 0.95, "{judged}");
+    let streamed = train(&place, "./t.csv", &[&model[..], &["--memory", "200kB"]].concat());
+    assert_eq!(summary["trials"][0]["state"], streamed["trials"][0]["state"]);
+    let shown = done(place.run(&["data", "show", "./t.csv"])).stdout;
+    assert!(shown.contains("1764230400..1764230459") && shown.contains("less 1764230400"), "{shown}");
+    let raw = place.run(&["train", "--data", "./t.csv", "--normalisation", "none", "--epochs", "1"]);
+    assert!((raw.stdout + &raw.stderr).contains("lose the last digits of `time`"));
+}

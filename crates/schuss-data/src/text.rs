@@ -10,7 +10,7 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// The first few, and how many more there are.
-pub(crate) fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
+pub fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
     const FEW: usize = 8;
     let mut listed = items.take(FEW).collect::<Vec<_>>().join(", ");
     if count > FEW {

@@ -1,11 +1,15 @@
 //! From the columns of a batch to cells.
 
+use super::decimals::decimals;
 use super::kind;
 use crate::table::Cell;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
-    UInt32Type, UInt64Type,
+    Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
+    DurationSecondType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
@@ -30,7 +34,20 @@ pub(super) fn are_read(kind: &DataType) -> bool {
 }
 
 fn are_numbers(kind: &DataType) -> bool {
-    kind.is_integer() || kind.is_floating() || *kind == DataType::Boolean
+    let plain = kind.is_numeric() || matches!(kind, DataType::Boolean | DataType::Null);
+    plain || unit(kind).is_some()
+}
+
+/// What a column of dates or times is counted in: as in a text, dates in days and times in seconds.
+pub(super) fn unit(kind: &DataType) -> Option<&'static str> {
+    match kind {
+        DataType::Date32 | DataType::Date64 => Some("days since 1970"),
+        DataType::Timestamp(..) => Some("seconds since 1970, UTC"),
+        DataType::Time32(_) | DataType::Time64(_) => Some("seconds of the day"),
+        DataType::Duration(_) => Some("seconds"),
+        DataType::Dictionary(_, values) => unit(values),
+        _ => None,
+    }
 }
 
 /// Length of the first list of a column of lists.
@@ -58,7 +75,7 @@ fn is_list(array: &ArrayRef) -> bool {
 /// Takes a cell, which stands in a row of those asked for, and at a place of what the column has there.
 pub(super) type Put<'a, 'b> = dyn FnMut(usize, usize, Cell<'a>) + 'b;
 /// Takes the cell of a row of those asked for.
-type PutOne<'a, 'b> = dyn FnMut(usize, Cell<'a>) + 'b;
+pub(super) type PutOne<'a, 'b> = dyn FnMut(usize, Cell<'a>) + 'b;
 
 /// Shows the cells of a column in some of its rows, one per row or `width` of them for lists.
 pub(super) fn each<'a>(
@@ -85,20 +102,27 @@ fn lists(array: &ArrayRef, rows: Range<usize>, width: usize, put: &mut Put) -> R
             let what = format!("is a list of {} numbers, but the first one of {width}", list.len());
             return Err(Wrong { row, what });
         }
-        numbers(&list, 0..width, &mut |at, number| put(to, at, number))
+        all_numbers(&list, 0..width, &mut |at, number| put(to, at, number))
             .ok_or_else(|| Wrong { row, what: format!("is a list of {}", kind(list.data_type())) })?;
     }
     Ok(())
 }
 
 fn single<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>) -> Option<()> {
-    numbers(array, rows.clone(), put)
+    all_numbers(array, rows.clone(), put)
         .or_else(|| words(array, rows.clone(), put))
         .or_else(|| dictionary(array, rows, put))
 }
 
+/// Whatever becomes numbers.
+fn all_numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
+    numbers(array, rows.clone(), put)
+        .or_else(|| decimals(array, rows.clone(), put))
+        .or_else(|| times(array, rows, put))
+}
+
 /// Puts what stands in some rows, or that nothing does.
-fn put_all<'a>(
+pub(super) fn put_all<'a>(
     array: &ArrayRef,
     rows: Range<usize>,
     put: &mut PutOne<'a, '_>,
@@ -134,9 +158,42 @@ fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()>
         UInt8Type, f64::from;
         Float16Type, f64::from;
     }
+    if *array.data_type() == DataType::Null {
+        rows.enumerate().for_each(|(to, _)| put(to, Cell::Missing));
+        return Some(());
+    }
     let truths = array.as_boolean_opt()?;
     put_all(array, rows, put, |row| cell(f64::from(u8::from(truths.value(row)))));
     Some(())
+}
+
+/// Dates in days since 1970, all else in seconds; a timestamp's own zone is only how it is shown.
+fn times(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
+    macro_rules! of_type {
+        ($($type:ty, $in_unit:expr;)*) => {
+            $(if let Some(typed) = array.as_primitive_opt::<$type>() {
+                let number = |row| Cell::Number(typed.value(row) as f64 / $in_unit);
+                return Some(put_all(array, rows, put, number));
+            })*
+        };
+    }
+    of_type! {
+        Date32Type, 1.0;
+        Date64Type, 86_400e3;
+        TimestampSecondType, 1.0;
+        TimestampMillisecondType, 1e3;
+        TimestampMicrosecondType, 1e6;
+        TimestampNanosecondType, 1e9;
+        Time32SecondType, 1.0;
+        Time32MillisecondType, 1e3;
+        Time64MicrosecondType, 1e6;
+        Time64NanosecondType, 1e9;
+        DurationSecondType, 1.0;
+        DurationMillisecondType, 1e3;
+        DurationMicrosecondType, 1e6;
+        DurationNanosecondType, 1e9;
+    }
+    None
 }
 
 fn words<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>) -> Option<()> {

@@ -3,7 +3,7 @@
 use super::batches::Arrow;
 use super::claims::{self, Refused};
 use super::pages::Parquet;
-use super::{cells, kind};
+use super::{cells, kind, leave_out};
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
 use crate::{Error, Result, file};
@@ -171,14 +171,13 @@ impl Groups {
         Ok((self.only(&columns)?, Some("left out: the index of the data frame that was written".into())))
     }
 
-    /// That a column is one of numbers or words, or lists of numbers.
+    /// That a column is one of numbers, dates, times or words, or lists of numbers.
     pub(super) fn check_kind(&self, field: &Field) -> Result<()> {
         if cells::are_read(field.data_type()) {
             return Ok(());
         }
         let what = format!("is a column of {}, which is not read", kind(field.data_type()));
-        let advice = "leave the column out, or write it as numbers or words";
-        Err(self.origin.refuse_cell(1, field.name(), what).advise(advice))
+        Err(self.origin.refuse_cell(1, field.name(), what).advise(leave_out(field.name())))
     }
 
     /// That there is memory for as many columns as a list is long.

@@ -11,6 +11,7 @@
 mod batches;
 mod cells;
 mod claims;
+mod decimals;
 mod groups;
 mod pages;
 mod pictures;
@@ -19,7 +20,7 @@ mod store;
 use crate::contained::contained;
 use crate::found::{Ask, Found};
 use crate::table::{self, Cell, Encoder, Origin, Place, Source, Visit, shown};
-use crate::text::grouped;
+use crate::text::{grouped, listed};
 use crate::{Result, Store};
 use arrow_array::RecordBatch;
 use arrow_schema::DataType;
@@ -53,7 +54,8 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
         grouped(columns.groups.groups().len() as u64)
     );
     let found = table::read(&columns, ask)?;
-    Ok(Found { notes: [note].into_iter().chain(index).chain(found.notes).collect(), ..found })
+    let notes = [note].into_iter().chain(index).chain(columns.times());
+    Ok(Found { notes: notes.chain(found.notes).collect(), ..found })
 }
 
 /// A table and how its columns become cells: each is one, but a list of numbers is several.
@@ -82,6 +84,15 @@ impl Columns {
             columns.widths.push(list.unwrap_or(1));
         }
         Ok(columns)
+    }
+
+    /// Says what dates and times are counted in.
+    fn times(&self) -> Option<String> {
+        let fields = self.groups.schema.fields().iter();
+        let units = fields.filter_map(|field| Some((field.name(), cells::unit(field.data_type())?)));
+        let units: Vec<String> = units.map(|(name, unit)| format!("`{}` in {unit}", shown(name))).collect();
+        let listed = listed(units.iter().cloned(), units.len());
+        (!units.is_empty()).then(|| format!("dates and times, read as numbers: {listed}"))
     }
 
     /// For each column the length of its first list, if it is one of lists.
@@ -131,8 +142,7 @@ impl Columns {
             };
             cells::each(column, rows.clone(), width, &mut put).map_err(|wrong| {
                 let row = before.saturating_add(wrong.row as u64).saturating_add(1);
-                let advice = "leave the column out, or write it as numbers or words";
-                self.groups.origin.refuse_cell(row, field.name(), wrong.what).advise(advice)
+                self.groups.origin.refuse_cell(row, field.name(), wrong.what).advise(leave_out(field.name()))
             })?;
             first = first.saturating_add(width);
         }
@@ -161,6 +171,11 @@ impl Source for Columns {
     fn store(&self, encoder: Encoder, places: Vec<u64>) -> Result<Arc<dyn Store>> {
         Ok(Arc::new(store::Rows::new(self.clone(), encoder, places)))
     }
+}
+
+/// What to do about a column that cannot be read.
+fn leave_out(name: &str) -> String {
+    format!("--drop '{}' leaves it out; or write it as numbers or words", shown(name))
 }
 
 /// What a message says of a type.

@@ -20,8 +20,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most rows that are decoded at once.
 const BATCH: u64 = 1 << 10;
-/// Bytes of a number in an array at most.
-const NUMBER: u64 = 8;
+/// Bytes of a number in an array, by the digits of a decimal.
+fn width(precision: i32) -> u64 {
+    match precision {
+        39.. => 32,
+        1.. => 16,
+        _ => 8,
+    }
+}
 
 /// What is known of a Parquet file.
 #[derive(Clone)]
@@ -68,7 +74,8 @@ impl Parquet {
             let wanted = leaves.filter(|(leaf, _)| columns.binary_search(&self.root(*leaf)).is_ok());
             let claimed = |number: i64| u64::try_from(number).unwrap_or(0);
             let bytes = wanted.fold(0_u64, |sum, (_, leaf)| {
-                let numbers = claimed(leaf.num_values()).saturating_mul(NUMBER);
+                let width = width(leaf.column_descr().type_precision());
+                let numbers = claimed(leaf.num_values()).saturating_mul(width);
                 sum.saturating_add(numbers.max(claimed(leaf.uncompressed_size())))
             });
             Group { rows: claimed(group.num_rows()), bytes }

@@ -15,6 +15,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
+mod types;
+
 /// Rows 0..10: a number, a word, a whole number; the number of row 3 is missing.
 pub(super) fn batch() -> RecordBatch {
     let numbers =
@@ -176,18 +178,21 @@ fn the_index_of_a_data_frame_is_neither_label_nor_feature() {
 }
 
 #[test]
-fn lists_of_different_lengths_and_columns_of_dates_are_refused() {
+fn lists_of_different_lengths_and_columns_of_bytes_are_refused() {
     use arrow_array::types::Float32Type;
-    use arrow_array::{Date32Array, ListArray};
+    use arrow_array::{BinaryArray, ListArray};
     let lists = ListArray::from_iter_primitive::<Float32Type, _, _>([Some(vec![Some(1.0)]), Some(vec![])]);
     let labels: ArrayRef = Arc::new(Int32Array::from(vec![0, 1]));
     let batch =
         |column: ArrayRef| RecordBatch::try_from_iter([("x", column), ("y", labels.clone())]).unwrap();
     let error = open(&parquet(&batch(Arc::new(lists)), 9), &Ask::default()).unwrap_err();
     assert_eq!(error.what, "t is a list of 0 numbers, but the first one of 1");
-    let dates = Date32Array::from(vec![1, 2]);
-    let error = open(&arrow(&batch(Arc::new(dates))), &Ask::default());
-    assert!(error.is_err_and(|error| error.what.contains("is a column of Date32")));
+    let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"1"[..], b"2"]));
+    for file in [arrow(&batch(bytes.clone())), parquet(&batch(bytes), 9)] {
+        let error = open(&file, &Ask::default()).unwrap_err();
+        assert!(error.what.contains("is a column of Binary"), "{error}");
+        assert!(error.advice.unwrap().contains("--drop 'x'"));
+    }
 }
 
 #[test]

@@ -4,13 +4,15 @@ mod about;
 mod condition;
 mod precision;
 pub mod spec;
+mod target_scale;
 mod workload;
 
 pub use about::{About, Key, Table, about};
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
 pub use schuss_data::order::Order;
-pub use workload::{Noise, TargetScale, Targets};
+pub use target_scale::TargetScale;
+pub use workload::{Noise, Targets};
 
 use crate::loss::Loss;
 use crate::network::{Init, Model};
@@ -205,15 +207,6 @@ impl Trial {
         let schedule = self.recipe.schedule.resolve(self.updates(samples));
         let optimizer = self.recipe.optimizer.clone().with_velocity(&schedule);
         Self { recipe: Recipe { schedule, optimizer, ..self.recipe.clone() }, ..self.clone() }
-    }
-
-    /// Whether numbers to be told are standardised; none where none are told.
-    pub fn target_scale(&self) -> Option<TargetScale> {
-        let usual = match self.recipe.loss.power() {
-            Some(_) => TargetScale::Standard,
-            None => TargetScale::None,
-        };
-        (self.targets == Targets::Real).then(|| self.target_scale.unwrap_or(usual))
     }
 
     /// Weight updates on a training split of `samples` samples, if nothing but the budget ends it.

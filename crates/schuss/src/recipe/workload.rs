@@ -1,7 +1,6 @@
 //! What is trained on besides the data itself: what the network is to say, and noise on its input.
 
 use super::spec::{self, Choice, choices};
-use crate::loss::Loss;
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_data::random::Draws;
@@ -66,59 +65,6 @@ impl Targets {
             }
             None => Ok(()),
         }
-    }
-}
-
-/// Whether numbers to be told are standardised for training: each less its mean, by its deviation over the training split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetScale {
-    /// They are: outputs are compared with numbers of about 1, whatever the unit of the targets. Losses, metrics and
-    /// predictions are in original units.
-    Standard,
-    /// Outputs are compared with the numbers as they are.
-    None,
-}
-
-impl TargetScale {
-    /// Refuses to standardise what has no size of its own.
-    ///
-    /// # Errors
-    /// A usage error.
-    pub(crate) fn check(self, targets: Targets, loss: &Loss) -> Result<()> {
-        let refuse = |why: String| {
-            let what = format!("target-scale `{self}` is for numbers to be told, but {why}");
-            Err(Error::usage(what).at("--target-scale").advise("leave it out"))
-        };
-        match (self, targets) {
-            (Self::None, _) => Ok(()),
-            (Self::Standard, Targets::Class) => refuse("targets are classes".into()),
-            (Self::Standard, Targets::Input) => refuse("the target is the input".into()),
-            (Self::Standard, Targets::Real) if loss.power().is_none() => {
-                refuse(format!("loss `{loss}` takes them as they are; mse, l1, huber and smooth-l1 do not"))
-            }
-            (Self::Standard, Targets::Real) => Ok(()),
-        }
-    }
-}
-
-impl FromStr for TargetScale {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text.trim().to_lowercase().as_str() {
-            "standard" => Ok(Self::Standard),
-            "none" => Ok(Self::None),
-            other => Err(spec::unknown("target scale", other, &["standard", "none"])),
-        }
-    }
-}
-
-impl fmt::Display for TargetScale {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Standard => "standard",
-            Self::None => "none",
-        })
     }
 }
 

@@ -117,6 +117,11 @@ impl Study {
         Ok(one_seed * self.seeds.len() as f64)
     }
 
+    /// Says that targets are standardised for training, where those of a trial are.
+    pub fn scale_note(&self, data: &Dataset) -> Option<String> {
+        self.trials.iter().find_map(|planned| planned.trial.scale_note(data))
+    }
+
     /// Every (trial, seed) in the order they run: all recipes with the first seed, then with the next.
     pub fn runs(&self) -> impl Iterator<Item = (&Planned, Trial)> {
         let with = |seed: u64, planned: &Planned| Trial { seed, ..planned.trial.clone() };

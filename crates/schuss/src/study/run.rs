@@ -3,11 +3,12 @@
 mod member;
 mod runner;
 
+use super::choices::Choices;
 use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::{Study, plan_of};
 use super::record::{Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord};
 use super::{StudyFile, accumulation, statistics, surface};
-use crate::recipe::{MatmulPrecision, Trial};
+use crate::recipe::{MatmulPrecision, TargetScale, Trial};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Error, Result, machine};
 use runner::{Ended, Runner, Schedule};
@@ -74,6 +75,8 @@ pub struct Begun {
     /// What was known of it.
     pub summary: Summary,
     folder: RunFolder,
+    /// Whether it was begun before targets could be standardised, and tells numbers.
+    is_older: bool,
 }
 
 impl Begun {
@@ -95,11 +98,12 @@ impl Begun {
             std::fs::read_to_string(&file).map_err(unreadable)
         };
         let text = read(STUDY)?;
-        let file = StudyFile::parse(&text, &path.join(STUDY).display().to_string())?;
+        let mut file = StudyFile::parse(&text, &path.join(STUDY).display().to_string())?;
+        let is_older = keep_targets(&mut file);
         let summary = serde_json::from_str(&read(SUMMARY)?).map_err(|error| {
             Error::data(format!("the summary is damaged: {error}")).at(path.join(SUMMARY).display())
         })?;
-        Ok(Self { file, summary, folder })
+        Ok(Self { file, summary, folder, is_older })
     }
 
     /// Whether every trial has ended and is in the summary.
@@ -128,11 +132,31 @@ impl Begun {
     ) -> Result<Finished> {
         if data.fingerprint()? != self.summary.data.fingerprint {
             let changed = Error::data("the data are not those that the run began with");
-            return Err(changed.at(&data.origin).advise("the same data, with --data"));
+            let advice = if data.offsets.is_empty() {
+                "the same data, with --data"
+            } else {
+                "the same data, with --data; a run that was begun before such large numbers were stored less an offset \
+                 must be begun again"
+            };
+            return Err(changed.at(&data.origin).advise(advice));
+        }
+        if self.is_older {
+            watcher.note(
+                "the run was begun before targets were standardised, and goes on as it was: --target-scale none",
+            );
         }
         let summary = Summary { trials: vec![], groups: vec![], ..self.summary };
         go(study, data, limits, (self.folder, summary), control, watcher)
     }
+}
+
+/// Lets trials of a study that was resolved before there was a target scale go on without; whether there is any.
+fn keep_targets(file: &mut StudyFile) -> bool {
+    let is_older =
+        |choices: &&mut Choices| choices.targets.as_deref() == Some("real") && choices.target_scale.is_none();
+    let none = TargetScale::None.to_string();
+    let older = file.trials.iter_mut().map(|trial| &mut trial.choices).filter(is_older);
+    older.map(|choices| choices.target_scale = Some(none.clone())).count() > 0
 }
 
 /// Runs what has not ended of a study.

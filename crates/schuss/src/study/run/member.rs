@@ -39,6 +39,11 @@ impl Member<'_, '_> {
             session.failed()
         });
         let mut record = run.record(&mut session, &outcome);
+        if record.status == Status::Diverged
+            && let Some(advice) = run.trial.advice_on_targets(run.runner.data)
+        {
+            run.runner.watcher().note(&format!("{}: {advice}", run.trial.name));
+        }
         if error.is_none() {
             error = run
                 .test(&mut record, &mut session)

@@ -178,3 +178,15 @@ fn the_summary_of_a_run_that_was_killed_can_be_read() {
     assert_eq!(summary["schema"], 1);
     assert_eq!(summary["trials"], Value::Array(vec![]));
 }
+
+#[test]
+fn a_run_from_before_the_target_scale_goes_on_without() {
+    let parse = |trial: &str| StudyFile::parse(&format!("[[trial]]\n{trial}"), "").unwrap();
+    let mut older = parse("targets = 'real'");
+    assert!(keep_targets(&mut older));
+    assert_eq!(older.trials[0].choices.target_scale.as_deref(), Some("none"));
+    for newer in ["targets = 'real'\ntarget_scale = 'standard'", "targets = 'class'"] {
+        let mut file = parse(newer);
+        assert!(!keep_targets(&mut file) && file == parse(newer), "{newer}");
+    }
+}

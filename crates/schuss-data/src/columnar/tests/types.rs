@@ -1,0 +1,136 @@
+//! Columns of every type that databases and data frames write.
+
+use super::{arrow, open, parquet, samples};
+use crate::found::{Ask, Found, Missing, Part};
+use crate::{Labels, Values};
+use arrow_array::types::{ArrowDictionaryKeyType, Decimal256Type, Int8Type, Int32Type};
+use arrow_array::*;
+use std::sync::Arc;
+
+type Native256 = <Decimal256Type as ArrowPrimitiveType>::Native;
+
+/// A table of one column and whole numbers to be told, which are no classes.
+fn table(column: &ArrayRef) -> RecordBatch {
+    let told = Float64Array::from_iter_values((0..column.len()).map(|at| at as f64 + 0.5));
+    let columns: [(&str, ArrayRef); 2] = [("x", Arc::clone(column)), ("told", Arc::new(told))];
+    RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
+}
+
+fn ask() -> Ask {
+    Ask { missing: Missing::Mean, ..Ask::default() }
+}
+
+fn numbers(found: &Found) -> Vec<f32> {
+    let Values::Floats(floats) = samples(&found.train, &[]).values().clone() else { panic!("bytes") };
+    floats
+}
+
+/// What the column becomes in an Arrow file and in a Parquet file; NaN where nothing stands.
+fn read(column: impl Array + 'static) -> Vec<f32> {
+    let batch = table(&(Arc::new(column) as ArrayRef));
+    let found = open(&arrow(&batch), &ask()).unwrap();
+    let written = open(&parquet(&batch, 9), &ask()).unwrap();
+    let [one, other] = [numbers(&found), numbers(&written)];
+    assert_eq!(format!("{one:?}"), format!("{other:?}"));
+    one
+}
+
+#[test]
+fn decimals_are_the_numbers_that_they_are_written_as() {
+    let of = |column: Decimal128Array, precision, scale| {
+        column.with_precision_and_scale(precision, scale).unwrap()
+    };
+    let amounts = Decimal128Array::from(vec![Some(1234), Some(-5), None]);
+    let found = read(of(amounts, 10, 2));
+    assert_eq!(found[..2], [12.34, -0.05]);
+    assert!(found[2].is_nan());
+    assert_eq!(read(of(Decimal128Array::from(vec![7, 38]), 38, 0)), [7.0, 38.0]);
+    let wide = Decimal256Array::from_iter_values([Native256::from_i128(1_500), Native256::from_i128(-3)]);
+    assert_eq!(read(wide.with_precision_and_scale(60, 3).unwrap()), [1.5, -0.003]);
+    let short = Decimal32Array::from(vec![15, 25]).with_precision_and_scale(5, 1).unwrap();
+    assert_eq!(read(short), [1.5, 2.5]);
+    let long = Decimal64Array::from(vec![15, 25]).with_precision_and_scale(12, 1).unwrap();
+    assert_eq!(read(long), [1.5, 2.5]);
+}
+
+#[test]
+fn dates_are_days_and_times_are_seconds_whatever_their_unit() {
+    assert_eq!(read(Date32Array::from(vec![0, 19_782])), [0.0, 19_782.0]);
+    let day = 86_400_000;
+    let dates = table(&(Arc::new(Date64Array::from(vec![0, 19_782 * day])) as ArrayRef));
+    assert_eq!(numbers(&open(&arrow(&dates), &ask()).unwrap()), [0.0, 19_782.0]);
+    assert_eq!(read(TimestampMillisecondArray::from(vec![1_500, -500])), [1.5, -0.5]);
+    assert_eq!(read(TimestampMicrosecondArray::from(vec![1_500_000, 0]).with_timezone("+02:00")), [1.5, 0.0]);
+    assert_eq!(read(Time32MillisecondArray::from(vec![3_600_000, 500])), [3_600.0, 0.5]);
+    assert_eq!(read(Time64NanosecondArray::from(vec![500_000_000, 0])), [0.5, 0.0]);
+    let durations = table(&(Arc::new(DurationMicrosecondArray::from(vec![2_500_000, 0])) as ArrayRef));
+    let found = open(&arrow(&durations), &ask()).unwrap();
+    assert_eq!(numbers(&found), [2.5, 0.0]);
+    assert!(found.notes.iter().any(|note| note.contains("`x` in seconds")), "{:?}", found.notes);
+}
+
+#[test]
+fn timestamps_within_a_minute_keep_their_digits() {
+    let start = 1_764_230_400_000_000_000_i64;
+    let times = TimestampNanosecondArray::from_iter_values((0..4).map(|at| start + at * 500_000_000));
+    let batch = table(&(Arc::new(times) as ArrayRef));
+    let found = open(&parquet(&batch, 9), &ask()).unwrap();
+    assert_eq!((numbers(&found), found.offsets.value(0)), (vec![0.0, 0.5, 1.0, 1.5], 1_764_230_400.0));
+}
+
+fn dictionary<K: ArrowDictionaryKeyType<Native: From<i8>>>(values: ArrayRef) -> DictionaryArray<K> {
+    let keys = [Some(1_i8), None, Some(0)].map(|key| key.map(K::Native::from));
+    DictionaryArray::new(PrimitiveArray::<K>::from_iter(keys), values)
+}
+
+#[test]
+fn dictionaries_truths_halves_and_nullable_numbers_are_columns_like_any_other() {
+    let halves = Float16Array::from_iter_values([0.5, 2.0].map(half));
+    assert_eq!(read(halves), [0.5, 2.0]);
+    assert_eq!(read(BooleanArray::from(vec![true, false])), [1.0, 0.0]);
+    let nullable = read(Int64Array::from(vec![Some(5), None]));
+    assert!(nullable[0] == 5.0 && nullable[1].is_nan());
+    assert_eq!(read(UInt64Array::from(vec![3, 4])), [3.0, 4.0]);
+    let values: ArrayRef = Arc::new(Int32Array::from(vec![10, 20]));
+    let found = read(dictionary::<Int8Type>(values));
+    assert!(found[0] == 20.0 && found[1].is_nan() && found[2] == 10.0, "{found:?}");
+    let words: ArrayRef = Arc::new(LargeStringArray::from(vec!["a", "b"]));
+    assert_eq!(read(dictionary::<Int32Type>(words)), [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    assert_eq!(read(StringViewArray::from(vec!["b", "a"])), [0.0, 1.0, 1.0, 0.0]);
+}
+
+fn half(number: f32) -> <arrow_array::types::Float16Type as ArrowPrimitiveType>::Native {
+    <arrow_array::types::Float16Type as ArrowPrimitiveType>::Native::from_f32(number)
+}
+
+#[test]
+fn labels_of_such_types_work() {
+    let features: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 1.5, 2.5]));
+    let open_label = |label: ArrayRef| {
+        let batch = RecordBatch::try_from_iter([("x", features.clone()), ("label", label)]).unwrap();
+        let found = open(&parquet(&batch, 9), &Ask::default()).unwrap();
+        let Part::Resident(samples) = &found.train else { panic!("it fits") };
+        (samples.labels().clone(), found.classes)
+    };
+    let kinds = Decimal128Array::from(vec![3, 1, 3]).with_precision_and_scale(38, 0).unwrap();
+    let (labels, classes) = open_label(Arc::new(kinds));
+    assert_eq!((labels, &classes[..]), (Labels::Class(vec![1, 0, 1]), &["1", "3"].map(str::to_owned)[..]));
+    let (labels, _) = open_label(Arc::new(BooleanArray::from(vec![true, false, true])));
+    assert_eq!(labels, Labels::Class(vec![1, 0, 1]));
+    let amounts = Decimal128Array::from(vec![310, 125, 99]).with_precision_and_scale(10, 2).unwrap();
+    let (labels, _) = open_label(Arc::new(amounts));
+    assert_eq!(labels, Labels::Real { values: vec![3.1, 1.25, 0.99], width: 1 });
+}
+
+#[test]
+fn structs_and_bytes_are_named_with_their_type_and_a_way_out() {
+    use arrow_schema::{DataType, Field};
+    let inner: ArrayRef = Arc::new(Int32Array::from(vec![1, 2]));
+    let place = StructArray::from(vec![(Arc::new(Field::new("lat", DataType::Int32, true)), inner)]);
+    let batch = table(&(Arc::new(place) as ArrayRef));
+    for file in [arrow(&batch), parquet(&batch, 9)] {
+        let error = open(&file, &ask()).unwrap_err();
+        assert!(error.what.contains("Struct") && error.place.as_ref().unwrap().contains("`x`"), "{error}");
+        assert!(error.advice.unwrap().contains("--drop"));
+    }
+}
