@@ -1,5 +1,6 @@
 //! Which labels are classes, where a file gives them as numbers or words.
 
+use crate::offsets::rounded;
 use crate::{Error, Labels, Result};
 use std::collections::BTreeMap;
 
@@ -27,10 +28,14 @@ pub(crate) fn labels(numbers: &[f64], classes: &BTreeMap<i64, u32>) -> Labels {
     Labels::Class(numbers.iter().filter_map(|&number| classes.get(&whole(number)?).copied()).collect())
 }
 
-/// Numbers for a regression, or for several labels at once.
-pub(crate) fn real(numbers: &[f64], width: usize) -> Result<Labels> {
-    #[allow(clippy::cast_possible_truncation, reason = "rounds; what overflows is refused below")]
-    let values: Vec<f32> = numbers.iter().map(|&number| number as f32).collect();
+/// Numbers for a regression, or for several labels at once, `width` of each sample, less their `offsets`.
+pub(crate) fn real(numbers: &[f64], width: usize, offsets: &[f64]) -> Result<Labels> {
+    let offsets = offsets.iter().copied().chain(std::iter::repeat(0.0)).take(width).collect::<Vec<_>>();
+    let values: Vec<f32> = numbers
+        .iter()
+        .zip(offsets.iter().cycle())
+        .map(|(&number, &offset)| rounded(number, offset))
+        .collect();
     match values.iter().position(|value| !value.is_finite()) {
         Some(at) => Err(Error::data(format!("label {at} is beyond what 32-bit numbers hold"))),
         None => Ok(Labels::Real { values, width }),

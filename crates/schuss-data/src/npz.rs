@@ -15,7 +15,7 @@ use crate::found::{Ask, Found, Part};
 use crate::npy::{Array, SAVE, Stored};
 use crate::table::{Origin, shown};
 use crate::text::grouped;
-use crate::{Error, Labels, Offsets, Result, Samples, classes, file, shards};
+use crate::{Centring, Error, Labels, Offsets, Result, Samples, classes, file, offsets, shards};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -84,6 +84,15 @@ struct Entry {
     plain: Option<u64>,
 }
 
+/// What is to be told of all splits.
+#[derive(Default)]
+struct Told {
+    labels: Vec<Labels>,
+    classes: Vec<String>,
+    /// What is taken off each number.
+    offsets: Vec<f64>,
+}
+
 /// Samples and their labels.
 struct Pair {
     samples: Entry,
@@ -113,13 +122,15 @@ impl<'a> Arrays<'a> {
         let pairs: Vec<&Pair> =
             [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
         self.check(&pairs)?;
-        let (labels, classes) = self.labels(&pairs)?;
+        let Told { labels, classes, offsets: of_labels } = self.labels(&pairs, &ask.offsets)?;
         let mut notes = notes(&pairs, classes.len());
         let needed = match train.samples.array.is_searched(&ask.offsets) {
             true => self.unpacked(&train.samples, Array::needed)?,
             false => Offsets::default(),
         };
-        let offsets = ask.offsets.settle(needed, &mut notes);
+        let offsets = Offsets { labels: of_labels, ..ask.offsets.settle(needed, &mut notes) };
+        let names = (0..offsets.labels.len()).map(|number| format!("label {number}"));
+        notes.extend(offsets.note_labels(names));
         let needed = pairs.iter().fold(0_u64, |sum, pair| sum.saturating_add(pair.samples.array.memory()));
         let mut labels = labels.into_iter();
         let mut part = |pair: &Pair| {
@@ -211,14 +222,12 @@ impl<'a> Arrays<'a> {
         Ok(())
     }
 
-    /// The labels of each split, and the names of the classes they tell apart.
-    fn labels(&mut self, pairs: &[&Pair]) -> Result<(Vec<Labels>, Vec<String>)> {
+    /// What is to be told of each split.
+    fn labels(&mut self, pairs: &[&Pair], asked: &Centring) -> Result<Told> {
         let entries: Vec<&Entry> = pairs.iter().filter_map(|pair| pair.labels.as_ref()).collect();
         let Some(first) = entries.first() else {
-            return Ok((
-                pairs.iter().map(|pair| Labels::Absent(pair.samples.array.samples())).collect(),
-                Vec::new(),
-            ));
+            let absent = |pair: &&Pair| Labels::Absent(pair.samples.array.samples());
+            return Ok(Told { labels: pairs.iter().map(absent).collect(), ..Told::default() });
         };
         let width = first.array.layout.shape.features();
         if let Some(other) = entries.iter().find(|entry| entry.array.layout.shape.features() != width) {
@@ -235,13 +244,20 @@ impl<'a> Arrays<'a> {
             && let Some(classes) = classes::of_numbers(&splits, stored_whole)
         {
             let labels = splits.iter().map(|numbers| classes::labels(numbers, &classes)).collect();
-            return Ok((labels, classes.keys().map(ToString::to_string).collect()));
+            let classes = classes.keys().map(ToString::to_string).collect();
+            return Ok(Told { labels, classes, ..Told::default() });
         }
+        let trained = splits.first().map_or(&[][..], Vec::as_slice);
+        let offsets = match asked {
+            Centring::By(offsets) => offsets.labels.clone(),
+            _ => offsets::needed(trained, width),
+        };
         let real = |(numbers, entry): (&Vec<f64>, &&Entry)| {
             let refuse = |error: Error| format!("has an array `{}` whose {}", entry.name, error.what);
-            classes::real(numbers, width).map_err(|error| self.origin.refuse(refuse(error)))
+            classes::real(numbers, width, &offsets).map_err(|error| self.origin.refuse(refuse(error)))
         };
-        Ok((splits.iter().zip(&entries).map(real).collect::<Result<_>>()?, Vec::new()))
+        let labels = splits.iter().zip(&entries).map(real).collect::<Result<_>>()?;
+        Ok(Told { labels, classes: Vec::new(), offsets })
     }
 
     fn part(&mut self, entry: &Entry, labels: Labels, offsets: &Offsets, fits: bool) -> Result<Part> {

@@ -26,7 +26,7 @@ pub enum Centring {
     /// What its own columns need.
     #[default]
     AsNeeded,
-    /// Nothing: the numbers are wanted as they are.
+    /// Nothing off features, which are wanted as they are.
     Never,
     /// What a model was trained with.
     By(Offsets),
@@ -62,7 +62,7 @@ impl Centring {
         }
         let is_wanted = *self == Self::AsNeeded;
         notes.extend(note(columns, is_wanted));
-        if is_wanted { needed } else { Offsets::default() }
+        Offsets { values: if is_wanted { needed.values } else { Vec::new() }, labels: needed.labels }
     }
 }
 
@@ -82,6 +82,11 @@ impl Offsets {
         self.labels.get(number).copied().unwrap_or(0.0)
     }
 
+    /// Says what was taken off the numbers of labels, by their `names`.
+    pub(crate) fn note_labels(&self, names: impl Iterator<Item = String>) -> Option<String> {
+        note(names.zip(self.labels.iter().copied()), true)
+    }
+
     /// Refuses offsets that do not fit samples of so many features, as they might stand in a file.
     ///
     /// # Errors
@@ -93,6 +98,15 @@ impl Offsets {
         }
         Err(Error::data(format!("its offsets do not fit {features} features")))
     }
+}
+
+/// What `width` numbers of each sample need taken off.
+pub(crate) fn needed(numbers: &[f64], width: usize) -> Vec<f64> {
+    let mut spreads = vec![Spread::default(); width];
+    for row in numbers.chunks(width.max(1)) {
+        spreads.iter_mut().zip(row).for_each(|(spread, &number)| spread.see(number));
+    }
+    list(spreads.into_iter().map(Spread::offset))
 }
 
 /// A list of offsets; empty if none of them takes anything off.

@@ -4,11 +4,12 @@ use super::batches::Arrow;
 use super::claims::{self, Refused};
 use super::pages::Parquet;
 use super::{cells, kind, leave_out};
-use crate::table::Origin;
+use crate::table::{Origin, Table, Target};
 use crate::text::{bytes, grouped};
 use crate::{Error, Result, file};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Field, SchemaRef};
+use std::collections::HashSet;
 use std::fmt;
 
 /// Parts that all groups are cut into at most, so that a false count of rows does not make many of nothing.
@@ -162,13 +163,35 @@ impl Groups {
     /// The same without the index of a data frame, which pandas writes as columns of such names; says so if there is one.
     pub(super) fn without_index(self) -> Result<(Self, Option<String>)> {
         let is_index = |name: &str| name.starts_with("__index_level_") && name.ends_with("__");
+        let (before, kept) = (self.columns.len(), self.only_named(|name| !is_index(name))?);
+        let is_left_out = kept.columns.len() < before;
+        Ok((kept, is_left_out.then(|| "left out: the index of the data frame that was written".into())))
+    }
+
+    /// The same with the columns whose names are `wanted`.
+    pub(super) fn only_named(self, wanted: impl Fn(&str) -> bool) -> Result<Self> {
         let fields = self.schema.fields().iter().zip(0..);
         let columns: Vec<usize> =
-            fields.filter(|(field, _)| !is_index(field.name())).map(|(_, at)| at).collect();
-        if columns.len() == self.columns.len() {
-            return Ok((self, None));
+            fields.filter(|(field, _)| wanted(field.name())).map(|(_, at)| at).collect();
+        if columns.len() == self.columns.len() { Ok(self) } else { self.only(&columns) }
+    }
+
+    /// The same with what a model reads and tells: of what else there is, nothing need be readable.
+    pub(super) fn known_to(self, table: &Table) -> Result<Self> {
+        let told = match &table.target {
+            Target::Class { column, .. } => std::slice::from_ref(column),
+            Target::Real { columns } => columns,
+            Target::Absent => &[],
+        };
+        let of_list = |name: &str| name.rsplit_once('[').map_or("", |(list, _)| list).to_owned();
+        let both = |name: &String| [name.clone(), of_list(name)];
+        let features = || table.columns.iter().map(|column| &column.name);
+        let there = |name: &String| both(name).iter().any(|name| self.schema.field_with_name(name).is_ok());
+        if !features().all(there) {
+            return Ok(self); // what is lacking is said by whoever looks for it among all columns
         }
-        Ok((self.only(&columns)?, Some("left out: the index of the data frame that was written".into())))
+        let names: HashSet<String> = features().chain(told).flat_map(both).collect();
+        self.only_named(|name| names.contains(name))
     }
 
     /// That a column is one of numbers, dates, times or words, or lists of numbers.

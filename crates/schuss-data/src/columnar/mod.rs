@@ -42,10 +42,13 @@ pub(crate) fn read(path: &Path, format: Format, ask: &Ask) -> Result<Found> {
 }
 
 fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
-    if let Some(picture) = pictures::column(&groups.schema) {
+    if let Some(picture) = pictures::column(&groups)? {
         return pictures::read(groups, picture, ask);
     }
-    let (groups, index) = groups.without_index()?;
+    let (groups, index) = match &ask.table {
+        Some(table) => (groups.known_to(table)?, None),
+        None => groups.without_index()?,
+    };
     let columns = Columns::new(groups)?;
     let note = format!(
         "{} columns, {} rows in {} groups",

@@ -9,23 +9,46 @@ use crate::text::bytes;
 use crate::{Labels, Result, classes, spec};
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
-use arrow_schema::{DataType, Schema};
+use arrow_schema::DataType;
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// The first column that holds pictures.
-pub(super) fn column(schema: &Schema) -> Option<usize> {
+/// The first column that holds pictures: records that have bytes, or bytes some of which begin as a picture does.
+pub(super) fn column(groups: &Groups) -> Result<Option<usize>> {
+    for (at, field) in groups.schema.fields().iter().enumerate() {
+        if may_be(field.data_type()) && (field.data_type().is_nested() || begins_as_one(groups, at)?) {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a column of this type may hold pictures.
+fn may_be(kind: &DataType) -> bool {
     let is_bytes =
         |kind: &DataType| matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
     let is_plain = |kind: &DataType| is_bytes(kind) || cells::are_read(kind) || *kind == DataType::Null;
-    schema.fields().iter().position(|field| match field.data_type() {
+    match kind {
         DataType::Struct(fields) => {
             fields.iter().any(|field| field.name() == "bytes" && is_bytes(field.data_type()))
                 && fields.iter().all(|field| is_plain(field.data_type()))
         }
         other => is_bytes(other),
-    })
+    }
+}
+
+/// Whether any bytes in the first rows of a column begin as a picture does, if there are any.
+fn begins_as_one(groups: &Groups, column: usize) -> Result<bool> {
+    let (mut has_any, mut is_one) = (false, false);
+    groups.clone().only(&[column])?.visit(0, &mut |batch| {
+        for bytes in batch.columns().iter().flat_map(packed).flatten() {
+            has_any = true;
+            is_one |= image::guess_format(&bytes).is_ok();
+        }
+        Ok(())
+    })?;
+    Ok(is_one || !has_any)
 }
 
 /// Reads pictures and their labels; all of their packed bytes are kept.

@@ -191,3 +191,16 @@ fn a_fingerprint_tells_the_same_differences_at_other_times_apart() {
     });
     assert_ne!(one, other);
 }
+
+#[test]
+fn targets_keep_their_digits_even_where_features_stay_as_they_are() {
+    let rows = (0..40).map(|at| format!("{at},{}\n", METRES + f64::from(at) / 300.0)).collect::<String>();
+    let (_folder, path) = saved("t.csv", "x,place\n".to_owned() + &rows);
+    for normalisation in [None, Some(Normalise::None)] {
+        let data = load(&path, Request { normalisation, ..asking(1 << 20) });
+        assert_eq!((&data.offsets.labels[..], data.offsets.values.len()), (&[METRES][..], 0));
+        assert!((data.scale.deviation[0] - 0.038).abs() < 0.01, "{:?}", data.scale);
+        let told = &survey(&data).unwrap()[0].told[0];
+        assert!(told.lowest >= METRES && told.highest < METRES + 0.2, "as in the file: {told:?}");
+    }
+}

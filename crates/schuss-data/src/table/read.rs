@@ -107,9 +107,14 @@ fn offsets(
         values: offsets::list(table.columns.iter().flat_map(of_column)),
         labels: offsets::list(told.iter().map(offset)),
     };
+    let quoted = |name: &String| format!("`{}`", shown(name));
     let numbers = table.columns.iter().filter(|column| matches!(column.kind, Kind::Number { .. }));
-    let columns = numbers.map(|column| &column.name).chain(told);
-    asked.settle_named(needed, columns.map(|name| (format!("`{}`", shown(name)), offset(name))), notes)
+    let columns = numbers.map(|column| (quoted(&column.name), offset(&column.name)));
+    let offsets = asked.settle_named(needed, columns, notes);
+    if !matches!(asked, Centring::By(_)) {
+        notes.extend(offsets.note_labels(told.iter().map(quoted)));
+    }
+    offsets
 }
 
 fn no_rows(source: &dyn Source, dropped: u64) -> Error {

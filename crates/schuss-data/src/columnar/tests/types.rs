@@ -134,3 +134,20 @@ fn structs_and_bytes_are_named_with_their_type_and_a_way_out() {
         assert!(error.advice.unwrap().contains("--drop"));
     }
 }
+
+#[test]
+fn a_model_asks_nothing_of_columns_that_it_does_not_read() {
+    let [features, told, bytes]: [ArrayRef; 3] = [
+        Arc::new(Float64Array::from(vec![0.5, 1.5, 2.5])),
+        Arc::new(Int32Array::from(vec![1, 0, 1])),
+        Arc::new(BinaryArray::from(vec![&b"1"[..], b"2", b"3"])),
+    ];
+    let trained = [("x", features.clone()), ("y", told.clone())];
+    let table = open(&arrow(&RecordBatch::try_from_iter(trained).unwrap()), &Ask::default()).unwrap().table;
+    let more = RecordBatch::try_from_iter([("raw", bytes), ("x", features), ("y", told)]).unwrap();
+    for file in [arrow(&more), parquet(&more, 9)] {
+        assert!(open(&file, &Ask::default()).is_err());
+        let found = open(&file, &Ask { table: table.clone(), ..Ask::default() }).unwrap();
+        assert_eq!(numbers(&found), [0.5, 1.5, 2.5]);
+    }
+}
