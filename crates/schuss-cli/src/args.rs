@@ -278,6 +278,27 @@ pub(crate) struct Reading {
     /// else the last]
     #[arg(long, value_name = "NAME")]
     pub(crate) label: Option<String>,
+    /// Columns of a table to learn from: size,age [default: all but the label]
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) columns: Option<String>,
+    /// Columns of a table to leave out: id,name
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) drop: Option<String>,
+    /// Line of a text table that names its columns: yes (the first) | no | a line's number [default: as the text looks]
+    #[arg(long, value_name = "LINE")]
+    pub(crate) header: Option<String>,
+    /// What separates the cells of a text table: comma | semicolon | tab | bar | space | ':' [default: as the text looks]
+    #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
+    pub(crate) delimiter: Option<String>,
+    /// What remarks in a text table begin with: '#' | '//' | none [default: as the text looks]
+    #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
+    pub(crate) comment: Option<String>,
+    /// Sign before the fraction of numbers in a text: point | comma [default: as the columns look]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) decimal: Option<String>,
+    /// Dates such as 01/02/2024: day-first | month-first [default: as the columns look]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) dates: Option<String>,
     /// Height and width that pictures are brought to [default: as they are]
     #[arg(long, value_name = "N")]
     pub(crate) size: Option<usize>,
@@ -311,8 +332,22 @@ pub(crate) struct Running {
 impl Reading {
     /// The same as the workload that `data` names.
     pub(crate) fn workload(&self, data: &str) -> Workload {
-        let Self { label, size, missing } = self.clone();
-        Workload { data: Some(data.to_owned()), label, size, missing, ..Workload::default() }
+        let Self { label, columns, drop, header, delimiter, comment, decimal, dates, size, missing } =
+            self.clone();
+        Workload {
+            data: Some(data.to_owned()),
+            label,
+            columns,
+            drop,
+            header,
+            delimiter,
+            comment,
+            decimal,
+            dates,
+            size,
+            missing,
+            ..Workload::default()
+        }
     }
 }
 

@@ -38,14 +38,21 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         file.axes.remove(*name);
     });
     file.budget = shared.over(&file.budget);
-    let written = file.workload;
+    let (written, reading) = (file.workload, flags.reading.clone());
     file.workload = Workload {
         data: flags.data.clone().or(written.data),
         model: written.model,
-        label: flags.reading.label.clone().or(written.label),
-        size: flags.reading.size.or(written.size),
+        label: reading.label.or(written.label),
+        columns: reading.columns.or(written.columns),
+        drop: reading.drop.or(written.drop),
+        header: reading.header.or(written.header),
+        delimiter: reading.delimiter.or(written.delimiter),
+        comment: reading.comment.or(written.comment),
+        decimal: reading.decimal.or(written.decimal),
+        dates: reading.dates.or(written.dates),
+        size: reading.size.or(written.size),
         validation: flags.validation.or(written.validation),
-        missing: flags.reading.missing.clone().or(written.missing),
+        missing: reading.missing.or(written.missing),
         normalisation: flags.normalisation.clone().or(written.normalisation),
     };
     if !flags.seed.is_empty() {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "parquet")]
 use crate::columnar;
+use crate::csv::Form;
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
@@ -79,6 +80,12 @@ pub struct Ask {
     pub missing: Missing,
     /// Bytes that may be used to hold data; what is larger is streamed, or refused with advice.
     pub memory: u64,
+    /// Columns of a table to learn from (`a,b`); all but the label without it.
+    pub columns: Option<String>,
+    /// Columns of a table to leave out (`a,b`).
+    pub drop: Option<String>,
+    /// How a text of columns is written.
+    pub form: Form,
     /// How columns became numbers for a model that is to read this table too; without it the table itself decides.
     pub table: Option<Table>,
     /// What is taken off numbers before they are rounded to 32 bits.
@@ -107,6 +114,9 @@ impl Default for Ask {
             size: None,
             missing: Missing::default(),
             memory: 8 << 30,
+            columns: None,
+            drop: None,
+            form: Form::default(),
             table: None,
             offsets: Centring::default(),
         }

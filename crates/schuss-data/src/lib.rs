@@ -9,7 +9,7 @@ mod classes;
 #[cfg(feature = "parquet")]
 mod columnar;
 mod contained;
-mod csv;
+pub mod csv;
 mod dataset;
 pub mod digits;
 mod encoded;

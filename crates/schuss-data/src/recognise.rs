@@ -1,5 +1,6 @@
 //! Which format a file is in: by its first bytes, and by its name only where these could be anything.
 
+use crate::csv::Encoding;
 use crate::table::shown;
 use crate::unpack::{self, Packing};
 use crate::{Error, Result, file, npy};
@@ -103,7 +104,7 @@ fn by_start(start: &[u8], packing: Packing, text: bool) -> std::result::Result<F
     match (formats(start), packing) {
         (Some(format), Packing::Plain) => Ok(format),
         (Some(_), packed) => Err(format!("packed; unpack it with {}", packed.tool())),
-        (None, _) if text || !start.contains(&0) => Ok(Format::Text),
+        (None, _) if text || !start.contains(&0) || Encoding::of(start) != Encoding::Utf8 => Ok(Format::Text),
         (None, _) => Err(format!("of no known format; it begins with {}", beginning(start))),
     }
 }

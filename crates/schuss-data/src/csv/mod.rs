@@ -1,8 +1,8 @@
-//! Comma-, semicolon-, tab- or bar-separated text, also packed by gzip or Zstandard.
+//! Text whose columns are separated by commas, semicolons, tabs, bars or spaces, also packed by gzip or Zstandard.
 //!
-//! RFC 4180 with what is met in the wild: any of the four delimiters, a byte order mark, line ends of Unix and Windows,
-//! with a header or without. The text is gone through twice or three times rather than kept: to see what its columns
-//! hold, and to make samples of it.
+//! RFC 4180 with what is met in the wild: any of these delimiters, also at the end of every row, Excel's `sep=;`, UTF-16,
+//! a byte order mark, line ends of Unix, Windows and old Macs, remarks, titles above the header, with a header or without.
+//! The text is gone through several times rather than kept: to see what its columns hold, and to make samples of it.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -12,16 +12,26 @@
     clippy::unwrap_used
 )]
 
+mod ahead;
+mod blanks;
+mod delimiter;
+mod encoding;
+mod form;
+mod header;
 mod records;
 mod sniff;
 mod store;
 
 use crate::found::{Ask, Found};
-use crate::table::{self, Cell, Encoder, Origin, Place, Source, Visit};
+use crate::table::{self, Cell, Encoder, Origin, Place, Source, Visit, shown};
 use crate::unpack::Packing;
 use crate::{Error, Result, Store, unpack};
+pub use delimiter::Delimiter;
+pub(crate) use encoding::Encoding;
+pub use form::{Comment, Decimal, Form, Header};
 use records::{Broken, Record, Records};
-use sniff::Dialect;
+use sniff::{Dialect, Known, Naming};
+use std::cell::Cell as Counter;
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
@@ -36,9 +46,10 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
 }
 
 fn read_text(path: &Path, open: Open, ask: &Ask) -> Result<Found> {
-    let text = Text::new(path, open, ask.memory)?;
+    let text = Text::new(path, open, ask)?;
     let found = table::read(&text, ask)?;
-    let notes = [text.dialect.to_string()].into_iter().chain(found.notes).collect();
+    let summary = text.dialect.summary(text.remarks.get(), text.blank_rows.get());
+    let notes = [summary].into_iter().chain(found.notes).collect();
     Ok(Found { notes, ..found })
 }
 
@@ -53,16 +64,25 @@ struct Text {
     open: Open,
     /// Most bytes it may unpack to.
     limit: u64,
+    /// Remarks, and rows without any cell, that the last pass left out.
+    remarks: Counter<u64>,
+    blank_rows: Counter<u64>,
 }
 
 impl Text {
-    fn new(path: &Path, open: Open, memory: u64) -> Result<Self> {
+    fn new(path: &Path, open: Open, ask: &Ask) -> Result<Self> {
         let origin = Origin::new(path, "line");
-        let (reader, packing) = open()?;
-        let limit = if packing == Packing::Plain { u64::MAX } else { memory };
-        let dialect =
-            sniff::dialect(reader, path, limit).map_err(|broken| refuse(&origin, packing, &broken))?;
-        let text = Self { origin, packing, dialect, open, limit };
+        let (mut reader, packing) = open()?;
+        let limit = if packing == Packing::Plain { u64::MAX } else { ask.memory };
+        let start = reader.fill_buf().map_err(|error| refuse(&origin, packing, &error.into()))?;
+        let encoding = Encoding::of(start.get(..START).unwrap_or(start));
+        let columns =
+            ask.table.as_ref().map(|table| table.columns.iter().map(|column| &*column.name).collect());
+        let known = Known { form: &ask.form, path, encoding, columns };
+        let dialect = sniff::dialect(encoding.decode(reader), &known)
+            .map_err(|broken| refuse(&origin, packing, &broken))?;
+        let (remarks, blank_rows) = (Counter::new(0), Counter::new(0));
+        let text = Self { origin, packing, dialect, open, limit, remarks, blank_rows };
         text.check_names()?;
         Ok(text)
     }
@@ -73,7 +93,7 @@ impl Text {
         }
         if let Some(at) = self.dialect.not_utf8 {
             let what = format!("has a header that is not UTF-8 text, in column {at}");
-            return Err(self.origin.refuse_row(1, what).advise("save it as UTF-8"));
+            return Err(self.origin.refuse_row(1, what).advise(SAVE_UTF8));
         }
         if let Some(at) = self.dialect.names.iter().position(|name| name.contains('\0')) {
             let what = format!("has a header with a NUL byte, in column {}", at.saturating_add(1));
@@ -85,13 +105,25 @@ impl Text {
     fn records(&self) -> Result<Records<Box<dyn BufRead>>> {
         let (reader, _) = (self.open)()?;
         let refuse = |broken| refuse(&self.origin, self.packing, &broken);
-        let mut records = Records::new(reader, self.dialect.delimiter, self.limit).map_err(refuse)?;
-        if self.dialect.header {
+        let reader = self.dialect.format.encoding.decode(reader);
+        let mut records = Records::new(reader, &self.dialect.format, self.limit).map_err(refuse)?;
+        records.skip_to_line(self.dialect.first_line).map_err(refuse)?;
+        if matches!(self.dialect.naming, Naming::Row { .. }) {
             records.next().map_err(refuse)?;
         }
         Ok(records)
     }
+
+    fn next<'a>(&self, records: &'a mut Records<Box<dyn BufRead>>) -> Result<Option<Record<'a>>> {
+        records.next().map_err(|broken| refuse(&self.origin, self.packing, &broken))
+    }
 }
+
+/// Bytes by which an encoding is recognised.
+const START: usize = 512;
+/// What to do about letters that are stored in another way.
+const SAVE_UTF8: &str =
+    "save it as UTF-8 (in Excel: CSV UTF-8), or iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
 
 fn refuse(origin: &Origin, packing: Packing, broken: &Broken) -> Error {
     let error = origin.refuse(broken);
@@ -119,12 +151,17 @@ impl Source for Text {
 
     fn pass(&self, visit: &mut Visit) -> Result<()> {
         let mut records = self.records()?;
-        while let Some(record) =
-            records.next().map_err(|broken| refuse(&self.origin, self.packing, &broken))?
-        {
+        let mut blank_rows = 0_u64;
+        while let Some(record) = self.next(&mut records)? {
+            if record.is_blank() {
+                blank_rows = blank_rows.saturating_add(1);
+                continue;
+            }
             let place = Place { number: record.line, offset: record.offset };
-            visit(place, &cells(&record, &self.origin, &self.dialect.names)?)?;
+            visit(place, &cells(&record, &self.origin, &self.dialect)?)?;
         }
+        self.remarks.set(records.remarks);
+        self.blank_rows.set(blank_rows);
         Ok(())
     }
 
@@ -143,15 +180,18 @@ impl Source for Text {
 }
 
 /// The cells of a record, one for each name.
-fn cells<'a>(record: &Record<'a>, origin: &Origin, names: &[String]) -> Result<Vec<Cell<'a>>> {
-    if record.len() != names.len() {
-        let what = format!("has {} cells in a row, but {} columns", record.len(), names.len());
-        return Err(origin.refuse_row(record.line, what).advise("give every row the same number of cells"));
+fn cells<'a>(record: &Record<'a>, origin: &Origin, dialect: &Dialect) -> Result<Vec<Cell<'a>>> {
+    let names = &dialect.names;
+    let beyond = record.len().saturating_sub(names.len());
+    let is_empty = || record.cells().skip(names.len()).all(<[u8]>::is_empty);
+    if record.len() < names.len() || beyond > 0 && (beyond > dialect.beyond || !is_empty()) {
+        return Err(ragged(record, origin, dialect));
     }
     let mut cells = Vec::with_capacity(names.len());
     // The text of a row is checked at once, as far as it goes: that is faster than cell by cell.
     if let Some(text) = record.text() {
-        cells.extend(record.ranges().map_while(|range| text.get(range)).map(Cell::typed));
+        let ranges = record.ranges().take(names.len());
+        cells.extend(ranges.map_while(|range| text.get(range)).map(Cell::typed));
     }
     for (cell, name) in record.cells().zip(names).skip(cells.len()) {
         cells.push(Cell::typed(text(cell, name, record.line, origin)?));
@@ -159,12 +199,32 @@ fn cells<'a>(record: &Record<'a>, origin: &Origin, names: &[String]) -> Result<V
     Ok(cells)
 }
 
+/// That a row has more cells than there are columns, or fewer.
+fn ragged(record: &Record, origin: &Origin, dialect: &Dialect) -> Error {
+    let (found, columns) = (record.len(), dialect.names.len());
+    let start: Vec<String> =
+        record.cells().take(3).map(|cell| shown(&String::from_utf8_lossy(cell))).collect();
+    let start = start.join(" | ");
+    let plural = if found == 1 { "" } else { "s" };
+    let what =
+        format!("has {found} cell{plural} in a row, but {columns} columns; the row begins with `{start}`");
+    let advice = match record.cells().next() {
+        Some([b'#' | b'%' | b';' | b'!', ..]) | Some([b'/', b'/', ..]) => {
+            "if it is a remark: --comment with what it begins with, such as --comment '#'"
+        }
+        _ => {
+            "give every row the same number of cells; --delimiter says what separates them, --header which line names the columns"
+        }
+    };
+    origin.refuse_row(record.line, what).advise(advice)
+}
+
 fn text<'a>(cell: &'a [u8], name: &str, line: u64, origin: &Origin) -> Result<&'a str> {
     let refuse = |what, advice| Err(origin.refuse_cell(line, name, what).advise(advice));
     match std::str::from_utf8(cell) {
         Ok(text) if text.contains('\0') => refuse("holds a NUL byte", "save it as UTF-8 text"),
         Ok(text) => Ok(text),
-        Err(_) => refuse("is not UTF-8 text", "save it as UTF-8"),
+        Err(_) => refuse("is not UTF-8 text", SAVE_UTF8),
     }
 }
 

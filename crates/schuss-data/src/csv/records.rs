@@ -1,5 +1,10 @@
-//! A text's records: `csv_core` splits them; here their lines are counted, and their length is bounded.
+//! A text's records: `csv_core` splits them, or runs of spaces do; here their lines are counted, remarks are left out,
+//! and their length is bounded.
 
+use super::ahead::Ahead;
+use super::blanks;
+use super::delimiter::Delimiter;
+use super::encoding::Encoding;
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use std::cell::RefCell;
 use std::fmt;
@@ -14,16 +19,36 @@ const MAX_CELLS: usize = 1_000_000;
 /// Splitters that a thread keeps: one for each delimiter, and a few.
 const MAX_SPARE: usize = 8;
 
+/// How the records of a text are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    pub(crate) delimiter: Delimiter,
+    /// What lines begin with that are no records.
+    pub(crate) comment: Option<Vec<u8>>,
+    pub(crate) encoding: Encoding,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self { delimiter: Delimiter::Byte(b','), comment: None, encoding: Encoding::Utf8 }
+    }
+}
+
 /// A text's records, one after the other.
 pub(crate) struct Records<R> {
-    text: R,
-    delimiter: u8,
+    text: Ahead<R>,
+    format: Format,
+    /// What splits records; none where blanks do.
     core: Option<Box<Reader>>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     line: u64,
     offset: u64,
     limit: u64,
+    /// Whether the last byte that was read ends a line of its own, unless a line feed follows.
+    after_return: bool,
+    /// Lines that were remarks.
+    pub(crate) remarks: u64,
 }
 
 /// The cells of a record.
@@ -32,7 +57,7 @@ pub(crate) struct Record<'a> {
     ends: &'a [usize],
     /// The line it begins in, from 1 on.
     pub(crate) line: u64,
-    /// Where it begins, in bytes of the text.
+    /// Where it begins, in bytes of the file.
     pub(crate) offset: u64,
 }
 
@@ -49,19 +74,71 @@ pub(crate) enum Broken {
 
 impl<R: BufRead> Records<R> {
     /// The records of a text of at most `limit` bytes, from its start on, which may be a byte order mark.
-    pub(crate) fn new(text: R, delimiter: u8, limit: u64) -> std::result::Result<Self, Broken> {
-        let core = Some(splitter(delimiter));
-        let (bytes, ends) = (vec![0; 1 << 10], vec![0; 1 << 6]);
-        let mut records = Self { text, delimiter, core, bytes, ends, line: 1, offset: 0, limit };
-        if records.text.fill_buf()?.starts_with(BOM) {
-            records.consume(BOM.len(), 0);
+    pub(crate) fn new(text: R, format: &Format, limit: u64) -> std::result::Result<Self, Broken> {
+        let core = match format.delimiter {
+            Delimiter::Byte(delimiter) => Some(splitter(delimiter)),
+            Delimiter::Blanks => None,
+        };
+        let mut records = Self {
+            text: Ahead::new(text),
+            format: format.clone(),
+            core,
+            bytes: vec![0; 1 << 10],
+            ends: vec![0; 1 << 6],
+            line: 1,
+            offset: 0,
+            limit,
+            after_return: false,
+            remarks: 0,
+        };
+        if records.text.starts_with(BOM)? {
+            records.consume(BOM.len())?;
         }
         Ok(records)
     }
 
-    /// The next record that is not an empty line.
+    /// Skips the lines above line `first`, whatever is in them.
+    pub(crate) fn skip_to_line(&mut self, first: u64) -> std::result::Result<(), Broken> {
+        while self.line < first && self.skip_line()? {}
+        Ok(())
+    }
+
+    /// The next record that is neither an empty line nor a remark.
     pub(crate) fn next(&mut self) -> std::result::Result<Option<Record<'_>>, Broken> {
-        self.skip_line_ends()?;
+        self.skip_between()?;
+        match self.format.delimiter {
+            Delimiter::Byte(_) => self.next_delimited(),
+            Delimiter::Blanks => self.next_of_blanks(),
+        }
+    }
+
+    fn next_of_blanks(&mut self) -> std::result::Result<Option<Record<'_>>, Broken> {
+        let (line, offset) = (self.line, self.offset);
+        let mut whole = Vec::new();
+        loop {
+            let chunk = self.text.fill_buf()?;
+            let length = chunk.iter().position(|byte| is_line_end(*byte)).unwrap_or(chunk.len());
+            let is_ended = length < chunk.len() || length == 0;
+            whole.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            if whole.len() > MAX_RECORD {
+                return Err(Broken::TooLong(line));
+            }
+            self.consume(length)?;
+            if is_ended {
+                break;
+            }
+        }
+        if whole.is_empty() {
+            return Ok(None);
+        }
+        blanks::split(&whole, &mut self.bytes, &mut self.ends);
+        match self.ends.len() > MAX_CELLS {
+            true => Err(Broken::TooMany(line)),
+            false => Ok(Some(Record { bytes: &self.bytes, ends: &self.ends, line, offset })),
+        }
+    }
+
+    fn next_delimited(&mut self) -> std::result::Result<Option<Record<'_>>, Broken> {
         let (line, offset) = (self.line, self.offset);
         let (mut length, mut cells) = (0_usize, 0_usize);
         loop {
@@ -77,9 +154,7 @@ impl<R: BufRead> Records<R> {
             let ends = self.ends.get_mut(cells..).unwrap_or_default();
             let (result, read, written, found) = core.read_record(chunk, bytes, ends);
             if !ended {
-                let breaks = count_breaks(chunk.get(..read).unwrap_or_default());
-                self.consume(read, breaks);
-                self.check_limit()?;
+                self.consume(read)?;
             }
             length = length.saturating_add(written);
             cells = cells.saturating_add(found);
@@ -105,26 +180,60 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    fn skip_line_ends(&mut self) -> std::result::Result<(), Broken> {
+    /// Skips empty lines and remarks.
+    fn skip_between(&mut self) -> std::result::Result<(), Broken> {
         loop {
-            let chunk = self.text.fill_buf()?;
-            let skipped = chunk.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-            let breaks = count_breaks(chunk.get(..skipped).unwrap_or_default());
-            self.consume(skipped, breaks);
-            self.check_limit()?;
-            if skipped == 0 {
+            self.skip_while(|byte| matches!(byte, b'\r' | b'\n'))?;
+            if self.format.delimiter == Delimiter::Blanks {
+                self.skip_while(|byte| matches!(byte, b' ' | b'\t'))?;
+                if self.text.fill_buf()?.first().is_some_and(|byte| is_line_end(*byte)) {
+                    continue;
+                }
+            }
+            let is_remark = match &self.format.comment {
+                Some(marker) => self.text.starts_with(marker)?,
+                None => false,
+            };
+            if !is_remark {
                 return Ok(());
             }
+            self.remarks = self.remarks.saturating_add(1);
+            self.skip_line()?;
         }
     }
 
-    fn consume(&mut self, bytes: usize, breaks: u64) {
-        self.text.consume(bytes);
-        self.offset = self.offset.saturating_add(bytes as u64);
-        self.line = self.line.saturating_add(breaks);
+    /// Skips the rest of a line and its end; false at the end of the text.
+    fn skip_line(&mut self) -> std::result::Result<bool, Broken> {
+        self.skip_while(|byte| !is_line_end(byte))?;
+        let end = self.text.fill_buf()?.first().copied();
+        if end.is_some() {
+            self.consume(1)?;
+        }
+        if end == Some(b'\r') && self.text.starts_with(b"\n")? {
+            self.consume(1)?;
+        }
+        Ok(end.is_some())
     }
 
-    fn check_limit(&self) -> std::result::Result<(), Broken> {
+    fn skip_while(&mut self, skipped: impl Fn(u8) -> bool) -> std::result::Result<(), Broken> {
+        loop {
+            let chunk = self.text.fill_buf()?;
+            let count = chunk.iter().take_while(|byte| skipped(**byte)).count();
+            if count == 0 {
+                return Ok(());
+            }
+            self.consume(count)?;
+        }
+    }
+
+    /// Goes on by so many bytes of what is at hand.
+    fn consume(&mut self, bytes: usize) -> std::result::Result<(), Broken> {
+        let read = self.text.fill_buf()?.get(..bytes).unwrap_or_default();
+        let stored = self.format.encoding.stored_length(read);
+        self.line = self.line.saturating_add(count_breaks(read, self.after_return));
+        self.after_return = read.last().map_or(self.after_return, |last| *last == b'\r');
+        self.offset = self.offset.saturating_add(stored as u64);
+        self.text.consume(bytes);
         if self.offset > self.limit { Err(Broken::TooMuch(self.limit)) } else { Ok(()) }
     }
 }
@@ -147,8 +256,9 @@ fn splitter(delimiter: u8) -> Box<Reader> {
 
 impl<R> Drop for Records<R> {
     fn drop(&mut self) {
-        let Some(splitter) = self.core.take() else { return };
-        let delimiter = self.delimiter;
+        let (Some(splitter), Delimiter::Byte(delimiter)) = (self.core.take(), self.format.delimiter) else {
+            return;
+        };
         let _ended = SPARE.try_with(|spare| match spare.try_borrow_mut() {
             Ok(mut spare) if spare.len() < MAX_SPARE => spare.push((delimiter, splitter)),
             _ => {}
@@ -156,8 +266,20 @@ impl<R> Drop for Records<R> {
     }
 }
 
-fn count_breaks(bytes: &[u8]) -> u64 {
-    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Line ends, which are `\n`, `\r\n` or `\r`, behind a `\r` or not.
+fn count_breaks(bytes: &[u8], after_return: bool) -> u64 {
+    let count = |end: u8| bytes.iter().map(|&byte| u64::from(byte == end)).sum::<u64>();
+    let (feeds, returns) = (count(b'\n'), count(b'\r'));
+    if returns == 0 && !after_return {
+        return feeds;
+    }
+    let across = u64::from(after_return && bytes.first() == Some(&b'\n'));
+    let pairs = bytes.windows(2).filter(|pair| pair == b"\r\n").count() as u64;
+    feeds.saturating_add(returns).saturating_sub(pairs).saturating_sub(across)
 }
 
 /// Doubles a buffer, up to a limit.
@@ -170,6 +292,11 @@ impl<'a> Record<'a> {
     /// How many cells.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Whether it has several cells with nothing in any of them.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.bytes.is_empty() && self.ends.len() > 1
     }
 
     /// The cells, their quotes taken off.

@@ -1,6 +1,7 @@
 //! Rows of a text that are read when they are needed, by where each begins.
 
 use super::records::Records;
+use super::sniff::Dialect;
 use super::{Text, cells, refuse};
 use crate::pread::read_at;
 use crate::refill::{refill, runs};
@@ -16,8 +17,7 @@ const RUN: usize = 256;
 /// Rows of an unpacked text.
 struct Rows {
     origin: Origin,
-    names: Vec<String>,
-    delimiter: u8,
+    dialect: Dialect,
     encoder: Encoder,
     file: File,
     /// Where each row begins, and where the file ends.
@@ -27,8 +27,7 @@ struct Rows {
 pub(super) fn open(text: &Text, encoder: Encoder, mut offsets: Vec<u64>) -> Result<Arc<dyn Store>> {
     let (file, length) = file::open(&text.origin.path)?;
     offsets.push(length);
-    let (names, delimiter) = (text.dialect.names.clone(), text.dialect.delimiter);
-    Ok(Arc::new(Rows { origin: text.origin.clone(), names, delimiter, encoder, file, offsets }))
+    Ok(Arc::new(Rows { origin: text.origin.clone(), dialect: text.dialect.clone(), encoder, file, offsets }))
 }
 
 impl Store for Rows {
@@ -65,10 +64,19 @@ impl Rows {
         let last = first.saturating_add(count);
         let bytes = self.bytes(first, last)?;
         let broken = |broken| refuse(&self.origin, Packing::Plain, &broken);
-        let mut records = Records::new(&bytes[..], self.delimiter, u64::MAX).map_err(broken)?;
+        let start = self.offset(first).unwrap_or(0);
+        let mut records = Records::new(&bytes[..], &self.dialect.format, u64::MAX).map_err(broken)?;
         for index in first..last {
-            let Some(record) = records.next().map_err(broken)? else { return Err(self.changed(index)) };
-            let cells = cells(&record, &self.origin, &self.names).map_err(|_| self.changed(index))?;
+            let offset = self.offset(index).unwrap_or(0).saturating_sub(start);
+            // Rows that were left out stand between those that were not.
+            let record = loop {
+                match records.next().map_err(broken)? {
+                    Some(record) if record.offset < offset => {}
+                    Some(record) if record.offset == offset => break record,
+                    _ => return Err(self.changed(index)),
+                }
+            };
+            let cells = cells(&record, &self.origin, &self.dialect).map_err(|_| self.changed(index))?;
             let pushed = self.encoder.push(Place::default(), &cells, values, labels);
             pushed.map_err(|_| self.changed(index))?;
         }
@@ -83,7 +91,10 @@ impl Rows {
         let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
         let count = read_at(&self.file, &mut bytes, start)
             .map_err(|error| self.origin.refuse(format!("cannot be read: {error}")))?;
-        if count < bytes.len() { Err(self.changed(first)) } else { Ok(bytes) }
+        if count < bytes.len() {
+            return Err(self.changed(first));
+        }
+        self.dialect.format.encoding.decode_part(bytes).map_err(|_| self.changed(first))
     }
 
     fn changed(&self, index: u64) -> Error {

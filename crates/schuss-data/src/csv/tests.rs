@@ -6,6 +6,7 @@
     clippy::unwrap_used
 )]
 
+use super::records::Format;
 use super::*;
 use crate::found::{Missing, Part};
 use crate::table::{Kind, Table, Target};
@@ -56,6 +57,131 @@ fn numbers_stay_words_become_categories_and_the_last_column_of_words_is_the_clas
     assert_eq!(found.notes, notes);
 }
 
+/// What a text is read to: names of the columns, rows, and the note about its form.
+fn form(text: impl AsRef<[u8]>, ask: &Ask) -> (Vec<String>, u64, String) {
+    let found = read_as(text, ask).unwrap();
+    let columns = found.table.unwrap().columns;
+    (columns.into_iter().map(|column| column.name).collect(), found.train.len(), found.notes[0].clone())
+}
+
+#[test]
+fn what_stands_around_the_rows_is_skipped_and_said() {
+    let rows = "1.5,2.5,x\n3.5,4.5,y\n5.5,6.5,x\n";
+    let spaced = "  a    b   kind\n 1.5  2.5  x\n 3.5  4.5  y\n 5.5  6.5  x\n";
+    let cases = [
+        (
+            format!("# station 7, cm\n# please, cite\na,b,kind\n{rows}"),
+            "2 remarks beginning with `#` skipped",
+        ),
+        (format!("a,b,kind\n# one, two\n{rows}#\n"), "2 remarks beginning with `#` skipped"),
+        (format!("// one\na,b,kind\n{rows}"), "1 remark beginning with `//` skipped"),
+        (format!("#a,b,kind\n{rows}"), "named by the remark in line 1"),
+        (format!("# by, me\n# a b kind\n{rows}"), "named by the remark in line 2"),
+        (
+            format!("sep=;\na;b;kind\n{}", rows.replace(',', ";")),
+            "semicolon-separated columns: 3, with a header in line 2",
+        ),
+        (format!("Report of May\n\na,b,kind\n{rows}"), "1 line above the header skipped"),
+        (format!("a,b,kind,\n{}", rows.replace('\n', ",\n")), "1 empty cell at the end of rows left out"),
+        (format!("a,b,kind\n{}", rows.replace('\n', ",\n")), "1 empty cell at the end of rows left out"),
+        (format!("a,b,kind,\n{rows}"), "comma-separated columns: 3"),
+        (format!("a,b,kind\n{rows},,\n"), "1 row without any cell left out"),
+        (spaced.into(), "space-separated columns: 3, with a header"),
+        (format!("a,b,kind\r{}", rows.replace('\n', "\r")), "comma-separated columns: 3, with a header"),
+        (format!("\r\n\r\na,b,kind\r\n{rows}"), "with a header in line 3"),
+    ];
+    for (text, said) in cases {
+        let (names, count, note) = form(&text, &Ask::default());
+        assert_eq!((&names[..], count), (&["a".to_owned(), "b".to_owned()][..], 3), "{text}: {note}");
+        assert!(note.contains(said), "{text}: {note}");
+        let streamed = read_as(&text, &Ask { memory: 32, ..Ask::default() }).unwrap();
+        assert!(matches!(streamed.train, Part::Streamed(_)));
+        assert_eq!(resident(&streamed), resident(&open(&text).unwrap()), "{text}");
+        assert_eq!(resident(&open(gzip(text.as_bytes())).unwrap()), resident(&streamed));
+    }
+}
+
+#[test]
+fn utf_16_is_read_from_start_and_middle_alike() {
+    let text = "\u{feff}a;b;stadt\r\n1.5;2.5;Köln\r\n3.5;4.5;東京\r\n5.5;6.5;😀\r\n";
+    let expected = resident(&open(text).unwrap());
+    for stored in [u16::to_le_bytes, u16::to_be_bytes] {
+        for start in [0, 1] {
+            let bytes: Vec<u8> = text.encode_utf16().skip(start).flat_map(stored).collect();
+            let found = open(&bytes).unwrap();
+            assert!(found.notes[0].contains("UTF-16"), "{}", found.notes[0]);
+            assert_eq!(resident(&found), expected);
+            let streamed = read_as(&bytes, &Ask { memory: 32, ..Ask::default() }).unwrap();
+            assert_eq!(resident(&streamed), expected);
+        }
+    }
+    let odd: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).chain([7]).collect();
+    let error = open(&odd).unwrap_err();
+    assert!(error.exit_code() == 3 && error.what.contains("not UTF-16 text"), "{error}");
+}
+
+#[test]
+fn a_header_of_numbers_is_seen_and_may_be_denied() {
+    let numbered = "0,1,2,label\n0.5,1.7,2.5,x\n0.1,0.2,0.4,y\n0.4,0.2,0.1,x\n";
+    let (names, count, note) = form(numbered, &Ask::default());
+    assert_eq!((names, count), (["0", "1", "2"].map(str::to_owned).to_vec(), 3));
+    assert!(note.contains("with a header of numbers (--header no if"), "{note}");
+    let with = |header: &str| Ask {
+        form: Form { header: Some(header.parse().unwrap()), ..Form::default() },
+        ..Ask::default()
+    };
+    let (names, count, note) = form(numbered, &with("no"));
+    assert_eq!((names, count), (["1", "2", "3"].map(str::to_owned).to_vec(), 4));
+    assert!(note.contains("without a header"), "{note}");
+    let (names, count, _) = form("7,8\n1,2\n3,4\n", &with("yes"));
+    assert_eq!((names, count), (vec!["7".to_owned()], 2));
+    let (names, count, note) = form("an \"open quote\nx,y,z\na,b\n1,2\n3,4\n", &with("3"));
+    assert_eq!((names, count), (vec!["a".to_owned()], 2), "{note}");
+    let (names, _, _) = form("# 1\n# a b\n1 2\n3 4\n", &with("2"));
+    assert_eq!(names, ["a"]);
+}
+
+#[test]
+fn a_file_without_the_models_names_above_its_rows_has_no_header() {
+    let table = open("5.1,3.5,x\n6.2,2.9,y\n").unwrap().table;
+    let found = read_as("a,b\n1,2\n", &Ask { table: table.clone(), ..Ask::default() });
+    assert!(found.unwrap_err().what.contains("holds `a`"), "its names are numbers, so `a` is a cell");
+    let numbered = open("0,1,2,label\n0.5,1.7,2.5,x\n0.1,0.2,0.4,y\n0.5,0.1,0.2,x\n").unwrap().table;
+    let found = read_as("0,1,2\n7,8,9\n", &Ask { table: numbered, ..Ask::default() }).unwrap();
+    assert_eq!(floats(&found), [7., 8., 9.]);
+}
+
+#[test]
+fn delimiter_and_remarks_are_as_told() {
+    let told = |delimiter: &str, comment: &str| {
+        let form = Form {
+            delimiter: Some(delimiter.parse().unwrap()),
+            comment: Some(comment.parse().unwrap()),
+            ..Form::default()
+        };
+        Ask { form, ..Ask::default() }
+    };
+    assert_eq!(form("a:b\n1:2\n!3:4\n", &told(":", "!")).0, ["a"]);
+    let (_, count, _) = form("c,d\n#1,2\n#3,4\n", &told("comma", "none"));
+    assert_eq!(count, 2);
+    let (_, count, _) = form("#,kind\n1,x\n2,y\n", &Ask::default());
+    assert_eq!(count, 2, "a column called `#` is no remark");
+    let error = open("a,b\n1,2\n3,4\n!end\n").unwrap_err();
+    assert!(error.advice.unwrap().contains("--comment"));
+}
+
+#[test]
+fn semicolons_separate_where_numbers_have_commas() {
+    for text in [
+        "3,2;1,75;x\n2,5;0,25;y\n",
+        "a;b;c\n3,2;1,75;x\n2,5;0,25;y\n",
+        "3,2\t1,75\tx\n2,5\t0,25\ty\n",
+        "3,2 1,75 x\n2,5 0,25 y\n",
+    ] {
+        assert_eq!(form(text, &Ask::default()).0.len(), 2, "{text}");
+    }
+}
+
 #[test]
 fn delimiters_line_ends_marks_quotes_and_packing_do_not_matter() {
     let expected = resident(&open(IRIS).unwrap());
@@ -94,7 +220,8 @@ fn records_are_the_same_however_the_text_is_cut_into_chunks() {
     let text = "\u{feff}a,b\r\n\r\n\"1\n\",2\n\n\n3,\"\"\"4\"\r\n5,6";
     let read = |capacity| {
         let mut records =
-            Records::new(BufReader::with_capacity(capacity, text.as_bytes()), b',', u64::MAX).unwrap();
+            Records::new(BufReader::with_capacity(capacity, text.as_bytes()), &Format::default(), u64::MAX)
+                .unwrap();
         let mut all = Vec::new();
         while let Some(record) = records.next().unwrap() {
             let cells: Vec<String> =
@@ -197,8 +324,12 @@ fn every_sort_of_damage_is_refused_with_line_and_column() {
         (b"a,b\n".into(), "has a header but no rows", ""),
         (b"a\n1\n".into(), "has no column besides its label", ""),
         (b"a,b,a\n1,2,3\n".into(), "has two columns called `a`: column 1 and column 3", ""),
-        (b"a,b\n1,2\n1,2,3\n".into(), "has 3 cells in a row, but 2 columns", "line 3"),
-        (b"a,b\n1,2\n\n1\n".into(), "has 1 cells in a row, but 2 columns", "line 4"),
+        (
+            b"a,b\n1,2\n1,2,3\n".into(),
+            "has 3 cells in a row, but 2 columns; the row begins with `1 | 2 | 3`",
+            "line 3",
+        ),
+        (b"a,b\n1,2\n\n1\n".into(), "has 1 cell in a row, but 2 columns; the row begins with `1`", "line 4"),
         (b"a,b\n1,\"2\n3,4\n".into(), "opens a quote in line 2 that it never closes", ""),
         (b"a,b\n1,2\n\0,4\n".into(), "holds a NUL byte", "line 3, column `a`"),
         (b"a,b\n1,2\n3,\xff\n".into(), "is not UTF-8 text", "line 3, column `b`"),
@@ -219,10 +350,14 @@ fn every_sort_of_damage_is_refused_with_line_and_column() {
         ),
         (
             format!("a,b\nx,1\n{mixed}").into(),
-            "has a column of words with more than 1,000 different ones",
+            "lacks cells: 1 in `a`; the first of them here. In `a` 1 cell is no number and counts as missing: `x` 1",
             "column `a`",
         ),
-        (b"a,b\n\x1b[31m,\xc3\xa4\n1,\x1b,3\n".into(), "has 3 cells in a row, but 2 columns", "line 3"),
+        (
+            b"a,b\n\x1b[31m,\xc3\xa4\n1,\x1b,3\n".into(),
+            "has 3 cells in a row, but 2 columns; the row begins with `1 | \\u{1b} | 3`",
+            "line 3",
+        ),
     ];
     for (text, what, place) in cases {
         let error = open(&text).unwrap_err();

@@ -1,5 +1,7 @@
 //! One cell of a table.
 
+use super::notation::Notation;
+
 /// What is written in tables where nothing is known, in any case.
 const NOTHING: [&str; 8] = ["", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"];
 
@@ -32,6 +34,16 @@ impl<'a> Cell<'a> {
             Self::Number(number) => Some(number),
             Self::Typed(text) => digits(text).or_else(|| text.parse().ok()),
             Self::Missing | Self::Word(_) => None,
+        }
+    }
+
+    /// It as a number in a notation; what that does not read is missing.
+    pub(crate) fn read_as(self, notation: Option<Notation>) -> Self {
+        match (self, notation) {
+            (Self::Typed(text) | Self::Word(text), Some(notation)) => {
+                notation.read(text).map_or(Self::Missing, Self::Number)
+            }
+            (cell, _) => cell,
         }
     }
 

@@ -1,7 +1,7 @@
 //! From a row's cells to the numbers of a sample and its label.
 
 use super::cell::Cell;
-use super::{Kind, Origin, Place, Table, Target, shown};
+use super::{Kind, Notation, Origin, Place, Table, Target, shown};
 use crate::classes::whole;
 use crate::{Error, Labels, Offsets, Result, Values, offsets};
 use std::collections::HashMap;
@@ -22,6 +22,7 @@ struct Feature {
     code: Code,
     /// What is taken off its numbers.
     offset: f64,
+    notation: Option<Notation>,
 }
 
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ enum Code {
 /// What is to be told, and where it stands.
 #[derive(Clone, Debug)]
 enum Aim {
-    Class { at: usize, name: String, classes: HashMap<String, u32> },
+    Class { at: usize, name: String, classes: HashMap<String, u32>, notation: Option<Notation> },
     Real(Vec<Told>),
     Absent,
 }
@@ -44,6 +45,7 @@ struct Told {
     at: usize,
     name: String,
     offset: f64,
+    notation: Option<Notation>,
 }
 
 impl Encoder {
@@ -56,12 +58,14 @@ impl Encoder {
         let find = |wanted: &str| places.get(wanted).copied();
         let features = table.columns.iter().map(|column| {
             let at = find(&column.name).ok_or_else(|| lacks(origin, &column.name, names))?;
-            Ok(Feature { at, name: column.name.clone(), code: Code::of(&column.kind), offset: 0.0 })
+            let (name, code) = (column.name.clone(), Code::of(&column.kind));
+            let notation = table.notations.get(&name).copied();
+            Ok(Feature { at, name, code, offset: 0.0, notation })
         });
         Ok(Self {
             origin: origin.clone(),
             features: features.collect::<Result<_>>()?,
-            target: Aim::of(&table.target, find),
+            target: Aim::of(table, find),
         })
     }
 
@@ -124,16 +128,17 @@ impl Encoder {
     ) -> Result<()> {
         let refuse = |name: &str, what: &str| self.origin.refuse_cell(place.number, name, what);
         match (&self.target, labels) {
-            (Aim::Class { at, name, classes }, Labels::Class(labels)) => {
-                let class = class(cell(*at), classes);
+            (Aim::Class { at, name, classes, notation }, Labels::Class(labels)) => {
+                let class = class(cell(*at).read_as(*notation), classes);
                 labels.push(class.ok_or_else(|| {
                     refuse(name, &format!("holds {}, which is none of the classes", quoted(cell(*at))))
                         .advise("leave such rows out, or train on some of them too")
                 })?);
             }
             (Aim::Real(columns), Labels::Real { values, .. }) => {
-                for Told { at, name, offset } in columns {
-                    let number = number(cell(*at), *offset).map_err(|what| refuse(name, &what.what));
+                for Told { at, name, offset, notation } in columns {
+                    let number = number(cell(*at), *notation, *offset);
+                    let number = number.map_err(|wrong| refuse(name, &wrong.what));
                     values.push(number?);
                 }
             }
@@ -169,8 +174,10 @@ impl Wrong {
 impl Feature {
     fn push(&self, cell: Cell, values: &mut Vec<f32>) -> std::result::Result<(), Wrong> {
         match (&self.code, cell) {
-            (Code::Number { fill: Some(fill) }, Cell::Missing) => values.push(*fill),
-            (Code::Number { .. }, cell) => values.push(number(cell, self.offset)?),
+            (Code::Number { fill: Some(fill) }, cell) if cell.read_as(self.notation) == Cell::Missing => {
+                values.push(*fill);
+            }
+            (Code::Number { .. }, cell) => values.push(number(cell, self.notation, self.offset)?),
             (Code::Category { levels, missing }, cell) => {
                 let level = match cell {
                     Cell::Missing if *missing => levels.len(),
@@ -184,14 +191,20 @@ impl Feature {
     }
 }
 
-/// A finite number less `offset`, rounded to 32 bits.
-fn number(cell: Cell, offset: f64) -> std::result::Result<f32, Wrong> {
+/// A finite number in its notation less `offset`, rounded to 32 bits.
+fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::Result<f32, Wrong> {
     if cell == Cell::Missing {
         let what = "holds nothing where a number is expected".into();
         return Err(Wrong { what, advice: Some("--missing mean or --missing drop") });
     }
-    let Some(number) = cell.number() else {
-        return Err(Wrong::new(format!("holds {} where a number is expected", quoted(cell))));
+    let Some(number) = cell.read_as(notation).number() else {
+        let what = format!("holds {} where a number is expected", quoted(cell));
+        let other = [Notation::Point, Notation::Comma]
+            .into_iter()
+            .find(|other| cell.read_as(Some(*other)) != Cell::Missing);
+        let advice =
+            other.map(|other| if other == Notation::Comma { "--decimal comma" } else { "--decimal point" });
+        return Err(Wrong { what, advice });
     };
     let rounded = offsets::rounded(number, offset);
     if !rounded.is_finite() {
@@ -238,16 +251,19 @@ impl Code {
 }
 
 impl Aim {
-    fn of(target: &Target, find: impl Fn(&str) -> Option<usize>) -> Self {
-        let found = match target {
+    fn of(table: &Table, find: impl Fn(&str) -> Option<usize>) -> Self {
+        let notation = |name: &String| table.notations.get(name).copied();
+        let found = match &table.target {
             Target::Class { column, classes } => find(column).map(|at| {
                 let classes = classes.iter().cloned().zip(0..).collect();
-                Self::Class { at, name: column.clone(), classes }
+                Self::Class { at, name: column.clone(), classes, notation: notation(column) }
             }),
             Target::Real { columns } => {
-                let columns = columns
-                    .iter()
-                    .map(|name| Some(Told { at: find(name)?, name: name.clone(), offset: 0.0 }));
+                let told = |name: &String| {
+                    let (at, notation) = (find(name)?, notation(name));
+                    Some(Told { at, name: name.clone(), offset: 0.0, notation })
+                };
+                let columns = columns.iter().map(told);
                 columns.collect::<Option<_>>().map(Self::Real)
             }
             Target::Absent => None,

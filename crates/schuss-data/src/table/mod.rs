@@ -9,15 +9,25 @@
 )]
 
 mod cell;
+mod chosen;
+pub(crate) mod date;
 mod encode;
+mod evidence;
+mod notation;
 mod read;
+mod row_numbers;
+mod say;
 mod source;
 mod survey;
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 pub(crate) use cell::Cell;
+pub use date::DateOrder;
 pub(crate) use encode::Encoder;
+pub use notation::Notation;
+pub(crate) use notation::is_value;
 pub(crate) use read::{read, reserved};
 pub(crate) use source::{Origin, Place, Source, Visit, shown};
 
@@ -28,6 +38,9 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// What is to be told.
     pub target: Target,
+    /// How the numbers of columns are written that are no plain numbers, by the columns' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notations: BTreeMap<String, Notation>,
 }
 
 /// A column a network sees.
@@ -105,3 +118,6 @@ impl Column {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! From a table to samples: which column is told, what the others hold, and whether it all fits into memory.
 
-use super::survey::{Role, Survey, Tally, pass_kept};
-use super::{Column, Encoder, Kind, Source, Table, Target, shown};
+use super::evidence::Hints;
+use super::survey::{Role, Survey, Tally, Use, pass_kept};
+use super::{Column, Encoder, Kind, Notation, Source, Table, Target, chosen, say, shown};
+use crate::csv::Decimal;
 use crate::found::{Ask, Found, Missing, Part, Usual};
-use crate::text::{bytes, grouped, listed};
-use crate::{Centring, Error, Offsets, Result, Samples, Shape, Values, offsets, spec};
+use crate::text::{bytes, grouped};
+use crate::{Centring, Error, Offsets, Result, Samples, Shape, Values, offsets};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a table: by `ask.table` if that is given, else by what its own columns hold.
@@ -12,12 +14,12 @@ pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
     let mut notes = Vec::new();
     refuse_twins(source)?;
     let (table, offsets, rows) = match &ask.table {
-        Some(table) => (table.clone(), ask.offsets.given(), None),
+        Some(table) => (given(table, ask)?, ask.offsets.given(), None),
         None => find_out(source, ask, &mut notes)?,
     };
     let encoder = Encoder::new(&table, source.names(), source.origin())?.less(&offsets);
-    let roles = roles(&table, source.names());
-    let train = part(source, ask, &encoder, &roles, rows)?;
+    let uses = uses(&table, source.names());
+    let train = part(source, ask, &encoder, &uses, rows)?;
     Ok(Found {
         shape: Shape::Flat(table.features()),
         classes: table.classes().to_vec(),
@@ -42,8 +44,8 @@ fn refuse_twins(source: &dyn Source) -> Result<()> {
     Ok(())
 }
 
-/// What each of a file's columns is for.
-fn roles(table: &Table, names: &[String]) -> Vec<Role> {
+/// What each of a file's columns is for, and how it is read.
+fn uses(table: &Table, names: &[String]) -> Vec<Use> {
     let features: HashSet<&str> = table.columns.iter().map(|column| &*column.name).collect();
     let told: HashSet<&str> = match &table.target {
         Target::Class { column, .. } => [&**column].into(),
@@ -55,7 +57,33 @@ fn roles(table: &Table, names: &[String]) -> Vec<Role> {
         () if told.contains(&**name) => Role::Label,
         () => Role::Ignored,
     };
-    names.iter().map(role).collect()
+    names.iter().map(|name| Use { role: role(name), notation: table.notations.get(name).copied() }).collect()
+}
+
+/// The table of a model, with what is said of the notation of the file at hand.
+fn given(table: &Table, ask: &Ask) -> Result<Table> {
+    chosen::check(table, ask)?;
+    let mut table = table.clone();
+    let of_decimal = |decimal| match decimal {
+        Decimal::Point => Notation::Point,
+        Decimal::Comma => Notation::Comma,
+    };
+    if let Some(notation) = ask.form.decimal.map(of_decimal) {
+        let numbers = table.columns.iter().filter(|column| matches!(column.kind, Kind::Number { .. }));
+        let told: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
+        for name in numbers.map(|column| &column.name).chain(told) {
+            let known = table.notations.get(name).copied();
+            if known.is_none_or(|known| matches!(known, Notation::Point | Notation::Comma)) {
+                table.notations.insert(name.clone(), notation);
+            }
+        }
+    }
+    for written in table.notations.values_mut() {
+        if let (Notation::Date { order, .. }, Some(told)) = (written, ask.form.dates) {
+            *order = told;
+        }
+    }
+    Ok(table)
 }
 
 /// The table that the columns make, what is taken off their numbers, and how many rows there are.
@@ -65,27 +93,47 @@ fn find_out(
     notes: &mut Vec<String>,
 ) -> Result<(Table, Offsets, Option<u64>)> {
     let names = source.names();
-    let told = told(source, ask.label.as_deref(), notes)?;
-    let roles: Vec<Role> =
-        (0..names.len()).map(|at| if told.contains(&at) { Role::Label } else { Role::Feature }).collect();
-    if !roles.contains(&Role::Feature) {
-        let advice = "add columns to learn from, or --label none to learn the columns themselves";
-        return Err(source.origin().refuse("has no column besides its label").advise(advice));
-    }
-    let survey = Survey::take(source, &roles, ask.missing)?;
+    let mut roles = chosen::roles(source, ask, notes)?;
+    let survey = Survey::take(source, &roles, ask.missing, Hints::of(&ask.form))?;
     if survey.rows == 0 {
         return Err(no_rows(source, survey.dropped));
     }
-    say_missing(source, &roles, ask.missing, &survey, notes)?;
+    if ask.columns.is_none() {
+        leave_out_row_numbers(names, &survey, &mut roles, notes);
+    }
+    say::missing(source, &roles, ask.missing, &survey, notes)?;
     let columns =
         names.iter().zip(&roles).zip(&survey.tallies).filter(|((_, role), _)| **role == Role::Feature);
     let columns = columns.map(|((name, _), tally)| column(name, tally, ask.missing)).collect::<Vec<_>>();
+    let told: Vec<usize> =
+        roles.iter().enumerate().filter(|(_, role)| **role == Role::Label).map(|(at, _)| at).collect();
     let target = target(source, &told, &survey, ask.real)?;
-    say_columns(&columns, &target, notes);
-    notes.extend(stray_words(source, &survey));
-    let table = Table { columns, target };
-    let offsets = offsets(&table, source.names(), &survey, &ask.offsets, notes);
+    say::columns(&columns, &target, notes);
+    say::notations(source, &survey, notes);
+    say::doubtful(source, &roles, &survey, notes);
+    let written = names.iter().zip(&survey.tallies);
+    let notations =
+        written.filter_map(|(name, tally)| Some((name.clone(), tally.decision?.notation))).collect();
+    let table = Table { columns, target, notations };
+    let offsets = offsets(&table, names, &survey, &ask.offsets, notes);
     Ok((table, offsets, Some(survey.rows)))
+}
+
+/// Takes columns out that number or name the rows, and says so, unless there is nothing else to learn from.
+fn leave_out_row_numbers(names: &[String], survey: &Survey, roles: &mut [Role], notes: &mut Vec<String>) {
+    let columns = names.iter().zip(&survey.tallies).zip(roles.iter());
+    let found: Vec<Option<&str>> =
+        columns.map(|((name, tally), role)| tally.row_numbers(name, *role)).collect();
+    let is_other = |(role, found): (&Role, &Option<&str>)| *role == Role::Feature && found.is_none();
+    if !roles.iter().zip(&found).any(is_other) {
+        return;
+    }
+    for ((name, role), what) in names.iter().zip(roles).zip(found) {
+        let Some(what) = what else { continue };
+        *role = Role::Ignored;
+        let name = if name.is_empty() { "without a name".into() } else { format!("`{}`", shown(name)) };
+        notes.push(format!("left out: the column {name}, which holds {what}"));
+    }
 }
 
 /// What is taken off the columns of numbers, which is said.
@@ -125,31 +173,6 @@ fn no_rows(source: &dyn Source, dropped: u64) -> Error {
     source.origin().refuse(what).advise(advice)
 }
 
-/// The columns to be told, by their numbers.
-fn told(source: &dyn Source, label: Option<&str>, notes: &mut Vec<String>) -> Result<Vec<usize>> {
-    let names = source.names();
-    let find = |wanted: &str| names.iter().position(|name| name == wanted.trim_ascii());
-    let Some(label) = label else {
-        let last = names.len().saturating_sub(1);
-        notes.push(format!(
-            "label: the last column, `{}`",
-            names.last().map_or(String::new(), |name| shown(name))
-        ));
-        return Ok(vec![last]);
-    };
-    if let Some(at) = find(label) {
-        return Ok(vec![at]);
-    }
-    if label == "none" {
-        notes.push("label: none".into());
-        return Ok(Vec::new());
-    }
-    let known: Vec<&str> = names.iter().map(String::as_str).take(40).collect();
-    let unknown =
-        |name| spec::unknown("column", name, " for --label", &known).at(source.origin().path.display());
-    label.split(',').map(|name| find(name).ok_or_else(|| unknown(name))).collect()
-}
-
 fn column(name: &str, tally: &Tally, missing: Missing) -> Column {
     let kind = if tally.holds_words() {
         Kind::Category { levels: tally.levels(), missing: missing == Missing::Mean && tally.missing > 0 }
@@ -183,99 +206,25 @@ fn target(source: &dyn Source, told: &[usize], survey: &Survey, real: bool) -> R
     }
 }
 
-/// Says what is missing and what was done about it, or refuses it.
-fn say_missing(
-    source: &dyn Source,
-    roles: &[Role],
-    missing: Missing,
-    survey: &Survey,
-    notes: &mut Vec<String>,
-) -> Result<()> {
-    let columns = source.names().iter().zip(roles).zip(&survey.tallies);
-    let lacking: Vec<_> = columns.filter(|(_, tally)| tally.missing > 0).collect();
-    let counts =
-        lacking.iter().map(|((name, _), tally)| format!("{} in `{}`", grouped(tally.missing), shown(name)));
-    let counts = listed(counts, lacking.len());
-    let refused = |role: Role| missing == Missing::Refuse || role == Role::Label;
-    if let Some(((name, role), tally)) = lacking.iter().find(|((_, role), _)| refused(**role)) {
-        let what = format!("lacks cells: {counts}; the first of them here");
-        let advice = match role {
-            Role::Label => "--missing drop leaves such rows out; a label cannot be guessed",
-            _ => "--missing mean fills them in, --missing drop leaves such rows out",
-        };
-        return Err(source.origin().refuse_cell(tally.first_missing(), name, what).advise(advice));
-    }
-    if !lacking.is_empty() {
-        notes.push(format!(
-            "missing cells: {counts}; numbers become the mean of their column over the samples that are trained on, categories a level of their own"
-        ));
-    }
-    if survey.dropped > 0 {
-        let all = grouped(survey.rows.saturating_add(survey.dropped));
-        notes.push(format!(
-            "missing cells: {} of {all} rows lack one and were left out",
-            grouped(survey.dropped)
-        ));
-    }
-    Ok(())
-}
-
-fn say_columns(columns: &[Column], target: &Target, notes: &mut Vec<String>) {
-    let categories = columns.iter().filter_map(|column| match &column.kind {
-        Kind::Category { .. } => Some(format!("`{}` {}", shown(&column.name), column.width())),
-        Kind::Number { .. } => None,
-    });
-    let count = categories.clone().count();
-    if count > 0 {
-        notes.push(format!("columns of words, each word a number 0 or 1: {}", listed(categories, count)));
-    }
-    match target {
-        Target::Class { column, classes } => {
-            notes.push(format!("`{}` tells apart {} classes", shown(column), grouped(classes.len() as u64)));
-        }
-        Target::Real { columns } => notes.push(format!(
-            "{} to be told, as numbers: {}",
-            if columns.len() == 1 { "a number" } else { "several numbers" },
-            listed(columns.iter().map(|name| format!("`{}`", shown(name))), columns.len())
-        )),
-        Target::Absent => {}
-    }
-}
-
-/// Columns that are made words by a few cells among numbers.
-fn stray_words(source: &dyn Source, survey: &Survey) -> impl Iterator<Item = String> {
-    source.names().iter().zip(&survey.tallies).filter_map(|(name, tally)| {
-        let (row, word) = tally.first_word.as_ref().filter(|_| tally.numbers > survey.rows / 2)?;
-        let (name, word, unit) = (shown(name), shown(word), source.origin().unit);
-        Some(format!("`{name}` holds mostly numbers, but is read as words: {unit} {row} has `{word}`"))
-    })
-}
-
 /// The samples, in memory if they fit; `rows` if they have been counted already.
-fn part(
-    source: &dyn Source,
-    ask: &Ask,
-    encoder: &Encoder,
-    roles: &[Role],
-    rows: Option<u64>,
-) -> Result<Part> {
-    let rows = rows.map_or_else(|| count(source, roles, ask.missing), Ok)?;
+fn part(source: &dyn Source, ask: &Ask, encoder: &Encoder, uses: &[Use], rows: Option<u64>) -> Result<Part> {
+    let rows = rows.map_or_else(|| count(source, uses, ask.missing), Ok)?;
     let (features, labels) = encoder.widths();
     let sample = features.saturating_add(labels).saturating_mul(size_of::<f32>()) as u64;
     if rows.saturating_mul(sample) <= ask.memory {
-        return resident(source, ask.missing, encoder, roles, rows).map(Part::Resident);
+        return resident(source, ask.missing, encoder, uses, rows).map(Part::Resident);
     }
     if rows.saturating_mul(size_of::<u64>() as u64) > ask.memory {
         let (rows, memory) = (grouped(rows), bytes(ask.memory));
         let what = format!("has {rows} rows, too many even to note within {memory} where each begins");
         return Err(source.origin().refuse(what).advise("give more --memory"));
     }
-    streamed(source, ask.missing, encoder, roles, rows)
+    streamed(source, ask.missing, encoder, uses, rows)
 }
 
-fn count(source: &dyn Source, roles: &[Role], missing: Missing) -> Result<u64> {
+fn count(source: &dyn Source, uses: &[Use], missing: Missing) -> Result<u64> {
     let mut rows = 0_u64;
-    let dropped = pass_kept(source, roles, missing, &mut |_, _| {
+    let dropped = pass_kept(source, uses, missing, &mut |_, _| {
         rows = rows.saturating_add(1);
         Ok(())
     })?;
@@ -286,13 +235,13 @@ fn resident(
     source: &dyn Source,
     missing: Missing,
     encoder: &Encoder,
-    roles: &[Role],
+    uses: &[Use],
     rows: u64,
 ) -> Result<Samples> {
     let (features, _) = encoder.widths();
     let mut values = Values::Floats(reserved(rows.saturating_mul(features as u64))?);
     let mut labels = encoder.labels();
-    pass_kept(source, roles, missing, &mut |place, cells| {
+    pass_kept(source, uses, missing, &mut |place, cells| {
         encoder.push(place, cells, &mut values, &mut labels)
     })?;
     Samples::new(values, labels, features)
@@ -303,12 +252,12 @@ fn streamed(
     source: &dyn Source,
     missing: Missing,
     encoder: &Encoder,
-    roles: &[Role],
+    uses: &[Use],
     rows: u64,
 ) -> Result<Part> {
     let mut places = reserved(rows)?;
     let (mut values, mut labels) = (Values::Floats(Vec::new()), encoder.labels());
-    pass_kept(source, roles, missing, &mut |place, cells| {
+    pass_kept(source, uses, missing, &mut |place, cells| {
         encoder.push(place, cells, &mut values, &mut labels)?;
         (values, labels) = (Values::Floats(Vec::new()), encoder.labels());
         places.push(place.offset);

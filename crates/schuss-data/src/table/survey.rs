@@ -1,18 +1,23 @@
 //! What the columns of a table hold, seen in one pass over its rows.
 
 use super::cell::Cell;
-use super::{Place, Source, shown};
+use super::evidence::{Decision, Evidence, Hints, nearly_all};
+use super::row_numbers::Counting;
+use super::{Notation, Place, Source, shown};
 use crate::classes::{MAX_WHOLE_CLASSES, whole};
+use crate::csv::Decimal;
 use crate::found::Missing;
 use crate::offsets::Spread;
 use crate::text::grouped;
 use crate::{Error, Result};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Most different words of a category.
 const MAX_LEVELS: usize = 1_000;
 /// Most different words, or whole numbers and words, of a label.
 const MAX_CLASSES: usize = 10_000;
+/// So many different numbers, and a few other cells, are no words.
+const MANY_NUMBERS: usize = 30;
 /// Most memory that the words of all columns may take.
 const MAX_WORDS: usize = 64 << 20;
 
@@ -35,6 +40,19 @@ pub(super) struct Tally {
     words: HashSet<String>,
     wholes: Wholes,
     keep_numbers: bool,
+    evidence: Evidence,
+    /// How the column is read, once that is known.
+    pub(super) decision: Option<Decision>,
+    /// A cell in that notation, and its number.
+    pub(super) example: Option<(String, f64)>,
+    /// Cells that are not in that notation, and how often each is there.
+    pub(super) strays: BTreeMap<String, u64>,
+    pub(super) counting: Counting,
+    /// Where there were too many different words, if there were.
+    overflow: Option<Place>,
+    /// Plain numbers with a point in them, and those whose points separate thousands.
+    points: u64,
+    thousands: u64,
 }
 
 /// The different numbers of a label, while they are whole and few.
@@ -64,14 +82,16 @@ pub(super) struct Survey {
 /// Returns how many were left out.
 pub(super) fn pass_kept(
     source: &dyn Source,
-    roles: &[Role],
+    uses: &[Use],
     missing: Missing,
     visit: &mut super::Visit,
 ) -> Result<u64> {
     let mut dropped = 0_u64;
     source.pass(&mut |place, cells| {
-        let lacks = |(cell, role): (&Cell, &Role)| *cell == Cell::Missing && *role != Role::Ignored;
-        if missing == Missing::Drop && cells.iter().zip(roles).any(lacks) {
+        let lacks = |(cell, column): (&Cell, &Use)| {
+            column.role != Role::Ignored && cell.read_as(column.notation) == Cell::Missing
+        };
+        if missing == Missing::Drop && cells.iter().zip(uses).any(lacks) {
             dropped = dropped.saturating_add(1);
             return Ok(());
         }
@@ -80,47 +100,121 @@ pub(super) fn pass_kept(
     Ok(dropped)
 }
 
+/// Passes that settle how columns are read: by their own cells, beside the others, with mixed columns kept as words.
+const PASSES: usize = 4;
+
 impl Survey {
-    /// Goes through the rows; once more where a column holds numbers and words, whose numbers are words then.
-    pub(super) fn take(source: &dyn Source, roles: &[Role], missing: Missing) -> Result<Self> {
+    /// Goes through the rows: again where a column turns out to be written in a notation of its own, or holds numbers
+    /// and words, whose numbers are words then.
+    pub(super) fn take(source: &dyn Source, roles: &[Role], missing: Missing, hints: Hints) -> Result<Self> {
         let keep: Vec<bool> = roles.iter().map(|role| *role == Role::Label).collect();
-        let survey = Self::pass(source, roles, missing, &keep)?;
-        let mixed = |tally: &Tally| tally.numbers > 0 && tally.first_word.is_some();
-        if !survey.tallies.iter().zip(&keep).any(|(tally, keep)| mixed(tally) && !keep) {
-            return Ok(survey);
+        let mut plans: Vec<Plan> = roles
+            .iter()
+            .zip(keep)
+            .map(|(&role, keep_numbers)| Plan { role, keep_numbers, ..Plan::default() })
+            .collect();
+        let mut survey = Self::pass(source, &plans, missing)?;
+        for _ in 1..PASSES {
+            let next = survey.plans(&plans, hints);
+            if next == plans {
+                break;
+            }
+            plans = next;
+            survey = Self::pass(source, &plans, missing)?;
         }
-        let keep: Vec<bool> =
-            survey.tallies.iter().zip(keep).map(|(tally, keep)| keep || mixed(tally)).collect();
-        Self::pass(source, roles, missing, &keep)
+        survey.refuse_words(source, roles)?;
+        Ok(survey)
     }
 
-    fn pass(source: &dyn Source, roles: &[Role], missing: Missing, keep_numbers: &[bool]) -> Result<Self> {
-        let tallies = keep_numbers.iter().map(|&keep_numbers| Tally { keep_numbers, ..Tally::default() });
+    /// How the columns are to be read, after what was seen under these plans.
+    fn plans(&self, plans: &[Plan], hints: Hints) -> Vec<Plan> {
+        let commas = |(tally, plan): (&Tally, &Plan)| {
+            plan.decision.is_some_and(|decision| decision.notation == Notation::Comma)
+                || tally.evidence.needs_comma(tally.numbers)
+        };
+        let comma_elsewhere = hints.decimal == Some(Decimal::Comma)
+            || hints.decimal.is_none() && self.tallies.iter().zip(plans).any(commas);
+        let hints = Hints { comma_elsewhere, ..hints };
+        self.tallies.iter().zip(plans).map(|(tally, plan)| tally.plan(*plan, hints)).collect()
+    }
+
+    fn pass(source: &dyn Source, plans: &[Plan], missing: Missing) -> Result<Self> {
+        let tallies = source.names().iter().zip(plans).map(|(name, plan)| Tally::new(name, plan));
         let mut survey = Self { tallies: tallies.collect(), rows: 0, dropped: 0, words: 0 };
+        let uses: Vec<Use> = plans.iter().map(Plan::as_use).collect();
         let dropped =
-            pass_kept(source, roles, missing, &mut |place, cells| survey.see(source, roles, place, cells))?;
+            pass_kept(source, &uses, missing, &mut |place, cells| survey.see(source, plans, place, cells))?;
         survey.dropped = dropped;
         Ok(survey)
     }
 
-    fn see(&mut self, source: &dyn Source, roles: &[Role], place: Place, cells: &[Cell]) -> Result<()> {
+    fn see(&mut self, source: &dyn Source, plans: &[Plan], place: Place, cells: &[Cell]) -> Result<()> {
         self.rows = self.rows.saturating_add(1);
-        for (at, ((tally, &role), &cell)) in self.tallies.iter_mut().zip(roles).zip(cells).enumerate() {
-            let words = tally.see(role, place, cell).map_err(|what| {
+        for (at, ((tally, plan), &cell)) in self.tallies.iter_mut().zip(plans).zip(cells).enumerate() {
+            let words = tally.see(plan, place, cell).map_err(|what| {
                 let name = source.names().get(at).map_or("", String::as_str);
-                refuse_column(source, place, name, &what, tally, role)
+                refuse_column(source, place, name, &what, tally, plan.role)
             })?;
             self.words = self.words.saturating_add(words);
         }
         if self.words > MAX_WORDS {
             let what = "holds more than 64 MiB of different words";
+            let names = source.names().iter().zip(&self.tallies);
+            let most = names.max_by_key(|(_, tally)| tally.words.iter().map(String::len).sum::<usize>());
+            let name = most.map_or("", |(name, _)| name);
             return Err(source
                 .origin()
                 .refuse_row(place.number, what)
-                .advise("leave columns of free text out"));
+                .advise(format!("leave columns of free text out: --drop '{}'", shown(name))));
         }
         Ok(())
     }
+
+    /// Refuses columns of more different words than a network can be shown.
+    fn refuse_words(&self, source: &dyn Source, roles: &[Role]) -> Result<()> {
+        for ((name, tally), &role) in source.names().iter().zip(&self.tallies).zip(roles) {
+            let Some(place) = tally.overflow.filter(|_| tally.row_numbers(name, role).is_none()) else {
+                continue;
+            };
+            let most = grouped(most_words(role) as u64);
+            let what = format!("has a column of words with more than {most} different ones");
+            return Err(refuse_column(source, place, name, &what, tally, role));
+        }
+        Ok(())
+    }
+}
+
+/// How a column is looked at in a pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Plan {
+    role: Role,
+    keep_numbers: bool,
+    decision: Option<Decision>,
+    /// Whether points in plain numbers may separate thousands.
+    watch_points: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self { role: Role::Feature, keep_numbers: false, decision: None, watch_points: false }
+    }
+}
+
+impl Plan {
+    fn as_use(&self) -> Use {
+        Use { role: self.role, notation: self.decision.map(|decision| decision.notation) }
+    }
+}
+
+/// What a column is for, and how it is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Use {
+    pub(super) role: Role,
+    pub(super) notation: Option<Notation>,
+}
+
+fn most_words(role: Role) -> usize {
+    if role == Role::Label { MAX_CLASSES } else { MAX_LEVELS }
 }
 
 fn refuse_column(
@@ -139,33 +233,107 @@ fn refuse_column(
                 source.origin().unit
             )
         }
-        (_, Role::Label) => "choose the column to be told with --label NAME".into(),
-        _ => "leave the column out, or write it as numbers".into(),
+        (_, Role::Label) => "choose the column to predict with --label NAME".into(),
+        _ => format!("leave the column out: --drop '{}'", shown(name)),
     };
     source.origin().refuse_cell(place.number, name, what).advise(advice)
 }
 
 impl Tally {
+    fn new(name: &str, plan: &Plan) -> Self {
+        let (keep_numbers, decision) = (plan.keep_numbers, plan.decision);
+        Self { keep_numbers, decision, counting: Counting::of(name), ..Self::default() }
+    }
+
+    /// How the column is to be read in the next pass.
+    fn plan(&self, plan: Plan, hints: Hints) -> Plan {
+        if plan.role == Role::Ignored || plan.decision.is_some() {
+            return plan;
+        }
+        let watch_points = hints.comma_elsewhere && self.first_word.is_none();
+        let thousands = plan.watch_points && self.points > 0 && self.points == self.thousands;
+        let decision = match thousands {
+            true => Some(Decision { notation: Notation::Comma, doubt: Some("--decimal point") }),
+            false => self.evidence.decide(self.numbers, hints).or_else(|| self.nearly_numbers(plan)),
+        };
+        // A truth that is to be predicted is one of two classes.
+        let is_class = |decision: &Decision| plan.role == Role::Label && decision.notation == Notation::Truth;
+        let decision = decision.filter(|decision| !is_class(decision));
+        let is_mixed = self.numbers > 0 && self.first_word.is_some() && decision.is_none();
+        Plan { keep_numbers: plan.keep_numbers || is_mixed, decision, watch_points, ..plan }
+    }
+
+    /// Plain numbers but for a few cells, where the numbers are too many different ones to be words.
+    fn nearly_numbers(&self, plan: Plan) -> Option<Decision> {
+        let all = self.evidence.cells().saturating_add(self.numbers);
+        let is_so = plan.keep_numbers
+            && self.evidence.cells() > 0
+            && nearly_all(self.numbers, all)
+            && (self.overflow.is_some() || self.words.len() > MANY_NUMBERS)
+            && !(plan.role == Role::Label && matches!(self.wholes, Wholes::Few(_)));
+        is_so.then_some(Decision { notation: Notation::Point, doubt: None })
+    }
+
     /// Counts a cell; returns the bytes of a word that is new.
-    fn see(&mut self, role: Role, place: Place, cell: Cell) -> std::result::Result<usize, String> {
-        if role == Role::Ignored {
+    fn see(&mut self, plan: &Plan, place: Place, cell: Cell) -> std::result::Result<usize, String> {
+        if plan.role == Role::Ignored {
             return Ok(0);
         }
-        if cell == Cell::Missing {
+        let read = cell.read_as(self.decision.map(|decision| decision.notation));
+        if self.decision.is_some() {
+            self.see_written(cell, read);
+        }
+        if read == Cell::Missing {
             self.first_missing = if self.missing == 0 { place.number } else { self.first_missing };
             self.missing = self.missing.saturating_add(1);
             return Ok(0);
         }
-        let number = cell.number();
+        let number = read.number();
         if let Some(number) = number {
             self.see_number(number)?;
-        } else if self.first_word.is_none() {
-            self.first_word = cell.word().map(|word| (place.number, word.into_owned()));
+            if plan.watch_points {
+                self.see_points(cell);
+            }
+        } else {
+            self.see_text(place, read);
         }
         if number.is_some() && !self.keep_numbers || self.full() {
             return Ok(0);
         }
-        self.see_word(role, cell)
+        Ok(self.see_word(plan.role, place, read))
+    }
+
+    /// Takes note of what is written in the column's notation, and of what is not.
+    fn see_written(&mut self, cell: Cell, read: Cell) {
+        /// Different cells that are kept.
+        const KEPT: usize = 1_000;
+        let (Cell::Typed(text) | Cell::Word(text)) = cell else { return };
+        match read {
+            Cell::Number(number) if self.example.is_none() && text.parse() != Ok(number) => {
+                self.example = Some((text.to_owned(), number));
+            }
+            Cell::Missing if self.strays.len() < KEPT || self.strays.contains_key(text) => {
+                let count = self.strays.entry(text.to_owned()).or_default();
+                *count = count.saturating_add(1);
+            }
+            _ => {}
+        }
+    }
+
+    fn see_text(&mut self, place: Place, cell: Cell) {
+        let (Cell::Typed(text) | Cell::Word(text)) = cell else { return };
+        self.evidence.see(text);
+        if self.first_word.is_none() {
+            self.first_word = Some((place.number, text.to_owned()));
+        }
+    }
+
+    fn see_points(&mut self, cell: Cell) {
+        let Cell::Typed(text) = cell else { return };
+        let has_point = text.contains('.');
+        self.points = self.points.saturating_add(u64::from(has_point));
+        let is_grouped = has_point && Notation::Comma.read(text).is_some();
+        self.thousands = self.thousands.saturating_add(u64::from(is_grouped));
     }
 
     fn see_number(&mut self, number: f64) -> std::result::Result<(), String> {
@@ -174,6 +342,7 @@ impl Tally {
         }
         self.numbers = self.numbers.saturating_add(1);
         self.spread.see(number);
+        self.counting.see(number);
         if let (true, Wholes::Few(few)) = (self.keep_numbers, &mut self.wholes) {
             let inserted = whole(number).map(|whole| few.insert(whole));
             if inserted.is_none() || few.len() > MAX_WHOLE_CLASSES {
@@ -188,18 +357,38 @@ impl Tally {
         self.first_word.is_none() && self.words.len() > MAX_CLASSES
     }
 
-    fn see_word(&mut self, role: Role, cell: Cell) -> std::result::Result<usize, String> {
-        let Some(word) = cell.word().filter(|word| !self.words.contains(word.as_ref())) else { return Ok(0) };
+    /// Keeps a word while there are not too many; returns its bytes if it is new.
+    fn see_word(&mut self, role: Role, place: Place, cell: Cell) -> usize {
+        let Some(word) = cell.word().filter(|word| !self.words.contains(word.as_ref())) else {
+            self.counting.repeated |= cell.number().is_none();
+            return 0;
+        };
+        if self.words.len() >= most_words(role)
+            && (self.first_word.is_some() || self.words.len() > MAX_CLASSES)
+        {
+            self.overflow = self.overflow.or(self.first_word.is_some().then_some(place));
+            return 0;
+        }
         let bytes = word.len();
         self.words.insert(word.into_owned());
-        let most = if role == Role::Label { MAX_CLASSES } else { MAX_LEVELS };
-        if self.words.len() > most && self.first_word.is_some() {
-            return Err(format!(
-                "has a column of words with more than {} different ones",
-                grouped(most as u64)
-            ));
+        bytes
+    }
+
+    /// Why this column numbers the rows, if it is a feature that does.
+    pub(super) fn row_numbers(&self, name: &str, role: Role) -> Option<&'static str> {
+        if role != Role::Feature || self.missing > 0 {
+            return None;
         }
-        Ok(bytes)
+        self.counting.says(name, self.first_word.is_some(), self.words.len() as u64)
+    }
+
+    /// Words of which nearly every row has one of its own: how many there are, if so.
+    pub(super) fn own_words(&self) -> Option<u64> {
+        /// Rows from which on this says anything.
+        const FEWEST: u64 = 12;
+        let (all, different) = (self.evidence.cells(), self.words.len() as u64);
+        (self.holds_words() && self.numbers == 0 && all >= FEWEST && nearly_all(different, all))
+            .then_some(different)
     }
 
     /// Whether any word was seen that is not a number.
@@ -217,10 +406,17 @@ impl Tally {
     /// The classes this column tells apart: its words, or few whole numbers in order; none if it holds other numbers.
     pub(super) fn classes(&self) -> Option<Vec<String>> {
         match &self.wholes {
+            _ if self.is_moment() => None,
             _ if self.holds_words() => Some(self.levels()),
             Wholes::Few(few) => Some(few.iter().map(ToString::to_string).collect()),
             Wholes::Other => None,
         }
+    }
+
+    /// Whether it is one of dates or times.
+    fn is_moment(&self) -> bool {
+        let notation = self.decision.map(|decision| decision.notation);
+        matches!(notation, Some(Notation::Date { .. } | Notation::Time))
     }
 
     /// The first row without this cell.

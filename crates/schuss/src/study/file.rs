@@ -5,6 +5,7 @@ use super::record::ReferenceRecord;
 use crate::network::ModelFile;
 use crate::recipe::spec;
 use crate::{Error, Result, machine};
+use schuss_data::csv::Form;
 use schuss_data::found::Ask;
 use schuss_data::{Centring, Dataset, Request, Source};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,27 @@ pub struct Workload {
     /// Share of the training samples that is held out for curves and choices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
+    /// Columns of a table to learn from; all but the label when left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
+    /// Columns of a table to leave out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop: Option<String>,
+    /// Which line of a text names its columns: yes, no, or the number of the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// What separates the cells of a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// What lines of a text begin with that are no rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// What stands before the fraction of numbers in a text: point or comma.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<String>,
+    /// What stands first in dates that do not begin with the year: day-first or month-first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dates: Option<String>,
     /// What to do about empty cells of a table: refuse, mean or drop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
@@ -112,11 +134,25 @@ impl Workload {
             real: false,
             missing: read(self.missing.as_deref(), "missing")?.unwrap_or_default(),
             memory: memory.map_or_else(machine::memory_for_data, |memory| memory / 2),
+            columns: self.columns.clone(),
+            drop: self.drop.clone(),
+            form: self.form()?,
             table: None,
             offsets: Centring::AsNeeded,
         };
         let normalisation = read(self.normalisation.as_deref(), "normalisation")?;
         Ok(Request { ask, validation: self.validation, normalisation, whole: false })
+    }
+
+    /// How a text of columns is written.
+    fn form(&self) -> Result<Form> {
+        Ok(Form {
+            header: read(self.header.as_deref(), "header")?,
+            delimiter: read(self.delimiter.as_deref(), "delimiter")?,
+            comment: read(self.comment.as_deref(), "comment")?,
+            decimal: read(self.decimal.as_deref(), "decimal")?,
+            dates: read(self.dates.as_deref(), "dates")?,
+        })
     }
 
     /// The data that `name` stands for, with what changes them, as one line.
@@ -125,6 +161,13 @@ impl Workload {
             ("label", self.label.clone()),
             ("size", self.size.map(|size| size.to_string())),
             ("validation", self.validation.map(|share| share.to_string())),
+            ("columns", self.columns.clone()),
+            ("drop", self.drop.clone()),
+            ("header", self.header.clone()),
+            ("delimiter", self.delimiter.clone()),
+            ("comment", self.comment.clone()),
+            ("decimal", self.decimal.clone()),
+            ("dates", self.dates.clone()),
             ("missing", self.missing.clone()),
             ("normalisation", self.normalisation.clone()),
         ];

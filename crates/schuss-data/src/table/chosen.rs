@@ -1,0 +1,115 @@
+//! Which columns take part: those chosen by name with `--label`, `--columns` and `--drop`.
+
+use super::survey::Role;
+use super::{Source, Table, shown};
+use crate::found::Ask;
+use crate::{Error, Result, spec};
+
+/// What every column of a file is for.
+pub(super) fn roles(source: &dyn Source, ask: &Ask, notes: &mut Vec<String>) -> Result<Vec<Role>> {
+    let names = source.names();
+    let dropped = listed(source, ask.drop.as_deref(), "--drop")?;
+    let taken = listed(source, ask.columns.as_deref(), "--columns")?;
+    let label = label(source, ask.label.as_deref(), &dropped, notes)?;
+    if let Some(name) = label.iter().find(|at| dropped.contains(at)).and_then(|at| names.get(*at)) {
+        let what = format!("the label `{}` is to be left out", shown(name));
+        return Err(Error::usage(what).at("--drop").advise("another --label, or leave it off --drop"));
+    }
+    let is_taken = |at: &usize| ask.columns.is_none() || taken.contains(at);
+    let role = |at: usize| match () {
+        () if label.contains(&at) => Role::Label,
+        () if dropped.contains(&at) || !is_taken(&at) => Role::Ignored,
+        () => Role::Feature,
+    };
+    let roles: Vec<Role> = (0..names.len()).map(role).collect();
+    if !roles.contains(&Role::Feature) {
+        let advice = "add columns to learn from, or --label none to learn the columns themselves";
+        return Err(source.origin().refuse("has no column besides its label").advise(advice));
+    }
+    notes.extend(left_out(names, &roles));
+    Ok(roles)
+}
+
+/// Says which columns were left out by name.
+fn left_out(names: &[String], roles: &[Role]) -> Option<String> {
+    let ignored = names.iter().zip(roles).filter(|(_, role)| **role == Role::Ignored);
+    let count = ignored.clone().count();
+    let ignored = ignored.map(|(name, _)| format!("`{}`", shown(name)));
+    (count > 0).then(|| format!("columns left out, as told: {}", crate::text::listed(ignored, count)))
+}
+
+/// The columns of a list, by their numbers.
+fn listed(source: &dyn Source, list: Option<&str>, flag: &str) -> Result<Vec<usize>> {
+    let Some(list) = list else { return Ok(Vec::new()) };
+    match find(source, list) {
+        Some(at) => Ok(vec![at]),
+        None => list
+            .split(',')
+            .map(|name| find(source, name).ok_or_else(|| unknown(source, name, flag)))
+            .collect(),
+    }
+}
+
+fn find(source: &dyn Source, wanted: &str) -> Option<usize> {
+    source.names().iter().position(|name| name == wanted.trim_ascii())
+}
+
+fn unknown(source: &dyn Source, name: &str, flag: &str) -> Error {
+    let known: Vec<&str> = source.names().iter().map(String::as_str).take(40).collect();
+    spec::unknown("column", name.trim_ascii(), &format!(" for {flag}"), &known)
+        .at(source.origin().path.display())
+}
+
+/// The columns to predict, by their numbers; without any word the last that is not left out.
+fn label(
+    source: &dyn Source,
+    label: Option<&str>,
+    dropped: &[usize],
+    notes: &mut Vec<String>,
+) -> Result<Vec<usize>> {
+    let names = source.names();
+    match label {
+        Some("none") if find(source, "none").is_none() => {
+            notes.push("label: none".into());
+            Ok(Vec::new())
+        }
+        Some(_) => listed(source, label, "--label"),
+        None => {
+            let last = (0..names.len()).rev().find(|at| !dropped.contains(at));
+            let name = last.and_then(|last| names.get(last)).map_or(String::new(), |name| shown(name));
+            notes.push(format!("label: the last column, `{name}`"));
+            Ok(last.into_iter().collect())
+        }
+    }
+}
+
+/// Refuses a choice of columns other than that of the model which is to read the file.
+pub(super) fn check(table: &Table, ask: &Ask) -> Result<()> {
+    let names = |list: Option<&str>| {
+        list.into_iter()
+            .flat_map(|list| list.split(','))
+            .map(str::trim_ascii)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let reads = |name: &str| table.columns.iter().any(|column| column.name == name);
+    let refuse = |what: String, flag: &str| {
+        Err(Error::usage(what)
+            .at(flag)
+            .advise("leave the flag out: which columns a model reads is decided in training"))
+    };
+    let (taken, dropped) = (names(ask.columns.as_deref()), names(ask.drop.as_deref()));
+    if let Some(name) = dropped.iter().find(|name| reads(name)) {
+        return refuse(format!("the model reads the column `{}`", shown(name)), "--drop");
+    }
+    if let Some(name) = taken.iter().find(|name| !reads(name)) {
+        return refuse(format!("the model does not read the column `{}`", shown(name)), "--columns");
+    }
+    let lacking = table.columns.iter().find(|column| !taken.contains(&column.name));
+    match lacking.filter(|_| ask.columns.is_some()) {
+        Some(column) => {
+            refuse(format!("the model reads the column `{}` too", shown(&column.name)), "--columns")
+        }
+        None => Ok(()),
+    }
+}
