@@ -115,6 +115,17 @@ impl Source {
     /// # Errors
     /// A data error that names the file, or the places it was looked for in.
     pub fn load(&self, request: &Request) -> Result<Dataset> {
+        let data = self.load_any(request)?;
+        let chosen = [(&request.ask.columns, "--columns"), (&request.ask.drop, "--drop")];
+        match chosen.into_iter().find(|(list, _)| list.is_some() && data.table.is_none()) {
+            Some((_, flag)) => Err(Error::usage(format!("{} has no columns with names", data.name))
+                .at(flag)
+                .advise("leave the flag out: it is for tables")),
+            None => Ok(data),
+        }
+    }
+
+    fn load_any(&self, request: &Request) -> Result<Dataset> {
         match &self.0 {
             Kind::Digits(digits) => digits::within(digits, request.ask.memory)?.with(request),
             Kind::Published(published) => {

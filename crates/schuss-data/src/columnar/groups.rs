@@ -4,6 +4,7 @@ use super::batches::Arrow;
 use super::claims::{self, Refused};
 use super::pages::Parquet;
 use super::{cells, kind, leave_out};
+use crate::found::Ask;
 use crate::table::{Origin, Table, Target};
 use crate::text::{bytes, grouped};
 use crate::{Error, Result, file};
@@ -192,6 +193,28 @@ impl Groups {
         }
         let names: HashSet<String> = features().chain(told).flat_map(both).collect();
         self.only_named(|name| names.contains(name))
+    }
+
+    /// The same without columns that cannot be read and are not asked for; their names.
+    pub(super) fn without_unread(self, ask: &Ask) -> Result<(Self, Vec<String>)> {
+        let is_listed = |list: &Option<String>, name: &str| {
+            list.as_ref()
+                .is_some_and(|list| list == name || list.split(',').any(|one| one.trim_ascii() == name))
+        };
+        let is_out = |field: &Field| {
+            let name = field.name();
+            let untaken =
+                ask.columns.is_some() && !is_listed(&ask.columns, name) && !is_listed(&ask.label, name);
+            !cells::are_read(field.data_type()) && (is_listed(&ask.drop, name) || untaken)
+        };
+        let fields = self.schema.fields().iter().zip(0..);
+        let (out, kept): (Vec<_>, Vec<_>) = fields.partition(|(field, _)| is_out(field));
+        if out.is_empty() {
+            return Ok((self, Vec::new()));
+        }
+        let names = out.iter().map(|(field, _)| field.name().clone()).collect();
+        let kept: Vec<usize> = kept.into_iter().map(|(_, at)| at).collect();
+        Ok((self.only(&kept)?, names))
     }
 
     /// That a column is one of numbers, dates, times or words, or lists of numbers.

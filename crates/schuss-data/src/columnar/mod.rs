@@ -49,6 +49,7 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
         Some(table) => (groups.known_to(table)?, None),
         None => groups.without_index()?,
     };
+    let (groups, unread) = groups.without_unread(ask)?;
     let columns = Columns::new(groups)?;
     let note = format!(
         "{} columns, {} rows in {} groups",
@@ -56,9 +57,19 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
         grouped(columns.groups.parts.iter().map(|part| part.rows).sum()),
         grouped(columns.groups.groups().len() as u64)
     );
-    let found = table::read(&columns, ask)?;
-    let notes = [note].into_iter().chain(index).chain(columns.times());
+    let found = table::read(&columns, &without(ask, &unread))?;
+    let unread =
+        (!unread.is_empty()).then(|| format!("left out, as told: `{}`", shown(&unread.join("`, `"))));
+    let notes = [note].into_iter().chain(index).chain(unread).chain(columns.times());
     Ok(Found { notes: notes.chain(found.notes).collect(), ..found })
+}
+
+/// The same with these columns off the list of those to leave out.
+fn without(ask: &Ask, names: &[String]) -> Ask {
+    let is_other = |name: &&str| !names.iter().any(|unread| unread == name.trim_ascii());
+    let rest = |list: &String| list.split(',').filter(is_other).collect::<Vec<_>>().join(",");
+    let drop = ask.drop.as_ref().map(rest).filter(|list| !list.is_empty());
+    Ask { drop, ..ask.clone() }
 }
 
 /// A table and how its columns become cells: each is one, but a list of numbers is several.
