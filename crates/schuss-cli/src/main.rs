@@ -23,7 +23,7 @@ use terminal::Screen;
 
 fn main() -> ExitCode {
     schuss::machine::return_freed_memory();
-    match run(Cli::parse().command) {
+    match schuss::machine::check_variables().and_then(|()| run(Cli::parse().command)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");

@@ -41,6 +41,32 @@ fn what_is_typed_wrong_exits_with_2_names_it_and_writes_nothing() {
 }
 
 #[test]
+fn an_environment_variable_of_ours_that_means_nothing_is_refused_with_those_that_do() {
+    let place = Place::new();
+    let run = |name: &str, value: &str| {
+        common::Ran::of(&place.command(&["list", "losses"]).env(name, value).output().unwrap())
+    };
+    run("SCHUSS_ISA", "avx1024").refused(2, "SCHUSS_ISA=portable");
+    run("SCHUSS_AMX", "on").refused(2, "SCHUSS_AMX=off");
+    run("SCHUSS_THREADS", "2").refused(2, "known are SCHUSS_DATA, SCHUSS_ISA, SCHUSS_AMX");
+    for (name, value) in [("SCHUSS_ISA", "portable"), ("SCHUSS_AMX", "off"), ("SCHUSS_DATA", "./data")] {
+        assert_eq!(run(name, value).code, 0, "{name}={value}");
+    }
+}
+
+#[test]
+fn files_that_are_longer_than_any_of_their_kind_are_refused_unread() {
+    let place = Place::new();
+    fs::write(place.join("long.toml"), "# ".repeat(3 << 20)).unwrap();
+    place.run(&["compare", "./long.toml"]).refused(2, "longer than any study");
+    let claims = [&(100_u64 << 20).to_le_bytes()[..], &vec![b' '; 101 << 20]].concat();
+    fs::write(place.join("claims.safetensors"), claims).unwrap();
+    place
+        .run(&["eval", "claims.safetensors", "--data", "digits"])
+        .refused(3, "claims a header of 104857600 bytes");
+}
+
+#[test]
 fn a_study_file_that_is_wrong_is_refused_with_file_and_line() {
     let place = Place::new();
     for (text, part) in [

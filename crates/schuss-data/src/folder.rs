@@ -83,16 +83,19 @@ impl Files {
 
     /// Refuses, by their headers alone, files that hold more than may be read.
     fn check_memory(&self, memory: u64) -> Result<()> {
-        let images: Vec<&PathBuf> =
-            [&self.train].into_iter().chain(&self.test).map(|[images, _]| images).collect();
+        let splits: Vec<[&Path; 2]> = [&self.train]
+            .into_iter()
+            .chain(&self.test)
+            .map(|split| split.each_ref().map(|path| &**path))
+            .collect();
         let held =
-            images.iter().try_fold(0_u64, |held, images| Ok(held.saturating_add(idx::promised(images)?)))?;
+            splits.iter().try_fold(0_u64, |held, split| Ok(held.saturating_add(idx::promised(*split)?)))?;
         if held <= memory {
             return Ok(());
         }
-        let names: Vec<_> = images.iter().map(|images| file::name(images).to_string()).collect();
+        let names: Vec<_> = splits.iter().map(|[images, _]| file::name(images)).collect();
         let what = format!(
-            "{} hold {} of pixels, but {} may be held in memory, and IDX files are not streamed",
+            "{} hold {} of pixels and labels, but {} may be held in memory, and IDX files are not streamed",
             names.join(" and "),
             bytes(held),
             bytes(memory)

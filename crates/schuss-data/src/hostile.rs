@@ -42,7 +42,7 @@ const TOKENS: [&[u8]; 24] = [
 ];
 
 /// Rounds of a test of mutations begin here; each draws its own accidents.
-const KEY: Key = Key { seed: 20, purpose: Purpose::Digits, epoch: 0 };
+pub(crate) const KEY: Key = Key { seed: 20, purpose: Purpose::Digits, epoch: 0 };
 
 /// One accident: a flipped bit, another byte, a part lost, doubled, cut off, or replaced by something that means harm.
 pub(crate) fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
@@ -279,4 +279,136 @@ fn sizes_beyond_all_measure_are_refused_within_a_mebibyte() {
     }
     let taken = measure(|| assert!(decode(&png, None).is_err()));
     assert!(taken.bytes_max < 1 << 20, "took {} bytes", taken.bytes_max);
+}
+
+/// Bytes that headers say follow, and do: of a file that has them as a hole.
+const CLAIMED: u64 = 64 << 20;
+/// Most that a reader may hold of them when it may hold 1 MiB of data.
+const TAKEN: u64 = 8 << 20;
+
+/// A file that begins with `start`, goes on for `CLAIMED` bytes of zeros, and ends with `end`.
+fn with_hole(folder: &TempDir, name: &str, start: &[u8], end: &[u8]) -> PathBuf {
+    let path = rewritten(folder, name, start);
+    let mut file = std::fs::File::options().append(true).open(&path).unwrap();
+    file.set_len(start.len() as u64 + CLAIMED).unwrap();
+    std::io::Write::write_all(&mut file, end).unwrap();
+    path
+}
+
+/// Most bytes that opening a file takes on one thread, pictures included; it is refused as bad data.
+fn taken(path: &Path) -> u64 {
+    let ask = Ask { memory: 1 << 20, label: Some("none".into()), ..Ask::default() };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    pool.install(|| {
+        let mut refused = String::new();
+        let taken = measure(|| match found::open(path, &ask).and_then(|found| assert_sound(&found)) {
+            Ok(()) => panic!("{} was read", path.display()),
+            Err(error) => refused = format!("{} {error}", error.exit_code()),
+        });
+        assert!(refused.starts_with('3'), "{refused}");
+        taken.bytes_max
+    })
+}
+
+#[test]
+fn long_names_and_extensions_of_a_tar_take_no_more_memory_than_names_need() {
+    let folder = TempDir::new().unwrap();
+    for kind in [tar::EntryType::GNULongName, tar::EntryType::GNULongLink, tar::EntryType::XHeader] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(CLAIMED);
+        header.set_cksum();
+        let path = with_hole(&folder, "names.tar", header.as_bytes(), &tarball());
+        assert!(taken(&path) < TAKEN, "{kind:?}");
+    }
+}
+
+#[test]
+fn labels_of_a_tar_take_no_more_than_the_memory_for_data() {
+    let mut builder = tar::Builder::new(Vec::new());
+    for sample in 0..400 {
+        for (ending, bytes) in
+            [("npy", npy("|u1", "(3,)", &[1, 2, 1])), ("cls", format!("{sample:060000}").into_bytes())]
+        {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            builder.append_data(&mut header, format!("{sample}.{ending}"), &bytes[..]).unwrap();
+        }
+    }
+    let folder = TempDir::new().unwrap();
+    assert!(taken(&rewritten(&folder, "labels.tar", &builder.into_inner().unwrap())) < TAKEN);
+}
+
+#[test]
+fn the_directory_of_a_zip_takes_no_more_memory_than_one_of_arrays_needs() {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for number in 0..800 {
+        let name = format!("{number:060000}.npy");
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    }
+    let folder = TempDir::new().unwrap();
+    assert!(taken(&rewritten(&folder, "names.npz", &writer.finish().unwrap().into_inner())) < TAKEN);
+}
+
+#[test]
+fn labels_in_idx_that_unpack_to_much_are_refused_before_they_do() {
+    use crate::testing::{idx, images};
+    let folder = TempDir::new().unwrap();
+    let labels = gzip(&idx(0x0801, &[CLAIMED as u32], &vec![0; CLAIMED as usize]));
+    for (name, bytes) in crate::folder::NAMES.iter().zip([images(3, 4), labels.clone(), images(3, 4), labels])
+    {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let request =
+        crate::Request { ask: Ask { memory: 1 << 20, ..Ask::default() }, ..crate::Request::default() };
+    let source: crate::Source = format!("path:{}", folder.path().display()).parse().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let taken = pool.install(|| measure(|| assert_eq!(source.load(&request).unwrap_err().exit_code(), 3)));
+    assert!(taken.bytes_max < TAKEN, "{}", taken.bytes_max);
+}
+
+/// A PNG chunk with its checksum.
+fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+    let mut sum = flate2::Crc::new();
+    sum.update(name);
+    sum.update(data);
+    [&(data.len() as u32).to_be_bytes()[..], name, data, &sum.sum().to_be_bytes()].concat()
+}
+
+/// A folder with one picture.
+fn folder_of(name: &str, bytes: &[u8]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join(name), bytes).unwrap();
+    folder
+}
+
+#[test]
+fn a_picture_of_few_bytes_takes_no_memory_for_many_pixels() {
+    let mut png = picture(image::ImageFormat::Png);
+    let header =
+        chunk(b"IHDR", &[&8_000_u32.to_be_bytes()[..], &8_000_u32.to_be_bytes(), &[8, 2, 0, 0, 0]].concat());
+    png.splice(8..33, header);
+    let alone = folder_of("1.png", &png);
+    assert!(taken(alone.path()) < TAKEN);
+    let shape = crate::ImageShape { channels: 1, height: 4, width: 5 };
+    let taken_alone = measure(|| drop(crate::read_picture(&alone.path().join("1.png"), shape).unwrap_err()));
+    assert!(taken_alone.bytes_max < TAKEN, "{}", taken_alone.bytes_max);
+    let mut jpeg = picture(image::ImageFormat::Jpeg);
+    let frame = jpeg.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0x1f, 0x40, 0x1f, 0x40]);
+    assert!(taken(folder_of("1.jpg", &jpeg).path()) < TAKEN);
+}
+
+#[test]
+fn texts_and_profiles_in_pictures_take_no_memory() {
+    use std::io::Write;
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(&vec![b'x'; CLAIMED as usize]).unwrap();
+    let bomb = packed.finish().unwrap();
+    for (name, lead) in [(b"zTXt", &b"k\0\0"[..]), (b"iTXt", b"k\0\x01\0\0\0"), (b"iCCP", b"k\0\0")] {
+        let mut png = picture(image::ImageFormat::Png);
+        png.splice(33..33, chunk(name, &[lead, &bomb].concat()));
+        png.truncate(png.len() - 12); // so that it is refused in the end
+        assert!(taken(folder_of("1.png", &png).path()) < TAKEN, "{name:?}");
+    }
 }

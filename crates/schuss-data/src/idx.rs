@@ -44,14 +44,18 @@ pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Samples)>
     Ok((shape, split))
 }
 
-/// Bytes of pixels that a file of images holds by its header, which is held against the length of the file.
+/// Bytes that a file of images and the file of their labels hold by their headers, which are held against the lengths
+/// of the files.
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn promised(images: &Path) -> Result<u64> {
-    let (file, length) = file::open(images)?;
-    let (_, promise, ..) = begin::<3>(file, &IMAGES, &Blame { path: images, length })?;
-    Ok(promise.bytes())
+pub(crate) fn promised([images, labels]: [&Path; 2]) -> Result<u64> {
+    let held = file::open(images)?;
+    let (_, images, ..) = begin::<3>(held.0, &IMAGES, &Blame { path: images, length: held.1 })?;
+    let held = file::open(labels)?;
+    let (_, labels, ..) = begin::<1>(held.0, &LABELS, &Blame { path: labels, length: held.1 })?;
+    // A label is a byte in its file and four in memory.
+    Ok(images.bytes().saturating_add(labels.bytes().saturating_mul(5)))
 }
 
 /// Count, shape and bytes.

@@ -16,13 +16,40 @@ use crate::npy::{Array, SAVE, Stored};
 use crate::table::{Origin, shown};
 use crate::text::grouped;
 use crate::{Centring, Error, Labels, Offsets, Result, Samples, classes, file, offsets, shards};
+use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::rc::Rc;
 use zip::read::ZipFile;
 use zip::{CompressionMethod, ZipArchive};
 
-type Archive = ZipArchive<BufReader<File>>;
+type Archive = ZipArchive<BufReader<Metered>>;
+
+/// Most that is read of an archive to list what it holds: the names of 10,000 arrays take half of it.
+const MAX_DIRECTORY: u64 = 2 << 20;
+
+/// A file of which only so much may be read while the archive is opened: the `zip` crate keeps all that its directory
+/// says.
+struct Metered {
+    file: File,
+    left: Rc<Cell<u64>>,
+}
+
+impl Read for Metered {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("a directory of more than 2 MiB"))?);
+        Ok(count)
+    }
+}
+
+impl Seek for Metered {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
 
 /// Deflate writes at least one bit per 129 bytes (two bits per match of 258), so it never shrinks further than this.
 const MAX_RATIO: u64 = 1_032;
@@ -102,7 +129,10 @@ struct Pair {
 impl<'a> Arrays<'a> {
     fn open(origin: &'a Origin) -> Result<Self> {
         let (file, length) = file::open(&origin.path)?;
-        let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(origin, "", &error))?;
+        let left = Rc::new(Cell::new(MAX_DIRECTORY));
+        let file = BufReader::new(Metered { file, left: Rc::clone(&left) });
+        let archive = ZipArchive::new(file).map_err(|error| broken(origin, "", &error))?;
+        left.set(u64::MAX);
         check_names(&archive, origin)?;
         let name = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_lowercase();
         let names = archive
@@ -309,7 +339,7 @@ fn check_names(archive: &Archive, origin: &Origin) -> Result<()> {
 }
 
 /// Whether a file of the archive can unpack to what it says.
-fn plausible(file: &ZipFile<BufReader<File>>, length: u64) -> bool {
+fn plausible(file: &ZipFile<BufReader<Metered>>, length: u64) -> bool {
     let packed = file.compressed_size();
     packed <= length && file.size() <= packed.saturating_mul(MAX_RATIO)
 }

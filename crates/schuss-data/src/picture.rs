@@ -4,8 +4,8 @@ use crate::{Error, ImageShape, Result, encoded, file};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::{self, FilterType};
 use image::{
-    DynamicImage, ExtendedColorType, GrayImage, ImageEncoder, ImageFormat, ImageReader, Limits, RgbImage,
-    Rgba, RgbaImage,
+    DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits,
+    RgbImage, Rgba, RgbaImage,
 };
 use std::io::BufReader;
 use std::path::Path;
@@ -102,7 +102,12 @@ fn decode(path: &Path) -> Result<RgbaImage> {
     }
     let mut reader = ImageReader::with_format(file, ImageFormat::Png);
     reader.limits(limits);
-    Ok(reader.decode().map_err(|error| refuse(&error))?.into_rgba8())
+    let decoder = reader.into_decoder().map_err(|error| refuse(&error))?;
+    encoded::check_claim(&decoder, Some(ImageFormat::Png), length).map_err(|claim| refuse(&claim))?;
+    if decoder.total_bytes() > MAX_MEMORY {
+        return Err(refuse(&"it takes more memory than any picture may"));
+    }
+    Ok(DynamicImage::from_decoder(decoder).map_err(|error| refuse(&error))?.into_rgba8())
 }
 
 /// What is transparent shows white paper.

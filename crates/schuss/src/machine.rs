@@ -1,7 +1,11 @@
 //! This machine and this process: what the operating system tells (`None` where it does not), and the threads it
 //! lends.
 
+mod control_groups;
+mod variables;
+
 pub use schuss_kernels::return_freed_memory;
+pub use variables::check as check_variables;
 
 use crate::study::record::Machine;
 use crate::{Error, Result};
@@ -35,36 +39,9 @@ fn cpu_name() -> Option<String> {
 
 /// Bytes of memory that can be had without swapping, of the machine and of the control groups that this process is in.
 pub fn available_memory() -> Option<u64> {
-    kilobytes("/proc/meminfo", "MemAvailable:").into_iter().chain(control_groups()).min()
-}
-
-/// What the limits of control groups leave, one each, the second and the first version of them.
-fn control_groups() -> Vec<u64> {
-    let all = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mut left = vec![];
-    for line in all.lines() {
-        let mut parts = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
-        let (root, names) = match controllers {
-            "" => ("/sys/fs/cgroup", ["memory.max", "memory.current", "file "]),
-            _ if controllers.split(',').any(|name| name == "memory") => {
-                ("/sys/fs/cgroup/memory", ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache "])
-            }
-            _ => continue,
-        };
-        let groups = Path::new(path.trim_start_matches('/')).ancestors();
-        left.extend(groups.filter_map(|group| left_in(&Path::new(root).join(group), names)));
-    }
-    left
-}
-
-/// What a group's limit leaves; its share of the page cache is given up where memory is short.
-fn left_in(group: &Path, [limit, used, cache]: [&str; 3]) -> Option<u64> {
-    let read = |name: &str| fs::read_to_string(group.join(name)).ok();
-    let number = |name| read(name)?.trim().parse::<u64>().ok();
-    let stat = read("memory.stat").unwrap_or_default();
-    let cached = stat.lines().find_map(|line| line.strip_prefix(cache)?.trim().parse::<u64>().ok());
-    Some(number(limit)?.saturating_sub(number(used)?.saturating_sub(cached.unwrap_or(0))))
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let left = control_groups::left(&groups, Path::new("/sys/fs/cgroup"));
+    kilobytes("/proc/meminfo", "MemAvailable:").into_iter().chain(left).min()
 }
 
 /// Bytes that data may take when nobody says: half of the memory that is free, or 1 GiB where that is not known.

@@ -8,8 +8,9 @@
 )]
 
 use super::tests::batch;
-use crate::found::{self, Ask, Missing};
-use crate::hostile::{assert_sound, mutate, picture, rewritten, survive_all};
+use crate::Samples;
+use crate::found::{self, Ask, Missing, Part};
+use crate::hostile::{KEY, assert_sound, mutate, picture, rewritten, survive_all};
 use crate::random::Draws;
 use allocation_counter::measure;
 use arrow_array::types::{Float32Type, Int8Type};
@@ -249,4 +250,33 @@ fn a_few_bytes_do_not_stand_for_millions_of_missing_cells() {
     let path = rewritten(&folder, "t", &writer.into_inner().unwrap());
     let error = found::open(&path, &Ask { missing: Missing::Drop, ..Ask::default() }).unwrap_err();
     assert!(error.exit_code() == 3 && error.what.starts_with("t claims 9000000 values in "), "{error}");
+}
+
+/// 400,000 rows of 20 numbers that cannot be packed, in eight groups: 8 MB each.
+fn large() -> Vec<u8> {
+    let numbers = |column: u64| -> ArrayRef {
+        let mut draws = KEY.draws(column);
+        Arc::new(Float64Array::from_iter_values((0..400_000).map(|_| draws.bits() as f64)))
+    };
+    let names: Vec<String> = (0..20).map(|column| format!("x{column}")).collect();
+    let columns = (0..).map(numbers);
+    let batch = RecordBatch::try_from_iter(names.into_iter().zip(columns)).unwrap();
+    super::tests::parquet(&batch, 50_000)
+}
+
+#[test]
+fn a_parquet_file_of_many_groups_takes_the_memory_that_is_allowed_and_a_group_at_most() {
+    const MEMORY: u64 = 12 << 20;
+    let folder = TempDir::new().unwrap();
+    let path = rewritten(&folder, "large.parquet", &large());
+    let taken = measure(|| {
+        let ask = Ask { memory: MEMORY, label: Some("none".into()), ..Ask::default() };
+        let Part::Streamed(store) = found::open(&path, &ask).unwrap().train else { panic!("it fits") };
+        let mut samples = Samples::default();
+        for first in (0..400_000).step_by(1_000) {
+            store.read(&(first..first + 1_000).collect::<Vec<_>>(), &mut samples).unwrap();
+        }
+    });
+    println!("{} bytes", taken.bytes_max);
+    assert!(taken.bytes_max < 2 * MEMORY, "{} bytes", taken.bytes_max);
 }

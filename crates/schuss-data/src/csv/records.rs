@@ -12,8 +12,8 @@ use std::io::{self, BufRead};
 use std::ops::Range;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// No record is longer than 64 MiB, so that a quote left open cannot fill the memory.
-const MAX_RECORD: usize = 64 << 20;
+/// No record is longer than 16 MiB, so that a quote left open cannot fill the memory.
+const MAX_RECORD: usize = 16 << 20;
 /// No record has more cells than a million.
 const MAX_CELLS: usize = 1_000_000;
 /// Splitters that a thread keeps: one for each delimiter, and a few.
@@ -329,7 +329,7 @@ impl fmt::Display for Broken {
             Self::Io(error) => write!(f, "cannot be read: {error}"),
             Self::OpenQuote(line) => write!(f, "opens a quote in line {line} that it never closes"),
             Self::TooLong(line) => {
-                write!(f, "has a row of more than 64 MiB in line {line}: is a quote left open?")
+                write!(f, "has a row of more than 16 MiB in line {line}: is a quote left open?")
             }
             Self::TooMany(line) => write!(f, "has more than a million cells in line {line}"),
             Self::TooMuch(limit) => {

@@ -5,14 +5,19 @@ use super::whole::{PNG, is_whole};
 use crate::npy::{Array, Header, MAGIC};
 use crate::planes::planes;
 use crate::table::Origin;
+use crate::text::bytes;
 use crate::{ImageShape, Result, Shape, Values};
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
 /// Longest side of a picture that is read, in pixels.
 const MAX_SIDE: u32 = 16_384;
 /// Most memory that decoding a picture may take.
 const MAX_MEMORY: u64 = 256 << 20;
+/// Most memory for what stands before the pixels, such as a colour profile.
+const MAX_ABOUT: u64 = 4 << 20;
+/// No file of a picture is larger: a JPEG file is read as a whole.
+const MAX_FILE: u64 = 64 << 20;
 /// Sides that pictures are brought to.
 pub(super) const SIZES: std::ops::RangeInclusive<usize> = 1..=4_096;
 
@@ -44,23 +49,54 @@ impl Look {
         if blob.fill_buf().is_ok_and(|start| !start.starts_with(PNG)) {
             check_end(blob)?;
         }
-        let decoder = reader(blob)?.into_decoder().map_err(|error| unreadable(&error))?;
+        if length > MAX_FILE {
+            return Err(format!("is a picture of {}, too large to be read at once", bytes(length)));
+        }
+        let reader = reader(blob, MAX_ABOUT)?;
+        let format = reader.format();
+        let decoder = reader.into_decoder().map_err(|error| unreadable(&error))?;
         let (width, height) = decoder.dimensions();
         if width == 0 || height == 0 {
             return Err("is a picture without pixels".into());
         }
+        check_claim(&decoder, format, length)?;
         Ok(Self::Picture { width, height, grey: !decoder.color_type().has_color() })
     }
 }
 
-fn reader(blob: &mut dyn Blob) -> std::result::Result<ImageReader<&mut dyn Blob>, String> {
+fn reader(blob: &mut dyn Blob, memory: u64) -> std::result::Result<ImageReader<&mut dyn Blob>, String> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_MEMORY);
+    limits.max_alloc = Some(memory);
     let mut reader = ImageReader::new(blob).with_guessed_format().map_err(|error| unreadable(&error))?;
     reader.limits(limits);
     Ok(reader)
+}
+
+/// Refuses a picture whose header claims more pixels than its `length` bytes can hold.
+pub(crate) fn check_claim(
+    decoder: &impl ImageDecoder,
+    format: Option<ImageFormat>,
+    length: u64,
+) -> std::result::Result<(), String> {
+    let ((width, height), bits) = (decoder.dimensions(), decoder.original_color_type().bits_per_pixel());
+    let pixels = u64::from(width).saturating_mul(height.into());
+    if format.is_some_and(|format| pixels > most_pixels(format, bits.into(), length)) {
+        return Err(format!("claims {width} x {height} pixels, far more than {length} bytes can hold"));
+    }
+    Ok(())
+}
+
+/// Most pixels of so many bits that a file of `length` bytes can hold. Deflate writes at least one bit per 129 bytes (two
+/// bits per match of 258), the codes of JPEG at least one bit per block of 64 pixels; others are bounded by the memory for
+/// decoding alone.
+fn most_pixels(format: ImageFormat, bits: u64, length: u64) -> u64 {
+    match format {
+        ImageFormat::Png => length.saturating_mul(1_032 * 8).checked_div(bits).unwrap_or(0),
+        ImageFormat::Jpeg => length.saturating_mul(64 * 8),
+        _ => u64::MAX,
+    }
 }
 
 fn check_end(blob: &mut dyn Blob) -> std::result::Result<(), String> {
@@ -156,7 +192,7 @@ impl Form {
         match (self, into) {
             (Self::Pictures(shape), Values::Bytes(into)) => {
                 let decoded = check_end(blob)
-                    .and_then(|()| reader(blob))
+                    .and_then(|()| reader(blob, MAX_MEMORY))
                     .and_then(|reader| reader.decode().map_err(|error| unreadable(&error)));
                 into.extend(fitted(decoded.map_err(|what| origin.refuse(what))?, *shape));
                 Ok(())

@@ -17,6 +17,7 @@ use crate::found::{Ask, Found, Part, Usual};
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
 use crate::{Error, Labels, Offsets, Result, Shape, Values};
+pub(crate) use form::check_claim;
 use form::{Form, Look};
 use rayon::prelude::*;
 use std::io::{BufRead, Seek};

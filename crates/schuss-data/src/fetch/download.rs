@@ -114,8 +114,7 @@ impl Download<'_> {
         let total = body.content_length();
         let limit = checksum.bytes.saturating_add(GZIP_OVERHEAD);
         let here = |error| Trouble::Here(unwritable(part, &error));
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(true).open(part).map_err(here)?;
+        let mut file = fresh(part).map_err(here)?;
         let mut got = 0;
         pump(&mut body.as_reader().take(limit), |chunk| {
             got += chunk.len() as u64;
@@ -137,6 +136,15 @@ impl Download<'_> {
         fs::rename(part, &path).map_err(|error| unwritable(&path, &error))?;
         sync_folder(self.folder).map_err(|error| unwritable(self.folder, &error))
     }
+}
+
+/// A new file, whatever stood there: a file that was left, or a link that somebody planted, is removed and not followed.
+fn fresh(part: &Path) -> io::Result<File> {
+    match fs::remove_file(part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    File::options().read(true).write(true).create_new(true).open(part)
 }
 
 fn discard(part: &Path, error: Error) -> Error {

@@ -122,7 +122,7 @@ fn files_that_hold_more_than_may_be_used_are_refused_by_their_headers() {
         assert_eq!(
             error.what,
             format!(
-                "train-images-idx3-ubyte{ending} and t10k-images-idx3-ubyte{ending} hold 10 MB of pixels, \
+                "train-images-idx3-ubyte{ending} and t10k-images-idx3-ubyte{ending} hold 10 MB of pixels and labels, \
                  but 9.0 MB may be held in memory, and IDX files are not streamed"
             )
         );

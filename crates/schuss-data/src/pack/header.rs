@@ -32,6 +32,7 @@ pub(super) const FORMAT: u32 = 1;
 pub(super) const START: usize = 16;
 /// No header is longer: names of a million classes fit.
 pub(super) const LONGEST: u32 = 16 << 20;
+const MAX_CLASSES: u32 = 1_000_000;
 
 /// What is to be told of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +140,11 @@ impl Header {
         let labelled = fields.labelled()?;
         let counts = [fields.size()?, fields.size()?, fields.size()?];
         let mut classes = Vec::new();
-        for _ in 0..fields.number()? {
+        let count = fields.number()?;
+        if count > MAX_CLASSES {
+            return Err(format!("names {count} classes, more than any pack has"));
+        }
+        for _ in 0..count {
             classes.push(fields.text()?);
         }
         let header = Self { shape, floats, labelled, counts, classes, about: fields.text()? };

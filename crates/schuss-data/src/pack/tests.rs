@@ -455,3 +455,31 @@ fn a_pack_that_is_not_there_or_a_folder_is_refused() {
         assert!(error.exit_code() == 3 && error.what.contains(what), "{error}");
     }
 }
+
+#[test]
+fn more_classes_than_any_pack_has_are_refused_before_they_are_listed() {
+    let mut header = tiny_header_of_classes(4_000_000);
+    let sum = xxhash_rust::xxh3::xxh3_64(&header).to_le_bytes();
+    header.extend(sum);
+    let mut refused = String::new();
+    let taken = allocation_counter::measure(|| refused = Header::parse(&header).unwrap_err());
+    assert_eq!(refused, "names 4000000 classes, more than any pack has");
+    assert!(taken.bytes_max < 1 << 20, "{} bytes", taken.bytes_max);
+}
+
+/// A header without its checksum that names so many classes, each of no letters.
+fn tiny_header_of_classes(count: u32) -> Vec<u8> {
+    let whole = Header {
+        shape: Shape::Flat(1),
+        floats: false,
+        labelled: Labelled::Class,
+        counts: [1, 0, 0],
+        classes: vec![],
+        about: String::new(),
+    };
+    let mut bytes = whole.encode().unwrap();
+    bytes.truncate(bytes.len() - 8 - 4 - 4); // up to the number of classes
+    bytes.extend(count.to_le_bytes());
+    bytes.extend(vec![0; 4 * count as usize + 4]);
+    bytes
+}

@@ -5,10 +5,12 @@ use crate::pread::read_at;
 use crate::table::{Origin, shown};
 use crate::text::grouped;
 use crate::{Error, Result, file};
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use tar::{Archive, Entry, Header};
 
 /// Members that are samples.
@@ -17,6 +19,8 @@ const SAMPLES: [&str; 4] = ["png", "jpg", "jpeg", "npy"];
 const MAX_LABEL: u64 = 1 << 16;
 /// Most different labels.
 const MAX_CLASSES: usize = 100_000;
+/// Most that is read of the archive on the way from one member to the next: long names, and headers of pax.
+const MAX_BETWEEN: u64 = 1 << 20;
 /// Where a label stands in a KEY.json.
 const KEYS: [&str; 3] = ["label", "cls", "class"];
 
@@ -26,12 +30,16 @@ type Source<'a> = Entry<'a, Shard>;
 struct Shard {
     file: BufReader<File>,
     ended: bool,
+    /// Bytes that may be read until the next member: the `tar` crate keeps names as long as a header claims.
+    left: Rc<Cell<u64>>,
 }
 
 impl Read for Shard {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(into)?;
         self.ended |= count == 0 && !into.is_empty();
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("a name or header of more than 1 MiB"))?);
         Ok(count)
     }
 }
@@ -58,6 +66,9 @@ pub(super) struct Index {
     pub(super) classes: Vec<Option<u32>>,
     /// Labels without a sample: how many, and the key of the first.
     lonely: Option<(u64, String)>,
+    /// Different labels whose bytes were counted, and the bytes that they take.
+    weighed: usize,
+    labels: u64,
 }
 
 /// Members of one key that follow each other.
@@ -72,7 +83,14 @@ impl Index {
     /// Goes through the headers; words that label samples are added to `words`.
     pub(super) fn take(shards: Vec<PathBuf>, words: &mut Vec<String>, memory: u64) -> Result<Self> {
         let mut numbers: HashMap<String, u32> = words.iter().cloned().zip(0..).collect();
-        let mut index = Self { shards: Vec::new(), members: Vec::new(), classes: Vec::new(), lonely: None };
+        let mut index = Self {
+            shards: Vec::new(),
+            members: Vec::new(),
+            classes: Vec::new(),
+            lonely: None,
+            weighed: words.len(),
+            labels: 0,
+        };
         for (shard, path) in (0..).zip(&shards) {
             let origin = Origin::new(path, "member");
             let walk = || index.walk(shard, &origin, &mut numbers, words, memory);
@@ -91,10 +109,13 @@ impl Index {
         memory: u64,
     ) -> Result<()> {
         let (file, length) = file::open(&origin.path)?;
-        let mut archive = Archive::new(Shard { file: BufReader::new(file), ended: false });
+        let left = Rc::new(Cell::new(MAX_BETWEEN));
+        let shard_file = Shard { file: BufReader::new(file), ended: false, left: Rc::clone(&left) };
+        let mut archive = Archive::new(shard_file);
         let mut group = Group::default();
         for entry in archive.entries_with_seek().map_err(|error| broken(origin, &error))? {
             let mut entry = entry.map_err(|error| broken(origin, &error))?;
+            left.set(MAX_BETWEEN);
             if !entry.header().entry_type().is_file() {
                 continue;
             }
@@ -104,7 +125,7 @@ impl Index {
                 group.key = key;
             }
             group.add(&mut entry, &ending, shard, length, origin)?;
-            self.check(memory, origin)?;
+            self.check(words, memory, origin)?;
         }
         if archive.into_inner().ended {
             return Err(origin
@@ -114,9 +135,16 @@ impl Index {
         self.close(group, numbers, words, origin)
     }
 
-    fn check(&self, memory: u64, origin: &Origin) -> Result<()> {
+    /// Refuses more samples and labels than the memory for data can hold.
+    fn check(&mut self, words: &[String], memory: u64, origin: &Origin) -> Result<()> {
         let each = size_of::<(Member, Option<u32>)>() as u64;
-        if (self.members.len() as u64).saturating_mul(each) <= memory {
+        let samples = (self.members.len() as u64).saturating_mul(each);
+        let fresh = words.get(self.weighed..).unwrap_or_default();
+        let fresh = fresh.iter().fold(0_u64, |sum, word| sum.saturating_add(word.len() as u64));
+        // Each label is kept twice: in its place and to be found.
+        self.labels = self.labels.saturating_add(fresh.saturating_mul(2));
+        self.weighed = words.len();
+        if samples.saturating_add(self.labels) <= memory {
             return Ok(());
         }
         let what = "holds more samples than can be kept track of in the memory that may be used";

@@ -112,6 +112,17 @@ def tables(rng):
     told("lists.parquet", [[1.5, 2.5], [3.5, -4.5]], [0, 1])
 
 
+def ordered():
+    """A table whose rows come class after class, in ten groups: to measure how orders mix it."""
+    rows = np.arange(2000)
+    words = ["high", "low", "middle", "none"]
+    columns = {f"x{at}": (rows % (at + 2)).astype("f4") for at in range(16)}
+    frame = pd.DataFrame(columns | {"kind": [words[row // 500] for row in rows]})
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    pa.parquet.write_table(table, HERE / "ordered.parquet", compression="zstd", row_group_size=200)
+    told("ordered.parquet", frame.drop(columns="kind"), rows // 500)
+
+
 def encoded(pixels, kind):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, kind)
@@ -141,4 +152,5 @@ if __name__ == "__main__":
     npz(rng)
     tables(rng)
     pictures(rng)
+    ordered()
     (HERE / "expected.json").write_text(json.dumps(EXPECTED, indent=1) + "\n")

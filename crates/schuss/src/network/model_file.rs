@@ -12,11 +12,17 @@ use schuss_data::table::Table;
 use schuss_data::{Dataset, Normalisation, Offsets, Scale, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 const METADATA_KEY: &str = "schuss";
 /// Weights files beyond this are not ours to read into memory.
 const MAX_BYTES: u64 = 1 << 36;
+/// No header is larger: one of 100,000 classes with names of 100 letters fits.
+const MAX_HEADER: u64 = 16 << 20;
+/// Bytes that say how long the header is.
+const LEAD: usize = 8;
 
 /// Everything about a model but its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -249,7 +255,15 @@ fn read(path: &Path) -> Result<Vec<u8>> {
         return Err(Error::data(format!("a weights file of {length} bytes is larger than any network here"))
             .at(path.display()));
     }
-    std::fs::read(path).map_err(unreadable)
+    let mut file = File::open(path).map_err(unreadable)?;
+    let mut bytes = vec![0; LEAD];
+    file.read_exact(&mut bytes).map_err(|_| damaged(path, &"it is too short"))?;
+    let header = bytes.first_chunk().map_or(0, |lead| u64::from_le_bytes(*lead));
+    if header > MAX_HEADER.min(length.saturating_sub(LEAD as u64)) {
+        return Err(damaged(path, &format!("it claims a header of {header} bytes")));
+    }
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {

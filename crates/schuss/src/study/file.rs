@@ -10,7 +10,11 @@ use schuss_data::found::Ask;
 use schuss_data::{Centring, Dataset, Request, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::str::FromStr;
+
+/// No study file is longer, in bytes.
+const LONGEST: u64 = 4 << 20;
 
 /// A study as written down. Every key may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -273,7 +277,12 @@ impl StudyFile {
         if !std::fs::metadata(name).map_err(unreadable)?.is_file() {
             return Err(unreadable(std::io::Error::other("it is not a regular file")));
         }
-        let text = std::fs::read_to_string(name).map_err(unreadable)?;
+        let mut text = String::new();
+        let read =
+            std::fs::File::open(name).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
+        if read.map_err(unreadable)? as u64 > LONGEST {
+            return Err(unreadable(std::io::Error::other("it is longer than any study, 4 MiB")));
+        }
         Self::parse(&text, name)
     }
 

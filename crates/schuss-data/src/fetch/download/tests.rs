@@ -135,6 +135,21 @@ fn four_files_arrive_whole_and_are_then_kept() {
     assert_eq!(server.requests(), 4, "files that are there and right are not asked for again");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_planted_where_a_part_is_written_is_not_followed() {
+    let folder = TempDir::new().unwrap();
+    let [victim, place] = ["victim", "place"].map(|name| folder.path().join(name));
+    fs::create_dir(&place).unwrap();
+    fs::write(&victim, "dear").unwrap();
+    for name in NAMES {
+        std::os::unix::fs::symlink(&victim, place.join(format!(".{name}.gz.part"))).unwrap();
+    }
+    download(&place, &[&Server::start(right)]).unwrap();
+    assert_whole(&place);
+    assert_eq!(fs::read(&victim).unwrap(), b"dear");
+}
+
 #[test]
 fn a_mirror_that_fails_is_followed_by_the_next() {
     let bad: [fn(&str) -> Answer; 7] = [

@@ -1,0 +1,101 @@
+//! Limits that control groups of Linux set: of memory, in the second and the first version of them.
+
+use std::fs;
+use std::path::Path;
+
+/// Names of the files of a group: limit and use; and how the line of `memory.stat` begins that says how much is cache.
+type Names = [&'static str; 3];
+
+const SECOND: Names = ["memory.max", "memory.current", "file "];
+const FIRST: Names = ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache "];
+
+/// Bytes that the limits leave, one each: of the groups that `groups` lists in the form of `/proc/self/cgroup`, and of all
+/// above them, below `root`.
+pub(super) fn left(groups: &str, root: &Path) -> Vec<u64> {
+    groups.lines().filter_map(|line| group(line, root)).flatten().collect()
+}
+
+/// What the limits of a group and of those above it leave, if it is one of memory.
+fn group<'a>(line: &'a str, root: &Path) -> Option<impl Iterator<Item = u64> + use<'a>> {
+    let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+    let (root, names) = match controllers {
+        "" => (root.to_owned(), SECOND),
+        _ if controllers.split(',').any(|name| name == "memory") => (root.join("memory"), FIRST),
+        _ => return None,
+    };
+    let groups = Path::new(path.trim_start_matches('/')).ancestors();
+    Some(groups.filter_map(move |group| left_in(&root.join(group), names)))
+}
+
+/// What a group's limit leaves; its share of the page cache is given up where memory is short.
+fn left_in(group: &Path, [limit, used, cache]: Names) -> Option<u64> {
+    let read = |name: &str| fs::read_to_string(group.join(name)).ok();
+    let number = |name| read(name)?.trim().parse::<u64>().ok();
+    let stat = read("memory.stat").unwrap_or_default();
+    let cached = stat.lines().find_map(|line| line.strip_prefix(cache)?.trim().parse::<u64>().ok());
+    Some(number(limit)?.saturating_sub(number(used)?.saturating_sub(cached.unwrap_or(0))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    /// Files of a folder that stands for `/sys/fs/cgroup`.
+    fn system(files: &[(&str, &str)]) -> TempDir {
+        let root = TempDir::new().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn a_group_leaves_its_limit_but_for_what_is_used_and_no_cache() {
+        let root = system(&[
+            ("app/memory.max", "1000000\n"),
+            ("app/memory.current", "700000\n"),
+            ("app/memory.stat", "anon 500000\nfile 200000\nfile_mapped 7\n"),
+        ]);
+        assert_eq!(left("0::/app\n", root.path()), [500_000]);
+    }
+
+    #[test]
+    fn groups_above_count_too_and_those_without_a_limit_do_not() {
+        let root = system(&[
+            ("pod/app/memory.max", "max\n"),
+            ("pod/app/memory.current", "5\n"),
+            ("pod/memory.max", "300\n"),
+            ("pod/memory.current", "100\n"),
+            ("memory.max", "900\n"),
+            ("memory.current", "1000\n"),
+        ]);
+        assert_eq!(
+            left("0::/pod/app\n", root.path()),
+            [200, 0],
+            "nearest first; nothing is left of the outermost"
+        );
+        assert_eq!(left("0::/\n", root.path()), [0]);
+    }
+
+    #[test]
+    fn the_first_version_has_files_of_other_names_below_its_controller() {
+        let root = system(&[
+            ("memory/docker/x/memory.limit_in_bytes", "4096"),
+            ("memory/docker/x/memory.usage_in_bytes", "2048"),
+            ("memory/docker/x/memory.stat", "cache 9\ntotal_cache 1024\n"),
+        ]);
+        let groups = "12:cpu,cpuacct:/docker/x\n7:hugetlb,memory:/docker/x\n1:name=systemd:/docker/x\n";
+        assert_eq!(left(groups, root.path()), [3_072]);
+    }
+
+    #[test]
+    fn what_is_not_understood_sets_no_limit() {
+        let root = system(&[("app/memory.max", "lots"), ("app/memory.current", "5")]);
+        for groups in ["", "0::/app", "0::/elsewhere", "no colons", "0:"] {
+            assert!(left(groups, root.path()).is_empty(), "{groups}");
+        }
+    }
+}
