@@ -4,8 +4,9 @@ use crate::{Kernel, Team, Vector};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Chains that hide the latency of FMA: 4 cycles at 2 a cycle, of registers of 8 lanes or more.
-const CHAINS: usize = 6;
+/// Most chains of vectors side by side. To hide the latency of FMA takes 4 cycles at 2 a cycle, 8 registers; some
+/// processors need more. A [`Vector::TILE_ROWS`] of them is what the registers hold: 14 of AVX-512, 12 of AVX2.
+const MOST_CHAINS: usize = 14;
 /// Steps of every chain between two looks at the clock.
 const STEPS: usize = 100_000;
 
@@ -13,9 +14,12 @@ const STEPS: usize = 100_000;
 /// multiply-add), the best round of many, since others may disturb some.
 pub fn fma_gflops(team: &mut Team, time: Duration) -> f64 {
     let (isa, parts) = (team.isa(), team.parts());
-    let flops = (2 * crate::LANES * CHAINS * STEPS * parts) as f64;
+    let chains = isa.run(Chains { steps: 0 });
+    let flops = (2 * crate::LANES * chains * STEPS * parts) as f64;
     best_rate(time, flops, || {
-        team.run(usize::MAX, |_| isa.run(Chains));
+        team.run(usize::MAX, |_| {
+            isa.run(Chains { steps: STEPS });
+        });
     })
 }
 
@@ -45,23 +49,27 @@ fn best_rate(time: Duration, amount: f64, mut work: impl FnMut()) -> f64 {
     best
 }
 
-struct Chains;
+/// Multiply-adds in as many chains as the registers hold; how many that is.
+struct Chains {
+    steps: usize,
+}
 
 impl Kernel for Chains {
-    type Output = ();
+    type Output = usize;
 
     #[inline(always)]
-    fn run<V: Vector>(self) {
+    fn run<V: Vector>(self) -> usize {
         let [factor, term] = [V::splat(black_box(0.5)), V::splat(black_box(1.0))];
-        let mut chains = [term; CHAINS];
-        for _ in 0..STEPS {
-            for chain in &mut chains {
+        let mut chains = [term; MOST_CHAINS];
+        for _ in 0..self.steps {
+            for chain in &mut chains[..V::TILE_ROWS] {
                 *chain = chain.mul_add(factor, term);
             }
         }
         chains.iter().for_each(|chain| {
             black_box(chain.sum());
         });
+        V::TILE_ROWS
     }
 }
 
