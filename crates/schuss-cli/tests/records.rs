@@ -184,6 +184,8 @@ fn trials_side_by_side_have_the_bits_of_trials_alone_and_say_that_their_times_ar
         ran.json()
     };
     let (alone, shared) = (run("alone", &[]), run("shared", &["--parallel"]));
+    assert_eq!(alone["trials"].as_array().unwrap().len(), 4);
+    assert_eq!(shared["trials"].as_array().unwrap().len(), 4);
     for (index, (a, b)) in
         alone["trials"].as_array().unwrap().iter().zip(shared["trials"].as_array().unwrap()).enumerate()
     {

@@ -81,9 +81,18 @@ pub fn unpad(buffer: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     outputs(rows, cols, |row, col| buffer[row * padded(cols) + col])
 }
 
-/// Largest distance between two vectors.
+/// Largest distance between two vectors, NaN if any is.
+///
+/// # Panics
+/// If their lengths differ.
 pub fn largest_difference(a: &[f32], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - b).abs()).fold(0.0, f64::max)
+    assert_eq!(a.len(), b.len(), "numbers to be compared");
+    largest(a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - b).abs()))
+}
+
+/// The largest error, or NaN if any is, which `f64::max` would pass over; 0 of none.
+pub fn largest(errors: impl IntoIterator<Item = f64>) -> f64 {
+    errors.into_iter().fold(0.0, |most, error| if error.is_nan() || error > most { error } else { most })
 }
 
 /// Numbers for tests: a small linear congruential sequence, Knuth's MMIX constants.
@@ -110,4 +119,18 @@ impl Sample {
 
 fn outputs(rows: usize, cols: usize, value: impl Fn(usize, usize) -> f32) -> Vec<f32> {
     (0..rows * cols).map(|i| value(i / cols, i % cols)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nan_is_larger_than_any_error() {
+        assert_eq!(largest([0.5, 2.0, 1.0]), 2.0);
+        for errors in [[f64::NAN, 1.0, 2.0], [1.0, f64::NAN, 2.0], [1.0, 2.0, f64::NAN]] {
+            assert!(largest(errors).is_nan(), "{errors:?}");
+        }
+        assert!(largest_difference(&[1.0, f32::NAN], &[1.0, 1.0]).is_nan());
+    }
 }

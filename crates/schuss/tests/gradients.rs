@@ -56,6 +56,7 @@ fn assert_close(
     case: &str,
 ) {
     let scales = largest_slopes(twin, samples);
+    assert_eq!(found.len(), expected.len(), "{case}");
     for (tensor, (found, expected)) in found.iter().zip(expected).enumerate() {
         let rounding = f64::from(f32::EPSILON) * largest(&twin.tensors[tensor]) / LR;
         let allowed = share * scales[tensor] + rounding;
@@ -102,6 +103,7 @@ fn the_f64_twins_gradients_agree_with_central_differences_in_every_layer() {
         let samples = samples(&random_data(inputs, classes, 6, 1, seed).train);
         let twin = Twin::of(&drawn(model, seed));
         let (found, expected) = (twin.gradient(&samples), central_differences(&twin, &samples));
+        assert_eq!(found.len(), expected.len(), "{model}");
         for (tensor, (found, expected)) in found.iter().zip(&expected).enumerate() {
             let error = common::largest_difference(found, expected);
             assert!(
@@ -214,6 +216,7 @@ fn pytorchs_recorded_gradients_agree_with_the_twin_and_the_library() {
             "{name}: loss {loss}, not {}",
             case.loss
         );
+        assert_eq!(twin.tensors.len(), expected.len(), "{name}");
         for (found, expected) in twin.gradient(&samples).iter().zip(&expected) {
             let error = common::largest_difference(found, expected);
             assert!(error <= 1e-12 * largest(expected).max(1.0), "{name}: the twin is off by {error:e}");

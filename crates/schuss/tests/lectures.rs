@@ -119,7 +119,7 @@ fn half_the_learning_rate_is_not_mistaken_for_the_lectures_recipe() {
 }
 
 #[test]
-#[ignore = "ten seeds of every recipe of both lectures: minutes"]
+#[ignore = "ten seeds of every recipe of both lectures, minutes: by hand with --ignored, when arithmetic changes"]
 fn the_mean_of_ten_seeds_agrees_with_pytorchs_mnist_figures_within_two_deviations() {
     let Some(data) = mnist() else { return };
     let mut failures = vec![];
@@ -185,7 +185,7 @@ fn digits_tell_the_lectures_story_by_loss() {
 }
 
 #[test]
-#[ignore = "ten seeds of four recipes, and the batch rule for ten epochs: minutes"]
+#[ignore = "ten seeds of four recipes, and the batch rule for ten epochs, minutes: by hand with --ignored, when arithmetic changes"]
 fn digits_tell_the_lectures_story_for_ten_seeds() {
     for seed in 1..=10 {
         assert_story(seed);

@@ -6,6 +6,7 @@ use common::golden;
 use common::twin::{Sample, Twin, cross_entropy};
 use safetensors::SafeTensors;
 use schuss::optim::Reference;
+use schuss_kernels::naive::largest;
 use serde::Deserialize;
 use std::path::Path;
 
@@ -157,8 +158,9 @@ fn distances(problem: &Problem, path: &Path) -> [f64; 2] {
 }
 
 fn distance(found: &[f64], exact: &[f64]) -> f64 {
+    assert_eq!(found.len(), exact.len());
     let errors = found.iter().zip(exact).map(|(found, exact)| (found - exact).abs() / exact.abs().max(1.0));
-    errors.fold(0.0, f64::max)
+    largest(errors)
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn assert_same_bits(trial: &Trial, data: &Dataset, limits: &[Limits]) {
         let (found_weights, found_rows) = fixed(trial, data, limits);
         let case = format!("{}seed = {}, {limits:?}", trial.canonical(), trial.seed);
         assert_eq!(found_rows, rows, "rows differ\n{case}");
+        assert_eq!(found_weights.len(), weights.len(), "{case}");
         let differing = weights.iter().zip(&found_weights).filter(|(a, b)| a != b).count();
         assert_eq!(differing, 0, "of {} weights differ\n{case}", weights.len());
     }

@@ -51,6 +51,7 @@ fn assert_agrees(data: &Dataset, folder: &Path) {
     let mut expected = params.clone();
     load_weights(&mut expected, &folder.join("final.safetensors")).unwrap();
     let allowed = if case.optimizer.starts_with("rprop") { 1e-4 } else { 2e-5 };
+    assert_eq!(Twin::of(&params).tensors.len(), Twin::of(&expected).tensors.len());
     for (found, expected) in Twin::of(&params).tensors.iter().zip(&Twin::of(&expected).tensors) {
         let error = largest_difference(found, expected);
         assert!(error <= allowed, "{}: weights off by {error:e}", folder.display());

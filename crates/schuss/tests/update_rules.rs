@@ -69,6 +69,7 @@ fn the_last_partial_batch_is_averaged_over_its_true_size_and_losses_are_weighted
         let start = Twin::of(&initial_params(&trial, &data));
         let (twin, means) = twin_descent(start, &samples(&data.train), batch, 0.5, 4);
         let (outcome, params) = run(&trial, &data, ONE_THREAD);
+        assert_eq!(Twin::of(&params).tensors.len(), twin.tensors.len());
         for (found, expected) in Twin::of(&params).tensors.iter().zip(&twin.tensors) {
             let error = largest_difference(found, expected);
             assert!(error < 2e-6, "batch:{batch}: off by {error:e}\nexpected {expected:?}\nfound {found:?}");

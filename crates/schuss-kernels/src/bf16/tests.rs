@@ -81,7 +81,9 @@ fn products_are_as_precise_as_their_names_say() {
         let mut team = team(1, Isa::detect(), EMULATED, precision);
         let (mut errors, mut sums) = (0.0, 0.0);
         for case in Case::all(1) {
-            for (y, (expected, size)) in case.product(&mut team, [false, true]).iter().zip(case.reference()) {
+            let (found, reference) = (case.product(&mut team, [false, true]), case.reference());
+            assert_eq!(found.len(), reference.len());
+            for (y, (expected, size)) in found.iter().zip(reference) {
                 let error = f64::from(*y) - expected;
                 assert!(error.abs() <= bound * size, "{:?}: {y} for {expected}", case.shape);
                 (errors, sums) = (errors + error * error, sums + expected * expected);

@@ -54,6 +54,7 @@ fn every_loss_has_the_value_and_gradient_of_its_original() {
         let (value, gradient) = compute(&case);
         let place = path.display();
         assert!(error(value, case.value) <= 1e-6, "{place}: {value}, not {}", case.value);
+        assert_eq!(gradient.len(), case.gradient.len(), "{place}");
         for (index, (&found, &expected)) in gradient.iter().zip(&case.gradient).enumerate() {
             assert!(error(found, expected) <= 1e-6, "{place}: slope {index} is {found:e}, not {expected:e}");
         }

@@ -9,6 +9,7 @@ use schuss::network::{Model, ModelFile, Params, Plan, save};
 use schuss::recipe::{Budget, Recipe, Targets, Trial};
 use schuss::session::{Cadence, Control, Limits, Outcome, Session};
 use schuss::study::record::EpochRecord;
+use schuss_kernels::naive;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -119,10 +120,10 @@ pub(crate) fn rows_without_times(outcome: &Outcome) -> Vec<String> {
     outcome.epochs.iter().map(|row| format!("{:?}", timeless(row))).collect()
 }
 
-/// Largest absolute difference between two lists of equal length.
+/// Largest absolute difference between two lists of equal length, NaN if any is.
 pub(crate) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    naive::largest(a.iter().zip(b).map(|(a, b)| (a - b).abs()))
 }
 
 /// Largest magnitude.

@@ -16,6 +16,7 @@ use schuss::network::{Params, Plan};
 use schuss::optim::{Method, Reference, Rule, Stepper, Transform, Wrapper};
 use schuss::session::Limits;
 use schuss::study::record::Status;
+use schuss_kernels::naive::largest;
 use sessions::{alone, digits, on_digits, on_wide, resumed, run, unkilled, wide};
 use std::collections::BTreeSet;
 use table::{Claim, ROWS, Row};
@@ -114,10 +115,11 @@ fn f32_stays_with_the_f64_reference_over_50_recorded_gradients() {
             let gradient: Vec<f64> = gradient.iter().map(|&g| f64::from(g)).collect();
             reference.step_at(&gradient, 1.0, &mut exact);
         }
-        let found = layout.entries().iter().flat_map(|entry| weights.tensor(entry));
-        let off =
-            found.zip(&exact).map(|(found, exact)| (f64::from(found) - exact).abs() / exact.abs().max(1.0));
-        let off = off.fold(0.0, f64::max);
+        let found: Vec<f32> = layout.entries().iter().flat_map(|entry| weights.tensor(entry)).collect();
+        assert_eq!(found.len(), exact.len());
+        let pairs = found.into_iter().zip(&exact);
+        let off = pairs.map(|(found, exact)| (f64::from(found) - exact).abs() / exact.abs().max(1.0));
+        let off = largest(off);
         holds(off <= 1e-5, || format!("off by {off:e}"))
     });
 }
@@ -209,7 +211,7 @@ fn delayed_updates_of_single_samples_agree_with_straight_ones() {
     for (spec, done) in delayed {
         let straight = alone(&on_wide(&staged(spec), "sample"), wide());
         let values = done.params.values().iter().zip(straight.params.values());
-        let off = values.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        let off = largest(values.map(|(a, b)| f64::from((a - b).abs())));
         assert!(off < 2e-6, "{spec}: off by {off:e}");
     }
 }

@@ -52,7 +52,7 @@ fn every_dialect_takes_the_steps_of_its_system() {
         assert_eq!(ours.len(), theirs.len());
         let gaps =
             ours.iter().zip(&theirs).map(|(ours, theirs)| (ours - theirs).abs() / theirs.abs().max(1.0));
-        let gap = gaps.fold(0.0, f64::max);
+        let gap = largest(gaps);
         if gap.is_nan() || gap > allowed {
             far.push(format!("{dialect}: {} off by {gap:e}", recorded.optimizer));
         }

@@ -9,6 +9,7 @@ use crate::schedule::Schedule;
 use schuss_data::order::Order;
 use schuss_data::{Batch, Feed, Normalisation, Samples, Split};
 use schuss_kernels::Team;
+use schuss_kernels::naive::largest;
 
 /// Every option of a linear rule.
 const RULES: [&str; 9] = [
@@ -175,7 +176,9 @@ impl<T: Lane> Straight<'_, T> {
 }
 
 fn largest_difference(a: &[f64], b: impl Iterator<Item = f64>) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    let b: Vec<f64> = b.collect();
+    assert_eq!(a.len(), b.len());
+    largest(a.iter().zip(b).map(|(a, b)| (a - b).abs()))
 }
 
 fn for_every_case(mut check: impl FnMut(&Plan, &Rule, usize, &str)) {

@@ -43,6 +43,7 @@ fn l_bfgs_goes_the_way_of_torch_step_by_step() {
             recorded(&format!("l-bfgs-{name}.json"));
         let (problem, start) = Problem::named(&problem);
         let mut run = Run::new(&solver, &problem, &start);
+        assert!(!steps.is_empty() && steps.len() == gap_when_nudged.len(), "{name}");
         for (index, (step, nudged)) in steps.iter().zip(gap_when_nudged).enumerate() {
             let before = run.value();
             assert!(
@@ -100,6 +101,7 @@ fn with_exact_line_searches_conjugate_gradients_solve_a_quadratic_in_as_many_ste
         let solver =
             format!("cg:beta={beta},max_iter=1,c1=1e-12,c2=1e-9,tolerance_grad=0,tolerance_change=0");
         let mut run = Run::new(&solver, &problem, &start);
+        assert!(points.len() >= minimum.len());
         for (step, point) in points.iter().take(minimum.len()).enumerate() {
             run.update().unwrap();
             let gap = distance(run.weights(), point);
