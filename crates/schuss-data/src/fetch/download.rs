@@ -66,7 +66,9 @@ impl Download<'_> {
     /// Only one process at a time writes here; the lock goes with the process, however it ends.
     fn lock(&self) -> Result<File> {
         let path = self.folder.join(".fetch.lock");
-        let lock = File::create(&path).map_err(|error| unwritable(&path, &error))?;
+        // Nothing is cut off: what stands there may be a link to something dear.
+        let open = File::options().write(true).create(true).truncate(false).open(&path);
+        let lock = open.map_err(|error| unwritable(&path, &error))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => {

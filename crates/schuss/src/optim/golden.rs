@@ -37,11 +37,11 @@ const ALLOWED_F64: [(&str, f64); 1] = [("optim_steps/shampoo", 1e-9)];
 
 /// Where f32 may be further away than twice the original, as a share of the largest weight of each record, and why.
 ///
-/// - `dog-*`: weights grow to 4e4, and the originals' last record is within a third of the distance between two numbers
-///   there by luck.
+/// - `dog-*`: each step is as long as the way so far, so weights grow to 9e3 and what was rounded grows with them: from
+///   2e-7 of the largest weight at the first record to 6e-7 at the last.
 /// - `cautious`: a wrapper finds the rule's step as a difference of rounded weights, the original masks the step itself.
 const ALLOWED_F32: [(&str, f64); 3] =
-    [("optim_steps/dog-optax", 2e-7), ("optim_steps/dog-reps", 2e-7), ("optim_steps/cautious", 4e-5)];
+    [("optim_steps/dog-optax", 6e-7), ("optim_steps/dog-reps", 6e-7), ("optim_steps/cautious", 1e-5)];
 
 /// What a file says about itself.
 #[derive(Deserialize)]
@@ -239,13 +239,6 @@ fn f32_steps_are_no_further_from_exact_weights_than_twice_the_originals() {
                 let share = allowed(&ALLOWED_F32, &case.name);
                 let size = largest(exact.iter().map(|weight| weight.abs()));
                 let ratio = ours / share.map_or(2.0 * theirs + 1e-9, |share| share * size);
-                if share.is_some() {
-                    eprintln!(
-                        "{} {record} {ours:e} of {size:e}: {:e}, original {theirs:e}",
-                        case.name,
-                        ours / size
-                    );
-                }
                 let text = format!(
                     "{} on {}, record {record}: {ours:e}, original {theirs:e}",
                     case.name,

@@ -137,7 +137,7 @@ fn four_files_arrive_whole_and_are_then_kept() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_planted_where_a_part_is_written_is_not_followed() {
+fn a_link_planted_where_a_part_or_the_lock_is_written_costs_its_target_nothing() {
     let folder = TempDir::new().unwrap();
     let [victim, place] = ["victim", "place"].map(|name| folder.path().join(name));
     fs::create_dir(&place).unwrap();
@@ -145,6 +145,7 @@ fn a_link_planted_where_a_part_is_written_is_not_followed() {
     for name in NAMES {
         std::os::unix::fs::symlink(&victim, place.join(format!(".{name}.gz.part"))).unwrap();
     }
+    std::os::unix::fs::symlink(&victim, place.join(".fetch.lock")).unwrap();
     download(&place, &[&Server::start(right)]).unwrap();
     assert_whole(&place);
     assert_eq!(fs::read(&victim).unwrap(), b"dear");
