@@ -1,0 +1,153 @@
+//! Bytes as files of data.
+
+use schuss_data::found::{self, Ask, Found, Missing, Part};
+use schuss_data::{ImageShape, Labels, Samples, Values, read_picture, read_split, write_picture};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Bytes that data may take: enough for all of them, and so few that whatever can be streamed is.
+const MEMORY: [u64; 2] = [16 << 20, 64];
+
+thread_local! {
+    /// Where the files of this thread are written.
+    static FOLDER: TempDir = TempDir::new().expect("a folder for temporary files");
+}
+
+/// A file of these bytes, in place of the one before.
+fn written(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = FOLDER.with(|folder| folder.path().join(name));
+    fs::create_dir_all(path.parent().expect("a folder above")).expect("a folder that can be made");
+    fs::write(&path, bytes).expect("a file that can be written");
+    path
+}
+
+/// The first `N` bytes, which choose what is asked, and the rest.
+fn choices<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
+    let (choices, rest) = bytes.split_at(bytes.len().min(N));
+    let mut all = [0; N];
+    all[..choices.len()].copy_from_slice(choices);
+    (all, rest)
+}
+
+/// Reads what is at a path, all at once and streamed.
+fn read(path: &Path, ask: &Ask) {
+    for memory in MEMORY {
+        let ask = Ask { memory, ..ask.clone() };
+        if let Some(found) = opened(path, &ask) {
+            check(&found);
+            if found.table.is_some() {
+                let again = Ask { table: found.table.clone(), ..ask };
+                opened(path, &again).iter().for_each(check);
+            }
+        }
+    }
+}
+
+/// What was read; errors are of the data, or of what was asked.
+fn opened(path: &Path, ask: &Ask) -> Option<Found> {
+    match found::open(path, ask) {
+        Ok(found) => Some(found),
+        Err(error) => {
+            assert!(matches!(error.exit_code(), 2 | 3), "{error}");
+            None
+        }
+    }
+}
+
+/// Samples are as wide as promised, their labels are classes that there are, and all numbers are finite but those that
+/// a table lacks.
+fn check(found: &Found) {
+    for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
+        let Some(samples) = first_and_last(part) else { continue };
+        assert_eq!(samples.features(), found.shape.features());
+        if let Values::Floats(floats) = samples.values() {
+            let lacking = |float: &f32| found.table.is_some() && float.is_nan();
+            assert!(floats.iter().all(|float| float.is_finite() || lacking(float)));
+        }
+        if let Labels::Class(classes) = samples.labels() {
+            assert!(classes.iter().all(|&class| (class as usize) < found.classes.len()));
+        }
+    }
+}
+
+/// Some samples of a part; none if they are damaged, which may come out as late as this.
+fn first_and_last(part: &Part) -> Option<Samples> {
+    match part {
+        Part::Resident(samples) => Some(samples.clone()),
+        Part::Streamed(store) => {
+            let mut samples = Samples::default();
+            store.read(&[0, store.len().saturating_sub(1)], &mut samples).ok()?;
+            Some(samples)
+        }
+    }
+}
+
+/// A table, by what is asked of it.
+fn asked(choice: u8) -> Ask {
+    let missing = [Missing::Refuse, Missing::Mean, Missing::Drop][usize::from(choice & 3) % 3];
+    let label = [None, Some("none"), Some("a"), Some("a,b")][usize::from(choice >> 2 & 3)];
+    Ask { missing, label: label.map(Into::into), real: choice & 16 != 0, ..Ask::default() }
+}
+
+/// A file of images and one of labels; the first two bytes say where the second begins.
+pub(crate) fn idx(bytes: &[u8]) {
+    let (length, rest) = choices::<2>(bytes);
+    let (images, labels) = rest.split_at(rest.len().min(u16::from_be_bytes(length).into()));
+    let error = read_split(&written("images", images), &written("labels", labels)).err();
+    assert!(error.is_none_or(|error| error.exit_code() == 3));
+}
+
+pub(crate) fn npy(bytes: &[u8]) {
+    read(&written("some.npy", bytes), &Ask::default());
+}
+
+pub(crate) fn npz(bytes: &[u8]) {
+    read(&written("some.npz", bytes), &Ask::default());
+}
+
+/// A text after a byte of choices.
+pub(crate) fn csv(bytes: &[u8]) {
+    let ([choice], text) = choices(bytes);
+    read(&written("some.csv", text), &asked(choice));
+}
+
+/// A text in gzip or Zstandard.
+pub(crate) fn packed(bytes: &[u8]) {
+    read(&written("some.csv.gz", bytes), &Ask::default());
+}
+
+pub(crate) fn png(bytes: &[u8]) {
+    picture("png", bytes);
+}
+
+pub(crate) fn jpeg(bytes: &[u8]) {
+    picture("jpg", bytes);
+}
+
+/// A picture alone, and as the first of a folder with another.
+fn picture(ending: &str, bytes: &[u8]) {
+    let path = written(&format!("pictures/some/1.{ending}"), bytes);
+    let shape = ImageShape { channels: 1, height: 4, width: 5 };
+    let good = write_picture(&[7; 20], shape).expect("a picture of one channel");
+    written("pictures/other/1.png", &good);
+    let _ = read_picture(&path, shape);
+    let root = FOLDER.with(|folder| folder.path().join("pictures"));
+    read(&root, &Ask { size: Some(4), ..Ask::default() });
+    read(&root, &Ask::default());
+}
+
+pub(crate) fn tar(bytes: &[u8]) {
+    read(&written("some.tar", bytes), &Ask::default());
+}
+
+/// Parquet or Arrow after a byte of choices.
+#[cfg(feature = "full")]
+pub(crate) fn columns(bytes: &[u8]) {
+    let ([choice], file) = choices(bytes);
+    read(&written("some.parquet", file), &asked(choice));
+}
+
+pub(crate) fn pack(bytes: &[u8]) {
+    read(&written("some.schuss", bytes), &Ask::default());
+}
