@@ -372,6 +372,7 @@ mod tests {
             classes,
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            preparation: None,
             table: data.table.clone(),
             offsets: data.offsets.clone(),
             targets: Targets::Class,

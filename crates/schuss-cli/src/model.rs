@@ -154,8 +154,18 @@ pub(crate) mod tests {
         let (targets, loss) = (Targets::Class, schuss::loss::Loss::default());
         let (model, table) = ("784-10".into(), None);
         let offsets = data.offsets.clone();
-        let about =
-            ModelFile { model, classes, shape, normalisation, table, offsets, targets, scale: None, loss };
+        let about = ModelFile {
+            model,
+            classes,
+            shape,
+            normalisation,
+            preparation: None,
+            table,
+            offsets,
+            targets,
+            scale: None,
+            loss,
+        };
         let refused = |about: &ModelFile, judges| fit(about, data.clone(), judges).unwrap_err();
         let error = refused(&about, false);
         assert!(

@@ -2,7 +2,7 @@
 
 use crate::model;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
-use schuss::data::{self, ImageShape, Labels, Picture, Samples, Split, Values};
+use schuss::data::{self, ImageShape, Labels, Picture, Samples, Split};
 use schuss::network::{Answer, Prediction, Predictor};
 use schuss::recipe::Targets;
 use schuss::study::Workload;
@@ -33,8 +33,7 @@ pub(crate) fn run(
 ) -> Result<()> {
     let input = workload.data.as_deref().unwrap_or_default();
     let mut predictor = model::load(model)?;
-    let is_picture = Path::new(input).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("png"));
-    if is_picture {
+    if data::is_picture(Path::new(input)) && !Path::new(input).is_dir() {
         picture(&mut predictor, Path::new(input), json, screen, out)
     } else {
         samples(&mut predictor, workload, json, out)
@@ -122,11 +121,16 @@ fn picture(
         let what = format!("the model takes {}, not a picture", predictor.about().shape);
         return Err(Error::usage(what).at(path.display()));
     };
-    let picture = data::read_picture(path, shape)?;
+    let preparation = predictor.about().preparation;
+    let picture = data::read_picture(path, shape, preparation)?;
+    if preparation.is_none() {
+        let unsaid =
+            "the model file does not say how pictures were prepared in training: bright borders are inverted";
+        let _ = writeln!(std::io::stderr(), "{}: {unsaid}", path.display());
+    }
     tell_changes(path, &picture, shape);
     let classes = predictor.about().classes.clone();
-    let pixels = Values::Bytes(picture.pixels.clone());
-    let split = Samples::new(pixels, Labels::Absent(1), shape.features())?.into();
+    let split = Samples::new(picture.values, Labels::Absent(1), shape.features())?.into();
     match predictor.about().targets {
         Targets::Class => {}
         Targets::Input => return reconstruction(predictor, (&split, shape), json, screen, out),
@@ -173,7 +177,10 @@ fn reconstruction(
 fn tell_changes(path: &Path, picture: &Picture, shape: ImageShape) {
     let (width, height) = picture.original;
     let resized = format!("resized from {width} x {height} to {} x {}", shape.width, shape.height);
-    let changes = [(picture.resized, &*resized), (picture.inverted, "inverted, for it is dark on bright")];
+    let changes = [
+        (picture.resized, &*resized),
+        (picture.inverted, "inverted, for it is dark on bright and the model was trained on bright on dark"),
+    ];
     for (_, change) in changes.iter().filter(|(done, _)| *done) {
         let _ = writeln!(std::io::stderr(), "{}: {change}", path.display());
     }

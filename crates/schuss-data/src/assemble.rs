@@ -4,7 +4,8 @@ use crate::found::{Ask, Found, Part};
 use crate::hold_out::{HeldOut, hold_out};
 use crate::random::Purpose;
 use crate::{
-    Centring, Dataset, Error, Normalisation, Normalise, Offsets, Result, Samples, Scale, Shape, Split,
+    Centring, Dataset, Error, Normalisation, Normalise, Offsets, Preparation, Result, Samples, Scale, Shape,
+    Split,
 };
 use xxhash_rust::xxh3::Xxh3;
 
@@ -65,6 +66,8 @@ impl Dataset {
             validation: None,
             test,
             normalisation: Normalisation::Unit,
+            pictures: false,
+            preparation: None,
             table: None,
             offsets: Offsets::default(),
             scale,
@@ -81,7 +84,7 @@ impl Dataset {
         if request.whole && found.test.is_none() {
             return Self::whole(name, origin, found)?.filled_in();
         }
-        let Found { shape, classes, train, validation, test, table, offsets, notes, .. } = found;
+        let Found { shape, classes, train, validation, test, table, offsets, pictures, notes, .. } = found;
         let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
         let test = match test {
             Some(test) => test.into(),
@@ -93,7 +96,8 @@ impl Dataset {
         let held_out = drawing.held_out();
         let train = drawing.train;
         let given = Self::given(&name, shape, classes, [Samples::default(), Samples::default()]);
-        Self { origin, train, validation, test, table, offsets, held_out, notes, ..given }.with(request)
+        Self { origin, train, validation, test, table, offsets, pictures, held_out, notes, ..given }
+            .with(request)
     }
 
     /// All that was found as a test split.
@@ -124,7 +128,8 @@ impl Dataset {
         let filled = divided.filled_in()?;
         let normalisation = Normalisation::fit(request.normalisation, &filled.train, filled.shape)?;
         let scale = Scale::of(&filled.train)?;
-        Ok(Self { normalisation, scale, ..filled })
+        let preparation = Preparation::of(&filled)?;
+        Ok(Self { normalisation, scale, preparation, ..filled })
     }
 
     fn hold_out_validation(self, share: f64) -> Result<Self> {

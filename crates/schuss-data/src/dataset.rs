@@ -2,7 +2,9 @@
 
 use crate::table::{Table, shown};
 use crate::text::{grouped, listed};
-use crate::{Error, HeldOut, Labels, Normalisation, Offsets, Result, Row, Samples, Scale, Shape, Store};
+use crate::{
+    Error, HeldOut, Labels, Normalisation, Offsets, Preparation, Result, Row, Samples, Scale, Shape, Store,
+};
 use std::fmt;
 use std::sync::Arc;
 
@@ -156,6 +158,10 @@ pub struct Dataset {
     pub test: Split,
     /// How the stored numbers become those that a network sees.
     pub normalisation: Normalisation,
+    /// Whether they were made of the files of pictures.
+    pub pictures: bool,
+    /// How a single picture becomes a sample like these, where they are pixels.
+    pub preparation: Option<Preparation>,
     /// How the columns of a table became numbers; the same makes other files fit the same model.
     pub table: Option<Table>,
     /// What was taken off the stored numbers before they were rounded to 32 bits.

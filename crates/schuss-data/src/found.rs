@@ -3,6 +3,7 @@
 #[cfg(feature = "parquet")]
 use crate::columnar;
 use crate::csv::Form;
+use crate::encoded::Pictures;
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
 use crate::table::Table;
@@ -32,6 +33,8 @@ pub struct Found {
     pub offsets: Offsets,
     /// The normalisation such numbers usually get.
     pub usual: Usual,
+    /// Whether samples were made of the files of pictures.
+    pub pictures: bool,
     /// What was decided along the way, to be said aloud: "label: the last column, `price`".
     pub notes: Vec<String>,
 }
@@ -76,6 +79,8 @@ pub struct Ask {
     pub real: bool,
     /// Height and width pictures are brought to.
     pub size: Option<usize>,
+    /// Pictures as the model takes them that is to look at these.
+    pub pictures: Option<Pictures>,
     /// What to do about cells that hold nothing.
     pub missing: Missing,
     /// Bytes that may be used to hold data; what is larger is streamed, or refused with advice.
@@ -112,6 +117,7 @@ impl Default for Ask {
             label: None,
             real: false,
             size: None,
+            pictures: None,
             missing: Missing::default(),
             memory: 8 << 30,
             columns: None,

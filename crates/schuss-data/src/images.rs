@@ -11,7 +11,7 @@
 use crate::encoded::{self, Blob, Blobs, Encoded};
 use crate::found::{Ask, Found};
 use crate::table::{Origin, shown};
-use crate::text::grouped;
+use crate::text::{grouped, listed};
 use crate::{Error, Labels, Result, file};
 use std::ffi::OsString;
 use std::fs;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub(crate) const TRAIN: &[&str] = &["train", "training"];
 pub(crate) const VALIDATION: &[&str] = &["val", "valid", "validation", "dev"];
 pub(crate) const TEST: &[&str] = &["test", "testing"];
-const ENDINGS: [&str; 3] = ["png", "jpg", "jpeg"];
+const ENDINGS: [&str; 11] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "dib", "tif", "tiff"];
 
 /// Reads a folder of pictures, or gives `None` if it holds none.
 ///
@@ -53,7 +53,11 @@ pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
 struct Walk {
     /// The folder itself, its links followed.
     root: PathBuf,
+    /// Files that are no pictures: how many, and the names of the first few.
     ignored: u64,
+    named: Vec<String>,
+    /// Folders of classes without a picture, and how many files each has.
+    vanished: Vec<String>,
     outside: u64,
 }
 
@@ -68,7 +72,7 @@ struct Split {
 impl Walk {
     fn new(root: &Path) -> Result<Self> {
         let root = fs::canonicalize(root).map_err(|error| unreadable(root, &error))?;
-        Ok(Self { root, ignored: 0, outside: 0 })
+        Ok(Self { root, ignored: 0, named: vec![], vanished: vec![], outside: 0 })
     }
 
     /// The first folder of these names that is there.
@@ -87,8 +91,12 @@ impl Walk {
         let mut classes = Vec::new();
         let mut pictures = Vec::new();
         for path in folders {
+            let before = self.ignored;
             let (_, files) = self.list(&path)?;
-            if !files.is_empty() {
+            if files.is_empty() {
+                let others = grouped(self.ignored.saturating_sub(before));
+                self.vanished.push(format!("`{}` ({others} other files)", shown(&file::name(&path))));
+            } else {
                 pictures.extend(files.into_iter().map(|file| (classes.len(), file)));
                 classes.push(path.file_name().unwrap_or_default().to_owned());
             }
@@ -96,7 +104,7 @@ impl Walk {
         if classes.is_empty() {
             pictures = files.into_iter().map(|file| (0, file)).collect();
         } else {
-            self.ignored = self.ignored.saturating_add(files.len() as u64);
+            files.iter().for_each(|file| self.leave(file));
         }
         Ok(Split { pictures, classes })
     }
@@ -112,12 +120,21 @@ impl Walk {
             match path.is_dir() {
                 true => folders.push(path),
                 false if is_picture(&path) => files.push(path),
-                false => self.ignored = self.ignored.saturating_add(1),
+                false => self.leave(&path),
             }
         }
         folders.sort_unstable();
         files.sort_unstable();
         Ok((folders, files))
+    }
+
+    /// Counts a file that takes no part.
+    fn leave(&mut self, path: &Path) {
+        const NAMED: usize = 3;
+        self.ignored = self.ignored.saturating_add(1);
+        if self.named.len() < NAMED {
+            self.named.push(format!("`{}`", shown(&file::name(path))));
+        }
     }
 
     /// Whether an entry is not a link that leads out of the folder.
@@ -130,16 +147,27 @@ impl Walk {
     }
 
     fn notes(&self) -> Vec<String> {
-        let ignored =
-            (self.ignored > 0).then(|| format!("{} other files were left alone", grouped(self.ignored)));
+        let ignored = (self.ignored > 0).then(|| {
+            let more = if self.ignored > self.named.len() as u64 { ", ..." } else { "" };
+            format!(
+                "left out: {} files that are no pictures: {}{more}",
+                grouped(self.ignored),
+                self.named.join(", ")
+            )
+        });
+        let vanished = (!self.vanished.is_empty()).then(|| {
+            let folders = listed(self.vanished.iter().cloned(), self.vanished.len());
+            format!("warning: folders without a picture that is read make no class: {folders}")
+        });
         let outside = (self.outside > 0).then(|| {
             format!("{} links that lead out of the folder were not followed", grouped(self.outside))
         });
-        ignored.into_iter().chain(outside).collect()
+        vanished.into_iter().chain(ignored).chain(outside).collect()
     }
 }
 
-fn is_picture(path: &Path) -> bool {
+/// Whether a file is a picture by its name.
+pub fn is_picture(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&&*ending))
 }

@@ -167,6 +167,7 @@ impl Source {
             test: test.map(Part::Resident),
             table: None,
             offsets: Offsets::default(),
+            pictures: false,
             usual: Usual::Unit,
             notes: vec![],
         };

@@ -175,6 +175,7 @@ impl<'a> Arrays<'a> {
             classes,
             table: None,
             offsets: offsets.clone(),
+            pictures: false,
             usual: train.samples.array.usual(),
             notes,
         })

@@ -49,6 +49,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
         test: test.map(as_asked).transpose()?,
         table: about.table,
         offsets: offsets.clone(),
+        pictures: false,
         usual: if bytes { Usual::Unit } else { Usual::Standard },
         notes,
     })

@@ -1,56 +1,114 @@
-//! One picture from a PNG file, brought to the shape and the ink of the data a network was trained on.
+//! One picture from a file, brought to the shape and the ink of the data a network was trained on.
 
-use crate::{Error, ImageShape, Result, encoded, file};
+use crate::encoded::prepare;
+use crate::{Dataset, Error, ImageShape, Result, Values, file};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::{self, FilterType};
-use image::{
-    DynamicImage, ExtendedColorType, GrayImage, ImageDecoder, ImageEncoder, ImageFormat, ImageReader, Limits,
-    RgbImage, Rgba, RgbaImage,
-};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage};
+use serde::{Deserialize, Serialize};
 use std::io::BufReader;
 use std::path::Path;
 
 /// Longest side of a picture that is read, in pixels.
 const MAX_SIDE: u32 = 8_192;
-/// Most memory that decoding may take: 256 MiB, a picture of the longest sides in colour with alpha.
-const MAX_MEMORY: u64 = 256 << 20;
+/// Samples that the brightness of borders is measured on.
+const MEASURED: u64 = 256;
+
+/// How a picture becomes a sample like those that a network was trained on; stands in its model file.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preparation {
+    /// Whether it is scaled until it covers the shape, and cut, as pictures in folders are; else until it fits, on black.
+    pub cover: bool,
+    /// Mean brightness of the borders of training samples, from 0 to 1.
+    pub border: f32,
+    /// Whether samples are numbers from 0 to 1 rather than bytes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deep: bool,
+}
 
 /// A picture in the shape that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// One byte per channel, row and column: channel after channel, row after row.
+    /// Bytes, or numbers from 0 to 1: channel after channel, row after row.
+    pub values: Values,
+    /// One byte per channel, row and column, to be drawn.
     pub pixels: Vec<u8>,
     /// Width and height in the file.
     pub original: (u32, u32),
-    /// Whether it was scaled to fit; its proportions are kept and the rest is black.
+    /// Whether it was scaled.
     pub resized: bool,
     /// Whether dark on bright was turned into bright on dark, the way the digits of the data sets are.
     pub inverted: bool,
 }
 
-/// Reads a PNG file as an image of `shape`, grey for one channel and red, green, blue for three.
+impl Preparation {
+    /// That of a data set, measured on some of its training samples; none unless these are pixels.
+    ///
+    /// # Errors
+    /// What reading them reports.
+    pub(crate) fn of(data: &Dataset) -> Result<Option<Self>> {
+        let cover = data.pictures;
+        let (Some(shape), count) = (data.shape.image(), data.train.len() as u64) else { return Ok(None) };
+        let step = count.div_ceil(MEASURED).max(1);
+        let indices: Vec<u64> = (0..count).step_by(usize::try_from(step).unwrap_or(usize::MAX)).collect();
+        let (border, deep) = match data.train.read(&indices)?.values() {
+            Values::Bytes(bytes) => {
+                (mean_border(bytes.iter().map(|&byte| f32::from(byte) / 255.0), shape), false)
+            }
+            Values::Floats(floats) if cover => (mean_border(floats.iter().copied(), shape), true),
+            Values::Floats(_) => return Ok(None),
+        };
+        Ok(Some(Self { cover, border, deep }))
+    }
+}
+
+/// Mean of the numbers in the first and last rows and columns of images, one after the other.
+fn mean_border(numbers: impl Iterator<Item = f32>, shape: ImageShape) -> f32 {
+    let (mut sum, mut count) = (0.0_f64, 0_u32);
+    for (at, number) in numbers.enumerate() {
+        let (x, y) = (at % shape.width, at / shape.width % shape.height);
+        if x == 0 || y == 0 || x + 1 == shape.width || y + 1 == shape.height {
+            (sum, count) = (sum + f64::from(number), count + 1);
+        }
+    }
+    (sum / f64::from(count.max(1))) as f32
+}
+
+/// Reads a picture as an image of `shape`, grey for one channel and red, green, blue for three, prepared as the samples a
+/// network was trained on.
 ///
-/// A grey picture with a bright border is inverted: scans are dark on bright, data sets bright on dark.
+/// A grey picture with a bright border is inverted for a network trained on a dark one: scans are dark on bright, digits in
+/// data sets bright on dark. Without a preparation, as in model files of schuss 0.1, all such pictures are.
 ///
 /// # Errors
 /// A data error that names the file, or a usage error for a shape that no picture has.
-pub fn read_picture(path: &Path, shape: ImageShape) -> Result<Picture> {
+pub fn read_picture(path: &Path, shape: ImageShape, preparation: Option<Preparation>) -> Result<Picture> {
     let side = |pixels: usize| u32::try_from(pixels).ok().filter(|side| (1..=MAX_SIDE).contains(side));
     let (Some(width), Some(height), 1 | 3) = (side(shape.width), side(shape.height), shape.channels) else {
         let ImageShape { channels, height, width } = shape;
         let what = format!("a picture cannot be made into {channels} channels of {height} x {width} numbers");
         return Err(Error::usage(what).at(path.display()));
     };
-    let decoded = on_white(&decode(path)?);
-    let original = decoded.dimensions();
-    let mut picture = DynamicImage::ImageRgba8(decoded).to_rgb8();
-    let inverted = shape.channels == 1 && border_is_bright(&picture);
+    let mut decoded = decode(path)?;
+    let original = (decoded.width(), decoded.height());
+    let is_dark = preparation.is_none_or(|preparation| preparation.border < 0.5);
+    let inverted = shape.channels == 1 && is_dark && border_is_bright(&decoded.to_rgb8());
     if inverted {
-        imageops::invert(&mut picture);
+        decoded.invert();
     }
     let resized = original != (width, height);
-    let fitted = if resized { fit(picture, width, height) } else { picture };
-    Ok(Picture { pixels: planes(fitted, shape.channels), original, resized, inverted })
+    let fitted = match preparation {
+        _ if !resized => decoded,
+        Some(Preparation { cover: true, .. }) => prepare::cover(decoded, shape),
+        _ => fit(&decoded, width, height),
+    };
+    let deep = preparation.is_some_and(|preparation| preparation.deep);
+    let [mut values, mut pixels] =
+        [if deep { Values::Floats(vec![]) } else { Values::Bytes(vec![]) }, Values::Bytes(vec![])];
+    prepare::append(fitted.clone(), shape, &mut values);
+    prepare::append(fitted, shape, &mut pixels);
+    let Values::Bytes(pixels) = pixels else { return Err(Error::failure("pixels are bytes")) };
+    Ok(Picture { values, pixels, original, resized, inverted })
 }
 
 /// The PNG file of a picture: channel after channel, row after row; grey for one channel, red, green, blue for three.
@@ -85,36 +143,15 @@ fn interleaved(planes: &[u8], plane: usize) -> Vec<u8> {
     (0..plane).flat_map(|pixel| planes.iter().skip(pixel).step_by(plane).copied()).collect()
 }
 
-fn decode(path: &Path) -> Result<RgbaImage> {
+fn decode(path: &Path) -> Result<DynamicImage> {
     let (file, length) = file::open(path)?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_MEMORY);
-    let refuse = |why: &dyn std::fmt::Display| {
-        Error::data(format!("{} cannot be read as a PNG picture: {why}", file::name(path)))
+    let refuse = |why: String| {
+        Error::data(format!("{} {why}", file::name(path)))
             .at(file::place(path, length))
-            .advise("save it as a PNG file")
+            .advise("save it as a PNG, JPEG, WebP, GIF, TIFF or BMP file")
     };
-    let mut file = BufReader::new(file);
-    if !encoded::is_whole(&mut file).map_err(|error| refuse(&error))? {
-        return Err(refuse(&"it was cut short"));
-    }
-    let mut reader = ImageReader::with_format(file, ImageFormat::Png);
-    reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(|error| refuse(&error))?;
-    encoded::check_claim(&decoder, Some(ImageFormat::Png), length).map_err(|claim| refuse(&claim))?;
-    if decoder.total_bytes() > MAX_MEMORY {
-        return Err(refuse(&"it takes more memory than any picture may"));
-    }
-    Ok(DynamicImage::from_decoder(decoder).map_err(|error| refuse(&error))?.into_rgba8())
-}
-
-/// What is transparent shows white paper.
-fn on_white(picture: &RgbaImage) -> RgbaImage {
-    let mut paper = RgbaImage::from_pixel(picture.width(), picture.height(), Rgba([255; 4]));
-    imageops::overlay(&mut paper, picture, 0, 0);
-    paper
+    let read = || prepare::decode(&mut BufReader::new(file), length).map_err(refuse);
+    crate::contained::contained(read, || refuse("cannot be read as a picture: its decoder failed".into()))
 }
 
 fn border_is_bright(picture: &RgbImage) -> bool {
@@ -130,28 +167,19 @@ fn border_is_bright(picture: &RgbImage) -> bool {
 }
 
 /// Scales a picture as large as fits, its proportions kept, onto the middle of a black one.
-fn fit(picture: RgbImage, width: u32, height: u32) -> RgbImage {
-    let scaled = DynamicImage::ImageRgb8(picture).resize(width, height, FilterType::Triangle).into_rgb8();
-    let mut canvas = RgbImage::new(width, height);
+fn fit(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
+    let scaled = picture.resize(width, height, FilterType::Triangle);
+    let mut canvas = DynamicImage::new(width, height, picture.color());
     let middle = |outer: u32, inner: u32| i64::from((outer - inner.min(outer)) / 2);
     let (x, y) = (middle(width, scaled.width()), middle(height, scaled.height()));
     imageops::overlay(&mut canvas, &scaled, x, y);
     canvas
 }
 
-/// Channel after channel, as a network reads them.
-fn planes(picture: RgbImage, channels: usize) -> Vec<u8> {
-    if channels == 1 {
-        let grey: GrayImage = DynamicImage::ImageRgb8(picture).into_luma8();
-        return grey.into_raw();
-    }
-    (0..channels).flat_map(|channel| picture.pixels().map(move |pixel| pixel.0[channel])).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{Luma, Rgb};
+    use image::{GrayImage, Luma, Rgb, Rgba, RgbaImage};
     use tempfile::TempDir;
 
     const GREY: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };
@@ -172,17 +200,16 @@ mod tests {
     fn a_grey_picture_that_fits_is_taken_as_it_is() {
         let picture = GrayImage::from_fn(28, 28, |x, y| Luma([stroke(x, y)]));
         let (_folder, path) = saved(picture.clone());
-        let read = read_picture(&path, GREY).unwrap();
-        let expected =
-            Picture { pixels: picture.into_raw(), original: (28, 28), resized: false, inverted: false };
-        assert_eq!(read, expected);
+        let read = read_picture(&path, GREY, None).unwrap();
+        assert_eq!((read.pixels, read.original), (picture.into_raw(), (28, 28)));
+        assert!(!read.resized && !read.inverted);
     }
 
     #[test]
     fn dark_on_bright_is_inverted() {
         let picture = GrayImage::from_fn(28, 28, |x, y| Luma([255 - stroke(x, y)]));
         let (_folder, path) = saved(picture);
-        let read = read_picture(&path, GREY).unwrap();
+        let read = read_picture(&path, GREY, None).unwrap();
         assert!(read.inverted && !read.resized);
         assert!(read.pixels.iter().zip(0..).all(|(&pixel, at)| pixel == stroke(at % 28, at / 28)));
     }
@@ -191,7 +218,7 @@ mod tests {
     fn ink_on_transparent_paper_becomes_bright_on_dark() {
         let ink = |x, y| Rgba([0, 0, 0, if stroke(x, y) > 0 { 255 } else { 0 }]);
         let (_folder, path) = saved(RgbaImage::from_fn(28, 28, ink));
-        let read = read_picture(&path, GREY).unwrap();
+        let read = read_picture(&path, GREY, None).unwrap();
         assert!(read.inverted && read.pixels.contains(&255));
         assert_eq!(read.pixels[0], 0);
     }
@@ -199,7 +226,7 @@ mod tests {
     #[test]
     fn a_larger_picture_is_fitted_with_its_proportions_kept() {
         let (_folder, path) = saved(GrayImage::from_fn(100, 200, |x, _| Luma([if x == 0 { 0 } else { 90 }])));
-        let read = read_picture(&path, GREY).unwrap();
+        let read = read_picture(&path, GREY, None).unwrap();
         assert!(read.resized && !read.inverted && read.original == (100, 200));
         let row = &read.pixels[14 * 28..15 * 28];
         assert!(
@@ -212,7 +239,7 @@ mod tests {
     #[test]
     fn colours_stand_plane_after_plane() {
         let (_folder, path) = saved(RgbImage::from_fn(2, 1, |x, _| Rgb([10, 20, 30 + x as u8])));
-        let read = read_picture(&path, ImageShape { channels: 3, height: 1, width: 2 }).unwrap();
+        let read = read_picture(&path, ImageShape { channels: 3, height: 1, width: 2 }, None).unwrap();
         assert_eq!(read.pixels, [10, 10, 20, 20, 30, 31]);
     }
 
@@ -226,10 +253,10 @@ mod tests {
         for bytes in [&b""[..], b"not a picture", &good[..good.len() / 2], &wide] {
             let path = folder.path().join("bad.png");
             std::fs::write(&path, bytes).unwrap();
-            let error = read_picture(&path, GREY).unwrap_err();
+            let error = read_picture(&path, GREY, None).unwrap_err();
             assert!(error.exit_code() == 3 && error.what.starts_with("bad.png cannot be read"), "{error}");
         }
-        assert_eq!(read_picture(folder.path(), GREY).unwrap_err().exit_code(), 3);
+        assert_eq!(read_picture(folder.path(), GREY, None).unwrap_err().exit_code(), 3);
     }
 
     #[test]
@@ -239,14 +266,54 @@ mod tests {
         let path = folder.path().join("cut.png");
         for length in 0..good.len() {
             std::fs::write(&path, &good[..length]).unwrap();
-            assert!(read_picture(&path, GREY).is_err_and(|error| error.exit_code() == 3), "{length} bytes");
+            assert!(
+                read_picture(&path, GREY, None).is_err_and(|error| error.exit_code() == 3),
+                "{length} bytes"
+            );
         }
     }
 
     #[test]
     fn a_shape_that_no_picture_has_is_a_usage_error() {
         let (_folder, path) = saved(GrayImage::new(2, 2));
-        let error = read_picture(&path, ImageShape { channels: 2, height: 28, width: 28 }).unwrap_err();
+        let error = read_picture(&path, ImageShape { channels: 2, height: 28, width: 28 }, None).unwrap_err();
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn only_models_of_bright_on_dark_have_dark_on_bright_inverted() {
+        let (_folder, path) = saved(GrayImage::from_fn(28, 28, |x, y| Luma([255 - stroke(x, y)])));
+        for (border, inverted) in [(0.1, true), (0.9, false)] {
+            let preparation = Some(Preparation { cover: true, border, deep: false });
+            assert_eq!(read_picture(&path, GREY, preparation).unwrap().inverted, inverted);
+        }
+    }
+
+    #[test]
+    fn pictures_of_every_kind_are_turned_and_put_on_white_paper() {
+        let folder = TempDir::new().unwrap();
+        let preparation = Some(Preparation { cover: true, border: 1.0, deep: false });
+        let ink = |x: u32, y: u32| if stroke(x, y) > 0 { 255 } else { 0 };
+        let seen: Vec<u8> = (0..28 * 28).map(|at| 255 - ink(at % 28, at / 28)).collect();
+        let kinds: [(&str, DynamicImage); 4] = [
+            ("a.png", RgbaImage::from_fn(28, 28, |x, y| Rgba([0, 0, 0, ink(x, y)])).into()),
+            ("b.tiff", GrayImage::from_fn(28, 28, |x, y| Luma([255 - ink(x, y)])).into()),
+            ("c.bmp", RgbImage::from_fn(28, 28, |x, y| Rgb([255 - ink(x, y); 3])).into()),
+            ("d.webp", RgbaImage::from_fn(28, 28, |x, y| Rgba([0, 0, 0, ink(x, y)])).into()),
+        ];
+        for (name, picture) in kinds {
+            picture.save(folder.path().join(name)).unwrap();
+            let read = read_picture(&folder.path().join(name), GREY, preparation).unwrap();
+            assert_eq!(read.pixels, seen, "{name}");
+        }
+    }
+
+    #[test]
+    fn sixteen_bits_are_kept_where_training_had_them() {
+        let (_folder, path) =
+            saved(image::ImageBuffer::<Luma<u16>, _>::from_fn(28, 28, |x, _| Luma([30_000 + x as u16])));
+        let preparation = Some(Preparation { cover: true, border: 1.0, deep: true });
+        let Values::Floats(floats) = read_picture(&path, GREY, preparation).unwrap().values else { panic!() };
+        assert!(floats.windows(2).take(27).all(|pair| pair[0] < pair[1]), "{floats:?}");
     }
 }

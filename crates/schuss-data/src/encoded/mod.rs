@@ -1,4 +1,4 @@
-//! Samples that each lie in bytes of their own: pictures (PNG, JPEG) or NPY arrays, in files or in tar shards.
+//! Samples that each lie in bytes of their own: pictures (PNG, JPEG, WebP, GIF, TIFF, BMP) or NPY arrays, in files or in tar shards.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -9,6 +9,7 @@
 )]
 
 mod form;
+pub(crate) mod prepare;
 mod store;
 mod whole;
 
@@ -17,13 +18,12 @@ use crate::found::{Ask, Found, Part, Usual};
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
 use crate::{Error, Labels, Offsets, Result, Shape, Values};
-pub(crate) use form::check_claim;
+pub use form::Pictures;
 use form::{Form, Look};
 use rayon::prelude::*;
 use std::io::{BufRead, Seek};
 use std::sync::Arc;
 use store::Decoded;
-pub(crate) use whole::is_whole;
 
 /// The bytes of one sample.
 pub(crate) trait Blob: BufRead + Seek {}
@@ -69,7 +69,7 @@ pub(crate) fn found(
     }
     let splits: Vec<&Encoded> =
         [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
-    let form = form(&splits, ask)?;
+    let (form, alpha) = form(&splits, ask)?;
     let samples = splits.iter().fold(0_usize, |sum, split| sum.saturating_add(split.blobs.len()));
     let memory = form.memory(samples);
     let fits = memory <= ask.memory;
@@ -77,6 +77,10 @@ pub(crate) fn found(
         notes.push(format!("labels: {} classes", grouped(classes.len() as u64)));
     }
     notes.push(say(samples, &form, memory, fits));
+    if alpha > 0 {
+        let count = grouped(alpha);
+        notes.push(format!("transparency: what is transparent in {count} of the pictures shows white paper"));
+    }
     let part = |split| part(split, &form, fits);
     Ok(Found {
         shape: form.shape(),
@@ -87,6 +91,7 @@ pub(crate) fn found(
         table: None,
         offsets: Offsets::default(),
         usual: if matches!(form.emptied(), Values::Bytes(_)) { Usual::Unit } else { Usual::Standard },
+        pictures: matches!(form, Form::Pictures { .. }),
         notes,
     })
 }
@@ -105,8 +110,8 @@ fn say(samples: usize, form: &Form, memory: u64, fits: bool) -> String {
     format!("{samples} samples {shape}, {} in all, {place}", bytes(memory))
 }
 
-/// What all samples of all splits look like.
-fn form(splits: &[&Encoded], ask: &Ask) -> Result<Form> {
+/// What all samples of all splits look like, and how many of them may be transparent.
+fn form(splits: &[&Encoded], ask: &Ask) -> Result<(Form, u64)> {
     let mut looks = Vec::new();
     for split in splits {
         let all: Vec<Result<Look>> =
@@ -116,10 +121,12 @@ fn form(splits: &[&Encoded], ask: &Ask) -> Result<Form> {
         );
     }
     let seen: Vec<&Look> = looks.iter().map(|(look, ..)| look).collect();
-    Form::of(&seen, ask.size).map_err(|(at, what, advice)| match looks.get(at) {
+    let alpha = seen.iter().filter(|look| matches!(look, Look::Picture(header) if header.alpha)).count();
+    let form = Form::of(&seen, ask.size, ask.pictures).map_err(|(at, what, advice)| match looks.get(at) {
         Some((_, blobs, index)) => blobs.named(*index, blobs.origin(*index).refuse(what).advise(advice)),
         None => Error::data(what).advise(advice),
-    })
+    })?;
+    Ok((form, alpha as u64))
 }
 
 fn look(blobs: &dyn Blobs, index: usize) -> Result<Look> {

@@ -63,6 +63,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
         test: None,
         table: None,
         offsets,
+        pictures: false,
         usual: array.usual(),
         notes,
     })

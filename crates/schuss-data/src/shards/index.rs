@@ -14,7 +14,9 @@ use std::rc::Rc;
 use tar::{Archive, Entry, Header};
 
 /// Members that are samples.
-const SAMPLES: [&str; 4] = ["png", "jpg", "jpeg", "npy"];
+const SAMPLES: [&str; 9] = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "npy"];
+/// Members that hold labels.
+const LABELS: [&str; 2] = ["cls", "json"];
 /// No label is longer.
 const MAX_LABEL: u64 = 1 << 16;
 /// Most different labels.
@@ -66,6 +68,8 @@ pub(super) struct Index {
     pub(super) classes: Vec<Option<u32>>,
     /// Labels without a sample: how many, and the key of the first.
     lonely: Option<(u64, String)>,
+    /// Members that are neither samples nor labels: how many, and the name of the first.
+    other: Option<(u64, String)>,
     /// Different labels whose bytes were counted, and the bytes that they take.
     weighed: usize,
     labels: u64,
@@ -88,6 +92,7 @@ impl Index {
             members: Vec::new(),
             classes: Vec::new(),
             lonely: None,
+            other: None,
             weighed: words.len(),
             labels: 0,
         };
@@ -120,6 +125,10 @@ impl Index {
                 continue;
             }
             let (key, ending) = key(&entry, origin)?;
+            if !is_known(&ending) {
+                let (count, _) = self.other.get_or_insert_with(|| (0, printable(&entry.path_bytes())));
+                *count = count.saturating_add(1);
+            }
             if key != group.key {
                 self.close(std::mem::take(&mut group), numbers, words, origin)?;
                 group.key = key;
@@ -151,11 +160,16 @@ impl Index {
         Err(origin.refuse(what).advise("give more --memory"))
     }
 
-    /// What is to be said of labels without a sample.
-    pub(super) fn note(&self) -> Option<String> {
-        let (count, first) = self.lonely.as_ref()?;
-        let count = grouped(*count);
-        Some(format!("labels without a sample: {count}, left alone; the first is of `{first}`"))
+    /// What takes no part.
+    pub(super) fn notes(&self) -> impl Iterator<Item = String> {
+        let lonely = self.lonely.as_ref().map(|(count, first)| {
+            format!("labels without a sample: {}, left out; the first is of `{first}`", grouped(*count))
+        });
+        let other = self.other.as_ref().map(|(count, first)| {
+            let count = grouped(*count);
+            format!("left out: {count} members that are neither samples nor labels; the first is `{first}`")
+        });
+        lonely.into_iter().chain(other)
     }
 
     fn close(
@@ -208,15 +222,30 @@ fn key(entry: &Source, origin: &Origin) -> Result<(Vec<u8>, String)> {
     let name = entry.path_bytes();
     check_name(&name, origin)?;
     let (key, ending) = split(&name);
-    let ending = String::from_utf8_lossy(ending.get(1..).unwrap_or_default()).to_lowercase();
-    Ok((key.to_vec(), ending))
+    Ok((key.to_vec(), lower(ending)))
 }
 
-/// What stands before the first dot of the last part of a member's name, with the parts before it; and the rest.
+fn lower(ending: &[u8]) -> String {
+    String::from_utf8_lossy(ending.get(1..).unwrap_or_default()).to_lowercase()
+}
+
+fn is_known(ending: &str) -> bool {
+    SAMPLES.contains(&ending) || LABELS.contains(&ending)
+}
+
+/// What stands before the first dot of the last part of a member's name, with the parts before it; and the rest. Where
+/// that is no ending that is known but what follows the last dot is, as in `img.0001.png`, the dots before it belong to
+/// the key.
 fn split(name: &[u8]) -> (&[u8], &[u8]) {
     let last = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
-    let dot = name.iter().skip(last).position(|&byte| byte == b'.').map(|dot| last.saturating_add(dot));
-    name.split_at_checked(dot.unwrap_or(name.len())).unwrap_or_default()
+    let own = name.get(last..).unwrap_or_default();
+    let at = |dot: Option<usize>| {
+        let place = dot.map_or(name.len(), |dot| last.saturating_add(dot));
+        name.split_at_checked(place).unwrap_or_default()
+    };
+    let first = at(own.iter().position(|&byte| byte == b'.'));
+    let final_dot = at(own.iter().rposition(|&byte| byte == b'.'));
+    if !is_known(&lower(first.1)) && is_known(&lower(final_dot.1)) { final_dot } else { first }
 }
 
 fn printable(name: &[u8]) -> String {

@@ -46,7 +46,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
         if shards.is_empty() { Ok(None) } else { Index::take(shards, &mut words, ask.memory).map(Some) }
     };
     let [train, validation, test] = [take(train)?, take(validation)?, take(test)?];
-    let notes = [&train, &validation, &test].into_iter().flatten().filter_map(Index::note).collect();
+    let notes = [&train, &validation, &test].into_iter().flatten().flat_map(Index::notes).collect();
     let numbers = sorted(&mut words);
     let origin = Origin::new(path, "sample");
     let encode = |index: Index| encoded(index, &numbers, &origin);

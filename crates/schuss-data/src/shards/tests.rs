@@ -169,7 +169,7 @@ fn a_label_without_a_sample_is_left_alone_and_said() {
     let members = [("a/1.png", png(1)), ("a/1.cls", word("x")), ("a/2.cls", word("y")), ("3.cls", word("y"))];
     let found = open(&members).unwrap();
     assert_eq!((found.train.len(), &*found.classes), (1, &["x".to_owned()][..]));
-    assert_eq!(found.notes[0], "labels without a sample: 2, left alone; the first is of `a/2`");
+    assert_eq!(found.notes[0], "labels without a sample: 2, left out; the first is of `a/2`");
 }
 
 #[test]

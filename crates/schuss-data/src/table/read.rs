@@ -28,6 +28,7 @@ pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
         test: None,
         table: Some(table),
         offsets,
+        pictures: false,
         usual: Usual::Standard,
         notes,
     })

@@ -9,7 +9,7 @@ use crate::recipe::{TargetScale, Targets, Trial};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schuss_data::table::Table;
-use schuss_data::{Dataset, Normalisation, Offsets, Scale, Shape};
+use schuss_data::{Dataset, Normalisation, Offsets, Pictures, Preparation, Scale, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
@@ -35,6 +35,9 @@ pub struct ModelFile {
     pub shape: Shape,
     /// How the numbers of an input become those that the network sees.
     pub normalisation: Normalisation,
+    /// How a picture becomes an input, where inputs are pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preparation: Option<Preparation>,
     /// How the columns of a table become those numbers, where it was trained on one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
@@ -62,12 +65,22 @@ impl ModelFile {
             classes: data.classes.clone(),
             shape: data.shape,
             normalisation: data.normalisation.clone(),
+            preparation: data.preparation,
             table: data.table.clone(),
             offsets: data.offsets.clone(),
             targets: trial.targets,
             scale: (trial.target_scale() == Some(TargetScale::Standard)).then(|| data.scale.clone()),
             loss: trial.recipe.loss.clone(),
         }
+    }
+}
+
+impl ModelFile {
+    /// Pictures as the network takes them, if it does.
+    pub fn pictures(&self) -> Option<Pictures> {
+        let shape = self.shape.image().filter(|shape| matches!(shape.channels, 1 | 3))?;
+        let deep = self.preparation.is_some_and(|preparation| preparation.deep);
+        Some(Pictures { shape, deep })
     }
 }
 
@@ -285,6 +298,7 @@ mod tests {
             classes: ["a", "b", "c"].map(String::from).to_vec(),
             shape: ImageShape { channels: 1, height: 2, width: 3 }.into(),
             normalisation: Normalisation::Unit,
+            preparation: None,
             table: None,
             offsets: Offsets::default(),
             targets: Targets::Class,
@@ -317,6 +331,7 @@ mod tests {
             classes: (0..100).map(|class| class.to_string()).collect(),
             shape,
             normalisation: Normalisation::Unit,
+            preparation: None,
             table: None,
             offsets: Offsets::default(),
             targets: Targets::Input,

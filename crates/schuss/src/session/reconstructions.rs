@@ -81,7 +81,7 @@ mod tests {
             let path = folder.path().join("sheet.png");
             std::fs::write(&path, &sheet.png).unwrap();
             let size = ImageShape { channels: 3, height: 10, width: 8 };
-            let picture = read_picture(&path, size).unwrap();
+            let picture = read_picture(&path, size, None).unwrap();
             assert!(picture.original == (8, 10) && !picture.resized);
             let at = |y: usize, x: usize| picture.pixels[y * 8 + x];
             assert_eq!(

@@ -126,7 +126,8 @@ impl Workload {
         let request = self.request(None)?;
         let size = request.ask.size.or(model.shape.image().map(|image| image.height));
         let offsets = Centring::By(model.offsets.clone());
-        let ask = Ask { table: model.table.clone(), offsets, size, ..request.ask };
+        let pictures = model.pictures().filter(|_| self.size.is_none());
+        let ask = Ask { table: model.table.clone(), offsets, size, pictures, ..request.ask };
         source.load(&Request { ask, whole: true, ..request })
     }
 

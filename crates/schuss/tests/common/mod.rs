@@ -95,6 +95,7 @@ pub(crate) fn save_params(params: &Params, path: &Path) {
         classes: vec![],
         shape,
         normalisation: Normalisation::Unit,
+        preparation: None,
         table: None,
         offsets: Default::default(),
         targets: Targets::Class,

@@ -1,0 +1,160 @@
+//! The one way from the bytes of a picture to pixels of a shape, for training and for every question to a model: turned as
+//! its EXIF data say, on white paper where it is transparent, scaled until it covers the shape, and cut around the middle.
+
+use super::Blob;
+use super::whole::is_whole;
+use crate::planes::planes;
+use crate::text::bytes;
+use crate::{ImageShape, Values};
+use image::imageops::{self, FilterType};
+use image::metadata::Orientation;
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgba, Rgba32FImage};
+
+/// Longest side of a picture that is read, in pixels.
+pub(super) const MAX_SIDE: u32 = 16_384;
+/// Most memory that decoding a picture may take.
+const MAX_MEMORY: u64 = 256 << 20;
+/// Most memory for what stands before the pixels, such as a colour profile.
+const MAX_ABOUT: u64 = 4 << 20;
+/// No file of a picture is larger: a JPEG file is read as a whole.
+const MAX_FILE: u64 = 64 << 20;
+
+/// What the header of a picture says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) grey: bool,
+    /// Whether it has more than 8 bits per channel.
+    pub(crate) deep: bool,
+    /// Whether some of it may be transparent.
+    pub(crate) alpha: bool,
+}
+
+/// The header of the picture that `length` bytes hold; it is turned already.
+pub(crate) fn header(blob: &mut dyn Blob, length: u64) -> Result<Header, String> {
+    if length > MAX_FILE {
+        return Err(format!("is a picture of {}, too large to be read at once", bytes(length)));
+    }
+    let reader = reader(blob, MAX_ABOUT)?;
+    let format = reader.format();
+    let mut decoder = reader.into_decoder().map_err(|error| unreadable(&error))?;
+    check_claim(&decoder, format, length)?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err("is a picture without pixels".into());
+    }
+    let (width, height) =
+        if lies_on_its_side(orientation(&mut decoder)) { (height, width) } else { (width, height) };
+    let colour = decoder.color_type();
+    let deep = colour.bytes_per_pixel() > colour.channel_count();
+    Ok(Header { width, height, grey: !colour.has_color(), deep, alpha: colour.has_alpha() })
+}
+
+/// The picture that `length` bytes hold, as one sees it.
+pub(crate) fn decode(blob: &mut dyn Blob, length: u64) -> Result<DynamicImage, String> {
+    check_end(blob)?;
+    let reader = reader(blob, MAX_MEMORY)?;
+    let format = reader.format();
+    let mut decoder = reader.into_decoder().map_err(|error| unreadable(&error))?;
+    check_claim(&decoder, format, length)?;
+    if decoder.total_bytes() > MAX_MEMORY {
+        return Err("takes more memory than any picture may".into());
+    }
+    let orientation = orientation(&mut decoder);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| unreadable(&error))?;
+    picture.apply_orientation(orientation);
+    Ok(if picture.color().has_alpha() { on_white(&picture) } else { picture })
+}
+
+/// Turned as it stands where nothing readable says otherwise.
+fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    decoder.orientation().unwrap_or(Orientation::NoTransforms)
+}
+
+fn lies_on_its_side(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+/// Refuses a picture whose header claims more pixels than its `length` bytes can hold.
+fn check_claim(decoder: &impl ImageDecoder, format: Option<ImageFormat>, length: u64) -> Result<(), String> {
+    let ((width, height), bits) = (decoder.dimensions(), decoder.original_color_type().bits_per_pixel());
+    let pixels = u64::from(width).saturating_mul(height.into());
+    if format.is_some_and(|format| pixels > most_pixels(format, bits.into(), length)) {
+        return Err(format!("claims {width} x {height} pixels, far more than {length} bytes can hold"));
+    }
+    Ok(())
+}
+
+/// Most pixels of so many bits that a file of `length` bytes can hold. Deflate writes at least one bit per 129 bytes (two
+/// bits per match of 258), the codes of JPEG at least one bit per block of 64 pixels; others are bounded by the memory for
+/// decoding alone.
+fn most_pixels(format: ImageFormat, bits: u64, length: u64) -> u64 {
+    match format {
+        ImageFormat::Png => length.saturating_mul(1_032 * 8).checked_div(bits).unwrap_or(0),
+        ImageFormat::Jpeg => length.saturating_mul(64 * 8),
+        _ => u64::MAX,
+    }
+}
+
+fn reader(blob: &mut dyn Blob, memory: u64) -> Result<ImageReader<&mut dyn Blob>, String> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(memory);
+    let mut reader = ImageReader::new(blob).with_guessed_format().map_err(|error| unreadable(&error))?;
+    reader.limits(limits);
+    Ok(reader)
+}
+
+/// Refuses what lacks its end.
+pub(super) fn check_end(blob: &mut dyn Blob) -> Result<(), String> {
+    match is_whole(blob) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("is a picture that was cut short: it lacks the mark of its end".into()),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> String {
+    format!("cannot be read as a picture: {error}")
+}
+
+/// What is transparent shows white paper; grey stays grey, and 16 bits stay 16.
+fn on_white(picture: &DynamicImage) -> DynamicImage {
+    let mut paper = Rgba32FImage::from_pixel(picture.width(), picture.height(), Rgba([1.0; 4]));
+    imageops::overlay(&mut paper, &picture.to_rgba32f(), 0, 0);
+    let paper = DynamicImage::ImageRgba32F(paper);
+    match picture.color() {
+        ColorType::La8 => paper.into_luma8().into(),
+        ColorType::La16 => paper.into_luma16().into(),
+        ColorType::Rgba16 => paper.into_rgb16().into(),
+        _ => paper.into_rgb8().into(),
+    }
+}
+
+/// Scales a picture until it covers so many pixels, its proportions kept, and cuts them out of its middle.
+pub(crate) fn cover(picture: DynamicImage, shape: ImageShape) -> DynamicImage {
+    let [width, height] = [shape.width, shape.height].map(|side| u32::try_from(side).unwrap_or(MAX_SIDE));
+    let fits = (picture.width(), picture.height()) == (width, height);
+    if fits { picture } else { picture.resize_to_fill(width, height, FilterType::Triangle) }
+}
+
+/// Adds the pixels of a picture, channel after channel: bytes, or where `into` is of floats numbers from 0 to 1.
+pub(crate) fn append(picture: DynamicImage, shape: ImageShape, into: &mut Values) {
+    let (features, channels) = (shape.features(), shape.channels);
+    match (into, channels) {
+        (Values::Bytes(into), 1) => into.extend(picture.into_luma8().into_raw()),
+        (Values::Bytes(into), _) => into.extend(planes(&picture.into_rgb8(), features, channels)),
+        (Values::Floats(into), 1) => into.extend(picture.into_luma16().into_raw().iter().map(|&x| share(x))),
+        (Values::Floats(into), _) => {
+            into.extend(planes(&picture.into_rgb16(), features, channels).iter().map(|&x| share(x)));
+        }
+    }
+}
+
+/// Of the brightest there is.
+fn share(pixel: u16) -> f32 {
+    f32::from(pixel) / f32::from(u16::MAX)
+}
