@@ -136,6 +136,7 @@ impl Workload {
         let ask = Ask {
             label: self.label.clone(),
             size: self.size,
+            pictures: None,
             real: false,
             missing: read(self.missing.as_deref(), "missing")?.unwrap_or_default(),
             memory: memory.map_or_else(machine::memory_for_data, |memory| memory / 2),
