@@ -391,7 +391,8 @@ fn a_picture_of_few_bytes_takes_no_memory_for_many_pixels() {
     let alone = folder_of("1.png", &png);
     assert!(taken(alone.path()) < TAKEN);
     let shape = crate::ImageShape { channels: 1, height: 4, width: 5 };
-    let taken_alone = measure(|| drop(crate::read_picture(&alone.path().join("1.png"), shape).unwrap_err()));
+    let taken_alone =
+        measure(|| drop(crate::read_picture(&alone.path().join("1.png"), shape, None).unwrap_err()));
     assert!(taken_alone.bytes_max < TAKEN, "{}", taken_alone.bytes_max);
     let mut jpeg = picture(image::ImageFormat::Jpeg);
     let frame = jpeg.windows(2).position(|two| two == [0xff, 0xc0]).unwrap();

@@ -51,7 +51,7 @@ fn folders_are_classes_in_order_of_their_names() {
     assert_eq!(found.classes, ["ant", "cat"]);
     assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1, 1]));
     assert_eq!(pixels(&found.train), [1, 10, 2]);
-    assert_eq!(found.notes[0], "1 other files were left alone");
+    assert_eq!(found.notes[0], "left out: 1 files that are no pictures: `notes.txt`");
 }
 
 #[test]
@@ -261,4 +261,49 @@ fn names_need_not_be_utf8() {
         .unwrap();
     let found = open(root.path()).unwrap();
     assert_eq!((pixels(&found.train), found.classes), (vec![3], vec!["caf\u{fffd}".to_owned()]));
+}
+
+#[test]
+fn folders_without_a_readable_picture_are_named_as_classes_that_vanish() {
+    let root = TempDir::new().unwrap();
+    for name in ["cat/1.png", "owl/1.png"] {
+        save(root.path(), name, &grey(1, 1, 1));
+    }
+    fs::create_dir(root.path().join("dog")).unwrap();
+    fs::write(root.path().join("dog/1.heic"), "x").unwrap();
+    let found = open(root.path()).unwrap();
+    assert_eq!(found.classes, ["cat", "owl"]);
+    assert!(found.notes[0].contains("make no class: `dog` (1 other files)"), "{:?}", found.notes);
+}
+
+#[test]
+fn pictures_of_every_format_are_read_whatever_they_are_called() {
+    let root = TempDir::new().unwrap();
+    for (name, level) in [("a/1.png", 1), ("a/2.bmp", 2), ("b/3.webp", 3), ("b/4.gif", 4), ("c/5.tiff", 5)] {
+        save(root.path(), name, &colour(level));
+    }
+    fs::rename(root.path().join("b/3.webp"), root.path().join("b/3.jpg")).unwrap();
+    let found = open(root.path()).unwrap();
+    assert_eq!((found.train.len(), found.classes.len()), (5, 3));
+}
+
+#[test]
+fn what_is_transparent_shows_white_paper_and_is_said() {
+    let root = TempDir::new().unwrap();
+    let clear = |alpha| image::RgbaImage::from_pixel(2, 2, image::Rgba([0, 0, 0, alpha])).into();
+    save(root.path(), "a/1.png", &clear(0));
+    save(root.path(), "b/1.png", &clear(255));
+    let found = open(root.path()).unwrap();
+    assert_eq!(pixels(&found.train), [[255; 12], [0; 12]].concat());
+    assert!(found.notes.iter().any(|note| note.contains("white paper")), "{:?}", found.notes);
+}
+
+#[test]
+fn sixteen_bits_become_numbers_from_0_to_1() {
+    let root = TempDir::new().unwrap();
+    let deep = |level: u16| image::ImageBuffer::<Luma<u16>, _>::from_pixel(2, 1, Luma([level])).into();
+    save(root.path(), "a/1.png", &deep(0));
+    save(root.path(), "b/1.png", &deep(u16::MAX));
+    let found = open(root.path()).unwrap();
+    assert_eq!(samples(&found.train).values(), &Values::Floats(vec![0.0, 0.0, 1.0, 1.0]));
 }

@@ -81,6 +81,9 @@ struct Group {
     key: Vec<u8>,
     sample: Option<Member>,
     label: Option<String>,
+    /// Members of a longer key within, with dots in it: a sample of its own if it has both picture and label, else fields of
+    /// this one.
+    dotted: Option<Box<Group>>,
 }
 
 impl Index {
@@ -124,16 +127,22 @@ impl Index {
             if !entry.header().entry_type().is_file() {
                 continue;
             }
-            let (key, ending) = key(&entry, origin)?;
-            if !is_known(&ending) {
-                let (count, _) = self.other.get_or_insert_with(|| (0, printable(&entry.path_bytes())));
-                *count = count.saturating_add(1);
-            }
+            let Name { key, ending, dotted } = Name::of(&entry, origin)?;
             if key != group.key {
                 self.close(std::mem::take(&mut group), numbers, words, origin)?;
                 group.key = key;
             }
-            group.add(&mut entry, &ending, shard, length, origin)?;
+            if let Some(dotted) = dotted {
+                if group.dotted.as_ref().is_none_or(|own| own.key != dotted) {
+                    self.close_dotted(&mut group, numbers, words, origin)?;
+                }
+                let own =
+                    group.dotted.get_or_insert_with(|| Box::new(Group { key: dotted, ..Group::default() }));
+                own.add(&mut entry, &ending, shard, length, origin)?;
+            } else {
+                group.add(&mut entry, &ending, shard, length, origin)?;
+                self.note_other(&entry, &ending);
+            }
             self.check(words, memory, origin)?;
         }
         if archive.into_inner().ended {
@@ -172,13 +181,46 @@ impl Index {
         lonely.into_iter().chain(other)
     }
 
-    fn close(
+    /// Counts a member that is neither a sample nor a label.
+    fn note_other(&mut self, entry: &Source, ending: &str) {
+        if !is_known(ending) {
+            self.count_other(&entry.path_bytes());
+        }
+    }
+
+    fn count_other(&mut self, name: &[u8]) {
+        let (count, _) = self.other.get_or_insert_with(|| (0, printable(name)));
+        *count = count.saturating_add(1);
+    }
+
+    /// Enters what stands under a dotted key, if that is a sample with a label.
+    fn close_dotted(
         &mut self,
-        group: Group,
+        group: &mut Group,
         numbers: &mut HashMap<String, u32>,
         words: &mut Vec<String>,
         origin: &Origin,
     ) -> Result<()> {
+        match group.dotted.take() {
+            Some(own) if own.sample.is_some() && own.label.is_some() => {
+                self.close(*own, numbers, words, origin)
+            }
+            Some(own) => {
+                self.count_other(&own.key);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn close(
+        &mut self,
+        mut group: Group,
+        numbers: &mut HashMap<String, u32>,
+        words: &mut Vec<String>,
+        origin: &Origin,
+    ) -> Result<()> {
+        self.close_dotted(&mut group, numbers, words, origin)?;
         let Some(sample) = group.sample else {
             if group.label.is_some() {
                 let (count, _) = self.lonely.get_or_insert_with(|| (0, printable(&group.key)));
@@ -217,12 +259,28 @@ pub(crate) fn check_name(name: &[u8], origin: &Origin) -> Result<()> {
     Err(origin.refuse(what).advise("pack it again from within the folder"))
 }
 
-/// What a member belongs to, and its ending in small letters.
-fn key(entry: &Source, origin: &Origin) -> Result<(Vec<u8>, String)> {
-    let name = entry.path_bytes();
-    check_name(&name, origin)?;
-    let (key, ending) = split(&name);
-    Ok((key.to_vec(), lower(ending)))
+/// What a member's name says.
+struct Name {
+    /// What it belongs to: what stands before the first dot of the last part, with the parts before it.
+    key: Vec<u8>,
+    /// What follows, in small letters; with a dotted key what follows the last dot.
+    ending: String,
+    /// What stands before the last dot, where only what follows that is an ending that is known: `img.0001` of
+    /// `img.0001.png`.
+    dotted: Option<Vec<u8>>,
+}
+
+impl Name {
+    fn of(entry: &Source, origin: &Origin) -> Result<Self> {
+        let name = entry.path_bytes();
+        check_name(&name, origin)?;
+        let (key, rest) = split(&name, first_dot);
+        let (long, last) = split(&name, |own| own.iter().rposition(|&byte| byte == b'.'));
+        let [ending, last] = [rest, last].map(lower);
+        let is_dotted = !is_known(&ending) && is_known(&last);
+        let (ending, dotted) = if is_dotted { (last, Some(long.to_vec())) } else { (ending, None) };
+        Ok(Self { key: key.to_vec(), ending, dotted })
+    }
 }
 
 fn lower(ending: &[u8]) -> String {
@@ -233,19 +291,15 @@ fn is_known(ending: &str) -> bool {
     SAMPLES.contains(&ending) || LABELS.contains(&ending)
 }
 
-/// What stands before the first dot of the last part of a member's name, with the parts before it; and the rest. Where
-/// that is no ending that is known but what follows the last dot is, as in `img.0001.png`, the dots before it belong to
-/// the key.
-fn split(name: &[u8]) -> (&[u8], &[u8]) {
+fn first_dot(name: &[u8]) -> Option<usize> {
+    name.iter().position(|&byte| byte == b'.')
+}
+
+/// A name in two at a dot of its last part; the second half is empty where there is none.
+fn split(name: &[u8], dot: impl Fn(&[u8]) -> Option<usize>) -> (&[u8], &[u8]) {
     let last = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
-    let own = name.get(last..).unwrap_or_default();
-    let at = |dot: Option<usize>| {
-        let place = dot.map_or(name.len(), |dot| last.saturating_add(dot));
-        name.split_at_checked(place).unwrap_or_default()
-    };
-    let first = at(own.iter().position(|&byte| byte == b'.'));
-    let final_dot = at(own.iter().rposition(|&byte| byte == b'.'));
-    if !is_known(&lower(first.1)) && is_known(&lower(final_dot.1)) { final_dot } else { first }
+    let dot = dot(name.get(last..).unwrap_or_default()).map(|dot| last.saturating_add(dot));
+    name.split_at_checked(dot.unwrap_or(name.len())).unwrap_or_default()
 }
 
 fn printable(name: &[u8]) -> String {
@@ -259,7 +313,7 @@ impl Member {
         let mut header = Header::new_old();
         let start = self.offset.checked_sub(header.as_bytes().len() as u64)?;
         let read = read_at(&file, header.as_mut_bytes(), start).ok()?;
-        (read == header.as_bytes().len()).then(|| printable(split(&header.path_bytes()).0))
+        (read == header.as_bytes().len()).then(|| printable(split(&header.path_bytes(), first_dot).0))
     }
 }
 

@@ -181,3 +181,22 @@ fn a_sample_that_is_refused_is_named_by_its_key() {
     let error = open(&[("a/1.png", png(1)), ("a/2.png", wide.into_inner())]).unwrap_err();
     assert_eq!(error.what, "sample `a/2` of s.tar@1536 has 9 x 9 pixels, but the first picture 2 x 1");
 }
+
+#[test]
+fn keys_may_hold_dots_and_what_takes_no_part_is_counted() {
+    let found = open(&[
+        ("v1.0/img.1.0.png", png(1)),
+        ("v1.0/img.1.0.cls", word("a")),
+        ("v1.0/img.1.1.png", png(2)),
+        ("v1.0/img.1.1.cls", word("b")),
+        ("v1.0/other.png", png(3)),
+        ("v1.0/other.cls", word("a")),
+        ("v1.0/other.txt", word("x")),
+        ("v1.0/other.mask.png", png(9)),
+    ])
+    .unwrap();
+    assert_eq!(samples(&found.train).values(), &Values::Bytes(vec![1, 1, 2, 2, 3, 3]));
+    assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1, 0]));
+    let note = "left out: 2 members that are neither samples nor labels; the first is `v1.0/other.txt`";
+    assert!(found.notes.contains(&note.into()), "{:?}", found.notes);
+}
