@@ -131,7 +131,7 @@ fn picture(ending: &str, bytes: &[u8]) {
     let shape = ImageShape { channels: 1, height: 4, width: 5 };
     let good = write_picture(&[7; 20], shape).expect("a picture of one channel");
     written("pictures/other/1.png", &good);
-    let _ = read_picture(&path, shape);
+    let _ = read_picture(&path, shape, None);
     let root = FOLDER.with(|folder| folder.path().join("pictures"));
     read(&root, &Ask { size: Some(4), ..Ask::default() });
     read(&root, &Ask::default());
