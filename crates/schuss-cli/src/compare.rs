@@ -33,13 +33,13 @@ pub(crate) fn train(flags: &Flags) -> Result<u8> {
 fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats) -> Result<u8> {
     let limits = flags.running.limits()?;
     let data = file.data(limits.memory)?;
+    say(flags.json, &describe(&data));
     let study = Study::resolve(name, file, &data)?;
     if study.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
         return Err(
             Error::usage("--require-target needs a --target").advise("--target 'eval_accuracy>=0.97'")
         );
     }
-    say(flags.json, &describe(&data));
     study.scale_note(&data).iter().for_each(|note| say(flags.json, note));
     warn(&data)?;
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);

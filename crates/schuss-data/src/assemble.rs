@@ -125,10 +125,18 @@ impl Dataset {
             Some(share) => self.hold_out_validation(share)?,
             None => self,
         };
-        let filled = divided.filled_in()?;
-        let normalisation = Normalisation::fit(request.normalisation, &filled.train, filled.shape)?;
-        let scale = Scale::of(&filled.train)?;
+        let mut filled = divided.filled_in()?;
         let preparation = Preparation::of(&filled)?;
+        let bright = filled.pictures && preparation.is_some_and(|preparation| preparation.is_bright());
+        let usual = bright.then_some(Normalise::Standard).filter(|_| request.normalisation.is_none());
+        if usual.is_some() {
+            filled.notes.push(
+                "pixels: the ground is bright, so every pixel is brought to mean 0 and deviation 1; --normalisation unit leaves it at 0 to 1"
+                    .into(),
+            );
+        }
+        let normalisation = Normalisation::fit(request.normalisation.or(usual), &filled.train, filled.shape)?;
+        let scale = Scale::of(&filled.train)?;
         Ok(Self { normalisation, scale, preparation, ..filled })
     }
 

@@ -62,6 +62,13 @@ impl Preparation {
     }
 }
 
+impl Preparation {
+    /// Whether training samples were dark on bright.
+    pub(crate) fn is_bright(self) -> bool {
+        self.border >= 0.5
+    }
+}
+
 /// Mean of the numbers in the first and last rows and columns of images, one after the other.
 fn mean_border(numbers: impl Iterator<Item = f32>, shape: ImageShape) -> f32 {
     let (mut sum, mut count) = (0.0_f64, 0_u32);
@@ -91,7 +98,7 @@ pub fn read_picture(path: &Path, shape: ImageShape, preparation: Option<Preparat
     };
     let mut decoded = decode(path)?;
     let original = (decoded.width(), decoded.height());
-    let is_dark = preparation.is_none_or(|preparation| preparation.border < 0.5);
+    let is_dark = !preparation.is_some_and(Preparation::is_bright);
     let inverted = shape.channels == 1 && is_dark && border_is_bright(&decoded.to_rgb8());
     if inverted {
         decoded.invert();

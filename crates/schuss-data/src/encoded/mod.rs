@@ -15,8 +15,8 @@ mod whole;
 
 use crate::contained::contained;
 use crate::found::{Ask, Found, Part, Usual};
-use crate::table::Origin;
-use crate::text::{bytes, grouped};
+use crate::table::{Origin, shown};
+use crate::text::{bytes, grouped, listed};
 use crate::{Error, Labels, Offsets, Result, Shape, Values};
 pub use form::Pictures;
 use form::{Form, Look};
@@ -74,7 +74,8 @@ pub(crate) fn found(
     let memory = form.memory(samples);
     let fits = memory <= ask.memory;
     if !classes.is_empty() {
-        notes.push(format!("labels: {} classes", grouped(classes.len() as u64)));
+        let names = listed(classes.iter().map(|class| format!("`{}`", shown(class))), classes.len());
+        notes.push(format!("labels: {} classes: {names}", grouped(classes.len() as u64)));
     }
     notes.push(say(samples, &form, memory, fits));
     if alpha > 0 {

@@ -307,3 +307,19 @@ fn sixteen_bits_become_numbers_from_0_to_1() {
     let found = open(root.path()).unwrap();
     assert_eq!(samples(&found.train).values(), &Values::Floats(vec![0.0, 0.0, 1.0, 1.0]));
 }
+
+#[test]
+fn pixels_on_bright_ground_are_standardised_unless_told_otherwise() {
+    let root = TempDir::new().unwrap();
+    for (at, level) in [250, 240, 255, 230, 245, 235].into_iter().enumerate() {
+        save(root.path(), &format!("{}/{at}.png", at % 2), &grey(level, 4, 4));
+    }
+    let load = |normalisation| {
+        let source: crate::Source = root.path().display().to_string().parse().unwrap();
+        source.load(&crate::Request { normalisation, ..Default::default() }).unwrap()
+    };
+    let usual = load(None);
+    assert!(matches!(usual.normalisation, crate::Normalisation::Standard(_)));
+    assert!(usual.notes.iter().any(|note| note.contains("the ground is bright")), "{:?}", usual.notes);
+    assert_eq!(load(Some(crate::Normalise::Unit)).normalisation, crate::Normalisation::Unit);
+}
