@@ -12,38 +12,102 @@ pub struct Item {
 }
 
 impl Item {
-    /// Reads one choice; only the first colon ends the name, so values may hold colons.
+    /// Reads one choice, `name:key=value` or `name(key=value)`; only the first colon ends the name, so values may hold
+    /// colons, and lists in brackets become such values. Words before the last dot of a name (`torch.optim.`) are
+    /// ignored.
     ///
     /// # Errors
-    /// A usage error for an empty name, key or value, or a key that is given twice.
+    /// A usage error for an empty name, key or value, a key that is given twice, a value without a key after one with
+    /// a key, and for braces.
     pub fn parse(text: &str) -> Result<Self> {
-        let (name, args) = text.split_once(':').map_or((text, None), |(name, args)| (name, Some(args)));
+        if text.contains(['{', '}']) {
+            return Err(Error::usage(format!("`{text}` holds braces, which stand for several trials"))
+                .advise("schuss compare, which trains once with each value"));
+        }
+        let (name, args) = divided(text)?;
+        let name = name.rsplit('.').next().unwrap_or(name);
         if name.trim().is_empty() {
             return Err(
                 Error::usage(format!("`{text}` has no name")).advise("write name:key=value,key=value")
             );
         }
         let mut item = Self { name: plain(name).replace('_', "-"), args: Vec::new() };
-        for arg in args.into_iter().flat_map(|args| args.split(',')) {
+        for arg in args.into_iter().flat_map(|args| split_outside_brackets(args, ',')) {
             let (key, value) = argument(arg, text)?;
-            if key.is_some() && item.args.iter().any(|(known, _)| *known == key) {
-                return Err(Error::usage(format!("`{}` stands twice in `{text}`", arg.trim())));
+            match item.args.last() {
+                Some((Some(_), _)) if key.is_none() => return Err(bare(&value, text)),
+                _ if key.is_some() && item.args.iter().any(|(known, _)| *known == key) => {
+                    return Err(Error::usage(format!("`{}` stands twice in `{text}`", arg.trim())));
+                }
+                _ => item.args.push((key, value)),
             }
-            item.args.push((key, value));
         }
         Ok(item)
     }
 }
 
+/// Name and arguments of `name`, `name:arguments` or `name(arguments)`.
+fn divided(text: &str) -> Result<(&str, Option<&str>)> {
+    match text.find([':', '(']) {
+        Some(at) if text[at..].starts_with('(') => {
+            let args = text[at + 1..].trim_end().strip_suffix(')').ok_or_else(|| {
+                Error::usage(format!("`{text}` opens a parenthesis that nothing closes at its end"))
+                    .advise("write name:key=value,key=value")
+            })?;
+            Ok((&text[..at], (!args.trim().is_empty()).then_some(args)))
+        }
+        Some(at) => Ok((&text[..at], Some(&text[at + 1..]))),
+        None => Ok((text, None)),
+    }
+}
+
+/// The parts of `text` between the separators that stand in no brackets.
+pub fn split_outside_brackets(text: &str, separator: char) -> Vec<&str> {
+    let (mut parts, mut start, mut depth) = (vec![], 0, 0_i32);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            letter if letter == separator && depth <= 0 => {
+                parts.push(&text[start..at]);
+                start = at + letter.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    parts.push(&text[start..]);
+    parts
+}
+
+/// The error for `0.01` in `adam:lr=0.001,0.01`: it could be meant for the next key or as a second trial.
+fn bare(value: &str, text: &str) -> Error {
+    let before = text.split(',').find(|arg| arg.contains('=')).unwrap_or(text).trim();
+    let (name, first) = before.rsplit_once('=').unwrap_or((before, ""));
+    Error::usage(format!("`{value}` in `{text}` has no key, and the value before it has one")).advise(
+        format!("write key={value}; to try several values: schuss compare with '{name}={{{first},{value}}}'"),
+    )
+}
+
 fn argument(arg: &str, text: &str) -> Result<(Option<String>, String)> {
     let (key, value) = arg.split_once('=').map_or((None, arg), |(key, value)| (Some(key), value));
     let key = key.map(|key| plain(key).replace('-', "_"));
-    let value = value.trim();
+    let value = listed(value.trim().trim_matches(['\'', '"']));
     if value.is_empty() || key.as_deref() == Some("") {
         return Err(Error::usage(format!("`{arg}` in `{text}` lacks a key or a value"))
             .advise("write name:key=value,key=value"));
     }
-    Ok((key, value.to_owned()))
+    Ok((key, value))
+}
+
+/// `(0.9, 0.999)` and `[0.9, 0.999]` as the grammar's list, `0.9:0.999`; any other value as it is.
+fn listed(value: &str) -> String {
+    let inside = |open, close| value.strip_prefix(open)?.strip_suffix(close);
+    match inside('(', ')').or_else(|| inside('[', ']')) {
+        Some(list) => {
+            list.split(',').map(str::trim).filter(|item| !item.is_empty()).collect::<Vec<_>>().join(":")
+        }
+        None => value.to_owned(),
+    }
 }
 
 fn plain(word: &str) -> String {
@@ -111,6 +175,15 @@ mod tests {
             ("clip_global-Norm:1", item("clip-global-norm", &[("", "1")])),
             ("SGD: Weight-Decay = 1e-3 ", item("sgd", &[("weight_decay", "1e-3")])),
             ("step:at=30:60:90", item("step", &[("at", "30:60:90")])),
+            (
+                "torch.optim.Adam(lr=0.01, betas=(0.9, 0.99))",
+                item("adam", &[("lr", "0.01"), ("betas", "0.9:0.99")]),
+            ),
+            ("ReLU()", item("relu", &[])),
+            (
+                "MultiStepLR:milestones=[30, 80],gamma='0.1'",
+                item("multisteplr", &[("milestones", "30:80"), ("gamma", "0.1")]),
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(Item::parse(text).unwrap(), expected, "{text}");
@@ -119,10 +192,21 @@ mod tests {
 
     #[test]
     fn an_item_with_a_hole_in_it_is_refused() {
-        for text in ["", ":lr=1", "sgd:", "sgd:lr=", "sgd:=1", "sgd:lr=1,,x=2", "sgd:lr=1,LR=2"] {
+        for text in
+            ["", ":lr=1", "sgd:", "sgd:lr=", "sgd:=1", "sgd:lr=1,,x=2", "sgd:lr=1,LR=2", "Adam(lr=1", "()"]
+        {
             let error = Item::parse(text).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{text}");
         }
+    }
+
+    #[test]
+    fn a_bare_value_after_a_key_is_refused_with_the_way_to_compare_several() {
+        let error = Item::parse("adam:lr=0.001,0.01,0.1").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("'adam:lr={0.001,0.01}'"), "{error}");
+        assert!(Item::parse("linear:1,0.5,total_iters=60").is_ok(), "keys may follow bare values");
+        assert_eq!(Item::parse("adam:lr={0.1,1}").unwrap_err().exit_code(), 2);
     }
 
     #[test]

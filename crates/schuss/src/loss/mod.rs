@@ -197,6 +197,11 @@ impl Loss {
         *self == Self::default()
     }
 
+    /// Whether it may lie below 0: a constant is left out, or outputs count as they are.
+    pub(crate) fn can_be_negative(&self) -> bool {
+        matches!(self, Self::Poisson(_) | Self::HingeEmbedding(_) | Self::Kl(_))
+    }
+
     /// Refuses a network whose outputs it cannot read, and targets it cannot be compared with.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use super::layer::{Layer, Linear, MAX_WIDTH, Relu};
 use crate::recipe::spec::{self, Item};
 use crate::{Error, Result};
+use schuss_data::spec::split_outside_brackets;
 use std::fmt;
 use std::str::FromStr;
 
@@ -45,6 +46,29 @@ impl Model {
         model
     }
 
+    /// Reads a model in which `in` and `out` stand for the widths that the data ask for: `in-100-50-out`,
+    /// `linear:100,relu,linear:out`.
+    ///
+    /// # Errors
+    /// Usage errors for what is no model.
+    pub fn read(text: &str, inputs: usize, outputs: usize) -> Result<Self> {
+        let width = |word: &str| match word.trim().to_lowercase().as_str() {
+            "in" => inputs.to_string(),
+            "out" => outputs.to_string(),
+            _ => word.to_owned(),
+        };
+        let is_place = |word: &str| width(word) != word;
+        let ends = |word: Option<&str>| word.is_some_and(is_place);
+        if ends(text.split('-').next()) || ends(text.rsplit('-').next()) {
+            return text.split('-').map(width).collect::<Vec<_>>().join("-").parse();
+        }
+        let layer = |item: &str| match item.split_once(':') {
+            Some((name, word)) => format!("{name}:{}", width(word)),
+            None => item.to_owned(),
+        };
+        split_outside_brackets(text, ',').into_iter().map(layer).collect::<Vec<_>>().join(",").parse()
+    }
+
     /// Size of the input, where it was given.
     pub fn inputs(&self) -> Option<usize> {
         self.inputs
@@ -71,9 +95,9 @@ impl Model {
 
     /// Layers between commas; an item with `=` before any `:` is a key of the layer before it.
     fn items(text: &str) -> Result<Self> {
-        let is_key = |item: &str| item.split(':').next().is_some_and(|name| name.contains('='));
+        let is_key = |item: &str| item.split([':', '(']).next().is_some_and(|name| name.contains('='));
         let mut items: Vec<String> = vec![];
-        for item in text.split(',') {
+        for item in split_outside_brackets(text, ',') {
             match items.last_mut() {
                 Some(layer) if is_key(item) => *layer += &format!(",{item}"),
                 _ => items.push(item.to_owned()),
@@ -157,6 +181,21 @@ mod tests {
         }
         let resolved = "linear:400,relu,linear:10".parse::<Model>().unwrap().with_inputs(784);
         assert_eq!(resolved.to_string(), "784-400-10");
+    }
+
+    #[test]
+    fn in_and_out_are_the_widths_that_the_data_ask_for() {
+        for (text, expected) in [
+            ("in-100-50-out", "64-100-50-10"),
+            ("In-100-3", "64-100-3"),
+            ("784-100-out", "784-100-10"),
+            ("linear:100,tanh,linear:out", "linear:100,tanh,linear:10"),
+            ("784-400-256-10", "784-400-256-10"),
+            ("batch-norm,log-softmax", "batch-norm,log-softmax"),
+        ] {
+            assert_eq!(Model::read(text, 64, 10).unwrap().to_string(), expected, "{text}");
+        }
+        assert_eq!("in-3-out".parse::<Model>().unwrap_err().exit_code(), 2);
     }
 
     #[test]

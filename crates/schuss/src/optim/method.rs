@@ -7,6 +7,7 @@ use super::solver::Solver;
 use super::transform::Transform;
 use super::wrapper::{Cautious, Wrapper};
 use crate::network::{Entry, Layout, Role};
+use crate::recipe::names;
 use crate::recipe::spec::{self, Choice, Item};
 use crate::schedule::{Knobs, Plateaus, Schedule};
 use crate::{Error, Result};
@@ -274,13 +275,15 @@ enum Part {
 }
 
 fn read_part(text: &str, dialect: Dialect) -> Result<Part> {
-    let item = Item::parse(text)?;
+    let typed = Item::parse(text)?;
+    let item = names::canonical("optimizer", &typed, Rule::NAMES);
     let rule = Rule::read_over(&item, dialect.defaults(&item.name)).map(|rule| rule.map(Part::Rule));
     let before = || Transform::read(&item).map(|transform| transform.map(Part::Before));
     let after = || Wrapper::read(&item).map(|wrapper| wrapper.map(Part::After));
     rule.or_else(before).or_else(after).unwrap_or_else(|| {
-        if Solver::NAMES.contains(&item.name.as_str()) {
-            return Err(alone(&item.name));
+        let solver = &names::canonical("solver", &typed, Solver::NAMES).name;
+        if Solver::NAMES.contains(&solver.as_str()) {
+            return Err(alone(solver));
         }
         let known = [Rule::NAMES, Transform::NAMES, Wrapper::NAMES, &[Sam::NAME], Solver::NAMES].concat();
         Err(spec::unknown("optimizer", &item.name, &known))

@@ -1,6 +1,7 @@
 //! What can be chosen, and what the documentation of each choice says, at run time.
 
 use super::Noise;
+use super::names;
 use super::spec::{self, Choice, Item};
 use crate::loss::Loss;
 use crate::network::{Init, Layer};
@@ -79,6 +80,8 @@ pub struct Table {
     pub kind: &'static str,
     /// The names, in the order of the table.
     pub names: &'static [&'static str],
+    /// One of them, as errors call it.
+    noun: &'static str,
     about: fn(&Item, &str) -> Option<Result<About>>,
 }
 
@@ -87,17 +90,17 @@ impl Table {
     pub fn all() -> Vec<Self> {
         let (layers, activations) = Layer::names_and_activations();
         vec![
-            Self { kind: "optimizers", names: Rule::NAMES, about: Rule::about },
-            Self { kind: "solvers", names: Solver::NAMES, about: Solver::about },
-            Self { kind: "transforms", names: Transform::NAMES, about: Transform::about },
-            Self { kind: "wrappers", names: Wrapper::NAMES, about: Wrapper::about },
-            Self { kind: "wrappers", names: &[Sam::NAME], about: about_sam },
-            Self { kind: "schedules", names: Curve::NAMES, about: Curve::about },
-            Self { kind: "losses", names: Loss::NAMES, about: Loss::about },
-            Self { kind: "activations", names: activations, about: Layer::about },
-            Self { kind: "layers", names: layers, about: Layer::about },
-            Self { kind: "init", names: Init::NAMES, about: Init::about },
-            Self { kind: "noise", names: Noise::NAMES, about: Noise::about },
+            Self { kind: "optimizers", noun: "optimizer", names: Rule::NAMES, about: Rule::about },
+            Self { kind: "solvers", noun: "solver", names: Solver::NAMES, about: Solver::about },
+            Self { kind: "transforms", noun: "optimizer", names: Transform::NAMES, about: Transform::about },
+            Self { kind: "wrappers", noun: "optimizer", names: Wrapper::NAMES, about: Wrapper::about },
+            Self { kind: "wrappers", noun: "optimizer", names: &[Sam::NAME], about: about_sam },
+            Self { kind: "schedules", noun: "schedule", names: Curve::NAMES, about: Curve::about },
+            Self { kind: "losses", noun: "loss", names: Loss::NAMES, about: Loss::about },
+            Self { kind: "activations", noun: "layer", names: activations, about: Layer::about },
+            Self { kind: "layers", noun: "layer", names: layers, about: Layer::about },
+            Self { kind: "init", noun: "init", names: Init::NAMES, about: Init::about },
+            Self { kind: "noise", noun: "noise", names: Noise::NAMES, about: Noise::about },
         ]
     }
 
@@ -130,8 +133,12 @@ fn about_sam(item: &Item, defaults: &str) -> Option<Result<About>> {
 /// ```
 pub fn about(spec: &str, dialect: Dialect) -> Result<Vec<About>> {
     let (item, tables) = (Item::parse(spec)?, Table::all());
-    let having = tables.iter().filter(|table| table.names.contains(&item.name.as_str()));
-    let found = having.filter_map(|table| (table.about)(&item, dialect.defaults(&item.name)));
+    let about = |table: &Table| {
+        let item = names::canonical(table.noun, &item, table.names);
+        let known = table.names.contains(&item.name.as_str());
+        if known { (table.about)(&item, dialect.defaults(&item.name)) } else { None }
+    };
+    let found = tables.iter().filter_map(about);
     let (known, wrong): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
     let unknown = || {
         let names: Vec<&str> = tables.iter().flat_map(|table| table.names).copied().collect();

@@ -1,6 +1,7 @@
 //! A bound on a metric: `eval_accuracy>=0.97`, `train_loss<0.1`.
 
-use super::spec;
+use super::{Targets, spec};
+use crate::loss::Loss;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -50,7 +51,83 @@ const METRICS: [(&str, Metric); 3] = [
 
 const OPS: [(&str, Op); 4] = [(">=", Op::AtLeast), ("<=", Op::AtMost), (">", Op::Above), ("<", Op::Below)];
 
+/// What other libraries call the split that is evaluated on.
+const ALIASES: [(&str, Metric); 5] = [
+    ("val_loss", Metric::EvalLoss),
+    ("val_accuracy", Metric::EvalAccuracy),
+    ("val_acc", Metric::EvalAccuracy),
+    ("accuracy", Metric::EvalAccuracy),
+    ("acc", Metric::EvalAccuracy),
+];
+
+/// `0.97`, or `97%` for a share; none for what is no finite number.
+fn read_bound(metric: Metric, bound: &str, text: &str) -> Result<Option<f64>> {
+    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
+    match bound.strip_suffix('%') {
+        None => Ok(number(bound)),
+        // as the decimal it stands for: 97 / 100 is the f64 nearest to 0.97
+        Some(percent) if metric == Metric::EvalAccuracy => Ok(number(percent).map(|percent| percent / 100.0)),
+        Some(percent) => {
+            Err(Error::usage(format!("`{text}`: {metric} is no share, so it has no percentage"))
+                .advise(format!("a number without %, such as {metric}<{}", percent.trim())))
+        }
+    }
+}
+
 impl Condition {
+    /// Refuses an accuracy that no model has: shares lie in 0..=1.
+    fn check_share(&self) -> Result<()> {
+        let possible = match self.op {
+            Op::AtLeast => self.value <= 1.0,
+            Op::Above => self.value < 1.0,
+            Op::AtMost => self.value >= 0.0,
+            Op::Below => self.value > 0.0,
+        };
+        if self.metric != Metric::EvalAccuracy || possible {
+            return Ok(());
+        }
+        let error = Error::usage(format!("`{self}` cannot be met: accuracy is a share from 0 to 1"));
+        Err(if self.value > 1.0 && self.value <= 100.0 {
+            let share = spec::write_number(self.value / 100.0);
+            error.advise(format!(
+                "'{}{}{share}' or '{}{}{}%'",
+                self.metric, self.op, self.metric, self.op, self.value
+            ))
+        } else {
+            error.advise("'eval_accuracy>=0.97'")
+        })
+    }
+
+    /// Refuses what a trial can never meet: an accuracy where numbers are predicted, a negative loss where the loss has
+    /// none.
+    ///
+    /// # Errors
+    /// Usage errors.
+    pub fn check(&self, targets: Targets, loss: &Loss) -> Result<()> {
+        let wrong = |why: String| Error::usage(format!("`{self}` cannot be met: {why}"));
+        if self.metric == Metric::EvalAccuracy {
+            return match targets {
+                Targets::Class => Ok(()),
+                Targets::Real => Err(wrong("a regression has no accuracy".into())
+                    .advise("'eval_loss<0.1', or --targets class")),
+                Targets::Input => {
+                    Err(wrong("an autoencoder has no accuracy".into()).advise("'eval_loss<0.1'"))
+                }
+            };
+        }
+        let negative = match self.op {
+            Op::AtMost => self.value < 0.0,
+            Op::Below => self.value <= 0.0,
+            Op::AtLeast | Op::Above => false,
+        };
+        if negative && !loss.can_be_negative() {
+            return Err(
+                wrong(format!("the loss {loss} is never below 0")).advise(format!("'{}<0.1'", self.metric))
+            );
+        }
+        Ok(())
+    }
+
     /// Whether `value` fulfils the condition; a missing or NaN metric never does.
     pub fn holds(&self, value: Option<f64>) -> bool {
         value.is_some_and(|value| match self.op {
@@ -67,20 +144,21 @@ impl FromStr for Condition {
 
     fn from_str(text: &str) -> Result<Self> {
         let form = || {
-            Error::usage(format!("`{text}` is not a condition"))
-                .advise("write metric, comparison and bound, for example 'eval_accuracy>=0.97'")
+            Error::usage(format!("`{text}` is not a condition")).advise(
+                "write metric, comparison and bound, for example 'eval_accuracy>=0.97'; a column to predict is \
+                 named by --label",
+            )
         };
-        let (sign, op) = OPS.into_iter().find(|(sign, _)| text.contains(sign)).ok_or_else(form)?;
-        let (name, bound) = text.split_once(sign).ok_or_else(form)?;
+        let plain = text.replace('≥', ">=").replace('≤', "<=");
+        let (sign, op) = OPS.into_iter().find(|(sign, _)| plain.contains(sign)).ok_or_else(form)?;
+        let (name, bound) = plain.split_once(sign).ok_or_else(form)?;
         let name = name.trim().to_lowercase().replace('-', "_");
         let known = METRICS.map(|(name, _)| name);
-        let metric = METRICS.iter().find(|(known, _)| *known == name).map(|(_, metric)| *metric);
-        let metric = metric.ok_or_else(|| spec::unknown("metric", &name, &known))?;
-        let value: f64 = bound.trim().parse().map_err(|_| form())?;
-        if !value.is_finite() {
-            return Err(form());
-        }
-        Ok(Self { metric, op, value })
+        let metric = [&METRICS[..], &ALIASES].concat().into_iter().find(|(known, _)| *known == name);
+        let (_, metric) = metric.ok_or_else(|| spec::unknown("metric", &name, &known))?;
+        let condition = Self { metric, op, value: read_bound(metric, bound.trim(), text)?.ok_or_else(form)? };
+        condition.check_share()?;
+        Ok(condition)
     }
 }
 
@@ -128,6 +206,9 @@ mod tests {
             ("eval_accuracy>=0.97", "eval_accuracy>=0.97", 0.97, 0.969),
             ("Train-Loss < .1", "train_loss<0.1", 0.09, 0.1),
             ("eval_loss<=1", "eval_loss<=1", 1.0, 1.1),
+            ("eval_accuracy>=97%", "eval_accuracy>=0.97", 0.97, 0.969),
+            ("val_accuracy ≥ 97.5 %", "eval_accuracy>=0.975", 0.975, 0.97),
+            ("eval_accuracy>=1", "eval_accuracy>=1", 1.0, 0.999),
             ("eval_accuracy>0.5", "eval_accuracy>0.5", 0.6, 0.5),
         ] {
             let condition: Condition = text.parse().unwrap();
@@ -138,10 +219,41 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_met_is_refused_with_what_can() {
+        for (text, advice) in [
+            ("eval_accuracy>=97", "'eval_accuracy>=97%'"),
+            ("eval_accuracy>=1.5", "'eval_accuracy>=0.015'"),
+            ("eval_accuracy>1", "0 to 1"),
+            ("eval_accuracy<0", "0 to 1"),
+            ("eval_accuracy>=120%", "0 to 1"),
+        ] {
+            let error = text.parse::<Condition>().unwrap_err();
+            assert!(error.exit_code() == 2 && error.to_string().contains(advice), "{text}: {error}");
+        }
+        let check = |text: &str, targets, loss: &str| {
+            text.parse::<Condition>().unwrap().check(targets, &loss.parse().unwrap()).is_ok()
+        };
+        assert!(!check("eval_loss<-1", Targets::Class, "cross-entropy"));
+        assert!(!check("train_loss<=-0.5", Targets::Real, "mse"));
+        assert!(check("eval_loss<=0", Targets::Real, "mse"));
+        assert!(check("eval_loss<-1", Targets::Class, "poisson"));
+        assert!(!check("eval_accuracy>=0.5", Targets::Real, "mse"));
+        assert!(check("eval_accuracy>=0.5", Targets::Class, "mse"));
+    }
+
+    #[test]
     fn malformed_conditions_are_usage_errors() {
-        for text in
-            ["", "eval_accuracy", "acc>=1", "eval_accuracy>=", "eval_accuracy>=nan", "eval_loss=<1", ">=1"]
-        {
+        for text in [
+            "",
+            "eval_accuracy",
+            "f1>=1",
+            "loss<1",
+            "eval_loss<3%",
+            "eval_accuracy>=",
+            "eval_accuracy>=nan",
+            "eval_loss=<1",
+            ">=1",
+        ] {
             assert_eq!(text.parse::<Condition>().unwrap_err().exit_code(), 2, "{text}");
         }
     }

@@ -2,6 +2,7 @@
 
 mod about;
 mod condition;
+pub(crate) mod names;
 mod precision;
 pub mod spec;
 mod target_scale;
@@ -60,7 +61,7 @@ impl FromStr for UpdateRule {
         match text.trim().to_lowercase().as_str() {
             "epoch" => Ok(Self::Epoch),
             "sample" => Ok(Self::SAMPLE),
-            other => match other.strip_prefix("batch:").map(str::parse) {
+            other => match batch_size(other).map(str::parse) {
                 Some(Ok(samples)) if samples > 0 => Ok(Self::Batch(samples)),
                 Some(_) => {
                     Err(Error::usage(format!("`{text}` must give a whole number of samples, at least 1"))
@@ -70,6 +71,12 @@ impl FromStr for UpdateRule {
             },
         }
     }
+}
+
+/// What follows `batch:`, or a bare number, which is what other programs call the batch size.
+fn batch_size(text: &str) -> Option<&str> {
+    let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+    text.strip_prefix("batch:").or(is_number.then_some(text))
 }
 
 impl fmt::Display for UpdateRule {
@@ -266,7 +273,8 @@ mod tests {
             assert_eq!(rule.to_string(), text);
         }
         assert_eq!("batch:1".parse::<UpdateRule>().unwrap(), UpdateRule::SAMPLE);
-        for text in ["batch:0", "batch:-1", "batch:x", "batch:", "batch", "bach:10", ""] {
+        assert_eq!("64".parse::<UpdateRule>().unwrap(), UpdateRule::Batch(64));
+        for text in ["batch:0", "0", "64.5", "batch:-1", "batch:x", "batch:", "batch", "bach:10", ""] {
             assert_eq!(text.parse::<UpdateRule>().unwrap_err().exit_code(), 2, "{text}");
         }
     }

@@ -3,6 +3,7 @@
 pub use schuss_data::spec::{Item, nearest};
 
 use super::about::{About, Key};
+use super::names;
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::Serialize;
@@ -91,6 +92,7 @@ macro_rules! choices {
                 defaults: &str,
             ) -> Option<$crate::Result<Self>> {
                 use $crate::recipe::spec::Choice;
+                let item = &*$crate::recipe::names::canonical($noun, item, Self::NAMES);
                 match item.name.as_str() {
                     $(<$row as Choice>::NAME => {
                         Some(<$row as Choice>::read($noun, item, defaults).map(Self::$row))
@@ -105,6 +107,7 @@ macro_rules! choices {
                 defaults: &str,
             ) -> Option<$crate::Result<$crate::recipe::About>> {
                 use $crate::recipe::spec::Choice;
+                let item = &*$crate::recipe::names::canonical($noun, item, Self::NAMES);
                 match item.name.as_str() {
                     $(<$row as Choice>::NAME => {
                         Some(<$row as Choice>::about($noun, concat!($($line),*), item, defaults))
@@ -178,9 +181,44 @@ fn refuse(keys: &[(&str, f64)], wanted: &str, fine: impl Fn(f64) -> bool) -> Res
     }
 }
 
-/// The usage error for a name that is not in the list, with the nearest one.
+/// The usage error for a name that is not in the list, with what stands for it here or the nearest one.
 pub(crate) fn unknown(noun: &str, name: &str, known: &[&str]) -> Error {
-    schuss_data::spec::unknown(noun, name, "", known)
+    let error = schuss_data::spec::unknown(noun, name, "", known);
+    match names::elsewhere(noun, name) {
+        Some(advice) => error.advise(advice),
+        None => error,
+    }
+}
+
+/// The usage error for a key that `place` does not have.
+fn unknown_key(name: &str, place: &str, known: &[&str]) -> Error {
+    match names::key_elsewhere(name) {
+        Some(advice) => Error::usage(format!("unknown key `{name}` for {place}"))
+            .advise(format!("{advice}   known: {}", known.join(" "))),
+        None => schuss_data::spec::unknown("key", name, &format!(" for {place}"), known),
+    }
+}
+
+/// Every text that `text` stands for: `adam:lr={1e-4,1e-3}` is two, and several braces make every combination.
+///
+/// # Errors
+/// A usage error for braces that are not closed, or hold an empty value.
+pub(crate) fn sweep(text: &str) -> Result<Vec<String>> {
+    let form = || {
+        Error::usage(format!("`{text}` has braces that do not hold values with commas between them"))
+            .advise("write adam:lr={1e-4,1e-3}")
+    };
+    let Some((before, rest)) = text.split_once('{') else {
+        return if text.contains('}') { Err(form()) } else { Ok(vec![text.to_owned()]) };
+    };
+    let (values, after) = rest.split_once('}').ok_or_else(form)?;
+    let values: Vec<&str> = values.split(',').map(str::trim).collect();
+    if before.contains('}') || values.iter().any(|value| value.is_empty() || value.contains('{')) {
+        return Err(form());
+    }
+    let ends = sweep(after)?;
+    let with = |value: &&str| ends.iter().map(|end| format!("{before}{value}{end}")).collect::<Vec<_>>();
+    Ok(values.iter().flat_map(with).collect())
 }
 
 /// The items of a chain, the last one by itself. `+` separates only before a letter: `1e+5` is a number.
@@ -201,7 +239,17 @@ fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read:
     let names: Vec<String> = fields(&read).keys().cloned().collect();
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let place = format!("{noun} `{}`", item.name);
-    for (position, (key, text)) in item.args.iter().enumerate() {
+    let args = names::arguments(item, &known)?;
+    if let [(None, first), (None, second), ..] = &args[..]
+        && noun == "optimizer"
+    {
+        let key = known.first().copied().unwrap_or("lr");
+        return Err(Error::usage(format!("`{second}` in {place} has no key")).advise(format!(
+            "write key=value; to try several values: schuss compare with '{}:{key}={{{first},{second}}}'",
+            item.name
+        )));
+    }
+    for (position, (key, text)) in args.iter().enumerate() {
         let name = match key {
             Some(key) => key.as_str(),
             None => known.get(position).ok_or_else(|| {
@@ -210,9 +258,7 @@ fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read:
             })?,
         };
         let mut keys = fields(&read);
-        let value = keys
-            .get_mut(name)
-            .ok_or_else(|| schuss_data::spec::unknown("key", name, &format!(" for {place}"), &known))?;
+        let value = keys.get_mut(name).ok_or_else(|| unknown_key(name, &place, &known))?;
         *value = read_value(name, text, value).map_err(|error| error.at(&place))?;
         read = serde_json::from_value(Value::Object(keys))
             .map_err(|error| Error::usage(format!("{name} cannot be `{text}`: {error}")).at(&place))?;
@@ -222,9 +268,22 @@ fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read:
 
 /// A value of the same type as the one before; a key that may be left out takes a number.
 fn read_value(key: &str, text: &str, before: &Value) -> Result<Value> {
-    let wrong = |wanted: &str| Error::usage(format!("{key} must be {wanted}, not `{text}`"));
+    let wrong = |wanted: &str| {
+        let error = Error::usage(format!("{key} must be {wanted}, not `{text}`"));
+        let list = text.replace(':', ",");
+        if list == text {
+            error
+        } else {
+            error.advise(format!("to try several values: schuss compare with {key}={{{list}}}"))
+        }
+    };
     match before {
-        Value::Bool(_) => text.parse().map(Value::Bool).map_err(|_| wrong("true or false")),
+        Value::Bool(_) => match text.to_lowercase().as_str() {
+            "true" | "yes" | "1" => Ok(Value::Bool(true)),
+            "false" | "no" | "0" => Ok(Value::Bool(false)),
+            _ => Err(wrong("true or false")),
+        },
+        Value::Null if text.eq_ignore_ascii_case("none") => Ok(Value::Null),
         Value::Number(number) if number.is_u64() => {
             read_number(text).filter(Value::is_u64).ok_or_else(|| wrong("a whole number"))
         }

@@ -117,8 +117,32 @@ impl Choices {
         each_choice!(list).into_iter().filter(|(_, made)| *made).map(|(name, _)| name).collect()
     }
 
-    /// The value of a text choice that may be an axis: model, loss, update, order, optimizer, schedule, init, noise
-    /// or matmul_precision.
+    /// These choices once for each combination of the values that stand in braces, `adam:lr={1e-4,1e-3}`; with the
+    /// values, but for those of update rule and optimizer, which name a trial anyway.
+    ///
+    /// # Errors
+    /// Usage errors for braces that hold no values.
+    pub(crate) fn each(&self) -> Result<Vec<(String, Self)>> {
+        let mut all = vec![(String::new(), self.clone())];
+        for axis in AXES {
+            let Some(text) = self.clone().axis_mut(axis).and_then(Option::take) else { continue };
+            let values = spec::sweep(&text).map_err(|error| placed(error, axis))?;
+            let named = values.len() > 1 && !["update", "optimizer"].contains(&axis);
+            let with = |(label, choices): &(String, Self), value: &String| {
+                let mut choices = choices.clone();
+                choices.axis_mut(axis).into_iter().for_each(|choice| *choice = Some(value.clone()));
+                let label = if named { format!("{label} {value}") } else { label.clone() };
+                (label.trim().to_owned(), choices)
+            };
+            all = all
+                .iter()
+                .flat_map(|before| values.iter().map(|value| with(before, value)).collect::<Vec<_>>())
+                .collect();
+        }
+        Ok(all)
+    }
+
+    /// The value of a text choice that may be an axis, one of [`AXES`].
     pub(crate) fn axis_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
         match name {
             "model" => Some(&mut self.model),
@@ -185,8 +209,11 @@ impl Choices {
         let loss = if targets.is_class() { defaults.0.loss } else { Mse::default().into() };
         let target_scale: Option<TargetScale> = read(self.target_scale.as_deref(), "target-scale")?;
         let noise = read(self.noise.as_deref().filter(|noise| *noise != "none"), "noise")?;
-        let model: Model =
-            read(self.model.as_deref(), "model")?.unwrap_or_else(|| Model::for_data(inputs, told.outputs()));
+        let outputs = if targets == Targets::Input { inputs } else { told.outputs() };
+        let model = match &self.model {
+            Some(text) => Model::read(text, inputs, outputs).map_err(|error| placed(error, "model"))?,
+            None => Model::for_data(inputs, told.outputs()),
+        };
         let recipe = Recipe {
             update: read(self.update.as_deref(), "update")?.unwrap_or(defaults.0.update),
             order: read(self.order.as_deref(), "order")?.unwrap_or(defaults.0.order),
@@ -205,6 +232,9 @@ impl Choices {
             beyond_target: self.beyond_target.unwrap_or(false),
             stop: read(self.stop.as_deref(), "stop")?,
         };
+        for condition in [budget.target, budget.stop].into_iter().flatten() {
+            condition.check(targets, &recipe.loss)?;
+        }
         let model = if model.inputs().is_some() { model } else { model.with_inputs(inputs) };
         let init_from = self.init_from.as_ref().map(Into::into);
         let (name, data) = (name.to_owned(), data.name.clone());
@@ -245,6 +275,10 @@ impl Choices {
         }
     }
 }
+
+/// Choices that may be lists.
+pub(crate) const AXES: [&str; 9] =
+    ["model", "loss", "update", "order", "optimizer", "schedule", "init", "noise", "matmul_precision"];
 
 /// Every key of a trial.
 pub(crate) const KEYS: &[&str] = {

@@ -1,6 +1,6 @@
 //! From a study as written and the flags beside it to the list of trials that run.
 
-use super::choices::Choices;
+use super::choices::{AXES, Choices};
 use super::file::{Observe, StudyFile, TrialEntry, Workload};
 use super::record::{ReferenceRecord, StudyRecord};
 use crate::network::Plan;
@@ -59,7 +59,9 @@ impl Study {
         };
         for entry in &entries {
             for (label, combination) in combinations(&file.axes)? {
-                trials.push(planned(entry, &label, combination, &shared, file, data)?);
+                for (values, choices) in chosen(entry, combination, &shared)?.each()? {
+                    trials.push(planned(entry, (&label, &values), choices, file, data)?);
+                }
             }
         }
         let seeds = file.seeds.clone().unwrap_or_else(|| vec![1]);
@@ -131,20 +133,23 @@ impl Study {
     }
 }
 
-fn planned(
-    entry: &TrialEntry,
-    label: &str,
-    axis: Choices,
-    shared: &Choices,
-    file: &StudyFile,
-    data: &Dataset,
-) -> Result<Planned> {
+/// The choices of a trial: its own, those of the axes, and what all share.
+fn chosen(entry: &TrialEntry, axis: Choices, shared: &Choices) -> Result<Choices> {
     let own = entry.choices.made();
     if let Some(twice) = axis.made().into_iter().find(|name| own.contains(name)) {
         let name = entry.name.as_deref().unwrap_or("one");
         return Err(Error::usage(format!("{twice} is a list here, but trial `{name}` chooses its own")));
     }
-    let mut choices = entry.choices.clone().over(&axis).over(shared);
+    Ok(entry.choices.clone().over(&axis).over(shared))
+}
+
+fn planned(
+    entry: &TrialEntry,
+    (label, values): (&str, &str),
+    mut choices: Choices,
+    file: &StudyFile,
+    data: &Dataset,
+) -> Result<Planned> {
     if choices.update.as_deref().is_some_and(|update| update.trim().eq_ignore_ascii_case("batch:auto")) {
         choices.update = None;
         let trial = choices.resolve("", data)?;
@@ -154,9 +159,9 @@ fn planned(
     plan_of(&trial, data)?;
     trial.data = file.workload.spec(&data.name);
     trial.name = match (&entry.name, label) {
-        (Some(name), label) => printable(&format!("{name} {label}")),
-        (None, "") => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
-        (None, label) => label.to_owned(),
+        (Some(name), label) => printable(&format!("{name} {label} {values}")),
+        (None, "") => printable(&format!("{} {} {values}", trial.recipe.update, trial.recipe.optimizer)),
+        (None, label) => printable(&format!("{label} {values}")),
     };
     let eval_every = entry.eval_every.or(file.observe.eval_every);
     let TrialEntry { reference, reference_seconds, .. } = entry.clone();
@@ -193,23 +198,14 @@ fn printable(name: &str) -> String {
 fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
     let mut all = vec![(String::new(), Choices::default())];
     for (axis, values) in axes {
-        const AXES: [&str; 9] = [
-            "model",
-            "loss",
-            "update",
-            "order",
-            "optimizer",
-            "schedule",
-            "init",
-            "noise",
-            "matmul_precision",
-        ];
         if !AXES.contains(&axis.as_str()) {
             return Err(spec::unknown("axis", axis, &AXES));
         }
         if values.is_empty() {
             return Err(Error::usage(format!("axis `{axis}` has no value")));
         }
+        let values: Vec<String> =
+            values.iter().map(|value| spec::sweep(value)).collect::<Result<Vec<_>>>()?.concat();
         let extend = |(label, choices): &(String, Choices), value: &String| {
             let mut choices = choices.clone();
             if let Some(choice) = choices.axis_mut(axis) {
@@ -232,6 +228,41 @@ fn number_equal_names(trials: &mut [Planned]) {
         let earlier = trials[..i].iter().filter(|planned| planned.trial.name == name).count();
         if earlier > 0 {
             trials[i].trial.name = format!("{name} ({})", earlier + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Result<Vec<String>> {
+        let file = StudyFile::parse(
+            &format!("[workload]\ndata = 'digits:train=20,test=10,size=8'\n{text}"),
+            "test",
+        )?;
+        let data = file.workload.load(None)?;
+        Ok(Study::resolve("test", &file, &data)?
+            .trials
+            .into_iter()
+            .map(|planned| planned.trial.name)
+            .collect())
+    }
+
+    #[test]
+    fn values_in_braces_are_an_axis_wherever_they_stand() {
+        let rates = ["batch:100 adam:lr=0.0001", "batch:100 adam:lr=0.001"];
+        assert_eq!(names("[recipe]\noptimizer = 'adam:lr={1e-4,1e-3}'").unwrap(), rates);
+        assert_eq!(names("[[trial]]\noptimizer = 'adam:lr={1e-4,1e-3}'").unwrap(), rates);
+        let axes = names("[axes]\noptimizer = ['adam:lr={1e-4, 1e-3}', 'sgd']").unwrap();
+        assert_eq!(axes, ["adam:lr=1e-4", "adam:lr=1e-3", "sgd"]);
+        let crossed =
+            names("[recipe]\noptimizer = 'sgd:lr={0.1,1},momentum={0,0.9}'\nmodel = 'in-{5,6}-out'").unwrap();
+        assert_eq!(crossed.len(), 8);
+        assert_eq!(crossed[7], "batch:100 sgd:lr=1,momentum=0.9 in-6-out");
+        for text in ["adam:lr={1e-4", "adam:lr=1e-4}", "adam:lr={}", "adam:lr={1,}", "adam:lr={{1,2}}"] {
+            let error = names(&format!("[recipe]\noptimizer = '{text}'")).unwrap_err();
+            assert!(error.exit_code() == 2 && error.to_string().contains("{1e-4,1e-3}"), "{text}: {error}");
         }
     }
 }
