@@ -1,8 +1,9 @@
 //! What can be typed. Help, man page and completions all come from these definitions.
 
 use crate::explain;
+use crate::offers::{Offers, Studies};
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use schuss::Result;
 use schuss::data::order::Order;
 use schuss::session::Limits;
@@ -10,15 +11,31 @@ use schuss::study::Workload;
 use schuss_data::text::parse_bytes;
 use std::path::PathBuf;
 
-/// Trains a network under every way of updating its weights and tells which way gets your data to your target
-/// first.
+/// What `schuss --help` ends with.
+const LONG: &str = "First steps:
+  schuss compare lecture-25      three optimizers, one network
+  schuss train --data sales.csv --label price
+  schuss train --optimizer adam --target 'eval_accuracy>=97%'
+
+Exit codes: 0 done, 1 failure, 2 what was typed is wrong, 3 a data file, 4 every trial diverged, 5 target missed \
+(with --require-target), 130 interrupted and saved (143 for TERM).
+
+Environment:
+  SCHUSS_DATA   folder above mnist/ and fashion-mnist/: read from there, and `data fetch` writes there [default: \
+the user's cache folder]
+  NO_COLOR      no colours
+  COLUMNS       width of the terminal";
+
+/// Trains a network under every way of updating its weights and says which gets your data to your target first.
 #[derive(Debug, Parser)]
 #[command(name = "schuss", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "First steps:\n  schuss compare lecture-25           three optimizers, one network, one page\n  \
-    schuss train --optimizer adam:lr=1e-3 --target 'eval_accuracy>=0.97'\n\n\
-    Exit codes: 0 done, 1 failure, 2 wrong usage, 3 data, 4 every trial diverged, 5 target missed\n\
-    (with --require-target), 130 interrupted and saved (143 for TERM)."
+    after_help = "First steps:\n  \
+    schuss compare lecture-25      three optimizers, one network\n  \
+    schuss train --data sales.csv --label price\n  \
+    schuss train --optimizer adam --target 'eval_accuracy>=97%'\n\n\
+    -h is short, --help says more; `schuss man VERB` is a man page.",
+    after_long_help = LONG
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -28,9 +45,12 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train several recipes on the same data and compare them
+    ///
+    /// A repeated flag is an axis, and so are values in braces: every combination is a trial.
     #[command(after_help = after_compare())]
     Compare {
         /// A built-in study, or the path of a study file; flags alone make a study too
+        #[arg(value_parser = Studies, hide_possible_values = true)]
         study: Option<String>,
         #[command(flatten)]
         flags: Flags,
@@ -40,9 +60,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
-    /// Go on with a run that was killed or interrupted, to the same bits
+    /// Continue a run that was killed or interrupted, to the same bits
     Resume {
-        /// The folder of the run, or its name in runs
+        /// The folder of the run, or its name in runs/
+        #[arg(value_hint = ValueHint::DirPath)]
         run: PathBuf,
         /// Where the data are now, if not where they were
         #[arg(long, value_name = "SPEC")]
@@ -56,8 +77,10 @@ pub(crate) enum Command {
     /// Evaluate a trained model: accuracy, confusion matrix, worst mistakes
     Eval {
         /// model.safetensors, or the folder of a run or trial that holds it
+        #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
-        /// Data spec: mnist, digits:test=1000, a table, a folder; of data without a test split all samples
+        /// Data: mnist, digits:test=1000, a table, a folder; all samples where there is no test split
+        #[arg(value_hint = ValueHint::AnyPath)]
         data: String,
         #[command(flatten)]
         reading: Reading,
@@ -65,11 +88,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Say what a trained model sees in a picture or in a data set
+    /// Predict with a trained model: a picture, a table, any data
     Predict {
         /// model.safetensors, or the folder of a run or trial that holds it
+        #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
-        /// A PNG image, or a data spec; of data without a test split all samples
+        /// A picture, or data; all samples where there is no test split
+        #[arg(value_hint = ValueHint::AnyPath)]
         input: String,
         #[command(flatten)]
         reading: Reading,
@@ -77,15 +102,16 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Name all there is to choose of a kind, with a line each
+    /// List what can be chosen: optimizers, losses, schedules, ...
     List {
-        /// What of
+        /// The kind of choice
         #[arg(value_parser = PossibleValuesParser::new(explain::kinds()))]
         kind: String,
     },
-    /// Tell all about a choice: equation as executed, keys and defaults, where it comes from, who differs
+    /// Explain a choice: its equation, keys and defaults, sources, how other libraries differ
     Explain {
         /// A name, adam, or a spec, adam:eps=1e-7
+        #[arg(value_parser = Offers(&[]), hide_possible_values = true)]
         spec: String,
         /// Whose defaults: torch | optax | keras | burn | sklearn
         #[arg(long, value_name = "NAME", default_value = "torch")]
@@ -97,7 +123,7 @@ pub(crate) enum Command {
     /// Look at data, or download it
     #[command(subcommand)]
     Data(DataCommand),
-    /// Measure this machine: cores, arithmetic, memory, disk, and what the lectures' network takes here
+    /// Measure this machine: arithmetic, memory, disk, the time an epoch takes
     Doctor {
         /// Threads [default: all cores]
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -111,8 +137,14 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the man page
-    Man,
+    /// Print a man page, or write those of all verbs
+    Man {
+        /// The verb: train, or data show; the page of schuss itself when left out
+        verb: Vec<String>,
+        /// Write every page into this folder
+        #[arg(long, value_name = "FOLDER", conflicts_with = "verb", value_hint = ValueHint::DirPath)]
+        out: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -130,9 +162,9 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "SIZE")]
         memory: Option<String>,
     },
-    /// Write data to one file that is read as fast as the disk allows, its training samples mixed
+    /// Write data to one file that is read at the speed of the disk, its training samples shuffled
     Pack {
-        /// Any data: a spec such as digits:train=1200000, a table, a folder
+        /// Any data: digits:train=1200000, a table, a folder
         data: String,
         /// The file to write; must not be there yet
         out: PathBuf,
@@ -155,111 +187,262 @@ pub(crate) enum DataCommand {
 /// Flags of `train` and `compare`. In `compare`, a repeated flag is an axis: every combination is a trial.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Flags {
-    /// Data: mnist | fashion-mnist | digits:train=60000,test=10000,size=28,seed=1 | PATH of a table, a pack, or a
-    /// folder [default: mnist if found, else digits]
-    #[arg(long, value_name = "SPEC", help_heading = "Workload")]
+    /// Data: mnist, digits:train=1000, or a path
+    ///
+    /// mnist | fashion-mnist | digits:train=60000,test=10000,size=28,seed=1 | the path of a table, a pack or a folder
+    /// [default: mnist if found, else digits]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        aliases = ["dataset", "data-path", "data-dir", "train-data"],
+        value_hint = ValueHint::AnyPath,
+        help_heading = "Workload"
+    )]
     pub(crate) data: Option<String>,
-    /// Network: 784-400-256-10, or linear:400,relu,dropout:0.2,linear:10; `schuss list layers` names all
-    /// [default: 784-400-256-10]
-    #[arg(long, value_name = "SPEC", help_heading = "Workload")]
+    /// Network: 784-400-256-10, or its layers
+    ///
+    /// Widths, 784-400-256-10 (linear layers with ReLU between them), or layers,
+    /// linear:400,relu,dropout:0.2,linear:10; `in` and `out` stand for the widths of the data: in-100-50-out. `schuss
+    /// list layers` and `schuss list activations` name all [default: in-400-256-out]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        aliases = ["net", "network", "arch", "architecture"],
+        value_parser = Offers(&["layers", "activations"]),
+        hide_possible_values = true,
+        help_heading = "Workload"
+    )]
     pub(crate) model: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Share of the training samples to hold out, for the curves to look at in place of the test split: 0.1
-    #[arg(long, value_name = "SHARE", allow_negative_numbers = true, help_heading = "Workload")]
+    /// Share of the training samples to hold out
+    ///
+    /// The curves then look at these in place of the test split, which is evaluated once, at the end: 0.1
+    #[arg(
+        long,
+        value_name = "SHARE",
+        aliases = ["val-split", "validation-split", "validation-fraction", "validation-size", "val-size"],
+        allow_negative_numbers = true,
+        help_heading = "Workload"
+    )]
     pub(crate) validation: Option<f64>,
-    /// Numbers on their way into the network: unit | standard | channel | mnist | imagenet | none [default: unit for
-    /// pixels, else standard]
+    /// Scaling of the inputs: unit, standard, ...
+    ///
+    /// unit | standard | channel | mnist | imagenet | none [default: unit for pixels, else standard]
     #[arg(long, alias = "normalization", value_name = "WORD", help_heading = "Workload")]
     pub(crate) normalisation: Option<String>,
-    /// What outputs are compared with: class | real (numbers) | input (an autoencoder) [default: as the labels are]
+    /// What outputs are compared with: class | real | input
+    ///
+    /// class | real (numbers: a regression) | input (an autoencoder) [default: as the labels are]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]
     pub(crate) targets: Option<String>,
-    /// Targets that are numbers, for training: standard (mean 0, deviation 1; losses and predictions stay in original
-    /// units) | none [default: standard under mse, l1, huber and smooth-l1, else none]
+    /// Scaling of numeric targets: standard | none
+    ///
+    /// For training: standard (mean 0, deviation 1; losses and predictions stay in original units) | none [default:
+    /// standard under mse, l1, huber and smooth-l1, else none]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]
     pub(crate) target_scale: Option<String>,
-    /// Noise on the inputs: gaussian:std=0.3 | masking:p=0.3 | salt-and-pepper:p=0.1 [default: none]
-    #[arg(long, value_name = "SPEC", help_heading = "Workload")]
+    /// Noise on the inputs
+    ///
+    /// gaussian:std=0.3 | masking:p=0.3 | salt-and-pepper:p=0.1 [default: none]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        value_parser = Offers(&["noise"]),
+        hide_possible_values = true,
+        help_heading = "Workload"
+    )]
     pub(crate) noise: Vec<String>,
-    /// Weights to begin with: a safetensors file, metadata not needed
-    #[arg(long, value_name = "FILE", help_heading = "Workload")]
+    /// Weights to start from: a safetensors file
+    #[arg(
+        long,
+        value_name = "FILE",
+        aliases = ["weights", "pretrained"],
+        value_hint = ValueHint::FilePath,
+        help_heading = "Workload"
+    )]
     pub(crate) init_from: Option<PathBuf>,
 
-    /// Samples per weight update: epoch | batch:N | sample; batch:auto takes as many as memory allows
-    /// [default: batch:100]
-    #[arg(long, value_name = "RULE", help_heading = "Recipe")]
+    /// Samples per weight update: batch:100, epoch, ...
+    ///
+    /// epoch | batch:N, or just N | sample; batch:auto takes as many as memory allows [default: batch:100]
+    #[arg(
+        long,
+        value_name = "RULE",
+        aliases = ["batch-size", "batchsize", "bs"],
+        help_heading = "Recipe"
+    )]
     pub(crate) update: Vec<String>,
-    /// Order of samples: shuffled | fixed | sequential | replacement | blocks:64 [default: shuffled]
-    #[arg(long, value_name = "ORDER", help_heading = "Recipe")]
+    /// Order of the samples
+    ///
+    /// shuffled | fixed | sequential | replacement | blocks:64 [default: shuffled]
+    #[arg(
+        long,
+        value_name = "ORDER",
+        value_parser = Offers(&["orders"]),
+        hide_possible_values = true,
+        help_heading = "Recipe"
+    )]
     pub(crate) order: Vec<String>,
-    /// What moves the weights: sgd:lr=0.1,momentum=0.9 | clip-global-norm:1+adamw:lr=1e-3+ema:0.999 |
-    /// hidden@muon:lr=0.02/adamw | l-bfgs; `schuss list optimizers` names all, `schuss explain NAME` tells
-    /// equation and keys [default: sgd:lr=0.1]
-    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    /// Optimizer: sgd:lr=0.1,momentum=0.9, adam, ...
+    ///
+    /// sgd:lr=0.1,momentum=0.9 | clip-global-norm:1+adamw:lr=1e-3+ema:0.999 | hidden@muon:lr=0.02/adamw | l-bfgs.
+    /// `schuss list optimizers` names all, `schuss explain NAME` has equation and keys; in compare,
+    /// 'adam:lr={1e-4,1e-3}' tries both values [default: sgd:lr=0.1]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        aliases = ["opt", "optim", "optimiser", "solver"],
+        value_parser = Offers(&["optimizers", "solvers", "transforms", "wrappers"]),
+        hide_possible_values = true,
+        help_heading = "Recipe"
+    )]
     pub(crate) optimizer: Vec<String>,
-    /// Whose defaults the optimizer's keys have: torch | optax | keras | burn | sklearn; `schuss explain NAME
-    /// --dialect keras` tells them [default: torch, with sgd:lr=0.1]
+    /// Library whose defaults the optimizer has
+    ///
+    /// torch | optax | keras | burn | sklearn; `schuss explain NAME --dialect keras` shows them [default: torch, with
+    /// sgd:lr=0.1]
     #[arg(long, value_name = "NAME", help_heading = "Recipe")]
     pub(crate) dialect: Option<String>,
+    /// Schedule of the learning rate: cosine, ...
+    ///
     /// Learning rate, momentum and beta2 over updates: warmup:500+cosine | step:step_size=600 |
     /// cosine/beta1@linear:end_factor=0.5; `schuss list schedules` names all [default: constant]
-    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        aliases = ["lr-scheduler", "scheduler", "lr-schedule", "lr-scheduler-type"],
+        value_parser = Offers(&["schedules"]),
+        hide_possible_values = true,
+        help_heading = "Recipe"
+    )]
     pub(crate) schedule: Vec<String>,
-    /// What is minimised; `schuss list losses` names all [default: cross-entropy]
-    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    /// Loss: cross-entropy, mse, ...
+    ///
+    /// What is minimised; `schuss list losses` names all [default: cross-entropy, or mse for numbers]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        aliases = ["criterion", "loss-fn", "loss-function", "objective"],
+        value_parser = Offers(&["losses"]),
+        hide_possible_values = true,
+        help_heading = "Recipe"
+    )]
     pub(crate) loss: Vec<String>,
-    /// Weights before the first update; `schuss list init` names all [default: pytorch]
-    #[arg(long, value_name = "SPEC", help_heading = "Recipe")]
+    /// Initial weights: pytorch, kaiming-normal, ...
+    ///
+    /// `schuss list init` names all [default: pytorch]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        aliases = ["initializer", "weight-init", "kernel-initializer"],
+        value_parser = Offers(&["init"]),
+        hide_possible_values = true,
+        help_heading = "Recipe"
+    )]
     pub(crate) init: Vec<String>,
-    /// Samples per group of batch statistics (batch-norm, activity-kl) [default: the update, at most 1024]
+    /// Samples per group of batch statistics
+    ///
+    /// For batch-norm and activity-kl [default: the update, at most 1024]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     pub(crate) stats: Option<usize>,
-    /// Products of matrices: highest (f32) | high | medium (bf16, where the processor has AMX) [default: highest]
+    /// Precision of products: highest | high | medium
+    ///
+    /// highest (f32) | high | medium (bf16, where the processor has AMX) [default: highest]
     #[arg(long, value_name = "WORD", help_heading = "Recipe")]
     pub(crate) matmul_precision: Vec<String>,
-    /// Choices that belong together: 'update=sample optimizer=sgd:lr=0.01' (repeatable)
+    /// Choices that belong together (repeatable)
+    ///
+    /// One trial each, in compare: 'update=sample optimizer=sgd:lr=0.01'
     #[arg(long, value_name = "CHOICES", help_heading = "Recipe")]
     pub(crate) trial: Vec<String>,
-    /// Seed of initial weights and order (repeatable, or 1,2,3) [default: 1]
+    /// Seed of initial weights and order [default: 1]
+    ///
+    /// Repeatable in compare, or 1,2,3
     #[arg(
         long,
         value_name = "N",
+        aliases = ["random-state", "random-seed", "rng-seed"],
         value_delimiter = ',',
         allow_negative_numbers = true,
         help_heading = "Recipe"
     )]
     pub(crate) seed: Vec<u64>,
+    /// Run with the seeds 1 to N
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=10_000),
+        allow_negative_numbers = true,
+        conflicts_with = "seed",
+        help_heading = "Recipe"
+    )]
+    pub(crate) seeds: Option<u64>,
 
     /// Epochs at most [default: 10]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Budget")]
+    #[arg(
+        long,
+        value_name = "N",
+        aliases = ["epoch", "num-epochs", "n-epochs", "max-epochs", "nb-epoch", "num-train-epochs"],
+        allow_negative_numbers = true,
+        help_heading = "Budget"
+    )]
     pub(crate) epochs: Option<u32>,
     /// Weight updates at most
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true, help_heading = "Budget")]
+    #[arg(
+        long,
+        value_name = "N",
+        aliases = ["max-steps", "steps", "num-steps", "iterations", "max-iterations"],
+        value_parser = clap::value_parser!(u64).range(1..),
+        allow_negative_numbers = true,
+        help_heading = "Budget"
+    )]
     pub(crate) max_updates: Option<u64>,
-    /// What is to be reached, as 'eval_accuracy>=0.97'; ends the trial
+    /// Goal that ends a trial: 'eval_accuracy>=97%'
+    ///
+    /// A bound on eval_accuracy (a share, 0.97 or 97%), eval_loss or train_loss
     #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
     pub(crate) target: Option<String>,
-    /// Go on once the target is reached
+    /// Continue once the target is reached
     #[arg(long, help_heading = "Budget")]
     pub(crate) beyond_target: bool,
     /// Exit with 5 if a trial misses the target
     #[arg(long, help_heading = "Budget")]
     pub(crate) require_target: bool,
-    /// What ends a trial, as 'train_loss<0.1'
+    /// Condition that ends a trial: 'train_loss<0.1'
     #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
     pub(crate) stop: Option<String>,
 
-    /// Evaluate every N updates too, besides the ends of epochs
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true, help_heading = "Records")]
+    /// Evaluate every N updates too
+    ///
+    /// Besides the ends of epochs
+    #[arg(
+        long,
+        value_name = "N",
+        aliases = ["eval-steps", "eval-freq"],
+        value_parser = clap::value_parser!(u64).range(1..),
+        allow_negative_numbers = true,
+        help_heading = "Records"
+    )]
     pub(crate) eval_every: Option<u64>,
-    /// Keep the loss of every single update (losses.f32)
+    /// Keep the loss of every update (losses.f32)
     #[arg(long, help_heading = "Records")]
     pub(crate) losses: bool,
-    /// Folder of the run; must not be there yet [default: runs/NAME]
-    #[arg(long, value_name = "FOLDER", help_heading = "Records")]
+    /// Folder of the run [default: runs/NAME]
+    ///
+    /// It must not exist yet
+    #[arg(
+        short,
+        long,
+        value_name = "FOLDER",
+        aliases = ["output", "output-dir", "out-dir", "outdir", "save-dir", "log-dir", "logdir"],
+        value_hint = ValueHint::DirPath,
+        help_heading = "Records"
+    )]
     pub(crate) out: Option<PathBuf>,
-    /// Print the summary as one JSON object on stdout; everything else goes to stderr
+    /// Print the summary as JSON
+    ///
+    /// One object on stdout; everything else goes to stderr
     #[arg(long, help_heading = "Records")]
     pub(crate) json: bool,
 
@@ -274,32 +457,45 @@ pub(crate) struct Flags {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Workload")]
 pub(crate) struct Reading {
-    /// Column of a table that is to be told, or several: price | cat,dog; none for no label [default: as the file says,
-    /// else the last]
-    #[arg(long, value_name = "NAME")]
+    /// Label column(s) to predict
+    ///
+    /// price | cat,dog; none for no label [default: as the file says, else the last]
+    #[arg(long, value_name = "NAME", aliases = ["labels", "label-column", "target-column", "class-column"])]
     pub(crate) label: Option<String>,
-    /// Columns of a table to learn from: size,age [default: all but the label]
-    #[arg(long, value_name = "NAMES")]
+    /// Columns of a table to learn from: size,age
+    ///
+    /// [default: all but the label]
+    #[arg(long, value_name = "NAMES", aliases = ["features", "usecols"])]
     pub(crate) columns: Option<String>,
     /// Columns of a table to leave out: id,name
     #[arg(long, value_name = "NAMES")]
     pub(crate) drop: Option<String>,
-    /// Line of a text table that names its columns: yes (the first) | no | a line's number [default: as the text looks]
+    /// Header line of a text table: yes | no | a number
+    ///
+    /// The line that names the columns: yes (the first) | no | a line's number [default: as the text looks]
     #[arg(long, value_name = "LINE")]
     pub(crate) header: Option<String>,
-    /// What separates the cells of a text table: comma | semicolon | tab | bar | space | ':' [default: as the text looks]
-    #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
+    /// Separator of the cells of a text table
+    ///
+    /// comma | semicolon | tab | bar | space | ':' [default: as the text looks]
+    #[arg(long, value_name = "SIGN", aliases = ["sep", "separator"], allow_hyphen_values = true)]
     pub(crate) delimiter: Option<String>,
-    /// What remarks in a text table begin with: '#' | '//' | none [default: as the text looks]
+    /// Beginning of remarks in a text table: '#'
+    ///
+    /// '#' | '//' | none [default: as the text looks]
     #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
     pub(crate) comment: Option<String>,
-    /// Sign before the fraction of numbers in a text: point | comma [default: as the columns look]
+    /// Decimal sign of numbers in a text: point | comma
+    ///
+    /// [default: as the columns look]
     #[arg(long, value_name = "WORD")]
     pub(crate) decimal: Option<String>,
-    /// Dates such as 01/02/2024: day-first | month-first [default: as the columns look]
+    /// Order of dates such as 01/02/2024
+    ///
+    /// day-first | month-first [default: as the columns look]
     #[arg(long, value_name = "WORD")]
     pub(crate) dates: Option<String>,
-    /// Height and width that pictures are brought to [default: as they are]
+    /// Height and width that pictures are resized to [default: as they are]
     #[arg(long, value_name = "N")]
     pub(crate) size: Option<usize>,
     /// Empty cells of a table: refuse | mean | drop [default: refuse]
@@ -312,21 +508,34 @@ pub(crate) struct Reading {
 #[command(next_help_heading = "Running")]
 pub(crate) struct Running {
     /// Threads [default: all cores]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        aliases = ["num-threads", "n-jobs", "n-threads"],
+        allow_negative_numbers = true
+    )]
     pub(crate) threads: Option<usize>,
-    /// Memory of the whole process: 512MiB; data that do not fit are read as they are needed [default: as much as is free]
+    /// Memory of the whole process: 512MiB
+    ///
+    /// Data that do not fit are read as they are needed [default: as much as is free]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// How often trials are kept, besides the ends of epochs: 30s | 1e | 500u (seconds, epochs, updates) [default: 30s]
+    /// How often trials are saved: 30s | 1e | 500u
+    ///
+    /// In seconds, epochs or updates, besides the ends of epochs [default: 30s]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<String>,
-    /// Run trials side by side, each on its share of the threads, reading streamed data once for all; their times are
-    /// labelled shared
+    /// Run trials side by side
+    ///
+    /// Each on its share of the threads, reading streamed data once for all; their times are labelled shared
     #[arg(long)]
     pub(crate) parallel: bool,
     /// Say more: strategy and threads of each trial
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    /// Print results, warnings and errors only
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
 }
 
 impl Reading {
@@ -366,6 +575,6 @@ impl Running {
 
 fn after_compare() -> String {
     let studies = schuss::study::StudyFile::built_in();
-    let lines = studies.iter().map(|(name, title)| format!("  {name:26}{title}\n"));
+    let lines = studies.iter().map(|(name, title)| format!("  {name}: {title}\n"));
     format!("Built-in studies:\n{}", lines.collect::<String>())
 }

@@ -1,7 +1,8 @@
 //! `schuss compare` and `schuss train`.
 
 use crate::args::{Flags, Running};
-use crate::progress::{Progress, say};
+use crate::progress::{Progress, Shown, say};
+use crate::terminal::Screen;
 use crate::{outlook, signals, study, terminal};
 use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
@@ -14,33 +15,34 @@ use schuss_report::{Formats, charts, html, table};
 use std::path::{Path, PathBuf};
 
 /// Trains and compares; the exit code.
-pub(crate) fn compare(name: Option<&str>, flags: &Flags) -> Result<u8> {
+pub(crate) fn compare(name: Option<&str>, flags: &Flags, screen: &Screen) -> Result<u8> {
     let file = study::from_flags(name, flags)?;
     let title =
         name.map_or("compare", |name| name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml"));
-    execute(title, &file, flags, Formats::SvgAndPng)
+    execute(title, &file, flags, (Formats::SvgAndPng, screen))
 }
 
 /// The study of one recipe.
 const TRAIN: &str = "train";
 
 /// Trains one recipe; the exit code.
-pub(crate) fn train(flags: &Flags) -> Result<u8> {
+pub(crate) fn train(flags: &Flags, screen: &Screen) -> Result<u8> {
     study::refuse_several(flags)?;
-    execute(TRAIN, &study::from_flags(None, flags)?, flags, Formats::Svg)
+    execute(TRAIN, &study::from_flags(None, flags)?, flags, (Formats::Svg, screen))
 }
 
-fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats) -> Result<u8> {
+fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Formats, &Screen)) -> Result<u8> {
+    let shown = Shown::new(&flags.running, flags.json, screen);
     let limits = flags.running.limits()?;
     let data = file.data(limits.memory)?;
-    say(flags.json, &describe(&data));
+    shown.say(&describe(&data));
     let study = Study::resolve(name, file, &data)?;
     if study.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
         return Err(
             Error::usage("--require-target needs a --target").advise("--target 'eval_accuracy>=0.97'")
         );
     }
-    study.scale_note(&data).iter().for_each(|note| say(flags.json, note));
+    study.scale_note(&data).iter().for_each(|note| shown.say(note));
     warn(&data)?;
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
@@ -49,37 +51,43 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats) -> Res
     if flags.dry_run {
         return outlook::dry_run(&study, &data, limits, flags.json);
     }
-    if let Some(line) = outlook::line(&study, &data, limits) {
+    if let Some(line) = outlook::line(&study, &data, limits).filter(|_| !shown.quiet) {
         say(true, &line);
     }
     let control = Control::default();
     signals::listen(&control)?;
-    let mut progress = progress(&study, &data, &control, (&flags.running, flags.json));
+    let mut progress = Progress::new(&control, &study, &data.train, shown);
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
-    present(&finished, flags.json, formats)?;
+    present(&finished, (shown.json, &progress), (formats, screen))?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
 
 /// Goes on with a run; the exit code.
-pub(crate) fn resume(folder: &Path, data: Option<&str>, running: &Running, json: bool) -> Result<u8> {
+pub(crate) fn resume(
+    folder: &Path,
+    data: Option<&str>,
+    (running, json): (&Running, bool),
+    screen: &Screen,
+) -> Result<u8> {
+    let shown = Shown::new(running, json, screen);
     let begun = Begun::open(folder)?;
     if begun.is_finished() && begun.path().join(REPORT).is_file() {
-        say(json, &format!("{} is finished: there is nothing to go on with", begun.path().display()));
+        say(json, &format!("{} is finished: nothing is left to do", begun.path().display()));
         return if json { deliver(&to_json(&begun.summary)?).map(|()| 0) } else { Ok(0) };
     }
     let limits = running.limits()?;
     let data = load_again(&begun, data, limits)?;
     let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
-    say(json, &describe(&data));
-    study.scale_note(&data).iter().for_each(|note| say(json, note));
+    shown.say(&describe(&data));
+    study.scale_note(&data).iter().for_each(|note| shown.say(note));
     let control = Control::default();
     signals::listen(&control)?;
-    let mut progress = progress(&study, &data, &control, (running, json));
+    let mut progress = Progress::new(&control, &study, &data.train, shown);
     let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
     let formats = if study.about.name == TRAIN { Formats::Svg } else { Formats::SvgAndPng };
-    present(&finished, json, formats)?;
+    present(&finished, (json, &progress), (formats, screen))?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
@@ -99,11 +107,6 @@ fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Data
     };
     let data = StudyFile { workload, ..begun.file.clone() }.data(limits.memory).map_err(elsewhere)?;
     Ok(Dataset { name: written.data.unwrap_or(data.name), ..data })
-}
-
-fn progress(study: &Study, data: &Dataset, control: &Control, how: (&Running, bool)) -> Progress {
-    let width = study.trials.iter().map(|planned| planned.trial.name.chars().count()).max().unwrap_or(0);
-    Progress::new(control, &data.train, width, how)
 }
 
 /// Says on stderr what is strange about the classes of some data.
@@ -133,17 +136,24 @@ fn describe(data: &Dataset) -> String {
 }
 
 /// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.
-fn present(finished: &Finished, json: bool, formats: Formats) -> Result<()> {
+fn present(
+    finished: &Finished,
+    (json, progress): (bool, &Progress),
+    (formats, screen): (Formats, &Screen),
+) -> Result<()> {
     let summary = &finished.summary;
     let report = write(finished, formats);
-    let mut page = format!("\n{}\n", table::render(summary).trim_end());
+    let mut page = format!("\n{}\n", table::render(summary, screen.table_width()).trim_end());
     schuss_report::verdict(summary).iter().for_each(|sentence| page += &format!("\n{sentence}"));
     if let Ok(report) = &report {
         page += &format!("\nreport: {}", report.display());
     }
+    if progress.left_out() {
+        page += &format!("\nevery epoch: {}/trials/*/metrics.jsonl", finished.folder.path().display());
+    }
     let goes_on = |trial: &TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
     if summary.trials.iter().any(goes_on) {
-        page += &format!("\ngo on with: schuss resume {}", finished.folder.path().display());
+        page += &format!("\ncontinue with: schuss resume {}", finished.folder.path().display());
     }
     if json {
         say(true, &page);

@@ -90,7 +90,7 @@ fn splits(data: &Dataset, surveys: &[Survey]) -> String {
         let one = if pixels { 255.0 } else { 1.0 };
         let _ = writeln!(text, "{:<10} {count:>11} {}", survey.split, row(&survey.numbers, one));
         for (number, range) in survey.told.iter().enumerate() {
-            let _ = writeln!(text, "{:<22} {}", format!("  to tell, {}", number + 1), row(range, 1.0));
+            let _ = writeln!(text, "{:<22} {}", format!("  label {}", number + 1), row(range, 1.0));
         }
     }
     text + "\n"

@@ -64,14 +64,13 @@ fn looked_at(data: &Dataset) -> String {
     format!("test split of {name}")
 }
 
-/// How far the numbers told of the test split are from those that are to be told.
+/// How far the numbers predicted for the test split are from those that are to be predicted.
 fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
     let found = predictor.deviation(&data.test)?;
     if json {
         return Ok(format!("{}\n", json!(found)));
     }
-    let r2 =
-        found.r2.map_or_else(|| "none: a number to be told does not vary".into(), |r2| format!("{r2:.6}"));
+    let r2 = found.r2.map_or_else(|| "none: a label does not vary".into(), |r2| format!("{r2:.6}"));
     Ok(format!(
         "model     {}\ndata      {}, {} samples\nmse       {:.6}\nmae       {:.6}\nr2        {r2}\n",
         printable(&predictor.about().model),

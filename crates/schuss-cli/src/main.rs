@@ -6,7 +6,10 @@ mod data;
 mod doctor;
 mod eval;
 mod explain;
+mod flags;
+mod man;
 mod model;
+mod offers;
 mod outlook;
 mod predict;
 mod progress;
@@ -15,15 +18,22 @@ mod study;
 mod terminal;
 
 use args::{Cli, Command, DataCommand};
-use clap::{CommandFactory, Parser};
-use schuss::{Error, Result};
+use clap::CommandFactory;
+use flags::Stop;
+use schuss::Result;
 use std::io::Write;
 use std::process::ExitCode;
 use terminal::Screen;
 
 fn main() -> ExitCode {
     schuss::machine::return_freed_memory();
-    match schuss::machine::check_variables().and_then(|()| run(Cli::parse().command)) {
+    let screen = Screen::detect();
+    let done = match flags::read(std::env::args_os(), screen.width) {
+        Ok(Cli { command }) => schuss::machine::check_variables().and_then(|()| run(command, &screen)),
+        Err(Stop::Refused(error)) => Err(error),
+        Err(Stop::Clap(message)) => message.exit(),
+    };
+    match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
@@ -32,13 +42,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<u8> {
-    let (screen, out) = (&Screen::detect(), &mut std::io::stdout());
+fn run(command: Command, screen: &Screen) -> Result<u8> {
+    let out = &mut std::io::stdout();
     match command {
-        Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags),
-        Command::Train { flags } => return compare::train(&flags),
+        Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags, screen),
+        Command::Train { flags } => return compare::train(&flags, screen),
         Command::Resume { run, data, running, json } => {
-            return compare::resume(&run, data.as_deref(), &running, json);
+            return compare::resume(&run, data.as_deref(), (&running, json), screen);
         }
         Command::Eval { model, data, reading, json } => {
             eval::run(&model, &reading.workload(&data), json, screen, out)?;
@@ -59,7 +69,8 @@ fn run(command: Command) -> Result<u8> {
         }
         Command::Doctor { threads, json } => doctor::run(threads, json, out)?,
         Command::Completions { shell } => print(&completions(shell))?,
-        Command::Man => print(&man_page()?)?,
+        Command::Man { verb, out: None } => print(&man::page(&verb)?)?,
+        Command::Man { out: Some(folder), .. } => print(&man::write(&folder)?)?,
     }
     Ok(0)
 }
@@ -68,13 +79,6 @@ fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "schuss", &mut script);
     String::from_utf8_lossy(&script).into_owned()
-}
-
-fn man_page() -> Result<String> {
-    let mut page = Vec::new();
-    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
-    rendered.map_err(|error| Error::failure(format!("the man page cannot be made: {error}")))?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
 /// A reader that has seen enough is no failure.

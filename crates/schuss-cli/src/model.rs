@@ -5,6 +5,7 @@ use schuss::data::{Dataset, Told};
 use schuss::network::{ModelFile, Predictor};
 use schuss::session::Limits;
 use schuss::{Error, Result};
+use schuss_data::text::plain_io;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,13 +16,16 @@ pub(crate) fn load(path: &Path) -> Result<Predictor> {
     Predictor::load(&find(path)?, Limits::default().threads)
 }
 
-/// The file itself, or the only model of a trial's or a run's folder.
+/// The file itself, or the only model of a trial's or a run's folder, which may be named as in `runs`.
 fn find(path: &Path) -> Result<PathBuf> {
+    let in_runs = Path::new("runs").join(path);
+    let path = if !path.exists() && in_runs.is_dir() { &*in_runs } else { path };
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
     let mut models = in_folder(path).map_err(|error| {
-        Error::data(format!("the folder of the model cannot be read: {error}")).at(path.display())
+        Error::data(format!("the folder of the model cannot be read: {}", plain_io(&error)))
+            .at(path.display())
     })?;
     models.sort();
     match models.as_slice() {

@@ -61,7 +61,7 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
     let (time, held) = (duration(outlook.seconds()), bytes(data.bytes() as u64));
     say(
         false,
-        &format!("in all about {time} on {} threads, {held} of data; nothing was trained", limits.threads),
+        &format!("about {time} in all on {} threads, {held} of data; nothing was trained", limits.threads),
     );
     Ok(0)
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(
 fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut dyn Write) -> Result<()> {
     let about = predictor.about();
     if about.targets == Targets::Input && about.shape.image().is_some() {
-        return Err(Error::usage("the model is an autoencoder: it has no class to tell of a sample")
+        return Err(Error::usage("the model is an autoencoder: it predicts no classes")
             .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
     }
     let data = model::fit(about, workload.load_for(about)?, false)?;

@@ -1,13 +1,16 @@
-//! What is seen while trials run: a line per epoch, and on a terminal a bar that moves.
+//! What is seen while trials run: lines for some epochs, and on a terminal a bar that moves.
 
 use crate::args::Running;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use crate::terminal::{Screen, fit};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use schuss::Trial;
 use schuss::data::Split;
 use schuss::recipe::Targets;
 use schuss::session::{Control, Event};
-use schuss::study::Watcher;
 use schuss::study::record::{EpochRecord, Status, TrialRecord};
+use schuss::study::{Study, Watcher};
+use schuss_data::text::grouped;
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,62 +22,160 @@ pub(crate) fn say(json: bool, line: &str) {
     let _ = if json { writeln!(std::io::stderr(), "{line}") } else { writeln!(std::io::stdout(), "{line}") };
 }
 
-/// Lines per epoch, and a bar drawn ten times a second by a thread of its own.
+/// Lines that the epochs of all trials may take together, and those of one.
+const LINES: (usize, usize) = (40, 20);
+
+/// Where progress goes, and how much of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown {
+    /// Whether stdout is for JSON.
+    pub(crate) json: bool,
+    pub(crate) verbose: bool,
+    /// Results, warnings and errors only.
+    pub(crate) quiet: bool,
+    /// Whether trials run side by side: then there is no bar.
+    side_by_side: bool,
+    /// Columns of the screen; none where lines may be of any length.
+    columns: Option<usize>,
+}
+
+impl Shown {
+    /// What the flags ask for.
+    pub(crate) fn new(running: &Running, json: bool, screen: &Screen) -> Self {
+        let Running { verbose, quiet, parallel: side_by_side, .. } = *running;
+        let columns = screen.bounded.then_some(screen.width);
+        Self { json, verbose, quiet, side_by_side, columns }
+    }
+
+    /// Says what is no result; nothing if it is to be quiet.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.quiet {
+            say(self.json, line);
+        }
+    }
+}
+
+/// Lines for some of the epochs, and a bar drawn ten times a second by a thread of its own.
 pub(crate) struct Progress {
-    json: bool,
-    verbose: bool,
+    shown: Shown,
     samples: u64,
     /// Whether training samples are read as they are needed.
     streamed: bool,
+    /// Columns that names of recipes take; none where there is one recipe.
     width: usize,
-    /// Whether trials run side by side: then there is no bar.
-    side_by_side: bool,
+    /// Lines per trial.
+    lines: u32,
+    /// The last epoch of each trial that runs, as long as it was not said.
+    unsaid: BTreeMap<(String, u64), String>,
+    left_out: bool,
     bar: ProgressBar,
     ticker: Option<Ticker>,
     control: Control,
 }
 
 impl Progress {
-    /// For trials on `train` whose names are at most `width` wide.
-    pub(crate) fn new(
-        control: &Control,
-        train: &Split,
-        width: usize,
-        (running, json): (&Running, bool),
-    ) -> Self {
-        let Running { verbose, parallel: side_by_side, .. } = *running;
+    /// For the trials of `study` on `train`.
+    pub(crate) fn new(control: &Control, study: &Study, train: &Split, shown: Shown) -> Self {
+        let names = study.trials.iter().map(|planned| planned.trial.name.chars().count());
+        let several = study.trials.len() > 1;
+        let trials = (study.trials.len() * study.seeds.len()).max(1);
         Self {
-            json,
-            verbose,
+            shown,
             samples: train.len() as u64,
             streamed: train.resident().is_none(),
-            width,
-            side_by_side,
+            width: if several { names.max().unwrap_or(0) } else { 0 },
+            lines: (LINES.0 / trials).clamp(1, LINES.1) as u32,
+            unsaid: BTreeMap::new(),
+            left_out: false,
             bar: ProgressBar::hidden(),
             ticker: None,
             control: control.clone(),
         }
     }
 
-    fn say(&self, line: &str) {
-        self.bar.suspend(|| say(self.json, line));
+    /// Whether epochs passed without a line.
+    pub(crate) fn left_out(&self) -> bool {
+        self.left_out && !self.shown.quiet
     }
 
-    fn epoch(&self, trial: &Trial, row: &EpochRecord) {
-        let number =
-            |value: Option<f64>| value.map_or_else(|| "     -".into(), |value| format!("{value:.6}"));
-        self.say(&format!(
-            "{:width$}  epoch {:>3}/{}  loss {:>8}  eval loss {:>8}{}  {:>7.2} s{}",
-            trial.name,
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| self.shown.say(line));
+    }
+
+    fn epoch(&mut self, trial: &Trial, row: &EpochRecord) {
+        let line = self.line(trial, row);
+        let key = (trial.name.clone(), trial.seed);
+        let every = trial.budget.epochs.div_ceil(self.lines).max(1);
+        if self.lines > 1 && row.epoch.is_multiple_of(every) {
+            self.say(&line);
+            self.unsaid.remove(&key);
+        } else {
+            self.left_out |= self.unsaid.insert(key, line).is_some() || self.lines > 1;
+        }
+    }
+
+    /// The name where recipes differ, the seed, the figures: on one line if the screen is wide enough.
+    fn line(&self, trial: &Trial, row: &EpochRecord) -> String {
+        let seed = format!("seed {}", trial.seed);
+        let name = if self.width == 0 { seed } else { format!("{:1$}  {seed}", trial.name, self.width) };
+        let one = format!("{name}  {}", self.figures(trial, row, false));
+        match self.shown.columns {
+            Some(columns) if one.chars().count() > columns => {
+                let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+                format!("{name}\n  {}", self.figures(trial, row, true))
+            }
+            _ => one,
+        }
+    }
+
+    fn figures(&self, trial: &Trial, row: &EpochRecord, short: bool) -> String {
+        let epochs = trial.budget.epochs;
+        let (eval, accuracy, gap) =
+            if short { ("eval", "acc", " ") } else { ("eval loss", "accuracy", "  ") };
+        format!(
+            "epoch {:>width$}/{epochs}{gap}loss {:>8}{gap}{eval} {:>8}{}{gap}{:.2} s{}",
             row.epoch,
-            trial.budget.epochs,
             number(row.train_loss),
             number(row.eval_loss),
-            quality(row, trial.targets),
+            quality(row, trial.targets, accuracy),
             row.train_seconds,
             if self.streamed { waiting(row) } else { String::new() },
-            width = self.width,
-        ));
+            width = epochs.to_string().len(),
+        )
+    }
+}
+
+impl Progress {
+    /// What stands before the bar: `2/40 seed 1`, and as much of a recipe's name as a third of the screen holds.
+    fn prefix(&self, trial: &Trial, index: usize, total: usize) -> String {
+        let place = format!("{}/{total} seed {}", index + 1, trial.seed);
+        let columns = self.shown.columns.unwrap_or(80) / 3;
+        match columns.checked_sub(place.len() + 1) {
+            Some(room) if self.width > 0 && room > 4 => {
+                format!("{place} {}", fit(&trial.name, room.min(self.width)))
+            }
+            _ => place,
+        }
+    }
+}
+
+/// At most six digits, with a power of ten where they are not enough.
+fn number(value: Option<f64>) -> String {
+    let Some(value) = value else { return "-".into() };
+    match value.abs() {
+        0.0 => "0".into(),
+        size if !(1e-4..1e6).contains(&size) => format!("{value:.5e}"),
+        size => format!("{value:.*}", (5 - size.log10().floor() as i32).clamp(0, 6) as usize),
+    }
+}
+
+/// Samples per second in at most six digits: `12.3`, `123,456`, `1.23M`.
+fn rate(per_second: f64) -> String {
+    match per_second {
+        ..999.5 => format!("{per_second:.1}/s"),
+        ..999_999.5 => format!("{}/s", grouped(per_second.round() as u64)),
+        ..1e9 => format!("{:.2}M/s", per_second / 1e6),
+        _ => format!("{:.2}G/s", per_second / 1e9),
     }
 }
 
@@ -91,7 +192,7 @@ fn waiting(row: &EpochRecord) -> String {
 }
 
 /// Accuracy where there are classes; PSNR and, of images large enough, SSIM where there are reconstructions.
-fn quality(row: &EpochRecord, targets: Targets) -> String {
+fn quality(row: &EpochRecord, targets: Targets, accuracy_word: &str) -> String {
     let metric = |name: &str| row.metrics.get(name).copied().flatten();
     let psnr = metric("psnr").map(|psnr| format!("  PSNR {psnr:>6.2} dB"));
     let ssim = metric("ssim").map(|ssim| format!("  SSIM {ssim:.4}"));
@@ -99,14 +200,15 @@ fn quality(row: &EpochRecord, targets: Targets) -> String {
         (None, Some(psnr)) => psnr + &ssim.unwrap_or_default(),
         (None, None) if !targets.is_class() => String::new(),
         (accuracy, _) => {
-            format!("  accuracy {}", accuracy.map_or_else(|| "    -".into(), |value| format!("{value:.4}")))
+            let value = accuracy.map_or_else(|| "-".into(), |value| format!("{value:.4}"));
+            format!("  {accuracy_word} {value}")
         }
     }
 }
 
 impl Watcher for Progress {
     fn started(&mut self, trial: &Trial, index: usize, total: usize) {
-        if self.verbose {
+        if self.shown.verbose {
             self.say(&format!(
                 "trial {}/{total}: {} seed {}, {}",
                 index + 1,
@@ -115,14 +217,18 @@ impl Watcher for Progress {
                 trial.recipe_id()
             ));
         }
-        if std::io::stderr().is_terminal() && !self.side_by_side {
+        if std::io::stderr().is_terminal() && !self.shown.side_by_side && !self.shown.quiet {
             let length = self.samples.saturating_mul(u64::from(trial.budget.epochs));
             let style = ProgressStyle::with_template(
-                "{prefix} {wide_bar:.cyan/dim} {percent:>3} %  {per_sec}  ETA {eta}",
+                "{prefix} {wide_bar:.cyan/dim} {percent:>3} %  {rate}  ETA {eta}",
             );
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style = style.with_key("rate", |state: &ProgressState, to: &mut dyn std::fmt::Write| {
+                let _ = to.write_str(&rate(state.per_sec()));
+            });
             self.bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-            self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            self.bar.set_prefix(format!("{}/{total} {}", index + 1, trial.name));
+            self.bar.set_style(style);
+            self.bar.set_prefix(self.prefix(trial, index, total));
             self.ticker = Some(Ticker::start(self.bar.clone(), self.control.clone()));
         }
     }
@@ -140,7 +246,10 @@ impl Watcher for Progress {
     fn ended(&mut self, record: &TrialRecord) {
         self.ticker = None;
         self.bar.finish_and_clear();
-        if self.verbose {
+        if let Some(line) = self.unsaid.remove(&(record.name.clone(), record.seed)) {
+            self.say(&line);
+        }
+        if self.shown.verbose {
             self.say(&format!(
                 "{}: {}, {} threads, {}",
                 record.name, record.strategy, record.threads, record.arithmetic
@@ -191,6 +300,22 @@ impl Drop for Ticker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn losses_and_rates_have_at_most_six_digits() {
+        for (value, text) in [
+            (0.123_456_78, "0.123457"),
+            (2.345_678_9, "2.34568"),
+            (123_456.78, "123457"),
+            (1e-9, "1.00000e-9"),
+            (4.2e15, "4.20000e15"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(number(Some(value)), text);
+        }
+        let rates = [12.34, 123_456.789, 999_999.9, 12_345_678.0].map(rate);
+        assert_eq!(rates, ["12.3/s", "123,457/s", "1.00M/s", "12.35M/s"]);
+    }
 
     #[test]
     fn what_is_waited_for_a_tenth_of_the_time_is_the_bottleneck() {

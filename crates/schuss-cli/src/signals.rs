@@ -17,7 +17,9 @@ pub(crate) fn listen(control: &Control) -> Result<()> {
         let registered = flag::register_conditional_shutdown(signal, BY_SIGNAL + signal, Arc::clone(&again))
             .and_then(|_| flag::register(signal, Arc::clone(&again)))
             .and_then(|_| flag::register_usize(signal, control.signal(), signal.unsigned_abs() as usize));
-        registered.map_err(|error| Error::failure(format!("signals cannot be listened to: {error}")))?;
+        registered.map_err(|error| {
+            Error::failure(format!("signals cannot be listened to: {}", schuss_data::text::plain_io(&error)))
+        })?;
     }
     Ok(())
 }

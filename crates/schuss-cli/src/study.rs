@@ -55,8 +55,8 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         missing: reading.missing.or(written.missing),
         normalisation: flags.normalisation.clone().or(written.normalisation),
     };
-    if !flags.seed.is_empty() {
-        file.seeds = Some(flags.seed.clone());
+    if let Some(seeds) = seeds(flags) {
+        file.seeds = Some(seeds);
     }
     if flags.eval_every.is_some() {
         file.observe.eval_every = flags.eval_every;
@@ -67,10 +67,17 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
     Ok(file)
 }
 
+/// The seeds of `--seed` or `--seeds`.
+fn seeds(flags: &Flags) -> Option<Vec<u64>> {
+    let listed = (!flags.seed.is_empty()).then(|| flags.seed.clone());
+    listed.or_else(|| flags.seeds.map(|seeds| (1..=seeds).collect()))
+}
+
 /// `train` runs one trial: whatever makes several is refused.
 pub(crate) fn refuse_several(flags: &Flags) -> Result<()> {
-    let repeated = axes(flags).into_iter().find(|(_, values)| values.len() > 1).map(|(axis, _)| axis);
-    let seeds = (flags.seed.len() > 1).then_some("seed");
+    let is_several = |values: &[String]| values.len() > 1 || values.iter().any(|value| value.contains('{'));
+    let repeated = axes(flags).into_iter().find(|(_, values)| is_several(values)).map(|(axis, _)| axis);
+    let seeds = seeds(flags).is_some_and(|seeds| seeds.len() > 1).then_some("seed");
     let trials = (!flags.trial.is_empty()).then_some("trial");
     match repeated.or(seeds).or(trials) {
         Some(flag) => {

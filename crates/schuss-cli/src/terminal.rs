@@ -15,6 +15,8 @@ const GAP: usize = 2;
 pub(crate) struct Screen {
     /// Columns.
     pub(crate) width: usize,
+    /// Whether somebody said how many columns there are: longer lines would break.
+    pub(crate) bounded: bool,
     ink: Ink,
 }
 
@@ -47,7 +49,9 @@ pub(crate) fn deliver(out: &mut dyn Write, text: &str) -> Result<ControlFlow<()>
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(ControlFlow::Continue(())),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
-        Err(error) => Err(Error::failure(format!("stdout cannot be written: {error}"))),
+        Err(error) => {
+            Err(Error::failure(format!("stdout cannot be written: {}", schuss_data::text::plain_io(&error))))
+        }
     }
 }
 
@@ -55,7 +59,7 @@ impl Screen {
     /// One without colours.
     #[cfg(test)]
     pub(crate) fn of_width(width: usize) -> Self {
-        Self { width, ink: Ink::Plain }
+        Self { width, bounded: true, ink: Ink::Plain }
     }
 
     /// What stdout is, by the environment.
@@ -67,7 +71,7 @@ impl Screen {
     fn from(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let known = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
-        let width = set("COLUMNS").and_then(|columns| columns.parse().ok()).or_else(known).unwrap_or(COLUMNS);
+        let width = set("COLUMNS").and_then(|columns| columns.parse().ok()).or_else(known);
         let dumb = set("TERM").is_none_or(|term| term == "dumb");
         let deep = set("COLORTERM").is_some_and(|depth| depth == "truecolor" || depth == "24bit");
         let ink = match (terminal && !dumb && set("NO_COLOR").is_none(), deep) {
@@ -75,7 +79,12 @@ impl Screen {
             (true, false) => Ink::Greys,
             (true, true) => Ink::TrueColour,
         };
-        Self { width: width.clamp(40, 400), ink }
+        Self { width: width.unwrap_or(COLUMNS).clamp(40, 400), bounded: width.is_some(), ink }
+    }
+
+    /// Columns of a table: those of the screen, or 100 where nobody says how many there are.
+    pub(crate) fn table_width(&self) -> usize {
+        if self.bounded { self.width } else { 100 }
     }
 
     /// Pictures side by side, `per_row` of them across the screen, their captions beneath.
@@ -228,7 +237,7 @@ pub(crate) fn percent(fraction: f64) -> String {
 mod tests {
     use super::*;
 
-    const PLAIN: Screen = Screen { width: 80, ink: Ink::Plain };
+    const PLAIN: Screen = Screen { width: 80, bounded: true, ink: Ink::Plain };
 
     fn tile(width: usize, height: usize, pixels: &[u8]) -> Tile {
         Tile::new(pixels, ImageShape { channels: 1, height, width }, vec!["one".into(), "two".into()])

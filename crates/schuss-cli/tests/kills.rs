@@ -200,7 +200,7 @@ fn an_interrupted_run_goes_on_where_it_was_and_only_one_process_may() {
     fs::rename(place.join("run"), &moved).unwrap();
     let ran = place.run(&["resume", "elsewhere"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(ran.stderr.contains("goes on in epoch"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("continues in epoch"), "{}", ran.stderr);
     let whole = [&["train", "--epochs", "400", "--out", "whole"], common::SMALL].concat();
     assert_eq!(place.run(&whole).code, 0);
     assert!(left(&moved) == left(&place.join("whole")));

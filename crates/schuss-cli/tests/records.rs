@@ -166,11 +166,7 @@ fn a_trial_name_cannot_write_control_codes_to_the_terminal() {
     std::fs::write(place.join("s.toml"), "[[trial]]\nname = \"\\u001b[31mred\\nline\"\n").unwrap();
     let ran = place.small(&["compare", "./s.toml", "--epochs", "1"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(
-        !ran.stdout.contains('\u{1b}') && ran.stdout.contains("[31mred line  epoch   1/1"),
-        "{}",
-        ran.stdout
-    );
+    assert!(!ran.stdout.contains('\u{1b}') && ran.stdout.contains("[31mred line"), "{}", ran.stdout);
 }
 
 #[test]

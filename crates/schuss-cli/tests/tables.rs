@@ -156,7 +156,7 @@ fn the_line_of_an_epoch_says_how_long_streamed_data_were_waited_for_and_names_th
     let lines = |memory: &str| {
         let ran = done(place.run(&[&args[..], &["--memory", memory]].concat()));
         let epoch = |number: &str| ran.stdout.lines().find(|line| line.contains(number)).unwrap().to_owned();
-        [epoch("epoch   0/1"), epoch("epoch   1/1")]
+        [epoch("epoch 0/1"), epoch("epoch 1/1")]
     };
     let [before, streamed] = lines("1500kB");
     assert!(streamed.contains(" s, waited ") && streamed.ends_with(" is the bottleneck"), "{streamed}");

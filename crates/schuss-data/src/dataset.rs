@@ -219,7 +219,7 @@ impl Dataset {
             }
         }
         if trained.iter().filter(|count| **count > 0).count() == 1 {
-            warnings.push("all training samples are of one class: there is nothing to tell apart".to_owned());
+            warnings.push("all training samples are of one class: there is nothing to learn".to_owned());
         }
         warnings
     }
@@ -266,7 +266,7 @@ fn fingerprinted(len: u64) -> impl Iterator<Item = u64> {
     (0..blocks).map(move |block| block * apart)
 }
 
-/// What is to be told of samples, and of how many kinds it can be.
+/// What is to be predicted for samples, and of how many kinds it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// One of so many classes.
@@ -292,20 +292,20 @@ impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Class(classes) => write!(f, "{classes} classes"),
-            Self::Real(1) => f.write_str("1 number to tell"),
-            Self::Real(width) => write!(f, "{width} numbers to tell"),
+            Self::Real(1) => f.write_str("1 number to predict"),
+            Self::Real(width) => write!(f, "{width} numbers to predict"),
             Self::Nothing => f.write_str("no labels"),
         }
     }
 }
 
 impl Dataset {
-    /// What is to be told of its samples.
+    /// What is to be predicted for its samples.
     pub fn told(&self) -> Told {
         self.told_of(&self.train)
     }
 
-    /// What is to be told of the samples of one of its splits.
+    /// What is to be predicted for the samples of one of its splits.
     pub fn told_of(&self, split: &Split) -> Told {
         match split.read(&[]).unwrap_or_default().labels() {
             Labels::Class(_) => Told::Class(self.classes.len()),

@@ -176,7 +176,7 @@ impl<'a> Batch<'a> {
         samples.class(index)
     }
 
-    /// The numbers that are to be told of sample `row`.
+    /// The numbers that are to be predicted for sample `row`.
     pub fn reals(&self, row: usize) -> &'a [f32] {
         let (samples, index) = self.at(row);
         samples.reals(index)

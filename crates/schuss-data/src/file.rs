@@ -18,7 +18,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
         std::io::ErrorKind::PermissionDenied => {
             refuse(&"may not be read by this user").advise("change its permissions with chmod")
         }
-        _ => refuse(&format_args!("cannot be read: {error}")),
+        _ => refuse(&format_args!("cannot be read: {}", text::plain_io(&error))),
     };
     let seen = fs::metadata(path).map_err(unreadable)?;
     if seen.is_dir() {

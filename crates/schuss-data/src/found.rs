@@ -73,7 +73,7 @@ pub enum Missing {
 /// What was asked of a reader.
 #[derive(Clone, Debug)]
 pub struct Ask {
-    /// Column or columns (`a,b`) of a table that are to be told; `none` if nothing is.
+    /// Column or columns (`a,b`) of a table that are to be predicted; `none` if nothing is.
     pub label: Option<String>,
     /// Whether that is numbers even where it looks like classes.
     pub real: bool,

@@ -263,7 +263,7 @@ impl Blame<'_> {
             ErrorKind::InvalidInput | ErrorKind::InvalidData => {
                 self.error(format!("is not valid gzip: {error}"))
             }
-            _ => self.error(format!("cannot be read: {error}")),
+            _ => self.error(format!("cannot be read: {}", crate::text::plain_io(error))),
         }
     }
 }

@@ -173,7 +173,8 @@ pub fn is_picture(path: &Path) -> bool {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::data(format!("{} cannot be read: {error}", shown(&file::name(path)))).at(path.display())
+    Error::data(format!("{} cannot be read: {}", shown(&file::name(path)), crate::text::plain_io(error)))
+        .at(path.display())
 }
 
 impl Split {

@@ -5,7 +5,7 @@ use crate::folder::{self, Files};
 use crate::found::{self, Found, Part, Usual};
 use crate::published::{self, MNIST, Published};
 use crate::spec::{Item, unknown};
-use crate::text::grouped;
+use crate::text::{self, grouped};
 use crate::{Dataset, Error, Offsets, Request, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
@@ -70,7 +70,7 @@ impl FromStr for Source {
         }
         let name = spec.split(':').next().unwrap_or(spec);
         let name = name.trim().to_lowercase().replace('_', "-");
-        if name == "path" || !NAMES.contains(&&*name) && looks_like_a_path(spec) {
+        if name == "path" || !NAMES.contains(&&*name) && is_a_path(spec) {
             return Ok(Self(Kind::Path(spec.to_owned())));
         }
         let item = Item::parse(spec)?;
@@ -79,23 +79,14 @@ impl FromStr for Source {
             (Some(published), _) => Err(Error::usage(format!("`{}` has no keys", published.name))
                 .advise(format!("--data {}", published.name))),
             (None, "digits") => Ok(Self(Kind::Digits(parse_digits(&item)?))),
-            (None, name) => Err(unknown_data(name, spec)),
+            (None, name) => Err(unknown("data", name, "", &[&NAMES[..], &["./FOLDER"]].concat())),
         }
     }
 }
 
-/// The error for a word that names no data, though it may be the name of a file or folder here.
-fn unknown_data(name: &str, spec: &str) -> Error {
-    let error = unknown("data", name, "", &[&NAMES[..], &["./FOLDER"]].concat());
-    if Path::new(spec).exists() {
-        error.advise(format!("./{spec}, since there is such a path"))
-    } else {
-        error
-    }
-}
-
-fn looks_like_a_path(spec: &str) -> bool {
-    spec.contains(|letter| letter == '.' || std::path::is_separator(letter))
+/// Anything with `/` or `.` in it, and whatever is there.
+fn is_a_path(spec: &str) -> bool {
+    spec.contains(|letter| letter == '.' || std::path::is_separator(letter)) || Path::new(spec).exists()
 }
 
 /// The canonical spec: the name with every key, or the path as typed.
@@ -178,7 +169,7 @@ impl Source {
 /// Why a path without the files of a set is none.
 fn no_set(path: &Path, missing: &str) -> Error {
     let what = match std::fs::metadata(path) {
-        Err(error) => format!("the data cannot be opened: {}", error.kind()),
+        Err(error) => format!("the data cannot be opened: {}", text::plain_io(&error)),
         Ok(what) if !what.is_dir() => "the data are neither a file nor a folder".to_owned(),
         Ok(_) => format!("the data folder holds no {missing}, raw or .gz"),
     };

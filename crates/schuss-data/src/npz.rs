@@ -360,9 +360,9 @@ fn notes(pairs: &[&Pair], classes: usize) -> Vec<String> {
         })
         .collect();
     if classes > 0 {
-        notes.push(format!("labels: whole numbers, which tell apart {} classes", grouped(classes as u64)));
+        notes.push(format!("labels: {} classes, given as whole numbers", grouped(classes as u64)));
     } else if let Some(labels) = pairs.first().and_then(|pair| pair.labels.as_ref()) {
-        notes.push(format!("labels: {} to be told", grouped(labels.array.layout.shape.features() as u64)));
+        notes.push(format!("labels: {} to predict", grouped(labels.array.layout.shape.features() as u64)));
     }
     notes
 }

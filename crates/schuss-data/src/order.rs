@@ -39,6 +39,10 @@ const NAMES: [(&str, Order); 4] = [
 ];
 
 impl Order {
+    /// What can be typed; blocks may be of any number.
+    pub const NAMES: &'static [&'static str] =
+        &["shuffled", "fixed", "sequential", "replacement", "blocks:64"];
+
     /// Whether every epoch has an order of its own.
     pub fn changes(self) -> bool {
         matches!(self, Self::Shuffled | Self::Replacement | Self::Blocks(_))

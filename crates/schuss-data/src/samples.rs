@@ -1,4 +1,4 @@
-//! Samples as they are stored: one row of numbers each, and what is to be told of it.
+//! Samples as they are stored: one row of numbers each, and what is to be predicted for it.
 
 use crate::{Error, Result};
 
@@ -20,7 +20,7 @@ pub enum Row<'a> {
     Floats(&'a [f32]),
 }
 
-/// What is to be told of samples.
+/// What is to be predicted for samples.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Labels {
     /// The number of a class each.
@@ -191,7 +191,7 @@ impl Samples {
         &self.values
     }
 
-    /// What is to be told of them.
+    /// What is to be predicted for them.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
@@ -275,7 +275,7 @@ impl Samples {
         }
     }
 
-    /// The numbers that are to be told of sample `index`; none where it is anything else.
+    /// The numbers that are to be predicted for sample `index`; none where it is anything else.
     pub fn reals(&self, index: usize) -> &[f32] {
         match &self.labels {
             Labels::Real { values, width } => values.get(index * width..(index + 1) * width).unwrap_or(&[]),

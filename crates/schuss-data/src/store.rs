@@ -30,7 +30,7 @@ pub trait Store: Send + Sync {
         0
     }
 
-    /// What is to be told of all samples, if that is known without reading them.
+    /// What is to be predicted for all samples, if that is known without reading them.
     fn labels(&self) -> Option<Cow<'_, Labels>> {
         None
     }

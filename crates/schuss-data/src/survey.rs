@@ -16,7 +16,7 @@ pub struct Survey {
     pub numbers: Range,
     /// The numbers by their place in a sample, where these are few and no pixels.
     pub features: Vec<Range>,
-    /// What is to be told of them, where that is numbers: one range per number.
+    /// What is to be predicted for them, where that is numbers: one range per number.
     pub told: Vec<Range>,
     /// Samples per class.
     pub classes: Vec<u64>,
@@ -84,7 +84,7 @@ pub fn survey(data: &Dataset) -> Result<Vec<Survey>> {
     data.splits().map(of).collect()
 }
 
-/// The split that a sample was first seen in, and a hash of what is to be told of it; by a hash of its numbers.
+/// The split that a sample was first seen in, and a hash of what is to be predicted for it; by a hash of its numbers.
 type Seen = HashMap<u64, (&'static str, u64)>;
 
 fn of_split(

@@ -50,7 +50,7 @@ fn bytes(part: &Part) -> u64 {
     }
 }
 
-/// Refuses a split that lacks what is to be told.
+/// Refuses a split that lacks what is to be predicted.
 fn check_labels(part: &Part, found: &Found, path: &Path) -> Result<()> {
     let absent = match part {
         Part::Resident(samples) => matches!(samples.labels(), Labels::Absent(_)),
@@ -66,9 +66,7 @@ fn check_labels(part: &Part, found: &Found, path: &Path) -> Result<()> {
         _ => return Ok(()),
     };
     let advice = "add it, or keep the file elsewhere: without it, samples to test on are held out";
-    Err(Origin::new(path, "row")
-        .refuse(format!("has no column `{columns}`, which is to be told"))
-        .advise(advice))
+    Err(Origin::new(path, "row").refuse(format!("has no column `{columns}` to predict")).advise(advice))
 }
 
 /// The table of one of these names.
@@ -158,7 +156,7 @@ mod tests {
         refused("test.csv", "size,colour,kind\n1,red,a\n1,red,c\n", class, "test.csv, line 3, column `kind`");
         let word = "val.csv holds `green`, which is none of the categories";
         refused("val.csv", "size,colour,kind\n1,green,a\n", word, "val.csv, line 2, column `colour`");
-        let told = "test.csv has no column `kind`, which is to be told";
+        let told = "test.csv has no column `kind` to predict";
         refused("test.csv", "size,colour\n1,red\n", told, "test.csv");
         let twice = saved(&[("train.csv", TRAIN.as_bytes()), ("train.tsv", b"")]);
         let error = found::open(twice.path(), &Ask::default()).unwrap_err();

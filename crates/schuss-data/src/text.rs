@@ -1,6 +1,7 @@
 //! Numbers as people read them, for messages and tables.
 
 use crate::{Error, Result};
+use std::io;
 
 /// Digits in groups of three: `31,204`.
 pub fn grouped(number: u64) -> String {
@@ -27,6 +28,34 @@ pub fn bytes(size: u64) -> String {
     };
     let value = size as f64 / unit;
     format!("{value:.*} {name}", usize::from(value < 9.95))
+}
+
+/// What the system said went wrong, in plain words: `no such file or folder`.
+pub fn plain_io(error: &io::Error) -> String {
+    use io::ErrorKind as Kind;
+    let plain = match error.kind() {
+        Kind::NotFound => "no such file or folder",
+        Kind::PermissionDenied => "permission denied",
+        Kind::StorageFull => "the disk is full",
+        Kind::QuotaExceeded => "the disk quota is used up",
+        Kind::ReadOnlyFilesystem => "the disk is read-only",
+        Kind::AlreadyExists => "it exists already",
+        Kind::IsADirectory => "it is a folder",
+        Kind::NotADirectory => "a part of the path is no folder",
+        Kind::UnexpectedEof => "it ends too early",
+        Kind::InvalidFilename => "the name is too long or not possible here",
+        _ => return without_code(&error.to_string()),
+    };
+    // an error of our own says more than its kind
+    if error.get_ref().is_some() { without_code(&error.to_string()) } else { plain.to_owned() }
+}
+
+/// `Too many open files (os error 24)` as `too many open files`.
+fn without_code(text: &str) -> String {
+    let text = text.split(" (os error").next().unwrap_or(text);
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_lowercase().collect::<String>()).unwrap_or_default();
+    first + letters.as_str()
 }
 
 /// Reads a size: `512MiB`, `2GiB`, `800 MB`, `1e9`, `1073741824`.
@@ -58,6 +87,24 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_system_is_quoted_in_plain_words() {
+        let cases = [
+            (io::Error::from_raw_os_error(2), "no such file or folder"),
+            (io::ErrorKind::NotFound.into(), "no such file or folder"),
+            (io::Error::from_raw_os_error(13), "permission denied"),
+            (io::Error::from_raw_os_error(24), "too many open files"),
+            (io::Error::other("it is not a regular file"), "it is not a regular file"),
+            (
+                io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than it was"),
+                "it is shorter than it was",
+            ),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(plain_io(&error), expected);
+        }
+    }
 
     #[test]
     fn sizes_are_read_in_binary_and_decimal_units() {

@@ -47,7 +47,8 @@ impl Packing {
 pub(crate) fn open(path: &Path) -> Result<(Box<dyn BufRead>, Packing)> {
     let (file, length) = file::open(path)?;
     unpack(file).map_err(|error| {
-        Error::data(format!("{} cannot be read: {error}", file::name(path))).at(file::place(path, length))
+        Error::data(format!("{} cannot be read: {}", file::name(path), crate::text::plain_io(&error)))
+            .at(file::place(path, length))
     })
 }
 

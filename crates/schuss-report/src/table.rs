@@ -1,34 +1,127 @@
-//! The result as plain text for a terminal of 100 columns.
+//! The result as plain text, for a terminal of any width.
 
 use crate::tables::{Table, tables};
 use comfy_table::{CellAlignment, ContentArrangement};
 use schuss::study::record::Summary;
 
-const WIDTH: u16 = 100;
-
 /// One rule, below the head; the places are those of `comfy_table::presets`.
 const RULES: &str = "     ──            ";
+/// Blank columns around a cell.
+const PADDING: usize = 2;
+/// Cells of so many characters are prose, which may be broken between words.
+const PROSE: usize = 30;
+/// Trials from which on details stand in the report alone.
+const MANY: usize = 12;
 
-/// The tables of a run: results, time, memory, figures of the lecture where there are any.
-pub fn render(summary: &Summary) -> String {
-    tables(summary).iter().map(plain).collect::<Vec<_>>().join("\n")
+/// The tables of a run in `width` columns: results, time, memory, figures of the lecture where there are any. What
+/// would make them long is left to the report, and named.
+pub fn render(summary: &Summary, width: usize) -> String {
+    let long = |table: &Table| (table.folded || table.detail) && table.rows.len() > MANY;
+    let (left_out, shown): (Vec<Table>, Vec<Table>) = tables(summary).into_iter().partition(long);
+    let mut text = shown.iter().map(|table| plain(table, width)).collect::<Vec<_>>().join("\n");
+    if !left_out.is_empty() {
+        let titles: Vec<&str> = left_out.iter().map(|table| table.title.as_str()).collect();
+        text += &format!(
+            "\n{}\n",
+            wrap(&format!("In the report, trial by trial: {}.", titles.join("; ")), "", width)
+        );
+    }
+    text
 }
 
-fn plain(table: &Table) -> String {
+/// How wide a column is on one line, and how narrow it can be.
+struct Column {
+    natural: usize,
+    least: usize,
+}
+
+impl Column {
+    fn of(table: &Table, index: usize) -> Self {
+        let cells = table.rows.iter().map(|row| row[index].chars().count()).max().unwrap_or(0);
+        let head = longest(&table.head[index]);
+        let may_break = index < table.names || cells >= PROSE;
+        let pieces = table.rows.iter().map(|row| longest(&row[index])).max().unwrap_or(0);
+        Self { natural: cells.max(head), least: if may_break { pieces } else { cells }.max(head) }
+    }
+}
+
+/// A table, its columns in as many blocks as the width asks for; each block begins with the names.
+fn plain(table: &Table, width: usize) -> String {
+    let columns: Vec<Column> = (0..table.head.len()).map(|index| Column::of(table, index)).collect();
+    let blocks = blocks(&columns, table.names, width);
+    let grids: Vec<String> = blocks.iter().map(|block| grid(table, &columns, block, width)).collect();
+    let title = wrap(&visible(&table.title), "", width);
+    format!("{title}\n{}\n{}\n", grids.join("\n\n"), wrap(&visible(&table.note), "  ", width))
+}
+
+/// Columns that stand side by side: always the names, then as many others as there is room for.
+fn blocks(columns: &[Column], names: usize, width: usize) -> Vec<Vec<usize>> {
+    let room = |block: &[usize]| block.iter().map(|&index| columns[index].least + PADDING).sum::<usize>();
+    let mut blocks: Vec<Vec<usize>> = vec![(0..names).collect()];
+    for index in names..columns.len() {
+        let block = blocks.last().map_or(&[][..], |block| block);
+        if block.len() > names && room(block) + columns[index].least + PADDING > width {
+            blocks.push((0..names).collect());
+        }
+        if let Some(block) = blocks.last_mut() {
+            block.push(index);
+        }
+    }
+    blocks
+}
+
+fn grid(table: &Table, columns: &[Column], block: &[usize], width: usize) -> String {
+    let widths = widths(columns, block, width);
+    let cells = |row: &[String]| -> Vec<String> {
+        block.iter().zip(&widths).map(|(&index, &width)| broken(&visible(&row[index]), width)).collect()
+    };
     let mut grid = comfy_table::Table::new();
     grid.load_preset(RULES)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(WIDTH)
-        .set_header(table.head.iter().map(|word| visible(word)));
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(cells(&table.head));
     for row in &table.rows {
-        grid.add_row(row.iter().map(|word| visible(word)));
+        grid.add_row(cells(row));
     }
-    for (i, column) in grid.column_iter_mut().enumerate() {
-        let figures = i >= table.names && table.rows.iter().all(|row| row[i].chars().count() < 30);
+    for (column, &index) in grid.column_iter_mut().zip(block) {
+        let figures = index >= table.names && columns[index].natural < PROSE;
         column.set_cell_alignment(if figures { CellAlignment::Right } else { CellAlignment::Left });
     }
-    let lines: Vec<String> = grid.lines().map(|line| line.trim_end().to_owned()).collect();
-    format!("{}\n{}\n{}\n", visible(&table.title), lines.join("\n"), wrap(&visible(&table.note)))
+    grid.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// What each column of a block gets: what it needs at least, and more as long as there is room.
+fn widths(columns: &[Column], block: &[usize], width: usize) -> Vec<usize> {
+    let least: usize = block.iter().map(|&index| columns[index].least + PADDING).sum();
+    let mut spare = width.saturating_sub(least);
+    let given = |&index: &usize| {
+        let more = spare.min(columns[index].natural - columns[index].least);
+        spare -= more;
+        columns[index].least + more
+    };
+    block.iter().map(given).collect()
+}
+
+/// Parts of a text between which a line may end: after a blank, a comma, `+` and `/`, never within a number.
+fn pieces(text: &str) -> Vec<&str> {
+    text.split_inclusive([' ', ',', '+', '/']).collect()
+}
+
+/// Characters of the longest part.
+fn longest(text: &str) -> usize {
+    pieces(text).iter().map(|piece| piece.trim_end().chars().count()).max().unwrap_or(0)
+}
+
+/// Lines of at most `width` characters, if no part is longer.
+fn broken(text: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for piece in pieces(text) {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + piece.trim_end().chars().count() > width {
+            lines.push(String::new());
+        }
+        lines.last_mut().into_iter().for_each(|line| line.push_str(piece));
+    }
+    lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
 /// Without anything a terminal would take for a command.
@@ -36,17 +129,53 @@ fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Breaks a note into lines that fit.
-fn wrap(note: &str) -> String {
+/// Breaks a text into lines that fit.
+fn wrap(text: &str, indent: &str, width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
-    for word in note.split_whitespace() {
+    for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() + 3 <= usize::from(WIDTH) => {
+            Some(line) if line.chars().count() + word.chars().count() < width => {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(format!("  {word}")),
+            _ => lines.push(format!("{indent}{word}")),
         }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(rows: usize) -> Table {
+        let head = ["recipe", "status", "train loss", "test loss", "accuracy %", "best % (epoch)"];
+        let name = "batch:100 clip-global-norm:max_norm=1+adamw:lr=0.00012,beta1=0.95+ema:decay=0.999";
+        let row = [name, "finished", "0.01234", "0.09876", "97.21", "97.40 (9) ↓"];
+        Table {
+            title: "Loss and accuracy".into(),
+            note: "train loss: running, the mean over the last epoch of each update's loss before it".into(),
+            names: 1,
+            head: head.map(String::from).to_vec(),
+            rows: vec![row.map(String::from).to_vec(); rows],
+            folded: false,
+            detail: false,
+        }
+    }
+
+    #[test]
+    fn tables_fit_the_width_and_no_number_is_broken() {
+        for width in [60, 80, 100, 200] {
+            let text = plain(&table(2), width);
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{width}\n{text}");
+            for whole in ["max_norm=1", "lr=0.00012", "beta1=0.95", "decay=0.999", "97.40 (9)", "0.09876"] {
+                assert!(text.contains(whole), "{whole} at {width}\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn wide_enough_a_row_is_one_line() {
+        assert_eq!(plain(&table(40), 200).lines().count(), 40 + 4);
+    }
 }

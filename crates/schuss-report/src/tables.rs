@@ -23,6 +23,8 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<String>>,
     /// Says trial by trial what another table says over seeds.
     pub(crate) folded: bool,
+    /// Is of interest to few.
+    pub(crate) detail: bool,
 }
 
 /// All the tables of a run, most important first; none is empty.
@@ -33,7 +35,8 @@ pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
     if several {
         tables.extend([results_over_seeds(summary, &recipes), speed_over_seeds(&recipes)]);
     }
-    let by_trial = [results(summary), speed(summary), memory(summary), printed(summary)];
+    let memory = Table { detail: true, ..memory(summary) };
+    let by_trial = [results(summary), speed(summary), memory, printed(summary)];
     tables.extend(by_trial.map(|table| Table { folded: several, ..table }));
     tables.push(paths(summary));
     tables.extend(summary.exhibits.iter().map(exhibit));
@@ -55,6 +58,7 @@ fn exhibit(exhibit: &Exhibit) -> Table {
         head: exhibit.header.clone(),
         rows: exhibit.rows.iter().map(row).collect(),
         folded: false,
+        detail: false,
     }
 }
 
@@ -83,7 +87,15 @@ fn per_trial(
         row
     };
     let rows = summary.trials.iter().map(row).collect();
-    Table { title, note, names: names.len(), head: [&names, head].concat(), rows, folded: false }
+    Table {
+        title,
+        note,
+        names: names.len(),
+        head: [&names, head].concat(),
+        rows,
+        folded: false,
+        detail: false,
+    }
 }
 
 fn owned<const N: usize>(words: [&str; N]) -> [String; N] {
@@ -277,6 +289,7 @@ fn per_recipe(
         head: [owned(["recipe", "seeds"]).to_vec(), head].concat(),
         rows: recipes.iter().filter_map(row).collect(),
         folded: false,
+        detail: false,
     }
 }
 
@@ -351,6 +364,7 @@ fn printed(summary: &Summary) -> Table {
         head: [names, head.to_vec()].concat(),
         rows,
         folded: false,
+        detail: false,
     }
 }
 
@@ -400,5 +414,6 @@ fn paths(summary: &Summary) -> Table {
         head: owned(["surface", "optimizer", "start", "updates", "J", "where it ended"]).to_vec(),
         rows,
         folded: false,
+        detail: false,
     }
 }

@@ -71,7 +71,7 @@ fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
             page.len(),
             files.len(),
             verdict(&summary).join("\n"),
-            table::render(&summary)
+            table::render(&summary, 100)
         );
     }
 }
@@ -85,7 +85,7 @@ fn the_same_run_gives_the_same_bytes() {
 #[test]
 fn tables_fit_a_terminal_of_100_columns() {
     for (summary, _) in [lecture_25(1), lecture_25(3), lecture_24(), autoencoders(1), autoencoders(3)] {
-        for line in table::render(&summary).lines() {
+        for line in table::render(&summary, 100).lines() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     }
@@ -93,7 +93,7 @@ fn tables_fit_a_terminal_of_100_columns() {
 
 #[test]
 fn tables_say_where_a_trial_diverged_and_that_a_target_was_missed() {
-    let text = table::render(&lecture_24().0);
+    let text = table::render(&lecture_24().0, 100);
     let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("diverged"), "{text}");
     assert!(text.contains("1,532"), "{text}");
@@ -108,7 +108,7 @@ fn where_there_are_no_classes_nothing_speaks_of_accuracy() {
         let files = files(&summary, &traces);
         let page = str::from_utf8(&files["report.html"]).unwrap();
         check_page(page);
-        let texts = [page.to_owned(), table::render(&summary), verdict(&summary).join(" ")];
+        let texts = [page.to_owned(), table::render(&summary, 100), verdict(&summary).join(" ")];
         for text in &texts {
             assert!(!text.to_lowercase().contains("accura"), "{}", around(text, "accura"));
             assert!(text.contains("SSIM"), "{text}");
@@ -125,7 +125,7 @@ fn classifiers_and_autoencoders_side_by_side_have_all_columns_and_charts() {
     let ((mut summary, mut traces), (autoencoders, more)) = (lecture_25(1), autoencoders(1));
     summary.trials.extend(autoencoders.trials);
     traces.extend(more);
-    let (page, table) = (html::page(&summary, &traces), table::render(&summary));
+    let (page, table) = (html::page(&summary, &traces), table::render(&summary, 100));
     check_page(&page);
     assert!(page.contains("Test accuracy against epochs") && page.contains("Structural similarity against"));
     assert!(table.contains("accuracy") && table.contains("SSIM") && page.contains("gaussian:std=0.3"));
@@ -165,7 +165,7 @@ fn words_of_users_cannot_become_markup() {
         assert!(!text.contains('\u{1b}') || path.ends_with("png"), "{path}");
         assert!(path.chars().all(|c| c.is_ascii_alphanumeric() || "/-.".contains(c)), "{path}");
     }
-    assert!(!table::render(&summary).contains('\u{1b}'));
+    assert!(!table::render(&summary, 100).contains('\u{1b}'));
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_run_without_trials_is_a_page_all_the_same() {
     let empty = summary(Vec::new());
     check_page(&html::page(&empty, &[]));
     assert_eq!(files(&empty, &[]).len(), 1);
-    assert_eq!(table::render(&empty), "");
+    assert_eq!(table::render(&empty, 100), "");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! schuss trains the same network under different update rules and optimizers, and tells which way down is
+//! schuss trains the same network under different update rules and optimizers, and says which way down is
 //! fastest.
 //!
 //! # Words

@@ -1,4 +1,4 @@
-//! Numbers to be told: regressions and several labels at once, tables, and splits that are held out.
+//! Numbers to be predicted: regressions and several labels at once, tables, and splits that are held out.
 
 mod common;
 

@@ -105,7 +105,7 @@ pub(super) fn read(groups: Groups, picture: usize, ask: &Ask) -> Result<Found> {
     encoded::found(Encoded { blobs, labels }, [None, None], names, Vec::new(), ask)
 }
 
-/// The column to be told: the one that was asked for, else `label`, else the last but the pictures.
+/// The column to be predicted: the one that was asked for, else `label`, else the last but the pictures.
 fn label(groups: &Groups, picture: usize, asked: Option<&str>) -> Result<Option<usize>> {
     let names: Vec<&str> = groups.schema.fields().iter().map(|field| field.name().as_str()).collect();
     let find = |wanted: &str| names.iter().position(|name| *name == wanted);

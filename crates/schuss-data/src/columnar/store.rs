@@ -23,7 +23,7 @@ pub(super) struct Rows {
     last: Mutex<Option<(usize, Arc<Samples>)>>,
 }
 
-/// Bytes of a sample and what is to be told of it.
+/// Bytes of a sample and what is to be predicted for it.
 fn bytes_per_row(encoder: &Encoder) -> usize {
     let (features, labels) = encoder.widths();
     features.saturating_add(labels).saturating_mul(size_of::<f32>())

@@ -326,7 +326,7 @@ impl From<io::Error> for Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => write!(f, "cannot be read: {error}"),
+            Self::Io(error) => write!(f, "cannot be read: {}", crate::text::plain_io(error)),
             Self::OpenQuote(line) => write!(f, "opens a quote in line {line} that it never closes"),
             Self::TooLong(line) => {
                 write!(f, "has a row of more than 16 MiB in line {line}: is a quote left open?")

@@ -52,7 +52,7 @@ fn numbers_stay_words_become_categories_and_the_last_column_of_words_is_the_clas
         "comma-separated columns: 4, with a header",
         "label: the last column, `species`",
         "columns of words, each word a number 0 or 1: `colour` 2",
-        "`species` tells apart 2 classes",
+        "`species` has 2 classes",
     ];
     assert_eq!(found.notes, notes);
 }
@@ -270,7 +270,7 @@ fn the_label_may_be_any_column_several_or_none() {
     let error = read_as(text, &labelled("bb")).unwrap_err();
     assert_eq!((error.exit_code(), &*error.what), (2, "unknown column `bb` for --label"));
     let error = read_as("a,b,c\n1,x,1\n", &labelled("b,c")).unwrap_err();
-    assert_eq!(error.what, "t.csv holds `x` where numbers are to be told");
+    assert_eq!(error.what, "t.csv holds `x` where numbers are to be predicted");
 }
 
 #[test]

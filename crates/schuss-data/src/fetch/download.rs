@@ -49,7 +49,7 @@ enum Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        Self::Mirror(error.to_string())
+        Self::Mirror(crate::text::plain_io(&error))
     }
 }
 
@@ -157,7 +157,7 @@ fn discard(part: &Path, error: Error) -> Error {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::failure(format!("{} cannot be written: {error}", file::name(path)))
+    Error::failure(format!("{} cannot be written: {}", file::name(path), crate::text::plain_io(error)))
         .at(path.display())
         .advise("make room or allow writing there, or set SCHUSS_DATA to another folder")
 }

@@ -79,7 +79,7 @@ fn word<const SIZE: usize>(reader: &mut dyn Read) -> Result<[u8; SIZE], String> 
 fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<(), String> {
     reader.read_exact(buffer).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => "ends within its header".into(),
-        _ => format!("cannot be read: {error}"),
+        _ => format!("cannot be read: {}", crate::text::plain_io(&error)),
     })
 }
 

@@ -277,7 +277,7 @@ impl Array {
 }
 
 fn unreadable(origin: &Origin, error: &std::io::Error) -> Error {
-    origin.refuse(format!("cannot be read: {error}"))
+    origin.refuse(format!("cannot be read: {}", crate::text::plain_io(error)))
 }
 
 impl std::fmt::Display for Array {

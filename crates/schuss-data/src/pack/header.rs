@@ -34,7 +34,7 @@ pub(super) const START: usize = 16;
 pub(super) const LONGEST: u32 = 16 << 20;
 const MAX_CLASSES: u32 = 1_000_000;
 
-/// What is to be told of a sample.
+/// What is to be predicted for a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labelled {
     /// A class.

@@ -112,7 +112,7 @@ impl Pack {
         &self.file.header.about
     }
 
-    /// What is to be told of samples.
+    /// What is to be predicted for samples.
     pub fn labelled(&self) -> Labelled {
         self.file.header.labelled
     }
@@ -177,7 +177,8 @@ fn parse_trailer(trailer: &[u8]) -> Option<u128> {
 /// Bytes that are known to be there.
 fn read_at(file: &dyn ReadAt, offset: u64, size: u64) -> std::result::Result<Vec<u8>, String> {
     let mut bytes = vec![0; usize::try_from(size).map_err(|error| error.to_string())?];
-    file.read_exact_at(&mut bytes, offset).map_err(|error| format!("cannot be read: {error}"))?;
+    file.read_exact_at(&mut bytes, offset)
+        .map_err(|error| format!("cannot be read: {}", crate::text::plain_io(&error)))?;
     Ok(bytes)
 }
 
@@ -306,7 +307,7 @@ impl Records {
         let offset = first.saturating_mul(self.stride).saturating_add(self.begin);
         self.file
             .read_exact_at(bytes, offset)
-            .map_err(|error| self.blame(&format!("cannot be read: {error}")))
+            .map_err(|error| self.blame(&format!("cannot be read: {}", crate::text::plain_io(&error))))
     }
 
     /// Checks record `number`, which is the one at `place` of `bytes`, and puts it at `row`.

@@ -20,7 +20,7 @@ fn images(len: usize, salt: u8) -> Samples {
     Samples::new(Values::Bytes(bytes), Labels::Class((0..len).map(|i| i as u32 % 3).collect()), 6).unwrap()
 }
 
-/// `len` samples of 4 numbers with `width` numbers, or nothing, to be told of each.
+/// `len` samples of 4 numbers with `width` numbers, or nothing, to be predicted for each.
 fn floats(len: usize, width: usize) -> Samples {
     let values = (0..len * 4).map(|i| i as f32 / 8.0 - 3.0).collect();
     let labels = match width {

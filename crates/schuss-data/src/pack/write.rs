@@ -114,7 +114,7 @@ fn too_much() -> Error {
     Error::data("the data set holds more numbers than can be counted")
 }
 
-/// Whether values are floats, and what is to be told, of a store of samples of `features` numbers.
+/// Whether values are floats, and what is to be predicted, of a store of samples of `features` numbers.
 fn kind(store: &dyn Store, features: usize) -> Result<(bool, Labelled)> {
     let mut none = Samples::default();
     store.read(&[], &mut none)?;
@@ -199,6 +199,6 @@ fn put(floats: &[f32], record: &mut Vec<u8>) -> std::result::Result<(), &'static
 }
 
 fn failure(error: &io::Error) -> Error {
-    Error::failure(format!("the pack cannot be written: {error}"))
+    Error::failure(format!("the pack cannot be written: {}", crate::text::plain_io(error)))
         .advise("a place with more room, or that this user may write to")
 }

@@ -65,7 +65,8 @@ fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
         return Ok([vec![path.to_owned()], Vec::new(), Vec::new()]);
     }
     let unreadable = |error: std::io::Error| {
-        Error::data(format!("{} cannot be read: {error}", file::name(path))).at(path.display())
+        Error::data(format!("{} cannot be read: {}", file::name(path), crate::text::plain_io(&error)))
+            .at(path.display())
     };
     let mut all = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
@@ -151,7 +152,8 @@ impl Blobs for Members {
         let (file, _) = file::open(shard)?;
         let mut sample = vec![0; usize::try_from(member.length).unwrap_or(0)];
         let read = read_at(&file, &mut sample, member.offset);
-        let read = read.map_err(|error| refuse(format!("cannot be read: {error}")))?;
+        let read =
+            read.map_err(|error| refuse(format!("cannot be read: {}", crate::text::plain_io(&error))))?;
         if read < sample.len() {
             return Err(refuse("has been cut off since it was opened".into()));
         }

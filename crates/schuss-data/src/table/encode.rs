@@ -31,7 +31,7 @@ enum Code {
     Category { levels: HashMap<String, usize>, missing: bool },
 }
 
-/// What is to be told, and where it stands.
+/// What is to be predicted, and where it stands.
 #[derive(Clone, Debug)]
 enum Aim {
     Class { at: usize, name: String, classes: HashMap<String, u32>, notation: Option<Notation> },
@@ -49,7 +49,7 @@ struct Told {
 }
 
 impl Encoder {
-    /// Finds the columns of `table` among the `names` of the file's; a file may lack what is to be told.
+    /// Finds the columns of `table` among the `names` of the file's; a file may lack what is to be predicted.
     ///
     /// # Errors
     /// A data error that names the column that is not there.

@@ -36,7 +36,7 @@ pub(crate) use source::{Origin, Place, Source, Visit, shown};
 pub struct Table {
     /// The columns a network sees, in order.
     pub columns: Vec<Column>,
-    /// What is to be told.
+    /// What is to be predicted.
     pub target: Target,
     /// How the numbers of columns are written that are no plain numbers, by the columns' names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -74,7 +74,7 @@ pub enum Kind {
     },
 }
 
-/// What is to be told of a row.
+/// What is to be predicted for a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {

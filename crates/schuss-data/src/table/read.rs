@@ -194,7 +194,7 @@ fn target(source: &dyn Source, told: &[usize], survey: &Survey, real: bool) -> R
     }
     for (column, tally) in &columns {
         if let Some((row, word)) = &tally.first_word {
-            let what = format!("holds `{}` where numbers are to be told", shown(word));
+            let what = format!("holds `{}` where numbers are to be predicted", shown(word));
             return Err(source
                 .origin()
                 .refuse_cell(*row, column, what)

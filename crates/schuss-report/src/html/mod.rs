@@ -300,6 +300,7 @@ fn resolved_recipes(summary: &Summary) -> Table {
         head: columns.iter().map(|&column| choices[0][column].0.to_owned()).collect(),
         rows: choices.iter().map(|row| columns.iter().map(|&column| row[column].1.clone()).collect()).collect(),
         folded: false,
+        detail: false,
     }
 }
 

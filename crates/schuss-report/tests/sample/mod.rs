@@ -211,6 +211,7 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
             ],
         },
         command: "schuss compare lecture-25".into(),
+        run: "runs/lecture-25".into(),
         directory: String::new(),
         workload: WorkloadRecord { data: "mnist".into(), model: "784-400-256-10".into(), parameters: 419_210 },
         data: DataRecord {

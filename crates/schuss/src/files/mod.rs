@@ -6,6 +6,7 @@ pub(crate) mod faults;
 
 use crate::{Error, Result};
 use disk::Output;
+use schuss_data::text::plain_io;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
         _ => "a folder that can be written, with --out",
     };
-    Error::failure(format!("{what}: {error}")).at(path.display()).advise(advice)
+    Error::failure(format!("{what}: {}", plain_io(error))).at(path.display()).advise(advice)
 }
 
 /// Writes a new file or replaces an old one: exclusive temporary name, fsync, rename, fsync of the folder.
@@ -224,8 +225,9 @@ impl Lock {
     /// A failure (exit 1) if another process has the lock.
     pub fn on(file: &Path) -> Result<Self> {
         let folder = folder_of(file).display();
-        let unreadable =
-            |error: io::Error| Error::failure(format!("the run cannot be locked: {error}")).at(&folder);
+        let unreadable = |error: io::Error| {
+            Error::failure(format!("the run cannot be locked: {}", plain_io(&error))).at(&folder)
+        };
         let opened = File::open(file).map_err(unreadable)?;
         match opened.try_lock() {
             Ok(()) => Ok(Self { _file: opened }),

@@ -220,7 +220,7 @@ impl Loss {
             Targets::Real | Targets::Input if self.takes_rows() => Ok(()),
             Targets::Real | Targets::Input => {
                 let what = if targets == Targets::Real {
-                    "numbers are to be told"
+                    "numbers are predicted"
                 } else {
                     "the target is the input"
                 };

@@ -1,8 +1,8 @@
-//! How far numbers are from those that are to be told.
+//! How far numbers are from those that are to be predicted.
 
 use serde::Serialize;
 
-/// How far the numbers told of some samples are from those that were to be told, over all samples and outputs.
+/// How far the numbers predicted for some samples are from those that were to be predicted, over all samples and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Deviation {
     /// Samples.

@@ -29,7 +29,7 @@ const LEAD: usize = 8;
 pub struct ModelFile {
     /// Model spec, with the size of its input.
     pub model: String,
-    /// Names of the classes, in order of output; none where it tells numbers.
+    /// Names of the classes, in order of output; none where it predicts numbers.
     pub classes: Vec<String>,
     /// Shape of an input.
     pub shape: Shape,
@@ -255,7 +255,7 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| {
-        Error::data(format!("the weights file cannot be read: {error}"))
+        Error::data(format!("the weights file cannot be read: {}", schuss_data::text::plain_io(&error)))
             .at(path.display())
             .advise("name a safetensors file, such as the model.safetensors of a run")
     };

@@ -93,14 +93,14 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The same for targets that need not be classes: `outputs` of them are to be told, or the input itself.
+    /// The same for targets that need not be classes: `outputs` of them are to be predicted, or the input itself.
     ///
     /// # Errors
     /// Usage errors that name the layer.
     pub fn for_targets(model: &Model, inputs: usize, outputs: usize, targets: Targets) -> Result<Self> {
         let (wanted, but) = match targets {
             Targets::Class => return Self::new(model, inputs, outputs),
-            Targets::Real => (outputs, format!("but {outputs} are to be told of a sample")),
+            Targets::Real => (outputs, format!("but {outputs} are to be predicted for a sample")),
             Targets::Input => (inputs, format!("but a sample has {inputs} numbers")),
         };
         let plan = Self::unchecked(model, inputs)?;

@@ -40,16 +40,16 @@ pub struct Predictor {
     params: Params,
     team: Team,
     arena: Arena,
-    /// Whether it is known what is to be told of the samples gathered.
+    /// Whether it is known what is to be predicted for the samples gathered.
     labelled: bool,
 }
 
-/// What a network that tells numbers says about one sample.
+/// What a network that predicts numbers says about one sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
     /// Place of the sample in its split.
     pub index: usize,
-    /// What is to be told of it, if that is known; of an autoencoder its normalised input.
+    /// What is to be predicted for it, if that is known; of an autoencoder its normalised input.
     pub asked: Option<&'a [f64]>,
     /// As many numbers, in the same units.
     pub output: &'a [f64],
@@ -99,7 +99,7 @@ impl Predictor {
         visit: &mut dyn FnMut(Prediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if !self.about.targets.is_class() {
-            return Err(Error::usage("the model tells numbers, not classes"));
+            return Err(Error::usage("the model predicts numbers, not classes"));
         }
         self.each_row(
             split,
@@ -108,11 +108,11 @@ impl Predictor {
         )
     }
 
-    /// Shows every sample of `split` to a network that tells numbers, in order, and tells `visit` until that has seen
+    /// Shows every sample of `split` to a network that predicts numbers, in order, and tells `visit` until that has seen
     /// enough.
     ///
     /// # Errors
-    /// A usage error if the network has no input for a sample or tells classes, a data error if its numbers overflow on
+    /// A usage error if the network has no input for a sample or predicts classes, a data error if its numbers overflow on
     /// one, and whatever `visit` reports.
     pub fn answer(
         &mut self,
@@ -120,7 +120,7 @@ impl Predictor {
         visit: &mut dyn FnMut(Answer) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if self.about.targets.is_class() {
-            return Err(Error::usage("the model tells classes, not numbers"));
+            return Err(Error::usage("the model predicts classes, not numbers"));
         }
         let ModelFile { scale, offsets, .. } = &self.about;
         let (offsets, units) = (offsets.clone(), Units::new(self.plan.outputs, scale.as_ref(), offsets));
@@ -139,7 +139,7 @@ impl Predictor {
         })
     }
 
-    /// Tells `visit` the index of every sample of `split`, what is to be told of it as it is stored, if that is known,
+    /// Tells `visit` the index of every sample of `split`, what is to be predicted for it as it is stored, if that is known,
     /// and the network's answer.
     fn each_answer(
         &mut self,
@@ -175,7 +175,7 @@ impl Predictor {
         Ok(quality.mean())
     }
 
-    /// How far the numbers told of the samples of `split` are from those that are to be told.
+    /// How far the numbers predicted for the samples of `split` are from those that are to be predicted.
     ///
     /// # Errors
     /// As for [`Self::answer`], and a data error if nothing is known of the samples.
@@ -185,7 +185,7 @@ impl Predictor {
             found.asked.iter().for_each(|asked| sums.take(asked, found.output));
             Ok(ControlFlow::Continue(()))
         })?;
-        sums.mean().ok_or_else(|| Error::data("there is no sample of which it is known what is to be told"))
+        sums.mean().ok_or_else(|| Error::data("no sample has a label to compare with"))
     }
 
     /// Gathers the samples of `split`, lets `forward` see so many at once, and `visit` each with the first of its

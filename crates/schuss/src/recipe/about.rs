@@ -143,7 +143,7 @@ pub fn about(spec: &str, dialect: Dialect) -> Result<Vec<About>> {
     let unknown = || {
         let names: Vec<&str> = tables.iter().flat_map(|table| table.names).copied().collect();
         let nearest = spec::nearest(&item.name, &names).map(|name| format!("did you mean `{name}`?"));
-        let error = Error::usage(format!("nothing is called `{}`", item.name));
+        let error = Error::usage(format!("there is nothing called `{}`", item.name));
         error.advise(
             nearest.unwrap_or_else(|| "`schuss list optimizers` and its like name all there is".into()),
         )

@@ -16,7 +16,7 @@ pub enum Targets {
     /// The class of a sample.
     #[default]
     Class,
-    /// The numbers that are to be told of a sample: one for a regression, several 0 or 1 for several labels at once.
+    /// The numbers that are to be predicted for a sample: one for a regression, several 0 or 1 for several labels at once.
     Real,
     /// The sample itself, without noise: an autoencoder.
     Input,
@@ -28,7 +28,7 @@ impl Targets {
         *self == Self::Class
     }
 
-    /// Those of data whose samples tell something; with nothing to be told, a choice is needed.
+    /// Those of data whose samples have labels; without any, a choice is needed.
     ///
     /// # Errors
     /// A usage error.
@@ -43,7 +43,7 @@ impl Targets {
         }
     }
 
-    /// Refuses data of which a split cannot tell such targets.
+    /// Refuses data of which a split has no such targets.
     ///
     /// # Errors
     /// A usage error where no split can, a data error that names the one that cannot.

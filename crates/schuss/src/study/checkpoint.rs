@@ -56,7 +56,7 @@ impl From<io::Error> for Unusable {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             ErrorKind::NotFound => Self::Absent,
-            _ => Self::Damaged(error.to_string()),
+            _ => Self::Damaged(schuss_data::text::plain_io(&error)),
         }
     }
 }

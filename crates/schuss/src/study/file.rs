@@ -7,6 +7,7 @@ use crate::recipe::spec;
 use crate::{Error, Result, machine};
 use schuss_data::csv::Form;
 use schuss_data::found::Ask;
+use schuss_data::text::plain_io;
 use schuss_data::{Centring, Dataset, Request, Source};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,7 +63,7 @@ pub struct Workload {
     /// Network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Column or columns of a table that are to be told.
+    /// Column or columns of a table that are to be predicted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Height and width that pictures are brought to.
@@ -109,7 +110,7 @@ impl Workload {
         self.load_told(memory, false)
     }
 
-    /// The same; `real` if numbers are to be told even where they look like classes.
+    /// The same; `real` if numbers are to be predicted even where they look like classes.
     fn load_told(&self, memory: Option<u64>, real: bool) -> Result<Dataset> {
         let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
         let request = self.request(memory)?;
@@ -262,7 +263,7 @@ impl StudyFile {
         BUILT_IN.iter().map(|(name, text)| (*name, title(text))).collect()
     }
 
-    /// The study called `name`: a built-in one, or a file (anything with `/` or `.`).
+    /// The study called `name`: a built-in one, or a file (anything with `/` or `.`, and whatever is there).
     ///
     /// # Errors
     /// A usage error that names the file and line.
@@ -271,11 +272,18 @@ impl StudyFile {
             return Self::parse(text, name);
         }
         let known: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-        if !name.contains(['/', '.']) {
-            return Err(spec::unknown("study", name, &known));
+        if !std::path::Path::new(name).exists() {
+            if name.contains('=') {
+                return Err(spec::unknown("study", name, &known)
+                    .advise("quotes around values in braces: --optimizer 'adam:lr={1e-4,1e-3}'"));
+            }
+            if !name.contains(['/', '.']) {
+                return Err(spec::unknown("study", name, &known));
+            }
         }
-        let unreadable =
-            |error: std::io::Error| Error::usage(format!("the study file cannot be read: {error}")).at(name);
+        let unreadable = |error: std::io::Error| {
+            Error::usage(format!("the study file cannot be read: {}", plain_io(&error))).at(name)
+        };
         if !std::fs::metadata(name).map_err(unreadable)?.is_file() {
             return Err(unreadable(std::io::Error::other("it is not a regular file")));
         }

@@ -13,6 +13,7 @@ use crate::session::{Control, Event, Limits, Session};
 use crate::{Error, Result, machine};
 use runner::{Ended, Runner, Schedule};
 use schuss_data::order::Order;
+use schuss_data::text::plain_io;
 use schuss_data::{Dataset, Split, mixing};
 use std::path::Path;
 
@@ -93,8 +94,9 @@ impl Begun {
         let folder = RunFolder::open(path)?;
         let read = |name: &str| {
             let file = path.join(name);
-            let unreadable =
-                |error| Error::data(format!("the run cannot be read: {error}")).at(file.display());
+            let unreadable = |error| {
+                Error::data(format!("the run cannot be read: {}", plain_io(&error))).at(file.display())
+            };
             std::fs::read_to_string(&file).map_err(unreadable)
         };
         let text = read(STUDY)?;
@@ -171,6 +173,7 @@ fn go(
     let Ended { mut trials, error } =
         Runner::new((study, data), limits, (&folder, &summary.data.fingerprint), control, watcher).run();
     trials.sort_by_key(|(index, ..)| *index);
+    let summary = Summary { run: folder.path().display().to_string(), ..summary };
     let mut finished = Finished { summary, traces: vec![], error, folder };
     for (_, record, trace) in trials {
         finished.summary.trials.push(record);
@@ -218,6 +221,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         },
         study: study.about.clone(),
         command: command.to_owned(),
+        run: String::new(),
         directory: std::env::current_dir().map_or_else(|_| String::new(), |path| path.display().to_string()),
         workload: WorkloadRecord {
             data: data.name.clone(),

@@ -28,6 +28,9 @@ pub struct Summary {
     /// The folder it was typed in, which relative paths begin from.
     #[serde(default)]
     pub directory: String,
+    /// The folder of the run, as the command names it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub run: String,
     /// What was trained on.
     pub workload: WorkloadRecord,
     /// The data really used.

@@ -100,7 +100,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let [epoch, updates] = session.place();
         self.runner
             .watcher()
-            .note(&format!("{}: goes on in epoch {epoch}, after update {updates}", self.trial.name));
+            .note(&format!("{}: continues in epoch {epoch}, after update {updates}", self.trial.name));
         Ok(session)
     }
 
