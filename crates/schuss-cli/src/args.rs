@@ -11,14 +11,15 @@ use schuss::study::Workload;
 use schuss_data::text::parse_bytes;
 use std::path::PathBuf;
 
-/// What `schuss --help` ends with.
-const LONG: &str = "First steps:
+const FIRST_STEPS: &str = "First steps:
   schuss compare lecture-25      three optimizers, one network
   schuss train --data sales.csv --label price
   schuss train --optimizer adam --target 'eval_accuracy>=97%'
 
-Exit codes: 0 done, 1 failure, 2 what was typed is wrong, 3 a data file, 4 every trial diverged, 5 target missed \
-(with --require-target), 130 interrupted and saved (143 for TERM).
+-h is short, --help says more; `schuss man VERB` is a man page.";
+
+const ENVIRONMENT: &str = "Exit codes: 0 done, 1 failure, 2 what was typed is wrong, 3 a data file, 4 every trial \
+diverged, 5 target missed (with --require-target), 130 interrupted and saved (143 for TERM).
 
 Environment:
   SCHUSS_DATA   folder above mnist/ and fashion-mnist/: read from there, and `data fetch` writes there [default: \
@@ -29,14 +30,7 @@ the user's cache folder]
 /// Trains a network under every way of updating its weights and says which gets your data to your target first.
 #[derive(Debug, Parser)]
 #[command(name = "schuss", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "First steps:\n  \
-    schuss compare lecture-25      three optimizers, one network\n  \
-    schuss train --data sales.csv --label price\n  \
-    schuss train --optimizer adam --target 'eval_accuracy>=97%'\n\n\
-    -h is short, --help says more; `schuss man VERB` is a man page.",
-    after_long_help = LONG
-)]
+#[command(after_help = FIRST_STEPS, after_long_help = format!("{FIRST_STEPS}\n\n{ENVIRONMENT}"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

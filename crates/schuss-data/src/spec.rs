@@ -25,7 +25,10 @@ impl Item {
                 .advise("schuss compare, which trains once with each value"));
         }
         let (name, args) = divided(text)?;
-        let name = name.rsplit('.').next().unwrap_or(name);
+        let name = match name.rsplit_once('.') {
+            Some((_, last)) if last.trim_start().starts_with(char::is_alphabetic) => last,
+            _ => name,
+        };
         if name.trim().is_empty() {
             return Err(
                 Error::usage(format!("`{text}` has no name")).advise("write name:key=value,key=value")
