@@ -66,11 +66,20 @@ pub(crate) struct Progress {
     /// Lines per trial.
     lines: u32,
     /// The last epoch of each trial that runs, as long as it was not said.
-    unsaid: BTreeMap<(String, u64), String>,
+    unsaid: BTreeMap<(String, u64), Line>,
+    /// The trial named last, on a line of its own.
+    named: Option<(String, u64)>,
     left_out: bool,
     bar: ProgressBar,
     ticker: Option<Ticker>,
     control: Control,
+}
+
+/// What is said of an epoch.
+struct Line {
+    /// The trial, where its name has a line of its own.
+    heading: Option<String>,
+    figures: String,
 }
 
 impl Progress {
@@ -86,6 +95,7 @@ impl Progress {
             width: if several { names.max().unwrap_or(0) } else { 0 },
             lines: (LINES.0 / trials).clamp(1, LINES.1) as u32,
             unsaid: BTreeMap::new(),
+            named: None,
             left_out: false,
             bar: ProgressBar::hidden(),
             ticker: None,
@@ -107,24 +117,33 @@ impl Progress {
         let key = (trial.name.clone(), trial.seed);
         let every = trial.budget.epochs.div_ceil(self.lines).max(1);
         if self.lines > 1 && row.epoch.is_multiple_of(every) {
-            self.say(&line);
             self.unsaid.remove(&key);
+            self.say_line(key, line);
         } else {
             self.left_out |= self.unsaid.insert(key, line).is_some() || self.lines > 1;
         }
     }
 
+    /// Names the trial first, where that takes a line of its own and was not done yet.
+    fn say_line(&mut self, key: (String, u64), Line { heading, figures }: Line) {
+        if let Some(heading) = heading.filter(|_| self.named.as_ref() != Some(&key)) {
+            self.say(&heading);
+            self.named = Some(key);
+        }
+        self.say(&figures);
+    }
+
     /// The name where recipes differ, the seed, the figures: on one line if the screen is wide enough.
-    fn line(&self, trial: &Trial, row: &EpochRecord) -> String {
+    fn line(&self, trial: &Trial, row: &EpochRecord) -> Line {
         let seed = format!("seed {}", trial.seed);
         let name = if self.width == 0 { seed } else { format!("{:1$}  {seed}", trial.name, self.width) };
         let one = format!("{name}  {}", self.figures(trial, row, false));
         match self.shown.columns {
             Some(columns) if one.chars().count() > columns => {
                 let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-                format!("{name}\n  {}", self.figures(trial, row, true))
+                Line { heading: Some(name), figures: format!("  {}", self.figures(trial, row, true)) }
             }
-            _ => one,
+            _ => Line { heading: None, figures: one },
         }
     }
 
@@ -246,8 +265,9 @@ impl Watcher for Progress {
     fn ended(&mut self, record: &TrialRecord) {
         self.ticker = None;
         self.bar.finish_and_clear();
-        if let Some(line) = self.unsaid.remove(&(record.name.clone(), record.seed)) {
-            self.say(&line);
+        let key = (record.name.clone(), record.seed);
+        if let Some(line) = self.unsaid.remove(&key) {
+            self.say_line(key, line);
         }
         if self.shown.verbose {
             self.say(&format!(

@@ -27,6 +27,28 @@ fn values_in_braces_make_trials_on_the_command_line_and_in_trials() {
 }
 
 #[test]
+fn what_cannot_be_meant_is_refused_with_what_can() {
+    let place = Place::new();
+    for (args, part) in [
+        (&["train", "--target", "eval_accuracy>=97"][..], "eval_accuracy>=97%"),
+        (&["train", "--target", "price"], "--label"),
+        (&["train", "--stop", "eval_loss<-1"], "never below 0"),
+        (&["train", "--target", "eval_accuracy>=0.9", "--targets", "input"], "no accuracy"),
+        (&["train", "--lr", "0.01"], "--optimizer sgd:lr=0.01"),
+        (&["train", "--seeds", "3"], "schuss compare"),
+        (&["train", "--optimizer", "adam:lr={1e-4,1e-3}"], "schuss compare"),
+        (&["compare", "--optimizer", "adam:lr=0.001,0.01,0.1"], "'adam:lr={0.001,0.01}'"),
+        (&["compare", "--optimizer", "adam:lr=1e-4", "adam:lr=1e-3"], "quotes"),
+        (&["compare", "--model", "dropout:p=0.1,0.2"], "unknown layer `0.2`"),
+        (&["compare", "--schedule", "step:step_size=5,0.1"], "has no key"),
+        (&["compare", "--loss", "huber:delta=1,2"], "has no key"),
+        (&["compare", "--noise", "gaussian:std=1,2"], "has no key"),
+    ] {
+        place.small(args).refused(2, part);
+    }
+}
+
+#[test]
 fn what_is_recorded_is_the_canonical_spelling() {
     let place = Place::new();
     let args = [

@@ -101,9 +101,9 @@ fn widths(columns: &[Column], block: &[usize], width: usize) -> Vec<usize> {
     block.iter().map(given).collect()
 }
 
-/// Parts of a text between which a line may end: after a blank, a comma, `+` and `/`, never within a number.
+/// Parts of a text between which a line may end: after a blank, a comma and `+`, never within a number.
 fn pieces(text: &str) -> Vec<&str> {
-    text.split_inclusive([' ', ',', '+', '/']).collect()
+    text.split_inclusive([' ', ',', '+']).collect()
 }
 
 /// Characters of the longest part.
