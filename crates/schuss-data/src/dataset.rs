@@ -166,7 +166,7 @@ pub struct Dataset {
     pub table: Option<Table>,
     /// What was taken off the stored numbers before they were rounded to 32 bits.
     pub offsets: Offsets,
-    /// Mean and deviation of the numbers to be told, over the training split.
+    /// Mean and deviation of the numbers to predict, over the training split.
     pub scale: Scale,
     /// Which splits were held out here.
     pub held_out: Option<HeldOut>,

@@ -111,7 +111,7 @@ struct Entry {
     plain: Option<u64>,
 }
 
-/// What is to be told of all splits.
+/// What is to be predicted for all splits.
 #[derive(Default)]
 struct Told {
     labels: Vec<Labels>,
@@ -253,7 +253,7 @@ impl<'a> Arrays<'a> {
         Ok(())
     }
 
-    /// What is to be told of each split.
+    /// What is to be predicted for each split.
     fn labels(&mut self, pairs: &[&Pair], asked: &Centring) -> Result<Told> {
         let entries: Vec<&Entry> = pairs.iter().filter_map(|pair| pair.labels.as_ref()).collect();
         let Some(first) = entries.first() else {

@@ -1,10 +1,10 @@
-//! Mean and deviation of the numbers to be told, which a regression is standardised by.
+//! Mean and deviation of the numbers to predict, which a regression is standardised by.
 
 use crate::normalisation::Moments;
 use crate::{Labels, Result, Split};
 use serde::{Deserialize, Serialize};
 
-/// Mean and standard deviation of each of the numbers to be told, over the samples that are trained on; of numbers as they
+/// Mean and standard deviation of each of the numbers to predict, over the samples that are trained on; of numbers as they
 /// are stored, less their offset. Empty where classes are told, or nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scale {

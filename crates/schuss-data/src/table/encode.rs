@@ -39,7 +39,7 @@ enum Aim {
     Absent,
 }
 
-/// A number to be told.
+/// A number to predict.
 #[derive(Clone, Debug)]
 struct Told {
     at: usize,

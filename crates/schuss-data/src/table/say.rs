@@ -55,10 +55,10 @@ pub(super) fn columns(columns: &[Column], target: &Target, notes: &mut Vec<Strin
     }
     match target {
         Target::Class { column, classes } => {
-            notes.push(format!("`{}` tells apart {} classes", shown(column), grouped(classes.len() as u64)));
+            notes.push(format!("`{}` has {} classes", shown(column), grouped(classes.len() as u64)));
         }
         Target::Real { columns } => notes.push(format!(
-            "{} to be told, as numbers: {}",
+            "{} to predict, as numbers: {}",
             if columns.len() == 1 { "a number" } else { "several numbers" },
             listed(columns.iter().map(|name| format!("`{}`", shown(name))), columns.len())
         )),

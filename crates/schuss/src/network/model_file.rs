@@ -48,7 +48,7 @@ pub struct ModelFile {
     /// What its outputs are; left out of the file where they stand for classes.
     #[serde(default, skip_serializing_if = "Targets::is_class")]
     pub targets: Targets,
-    /// Mean and deviation of the numbers to be told, in which its outputs are counted; left out of the file where outputs
+    /// Mean and deviation of the numbers to predict, in which its outputs are counted; left out of the file where outputs
     /// are the numbers themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,

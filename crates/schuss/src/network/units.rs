@@ -1,4 +1,4 @@
-//! The units of numbers to be told: how they become those that outputs are compared with, and back.
+//! The units of numbers to predict: how they become those that outputs are compared with, and back.
 
 use crate::recipe::{TargetScale, Targets, Trial};
 use crate::{Error, Result};

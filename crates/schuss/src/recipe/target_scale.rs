@@ -8,7 +8,7 @@ use schuss_data::text::listed;
 use std::fmt;
 use std::str::FromStr;
 
-/// Whether numbers to be told are standardised for training: each less its mean, by its deviation over the training split.
+/// Whether numbers to predict are standardised for training: each less its mean, by its deviation over the training split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetScale {
     /// They are: outputs are compared with numbers of about 1, whatever the unit of the targets. Losses, metrics and
@@ -25,7 +25,7 @@ impl TargetScale {
     /// A usage error.
     pub(crate) fn check(self, targets: Targets, loss: &Loss) -> Result<()> {
         let refuse = |why: String| {
-            let what = format!("target-scale `{self}` is for numbers to be told, but {why}");
+            let what = format!("target-scale `{self}` is for numbers to predict, but {why}");
             Err(Error::usage(what).at("--target-scale").advise("leave it out"))
         };
         match (self, targets) {
@@ -62,7 +62,7 @@ impl fmt::Display for TargetScale {
 }
 
 impl Trial {
-    /// Whether numbers to be told are standardised; none where none are told.
+    /// Whether numbers to predict are standardised; none where none are told.
     pub fn target_scale(&self) -> Option<TargetScale> {
         let usual = match self.recipe.loss.power() {
             Some(_) => TargetScale::Standard,

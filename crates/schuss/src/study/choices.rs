@@ -46,7 +46,7 @@ pub struct Choices {
     /// What outputs are compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<String>,
-    /// Whether numbers to be told are standardised.
+    /// Whether numbers to predict are standardised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_scale: Option<String>,
     /// Noise on the inputs.

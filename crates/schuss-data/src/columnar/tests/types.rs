@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 type Native256 = <Decimal256Type as ArrowPrimitiveType>::Native;
 
-/// A table of one column and whole numbers to be told, which are no classes.
+/// A table of one column and whole numbers to predict, which are no classes.
 fn table(column: &ArrayRef) -> RecordBatch {
     let told = Float64Array::from_iter_values((0..column.len()).map(|at| at as f64 + 0.5));
     let columns: [(&str, ArrayRef); 2] = [("x", Arc::clone(column)), ("told", Arc::new(told))];
