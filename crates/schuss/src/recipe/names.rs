@@ -206,6 +206,8 @@ const KEYS_ELSEWHERE: &[(&str, &str)] = &[
     ("foreach", "leave it out: it changes no result"),
     ("fused", "leave it out: it changes no result"),
     ("capturable", "leave it out: it changes no result"),
+    ("betas", "one number for each of them: beta1=0.9,beta2=0.999"),
+    ("etas", "one number for each of them: etaminus=0.5,etaplus=1.2"),
     ("inplace", "leave it out: it changes no result"),
     ("differentiable", "leave it out"),
     ("params", "leave it out: groups of parameters are written bias@sgd:lr=0.1/adam"),
@@ -293,8 +295,9 @@ pub(crate) fn arguments(item: &Item, known: &[&str]) -> Result<Vec<(Option<Strin
 fn renamed(item: &Item, key: &str, value: &str, known: &[&str]) -> Vec<(Option<String>, String)> {
     let word = squeezed(key);
     let several = SPREAD.iter().find(|(theirs, _)| *theirs == word).map_or(&[][..], |row| row.1);
+    let several: Vec<&str> = several.iter().copied().filter(|ours| known.contains(ours)).collect();
     let numbers: Vec<&str> = value.split(':').collect();
-    if several.iter().any(|ours| known.contains(ours)) && numbers.len() <= several.len() {
+    if !several.is_empty() && numbers.len() == several.len() {
         let pairs = several.iter().zip(numbers);
         return pairs.map(|(ours, number)| (Some((*ours).to_owned()), number.to_owned())).collect();
     }
@@ -428,6 +431,8 @@ mod tests {
             ("momentum", "sgd:lr=0.1,momentum=0.9"),
             ("adam:alpha=1", "weight_decay"),
             ("adam:clipnorm=1", "clip-global-norm:1+"),
+            ("adam:betas=0.9", "beta1=0.9,beta2=0.999"),
+            ("adam:betas=(0.9,0.99,0.999)", "beta1=0.9,beta2=0.999"),
             ("adam:lr=1,learning_rate=2", "twice"),
             ("adam:lr=[1e-4,1e-3]", "lr={1e-4,1e-3}"),
             ("adam:0.001,0.01", "lr={0.001,0.01}"),

@@ -240,15 +240,7 @@ fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read:
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
     let place = format!("{noun} `{}`", item.name);
     let args = names::arguments(item, &known)?;
-    if let [(None, first), (None, second), ..] = &args[..]
-        && noun == "optimizer"
-    {
-        let key = known.first().copied().unwrap_or("lr");
-        return Err(Error::usage(format!("`{second}` in {place} has no key")).advise(format!(
-            "write key=value; to try several values: schuss compare with '{}:{key}={{{first},{second}}}'",
-            item.name
-        )));
-    }
+    refuse_bare_row(noun, item, &args, &known)?;
     for (position, (key, text)) in args.iter().enumerate() {
         let name = match key {
             Some(key) => key.as_str(),
@@ -264,6 +256,18 @@ fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read:
             .map_err(|error| Error::usage(format!("{name} cannot be `{text}`: {error}")).at(&place))?;
     }
     Ok(read)
+}
+
+/// Refuses `adam:0.001,0.01`, which reads as two rates and would be a rate and a memory.
+fn refuse_bare_row(noun: &str, item: &Item, args: &[(Option<String>, String)], known: &[&str]) -> Result<()> {
+    let [(None, first), (None, second), ..] = args else { return Ok(()) };
+    if noun != "optimizer" {
+        return Ok(());
+    }
+    let (name, key) = (&item.name, known.first().copied().unwrap_or("lr"));
+    Err(Error::usage(format!("`{second}` in {noun} `{name}` has no key")).advise(format!(
+        "write key=value; to try several values: schuss compare with '{name}:{key}={{{first},{second}}}'"
+    )))
 }
 
 /// A value of the same type as the one before; a key that may be left out takes a number.
