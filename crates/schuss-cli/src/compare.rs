@@ -48,6 +48,7 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
         say(true, &format!("warning: {warning}"));
     }
+    outlook::schedules(&study, &data);
     if flags.dry_run {
         return outlook::dry_run(&study, &data, limits, flags.json);
     }
@@ -144,7 +145,10 @@ fn present(
     let summary = &finished.summary;
     let report = write(finished, formats);
     let mut page = format!("\n{}\n", table::render(summary, screen.table_width()).trim_end());
-    schuss_report::verdict(summary).iter().for_each(|sentence| page += &format!("\n{sentence}"));
+    let sentences = schuss_report::verdict(summary).into_iter();
+    let closing = schuss_report::closing(summary, finished.folder.path());
+    let outlooks = finished.outlooks.iter().map(|outlook| outlook.line.clone());
+    sentences.chain(outlooks).chain(closing).for_each(|sentence| page += &format!("\n{sentence}"));
     if let Ok(report) = &report {
         page += &format!("\nreport: {}", report.display());
     }

@@ -66,6 +66,14 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
     Ok(0)
 }
 
+/// Says on stderr what the schedules make of the trials.
+pub(crate) fn schedules(study: &Study, data: &Dataset) {
+    for outlook in study.outlooks(data.train.len()) {
+        say(true, &outlook.line);
+        outlook.warnings.iter().for_each(|warning| say(true, &format!("warning: {warning}")));
+    }
+}
+
 /// What a study will take, in a line, where that may be long. What is wrong with it is said when it runs.
 pub(crate) fn line(study: &Study, data: &Dataset, limits: Limits) -> Option<String> {
     if !may_be_long(study, data).ok()? {

@@ -277,8 +277,10 @@ impl Watcher for Progress {
         }
         match (&record.status, &record.diverged) {
             (Status::Diverged, Some(at)) => self.say(&format!(
-                "{}: diverged at update {}, layer {}; the last finite weights are kept",
-                record.name, at.update, at.layer
+                "{}: diverged in layer {} at update {}; the last finite weights are kept",
+                record.name,
+                at.layer.split('.').next().unwrap_or_default(),
+                at.update
             )),
             (Status::Interrupted, _) => {
                 self.say(&format!("{}: interrupted after {} updates", record.name, record.updates))

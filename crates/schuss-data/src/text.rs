@@ -10,6 +10,37 @@ pub fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
+/// A number of so many significant digits, with a power of ten where it is very large or small: `0.693147`, `1.23457e9`,
+/// `3.4e-12`.
+pub fn significant(number: f64, digits: usize) -> String {
+    let (size, digits) = (number.abs(), digits.max(1));
+    if size >= 10f64.powi(digits as i32) || (size > 0.0 && size < 1e-4) {
+        return with_power(number, digits);
+    }
+    let before = if size >= 1.0 { size.log10().floor() as usize + 1 } else { 0 };
+    let leading = if size > 0.0 && size < 1.0 { (-size.log10()).ceil() as usize - 1 } else { 0 };
+    format!("{number:.*}", (digits + leading).saturating_sub(before.max(usize::from(size == 0.0))))
+}
+
+/// The same without zeros at its end: `0.1`, `1e-17`.
+pub fn brief(number: f64, digits: usize) -> String {
+    let text = significant(number, digits);
+    match text.contains('.') && !text.contains('e') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+fn with_power(number: f64, digits: usize) -> String {
+    let text = format!("{number:.*e}", digits - 1);
+    match text.split_once('e') {
+        Some((mantissa, power)) if mantissa.contains('.') => {
+            format!("{}e{power}", mantissa.trim_end_matches('0').trim_end_matches('.'))
+        }
+        _ => text,
+    }
+}
+
 /// The first few, and how many more there are.
 pub fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
     const FEW: usize = 8;
@@ -104,6 +135,15 @@ mod tests {
         for (error, expected) in cases {
             assert_eq!(plain_io(&error), expected);
         }
+    }
+
+    #[test]
+    fn losses_have_six_digits_at_most_and_powers_of_ten_where_needed() {
+        let six = |number| significant(number, 6);
+        assert_eq!([0.693_147_18, 12.345_678_9, 123_456.0].map(six), ["0.693147", "12.3457", "123456"]);
+        assert_eq!([1_234_567_890.0, 3.4e-12, -2e7].map(six), ["1.23457e9", "3.4e-12", "-2e7"]);
+        assert_eq!([0.0, 0.012_345_678, 1.0].map(six), ["0.00000", "0.0123457", "1.00000"]);
+        assert_eq!([0.1, 1e-17, 500.0, 0.0].map(|number| brief(number, 3)), ["0.1", "1e-17", "500", "0"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod chart;
+mod closing;
 mod figures;
 pub mod html;
 mod png;
@@ -15,6 +16,7 @@ mod text;
 mod verdict;
 
 pub use chart::growth::GrowthChart;
+pub use closing::closing;
 pub use verdict::verdict;
 
 use chart::Fineness;
@@ -22,6 +24,12 @@ use figures::Figures;
 use rayon::prelude::*;
 use schuss::study::record::{Summary, Trace};
 use schuss_data::Result;
+
+/// What a run is called: its title, else the name of its study.
+fn title(summary: &Summary) -> String {
+    let study = &summary.study;
+    text::without_folders(if study.title.is_empty() { &study.name } else { &study.title })
+}
 
 /// The formats charts come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +49,12 @@ pub type NamedFile = (String, Vec<u8>);
 /// # Errors
 /// If a chart cannot be rendered as PNG.
 pub fn charts(summary: &Summary, traces: &[Trace], formats: Formats) -> Result<Vec<NamedFile>> {
-    let subtitle = format!("{} · {} · {}", summary.study.name, summary.data.origin, summary.workload.model);
+    let subtitle = format!(
+        "{} · {} · {}",
+        title(summary),
+        text::without_folders(&summary.data.origin),
+        summary.workload.model
+    );
     let figures = Figures::new(summary, traces, Fineness::FULL);
     let svgs = figures.all().map(|figure| {
         let svg = figure.drawing.standalone(&figure.full_title(), &subtitle, &figure.caption);

@@ -1,9 +1,8 @@
 //! The trials of a run, gathered by recipe: what one line of a chart is made of.
 
 use crate::text::shorten;
-use schuss::study::{
-    curve::turning_point,
-    record::{EpochRecord, EvaluationPoint, Group, Reconstruction, Status, Summary, Trace, TrialRecord},
+use schuss::study::record::{
+    Best, EpochRecord, EvaluationPoint, Group, Reconstruction, Status, Summary, Trace, TrialRecord,
 };
 
 /// The trials of one recipe over its seeds.
@@ -64,10 +63,15 @@ impl Recipe<'_> {
         self.runs.iter().all(|run| run.trial.status == Status::Diverged)
     }
 
-    /// The epoch from which accuracy falls while the training loss still does, if it has one trial only.
-    pub(crate) fn turning_point(&self) -> Option<u32> {
+    /// Trials with a result at the end.
+    pub(crate) fn survivors(&self) -> usize {
+        self.runs.iter().filter(|run| eval_loss(run.trial).is_some()).count()
+    }
+
+    /// Where the evaluation loss was lowest, if the one trial it has over-fitted afterwards.
+    pub(crate) fn turning_point(&self) -> Option<Best> {
         let [run] = self.runs.as_slice() else { return None };
-        turning_point(&run.trial.epochs)
+        run.trial.best.as_ref().filter(|_| run.trial.overfitted).map(|best| best.best)
     }
 
     /// Median over its trials of something each of them may have.
@@ -94,9 +98,9 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     }
 }
 
-/// Seconds of training of a typical epoch: the median over the epochs.
+/// Seconds of training of a typical epoch.
 pub(crate) fn epoch_seconds(trial: &TrialRecord) -> Option<f64> {
-    median(trial.epochs.iter().filter(|row| row.epoch > 0).map(|row| row.train_seconds).collect())
+    trial.epoch_seconds
 }
 
 /// What is known at the end: nothing, if the trial diverged or was cut off before the weights were evaluated.
@@ -124,7 +128,7 @@ pub(crate) fn eval_accuracy(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_accuracy)
 }
 
-/// A further metric of the evaluation after the last update: `mse`, `psnr` or `ssim`.
+/// A further metric of the evaluation after the last update: `mse`, `psnr`, `ssim`, `mae` or `r2`.
 pub(crate) fn quality(trial: &TrialRecord, name: &str) -> Option<f64> {
     last(trial, |row| metric(row, name))
 }
@@ -170,6 +174,7 @@ impl Run<'_> {
                 eval_loss: row.eval_loss,
                 eval_accuracy: row.eval_accuracy,
                 reconstruction: reconstruction(row),
+                deviation: None,
             }
         };
         self.trial.epochs.iter().map(point).collect()

@@ -4,12 +4,9 @@ use crate::{
     recipes::{self, Recipe, recipes},
     text::{self, NONE},
 };
-use schuss::{
-    study::curve::turning_point,
-    study::record::{
-        Divergence, Exhibit, Group, ReferenceRecord, Spread, Status, Summary, TargetRecord, Timing,
-        TrialRecord,
-    },
+use schuss::study::record::{
+    Best, Divergence, Exhibit, Group, ReferenceRecord, Spread, Status, Summary, TargetRecord, Timing,
+    TrialRecord,
 };
 
 /// A table of words; the first `names` columns name the row, the others are figures.
@@ -112,24 +109,43 @@ fn results(summary: &Summary) -> Table {
         if measured.accuracy { " and accuracy" } else { "" },
     );
     if measured.accuracy {
-        head.extend(owned(["accuracy %", "best % (epoch)"]));
-        note += "; best: ↓ where accuracy fell afterwards while the training loss still did";
+        head.push("accuracy %".to_owned());
     }
     if measured.quality {
         head.extend(QUALITY.map(|(_, head)| head.to_owned()));
         note += QUALITY_NOTE;
     }
-    per_trial(summary, measured.title().to_owned(), note, &head, |trial| {
+    if measured.deviation {
+        head.extend(DEVIATION.map(|(_, head)| head.to_owned()));
+        note += DEVIATION_NOTE;
+    }
+    head.push("lowest loss (epoch)".to_owned());
+    note += "; lowest loss: of all evaluations, ↑ where it rose for good afterwards while the training loss still fell \
+             (over-fitting)";
+    if measured.test {
+        head.extend(measured.test_head());
+        note += "; test: after the last update, over the test split, which nothing looked at before";
+    }
+    per_trial(summary, measured.title(), note, &head, |trial| {
         let mut row = vec![
             status(trial),
             text::or_none(recipes::train_loss(trial), text::loss),
             text::or_none(recipes::eval_loss(trial), text::loss),
         ];
         if measured.accuracy {
-            row.extend([text::or_none(recipes::eval_accuracy(trial), text::percent), best(trial)]);
+            row.push(text::or_none(recipes::eval_accuracy(trial), text::percent));
         }
         if measured.quality {
             row.extend(QUALITY.map(|(name, _)| text::or_none(recipes::quality(trial, name), text::loss)));
+        }
+        if measured.deviation {
+            row.extend(DEVIATION.map(|(name, _)| text::or_none(recipes::quality(trial, name), text::loss)));
+        }
+        row.push(best(trial));
+        if measured.test {
+            row.push(text::or_none(trial.test.map(|test| test.loss), text::loss));
+            let accuracy = trial.test.and_then(|test| test.accuracy);
+            row.extend(measured.accuracy.then(|| text::or_none(accuracy, text::percent)));
         }
         row
     })
@@ -141,26 +157,50 @@ const QUALITY: [(&str, &str); 3] = [("mse", "MSE"), ("psnr", "PSNR dB"), ("ssim"
 const QUALITY_NOTE: &str =
     "; MSE, PSNR and SSIM: of reconstructions, the better the lower, the higher and the higher";
 
+/// Metrics of predicted numbers, by name, and the heads of their columns.
+const DEVIATION: [(&str, &str); 2] = [("r2", "r²"), ("mae", "MAE")];
+
+const DEVIATION_NOTE: &str =
+    "; r²: share of the variance explained, 1 is all of it; MAE: mean absolute error";
+
 /// What a run measured besides losses.
 #[derive(Clone, Copy)]
 struct Measured {
     accuracy: bool,
     quality: bool,
+    deviation: bool,
+    /// Whether the test split was looked at once, at the end, beside another that curves look at.
+    test: bool,
 }
 
 impl Measured {
     fn of(summary: &Summary) -> Self {
-        let mut rows = summary.trials.iter().flat_map(|trial| &trial.epochs);
-        let quality = rows.any(|row| row.metrics.contains_key("mse"));
-        Self { accuracy: recipes::tell_classes(summary), quality }
+        let has = |name: &str| {
+            let mut rows = summary.trials.iter().flat_map(|trial| &trial.epochs);
+            rows.any(|row| row.metrics.contains_key(name))
+        };
+        let test =
+            summary.data.eval_split != "test" && summary.trials.iter().any(|trial| trial.test.is_some());
+        let accuracy = recipes::tell_classes(summary);
+        Self { accuracy, quality: has("mse"), deviation: has("r2"), test }
     }
 
-    fn title(self) -> &'static str {
-        match (self.accuracy, self.quality) {
-            (true, false) => "Loss and accuracy",
-            (true, true) => "Loss, accuracy and quality of reconstruction",
-            (false, _) => "Loss and quality of reconstruction",
-        }
+    fn title(self) -> String {
+        let measures = [
+            (true, "loss"),
+            (self.accuracy, "accuracy"),
+            (self.deviation, "error of predicted numbers"),
+            (self.quality, "quality of reconstruction"),
+        ];
+        let words: Vec<String> =
+            measures.iter().filter(|(has, _)| *has).map(|(_, word)| (*word).to_owned()).collect();
+        text::capital(&text::list(&words))
+    }
+
+    /// Heads of the columns of the test split.
+    fn test_head(self) -> Vec<String> {
+        let accuracy = self.accuracy.then(|| "test accuracy %".to_owned());
+        std::iter::once("test loss".to_owned()).chain(accuracy).collect()
     }
 }
 
@@ -176,25 +216,28 @@ pub(crate) fn status(trial: &TrialRecord) -> String {
     };
     match &trial.diverged {
         Some(Divergence { update, layer }) => {
-            format!("{word} at update {} in {layer}", text::count(*update))
+            let layer = layer.split('.').next().unwrap_or(layer);
+            format!("{word} in layer {layer} at update {}", text::count(*update))
         }
+        None if trial.learned == Some(false) => format!("{word}, did not learn"),
         None => word.to_owned(),
     }
 }
 
+/// The lowest loss of all evaluations and its epoch.
 fn best(trial: &TrialRecord) -> String {
-    let rows = trial.epochs.iter().filter_map(|row| Some((row.epoch, row.eval_accuracy?)));
-    let Some((epoch, accuracy)) = rows.max_by(|(_, a), (_, b)| a.total_cmp(b)) else {
+    let Some(Best { epoch, eval_loss, .. }) = trial.best.as_ref().map(|best| best.best) else {
         return NONE.to_owned();
     };
-    let turned = if turning_point(&trial.epochs).is_some() { " ↓" } else { "" };
-    format!("{} ({epoch}){turned}", text::percent(accuracy))
+    let rose = if trial.overfitted { " ↑" } else { "" };
+    format!("{} ({epoch}){rose}", text::loss(eval_loss))
 }
 
 fn speed(summary: &Summary) -> Table {
     let shared = summary.trials.iter().any(|trial| trial.timing == Timing::Shared);
     let head = owned(["s/epoch", "s to target", "train s", "wall s", "samples/s", "updates"]);
-    let mut note = "s/epoch: median; train: without evaluation and files; wall: everything".to_owned();
+    let mut note =
+        "s/epoch: median over full epochs; train: without evaluation and files; wall: everything".to_owned();
     let targets = targets(summary);
     if !targets.is_empty() {
         note = format!("target: {}; {note}", targets.join(", "));
@@ -279,7 +322,9 @@ fn per_recipe(
 ) -> Table {
     let row = |recipe: &Recipe| {
         let group = recipe.group?;
-        let name = vec![recipe.name.clone(), group.seeds.len().to_string()];
+        let (survivors, all) = (recipe.survivors(), group.seeds.len());
+        let seeds = if survivors == all { all.to_string() } else { format!("{survivors} of {all}") };
+        let name = vec![recipe.name.clone(), seeds];
         Some([name, figures(group)].concat())
     };
     Table {
@@ -301,6 +346,12 @@ fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
     if measured.quality {
         head.extend(QUALITY.map(|(_, head)| head.to_owned()));
     }
+    if measured.deviation {
+        head.extend(DEVIATION.map(|(_, head)| head.to_owned()));
+    }
+    if measured.test {
+        head.extend(measured.test_head());
+    }
     let note =
         "median [low, high]: the range in which 95 % of medians would fall; below six seeds the whole range";
     per_recipe(recipes, &format!("{} over seeds", measured.title()), note, head, |group| {
@@ -308,6 +359,13 @@ fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
         row.extend(measured.accuracy.then(|| spread(group.eval_accuracy, text::percent)));
         if measured.quality {
             row.extend(QUALITY.map(|(name, _)| spread(group.metrics.get(name).copied(), text::loss)));
+        }
+        if measured.deviation {
+            row.extend(DEVIATION.map(|(name, _)| spread(group.metrics.get(name).copied(), text::loss)));
+        }
+        if measured.test {
+            row.push(spread(group.test_loss, text::loss));
+            row.extend(measured.accuracy.then(|| spread(group.test_accuracy, text::percent)));
         }
         row
     })

@@ -95,9 +95,27 @@ fn trimmed_exponent(number: f64) -> String {
     minus(&text)
 }
 
-/// Losses, to four significant digits.
+/// Losses, to four significant digits, with a power of ten where they are very large.
 pub(crate) fn loss(loss: f64) -> String {
+    if loss.is_finite() && loss.abs() >= 1e6 {
+        return minus(&schuss_data::text::significant(loss, 4));
+    }
     significant(loss, 4)
+}
+
+/// The same with nothing but the last part of every path in it: whose machine it was is nobody's business.
+pub(crate) fn without_folders(text: &str) -> String {
+    let last = |word: &str| match word.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next() {
+        Some(last) if word.contains(['/', '\\']) && !word.contains("://") => last.to_owned(),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(last).collect::<Vec<_>>().join(" ")
+}
+
+/// With a capital first.
+pub(crate) fn capital(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 /// A fraction as a percentage without its sign: `97.72`.

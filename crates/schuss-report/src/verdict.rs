@@ -11,16 +11,68 @@ use schuss::study::record::{
 
 /// The verdict, most important sentence first. Empty if nothing was run.
 pub fn verdict(summary: &Summary) -> Vec<String> {
-    let recipes = recipes(summary, &[]);
+    let all = recipes(summary, &[]);
     let mut sentences = Vec::new();
-    if !recipes.is_empty() {
-        sentences.extend(first_at_target(summary, &recipes));
-        sentences.extend(lowest_loss(summary, &recipes));
-        sentences.extend(diverged(&recipes));
-        sentences.extend(certainty(summary, &recipes));
+    if !all.is_empty() {
+        let (distinct, same) = distinct(summary, &all);
+        match unlike(&distinct) {
+            Some(why) => sentences.push(why),
+            None => {
+                sentences.extend(first_at_target(summary, &distinct));
+                sentences.extend(at_the_end(summary, &distinct));
+            }
+        }
+        sentences.extend(same);
+        sentences.extend(nothing_learned(&all));
+        sentences.extend(diverged(&all));
+        sentences.extend(certainty(summary, &distinct));
     }
     sentences.extend(summary.surfaces.iter().filter_map(lowest_on_surface));
     sentences
+}
+
+/// Recipes that differ in more than their names, the first of each, and a sentence for those that do not.
+fn distinct<'a, 'b>(summary: &Summary, all: &'b [Recipe<'a>]) -> (Vec<&'b Recipe<'a>>, Vec<String>) {
+    let (mut distinct, mut sentences): (Vec<&Recipe>, Vec<String>) = (vec![], vec![]);
+    for recipe in all {
+        let first = |other: &&&Recipe| {
+            other.runs[0].trial.is_same_recipe(recipe.runs[0].trial, summary.data.counts.train)
+        };
+        match distinct.iter().find(first) {
+            Some(first) => sentences.push(format!(
+                "{} and {} are the same recipe on {} samples: they are not ranked against each other.",
+                first.name,
+                recipe.name,
+                count(summary.data.counts.train as u64)
+            )),
+            None => distinct.push(recipe),
+        }
+    }
+    (distinct, sentences)
+}
+
+/// One of its trials: what they share is the same in all.
+fn trial<'a>(recipe: &Recipe<'a>) -> &'a TrialRecord {
+    recipe.runs[0].trial
+}
+
+/// Why recipes cannot be ranked at all: targets, budgets or what they predict differ.
+fn unlike(recipes: &[&Recipe]) -> Option<String> {
+    let (first, others) = recipes.split_first()?;
+    let goal = |recipe: &Recipe| {
+        target(recipe).map(|target| (target.metric.clone(), target.op.clone(), target.value))
+    };
+    let differs = |what: &dyn Fn(&Recipe) -> bool| others.iter().any(|other| what(other));
+    let what = if differs(&|other| goal(other) != goal(first)) {
+        "targets"
+    } else if differs(&|other| !trial(other).budget.is_like(&trial(first).budget)) {
+        "budgets"
+    } else if differs(&|other| trial(other).recipe.targets != trial(first).recipe.targets) {
+        "kinds of targets"
+    } else {
+        return None;
+    };
+    Some(format!("The recipes have different {what}, so they are not ranked: none of them leads."))
 }
 
 /// Which way down a surface led lowest, and which stayed highest.
@@ -42,8 +94,9 @@ fn reached(recipe: &Recipe) -> Option<f64> {
     if all { recipe.median(recipes::target_seconds) } else { None }
 }
 
-fn first_at_target(summary: &Summary, recipes: &[Recipe]) -> Option<String> {
-    let with_target: Vec<&Recipe> = recipes.iter().filter(|recipe| target(recipe).is_some()).collect();
+fn first_at_target(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
+    let with_target: Vec<&Recipe> =
+        recipes.iter().copied().filter(|recipe| target(recipe).is_some()).collect();
     let words = target_words(target(with_target.first()?)?, &summary.data.eval_split);
     let mut ranked: Vec<(&Recipe, f64)> =
         with_target.iter().filter_map(|recipe| Some((*recipe, reached(recipe)?))).collect();
@@ -75,7 +128,7 @@ fn target<'a>(recipe: &Recipe<'a>) -> Option<&'a TargetRecord> {
     recipe.runs.iter().find_map(|run| run.trial.target.as_ref())
 }
 
-fn many_seeds(recipes: &[Recipe]) -> bool {
+fn many_seeds(recipes: &[&Recipe]) -> bool {
     recipes.iter().any(|recipe| recipe.runs.len() > 1)
 }
 
@@ -100,36 +153,94 @@ fn misses(missed: &[String]) -> String {
     }
 }
 
-fn lowest_loss(summary: &Summary, recipes: &[Recipe]) -> Option<String> {
-    let mut ranked: Vec<(&Recipe, f64)> =
-        recipes.iter().filter_map(|recipe| Some((recipe, recipe.median(recipes::eval_loss)?))).collect();
+/// Which recipe stands best after its last update: by loss, or by accuracy where losses are not the same.
+fn at_the_end(summary: &Summary, recipes: &[&Recipe]) -> Vec<String> {
+    let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.loss.clone();
+    let same = recipes.iter().all(|recipe| loss(recipe) == loss(recipes[0]));
+    if same {
+        return lowest_loss(summary, recipes).into_iter().collect();
+    }
+    let unlike = "Trained on different losses, which cannot be compared with each other";
+    match highest_accuracy(summary, recipes) {
+        Some(sentence) => vec![format!("{unlike}: ranked by accuracy."), sentence],
+        None => vec![format!("{unlike}: the recipes are not ranked, and none of them leads.")],
+    }
+}
+
+/// The recipes with a value at the end, by that.
+fn ranked<'b, 'a>(
+    recipes: &[&'b Recipe<'a>],
+    value: impl Fn(&TrialRecord) -> Option<f64>,
+) -> Vec<(&'b Recipe<'a>, f64)> {
+    let valued = recipes.iter().filter_map(|recipe| Some((*recipe, recipe.median(&value)?)));
+    let mut ranked: Vec<_> = valued.collect();
     ranked.sort_by(|(_, a), (_, b)| a.total_cmp(b));
+    ranked
+}
+
+fn highest_accuracy(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
+    let mut ranked = ranked(recipes, recipes::eval_accuracy);
+    ranked.reverse();
+    let split = &summary.data.eval_split;
+    let (best, accuracy) = ranked.first()?;
+    let next = ranked.get(1).map_or_else(String::new, |(recipe, accuracy)| {
+        format!("; next is {} with {} %", recipe.name, percent(*accuracy))
+    });
+    Some(format!(
+        "{} has the highest {split} accuracy after its last update: {} %{next}.",
+        best.name,
+        percent(*accuracy)
+    ))
+}
+
+fn lowest_loss(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
+    let ranked = ranked(recipes, recipes::eval_loss);
     let split = &summary.data.eval_split;
     let (best, value) = ranked.first()?;
     let accuracy = best
         .median(recipes::eval_accuracy)
         .map_or_else(String::new, |accuracy| format!(", accuracy {} %", percent(accuracy)));
-    let similarity = best
-        .median(|trial| recipes::quality(trial, "ssim"))
-        .map_or_else(String::new, |similarity| format!(", SSIM {}", significant(similarity, 3)));
+    let quality = [("ssim", "SSIM"), ("r2", "r²")].into_iter().filter_map(|(name, word)| {
+        let value = best.median(|trial| recipes::quality(trial, name))?;
+        Some(format!(", {word} {}", significant(value, 3)))
+    });
     let second = ranked.get(1).map_or_else(String::new, |(recipe, value)| {
         format!("; next is {} with {}", recipe.name, loss(*value))
     });
     let lowest = if ranked.len() > 1 { "has the lowest" } else { "ended with a" };
     Some(format!(
-        "{} {lowest} {split} loss after its last update: {}{accuracy}{similarity}{second}.",
+        "{} {lowest} {split} loss after its last update: {}{accuracy}{}{second}.",
         best.name,
-        loss(*value)
+        loss(*value),
+        quality.collect::<String>()
     ))
 }
 
+/// Recipes that ended no better than chance.
+fn nothing_learned(recipes: &[Recipe]) -> Option<String> {
+    let nothing = |recipe: &&Recipe| recipe.runs.iter().any(|run| run.trial.learned == Some(false));
+    let names: Vec<String> = recipes.iter().filter(nothing).map(|recipe| recipe.name.clone()).collect();
+    match names.len() {
+        0 => None,
+        1..=4 => {
+            Some(format!("{} did not learn: no better than chance, or the loss exploded.", list(&names)))
+        }
+        n => Some(format!(
+            "{} did not learn: no better than chance, or the loss exploded.",
+            plural(n, "recipe")
+        )),
+    }
+}
+
 fn diverged(recipes: &[Recipe]) -> Option<String> {
-    let trials: Vec<&TrialRecord> = recipes
+    let mut trials: Vec<&TrialRecord> = recipes
         .iter()
         .flat_map(|recipe| recipe.runs.iter().map(|run| run.trial))
         .filter(|trial| trial.status == Status::Diverged)
         .collect();
     let all = recipes.iter().map(|recipe| recipe.runs.len()).sum::<usize>();
+    let update = |trial: &&TrialRecord| trial.diverged.as_ref().map_or(u64::MAX, |place| place.update);
+    trials.sort_by_key(update);
     match trials.as_slice() {
         [] => None,
         _ if trials.len() == all && all > 1 => {
@@ -137,7 +248,7 @@ fn diverged(recipes: &[Recipe]) -> Option<String> {
         }
         [one] => Some(format!("{} diverged{}.", one.name, place(one))),
         [first, ..] => Some(format!(
-            "{} diverged, {} the first of them{}.",
+            "{} diverged, {} earliest{}.",
             plural(trials.len(), "trial"),
             first.name,
             place(first)
@@ -150,29 +261,42 @@ fn place(trial: &TrialRecord) -> String {
 }
 
 /// How much the differences can be trusted.
-fn certainty(summary: &Summary, recipes: &[Recipe]) -> Option<String> {
-    let fewest = recipes.iter().map(|recipe| recipe.runs.len()).min()?;
+fn certainty(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
+    let survivors = recipes.iter().map(|recipe| recipe.survivors()).filter(|n| *n > 0);
+    let (fewest, most) = survivors.fold((usize::MAX, 0), |(low, high), n| (low.min(n), high.max(n)));
     let shared = summary.trials.iter().any(|trial| trial.timing == Timing::Shared);
     let timing = if shared { " Trials shared the machine: their seconds cannot be compared." } else { "" };
-    let seeds = match (recipes.len(), fewest) {
-        (1, 1) => "One recipe, one seed: another seed gives other figures.".to_owned(),
-        (_, 1) => "One seed per recipe: small differences may be chance.".to_owned(),
-        (1, n) => format!("Medians over {}.", plural(n, "seed")),
-        (_, n) => format!("Medians over {} each; {}.", plural(n, "seed"), separation(recipes)),
+    let survived = recipes.iter().any(|recipe| recipe.survivors() < recipe.runs.len());
+    let that = if survived { " that did not diverge" } else { "" };
+    let seeds = match (recipes.len(), fewest, most) {
+        (_, _, 0) => return None,
+        (1, _, 1) => "One recipe, one seed: another seed gives other figures.".to_owned(),
+        (_, _, 1) => "One seed per recipe: small differences may be chance.".to_owned(),
+        (1, _, n) => format!("Medians over {}{that}.", plural(n, "seed")),
+        (_, n, most) if n == most => {
+            format!("Medians over {} each{that}{}.", plural(n, "seed"), separation(recipes))
+        }
+        (_, low, high) => format!("Medians over {low} to {high} seeds{that}{}.", separation(recipes)),
     };
     Some(seeds + timing)
 }
 
-/// Whether the two lowest losses lie further apart than their ranges over seeds.
-fn separation(recipes: &[Recipe]) -> &'static str {
+/// Whether the two lowest losses lie further apart than their ranges over seeds; nothing where recipes are not ranked by
+/// loss.
+fn separation(recipes: &[&Recipe]) -> &'static str {
+    let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.loss.clone();
+    if unlike(recipes).is_some() || recipes.iter().any(|recipe| loss(recipe) != loss(recipes[0])) {
+        return "";
+    }
     let mut spreads: Vec<Spread> =
         recipes.iter().filter_map(|recipe| recipe.group.and_then(|group| group.eval_loss)).collect();
     spreads.sort_by(|a, b| a.median.total_cmp(&b.median));
     match spreads.as_slice() {
+        [first, second, ..] if first.n.min(second.n) < 2 => "; too few to say whether ranges overlap",
         [first, second, ..] if first.high < second.low => {
-            "the ranges of the two lowest losses do not overlap"
+            "; the ranges of the two lowest losses do not overlap"
         }
-        [_, _, ..] => "the ranges of the two lowest losses overlap, so their order may be chance",
-        _ => "too few losses to compare",
+        [_, _, ..] => "; the ranges of the two lowest losses overlap, so their order may be chance",
+        _ => "; too few losses to compare",
     }
 }

@@ -1,6 +1,7 @@
 //! How series are told apart: colour, dashes and marker together, so that any one of them is enough.
 //!
-//! Colours are Okabe and Ito's, which stay apart under every common kind of colour blindness.
+//! The first seven colours are Okabe and Ito's, the others those of Tol's muted scheme that are unlike them; all stay apart
+//! under every common kind of colour blindness. Dashes and markers change with every round of colours.
 
 use super::svg::{Path, Svg};
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ pub(crate) struct Theme {
     series: [&'static str; COLOURS],
 }
 
-const COLOURS: usize = 7;
+const COLOURS: usize = 12;
 const DASHES: [&str; 4] = ["none", "9 4", "2 3.5", "11 4 2 4"];
 
 /// Dark ink on white; the yellow, which cannot be seen on white, is left out.
@@ -23,7 +24,10 @@ pub(crate) const LIGHT: Theme = Theme {
     quiet: "#5a6470",
     grid: "#e6e9ec",
     paper: "#ffffff",
-    series: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3d4650"],
+    series: [
+        "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#3d4650", "#332288", "#999933",
+        "#882255", "#44aa99", "#aa4499",
+    ],
 };
 
 /// Light ink on near-black; blue is lifted to be seen, and black gives way to the yellow.
@@ -32,7 +36,10 @@ pub(crate) const DARK: Theme = Theme {
     quiet: "#a3adb8",
     grid: "#2b3138",
     paper: "#14171b",
-    series: ["#3a9bdc", "#f0833a", "#1fbf92", "#dc92bb", "#e69f00", "#8cccf2", "#f0e442"],
+    series: [
+        "#3a9bdc", "#f0833a", "#1fbf92", "#dc92bb", "#e69f00", "#8cccf2", "#f0e442", "#8f86e0", "#b9b957",
+        "#d4608f", "#66c9bb", "#c97fc9",
+    ],
 };
 
 /// Everything about a chart's looks that is not a colour.
@@ -79,7 +86,7 @@ pub(crate) fn colours(theme: &Theme) -> String {
 
 /// Class of the group that draws series number `i`.
 pub(crate) fn class(i: usize) -> String {
-    format!("s{} d{}", i % COLOURS, i % DASHES.len())
+    format!("s{} d{}", i % COLOURS, (i + i / COLOURS) % DASHES.len())
 }
 
 /// The same where it is alone and needs no dashes.

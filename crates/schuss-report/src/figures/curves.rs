@@ -10,7 +10,7 @@ use crate::{
     recipes::{Recipe, Run, median, tell_classes},
     text,
 };
-use schuss::study::record::{EvaluationPoint, ReferenceRecord, Summary};
+use schuss::study::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
 
 /// What is drawn upwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,10 +124,8 @@ impl Subject<'_> {
         {
             caption += " Hollow: printed in the lecture.";
         }
-        if matches!(metric, Metric::Accuracy | Metric::Error)
-            && self.recipes.iter().any(|recipe| recipe.turning_point().is_some())
-        {
-            caption += " ▼: from here accuracy falls although the training loss still does.";
+        if metric == Metric::EvalLoss && self.recipes.iter().any(|recipe| recipe.turning_point().is_some()) {
+            caption += " ▼: from here it rises although the training loss still falls: over-fitting.";
         }
         caption
     }
@@ -174,7 +172,7 @@ impl Subject<'_> {
 
     fn marks(&self, recipe: &Recipe, metric: Metric, along: Along, points: &[[f64; 2]]) -> Vec<Mark> {
         let mut marks = Vec::new();
-        if matches!(metric, Metric::Accuracy | Metric::Error) {
+        if metric == Metric::EvalLoss {
             marks.extend(self.turning_mark(recipe, metric, along));
         }
         if let (true, Some(end)) = (recipe.diverged(), points.iter().rev().find(|[_, y]| y.is_finite())) {
@@ -185,8 +183,8 @@ impl Subject<'_> {
 
     /// Where a recipe begins to know its training data too well.
     fn turning_mark(&self, recipe: &Recipe, metric: Metric, along: Along) -> Option<Mark> {
-        let epoch = recipe.turning_point()?;
-        let point = recipe.runs[0].epochs().into_iter().find(|point| point.epoch == epoch)?;
+        let Best { epoch, updates, .. } = recipe.turning_point()?;
+        let point = recipe.runs[0].evaluations().into_iter().find(|point| point.updates == updates)?;
         Some(Mark {
             at: [self.coordinate(along, &point), metric.value(&point)?],
             kind: MarkKind::TurnsDown,
@@ -251,9 +249,9 @@ impl Metric {
     fn title(self, split: &str) -> String {
         match self {
             Self::TrainLoss => "Training loss".to_owned(),
-            Self::EvalLoss => format!("{} loss", capital(split)),
-            Self::Accuracy => format!("{} accuracy", capital(split)),
-            Self::Error => format!("{} error", capital(split)),
+            Self::EvalLoss => format!("{} loss", text::capital(split)),
+            Self::Accuracy => format!("{} accuracy", text::capital(split)),
+            Self::Error => format!("{} error", text::capital(split)),
             Self::Similarity => "Structural similarity".to_owned(),
         }
     }
@@ -336,9 +334,4 @@ fn across_seeds(recipe: &Recipe, metric: Metric, x: impl Fn(&EvaluationPoint) ->
         }
     };
     (0..longest).map(row).collect()
-}
-
-fn capital(word: &str) -> String {
-    let mut characters = word.chars();
-    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

@@ -10,7 +10,7 @@ use crate::{
     figures::{Figure, Figures},
     recipes::{self, recipes},
     tables::{Table, tables},
-    text::{NONE, count, escape, list, shorten},
+    text::{NONE, count, escape, list, shorten, without_folders},
     verdict,
 };
 use parts::{Parts, definition};
@@ -81,7 +81,7 @@ impl Page<'_> {
     }
 
     fn head(&mut self) {
-        let title = escape(&shorten(&self.summary.study.title, self.detail.text));
+        let title = escape(&shorten(&crate::title(self.summary), self.detail.text));
         let _ = write!(
             self.parts.html,
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -98,7 +98,7 @@ impl Page<'_> {
         let study = &summary.study;
         self.parts.open("<header>");
         self.parts.paragraph("kicker", &format!("schuss · {}", study.name));
-        self.parts.heading(1, if study.title.is_empty() { &study.name } else { &study.title });
+        self.parts.heading(1, &crate::title(summary));
         for (i, sentence) in verdict(summary).iter().enumerate() {
             self.parts.paragraph(if i == 0 { "lead" } else { "verdict" }, sentence);
         }
@@ -252,10 +252,13 @@ fn facts(summary: &Summary) -> String {
     let mut facts = Vec::new();
     if !summary.trials.is_empty() {
         let counts = summary.data.counts;
+        let held_out =
+            counts.validation.map(|validation| format!(", {} validation", count(validation as u64)));
         facts.push(format!(
-            "{}: {} training and {} {} samples",
-            summary.data.origin,
+            "{}: {} training{} and {} test samples; curves look at the {} split",
+            without_folders(&summary.data.origin),
             count(counts.train as u64),
+            held_out.unwrap_or_default(),
             count(counts.test as u64),
             summary.data.eval_split
         ));
@@ -269,6 +272,7 @@ fn facts(summary: &Summary) -> String {
         seeds.dedup();
         facts.push(seed_words(&seeds));
     }
+    facts.extend(summary.began.split_once('T').map(|(day, _)| day.to_owned()));
     facts.push(format!("{}, {} cores", summary.machine.cpu, summary.machine.cores));
     facts.join(" · ")
 }
@@ -355,8 +359,11 @@ fn setting(summary: &Summary) -> Vec<(&'static str, String)> {
             (
                 "samples",
                 format!(
-                    "{} to train on, {} in the test split",
+                    "{} to train on{}, {} in the test split",
                     count(data.counts.train as u64),
+                    data.counts.validation.map_or_else(String::new, |held_out| {
+                        format!(", {} in the validation split", count(held_out as u64))
+                    }),
                     count(data.counts.test as u64)
                 ),
             ),
@@ -373,6 +380,9 @@ fn setting(summary: &Summary) -> Vec<(&'static str, String)> {
         ]);
     }
     let cores = format!("{} cores", machine.cores);
+    if !summary.began.is_empty() {
+        setting.push(("began", summary.began.replace('T', " ").replace('Z', " UTC")));
+    }
     setting.push(("machine", definition(&[&machine.cpu, &cores, &machine.isa, &machine.os])));
     let commit = release.commit.as_deref().unwrap_or_default();
     setting.push(("schuss", definition(&[&release.version, commit])));

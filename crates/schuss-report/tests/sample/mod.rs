@@ -82,6 +82,10 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         timing: Timing::Alone,
         status: if sketch.diverges { Status::Diverged } else { Status::Finished },
         diverged: sketch.diverges.then(|| Divergence { update: 1_532, layer: "2.weight".into() }),
+        learned: None,
+        overfitted: false,
+        budget: BudgetRecord { epochs, max_updates: None, updates: last.updates },
+        epoch_seconds: Some(sketch.seconds),
         updates: last.updates,
         samples: last.samples,
         train_seconds,
@@ -213,6 +217,7 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
         command: "schuss compare lecture-25".into(),
         run: "runs/lecture-25".into(),
         directory: String::new(),
+        began: "2026-11-21T09:30:00Z".into(),
         workload: WorkloadRecord { data: "mnist".into(), model: "784-400-256-10".into(), parameters: 419_210 },
         data: DataRecord {
             fingerprint: "xxh3:8a1f03c2d4e5f607".into(),
@@ -258,6 +263,8 @@ fn groups(trials: &[TrialRecord]) -> Vec<Group> {
             train_loss: spread(&|trial| trial.epochs.last()?.train_loss),
             eval_loss: spread(&|trial| trial.epochs.last()?.eval_loss),
             eval_accuracy: spread(&|trial| trial.epochs.last()?.eval_accuracy),
+            test_loss: None,
+            test_accuracy: None,
             samples_per_second: spread(&|trial| trial.samples_per_second),
             metrics: ["mse", "psnr", "ssim"]
                 .iter()

@@ -180,6 +180,17 @@ impl Arena {
     }
 }
 
+impl Arena {
+    /// Targets or outputs in the units of the data.
+    pub(crate) fn numbers(&self, row: &[f32]) -> Vec<f64> {
+        let number = |(output, &value): (usize, &f32)| match &self.units {
+            Some(units) => units.told(output, value),
+            None => f64::from(value),
+        };
+        row.iter().enumerate().map(number).collect()
+    }
+}
+
 /// Writes what the outputs of a sample are compared with to the front of `to`.
 fn take_numbers(stored: &[f32], units: Option<&Units>, to: &mut [f32]) {
     for (output, (to, &number)) in to.iter_mut().zip(stored).enumerate() {

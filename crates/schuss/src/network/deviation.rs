@@ -17,7 +17,7 @@ pub struct Deviation {
 
 /// What some samples add up to.
 #[derive(Clone, Debug)]
-pub(super) struct Sums {
+pub(crate) struct Sums {
     samples: u64,
     absolute: f64,
     outputs: Vec<Output>,
@@ -33,11 +33,11 @@ struct Output {
 }
 
 impl Sums {
-    pub(super) fn new(outputs: usize) -> Self {
+    pub(crate) fn new(outputs: usize) -> Self {
         Self { samples: 0, absolute: 0.0, outputs: vec![Output::default(); outputs] }
     }
 
-    pub(super) fn take(&mut self, asked: &[f64], told: &[f64]) {
+    pub(crate) fn take(&mut self, asked: &[f64], told: &[f64]) {
         for ((output, &asked), &told) in self.outputs.iter_mut().zip(asked).zip(told) {
             let error = told - asked;
             if self.samples == 0 {
@@ -52,7 +52,7 @@ impl Sums {
     }
 
     /// Means, if there was a sample.
-    pub(super) fn mean(&self) -> Option<Deviation> {
+    pub(crate) fn mean(&self) -> Option<Deviation> {
         let (samples, outputs) = (self.samples as f64, self.outputs.len() as f64);
         let squared: f64 = self.outputs.iter().map(|output| output.squared_error).sum();
         let explained = self.outputs.iter().map(|output| output.explained(samples)).sum::<Option<f64>>();

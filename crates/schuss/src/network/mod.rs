@@ -27,6 +27,7 @@ pub use plan::Plan;
 pub use predictor::{Answer, Prediction, Predictor};
 
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};
+pub(crate) use deviation::Sums;
 pub(crate) use plan::{Dense, Kind, Perceptron, Stage};
 pub(crate) use stage::Mode;
 pub(crate) use units::Units;

@@ -123,6 +123,14 @@ impl Method {
         Ok(Self::Descent(Descent { groups: with_rest(groups, dialect)?, gradient }))
     }
 
+    /// What a schedule drives, as typed for the first group; nothing of a solver, which finds its own steps.
+    pub(crate) fn knobs(&self) -> Option<Knobs> {
+        let Self::Descent(Descent { groups, .. }) = self else { return None };
+        let mut rule = groups.first()?.rule.clone();
+        let knob = |knob: Option<&mut f64>| knob.map_or(0.0, |value| *value);
+        Some(Knobs { lr: knob(rule.lr()), momentum: knob(rule.momentum()), beta2: knob(rule.beta2()) })
+    }
+
     /// The most numbers per weight that any of its rules keeps.
     pub(crate) fn slots(&self) -> usize {
         match self {

@@ -14,6 +14,7 @@ mod golden;
 mod linear;
 mod noam;
 mod one_cycle;
+mod outlook;
 mod part;
 mod plateau;
 pub(crate) mod real;
@@ -30,6 +31,7 @@ pub use decay::{Exponential, InverseTime, Polynomial, Rex};
 pub use linear::{Linear, Warmup};
 pub use noam::Noam;
 pub use one_cycle::{OneCycle, Strategy};
+pub use outlook::Outlook;
 pub use plateau::{Direction, Plateau, Plateaus, ThresholdMode};
 pub use step::{Multistep, Piecewise, Step};
 pub use wsd::{Decay, Wsd};
@@ -124,6 +126,12 @@ impl Schedule {
         let mut resolved = self.clone();
         resolved.parts.iter_mut().for_each(|part| part.resolve(updates));
         resolved
+    }
+
+    /// Whether it ends with a trial of so many updates, as one does whose lengths were left out: a longer trial would have
+    /// another schedule.
+    pub fn ends_with(&self, updates: u64) -> bool {
+        self.parts.iter().any(|part| part.ends_with(updates))
     }
 
     /// Whether every update has the optimizer's own values.

@@ -82,6 +82,17 @@ impl Part {
         (&self.last.curve, t.min(self.last.updates.unwrap_or(u64::MAX)))
     }
 
+    /// Its curves, in order.
+    pub(super) fn curves(&self) -> impl Iterator<Item = &Curve> {
+        self.stretches().map(|stretch| &stretch.curve)
+    }
+
+    /// Whether it comes to its end with a trial of so many updates: then its shape may have been made for that.
+    pub(super) fn ends_with(&self, updates: u64) -> bool {
+        let lengths = self.stretches().map(|stretch| stretch.length());
+        lengths.sum::<Option<u64>>() == Some(updates)
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         self.stretches().try_for_each(Stretch::check)?;
         if let Some(endless) = self.before.iter().find(|stretch| stretch.length().is_none()) {

@@ -5,7 +5,7 @@ use super::{Event, Session, Sink};
 use crate::Result;
 use crate::recipe::{Condition, Metric};
 use crate::study::record::{
-    Best, Divergence, EpochRecord, Evaluation, EvaluationPoint, Reconstruction, Status,
+    Best, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, Reconstruction, Status,
 };
 use std::collections::BTreeMap;
 
@@ -56,6 +56,7 @@ impl Session<'_> {
             eval_loss: Some(evaluation.loss),
             eval_accuracy: evaluation.accuracy,
             reconstruction: evaluation.reconstruction,
+            deviation: evaluation.deviation,
         }
     }
 
@@ -106,10 +107,14 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Further metrics of an epoch: a reconstruction's quality, a solver's evaluations since the start.
+    /// Further metrics of an epoch: a reconstruction's quality, how far numbers are off, a solver's evaluations since the
+    /// start.
     pub(super) fn metrics(&self, evaluation: Option<Evaluation>) -> BTreeMap<String, Option<f64>> {
         let quality = evaluation.and_then(|evaluation| evaluation.reconstruction);
         let mut metrics = quality.map_or_else(BTreeMap::new, metrics);
+        if let Some(DeviationRecord { mae, r2 }) = evaluation.and_then(|evaluation| evaluation.deviation) {
+            metrics.extend([("mae".to_owned(), Some(mae)), ("r2".to_owned(), r2)]);
+        }
         metrics.extend(self.engine.evaluations().map(|count| ("evaluations".to_owned(), Some(count as f64))));
         metrics
     }

@@ -1,6 +1,6 @@
 //! What curves say: envelopes of long ones, where accuracy turns down, what a further point of it costs.
 
-use super::record::EpochRecord;
+use super::record::{EpochRecord, EvaluationPoint, Spread};
 
 /// Consecutive points of a curve drawn as one: none is lost, the range holds them all.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,16 +57,34 @@ pub fn running_mean(values: &[f32], window: usize) -> Vec<f64> {
     means
 }
 
-/// The epoch of the best evaluation accuracy, if it falls afterwards although the training loss still does.
-pub fn turning_point(epochs: &[EpochRecord]) -> Option<u32> {
-    let (best, _) = epochs
-        .iter()
-        .filter_map(|row| Some((row, row.eval_accuracy?)))
-        .max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    let last = epochs.last()?;
-    let turned_down = last.eval_accuracy? < best.eval_accuracy?;
-    (turned_down && last.train_loss? < best.train_loss?).then_some(best.epoch)
+/// A loss has risen if it lies above the lowest by more than this share of it.
+const RISEN: f64 = 0.02;
+/// And by more than so many times what it changes by between neighbouring evaluations, half of the time.
+const NOISE: f64 = 3.0;
+
+/// Whether the evaluation loss rose for good after its lowest while the training loss still fell: the mean of the last
+/// three evaluations lies above the lowest by more than 2 % of it and by more than three times the median change
+/// between neighbours, and the training loss at the end is below that at the lowest.
+pub fn overfitted(evaluations: &[EvaluationPoint]) -> bool {
+    let losses: Vec<f64> = evaluations.iter().filter_map(|point| point.eval_loss).collect();
+    let Some(lowest) = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])) else {
+        return false;
+    };
+    let after = &losses[lowest + 1..];
+    if after.len() < LAST || losses.len() != evaluations.len() {
+        return false;
+    }
+    let end = after[after.len() - LAST..].iter().sum::<f64>() / LAST as f64;
+    let changes = losses[lowest..].windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    let noise = Spread::of(changes.collect()).map_or(0.0, |changes| changes.median);
+    let rise = end - losses[lowest];
+    let train = |point: &EvaluationPoint| point.train_loss.unwrap_or(f64::INFINITY);
+    let still_falls = train(&evaluations[evaluations.len() - 1]) < train(&evaluations[lowest]);
+    still_falls && rise > RISEN * losses[lowest].abs() && rise > NOISE.min(after.len() as f64 / 2.0) * noise
 }
+
+/// Evaluations whose mean is the end of a curve.
+const LAST: usize = 3;
 
 /// What the accuracy gained in an epoch cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,16 +155,35 @@ mod tests {
         assert_eq!(means[1..], [1.0, 2.0, 3.0, 5.0]);
     }
 
+    /// Evaluations of these losses, while the training loss falls or not.
+    fn curve(losses: &[f64], train_falls: bool) -> Vec<EvaluationPoint> {
+        let train = |i: usize| if train_falls { 1.0 / (i + 1) as f64 } else { 1.0 };
+        let point = |(i, &loss): (usize, &f64)| EvaluationPoint {
+            epoch: i as u32,
+            updates: i as u64,
+            samples: i as u64,
+            train_seconds: 0.0,
+            train_loss: (i > 0).then(|| train(i)),
+            eval_loss: Some(loss),
+            eval_accuracy: None,
+            reconstruction: None,
+            deviation: None,
+        };
+        losses.iter().enumerate().map(point).collect()
+    }
+
     #[test]
-    fn accuracy_turns_down_only_while_the_training_loss_still_falls() {
-        let start = row(0, None, 0.1);
-        let rising = [start.clone(), row(1, Some(0.5), 0.9), row(2, Some(0.3), 0.95)];
-        assert_eq!(turning_point(&rising), None);
-        let turned = [&rising[..], &[row(3, Some(0.2), 0.94)]].concat();
-        assert_eq!(turning_point(&turned), Some(2));
-        let losing_both = [&rising[..], &[row(3, Some(0.9), 0.94)]].concat();
-        assert_eq!(turning_point(&losing_both), None);
-        assert_eq!(turning_point(&[start]), None);
+    fn over_fitting_is_a_loss_that_rises_beyond_its_noise_while_the_training_loss_falls() {
+        let rising: Vec<f64> = (0..60)
+            .map(|i| if i < 14 { 2.0 / f64::from(i + 1) } else { 0.13 + 0.01 * f64::from(i - 13) })
+            .collect();
+        assert!(overfitted(&curve(&rising, true)));
+        assert!(!overfitted(&curve(&rising, false)), "both losses rise");
+        let falling: Vec<f64> = (0..60).map(|i| 2.0 / f64::from(i + 1)).collect();
+        assert!(!overfitted(&curve(&falling, true)));
+        let noisy: Vec<f64> = (0..60).map(|i| 0.5 + 0.05 * f64::from(i * 37 % 11)).collect();
+        assert!(!overfitted(&curve(&noisy, true)), "noise alone");
+        assert!(!overfitted(&curve(&[1.0, 0.5], true)) && !overfitted(&[]));
     }
 
     #[test]

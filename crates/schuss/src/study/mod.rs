@@ -6,6 +6,7 @@ mod choices;
 pub mod curve;
 mod file;
 mod folder;
+mod learning;
 mod plan;
 pub mod record;
 mod run;

@@ -5,6 +5,7 @@ use super::file::{Observe, StudyFile, TrialEntry, Workload};
 use super::record::{ReferenceRecord, StudyRecord};
 use crate::network::Plan;
 use crate::recipe::{Trial, spec};
+use crate::schedule::Outlook;
 use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::collections::BTreeMap;
@@ -102,6 +103,17 @@ impl Study {
             surfaces: self.surfaces.clone(),
             ..StudyFile::default()
         }
+    }
+
+    /// What the different schedules make of its trials on so many training samples.
+    pub fn outlooks(&self, samples: usize) -> Vec<Outlook> {
+        let mut outlooks: Vec<Outlook> = vec![];
+        for outlook in self.trials.iter().filter_map(|planned| planned.trial.outlook(samples)) {
+            if !outlooks.contains(&outlook) {
+                outlooks.push(outlook);
+            }
+        }
+        outlooks
     }
 
     /// Multiply-adds of all its trials, if nothing but their budgets ends them.

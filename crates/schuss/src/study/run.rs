@@ -7,8 +7,9 @@ use super::choices::Choices;
 use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::{Study, plan_of};
 use super::record::{Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord};
-use super::{StudyFile, accumulation, statistics, surface};
+use super::{StudyFile, accumulation, learning, statistics, surface};
 use crate::recipe::{MatmulPrecision, TargetScale, Trial};
+use crate::schedule::Outlook;
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Error, Result, machine};
 use runner::{Ended, Runner, Schedule};
@@ -41,6 +42,8 @@ pub struct Finished {
     pub traces: Vec<Trace>,
     /// What went wrong outside training, if anything did.
     pub error: Option<Error>,
+    /// What its schedules made of it.
+    pub outlooks: Vec<Outlook>,
     /// Where it is written down.
     pub folder: RunFolder,
 }
@@ -170,16 +173,18 @@ fn go(
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
+    let chance = learning::chance(data)?;
     let Ended { mut trials, error } =
-        Runner::new((study, data), limits, (&folder, &summary.data.fingerprint), control, watcher).run();
+        Runner::new((study, data), limits, (&folder, &summary.data.fingerprint), chance, control, watcher)
+            .run();
     trials.sort_by_key(|(index, ..)| *index);
     let summary = Summary { run: folder.path().display().to_string(), ..summary };
-    let mut finished = Finished { summary, traces: vec![], error, folder };
+    let mut finished = Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
     for (_, record, trace) in trials {
         finished.summary.trials.push(record);
         finished.traces.push(trace);
     }
-    finished.summary.groups = statistics::groups(&finished.summary.trials);
+    finished.summary.groups = statistics::groups(&finished.summary.trials, data.validation.is_some());
     match finished.error {
         Some(error) if finished.summary.trials.is_empty() => Err(error),
         _ => Ok(finished),
@@ -222,6 +227,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         study: study.about.clone(),
         command: command.to_owned(),
         run: String::new(),
+        began: machine::now(),
         directory: std::env::current_dir().map_or_else(|_| String::new(), |path| path.display().to_string()),
         workload: WorkloadRecord {
             data: data.name.clone(),
@@ -266,6 +272,7 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
+    warnings.extend(study.outlooks(data.train.len()).into_iter().flat_map(|outlook| outlook.warnings));
     Ok(warnings)
 }
 

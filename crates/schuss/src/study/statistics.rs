@@ -1,6 +1,6 @@
 //! What several seeds say together.
 
-use super::record::{Group, Spread, TrialRecord};
+use super::record::{EpochRecord, Group, Spread, Status, TrialRecord};
 use std::collections::BTreeMap;
 
 impl Spread {
@@ -29,7 +29,7 @@ fn ranks_to_leave_out(n: usize) -> usize {
 }
 
 /// One group per recipe, in the order of first appearance.
-pub(crate) fn groups(trials: &[TrialRecord]) -> Vec<Group> {
+pub(crate) fn groups(trials: &[TrialRecord], held_out: bool) -> Vec<Group> {
     let mut keys: Vec<(&str, &str)> = Vec::new();
     for trial in trials {
         let key = (trial.recipe_id.as_str(), trial.name.as_str());
@@ -40,24 +40,29 @@ pub(crate) fn groups(trials: &[TrialRecord]) -> Vec<Group> {
     let members = |(id, name): (&str, &str)| -> Vec<&TrialRecord> {
         trials.iter().filter(|trial| trial.recipe_id == id && trial.name == name).collect()
     };
-    keys.into_iter().map(|key| group(&members(key))).collect()
+    keys.into_iter().map(|key| group(&members(key), held_out)).collect()
 }
 
-fn group(trials: &[&TrialRecord]) -> Group {
+/// `held_out`: whether the curves looked at another split than the test split.
+fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
     let spread = |value: &dyn Fn(&TrialRecord) -> Option<f64>| {
         Spread::of(trials.iter().filter_map(|t| value(t)).collect())
     };
-    let reached: Vec<f64> = trials.iter().filter_map(|trial| trial.target.as_ref()?.seconds).collect();
+    let survived = trials.iter().filter(|trial| trial.status != Status::Diverged);
+    let reached: Vec<f64> = survived.filter_map(|trial| trial.target.as_ref()?.seconds).collect();
+    let test = |trial: &TrialRecord| trial.test.filter(|_| held_out);
     let all_reached = reached.len() == trials.len();
     Group {
         recipe_id: trials[0].recipe_id.clone(),
         name: trials[0].name.clone(),
         seeds: trials.iter().map(|trial| trial.seed).collect(),
-        epoch_seconds: spread(&epoch_seconds),
+        epoch_seconds: spread(&|trial| trial.epoch_seconds),
         target_seconds: if all_reached { Spread::of(reached) } else { None },
         train_loss: spread(&|trial| trial.epochs.last()?.train_loss),
         eval_loss: spread(&|trial| trial.epochs.last()?.eval_loss),
         eval_accuracy: spread(&|trial| trial.epochs.last()?.eval_accuracy),
+        test_loss: spread(&|trial| Some(test(trial)?.loss)),
+        test_accuracy: spread(&|trial| test(trial)?.accuracy),
         samples_per_second: spread(&|trial| trial.samples_per_second),
         metrics: metrics(trials),
     }
@@ -72,10 +77,11 @@ fn metrics(trials: &[&TrialRecord]) -> BTreeMap<String, Spread> {
     values.into_iter().filter_map(|(name, values)| Some((name, Spread::of(values)?))).collect()
 }
 
-/// Seconds of training per full epoch.
-fn epoch_seconds(trial: &TrialRecord) -> Option<f64> {
-    let epochs = trial.epochs.iter().filter(|row| row.epoch > 0 && row.train_loss.is_some()).count();
-    (epochs > 0).then(|| trial.train_seconds / epochs as f64)
+/// Seconds of training of a typical epoch, the median over those that went through all `train` samples.
+pub(crate) fn epoch_seconds(epochs: &[EpochRecord], train: usize) -> Option<f64> {
+    let full = |pair: &&[EpochRecord]| pair[1].samples.saturating_sub(pair[0].samples) == train as u64;
+    let seconds = epochs.windows(2).filter(full).map(|pair| pair[1].train_seconds);
+    Spread::of(seconds.collect()).map(|spread| spread.median)
 }
 
 #[cfg(test)]
@@ -92,5 +98,18 @@ mod tests {
         assert_eq!((spread(10).low, spread(10).median, spread(10).high), (2.0, 5.5, 9.0));
         assert_eq!((spread(20).low, spread(20).high), (6.0, 15.0));
         assert_eq!(Spread::of(vec![]), None);
+    }
+
+    #[test]
+    fn seconds_per_epoch_are_those_of_full_epochs() {
+        let row = |epoch: u32, samples: u64, train_seconds: f64| EpochRecord {
+            epoch,
+            samples,
+            train_seconds,
+            ..EpochRecord::default()
+        };
+        let cut_short = [row(0, 0, 0.0), row(1, 20_000, 4.0), row(2, 40_000, 6.0), row(3, 42_000, 0.5)];
+        assert_eq!(epoch_seconds(&cut_short, 20_000), Some(5.0));
+        assert_eq!(epoch_seconds(&[row(0, 0, 0.0), row(1, 2_000, 0.4)], 20_000), None);
     }
 }

@@ -1,12 +1,13 @@
 //! What the network says of samples: gathering, the forward pass, loss and answers.
 
 use super::{Engine, Setting, divisor};
-use crate::network::{Arena, Mode};
+use crate::loss::Answer;
+use crate::network::{Arena, Deviation, Mode, Sums};
 use crate::recipe::Targets;
 use crate::session::quality::Quality;
 use crate::session::reconstructions::Reconstructions;
 use crate::session::tally::Tally;
-use crate::study::record::Evaluation;
+use crate::study::record::{DeviationRecord, Evaluation};
 use schuss_data::Feed;
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
@@ -52,6 +53,7 @@ impl Engine {
     ) -> crate::Result<Option<Evaluation>> {
         let (mut tally, mut weight) = (Tally::default(), 0.0);
         let mut quality = self.quality.clone();
+        let mut sums = self.predicts_numbers().then(|| Sums::new(self.plan.outputs));
         let capacity = self.arena.labels.len();
         for first in (0..feed.len()).step_by(capacity) {
             if cancelled() {
@@ -67,13 +69,28 @@ impl Engine {
                     quality.take(self.arena.target(&self.plan, row), self.arena.answered(&self.plan, row))
                 });
             }
+            if let Some(sums) = &mut sums {
+                for row in 0..rows {
+                    let asked = self.arena.numbers(self.arena.target(&self.plan, row));
+                    sums.take(&asked, &self.arena.numbers(self.arena.output(&self.plan, row)));
+                }
+            }
         }
         let classes = self.setting.targets == Targets::Class;
         Ok(Some(Evaluation {
             loss: tally.loss / divisor(weight),
             accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
             reconstruction: quality.map(|quality| quality.mean()),
+            deviation: sums
+                .and_then(|sums| sums.mean())
+                .map(|Deviation { mae, r2, .. }| DeviationRecord { mae, r2 }),
         }))
+    }
+
+    /// Whether its outputs are numbers to predict, and not logits.
+    fn predicts_numbers(&self) -> bool {
+        let Setting { loss, targets, .. } = &self.setting;
+        *targets == Targets::Real && loss.answer(*targets) == Answer::AsItIs
     }
 
     /// What becomes of the first `count` samples of `feed`, evaluated as ever, if they are images.

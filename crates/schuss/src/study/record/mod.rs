@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
 pub use trial::{
-    Best, BestRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord, RecipeRecord,
-    Reconstruction, Sheet, Status, TargetRecord, Timing, Trace, TrialRecord,
+    Best, BestRecord, BudgetRecord, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint,
+    MemoryRecord, RecipeRecord, Reconstruction, Sheet, Status, TargetRecord, Timing, Trace, TrialRecord,
 };
 
 /// A run: what was compared, on what, where, and what came out.
@@ -25,6 +25,9 @@ pub struct Summary {
     pub study: StudyRecord,
     /// The command line, as typed.
     pub command: String,
+    /// When it began, in UTC: `2026-11-21T09:30:00Z`.
+    #[serde(default)]
+    pub began: String,
     /// The folder it was typed in, which relative paths begin from.
     #[serde(default)]
     pub directory: String,
@@ -154,6 +157,12 @@ pub struct Group {
     pub eval_loss: Option<Spread>,
     /// Accuracy on the evaluation split after the last update.
     pub eval_accuracy: Option<Spread>,
+    /// Loss on the test split, looked at once at the end, where the curves looked at another split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_loss: Option<Spread>,
+    /// Accuracy there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<Spread>,
     /// Training samples per second.
     pub samples_per_second: Option<Spread>,
     /// Further metrics after the last update, by name.

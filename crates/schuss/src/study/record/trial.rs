@@ -1,6 +1,7 @@
 //! What is known of one trial.
 
 use super::ReferenceRecord;
+use crate::recipe::UpdateRule;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -30,12 +31,24 @@ pub struct TrialRecord {
     pub status: Status,
     /// Where it stopped being finite.
     pub diverged: Option<Divergence>,
+    /// Whether it learned anything: better than chance, and no exploded loss. Unknown where it did not come to its end.
+    #[serde(default)]
+    pub learned: Option<bool>,
+    /// Whether the evaluation loss rose for good after its lowest, while the training loss still fell.
+    #[serde(default)]
+    pub overfitted: bool,
+    /// When it was to end.
+    #[serde(default)]
+    pub budget: BudgetRecord,
     /// Weight updates done.
     pub updates: u64,
     /// Training samples seen.
     pub samples: u64,
     /// Seconds of training: evaluation and files excluded.
     pub train_seconds: f64,
+    /// Of them in a typical epoch: the median over the full ones.
+    #[serde(default)]
+    pub epoch_seconds: Option<f64>,
     /// Seconds from the trial's start to its end, everything included.
     pub wall_seconds: f64,
     /// Seconds the step waited for data.
@@ -71,6 +84,20 @@ pub struct TrialRecord {
     /// Seconds per epoch a lecture printed for this trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_seconds: Option<f64>,
+}
+
+impl TrialRecord {
+    /// Whether `other` does the same on `train` samples, whatever it is called: `batch:100` is `epoch` on 48.
+    pub fn is_same_recipe(&self, other: &Self, train: usize) -> bool {
+        let samples = |record: &RecipeRecord| Some(record.update.parse::<UpdateRule>().ok()?.samples(train));
+        let rest = |trial: &Self| {
+            let recipe = RecipeRecord { update: String::new(), ..trial.recipe.clone() };
+            let target =
+                trial.target.clone().map(|target| (target.metric, target.op, target.value.to_bits()));
+            (trial.network.clone(), recipe, target, trial.budget)
+        };
+        samples(&self.recipe) == samples(&other.recipe) && rest(self) == rest(other)
+    }
 }
 
 /// The resolved recipe, each choice as canonical spec text.
@@ -132,6 +159,13 @@ pub enum Status {
     Failed,
 }
 
+impl Status {
+    /// Whether the trial came to its end, by its budget or a condition.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Finished | Self::Target | Self::Stopped)
+    }
+}
+
 /// Where a trial stopped being finite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
@@ -139,6 +173,25 @@ pub struct Divergence {
     pub update: u64,
     /// Name of the layer, as in the model file.
     pub layer: String,
+}
+
+/// When a trial was to end, if no condition ended it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetRecord {
+    /// Epochs at most.
+    pub epochs: u32,
+    /// Updates at most, where given.
+    pub max_updates: Option<u64>,
+    /// The updates that this makes.
+    pub updates: u64,
+}
+
+impl BudgetRecord {
+    /// Whether trials with the one and with the other had as much to train with: as many epochs or as many updates.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let same_epochs = (self.epochs, self.max_updates) == (other.epochs, other.max_updates);
+        same_epochs || self.updates == other.updates
+    }
 }
 
 /// Bytes of each kind of buffer.
@@ -243,6 +296,19 @@ pub struct Evaluation {
     /// How well inputs were reconstructed, where they were to be.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub reconstruction: Option<Reconstruction>,
+    /// How far predicted numbers are off, where numbers are predicted.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<DeviationRecord>,
+}
+
+/// How far predicted numbers are from the true ones.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviationRecord {
+    /// Mean absolute error, in the units of the data.
+    #[serde(deserialize_with = "null_is_nan")]
+    pub mae: f64,
+    /// Share of the variance that is explained, the mean over outputs; none where one of them does not vary.
+    pub r2: Option<f64>,
 }
 
 /// How well numbers in 0..=1 were reconstructed.
@@ -278,6 +344,9 @@ pub struct EvaluationPoint {
     /// How well inputs were reconstructed, where they were to be.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub reconstruction: Option<Reconstruction>,
+    /// How far predicted numbers are off, where numbers are predicted.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<DeviationRecord>,
 }
 
 /// What a trial recorded between its epochs.

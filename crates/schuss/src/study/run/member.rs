@@ -1,11 +1,14 @@
 //! One trial of a study run: its session, its files, and its record at the end.
 
 use super::runner::Runner;
-use crate::recipe::Trial;
+use crate::recipe::{Budget, Trial};
 use crate::session::{Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Unusable};
+use crate::study::curve::overfitted;
+use crate::study::learning::learned;
 use crate::study::plan::Planned;
-use crate::study::record::{BestRecord, Status, Trace, TrialRecord};
+use crate::study::record::{BestRecord, BudgetRecord, Status, Trace, TrialRecord};
+use crate::study::statistics::epoch_seconds;
 use crate::study::trial_folder::TrialFolder;
 use crate::{Error, Result, machine};
 
@@ -107,8 +110,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Looks at the test split, once, where the curves looked at another.
     fn test(&self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
         if self.runner.data.validation.is_some() {
-            let trained = matches!(record.status, Status::Finished | Status::Target | Status::Stopped);
-            record.test = if trained { session.test(self.runner.control)? } else { None };
+            record.test = if record.status.is_end() { session.test(self.runner.control)? } else { None };
         }
         Ok(())
     }
@@ -142,9 +144,13 @@ impl<'r, 'a> Run<'r, 'a> {
             timing: self.runner.schedule.timing,
             status: outcome.status,
             diverged: outcome.diverged.clone(),
+            learned: learned(outcome, self.runner.chance),
+            overfitted: outcome.status.is_end() && overfitted(&self.trace.evaluations),
+            budget: self.budget(),
             updates: outcome.updates,
             samples,
             train_seconds,
+            epoch_seconds: epoch_seconds(&outcome.epochs, self.runner.data.train.len()),
             wall_seconds: outcome.wall_seconds,
             load_wait_seconds: session.waited().as_secs_f64(),
             samples_per_second: Some(samples as f64 / train_seconds)
@@ -162,6 +168,11 @@ impl<'r, 'a> Run<'r, 'a> {
             reference: self.planned.reference.clone(),
             reference_seconds: self.planned.reference_seconds,
         }
+    }
+
+    fn budget(&self) -> BudgetRecord {
+        let Budget { epochs, max_updates, .. } = self.trial.budget;
+        BudgetRecord { epochs, max_updates, updates: self.trial.updates(self.runner.data.train.len()) }
     }
 
     fn write_best(&self, session: &mut Session) -> Result<()> {

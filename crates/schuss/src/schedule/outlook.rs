@@ -1,0 +1,269 @@
+//! What a schedule makes of a trial, in words: what it counts, and what becomes of the learning rate.
+
+use super::{Curve, Knobs, Plateaus, Schedule};
+use crate::recipe::Trial;
+use schuss_data::text::{brief, grouped};
+
+/// A share of the learning rate that moves no weight to speak of.
+const NOTHING: f64 = 1e-6;
+/// Updates whose learning rate is looked at, at most.
+const LOOKED_AT: u64 = 10_000;
+
+/// What a schedule makes of a trial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// What it counts, and what becomes of the learning rate.
+    pub line: String,
+    /// What is probably not meant so.
+    pub warnings: Vec<String>,
+}
+
+/// The trial that a schedule drives.
+struct Course<'a> {
+    schedule: &'a Schedule,
+    knobs: Knobs,
+    updates: u64,
+    per_epoch: u64,
+    epochs: u32,
+}
+
+impl Trial {
+    /// What its schedule makes of it on `samples` training samples; nothing where that leaves everything as it is.
+    pub fn outlook(&self, samples: usize) -> Option<Outlook> {
+        let schedule = &self.recipe.schedule;
+        let updates = self.updates(samples);
+        let knobs = self.recipe.optimizer.knobs()?;
+        if schedule.is_constant() || updates == 0 {
+            return None;
+        }
+        let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
+        let course = Course { schedule, knobs, updates, per_epoch, epochs: self.budget.epochs };
+        Some(Outlook { line: course.line(), warnings: course.warnings() })
+    }
+}
+
+impl Course<'_> {
+    fn line(&self) -> String {
+        let per_epoch = match self.per_epoch {
+            1 => "one per epoch".to_owned(),
+            many => format!("{} per epoch", grouped(many)),
+        };
+        let mut line = format!("schedule: {} counts updates ({per_epoch})", self.schedule);
+        let lengths = self.lengths().into_iter().map(|length| length.words(self.per_epoch));
+        let lengths: Vec<String> = lengths.collect();
+        if !lengths.is_empty() {
+            line += &format!(": {}", lengths.join(", "));
+        }
+        line + &self.fate()
+    }
+
+    /// Numbers of updates that its curves were given.
+    fn lengths(&self) -> Vec<Length> {
+        self.schedule.parts.iter().flat_map(|part| part.curves()).flat_map(lengths).collect()
+    }
+
+    fn lr(&self, update: u64) -> f64 {
+        self.schedule.at(update, self.knobs, &Plateaus::default()).lr
+    }
+
+    /// Updates to look at: all, or evenly many of them, and the last.
+    fn updates(&self) -> impl Iterator<Item = u64> {
+        let apart = self.updates.div_ceil(LOOKED_AT) as usize;
+        (0..self.updates).step_by(apart).chain([self.updates - 1])
+    }
+
+    fn highest(&self) -> f64 {
+        self.updates().map(|update| self.lr(update)).fold(0.0, f64::max)
+    }
+
+    /// What becomes of the learning rate.
+    fn fate(&self) -> String {
+        let plateaus = self.schedule.parts.iter().filter_map(|part| part.plateau());
+        if let Some(plateau) = plateaus.last() {
+            return format!(
+                "; plateau counts evaluations at the ends of epochs, and cuts the rate to {} of itself after {} in a row without progress",
+                plateau.factor,
+                plateau.patience + 1
+            );
+        }
+        let (first, last) = (self.lr(0), self.lr(self.updates - 1));
+        let [start, highest, end] = [first, self.highest(), last].map(|rate| brief(rate, 3));
+        match () {
+            () if highest == start && highest == end => format!("; the rate is {start} from start to end"),
+            () if highest == start => format!("; the rate falls from {start} to {end} by the end"),
+            () if highest == end => format!("; the rate rises from {start} to {end} by the end"),
+            () => format!("; the rate rises from {start} to {highest} and falls to {end} by the end"),
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let lengths = self.lengths();
+        let beyond = lengths.iter().filter_map(|length| self.beyond(length));
+        self.dies().into_iter().chain(beyond).chain(self.patience()).collect()
+    }
+
+    /// Whether the rate comes to nothing before the last epoch.
+    fn dies(&self) -> Option<String> {
+        let bound = NOTHING * self.highest();
+        let last_epoch = self.updates.saturating_sub(self.per_epoch);
+        let nothing = |update: &u64| self.lr(*update) < bound;
+        let alive = self.updates().filter(|update| !nothing(update)).max()?;
+        let first = self.updates().find(|update| *update > alive)?;
+        (first < last_epoch).then(|| {
+            format!(
+                "from update {} of {} (epoch {}) on the learning rate is below a millionth of its highest, so nothing more is learned: `{}` counts updates; for epochs, multiply its numbers by {}",
+                grouped(first + 1),
+                grouped(self.updates),
+                brief(first as f64 / self.per_epoch as f64 + 1.0, 3),
+                self.schedule,
+                grouped(self.per_epoch),
+            )
+        })
+    }
+
+    /// What never comes, or comes much too early.
+    fn beyond(&self, length: &Length) -> Option<String> {
+        let Length { key, updates, kind } = *length;
+        let all = self.updates;
+        let says = |what: &str| Some(format!("{key}={} {what}", grouped(updates)));
+        match kind {
+            Kind::Milestone | Kind::Every if updates >= all => {
+                says(&format!("is beyond the {} updates of the trial: it is never reached", grouped(all)))
+            }
+            Kind::Rise if updates >= all => says(&format!(
+                "is all of the trial's {} updates: the rate never comes to its height",
+                grouped(all)
+            )),
+            Kind::Whole if updates > 2 * all => says(&format!(
+                "is much longer than the {} updates of the trial, which ends on the way down",
+                grouped(all)
+            )),
+            Kind::Whole if 2 * updates < all => {
+                says(&format!("is much shorter than the {} updates of the trial", grouped(all)))
+            }
+            _ => None,
+        }
+    }
+
+    fn patience(&self) -> Option<String> {
+        let mut plateaus = self.schedule.parts.iter().filter_map(|part| part.plateau());
+        let plateau = plateaus.find(|plateau| plateau.patience + 1 >= u64::from(self.epochs))?;
+        Some(format!(
+            "plateau waits for {} evaluations at ends of epochs without progress, and there are {} epochs: it never cuts the rate",
+            plateau.patience + 1,
+            self.epochs
+        ))
+    }
+}
+
+/// A number of updates that a curve was given, under its key.
+struct Length {
+    key: &'static str,
+    updates: u64,
+    kind: Kind,
+}
+
+/// What a number of updates stands for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Something happens again and again.
+    Every,
+    /// Something happens once.
+    Milestone,
+    /// So long the rate rises.
+    Rise,
+    /// So long the curve is.
+    Whole,
+}
+
+impl Length {
+    fn words(&self, per_epoch: u64) -> String {
+        let epochs = brief(self.updates as f64 / per_epoch as f64, 3);
+        let noun = if epochs == "1" { "epoch" } else { "epochs" };
+        match self.kind {
+            Kind::Every => format!("a step every {} updates, {epochs} {noun}", grouped(self.updates)),
+            Kind::Milestone => format!("a step after {epochs} {noun}"),
+            Kind::Rise | Kind::Whole => {
+                format!("{}={} is {epochs} {noun}", self.key, self.updates)
+            }
+        }
+    }
+}
+
+fn lengths(curve: &Curve) -> Vec<Length> {
+    let one = |key, updates: Option<u64>, kind| {
+        updates.map(|updates| Length { key, updates, kind }).into_iter().collect::<Vec<_>>()
+    };
+    let many = |key, list: &[u64]| {
+        list.iter().map(|&updates| Length { key, updates, kind: Kind::Milestone }).collect::<Vec<_>>()
+    };
+    match curve {
+        Curve::Step(step) => one("step_size", Some(step.step_size), Kind::Every),
+        Curve::CosineRestarts(cosine) => one("t_0", Some(cosine.t_0), Kind::Every),
+        Curve::Cyclic(cyclic) => one("step_size_up", Some(cyclic.step_size_up), Kind::Rise),
+        Curve::Multistep(multistep) => many("milestones", &multistep.milestones),
+        Curve::Piecewise(piecewise) => many("boundaries", &piecewise.boundaries),
+        Curve::Warmup(warmup) => one("total_iters", Some(warmup.total_iters), Kind::Rise),
+        Curve::Noam(noam) => one("warmup_steps", Some(noam.warmup_steps), Kind::Rise),
+        Curve::Cosine(cosine) => one("t_max", cosine.t_max, Kind::Whole),
+        Curve::OneCycle(cycle) => one("total_steps", cycle.total_steps, Kind::Whole),
+        Curve::Rex(rex) => one("total_steps", rex.total_steps, Kind::Whole),
+        Curve::Polynomial(polynomial) => one("total_iters", Some(polynomial.total_iters), Kind::Whole),
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Budget, Recipe, UpdateRule};
+
+    /// Of 5 epochs of 100 updates.
+    fn outlook(schedule: &str) -> Outlook {
+        let recipe = Recipe {
+            update: UpdateRule::Batch(10),
+            schedule: schedule.parse().unwrap(),
+            ..Recipe::default()
+        };
+        let budget = Budget { epochs: 5, ..Budget::default() };
+        Trial { recipe, budget, ..Trial::default() }.resolved(1_000).outlook(1_000).unwrap()
+    }
+
+    #[test]
+    fn a_step_counts_updates_and_what_becomes_of_the_rate_is_said() {
+        let Outlook { line, warnings } = outlook("step:step_size=30,gamma=0.1");
+        assert!(
+            line.contains("counts updates (100 per epoch): a step every 30 updates, 0.3 epochs"),
+            "{line}"
+        );
+        assert!(line.contains("the rate falls from 0.1 to 1e-17 by the end"), "{line}");
+        assert!(
+            warnings[0].contains("below a millionth") && warnings[0].contains("multiply"),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn what_a_schedule_never_reaches_is_warned_of() {
+        let warned = |schedule: &str| outlook(schedule).warnings.join("; ");
+        assert!(warned("multistep:milestones=300:900").contains("milestones=900 is beyond the 500 updates"));
+        assert!(warned("step:step_size=600").contains("never reached"));
+        assert!(warned("warmup:500").contains("never comes to its height"));
+        assert!(
+            warned("cosine:t_max=100").contains("much shorter")
+                && warned("cosine:t_max=5000").contains("longer")
+        );
+        assert!(warned("plateau:patience=10").contains("never cuts the rate"));
+        assert_eq!(warned("cosine") + &warned("warmup:50+cosine") + &warned("plateau:patience=2"), "");
+    }
+
+    #[test]
+    fn a_rate_that_rises_first_is_said_to() {
+        let line = outlook("warmup:50+cosine").line;
+        assert!(
+            line.contains("total_iters=50 is 0.5 epochs") && line.contains("the rate rises from 0"),
+            "{line}"
+        );
+        assert_eq!(Trial::default().outlook(1_000), None);
+    }
+}
