@@ -59,6 +59,9 @@ pub(crate) enum Command {
         /// The folder of the run, or its name in runs/
         #[arg(value_hint = ValueHint::DirPath)]
         run: PathBuf,
+        /// Train on until so many epochs, after a run that has ended too
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+        epochs: Option<u32>,
         /// Where the data are now, if not where they were
         #[arg(long, value_name = "SPEC")]
         data: Option<String>,
@@ -73,9 +76,10 @@ pub(crate) enum Command {
         /// model.safetensors, or the folder of a run or trial that holds it
         #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
-        /// Data: mnist, digits:test=1000, a table, a folder; all samples where there is no test split
+        /// Data: mnist, digits:test=1000, a table, a folder; all samples where there is no test split [default: the test
+        /// split of the run that the model stands in]
         #[arg(value_hint = ValueHint::AnyPath)]
-        data: String,
+        data: Option<String>,
         #[command(flatten)]
         reading: Reading,
         /// Print one JSON object
@@ -407,6 +411,9 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
     pub(crate) stop: Option<String>,
 
+    /// Title of the report and its figures
+    #[arg(long, value_name = "TEXT", help_heading = "Records")]
+    pub(crate) title: Option<String>,
     /// Evaluate every N updates too
     ///
     /// Besides the ends of epochs

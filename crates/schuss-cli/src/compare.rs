@@ -68,12 +68,16 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
 /// Goes on with a run; the exit code.
 pub(crate) fn resume(
     folder: &Path,
-    data: Option<&str>,
+    (epochs, data): (Option<u32>, Option<&str>),
     (running, json): (&Running, bool),
     screen: &Screen,
 ) -> Result<u8> {
     let shown = Shown::new(running, json, screen);
     let begun = Begun::open(folder)?;
+    let begun = match epochs {
+        Some(epochs) => begun.extend(epochs)?,
+        None => begun,
+    };
     if begun.is_finished() && begun.path().join(REPORT).is_file() {
         say(json, &format!("{} is finished: nothing is left to do", begun.path().display()));
         return if json { deliver(&to_json(&begun.summary)?).map(|()| 0) } else { Ok(0) };
@@ -173,6 +177,7 @@ fn write(finished: &Finished, formats: Formats) -> Result<PathBuf> {
     let Finished { summary, traces, folder, .. } = finished;
     let charts = charts(summary, traces, formats);
     let report = charts.and_then(|charts| folder.write_report(&html::page(summary, traces), &charts));
+    folder.write_metrics(summary, traces)?;
     folder.write_summary(summary)?;
     report
 }

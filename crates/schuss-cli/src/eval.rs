@@ -1,14 +1,16 @@
 //! `schuss eval`: how good a trained model is, and what it gets wrong.
 
+use crate::args::Reading;
 use crate::model;
+use crate::progress::say;
 use crate::terminal::{Screen, Tile, deliver, fit, percent, printable};
-use schuss::data::Dataset;
+use schuss::data::{Dataset, Split};
 use schuss::network::{ModelFile, Prediction, Predictor};
 use schuss::recipe::Targets;
-use schuss::study::Workload;
+use schuss::study::Origin;
 use schuss::study::record::Reconstruction;
 use schuss::{Error, Result};
-use schuss_data::text::grouped;
+use schuss_data::text::{grouped, significant};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::Write;
@@ -30,13 +32,14 @@ const HEAD: usize = 12;
 /// Data errors for model and data, usage errors if they do not fit, a failure if `out` cannot be written.
 pub(crate) fn run(
     model: &Path,
-    workload: &Workload,
+    data: Option<&str>,
+    reading: &Reading,
     json: bool,
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
     let mut predictor = model::load(model)?;
-    let data = model::fit(predictor.about(), workload.load_for(predictor.about())?, true)?;
+    let data = model::fit(predictor.about(), judged(model, predictor.about(), data, reading)?, true)?;
     if data.test.is_empty() {
         return Err(Error::data("the test split is empty").at(&data.name));
     }
@@ -53,6 +56,52 @@ pub(crate) fn run(
     let evaluation = Evaluation::of(&mut predictor, &data)?;
     let page = Page { evaluation: &evaluation, model: predictor.about(), data: &data };
     deliver(out, &if json { page.json() } else { page.text(screen)? }).map(drop)
+}
+
+/// The data to judge a model by: of the run that it stands in, those held out at the end, unless others are named.
+fn judged(model: &Path, about: &ModelFile, data: Option<&str>, reading: &Reading) -> Result<Dataset> {
+    let origin = Origin::of(&model::find(model)?);
+    match (data, origin) {
+        (Some(spec), Some(origin)) => match held_out(&origin, spec)? {
+            Some(held_out) => Ok(held_out),
+            None => reading.workload(spec).load_for(about),
+        },
+        (Some(spec), None) => reading.workload(spec).load_for(about),
+        (None, Some(origin)) => {
+            let data = origin.data(None, None)?;
+            if origin.is_of(&data)? {
+                return Ok(data);
+            }
+            Err(Error::data("the data are not those that the run was trained on")
+                .at(&data.name)
+                .advise("name the data to evaluate on: schuss eval MODEL DATA"))
+        }
+        (None, None) => {
+            Err(Error::usage("the model stands in no run, so there are no data to evaluate it on")
+                .at(model.display())
+                .advise("schuss eval MODEL DATA"))
+        }
+    }
+}
+
+/// The rows of a table that its run held out, if the data at `spec` are those it was trained on and had no test split.
+fn held_out(origin: &Origin, spec: &str) -> Result<Option<Dataset>> {
+    let Some(data) = origin.data(Some(spec), None).ok().filter(|data| data.held_out.is_some()) else {
+        return Ok(None);
+    };
+    if !origin.is_of(&data)? {
+        return Ok(None);
+    }
+    let seen = data.train.len() + data.validation.as_ref().map_or(0, Split::len);
+    say(
+        true,
+        &format!(
+            "the model was trained on these data: {} samples that it was trained on or chosen by are left out, the {} held out for the test are looked at",
+            grouped(seen as u64),
+            grouped(data.test.len() as u64)
+        ),
+    );
+    Ok(Some(data))
 }
 
 /// The samples that are looked at, by the name of the data.
@@ -72,12 +121,12 @@ fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<St
     }
     let r2 = found.r2.map_or_else(|| "none: a label does not vary".into(), |r2| format!("{r2:.6}"));
     Ok(format!(
-        "model     {}\ndata      {}, {} samples\nmse       {:.6}\nmae       {:.6}\nr2        {r2}\n",
+        "model     {}\ndata      {}, {} samples\nmse       {}\nmae       {}\nr2        {r2}\n",
         printable(&predictor.about().model),
         looked_at(data),
         grouped(found.samples),
-        found.mse,
-        found.mae,
+        significant(found.mse, 6),
+        significant(found.mae, 6),
     ))
 }
 
@@ -101,6 +150,8 @@ fn reconstruction(predictor: &mut Predictor, data: &Dataset, json: bool) -> Resu
 /// What became of every sample.
 struct Evaluation {
     loss: f64,
+    /// What losses are divided by: the number of samples, but for class weights.
+    weight: f64,
     /// Counts: true class, then predicted class.
     confusion: Vec<Vec<usize>>,
     /// Largest loss first.
@@ -113,15 +164,16 @@ struct Mistake {
     index: usize,
     actual: usize,
     predicted: usize,
-    /// Of the predicted class.
-    probability: f32,
+    /// Of the predicted class, where the loss makes outputs probabilities.
+    probability: Option<f32>,
     loss: f64,
 }
 
 impl Evaluation {
     fn of(predictor: &mut Predictor, data: &Dataset) -> Result<Self> {
         let row = vec![0; predictor.about().classes.len()];
-        let mut sums = Self { loss: 0.0, confusion: vec![row; data.classes.len()], worst: vec![] };
+        let mut sums =
+            Self { loss: 0.0, weight: 0.0, confusion: vec![row; data.classes.len()], worst: vec![] };
         predictor.predict(&data.test, &mut |prediction| {
             if let Some(actual) = prediction.label {
                 sums.add(actual, &prediction);
@@ -131,17 +183,24 @@ impl Evaluation {
         if sums.samples() == 0 {
             return Err(Error::data("the test split has no labels").at(&data.name));
         }
-        sums.loss /= sums.samples() as f64;
+        sums.loss /= if sums.weight == 0.0 { 1.0 } else { sums.weight };
         Ok(sums)
     }
 
     fn add(&mut self, actual: usize, prediction: &Prediction) {
-        let Prediction { index, class: predicted, probabilities, loss, .. } = *prediction;
+        let Prediction { index, class: predicted, probabilities, loss, weight, .. } = *prediction;
         self.loss += loss;
+        self.weight += weight;
         self.confusion[actual][predicted] += 1;
         if predicted != actual {
             let place = self.worst.partition_point(|worse| worse.loss >= loss);
-            let mistake = Mistake { index, actual, predicted, probability: probabilities[predicted], loss };
+            let mistake = Mistake {
+                index,
+                actual,
+                predicted,
+                probability: probabilities.map(|all| all[predicted]),
+                loss,
+            };
             self.worst.insert(place, mistake);
             self.worst.truncate(WORST);
         }
@@ -181,6 +240,7 @@ impl Page<'_> {
         let value = json!({
             "accuracy": self.evaluation.accuracy(),
             "loss": loss,
+            "loss_name": self.model.loss.to_string(),
             "samples": self.evaluation.samples(),
             "classes": self.model.classes,
             "confusion": confusion,
@@ -213,11 +273,12 @@ impl Page<'_> {
         let evaluation = self.evaluation;
         let [correct, samples] = [evaluation.correct(), evaluation.samples()].map(|n| grouped(n as u64));
         format!(
-            "model     {}\ndata      {}\naccuracy  {:.4} ({correct} of {samples})\nloss      {:.6}\n\n",
+            "model     {}\ndata      {}\naccuracy  {:.4} ({correct} of {samples})\nloss      {} ({})\n\n",
             printable(&self.model.model),
             looked_at(self.data),
             evaluation.accuracy(),
-            evaluation.loss,
+            significant(evaluation.loss, 6),
+            self.model.loss,
         )
     }
 
@@ -302,7 +363,10 @@ impl Page<'_> {
         vec![
             format!("true {actual}"),
             format!("seen {predicted}"),
-            format!("{}, #{}", percent(f64::from(mistake.probability)), mistake.index),
+            match mistake.probability {
+                Some(probability) => format!("{}, #{}", percent(f64::from(probability)), mistake.index),
+                None => format!("#{}", mistake.index),
+            },
         ]
     }
 }
@@ -310,12 +374,11 @@ impl Page<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Reading;
     use crate::model::tests::{trained, trained_autoencoder};
 
     fn evaluate(spec: &str, json: bool) -> Result<String> {
         let (folder, mut out) = (trained(), Vec::new());
-        run(folder.path(), &Reading::default().workload(spec), json, &Screen::detect(), &mut out)?;
+        run(folder.path(), Some(spec), &Reading::default(), json, &Screen::detect(), &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -339,8 +402,8 @@ mod tests {
     fn an_autoencoder_is_told_by_its_errors_and_similarity() {
         let evaluate = |json| {
             let (folder, mut out) = (trained_autoencoder(), Vec::new());
-            let workload = Reading::default().workload("digits:train=10,test=300");
-            run(folder.path(), &workload, json, &Screen::detect(), &mut out).unwrap();
+            let (spec, reading) = (Some("digits:train=10,test=300"), Reading::default());
+            run(folder.path(), spec, &reading, json, &Screen::detect(), &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         let value: Value = serde_json::from_str(&evaluate(true)).unwrap();
@@ -380,7 +443,7 @@ mod tests {
         };
         let mut confusion = vec![vec![0; 200]; 200];
         (confusion[7][7], confusion[7][9], confusion[3][3], confusion[5][4]) = (5, 15, 9, 2);
-        let evaluation = Evaluation { loss: 1.0, confusion, worst: vec![] };
+        let evaluation = Evaluation { loss: 1.0, weight: 1.0, confusion, worst: vec![] };
         let text =
             Page { evaluation: &evaluation, model: &model, data: &data }.text(&Screen::detect()).unwrap();
         let lines: Vec<&str> = text.lines().collect();

@@ -47,11 +47,11 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
     match command {
         Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags, screen),
         Command::Train { flags } => return compare::train(&flags, screen),
-        Command::Resume { run, data, running, json } => {
-            return compare::resume(&run, data.as_deref(), (&running, json), screen);
+        Command::Resume { run, epochs, data, running, json } => {
+            return compare::resume(&run, (epochs, data.as_deref()), (&running, json), screen);
         }
         Command::Eval { model, data, reading, json } => {
-            eval::run(&model, &reading.workload(&data), json, screen, out)?;
+            eval::run(&model, data.as_deref(), &reading, json, screen, out)?;
         }
         Command::Predict { model, input, reading, json } => {
             predict::run(&model, &reading.workload(&input), json, screen, out)?;

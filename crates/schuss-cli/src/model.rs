@@ -17,7 +17,7 @@ pub(crate) fn load(path: &Path) -> Result<Predictor> {
 }
 
 /// The file itself, or the only model of a trial's or a run's folder, which may be named as in `runs`.
-fn find(path: &Path) -> Result<PathBuf> {
+pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     let in_runs = Path::new("runs").join(path);
     let path = if !path.exists() && in_runs.is_dir() { &*in_runs } else { path };
     if !path.is_dir() {

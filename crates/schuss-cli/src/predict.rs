@@ -95,13 +95,13 @@ const BLOCK: usize = 1 << 14;
 
 /// `index class probability`, or the same and all probabilities as JSON.
 fn line(prediction: &Prediction, classes: &[String], json: bool) -> String {
-    let Prediction { index, class, probabilities, .. } = *prediction;
-    let (name, probability) = (&classes[class], probabilities[class]);
+    let Prediction { index, class, probabilities, outputs, .. } = *prediction;
+    let (name, probability) = (&classes[class], probabilities.unwrap_or(outputs)[class]);
     if json {
         let value = json!({
             "index": index,
             "class": name,
-            "probability": probability,
+            "probability": probabilities.map(|all| all[class]),
             "probabilities": probabilities,
         });
         format!("{value}\n")
@@ -144,7 +144,7 @@ fn picture(
             return deliver(out, &line(&prediction, &classes, true));
         }
         let drawn = screen.draw(std::slice::from_ref(&seen), PER_ROW);
-        deliver(out, &(drawn + &ranking(prediction.probabilities, &classes)))
+        deliver(out, &(drawn + &ranking(&prediction, &classes)))
     })
 }
 
@@ -186,13 +186,18 @@ fn tell_changes(path: &Path, picture: &Picture, shape: ImageShape) {
     }
 }
 
-/// The most probable classes first.
-fn ranking(probabilities: &[f32], classes: &[String]) -> String {
-    let mut order: Vec<usize> = (0..probabilities.len()).collect();
-    order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+/// The most probable classes first, with their outputs where these are no probabilities.
+fn ranking(prediction: &Prediction, classes: &[String]) -> String {
+    let scores = prediction.probabilities.unwrap_or(prediction.outputs);
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let mut text = String::new();
     for class in order.into_iter().take(CLASSES) {
-        let probability = f64::from(probabilities[class]);
+        if prediction.probabilities.is_none() {
+            let _ = writeln!(text, "{} {:>8.4}", fit(&classes[class], NAME), scores[class]);
+            continue;
+        }
+        let probability = f64::from(scores[class]);
         let (name, bar) = (fit(&classes[class], NAME), bar(probability, BAR));
         let _ = writeln!(text, "{}", format!("{name} {:>8}  {bar}", percent(probability)).trim_end());
     }
@@ -261,7 +266,17 @@ mod tests {
     #[test]
     fn classes_are_ranked_by_probability() {
         let classes: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
-        let text = ranking(&[0.25, 0.0, 0.75], &classes);
+        let probabilities = &[0.25, 0.0, 0.75];
+        let prediction = Prediction {
+            index: 0,
+            class: 2,
+            label: None,
+            probabilities: Some(probabilities),
+            outputs: probabilities,
+            loss: 0.0,
+            weight: 1.0,
+        };
+        let text = ranking(&prediction, &classes);
         let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, ["c", "a", "b"]);
         assert!(text.lines().next().unwrap().ends_with(&"█".repeat(30)));

@@ -55,6 +55,7 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         missing: reading.missing.or(written.missing),
         normalisation: flags.normalisation.clone().or(written.normalisation),
     };
+    file.title = flags.title.clone().unwrap_or(file.title);
     if let Some(seeds) = seeds(flags) {
         file.seeds = Some(seeds);
     }

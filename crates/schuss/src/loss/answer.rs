@@ -2,10 +2,10 @@
 
 use super::{Bce, Loss};
 use crate::recipe::Targets;
-use schuss_kernels::Team;
 use schuss_kernels::activation::{Identity, Sigmoid, activate};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{Score, softmax};
+use schuss_kernels::{Buffer, Team, padded};
 
 /// From outputs to answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +24,17 @@ impl Loss {
         match (self, targets) {
             (Self::Bce(Bce { logits: true }) | Self::Focal(_), _) => Answer::Sigmoid,
             (Self::Bce(_), _) | (_, Targets::Real | Targets::Input) => Answer::AsItIs,
-            (_, Targets::Class) => Answer::Softmax,
+            (Self::CrossEntropy(_) | Self::Nll(_) | Self::Kl(_), Targets::Class) => Answer::Softmax,
+            (_, Targets::Class) => Answer::AsItIs,
         }
     }
 
-    /// Answers and scores of a network that is not being trained: where the answers are a softmax the loss is their
-    /// cross-entropy, else it is this one. Outputs and answers `[m, n]`, one label and one score per row.
+    /// Whether the answers of a network trained on classes are probabilities.
+    pub(crate) fn gives_probabilities(&self) -> bool {
+        self.answer(Targets::Class) != Answer::AsItIs || matches!(self, Self::Bce(_))
+    }
+
+    /// Answers and scores, by this loss, of a network that is not being trained. Outputs and answers `[m, n]`, one label and one score per row.
     pub(crate) fn judge(
         &self,
         team: &mut Team,
@@ -41,7 +46,13 @@ impl Loss {
         let ((rows, cols), answer) = (outputs.shape(), self.answer(Targets::Class));
         let to = answers.into_data();
         if answer == Answer::Softmax {
-            return softmax(team, outputs, labels, MatrixMut::new(to, rows, cols), scores);
+            softmax(team, outputs, labels, MatrixMut::new(to, rows, cols), scores); // scores of cross-entropy
+            if !self.is_fused() {
+                let mut delta = Buffer::zeros(rows * padded(cols));
+                let delta = MatrixMut::new(&mut delta, rows, cols);
+                self.compute(team, outputs, (labels, None), delta, scores);
+            }
+            return;
         }
         self.compute(team, outputs, (labels, None), MatrixMut::new(to, rows, cols), scores);
         answer.write(team, outputs, MatrixMut::new(to, rows, cols));

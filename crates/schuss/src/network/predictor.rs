@@ -64,11 +64,15 @@ pub struct Prediction<'a> {
     pub class: usize,
     /// Its own class, if that is known.
     pub label: Option<usize>,
-    /// One per class; together 1, unless the network was trained to tell class by class (`bce`, `focal`).
-    pub probabilities: &'a [f32],
-    /// Cross-entropy of the sample's own class, of the first class where that is not known; the loss it was trained on
-    /// where probabilities do not add up to 1.
+    /// One per class; together 1, unless the network was trained class by class (`bce`, `focal`). None where the loss it
+    /// was trained on makes no probabilities of outputs: `mse`, `hinge` and the like.
+    pub probabilities: Option<&'a [f32]>,
+    /// Its outputs, one per class.
+    pub outputs: &'a [f32],
+    /// The loss it was trained on, for the sample's own class, or the first where that is not known.
     pub loss: f64,
+    /// What it adds to the number that a sum of losses is divided by: 1 but for class weights.
+    pub weight: f64,
 }
 
 impl Predictor {
@@ -256,9 +260,11 @@ impl Predictor {
         let classes = self.about.classes.len();
         let part = row * padded(self.plan.outputs)..;
         let logits = self.arena.outputs.last().map_or(&[][..], |logits| &logits[part.clone()][..classes]);
-        let probabilities = &self.arena.deltas[0][part][..classes];
-        let label = self.labelled.then(|| self.arena.labels[row] as usize);
-        Ok(Prediction { index, class: argmax(logits), label, probabilities, loss })
+        let answers = &self.arena.deltas[0][part][..classes];
+        let probabilities = self.about.loss.gives_probabilities().then_some(answers);
+        let class = self.arena.labels[row] as usize;
+        let (label, weight) = (self.labelled.then_some(class), self.about.loss.weight(class));
+        Ok(Prediction { index, class: argmax(logits), label, probabilities, outputs: logits, loss, weight })
     }
 }
 
@@ -309,8 +315,11 @@ mod tests {
             predictor
                 .predict(&data.test, &mut |prediction| {
                     assert_eq!(prediction.index, seen);
-                    let sum: f32 = prediction.probabilities.iter().sum();
-                    assert!(prediction.probabilities.len() == 10 && (sum - 1.0).abs() < 1e-5, "{sum}");
+                    let sum: f32 = prediction.probabilities.unwrap().iter().sum();
+                    assert!(
+                        prediction.probabilities.unwrap().len() == 10 && (sum - 1.0).abs() < 1e-5,
+                        "{sum}"
+                    );
                     let label = prediction.label.unwrap();
                     assert_eq!(Some(label as u32), data.test.resident().unwrap().class(seen));
                     let own = -f64::from(prediction.probabilities[label]).ln();

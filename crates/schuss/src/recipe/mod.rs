@@ -254,8 +254,19 @@ impl Trial {
 
     /// The first 12 hex digits of the SHA-256 of [`Self::canonical`].
     pub fn recipe_id(&self) -> String {
-        Sha256::digest(self.canonical()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.canonical())
     }
+
+    /// The same of all of it but the number of epochs: trials that share it go the same way as long as both last.
+    pub fn course_id(&self) -> String {
+        let canonical = self.canonical();
+        let lines = canonical.lines().filter(|line| !line.starts_with("epochs = "));
+        hex(&lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn hex(text: &str) -> String {
+    Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

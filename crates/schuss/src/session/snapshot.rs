@@ -34,6 +34,11 @@ impl Engine {
         }
     }
 
+    /// Whether an update was stopped between two microbatches.
+    pub(crate) fn is_within_update(&self) -> bool {
+        self.partial.is_some()
+    }
+
     /// Whether what is pending belongs to `position` of an epoch of `len` samples.
     pub(crate) fn is_at(&self, position: usize, len: usize) -> bool {
         let begun = self.partial.map_or(0, |partial| partial.done);

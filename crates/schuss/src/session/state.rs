@@ -5,6 +5,8 @@ use super::{Session, Sink};
 use crate::Result;
 use crate::keep::{Keep, Keeper};
 use crate::network::Params;
+use crate::recipe::Budget;
+use crate::study::record::Status;
 use std::io::{Read, Write};
 use std::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
@@ -38,10 +40,31 @@ impl Session<'_> {
         self.keep(&mut Keeper::Load(&mut from))?;
         self.best = None;
         self.engine.settle();
+        if self.is_at_copy() {
+            self.copy = self.engine.snapshot();
+        }
+        self.go_on_if_extended();
         let Progress { position, updates, samples, .. } = self.progress;
         let counts = updates.max(samples) < MOST_COUNTED;
         let fits = counts && position <= self.train.len() && self.engine.is_at(position, self.train.len());
         if fits { Ok(()) } else { Err(std::io::Error::other("it is at no place in the data")) }
+    }
+
+    /// Whether weights and state are those of the last report point, so that no copy of these is needed.
+    fn is_at_copy(&self) -> bool {
+        self.progress.reported[0] == self.progress.updates && !self.engine.is_within_update()
+    }
+
+    /// A trial that used up its epochs goes on where it is now given more.
+    fn go_on_if_extended(&mut self) {
+        let Budget { epochs, max_updates, .. } = self.trial.budget;
+        let Progress { epoch, updates, ended, .. } = &mut self.progress;
+        if *ended == Some(Status::Finished)
+            && *epoch < epochs
+            && max_updates.is_none_or(|most| *updates < most)
+        {
+            *ended = None;
+        }
     }
 
     /// Hash of weights and optimizer state: 128-bit XXH3, as 32 hex digits.
@@ -60,7 +83,7 @@ impl Keep for Session<'_> {
         (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
         keeper.json(&mut self.progress)?;
         self.engine.keep(keeper)?;
-        self.copy.keep(keeper)
+        if self.is_at_copy() { Ok(()) } else { self.copy.keep(keeper) }
     }
 }
 

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// Tells a checkpoint from other files, and shows what a transfer as text has done to it.
 const MAGIC: [u8; 8] = *b"schuss\r\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Magic, version and length of the header.
 const FIXED: u64 = 8 + 4 + 8;
 const CHECKSUM: u64 = 16;
@@ -29,6 +29,8 @@ const LONGEST: u64 = 64 << 20;
 pub(super) struct Header {
     /// Identity of the trial.
     pub(super) recipe_id: String,
+    /// The same whatever the number of epochs.
+    pub(super) course_id: String,
     pub(super) seed: u64,
     /// Fingerprint of its data.
     pub(super) data: String,
@@ -61,21 +63,21 @@ impl From<io::Error> for Unusable {
     }
 }
 
-/// Writes a checkpoint; the one before is called `previous` from then on.
+/// Writes a checkpoint, without the state of a `session` where nothing goes on from it; the one before is called `previous` from then on.
 pub(super) fn write(
     path: &Path,
     previous: &Path,
     header: &Header,
-    session: &mut Session,
+    session: Option<&mut Session>,
 ) -> crate::Result<()> {
     let text = serde_json::to_vec(header).map_err(|error| Error::failure(error.to_string()))?;
-    files::write_by(path, Some(previous), |to| {
+    files::write_by(path, Some(previous), move |to| {
         let mut to = Hashed { to, hash: Xxh3::new() };
         to.write_all(&MAGIC)?;
         to.write_all(&VERSION.to_le_bytes())?;
         to.write_all(&(text.len() as u64).to_le_bytes())?;
         to.write_all(&text)?;
-        session.save(&mut to)?;
+        session.map_or(Ok(()), |session| session.save(&mut to))?;
         let checksum = to.hash.digest128().to_le_bytes();
         to.to.write_all(&checksum)
     })

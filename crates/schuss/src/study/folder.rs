@@ -1,8 +1,11 @@
-//! The folder of a run: `study.toml`, `trials/NN-name-seed/`, `summary.json`, `report.html`, `charts/`.
+//! The folder of a run: `study.toml`, `trials/NN-name-seed/`, `summary.json`, `metrics.csv`, `report.html`,
+//! `charts/`.
 
+use super::StudyFile;
 use super::choices::Choices;
+use super::metrics;
 use super::plan::Study;
-use super::record::{Counts, Summary};
+use super::record::{Counts, Summary, Trace};
 use super::run::counts;
 use super::trial_folder::TrialFolder;
 use crate::files::{self, Lock};
@@ -77,10 +80,29 @@ impl RunFolder {
             recipe_id: trial.recipe_id(),
             choices: Choices::of(trial),
         };
+        let (text, file) = (to_toml(&about)?, path.join("trial.toml"));
         if !path.is_dir() {
-            files::create_folder(&path, &[("trial.toml", to_toml(&about)?)])?;
+            files::create_folder(&path, &[("trial.toml", text)])?;
+        } else if std::fs::read_to_string(&file).ok().as_ref() != Some(&text) {
+            files::write(&file, text.as_bytes())?;
         }
         Ok(TrialFolder::new(path, format!("trials/{slug}")))
+    }
+
+    /// Writes the study anew, with another budget.
+    pub(super) fn write_study(&mut self, file: &StudyFile) -> Result<()> {
+        let path = self.path.join(STUDY);
+        files::write(&path, to_toml(file)?.as_bytes())?;
+        self._lock = Lock::on(&path)?;
+        Ok(())
+    }
+
+    /// Writes `metrics.csv`: every evaluation of every trial as a row.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_metrics(&self, summary: &Summary, traces: &[Trace]) -> Result<()> {
+        files::write(&self.path.join("metrics.csv"), metrics::csv(summary, traces).as_bytes())
     }
 
     /// Writes `summary.json`.

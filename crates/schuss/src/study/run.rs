@@ -8,8 +8,8 @@ use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::{Study, plan_of};
 use super::record::{Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord};
 use super::{StudyFile, accumulation, learning, statistics, surface};
-use crate::recipe::{MatmulPrecision, TargetScale, Trial};
-use crate::schedule::Outlook;
+use crate::recipe::{Budget, MatmulPrecision, TargetScale, Trial, UpdateRule};
+use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Error, Result, machine};
 use runner::{Ended, Runner, Schedule};
@@ -118,6 +118,27 @@ impl Begun {
         self.summary.trials.iter().filter(|trial| ended(trial)).count() == all
     }
 
+    /// Gives every trial `epochs` epochs: those that used up fewer go on, to the same bits as if they had had as many from
+    /// the start. The run's `study.toml` has the new budget from then on.
+    ///
+    /// # Errors
+    /// A usage error for fewer epochs than a trial has, for trials that count updates, and where a schedule was made for
+    /// the old budget.
+    pub fn extend(mut self, epochs: u32) -> Result<Self> {
+        let train = self.summary.data.counts.train;
+        let mut longer = false;
+        for entry in &mut self.file.trials {
+            let name = entry.name.clone().unwrap_or_default();
+            longer |= extend(&mut entry.choices, epochs, train).map_err(|error| error.at(name))?;
+        }
+        if longer {
+            (self.summary.trials, self.summary.groups) = (vec![], vec![]);
+            self.folder.write_summary(&self.summary)?;
+            self.folder.write_study(&self.file)?;
+        }
+        Ok(self)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -162,6 +183,29 @@ fn keep_targets(file: &mut StudyFile) -> bool {
     let none = TargetScale::None.to_string();
     let older = file.trials.iter_mut().map(|trial| &mut trial.choices).filter(is_older);
     older.map(|choices| choices.target_scale = Some(none.clone())).count() > 0
+}
+
+/// Gives a trial on `train` samples that many epochs; whether it had fewer.
+fn extend(choices: &mut Choices, epochs: u32, train: usize) -> Result<bool> {
+    let before = choices.epochs.unwrap_or_else(|| Budget::default().epochs);
+    let anew = |what: String| Err(Error::usage(what).advise(format!("a new run with --epochs {epochs}")));
+    if epochs < before {
+        return anew(format!("--epochs {epochs} is less than the {before} epochs that the trial has"));
+    }
+    if let Some(updates) = choices.max_updates {
+        return anew(format!("the trial ends after {updates} updates, which more epochs do not change"));
+    }
+    let update: UpdateRule = choices.update.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+    let per_epoch = train.div_ceil(update.samples(train).max(1)) as u64;
+    let schedule: schedule::Schedule =
+        choices.schedule.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+    if epochs > before && schedule.ends_with(per_epoch * u64::from(before)) {
+        return anew(format!(
+            "the schedule `{schedule}` ends with the {before} epochs it was made for: {epochs} would have had another from the start"
+        ));
+    }
+    choices.epochs = Some(epochs);
+    Ok(epochs > before)
 }
 
 /// Runs what has not ended of a study.

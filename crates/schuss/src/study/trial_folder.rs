@@ -2,7 +2,7 @@
 //! `checkpoint` and the one before it.
 
 use super::checkpoint::{self, Checkpoint, Header, Unusable};
-use super::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
+use super::record::{BestRecord, EvaluationPoint, Sheet, Status, Trace, TrialRecord};
 use crate::files::{self, Log};
 use crate::network::{ModelFile, Params, save};
 use crate::recipe::Trial;
@@ -71,7 +71,8 @@ impl TrialFolder {
             if path == &previous {
                 files::rename(&previous, &last)?;
             }
-            let Some(record) = checkpoint.header.record.clone() else {
+            let Some(record) = checkpoint.header.record.clone().filter(|record| !is_extended(record, trial))
+            else {
                 return Ok(Start::From(Box::new(checkpoint)));
             };
             files::remove(&previous)?;
@@ -139,7 +140,8 @@ impl TrialFolder {
         self.losses.as_mut().map_or(Ok(()), |log| log.append(&bytes))
     }
 
-    /// Keeps a session, behind everything it depends on.
+    /// Keeps a session, behind everything it depends on. Of a trial that has ended and cannot be extended the record is
+    /// enough.
     pub(super) fn checkpoint(
         &mut self,
         session: &mut Session,
@@ -150,6 +152,7 @@ impl TrialFolder {
         self.logs().try_for_each(Log::sync)?;
         let header = Header {
             recipe_id: trial.recipe_id(),
+            course_id: trial.course_id(),
             seed: trial.seed,
             data: data.to_owned(),
             arithmetic: session.arithmetic().to_owned(),
@@ -157,7 +160,9 @@ impl TrialFolder {
             losses_bytes: self.losses.as_ref().map(Log::length),
             record: record.cloned(),
         };
-        checkpoint::write(&self.path.join(CHECKPOINT), &self.path.join(PREVIOUS), &header, session)?;
+        let goes_on = record.is_none_or(|record| can_be_extended(record));
+        let state = goes_on.then_some(session);
+        checkpoint::write(&self.path.join(CHECKPOINT), &self.path.join(PREVIOUS), &header, state)?;
         if record.is_some() { files::remove(&self.path.join(PREVIOUS)) } else { Ok(()) }
     }
 
@@ -199,10 +204,20 @@ impl TrialFolder {
     }
 }
 
+/// Whether a trial ended since its epochs were used up, so that more of them make it go on.
+fn can_be_extended(record: &TrialRecord) -> bool {
+    record.status == Status::Finished && record.budget.max_updates.is_none()
+}
+
+/// Whether `trial` has more epochs than when it ended.
+fn is_extended(record: &TrialRecord, trial: &Trial) -> bool {
+    can_be_extended(record) && record.budget.epochs < trial.budget.epochs
+}
+
 /// Refuses a checkpoint of another trial or of other data.
 fn check_owner(header: &Header, trial: &Trial, data: &str, path: &Path) -> Result<()> {
     let refuse = |what: &str| Err(Error::failure(what).at(path.display()).advise("a new run"));
-    if (&header.recipe_id, header.seed) != (&trial.recipe_id(), trial.seed) {
+    if (&header.course_id, header.seed) != (&trial.course_id(), trial.seed) {
         return refuse("the checkpoint belongs to another trial than the one in study.toml");
     }
     if header.data != data {

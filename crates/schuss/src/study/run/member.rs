@@ -1,13 +1,13 @@
 //! One trial of a study run: its session, its files, and its record at the end.
 
-use super::runner::Runner;
-use crate::recipe::{Budget, Trial};
+use super::runner::{Runner, budget};
+use crate::recipe::Trial;
 use crate::session::{Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Unusable};
 use crate::study::curve::overfitted;
 use crate::study::learning::learned;
 use crate::study::plan::Planned;
-use crate::study::record::{BestRecord, BudgetRecord, Status, Trace, TrialRecord};
+use crate::study::record::{BestRecord, Status, Trace, TrialRecord};
 use crate::study::statistics::epoch_seconds;
 use crate::study::trial_folder::TrialFolder;
 use crate::{Error, Result, machine};
@@ -146,7 +146,7 @@ impl<'r, 'a> Run<'r, 'a> {
             diverged: outcome.diverged.clone(),
             learned: learned(outcome, self.runner.chance),
             overfitted: outcome.status.is_end() && overfitted(&self.trace.evaluations),
-            budget: self.budget(),
+            budget: budget(&self.trial, self.runner.data),
             updates: outcome.updates,
             samples,
             train_seconds,
@@ -168,11 +168,6 @@ impl<'r, 'a> Run<'r, 'a> {
             reference: self.planned.reference.clone(),
             reference_seconds: self.planned.reference_seconds,
         }
-    }
-
-    fn budget(&self) -> BudgetRecord {
-        let Budget { epochs, max_updates, .. } = self.trial.budget;
-        BudgetRecord { epochs, max_updates, updates: self.trial.updates(self.runner.data.train.len()) }
     }
 
     fn write_best(&self, session: &mut Session) -> Result<()> {

@@ -2,8 +2,9 @@
 
 use super::member::{Member, Run};
 use super::{RunFolder, Study, Watcher};
+use crate::recipe::{Budget, Trial};
 use crate::session::{Control, Limits, Session};
-use crate::study::record::{Timing, Trace, TrialRecord};
+use crate::study::record::{BudgetRecord, Timing, Trace, TrialRecord};
 use crate::study::trial_folder::Start;
 use crate::{Error, Result};
 use schuss_data::Dataset;
@@ -136,7 +137,9 @@ impl<'a> Runner<'a> {
         let checkpoint = match start {
             Start::Ended(record) => {
                 let trace = Trace { reconstructions: place.sheet(&trial), ..place.trace()? };
-                lock(&self.ended).trials.push((index, *record, trace));
+                let budget = budget(&trial, self.data); // a longer one may have been given to the run since
+                let record = TrialRecord { recipe_id: trial.recipe_id(), budget, ..*record };
+                lock(&self.ended).trials.push((index, record, trace));
                 return Ok(None);
             }
             Start::From(checkpoint) => Some(checkpoint),
@@ -164,6 +167,12 @@ impl<'a> Runner<'a> {
     pub(super) fn watcher(&self) -> MutexGuard<'_, &'a mut dyn Watcher> {
         lock(&self.watcher)
     }
+}
+
+/// When a trial is to end.
+pub(super) fn budget(trial: &Trial, data: &Dataset) -> BudgetRecord {
+    let Budget { epochs, max_updates, .. } = trial.budget;
+    BudgetRecord { epochs, max_updates, updates: trial.updates(data.train.len()) }
 }
 
 /// The trials of a study by session: those that run side by side on streamed samples in the same order have one

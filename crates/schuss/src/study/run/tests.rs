@@ -190,3 +190,67 @@ fn a_run_from_before_the_target_scale_goes_on_without() {
         assert!(!keep_targets(&mut file) && file == parse(newer), "{newer}");
     }
 }
+
+/// A run of so many epochs by a recipe, from the start.
+fn run_for(epochs: u32, recipe: &str, data: &Dataset, out: &Path) -> Result<Finished> {
+    let text = format!(
+        "recipe = {{ model = '64-3-10', {recipe}, epochs = {epochs} }}\nobserve = {{ losses = true }}\nseeds = [1, 2]"
+    );
+    let study = Study::resolve("longer", &StudyFile::parse(&text, "").unwrap(), data).unwrap();
+    run(&study, data, limits(), Some(out), "", &Control::default(), &mut ())
+}
+
+fn extended(out: &Path, epochs: u32, data: &Dataset) -> Result<Finished> {
+    let begun = Begun::open(out)?.extend(epochs)?;
+    let study = Study::resolve("longer", &begun.file, data)?;
+    begun.resume(&study, data, limits(), &Control::default(), &mut ())
+}
+
+#[test]
+fn a_finished_run_goes_on_to_the_bits_of_a_longer_one() {
+    let data = data();
+    for recipe in [
+        "update = 'batch:20', optimizer = 'adam+ema:0.9', schedule = 'plateau:patience=0'",
+        "update = 'sample', optimizer = 'sgd:lr=0.1,momentum=0.9', schedule = 'step:step_size=30,gamma=0.5'",
+        "update = 'epoch', optimizer = 'l-bfgs'",
+    ] {
+        let place = TempDir::new().unwrap();
+        let long = left(&run_for(5, recipe, &data, &place.path().join("long")).unwrap());
+        let out = place.path().join("short");
+        drop(run_for(2, recipe, &data, &out).unwrap());
+        let extended = extended(&out, 5, &data).unwrap();
+        assert_eq!(left(&extended), long, "{recipe}");
+        assert!(extended.summary.trials.iter().all(|trial| trial.budget.epochs == 5));
+        let written = fs::read_to_string(out.join(STUDY)).unwrap();
+        assert!(written.contains("epochs = 5") && !written.contains("epochs = 2"), "{written}");
+    }
+}
+
+#[test]
+fn what_cannot_be_longer_is_refused() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    for (name, recipe, epochs) in [
+        ("cosine", "update = 'batch:20', schedule = 'warmup:1+cosine'", 4),
+        ("updates", "update = 'batch:20', max_updates = 3", 4),
+        ("fewer", "update = 'batch:20'", 1),
+    ] {
+        let out = place.path().join(name);
+        drop(run_for(2, recipe, &data, &out).unwrap());
+        let error = extended(&out, epochs, &data).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("a new run"), "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_trial_that_ended_otherwise_keeps_no_state_and_stays_as_it_is() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    let out = place.path().join("run");
+    let recipe = "update = 'batch:20', stop = 'train_loss<100'";
+    drop(run_for(2, recipe, &data, &out).unwrap());
+    let checkpoint = fs::metadata(out.join("trials/01-batch-20-sgd-lr-0-1-1/checkpoint")).unwrap().len();
+    assert!(checkpoint < 4_000, "{checkpoint}");
+    let again = extended(&out, 4, &data).unwrap();
+    assert!(again.summary.trials.iter().all(|trial| trial.status == Status::Stopped && trial.updates == 2));
+}

@@ -1,0 +1,51 @@
+//! The run that a model came from, and the data it was trained on.
+
+use super::folder::{STUDY, SUMMARY};
+use super::record::Summary;
+use super::{StudyFile, Workload};
+use crate::Result;
+use schuss_data::Dataset;
+use std::path::Path;
+
+/// The run whose folder a model stands in.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    file: StudyFile,
+    summary: Summary,
+}
+
+impl Origin {
+    /// The run that the model file at `path` stands in, if it does.
+    pub fn of(path: &Path) -> Option<Self> {
+        let path = std::path::absolute(path).ok()?;
+        let folder = path.ancestors().take(4).find(|folder| folder.join(STUDY).is_file())?;
+        let file = std::fs::read_to_string(folder.join(STUDY)).ok()?;
+        let summary = std::fs::read_to_string(folder.join(SUMMARY)).ok()?;
+        Some(Self {
+            file: StudyFile::parse(&file, STUDY).ok()?,
+            summary: serde_json::from_str(&summary).ok()?,
+        })
+    }
+
+    /// The data as the run read them, with the same samples held out; from `elsewhere` where given.
+    ///
+    /// # Errors
+    /// Usage and data errors, as when the run began.
+    pub fn data(&self, elsewhere: Option<&str>, memory: Option<u64>) -> Result<Dataset> {
+        let written = self.file.workload.clone();
+        let known = written.data.as_deref().map(|data| {
+            let there = Path::new(&self.summary.directory).join(data);
+            if there.exists() { there.display().to_string() } else { data.to_owned() }
+        });
+        let workload = Workload { data: elsewhere.map(str::to_owned).or(known), ..written };
+        StudyFile { workload, ..self.file.clone() }.data(memory)
+    }
+
+    /// Whether these are the data that the run was trained on.
+    ///
+    /// # Errors
+    /// What reading samples reports.
+    pub fn is_of(&self, data: &Dataset) -> Result<bool> {
+        Ok(data.fingerprint()? == self.summary.data.fingerprint)
+    }
+}
