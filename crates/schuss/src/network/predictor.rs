@@ -322,7 +322,7 @@ mod tests {
                     );
                     let label = prediction.label.unwrap();
                     assert_eq!(Some(label as u32), data.test.resident().unwrap().class(seen));
-                    let own = -f64::from(prediction.probabilities[label]).ln();
+                    let own = -f64::from(prediction.probabilities.unwrap()[label]).ln();
                     assert!((prediction.loss - own).abs() < 1e-4, "{own}, not {}", prediction.loss);
                     seen += 1;
                     loss += prediction.loss;
@@ -365,8 +365,9 @@ mod tests {
                 .predict(&data.test, &mut |prediction| {
                     sum += prediction.loss;
                     correct += usize::from(Some(prediction.class) == prediction.label);
-                    all.push(prediction.probabilities.iter().sum::<f32>());
-                    assert!(prediction.probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
+                    let probabilities = prediction.probabilities.unwrap();
+                    all.push(probabilities.iter().sum::<f32>());
+                    assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
                     Ok(ControlFlow::Continue(()))
                 })
                 .unwrap();
