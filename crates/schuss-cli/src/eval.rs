@@ -235,7 +235,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn json(&self) -> String {
-        let Evaluation { loss, confusion, worst } = self.evaluation;
+        let Evaluation { loss, confusion, worst, .. } = self.evaluation;
         let worst: Vec<Value> = worst.iter().map(|mistake| self.mistake_json(mistake)).collect();
         let value = json!({
             "accuracy": self.evaluation.accuracy(),
