@@ -529,8 +529,8 @@ pub(crate) struct Running {
     /// Run trials side by side
     ///
     /// Each on its share of the threads, reading streamed data once for all; their times are labelled shared
-    #[arg(long)]
-    pub(crate) parallel: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) parallel: Option<bool>,
     /// Say more: strategy and threads of each trial
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -562,11 +562,12 @@ impl Reading {
 }
 
 impl Running {
-    /// The same as limits of a session.
-    pub(crate) fn limits(&self) -> Result<Limits> {
-        let mut limits = Limits { side_by_side: self.parallel, ..Limits::default() };
-        limits.threads = self.threads.unwrap_or(limits.threads);
-        limits.memory = self.memory.as_deref().map(parse_bytes).transpose()?;
+    /// The same as limits of a session; what was not typed is as in `usual`.
+    pub(crate) fn limits(&self, usual: Limits) -> Result<Limits> {
+        let mut limits = usual;
+        limits.side_by_side = self.parallel.unwrap_or(usual.side_by_side);
+        limits.threads = self.threads.unwrap_or(usual.threads);
+        limits.memory = self.memory.as_deref().map(parse_bytes).transpose()?.or(usual.memory);
         if let Some(cadence) = &self.checkpoint_every {
             limits.checkpoint_every = cadence.parse()?;
         }

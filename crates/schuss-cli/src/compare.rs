@@ -10,7 +10,7 @@ use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary, TrialRecord};
 use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, Workload, run, to_json};
 use schuss::{Error, Result};
-use schuss_data::text::grouped;
+use schuss_data::text::{bytes, grouped};
 use schuss_report::{Formats, charts, html, table};
 use std::path::{Path, PathBuf};
 
@@ -32,8 +32,8 @@ pub(crate) fn train(flags: &Flags, screen: &Screen) -> Result<u8> {
 }
 
 fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Formats, &Screen)) -> Result<u8> {
-    let shown = Shown::new(&flags.running, flags.json, screen);
-    let limits = flags.running.limits()?;
+    let limits = flags.running.limits(Limits::default())?;
+    let shown = Shown::new(&flags.running, limits.side_by_side, flags.json, screen);
     let data = file.data(limits.memory)?;
     shown.say(&describe(&data));
     let study = Study::resolve(name, file, &data)?;
@@ -72,7 +72,6 @@ pub(crate) fn resume(
     (running, json): (&Running, bool),
     screen: &Screen,
 ) -> Result<u8> {
-    let shown = Shown::new(running, json, screen);
     let begun = Begun::open(folder)?;
     let begun = match epochs {
         Some(epochs) => begun.extend(epochs)?,
@@ -82,7 +81,11 @@ pub(crate) fn resume(
         say(json, &format!("{} is finished: nothing is left to do", begun.path().display()));
         return if json { deliver(&to_json(&begun.summary)?).map(|()| 0) } else { Ok(0) };
     }
-    let limits = running.limits()?;
+    let limits = running.limits(begun.limits)?;
+    let shown = Shown::new(running, limits.side_by_side, json, screen);
+    if let Some(kept) = kept_limits(begun.limits, limits) {
+        say(true, &kept);
+    }
     let data = load_again(&begun, data, limits)?;
     let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
     shown.say(&describe(&data));
@@ -95,6 +98,22 @@ pub(crate) fn resume(
     present(&finished, (json, &progress), (formats, screen))?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
+}
+
+/// A line on the limits of a run that hold on, where they are not the usual ones.
+fn kept_limits(before: Limits, now: Limits) -> Option<String> {
+    let usual = Limits::default();
+    let memory = now.memory.filter(|_| now.memory == before.memory);
+    let kept = [
+        memory.map(|memory| format!("--memory {}", bytes(memory))),
+        (now.threads == before.threads && now.threads != usual.threads)
+            .then(|| format!("--threads {}", now.threads)),
+        (before.side_by_side && now.side_by_side).then(|| "--parallel".to_owned()),
+        (now.checkpoint_every == before.checkpoint_every && now.checkpoint_every != usual.checkpoint_every)
+            .then(|| format!("--checkpoint-every {}", now.checkpoint_every)),
+    ];
+    let kept: Vec<String> = kept.into_iter().flatten().collect();
+    (!kept.is_empty()).then(|| format!("as before: {}", kept.join(" ")))
 }
 
 /// The data of a run, from the folder that it was begun in if that is still there, or where they are now.
@@ -161,7 +180,8 @@ fn present(
     }
     let goes_on = |trial: &TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
     if summary.trials.iter().any(goes_on) {
-        page += &format!("\ncontinue with: schuss resume {}", finished.folder.path().display());
+        let folder = quoted(finished.folder.path().display().to_string());
+        page += &format!("\ncontinue with: schuss resume {folder}");
     }
     if json {
         say(true, &page);
@@ -203,10 +223,12 @@ fn exit_code(summary: &Summary, control: &Control, require_target: bool) -> u8 {
 
 /// The command as typed, quoted for a shell where needed.
 fn command_line() -> String {
-    let quote = |word: String| {
-        let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%".contains(c));
-        if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
-    };
-    let words = std::env::args_os().skip(1).map(|word| quote(word.to_string_lossy().into_owned()));
+    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
     std::iter::once("schuss".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: String) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%".contains(c));
+    if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

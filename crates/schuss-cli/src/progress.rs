@@ -41,8 +41,8 @@ pub(crate) struct Shown {
 
 impl Shown {
     /// What the flags ask for.
-    pub(crate) fn new(running: &Running, json: bool, screen: &Screen) -> Self {
-        let Running { verbose, quiet, parallel: side_by_side, .. } = *running;
+    pub(crate) fn new(running: &Running, side_by_side: bool, json: bool, screen: &Screen) -> Self {
+        let Running { verbose, quiet, .. } = *running;
         let columns = screen.bounded.then_some(screen.width);
         Self { json, verbose, quiet, side_by_side, columns }
     }

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Runs of a second or less that between them keep every kind of state.
-const RUNS: [&str; 10] = [
+const RUNS: [&str; 12] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
     "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
@@ -22,12 +22,17 @@ const RUNS: [&str; 10] = [
     "compare --optimizer sgd:lr=0.1 --optimizer rmsprop:lr=0.001 --seed 1,2 --epochs 15",
     "train --data packed.schuss --memory 4MiB --model 784-8-10 --optimizer adam:lr=0.002 --update batch:50 --epochs 8",
     "compare --data packed.schuss --memory 4MiB --parallel --model 784-8-10 --optimizer adam:lr=0.002 --optimizer sgd --epochs 6",
+    "train --data packed.schuss --model 784-30-10 --optimizer sgd:lr=0.1,momentum=0.9 --update batch:200 --epochs 6",
+    "train --data packed.schuss --model 784-24-24-10 --optimizer adam:lr=0.002 --update batch:400 --epochs 3 --matmul-precision high",
 ];
+
+/// What the run, and whoever goes on with it, may take: how many samples travel at once follows from the memory.
+const MEMORY: [&str; 4] = ["12MiB", "16MiB", "24MiB", "1GiB"];
 
 const DATA: [&str; 2] = ["--data", "digits:train=400,test=100,size=8"];
 
 /// Keys whose values say how long or how much, not what.
-const TIMES: [&str; 10] = [
+const TIMES: [&str; 11] = [
     "train_seconds",
     "wall_seconds",
     "elapsed_seconds",
@@ -38,6 +43,7 @@ const TIMES: [&str; 10] = [
     "threads",
     "timing",
     "memory",
+    "strategy", // follows from the samples that travel at once, so from the memory
 ];
 
 fn without_times(value: &mut Value) {
@@ -112,14 +118,34 @@ fn words(run: &str, out: &str) -> Vec<String> {
     words
 }
 
-/// Starts the command and kills it after `wait`; whether it had ended by then.
-fn kill(place: &Place, words: &[&str], wait: Duration) -> bool {
-    let mut child = place.command(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+/// Whether a run is tried under other limits each time.
+fn varies(run: &str) -> bool {
+    !run.contains("--memory") && run.contains("packed")
+}
+
+/// The command, on a machine whose tile unit is emulated.
+fn command(place: &Place, words: &[&str]) -> std::process::Command {
+    let mut command = place.command(words);
+    command.env("SCHUSS_AMX", "emulated");
+    command
+}
+
+/// Starts the command and ends it after `wait`, at once or by Ctrl-C; whether it had ended by then.
+fn kill(place: &Place, words: &[&str], wait: Duration, at_once: bool) -> bool {
+    let mut child = command(place, words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(wait);
     let ended = child.try_wait().unwrap().is_some();
-    child.kill().unwrap_or_default();
+    if at_once {
+        child.kill().unwrap_or_default();
+    } else if !ended {
+        interrupt(&child);
+    }
     child.wait().unwrap();
     ended
+}
+
+fn interrupt(child: &std::process::Child) {
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
 }
 
 /// A run as it is when nobody kills it, and how long it takes.
@@ -127,7 +153,8 @@ fn unkilled(place: &Place, index: usize) -> (Vec<(PathBuf, Vec<u8>)>, Duration) 
     let name = format!("whole-{index}");
     let words = words(RUNS[index], &name);
     let begun = Instant::now();
-    let ran = place.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let ran = Ran::of(&command(place, &words).output().unwrap());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     (left(&place.join(&name)), begun.elapsed())
 }
@@ -146,18 +173,19 @@ fn a_run_killed_at_any_instant_goes_on_to_the_same_bits() {
         let out = format!("killed-{number}");
         let run = words(RUNS[index], &out);
         let mut next: Vec<&str> = run.iter().map(String::as_str).collect();
-        let mut resume = vec!["resume", &out, "--checkpoint-every", "0.02s", "--threads", "2"];
-        if RUNS[index].contains("--parallel") {
-            resume.extend(["--parallel", "--memory", "4MiB"]);
-        }
         for _ in 0..=dice.below(3) {
+            if varies(RUNS[index]) {
+                next.extend(["--memory", MEMORY[dice.below(MEMORY.len() as u64) as usize]]);
+            }
             let wait = Duration::from_micros(dice.below(lasts.as_micros() as u64));
-            died += usize::from(!kill(&place, &next, wait));
+            died += usize::from(!kill(&place, &next, wait, dice.below(2) == 0));
             if place.join(&out).exists() {
-                next.clone_from(&resume);
+                next = vec!["resume", &out, "--checkpoint-every", "0.02s", "--threads", "2"];
+            } else {
+                next = run.iter().map(String::as_str).collect();
             }
         }
-        let ran = place.run(&next);
+        let ran = Ran::of(&command(&place, &next).output().unwrap());
         assert_eq!(ran.code, 0, "{out}: {}", ran.stderr);
         let found = left(&place.join(&out));
         for ((path, expected), (other, found)) in expected.iter().zip(&found) {
@@ -244,4 +272,63 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before_it_and_two_to_the_start() {
     let ran = place.run(&["resume", "run"]);
     assert!(ran.code == 0 && ran.stderr.contains("too short"), "{}", ran.stderr);
     assert_eq!(fs::read_to_string(checkpoint.with_file_name("metrics.jsonl")).unwrap().lines().count(), 301);
+}
+
+#[test]
+fn a_run_interrupted_within_an_update_goes_on_as_the_command_advises() {
+    let place = Place::new();
+    let packed = place.run(&["data", "pack", "digits:train=3000,test=200", "packed.schuss"]);
+    assert_eq!(packed.code, 0, "{}", packed.stderr);
+    let run = ["train", "--data", "packed.schuss", "--model", "784-30-10", "--update", "batch:1000"];
+    let whole = [&run[..], &["--epochs", "40", "--out", "whole"]].concat();
+    assert_eq!(place.run(&whole).code, 0);
+    for wait in [40, 110, 170, 240] {
+        let out = format!("run {wait}");
+        let limits = ["--epochs", "40", "--memory", "12MiB", "--threads", "1", "--out", &out];
+        let child = place
+            .command(&[&run[..], &limits].concat())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !place.join(&out).join("trials").exists() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(wait));
+        interrupt(&child);
+        let stdout = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        if let Some(advice) = stdout.lines().find_map(|line| line.strip_prefix("go on with: schuss resume ")) {
+            assert_eq!(advice, format!("'{out}'"));
+            let ran = place.run(&["resume", &out]);
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            assert!(ran.stderr.contains("as before: --memory 12"), "{}", ran.stderr);
+            assert!(ran.stderr.contains("--threads 1"), "{}", ran.stderr);
+            let elsewhere = fs::read_to_string(place.join(&out).join("limits.toml")).unwrap();
+            assert!(elsewhere.contains("memory = 12582912"), "{elsewhere}");
+        }
+        assert!(left(&place.join(&out)) == left(&place.join("whole")), "after {wait} ms");
+    }
+}
+
+#[test]
+fn at_every_precision_a_trial_has_the_same_bits_for_any_memory_and_threads() {
+    let place = Place::new();
+    let packed = place.run(&["data", "pack", "digits:train=600,test=100", "packed.schuss"]);
+    assert_eq!(packed.code, 0, "{}", packed.stderr);
+    for precision in ["highest", "high", "medium"] {
+        let mut states = vec![];
+        for (memory, threads) in [("6MiB", "1"), ("12MiB", "2"), ("16MiB", "1"), ("1GiB", "2")] {
+            let words = [
+                "train", "--data", "packed.schuss", "--model", "784-40-20-10", "--update", "batch:250",
+                "--epochs", "2", "--matmul-precision", precision, "--memory", memory, "--threads", threads,
+                "--json",
+            ];
+            let json = Ran::of(&command(&place, &words).output().unwrap()).json();
+            let trial = &json["trials"][0];
+            states.push((trial["arithmetic"].to_string(), trial["state"].to_string()));
+        }
+        assert!(states.iter().all(|state| *state == states[0]), "{precision}: {states:?}");
+        let is_bf16 = states[0].0.contains("bf16");
+        assert_eq!(is_bf16, precision != "highest", "{precision}: {}", states[0].0);
+    }
 }

@@ -207,7 +207,7 @@ fn less_precision_is_used_where_the_machine_has_it_and_said_where_it_has_not() {
         (summary, String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (exact, _) = run("off", "highest");
-    for (word, arithmetic, distance) in [("high", "bf16x3-amx-1", 1e-3), ("medium", "bf16-amx-1", 1e-1)] {
+    for (word, arithmetic, distance) in [("high", "bf16x3-amx-2", 1e-3), ("medium", "bf16-amx-2", 1e-1)] {
         let (summary, stderr) = run("off", word);
         assert!(stderr.contains("needs AMX"), "{stderr}");
         assert_eq!(summary["trials"][0]["arithmetic"], "f32-fma-1");

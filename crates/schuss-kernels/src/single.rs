@@ -250,7 +250,7 @@ impl<U: Elementwise<S>, const S: usize> Kernel for RankOne<'_, U, S> {
             for at in (0..stride).step_by(LANES) {
                 // SAFETY: `update_weights` checked that d, W and the slots hold `at..at + 16` of this row.
                 unsafe {
-                    let gradient = factor * V::load(self.d.as_ptr().add(at));
+                    let gradient = factor.mul_add(V::load(self.d.as_ptr().add(at)), V::splat(0.0)); // never -0
                     let slots = self.slots.map(|slot| slot.at(row * stride + at));
                     apply_vector(&update, gradient, self.w.at(row * stride + at), slots);
                 }

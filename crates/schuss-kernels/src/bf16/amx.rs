@@ -169,7 +169,7 @@ impl TileUnit for Amx {
 }
 
 impl Amx {
-    /// R x C tiles of sums in registers at full depth, then stored.
+    /// R x C tiles of sums in registers at full depth, loaded before and stored behind.
     #[inline]
     fn sum<const R: usize, const C: usize, const PARTS: usize>(
         &mut self,
@@ -180,11 +180,14 @@ impl Amx {
         assert!(a.len() == R * panel && b.len() == C * panel && panel.is_multiple_of(PARTS) && panel > 0);
         // SAFETY: `self` is proof that the unit is configured to 16 rows of 64 bytes. Each turn reads the `PARTS`
         // tiles, of 1024 bytes, that stand for its terms in R panels of `a` and C panels of `b`, `panel / PARTS`
-        // turns long, checked above; `next_a` and `next_b` are read only where there is a second panel. The last
-        // instructions write whole tiles of `sums`.
+        // turns long, checked above; `next_a` and `next_b` are read only where there is a second panel. The first
+        // instructions read whole tiles of `sums`, the last write them.
         unsafe {
             with_tiles!(
-                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                "tileloadd tmm0, [{sums} + {line}]",
+                ".if {cols} > 1", "tileloadd tmm1, [{sums} + {line} + 1024]", ".endif",
+                ".if {rows} > 1", "tileloadd tmm2, [{sums} + {line} + 2048]", ".endif",
+                ".if {rows} + {cols} > 3", "tileloadd tmm3, [{sums} + {line} + 3072]", ".endif",
                 "2:",
                 ".if {parts} > 1",
                 load_a!(0), load_b!(1024), multiply_add!(), // high by low

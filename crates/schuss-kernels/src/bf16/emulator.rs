@@ -29,23 +29,21 @@ impl Kernel for Emulate<'_> {
         let Self { block: Block { a, b, panel, parts }, sums } = self;
         for (r, a) in a.chunks_exact(panel).enumerate() {
             for (c, b) in b.chunks_exact(panel).enumerate() {
-                sums[2 * r + c] = product(a, b, parts);
+                add_product(a, b, parts, &mut sums[2 * r + c]);
             }
         }
     }
 }
 
-/// One tile of sums at full depth.
+/// Adds to one tile of sums at full depth.
 #[inline(always)]
-fn product(a: &[Tile], b: &[Tile], parts: usize) -> Sums {
-    let mut sums = Sums::ZERO;
+fn add_product(a: &[Tile], b: &[Tile], parts: usize, sums: &mut Sums) {
     let products: &[(usize, usize)] = if parts == 2 { &SPLIT_PRODUCTS } else { &[(0, 0)] };
     for (a, b) in a.chunks_exact(parts).zip(b.chunks_exact(parts)) {
         for &(of_a, of_b) in products {
-            tdpbf16ps(&mut sums, &a[of_a], &b[of_b]);
+            tdpbf16ps(sums, &a[of_a], &b[of_b]);
         }
     }
-    sums
 }
 
 /// C ← C + A B as Intel's Software Developer's Manual spells it out under TDPBF16PS: the even and the odd terms of a

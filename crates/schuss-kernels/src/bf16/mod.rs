@@ -47,8 +47,8 @@ impl Precision {
     pub fn arithmetic(self) -> &'static str {
         match self {
             Self::Highest => crate::ARITHMETIC,
-            Self::High => "bf16x3-amx-1",
-            Self::Medium => "bf16-amx-1",
+            Self::High => "bf16x3-amx-2",
+            Self::Medium => "bf16-amx-2",
         }
     }
 }
@@ -104,7 +104,8 @@ pub(crate) struct Mode {
     parts: usize,
 }
 
-/// Rows, columns or terms below which a product stays in f32: most of a tile would lie idle.
+/// Inputs or outputs of a layer below which its products stay in f32: most of a tile would lie idle. Samples do not
+/// count: how many travel together may not change a bit.
 const WORTHWHILE: usize = 16;
 
 /// What a team keeps for this path.
@@ -117,7 +118,7 @@ pub(crate) struct Setting {
 
 impl Team {
     /// From now on the products of [`crate::matrix`] are as precise as this; at first [`Precision::Highest`]. They stay
-    /// in f32 where the machine has no tile unit, and where a factor is thinner than a tile.
+    /// in f32 where the machine has no tile unit, and of layers that are thinner than a tile.
     pub fn set_precision(&mut self, precision: Precision) {
         let unit = if precision == Precision::Highest { None } else { Unit::detect() };
         self.set_precision_on(unit, precision);
@@ -143,9 +144,15 @@ impl Team {
         self.bf16.mode.map(|mode| mode.unit)
     }
 
-    /// How to do this product, if in bf16.
-    pub(crate) fn bf16_mode(&self, a: Factor, b: Factor) -> Option<Mode> {
-        self.bf16.mode.filter(|_| a.lines.min(b.lines).min(a.depth) >= WORTHWHILE)
+    /// Terms of a sum that are added at once. A sum over samples that is made piece by piece has the bits of the whole
+    /// if all pieces but the last are multiples of this.
+    pub fn terms_at_once(&self) -> usize {
+        if self.bf16.mode.is_some() { tile::DEPTH } else { 1 }
+    }
+
+    /// How to do the products of a layer of so many inputs and outputs, if in bf16.
+    pub(crate) fn bf16_mode(&self, [inputs, outputs]: [usize; 2]) -> Option<Mode> {
+        self.bf16.mode.filter(|_| inputs.min(outputs) >= WORTHWHILE)
     }
 
     /// Room for `len` tiles or more, until `put_tiles` gives it back.

@@ -90,11 +90,26 @@ impl<E: Epilogue> Blocks<'_, E> {
         for row in row..self.rows.min(row + down * SIDE) {
             (0..across).for_each(|c| self.epilogue.prefetch::<V>(row, col + c * SIDE));
         }
+        for r in 0..down {
+            for c in 0..across {
+                self.start::<V>(row + r * SIDE, col + c * SIDE, &mut sums[PANELS * r + c]);
+            }
+        }
         unit.multiply(block, sums);
         for r in 0..down {
             for c in 0..across {
                 self.finish::<V>(row + r * SIDE, col + c * SIDE, &sums[PANELS * r + c]);
             }
+        }
+    }
+
+    /// Takes a tile of sums from the epilogue, row by row; what lies beyond the output is zero.
+    #[inline(always)]
+    fn start<V: Vector>(&self, first: usize, col: usize, sums: &mut Sums) {
+        *sums = Sums::ZERO;
+        for (row, sums) in (first..self.rows).zip(&mut sums.0) {
+            // SAFETY: as in `finish`.
+            unsafe { self.epilogue.start::<V>(row, col).store(sums.as_mut_ptr()) };
         }
     }
 
@@ -104,10 +119,7 @@ impl<E: Epilogue> Blocks<'_, E> {
         for (row, sums) in (first..self.rows).zip(&sums.0) {
             // SAFETY: a row of a tile is 16 numbers; the output has this row and whole vectors of columns, and each
             // tile belongs to one part of the job.
-            unsafe {
-                let sum = self.epilogue.start::<V>(row, col) + V::load(sums.as_ptr());
-                self.epilogue.finish(row, col, sum);
-            }
+            unsafe { self.epilogue.finish(row, col, V::load(sums.as_ptr())) };
         }
     }
 }

@@ -63,7 +63,7 @@ pub(crate) trait TileUnit {
     /// The machine has it and the system lets this process use it.
     unsafe fn configure(isa: Isa) -> Self;
 
-    /// The sums of a block, from zero, terms in order: `sums[2 r + c]` is panel r of the left factor times panel c of
-    /// the right one. The others stay as they are.
+    /// Adds a block to its sums, terms in order: to `sums[2 r + c]` panel r of the left factor times panel c of the
+    /// right one. The others stay as they are.
     fn multiply(&mut self, block: Block, sums: &mut [Sums; 4]);
 }

@@ -207,5 +207,8 @@ impl Engine {
         }
         let (sums, values) = (&mut gradients.leaf, self.params.values_mut());
         self.updater.step(&mut self.team, sums, count, values, tally.mean_minimised());
+        if self.strategy == Strategy::InBackward {
+            self.path = Path::in_backward(&self.plan); // the update was begun under limits that cut it up
+        }
     }
 }

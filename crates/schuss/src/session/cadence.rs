@@ -1,12 +1,14 @@
 //! How often a trial is kept.
 
 use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// How often a trial is kept, besides the ends of epochs: `30s`, `1e` (which adds nothing), `500u`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Cadence {
     /// When so many seconds have passed since it was last.
     Seconds(Duration),
@@ -44,6 +46,20 @@ impl FromStr for Cadence {
             _ => None,
         };
         cadence.ok_or_else(refuse)
+    }
+}
+
+impl TryFrom<String> for Cadence {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Cadence> for String {
+    fn from(cadence: Cadence) -> Self {
+        cadence.to_string()
     }
 }
 

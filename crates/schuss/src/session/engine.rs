@@ -18,7 +18,7 @@ use crate::study::record::MemoryRecord;
 use schuss_data::random::Purpose;
 use schuss_data::{Dataset, Feed};
 use schuss_kernels::matrix::Start;
-use schuss_kernels::{Buffer, Team};
+use schuss_kernels::{Buffer, Lane, Precision, Team};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -83,6 +83,11 @@ pub(super) struct Uphill {
 }
 
 impl Path {
+    /// New weights are written by the products of their gradients.
+    pub(super) fn in_backward(plan: &Plan) -> Self {
+        Self::InBackward { sums: Buffer::zeros(plan.largest_vectors()) }
+    }
+
     /// The buffers of `strategy`; `solo` is a thread for whoever needs one.
     fn new(
         strategy: Strategy,
@@ -101,7 +106,7 @@ impl Path {
                 let blocked = Blocked::new(net, course, samples, blocked::ROWS, weights);
                 Self::BlockedSample { blocked: Box::new(blocked), solo, velocity }
             }
-            (Strategy::InBackward, _) => Self::InBackward { sums: Buffer::zeros(plan.largest_vectors()) },
+            (Strategy::InBackward, _) => Self::in_backward(plan),
             _ => Self::Stored(Sums::new(plan.layout.len(), samples, leaf)),
         }
     }
@@ -117,18 +122,20 @@ impl Engine {
         [mut team, solo]: [Team; 2],
         plan: Plan,
         trial: &Trial,
-        params: Params,
+        mut params: Params,
         (samples, data): (usize, &Dataset),
         (microbatch, most): (Option<usize>, usize),
     ) -> crate::Result<Self> {
+        params.values_mut().iter_mut().for_each(|weight| *weight = weight.flush()); // as every update leaves them
         let recipe = &trial.recipe;
         let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
         plan.check_statistics(stats)?;
         let leaf = leaf_of(plan.has_statistics().then_some(stats));
-        let microbatch = microbatch.unwrap_or(most).clamp(1, leaf).min(samples);
-        let microbatch =
-            if plan.has_statistics() { microbatch.max(stats) / stats * stats } else { microbatch };
-        team.set_precision(recipe.matmul_precision.0);
+        let worthwhile = samples >= FEWEST_FOR_TILES;
+        team.set_precision(if worthwhile { recipe.matmul_precision.0 } else { Precision::Highest });
+        let groups = if plan.has_statistics() { stats } else { 1 };
+        let pieces = Pieces { whole: samples.min(leaf), groups, terms: team.terms_at_once() };
+        let microbatch = pieces.fit(microbatch.unwrap_or(most));
         let descent = recipe.optimizer.descent();
         let solver = solve::solver(trial, &plan)?;
         let updater =
@@ -186,6 +193,11 @@ impl Engine {
     /// Samples that are gathered at once at most.
     pub(crate) fn at_once(&self) -> usize {
         self.arena.labels.len().max(blocked::ROWS)
+    }
+
+    /// Room for the gradients of an update.
+    pub(super) fn new_sums(&self) -> Sums {
+        Sums::new(self.plan.layout.len(), self.samples, self.leaf)
     }
 
     /// The path of the updates.
@@ -379,3 +391,29 @@ pub(super) fn divisor(weight: f64) -> f64 {
 
 /// Samples per group of batch statistics at most, if the recipe does not say.
 const MOST_STATISTICS: usize = 1_024;
+
+/// Updates of fewer samples make their products in f32, whatever the recipe allows: most of a tile would lie idle.
+const FEWEST_FOR_TILES: usize = 16;
+
+/// What an update may be cut into so that no bit depends on where it is cut.
+struct Pieces {
+    /// Samples of an update, or of a leaf of its sums.
+    whole: usize,
+    /// Samples of a group of batch statistics.
+    groups: usize,
+    /// Samples that products add at once.
+    terms: usize,
+}
+
+impl Pieces {
+    /// The microbatch next to `wanted`: whole, or of whole groups and terms.
+    fn fit(&self, wanted: usize) -> usize {
+        let Self { whole, groups, terms } = *self;
+        if wanted >= whole && groups == 1 {
+            return whole;
+        }
+        let piece = (1..=terms).map(|times| times * groups).find(|piece| piece.is_multiple_of(terms));
+        let piece = piece.unwrap_or(whole);
+        (wanted.min(whole).max(piece) / piece * piece).min(whole)
+    }
+}

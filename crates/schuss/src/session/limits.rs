@@ -7,18 +7,24 @@ use crate::optim::Strategy;
 use crate::recipe::Trial;
 use crate::{Error, Result, machine};
 use schuss_data::{Dataset, text};
+use serde::{Deserialize, Serialize};
 
 /// What may change the time of a trial, never a bit of its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
-    /// Threads of the step.
+    /// Threads of the step. All cores are not written down: they may be more or fewer where a run goes on.
+    #[serde(skip_serializing_if = "is_all_cores")]
     pub threads: usize,
     /// Samples that travel together, if not the built-in number.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub microbatch: Option<usize>,
     /// Bytes that the process may take, if there is a limit: what does not fit is streamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
     /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
     /// `shared`.
+    #[serde(rename = "parallel")]
     pub side_by_side: bool,
     /// How often trials are kept, besides the ends of epochs.
     pub checkpoint_every: Cadence,
@@ -27,10 +33,18 @@ pub struct Limits {
 impl Default for Limits {
     /// All cores, one trial after the other.
     fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = all_cores();
         let checkpoint_every = Cadence::default();
         Self { threads, microbatch: None, memory: None, side_by_side: false, checkpoint_every }
     }
+}
+
+fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn is_all_cores(threads: &usize) -> bool {
+    *threads == all_cores()
 }
 
 impl Limits {

@@ -83,8 +83,9 @@ pub struct Session<'d> {
     seen: Vec<Tally>,
     /// Weights and optimizer state at the last report point, where all was finite.
     copy: Snapshot,
-    /// The weights with the lowest evaluation loss so far, unless they are in their file already.
+    /// The weights with the lowest evaluation loss so far, and whether they are others than when last asked for.
     best: Option<Params>,
+    best_is_new: bool,
 }
 
 /// How a trial ended and what it knows.
@@ -191,6 +192,7 @@ impl<'d> Session<'d> {
             losses: Vec::with_capacity(data.train.len().div_ceil(samples).min(MOST_LOSSES) + blocked::ROWS),
             seen: Vec::with_capacity(blocked::ROWS),
             best: None,
+            best_is_new: false,
         })
     }
 

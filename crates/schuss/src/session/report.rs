@@ -39,6 +39,7 @@ impl Session<'_> {
     pub(super) fn compare_with_best(&mut self, point: &EvaluationPoint, loss: f64) {
         if self.progress.best.is_none_or(|best| loss < best.eval_loss) {
             self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
+            self.best_is_new = true;
             match &mut self.best {
                 Some(best) => best.values_mut().copy_from_slice(self.engine.params().values()),
                 None => self.best = Some(self.engine.params().clone()),

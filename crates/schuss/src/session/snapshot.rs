@@ -1,5 +1,6 @@
 //! The live state of a trial: copied, restored, written down and read back.
 
+use super::backward::Sums;
 use super::engine::{Engine, Path};
 use crate::keep::{Keep, Keeper};
 use crate::network::Params;
@@ -49,6 +50,18 @@ impl Engine {
             }
     }
 
+    /// Where the gradients of a begun update are summed. Where updates travel whole there is no such place yet: it is
+    /// made, and this one update goes on as it was begun, whatever limits it was begun under.
+    fn sums_of_begun_update(&mut self) -> Option<&mut Sums> {
+        if let Path::InBackward { .. } = self.path {
+            self.path = Path::Stored(self.new_sums());
+        }
+        match &mut self.path {
+            Path::Stored(sums) => Some(sums),
+            Path::InBackward { .. } | Path::BlockedSample { .. } => None,
+        }
+    }
+
     /// Weights and optimizer state.
     pub(crate) fn keep_trained(&mut self, keeper: &mut Keeper) -> io::Result<()> {
         keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
@@ -68,10 +81,10 @@ impl Keep for Engine {
             Some(_) => partial.tally.minimised.keep(keeper)?,
             None => partial.tally.minimised = partial.tally.loss,
         }
-        match &mut self.path {
-            Path::BlockedSample { blocked, .. } => blocked.keep(keeper)?,
-            Path::Stored(gradients) if begun => gradients.keep(keeper)?,
-            Path::Stored(_) | Path::InBackward { .. } => {}
+        if let Path::BlockedSample { blocked, .. } = &mut self.path {
+            blocked.keep(keeper)?;
+        } else if begun {
+            self.sums_of_begun_update().map_or(Ok(()), |sums| sums.keep(keeper))?;
         }
         if let Some(curvature) = self.curvature.as_mut().filter(|_| begun) {
             curvature.keep(keeper)?;
@@ -98,4 +111,75 @@ fn keep_trained(
     keeper.words(params.values_mut())?;
     updater.keep(keeper)?;
     solver.keep(keeper)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Trial;
+    use crate::session::tally::{Halt, Partial};
+    use crate::session::{Control, Limits, Session};
+    use std::cell::Cell;
+
+    fn limits(microbatch: usize) -> Limits {
+        Limits { threads: 1, microbatch: Some(microbatch), ..Limits::default() }
+    }
+
+    /// Trains to the end; the hash of what is left.
+    fn finish(mut session: Session) -> String {
+        session.run(&Control::default(), &mut ()).unwrap();
+        session.digest()
+    }
+
+    /// The state of a trial whose first update was stopped after one microbatch.
+    fn stopped_within_its_first_update(mut session: Session, samples: usize) -> Vec<u8> {
+        session.begin_epoch();
+        session.progress.evaluation_is_due = false;
+        session.train.begin(0);
+        let (asked, mut state) = (Cell::new(0), vec![]);
+        let halts = || asked.replace(asked.get() + 1) == 1;
+        let halted = session.engine.look(&mut session.train, 0..samples, Partial::default(), halts);
+        let Err(Halt::Stopped(partial)) = halted else { panic!("it was not stopped") };
+        assert!(partial.done > 0 && partial.done < samples);
+        session.engine.partial = Some(partial);
+        session.save(&mut state).unwrap();
+        state
+    }
+
+    #[test]
+    fn a_begun_update_goes_on_in_any_session_of_its_trial_to_the_same_bits() {
+        let data = schuss_data::load("digits:train=200,test=20,size=8").unwrap();
+        for optimizer in ["sgd:lr=0.1,momentum=0.9", "adam:lr=0.01", "clip-global-norm:1+sgd:lr=0.1", "k-fac"] {
+            let mut trial = Trial { model: "64-20-10".parse().unwrap(), ..Trial::default() };
+            trial.recipe.optimizer = optimizer.parse().unwrap();
+            trial.recipe.update = "batch:96".parse().unwrap();
+            trial.budget.epochs = 2;
+            let begin = |microbatch| Session::new(&trial, &data, limits(microbatch)).unwrap();
+            let whole = finish(begin(96));
+            for first in [1, 32, 64] {
+                let state = stopped_within_its_first_update(begin(first), 96);
+                for then in [1, 7, 32, 96] {
+                    let mut session = begin(then);
+                    session.load(&mut &state[..]).unwrap();
+                    assert_eq!(finish(session), whole, "{optimizer}, {first} samples at once, then {then}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn weights_and_slots_below_the_smallest_are_zero_on_every_path() {
+        let data = schuss_data::load("digits:train=200,test=20,size=8").unwrap();
+        for optimizer in ["sgd:lr=0.1", "sgd:lr=0.1,momentum=0.9", "adam:lr=1e-33", "rmsprop:lr=1e-31"] {
+            for update in ["batch:50", "batch:1"] {
+                let mut trial = Trial { model: "64-20-10".parse().unwrap(), ..Trial::default() };
+                trial.recipe.optimizer = optimizer.parse().unwrap();
+                trial.recipe.update = update.parse().unwrap();
+                trial.recipe.init = "normal:std=1e-30".parse().unwrap();
+                trial.budget.max_updates = Some(12);
+                let end = |microbatch| finish(Session::new(&trial, &data, limits(microbatch)).unwrap());
+                let ends = [50, 7, 1].map(end); // in-backward; fused, in two sizes
+                assert!(ends.iter().all(|end| *end == ends[0]), "{optimizer}, {update}: {ends:?}");
+            }
+        }
+    }
 }

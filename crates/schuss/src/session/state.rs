@@ -20,8 +20,22 @@ impl Session<'_> {
     }
 
     /// The weights with the lowest evaluation loss, if they have changed since they were asked for.
-    pub fn new_best(&mut self) -> Option<Params> {
-        self.best.take()
+    pub fn new_best(&mut self) -> Option<&Params> {
+        let is_new = std::mem::take(&mut self.best_is_new);
+        self.best.as_ref().filter(|_| is_new)
+    }
+
+    /// Whether there are weights with the lowest evaluation loss yet.
+    pub(crate) fn has_best(&self) -> bool {
+        self.best.is_some()
+    }
+
+    /// Writes them down, or reads them back. Their file may be ahead of a checkpoint or behind it, so they are new then.
+    pub(crate) fn keep_best(&mut self, keeper: &mut Keeper) -> std::io::Result<()> {
+        if keeper.loads() {
+            (self.best, self.best_is_new) = (Some(self.engine.params().clone()), true);
+        }
+        self.best.as_mut().map_or(Ok(()), |best| keeper.words(best.values_mut()))
     }
 
     /// Writes down all that the trial needs to go on to the same bits.
@@ -38,7 +52,7 @@ impl Session<'_> {
     /// If `from` ends early, or is of another trial; the session is then of no use any more.
     pub fn load(&mut self, mut from: &mut dyn Read) -> std::io::Result<()> {
         self.keep(&mut Keeper::Load(&mut from))?;
-        self.best = None;
+        (self.best, self.best_is_new) = (None, false);
         self.engine.settle();
         if self.is_at_copy() {
             self.copy = self.engine.snapshot();

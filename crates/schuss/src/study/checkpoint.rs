@@ -2,12 +2,13 @@
 //! checksum.
 //!
 //! ```text
-//! "schuss\r\n"   version: u32   length: u64   header: JSON   state   XXH3-128 of all before: 16 bytes
+//! "schuss\r\n"   version: u32   length: u64   header: JSON   state   best weights   XXH3-128 of all before: 16 bytes
 //! ```
 
 use super::record::TrialRecord;
 use crate::Error;
 use crate::files;
+use crate::keep::Keeper;
 use crate::session::Session;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -39,6 +40,9 @@ pub(super) struct Header {
     /// Bytes of the logs by then.
     pub(super) metrics_bytes: u64,
     pub(super) losses_bytes: Option<u64>,
+    /// Whether the best weights follow the state.
+    #[serde(default)]
+    pub(super) has_best: bool,
     /// The record of the trial, once it has ended.
     pub(super) record: Option<TrialRecord>,
 }
@@ -52,6 +56,18 @@ pub(super) enum Unusable {
     Damaged(String),
     /// It is whole, but of no use here.
     Refused(Error),
+}
+
+impl Unusable {
+    /// What to say where there is no other.
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Refused(error) => error,
+            Self::Absent => Error::failure("the checkpoint has gone away"),
+            Self::Damaged(why) => Error::failure(format!("the checkpoint does not fit the trial: {why}"))
+                .advise("the version of schuss that the run began with"),
+        }
+    }
 }
 
 impl From<io::Error> for Unusable {
@@ -77,7 +93,12 @@ pub(super) fn write(
         to.write_all(&VERSION.to_le_bytes())?;
         to.write_all(&(text.len() as u64).to_le_bytes())?;
         to.write_all(&text)?;
-        session.map_or(Ok(()), |session| session.save(&mut to))?;
+        if let Some(session) = session {
+            session.save(&mut to)?;
+            if header.has_best {
+                session.keep_best(&mut Keeper::Save(&mut to))?;
+            }
+        }
         let checksum = to.hash.digest128().to_le_bytes();
         to.to.write_all(&checksum)
     })
@@ -143,6 +164,9 @@ impl<F: Read> Checkpoint<F> {
     /// Brings a session of the same trial to where it was.
     pub(super) fn restore(&mut self, session: &mut Session) -> Result<(), Unusable> {
         session.load(&mut self.state)?;
+        if self.header.has_best {
+            session.keep_best(&mut Keeper::Load(&mut self.state))?;
+        }
         if self.state.limit() == 0 {
             Ok(())
         } else {

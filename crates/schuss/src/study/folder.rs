@@ -1,4 +1,4 @@
-//! The folder of a run: `study.toml`, `trials/NN-name-seed/`, `summary.json`, `metrics.csv`, `report.html`,
+//! The folder of a run: `study.toml`, `limits.toml`, `trials/NN-name-seed/`, `summary.json`, `metrics.csv`, `report.html`,
 //! `charts/`.
 
 use super::StudyFile;
@@ -10,13 +10,17 @@ use super::run::counts;
 use super::trial_folder::TrialFolder;
 use crate::files::{self, Lock};
 use crate::recipe::Trial;
+use crate::session::Limits;
 use crate::{Error, Result};
 use schuss_data::{Dataset, HeldOut};
 use serde::Serialize;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The resolved study, and what came of it.
 pub(super) const STUDY: &str = "study.toml";
+/// What the run may take: nothing that its results depend on.
+const LIMITS: &str = "limits.toml";
 pub(super) const SUMMARY: &str = "summary.json";
 /// The page that shows it.
 pub const REPORT: &str = "report.html";
@@ -39,12 +43,14 @@ impl RunFolder {
         study: &Study,
         data: &Dataset,
         summary: &Summary,
+        limits: Limits,
     ) -> Result<Self> {
         let split = SplitText { counts: counts(data), held_out: data.held_out.as_ref() };
         let files = [
             (STUDY, to_toml(&study.to_file(data))?),
             (SUMMARY, to_json(summary)?),
             ("split.json", to_json(&split)?),
+            (LIMITS, to_toml(&limits)?),
         ];
         loop {
             let path = explicit.map_or_else(|| next_free(&study.about.name), Path::to_owned);
@@ -62,6 +68,26 @@ impl RunFolder {
         files::clean(path)?;
         files::clean(&path.join("trials"))?;
         Ok(folder)
+    }
+
+    /// What the run was allowed to take when it was last at work; what is usual where that is not written down.
+    pub(super) fn limits(&self) -> Result<Limits> {
+        let path = self.path.join(LIMITS);
+        let damaged = |error: String| {
+            Error::data(format!("the limits of the run cannot be read: {error}"))
+                .at(path.display())
+                .advise("delete the file; --memory, --threads and --checkpoint-every say them anew")
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => toml::from_str(&text).map_err(|error| damaged(error.to_string())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Limits::default()),
+            Err(error) => Err(damaged(error.to_string())),
+        }
+    }
+
+    /// Notes what the run may take from now on.
+    pub(super) fn write_limits(&self, limits: Limits) -> Result<()> {
+        files::write(&self.path.join(LIMITS), to_toml(&limits)?.as_bytes())
     }
 
     /// Where it is.

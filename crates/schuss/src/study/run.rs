@@ -67,7 +67,7 @@ pub fn run(
         watcher.note(&format!("warning: {warning}"));
         summary.warnings.push(warning);
     }
-    let folder = RunFolder::create(out, study, data, &summary)?;
+    let folder = RunFolder::create(out, study, data, &summary, limits)?;
     go(study, data, limits, (folder, summary), control, watcher)
 }
 
@@ -78,6 +78,8 @@ pub struct Begun {
     pub file: StudyFile,
     /// What was known of it.
     pub summary: Summary,
+    /// What it might take when it was last at work.
+    pub limits: Limits,
     folder: RunFolder,
     /// Whether it was begun before targets could be standardised, and tells numbers.
     is_older: bool,
@@ -108,7 +110,8 @@ impl Begun {
         let summary = serde_json::from_str(&read(SUMMARY)?).map_err(|error| {
             Error::data(format!("the summary is damaged: {error}")).at(path.join(SUMMARY).display())
         })?;
-        Ok(Self { file, summary, folder, is_older })
+        let limits = folder.limits()?;
+        Ok(Self { file, summary, limits, folder, is_older })
     }
 
     /// Whether every trial has ended and is in the summary.
@@ -170,6 +173,9 @@ impl Begun {
             watcher.note(
                 "the run was begun before targets were standardised, and goes on as it was: --target-scale none",
             );
+        }
+        if limits != self.limits {
+            self.folder.write_limits(limits)?;
         }
         let summary = Summary { trials: vec![], groups: vec![], ..self.summary };
         go(study, data, limits, (self.folder, summary), control, watcher)

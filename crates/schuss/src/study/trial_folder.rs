@@ -84,6 +84,19 @@ impl TrialFolder {
         Ok(Start::Fresh)
     }
 
+    /// The checkpoint before the newest, if it can be used.
+    pub(super) fn previous(&self, trial: &Trial, data: &str) -> Result<Option<Checkpoint>> {
+        let path = self.path.join(PREVIOUS);
+        let Ok(checkpoint) = checkpoint::open(&path) else { return Ok(None) };
+        check_owner(&checkpoint.header, trial, data, &path)?;
+        Ok(Some(checkpoint).filter(|checkpoint| self.has_logs(&checkpoint.header)))
+    }
+
+    /// From now on the checkpoint before the newest is the newest.
+    pub(super) fn take_previous(&self) -> Result<()> {
+        files::rename(&self.path.join(PREVIOUS), &self.path.join(CHECKPOINT))
+    }
+
     /// Whether the logs are at least as long as they were.
     fn has_logs(&self, header: &Header) -> bool {
         let length = |name| fs::metadata(self.path.join(name)).map_or(0, |file| file.len());
@@ -158,6 +171,7 @@ impl TrialFolder {
             arithmetic: session.arithmetic().to_owned(),
             metrics_bytes: self.metrics.as_ref().map_or(0, Log::length),
             losses_bytes: self.losses.as_ref().map(Log::length),
+            has_best: session.has_best(),
             record: record.cloned(),
         };
         let goes_on = record.is_none_or(|record| can_be_extended(record));

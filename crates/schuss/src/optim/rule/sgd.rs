@@ -76,7 +76,7 @@ impl ByMap for Sgd {
     fn linear(&self, t: u64) -> Linear {
         let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
         if momentum == 0.0 {
-            return Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 0.0]], b: [-lr, 0.0] };
+            return Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 1.0]], b: [-lr, 0.0] }; // a velocity rests
         }
         let (share, (inner, outer)) = (self.share(t), self.rates());
         let (kappa, p) =

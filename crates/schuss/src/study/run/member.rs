@@ -3,7 +3,7 @@
 use super::runner::{Runner, budget};
 use crate::recipe::Trial;
 use crate::session::{Event, Outcome, Session, Sink};
-use crate::study::checkpoint::{Checkpoint, Unusable};
+use crate::study::checkpoint::{Checkpoint, Header, Unusable};
 use crate::study::curve::overfitted;
 use crate::study::learning::learned;
 use crate::study::plan::Planned;
@@ -78,33 +78,57 @@ impl<'r, 'a> Run<'r, 'a> {
         checkpoint: Option<Box<Checkpoint>>,
         other: Option<&Session<'a>>,
     ) -> Result<Session<'a>> {
-        let (data, limits) = (self.runner.data, self.runner.schedule.limits);
-        self.place.open_logs(checkpoint.as_ref().map(|checkpoint| &checkpoint.header))?;
-        let Some(mut checkpoint) = checkpoint else {
-            return Session::beside(other, &self.trial, data, limits);
+        let Some(checkpoint) = checkpoint else {
+            self.place.open_logs(None)?;
+            return Session::beside(other, &self.trial, self.runner.data, self.runner.schedule.limits);
         };
+        let (session, header) = self.restored(*checkpoint, other)?;
+        self.place.open_logs(Some(&header))?;
         self.trace = self.place.trace()?;
-        let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
-        let mut session = Session::beside(other, &begun, data, limits)?;
-        let (theirs, ours) = (checkpoint.header.arithmetic.clone(), session.arithmetic());
-        if theirs != ours {
-            return Err(Error::failure(format!(
-                "the trial `{}` was trained with {theirs}, but this machine has {ours}: its bits would be others",
-                self.trial.name
-            ))
-            .advise("the machine it was begun on, or a new run"));
-        }
-        checkpoint.restore(&mut session).map_err(|unusable| match unusable {
-            Unusable::Refused(error) => error,
-            Unusable::Absent => Error::failure("the checkpoint has gone away"),
-            Unusable::Damaged(why) => Error::failure(format!("the checkpoint does not fit the trial: {why}"))
-                .advise("the version of schuss that the run began with"),
-        })?;
         let [epoch, updates] = session.place();
         self.runner
             .watcher()
             .note(&format!("{}: continues in epoch {epoch}, after update {updates}", self.trial.name));
         Ok(session)
+    }
+
+    /// The session as a checkpoint has it, or as the one before has it if the newest does not fit.
+    fn restored(&self, newest: Checkpoint, other: Option<&Session<'a>>) -> Result<(Session<'a>, Header)> {
+        let why = match self.restore(newest, other) {
+            Err(Unusable::Damaged(why)) => why,
+            found => return found.map_err(Unusable::into_error),
+        };
+        let name = &self.trial.name;
+        let Some(previous) = self.place.previous(&self.trial, self.runner.fingerprint)? else {
+            return Err(Unusable::Damaged(why).into_error());
+        };
+        self.runner.watcher().note(&format!(
+            "{name}: the newest checkpoint does not fit the trial ({why}); going back to the one before it"
+        ));
+        let found = self.restore(previous, other).map_err(Unusable::into_error)?;
+        self.place.take_previous()?;
+        Ok(found)
+    }
+
+    /// A session of the trial, brought to where a checkpoint was taken.
+    fn restore(
+        &self,
+        mut checkpoint: Checkpoint,
+        other: Option<&Session<'a>>,
+    ) -> std::result::Result<(Session<'a>, Header), Unusable> {
+        let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
+        let mut session = Session::beside(other, &begun, self.runner.data, self.runner.schedule.limits)
+            .map_err(Unusable::Refused)?;
+        let (theirs, ours) = (&checkpoint.header.arithmetic, session.arithmetic());
+        if theirs != ours {
+            let name = &self.trial.name;
+            let other = Error::failure(format!(
+                "the trial `{name}` was trained with {theirs}, but this machine has {ours}: its bits would be others"
+            ));
+            return Err(Unusable::Refused(other.advise("the machine it was begun on, or a new run")));
+        }
+        checkpoint.restore(&mut session)?;
+        Ok((session, checkpoint.header))
     }
 
     /// Looks at the test split, once, where the curves looked at another.
@@ -172,7 +196,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
     fn write_best(&self, session: &mut Session) -> Result<()> {
         match session.new_best() {
-            Some(params) => self.place.write_best(&self.trial, &params, self.runner.data),
+            Some(params) => self.place.write_best(&self.trial, params, self.runner.data),
             None => Ok(()),
         }
     }
@@ -197,7 +221,7 @@ impl Sink for Run<'_, '_> {
     }
 
     fn checkpoint(&mut self, session: &mut Session) -> Result<()> {
-        self.write_best(session)?;
-        self.place.checkpoint(session, &self.trial, self.runner.fingerprint, None)
+        self.place.checkpoint(session, &self.trial, self.runner.fingerprint, None)?;
+        self.write_best(session)
     }
 }

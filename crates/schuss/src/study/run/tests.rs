@@ -67,6 +67,91 @@ fn whichever_call_a_disk_fails_at_or_a_process_dies_at_the_run_goes_on_to_the_sa
     }
 }
 
+/// The best weights on disk, and those of the epoch that the record names, trained anew up to there.
+fn best_on_disk_and_by_record(data: &Dataset, finished: &Finished, index: usize) -> [Vec<f32>; 2] {
+    let record = &finished.summary.trials[index];
+    let best = record.best.as_ref().unwrap();
+    let (_, mut trial) = study(data).runs().nth(index).unwrap();
+    let found = crate::network::Params::init(plan_of(&trial, data).unwrap().layout, &trial.recipe.init, 1);
+    let mut found = found;
+    crate::network::load_weights(&mut found, &finished.folder.path().join(&best.model)).unwrap();
+    trial.budget.epochs = best.best.epoch;
+    let mut session = Session::new(&trial, data, limits()).unwrap();
+    session.run(&Control::default(), &mut ()).unwrap();
+    [found.values().to_vec(), session.params().values().to_vec()]
+}
+
+/// Stops at the first thing that it is told.
+struct Impatient(Control);
+
+impl Watcher for Impatient {
+    fn event(&mut self, _: &Trial, _: &Event) {
+        self.0.interrupt();
+    }
+}
+
+#[test]
+fn best_weights_and_their_record_agree_wherever_a_process_dies_and_the_next_is_interrupted() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    for at in (1..).step_by(2) {
+        let out = place.path().join("run");
+        let (begun, failed) = faults::with(Fault::From(at), || begin(&data, &out));
+        drop(begun);
+        if !failed {
+            assert!(at > 50, "only {at} calls");
+            return;
+        }
+        if !out.exists() {
+            continue;
+        }
+        let control = Control::default();
+        let resumed = Begun::open(&out).unwrap().resume(
+            &study(&data),
+            &data,
+            limits(),
+            &control,
+            &mut Impatient(control.clone()),
+        );
+        let resumed = resumed.unwrap();
+        for index in 0..resumed.summary.trials.len() {
+            if resumed.summary.trials[index].best.is_some() {
+                let [on_disk, by_record] = best_on_disk_and_by_record(&data, &resumed, index);
+                assert!(on_disk == by_record, "call {at}, trial {index}");
+            }
+        }
+        drop(resumed);
+        fs::remove_dir_all(&out).unwrap();
+    }
+}
+
+#[test]
+fn a_newest_checkpoint_that_does_not_fit_gives_way_to_the_one_before_it() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    let whole = left(&begin(&data, &place.path().join("whole")).unwrap());
+    let (out, mut went_back) = (place.path().join("run"), false);
+    for at in 60.. {
+        let (begun, failed) = faults::with(Fault::From(at), || begin(&data, &out));
+        drop(begun);
+        if !failed {
+            break;
+        }
+        for trial in fs::read_dir(out.join("trials")).unwrap() {
+            let [newest, previous] =
+                ["checkpoint", "checkpoint.previous"].map(|name| trial.as_ref().unwrap().path().join(name));
+            if newest.exists() && previous.exists() {
+                let bytes = fs::read(&newest).unwrap();
+                fs::write(&newest, sealed(&bytes[..bytes.len() - 16 - 8])).unwrap();
+                went_back = true;
+            }
+        }
+        assert_eq!(left(&go_on(&data, &out)), whole, "call {at}");
+        fs::remove_dir_all(&out).unwrap();
+    }
+    assert!(went_back);
+}
+
 #[test]
 fn a_process_that_dies_while_it_resumes_can_be_resumed() {
     let data = data();
