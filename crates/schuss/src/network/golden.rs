@@ -32,7 +32,7 @@ impl Bench {
         let plan = Plan::for_targets(&model, width, 0, Targets::Input).unwrap();
         let params = Params::init(plan.layout.clone(), &Default::default(), 1);
         let arena = Arena::new(&plan, rows, Targets::Class, None);
-        let mode = Mode { seed: 1, epoch: 0, first: 0, stats: rows };
+        let mode = Mode { seed: 1, epoch: 0, first: 0, stats: rows, plain_means: false };
         Self { team: Team::new(1).unwrap(), plan, params, arena, rows, mode }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Mode {
     pub(crate) first: usize,
     /// Samples per group of batch statistics.
     pub(crate) stats: usize,
+    /// Whether running statistics become the plain mean over the epoch's groups so far, not a decaying one.
+    pub(crate) plain_means: bool,
 }
 
 impl Stage {
@@ -60,7 +62,7 @@ impl Stage {
                 drop_out(team, dropout.p, self.layer, mode, x, y);
             }
             (Kind::BatchNorm(norm, running), Some(mode)) => {
-                batch_norm(pass, (norm, *running), self.own(pass.layout), values, (x, y), mode.stats);
+                batch_norm(pass, (norm, *running), self.own(pass.layout), values, (x, y), mode);
             }
             (Kind::BatchNorm(norm, running), None) => {
                 let [gain, bias] = self.own(pass.layout);
@@ -163,11 +165,13 @@ fn batch_norm(
     [gain, bias]: [Range<usize>; 2],
     values: &mut [f32],
     (x, y): (Matrix, MatrixMut),
-    stats: usize,
+    mode: &Mode,
 ) {
     let ((rows, cols), stride, y) = (x.shape(), gain.len(), y.into_data());
     let [running_mean, running_var] = [0, 1].map(|i| pass.layout.entries()[running + i].range());
-    for group in groups(rows, stats) {
+    for (index, group) in groups(rows, mode.stats).enumerate() {
+        let before = mode.first / mode.stats + index;
+        let share = if mode.plain_means { 1.0 / (before + 1) as f64 } else { norm.momentum };
         let x = rows_of(x, &group);
         let [mean, variance, scale, ..] = fifths(pass.scratch, stride);
         column_moments(pass.team, x, mean, variance);
@@ -177,8 +181,8 @@ fn batch_norm(
         normalize(pass.team, x, moments, &values[gain.clone()], &values[bias.clone()], y);
         if group.len() > 1 {
             let unbiased = group.len() as f32 / (group.len() - 1) as f32;
-            mix(&mut values[running_mean.clone()], mean, 1.0, norm.momentum);
-            mix(&mut values[running_var.clone()], variance, unbiased, norm.momentum);
+            mix(&mut values[running_mean.clone()], mean, 1.0, share);
+            mix(&mut values[running_var.clone()], variance, unbiased, share);
         }
     }
 }

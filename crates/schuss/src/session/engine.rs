@@ -242,10 +242,17 @@ impl Engine {
             blocked.settle(&mut self.team, self.params.values_mut(), velocity);
             self.updater.set_first_slot(blocked.updates(), velocity);
         }
-        if let Some(shown) = &mut self.shown {
-            shown.clone_from(&self.params);
-            self.updater.show(shown.values_mut());
-        }
+        self.show();
+    }
+
+    /// Brings the weights to be evaluated up to those that are trained; batch statistics of their own stay.
+    pub(super) fn show(&mut self) {
+        let Some(shown) = &mut self.shown else { return };
+        let places: Vec<usize> = self.plan.layout.measured().flatten().collect();
+        let measured: Vec<f32> = places.iter().map(|&place| shown.values()[place]).collect();
+        shown.clone_from(&self.params);
+        self.updater.show(shown.values_mut());
+        places.iter().zip(measured).for_each(|(&place, number)| shown.values_mut()[place] = number);
     }
 
     /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
@@ -354,8 +361,13 @@ impl Engine {
             let first = positions.start + done;
             self.gather(feed, first, rows, Purpose::Noise)?;
             self.add_weights(rows, &mut weight);
-            let mode =
-                Mode { seed: self.setting.seed, epoch: feed.epoch(), first, stats: self.setting.stats };
+            let mode = Mode {
+                seed: self.setting.seed,
+                epoch: feed.epoch(),
+                first,
+                stats: self.setting.stats,
+                plain_means: false,
+            };
             self.evaluate_rows(rows, Some(&mode), &mut tally);
             let start = if in_leaf == 0 { Start::Fresh } else { Start::Continue };
             self.backward(rows, divisor(weight), start, &mode);

@@ -6,7 +6,7 @@ use crate::network::{MICROBATCH, Plan};
 use crate::optim::Strategy;
 use crate::recipe::Trial;
 use crate::{Error, Result, machine};
-use schuss_data::{Dataset, text};
+use schuss_data::{Dataset, Split, text};
 use serde::{Deserialize, Serialize};
 
 /// What may change the time of a trial, never a bit of its result.
@@ -68,9 +68,13 @@ pub(super) struct Ahead {
 const SEQUENTIAL: u64 = 16 << 20;
 
 impl Ahead {
-    /// Shares `left` bytes out: all that other splits do not need is for training samples.
-    fn of(left: u64, data: &Dataset) -> Self {
-        let streamed = data.splits().filter(|(_, split)| split.resident().is_none()).count() as u64;
+    /// Shares `left` bytes out: all that other splits do not need is for training samples. Where these are looked at for
+    /// batch statistics too, as if they were another split.
+    fn of(left: u64, data: &Dataset, for_statistics: bool) -> Self {
+        let is_streamed = |split: &Split| split.resident().is_none();
+        let twice = for_statistics && is_streamed(&data.train);
+        let streamed =
+            data.splits().filter(|(_, split)| is_streamed(split)).count() as u64 + u64::from(twice);
         let evaluated = (left / streamed.max(1)).min(SEQUENTIAL);
         Self { train: left - (streamed.saturating_sub(1)) * evaluated, evaluated }
     }
@@ -89,10 +93,12 @@ pub(super) fn microbatch(plan: &Plan, data: &Dataset, limits: Limits) -> usize {
 /// # Errors
 /// A usage error if the limit leaves nothing.
 pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<Ahead> {
-    let Some(memory) = limits.memory else { return Ok(Ahead::of(machine::memory_for_data() / 2, data)) };
+    let Some(memory) = limits.memory else {
+        return Ok(Ahead::of(machine::memory_for_data() / 2, data, engine.needs_own_statistics()));
+    };
     let held = engine.memory(data.bytes()).total() as u64;
     let left = memory.checked_sub(held).ok_or_else(|| too_much(held, data, memory, limits))?;
-    Ok(Ahead::of(left, data))
+    Ok(Ahead::of(left, data, engine.needs_own_statistics()))
 }
 
 fn too_much(held: u64, data: &Dataset, memory: u64, limits: Limits) -> Error {

@@ -65,6 +65,8 @@ pub struct Session<'d> {
     waited: Duration,
     /// What is looked at once, at the end, if that is another split.
     test: Option<Feed<'d>>,
+    /// The training samples from the start, where averaged weights need batch statistics of their own.
+    for_statistics: Option<Feed<'d>>,
     engine: Engine,
     /// Samples per update.
     samples: usize,
@@ -180,6 +182,10 @@ impl<'d> Session<'d> {
             },
             eval: evaluated(data.evaluated().1)?,
             test: data.validation.as_ref().map(|_| evaluated(&data.test)).transpose()?,
+            for_statistics: engine
+                .needs_own_statistics()
+                .then(|| feed(&data.train, (trial.recipe.order, trial.seed), ahead.evaluated))
+                .transpose()?,
             copy: engine.snapshot(),
             engine,
             samples,
@@ -265,6 +271,8 @@ impl<'d> Session<'d> {
         let mut ended = self.progress.ended;
         if self.progress.evaluation_is_due && ended.is_none() {
             ended = self.evaluate(control, sink)?;
+        } else {
+            self.settle()?;
         }
         while ended.is_none() {
             ended = self.stretch(control, sink)?;
@@ -290,9 +298,15 @@ impl<'d> Session<'d> {
         }
     }
 
+    /// Brings the weights to be evaluated up to the last update.
+    fn settle(&mut self) -> Result<()> {
+        self.engine.settle();
+        self.for_statistics.as_mut().map_or(Ok(()), |feed| self.engine.measure_statistics(feed))
+    }
+
     /// Evaluates and reports, if all is finite; how the trial ended, if it did.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
-        self.engine.settle();
+        self.settle()?;
         let Some(evaluation) = self.engine.evaluate(&mut self.eval, || control.interrupted())? else {
             return self.cut_short(sink).map(Some);
         };
@@ -307,7 +321,7 @@ impl<'d> Session<'d> {
     /// updated since the last evaluation claim none.
     fn cut_short(&mut self, sink: &mut dyn Sink) -> Result<Status> {
         self.checkpoint(sink)?;
-        self.engine.settle();
+        self.settle()?;
         let known = self.progress.evaluation.filter(|_| self.progress.updates == self.progress.reported[0]);
         self.progress.evaluation = known;
         if self.progress.tally.samples > 0 || self.progress.epochs.is_empty() {

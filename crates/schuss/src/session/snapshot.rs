@@ -29,10 +29,7 @@ impl Engine {
         self.params.clone_from(&copy.params);
         self.updater.clone_from(&copy.updater);
         self.solver.clone_from(&copy.solver);
-        if let Some(shown) = &mut self.shown {
-            shown.clone_from(&self.params);
-            self.updater.show(shown.values_mut());
-        }
+        self.show();
     }
 
     /// Whether an update was stopped between two microbatches.
@@ -118,6 +115,7 @@ mod tests {
     use crate::Trial;
     use crate::session::tally::{Halt, Partial};
     use crate::session::{Control, Limits, Session};
+    use schuss_data::random::Purpose;
     use std::cell::Cell;
 
     fn limits(microbatch: usize) -> Limits {
@@ -148,7 +146,8 @@ mod tests {
     #[test]
     fn a_begun_update_goes_on_in_any_session_of_its_trial_to_the_same_bits() {
         let data = schuss_data::load("digits:train=200,test=20,size=8").unwrap();
-        for optimizer in ["sgd:lr=0.1,momentum=0.9", "adam:lr=0.01", "clip-global-norm:1+sgd:lr=0.1", "k-fac"] {
+        for optimizer in ["sgd:lr=0.1,momentum=0.9", "adam:lr=0.01", "clip-global-norm:1+sgd:lr=0.1", "k-fac"]
+        {
             let mut trial = Trial { model: "64-20-10".parse().unwrap(), ..Trial::default() };
             trial.recipe.optimizer = optimizer.parse().unwrap();
             trial.recipe.update = "batch:96".parse().unwrap();
@@ -181,5 +180,50 @@ mod tests {
                 assert!(ends.iter().all(|end| *end == ends[0]), "{optimizer}, {update}: {ends:?}");
             }
         }
+    }
+
+    #[test]
+    fn averaged_weights_have_batch_statistics_of_their_own() {
+        let data = schuss_data::load("digits:train=200,test=20,size=8").unwrap();
+        for optimizer in ["sgd:lr=0.2+ema:0.9", "sgd:lr=0.2+swa:start=2", "schedule-free-sgd:lr=0.2"] {
+            let mut trial =
+                Trial { model: "linear:16,batch-norm,relu,linear:10".parse().unwrap(), ..Trial::default() };
+            trial.recipe.optimizer = optimizer.parse().unwrap();
+            trial.recipe.update = "epoch".parse().unwrap();
+            trial.budget.epochs = 8;
+            let mut session = Session::new(&trial, &data, limits(200)).unwrap();
+            session.run(&Control::default(), &mut ()).unwrap();
+            let whole = session.params().values().to_vec();
+            let (feed, engine) = (session.for_statistics.as_mut().unwrap(), &mut session.engine);
+            engine.gather(feed, 0, 200, Purpose::Noise).unwrap();
+            let entries = engine.plan.layout.entries();
+            let [weight, bias] = [0, 1].map(|entry| &whole[entries[entry].range()]);
+            let running = engine.plan.layout.measured().next().unwrap();
+            for unit in 0..16 {
+                let output = |row| -> f64 {
+                    let x = engine.arena.input(&engine.plan, row).iter().enumerate();
+                    f64::from(bias[unit]) + x.map(|(i, x)| f64::from(x * weight[16 * i + unit])).sum::<f64>()
+                };
+                let mean = (0..200).map(output).sum::<f64>() / 200.0;
+                assert!((f64::from(whole[running.start + unit]) - mean).abs() < 1e-4, "{optimizer}, {unit}");
+            }
+        }
+    }
+
+    #[test]
+    fn statistics_of_averaged_weights_have_the_same_bits_for_any_microbatch() {
+        let data = schuss_data::load("digits:train=200,test=20,size=8").unwrap();
+        let mut trial =
+            Trial { model: "linear:16,batch-norm,relu,linear:10".parse().unwrap(), ..Trial::default() };
+        trial.recipe.optimizer = "sgd:lr=0.2+ema:0.9".parse().unwrap();
+        trial.recipe.update = "batch:60".parse().unwrap();
+        trial.recipe.stats = Some(20);
+        trial.budget.epochs = 3;
+        let shown = |microbatch| {
+            let mut session = Session::new(&trial, &data, limits(microbatch)).unwrap();
+            session.run(&Control::default(), &mut ()).unwrap();
+            session.params().values().to_vec()
+        };
+        assert!(shown(20) == shown(60) && shown(1) == shown(60));
     }
 }

@@ -98,7 +98,7 @@ impl Engine {
     }
 
     fn mode(&self, epoch: u32, first: usize) -> Mode {
-        Mode { seed: self.setting.seed, epoch, first, stats: self.setting.stats }
+        Mode { seed: self.setting.seed, epoch, first, stats: self.setting.stats, plain_means: false }
     }
 
     /// The loss of the samples at `positions`, without looking for gradients.

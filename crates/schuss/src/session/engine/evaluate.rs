@@ -42,6 +42,31 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether the weights to be evaluated are averages, whose batch statistics are not those of training.
+    pub(crate) fn needs_own_statistics(&self) -> bool {
+        self.shown.is_some() && self.plan.layout.measured().next().is_some()
+    }
+
+    /// Gives averaged weights batch statistics of their own, as PyTorch's `update_bn` does: the plain means over the first
+    /// groups of epoch 0, as many as there are, but no more than [`MOST_GROUPS`].
+    ///
+    /// # Errors
+    /// What reading the samples reports.
+    pub(crate) fn measure_statistics(&mut self, feed: &mut Feed) -> crate::Result<()> {
+        let stats = self.setting.stats;
+        let samples = feed.len().min(MOST_GROUPS * stats);
+        let at_once = (self.arena.labels.len() / stats).max(1) * stats;
+        feed.begin(0);
+        for first in (0..samples).step_by(at_once) {
+            let rows = at_once.min(samples - first);
+            self.gather(feed, first, rows, Purpose::Noise)?;
+            let mode = Mode { seed: self.setting.seed, epoch: 0, first, stats, plain_means: true };
+            let Some(shown) = &mut self.shown else { return Ok(()) };
+            self.arena.forward(&mut self.team, &self.plan, shown.values_mut(), rows, Some(&mode));
+        }
+        Ok(())
+    }
+
     /// Frozen loss and accuracy over all of `feed`, which stands at its own order.
     ///
     /// # Errors
@@ -154,3 +179,6 @@ impl Engine {
         }
     }
 }
+
+/// Groups of samples that batch statistics of averaged weights are taken over, at most.
+const MOST_GROUPS: usize = 256;
