@@ -65,7 +65,7 @@ fn left_by_divergence(place: &Place, isa: &str, memory: &str) -> (String, Vec<[V
         "--epochs",
         "6",
         "--optimizer",
-        "sgd:lr=3e4",
+        "sgd:lr=1e20",
         "--eval-every",
         "1",
         "--memory",
