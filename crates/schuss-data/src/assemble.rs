@@ -3,6 +3,8 @@
 use crate::found::{Ask, Found, Part};
 use crate::hold_out::{HeldOut, hold_out};
 use crate::random::Purpose;
+use crate::scale::ToldNumbers;
+use crate::table::Target;
 use crate::{
     Centring, Dataset, Error, Normalisation, Normalise, Offsets, Preparation, Result, Samples, Scale, Shape,
     Split,
@@ -65,6 +67,7 @@ impl Dataset {
             train,
             validation: None,
             test,
+            labels: vec![],
             normalisation: Normalisation::Unit,
             pictures: false,
             preparation: None,
@@ -136,8 +139,17 @@ impl Dataset {
             );
         }
         let normalisation = Normalisation::fit(request.normalisation.or(usual), &filled.train, filled.shape)?;
-        let scale = Scale::of(&filled.train)?;
-        Ok(Self { normalisation, scale, preparation, ..filled })
+        let told = ToldNumbers::of(&filled.train)?;
+        let labels = if told.are_labels { filled.label_names(told.scale.mean.len()) } else { vec![] };
+        Ok(Self { normalisation, scale: told.scale, labels, preparation, ..filled })
+    }
+
+    /// Names of `count` labels: those of their columns, else their numbers, from 0 on.
+    fn label_names(&self, count: usize) -> Vec<String> {
+        match self.table.as_ref().map(|table| &table.target) {
+            Some(Target::Real { columns }) => columns.clone(),
+            _ => (0..count).map(|number| number.to_string()).collect(),
+        }
     }
 
     fn hold_out_validation(self, share: f64) -> Result<Self> {

@@ -156,6 +156,8 @@ pub struct Dataset {
     pub validation: Option<Split>,
     /// What is evaluated on at the end; where nothing is held out, all along.
     pub test: Split,
+    /// Names of the labels, where there are several at once, each of them 0 or 1 for all that is trained on.
+    pub labels: Vec<String>,
     /// How the stored numbers become those that a network sees.
     pub normalisation: Normalisation,
     /// Whether they were made of the files of pictures.
@@ -222,6 +224,25 @@ impl Dataset {
             warnings.push("all training samples are of one class: there is nothing to learn".to_owned());
         }
         warnings
+    }
+
+    /// Name of a class, as a message shows it.
+    pub fn class_name(&self, class: usize) -> Option<String> {
+        self.classes.get(class).map(|name| shown(name))
+    }
+
+    /// Share of the commonest class in one of its splits, where classes are known without reading the samples: the
+    /// accuracy of always answering it.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn known_chance(&self, split: &Split) -> Result<Option<f64>> {
+        if self.classes.is_empty() || split.store().labels().is_none() {
+            return Ok(None);
+        }
+        let counts = split.class_counts(self.classes.len())?;
+        let (most, all) = (counts.iter().copied().max().unwrap_or(0), counts.iter().sum::<u64>());
+        Ok((all > 0).then(|| most as f64 / all as f64))
     }
 
     /// Bytes all splits hold in memory.

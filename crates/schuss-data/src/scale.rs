@@ -14,15 +14,23 @@ pub struct Scale {
     pub deviation: Vec<f64>,
 }
 
-impl Scale {
-    /// That of the labels of `split`, which is read where they are not known otherwise.
+/// What is known of the numbers to be told.
+pub(crate) struct ToldNumbers {
+    pub(crate) scale: Scale,
+    /// Whether they are several labels at once, each 0 or 1.
+    pub(crate) are_labels: bool,
+}
+
+impl ToldNumbers {
+    /// Those of the labels of `split`, which is read where they are not known otherwise.
     ///
     /// # Errors
     /// What reading reports.
-    pub fn of(split: &Split) -> Result<Self> {
-        let mut moments: Vec<Moments> = vec![];
+    pub(crate) fn of(split: &Split) -> Result<Self> {
+        let (mut moments, mut are_binary): (Vec<Moments>, bool) = (vec![], true);
         let mut take = |labels: &Labels| {
             let Labels::Real { values, width } = labels else { return };
+            are_binary &= values.iter().all(|&value| value == 0.0 || value == 1.0);
             for row in values.chunks_exact((*width).max(1)) {
                 if moments.is_empty() {
                     moments = row.iter().map(|&first| Moments::around(first)).collect();
@@ -41,10 +49,21 @@ impl Scale {
             None => {}
         }
         let deviation = |moments: &Moments| Some(moments.deviation()).filter(|deviation| *deviation > 0.0);
-        Ok(Self {
+        let scale = Scale {
             mean: moments.iter().map(Moments::mean).collect(),
             deviation: moments.iter().map(|moments| deviation(moments).unwrap_or(1.0)).collect(),
-        })
+        };
+        Ok(Self { are_labels: are_binary && moments.len() > 1, scale })
+    }
+}
+
+impl Scale {
+    /// That of the labels of `split`, which is read where they are not known otherwise.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn of(split: &Split) -> Result<Self> {
+        ToldNumbers::of(split).map(|told| told.scale)
     }
 
     /// Whether it is one of `outputs` finite numbers and positive deviations, as it might stand in a file.

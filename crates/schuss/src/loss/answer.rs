@@ -22,7 +22,7 @@ impl Loss {
     /// From the outputs of a network trained on `targets` to its answers.
     pub(crate) fn answer(&self, targets: Targets) -> Answer {
         match (self, targets) {
-            (Self::Bce(Bce { logits: true }) | Self::Focal(_), _) => Answer::Sigmoid,
+            (Self::Bce(Bce { logits: true, .. }) | Self::Focal(_), _) => Answer::Sigmoid,
             (Self::Bce(_), _) | (_, Targets::Real | Targets::Input) => Answer::AsItIs,
             (Self::CrossEntropy(_) | Self::Nll(_) | Self::Kl(_), Targets::Class) => Answer::Softmax,
             (_, Targets::Class) => Answer::AsItIs,

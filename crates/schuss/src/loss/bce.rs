@@ -1,5 +1,6 @@
-use super::{RowLoss, Target, mean_of_each};
-use crate::recipe::spec::Choice;
+use super::{RowLoss, Target, mean_of_each, mean_of_outputs};
+use crate::recipe::spec::{Choice, non_negative};
+use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
@@ -13,27 +14,72 @@ use serde::{Deserialize, Serialize};
 ///
 /// Classes are one-hot. No finite logit overflows. Of probabilities, logarithms are at least −100 and the divisor at
 /// least 1e-12, so that 0 and 1 are fine; what lies outside has no loss (NaN), and the trial diverges.
+///
+/// With a `pos_weight` w per output, what is asked to be 1 counts w times, which evens out rare labels:
+///
+/// ```text
+/// ℓ = 1/n Σ (1 − t) z + (1 + (w − 1) t) (ln(1 + e^−|z|) + max(−z, 0))    ∂ℓ/∂z = 1/n ((1 + (w − 1) t) σ(z) − w t)
+/// ```
+///
 /// `torch.nn.BCEWithLogitsLoss`, and `torch.nn.BCELoss` with `logits=false`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bce {
     /// Whether the outputs are logits; else they are probabilities, behind a `sigmoid` layer.
     pub logits: bool,
+    /// How often a 1 counts, of logits: one number for all outputs, `3`, or one per output, `1:2:3`; none means 1.
+    pub pos_weight: Vec<f64>,
 }
 
 impl Default for Bce {
     fn default() -> Self {
-        Self { logits: true }
+        Self { logits: true, pos_weight: vec![] }
     }
 }
 
 impl Choice for Bce {
     const NAME: &'static str = "bce";
+
+    fn check(&self) -> Result<()> {
+        self.pos_weight.iter().try_for_each(|&weight| non_negative(&[("pos_weight", weight)]))?;
+        if !self.logits && !self.pos_weight.is_empty() {
+            return Err(Error::usage("pos_weight is for logits").advise("leave logits=false out"));
+        }
+        Ok(())
+    }
+}
+
+impl Bce {
+    /// How often a 1 of an output counts.
+    fn weight_of(&self, output: usize) -> f64 {
+        match self.pos_weight[..] {
+            [] => 1.0,
+            [all] => all,
+            ref each => each.get(output).copied().unwrap_or(1.0),
+        }
+    }
 }
 
 impl RowLoss for Bce {
     fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, if self.logits { of_logit } else { of_probability })
+        match (self.logits, self.pos_weight.is_empty()) {
+            (true, true) => mean_of_each(z, target, delta, of_logit),
+            (true, false) => mean_of_outputs(z, target, delta, |output, z, t| {
+                of_weighted_logit(z, t, self.weight_of(output))
+            }),
+            (false, _) => mean_of_each(z, target, delta, of_probability),
+        }
+    }
+
+    fn check_outputs(&self, outputs: usize) -> Result<()> {
+        match self.pos_weight.len() {
+            0 | 1 => Ok(()),
+            count if count == outputs => Ok(()),
+            count => {
+                Err(Error::usage(format!("{count} numbers of pos_weight stand against {outputs} outputs"))
+                    .advise("one number for all, bce:pos_weight=3, or one per output, bce:pos_weight=1:2:3"))
+            }
+        }
     }
 
     fn takes_rows(&self) -> bool {
@@ -51,6 +97,13 @@ fn of_logit(z: f64, t: f64) -> (f64, f64) {
     (certain + Math::ln_1p(Math::exp(-z.abs())), Math::sigmoid(z) - t)
 }
 
+/// The same where a 1 counts `weight` times: torch.nn.BCEWithLogitsLoss.
+fn of_weighted_logit(z: f64, t: f64, weight: f64) -> (f64, f64) {
+    let share = 1.0 + (weight - 1.0) * t;
+    let unlikely = Math::ln_1p(Math::exp(-z.abs())) + (-z).max(0.0);
+    ((1.0 - t) * z + share * unlikely, share * Math::sigmoid(z) - weight * t)
+}
+
 /// Value and slope at a probability.
 fn of_probability(p: f64, t: f64) -> (f64, f64) {
     let value = -(t * bounded_ln(p) + (1.0 - t) * bounded_ln(1.0 - p));
@@ -61,4 +114,70 @@ fn of_probability(p: f64, t: f64) -> (f64, f64) {
 fn bounded_ln(x: f64) -> f64 {
     let y = Math::ln(x);
     if y < -100.0 { -100.0 } else { y }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Loss;
+    use super::*;
+
+    /// −w t ln σ(z) − (1 − t) ln(1 − σ(z)), as torch.nn.BCEWithLogitsLoss documents it; the mean over outputs.
+    fn by_definition(z: &[f64], t: &[f64], w: &[f64]) -> f64 {
+        let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+        let each = z.iter().zip(t).zip(w);
+        let sum: f64 = each.map(|((&z, t), w)| -w * t * sigmoid(z).ln() - (1.0 - t) * sigmoid(-z).ln()).sum();
+        sum / z.len() as f64
+    }
+
+    fn narrow(wide: &[f64]) -> Vec<f32> {
+        wide.iter().map(|&x| x as f32).collect()
+    }
+
+    #[test]
+    fn a_weight_of_what_is_1_has_the_value_and_gradient_of_its_definition() {
+        let (z, t) = ([0.5, -2.0, 3.25, -0.75], [1.0, 0.0, 0.25, 1.0]);
+        for (spec, w) in [("bce:pos_weight=3", [3.0; 4]), ("bce:pos_weight=1:2:0.5:8", [1.0, 2.0, 0.5, 8.0])]
+        {
+            let loss: Loss = spec.parse().unwrap();
+            assert_eq!(loss.to_string(), spec);
+            let mut delta = [0.0; 4];
+            let value = loss.row(&narrow(&z), Target::Row(&narrow(&t)), &mut delta);
+            assert!((value - by_definition(&z, &t, &w)).abs() < 1e-12, "{spec}: {value}");
+            for (index, &slope) in delta.iter().enumerate() {
+                const STEP: f64 = 1e-5;
+                let at = |by: f64| {
+                    let mut z = z;
+                    z[index] += by;
+                    by_definition(&z, &t, &w)
+                };
+                let expected = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+                assert!((f64::from(slope) - expected).abs() < 1e-7, "{spec}: {slope}, not {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_of_1_change_nothing_and_no_logit_overflows() {
+        for z in [-1e4_f32, -40.0, 0.0, 1e-9, 40.0, 1e4] {
+            for t in [0.0, 1.0] {
+                let (mut plain, mut weighted) = ([0.0], [0.0]);
+                let loss = |weights: Vec<f64>| Bce { logits: true, pos_weight: weights };
+                let values = [
+                    loss(vec![]).row(&[z], Target::Row(&[t]), &mut plain),
+                    loss(vec![1.0]).row(&[z], Target::Row(&[t]), &mut weighted),
+                ];
+                assert!((values[0] - values[1]).abs() <= 1e-12 * values[0].abs(), "{z} {t}: {values:?}");
+                assert!((plain[0] - weighted[0]).abs() <= 1e-7 && values[1].is_finite(), "{z} {t}");
+            }
+        }
+    }
+
+    #[test]
+    fn senseless_weights_are_usage_errors() {
+        for spec in ["bce:pos_weight=-1", "bce:logits=false,pos_weight=2", "bce:pos_weight=x"] {
+            assert_eq!(spec.parse::<Loss>().unwrap_err().exit_code(), 2, "{spec}");
+        }
+        let loss: Loss = "bce:pos_weight=1:2:3".parse().unwrap();
+        assert!(loss.check_outputs(3).is_ok() && loss.check_outputs(2).is_err());
+    }
 }

@@ -26,8 +26,9 @@ impl Loss {
         match self {
             Self::CrossEntropy(_) => Some(Likelihood::Logits),
             Self::Nll(_) => Some(Likelihood::LogProbabilities),
-            Self::Bce(Bce { logits: true }) => Some(Likelihood::BinaryLogits),
-            Self::Bce(Bce { logits: false }) => Some(Likelihood::BinaryProbabilities),
+            Self::Bce(Bce { pos_weight, .. }) if !pos_weight.is_empty() => None,
+            Self::Bce(Bce { logits: true, .. }) => Some(Likelihood::BinaryLogits),
+            Self::Bce(Bce { logits: false, .. }) => Some(Likelihood::BinaryProbabilities),
             Self::Mse(_) => Some(Likelihood::Means),
             _ => None,
         }

@@ -91,6 +91,11 @@ pub(crate) trait RowLoss: Choice {
     fn check_classes(&self, _classes: usize) -> Result<()> {
         Ok(())
     }
+
+    /// Refuses what does not fit so many outputs.
+    fn check_outputs(&self, _outputs: usize) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The mean over outputs of a loss that compares them one by one: `each` gives value and slope for an output and what is
@@ -101,10 +106,20 @@ pub(crate) fn mean_of_each(
     delta: &mut [f32],
     each: impl Fn(f64, f64) -> (f64, f64),
 ) -> f64 {
+    mean_of_outputs(z, target, delta, |_, z, asked| each(z, asked))
+}
+
+/// The same where `each` is given the number of the output before it.
+pub(crate) fn mean_of_outputs(
+    z: &[f32],
+    target: Target,
+    delta: &mut [f32],
+    each: impl Fn(usize, f64, f64) -> (f64, f64),
+) -> f64 {
     let share = 1.0 / z.len() as f64;
     let mut sum = 0.0;
     for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
-        let (value, slope) = each(f64::from(z), target.at(index));
+        let (value, slope) = each(index, f64::from(z), target.at(index));
         sum += value;
         *delta = (slope * share) as f32;
     }
@@ -147,6 +162,10 @@ macro_rules! losses {
 
             fn check_classes(&self, classes: usize) -> Result<()> {
                 match self { $(Self::$loss(loss) => loss.check_classes(classes),)* }
+            }
+
+            fn check_outputs(&self, outputs: usize) -> Result<()> {
+                match self { $(Self::$loss(loss) => loss.check_outputs(outputs),)* }
             }
         }
     };
@@ -206,7 +225,13 @@ impl Loss {
     ///
     /// # Errors
     /// Usage errors.
-    pub(crate) fn check(&self, model: &Model, targets: Targets, classes: usize) -> Result<()> {
+    pub(crate) fn check(
+        &self,
+        model: &Model,
+        targets: Targets,
+        [classes, outputs]: [usize; 2],
+    ) -> Result<()> {
+        self.check_outputs(outputs)?;
         let (last, wanted) = (model.layers().last().map(Layer::name), self.last_layers());
         if !wanted.is_empty() && last.is_none_or(|last| !wanted.contains(&last)) {
             let wanted = wanted.join(" or ");

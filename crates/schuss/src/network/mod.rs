@@ -1,6 +1,7 @@
 //! Networks: a description, its parameters in one flat buffer, and the checked plan that runs it.
 
 mod activity;
+mod answers;
 mod arena;
 mod deviation;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod predictor;
 mod stage;
 mod units;
 
+pub use answers::{LabelScore, LabelScores};
 pub use deviation::Deviation;
 pub use init::Init;
 pub use layer::Layer;
@@ -26,6 +28,7 @@ pub use params::Params;
 pub use plan::Plan;
 pub use predictor::{Answer, Prediction, Predictor};
 
+pub(crate) use answers::{ClassCounts, LabelCounts};
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};
 pub(crate) use deviation::Sums;
 pub(crate) use plan::{Dense, Kind, Perceptron, Stage};

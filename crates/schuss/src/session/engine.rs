@@ -1,7 +1,9 @@
 //! Weight updates on the CPU: gather, forward, loss, backward and step, in microbatches.
 
+mod answers;
 mod evaluate;
 
+use self::answers::Answers;
 use super::backward::{Sums, leaf_of};
 use super::blocked::{self, Blocked};
 use super::control::Watch;
@@ -50,6 +52,10 @@ pub(crate) struct Engine {
     /// How often it has looked at the samples of an update.
     pub(super) evaluations: u64,
     quality: Option<Quality>,
+    /// What was answered in the last evaluation.
+    answers: Answers,
+    /// Names of the labels, where there are several.
+    labels: Vec<String>,
 }
 
 /// What a trial says about a sample's way through the network.
@@ -161,6 +167,7 @@ impl Engine {
             seed: trial.seed,
             stats,
         };
+        let answers = Answers::of(trial, data, plan.outputs);
         let measured = plan.layout.measured().map(|range| range.len()).sum();
         Ok(Self {
             team,
@@ -182,6 +189,8 @@ impl Engine {
             solver,
             evaluations: 0,
             quality,
+            answers,
+            labels: data.labels.clone(),
         })
     }
 

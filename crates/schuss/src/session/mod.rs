@@ -144,7 +144,7 @@ impl<'d> Session<'d> {
         trial.targets.check(data)?;
         let (features, outputs) = (data.shape.features(), data.told().outputs());
         let plan = Plan::for_targets(&trial.model, features, outputs, trial.targets)?;
-        trial.recipe.loss.check(&plan.model, trial.targets, data.classes.len())?;
+        trial.recipe.loss.check(&plan.model, trial.targets, [data.classes.len(), plan.outputs])?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());
         let most = microbatch(&plan, data, limits);

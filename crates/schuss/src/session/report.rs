@@ -3,6 +3,7 @@
 use super::tally::Tally;
 use super::{Event, Session, Sink};
 use crate::Result;
+use crate::network::LabelScores;
 use crate::recipe::{Condition, Metric};
 use crate::study::record::{
     Best, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, Reconstruction, Status,
@@ -116,6 +117,10 @@ impl Session<'_> {
         if let Some(DeviationRecord { mae, r2 }) = evaluation.and_then(|evaluation| evaluation.deviation) {
             metrics.extend([("mae".to_owned(), Some(mae)), ("r2".to_owned(), r2)]);
         }
+        let chance = evaluation.and_then(|evaluation| evaluation.chance);
+        metrics.extend(chance.map(|chance| ("chance".to_owned(), Some(chance))));
+        let labels = self.engine.label_scores().filter(|_| evaluation.is_some());
+        metrics.extend(labels.iter().flat_map(label_metrics));
         metrics.extend(self.engine.evaluations().map(|count| ("evaluations".to_owned(), Some(count as f64))));
         metrics
     }
@@ -135,6 +140,13 @@ impl Session<'_> {
     pub(super) fn elapsed(&self) -> f64 {
         self.progress.wall_seconds + self.began.elapsed().as_secs_f64()
     }
+}
+
+/// Means over several labels, and the F1 score of each under its name.
+fn label_metrics(labels: &LabelScores) -> impl Iterator<Item = (String, Option<f64>)> {
+    let means = [("label_accuracy", labels.label_accuracy), ("f1_macro", labels.f1_macro)];
+    let means = means.map(|(name, value)| (name.to_owned(), Some(value)));
+    means.into_iter().chain(labels.labels.iter().map(|label| (format!("f1 {}", label.label), Some(label.f1))))
 }
 
 fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! What may be chosen for a trial, as typed: on the command line, in `--trial`, and in a study file alike.
 
-use crate::loss::Mse;
+use crate::loss::{Bce, Mse};
 use crate::network::Model;
 use crate::optim::{Method, Sgd};
 use crate::recipe::spec::Choice;
@@ -206,7 +206,11 @@ impl Choices {
         let (inputs, told) = (data.shape.features(), data.told());
         let targets = read(self.targets.as_deref(), "targets")?.map_or_else(|| Targets::of(told), Ok)?;
         targets.check(data)?;
-        let loss = if targets.is_class() { defaults.0.loss } else { Mse::default().into() };
+        let loss = match targets {
+            Targets::Class => defaults.0.loss,
+            Targets::Real if !data.labels.is_empty() => Bce::default().into(),
+            Targets::Real | Targets::Input => Mse::default().into(),
+        };
         let target_scale: Option<TargetScale> = read(self.target_scale.as_deref(), "target-scale")?;
         let noise = read(self.noise.as_deref().filter(|noise| *noise != "none"), "noise")?;
         let outputs = if targets == Targets::Input { inputs } else { told.outputs() };

@@ -6,7 +6,9 @@ mod runner;
 use super::choices::Choices;
 use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::{Study, plan_of};
-use super::record::{Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord};
+use super::record::{
+    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
+};
 use super::{StudyFile, accumulation, learning, statistics, surface};
 use crate::recipe::{Budget, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::schedule::{self, Outlook};
@@ -229,8 +231,14 @@ fn go(
             .run();
     trials.sort_by_key(|(index, ..)| *index);
     let summary = Summary { run: folder.path().display().to_string(), ..summary };
-    let mut finished = Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
+    let mut finished =
+        Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
     for (_, record, trace) in trials {
+        let warning = answers_one_class(&record, data);
+        finished
+            .summary
+            .warnings
+            .extend(warning.filter(|warning| !finished.summary.warnings.contains(warning)));
         finished.summary.trials.push(record);
         finished.traces.push(trace);
     }
@@ -289,6 +297,8 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
             origin: data.origin.clone(),
             counts: counts(data),
             classes: data.classes.len(),
+            chance: chance(data)?,
+            labels: data.labels.clone(),
             eval_split: data.evaluated().0.into(),
         },
         machine: machine::describe(),
@@ -297,6 +307,31 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         trials: vec![],
         surfaces: vec![],
         exhibits: vec![],
+    })
+}
+
+/// Share of the commonest class per split, where classes are known without reading the samples.
+fn chance(data: &Dataset) -> Result<Option<Chance>> {
+    let of = |split: &Split| data.known_chance(split);
+    let (train, test) = (of(&data.train)?, of(&data.test)?);
+    let validation = data.validation.as_ref().map(of).transpose()?.flatten();
+    let both = train.zip(test);
+    Ok(both.map(|(train, test)| Chance { train, validation, test }))
+}
+
+/// Says that a trial answers one class to every sample, if it does.
+fn answers_one_class(record: &TrialRecord, data: &Dataset) -> Option<String> {
+    let evaluation = record.test?;
+    let class = data.class_name(evaluation.only_class?)?;
+    let accuracy = 100.0 * evaluation.accuracy?;
+    let chance = evaluation.chance.map_or(f64::NAN, |chance| 100.0 * chance);
+    (record.updates > 0).then(|| {
+        format!(
+            "{}, seed {}: answers `{class}` to every sample, so its accuracy of {accuracy:.1} % says nothing: the commonest \
+             class alone is {chance:.1} % (a lower or higher learning rate, class_weights, more epochs)",
+            record.name,
+            record.seed,
+        )
     })
 }
 

@@ -80,6 +80,7 @@ impl Engine {
         let mut quality = self.quality.clone();
         let mut sums = self.predicts_numbers().then(|| Sums::new(self.plan.outputs));
         let capacity = self.arena.labels.len();
+        self.forget_answers();
         for first in (0..feed.len()).step_by(capacity) {
             if cancelled() {
                 return Ok(None);
@@ -88,6 +89,7 @@ impl Engine {
             self.gather(feed, first, rows, Purpose::EvaluationNoise)?;
             self.add_weights(rows, &mut weight);
             self.evaluate_rows(rows, None, &mut tally);
+            self.count_answers(rows);
             if let Some(quality) = &mut quality {
                 self.answer(rows);
                 (0..rows).for_each(|row| {
@@ -101,10 +103,15 @@ impl Engine {
                 }
             }
         }
-        let classes = self.setting.targets == Targets::Class;
+        let (classes, labels) = (self.setting.targets == Targets::Class, self.label_scores());
         Ok(Some(Evaluation {
             loss: tally.loss / divisor(weight),
-            accuracy: classes.then(|| tally.correct as f64 / tally.samples as f64),
+            accuracy: classes
+                .then(|| tally.correct as f64 / tally.samples as f64)
+                .or(labels.as_ref().map(|labels| labels.accuracy)),
+            chance: self.chance(labels.as_ref()),
+            only_class: self.only_class(),
+            labels: labels.as_ref().map(Into::into),
             reconstruction: quality.map(|quality| quality.mean()),
             deviation: sums
                 .and_then(|sums| sums.mean())

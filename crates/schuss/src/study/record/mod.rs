@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
 pub use trial::{
     Best, BestRecord, BudgetRecord, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint,
-    MemoryRecord, RecipeRecord, Reconstruction, Sheet, Status, TargetRecord, Timing, Trace, TrialRecord,
+    LabelQuality, MemoryRecord, RecipeRecord, Reconstruction, Sheet, Status, TargetRecord, Timing, Trace,
+    TrialRecord,
 };
 
 /// A run: what was compared, on what, where, and what came out.
@@ -99,7 +100,7 @@ pub struct WorkloadRecord {
 }
 
 /// The data really used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataRecord {
     /// Hash of shapes, pixels and labels.
     pub fingerprint: String,
@@ -107,10 +108,29 @@ pub struct DataRecord {
     pub origin: String,
     /// Samples per split.
     pub counts: Counts,
-    /// Number of classes; 1 / classes is the chance level. 0 where labels are no classes.
+    /// Number of classes; 0 where labels are no classes.
     pub classes: usize,
+    /// Share of the commonest class in each split: the accuracy of always answering it. None where labels are no
+    /// classes, or known only once their samples are read; each trial's `test` has that of the split it was evaluated on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<Chance>,
+    /// Names of the labels, where there are several at once, each 0 or 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// The split that `eval_*` and the curves look at.
     pub eval_split: String,
+}
+
+/// Share of the commonest class per split.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chance {
+    /// Of what is trained on.
+    pub train: f64,
+    /// Of what is held out for curves and choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+    /// Of what is evaluated on.
+    pub test: f64,
 }
 
 /// Samples per split.

@@ -291,8 +291,18 @@ pub struct Evaluation {
     /// Mean loss.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// Fraction classified correctly; none without classes.
+    /// Fraction classified correctly, of several labels the fraction all of whose labels are right; none without
+    /// classes or labels.
     pub accuracy: Option<f64>,
+    /// Share of the commonest class, or of the commonest combination of labels: the accuracy of always answering it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chance: Option<f64>,
+    /// The class that was answered to every sample, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_class: Option<usize>,
+    /// How right several labels were.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<LabelQuality>,
     /// How well inputs were reconstructed, where they were to be.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub reconstruction: Option<Reconstruction>,
@@ -309,6 +319,15 @@ pub struct DeviationRecord {
     pub mae: f64,
     /// Share of the variance that is explained, the mean over outputs; none where one of them does not vary.
     pub r2: Option<f64>,
+}
+
+/// How right several labels were, each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelQuality {
+    /// Share of the labels of all samples that are right.
+    pub label_accuracy: f64,
+    /// Mean of the F1 scores of all labels.
+    pub f1_macro: f64,
 }
 
 /// How well numbers in 0..=1 were reconstructed.

@@ -1,0 +1,189 @@
+//! What classes and labels a network answers, counted against those that are asked for.
+
+use schuss_kernels::rows::argmax;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// How often each class is asked for and answered.
+#[derive(Clone, Debug)]
+pub(crate) struct ClassCounts {
+    asked: Vec<u64>,
+    answered: Vec<u64>,
+}
+
+impl ClassCounts {
+    pub(crate) fn new(classes: usize) -> Self {
+        Self { asked: vec![0; classes], answered: vec![0; classes] }
+    }
+
+    /// Takes in a sample of a class and the outputs for it.
+    pub(crate) fn take(&mut self, class: usize, outputs: &[f32]) {
+        for (counts, class) in [(&mut self.asked, class), (&mut self.answered, argmax(outputs))] {
+            if let Some(count) = counts.get_mut(class) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// The share of the commonest class.
+    pub(crate) fn chance(&self) -> Option<f64> {
+        share(self.asked.iter().copied())
+    }
+
+    /// The class that is answered to every sample, if there is one.
+    pub(crate) fn only(&self) -> Option<usize> {
+        let mut answered = self.answered.iter().enumerate().filter(|(_, count)| **count > 0);
+        let (class, _) = answered.next()?;
+        answered.next().is_none().then_some(class)
+    }
+}
+
+/// The share of the largest of some counts.
+fn share(counts: impl Iterator<Item = u64> + Clone) -> Option<f64> {
+    let (most, all) = (counts.clone().max()?, counts.sum::<u64>());
+    (all > 0).then(|| most as f64 / all as f64)
+}
+
+/// How right the answers to several labels at once are.
+#[derive(Clone, Debug)]
+pub(crate) struct LabelCounts {
+    samples: u64,
+    /// Samples all of whose labels are right.
+    exact: u64,
+    labels: Vec<LabelCount>,
+    /// How often each combination of labels is asked for; of up to [`COMBINED`] labels.
+    combinations: HashMap<u64, u64>,
+}
+
+/// Labels whose combinations are counted.
+const COMBINED: usize = u64::BITS as usize;
+
+/// Samples by one label.
+#[derive(Clone, Copy, Debug, Default)]
+struct LabelCount {
+    asked: u64,
+    answered: u64,
+    both: u64,
+}
+
+impl LabelCounts {
+    pub(crate) fn new(labels: usize) -> Self {
+        let labels = vec![LabelCount::default(); labels];
+        Self { samples: 0, exact: 0, labels, combinations: HashMap::new() }
+    }
+
+    /// Takes in the labels of a sample, each 0 or 1, and the outputs for them, of which those above `bound` say 1.
+    pub(crate) fn take(&mut self, asked: &[f32], outputs: &[f32], bound: f32) {
+        let (mut is_exact, mut combination) = (true, 0_u64);
+        for (at, (label, (&asked, &output))) in
+            self.labels.iter_mut().zip(asked.iter().zip(outputs)).enumerate()
+        {
+            let (asked, answered) = (asked > 0.5, output > bound);
+            label.asked += u64::from(asked);
+            label.answered += u64::from(answered);
+            label.both += u64::from(asked && answered);
+            is_exact &= asked == answered;
+            combination |= u64::from(asked && at < COMBINED) << (at % COMBINED);
+        }
+        self.samples += 1;
+        self.exact += u64::from(is_exact);
+        if self.labels.len() <= COMBINED {
+            *self.combinations.entry(combination).or_default() += 1;
+        }
+    }
+
+    /// Scores under the `names` of the labels, if there was a sample.
+    pub(crate) fn scores(&self, names: &[String]) -> Option<LabelScores> {
+        let of_label = |(label, name): (&LabelCount, &String)| label.score(name, self.samples);
+        let labels: Vec<LabelScore> = self.labels.iter().zip(names).map(of_label).collect();
+        let mean = |of: fn(&LabelScore) -> f64| labels.iter().map(of).sum::<f64>() / labels.len() as f64;
+        (self.samples > 0 && !labels.is_empty()).then(|| LabelScores {
+            samples: self.samples,
+            accuracy: self.exact as f64 / self.samples as f64,
+            chance: share(self.combinations.values().copied()),
+            label_accuracy: mean(|label| label.accuracy),
+            f1_macro: mean(|label| label.f1),
+            labels: labels.clone(),
+        })
+    }
+}
+
+impl LabelCount {
+    fn score(self, name: &str, samples: u64) -> LabelScore {
+        let Self { asked, answered, both } = self;
+        let right = samples + 2 * both - asked - answered;
+        let f1 = if asked + answered == 0 { 0.0 } else { 2.0 * both as f64 / (asked + answered) as f64 };
+        LabelScore {
+            label: name.to_owned(),
+            accuracy: right as f64 / samples as f64,
+            chance: asked.max(samples - asked) as f64 / samples as f64,
+            f1,
+            samples: asked,
+        }
+    }
+}
+
+/// How right the answers to several labels at once are, over some samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LabelScores {
+    /// Samples.
+    pub samples: u64,
+    /// Share of the samples all of whose labels are right.
+    pub accuracy: f64,
+    /// Share of the commonest combination of labels: the accuracy of always answering it. None for more than 64 labels.
+    pub chance: Option<f64>,
+    /// Share of the labels of all samples that are right.
+    pub label_accuracy: f64,
+    /// Mean of the F1 scores of all labels.
+    pub f1_macro: f64,
+    /// Each label by itself.
+    pub labels: Vec<LabelScore>,
+}
+
+/// How right the answers to one label are.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LabelScore {
+    /// Its name.
+    pub label: String,
+    /// Share of the samples for which it is right.
+    pub accuracy: f64,
+    /// The accuracy of always answering what is commoner, 0 or 1.
+    pub chance: f64,
+    /// Harmonic mean of precision and recall; 0 where it is neither asked for nor answered.
+    pub f1: f64,
+    /// Samples that have it.
+    pub samples: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_that_answers_one_class_is_known_and_the_commonest_class_is_its_chance() {
+        let mut counts = ClassCounts::new(3);
+        assert_eq!((counts.chance(), counts.only()), (None, None));
+        [0, 2, 2, 1].into_iter().for_each(|class| counts.take(class, &[0.0, 0.0, 1.0]));
+        assert_eq!((counts.chance(), counts.only()), (Some(0.5), Some(2)));
+        counts.take(1, &[0.0, 1.0, 0.0]);
+        assert_eq!((counts.chance(), counts.only()), (Some(0.4), None));
+    }
+
+    /// By hand, and scikit-learn's definitions: accuracy_score of rows, f1_score with zero_division=0.
+    #[test]
+    fn several_labels_are_scored_as_scikit_learn_does() {
+        let mut counts = LabelCounts::new(3);
+        let names = ["cat", "dog", "bird"].map(str::to_owned);
+        assert_eq!(counts.scores(&names), None);
+        let asked = [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]];
+        let outputs = [[0.9, 0.1, 0.2], [0.8, 0.4, 0.1], [0.7, 0.6, 0.1], [0.1, 0.2, 0.3]];
+        asked.iter().zip(&outputs).for_each(|(asked, outputs)| counts.take(asked, outputs, 0.5));
+        let found = counts.scores(&names).unwrap();
+        assert_eq!((found.samples, found.accuracy, found.chance), (4, 0.25, Some(0.5)));
+        let of = |score: &LabelScore| [score.accuracy, score.chance, score.f1];
+        assert_eq!(of(&found.labels[0]), [0.5, 0.75, 4.0 / 6.0]);
+        assert_eq!(of(&found.labels[1]), [0.75, 0.5, 2.0 / 3.0]);
+        assert_eq!(of(&found.labels[2]), [1.0, 1.0, 0.0]);
+        assert!((found.f1_macro - 4.0 / 9.0).abs() < 1e-12 && found.label_accuracy == 0.75, "{found:?}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What the network answers while it is evaluated, where there are classes or several labels.
+
+use super::Engine;
+use crate::loss::{Bce, Loss};
+use crate::network::{ClassCounts, LabelCounts, LabelScores};
+use crate::recipe::{Targets, Trial};
+use crate::study::record::LabelQuality;
+use schuss_data::Dataset;
+
+/// What is counted of answers.
+#[derive(Clone)]
+pub(super) enum Answers {
+    Classes(ClassCounts),
+    /// Outputs above `bound` say 1.
+    Labels {
+        counts: LabelCounts,
+        bound: f32,
+    },
+    /// Answers are numbers.
+    Numbers,
+}
+
+impl Answers {
+    /// None yet to `outputs` outputs of a trial on `data`.
+    pub(super) fn of(trial: &Trial, data: &Dataset, outputs: usize) -> Self {
+        match (trial.targets, &trial.recipe.loss) {
+            (Targets::Class, _) => Self::Classes(ClassCounts::new(outputs)),
+            (Targets::Real, Loss::Bce(Bce { logits, .. })) if !data.labels.is_empty() => {
+                Self::Labels { counts: LabelCounts::new(outputs), bound: if *logits { 0.0 } else { 0.5 } }
+            }
+            _ => Self::Numbers,
+        }
+    }
+
+    /// The same before any answer.
+    fn emptied(&self, outputs: usize) -> Self {
+        match self {
+            Self::Classes(_) => Self::Classes(ClassCounts::new(outputs)),
+            Self::Labels { bound, .. } => Self::Labels { counts: LabelCounts::new(outputs), bound: *bound },
+            Self::Numbers => Self::Numbers,
+        }
+    }
+
+    /// The class that was answered to every sample, if there was one.
+    pub(super) fn only_class(&self) -> Option<usize> {
+        if let Self::Classes(counts) = self { counts.only() } else { None }
+    }
+}
+
+impl Engine {
+    /// Forgets the answers of the evaluation before.
+    pub(super) fn forget_answers(&mut self) {
+        self.answers = self.answers.emptied(self.plan.outputs);
+    }
+
+    /// Counts the answers to the first `rows` samples of the arena.
+    pub(super) fn count_answers(&mut self, rows: usize) {
+        let (arena, plan) = (&self.arena, &self.plan);
+        for row in 0..rows {
+            match &mut self.answers {
+                Answers::Classes(counts) => {
+                    counts.take(arena.labels[row] as usize, arena.output(plan, row));
+                }
+                Answers::Labels { counts, bound } => {
+                    counts.take(arena.target(plan, row), arena.output(plan, row), *bound);
+                }
+                Answers::Numbers => return,
+            }
+        }
+    }
+
+    /// How right several labels were in the last evaluation.
+    pub(crate) fn label_scores(&self) -> Option<LabelScores> {
+        if let Answers::Labels { counts, .. } = &self.answers { counts.scores(&self.labels) } else { None }
+    }
+
+    /// Share of the commonest class or combination of labels in the last evaluation.
+    pub(super) fn chance(&self, labels: Option<&LabelScores>) -> Option<f64> {
+        match &self.answers {
+            Answers::Classes(counts) => counts.chance(),
+            _ => labels?.chance,
+        }
+    }
+
+    /// The class that was answered to every sample of the last evaluation, if there was one.
+    pub(super) fn only_class(&self) -> Option<usize> {
+        self.answers.only_class()
+    }
+}
+
+impl From<&LabelScores> for LabelQuality {
+    fn from(scores: &LabelScores) -> Self {
+        Self { label_accuracy: scores.label_accuracy, f1_macro: scores.f1_macro }
+    }
+}
