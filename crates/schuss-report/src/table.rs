@@ -58,9 +58,9 @@ fn plain(table: &Table, width: usize) -> String {
 fn blocks(columns: &[Column], names: usize, width: usize) -> Vec<Vec<usize>> {
     let room = |block: &[usize]| block.iter().map(|&index| columns[index].least + PADDING).sum::<usize>();
     let mut blocks: Vec<Vec<usize>> = vec![(0..names).collect()];
-    for index in names..columns.len() {
+    for (index, column) in columns.iter().enumerate().skip(names) {
         let block = blocks.last().map_or(&[][..], |block| block);
-        if block.len() > names && room(block) + columns[index].least + PADDING > width {
+        if block.len() > names && room(block) + column.least + PADDING > width {
             blocks.push((0..names).collect());
         }
         if let Some(block) = blocks.last_mut() {

@@ -143,6 +143,7 @@ impl<R: BufRead> BufRead for Utf16<R> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::io::BufReader;

@@ -105,6 +105,7 @@ impl FromStr for DateOrder {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -124,6 +124,7 @@ fn step(numbers: &[f64]) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -76,7 +76,7 @@ pub(super) fn dialect(mut text: impl BufRead, known: &Known) -> Result<Dialect, 
         _ => start,
     };
     let comment = sample.comment(known.form, first_line);
-    let body = sample.from_line(first_line);
+    let body = sample.lines_from(first_line);
     let delimiter = known.form.delimiter.or(told);
     let delimiter = delimiter.unwrap_or_else(|| delimiter::guess(body, comment.as_deref(), known.path));
     let comment = comment.map(String::into_bytes);
@@ -135,7 +135,7 @@ impl Sample {
     }
 
     /// The text from a line on.
-    fn from_line(&self, first: u64) -> &[u8] {
+    fn lines_from(&self, first: u64) -> &[u8] {
         let line = self.lines().find(|(number, _)| *number >= first).map(|(_, line)| line);
         let start = line
             .map_or(self.bytes.len(), |line| line.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr()));
@@ -304,7 +304,7 @@ impl Shape<'_> {
 
     /// The names in a row. If rows have a cell more, that is a name of each row itself, as R writes them.
     fn header(&self, row: &Row) -> Vec<String> {
-        let is_short = row.cells.len().saturating_add(1) == self.width() && row.cells.len() > 0;
+        let is_short = row.cells.len().saturating_add(1) == self.width() && !row.cells.is_empty();
         let of_rows = (is_short && !self.names_end_early()).then(String::new);
         of_rows.into_iter().chain(row.cells.iter().cloned()).collect()
     }

@@ -238,6 +238,7 @@ fn offset(zone: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
     use DateOrder::{DayFirst, MonthFirst};

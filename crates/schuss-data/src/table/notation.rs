@@ -176,6 +176,7 @@ fn ungrouped(text: &str, decimal: char) -> Option<Cow<'_, str>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
 mod tests {
     use super::*;
 

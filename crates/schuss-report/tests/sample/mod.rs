@@ -220,6 +220,8 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
         began: "2026-11-21T09:30:00Z".into(),
         workload: WorkloadRecord { data: "mnist".into(), model: "784-400-256-10".into(), parameters: 419_210 },
         data: DataRecord {
+            chance: None,
+            labels: vec![],
             fingerprint: "xxh3:8a1f03c2d4e5f607".into(),
             origin: "MNIST".into(),
             counts: Counts { train: 60_000, validation: None, test: 10_000 },

@@ -78,8 +78,8 @@ impl Course<'_> {
 
     /// What becomes of the learning rate.
     fn fate(&self) -> String {
-        let plateaus = self.schedule.parts.iter().filter_map(|part| part.plateau());
-        if let Some(plateau) = plateaus.last() {
+        let mut plateaus = self.schedule.parts.iter().filter_map(|part| part.plateau());
+        if let Some(plateau) = plateaus.next_back() {
             return format!(
                 "; plateau counts evaluations at the ends of epochs, and cuts the rate to {} of itself after {} in a row without progress",
                 plateau.factor,

@@ -49,7 +49,15 @@ mod tests {
             wall_seconds: 1.0,
             epochs: vec![row(Some(2.0), None), row(Some(1.0), Some(train_loss))],
             target: None,
-            evaluation: Some(Evaluation { loss: 1.0, accuracy, reconstruction: None, deviation }),
+            evaluation: Some(Evaluation {
+                loss: 1.0,
+                accuracy,
+                chance: None,
+                only_class: None,
+                labels: None,
+                reconstruction: None,
+                deviation,
+            }),
             best: None,
         }
     }

@@ -174,7 +174,7 @@ impl TrialFolder {
             has_best: session.has_best(),
             record: record.cloned(),
         };
-        let goes_on = record.is_none_or(|record| can_be_extended(record));
+        let goes_on = record.is_none_or(can_be_extended);
         let state = goes_on.then_some(session);
         checkpoint::write(&self.path.join(CHECKPOINT), &self.path.join(PREVIOUS), &header, state)?;
         if record.is_some() { files::remove(&self.path.join(PREVIOUS)) } else { Ok(()) }
