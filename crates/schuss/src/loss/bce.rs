@@ -100,8 +100,8 @@ fn of_logit(z: f64, t: f64) -> (f64, f64) {
 /// The same where a 1 counts `weight` times: torch.nn.BCEWithLogitsLoss.
 fn of_weighted_logit(z: f64, t: f64, weight: f64) -> (f64, f64) {
     let share = 1.0 + (weight - 1.0) * t;
-    let unlikely = Math::ln_1p(Math::exp(-z.abs())) + (-z).max(0.0);
-    ((1.0 - t) * z + share * unlikely, share * Math::sigmoid(z) - weight * t)
+    let certain = if z < 0.0 { -weight * t * z } else { (1.0 - t) * z };
+    (certain + share * Math::ln_1p(Math::exp(-z.abs())), share * Math::sigmoid(z) - weight * t)
 }
 
 /// Value and slope at a probability.

@@ -64,7 +64,7 @@ fn nonsense_is_refused_with_the_key_named_and_the_nearest_suggested() {
         ("", "no name"),
         ("cosin", "did you mean `cosine`?"),
         ("cosine-annealing-warm-restarts", "cosine-restarts"),
-        ("cosine:tmax=3", "did you mean `t_max`?"),
+        ("cosine:tmaxx=3", "did you mean `t_max`?"),
         ("cosine:t_max=0", "t_max must be at least 1"),
         ("cosine:t_max=2.5", "t_max cannot be `2.5`"),
         ("cosine:t_max=-2", "t_max cannot be `-2`"),

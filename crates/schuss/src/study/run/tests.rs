@@ -248,7 +248,7 @@ fn a_checkpoint_of_a_later_format_is_refused_not_misread() {
     let place = TempDir::new().unwrap();
     let whole = tiny(place.path());
     let mut later = whole[..whole.len() - 16].to_vec();
-    later[8] = 2;
+    later[8] = 3;
     let path = place.path().join("checkpoint");
     fs::write(&path, sealed(&later)).unwrap();
     assert!(matches!(checkpoint::open(&path), Err(Unusable::Refused(_))));
