@@ -36,7 +36,7 @@ fn a_target_ends_the_trial_unless_told_to_go_beyond() {
 #[test]
 fn a_missed_target_exits_with_5_only_when_required() {
     let place = Place::new();
-    let target = ["train", "--target", "eval_accuracy>=1.1", "--epochs", "1"];
+    let target = ["train", "--target", "eval_accuracy>=1", "--epochs", "1"];
     assert_eq!(place.small(&target).code, 0);
     assert_eq!(place.small(&[&target[..], &["--require-target"]].concat()).code, 5);
 }

@@ -139,7 +139,7 @@ fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_t
         let study = study(optimizers, stop);
         let (alone, _) = counted(&study, false);
         let (together, read) = counted(&study, true);
-        assert_eq!([alone.trials.len(), together.trials.len()], [3, 3]);
+        assert_eq!([alone.trials.len(), together.trials.len()], [6, 6]);
         for (a, b) in alone.trials.iter().zip(&together.trials) {
             assert_eq!((&a.name, a.seed, a.status), (&b.name, b.seed, b.status));
             assert_eq!(a.state, b.state, "{}", a.name);

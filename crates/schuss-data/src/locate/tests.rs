@@ -108,7 +108,7 @@ fn a_path_without_the_four_files_is_a_data_error_that_says_why() {
         assert_eq!(error.exit_code(), 3, "{error}");
         assert!(error.what.contains(what) && error.place.is_some() && error.advice.is_some(), "{error}");
     };
-    refused(&path.join("absent"), "the data cannot be opened: entity not found");
+    refused(&path.join("absent"), "the data cannot be opened: no such file or folder");
     refused(&path.join("t10k-labels-idx1-ubyte"), "");
     #[cfg(unix)]
     refused(Path::new("/dev/zero"), "the data are neither a file nor a folder");
