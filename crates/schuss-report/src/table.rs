@@ -38,10 +38,10 @@ struct Column {
 impl Column {
     fn of(table: &Table, index: usize) -> Self {
         let cells = table.rows.iter().map(|row| row[index].chars().count()).max().unwrap_or(0);
-        let head = longest(&table.head[index]);
+        let (head, whole) = (longest(&table.head[index]), table.head[index].chars().count());
         let may_break = index < table.names || cells >= PROSE;
         let pieces = table.rows.iter().map(|row| longest(&row[index])).max().unwrap_or(0);
-        Self { natural: cells.max(head), least: if may_break { pieces } else { cells }.max(head) }
+        Self { natural: cells.max(whole), least: if may_break { pieces } else { cells }.max(head) }
     }
 }
 

@@ -33,22 +33,30 @@ pub fn verdict(summary: &Summary) -> Vec<String> {
 
 /// Recipes that differ in more than their names, the first of each, and a sentence for those that do not.
 fn distinct<'a, 'b>(summary: &Summary, all: &'b [Recipe<'a>]) -> (Vec<&'b Recipe<'a>>, Vec<String>) {
-    let (mut distinct, mut sentences): (Vec<&Recipe>, Vec<String>) = (vec![], vec![]);
+    let mut distinct: Vec<(&Recipe, Vec<&str>)> = vec![];
     for recipe in all {
-        let first = |other: &&&Recipe| {
+        let is_first = |(other, _): &&mut (&Recipe, Vec<&str>)| {
             other.runs[0].trial.is_same_recipe(recipe.runs[0].trial, summary.data.counts.train)
         };
-        match distinct.iter().find(first) {
-            Some(first) => sentences.push(format!(
-                "{} and {} are the same recipe on {} samples: they are not ranked against each other.",
-                first.name,
-                recipe.name,
-                count(summary.data.counts.train as u64)
-            )),
-            None => distinct.push(recipe),
+        match distinct.iter_mut().find(is_first) {
+            Some((_, same)) => same.push(&recipe.name),
+            None => distinct.push((recipe, vec![])),
         }
     }
-    (distinct, sentences)
+    let same = distinct.iter().filter(|(_, same)| !same.is_empty());
+    let sentences = same.map(|(first, same)| {
+        const NAMED: usize = 3;
+        let more = same.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() };
+        format!(
+            "{} and {}{more} are the same recipe on {} samples: they are not ranked against each other.",
+            first.name,
+            same[..same.len().min(NAMED)].join(", "),
+            count(summary.data.counts.train as u64)
+        )
+    });
+    let sentences = sentences.collect();
+    (distinct.into_iter().map(|(first, _)| first).collect(), sentences)
 }
 
 /// One of its trials: what they share is the same in all.

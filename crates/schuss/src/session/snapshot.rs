@@ -173,7 +173,7 @@ mod tests {
                 let mut trial = Trial { model: "64-20-10".parse().unwrap(), ..Trial::default() };
                 trial.recipe.optimizer = optimizer.parse().unwrap();
                 trial.recipe.update = update.parse().unwrap();
-                trial.recipe.init = "zeros".parse().unwrap();
+                trial.recipe.init = "xavier-normal:gain=1e-29".parse().unwrap();
                 trial.budget.max_updates = Some(12);
                 let end = |microbatch| finish(Session::new(&trial, &data, limits(microbatch)).unwrap());
                 let ends = [50, 7, 1].map(end); // in-backward; fused, in two sizes

@@ -217,6 +217,12 @@ fn extend(choices: &mut Choices, epochs: u32, train: usize) -> Result<bool> {
 }
 
 /// Runs what has not ended of a study.
+/// A folder as seen from the one that the command was typed in.
+fn shown(folder: &Path, directory: &str) -> String {
+    let inside = if directory.is_empty() { None } else { folder.strip_prefix(directory).ok() };
+    inside.unwrap_or(folder).display().to_string()
+}
+
 fn go(
     study: &Study,
     data: &Dataset,
@@ -230,7 +236,7 @@ fn go(
         Runner::new((study, data), limits, (&folder, &summary.data.fingerprint), chance, control, watcher)
             .run();
     trials.sort_by_key(|(index, ..)| *index);
-    let summary = Summary { run: folder.path().display().to_string(), ..summary };
+    let summary = Summary { run: shown(folder.path(), &summary.directory), ..summary };
     let mut finished =
         Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
     for (_, record, trace) in trials {
