@@ -10,7 +10,7 @@ use schuss::session::{Control, Limits};
 use schuss::study::record::{Status, Summary, TrialRecord};
 use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, Workload, run, to_json};
 use schuss::{Error, Result};
-use schuss_data::text::{bytes, grouped};
+use schuss_data::text::grouped;
 use schuss_report::{Formats, charts, html, table};
 use std::path::{Path, PathBuf};
 
@@ -105,7 +105,7 @@ fn kept_limits(before: Limits, now: Limits) -> Option<String> {
     let usual = Limits::default();
     let memory = now.memory.filter(|_| now.memory == before.memory);
     let kept = [
-        memory.map(|memory| format!("--memory {}", bytes(memory))),
+        memory.map(|memory| format!("--memory {}", typed_bytes(memory))),
         (now.threads == before.threads && now.threads != usual.threads)
             .then(|| format!("--threads {}", now.threads)),
         (before.side_by_side && now.side_by_side).then(|| "--parallel".to_owned()),
@@ -231,4 +231,11 @@ fn command_line() -> String {
 fn quoted(word: String) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%".contains(c));
     if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// A size as it is typed: in the largest unit that says it exactly.
+fn typed_bytes(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let unit = units.into_iter().find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size));
+    unit.map_or_else(|| bytes.to_string(), |(size, name)| format!("{}{name}", bytes / size))
 }

@@ -305,7 +305,7 @@ fn a_run_interrupted_within_an_update_goes_on_as_the_command_advises() {
             assert_eq!(advice, format!("'{out}'"));
             let ran = place.run(&["resume", &out]);
             assert_eq!(ran.code, 0, "{}", ran.stderr);
-            assert!(ran.stderr.contains("as before: --memory 12"), "{}", ran.stderr);
+            assert!(ran.stderr.contains("as before: --memory 12MiB"), "{}", ran.stderr);
             assert!(ran.stderr.contains("--threads 1"), "{}", ran.stderr);
             let elsewhere = fs::read_to_string(place.join(&out).join("limits.toml")).unwrap();
             assert!(elsewhere.contains("memory = 12582912"), "{elsewhere}");
