@@ -15,9 +15,12 @@ fn shown(order: &str, memory: &str) -> String {
     ran.stdout
 }
 
-/// All but the line that says how much is held in memory.
+/// All but the lines that say how much is held in memory and how far batches are from the whole, which is measured on
+/// other batches where a file is read in other parts.
 fn without_memory(text: &str) -> Vec<&str> {
-    text.lines().filter(|line| !line.starts_with("memory ")).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("memory ") && !line.contains("mixes classes poorly"))
+        .collect()
 }
 
 #[test]
