@@ -6,8 +6,8 @@ use schuss::study::record::Summary;
 
 /// One rule, below the head; the places are those of `comfy_table::presets`.
 const RULES: &str = "     ──            ";
-/// Blank columns around a cell.
-const PADDING: usize = 2;
+/// Blank columns around a cell and before the next.
+const PADDING: usize = 3;
 /// Cells of so many characters are prose, which may be broken between words.
 const PROSE: usize = 30;
 /// Trials from which on details stand in the report alone.
