@@ -1,6 +1,6 @@
 //! Bytes as files of data.
 
-use schuss_data::found::{self, Ask, Found, Missing, Part};
+use schuss_data::found::{self, Ask, Found, LabelKind, Missing, Part};
 use schuss_data::{ImageShape, Labels, Samples, Values, read_picture, read_split, write_picture};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -87,7 +87,8 @@ fn first_and_last(part: &Part) -> Option<Samples> {
 fn asked(choice: u8) -> Ask {
     let missing = [Missing::Refuse, Missing::Mean, Missing::Drop][usize::from(choice & 3) % 3];
     let label = [None, Some("none"), Some("a"), Some("a,b")][usize::from(choice >> 2 & 3)];
-    Ask { missing, label: label.map(Into::into), real: choice & 16 != 0, ..Ask::default() }
+    let label_kind = if choice & 16 != 0 { LabelKind::Real } else { LabelKind::Guess };
+    Ask { missing, label: label.map(Into::into), label_kind, ..Ask::default() }
 }
 
 /// A file of images and one of labels; the first two bytes say where the second begins.

@@ -502,6 +502,13 @@ pub(crate) struct Reading {
     /// Empty cells of a table: refuse | mean | drop [default: refuse]
     #[arg(long, value_name = "WORD")]
     pub(crate) missing: Option<String>,
+    /// Spellings of empty cells, as NA,-,? (also in quotes), or none [default: NA, N/A, NaN, null, ? in any case, unless in
+    /// quotes]
+    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
+    pub(crate) missing_values: Option<String>,
+    /// Categories that training never saw: zeros | refuse [default: zeros]
+    #[arg(long, value_name = "WORD")]
+    pub(crate) unknown: Option<String>,
 }
 
 /// What may change the time of a run, never a bit of its result.
@@ -542,8 +549,20 @@ pub(crate) struct Running {
 impl Reading {
     /// The same as the workload that `data` names.
     pub(crate) fn workload(&self, data: &str) -> Workload {
-        let Self { label, columns, drop, header, delimiter, comment, decimal, dates, size, missing } =
-            self.clone();
+        let Self {
+            label,
+            columns,
+            drop,
+            header,
+            delimiter,
+            comment,
+            decimal,
+            dates,
+            size,
+            missing,
+            missing_values,
+            unknown,
+        } = self.clone();
         Workload {
             data: Some(data.to_owned()),
             label,
@@ -556,6 +575,8 @@ impl Reading {
             dates,
             size,
             missing,
+            missing_values,
+            unknown,
             ..Workload::default()
         }
     }

@@ -53,6 +53,8 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         size: reading.size.or(written.size),
         validation: flags.validation.or(written.validation),
         missing: reading.missing.or(written.missing),
+        missing_values: reading.missing_values.or(written.missing_values),
+        unknown: reading.unknown.or(written.unknown),
         normalisation: flags.normalisation.clone().or(written.normalisation),
     };
     file.title = flags.title.clone().unwrap_or(file.title);

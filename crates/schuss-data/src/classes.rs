@@ -1,31 +1,144 @@
 //! Which labels are classes, where a file gives them as numbers or words.
 
+use crate::found::LabelKind;
 use crate::offsets::rounded;
 use crate::{Error, Labels, Result};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Whole numbers that a file stores as such are classes if there are at most so many different ones.
-const MAX_CLASSES: usize = 10_000;
-/// Whole numbers among others of a kind that could hold fractions are classes if there are at most so many.
-pub(crate) const MAX_WHOLE_CLASSES: usize = 100;
+/// Most classes of a label.
+pub(crate) const MAX_CLASSES: usize = 10_000;
 
-/// Classes of the whole numbers in all `splits`, in order, or nothing if these are other numbers or too many.
-pub(crate) fn of_numbers(splits: &[Vec<f64>], stored_whole: bool) -> Option<BTreeMap<i64, u32>> {
-    let most = if stored_whole { MAX_CLASSES } else { MAX_WHOLE_CLASSES };
-    let mut classes = BTreeMap::new();
-    for &number in splits.iter().flatten() {
-        classes.insert(whole(number)?, 0);
-        if classes.len() > most {
-            return None;
-        }
-    }
-    classes.values_mut().zip(0..).for_each(|(class, at)| *class = at);
-    Some(classes)
+/// Whether whole numbers are taken as classes where nothing else is said, the same in every format: where there are few
+/// different ones; or not very many, or from 0 on without a gap, and each stands for a few samples on average.
+pub(crate) fn are_classes(wholes: &BTreeSet<i128>, samples: u64) -> bool {
+    const FEW: usize = 20;
+    const MANY: usize = 100;
+    const SAMPLES_EACH: u64 = 2;
+    let (different, last) = (wholes.len(), wholes.last().copied().unwrap_or(0));
+    let has_no_gap = wholes.first() == Some(&0) && last.unsigned_abs() < different as u128;
+    let is_often = (different as u64).saturating_mul(SAMPLES_EACH) <= samples;
+    different <= FEW || is_often && different <= MAX_CLASSES && (different <= MANY || has_no_gap)
 }
 
-/// The labels of one split by such classes.
-pub(crate) fn labels(numbers: &[f64], classes: &BTreeMap<i64, u32>) -> Labels {
-    Labels::Class(numbers.iter().filter_map(|&number| classes.get(&whole(number)?).copied()).collect())
+/// Says that whole numbers were taken for classes or for amounts, which is a guess, and how to have the other.
+pub(crate) fn guess(are_classes: bool) -> &'static str {
+    match are_classes {
+        true => "whole numbers, taken as classes (--targets real takes them as numbers)",
+        false => "whole numbers, taken as amounts (--targets class takes them as classes)",
+    }
+}
+
+/// The numbers of labels; those that are stored as whole ones keep all of their digits.
+pub(crate) enum Numbers {
+    Whole(Vec<i128>),
+    Float(Vec<f64>),
+}
+
+/// What classes some splits tell apart.
+pub(crate) struct Classes {
+    /// Of each split.
+    pub(crate) labels: Vec<Labels>,
+    pub(crate) names: Vec<String>,
+}
+
+impl Numbers {
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(wholes) => wholes.len(),
+            Self::Float(floats) => floats.len(),
+        }
+    }
+
+    fn wholes(&self) -> impl Iterator<Item = Option<i128>> {
+        let (wholes, floats) = match self {
+            Self::Whole(wholes) => (&wholes[..], &[][..]),
+            Self::Float(floats) => (&[][..], &floats[..]),
+        };
+        let of_float = |&float: &f64| whole(float).map(i128::from);
+        wholes.iter().copied().map(Some).chain(floats.iter().map(of_float))
+    }
+
+    pub(crate) fn floats(&self) -> Cow<'_, [f64]> {
+        match self {
+            Self::Whole(wholes) => wholes.iter().map(|&whole| whole as f64).collect(),
+            Self::Float(floats) => floats.into(),
+        }
+    }
+
+    /// The different whole numbers among these, if there are no others and not too many.
+    pub(crate) fn different(splits: &[Self]) -> Option<BTreeSet<i128>> {
+        let mut different = BTreeSet::new();
+        for whole in splits.iter().flat_map(Self::wholes) {
+            different.insert(whole?);
+            if different.len() > MAX_CLASSES {
+                return None;
+            }
+        }
+        Some(different)
+    }
+}
+
+/// The classes that numbers stand for in all `splits`, in order; nothing if these are amounts.
+///
+/// # Errors
+/// If they are to be classes, but are too many.
+pub(crate) fn of_numbers(splits: &[Numbers], kind: LabelKind) -> Result<Option<Classes>> {
+    let samples = splits.iter().fold(0_u64, |sum, split| sum.saturating_add(split.len() as u64));
+    let different = Numbers::different(splits);
+    match (kind, different) {
+        (LabelKind::Real, _) => Ok(None),
+        (LabelKind::Guess, different) => Ok(different
+            .filter(|wholes| are_classes(wholes, samples))
+            .map(|wholes| of_wholes(splits, &wholes))),
+        (LabelKind::Class, Some(wholes)) => Ok(Some(of_wholes(splits, &wholes))),
+        (LabelKind::Class, None) => of_floats(splits).map(Some),
+    }
+}
+
+fn of_wholes(splits: &[Numbers], wholes: &BTreeSet<i128>) -> Classes {
+    let classes: BTreeMap<i128, u32> = wholes.iter().copied().zip(0..).collect();
+    let class = |whole: Option<i128>| classes.get(&whole?).copied();
+    let labels = splits.iter().map(|split| Labels::Class(split.wholes().filter_map(class).collect()));
+    Classes { labels: labels.collect(), names: wholes.iter().map(ToString::to_string).collect() }
+}
+
+fn of_floats(splits: &[Numbers]) -> Result<Classes> {
+    let floats: Vec<Cow<[f64]>> = splits.iter().map(Numbers::floats).collect();
+    let mut different: Vec<f64> = floats.iter().flat_map(|split| split.iter().copied()).collect();
+    different.sort_unstable_by(f64::total_cmp);
+    different.dedup();
+    if different.len() > MAX_CLASSES {
+        return Err(too_many());
+    }
+    let class = |number: &f64| different.binary_search_by(|other| other.total_cmp(number)).unwrap_or(0);
+    let of_split = |split: &Cow<[f64]>| {
+        Labels::Class(split.iter().map(class).filter_map(|class| u32::try_from(class).ok()).collect())
+    };
+    let labels = floats.iter().map(of_split).collect();
+    Ok(Classes { labels, names: different.iter().map(ToString::to_string).collect() })
+}
+
+/// The error for more classes than are told apart.
+pub(crate) fn too_many() -> Error {
+    Error::data("more than 10,000 different classes, which no label may have")
+        .advise("--targets real takes numbers as they are")
+}
+
+/// The classes that rows of `width` numbers stand for of which one is 1 and all others 0; nothing if any row is another.
+pub(crate) fn of_one_hot(splits: &[Numbers], width: usize) -> Option<Classes> {
+    let class = |row: &[f64]| -> Option<u32> {
+        let is_one_hot = row.iter().all(|&number| number == 0.0 || number == 1.0)
+            && row.iter().filter(|&&number| number == 1.0).count() == 1;
+        let place = row.iter().position(|&number| number == 1.0)?;
+        is_one_hot.then(|| u32::try_from(place).ok())?
+    };
+    let of_split = |split: &Numbers| {
+        let classes = split.floats().chunks_exact(width.max(1)).map(class).collect::<Option<Vec<u32>>>();
+        classes.map(Labels::Class)
+    };
+    let labels = splits.iter().map(of_split).collect::<Option<Vec<_>>>()?;
+    (width > 1).then(|| Classes { labels, names: (0..width).map(|class| class.to_string()).collect() })
 }
 
 /// Numbers for a regression, or for several labels at once, `width` of each sample, less their `offsets`.
@@ -62,6 +175,56 @@ pub(crate) fn whole(number: f64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn wholes(numbers: impl IntoIterator<Item = i128>) -> BTreeSet<i128> {
+        numbers.into_iter().collect()
+    }
+
+    #[test]
+    fn few_whole_numbers_or_often_repeated_ones_are_classes() {
+        for (numbers, samples, expected) in [
+            (wholes(0..3), 3, true),
+            (wholes([1 << 60, (1 << 60) + 1]), 60, true),
+            (wholes(1900..1980), 80, false),
+            (wholes(1900..1980), 160, true),
+            (wholes(0..150), 600, true),
+            (wholes(1..151), 600, false),
+            (wholes(0..150), 299, false),
+        ] {
+            assert_eq!(are_classes(&numbers, samples), expected, "{} of {samples}", numbers.len());
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_the_same_classes_however_they_are_stored_and_the_flag_wins() {
+        let stored = [Numbers::Whole(vec![2, 1, 2]), Numbers::Float(vec![2.0, 1.0, 2.0])];
+        for numbers in stored {
+            let numbers = [numbers];
+            let classes = of_numbers(&numbers, LabelKind::Guess).unwrap().unwrap();
+            assert_eq!(
+                (&classes.labels[0], &classes.names[..]),
+                (&Labels::Class(vec![1, 0, 1]), &["1".into(), "2".to_owned()][..])
+            );
+            assert!(of_numbers(&numbers, LabelKind::Real).unwrap().is_none());
+        }
+        let halves = [Numbers::Float(vec![0.5, -1.5, 0.5])];
+        assert!(of_numbers(&halves, LabelKind::Guess).unwrap().is_none());
+        let classes = of_numbers(&halves, LabelKind::Class).unwrap().unwrap();
+        assert_eq!(classes.names, ["-1.5", "0.5"]);
+        let many = [Numbers::Float((0..10_001).map(|n| f64::from(n) / 2.0).collect())];
+        assert!(
+            of_numbers(&many, LabelKind::Class).err().unwrap().advice.unwrap().contains("--targets real")
+        );
+    }
+
+    #[test]
+    fn rows_with_one_1_are_classes_and_others_are_not() {
+        let classes = of_one_hot(&[Numbers::Whole(vec![0, 1, 1, 0])], 2).unwrap();
+        assert_eq!((&classes.labels[0], classes.names.len()), (&Labels::Class(vec![1, 0]), 2));
+        for rows in [[1.0, 1.0], [0.0, 0.0], [0.5, 0.5]] {
+            assert!(of_one_hot(&[Numbers::Float(rows.to_vec())], 2).is_none(), "{rows:?}");
+        }
+    }
 
     #[test]
     fn whole_numbers_are_told_from_others() {

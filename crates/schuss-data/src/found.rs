@@ -6,7 +6,7 @@ use crate::csv::Form;
 use crate::encoded::Pictures;
 use crate::recognise::{self, Format};
 use crate::spec::unknown;
-use crate::table::Table;
+use crate::table::{MissingValues, Table, Unknown};
 use crate::{
     Centring, Error, Offsets, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards, tables,
 };
@@ -70,19 +70,35 @@ pub enum Missing {
     Drop,
 }
 
+/// What labels are taken as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LabelKind {
+    /// What they look like.
+    #[default]
+    Guess,
+    /// Classes, whatever numbers they are.
+    Class,
+    /// Numbers, even where they look like classes.
+    Real,
+}
+
 /// What was asked of a reader.
 #[derive(Clone, Debug)]
 pub struct Ask {
     /// Column or columns (`a,b`) of a table that are to be predicted; `none` if nothing is.
     pub label: Option<String>,
-    /// Whether that is numbers even where it looks like classes.
-    pub real: bool,
+    /// What that is taken as.
+    pub label_kind: LabelKind,
+    /// What to do about words that a model never saw.
+    pub unknown: Unknown,
     /// Height and width pictures are brought to.
     pub size: Option<usize>,
     /// Pictures as the model takes them that is to look at these.
     pub pictures: Option<Pictures>,
     /// What to do about cells that hold nothing.
     pub missing: Missing,
+    /// Which spellings of a cell say that nothing is known.
+    pub missing_values: MissingValues,
     /// Bytes that may be used to hold data; what is larger is streamed, or refused with advice.
     pub memory: u64,
     /// Columns of a table to learn from (`a,b`); all but the label without it.
@@ -95,6 +111,14 @@ pub struct Ask {
     pub table: Option<Table>,
     /// What is taken off numbers before they are rounded to 32 bits.
     pub offsets: Centring,
+}
+
+impl Ask {
+    /// The spellings of nothing that were asked for, else those of the model.
+    pub(crate) fn spellings(&self) -> MissingValues {
+        let of_model = self.table.as_ref().map(|table| &table.missing_values);
+        self.missing_values.or(of_model.unwrap_or(&MissingValues::default()))
+    }
 }
 
 impl FromStr for Missing {
@@ -115,10 +139,12 @@ impl Default for Ask {
     fn default() -> Self {
         Self {
             label: None,
-            real: false,
+            label_kind: LabelKind::default(),
+            unknown: Unknown::default(),
             size: None,
             pictures: None,
             missing: Missing::default(),
+            missing_values: MissingValues::default(),
             memory: 8 << 30,
             columns: None,
             drop: None,

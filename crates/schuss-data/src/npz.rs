@@ -10,8 +10,9 @@
     clippy::unwrap_used
 )]
 
+use crate::classes::{Classes, Numbers};
 use crate::contained::contained;
-use crate::found::{Ask, Found, Part};
+use crate::found::{Ask, Found, LabelKind, Part};
 use crate::npy::{Array, SAVE, Stored};
 use crate::table::{Origin, shown};
 use crate::text::grouped;
@@ -118,6 +119,8 @@ struct Told {
     classes: Vec<String>,
     /// What is taken off each number.
     offsets: Vec<f64>,
+    /// What was guessed.
+    said: Option<String>,
 }
 
 /// Samples and their labels.
@@ -152,8 +155,9 @@ impl<'a> Arrays<'a> {
         let pairs: Vec<&Pair> =
             [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
         self.check(&pairs)?;
-        let Told { labels, classes, offsets: of_labels } = self.labels(&pairs, &ask.offsets)?;
+        let Told { labels, classes, offsets: of_labels, said } = self.labels(&pairs, ask)?;
         let mut notes = notes(&pairs, classes.len());
+        notes.extend(said);
         let needed = match train.samples.array.is_searched(&ask.offsets) {
             true => self.unpacked(&train.samples, Array::needed)?,
             false => Offsets::default(),
@@ -254,7 +258,7 @@ impl<'a> Arrays<'a> {
     }
 
     /// What is to be predicted for each split.
-    fn labels(&mut self, pairs: &[&Pair], asked: &Centring) -> Result<Told> {
+    fn labels(&mut self, pairs: &[&Pair], ask: &Ask) -> Result<Told> {
         let entries: Vec<&Entry> = pairs.iter().filter_map(|pair| pair.labels.as_ref()).collect();
         let Some(first) = entries.first() else {
             let absent = |pair: &&Pair| Labels::Absent(pair.samples.array.samples());
@@ -266,29 +270,62 @@ impl<'a> Arrays<'a> {
                 format!("holds labels of {width} numbers in `{}` but not in `{}`", first.name, other.name);
             return Err(self.origin.refuse(what));
         }
-        let stored_whole = first.array.header.number.is_whole();
         let mut splits = Vec::new();
         for entry in &entries {
             splits.push(self.unpacked(entry, Array::numbers)?);
         }
-        if width == 1
-            && let Some(classes) = classes::of_numbers(&splits, stored_whole)
-        {
-            let labels = splits.iter().map(|numbers| classes::labels(numbers, &classes)).collect();
-            let classes = classes.keys().map(ToString::to_string).collect();
-            return Ok(Told { labels, classes, ..Told::default() });
+        match self.classes(&splits, first, ask.label_kind)? {
+            Some(told) => Ok(told),
+            None => self.amounts(&splits, &entries, ask),
         }
-        let trained = splits.first().map_or(&[][..], Vec::as_slice);
-        let offsets = match asked {
-            Centring::By(offsets) => offsets.labels.clone(),
-            _ => offsets::needed(trained, width),
+    }
+
+    /// The classes that labels stand for, if they do.
+    fn classes(&self, splits: &[Numbers], first: &Entry, kind: LabelKind) -> Result<Option<Told>> {
+        let width = first.array.layout.shape.features();
+        let told = |Classes { labels, names: classes }, said: Option<String>| {
+            Some(Told { labels, classes, said, ..Told::default() })
         };
-        let real = |(numbers, entry): (&Vec<f64>, &&Entry)| {
+        if width == 1 {
+            let refuse = |error: Error| Error {
+                what: self.origin.refuse(format!("has {}", error.what)).what,
+                place: Some(self.origin.path.display().to_string()),
+                ..error
+            };
+            let found = classes::of_numbers(splits, kind).map_err(refuse)?;
+            let said = (kind == LabelKind::Guess).then(|| format!("labels: {}", classes::guess(true)));
+            return Ok(found.and_then(|found| told(found, said)));
+        }
+        let one_hot = if kind == LabelKind::Real { None } else { classes::of_one_hot(splits, width) };
+        if let Some(found) = one_hot {
+            let said =
+                "labels: one-hot rows, taken as classes (--targets real takes them as several numbers)";
+            return Ok(told(found, Some(said.into())));
+        }
+        if kind == LabelKind::Class {
+            let what = format!("holds labels of {width} numbers in `{}`, which are no classes", first.name);
+            return Err(self.origin.refuse(what).advise("one-hot rows are, or one number per sample"));
+        }
+        Ok(None)
+    }
+
+    /// Labels that are numbers.
+    fn amounts(&self, splits: &[Numbers], entries: &[&Entry], ask: &Ask) -> Result<Told> {
+        let width = entries.first().map_or(0, |entry| entry.array.layout.shape.features());
+        let is_guess =
+            width == 1 && ask.label_kind == LabelKind::Guess && Numbers::different(splits).is_some();
+        let said = is_guess.then(|| format!("labels: {}", classes::guess(false)));
+        let offsets = match (&ask.offsets, splits.first()) {
+            (Centring::By(offsets), _) => offsets.labels.clone(),
+            (_, trained) => offsets::needed(&trained.map(Numbers::floats).unwrap_or_default(), width),
+        };
+        let real = |(numbers, entry): (&Numbers, &&Entry)| {
             let refuse = |error: Error| format!("has an array `{}` whose {}", entry.name, error.what);
-            classes::real(numbers, width, &offsets).map_err(|error| self.origin.refuse(refuse(error)))
+            let real = classes::real(&numbers.floats(), width, &offsets);
+            real.map_err(|error| self.origin.refuse(refuse(error)))
         };
-        let labels = splits.iter().zip(&entries).map(real).collect::<Result<_>>()?;
-        Ok(Told { labels, classes: Vec::new(), offsets })
+        let labels = splits.iter().zip(entries).map(real).collect::<Result<_>>()?;
+        Ok(Told { labels, classes: Vec::new(), offsets, said })
     }
 
     fn part(&mut self, entry: &Entry, labels: Labels, offsets: &Offsets, fits: bool) -> Result<Part> {

@@ -28,19 +28,20 @@ pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
     let found = found::open(&train, ask)?;
     let offsets = Centring::By(found.offsets.clone());
     let mut memory = ask.memory.saturating_sub(bytes(&found.train));
+    let mut unseen = Vec::new();
     let mut other = |names| -> Result<Option<Part>> {
         let Some(path) = table(root, names)? else { return Ok(None) };
-        let part = found::open(
-            &path,
-            &Ask { table: found.table.clone(), offsets: offsets.clone(), memory, ..ask.clone() },
-        )?
-        .train;
+        let ask = Ask { table: found.table.clone(), offsets: offsets.clone(), memory, ..ask.clone() };
+        let Found { train: part, notes, .. } = found::open(&path, &ask)?;
+        let said = notes.iter().filter_map(|note| note.strip_prefix("warning: "));
+        unseen.extend(said.map(|note| format!("warning: {}: {note}", file::name(&path))));
         check_labels(&part, &found, &path)?;
         memory = memory.saturating_sub(bytes(&part));
         Ok(Some(part))
     };
     let (validation, test) = (other(VALIDATION)?, other(TEST)?);
-    Ok(Some(Found { validation, test, ..found }))
+    let notes = [found.notes, unseen].concat();
+    Ok(Some(Found { validation, test, notes, ..found }))
 }
 
 fn bytes(part: &Part) -> u64 {
@@ -91,6 +92,7 @@ fn table(root: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
 mod tests {
     use super::*;
     use crate::Values;
+    use crate::table::Unknown;
     use crate::testing::{gzip, samples};
     use tempfile::TempDir;
 
@@ -145,7 +147,26 @@ mod tests {
     }
 
     #[test]
-    fn what_training_never_sees_is_refused_where_it_stands() {
+    fn a_category_that_training_never_sees_is_unknown_and_said_or_refused_on_request() {
+        let val = "size,colour,kind\n1,green,a\n2,red,b\n3,green,a\n";
+        let files = [("train.csv", TRAIN.as_bytes()), ("val.csv", val.as_bytes())];
+        let found = open(&files).unwrap();
+        let validation = samples(&found.validation.unwrap());
+        assert_eq!(validation.values(), &Values::Floats(vec![1., 0., 0., 2., 0., 1., 3., 0., 0.]));
+        let warning = found.notes.last().unwrap();
+        assert!(
+            warning.starts_with(
+                "warning: val.csv: `colour` holds categories that training never saw, `green` (2)"
+            )
+        );
+        let error = open_as(&files, &Ask { unknown: Unknown::Refuse, ..Ask::default() }).unwrap_err();
+        assert_eq!(error.what, "val.csv holds `green`, which is none of the categories");
+        assert!(error.place.unwrap().ends_with("val.csv, line 2, column `colour`"));
+        assert!(error.advice.unwrap().contains("--unknown zeros"));
+    }
+
+    #[test]
+    fn a_class_that_training_never_sees_is_refused_where_it_stands() {
         let refused = |name: &str, test: &str, what: &str, place: &str| {
             let folder = saved(&[("train.csv", TRAIN.as_bytes()), (name, test.as_bytes())]);
             let error = found::open(folder.path(), &Ask::default()).unwrap_err();
@@ -154,8 +175,6 @@ mod tests {
         };
         let class = "test.csv holds `c`, which is none of the classes";
         refused("test.csv", "size,colour,kind\n1,red,a\n1,red,c\n", class, "test.csv, line 3, column `kind`");
-        let word = "val.csv holds `green`, which is none of the categories";
-        refused("val.csv", "size,colour,kind\n1,green,a\n", word, "val.csv, line 2, column `colour`");
         let told = "test.csv has no column `kind` to predict";
         refused("test.csv", "size,colour\n1,red\n", told, "test.csv");
         let twice = saved(&[("train.csv", TRAIN.as_bytes()), ("train.tsv", b"")]);

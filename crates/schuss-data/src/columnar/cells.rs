@@ -95,7 +95,7 @@ pub(super) fn each<'a>(
 fn lists(array: &ArrayRef, rows: Range<usize>, width: usize, put: &mut Put) -> Result<(), Wrong> {
     for (to, row) in rows.enumerate() {
         let Some(list) = list(array, row) else {
-            (0..width).for_each(|at| put(to, at, Cell::Missing));
+            (0..width).for_each(|at| put(to, at, Cell::NULL));
             continue;
         };
         if list.len() != width {
@@ -131,13 +131,13 @@ pub(super) fn put_all<'a>(
     let nulls = array.nulls();
     for (to, row) in rows.enumerate() {
         let is_there = nulls.is_none_or(|nulls| nulls.is_valid(row));
-        put(to, if is_there { cell(row) } else { Cell::Missing });
+        put(to, if is_there { cell(row) } else { Cell::NULL });
     }
 }
 
 /// Numbers of whatever type; what is not a number is missing.
 fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
-    let cell = |number: f64| if number.is_nan() { Cell::Missing } else { Cell::Number(number) };
+    let cell = |number: f64| if number.is_nan() { Cell::Missing("NaN") } else { Cell::Number(number) };
     macro_rules! of_type {
         ($($type:ty, $as_number:expr;)*) => {
             $(if let Some(typed) = array.as_primitive_opt::<$type>() {
@@ -148,23 +148,37 @@ fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()>
     of_type! {
         Float32Type, f64::from;
         Float64Type, f64::from;
-        Int64Type, |value| value as f64;
         Int32Type, f64::from;
         Int16Type, f64::from;
         Int8Type, f64::from;
-        UInt64Type, |value| value as f64;
         UInt32Type, f64::from;
         UInt16Type, f64::from;
         UInt8Type, f64::from;
         Float16Type, f64::from;
     }
+    if let Some(typed) = array.as_primitive_opt::<Int64Type>() {
+        let cell = |value: i64| whole(value.unsigned_abs(), value < 0);
+        return Some(put_all(array, rows, put, |row| cell(typed.value(row))));
+    }
+    if let Some(typed) = array.as_primitive_opt::<UInt64Type>() {
+        return Some(put_all(array, rows, put, |row| whole(typed.value(row), false)));
+    }
     if *array.data_type() == DataType::Null {
-        rows.enumerate().for_each(|(to, _)| put(to, Cell::Missing));
+        rows.enumerate().for_each(|(to, _)| put(to, Cell::NULL));
         return Some(());
     }
     let truths = array.as_boolean_opt()?;
     put_all(array, rows, put, |row| cell(f64::from(u8::from(truths.value(row)))));
     Some(())
+}
+
+/// A whole number, with all of its digits.
+fn whole<'a>(magnitude: u64, is_negative: bool) -> Cell<'a> {
+    match magnitude < 1 << 53 {
+        true if is_negative => Cell::Number(-(magnitude as f64)),
+        true => Cell::Number(magnitude as f64),
+        false => Cell::Whole { magnitude, is_negative },
+    }
 }
 
 /// Dates in days since 1970, all else in seconds; a timestamp's own zone is only how it is shown.
@@ -214,13 +228,13 @@ fn dictionary<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, 
     let mut values = Vec::with_capacity(dictionary.values().len());
     single(dictionary.values(), 0..dictionary.values().len(), &mut |_, cell| values.push(cell))?;
     if values.is_empty() {
-        rows.enumerate().for_each(|(to, _)| put(to, Cell::Missing));
+        rows.enumerate().for_each(|(to, _)| put(to, Cell::NULL));
         return Some(());
     }
     let some = array.slice(rows.start, rows.len());
     for (to, key) in some.as_any_dictionary_opt()?.normalized_keys().into_iter().enumerate() {
         let there = values.get(key).filter(|_| !some.is_null(to));
-        put(to, there.copied().unwrap_or(Cell::Missing));
+        put(to, there.copied().unwrap_or(Cell::NULL));
     }
     Some(())
 }

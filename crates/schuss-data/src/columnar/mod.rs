@@ -19,7 +19,7 @@ mod store;
 
 use crate::contained::contained;
 use crate::found::{Ask, Found};
-use crate::table::{self, Cell, Encoder, Origin, Place, Source, Visit, shown};
+use crate::table::{self, Cell, Encoder, MissingValues, Origin, Place, Source, Visit, shown};
 use crate::text::{grouped, listed};
 use crate::{Result, Store};
 use arrow_array::RecordBatch;
@@ -50,7 +50,7 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
         None => groups.without_index()?,
     };
     let (groups, unread) = groups.without_unread(ask)?;
-    let columns = Columns::new(groups)?;
+    let columns = Columns::new(groups, ask.spellings())?;
     let note = format!(
         "{} columns, {} rows in {} groups",
         grouped(columns.names.len() as u64),
@@ -79,12 +79,13 @@ struct Columns {
     names: Vec<String>,
     /// Cells of each column.
     widths: Vec<usize>,
+    missing_values: MissingValues,
 }
 
 impl Columns {
-    fn new(groups: Groups) -> Result<Self> {
+    fn new(groups: Groups, missing_values: MissingValues) -> Result<Self> {
         groups.schema.fields().iter().try_for_each(|field| groups.check_kind(field))?;
-        let mut columns = Self { groups, names: Vec::new(), widths: Vec::new() };
+        let mut columns = Self { groups, names: Vec::new(), widths: Vec::new(), missing_values };
         let lists = columns.lists()?;
         for (field, list) in columns.groups.schema.fields().iter().zip(lists) {
             let name = field.name();
@@ -143,15 +144,16 @@ impl Columns {
     }
 
     /// The cells in some rows of a batch, row by row; `before` is how many rows stand before the batch.
-    fn cells<'a>(&self, batch: &'a RecordBatch, rows: Range<usize>, before: u64) -> Result<Vec<Cell<'a>>> {
+    fn cells<'a>(&'a self, batch: &'a RecordBatch, rows: Range<usize>, before: u64) -> Result<Vec<Cell<'a>>> {
         let all = self.names.len();
-        let mut cells = vec![Cell::Missing; rows.len().saturating_mul(all)];
+        let mut cells = vec![Cell::NULL; rows.len().saturating_mul(all)];
         let mut first = 0_usize;
         for ((column, field), &width) in
             batch.columns().iter().zip(self.groups.schema.fields()).zip(&self.widths)
         {
             let mut put = |row: usize, at: usize, cell| {
                 let place = row.saturating_mul(all).saturating_add(first).saturating_add(at);
+                let cell = self.missing_values.of_column(cell);
                 cells.get_mut(place).into_iter().for_each(|place| *place = cell);
             };
             cells::each(column, rows.clone(), width, &mut put).map_err(|wrong| {

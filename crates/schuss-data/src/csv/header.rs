@@ -31,12 +31,12 @@ impl Column<'_> {
     }
 
     fn is_named_by_word(&self) -> bool {
-        !self.is_named_by_number() && Cell::typed(self.first) != Cell::Missing
+        !self.is_named_by_number() && !Cell::typed(self.first).is_missing()
     }
 
     /// Cells that hold anything, and how many of them are numbers, dates or times.
     fn counts(&self) -> (usize, usize) {
-        let there = self.below.iter().filter(|cell| Cell::typed(cell) != Cell::Missing);
+        let there = self.below.iter().filter(|cell| !Cell::typed(cell).is_missing());
         (there.clone().count(), there.filter(|cell| is_value(cell)).count())
     }
 

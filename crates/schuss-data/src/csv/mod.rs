@@ -23,7 +23,7 @@ mod sniff;
 mod store;
 
 use crate::found::{Ask, Found};
-use crate::table::{self, Cell, Encoder, Origin, Place, Source, Visit, shown};
+use crate::table::{self, Cell, Encoder, MissingValues, Origin, Place, Source, Visit, shown};
 use crate::unpack::Packing;
 use crate::{Error, Result, Store, unpack};
 pub use delimiter::Delimiter;
@@ -61,6 +61,7 @@ struct Text {
     origin: Origin,
     packing: Packing,
     dialect: Dialect,
+    missing_values: MissingValues,
     open: Open,
     /// Most bytes it may unpack to.
     limit: u64,
@@ -82,7 +83,8 @@ impl Text {
         let dialect = sniff::dialect(encoding.decode(reader), &known)
             .map_err(|broken| refuse(&origin, packing, &broken))?;
         let (remarks, blank_rows) = (Counter::new(0), Counter::new(0));
-        let text = Self { origin, packing, dialect, open, limit, remarks, blank_rows };
+        let missing_values = ask.spellings();
+        let text = Self { origin, packing, dialect, missing_values, open, limit, remarks, blank_rows };
         text.check_names()?;
         Ok(text)
     }
@@ -158,7 +160,7 @@ impl Source for Text {
                 continue;
             }
             let place = Place { number: record.line, offset: record.offset };
-            visit(place, &cells(&record, &self.origin, &self.dialect)?)?;
+            visit(place, &cells(&record, &self.origin, &self.dialect, &self.missing_values)?)?;
         }
         self.remarks.set(records.remarks);
         self.blank_rows.set(blank_rows);
@@ -180,7 +182,12 @@ impl Source for Text {
 }
 
 /// The cells of a record, one for each name.
-fn cells<'a>(record: &Record<'a>, origin: &Origin, dialect: &Dialect) -> Result<Vec<Cell<'a>>> {
+fn cells<'a>(
+    record: &Record<'a>,
+    origin: &Origin,
+    dialect: &Dialect,
+    missing_values: &MissingValues,
+) -> Result<Vec<Cell<'a>>> {
     let names = &dialect.names;
     let beyond = record.len().saturating_sub(names.len());
     let is_empty = || record.cells().skip(names.len()).all(<[u8]>::is_empty);
@@ -188,13 +195,14 @@ fn cells<'a>(record: &Record<'a>, origin: &Origin, dialect: &Dialect) -> Result<
         return Err(ragged(record, origin, dialect));
     }
     let mut cells = Vec::with_capacity(names.len());
+    let typed = |text: &'a str, at: usize| missing_values.typed(text, || record.is_quoted(at));
     // The text of a row is checked at once, as far as it goes: that is faster than cell by cell.
     if let Some(text) = record.text() {
-        let ranges = record.ranges().take(names.len());
-        cells.extend(ranges.map_while(|range| text.get(range)).map(Cell::typed));
+        let texts = record.ranges().take(names.len()).map_while(|range| text.get(range));
+        cells.extend(texts.zip(0..).map(|(text, at)| typed(text, at)));
     }
-    for (cell, name) in record.cells().zip(names).skip(cells.len()) {
-        cells.push(Cell::typed(text(cell, name, record.line, origin)?));
+    for ((cell, name), at) in record.cells().zip(names).zip(0..).skip(cells.len()) {
+        cells.push(typed(text(cell, name, record.line, origin)?, at));
     }
     Ok(cells)
 }

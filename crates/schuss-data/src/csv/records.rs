@@ -40,6 +40,8 @@ pub(crate) struct Records<R> {
     format: Format,
     /// What splits records; none where blanks do.
     core: Option<Box<Reader>>,
+    /// The record as it stands in the text.
+    raw: Vec<u8>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     line: u64,
@@ -53,6 +55,8 @@ pub(crate) struct Records<R> {
 
 /// The cells of a record.
 pub(crate) struct Record<'a> {
+    raw: &'a [u8],
+    delimiter: Delimiter,
     bytes: &'a [u8],
     ends: &'a [usize],
     /// The line it begins in, from 1 on.
@@ -83,6 +87,7 @@ impl<R: BufRead> Records<R> {
             text: Ahead::new(text),
             format: format.clone(),
             core,
+            raw: vec![],
             bytes: vec![0; 1 << 10],
             ends: vec![0; 1 << 6],
             line: 1,
@@ -113,14 +118,14 @@ impl<R: BufRead> Records<R> {
     }
 
     fn next_of_blanks(&mut self) -> std::result::Result<Option<Record<'_>>, Broken> {
-        let (line, offset) = (self.line, self.offset);
-        let mut whole = Vec::new();
+        let (line, offset, delimiter) = (self.line, self.offset, self.format.delimiter);
+        self.raw.clear();
         loop {
             let chunk = self.text.fill_buf()?;
             let length = chunk.iter().position(|byte| is_line_end(*byte)).unwrap_or(chunk.len());
             let is_ended = length < chunk.len() || length == 0;
-            whole.extend_from_slice(chunk.get(..length).unwrap_or_default());
-            if whole.len() > MAX_RECORD {
+            self.raw.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            if self.raw.len() > MAX_RECORD {
                 return Err(Broken::TooLong(line));
             }
             self.consume(length)?;
@@ -128,18 +133,22 @@ impl<R: BufRead> Records<R> {
                 break;
             }
         }
-        if whole.is_empty() {
+        if self.raw.is_empty() {
             return Ok(None);
         }
-        blanks::split(&whole, &mut self.bytes, &mut self.ends);
+        blanks::split(&self.raw, &mut self.bytes, &mut self.ends);
         match self.ends.len() > MAX_CELLS {
             true => Err(Broken::TooMany(line)),
-            false => Ok(Some(Record { bytes: &self.bytes, ends: &self.ends, line, offset })),
+            false => {
+                let (raw, bytes, ends) = (&self.raw[..], &self.bytes[..], &self.ends[..]);
+                Ok(Some(Record { raw, delimiter, bytes, ends, line, offset }))
+            }
         }
     }
 
     fn next_delimited(&mut self) -> std::result::Result<Option<Record<'_>>, Broken> {
-        let (line, offset) = (self.line, self.offset);
+        let (line, offset, delimiter) = (self.line, self.offset, self.format.delimiter);
+        self.raw.clear();
         let (mut length, mut cells) = (0_usize, 0_usize);
         loop {
             let Some(core) = &mut self.core else { return Ok(None) };
@@ -154,6 +163,7 @@ impl<R: BufRead> Records<R> {
             let ends = self.ends.get_mut(cells..).unwrap_or_default();
             let (result, read, written, found) = core.read_record(chunk, bytes, ends);
             if !ended {
+                self.raw.extend_from_slice(chunk.get(..read).unwrap_or_default());
                 self.consume(read)?;
             }
             length = length.saturating_add(written);
@@ -162,7 +172,7 @@ impl<R: BufRead> Records<R> {
                 ReadRecordResult::Record => {
                     let bytes = self.bytes.get(..length).unwrap_or_default();
                     let ends = self.ends.get(..cells).unwrap_or_default();
-                    return Ok(Some(Record { bytes, ends, line, offset }));
+                    return Ok(Some(Record { raw: &self.raw, delimiter, bytes, ends, line, offset }));
                 }
                 ReadRecordResult::InputEmpty if ended => return Err(Broken::OpenQuote(line)),
                 ReadRecordResult::End => return Ok(None),
@@ -311,10 +321,36 @@ impl<'a> Record<'a> {
         self.ends.iter().map(move |&end| std::mem::replace(&mut start, end)..end)
     }
 
+    /// Whether a cell stands in quotes.
+    pub(crate) fn is_quoted(&self, at: usize) -> bool {
+        self.raw.contains(&b'"') && quotes(self.raw, self.delimiter).nth(at).unwrap_or(false)
+    }
+
     /// All cells without anything between them, if that is a text without NUL bytes.
     pub(crate) fn text(&self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes).ok().filter(|text| !text.contains('\0'))
     }
+}
+
+/// Whether each cell of a record stands in quotes.
+fn quotes(record: &[u8], delimiter: Delimiter) -> impl Iterator<Item = bool> {
+    let between = move |byte: u8| match delimiter {
+        Delimiter::Byte(delimiter) => byte == delimiter,
+        Delimiter::Blanks => matches!(byte, b' ' | b'\t'),
+    };
+    let mut rest = Some(record);
+    std::iter::from_fn(move || {
+        let cell = rest?;
+        let cell = if delimiter == Delimiter::Blanks { cell.trim_ascii_start() } else { cell };
+        let quoted = cell.first() == Some(&b'"');
+        let mut open = false;
+        let end = cell.iter().position(|&byte| {
+            open ^= quoted && byte == b'"';
+            !open && between(byte)
+        });
+        rest = end.and_then(|end| cell.get(end.saturating_add(1)..));
+        Some(quoted)
+    })
 }
 
 impl From<io::Error> for Broken {

@@ -5,7 +5,7 @@ use super::sniff::Dialect;
 use super::{Text, cells, refuse};
 use crate::pread::read_at;
 use crate::refill::{refill, runs};
-use crate::table::{Encoder, Origin, Place};
+use crate::table::{Encoder, MissingValues, Origin, Place};
 use crate::unpack::Packing;
 use crate::{Access, Error, Labels, Result, Samples, Store, Values, file};
 use std::fs::File;
@@ -18,6 +18,7 @@ const RUN: usize = 256;
 struct Rows {
     origin: Origin,
     dialect: Dialect,
+    missing_values: MissingValues,
     encoder: Encoder,
     file: File,
     /// Where each row begins, and where the file ends.
@@ -27,7 +28,9 @@ struct Rows {
 pub(super) fn open(text: &Text, encoder: Encoder, mut offsets: Vec<u64>) -> Result<Arc<dyn Store>> {
     let (file, length) = file::open(&text.origin.path)?;
     offsets.push(length);
-    Ok(Arc::new(Rows { origin: text.origin.clone(), dialect: text.dialect.clone(), encoder, file, offsets }))
+    let (origin, dialect) = (text.origin.clone(), text.dialect.clone());
+    let missing_values = text.missing_values.clone();
+    Ok(Arc::new(Rows { origin, dialect, missing_values, encoder, file, offsets }))
 }
 
 impl Store for Rows {
@@ -76,7 +79,8 @@ impl Rows {
                     _ => return Err(self.changed(index)),
                 }
             };
-            let cells = cells(&record, &self.origin, &self.dialect).map_err(|_| self.changed(index))?;
+            let cells = cells(&record, &self.origin, &self.dialect, &self.missing_values)
+                .map_err(|_| self.changed(index))?;
             let pushed = self.encoder.push(Place::default(), &cells, values, labels);
             pushed.map_err(|_| self.changed(index))?;
         }

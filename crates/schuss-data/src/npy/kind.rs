@@ -80,11 +80,22 @@ impl Number {
         }
     }
 
-    fn map<const SIZE: usize>(
+    /// Shows each number of `bytes` with all of its digits, if it is of a kind that knows whole numbers alone.
+    pub(crate) fn each_whole(self, bytes: &[u8], mut see: impl FnMut(i128)) {
+        match self.kind {
+            Kind::U8 => self.map(bytes, |bytes| i128::from(u64::from_le_bytes(bytes)), see),
+            Kind::I8 => self.map(bytes, |bytes| i128::from(i64::from_le_bytes(bytes)), see),
+            #[allow(clippy::cast_possible_truncation, reason = "whole numbers of at most 32 bits")]
+            _ if self.is_whole() => self.each(bytes, |number| see(number as i128)),
+            _ => {}
+        }
+    }
+
+    fn map<const SIZE: usize, N>(
         self,
         bytes: &[u8],
-        number: impl Fn([u8; SIZE]) -> f64,
-        mut see: impl FnMut(f64),
+        number: impl Fn([u8; SIZE]) -> N,
+        mut see: impl FnMut(N),
     ) {
         let (numbers, _) = bytes.as_chunks::<SIZE>();
         for &(mut bytes) in numbers {

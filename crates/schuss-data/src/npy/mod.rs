@@ -14,6 +14,7 @@ mod kind;
 mod layout;
 mod store;
 
+use crate::classes::Numbers;
 use crate::found::{Ask, Found, Part, Usual};
 use crate::table::{Origin, reserved};
 use crate::text::{bytes, grouped};
@@ -245,24 +246,40 @@ impl Array {
         Ok(self.layout.arranged(turned))
     }
 
-    /// All its numbers as labels are read: exactly, up to 2^53.
-    pub(crate) fn numbers(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Vec<f64>> {
-        let stride = self.stride();
-        let mut numbers: Vec<f64> = reserved(self.header.count().unwrap_or(u64::MAX))?;
-        let mut buffer = vec![0; stride];
-        for _ in 0..self.samples() {
-            reader.read_exact(&mut buffer).map_err(|error| unreadable(origin, &error))?;
-            self.header.number.each(&buffer, |number| numbers.push(number));
+    /// All its numbers as labels are read: whole ones exactly.
+    pub(crate) fn numbers(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Numbers> {
+        let number = self.header.number;
+        if number.is_whole() {
+            let mut wholes: Vec<i128> = reserved(self.header.count().unwrap_or(u64::MAX))?;
+            self.each_sample(reader, origin, |bytes| number.each_whole(bytes, |whole| wholes.push(whole)))?;
+            return Ok(Numbers::Whole(self.in_order(wholes)));
         }
+        let mut numbers: Vec<f64> = reserved(self.header.count().unwrap_or(u64::MAX))?;
+        self.each_sample(reader, origin, |bytes| number.each(bytes, |number| numbers.push(number)))?;
         if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
             return Err(self.not_finite(at as u64, origin));
         }
+        Ok(Numbers::Float(self.in_order(numbers)))
+    }
+
+    /// Shows the bytes of as many numbers as a sample has, as often as there are samples.
+    fn each_sample(&self, reader: &mut dyn Read, origin: &Origin, mut see: impl FnMut(&[u8])) -> Result<()> {
+        let mut buffer = vec![0; self.stride()];
+        for _ in 0..self.samples() {
+            reader.read_exact(&mut buffer).map_err(|error| unreadable(origin, &error))?;
+            see(&buffer);
+        }
+        Ok(())
+    }
+
+    /// Numbers in the order of the file, sample after sample.
+    fn in_order<N: Copy>(&self, numbers: Vec<N>) -> Vec<N> {
         if !self.header.fortran {
-            return Ok(numbers);
+            return numbers;
         }
         let offsets = layout::fortran_offsets(&self.header.shape);
         let sample = |sample: usize| offsets.iter().map(move |offset| offset.saturating_add(sample));
-        Ok((0..self.samples()).flat_map(sample).filter_map(|at| numbers.get(at).copied()).collect())
+        (0..self.samples()).flat_map(sample).filter_map(|at| numbers.get(at).copied()).collect()
     }
 
     /// Refuses what needs more memory than may be used and cannot be streamed.

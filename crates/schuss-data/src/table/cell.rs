@@ -1,18 +1,19 @@
 //! One cell of a table.
 
-use super::notation::Notation;
-
-/// What is written in tables where nothing is known, in any case.
-const NOTHING: [&str; 8] = ["", "?", "na", "n/a", "#n/a", "<na>", "nan", "null"];
+use super::{MissingValues, Notation};
+use crate::classes;
+use std::borrow::Cow;
 
 /// One cell of a table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only Parquet and Arrow columns have types"))]
 pub(crate) enum Cell<'a> {
-    /// Nothing.
-    Missing,
+    /// Nothing, spelled so.
+    Missing(&'a str),
     /// A number, by the type of its column.
     Number(f64),
+    /// A whole number that 64-bit floats do not tell from its neighbours.
+    Whole { magnitude: u64, is_negative: bool },
     /// As typed: a number or a word.
     Typed(&'a str),
     /// A word, by the type of its column.
@@ -20,20 +21,27 @@ pub(crate) enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// What is typed in a text file; spaces around it do not count.
+    /// What is typed in a text file without regard to quotes; spaces around it do not count.
     pub(crate) fn typed(text: &'a str) -> Self {
-        let text = text.trim_ascii();
-        let digit = text.as_bytes().first().is_some_and(u8::is_ascii_digit); // most cells, and none of NOTHING
-        let nothing = !digit && NOTHING.iter().any(|nothing| text.eq_ignore_ascii_case(nothing));
-        if nothing { Self::Missing } else { Self::Typed(text) }
+        MissingValues::default().typed(text, || false)
+    }
+
+    /// Nothing, in a column of a type.
+    pub(crate) const NULL: Self = Self::Missing("null");
+
+    /// Whether it is nothing.
+    pub(crate) fn is_missing(self) -> bool {
+        matches!(self, Self::Missing(_))
     }
 
     /// The number it is, if it is one.
     pub(crate) fn number(self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(number),
+            Self::Whole { magnitude, is_negative: true } => Some(-(magnitude as f64)),
+            Self::Whole { magnitude, is_negative: false } => Some(magnitude as f64),
             Self::Typed(text) => digits(text).or_else(|| text.parse().ok()),
-            Self::Missing | Self::Word(_) => None,
+            Self::Missing(_) | Self::Word(_) => None,
         }
     }
 
@@ -41,20 +49,50 @@ impl<'a> Cell<'a> {
     pub(crate) fn read_as(self, notation: Option<Notation>) -> Self {
         match (self, notation) {
             (Self::Typed(text) | Self::Word(text), Some(notation)) => {
-                notation.read(text).map_or(Self::Missing, Self::Number)
+                notation.read(text).map_or(Self::Missing(text), Self::Number)
             }
             (cell, _) => cell,
         }
     }
 
-    /// It as a word; whole numbers without a point.
-    pub(crate) fn word(self) -> Option<std::borrow::Cow<'a, str>> {
+    /// Whether it is a code though it looks like a number: a zero stands before other digits, or there are more digits
+    /// than numbers keep.
+    pub(crate) fn is_code(self) -> bool {
+        const KEPT: usize = 15;
         match self {
-            Self::Missing => None,
+            Self::Whole { .. } => true,
+            Self::Typed(text) => has_leading_zero(text) || text.len() > KEPT && all_digits(text),
+            _ => false,
+        }
+    }
+
+    /// The whole number it is, with all of its digits.
+    pub(crate) fn whole(self) -> Option<i128> {
+        match self {
+            Self::Whole { magnitude, is_negative: true } => Some(i128::from(magnitude).saturating_neg()),
+            Self::Whole { magnitude, .. } => Some(magnitude.into()),
+            Self::Typed(text) => text.parse().ok().or_else(|| classes::whole(self.number()?).map(i128::from)),
+            _ => classes::whole(self.number()?).map(i128::from),
+        }
+    }
+
+    /// It as a word; whole numbers without a point.
+    pub(crate) fn word(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Missing(_) => None,
+            Self::Whole { .. } => self.whole().map(|whole| whole.to_string().into()),
             Self::Number(number) => Some(number.to_string().into()),
             Self::Typed(text) | Self::Word(text) => Some(text.into()),
         }
     }
+}
+
+fn has_leading_zero(text: &str) -> bool {
+    text.starts_with('0') && text.len() > 1 && all_digits(text)
+}
+
+fn all_digits(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What up to nine digits say, which most cells are, in less time than any number takes.
@@ -79,10 +117,17 @@ mod tests {
     }
 
     #[test]
-    fn blanks_and_words_for_nothing_are_missing() {
-        for text in ["", "  ", "?", "NA", "n/a", "NaN", "nan", "NULL", "null ", "#N/A", "<NA>"] {
-            assert_eq!(Cell::typed(text), Cell::Missing, "{text}");
+    fn whole_numbers_keep_all_of_their_digits_and_codes_are_known() {
+        let id = "1582218195625938945";
+        assert_eq!(Cell::Typed(id).whole(), Some(1_582_218_195_625_938_945));
+        let large = |magnitude, is_negative| Cell::Whole { magnitude, is_negative };
+        assert_eq!(large(1_582_218_195_625_938_945, true).word().unwrap(), format!("-{id}"));
+        assert_eq!(large(u64::MAX, false).whole(), Some(i128::from(u64::MAX)));
+        assert_eq!(Cell::Typed("2.0").whole(), Some(2));
+        for (text, is_code) in
+            [("007", true), (id, true), ("0", false), ("0.5", false), ("00.5", false), ("70", false)]
+        {
+            assert_eq!(Cell::Typed(text).is_code(), is_code, "{text}");
         }
-        assert_eq!(Cell::typed(" nano "), Cell::Typed("nano"));
     }
 }

@@ -1,10 +1,11 @@
 //! From a row's cells to the numbers of a sample and its label.
 
 use super::cell::Cell;
-use super::{Kind, Notation, Origin, Place, Table, Target, shown};
-use crate::classes::whole;
+use super::unseen::Unseen;
+use super::{Kind, Notation, Origin, Place, Table, Target, Unknown, shown};
 use crate::{Error, Labels, Offsets, Result, Values, offsets};
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Makes samples of rows, by the columns of a table.
 #[derive(Clone, Debug)]
@@ -12,6 +13,9 @@ pub(crate) struct Encoder {
     origin: Origin,
     features: Vec<Feature>,
     target: Aim,
+    unknown: Unknown,
+    /// Words that training never saw, as they were met so far.
+    unseen: Arc<Mutex<Unseen>>,
 }
 
 /// A column and where it stands in the file.
@@ -66,7 +70,30 @@ impl Encoder {
             origin: origin.clone(),
             features: features.collect::<Result<_>>()?,
             target: Aim::of(table, find),
+            unknown: Unknown::Refuse,
+            unseen: Arc::default(),
         })
+    }
+
+    /// The same with what to do about words that training never saw.
+    pub(crate) fn unknown(self, unknown: Unknown) -> Self {
+        Self { unknown, ..self }
+    }
+
+    /// Warnings of the words met so far that training never saw.
+    pub(crate) fn unseen(&self) -> Vec<String> {
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).notes().collect()
+    }
+
+    /// Adds an unknown category, of which all numbers are 0, if that may be.
+    fn push_unknown(&self, feature: &Feature, cell: Cell, values: &mut Vec<f32>) -> bool {
+        let Some(word) = cell.word().filter(|_| self.unknown == Unknown::Zeros) else { return false };
+        if !matches!(feature.code, Code::Category { .. }) {
+            return false;
+        }
+        values.extend(std::iter::repeat_n(0.0, feature.code.width()));
+        self.unseen.lock().unwrap_or_else(PoisonError::into_inner).count(&feature.name, &word);
+        true
     }
 
     /// The same for numbers less `offsets`.
@@ -110,12 +137,14 @@ impl Encoder {
         labels: &mut Labels,
     ) -> Result<()> {
         let Values::Floats(values) = values else { return Ok(()) };
-        let cell = |at: usize| cells.get(at).copied().unwrap_or(Cell::Missing);
+        let cell = |at: usize| cells.get(at).copied().unwrap_or(Cell::NULL);
         for feature in &self.features {
-            feature.push(cell(feature.at), values).map_err(|what| {
-                let error = self.origin.refuse_cell(place.number, &feature.name, &what.what);
-                Error { advice: what.advice.map(Into::into), ..error }
-            })?;
+            let Err(wrong) = feature.push(cell(feature.at), values) else { continue };
+            if self.push_unknown(feature, cell(feature.at), values) {
+                continue;
+            }
+            let error = self.origin.refuse_cell(place.number, &feature.name, &wrong.what);
+            return Err(Error { advice: wrong.advice.map(Into::into), ..error });
         }
         self.push_label(place, cell, labels)
     }
@@ -174,13 +203,13 @@ impl Wrong {
 impl Feature {
     fn push(&self, cell: Cell, values: &mut Vec<f32>) -> std::result::Result<(), Wrong> {
         match (&self.code, cell) {
-            (Code::Number { fill: Some(fill) }, cell) if cell.read_as(self.notation) == Cell::Missing => {
+            (Code::Number { fill: Some(fill) }, cell) if cell.read_as(self.notation).is_missing() => {
                 values.push(*fill);
             }
             (Code::Number { .. }, cell) => values.push(number(cell, self.notation, self.offset)?),
             (Code::Category { levels, missing }, cell) => {
                 let level = match cell {
-                    Cell::Missing if *missing => levels.len(),
+                    Cell::Missing(_) if *missing => levels.len(),
                     _ => level(cell, levels)?,
                 };
                 let width = self.code.width();
@@ -193,7 +222,7 @@ impl Feature {
 
 /// A finite number in its notation less `offset`, rounded to 32 bits.
 fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::Result<f32, Wrong> {
-    if cell == Cell::Missing {
+    if cell.is_missing() {
         let what = "holds nothing where a number is expected".into();
         return Err(Wrong { what, advice: Some("--missing mean or --missing drop") });
     }
@@ -201,7 +230,7 @@ fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::R
         let what = format!("holds {} where a number is expected", quoted(cell));
         let other = [Notation::Point, Notation::Comma]
             .into_iter()
-            .find(|other| cell.read_as(Some(*other)) != Cell::Missing);
+            .find(|other| !cell.read_as(Some(*other)).is_missing());
         let advice =
             other.map(|other| if other == Notation::Comma { "--decimal comma" } else { "--decimal point" });
         return Err(Wrong { what, advice });
@@ -217,14 +246,14 @@ fn level(cell: Cell, levels: &HashMap<String, usize>) -> std::result::Result<usi
     let known = cell.word().and_then(|word| levels.get(word.as_ref()));
     known.copied().ok_or_else(|| Wrong {
         what: format!("holds {}, which is none of the categories", quoted(cell)),
-        advice: Some("leave such rows out, or train on some of them too"),
+        advice: Some("--unknown zeros takes it as unknown; or train on some of them too"),
     })
 }
 
 /// By its word; a number also by its value, so that `1.0` is class `1`.
 fn class(cell: Cell, classes: &HashMap<String, u32>) -> Option<u32> {
     let by_word = || classes.get(cell.word()?.as_ref());
-    let by_value = || classes.get(&whole(cell.number()?)?.to_string());
+    let by_value = || classes.get(&cell.whole()?.to_string());
     by_word().or_else(by_value).copied()
 }
 

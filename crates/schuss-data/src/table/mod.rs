@@ -13,12 +13,14 @@ mod chosen;
 pub(crate) mod date;
 mod encode;
 mod evidence;
+mod missing_values;
 mod notation;
 mod read;
 mod row_numbers;
 mod say;
 mod source;
 mod survey;
+mod unseen;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,10 +28,12 @@ use std::collections::BTreeMap;
 pub(crate) use cell::Cell;
 pub use date::DateOrder;
 pub(crate) use encode::Encoder;
+pub use missing_values::MissingValues;
 pub use notation::Notation;
 pub(crate) use notation::is_value;
 pub(crate) use read::{read, reserved};
 pub(crate) use source::{Origin, Place, Source, Visit, shown};
+pub use unseen::Unknown;
 
 /// How the columns of a table become numbers, the same way for every file that is read for the same model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +45,9 @@ pub struct Table {
     /// How the numbers of columns are written that are no plain numbers, by the columns' names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notations: BTreeMap<String, Notation>,
+    /// Which spellings of a cell say that nothing is known.
+    #[serde(default, skip_serializing_if = "MissingValues::is_usual")]
+    pub missing_values: MissingValues,
 }
 
 /// A column a network sees.

@@ -2,9 +2,9 @@
 
 use super::evidence::Hints;
 use super::survey::{Role, Survey, Tally, Use, pass_kept};
-use super::{Column, Encoder, Kind, Notation, Source, Table, Target, chosen, say, shown};
+use super::{Column, Encoder, Kind, Notation, Source, Table, Target, Unknown, chosen, say, shown};
 use crate::csv::Decimal;
-use crate::found::{Ask, Found, Missing, Part, Usual};
+use crate::found::{Ask, Found, LabelKind, Missing, Part, Usual};
 use crate::text::{bytes, grouped};
 use crate::{Centring, Error, Offsets, Result, Samples, Shape, Values, offsets};
 use std::collections::{HashMap, HashSet};
@@ -17,9 +17,11 @@ pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
         Some(table) => (given(table, ask)?, ask.offsets.given(), None),
         None => find_out(source, ask, &mut notes)?,
     };
-    let encoder = Encoder::new(&table, source.names(), source.origin())?.less(&offsets);
+    let unknown = if ask.table.is_some() { ask.unknown } else { Unknown::Refuse };
+    let encoder = Encoder::new(&table, source.names(), source.origin())?.less(&offsets).unknown(unknown);
     let uses = uses(&table, source.names());
     let train = part(source, ask, &encoder, &uses, rows)?;
+    notes.extend(encoder.unseen());
     Ok(Found {
         shape: Shape::Flat(table.features()),
         classes: table.classes().to_vec(),
@@ -97,25 +99,25 @@ fn find_out(
     let mut roles = chosen::roles(source, ask, notes)?;
     let survey = Survey::take(source, &roles, ask.missing, Hints::of(&ask.form))?;
     if survey.rows == 0 {
-        return Err(no_rows(source, survey.dropped));
+        return Err(no_rows(source, survey.dropped.rows));
     }
     if ask.columns.is_none() {
         leave_out_row_numbers(names, &survey, &mut roles, notes);
     }
-    say::missing(source, &roles, ask.missing, &survey, notes)?;
+    say::missing(source, &roles, ask, &survey, notes)?;
     let columns =
         names.iter().zip(&roles).zip(&survey.tallies).filter(|((_, role), _)| **role == Role::Feature);
     let columns = columns.map(|((name, _), tally)| column(name, tally, ask.missing)).collect::<Vec<_>>();
     let told: Vec<usize> =
         roles.iter().enumerate().filter(|(_, role)| **role == Role::Label).map(|(at, _)| at).collect();
-    let target = target(source, &told, &survey, ask.real)?;
+    let target = target(source, &told, &survey, ask.label_kind, notes)?;
     say::columns(&columns, &target, notes);
     say::notations(source, &survey, notes);
     say::doubtful(source, &roles, &survey, notes);
     let written = names.iter().zip(&survey.tallies);
     let notations =
         written.filter_map(|(name, tally)| Some((name.clone(), tally.decision?.notation))).collect();
-    let table = Table { columns, target, notations };
+    let table = Table { columns, target, notations, missing_values: ask.missing_values.clone() };
     let offsets = offsets(&table, names, &survey, &ask.offsets, notes);
     Ok((table, offsets, Some(survey.rows)))
 }
@@ -175,7 +177,7 @@ fn no_rows(source: &dyn Source, dropped: u64) -> Error {
 }
 
 fn column(name: &str, tally: &Tally, missing: Missing) -> Column {
-    let kind = if tally.holds_words() {
+    let kind = if tally.is_of_words() {
         Kind::Category { levels: tally.levels(), missing: missing == Missing::Mean && tally.missing > 0 }
     } else {
         Kind::Number { fill: (missing == Missing::Mean).then_some(f32::NAN) }
@@ -183,14 +185,23 @@ fn column(name: &str, tally: &Tally, missing: Missing) -> Column {
     Column { name: name.to_owned(), kind }
 }
 
-fn target(source: &dyn Source, told: &[usize], survey: &Survey, real: bool) -> Result<Target> {
+fn target(
+    source: &dyn Source,
+    told: &[usize],
+    survey: &Survey,
+    kind: LabelKind,
+    notes: &mut Vec<String>,
+) -> Result<Target> {
     let name = |at: usize| source.names().get(at).cloned().unwrap_or_default();
     let column = |at: usize| Some((name(at), survey.tallies.get(at)?));
     let columns: Vec<(String, &Tally)> = told.iter().filter_map(|&at| column(at)).collect();
-    if let [(column, tally)] = &columns[..]
-        && let Some(classes) = tally.classes().filter(|_| !real || tally.holds_words())
-    {
-        return Ok(Target::Class { column: column.clone(), classes });
+    if let [(column, tally)] = &columns[..] {
+        let too_many = |error: Error| Error { what: source.origin().refuse(&error.what).what, ..error };
+        let classes = tally.classes(kind, survey.rows).map_err(too_many)?;
+        notes.extend(say::label(column, tally, kind, classes.is_some()));
+        if let Some(classes) = classes {
+            return Ok(Target::Class { column: column.clone(), classes });
+        }
     }
     for (column, tally) in &columns {
         if let Some((row, word)) = &tally.first_word {
@@ -229,7 +240,7 @@ fn count(source: &dyn Source, uses: &[Use], missing: Missing) -> Result<u64> {
         rows = rows.saturating_add(1);
         Ok(())
     })?;
-    if rows == 0 { Err(no_rows(source, dropped)) } else { Ok(rows) }
+    if rows == 0 { Err(no_rows(source, dropped.rows)) } else { Ok(rows) }
 }
 
 fn resident(

@@ -1,16 +1,16 @@
 //! What is said of a table's columns: what they hold, how they are read, and what about them is doubtful.
 
-use super::survey::{Role, Survey, Tally};
+use super::survey::{Role, Spellings, Survey, Tally};
 use super::{Column, Kind, Notation, Source, Target, shown};
-use crate::Result;
-use crate::found::Missing;
+use crate::found::{Ask, LabelKind, Missing};
 use crate::text::{grouped, listed};
+use crate::{Result, classes};
 
 /// Says what is missing and what was done about it, or refuses it.
 pub(super) fn missing(
     source: &dyn Source,
     roles: &[Role],
-    missing: Missing,
+    ask: &Ask,
     survey: &Survey,
     notes: &mut Vec<String>,
 ) -> Result<()> {
@@ -19,29 +19,97 @@ pub(super) fn missing(
     let counts =
         lacking.iter().map(|((name, _), tally)| format!("{} in `{}`", grouped(tally.missing), shown(name)));
     let counts = listed(counts, lacking.len());
-    let refused = |role: Role| missing == Missing::Refuse || role == Role::Label;
+    let refused = |role: Role| ask.missing == Missing::Refuse || role == Role::Label;
     if let Some(((name, role), tally)) = lacking.iter().find(|((_, role), _)| refused(**role)) {
         let strays = strays(name, tally).map_or(String::new(), |strays| format!(". {strays}"));
-        let what = format!("lacks cells: {counts}; the first of them here{strays}");
+        let spelled = spelled(&survey.spellings);
+        let what = format!("lacks cells: {counts}{spelled}; the first of them here{strays}");
         let advice = match role {
             Role::Label => "--missing drop leaves such rows out; a label cannot be guessed",
             _ => "--missing mean fills them in, --missing drop leaves such rows out",
         };
+        let advice = format!("{advice}{}", if_a_word(&survey.spellings, ask));
         return Err(source.origin().refuse_cell(tally.first_missing(), name, what).advise(advice));
     }
     if !lacking.is_empty() {
         notes.push(format!(
-            "missing cells: {counts}; numbers become the mean of their column over the samples that are trained on, categories a level of their own"
+            "missing cells: {counts}{}; numbers become the mean of their column over the samples that are trained on, categories a level of their own",
+            spelled(&survey.spellings)
         ));
     }
-    if survey.dropped > 0 {
-        let all = grouped(survey.rows.saturating_add(survey.dropped));
+    if survey.dropped.rows > 0 {
+        let all = grouped(survey.rows.saturating_add(survey.dropped.rows));
         notes.push(format!(
-            "missing cells: {} of {all} rows lack one and were left out",
-            grouped(survey.dropped)
+            "missing cells: {} of {all} rows lack one and were left out{}",
+            grouped(survey.dropped.rows),
+            spelled(&survey.dropped.spellings)
         ));
     }
     Ok(())
+}
+
+/// ", taken as missing: `NA` 15 times, empty cells 3 times"
+fn spelled(spellings: &Spellings) -> String {
+    let times = |count: u64| match count {
+        1 => "once".to_owned(),
+        _ => format!("{} times", grouped(count)),
+    };
+    let one = |(spelling, count): (&String, &u64)| match spelling.is_empty() {
+        true => format!("empty cells {}", times(*count)),
+        false => format!("`{}` {}", shown(spelling), times(*count)),
+    };
+    match spellings.is_empty() {
+        true => String::new(),
+        false => format!(", taken as missing: {}", listed(spellings.iter().map(one), spellings.len())),
+    }
+}
+
+/// What to do about a word that was taken for nothing.
+fn if_a_word(spellings: &Spellings, ask: &Ask) -> String {
+    let word = spellings.keys().find(|spelling| !spelling.is_empty() && ask.missing_values.is_usual());
+    let way = |word: &String| {
+        format!("; if `{}` is a word, put it in quotes or say --missing-values none", shown(word))
+    };
+    word.map_or_else(String::new, way)
+}
+
+/// Says what a label of whole numbers was taken as, where that is a guess, and warns of amounts that are identifiers.
+pub(super) fn label(column: &str, tally: &Tally, kind: LabelKind, are_classes: bool) -> Vec<String> {
+    let name = shown(column);
+    let guess = (kind == LabelKind::Guess && tally.is_guessed())
+        .then(|| format!("label `{name}`: {}", classes::guess(are_classes)));
+    let is_identifier = tally.has_many_codes() || tally.is_unique() && is_called_identifier(column);
+    let warning = (!are_classes && is_identifier && !tally.holds_words()).then(|| {
+        format!(
+            "warning: `{name}` looks like an identifier, but is predicted as an amount, of which nothing can be learnt; --targets class takes it as classes, --label names another column"
+        )
+    });
+    guess.into_iter().chain(warning).collect()
+}
+
+/// Whether a column has a name that identifiers have.
+fn is_called_identifier(column: &str) -> bool {
+    const NAMES: [&str; 11] =
+        ["id", "ids", "uuid", "guid", "key", "code", "number", "no", "account", "index", "zip"];
+    let words = column.to_lowercase();
+    words.split(|c: char| !c.is_alphanumeric()).any(|word| NAMES.contains(&word))
+        || column.ends_with("Id")
+        || column.ends_with("ID")
+}
+
+/// Says which columns of codes are words though they look like numbers, and which are not.
+fn codes(name: &str, tally: &Tally) -> Option<String> {
+    let name = shown(name);
+    if tally.is_of_codes() {
+        return Some(format!(
+            "`{name}` holds codes (a zero in front, or more digits than numbers keep), so each is a word"
+        ));
+    }
+    tally.has_many_codes().then(|| {
+        format!(
+            "warning: `{name}` holds codes, but too many different ones for words, and is read as numbers; --drop '{name}' leaves it out"
+        )
+    })
 }
 
 pub(super) fn columns(columns: &[Column], target: &Target, notes: &mut Vec<String>) {
@@ -105,6 +173,7 @@ pub(super) fn doubtful(source: &dyn Source, roles: &[Role], survey: &Survey, not
         notes.extend(stray_word(source, name, tally, survey.rows));
         if *role == Role::Feature {
             notes.extend(identifier(name, tally));
+            notes.extend(codes(name, tally));
         }
     }
 }

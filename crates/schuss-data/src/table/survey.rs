@@ -4,9 +4,9 @@ use super::cell::Cell;
 use super::evidence::{Decision, Evidence, Hints, nearly_all};
 use super::row_numbers::Counting;
 use super::{Notation, Place, Source, shown};
-use crate::classes::{MAX_WHOLE_CLASSES, whole};
+use crate::classes::{self, MAX_CLASSES};
 use crate::csv::Decimal;
-use crate::found::Missing;
+use crate::found::{LabelKind, Missing};
 use crate::offsets::Spread;
 use crate::text::grouped;
 use crate::{Error, Result};
@@ -14,8 +14,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Most different words of a category.
 const MAX_LEVELS: usize = 1_000;
-/// Most different words, or whole numbers and words, of a label.
-const MAX_CLASSES: usize = 10_000;
 /// So many different numbers, and a few other cells, are no words.
 const MANY_NUMBERS: usize = 30;
 /// Most memory that the words of all columns may take.
@@ -39,6 +37,8 @@ pub(super) struct Tally {
     pub(super) spread: Spread,
     words: HashSet<String>,
     wholes: Wholes,
+    /// Whether a cell is written as codes are: with a zero before other digits, or with more digits than numbers keep.
+    is_code: bool,
     keep_numbers: bool,
     evidence: Evidence,
     /// How the column is read, once that is known.
@@ -58,7 +58,7 @@ pub(super) struct Tally {
 /// The different numbers of a label, while they are whole and few.
 #[derive(Clone, Debug)]
 enum Wholes {
-    Few(BTreeSet<i64>),
+    Few(BTreeSet<i128>),
     Other,
 }
 
@@ -73,9 +73,31 @@ impl Default for Wholes {
 pub(super) struct Survey {
     pub(super) tallies: Vec<Tally>,
     pub(super) rows: u64,
-    /// Rows left out because they lack a cell.
-    pub(super) dropped: u64,
+    pub(super) dropped: Dropped,
+    /// What was taken as missing, and how often.
+    pub(super) spellings: Spellings,
     words: usize,
+}
+
+/// Spellings of nothing, and how often each was met.
+pub(super) type Spellings = BTreeMap<String, u64>;
+
+/// Rows that were left out because they lack a cell.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    pub(super) rows: u64,
+    pub(super) spellings: Spellings,
+}
+
+/// Counts the cells of a row that are made use of and say nothing.
+fn count_missing(spellings: &mut Spellings, cells: &[Cell], is_used: impl Fn(usize) -> bool) {
+    for (at, cell) in cells.iter().enumerate() {
+        let Cell::Missing(spelling) = cell else { continue };
+        if is_used(at) {
+            let count = spellings.entry((*spelling).to_owned()).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
 }
 
 /// Shows every row that is not left out: under [`Missing::Drop`], one lacking a cell that is made use of is.
@@ -85,14 +107,16 @@ pub(super) fn pass_kept(
     uses: &[Use],
     missing: Missing,
     visit: &mut super::Visit,
-) -> Result<u64> {
-    let mut dropped = 0_u64;
+) -> Result<Dropped> {
+    let mut dropped = Dropped::default();
     source.pass(&mut |place, cells| {
         let lacks = |(cell, column): (&Cell, &Use)| {
-            column.role != Role::Ignored && cell.read_as(column.notation) == Cell::Missing
+            column.role != Role::Ignored && cell.read_as(column.notation).is_missing()
         };
         if missing == Missing::Drop && cells.iter().zip(uses).any(lacks) {
-            dropped = dropped.saturating_add(1);
+            dropped.rows = dropped.rows.saturating_add(1);
+            let is_used = |at: usize| uses.get(at).is_some_and(|column| column.role != Role::Ignored);
+            count_missing(&mut dropped.spellings, cells, is_used);
             return Ok(());
         }
         visit(place, cells)
@@ -140,7 +164,8 @@ impl Survey {
 
     fn pass(source: &dyn Source, plans: &[Plan], missing: Missing) -> Result<Self> {
         let tallies = source.names().iter().zip(plans).map(|(name, plan)| Tally::new(name, plan));
-        let mut survey = Self { tallies: tallies.collect(), rows: 0, dropped: 0, words: 0 };
+        let (dropped, spellings) = (Dropped::default(), Spellings::new());
+        let mut survey = Self { tallies: tallies.collect(), rows: 0, dropped, spellings, words: 0 };
         let uses: Vec<Use> = plans.iter().map(Plan::as_use).collect();
         let dropped =
             pass_kept(source, &uses, missing, &mut |place, cells| survey.see(source, plans, place, cells))?;
@@ -150,6 +175,8 @@ impl Survey {
 
     fn see(&mut self, source: &dyn Source, plans: &[Plan], place: Place, cells: &[Cell]) -> Result<()> {
         self.rows = self.rows.saturating_add(1);
+        let is_used = |at: usize| plans.get(at).is_some_and(|plan| plan.role != Role::Ignored);
+        count_missing(&mut self.spellings, cells, is_used);
         for (at, ((tally, plan), &cell)) in self.tallies.iter_mut().zip(plans).zip(cells).enumerate() {
             let words = tally.see(plan, place, cell).map_err(|what| {
                 let name = source.names().get(at).map_or("", String::as_str);
@@ -259,7 +286,7 @@ impl Tally {
         // A truth that is to be predicted is one of two classes.
         let is_class = |decision: &Decision| plan.role == Role::Label && decision.notation == Notation::Truth;
         let decision = decision.filter(|decision| !is_class(decision));
-        let is_mixed = self.numbers > 0 && self.first_word.is_some() && decision.is_none();
+        let is_mixed = self.numbers > 0 && (self.first_word.is_some() || self.is_code) && decision.is_none();
         Plan { keep_numbers: plan.keep_numbers || is_mixed, decision, watch_points, ..plan }
     }
 
@@ -283,14 +310,14 @@ impl Tally {
         if self.decision.is_some() {
             self.see_written(cell, read);
         }
-        if read == Cell::Missing {
+        if read.is_missing() {
             self.first_missing = if self.missing == 0 { place.number } else { self.first_missing };
             self.missing = self.missing.saturating_add(1);
             return Ok(0);
         }
         let number = read.number();
         if let Some(number) = number {
-            self.see_number(number)?;
+            self.see_number(read, number)?;
             if plan.watch_points {
                 self.see_points(cell);
             }
@@ -312,7 +339,7 @@ impl Tally {
             Cell::Number(number) if self.example.is_none() && text.parse() != Ok(number) => {
                 self.example = Some((text.to_owned(), number));
             }
-            Cell::Missing if self.strays.len() < KEPT || self.strays.contains_key(text) => {
+            Cell::Missing(_) if self.strays.len() < KEPT || self.strays.contains_key(text) => {
                 let count = self.strays.entry(text.to_owned()).or_default();
                 *count = count.saturating_add(1);
             }
@@ -336,16 +363,17 @@ impl Tally {
         self.thousands = self.thousands.saturating_add(u64::from(is_grouped));
     }
 
-    fn see_number(&mut self, number: f64) -> std::result::Result<(), String> {
+    fn see_number(&mut self, cell: Cell, number: f64) -> std::result::Result<(), String> {
         if number.is_nan() || number.is_infinite() {
             return Err(format!("holds {number}, with which nothing can be learnt"));
         }
         self.numbers = self.numbers.saturating_add(1);
         self.spread.see(number);
         self.counting.see(number);
+        self.is_code |= cell.is_code();
         if let (true, Wholes::Few(few)) = (self.keep_numbers, &mut self.wholes) {
-            let inserted = whole(number).map(|whole| few.insert(whole));
-            if inserted.is_none() || few.len() > MAX_WHOLE_CLASSES {
+            let inserted = cell.whole().map(|whole| few.insert(whole));
+            if inserted.is_none() || few.len() > MAX_CLASSES {
                 self.wholes = Wholes::Other;
             }
         }
@@ -396,6 +424,30 @@ impl Tally {
         self.first_word.is_some()
     }
 
+    /// Whether it is read as words: it holds some, or codes, as long as these are not too many different ones.
+    pub(super) fn is_of_words(&self) -> bool {
+        self.holds_words() || self.is_of_codes()
+    }
+
+    /// Whether it holds no word, but codes that are read as words.
+    pub(super) fn is_of_codes(&self) -> bool {
+        self.holds_codes() && self.words.len() <= MAX_LEVELS
+    }
+
+    /// Whether it holds codes that are too many different ones to be read as words.
+    pub(super) fn has_many_codes(&self) -> bool {
+        self.holds_codes() && self.words.len() > MAX_LEVELS
+    }
+
+    fn holds_codes(&self) -> bool {
+        self.is_code && self.decision.is_none() && !self.holds_words()
+    }
+
+    /// Whether all of its numbers are different, and no few.
+    pub(super) fn is_unique(&self) -> bool {
+        self.numbers > 2 && self.words.len() as u64 == self.numbers
+    }
+
     /// The different words, sorted.
     pub(super) fn levels(&self) -> Vec<String> {
         let mut levels: Vec<String> = self.words.iter().cloned().collect();
@@ -403,14 +455,40 @@ impl Tally {
         levels
     }
 
-    /// The classes this column tells apart: its words, or few whole numbers in order; none if it holds other numbers.
-    pub(super) fn classes(&self) -> Option<Vec<String>> {
-        match &self.wholes {
-            _ if self.is_moment() => None,
-            _ if self.holds_words() => Some(self.levels()),
-            Wholes::Few(few) => Some(few.iter().map(ToString::to_string).collect()),
-            Wholes::Other => None,
+    /// The classes that a label tells apart in so many rows: its words, or whole numbers in order; none if it is numbers.
+    ///
+    /// # Errors
+    /// If it is to be classes, but has too many.
+    pub(super) fn classes(&self, kind: LabelKind, rows: u64) -> Result<Option<Vec<String>>> {
+        let names = |wholes: &BTreeSet<i128>| Some(wholes.iter().map(ToString::to_string).collect());
+        let is_code = self.holds_codes() && self.words.len() <= MAX_CLASSES;
+        match (kind, &self.wholes) {
+            (LabelKind::Class, _) if self.words.len() > MAX_CLASSES => Err(classes::too_many()),
+            (LabelKind::Class, Wholes::Other) => Ok(Some(self.sorted())),
+            _ if self.is_moment() => Ok(None),
+            _ if self.holds_words() => Ok(Some(self.sorted())),
+            (LabelKind::Guess | LabelKind::Class, _) if is_code => Ok(Some(self.sorted())),
+            (LabelKind::Class, Wholes::Few(wholes)) => Ok(names(wholes)),
+            (LabelKind::Guess, Wholes::Few(wholes)) if classes::are_classes(wholes, rows) => {
+                Ok(names(wholes))
+            }
+            _ => Ok(None),
         }
+    }
+
+    /// The words of a label, numbers among them by value.
+    fn sorted(&self) -> Vec<String> {
+        let mut names = self.levels();
+        classes::sort_names(&mut names);
+        names
+    }
+
+    /// Whether it holds whole numbers alone, of which one may guess whether they are classes.
+    pub(super) fn is_guessed(&self) -> bool {
+        !self.holds_words()
+            && !self.holds_codes()
+            && self.decision.is_none()
+            && matches!(self.wholes, Wholes::Few(_))
     }
 
     /// Whether it is one of dates or times.

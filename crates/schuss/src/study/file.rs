@@ -6,7 +6,7 @@ use crate::network::ModelFile;
 use crate::recipe::spec;
 use crate::{Error, Result, machine};
 use schuss_data::csv::Form;
-use schuss_data::found::Ask;
+use schuss_data::found::{Ask, LabelKind};
 use schuss_data::text::plain_io;
 use schuss_data::{Centring, Dataset, Request, Source};
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,12 @@ pub struct Workload {
     /// What to do about empty cells of a table: refuse, mean or drop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
+    /// Which spellings of a cell say that nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing_values: Option<String>,
+    /// What to do about categories that training never saw: zeros or refuse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
     /// How stored numbers become those that a network sees; as usual for their kind when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalisation: Option<String>,
@@ -107,14 +113,14 @@ impl Workload {
     /// # Errors
     /// Usage errors for choices that mean nothing, data errors for files that are absent or damaged.
     pub fn load(&self, memory: Option<u64>) -> Result<Dataset> {
-        self.load_told(memory, false)
+        self.load_as(memory, LabelKind::Guess)
     }
 
-    /// The same; `real` if numbers are to be predicted even where they look like classes.
-    fn load_told(&self, memory: Option<u64>, real: bool) -> Result<Dataset> {
+    /// The same with labels taken as `label_kind`.
+    fn load_as(&self, memory: Option<u64>, label_kind: LabelKind) -> Result<Dataset> {
         let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
         let request = self.request(memory)?;
-        source.load(&Request { ask: Ask { real, ..request.ask }, ..request })
+        source.load(&Request { ask: Ask { label_kind, ..request.ask }, ..request })
     }
 
     /// Reads or draws the data for a trained model that is to be asked about them: of data without a test split all
@@ -138,7 +144,9 @@ impl Workload {
             label: self.label.clone(),
             size: self.size,
             pictures: None,
-            real: false,
+            label_kind: LabelKind::Guess,
+            missing_values: read(self.missing_values.as_deref(), "missing-values")?.unwrap_or_default(),
+            unknown: read(self.unknown.as_deref(), "unknown")?.unwrap_or_default(),
             missing: read(self.missing.as_deref(), "missing")?.unwrap_or_default(),
             memory: memory.map_or_else(machine::memory_for_data, |memory| memory / 2),
             columns: self.columns.clone(),
@@ -176,6 +184,8 @@ impl Workload {
             ("decimal", self.decimal.clone()),
             ("dates", self.dates.clone()),
             ("missing", self.missing.clone()),
+            ("missing-values", self.missing_values.clone()),
+            ("unknown", self.unknown.clone()),
             ("normalisation", self.normalisation.clone()),
         ];
         let made = choices.into_iter().filter_map(|(key, value)| Some(format!(" {key}={}", value?)));
@@ -252,9 +262,15 @@ impl StudyFile {
     /// # Errors
     /// As for [`Workload::load`].
     pub fn data(&self, memory: Option<u64>) -> Result<Dataset> {
-        let real = |choices: &Choices| choices.targets.as_deref() == Some("real");
-        let told = real(&self.shared()) || self.trials.iter().any(|trial| real(&trial.choices));
-        self.workload.load_told(memory, told)
+        let shared = self.shared();
+        let choices = || std::iter::once(&shared).chain(self.trials.iter().map(|trial| &trial.choices));
+        let any = |wanted: &str| choices().any(|choices| choices.targets.as_deref() == Some(wanted));
+        let label_kind = match () {
+            () if any("real") => LabelKind::Real,
+            () if any("class") => LabelKind::Class,
+            () => LabelKind::Guess,
+        };
+        self.workload.load_as(memory, label_kind)
     }
 
     /// Names and titles of the built-in studies.

@@ -151,3 +151,34 @@ fn a_model_asks_nothing_of_columns_that_it_does_not_read() {
         assert_eq!(numbers(&found), [0.5, 1.5, 2.5]);
     }
 }
+
+#[test]
+fn whole_numbers_keep_their_digits_as_labels_and_as_codes() {
+    let ids = [1_582_218_195_625_938_945_i64, 1_582_218_195_625_938_946, -1_582_218_195_625_938_947];
+    let ids: ArrayRef = Arc::new(Int64Array::from(ids.repeat(4)));
+    let x: ArrayRef = Arc::new(Float64Array::from_iter_values((0..12).map(f64::from)));
+    let as_label = RecordBatch::try_from_iter([("x", Arc::clone(&x)), ("id", Arc::clone(&ids))]).unwrap();
+    let as_code = RecordBatch::try_from_iter([("id", ids), ("y", x)]).unwrap();
+    for write in [arrow, |batch: &RecordBatch| parquet(batch, 5)] {
+        let names = ["-1582218195625938947", "1582218195625938945", "1582218195625938946"];
+        let mut found = open(&write(&as_label), &Ask::default()).unwrap().classes;
+        found.sort_unstable();
+        assert_eq!(found, names);
+        assert_eq!(open(&write(&as_code), &Ask::default()).unwrap().shape.features(), 3);
+    }
+}
+
+#[test]
+fn chosen_spellings_of_nothing_count_in_columns_of_numbers_and_words() {
+    let x: ArrayRef = Arc::new(Int64Array::from(vec![1, -999, 3]));
+    let y: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a"]));
+    let batch = RecordBatch::try_from_iter([("x", x), ("y", y)]).unwrap();
+    let chosen = Ask { missing_values: "-999,-".parse().unwrap(), ..ask() };
+    let found = open(&parquet(&batch, 2), &chosen).unwrap();
+    assert!(numbers(&found)[1].is_nan());
+    assert!(
+        found.notes.iter().any(|note| note.contains("taken as missing: `-999` once")),
+        "{:?}",
+        found.notes
+    );
+}
