@@ -129,23 +129,33 @@ fn whole_flag(unknown: &str, typed: &Typed) -> Option<String> {
 fn refused(flag: &str, typed: &Typed, command: &Command) -> Error {
     let verb = typed.verb(command);
     let dashes = if flag.len() > 1 { "--" } else { "-" };
-    let name = verb.get_display_name().unwrap_or("schuss").replacen('-', " ", 1);
+    let name = verb.get_display_name().unwrap_or("schuss").replace('-', " ");
     let error = Error::usage(format!("{name} has no flag `{dashes}{flag}`"));
     let given = typed.value(flag).or_else(|| single_dash(flag, typed)).unwrap_or("");
     let trains = ["train", "compare"].contains(&verb.get_name());
     if trains && let Some(advice) = optimizer(typed, flag, given).or_else(|| elsewhere(flag, given, typed)) {
         return error.advise(advice);
     }
-    let own: Vec<&str> = longs(verb);
-    if let Some(near) = nearest(flag, &own) {
-        return error.advise(format!("did you mean --{near}?   {name} --help lists all flags"));
+    if ["data", "dataset", "input"].contains(&flag)
+        && let Some(usage) = usage(verb, &name, given)
+    {
+        return error.advise(format!("data stand without a flag: {usage}"));
     }
     let having = command.get_subcommands().filter(|verb| longs(verb).contains(&flag));
     let having: Vec<&str> = having.map(Command::get_name).collect();
-    error.advise(match having[..] {
-        [] => format!("{name} --help lists all flags"),
+    error.advise(match (&having[..], nearest(flag, &longs(verb))) {
+        ([], Some(near)) => format!("did you mean --{near}?   {name} --help lists all flags"),
+        ([], None) => format!("{name} --help lists all flags"),
         _ => format!("--{flag} belongs to schuss {}; {name} --help lists all flags", having.join(", ")),
     })
+}
+
+/// `schuss eval MODEL sales.csv`: a verb with what stands behind it up to its data, if it has any.
+fn usage(verb: &Command, name: &str, data: &str) -> Option<String> {
+    let places: Vec<&str> = verb.get_positionals().map(|place| place.get_id().as_str()).collect();
+    let at = places.iter().position(|place| ["data", "input"].contains(place))?;
+    let before: String = places[..at].iter().map(|place| format!("{} ", place.to_uppercase())).collect();
+    Some(format!("{name} {before}{}", if data.is_empty() { "DATA" } else { data }))
 }
 
 /// The word after `-lr`.
@@ -335,6 +345,8 @@ mod tests {
             ("schuss train --epcohs 3", "--epochs?"),
             ("schuss train --frobnicate", "--help"),
             ("schuss eval a b --threads 2", "belongs to schuss compare, train"),
+            ("schuss eval a --data b.csv", "schuss eval MODEL b.csv"),
+            ("schuss data show --data b.csv", "schuss data show b.csv"),
             ("schuss train adam:lr=1", "quotes"),
         ] {
             let advice = advice(line);
