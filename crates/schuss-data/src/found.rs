@@ -9,6 +9,7 @@ use crate::spec::unknown;
 use crate::table::{MissingValues, Table, Unknown};
 use crate::{
     Centring, Error, Offsets, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards, tables,
+    zipped,
 };
 use std::path::Path;
 use std::str::FromStr;
@@ -204,7 +205,10 @@ pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
     match recognise::format(path)? {
         Format::Text => csv::read(path, ask),
         Format::Npy => npy::read(path, ask),
-        Format::Npz => npz::read(path, ask),
+        Format::Zip => match zipped::read(path, ask)? {
+            Some(found) => Ok(found),
+            None => npz::read(path, ask),
+        },
         #[cfg(feature = "parquet")]
         Format::Parquet => columnar::read(path, columnar::Format::Parquet, ask),
         #[cfg(feature = "parquet")]

@@ -57,7 +57,10 @@ mod tables;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod tree;
 mod unpack;
+mod zipped;
+mod zips;
 
 pub use advice::advice;
 pub use assemble::Request;

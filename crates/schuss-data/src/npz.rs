@@ -15,48 +15,13 @@ use crate::contained::contained;
 use crate::found::{Ask, Found, LabelKind, Part};
 use crate::npy::{Array, SAVE, Stored};
 use crate::table::{Origin, shown};
-use crate::text::grouped;
-use crate::{Centring, Error, Labels, Offsets, Result, Samples, classes, file, offsets, shards};
-use std::cell::Cell;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use crate::text::{grouped, listed};
+use crate::zips::{self, Archive, broken, plausible};
+use crate::{Centring, Error, Labels, Offsets, Result, Samples, classes, file, offsets};
+use std::io::Read;
 use std::path::Path;
-use std::rc::Rc;
-use zip::read::ZipFile;
-use zip::{CompressionMethod, ZipArchive};
+use zip::CompressionMethod;
 
-type Archive = ZipArchive<BufReader<Metered>>;
-
-/// Most that is read of an archive to list what it holds: the names of 10,000 arrays take half of it.
-const MAX_DIRECTORY: u64 = 2 << 20;
-
-/// A file of which only so much may be read while the archive is opened: the `zip` crate keeps all that its directory
-/// says.
-struct Metered {
-    file: File,
-    left: Rc<Cell<u64>>,
-}
-
-impl Read for Metered {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(into)?;
-        let left = self.left.get().checked_sub(count as u64);
-        self.left.set(left.ok_or_else(|| io::Error::other("a directory of more than 2 MiB"))?);
-        Ok(count)
-    }
-}
-
-impl Seek for Metered {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
-    }
-}
-
-/// Deflate writes at least one bit per 129 bytes (two bits per match of 258), so it never shrinks further than this.
-const MAX_RATIO: u64 = 1_032;
-
-/// What to do about an archive that NumPy would not have written.
-const SAVE_ALL: &str = "save it again with numpy.savez";
 /// What to do about labels that cannot be used as they are.
 const SAVE_LABELS: &str = "save classes as whole numbers, such as numpy.unique(y, return_inverse=True)[1], and other labels as numbers";
 
@@ -91,7 +56,7 @@ const NAMES: [(&[&str], &[&str]); 3] = [
 pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     let origin = Origin::new(path, "sample");
     let damaged = || origin.refuse("cannot be read as a zip archive").advise("copy it again");
-    contained(|| Arrays::open(&origin)?.read(ask), damaged)
+    contained(|| Arrays::open(&origin, ask.memory)?.read(ask), damaged)
 }
 
 /// An archive, and the arrays in it.
@@ -130,18 +95,11 @@ struct Pair {
 }
 
 impl<'a> Arrays<'a> {
-    fn open(origin: &'a Origin) -> Result<Self> {
-        let (file, length) = file::open(&origin.path)?;
-        let left = Rc::new(Cell::new(MAX_DIRECTORY));
-        let file = BufReader::new(Metered { file, left: Rc::clone(&left) });
-        let archive = ZipArchive::new(file).map_err(|error| broken(origin, "", &error))?;
-        left.set(u64::MAX);
-        check_names(&archive, origin)?;
+    fn open(origin: &'a Origin, memory: u64) -> Result<Self> {
+        let (_, length) = file::open(&origin.path)?;
+        let archive = zips::open(origin, memory)?;
         let name = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_lowercase();
-        let names = archive
-            .file_names()
-            .map(|file| file.map_or_else(|_| String::new(), |file| name(&file)))
-            .collect();
+        let names = zips::names(&archive).iter().map(|file| name(file)).collect();
         Ok(Self { origin, archive, length, names })
     }
 
@@ -158,6 +116,7 @@ impl<'a> Arrays<'a> {
         let Told { labels, classes, offsets: of_labels, said } = self.labels(&pairs, ask)?;
         let mut notes = notes(&pairs, classes.len());
         notes.extend(said);
+        notes.extend(self.left_out(&pairs));
         let needed = match train.samples.array.is_searched(&ask.offsets) {
             true => self.unpacked(&train.samples, Array::needed)?,
             false => Offsets::default(),
@@ -255,6 +214,16 @@ impl<'a> Arrays<'a> {
             return Err(self.origin.refuse(what).advise("add them, or leave all labels out"));
         }
         Ok(())
+    }
+
+    /// Arrays that take no part.
+    fn left_out(&self, pairs: &[&Pair]) -> Option<String> {
+        let entries = pairs.iter().flat_map(|pair| [Some(&pair.samples), pair.labels.as_ref()]);
+        let used: Vec<usize> = entries.flatten().map(|entry| entry.at).collect();
+        let others = self.names.iter().enumerate().filter(|(at, _)| !used.contains(at));
+        let others: Vec<String> = others.map(|(_, name)| format!("`{}`", shown(name))).collect();
+        let listed = listed(others.iter().cloned(), others.len());
+        (!others.is_empty()).then(|| format!("left out: arrays of other names: {listed}"))
     }
 
     /// What is to be predicted for each split.
@@ -365,26 +334,6 @@ impl<'a> Arrays<'a> {
             Err(error) => Err(broken(origin, &entry.name, &error)),
         }
     }
-}
-
-/// Each name is there once, and leads nowhere.
-fn check_names(archive: &Archive, origin: &Origin) -> Result<()> {
-    archive.file_names_raw().try_for_each(|name| shards::check_name(name, origin))?;
-    if archive.has_duplicate_names() {
-        return Err(origin.refuse("holds two arrays of the same name").advise(SAVE_ALL));
-    }
-    Ok(())
-}
-
-/// Whether a file of the archive can unpack to what it says.
-fn plausible(file: &ZipFile<BufReader<Metered>>, length: u64) -> bool {
-    let packed = file.compressed_size();
-    packed <= length && file.size() <= packed.saturating_mul(MAX_RATIO)
-}
-
-fn broken(origin: &Origin, name: &str, error: &dyn std::fmt::Display) -> Error {
-    let of = if name.is_empty() { String::new() } else { format!(", in `{}`", shown(name)) };
-    origin.refuse(format!("cannot be read as a zip archive{of}: {error}")).advise("copy it again")
 }
 
 fn notes(pairs: &[&Pair], classes: usize) -> Vec<String> {

@@ -12,14 +12,14 @@ use std::path::Path;
 pub(crate) enum Format {
     Text,
     Npy,
-    Npz,
+    Zip,
     Tar,
     Parquet,
     Arrow,
 }
 
 /// Said where a format is not known.
-const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .parquet .arrow .feather .tar; folders of .tar, train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg; folders of train.csv, test.csv, val.csv";
+const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .parquet .arrow .feather .tar; folders of .tar; train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg in a folder, .tar or .zip; folders of train.csv, test.csv, val.csv";
 /// Where a tar file says so.
 const USTAR: usize = 257;
 const START: u64 = 512;
@@ -125,8 +125,8 @@ fn beginning(start: &[u8]) -> String {
 fn formats(start: &[u8]) -> Option<Format> {
     let known: [(&[u8], Format); 5] = [
         (npy::MAGIC, Format::Npy),
-        (b"PK\x03\x04", Format::Npz),
-        (b"PK\x05\x06", Format::Npz),
+        (b"PK\x03\x04", Format::Zip),
+        (b"PK\x05\x06", Format::Zip),
         (b"PAR1", Format::Parquet),
         (b"ARROW1", Format::Arrow),
     ];

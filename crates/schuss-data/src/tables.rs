@@ -9,8 +9,8 @@
 )]
 
 use crate::found::{self, Ask, Found, Part};
-use crate::images::{TEST, TRAIN, VALIDATION};
 use crate::table::{Origin, Target, shown};
+use crate::tree::{TEST, TRAIN, VALIDATION};
 use crate::{Centring, Error, Labels, Result, Samples, file};
 use std::path::{Path, PathBuf};
 

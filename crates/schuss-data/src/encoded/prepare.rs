@@ -122,7 +122,7 @@ fn unreadable(error: &dyn std::fmt::Display) -> String {
 }
 
 /// What is transparent shows white paper; grey stays grey, and 16 bits stay 16.
-fn on_white(picture: &DynamicImage) -> DynamicImage {
+pub(crate) fn on_white(picture: &DynamicImage) -> DynamicImage {
     let mut paper = Rgba32FImage::from_pixel(picture.width(), picture.height(), Rgba([1.0; 4]));
     imageops::overlay(&mut paper, &picture.to_rgba32f(), 0, 0);
     let paper = DynamicImage::ImageRgba32F(paper);

@@ -9,7 +9,7 @@
 use super::*;
 use crate::found::Part;
 use crate::testing::samples;
-use crate::{ImageShape, Shape, Values};
+use crate::{ImageShape, Labels, Shape, Values};
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -51,7 +51,7 @@ fn folders_are_classes_in_order_of_their_names() {
     assert_eq!(found.classes, ["ant", "cat"]);
     assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1, 1]));
     assert_eq!(pixels(&found.train), [1, 10, 2]);
-    assert_eq!(found.notes[0], "left out: 1 files that are no pictures: `notes.txt`");
+    assert_eq!(found.notes[0], "left out: 1 file that is no picture: `notes.txt`");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn folders_without_a_readable_picture_are_named_as_classes_that_vanish() {
     fs::write(root.path().join("dog/1.heic"), "x").unwrap();
     let found = open(root.path()).unwrap();
     assert_eq!(found.classes, ["cat", "owl"]);
-    assert!(found.notes[0].contains("make no class: `dog` (1 other files)"), "{:?}", found.notes);
+    assert!(found.notes[0].contains("make no class: `dog` (1 file: .heic)"), "{:?}", found.notes);
 }
 
 #[test]
@@ -322,4 +322,77 @@ fn pixels_on_bright_ground_are_standardised_unless_told_otherwise() {
     assert!(matches!(usual.normalisation, crate::Normalisation::Standard(_)));
     assert!(usual.notes.iter().any(|note| note.contains("the ground is bright")), "{:?}", usual.notes);
     assert_eq!(load(Some(crate::Normalise::Unit)).normalisation, crate::Normalisation::Unit);
+}
+
+/// A zip archive of these files.
+fn zip(files: &[(&str, Vec<u8>)], method: zip::CompressionMethod) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(method);
+    for (name, bytes) in files {
+        archive.start_file(*name, options).unwrap();
+        std::io::Write::write_all(&mut archive, bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+fn png(level: u8) -> Vec<u8> {
+    let mut file = std::io::Cursor::new(Vec::new());
+    grey(level, 2, 1).write_to(&mut file, image::ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn folders_in_a_zip_archive_are_read_as_those_on_disk() {
+    let root = TempDir::new().unwrap();
+    let mut files: Vec<(&str, Vec<u8>)> = vec![
+        ("set/train/b/1.png", png(3)),
+        ("set/train/a/2.png", png(2)),
+        ("set/train/a/1.PNG", png(1)),
+        ("set/test/b/1.png", png(4)),
+        ("set/train/a/notes.txt", b"x".to_vec()),
+        ("set/train/a/.DS_Store", b"x".to_vec()),
+        ("__MACOSX/set/train/a/._1.png", b"x".to_vec()),
+        ("set/train/c/1.heic", b"x".to_vec()),
+    ];
+    for (name, bytes) in &files {
+        let path = root.path().join("disk").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    fs::remove_dir_all(root.path().join("disk/__MACOSX")).unwrap();
+    let disk = open(&root.path().join("disk")).unwrap();
+    for method in [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated] {
+        let path = root.path().join("pictures.zip");
+        fs::write(&path, zip(&files, method)).unwrap();
+        let found = open(&path).unwrap();
+        assert_eq!((&found.classes, &found.notes), (&disk.classes, &disk.notes));
+        assert_eq!(samples(&found.train), samples(&disk.train));
+        assert_eq!(pixels(&found.test.unwrap()), [4, 4]);
+        let streamed = open_as(&path, &Ask { memory: 4, ..Ask::default() }).unwrap();
+        assert!(matches!(streamed.train, Part::Streamed(_)));
+        assert_eq!(samples(&streamed.train), samples(&disk.train));
+    }
+    let notes = disk.notes.join("\n");
+    assert!(notes.contains("make no class: `c` (1 file: .heic)"), "{notes}");
+    assert!(notes.contains("left out: 2 files that are no pictures: `notes.txt`, `1.heic`"), "{notes}");
+    assert!(notes.contains("test split: no pictures of `a`"), "{notes}");
+    files.push(("set/train/a/3.png", b"no picture".to_vec()));
+    fs::write(root.path().join("bad.zip"), zip(&files, zip::CompressionMethod::Stored)).unwrap();
+    let error = open(&root.path().join("bad.zip")).unwrap_err();
+    assert!(error.exit_code() == 3 && error.what.contains("`set/train/a/3.png` of bad.zip"), "{error}");
+}
+
+#[test]
+fn what_lies_deeper_belongs_to_the_class_above_and_other_folders_are_named() {
+    let root = TempDir::new().unwrap();
+    for (name, level) in
+        [("train/a/x/1.png", 1), ("train/b/2.png", 2), ("train/3.png", 3), ("extra/4.png", 4)]
+    {
+        save(root.path(), name, &grey(level, 1, 1));
+    }
+    let found = open(root.path()).unwrap();
+    assert_eq!((&found.classes[..], pixels(&found.train)), (&["a".into(), "b".to_owned()][..], vec![1, 2]));
+    let notes = found.notes.join("\n");
+    assert!(notes.contains("left out: 1 picture outside the folders of splits: `4.png`"), "{notes}");
+    assert!(notes.contains("left out: 1 picture outside the folders of classes: `3.png`"), "{notes}");
 }

@@ -2,54 +2,88 @@
 
 use super::header::Header;
 use super::kind::Kind;
+use crate::encoded::prepare::on_white;
 use crate::planes::planes;
 use crate::{ImageShape, Shape, Values};
+use image::RgbaImage;
 
 /// Samples along the first dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) samples: u64,
     pub(crate) shape: Shape,
-    /// Whether the channels of a pixel stand next to each other.
-    interleaved: bool,
+    /// How the channels of pixels are stored.
+    channels: Channels,
+}
+
+/// How the channels of pixels are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Channels {
+    /// One after the other, or there is but one.
+    Planes,
+    /// Those of a pixel next to each other.
+    Interleaved,
+    /// The same: red, green, blue, and how opaque it is.
+    Transparent,
 }
 
 impl Layout {
     /// Bytes in three dimensions are grey pictures; four dimensions with 1 or 3 channels, first or last, are pictures;
-    /// all else is so many numbers.
+    /// bytes with 4 channels last are pictures with transparency, shown on white; all else is so many numbers.
     pub(crate) fn new(header: &Header) -> Result<Self, String> {
         let size = |&size: &u64| usize::try_from(size).ok().filter(|&size| size > 0);
         let Some(sizes) = header.shape.iter().map(size).collect::<Option<Vec<_>>>() else {
             return Err(format!("holds no numbers: its shape is {:?}", header.shape));
         };
         let pixels = header.number.kind == Kind::U1;
-        let (samples, shape, interleaved) = match sizes[..] {
+        let (samples, shape, channels) = match sizes[..] {
             [] => return Err("holds a single number, not samples".into()),
-            [samples, height, width] if pixels => (samples, image(1, height, width), false),
-            [samples, channels @ (1 | 3), height, width] => (samples, image(channels, height, width), false),
-            [samples, height, width, channels @ (1 | 3)] => {
-                (samples, image(channels, height, width), channels > 1)
+            [samples, height, width] if pixels => (samples, image(1, height, width), Channels::Planes),
+            [samples, channels @ (1 | 3), height, width] => {
+                (samples, image(channels, height, width), Channels::Planes)
+            }
+            [samples, height, width, 1] => (samples, image(1, height, width), Channels::Planes),
+            [samples, height, width, 3] => (samples, image(3, height, width), Channels::Interleaved),
+            [samples, height, width, 4] if pixels => {
+                (samples, image(3, height, width), Channels::Transparent)
             }
             [samples, ref rest @ ..] => {
                 let features = rest.iter().try_fold(1_usize, |all, &size| all.checked_mul(size));
-                (samples, Shape::Flat(features.unwrap_or(usize::MAX)), false)
+                (samples, Shape::Flat(features.unwrap_or(usize::MAX)), Channels::Planes)
             }
         };
-        Ok(Self { samples: samples as u64, shape, interleaved })
+        Ok(Self { samples: samples as u64, shape, channels })
     }
 
     /// The numbers of whole samples, channel after channel.
     pub(super) fn arranged(&self, values: Values) -> Values {
-        let Shape::Image(ImageShape { channels, .. }) = self.shape else { return values };
-        if !self.interleaved {
-            return values;
-        }
+        let Shape::Image(shape) = self.shape else { return values };
         let features = self.shape.features();
-        match values {
-            Values::Bytes(bytes) => Values::Bytes(planes(&bytes, features, channels)),
-            Values::Floats(floats) => Values::Floats(planes(&floats, features, channels)),
+        match (self.channels, values) {
+            (Channels::Planes, values) => values,
+            (Channels::Transparent, Values::Bytes(bytes)) => {
+                Values::Bytes(planes(&opaque(&bytes, shape), features, shape.channels))
+            }
+            (_, Values::Bytes(bytes)) => Values::Bytes(planes(&bytes, features, shape.channels)),
+            (_, Values::Floats(floats)) => Values::Floats(planes(&floats, features, shape.channels)),
         }
     }
+
+    /// Whether its pictures have transparency.
+    pub(crate) fn is_transparent(&self) -> bool {
+        self.channels == Channels::Transparent
+    }
+}
+
+/// Pictures with transparency as they look on white.
+fn opaque(bytes: &[u8], shape: ImageShape) -> Vec<u8> {
+    let [width, height] = [shape.width, shape.height].map(|side| u32::try_from(side).unwrap_or(0));
+    let picture = |bytes: &[u8]| {
+        let picture = RgbaImage::from_raw(width, height, bytes.to_vec()).unwrap_or_default();
+        on_white(&picture.into()).into_rgb8().into_raw()
+    };
+    let size = shape.height.saturating_mul(shape.width).saturating_mul(4).max(1);
+    bytes.chunks(size).flat_map(picture).collect()
 }
 
 fn image(channels: usize, height: usize, width: usize) -> Shape {

@@ -118,7 +118,13 @@ impl Array {
 
     /// Bytes of a sample in the file.
     fn stride(&self) -> usize {
-        self.layout.shape.features().saturating_mul(self.header.number.size())
+        let numbers = self
+            .header
+            .shape
+            .iter()
+            .skip(1)
+            .fold(1_usize, |all, &size| all.saturating_mul(usize::try_from(size).unwrap_or(usize::MAX)));
+        numbers.saturating_mul(self.header.number.size())
     }
 
     /// None of its numbers yet.
@@ -303,7 +309,13 @@ impl std::fmt::Display for Array {
         match self.layout.shape {
             Shape::Flat(features) => write!(f, "{samples} samples of {} numbers", grouped(features as u64)),
             Shape::Image(image) => {
-                write!(f, "{samples} pictures: {} x {} x {}", image.channels, image.height, image.width)
+                let paper =
+                    if self.layout.is_transparent() { ", what is transparent shows white paper" } else { "" };
+                write!(
+                    f,
+                    "{samples} pictures: {} x {} x {}{paper}",
+                    image.channels, image.height, image.width
+                )
             }
         }
     }

@@ -161,7 +161,7 @@ fn a_name_that_points_outside_is_refused_though_nothing_is_unpacked() {
 fn two_arrays_of_one_name_are_refused() {
     let array = || npy("|u1", "(2, 2)", &bytes(4));
     let twice = renamed(packed(&[("x.npy", array()), ("z.npy", array())]), b"z.npy", b"x.npy");
-    assert_eq!(open(&twice).unwrap_err().what, "d.npz holds two arrays of the same name");
+    assert_eq!(open(&twice).unwrap_err().what, "d.npz holds two files of the same name");
     let error = open(&packed(&[("x.npy", array()), ("X.npy", array())])).unwrap_err();
     assert_eq!(error.what, "d.npz holds two arrays called `x`, if capitals do not count");
 }
@@ -206,5 +206,25 @@ fn every_truncation_is_refused() {
     let good = packed(&[("x.npy", npy("|u1", "(2, 2)", &bytes(4)))]);
     for length in 0..good.len() {
         assert_eq!(open(&good[..length]).unwrap_err().exit_code(), 3, "after {length} bytes");
+    }
+}
+
+#[test]
+fn transparent_pictures_show_white_paper_and_arrays_of_other_names_are_named() {
+    let pixels = [10, 20, 30, 255, 10, 20, 30, 0, 0, 0, 0, 128, 255, 255, 255, 7];
+    for order in ["(1, 2, 2, 4)", "(2, 1, 2, 4)"] {
+        let found = open(&packed(&[
+            ("x.npy", npy("|u1", order, &pixels)),
+            ("weights.npy", npy("|u1", "(1,)", &[1])),
+        ]))
+        .unwrap();
+        assert!(found.notes[0].contains("what is transparent shows white paper"), "{}", found.notes[0]);
+        assert!(found.notes.contains(&"left out: arrays of other names: `weights`".into()));
+        let crate::Values::Bytes(bytes) = samples(&found.train).values().clone() else { panic!("bytes") };
+        let planes = match order {
+            "(1, 2, 2, 4)" => vec![10, 255, 127, 255, 20, 255, 127, 255, 30, 255, 127, 255],
+            _ => vec![10, 255, 20, 255, 30, 255, 127, 255, 127, 255, 127, 255],
+        };
+        assert_eq!(bytes, planes);
     }
 }

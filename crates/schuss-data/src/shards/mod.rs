@@ -19,9 +19,11 @@ use crate::found::{Ask, Found};
 use crate::pread::read_at;
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
+use crate::tree::{self, Entry, Kind};
 use crate::{Error, Labels, Result, classes, file};
 pub(crate) use index::check_name;
 use index::{Index, Member};
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -46,10 +48,17 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
         if shards.is_empty() { Ok(None) } else { Index::take(shards, &mut words, ask.memory).map(Some) }
     };
     let [train, validation, test] = [take(train)?, take(validation)?, take(test)?];
-    let notes = [&train, &validation, &test].into_iter().flatten().flat_map(Index::notes).collect();
+    let notes: Vec<String> =
+        [&train, &validation, &test].into_iter().flatten().flat_map(Index::notes).collect();
     let numbers = sorted(&mut words);
     let origin = Origin::new(path, "sample");
     let encode = |index: Index| encoded(index, &numbers, &origin);
+    if let (Some(index), None, None) = (&train, &validation, &test)
+        && index.classes.iter().all(Option::is_none)
+        && let Some(found) = by_folders(index, &notes, &origin, ask)?
+    {
+        return Ok(Some(found));
+    }
     let Some(train) = train.map(encode).transpose()? else { return Ok(None) };
     let others = [validation.map(encode).transpose()?, test.map(encode).transpose()?];
     let bare = |split: &Encoded| matches!(split.labels, Labels::Absent(_));
@@ -57,6 +66,30 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
         return Err(origin.refuse("has labels in one split but none in another"));
     }
     encoded::found(train, others, words, notes, ask).map(Some)
+}
+
+/// Samples without labels in folders of splits and classes, as on disk, if they lie in any.
+fn by_folders(index: &Index, notes: &[String], origin: &Origin, ask: &Ask) -> Result<Option<Found>> {
+    let members = Members { shards: index.shards.clone(), members: index.members.clone() };
+    let entry = |at: usize| {
+        let parts: Vec<String> = members.key(at)?.split('/').map(str::to_owned).collect();
+        Some((Entry { parts, kind: Kind::Picture }, at))
+    };
+    let Some(mut entries) = (0..members.len()).map(entry).collect::<Option<Vec<_>>>() else {
+        return Ok(None);
+    };
+    let folders: HashSet<&[String]> =
+        entries.iter().filter_map(|(entry, _)| Some(entry.parts.split_last()?.1)).collect();
+    if folders.len() < 2 {
+        return Ok(None);
+    }
+    entries.sort_unstable();
+    let (entries, places): (Vec<Entry>, Vec<usize>) = entries.into_iter().unzip();
+    let blobs = |chosen: Vec<usize>| -> Arc<dyn Blobs> {
+        let chosen = chosen.iter().filter_map(|&at| index.members.get(*places.get(at)?).copied());
+        Arc::new(Members { shards: index.shards.clone(), members: chosen.collect() })
+    };
+    tree::read(&entries, blobs, notes.to_vec(), origin, ask)
 }
 
 /// The tar files of each split, sorted by name.
@@ -90,7 +123,7 @@ fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
 fn sorted(words: &mut [String]) -> Vec<u32> {
     let before = words.to_vec();
     classes::sort_names(words);
-    let places: std::collections::HashMap<&String, u32> = words.iter().zip(0..).collect();
+    let places: HashMap<&String, u32> = words.iter().zip(0..).collect();
     before.iter().filter_map(|word| places.get(word).copied()).collect()
 }
 

@@ -200,3 +200,14 @@ fn keys_may_hold_dots_and_what_takes_no_part_is_counted() {
     let note = "left out: 2 members that are neither samples nor labels; the first is `v1.0/other.txt`";
     assert!(found.notes.contains(&note.into()), "{:?}", found.notes);
 }
+
+#[test]
+fn samples_without_labels_in_several_folders_are_classes_as_on_disk() {
+    let members = [("train/b/1.png", png(2)), ("train/a/1.png", png(1)), ("test/a/1.png", png(3))];
+    let found = open(&members).unwrap();
+    assert_eq!(found.classes, ["a", "b"]);
+    assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1]));
+    assert_eq!(found.test.unwrap().len(), 1);
+    let alone = open(&[("all/1.png", png(2)), ("all/2.png", png(1))]).unwrap();
+    assert_eq!(samples(&alone.train).labels(), &Labels::Absent(2));
+}
