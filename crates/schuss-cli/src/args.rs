@@ -6,6 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use schuss::Result;
 use schuss::data::order::Order;
+use schuss::recipe::Targets;
 use schuss::session::Limits;
 use schuss::study::Workload;
 use schuss_data::text::parse_bytes;
@@ -153,6 +154,9 @@ pub(crate) enum DataCommand {
         data: String,
         #[command(flatten)]
         reading: Reading,
+        /// What labels are taken as: class | real [default: as they look]
+        #[arg(long, value_name = "WORD")]
+        targets: Option<Targets>,
         /// Order whose mixing of classes is measured: sequential | blocks:64
         #[arg(long, value_name = "SPEC", default_value = "sequential")]
         order: Order,
@@ -168,6 +172,9 @@ pub(crate) enum DataCommand {
         out: PathBuf,
         #[command(flatten)]
         reading: Reading,
+        /// What labels are taken as: class | real [default: as they look]
+        #[arg(long, value_name = "WORD")]
+        targets: Option<Targets>,
         /// Memory of the whole process: 512MiB
         #[arg(long, value_name = "SIZE")]
         memory: Option<String>,

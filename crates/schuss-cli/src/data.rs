@@ -5,6 +5,7 @@ use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
 use schuss::data::order::Order;
 use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey, mixing};
+use schuss::recipe::Targets;
 use schuss::study::Workload;
 use schuss::{Error, Result, files};
 use schuss_data::table::Kind;
@@ -31,12 +32,14 @@ const BAR: usize = 16;
 /// What loading and reading them reports, or a failure if `out` cannot be written.
 pub(crate) fn show(
     workload: &Workload,
+    targets: Option<Targets>,
     (order, memory): (Order, Option<&str>),
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
     let missing = workload.missing.clone().or_else(|| Some("mean".into())); // to be shown all the same
-    let data = Workload { missing, ..workload.clone() }.load(memory.map(parse_bytes).transpose()?)?;
+    let data =
+        Workload { missing, ..workload.clone() }.load(memory.map(parse_bytes).transpose()?, targets)?;
     let surveys = data::survey(&data)?;
     let text = facts(&data, workload.missing.is_none())?
         + &splits(&data, &surveys)
@@ -239,12 +242,18 @@ fn first_of_each(split: &Split, classes: usize) -> Result<Vec<Vec<u64>>> {
 ///
 /// # Errors
 /// What loading and reading the data reports, a usage error if the file is there, a failure if it cannot be written.
-pub(crate) fn pack(workload: &Workload, to: &Path, memory: Option<&str>, out: &mut dyn Write) -> Result<()> {
+pub(crate) fn pack(
+    workload: &Workload,
+    targets: Option<Targets>,
+    to: &Path,
+    memory: Option<&str>,
+    out: &mut dyn Write,
+) -> Result<()> {
     if to.symlink_metadata().is_ok() {
         return Err(Error::usage("the file is there already").at(to.display()).advise("another name"));
     }
     let memory = memory.map(parse_bytes).transpose()?;
-    let data = workload.load(memory)?;
+    let data = workload.load(memory, targets)?;
     warn(&data)?;
     let contents = data.contents(memory.unwrap_or(PACK_MEMORY) / 2)?;
     let loaders = std::thread::available_parallelism().map_or(1, usize::from);
@@ -327,7 +336,7 @@ mod tests {
         let spec = "digits:train=300,test=50";
         let mut shown = Vec::new();
         let how = (Order::Sequential, None);
-        show(&Reading::default().workload(spec), how, &Screen::detect(), &mut shown).unwrap();
+        show(&Reading::default().workload(spec), None, how, &Screen::detect(), &mut shown).unwrap();
         let text = String::from_utf8(shown).unwrap();
         let data = data::load(spec).unwrap();
         assert!(text.contains(&data.fingerprint().unwrap()) && text.contains("1 x 28 x 28: 784 numbers"));

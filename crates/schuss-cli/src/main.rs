@@ -56,11 +56,11 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
         Command::Predict { model, input, reading, json } => {
             predict::run(&model, &reading.workload(&input), json, screen, out)?;
         }
-        Command::Data(DataCommand::Show { data, reading, order, memory }) => {
-            data::show(&reading.workload(&data), (order, memory.as_deref()), screen, out)?;
+        Command::Data(DataCommand::Show { data, reading, targets, order, memory }) => {
+            data::show(&reading.workload(&data), targets, (order, memory.as_deref()), screen, out)?;
         }
-        Command::Data(DataCommand::Pack { data, out: to, reading, memory }) => {
-            data::pack(&reading.workload(&data), &to, memory.as_deref(), out)?;
+        Command::Data(DataCommand::Pack { data, out: to, reading, targets, memory }) => {
+            data::pack(&reading.workload(&data), targets, &to, memory.as_deref(), out)?;
         }
         Command::Data(DataCommand::Fetch { name, mirror }) => data::fetch(&name, &mirror, out)?,
         Command::List { kind } => print(&explain::list(&kind, screen))?,

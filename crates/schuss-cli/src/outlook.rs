@@ -129,7 +129,7 @@ mod tests {
 
     fn study(toml: &str) -> (Study, Dataset) {
         let file = StudyFile::parse(toml, "test").unwrap();
-        let data = file.workload.load(None).unwrap();
+        let data = file.workload.load(None, None).unwrap();
         (Study::resolve("test", &file, &data).unwrap(), data)
     }
 

@@ -3,6 +3,7 @@
 use crate::found::{Ask, Found, Part};
 use crate::hold_out::{HeldOut, hold_out};
 use crate::random::Purpose;
+use crate::relabel;
 use crate::scale::ToldNumbers;
 use crate::table::Target;
 use crate::{
@@ -84,6 +85,7 @@ impl Dataset {
     /// # Errors
     /// A data error for splits without samples, and what reading them reports.
     pub(crate) fn of(name: String, origin: String, found: Found, request: &Request) -> Result<Self> {
+        let found = relabel::as_asked(found, request.ask.label_kind).map_err(|error| error.or_at(&name))?;
         if request.whole && found.test.is_none() {
             return Self::whole(name, origin, found)?.filled_in();
         }
@@ -130,7 +132,7 @@ impl Dataset {
         };
         let mut filled = divided.filled_in()?;
         let preparation = Preparation::of(&filled)?;
-        let bright = filled.pictures && preparation.is_some_and(|preparation| preparation.is_bright());
+        let bright = preparation.is_some_and(|preparation| preparation.is_bright());
         let usual = bright.then_some(Normalise::Standard).filter(|_| request.normalisation.is_none());
         if usual.is_some() {
             filled.notes.push(

@@ -42,6 +42,7 @@ pub mod random;
 mod rebased;
 mod recognise;
 mod refill;
+mod relabel;
 mod renumber;
 pub mod ring;
 mod samples;

@@ -346,7 +346,7 @@ fn notes(pairs: &[&Pair], classes: usize) -> Vec<String> {
         })
         .collect();
     if classes > 0 {
-        notes.push(format!("labels: {} classes, given as whole numbers", grouped(classes as u64)));
+        notes.push(format!("labels: {} classes", grouped(classes as u64)));
     } else if let Some(labels) = pairs.first().and_then(|pair| pair.labels.as_ref()) {
         notes.push(format!("labels: {} to predict", grouped(labels.array.layout.shape.features() as u64)));
     }

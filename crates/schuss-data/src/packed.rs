@@ -38,7 +38,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     let train = train.ok_or_else(|| Error::data("the pack holds no training split").at(path.display()))?;
     let bytes = matches!(train.read(&[])?.values(), Values::Bytes(_));
     about.offsets.check(pack.shape().features()).map_err(|error| error.at(path.display()))?;
-    let (mut notes, packed) = (vec![format!("packed from {}", about.origin)], about.offsets);
+    let (mut notes, packed) = (vec![format!("packed data, {}", about.origin)], about.offsets);
     let offsets = ask.offsets.settle(packed.clone(), &mut notes);
     let as_asked = |split: Split| packed.rebased(split, &offsets).map(Into::into);
     Ok(Found {

@@ -55,7 +55,9 @@ impl Preparation {
             Values::Bytes(bytes) => {
                 (mean_border(bytes.iter().map(|&byte| f32::from(byte) / 255.0), shape), false)
             }
-            Values::Floats(floats) if cover => (mean_border(floats.iter().copied(), shape), true),
+            Values::Floats(floats) if floats.iter().all(|float| (0.0..=1.0).contains(float)) => {
+                (mean_border(floats.iter().copied(), shape), true)
+            }
             Values::Floats(_) => return Ok(None),
         };
         Ok(Some(Self { cover, border, deep }))

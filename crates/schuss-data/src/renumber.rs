@@ -1,7 +1,7 @@
 //! Labels by the numbers that a model has for their classes, which another data set may number otherwise.
 
-use crate::{Access, Dataset, Labels, Result, Samples, Split, Store};
-use std::borrow::Cow;
+use crate::relabel::{Map, mapped};
+use crate::{Dataset, Labels, Result};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,11 +15,11 @@ impl Dataset {
         if self.classes == classes || self.classes.is_empty() {
             return Ok(self);
         }
-        let numbers = Numbers(by_name(&self.classes, classes).or_else(|| by_order(&self.classes, classes)));
+        let map = map(by_name(&self.classes, classes).or_else(|| by_order(&self.classes, classes)));
         Ok(Self {
-            train: numbers.of_split(self.train)?,
-            validation: self.validation.map(|split| numbers.of_split(split)).transpose()?,
-            test: numbers.of_split(self.test)?,
+            train: mapped(self.train, &map)?,
+            validation: self.validation.map(|split| mapped(split, &map)).transpose()?,
+            test: mapped(self.test, &map)?,
             classes: classes.to_vec(),
             ..self
         })
@@ -37,71 +37,23 @@ fn by_order(own: &[String], classes: &[String]) -> Option<Arc<[u32]>> {
     (words && numbered && own.len() <= classes.len()).then(|| (0..).take(own.len()).collect())
 }
 
-/// The new number of each class, unless one has none.
-#[derive(Clone)]
-struct Numbers(Option<Arc<[u32]>>);
-
-impl Numbers {
-    fn of_split(&self, split: Split) -> Result<Split> {
-        Ok(match split {
-            Split::Resident(samples) => Split::Resident(self.of_samples(samples)?),
-            Split::Streamed(store) => Split::Streamed(Arc::new(Renumbered { store, numbers: self.clone() })),
-        })
-    }
-
-    fn of_samples(&self, samples: Samples) -> Result<Samples> {
-        let features = samples.features();
-        let (values, labels) = samples.into_parts();
-        Samples::new(values, self.of_labels(labels), features)
-    }
-
-    fn of_labels(&self, labels: Labels) -> Labels {
-        match (labels, &self.0) {
-            (Labels::Class(mut classes), Some(numbers)) => {
-                for class in &mut classes {
-                    *class = numbers.get(*class as usize).copied().unwrap_or(u32::MAX);
-                }
-                Labels::Class(classes)
+/// Gives each class its new number; no label where one has none.
+fn map(numbers: Option<Arc<[u32]>>) -> Map {
+    Arc::new(move |labels| match (labels, &numbers) {
+        (Labels::Class(mut classes), Some(numbers)) => {
+            for class in &mut classes {
+                *class = numbers.get(*class as usize).copied().unwrap_or(u32::MAX);
             }
-            (labels, _) => Labels::Absent(labels.len()),
+            Labels::Class(classes)
         }
-    }
-}
-
-/// A store whose labels get other numbers when they are read.
-struct Renumbered {
-    store: Arc<dyn Store>,
-    numbers: Numbers,
-}
-
-impl Store for Renumbered {
-    fn len(&self) -> u64 {
-        self.store.len()
-    }
-
-    fn held(&self) -> usize {
-        self.store.held()
-    }
-
-    fn access(&self) -> Access {
-        self.store.access()
-    }
-
-    fn labels(&self) -> Option<Cow<'_, Labels>> {
-        self.store.labels().map(|labels| Cow::Owned(self.numbers.of_labels(labels.into_owned())))
-    }
-
-    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
-        self.store.read(indices, into)?;
-        *into = self.numbers.of_samples(std::mem::take(into))?;
-        Ok(())
-    }
+        (labels, _) => Labels::Absent(labels.len()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Shape, Values};
+    use crate::{Samples, Shape, Split, Values};
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(ToString::to_string).collect()

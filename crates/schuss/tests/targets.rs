@@ -221,7 +221,7 @@ fn a_study_holds_out_what_is_not_given_and_writes_down_which_samples_these_are()
     std::fs::write(&study, text).unwrap();
     let file = StudyFile::load(&study.display().to_string()).unwrap();
     let run_in = |name: &str| {
-        let data = file.workload.load(None).unwrap();
+        let data = file.workload.load(None, None).unwrap();
         let study = Study::resolve("points", &file, &data).unwrap();
         let out = folder.path().join(name);
         let limits = schuss::session::Limits { ..ONE_THREAD };

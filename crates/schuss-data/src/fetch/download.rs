@@ -16,6 +16,8 @@ use ureq::Agent;
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// Longest time for one file, however steadily its bytes trickle in.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// The file that a process locks while it downloads.
+const LOCK: &str = ".fetch.lock";
 /// Bytes that gzip may add to a file that it cannot shrink.
 const GZIP_OVERHEAD: u64 = 1 << 16;
 
@@ -55,17 +57,30 @@ impl From<io::Error> for Trouble {
 
 impl Download<'_> {
     pub(super) fn run(&self, progress: &mut Progress) -> Result<()> {
+        if self.files().all(|(name, checksum)| self.is_there(name, checksum)) {
+            return Ok(());
+        }
         fs::create_dir_all(self.folder).map_err(|error| unwritable(self.folder, &error))?;
         let _lock = self.lock()?;
-        for (name, checksum) in NAMES.into_iter().zip(self.files) {
-            self.ensure(name, checksum, progress)?;
-        }
-        Ok(())
+        let ensured = self.files().try_for_each(|(name, checksum)| self.ensure(name, checksum, progress));
+        // Should another process lock the file between its removal and the end of this lock, each still writes its own:
+        // a partial file is created anew or not at all.
+        let _ = fs::remove_file(self.folder.join(LOCK));
+        ensured
+    }
+
+    fn files(&self) -> impl Iterator<Item = (&'static str, &Checksum)> {
+        NAMES.into_iter().zip(self.files)
+    }
+
+    /// Whether a file is there and right.
+    fn is_there(&self, name: &str, checksum: &Checksum) -> bool {
+        folder::existing(self.folder, name).is_some_and(|path| is_right(&path, checksum))
     }
 
     /// Only one process at a time writes here; the lock goes with the process, however it ends.
     fn lock(&self) -> Result<File> {
-        let path = self.folder.join(".fetch.lock");
+        let path = self.folder.join(LOCK);
         // Nothing is cut off: what stands there may be a link to something dear.
         let open = File::options().write(true).create(true).truncate(false).open(&path);
         let lock = open.map_err(|error| unwritable(&path, &error))?;
@@ -82,7 +97,7 @@ impl Download<'_> {
 
     /// Keeps the file that is there if it is right, else gets it from the first mirror that has it.
     fn ensure(&self, name: &str, checksum: &Checksum, progress: &mut Progress) -> Result<()> {
-        if folder::existing(self.folder, name).is_some_and(|path| is_right(&path, checksum)) {
+        if self.is_there(name, checksum) {
             return Ok(());
         }
         let part = self.folder.join(format!(".{name}.gz.part"));

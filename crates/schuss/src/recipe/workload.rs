@@ -3,6 +3,7 @@
 use super::spec::{self, Choice, choices};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
+use schuss_data::found::LabelKind;
 use schuss_data::random::Draws;
 use schuss_data::{Dataset, Told};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,15 @@ impl Targets {
     /// Whether they are classes.
     pub fn is_class(&self) -> bool {
         *self == Self::Class
+    }
+
+    /// What labels are to be taken as.
+    pub(crate) fn label_kind(self) -> LabelKind {
+        match self {
+            Self::Class => LabelKind::Class,
+            Self::Real => LabelKind::Real,
+            Self::Input => LabelKind::Guess,
+        }
     }
 
     /// Those of data whose samples have labels; without any, a choice is needed.

@@ -3,7 +3,7 @@
 use super::choices::{Choices, KEYS};
 use super::record::ReferenceRecord;
 use crate::network::ModelFile;
-use crate::recipe::spec;
+use crate::recipe::{Targets, spec};
 use crate::{Error, Result, machine};
 use schuss_data::csv::Form;
 use schuss_data::found::{Ask, LabelKind};
@@ -108,16 +108,13 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Reads or draws the data, in as much of `memory` bytes as data may take.
+    /// Reads or draws the data, in as much of `memory` bytes as data may take; labels are taken as `targets`, or without
+    /// these as they look.
     ///
     /// # Errors
     /// Usage errors for choices that mean nothing, data errors for files that are absent or damaged.
-    pub fn load(&self, memory: Option<u64>) -> Result<Dataset> {
-        self.load_as(memory, LabelKind::Guess)
-    }
-
-    /// The same with labels taken as `label_kind`.
-    fn load_as(&self, memory: Option<u64>, label_kind: LabelKind) -> Result<Dataset> {
+    pub fn load(&self, memory: Option<u64>, targets: Option<Targets>) -> Result<Dataset> {
+        let label_kind = targets.map_or(LabelKind::Guess, Targets::label_kind);
         let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
         let request = self.request(memory)?;
         source.load(&Request { ask: Ask { label_kind, ..request.ask }, ..request })
@@ -134,7 +131,8 @@ impl Workload {
         let size = request.ask.size.or(model.shape.image().map(|image| image.height));
         let offsets = Centring::By(model.offsets.clone());
         let pictures = model.pictures().filter(|_| self.size.is_none());
-        let ask = Ask { table: model.table.clone(), offsets, size, pictures, ..request.ask };
+        let label_kind = model.targets.label_kind();
+        let ask = Ask { table: model.table.clone(), offsets, size, pictures, label_kind, ..request.ask };
         source.load(&Request { ask, whole: true, ..request })
     }
 
@@ -264,13 +262,10 @@ impl StudyFile {
     pub fn data(&self, memory: Option<u64>) -> Result<Dataset> {
         let shared = self.shared();
         let choices = || std::iter::once(&shared).chain(self.trials.iter().map(|trial| &trial.choices));
-        let any = |wanted: &str| choices().any(|choices| choices.targets.as_deref() == Some(wanted));
-        let label_kind = match () {
-            () if any("real") => LabelKind::Real,
-            () if any("class") => LabelKind::Class,
-            () => LabelKind::Guess,
+        let any = |wanted: Targets| {
+            choices().any(|choices| choices.targets.as_deref().is_some_and(|text| text.parse() == Ok(wanted)))
         };
-        self.workload.load_as(memory, label_kind)
+        self.workload.load(memory, [Targets::Real, Targets::Class].into_iter().find(|&targets| any(targets)))
     }
 
     /// Names and titles of the built-in studies.

@@ -253,7 +253,7 @@ mod tests {
             &format!("[workload]\ndata = 'digits:train=20,test=10,size=8'\n{text}"),
             "test",
         )?;
-        let data = file.workload.load(None)?;
+        let data = file.workload.load(None, None)?;
         Ok(Study::resolve("test", &file, &data)?
             .trials
             .into_iter()
