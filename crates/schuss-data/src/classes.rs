@@ -125,22 +125,6 @@ pub(crate) fn too_many() -> Error {
         .advise("--targets real takes numbers as they are")
 }
 
-/// The classes that rows of `width` numbers stand for of which one is 1 and all others 0; nothing if any row is another.
-pub(crate) fn of_one_hot(splits: &[Numbers], width: usize) -> Option<Classes> {
-    let class = |row: &[f64]| -> Option<u32> {
-        let is_one_hot = row.iter().all(|&number| number == 0.0 || number == 1.0)
-            && row.iter().filter(|&&number| number == 1.0).count() == 1;
-        let place = row.iter().position(|&number| number == 1.0)?;
-        is_one_hot.then(|| u32::try_from(place).ok())?
-    };
-    let of_split = |split: &Numbers| {
-        let classes = split.floats().chunks_exact(width.max(1)).map(class).collect::<Option<Vec<u32>>>();
-        classes.map(Labels::Class)
-    };
-    let labels = splits.iter().map(of_split).collect::<Option<Vec<_>>>()?;
-    (width > 1).then(|| Classes { labels, names: (0..width).map(|class| class.to_string()).collect() })
-}
-
 /// Numbers for a regression, or for several labels at once, `width` of each sample, less their `offsets`.
 pub(crate) fn real(numbers: &[f64], width: usize, offsets: &[f64]) -> Result<Labels> {
     let offsets = offsets.iter().copied().chain(std::iter::repeat(0.0)).take(width).collect::<Vec<_>>();
@@ -215,15 +199,6 @@ mod tests {
         assert!(
             of_numbers(&many, LabelKind::Class).err().unwrap().advice.unwrap().contains("--targets real")
         );
-    }
-
-    #[test]
-    fn rows_with_one_1_are_classes_and_others_are_not() {
-        let classes = of_one_hot(&[Numbers::Whole(vec![0, 1, 1, 0])], 2).unwrap();
-        assert_eq!((&classes.labels[0], classes.names.len()), (&Labels::Class(vec![1, 0]), 2));
-        for rows in [[1.0, 1.0], [0.0, 0.0], [0.5, 0.5]] {
-            assert!(of_one_hot(&[Numbers::Float(rows.to_vec())], 2).is_none(), "{rows:?}");
-        }
     }
 
     #[test]

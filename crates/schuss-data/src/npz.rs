@@ -255,27 +255,17 @@ impl<'a> Arrays<'a> {
         let told = |Classes { labels, names: classes }, said: Option<String>| {
             Some(Told { labels, classes, said, ..Told::default() })
         };
-        if width == 1 {
-            let refuse = |error: Error| Error {
-                what: self.origin.refuse(format!("has {}", error.what)).what,
-                place: Some(self.origin.path.display().to_string()),
-                ..error
-            };
-            let found = classes::of_numbers(splits, kind).map_err(refuse)?;
-            let said = (kind == LabelKind::Guess).then(|| format!("labels: {}", classes::guess(true)));
-            return Ok(found.and_then(|found| told(found, said)));
+        if width > 1 {
+            return Ok(None);
         }
-        let one_hot = if kind == LabelKind::Real { None } else { classes::of_one_hot(splits, width) };
-        if let Some(found) = one_hot {
-            let said =
-                "labels: one-hot rows, taken as classes (--targets real takes them as several numbers)";
-            return Ok(told(found, Some(said.into())));
-        }
-        if kind == LabelKind::Class {
-            let what = format!("holds labels of {width} numbers in `{}`, which are no classes", first.name);
-            return Err(self.origin.refuse(what).advise("one-hot rows are, or one number per sample"));
-        }
-        Ok(None)
+        let refuse = |error: Error| Error {
+            what: self.origin.refuse(format!("has {}", error.what)).what,
+            place: Some(self.origin.path.display().to_string()),
+            ..error
+        };
+        let found = classes::of_numbers(splits, kind).map_err(refuse)?;
+        let said = (kind == LabelKind::Guess).then(|| format!("labels: {}", classes::guess(true)));
+        Ok(found.and_then(|found| told(found, said)))
     }
 
     /// Labels that are numbers.

@@ -4,7 +4,7 @@
 use crate::classes::{self, MAX_CLASSES};
 use crate::found::{Found, LabelKind, Part};
 use crate::table::{Table, Target};
-use crate::{Access, Labels, Result, Samples, Split, Store};
+use crate::{Access, Error, Labels, Result, Samples, Split, Store};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,16 +59,70 @@ impl Store for Relabelled {
     }
 }
 
-/// What was found with its labels as `kind`, where one number or class per sample can be that.
+/// What was found with its labels as `kind`, where these can be that: one number per sample is a class on request, one-hot
+/// rows are unless they are to be numbers, and classes that are numbers are such on request.
 ///
 /// # Errors
 /// If numbers are too many different ones for classes, or what reading reports.
 pub(crate) fn as_asked(found: Found, kind: LabelKind) -> Result<Found> {
-    match kind {
-        LabelKind::Class if found.classes.is_empty() => as_classes(found),
-        LabelKind::Real if !found.classes.is_empty() => as_numbers(found),
-        _ => Ok(found),
+    match (kind, found.classes.is_empty()) {
+        (LabelKind::Real, false) => as_numbers(found),
+        (LabelKind::Real, true) | (_, false) => Ok(found),
+        (LabelKind::Guess | LabelKind::Class, true) => match one_hot(&found)? {
+            Some(width) => as_one_hot(found, width, kind),
+            None if kind == LabelKind::Class => as_classes(found),
+            None => Ok(found),
+        },
     }
+}
+
+/// How many numbers one-hot rows have, if all labels are such: one is 1, all others are 0.
+fn one_hot(found: &Found) -> Result<Option<usize>> {
+    /// That a row is none, which ends the search.
+    struct Other;
+    let mut all_of = 0;
+    for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
+        let (mut other, split) = (None, Split::from(part.clone()));
+        let seen = split.each_block(|_, block| match block.labels() {
+            Labels::Real { values, width } if *width > 1 && values.chunks_exact(*width).all(is_one_hot) => {
+                all_of = *width;
+                Ok(())
+            }
+            _ => {
+                other = Some(Other);
+                Err(Error::failure("labels that are not one-hot"))
+            }
+        });
+        match other {
+            Some(Other) => return Ok(None),
+            None => seen?,
+        }
+    }
+    Ok((all_of > 1).then_some(all_of))
+}
+
+fn is_one_hot(row: &[f32]) -> bool {
+    row.iter().all(|&number| number == 0.0 || number == 1.0) && row.iter().sum::<f32>() == 1.0
+}
+
+fn as_one_hot(found: Found, width: usize, kind: LabelKind) -> Result<Found> {
+    let columns = match found.table.as_ref().map(|table| &table.target) {
+        Some(Target::Real { columns }) => columns.clone(),
+        _ => (0..width).map(|class| class.to_string()).collect(),
+    };
+    let map: Map = Arc::new(|labels| match labels {
+        Labels::Real { values, width } => {
+            let class = |row: &[f32]| row.iter().position(|&number| number == 1.0).unwrap_or(0) as u32;
+            Labels::Class(values.chunks_exact(width.max(1)).map(class).collect())
+        }
+        labels => labels,
+    });
+    // The table stays as it is: another file is read to rows of numbers, which become classes here.
+    let table = found.table.clone();
+    let mut found = Found { table, ..relabelled(found, &map, &columns)? };
+    let said = "labels: one-hot rows, taken as classes (--targets real takes them as several labels)";
+    found.notes.extend((kind == LabelKind::Guess).then(|| said.to_owned()));
+    Ok(found)
 }
 
 fn as_classes(found: Found) -> Result<Found> {
@@ -195,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_classes_and_classes_that_are_numbers_are_numbers_on_request() {
+    fn labels_are_classes_or_numbers_as_asked_and_one_hot_rows_are_classes() {
         let real = Labels::Real { values: vec![7.5, -1.0, 7.5], width: 1 };
         let stored =
             Found { offsets: Offsets { values: vec![], labels: vec![100.0] }, ..found(real.clone(), &[]) };
@@ -213,6 +267,18 @@ mod tests {
             assert_eq!(labels(part), real);
         }
         assert!(numbers.classes.is_empty());
+        let hot = Labels::Real { values: vec![0.0, 1.0, 1.0, 0.0, 0.0, 1.0], width: 2 };
+        for kind in [LabelKind::Guess, LabelKind::Class] {
+            let classes = as_asked(found(hot.clone(), &[]), kind).unwrap();
+            assert_eq!((labels(&classes.train), &classes.classes[1][..]), (class.clone(), "1"));
+            assert_eq!(classes.notes.len(), usize::from(kind == LabelKind::Guess));
+        }
+        for (row, kind) in
+            [([1.0, 1.0], LabelKind::Guess), ([0.0, 0.0], LabelKind::Class), ([1.0, 0.0], LabelKind::Real)]
+        {
+            let several = Labels::Real { values: row.to_vec(), width: 2 };
+            assert_eq!(labels(&as_asked(found(several.clone(), &[]), kind).unwrap().train), several);
+        }
         let words = as_asked(found(class.clone(), &["ant", "bee"]), LabelKind::Real).unwrap();
         assert_eq!(labels(&words.train), class, "words are no numbers");
     }

@@ -137,7 +137,7 @@ pub(super) fn put_all<'a>(
 
 /// Numbers of whatever type; what is not a number is missing.
 fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
-    let cell = |number: f64| if number.is_nan() { Cell::Missing("NaN") } else { Cell::Number(number) };
+    let cell = |number: f64| if number.is_nan() { Cell::NULL } else { Cell::Number(number) };
     macro_rules! of_type {
         ($($type:ty, $as_number:expr;)*) => {
             $(if let Some(typed) = array.as_primitive_opt::<$type>() {

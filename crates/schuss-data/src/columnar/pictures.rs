@@ -5,7 +5,7 @@ use super::groups::Groups;
 use crate::encoded::{self, Blob, Blobs, Encoded};
 use crate::found::{Ask, Found};
 use crate::table::{Origin, shown};
-use crate::text::bytes;
+use crate::text::{bytes, listed};
 use crate::{Labels, Result, classes, spec};
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
@@ -57,6 +57,7 @@ pub(super) fn read(groups: Groups, picture: usize, ask: &Ask) -> Result<Found> {
     let mut columns: Vec<usize> = label.into_iter().chain([picture]).collect();
     columns.sort_unstable();
     columns.dedup();
+    let left_out = left_out(&groups, &columns);
     let groups = groups.only(&columns)?;
     let place = |column: usize| columns.iter().position(|&other| other == column).unwrap_or(0);
     let (picture, label) = (place(picture), label.map(place));
@@ -102,7 +103,15 @@ pub(super) fn read(groups: Groups, picture: usize, ask: &Ask) -> Result<Found> {
         None => Labels::Absent(pictures.len()),
     };
     let blobs = Arc::new(Pictures { origin: groups.origin.clone(), pictures });
-    encoded::found(Encoded { blobs, labels }, [None, None], names, Vec::new(), ask)
+    encoded::found(Encoded { blobs, labels }, [None, None], names, left_out.into_iter().collect(), ask)
+}
+
+/// Says which columns are neither pictures nor labels.
+fn left_out(groups: &Groups, columns: &[usize]) -> Option<String> {
+    let others = groups.schema.fields().iter().enumerate().filter(|(at, _)| !columns.contains(at));
+    let others: Vec<String> = others.map(|(_, field)| format!("`{}`", shown(field.name()))).collect();
+    let listed = listed(others.iter().cloned(), others.len());
+    (!others.is_empty()).then(|| format!("left out: columns beside the pictures and their label: {listed}"))
 }
 
 /// The column to be predicted: the one that was asked for, else `label`, else the last but the pictures.

@@ -27,7 +27,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Nothing, in a column of a type.
-    pub(crate) const NULL: Self = Self::Missing("null");
+    pub(crate) const NULL: Self = Self::Missing("");
 
     /// Whether it is nothing.
     pub(crate) fn is_missing(self) -> bool {

@@ -126,7 +126,7 @@ pub(super) fn columns(columns: &[Column], target: &Target, notes: &mut Vec<Strin
             notes.push(format!("`{}` has {} classes", shown(column), grouped(classes.len() as u64)));
         }
         Target::Real { columns } => notes.push(format!(
-            "{} to predict, as numbers: {}",
+            "{} to predict: {}",
             if columns.len() == 1 { "a number" } else { "several numbers" },
             listed(columns.iter().map(|name| format!("`{}`", shown(name))), columns.len())
         )),
