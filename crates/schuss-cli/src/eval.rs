@@ -432,6 +432,7 @@ mod tests {
         let model = ModelFile {
             model: "784-200".into(),
             classes,
+            labels: vec![],
             shape: data.shape,
             normalisation: data.normalisation.clone(),
             preparation: None,
