@@ -304,7 +304,12 @@ fn missing_cells_are_refused_filled_or_left_out_as_told() {
     assert_eq!(found, [1., 0., 0., 1., -1., 1., 0., 0., 5., 0., 1., 0.]);
     let drop = read_as(text, &Ask { missing: Missing::Drop, ..Ask::default() }).unwrap();
     assert_eq!(floats(&drop), [5., 1.]);
-    assert!(drop.notes.contains(&"missing cells: 2 of 3 rows lack one and were left out, taken as missing: empty cells 2 times".into()));
+    assert!(
+        drop.notes.contains(
+            &"missing cells: 2 of 3 rows lack one and were left out, taken as missing: empty cells 2 times"
+                .into()
+        )
+    );
     let label = "a,y\n1,2\n2,?\n";
     let error = read_as(label, &Ask { missing: Missing::Mean, ..Ask::default() }).unwrap_err();
     assert!(error.advice.unwrap().contains("a label cannot be guessed"));

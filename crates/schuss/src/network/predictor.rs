@@ -2,7 +2,7 @@
 
 use super::answers::{LabelCounts, LabelScores};
 use super::deviation::{Deviation, Sums};
-use super::{Arena, MICROBATCH, ModelFile, Params, Plan};
+use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
 use crate::loss::Target;
 use crate::recipe::Targets;
 use crate::session::quality::Quality;
@@ -40,6 +40,8 @@ use std::path::Path;
 pub struct Predictor {
     about: ModelFile,
     plan: Plan,
+    /// Those of its outputs, where these are not the numbers themselves.
+    units: Option<Units>,
     params: Params,
     team: Team,
     arena: Arena,
@@ -62,7 +64,7 @@ pub struct Answer<'a> {
 #[derive(Clone, Copy)]
 struct Answered<'a> {
     index: usize,
-    /// What its outputs are compared with, if that is known.
+    /// What is to be predicted as it is stored, if that is known.
     asked: Option<&'a [f32]>,
     outputs: &'a [f32],
     /// The same, or the probabilities they stand for.
@@ -109,9 +111,9 @@ impl Predictor {
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let (about, params) = ModelFile::load(path)?;
         let plan = about.plan(&about.model.parse()?, about.shape.features())?;
-        let arena = Arena::new(&plan, MICROBATCH, about.targets, about.units(plan.outputs));
-        let team = machine::team(threads)?;
-        Ok(Self { about, plan, params, team, arena, labelled: false })
+        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets, None));
+        let units = about.units(plan.outputs);
+        Ok(Self { about, plan, units, params, team, arena, labelled: false })
     }
 
     /// What the file says about the network.
@@ -154,10 +156,34 @@ impl Predictor {
             return Err(Error::usage("the model predicts classes, not numbers"));
         }
         self.each_answer(split, |predictor, answered| {
-            let numbers = |row: &[f32]| predictor.arena.numbers(row);
-            let (asked, output) = (answered.asked.map(numbers), numbers(answered.answer));
+            let asked = answered.asked.map(|stored| predictor.original(stored));
+            let output = predictor.numbers(answered.answer);
             visit(Answer { index: answered.index, asked: asked.as_deref(), output: &output })
         })
+    }
+
+    /// Numbers that are stored, with what was taken off them.
+    fn original(&self, stored: &[f32]) -> Vec<f64> {
+        let offset = |output: usize| self.units.as_ref().map_or(0.0, |_| self.about.offsets.label(output));
+        stored.iter().enumerate().map(|(output, &number)| f64::from(number) + offset(output)).collect()
+    }
+
+    /// The numbers that answers stand for.
+    fn numbers(&self, answer: &[f32]) -> Vec<f64> {
+        let number = |(output, &value): (usize, &f32)| match &self.units {
+            Some(units) => units.told(output, value),
+            None => f64::from(value),
+        };
+        answer.iter().enumerate().map(number).collect()
+    }
+
+    /// What outputs are compared with where numbers are stored.
+    fn wanted(&self, stored: &[f32]) -> Vec<f32> {
+        let wanted = |(output, &number): (usize, &f32)| match &self.units {
+            Some(units) => units.wanted(output, number),
+            None => number,
+        };
+        stored.iter().enumerate().map(wanted).collect()
     }
 
     /// Tells `visit` what is answered to every sample of `split`.
@@ -207,8 +233,7 @@ impl Predictor {
         }
         let mut sums = Sums::new(self.plan.outputs);
         let loss = self.mean_loss(split, |predictor, asked, answered| {
-            let numbers = |row: &[f32]| predictor.arena.numbers(row);
-            sums.take(&numbers(asked), &numbers(answered.answer));
+            sums.take(&predictor.original(asked), &predictor.numbers(answered.answer));
         })?;
         let found = sums.mean().ok_or_else(unlabelled)?;
         Ok(Judged { loss, loss_name: self.about.loss.to_string(), found })
@@ -231,21 +256,17 @@ impl Predictor {
 
     /// The mean, over the samples of `split` of which it is known what is to be predicted, of the loss the network was
     /// trained on; `take` sees what is to be predicted for each, and the answer.
-    fn mean_loss(
-        &mut self,
-        split: &Split,
-        mut take: impl FnMut(&Self, &[f32], &Answered),
-    ) -> Result<f64> {
-        let units = self.about.scale.as_ref().and(self.about.units(self.plan.outputs));
+    fn mean_loss(&mut self, split: &Split, mut take: impl FnMut(&Self, &[f32], &Answered)) -> Result<f64> {
+        let units = self.units.as_ref().filter(|_| self.about.scale.is_some());
         let factors = units.and_then(|units| Some(units.factors(self.about.loss.power()?)));
         let mut delta = vec![0.0; self.plan.outputs];
         let (mut sum, mut samples) = (0.0, 0_u64);
         self.each_answer(split, |predictor, answered| {
             let Some(asked) = answered.asked else { return Ok(ControlFlow::Continue(())) };
-            let loss = &predictor.about.loss;
+            let (loss, wanted) = (&predictor.about.loss, predictor.wanted(asked));
             sum += match &factors {
-                Some(factors) => loss.in_units(answered.outputs, asked, factors),
-                None => loss.row(answered.outputs, Target::Row(asked), &mut delta),
+                Some(factors) => loss.in_units(answered.outputs, &wanted, factors),
+                None => loss.row(answered.outputs, Target::Row(&wanted), &mut delta),
             };
             samples += 1;
             take(predictor, asked, &answered);
