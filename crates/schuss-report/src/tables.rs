@@ -110,11 +110,13 @@ fn results(summary: &Summary) -> Table {
     );
     if measured.accuracy {
         head.push("accuracy %".to_owned());
-        note += &chance_note(summary);
     }
     if measured.labels {
         head.extend(LABELS.map(|(_, head)| head.to_owned()));
         note += LABELS_NOTE;
+    }
+    if measured.accuracy {
+        note += &chance_note(summary);
     }
     if measured.quality {
         head.extend(QUALITY.map(|(_, head)| head.to_owned()));
