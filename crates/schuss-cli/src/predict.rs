@@ -309,6 +309,11 @@ mod tests {
         let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, ["c", "a", "b"]);
         assert!(text.lines().next().unwrap().ends_with(&"█".repeat(30)));
+        let many: Vec<String> = (0..1_030).map(|class| class.to_string()).collect();
+        let outputs = vec![0.0; many.len()];
+        let prediction = Prediction { probabilities: Some(&outputs), outputs: &outputs, ..prediction };
+        let text = ranking(&prediction, &many);
+        assert!(text.lines().count() == CLASSES + 1 && text.ends_with("and 1,010 more classes\n"), "{text}");
     }
 
     #[test]

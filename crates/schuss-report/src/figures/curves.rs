@@ -7,7 +7,7 @@ use crate::{
         line::{Level, LineChart, Mark, MarkKind, Series},
         scale::{Spacing, range},
     },
-    recipes::{Recipe, Run, chance, median, tell_classes},
+    recipes::{Recipe, Run, chance, commonest, median, tell_classes},
     text,
 };
 use schuss::study::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
@@ -199,9 +199,8 @@ impl Subject<'_> {
         let cross_entropy =
             self.summary.trials.iter().all(|trial| trial.recipe.loss.starts_with("cross-entropy"));
         let chance = chance(self.summary);
-        let share = |share: f64| {
-            (100.0 * share, format!("commonest class: {} %", text::significant(100.0 * share, 3)))
-        };
+        let commonest = commonest(self.summary).trim_start_matches("the ");
+        let share = |share: f64| (100.0 * share, format!("{commonest}: {} %", text::percent(share)));
         let level = match metric {
             Metric::Similarity => None,
             Metric::Accuracy => chance.map(share),

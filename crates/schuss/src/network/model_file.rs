@@ -362,8 +362,25 @@ mod tests {
         }
         let (params, classifier) = trained();
         let text = String::from_utf8_lossy(&save(&params, &classifier).unwrap()).into_owned();
-        assert!(!text.contains("targets") && !text.contains("loss"), "the bytes of older files");
+        assert!(
+            !["targets", "loss", "labels"].iter().any(|key| text.contains(key)),
+            "the bytes of older files"
+        );
         assert!(text.contains(r#"\"normalisation\":\"unit\""#), "the bytes of older files: {text}");
+    }
+
+    #[test]
+    fn names_of_several_labels_are_kept_and_must_be_as_many_as_outputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let (params, about) = trained();
+        for (labels, fits) in [(vec!["x", "y", "z"], true), (vec![], true), (vec!["x", "y"], false)] {
+            let labels: Vec<String> = labels.into_iter().map(String::from).collect();
+            let about = ModelFile { classes: vec![], labels, targets: Targets::Real, ..about.clone() };
+            std::fs::write(&path, save(&params, &about).unwrap()).unwrap();
+            let loaded = ModelFile::load(&path).map(|(about, _)| about);
+            assert_eq!(loaded.is_ok_and(|loaded| loaded == about), fits, "{:?}", about.labels);
+        }
     }
 
     #[test]
