@@ -35,7 +35,7 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
     let limits = flags.running.limits(Limits::default())?;
     let shown = Shown::new(&flags.running, limits.side_by_side, flags.json, screen);
     let data = file.data(limits.memory)?;
-    shown.say(&describe(&data));
+    shown.say(&describe(&data)?);
     let study = Study::resolve(name, file, &data)?;
     if study.require_target && study.trials.iter().any(|planned| planned.trial.budget.target.is_none()) {
         return Err(
@@ -88,7 +88,7 @@ pub(crate) fn resume(
     }
     let data = load_again(&begun, data, limits)?;
     let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
-    shown.say(&describe(&data));
+    shown.say(&describe(&data)?);
     study.scale_note(&data).iter().for_each(|note| shown.say(note));
     let control = Control::default();
     signals::listen(&control)?;
@@ -140,23 +140,24 @@ pub(crate) fn warn(data: &Dataset) -> Result<()> {
 }
 
 /// The first line: which data this is.
-fn describe(data: &Dataset) -> String {
+fn describe(data: &Dataset) -> Result<String> {
     let (noun, shape) = match data.shape {
         Shape::Image(image) => ("images", format!("{} x {}", image.height, image.width)),
         Shape::Flat(features) => ("rows", format!("{features} columns")),
     };
     let count = |split: &Split| grouped(split.len() as u64);
-    let notes = data.notes.iter().map(|note| format!("\n{note}"));
+    let names = data.target_names()?;
+    let notes = names.iter().chain(&data.notes).map(|note| format!("\n{note}"));
     let held_out = data.validation.iter().map(|split| format!("{} held out, ", count(split)));
-    format!(
+    Ok(format!(
         "data: {}; {} {noun} to train on, {}{} to test on, {shape}, {}{}",
         data.origin,
         count(&data.train),
         held_out.collect::<String>(),
         count(&data.test),
-        data.told(),
+        data.target_words(),
         notes.collect::<String>(),
-    )
+    ))
 }
 
 /// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.

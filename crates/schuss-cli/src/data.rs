@@ -14,6 +14,8 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+/// Most classes listed.
+const CLASSES_LISTED: usize = 100;
 /// Most classes whose samples are drawn.
 const CLASSES_DRAWN: usize = 20;
 /// Samples drawn of each class.
@@ -72,7 +74,7 @@ fn facts(data: &Dataset, filled: bool) -> Result<String> {
         data.fingerprint()?,
         bytes(data.bytes() as u64),
         grouped(data.shape.features() as u64),
-        data.told(),
+        data.target_words(),
         held_out.chain(notes).collect::<String>(),
     ))
 }
@@ -113,8 +115,13 @@ fn columns(data: &Dataset, surveys: &[Survey]) -> String {
         let _ = writeln!(text, "{} {held}", fit(&column.name, 22));
         first += column.width();
     }
-    let more = table.columns.len().saturating_sub(COLUMNS);
-    text + &if more > 0 { format!("and {} more\n\n", grouped(more as u64)) } else { "\n".into() }
+    text + &more(table.columns.len(), COLUMNS) + "\n"
+}
+
+/// How many there are besides those listed, a line.
+fn more(all: usize, listed: usize) -> String {
+    let more = all.saturating_sub(listed);
+    if more > 0 { format!("and {} more\n", grouped(more as u64)) } else { String::new() }
 }
 
 fn row(range: &Range, one: f64) -> String {
@@ -152,11 +159,11 @@ fn balance(data: &Dataset, surveys: &[Survey]) -> String {
     let ([Some(train), Some(test)], false) = (ends, data.classes.is_empty()) else { return String::new() };
     let half = 9 + 9 + 1 + BAR;
     let mut text = format!("{} {:<half$}  {}\n", fit("class", NAME), "   train", "   test");
-    for (class, name) in data.classes.iter().enumerate() {
+    for (class, name) in data.classes.iter().enumerate().take(CLASSES_LISTED) {
         let [train, test] = [train, test].map(|survey| class_bar(&survey.classes, class));
         let _ = writeln!(text, "{} {train}  {}", fit(name, NAME), test.trim_end());
     }
-    text + "\n"
+    text + &more(data.classes.len(), CLASSES_LISTED) + "\n"
 }
 
 fn class_bar(counts: &[u64], class: usize) -> String {

@@ -5,7 +5,7 @@ use crate::model;
 use crate::progress::say;
 use crate::terminal::{Screen, Tile, deliver, fit, percent, printable};
 use schuss::data::{Dataset, Split};
-use schuss::network::{ModelFile, Prediction, Predictor};
+use schuss::network::{Judged, LabelScore, ModelFile, Prediction, Predictor};
 use schuss::recipe::Targets;
 use schuss::study::Origin;
 use schuss::study::record::Reconstruction;
@@ -25,6 +25,8 @@ const PER_ROW: usize = 4;
 const NAME: usize = 12;
 /// Rows of a list of which only the head is shown.
 const HEAD: usize = 12;
+/// Most labels listed.
+const LABELS: usize = 40;
 
 /// Evaluates a model file, or the only one of a run or trial, on the test split of some data.
 ///
@@ -49,6 +51,9 @@ pub(crate) fn run(
         Targets::Input if about.shape.image().is_some() => {
             return deliver(out, &reconstruction(&mut predictor, &data, json)?).map(drop);
         }
+        Targets::Real if !about.labels.is_empty() => {
+            return deliver(out, &several_labels(&mut predictor, &data, json)?).map(drop);
+        }
         Targets::Real | Targets::Input => {
             return deliver(out, &deviation(&mut predictor, &data, json)?).map(drop);
         }
@@ -64,9 +69,9 @@ fn judged(model: &Path, about: &ModelFile, data: Option<&str>, reading: &Reading
     match (data, origin) {
         (Some(spec), Some(origin)) => match held_out(&origin, spec)? {
             Some(held_out) => Ok(held_out),
-            None => reading.workload(spec).load_for(about),
+            None => reading.workload(spec).load_for(about, true),
         },
-        (Some(spec), None) => reading.workload(spec).load_for(about),
+        (Some(spec), None) => reading.workload(spec).load_for(about, true),
         (None, Some(origin)) => {
             let data = origin.data(None, None)?;
             if origin.is_of(&data)? {
@@ -115,19 +120,62 @@ fn looked_at(data: &Dataset) -> String {
 
 /// How far the numbers predicted for the test split are from those that are to be predicted.
 fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
-    let found = predictor.deviation(&data.test)?;
+    let judged = predictor.deviation(&data.test)?;
     if json {
-        return Ok(format!("{}\n", json!(found)));
+        return Ok(format!("{}\n", json!(judged)));
     }
+    let Judged { loss, loss_name, found } = judged;
     let r2 = found.r2.map_or_else(|| "none: a label does not vary".into(), |r2| format!("{r2:.6}"));
     Ok(format!(
-        "model     {}\ndata      {}, {} samples\nmse       {}\nmae       {}\nr2        {r2}\n",
+        "model     {}\ndata      {}, {} samples\nloss      {} ({loss_name})\nmse       {}\nmae       {}\nr2        {r2}\n",
         printable(&predictor.about().model),
         looked_at(data),
         grouped(found.samples),
+        significant(loss, 6),
         significant(found.mse, 6),
         significant(found.mae, 6),
     ))
+}
+
+/// How right the labels of the test split are, of each sample several.
+fn several_labels(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
+    let judged = predictor.label_scores(&data.test)?;
+    if json {
+        return Ok(format!("{}\n", json!(judged)));
+    }
+    let Judged { loss, loss_name, found } = judged;
+    let chance = found.chance.map_or_else(String::new, |chance| {
+        format!("; the commonest combination of labels alone has {chance:.4}")
+    });
+    Ok(format!(
+        "model     {}\ndata      {}, {} samples\naccuracy  {:.4} (all labels of a sample right{chance})\n\
+         labels    {:.4} of all labels right\nF1        {:.4}, the mean over labels\nloss      {} ({loss_name})\n\n{}",
+        printable(&predictor.about().model),
+        looked_at(data),
+        grouped(found.samples),
+        found.accuracy,
+        found.label_accuracy,
+        found.f1_macro,
+        significant(loss, 6),
+        label_table(&found.labels),
+    ))
+}
+
+/// A line per label; of many, those with the lowest F1.
+fn label_table(scores: &[LabelScore]) -> String {
+    let mut scores: Vec<&LabelScore> = scores.iter().collect();
+    let mut text = String::new();
+    if scores.len() > LABELS {
+        scores.sort_by(|a, b| a.f1.total_cmp(&b.f1));
+        text = format!("the {LABELS} lowest F1 of {} labels\n\n", grouped(scores.len() as u64));
+        scores.truncate(LABELS);
+    }
+    text += "  label        accuracy  chance      F1  samples\n";
+    for LabelScore { label, accuracy, chance, f1, samples } in scores {
+        let (name, samples) = (fit(label, NAME), grouped(*samples));
+        let _ = writeln!(text, "  {name} {accuracy:>8.4}  {chance:.4}  {f1:.4}  {samples:>7}");
+    }
+    text
 }
 
 /// How well an autoencoder reconstructs the test split.
@@ -218,6 +266,21 @@ impl Evaluation {
         self.correct() as f64 / self.samples() as f64
     }
 
+    /// The accuracy of always answering the commonest class: its share.
+    fn chance(&self) -> f64 {
+        let most = self.confusion.iter().map(|row| row.iter().sum::<usize>()).max().unwrap_or(0);
+        most as f64 / self.samples() as f64
+    }
+
+    /// The class that every sample was put into, if there is one.
+    fn only_class(&self) -> Option<usize> {
+        let answers =
+            |class: &usize| self.confusion.iter().any(|row| row.get(*class).is_some_and(|&n| n > 0));
+        let mut answered = (0..self.confusion.first().map_or(0, Vec::len)).filter(answers);
+        let only = answered.next()?;
+        answered.next().is_none().then_some(only)
+    }
+
     /// Share of a class's samples that were recognised, if it has any.
     fn recall(&self, class: usize) -> Option<f64> {
         let row = &self.confusion[class];
@@ -239,6 +302,8 @@ impl Page<'_> {
         let worst: Vec<Value> = worst.iter().map(|mistake| self.mistake_json(mistake)).collect();
         let value = json!({
             "accuracy": self.evaluation.accuracy(),
+            "chance": self.evaluation.chance(),
+            "only_class": self.evaluation.only_class().map(|class| &self.model.classes[class]),
             "loss": loss,
             "loss_name": self.model.loss.to_string(),
             "samples": self.evaluation.samples(),
@@ -272,11 +337,16 @@ impl Page<'_> {
     fn facts(&self) -> String {
         let evaluation = self.evaluation;
         let [correct, samples] = [evaluation.correct(), evaluation.samples()].map(|n| grouped(n as u64));
+        let only = evaluation.only_class().map_or_else(String::new, |class| {
+            format!("          it answers `{}` to every sample\n", printable(&self.model.classes[class]))
+        });
         format!(
-            "model     {}\ndata      {}\naccuracy  {:.4} ({correct} of {samples})\nloss      {} ({})\n\n",
+            "model     {}\ndata      {}\naccuracy  {:.4} ({correct} of {samples})\n\
+             chance    {:.4} (the commonest class alone)\n{only}loss      {} ({})\n\n",
             printable(&self.model.model),
             looked_at(self.data),
             evaluation.accuracy(),
+            evaluation.chance(),
             significant(evaluation.loss, 6),
             self.model.loss,
         )
@@ -432,6 +502,7 @@ mod tests {
         let model = ModelFile {
             model: "784-200".into(),
             classes,
+            labels: vec![],
             shape: data.shape,
             normalisation: data.normalisation.clone(),
             preparation: None,

@@ -161,6 +161,7 @@ pub(crate) mod tests {
         let about = ModelFile {
             model,
             classes,
+            labels: vec![],
             shape,
             normalisation,
             preparation: None,

@@ -7,6 +7,7 @@ use schuss::network::{Answer, Prediction, Predictor};
 use schuss::recipe::Targets;
 use schuss::study::Workload;
 use schuss::{Error, Result};
+use schuss_data::text::grouped;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -47,16 +48,16 @@ fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut
         return Err(Error::usage("the model is an autoencoder: it predicts no classes")
             .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
     }
-    let data = model::fit(about, workload.load_for(about)?, false)?;
+    let data = model::fit(about, workload.load_for(about, false)?, false)?;
     for warning in data.notes.iter().filter(|note| note.starts_with("warning:")) {
         let _ = writeln!(std::io::stderr(), "{warning}");
     }
-    let classes = predictor.about().classes.clone();
+    let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
     let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
     if predictor.about().targets.is_class() {
         predictor.predict(&data.test, &mut |found| lines.add(found.index, &line(&found, &classes, json)))
     } else {
-        predictor.answer(&data.test, &mut |found| lines.add(found.index, &numbers(&found, json)))
+        predictor.answer(&data.test, &mut |found| lines.add(found.index, &answer(&found, &labels, json)))
     }
 }
 
@@ -76,6 +77,27 @@ impl Lines<'_> {
         }
         deliver(self.out, &std::mem::take(&mut self.text))
     }
+}
+
+/// The line of a sample for which numbers are predicted, or several labels.
+fn answer(found: &Answer, labels: &[String], json: bool) -> String {
+    if labels.is_empty() { numbers(found, json) } else { several_labels(found, labels, json) }
+}
+
+/// `index label,label label=probability ...`, or the same as JSON.
+fn several_labels(answer: &Answer, labels: &[String], json: bool) -> String {
+    let each = || labels.iter().zip(answer.output);
+    let holds = |(label, &probability): (&'_ String, &f64)| (probability > 0.5).then(|| label.clone());
+    let found: Vec<String> = each().filter_map(holds).collect();
+    if json {
+        let probabilities: serde_json::Map<String, serde_json::Value> =
+            each().map(|(label, probability)| (label.clone(), json!(probability))).collect();
+        let value = json!({ "index": answer.index, "labels": found, "probabilities": probabilities });
+        return format!("{value}\n");
+    }
+    let probabilities = each().map(|(label, probability)| format!("\t{}={probability:.6}", printable(label)));
+    let found = if found.is_empty() { "none".into() } else { printable(&found.join(",")) };
+    format!("{}\t{found}{}\n", answer.index, probabilities.collect::<String>())
 }
 
 /// `index number number ...`, or the same as JSON.
@@ -132,13 +154,13 @@ fn picture(
         let _ = writeln!(std::io::stderr(), "{}: {unsaid}", path.display());
     }
     tell_changes(path, &picture, shape);
-    let classes = predictor.about().classes.clone();
+    let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
     let split = Samples::new(picture.values, Labels::Absent(1), shape.features())?.into();
     match predictor.about().targets {
         Targets::Class => {}
         Targets::Input => return reconstruction(predictor, (&split, shape), json, screen, out),
         Targets::Real => {
-            return predictor.answer(&split, &mut |found| deliver(out, &numbers(&found, json)));
+            return predictor.answer(&split, &mut |found| deliver(out, &answer(&found, &labels, json)));
         }
     }
     let seen = Tile::new(&picture.pixels, shape, vec![]);
@@ -203,6 +225,10 @@ fn ranking(prediction: &Prediction, classes: &[String]) -> String {
         let probability = f64::from(scores[class]);
         let (name, bar) = (fit(&classes[class], NAME), bar(probability, BAR));
         let _ = writeln!(text, "{}", format!("{name} {:>8}  {bar}", percent(probability)).trim_end());
+    }
+    let more = scores.len().saturating_sub(CLASSES);
+    if more > 0 {
+        let _ = writeln!(text, "and {} more classes", grouped(more as u64));
     }
     text
 }
@@ -283,6 +309,11 @@ mod tests {
         let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, ["c", "a", "b"]);
         assert!(text.lines().next().unwrap().ends_with(&"█".repeat(30)));
+        let many: Vec<String> = (0..1_030).map(|class| class.to_string()).collect();
+        let outputs = vec![0.0; many.len()];
+        let prediction = Prediction { probabilities: Some(&outputs), outputs: &outputs, ..prediction };
+        let text = ranking(&prediction, &many);
+        assert!(text.lines().count() == CLASSES + 1 && text.ends_with("and 1,010 more classes\n"), "{text}");
     }
 
     #[test]

@@ -245,6 +245,29 @@ impl Dataset {
         Ok((all > 0).then(|| most as f64 / all as f64))
     }
 
+    /// What is to be predicted, in a few words.
+    pub fn target_words(&self) -> String {
+        match self.labels.len() {
+            0 => self.told().to_string(),
+            count => format!("{} labels to predict", grouped(count as u64)),
+        }
+    }
+
+    /// The first names of its classes or labels, and how common the commonest class is where curves look.
+    ///
+    /// # Errors
+    /// What reading reports.
+    pub fn target_names(&self) -> Result<Option<String>> {
+        let first = |names: &[String]| listed(names.iter().map(|name| shown(name)), names.len());
+        if !self.labels.is_empty() {
+            return Ok(Some(format!("labels: {}, each 0 or 1", first(&self.labels))));
+        }
+        let (name, split) = self.evaluated();
+        let share = |chance| format!("; the commonest class has {:.1} % of the {name} split", 100.0 * chance);
+        let share = self.known_chance(split)?.map_or_else(String::new, share);
+        Ok((!self.classes.is_empty()).then(|| format!("classes: {}{share}", first(&self.classes))))
+    }
+
     /// Bytes all splits hold in memory.
     pub fn bytes(&self) -> usize {
         self.splits().map(|(_, split)| split.bytes()).sum()

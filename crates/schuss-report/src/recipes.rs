@@ -118,9 +118,23 @@ pub(crate) fn eval_loss(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_loss)
 }
 
-/// Whether outputs are compared with classes.
+/// Whether outputs are compared with classes, or with several labels.
 pub(crate) fn tell_classes(summary: &Summary) -> bool {
-    summary.trials.iter().any(|trial| trial.recipe.targets == "class")
+    let is_right_or_wrong =
+        |trial: &TrialRecord| trial.recipe.targets == "class" || eval_accuracy(trial).is_some();
+    summary.trials.iter().any(is_right_or_wrong)
+}
+
+/// The accuracy of always answering the commonest class, or combination of labels, of the evaluation split.
+pub(crate) fn chance(summary: &Summary) -> Option<f64> {
+    let measured =
+        || summary.trials.iter().find_map(|trial| trial.epochs.iter().find_map(|row| metric(row, "chance")));
+    summary.data.eval_chance().or_else(measured)
+}
+
+/// What [`chance`] is the accuracy of.
+pub(crate) fn commonest(summary: &Summary) -> &'static str {
+    if summary.data.labels.is_empty() { "the commonest class" } else { "the commonest combination of labels" }
 }
 
 /// Accuracy on the evaluation split after the last update.

@@ -111,6 +111,13 @@ fn results(summary: &Summary) -> Table {
     if measured.accuracy {
         head.push("accuracy %".to_owned());
     }
+    if measured.labels {
+        head.extend(LABELS.map(|(_, head)| head.to_owned()));
+        note += LABELS_NOTE;
+    }
+    if measured.accuracy {
+        note += &chance_note(summary);
+    }
     if measured.quality {
         head.extend(QUALITY.map(|(_, head)| head.to_owned()));
         note += QUALITY_NOTE;
@@ -125,6 +132,10 @@ fn results(summary: &Summary) -> Table {
     if measured.test {
         head.extend(measured.test_head());
         note += "; test: after the last update, over the test split, which nothing looked at before";
+        let chance = summary.trials.iter().find_map(|trial| trial.test?.chance);
+        note += &chance.map_or_else(String::new, |chance| {
+            format!(" (there {} has {} %)", recipes::commonest(summary), text::percent(chance))
+        });
     }
     per_trial(summary, measured.title(), note, &head, |trial| {
         let mut row = vec![
@@ -134,6 +145,9 @@ fn results(summary: &Summary) -> Table {
         ];
         if measured.accuracy {
             row.push(text::or_none(recipes::eval_accuracy(trial), text::percent));
+        }
+        if measured.labels {
+            row.extend(LABELS.map(|(name, _)| text::or_none(recipes::quality(trial, name), text::percent)));
         }
         if measured.quality {
             row.extend(QUALITY.map(|(name, _)| text::or_none(recipes::quality(trial, name), text::loss)));
@@ -151,6 +165,22 @@ fn results(summary: &Summary) -> Table {
     })
 }
 
+/// What accuracies are to be compared with.
+fn chance_note(summary: &Summary) -> String {
+    recipes::chance(summary).map_or_else(String::new, |chance| {
+        format!(
+            "; always answering {} has an accuracy of {} %",
+            recipes::commonest(summary),
+            text::percent(chance)
+        )
+    })
+}
+
+/// Metrics of several labels, by name, and the heads of their columns.
+const LABELS: [(&str, &str); 2] = [("label_accuracy", "labels right %"), ("f1_macro", "F1 %")];
+
+const LABELS_NOTE: &str = "; accuracy: samples all of whose labels are right; labels right: of all labels; F1: the mean of the labels' F1 scores";
+
 /// Metrics of reconstructions, by name, and the heads of their columns.
 const QUALITY: [(&str, &str); 3] = [("mse", "MSE"), ("psnr", "PSNR dB"), ("ssim", "SSIM")];
 
@@ -167,6 +197,7 @@ const DEVIATION_NOTE: &str =
 #[derive(Clone, Copy)]
 struct Measured {
     accuracy: bool,
+    labels: bool,
     quality: bool,
     deviation: bool,
     /// Whether the test split was looked at once, at the end, beside another that curves look at.
@@ -182,7 +213,7 @@ impl Measured {
         let test =
             summary.data.eval_split != "test" && summary.trials.iter().any(|trial| trial.test.is_some());
         let accuracy = recipes::tell_classes(summary);
-        Self { accuracy, quality: has("mse"), deviation: has("r2"), test }
+        Self { accuracy, labels: has("f1_macro"), quality: has("mse"), deviation: has("r2"), test }
     }
 
     fn title(self) -> String {
@@ -343,6 +374,9 @@ fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
     let measured = Measured::of(summary);
     let mut head = vec!["train loss".to_owned(), format!("{split} loss")];
     head.extend(measured.accuracy.then(|| "accuracy %".to_owned()));
+    if measured.labels {
+        head.extend(LABELS.map(|(_, head)| head.to_owned()));
+    }
     if measured.quality {
         head.extend(QUALITY.map(|(_, head)| head.to_owned()));
     }
@@ -352,11 +386,18 @@ fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
     if measured.test {
         head.extend(measured.test_head());
     }
-    let note =
-        "median [low, high]: the range in which 95 % of medians would fall; below six seeds the whole range";
-    per_recipe(recipes, &format!("{} over seeds", measured.title()), note, head, |group| {
+    let mut note =
+        "median [low, high]: the range in which 95 % of medians would fall; below six seeds the whole range"
+            .to_owned();
+    if measured.accuracy {
+        note += &chance_note(summary);
+    }
+    per_recipe(recipes, &format!("{} over seeds", measured.title()), &note, head, |group| {
         let mut row = vec![spread(group.train_loss, text::loss), spread(group.eval_loss, text::loss)];
         row.extend(measured.accuracy.then(|| spread(group.eval_accuracy, text::percent)));
+        if measured.labels {
+            row.extend(LABELS.map(|(name, _)| spread(group.metrics.get(name).copied(), text::percent)));
+        }
         if measured.quality {
             row.extend(QUALITY.map(|(name, _)| spread(group.metrics.get(name).copied(), text::loss)));
         }

@@ -195,19 +195,27 @@ fn highest_accuracy(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
         format!("; next is {} with {} %", recipe.name, percent(*accuracy))
     });
     Some(format!(
-        "{} has the highest {split} accuracy after its last update: {} %{next}.",
+        "{} has the highest {split} accuracy after its last update: {} %{}{next}.",
         best.name,
-        percent(*accuracy)
+        percent(*accuracy),
+        beside(summary)
     ))
+}
+
+/// What an accuracy is to be compared with.
+fn beside(summary: &Summary) -> String {
+    recipes::chance(summary).map_or_else(String::new, |chance| {
+        format!(" ({} alone: {} %)", recipes::commonest(summary), percent(chance))
+    })
 }
 
 fn lowest_loss(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     let ranked = ranked(recipes, recipes::eval_loss);
     let split = &summary.data.eval_split;
     let (best, value) = ranked.first()?;
-    let accuracy = best
-        .median(recipes::eval_accuracy)
-        .map_or_else(String::new, |accuracy| format!(", accuracy {} %", percent(accuracy)));
+    let accuracy = best.median(recipes::eval_accuracy).map_or_else(String::new, |accuracy| {
+        format!(", accuracy {} %{}", percent(accuracy), beside(summary))
+    });
     let quality = [("ssim", "SSIM"), ("r2", "r²")].into_iter().filter_map(|(name, word)| {
         let value = best.median(|trial| recipes::quality(trial, name))?;
         Some(format!(", {word} {}", significant(value, 3)))

@@ -257,3 +257,30 @@ fn a_verdict_over_seeds_says_whether_ranges_overlap() {
     assert!(apart.contains("Medians over 5 seeds each") && apart.contains("do not overlap"), "{apart}");
     assert!(apart.starts_with("Adam reached test accuracy ≥ 96 % first"), "{apart}");
 }
+
+#[test]
+fn the_commonest_class_of_the_split_looked_at_is_the_level_of_accuracy_in_charts_tables_and_sentences() {
+    let (mut summary, traces) = lecture_24();
+    let told = |summary: &Summary| {
+        let files = files(summary, &traces);
+        let chart = String::from_utf8(files["accuracy-epochs.svg"].clone()).unwrap();
+        let table: Vec<String> = table::render(summary, 100).split_whitespace().map(str::to_owned).collect();
+        [chart, table.join(" "), verdict(summary).join(" ")]
+    };
+    let parts = |exact: &str| {
+        [
+            format!("commonest class: {exact} %"),
+            format!("always answering the commonest class has an accuracy of {exact} %"),
+            format!("(the commonest class alone: {exact} %)"),
+        ]
+    };
+    for (text, part) in told(&summary).iter().zip(parts("11.35")) {
+        assert!(text.contains(&part), "`{part}` is not in {text}");
+    }
+    summary.data.eval_split = "validation".into();
+    let chance = summary.data.chance.as_mut().unwrap();
+    (chance.validation, chance.test) = (Some(0.5625), 0.9);
+    for (text, part) in told(&summary).iter().zip(parts("56.25")) {
+        assert!(text.contains(&part), "`{part}` is not in {text}");
+    }
+}

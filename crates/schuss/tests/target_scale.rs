@@ -5,7 +5,7 @@ mod common;
 use common::{ONE_THREAD, bits, resident, run, trial};
 use schuss::Trial;
 use schuss::data::{Dataset, Labels, Offsets, Samples, Shape, Split, Values};
-use schuss::network::{ModelFile, Params, Predictor, save};
+use schuss::network::{Judged, ModelFile, Params, Predictor, save};
 use schuss::recipe::{TargetScale, Targets};
 use schuss::session::{Control, Limits, Session};
 use schuss::study::{Choices, Study, StudyFile};
@@ -152,14 +152,29 @@ fn threads_microbatches_and_streaming_change_no_bit() {
 }
 
 #[test]
+fn a_saved_model_gives_the_loss_of_its_session_in_original_units_whatever_the_loss() {
+    let data = of([prices(&points(200, 0)), prices(&points(100, 1_000))]);
+    for loss in ["mse", "l1", "huber:delta=0.5", "smooth-l1"] {
+        let trial = regression(1, loss, "batch:20", "adam:lr=0.02", 3);
+        let (outcome, params) = run(&trial, &data, ONE_THREAD);
+        let Judged { loss: found, loss_name, .. } =
+            predictor(&trial, &data, &params).deviation(&data.test).unwrap();
+        let expected = outcome.evaluation.unwrap().loss;
+        assert!((found / expected - 1.0).abs() < 1e-9, "{loss}: {found}, not {expected}");
+        assert_eq!(loss_name, trial.recipe.loss.to_string());
+    }
+}
+
+#[test]
 fn prices_are_learnt_with_the_usual_optimizer_and_told_as_prices() {
     let data = of([prices(&points(300, 0)), prices(&points(100, 1_000))]);
     let trial = regression(1, "mse", "batch:20", "sgd:lr=0.1", 30);
     let (outcome, params) = run(&trial, &data, ONE_THREAD);
     let mut predictor = predictor(&trial, &data, &params);
-    let found = predictor.deviation(&data.test).unwrap();
+    let Judged { loss, found, .. } = predictor.deviation(&data.test).unwrap();
     assert!(found.r2.unwrap() > 0.9, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-5, "{found:?}");
+    assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
     let mut visit = |answer: schuss::network::Answer| {
         assert!((50_000.0..600_000.0).contains(&answer.output[0]), "{answer:?}");
         Ok(ControlFlow::Continue(()))
@@ -179,7 +194,7 @@ fn tiny_targets_one_that_never_changes_and_a_single_row_are_learnt() {
     let data = of([told(&all, tiny), told(&test, tiny)]);
     let trial = regression(1, "mse", "batch:20", "adam:lr=0.02", 60);
     let (_, params) = run(&trial, &data, ONE_THREAD);
-    let found = predictor(&trial, &data, &params).deviation(&data.test).unwrap();
+    let found = predictor(&trial, &data, &params).deviation(&data.test).unwrap().found;
     assert!(found.r2.unwrap() > 0.8, "{found:?}");
 
     let constant = |row: &[f32]| vec![row[0], 7.0e6];
@@ -213,9 +228,10 @@ fn times_are_told_to_the_second() {
     let trial = regression(1, "mse", "batch:20", "adam:lr=0.02", 60);
     let (outcome, params) = run(&trial, &data, ONE_THREAD);
     let mut predictor = predictor(&trial, &data, &params);
-    let found = predictor.deviation(&data.test).unwrap();
+    let Judged { loss, found, .. } = predictor.deviation(&data.test).unwrap();
     assert!(found.mae < 2.0 && found.r2.unwrap() > 0.9, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-3, "{found:?}");
+    assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
     let mut visit = |answer: schuss::network::Answer| {
         assert!(answer.asked.unwrap()[0].fract() == 0.0 && (answer.output[0] - start).abs() < 200.0);
         Ok(ControlFlow::Continue(()))

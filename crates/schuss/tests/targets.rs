@@ -121,7 +121,7 @@ fn a_saved_regression_tells_its_numbers_and_how_far_they_are_off() {
     let path = folder.path().join("model.safetensors");
     std::fs::write(&path, save(&params, &about).unwrap()).unwrap();
     let mut predictor = Predictor::load(&path, 1).unwrap();
-    let found = predictor.deviation(&data.test).unwrap();
+    let found = predictor.deviation(&data.test).unwrap().found;
     assert!((found.mse - outcome.evaluation.unwrap().loss).abs() < 1e-9, "{found:?}");
     assert!(found.samples == 100 && found.r2.is_some_and(|r2| r2 > 0.5), "{found:?}");
     let unlabelled = Samples::new(resident(&data.test).values().clone(), Labels::Absent(100), 2).unwrap();
@@ -149,6 +149,28 @@ fn several_labels_at_once_are_learnt_with_binary_cross_entropy() {
     let trial = regression("linear:16,tanh,linear:2,sigmoid", "bce:logits=false", 60);
     let last = run(&trial, &data, ONE_THREAD).0.evaluation.unwrap();
     assert!(last.loss < 0.2, "{last:?}");
+
+    let named = Dataset { labels: ["a", "b"].map(String::from).to_vec(), ..data };
+    for (model, loss) in [
+        ("linear:16,tanh,linear:2,sigmoid", "bce:logits=false"),
+        ("linear:16,tanh,linear:2", "bce:pos_weight=3"),
+    ] {
+        let trial = regression(model, loss, 3);
+        let (outcome, params) = run(&trial, &named, ONE_THREAD);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        std::fs::write(&path, save(&params, &ModelFile::of(&trial, &named)).unwrap()).unwrap();
+        let found = Predictor::load(&path, 1).unwrap().label_scores(&named.test).unwrap();
+        let expected = outcome.evaluation.unwrap();
+        let quality = expected.labels.unwrap();
+        assert_eq!((Some(found.found.accuracy), found.found.chance), (expected.accuracy, expected.chance));
+        assert_eq!(
+            (found.found.f1_macro, found.found.label_accuracy),
+            (quality.f1_macro, quality.label_accuracy)
+        );
+        assert!((found.loss - expected.loss).abs() < 1e-12, "{loss}: {found:?}");
+        assert_eq!(found.found.labels.iter().map(|score| &score.label).collect::<Vec<_>>(), ["a", "b"]);
+    }
 }
 
 fn resolve(data: &Dataset, choices: &str) -> schuss::Result<Study> {

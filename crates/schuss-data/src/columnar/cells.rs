@@ -158,10 +158,12 @@ fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()>
     }
     if let Some(typed) = array.as_primitive_opt::<Int64Type>() {
         let cell = |value: i64| whole(value.unsigned_abs(), value < 0);
-        return Some(put_all(array, rows, put, |row| cell(typed.value(row))));
+        put_all(array, rows, put, |row| cell(typed.value(row)));
+        return Some(());
     }
     if let Some(typed) = array.as_primitive_opt::<UInt64Type>() {
-        return Some(put_all(array, rows, put, |row| whole(typed.value(row), false)));
+        put_all(array, rows, put, |row| whole(typed.value(row), false));
+        return Some(());
     }
     if *array.data_type() == DataType::Null {
         rows.enumerate().for_each(|(to, _)| put(to, Cell::NULL));

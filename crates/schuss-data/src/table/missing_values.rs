@@ -83,6 +83,7 @@ impl fmt::Display for MissingValues {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

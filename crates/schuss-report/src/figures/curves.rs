@@ -7,7 +7,7 @@ use crate::{
         line::{Level, LineChart, Mark, MarkKind, Series},
         scale::{Spacing, range},
     },
-    recipes::{Recipe, Run, median, tell_classes},
+    recipes::{Recipe, Run, chance, commonest, median, tell_classes},
     text,
 };
 use schuss::study::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
@@ -192,23 +192,25 @@ impl Subject<'_> {
         })
     }
 
-    /// What guessing gives.
+    /// What answering without a look at the input gives: always the commonest class, or every class with equal
+    /// probability.
     fn levels(&self, metric: Metric) -> Vec<Level> {
         let classes = self.summary.data.classes;
         let cross_entropy =
             self.summary.trials.iter().all(|trial| trial.recipe.loss.starts_with("cross-entropy"));
-        let chance = 1.0 / classes as f64;
+        let chance = chance(self.summary);
+        let commonest = commonest(self.summary).trim_start_matches("the ");
+        let share = |share: f64| (100.0 * share, format!("{commonest}: {} %", text::percent(share)));
         let level = match metric {
-            _ if classes < 2 => None,
             Metric::Similarity => None,
-            Metric::Accuracy => Some((100.0 * chance, format!("chance: {}", text::percent_tick(chance)))),
-            Metric::Error => {
-                Some((100.0 * (1.0 - chance), format!("chance: {}", text::percent_tick(1.0 - chance))))
-            }
+            Metric::Accuracy => chance.map(share),
+            Metric::Error => chance.map(|chance| share(1.0 - chance)),
+            Metric::TrainLoss | Metric::EvalLoss if classes < 2 => None,
             Metric::TrainLoss | Metric::EvalLoss => {
                 let loss = (classes as f64).ln();
-                cross_entropy
-                    .then(|| (loss, format!("chance: ln {classes} = {}", text::significant(loss, 3))))
+                cross_entropy.then(|| {
+                    (loss, format!("classes equally probable: ln {classes} = {}", text::significant(loss, 3)))
+                })
             }
         };
         level.map(|(value, label)| Level { value, label }).into_iter().collect()

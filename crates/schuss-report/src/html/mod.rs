@@ -10,11 +10,12 @@ use crate::{
     figures::{Figure, Figures},
     recipes::{self, recipes},
     tables::{Table, tables},
-    text::{NONE, count, escape, list, shorten, without_folders},
+    text::{NONE, count, escape, list, percent, shorten, without_folders},
     verdict,
 };
 use parts::{Parts, definition};
 use schuss::study::record::{RecipeRecord, Summary, SurfaceRecord, Trace, TrialRecord};
+use schuss_data::text::listed;
 use std::fmt::Write as _;
 
 /// No page is larger, whatever the run.
@@ -348,6 +349,20 @@ fn choices(name: &str, trial: &TrialRecord) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// What is to be predicted, where that is a class or several labels.
+fn answers(summary: &Summary) -> Option<(&'static str, String)> {
+    let data = &summary.data;
+    let share = recipes::chance(summary).map_or_else(String::new, |chance| {
+        let (commonest, split) = (recipes::commonest(summary), &data.eval_split);
+        format!("; {commonest} has {} % of the {split} split", percent(chance))
+    });
+    match (data.labels.len(), data.classes) {
+        (0, 0) => None,
+        (0, classes) => Some(("classes", format!("{}{share}", count(classes as u64)))),
+        (labels, _) => Some(("labels", format!("{}{share}", listed(data.labels.iter().cloned(), labels)))),
+    }
+}
+
 /// Data, network, machine and program, as pairs of words.
 fn setting(summary: &Summary) -> Vec<(&'static str, String)> {
     let (data, machine, release) = (&summary.data, &summary.machine, &summary.schuss);
@@ -367,7 +382,9 @@ fn setting(summary: &Summary) -> Vec<(&'static str, String)> {
                     count(data.counts.test as u64)
                 ),
             ),
-            ("classes", data.classes.to_string()),
+        ]);
+        setting.extend(answers(summary));
+        setting.extend([
             ("evaluated on", format!("the {} split", data.eval_split)),
             (
                 "network",

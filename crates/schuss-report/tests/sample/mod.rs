@@ -220,7 +220,7 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
         began: "2026-11-21T09:30:00Z".into(),
         workload: WorkloadRecord { data: "mnist".into(), model: "784-400-256-10".into(), parameters: 419_210 },
         data: DataRecord {
-            chance: None,
+            chance: Some(Chance { train: 0.1124, validation: None, test: 0.1135 }),
             labels: vec![],
             fingerprint: "xxh3:8a1f03c2d4e5f607".into(),
             origin: "MNIST".into(),

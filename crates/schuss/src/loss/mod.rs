@@ -221,6 +221,15 @@ impl Loss {
         matches!(self, Self::Poisson(_) | Self::HingeEmbedding(_) | Self::Kl(_))
     }
 
+    /// Above which output a label holds, where outputs answer whether each of several labels does.
+    pub(crate) fn label_bound(&self) -> Option<f32> {
+        match self {
+            Self::Bce(Bce { logits: true, .. }) => Some(0.0),
+            Self::Bce(_) => Some(0.5),
+            _ => None,
+        }
+    }
+
     /// Refuses a network whose outputs it cannot read, and targets it cannot be compared with.
     ///
     /// # Errors

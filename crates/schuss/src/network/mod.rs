@@ -26,7 +26,7 @@ pub use model::Model;
 pub use model_file::{ModelFile, load_weights, save};
 pub use params::Params;
 pub use plan::Plan;
-pub use predictor::{Answer, Prediction, Predictor};
+pub use predictor::{Answer, Judged, Prediction, Predictor};
 
 pub(crate) use answers::{ClassCounts, LabelCounts};
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};

@@ -2,7 +2,7 @@
 //! one line. What `predict` needs besides the weights stands as JSON under the metadata key `schuss`; being
 //! the only key, its place in the file is fixed.
 
-use super::{Model, Params, Plan};
+use super::{Model, Params, Plan, Units};
 use crate::loss::Loss;
 use crate::network::layout::Entry;
 use crate::recipe::{TargetScale, Targets, Trial};
@@ -31,6 +31,9 @@ pub struct ModelFile {
     pub model: String,
     /// Names of the classes, in order of output; none where it predicts numbers.
     pub classes: Vec<String>,
+    /// Names of the labels where it predicts several at once, in order of output; left out of the file where it does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Shape of an input.
     pub shape: Shape,
     /// How the numbers of an input become those that the network sees.
@@ -60,9 +63,11 @@ pub struct ModelFile {
 impl ModelFile {
     /// What a trial on `data` makes.
     pub fn of(trial: &Trial, data: &Dataset) -> Self {
+        let tells_labels = trial.targets == Targets::Real && trial.recipe.loss.label_bound().is_some();
         Self {
             model: trial.model.to_string(),
             classes: data.classes.clone(),
+            labels: if tells_labels { data.labels.clone() } else { vec![] },
             shape: data.shape,
             normalisation: data.normalisation.clone(),
             preparation: data.preparation,
@@ -148,6 +153,9 @@ impl ModelFile {
         about.normalisation.check(about.shape).map_err(|error| damaged(path, &error.what))?;
         about.offsets.check(inputs).map_err(|error| damaged(path, &error.what))?;
         let plan = about.plan(&model, inputs).map_err(|error| damaged(path, &error.what))?;
+        if !about.labels.is_empty() && about.labels.len() != plan.outputs {
+            return Err(damaged(path, &"the names of its labels do not fit its outputs"));
+        }
         if about.scale.as_ref().is_some_and(|scale| !scale.fits(plan.outputs)) {
             return Err(damaged(path, &"the scale of its targets does not fit its outputs"));
         }
@@ -157,6 +165,12 @@ impl ModelFile {
         let mut params = Params::zeros(plan.layout);
         fill(&mut params, &bytes, path).map_err(|error| Error { kind: schuss_data::Kind::Data, ..error })?;
         Ok((about, params))
+    }
+
+    /// The units of its outputs, where these are not the numbers themselves.
+    pub(crate) fn units(&self, outputs: usize) -> Option<Units> {
+        let units = || Units::new(outputs, self.scale.as_ref(), &self.offsets);
+        if self.targets == Targets::Real { units() } else { None }
     }
 
     /// The plan of `model` for inputs of so many numbers.
@@ -296,6 +310,7 @@ mod tests {
         let about = ModelFile {
             model: plan.model.to_string(),
             classes: ["a", "b", "c"].map(String::from).to_vec(),
+            labels: vec![],
             shape: ImageShape { channels: 1, height: 2, width: 3 }.into(),
             normalisation: Normalisation::Unit,
             preparation: None,
@@ -329,6 +344,7 @@ mod tests {
         let about = |model: &str| ModelFile {
             model: model.into(),
             classes: (0..100).map(|class| class.to_string()).collect(),
+            labels: vec![],
             shape,
             normalisation: Normalisation::Unit,
             preparation: None,
@@ -346,8 +362,25 @@ mod tests {
         }
         let (params, classifier) = trained();
         let text = String::from_utf8_lossy(&save(&params, &classifier).unwrap()).into_owned();
-        assert!(!text.contains("targets") && !text.contains("loss"), "the bytes of older files");
+        assert!(
+            !["targets", "loss", "labels"].iter().any(|key| text.contains(key)),
+            "the bytes of older files"
+        );
         assert!(text.contains(r#"\"normalisation\":\"unit\""#), "the bytes of older files: {text}");
+    }
+
+    #[test]
+    fn names_of_several_labels_are_kept_and_must_be_as_many_as_outputs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let (params, about) = trained();
+        for (labels, fits) in [(vec!["x", "y", "z"], true), (vec![], true), (vec!["x", "y"], false)] {
+            let labels: Vec<String> = labels.into_iter().map(String::from).collect();
+            let about = ModelFile { classes: vec![], labels, targets: Targets::Real, ..about.clone() };
+            std::fs::write(&path, save(&params, &about).unwrap()).unwrap();
+            let loaded = ModelFile::load(&path).map(|(about, _)| about);
+            assert_eq!(loaded.is_ok_and(|loaded| loaded == about), fits, "{:?}", about.labels);
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What a trained network says about samples: the forward pass without a session.
 
+use super::answers::{LabelCounts, LabelScores};
 use super::deviation::{Deviation, Sums};
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
+use crate::loss::Target;
 use crate::recipe::Targets;
 use crate::session::quality::Quality;
 use crate::study::record;
@@ -11,6 +13,7 @@ use schuss_data::{Feed, Split};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::argmax;
 use schuss_kernels::{Team, padded};
+use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -37,6 +40,8 @@ use std::path::Path;
 pub struct Predictor {
     about: ModelFile,
     plan: Plan,
+    /// Those of its outputs, where these are not the numbers themselves.
+    units: Option<Units>,
     params: Params,
     team: Team,
     arena: Arena,
@@ -53,6 +58,29 @@ pub struct Answer<'a> {
     pub asked: Option<&'a [f64]>,
     /// As many numbers, in the same units.
     pub output: &'a [f64],
+}
+
+/// What a network that predicts no classes says about one sample, in its own units.
+#[derive(Clone, Copy)]
+struct Answered<'a> {
+    index: usize,
+    /// What is to be predicted as it is stored, if that is known.
+    asked: Option<&'a [f32]>,
+    outputs: &'a [f32],
+    /// The same, or the probabilities they stand for.
+    answer: &'a [f32],
+}
+
+/// How good a network is on some samples: the mean of the loss it was trained on, and what else was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged<T> {
+    /// In the units of the data where these are scaled for training.
+    pub loss: f64,
+    /// The loss as it is typed.
+    pub loss_name: String,
+    /// What was found.
+    #[serde(flatten)]
+    pub found: T,
 }
 
 /// What the network says about one sample.
@@ -84,7 +112,8 @@ impl Predictor {
         let (about, params) = ModelFile::load(path)?;
         let plan = about.plan(&about.model.parse()?, about.shape.features())?;
         let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets, None));
-        Ok(Self { about, plan, params, team, arena, labelled: false })
+        let units = about.units(plan.outputs);
+        Ok(Self { about, plan, units, params, team, arena, labelled: false })
     }
 
     /// What the file says about the network.
@@ -126,29 +155,42 @@ impl Predictor {
         if self.about.targets.is_class() {
             return Err(Error::usage("the model predicts classes, not numbers"));
         }
-        let ModelFile { scale, offsets, .. } = &self.about;
-        let (offsets, units) = (offsets.clone(), Units::new(self.plan.outputs, scale.as_ref(), offsets));
-        let (mut asked, mut told) = (vec![], vec![]);
-        self.each_answer(split, |index, stored, answered| {
-            let number = |(output, &value): (usize, &f32)| match &units {
-                Some(units) => units.told(output, value),
-                None => f64::from(value),
-            };
-            told.clear();
-            told.extend(answered.iter().enumerate().map(number));
-            let original = |(output, &number): (usize, &f32)| f64::from(number) + offsets.label(output);
-            asked.clear();
-            asked.extend(stored.iter().copied().flatten().enumerate().map(original));
-            visit(Answer { index, asked: stored.map(|_| &asked[..]), output: &told })
+        self.each_answer(split, |predictor, answered| {
+            let asked = answered.asked.map(|stored| predictor.original(stored));
+            let output = predictor.numbers(answered.answer);
+            visit(Answer { index: answered.index, asked: asked.as_deref(), output: &output })
         })
     }
 
-    /// Tells `visit` the index of every sample of `split`, what is to be predicted for it as it is stored, if that is known,
-    /// and the network's answer.
+    /// Numbers that are stored, with what was taken off them.
+    fn original(&self, stored: &[f32]) -> Vec<f64> {
+        let offset = |output: usize| self.units.as_ref().map_or(0.0, |_| self.about.offsets.label(output));
+        stored.iter().enumerate().map(|(output, &number)| f64::from(number) + offset(output)).collect()
+    }
+
+    /// The numbers that answers stand for.
+    fn numbers(&self, answer: &[f32]) -> Vec<f64> {
+        let number = |(output, &value): (usize, &f32)| match &self.units {
+            Some(units) => units.told(output, value),
+            None => f64::from(value),
+        };
+        answer.iter().enumerate().map(number).collect()
+    }
+
+    /// What outputs are compared with where numbers are stored.
+    fn wanted(&self, stored: &[f32]) -> Vec<f32> {
+        let wanted = |(output, &number): (usize, &f32)| match &self.units {
+            Some(units) => units.wanted(output, number),
+            None => number,
+        };
+        stored.iter().enumerate().map(wanted).collect()
+    }
+
+    /// Tells `visit` what is answered to every sample of `split`.
     fn each_answer(
         &mut self,
         split: &Split,
-        mut visit: impl FnMut(usize, Option<&[f32]>, &[f32]) -> Result<ControlFlow<()>>,
+        mut visit: impl FnMut(&Self, Answered) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let forward = |predictor: &mut Self, rows| {
             predictor.forward(rows);
@@ -157,10 +199,12 @@ impl Predictor {
         };
         self.each_row(split, forward, |predictor, first, row| {
             let (index, arena, plan) = (first + row, &predictor.arena, &predictor.plan);
-            if arena.output(plan, row).iter().any(|x| !x.is_finite()) {
+            let outputs = arena.output(plan, row);
+            if outputs.iter().any(|x| !x.is_finite()) {
                 return Err(overflow(index));
             }
-            visit(index, predictor.labelled.then(|| arena.target(plan, row)), arena.answered(plan, row))
+            let asked = predictor.labelled.then(|| arena.target(plan, row));
+            visit(predictor, Answered { index, asked, outputs, answer: arena.answered(plan, row) })
         })
     }
 
@@ -172,8 +216,8 @@ impl Predictor {
         let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
         let image = image.ok_or_else(|| Error::usage("the model is no autoencoder of images"))?;
         let mut quality = Quality::new(image);
-        self.each_answer(split, |_, image, answer| {
-            image.iter().for_each(|image| quality.take(image, answer));
+        self.each_answer(split, |_, answered| {
+            answered.asked.iter().for_each(|image| quality.take(image, answered.answer));
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(quality.mean())
@@ -183,13 +227,52 @@ impl Predictor {
     ///
     /// # Errors
     /// As for [`Self::answer`], and a data error if nothing is known of the samples.
-    pub fn deviation(&mut self, split: &Split) -> Result<Deviation> {
+    pub fn deviation(&mut self, split: &Split) -> Result<Judged<Deviation>> {
+        if self.about.targets.is_class() {
+            return Err(Error::usage("the model predicts classes, not numbers"));
+        }
         let mut sums = Sums::new(self.plan.outputs);
-        self.answer(split, &mut |found| {
-            found.asked.iter().for_each(|asked| sums.take(asked, found.output));
+        let loss = self.mean_loss(split, |predictor, asked, answered| {
+            sums.take(&predictor.original(asked), &predictor.numbers(answered.answer));
+        })?;
+        let found = sums.mean().ok_or_else(unlabelled)?;
+        Ok(Judged { loss, loss_name: self.about.loss.to_string(), found })
+    }
+
+    /// How right the answers to several labels of the samples of `split` are.
+    ///
+    /// # Errors
+    /// As for [`Self::answer`], a usage error if the model does not predict several labels, and a data error if nothing is
+    /// known of the samples.
+    pub fn label_scores(&mut self, split: &Split) -> Result<Judged<LabelScores>> {
+        let (names, bound) = (self.about.labels.clone(), self.about.loss.label_bound());
+        let bound = bound.filter(|_| !names.is_empty());
+        let bound = bound.ok_or_else(|| Error::usage("the model does not predict several labels"))?;
+        let mut counts = LabelCounts::new(names.len());
+        let loss = self.mean_loss(split, |_, asked, answered| counts.take(asked, answered.outputs, bound))?;
+        let found = counts.scores(&names).ok_or_else(unlabelled)?;
+        Ok(Judged { loss, loss_name: self.about.loss.to_string(), found })
+    }
+
+    /// The mean, over the samples of `split` of which it is known what is to be predicted, of the loss the network was
+    /// trained on; `take` sees what is to be predicted for each, and the answer.
+    fn mean_loss(&mut self, split: &Split, mut take: impl FnMut(&Self, &[f32], &Answered)) -> Result<f64> {
+        let units = self.units.as_ref().filter(|_| self.about.scale.is_some());
+        let factors = units.and_then(|units| Some(units.factors(self.about.loss.power()?)));
+        let mut delta = vec![0.0; self.plan.outputs];
+        let (mut sum, mut samples) = (0.0, 0_u64);
+        self.each_answer(split, |predictor, answered| {
+            let Some(asked) = answered.asked else { return Ok(ControlFlow::Continue(())) };
+            let (loss, wanted) = (&predictor.about.loss, predictor.wanted(asked));
+            sum += match &factors {
+                Some(factors) => loss.in_units(answered.outputs, &wanted, factors),
+                None => loss.row(answered.outputs, Target::Row(&wanted), &mut delta),
+            };
+            samples += 1;
+            take(predictor, asked, &answered);
             Ok(ControlFlow::Continue(()))
         })?;
-        sums.mean().ok_or_else(|| Error::data("no sample has a label to compare with"))
+        Ok(sum / samples as f64)
     }
 
     /// Gathers the samples of `split`, lets `forward` see so many at once, and `visit` each with the first of its
@@ -270,6 +353,10 @@ impl Predictor {
 
 /// Bytes into which streamed samples are read ahead.
 const READ_AHEAD: u64 = 16 << 20;
+
+fn unlabelled() -> Error {
+    Error::data("no sample has a label to compare with")
+}
 
 fn overflow(index: usize) -> Error {
     Error::data(format!("the model's numbers overflow on sample {index}"))

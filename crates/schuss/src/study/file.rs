@@ -7,6 +7,7 @@ use crate::recipe::{Targets, spec};
 use crate::{Error, Result, machine};
 use schuss_data::csv::Form;
 use schuss_data::found::{Ask, LabelKind};
+use schuss_data::table::{Table, Target};
 use schuss_data::text::plain_io;
 use schuss_data::{Centring, Dataset, Request, Source};
 use serde::{Deserialize, Serialize};
@@ -121,18 +122,21 @@ impl Workload {
     }
 
     /// Reads or draws the data for a trained model that is to be asked about them: of data without a test split all
-    /// samples, a table as the model's own.
+    /// samples, a table as the model's own; what is to be predicted for its rows is read only where the answers are to be
+    /// `judged`.
     ///
     /// # Errors
     /// As for [`Self::load`].
-    pub fn load_for(&self, model: &ModelFile) -> Result<Dataset> {
+    pub fn load_for(&self, model: &ModelFile, judged: bool) -> Result<Dataset> {
         let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
         let request = self.request(None)?;
         let size = request.ask.size.or(model.shape.image().map(|image| image.height));
         let offsets = Centring::By(model.offsets.clone());
         let pictures = model.pictures().filter(|_| self.size.is_none());
+        let unlabelled = |table: Table| Table { target: Target::Absent, ..table };
+        let table = model.table.clone().map(|table| if judged { table } else { unlabelled(table) });
         let label_kind = model.targets.label_kind();
-        let ask = Ask { table: model.table.clone(), offsets, size, pictures, label_kind, ..request.ask };
+        let ask = Ask { table, offsets, size, pictures, label_kind, ..request.ask };
         source.load(&Request { ask, whole: true, ..request })
     }
 

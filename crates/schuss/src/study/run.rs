@@ -9,7 +9,7 @@ use super::plan::{Study, plan_of};
 use super::record::{
     Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
 };
-use super::{StudyFile, accumulation, learning, statistics, surface};
+use super::{StudyFile, accumulation, statistics, surface};
 use crate::recipe::{Budget, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
@@ -231,20 +231,19 @@ fn go(
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
-    let chance = learning::chance(data)?;
     let Ended { mut trials, error } =
-        Runner::new((study, data), limits, (&folder, &summary.data.fingerprint), chance, control, watcher)
+        Runner::new((study, data), limits, (&folder, &summary.data.fingerprint), control, &mut *watcher)
             .run();
     trials.sort_by_key(|(index, ..)| *index);
     let summary = Summary { run: shown(folder.path(), &summary.directory), ..summary };
     let mut finished =
         Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
     for (_, record, trace) in trials {
-        let warning = answers_one_class(&record, data);
-        finished
-            .summary
-            .warnings
-            .extend(warning.filter(|warning| !finished.summary.warnings.contains(warning)));
+        let warnings = &mut finished.summary.warnings;
+        if let Some(warning) = answers_alike(&record, data).filter(|warning| !warnings.contains(warning)) {
+            watcher.note(&format!("warning: {warning}"));
+            warnings.push(warning);
+        }
         finished.summary.trials.push(record);
         finished.traces.push(trace);
     }
@@ -325,9 +324,16 @@ fn chance(data: &Dataset) -> Result<Option<Chance>> {
     Ok(both.map(|(train, test)| Chance { train, validation, test }))
 }
 
-/// Says that a trial answers one class to every sample, if it does.
-fn answers_one_class(record: &TrialRecord, data: &Dataset) -> Option<String> {
+/// Says that a trial answers one class to every sample, or no label rightly to any, if it does.
+fn answers_alike(record: &TrialRecord, data: &Dataset) -> Option<String> {
     let evaluation = record.test?;
+    if record.updates > 0 && evaluation.labels.is_some_and(|labels| labels.f1_macro == 0.0) {
+        let TrialRecord { name, seed, .. } = record;
+        return Some(format!(
+            "{name}, seed {seed}: finds no label in any sample (F1 0), whatever its accuracy (pos_weight of bce, a higher \
+             learning rate, more epochs)"
+        ));
+    }
     let class = data.class_name(evaluation.only_class?)?;
     let accuracy = 100.0 * evaluation.accuracy?;
     let chance = evaluation.chance.map_or(f64::NAN, |chance| 100.0 * chance);

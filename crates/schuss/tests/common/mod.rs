@@ -93,6 +93,7 @@ pub(crate) fn save_params(params: &Params, path: &Path) {
     let about = ModelFile {
         model: String::new(),
         classes: vec![],
+        labels: vec![],
         shape,
         normalisation: Normalisation::Unit,
         preparation: None,

@@ -1,7 +1,6 @@
 //! What the network answers while it is evaluated, where there are classes or several labels.
 
 use super::Engine;
-use crate::loss::{Bce, Loss};
 use crate::network::{ClassCounts, LabelCounts, LabelScores};
 use crate::recipe::{Targets, Trial};
 use crate::study::record::LabelQuality;
@@ -23,10 +22,10 @@ pub(super) enum Answers {
 impl Answers {
     /// None yet to `outputs` outputs of a trial on `data`.
     pub(super) fn of(trial: &Trial, data: &Dataset, outputs: usize) -> Self {
-        match (trial.targets, &trial.recipe.loss) {
+        match (trial.targets, trial.recipe.loss.label_bound()) {
             (Targets::Class, _) => Self::Classes(ClassCounts::new(outputs)),
-            (Targets::Real, Loss::Bce(Bce { logits, .. })) if !data.labels.is_empty() => {
-                Self::Labels { counts: LabelCounts::new(outputs), bound: if *logits { 0.0 } else { 0.5 } }
+            (Targets::Real, Some(bound)) if !data.labels.is_empty() => {
+                Self::Labels { counts: LabelCounts::new(outputs), bound }
             }
             _ => Self::Numbers,
         }

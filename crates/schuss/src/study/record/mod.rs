@@ -121,6 +121,15 @@ pub struct DataRecord {
     pub eval_split: String,
 }
 
+impl DataRecord {
+    /// Share of the commonest class in the split that curves look at, if it was known before training.
+    pub fn eval_chance(&self) -> Option<f64> {
+        self.chance.map(|chance| {
+            if self.eval_split == "test" { chance.test } else { chance.validation.unwrap_or(chance.test) }
+        })
+    }
+}
+
 /// Share of the commonest class per split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chance {

@@ -168,7 +168,7 @@ impl<'r, 'a> Run<'r, 'a> {
             timing: self.runner.schedule.timing,
             status: outcome.status,
             diverged: outcome.diverged.clone(),
-            learned: learned(outcome, self.runner.chance),
+            learned: learned(outcome),
             overfitted: outcome.status.is_end() && overfitted(&self.trace.evaluations),
             budget: budget(&self.trial, self.runner.data),
             updates: outcome.updates,

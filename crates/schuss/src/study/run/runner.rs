@@ -17,8 +17,6 @@ pub(super) struct Runner<'a> {
     pub(super) data: &'a Dataset,
     pub(super) fingerprint: &'a str,
     pub(super) schedule: Schedule,
-    /// Accuracy of always answering the commonest class.
-    pub(super) chance: Option<f64>,
     pub(super) control: &'a Control,
     folder: &'a RunFolder,
     watcher: Mutex<&'a mut dyn Watcher>,
@@ -69,7 +67,6 @@ impl<'a> Runner<'a> {
         (study, data): (&'a Study, &'a Dataset),
         limits: Limits,
         (folder, fingerprint): (&'a RunFolder, &'a str),
-        chance: Option<f64>,
         control: &'a Control,
         watcher: &'a mut dyn Watcher,
     ) -> Self {
@@ -78,7 +75,6 @@ impl<'a> Runner<'a> {
             data,
             fingerprint,
             schedule: Schedule::new(study, data, limits),
-            chance,
             control,
             folder,
             watcher: Mutex::new(watcher),
