@@ -351,15 +351,13 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     let mut warnings = data.warnings()?;
     if data.validation.is_none() {
         warnings.push(
-            "nothing is held out: the curves look at the test split, so choosing by them flatters the choice"
+            "nothing is held out: curves and best weights are judged on the test split, so a choice made by them looks better than it is (--validation 0.1)"
                 .to_owned(),
         );
     }
     if study.trials.len() > 1 && study.seeds.len() == 1 {
-        warnings.push(
-            "one seed: differences as small as those between seeds mean nothing (repeat --seed for more)"
-                .into(),
-        );
+        warnings
+            .push("one seed per recipe: another seed may turn small differences around (--seeds 3)".into());
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));

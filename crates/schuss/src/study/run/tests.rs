@@ -248,7 +248,7 @@ fn a_checkpoint_of_a_later_format_is_refused_not_misread() {
     let place = TempDir::new().unwrap();
     let whole = tiny(place.path());
     let mut later = whole[..whole.len() - 16].to_vec();
-    later[8] = 3;
+    later[8] += 1;
     let path = place.path().join("checkpoint");
     fs::write(&path, sealed(&later)).unwrap();
     assert!(matches!(checkpoint::open(&path), Err(Unusable::Refused(_))));
@@ -325,6 +325,29 @@ fn what_cannot_be_longer_is_refused() {
         let error = extended(&out, epochs, &data).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("a new run"), "{name}: {error}");
     }
+}
+
+#[test]
+fn a_finished_trial_keeps_weights_and_state_and_nothing_that_was_on_its_way() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    for update in ["sample", "batch:20"] {
+        let out = place.path().join(update.replace(':', "-"));
+        drop(
+            run_for(2, &format!("update = '{update}', optimizer = 'sgd:lr=0.1,momentum=0.9'"), &data, &out)
+                .unwrap(),
+        );
+        let trial = fs::read_dir(out.join("trials")).unwrap().next().unwrap().unwrap().path();
+        let kept = fs::metadata(trial.join("checkpoint")).unwrap().len();
+        // weights, velocity and best weights: 64 and 3 rows and two of biases, of 16 lanes each
+        let weights = 4 * 16 * (64 + 3 + 2);
+        assert!(kept < 5 * weights + 4_000, "{update}: {kept}");
+    }
+    let out = place.path().join("cosine");
+    drop(run_for(2, "update = 'batch:20', schedule = 'cosine'", &data, &out).unwrap());
+    let trial = fs::read_dir(out.join("trials")).unwrap().next().unwrap().unwrap().path();
+    let kept = fs::metadata(trial.join("checkpoint")).unwrap().len();
+    assert!(kept < 4_000, "a schedule made for its epochs: {kept}");
 }
 
 #[test]
