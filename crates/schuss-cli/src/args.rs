@@ -29,13 +29,12 @@ const ENVIRONMENT: &str = "Exit codes:
   130  interrupted by Ctrl-C and saved (143: by TERM)
 
 Environment variables:
-  SCHUSS_DATA  folder that holds mnist/ and fashion-mnist/, where
-               `schuss data fetch` puts them [default: the
-               user's cache folder]
-  SCHUSS_ISA   instruction set of the kernels: `schuss doctor`
-               names those of this machine [default: the best]
-  SCHUSS_AMX   matrix unit of the precisions high and medium:
-               off | emulated [default: as the machine has it]
+  SCHUSS_DATA  folder of mnist/ and fashion-mnist/, also for
+               `schuss data fetch` [default: the user's cache]
+  SCHUSS_ISA   instruction set, one of those that
+               `schuss doctor` names [default: the best]
+  SCHUSS_AMX   off | emulated: matrix unit for the precisions
+               high and medium [default: that of the machine]
   NO_COLOR     no colours
   COLUMNS      width of the terminal";
 
@@ -81,8 +80,10 @@ pub(crate) enum Command {
         data: Option<String>,
         #[command(flatten)]
         running: Running,
-        /// Print the summary as one JSON object on stdout; everything else goes to stderr
-        #[arg(long)]
+        /// Print the summary as JSON
+        ///
+        /// One object on stdout; everything else goes to stderr
+        #[arg(long, help_heading = "Records")]
         json: bool,
     },
     /// Evaluate a trained model: accuracy, confusion matrix, worst mistakes
@@ -98,7 +99,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         reading: Reading,
         /// Print one JSON object
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Predict with a trained model: a picture, a table, any data
@@ -113,8 +114,8 @@ pub(crate) enum Command {
         input: String,
         #[command(flatten)]
         reading: Reading,
-        /// Print JSON lines
-        #[arg(long)]
+        /// Print JSON lines, one per sample
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// List what can be chosen: optimizers, losses, schedules, ...

@@ -209,6 +209,9 @@ fn help_fits_60_columns_and_breaks_no_example() {
             let long =
                 help.lines().find(|line| line.chars().count() > 60 && !line.contains("digits:train=60000"));
             assert_eq!(long, None, "schuss {verb} {flag}");
+            let environment = help.split("Environment variables:\n").nth(1).unwrap_or_default();
+            let broken = environment.lines().find(|line| !line.starts_with("  "));
+            assert_eq!(broken, None, "schuss {verb} {flag}");
         }
     }
     let help =
@@ -251,7 +254,7 @@ fn a_run_is_spoken_of_by_its_place_its_split_and_the_commands_that_work() {
 #[test]
 fn a_diverged_trial_is_named_with_its_seed_and_has_no_empty_line() {
     let ran =
-        Place::new().small(&["compare", "--optimizer", "sgd:lr={0.1,1e9}", "--epochs", "2", "--seeds", "2"]);
+        Place::new().small(&["compare", "--optimizer", "sgd:lr={0.1,1e30}", "--epochs", "2", "--seeds", "2"]);
     assert!(ran.stdout.contains(", seed 2: diverged in layer "), "{}", ran.stdout);
     let empty = ran.stdout.lines().find(|line| line.contains("accuracy -"));
     assert_eq!(empty, None, "{}", ran.stdout);

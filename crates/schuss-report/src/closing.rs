@@ -21,7 +21,7 @@ pub fn closing(summary: &Summary, folder: &Path) -> Vec<String> {
     if let Some(more) = rose.len().checked_sub(NAMED).filter(|more| *more > 0) {
         let more = plural(more, "more trial");
         sentences.push(format!(
-            "{more} had a lower {split} loss before the end; the best weights are in the best.safetensors of each"
+            "{more} had a lower {split} loss before the end; the best weights of a trial are in its best.safetensors"
         ));
     }
     sentences.extend(longer(summary, folder));

@@ -240,8 +240,15 @@ fn tested(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
 
 /// Recipes that ended no better than chance.
 fn nothing_learned(recipes: &[Recipe]) -> Option<String> {
-    let nothing = |recipe: &&Recipe| recipe.runs.iter().any(|run| run.trial.learned == Some(false));
-    let names: Vec<String> = recipes.iter().filter(nothing).map(|recipe| recipe.name.clone()).collect();
+    let names = recipes.iter().filter_map(|recipe| {
+        let seeds = recipe.runs.len();
+        match recipe.runs.iter().filter(|run| run.trial.learned == Some(false)).count() {
+            0 => None,
+            all if all == seeds => Some(recipe.name.clone()),
+            some => Some(format!("{} ({some} of {seeds} seeds)", recipe.name)),
+        }
+    });
+    let names: Vec<String> = names.collect();
     match names.len() {
         0 => None,
         1..=4 => {

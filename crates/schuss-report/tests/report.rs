@@ -169,6 +169,25 @@ fn words_of_users_cannot_become_markup() {
 }
 
 #[test]
+fn a_recipe_that_learned_with_some_seeds_is_said_to_have_failed_with_the_others() {
+    let (mut summary, _) = lecture_25(3);
+    let name = summary.trials[0].name.clone();
+    let mut runs = summary.trials.iter_mut().filter(|trial| trial.name == name);
+    runs.next().unwrap().learned = Some(false);
+    let said =
+        |summary: &Summary| verdict(summary).into_iter().find(|line| line.contains("did not learn")).unwrap();
+    let text = said(&summary);
+    assert!(text.starts_with(&format!("{name} (1 of 3 seeds) did not learn")), "{text}");
+    summary
+        .trials
+        .iter_mut()
+        .filter(|trial| trial.name == name)
+        .for_each(|trial| trial.learned = Some(false));
+    let text = said(&summary);
+    assert!(text.starts_with(&format!("{name} did not learn")), "{text}");
+}
+
+#[test]
 fn a_run_of_flags_is_called_by_what_was_trained_on_what() {
     let titled = |change: &dyn Fn(&mut Summary)| {
         let (mut summary, traces) = lecture_25(1);
@@ -197,7 +216,8 @@ fn numbers_and_specs_of_a_page_are_not_broken_into_lines_and_what_is_the_same_is
     }
     let page = html::page(&summary, &traces);
     let cell = page.split("<td").find(|cell| cell.contains("[0.000865")).unwrap();
-    assert!(cell.starts_with(" class=\"n\""), "{cell}");
+    assert!(cell.starts_with(" class=\"n wraps\">"), "{cell}");
+    assert!(cell.contains("<span class=\"whole\">[0.0008651, 0.001008]</span>"), "{cell}");
     assert!(!page.contains("<dt>classes</dt>"), "there are none");
     assert!(page.contains("How the recipes differ") && page.contains("<dt>order</dt>"), "{page}");
     assert!(page.contains("<span class=\"whole\">2026-"), "the date stays in one piece");

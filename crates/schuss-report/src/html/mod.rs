@@ -258,13 +258,13 @@ fn facts(summary: &Summary) -> Vec<String> {
         let held_out =
             counts.validation.map(|validation| format!(", {} validation", count(validation as u64)));
         facts.push(format!(
-            "{}: {} training{} and {} test samples; curves show the {} split",
+            "{}: {} training{} and {} test samples",
             without_folders(&summary.data.origin),
             count(counts.train as u64),
             held_out.unwrap_or_default(),
             count(counts.test as u64),
-            summary.data.eval_split
         ));
+        facts.push(format!("curves show the {} split", summary.data.eval_split));
         facts.push(format!(
             "network {}, {} parameters",
             summary.workload.model,

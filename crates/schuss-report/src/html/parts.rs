@@ -71,8 +71,7 @@ impl Parts {
 
     /// Facts in a row, each of them whole as far as lines are long enough.
     pub(super) fn facts(&mut self, facts: &[String]) {
-        const GAP: &str = " · ";
-        let text = whole(&self.sentence(&facts.join(GAP)), GAP);
+        let text = whole(&self.sentence(&facts.join(" ·\n")), "\n");
         let _ = write!(self.html, "<p class=\"facts\">{text}</p>");
     }
 
@@ -124,7 +123,7 @@ impl Parts {
             let word = self.words(word);
             let _ = match i {
                 0 => write!(self.html, "<th scope=\"row\">{word}</th>"),
-                _ => write!(self.html, "<td{}>{word}</td>", class(table, i)),
+                _ => write!(self.html, "<td{}>{}</td>", class(table, i), whole_range(&word)),
             };
         }
         self.open("</tr>");
@@ -190,6 +189,14 @@ fn whole(escaped: &str, gap: &str) -> String {
     pieces.collect::<Vec<_>>().join(gap)
 }
 
+/// An escaped figure whose range `[low, high]` stays on one line, if it has one.
+fn whole_range(escaped: &str) -> String {
+    match escaped.split_once(" [") {
+        Some((figure, range)) => format!("{figure} <span class=\"whole\">[{range}</span>"),
+        None => escaped.to_owned(),
+    }
+}
+
 /// RFC 4648, section 4.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -211,6 +218,7 @@ fn class(table: &Table, column: usize) -> &'static str {
     match column < table.names {
         true => " class=\"w\"",
         false if table.rows.iter().any(is_words) => "",
+        false if table.rows.iter().any(|row| row[column].contains(" [")) => " class=\"n wraps\"",
         false => " class=\"n\"",
     }
 }

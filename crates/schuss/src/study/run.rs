@@ -240,14 +240,14 @@ fn go(
     let mut finished =
         Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
     for (_, record, trace) in trials {
-        let warning = answers_one_class(&record, data);
-        finished
-            .summary
-            .warnings
-            .extend(warning.filter(|warning| !finished.summary.warnings.contains(warning)));
         finished.summary.trials.push(record);
         finished.traces.push(trace);
     }
+    let said = |warning: &String| finished.summary.warnings.contains(warning);
+    let warnings = answers_one_class(&finished.summary.trials, data).into_iter();
+    let warnings: Vec<String> = warnings.filter(|warning| !said(warning)).collect();
+    warnings.iter().for_each(|warning| watcher.note(&format!("warning: {warning}")));
+    finished.summary.warnings.extend(warnings);
     finished.summary.groups = statistics::groups(&finished.summary.trials, data.validation.is_some());
     match finished.error {
         Some(error) if finished.summary.trials.is_empty() => Err(error),
@@ -325,20 +325,58 @@ fn chance(data: &Dataset) -> Result<Option<Chance>> {
     Ok(both.map(|(train, test)| Chance { train, validation, test }))
 }
 
-/// Says that a trial answers one class to every sample, if it does.
-fn answers_one_class(record: &TrialRecord, data: &Dataset) -> Option<String> {
-    let evaluation = record.test?;
-    let class = data.class_name(evaluation.only_class?)?;
-    let accuracy = 100.0 * evaluation.accuracy?;
-    let chance = evaluation.chance.map_or(f64::NAN, |chance| 100.0 * chance);
-    (record.updates > 0).then(|| {
+/// Says which recipes answer one class to every sample, with which seeds.
+fn answers_one_class(trials: &[TrialRecord], data: &Dataset) -> Vec<String> {
+    let mut recipes: Vec<(&str, Vec<OneClass>)> = vec![];
+    for (trial, one) in trials.iter().filter_map(|trial| Some((trial, OneClass::of(trial, data)?))) {
+        match recipes.iter_mut().find(|(name, _)| *name == trial.name) {
+            Some((_, seeds)) => seeds.push(one),
+            None => recipes.push((&trial.name, vec![one])),
+        }
+    }
+    recipes.iter().map(|(name, seeds)| OneClass::warning(name, seeds)).collect()
+}
+
+/// What a trial that answers one class to every sample has of its answers.
+struct OneClass {
+    seed: u64,
+    class: String,
+    /// Share of samples that are of this class, and of the commonest.
+    accuracy: f64,
+    chance: f64,
+}
+
+impl OneClass {
+    fn of(trial: &TrialRecord, data: &Dataset) -> Option<Self> {
+        let evaluation = trial.test.filter(|_| trial.updates > 0)?;
+        Some(Self {
+            seed: trial.seed,
+            class: data.class_name(evaluation.only_class?)?.to_owned(),
+            accuracy: evaluation.accuracy?,
+            chance: evaluation.chance.unwrap_or(f64::NAN),
+        })
+    }
+
+    fn warning(name: &str, seeds: &[Self]) -> String {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let who = match seeds {
+            [Self { seed, class, accuracy, .. }] => format!(
+                "{name}, seed {seed}: answers `{class}` to every sample, so its accuracy of {} says nothing",
+                percent(*accuracy)
+            ),
+            several => {
+                let seeds: Vec<String> = several.iter().map(|one| one.seed.to_string()).collect();
+                let seeds = seeds.join(", ");
+                format!(
+                    "{name}, seeds {seeds}: answers one class to every sample, so its accuracy says nothing"
+                )
+            }
+        };
         format!(
-            "{}, seed {}: answers `{class}` to every sample, so its accuracy of {accuracy:.1} % says nothing: the commonest \
-             class alone is {chance:.1} % (a lower or higher learning rate, class_weights, more epochs)",
-            record.name,
-            record.seed,
+            "{who}: always the commonest class would be {} (try another learning rate, class weights, more epochs)",
+            percent(seeds[0].chance)
         )
-    })
+    }
 }
 
 /// Samples per split.
