@@ -123,9 +123,9 @@ fn first_at_target(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
             if many_seeds(recipes) { " with every seed" } else { "" }
         ),
         [(first, time), others @ ..] => {
-            let lead = if with_target.len() > 1 { " first" } else { "" };
+            let lead = if with_target.len() > 1 { " first," } else { "" };
             format!(
-                "{} reached {words}{lead}, after {} s of training{}{}.",
+                "{} reached {words}{lead} after {} s of training{}{}.",
                 first.name,
                 seconds(*time),
                 followers(others),
