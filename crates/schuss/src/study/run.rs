@@ -373,7 +373,7 @@ impl OneClass {
             }
         };
         format!(
-            "{who}: always the commonest class would be {} (try another learning rate, class weights, more epochs)",
+            "{who}: always answering the commonest class would reach {} (try another learning rate, class weights, more epochs)",
             percent(seeds[0].chance)
         )
     }
