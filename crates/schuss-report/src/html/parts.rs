@@ -215,8 +215,10 @@ fn base64(bytes: &[u8]) -> String {
 fn class(table: &Table, column: usize) -> &'static str {
     let is_figure = |cell: &String| cell.starts_with(|c: char| c.is_ascii_digit() || "−–-".contains(c));
     let is_words = |row: &Vec<String>| row[column].chars().count() >= 30 && !is_figure(&row[column]);
+    let fits_a_line = table.rows.iter().all(|row| row[column].chars().count() <= 40);
     match column < table.names {
-        true => " class=\"w\"",
+        true if fits_a_line => " class=\"w\"",
+        true => "",
         false if table.rows.iter().any(is_words) => "",
         false if table.rows.iter().any(|row| row[column].contains(" [")) => " class=\"n wraps\"",
         false => " class=\"n\"",
