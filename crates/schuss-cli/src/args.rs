@@ -13,20 +13,31 @@ use schuss_data::text::parse_bytes;
 use std::path::PathBuf;
 
 const FIRST_STEPS: &str = "First steps:
-  schuss compare lecture-25      three optimizers, one network
+  schuss compare lecture-25
   schuss train --data sales.csv --label price
-  schuss train --optimizer adam --target 'eval_accuracy>=97%'
+  schuss resume runs/train --epochs 20
+  schuss eval runs/train
 
--h is short, --help says more; `schuss man VERB` is a man page.";
+--help says more than -h; `schuss man train` prints a man page.";
 
-const ENVIRONMENT: &str = "Exit codes: 0 done, 1 failure, 2 what was typed is wrong, 3 a data file, 4 every trial \
-diverged, 5 target missed (with --require-target), 130 interrupted and saved (143 for TERM).
+const ENVIRONMENT: &str = "Exit codes:
+  0    done
+  1    failure, such as a full disk
+  2    what was typed is wrong
+  3    a data file is missing or wrong
+  4    every trial diverged
+  5    a target was missed (with --require-target)
+  130  interrupted by Ctrl-C and saved (143: by TERM)
 
-Environment:
-  SCHUSS_DATA   folder above mnist/ and fashion-mnist/: read from there, and `data fetch` writes there [default: \
-the user's cache folder]
-  NO_COLOR      no colours
-  COLUMNS       width of the terminal";
+Environment variables:
+  SCHUSS_DATA  folder of mnist/ and fashion-mnist/, also for
+               `schuss data fetch` [default: the user's cache]
+  SCHUSS_ISA   instruction set, one of those that
+               `schuss doctor` names [default: the best]
+  SCHUSS_AMX   off | emulated: matrix unit for the precisions
+               high and medium [default: that of the machine]
+  NO_COLOR     no colours
+  COLUMNS      width of the terminal";
 
 /// Trains a network under every way of updating its weights and says which gets your data to your target first.
 #[derive(Debug, Parser)]
@@ -55,21 +66,25 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
-    /// Continue a run that was killed or interrupted, to the same bits
+    /// Continue a run that was interrupted, or train a finished one longer
+    ///
+    /// The result has the same bits as that of a run that was never interrupted.
     Resume {
         /// The folder of the run, or its name in runs/
         #[arg(value_hint = ValueHint::DirPath)]
         run: PathBuf,
-        /// Train on until so many epochs, after a run that has ended too
+        /// Epochs in all: more of them than before train a finished run longer
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
         epochs: Option<u32>,
-        /// Where the data are now, if not where they were
+        /// Where the data are now, if they have been moved
         #[arg(long, value_name = "SPEC")]
         data: Option<String>,
         #[command(flatten)]
         running: Running,
-        /// Print the summary as one JSON object on stdout; everything else goes to stderr
-        #[arg(long)]
+        /// Print the summary as JSON
+        ///
+        /// One object on stdout; everything else goes to stderr
+        #[arg(long, help_heading = "Records")]
         json: bool,
     },
     /// Evaluate a trained model: accuracy, confusion matrix, worst mistakes
@@ -77,14 +92,15 @@ pub(crate) enum Command {
         /// model.safetensors, or the folder of a run or trial that holds it
         #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
-        /// Data: mnist, digits:test=1000, a table, a folder; all samples where there is no test split [default: the test
-        /// split of the run that the model stands in]
+        /// Data: mnist, digits:test=1000, a table, a folder [default: the test split of the model's run]
+        ///
+        /// Of data with a test split, that is evaluated; of others, all samples.
         #[arg(value_hint = ValueHint::AnyPath)]
         data: Option<String>,
         #[command(flatten)]
         reading: Reading,
         /// Print one JSON object
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Predict with a trained model: a picture, a table, any data
@@ -92,13 +108,15 @@ pub(crate) enum Command {
         /// model.safetensors, or the folder of a run or trial that holds it
         #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
-        /// A picture, or data; all samples where there is no test split
+        /// A picture, a table, a folder, mnist, digits:test=10
+        ///
+        /// Of data with a test split, that is predicted; of others, all samples.
         #[arg(value_hint = ValueHint::AnyPath)]
         input: String,
         #[command(flatten)]
         reading: Reading,
-        /// Print JSON lines
-        #[arg(long)]
+        /// Print JSON lines, one per sample
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// List what can be chosen: optimizers, losses, schedules, ...
@@ -109,7 +127,7 @@ pub(crate) enum Command {
     },
     /// Explain a choice: its equation, keys and defaults, sources, how other libraries differ
     Explain {
-        /// A name, adam, or a spec, adam:eps=1e-7
+        /// A name such as adam, or a spec such as adam:eps=1e-7
         #[arg(value_parser = Offers(&[]), hide_possible_values = true)]
         spec: String,
         /// Whose defaults: torch | optax | keras | burn | sklearn
@@ -148,7 +166,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
-    /// Counts, shapes, class balance, ranges, and some samples drawn
+    /// Show counts, shapes, classes, ranges and some samples
     Show {
         /// mnist, fashion-mnist, digits:train=1000, a table, or a folder
         data: String,
@@ -164,7 +182,7 @@ pub(crate) enum DataCommand {
         #[arg(long, value_name = "SIZE")]
         memory: Option<String>,
     },
-    /// Write data to one file that is read at the speed of the disk, its training samples shuffled
+    /// Write data to one shuffled file that is read at the speed of the disk
     Pack {
         /// Any data: digits:train=1200000, a table, a folder
         data: String,
@@ -220,9 +238,9 @@ pub(crate) struct Flags {
     pub(crate) model: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Share of the training samples to hold out
+    /// Share of the training samples to hold out: 0.1
     ///
-    /// The curves then look at these in place of the test split, which is evaluated once, at the end: 0.1
+    /// Curves, targets and best weights then look at these samples; the test split is evaluated once, at the end
     #[arg(
         long,
         value_name = "SHARE",
@@ -236,9 +254,9 @@ pub(crate) struct Flags {
     /// unit | standard | channel | mnist | imagenet | none [default: unit for pixels, else standard]
     #[arg(long, alias = "normalization", value_name = "WORD", help_heading = "Workload")]
     pub(crate) normalisation: Option<String>,
-    /// What outputs are compared with: class | real | input
+    /// What is predicted: class | real | input
     ///
-    /// class | real (numbers: a regression) | input (an autoencoder) [default: as the labels are]
+    /// class | real (numbers: a regression) | input (an autoencoder) [default: as the labels look]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]
     pub(crate) targets: Option<String>,
     /// Scaling of numeric targets: standard | none
@@ -303,7 +321,7 @@ pub(crate) struct Flags {
         help_heading = "Recipe"
     )]
     pub(crate) optimizer: Vec<String>,
-    /// Library whose defaults the optimizer has
+    /// Library whose defaults the optimizer takes
     ///
     /// torch | optax | keras | burn | sklearn; `schuss explain NAME --dialect keras` shows them [default: torch, with
     /// sgd:lr=0.1]
@@ -356,14 +374,14 @@ pub(crate) struct Flags {
     /// highest (f32) | high | medium (bf16, where the processor has AMX) [default: highest]
     #[arg(long, value_name = "WORD", help_heading = "Recipe")]
     pub(crate) matmul_precision: Vec<String>,
-    /// Choices that belong together (repeatable)
+    /// One recipe, as 'update=sample optimizer=adam' (repeatable)
     ///
-    /// One trial each, in compare: 'update=sample optimizer=sgd:lr=0.01'
+    /// For compare: choices that belong together, where repeated flags would combine each with each
     #[arg(long, value_name = "CHOICES", help_heading = "Recipe")]
     pub(crate) trial: Vec<String>,
     /// Seed of initial weights and order [default: 1]
     ///
-    /// Repeatable in compare, or 1,2,3
+    /// In compare also several: 1,2,3
     #[arg(
         long,
         value_name = "N",
@@ -373,7 +391,7 @@ pub(crate) struct Flags {
         help_heading = "Recipe"
     )]
     pub(crate) seed: Vec<u64>,
-    /// Run with the seeds 1 to N
+    /// Run every recipe with the seeds 1 to N
     #[arg(
         long,
         value_name = "N",
@@ -408,7 +426,7 @@ pub(crate) struct Flags {
     /// A bound on eval_accuracy (a share, 0.97 or 97%), eval_loss or train_loss
     #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
     pub(crate) target: Option<String>,
-    /// Continue once the target is reached
+    /// Train on when the target is reached
     #[arg(long, help_heading = "Budget")]
     pub(crate) beyond_target: bool,
     /// Exit with 5 if a trial misses the target
@@ -421,9 +439,7 @@ pub(crate) struct Flags {
     /// Title of the report and its figures
     #[arg(long, value_name = "TEXT", help_heading = "Records")]
     pub(crate) title: Option<String>,
-    /// Evaluate every N updates too
-    ///
-    /// Besides the ends of epochs
+    /// Evaluate every N updates, besides the ends of epochs
     #[arg(
         long,
         value_name = "N",
@@ -436,9 +452,9 @@ pub(crate) struct Flags {
     /// Keep the loss of every update (losses.f32)
     #[arg(long, help_heading = "Records")]
     pub(crate) losses: bool,
-    /// Folder of the run [default: runs/NAME]
+    /// Folder of the run, which must not exist yet
     ///
-    /// It must not exist yet
+    /// [default: runs/train or runs/STUDY, with a number if that exists]
     #[arg(
         short,
         long,
@@ -478,29 +494,29 @@ pub(crate) struct Reading {
     /// Columns of a table to leave out: id,name
     #[arg(long, value_name = "NAMES")]
     pub(crate) drop: Option<String>,
-    /// Header line of a text table: yes | no | a number
+    /// Line that names the columns: yes | no | a number
     ///
-    /// The line that names the columns: yes (the first) | no | a line's number [default: as the text looks]
+    /// yes (the first line) | no | a line's number [default: as the text looks]
     #[arg(long, value_name = "LINE")]
     pub(crate) header: Option<String>,
-    /// Separator of the cells of a text table
+    /// Column separator of a text table: ';', tab, ...
     ///
     /// comma | semicolon | tab | bar | space | ':' [default: as the text looks]
     #[arg(long, value_name = "SIGN", aliases = ["sep", "separator"], allow_hyphen_values = true)]
     pub(crate) delimiter: Option<String>,
-    /// Beginning of remarks in a text table: '#'
+    /// Start of comment lines in a text table: '#'
     ///
     /// '#' | '//' | none [default: as the text looks]
     #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
     pub(crate) comment: Option<String>,
-    /// Decimal sign of numbers in a text: point | comma
+    /// Decimal sign of a text table: point | comma
     ///
     /// [default: as the columns look]
     #[arg(long, value_name = "WORD")]
     pub(crate) decimal: Option<String>,
-    /// Order of dates such as 01/02/2024
+    /// Dates such as 01/02/2024: day-first | month-first
     ///
-    /// day-first | month-first [default: as the columns look]
+    /// [default: as the columns look]
     #[arg(long, value_name = "WORD")]
     pub(crate) dates: Option<String>,
     /// Height and width that pictures are resized to [default: as they are]
@@ -509,11 +525,15 @@ pub(crate) struct Reading {
     /// Empty cells of a table: refuse | mean | drop [default: refuse]
     #[arg(long, value_name = "WORD")]
     pub(crate) missing: Option<String>,
-    /// Spellings of empty cells, as NA,-,? (also in quotes), or none [default: NA, N/A, NaN, null, ? in any case, unless in
-    /// quotes]
+    /// Words that mean an empty cell: 'NA,-,?'
+    ///
+    /// They do so in quotes too; none for no such words [default: NA, N/A, NaN, null and ?, in upper or lower case, unless
+    /// in quotes]
     #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
     pub(crate) missing_values: Option<String>,
-    /// Categories that training never saw: zeros | refuse [default: zeros]
+    /// Words of a column that training never saw: zeros | refuse
+    ///
+    /// zeros (as no known word) | refuse [default: zeros]
     #[arg(long, value_name = "WORD")]
     pub(crate) unknown: Option<String>,
 }
@@ -535,9 +555,9 @@ pub(crate) struct Running {
     /// Data that do not fit are read as they are needed [default: as much as is free]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// How often trials are saved: 30s | 1e | 500u
+    /// Time between checkpoints: 30s | 1e | 500u
     ///
-    /// In seconds, epochs or updates, besides the ends of epochs [default: 30s]
+    /// In seconds, epochs or updates; the end of a trial is saved as well [default: 30s]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<String>,
     /// Run trials side by side
@@ -545,7 +565,7 @@ pub(crate) struct Running {
     /// Each on its share of the threads, reading streamed data once for all; their times are labelled shared
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) parallel: Option<bool>,
-    /// Say more: strategy and threads of each trial
+    /// Print strategy and threads of each trial too
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// Print results, warnings and errors only

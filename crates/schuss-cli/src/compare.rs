@@ -11,7 +11,7 @@ use schuss::study::record::{Status, Summary, TrialRecord};
 use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, Workload, run, to_json};
 use schuss::{Error, Result};
 use schuss_data::text::grouped;
-use schuss_report::{Formats, charts, html, table};
+use schuss_report::{Formats, charts, html, shell_word, table};
 use std::path::{Path, PathBuf};
 
 /// Trains and compares; the exit code.
@@ -57,10 +57,10 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
     }
     let control = Control::default();
     signals::listen(&control)?;
-    let mut progress = Progress::new(&control, &study, &data.train, shown);
+    let mut progress = Progress::new(&control, &study, &data, shown);
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
-    present(&finished, (shown.json, &progress), (formats, screen))?;
+    present(&finished, finished.folder.path(), (shown.json, &progress), (formats, screen))?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
@@ -77,8 +77,10 @@ pub(crate) fn resume(
         Some(epochs) => begun.extend(epochs)?,
         None => begun,
     };
+    let place = from_here(begun.path());
     if begun.is_finished() && begun.path().join(REPORT).is_file() {
-        say(json, &format!("{} is finished: nothing is left to do", begun.path().display()));
+        say(json, &format!("{} is finished: nothing is left to do", place.display()));
+        schuss_report::closing(&begun.summary, &place).iter().for_each(|line| say(json, line));
         return if json { deliver(&to_json(&begun.summary)?).map(|()| 0) } else { Ok(0) };
     }
     let limits = running.limits(begun.limits)?;
@@ -92,12 +94,18 @@ pub(crate) fn resume(
     study.scale_note(&data).iter().for_each(|note| shown.say(note));
     let control = Control::default();
     signals::listen(&control)?;
-    let mut progress = Progress::new(&control, &study, &data.train, shown);
+    let mut progress = Progress::new(&control, &study, &data, shown);
     let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
     let formats = if study.about.name == TRAIN { Formats::Svg } else { Formats::SvgAndPng };
-    present(&finished, (json, &progress), (formats, screen))?;
+    present(&finished, &place, (json, &progress), (formats, screen))?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
+}
+
+/// A path as it is typed in the present folder.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_owned()
 }
 
 /// A line on the limits of a run that hold on, where they are not the usual ones.
@@ -160,9 +168,11 @@ fn describe(data: &Dataset) -> Result<String> {
     ))
 }
 
-/// Table, summary and page. Whatever cannot be written, the summary still reaches stdout under `--json`.
+/// Table, summary and page of the run in `place`. Whatever cannot be written, the summary still reaches stdout under
+/// `--json`.
 fn present(
     finished: &Finished,
+    place: &Path,
     (json, progress): (bool, &Progress),
     (formats, screen): (Formats, &Screen),
 ) -> Result<()> {
@@ -170,19 +180,18 @@ fn present(
     let report = write(finished, formats);
     let mut page = format!("\n{}\n", table::render(summary, screen.table_width()).trim_end());
     let sentences = schuss_report::verdict(summary).into_iter();
-    let closing = schuss_report::closing(summary, finished.folder.path());
+    let closing = schuss_report::closing(summary, place);
     let outlooks = finished.outlooks.iter().map(|outlook| outlook.line.clone());
     sentences.chain(outlooks).chain(closing).for_each(|sentence| page += &format!("\n{sentence}"));
-    if let Ok(report) = &report {
-        page += &format!("\nreport: {}", report.display());
+    if report.is_ok() {
+        page += &format!("\nreport: {}", place.join(REPORT).display());
     }
     if progress.left_out() {
-        page += &format!("\nevery epoch: {}/trials/*/metrics.jsonl", finished.folder.path().display());
+        page += &format!("\nevery epoch: {}", place.join("metrics.csv").display());
     }
     let goes_on = |trial: &TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
     if summary.trials.iter().any(goes_on) {
-        let folder = quoted(finished.folder.path().display().to_string());
-        page += &format!("\ncontinue with: schuss resume {folder}");
+        page += &format!("\ncontinue with: schuss resume {}", shell_word(&place.display().to_string()));
     }
     if json {
         say(true, &page);
@@ -224,14 +233,8 @@ fn exit_code(summary: &Summary, control: &Control, require_target: bool) -> u8 {
 
 /// The command as typed, quoted for a shell where needed.
 fn command_line() -> String {
-    let words = std::env::args_os().skip(1).map(|word| quoted(word.to_string_lossy().into_owned()));
+    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("schuss".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-/// A word as a shell takes it.
-fn quoted(word: String) -> String {
-    let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%".contains(c));
-    if plain { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// A size as it is typed: in the largest unit that says it exactly.

@@ -181,12 +181,18 @@ fn wrong(data: &Dataset, surveys: &[Survey], order: Order) -> Result<String> {
         let of =
             if compared < samples { format!(" of the first {}", grouped(*compared)) } else { String::new() };
         let counts = [
-            (duplicates, "stand there before, label and all"),
-            (contradictions, "stand there before with another label"),
-            (shared, "stand in an earlier split, whatever their label"),
+            (duplicates, ["repeats an earlier one, label included", "repeat earlier ones, labels included"]),
+            (
+                contradictions,
+                ["repeats an earlier one with another label", "repeat earlier ones with other labels"],
+            ),
+            (shared, ["is in an earlier split too", "are in an earlier split too"]),
         ];
-        for (count, what) in counts.into_iter().filter(|(count, _)| **count > 0) {
-            lines.push(format!("{split}: {} samples{of} {what}", grouped(*count)));
+        for (count, [one, many]) in counts.into_iter().filter(|(count, _)| **count > 0) {
+            lines.push(match count {
+                1 => format!("{split}: 1 sample{of} {one}"),
+                count => format!("{split}: {} samples{of} {many}", grouped(*count)),
+            });
         }
     }
     if let Some(train) = surveys.first().filter(|train| train.constant > 0) {

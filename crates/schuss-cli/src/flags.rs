@@ -100,7 +100,34 @@ impl Typed {
     }
 }
 
+/// What clap says in Rust's words of a value that is no number.
+fn no_number(error: &clap::Error) -> Option<Error> {
+    let source = std::error::Error::source(error)?;
+    let words = source.to_string();
+    let is_number =
+        !["invalid digit", "invalid float", "cannot parse"].iter().any(|part| words.contains(part));
+    if is_number {
+        return None;
+    }
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let flag = text(ContextKind::InvalidArg)?.split(' ').next()?.to_owned();
+    let value = text(ContextKind::InvalidValue)?;
+    let example =
+        if words.contains("float") { "a number, such as 0.1" } else { "a whole number, such as 10" };
+    Some(
+        Error::usage(format!("`{value}` is not a number"))
+            .at(&flag)
+            .advise(format!("{flag} takes {example}")),
+    )
+}
+
 fn stop(error: clap::Error, words: &[OsString], command: &Command) -> Stop {
+    if let Some(error) = no_number(&error) {
+        return Stop::Refused(error);
+    }
     let unknown = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(word))) => word.clone(),
         _ => return Stop::Clap(error),
@@ -306,6 +333,18 @@ mod tests {
             }
             Err(Stop::Clap(error)) => panic!("{line}: clap says {error}"),
             Ok(_) => panic!("{line} was taken"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_said_in_plain_words() {
+        for (line, expected) in [
+            ("schuss train --epochs ten", "--epochs takes a whole number, such as 10"),
+            ("schuss train --threads 1.5", "--threads takes a whole number, such as 10"),
+            ("schuss train --seed 1,x", "--seed takes a whole number, such as 10"),
+            ("schuss train --validation much", "--validation takes a number, such as 0.1"),
+        ] {
+            assert_eq!(advice(line), expected, "{line}");
         }
     }
 

@@ -78,7 +78,8 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
 fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "schuss", &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    let script = String::from_utf8_lossy(&script).into_owned();
+    if shell == clap_complete::Shell::Fish { script + &offers::fish(&Cli::command()) } else { script }
 }
 
 /// A reader that has seen enough is no failure.

@@ -44,6 +44,18 @@ impl TypedValueParser for Studies {
     }
 }
 
+/// Lines for fish, whose generated script completes flags alone: what may stand behind a verb without a flag.
+pub(crate) fn fish(command: &Command) -> String {
+    let line = |verb: &Command| {
+        let values = verb.get_positionals().flat_map(Arg::get_possible_values);
+        let names: Vec<String> = values.map(|value| value.get_name().to_owned()).collect();
+        let condition = format!("__fish_schuss_using_subcommand {}", verb.get_name());
+        (!names.is_empty())
+            .then(|| format!("complete -c schuss -n \"{condition}\" -a \"{}\"\n", names.join(" ")))
+    };
+    command.get_subcommands().filter_map(line).collect()
+}
+
 fn text(command: &Command, value: &OsStr) -> Result<String, Error> {
     let wrong = || Error::raw(ErrorKind::InvalidUtf8, "a value is no valid UTF-8\n").with_cmd(command);
     value.to_str().map(str::to_owned).ok_or_else(wrong)

@@ -43,15 +43,16 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
     }
     let outlook = Outlook::of(study, data, limits)?;
     for ((_, trial), forecast) in study.runs().zip(outlook.forecasts.iter().cycle()) {
+        let choices = [trial.recipe.update.to_string(), trial.recipe.optimizer.to_string()];
+        let unsaid: Vec<String> = choices.into_iter().filter(|choice| !trial.name.contains(choice)).collect();
+        let unsaid = unsaid.iter().map(|choice| format!(" {choice}")).collect::<String>();
         say(
             false,
             &format!(
-                "{:24} seed {}  {} {} {}  {} updates, about {}, {} besides the data",
+                "{:24} seed {}  {}{unsaid}  {} updates, about {}, {} besides the data",
                 trial.name,
                 trial.seed,
                 trial.model,
-                trial.recipe.update,
-                trial.recipe.optimizer,
                 grouped(forecast.updates),
                 duration(forecast.seconds),
                 bytes(forecast.bytes as u64),

@@ -4,7 +4,7 @@ use crate::args::Running;
 use crate::terminal::{Screen, fit};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use schuss::Trial;
-use schuss::data::Split;
+use schuss::data::Dataset;
 use schuss::recipe::Targets;
 use schuss::session::{Control, Event};
 use schuss::study::record::{EpochRecord, Status, TrialRecord};
@@ -59,6 +59,8 @@ impl Shown {
 pub(crate) struct Progress {
     shown: Shown,
     samples: u64,
+    /// Name of the split that is evaluated.
+    split: &'static str,
     /// Whether training samples are read as they are needed.
     streamed: bool,
     /// Columns that names of recipes take; none where there is one recipe.
@@ -83,15 +85,16 @@ struct Line {
 }
 
 impl Progress {
-    /// For the trials of `study` on `train`.
-    pub(crate) fn new(control: &Control, study: &Study, train: &Split, shown: Shown) -> Self {
+    /// For the trials of `study` on `data`.
+    pub(crate) fn new(control: &Control, study: &Study, data: &Dataset, shown: Shown) -> Self {
         let names = study.trials.iter().map(|planned| planned.trial.name.chars().count());
         let several = study.trials.len() > 1;
         let trials = (study.trials.len() * study.seeds.len()).max(1);
         Self {
             shown,
-            samples: train.len() as u64,
-            streamed: train.resident().is_none(),
+            samples: data.train.len() as u64,
+            split: data.evaluated().0,
+            streamed: data.train.resident().is_none(),
             width: if several { names.max().unwrap_or(0) } else { 0 },
             lines: (LINES.0 / trials).clamp(1, LINES.1) as u32,
             unsaid: BTreeMap::new(),
@@ -113,6 +116,9 @@ impl Progress {
     }
 
     fn epoch(&mut self, trial: &Trial, row: &EpochRecord) {
+        if row.epoch > 0 && row.train_loss.or(row.eval_loss).is_none() {
+            return; // where it diverged is said at its end
+        }
         let line = self.line(trial, row);
         let key = (trial.name.clone(), trial.seed);
         let every = trial.budget.epochs.div_ceil(self.lines).max(1);
@@ -149,15 +155,18 @@ impl Progress {
 
     fn figures(&self, trial: &Trial, row: &EpochRecord, short: bool) -> String {
         let epochs = trial.budget.epochs;
-        let (eval, accuracy, gap) =
-            if short { ("eval", "acc", " ") } else { ("eval loss", "accuracy", "  ") };
+        let (eval, accuracy, gap) = match (short, self.split) {
+            (true, "validation") => ("val".to_owned(), "acc", " "),
+            (true, split) => (split.to_owned(), "acc", " "),
+            (false, split) => (format!("{split} loss"), "accuracy", "  "),
+        };
         format!(
-            "epoch {:>width$}/{epochs}{gap}loss {:>8}{gap}{eval} {:>8}{}{gap}{:.2} s{}",
+            "epoch {:>width$}/{epochs}{gap}loss {:>8}{gap}{eval} {:>8}{}{gap}{}{}",
             row.epoch,
             number(row.train_loss),
             number(row.eval_loss),
             quality(row, trial.targets, accuracy),
-            row.train_seconds,
+            time(row.train_seconds),
             if self.streamed { waiting(row) } else { String::new() },
             width = epochs.to_string().len(),
         )
@@ -188,14 +197,25 @@ fn number(value: Option<f64>) -> String {
     }
 }
 
-/// Samples per second in at most six digits: `12.3`, `123,456`, `1.23M`.
-fn rate(per_second: f64) -> String {
-    match per_second {
-        ..999.5 => format!("{per_second:.1}/s"),
-        ..999_999.5 => format!("{}/s", grouped(per_second.round() as u64)),
-        ..1e9 => format!("{:.2}M/s", per_second / 1e6),
-        _ => format!("{:.2}G/s", per_second / 1e9),
+/// `0 s`, `4.6 ms`, `12.34 s`.
+fn time(seconds: f64) -> String {
+    match seconds {
+        0.0 => "0 s".into(),
+        ..0.099_95 => format!("{:.1} ms", 1e3 * seconds),
+        _ => format!("{seconds:.2} s"),
     }
+}
+
+/// Samples per second in at most six digits; none before there is any.
+fn rate(per_second: f64) -> String {
+    let number = match per_second {
+        ..=0.0 => return String::new(),
+        ..999.5 => format!("{per_second:.1}"),
+        ..999_999.5 => grouped(per_second.round() as u64),
+        ..1e9 => format!("{:.2}M", per_second / 1e6),
+        _ => format!("{:.2}G", per_second / 1e9),
+    };
+    number + " samples/s"
 }
 
 /// How long the updates of an epoch waited for samples, and which of the two goes slower: samples are read ahead while
@@ -210,14 +230,17 @@ fn waiting(row: &EpochRecord) -> String {
     format!(", waited {:.2} s for data: {slower} is the bottleneck", row.load_wait_seconds)
 }
 
-/// Accuracy where there are classes; PSNR and, of images large enough, SSIM where there are reconstructions.
+/// Accuracy where there are classes, r² where there are numbers to predict; PSNR and, of images large enough, SSIM where
+/// there are reconstructions.
 fn quality(row: &EpochRecord, targets: Targets, accuracy_word: &str) -> String {
     let metric = |name: &str| row.metrics.get(name).copied().flatten();
     let psnr = metric("psnr").map(|psnr| format!("  PSNR {psnr:>6.2} dB"));
     let ssim = metric("ssim").map(|ssim| format!("  SSIM {ssim:.4}"));
     match (row.eval_accuracy, psnr) {
         (None, Some(psnr)) => psnr + &ssim.unwrap_or_default(),
-        (None, None) if !targets.is_class() => String::new(),
+        (None, None) if !targets.is_class() => {
+            metric("r2").map_or_else(String::new, |r2| format!("  r² {r2:>7.4}"))
+        }
         (accuracy, _) => {
             let value = accuracy.map_or_else(|| "-".into(), |value| format!("{value:.4}"));
             format!("  {accuracy_word} {value}")
@@ -269,21 +292,21 @@ impl Watcher for Progress {
         if let Some(line) = self.unsaid.remove(&key) {
             self.say_line(key, line);
         }
+        let who = format!("{}, seed {}", record.name, record.seed);
         if self.shown.verbose {
             self.say(&format!(
-                "{}: {}, {} threads, {}",
-                record.name, record.strategy, record.threads, record.arithmetic
+                "{who}: {}, {} threads, {}",
+                record.strategy, record.threads, record.arithmetic
             ));
         }
         match (&record.status, &record.diverged) {
             (Status::Diverged, Some(at)) => self.say(&format!(
-                "{}: diverged in layer {} at update {}; the last finite weights are kept",
-                record.name,
+                "{who}: diverged in layer {} at update {}; the last finite weights are kept",
                 at.layer.split('.').next().unwrap_or_default(),
-                at.update
+                grouped(at.update)
             )),
             (Status::Interrupted, _) => {
-                self.say(&format!("{}: interrupted after {} updates", record.name, record.updates))
+                self.say(&format!("{who}: interrupted after {} updates", grouped(record.updates)))
             }
             _ => {}
         }
@@ -336,7 +359,9 @@ mod tests {
             assert_eq!(number(Some(value)), text);
         }
         let rates = [12.34, 123_456.789, 999_999.9, 12_345_678.0].map(rate);
-        assert_eq!(rates, ["12.3/s", "123,457/s", "1.00M/s", "12.35M/s"]);
+        assert_eq!(rates, ["12.3", "123,457", "1.00M", "12.35M"].map(|rate| format!("{rate} samples/s")));
+        assert_eq!(rate(0.0), "");
+        assert_eq!([0.0, 0.004_56, 0.1, 12.345].map(time), ["0 s", "4.6 ms", "0.10 s", "12.35 s"]);
     }
 
     #[test]

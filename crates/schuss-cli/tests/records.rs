@@ -78,7 +78,10 @@ fn the_first_line_says_which_data_and_piped_output_is_a_line_per_epoch() {
     let ran = place.small(&["train", "--epochs", "2"]);
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert!(lines[0].starts_with("data: digits, drawn by schuss; 400 images"), "{}", lines[0]);
-    assert_eq!(lines.iter().filter(|line| line.contains("  eval loss ")).count(), 3);
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("epoch ") && line.contains("  test loss ")).count(),
+        3
+    );
     assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "no control codes in a pipe");
 }
 

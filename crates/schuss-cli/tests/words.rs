@@ -163,11 +163,13 @@ fn shells_complete_names_of_choices_and_studies() {
             "kaiming-normal",
             "blocks:64",
         ] {
-            let is_positional = shell == "fish" && name == "lecture-25"; // whose script completes flags alone
-            assert!(
-                is_positional || script.contains(name) || script.contains(&name.replace(':', "\\:")),
-                "{name} in {shell}"
-            );
+            assert!(script.contains(name) || script.contains(&name.replace(':', "\\:")), "{name} in {shell}");
+        }
+        let offered = |verb: &str, name: &str| {
+            script.lines().any(|line| line.contains(&format!("subcommand {verb}\"")) && line.contains(name))
+        };
+        for (verb, name) in [("compare", "lecture-25"), ("explain", "adamw"), ("list", "losses")] {
+            assert!(shell != "fish" || offered(verb, name), "{name} behind {verb}");
         }
     }
 }
@@ -188,8 +190,74 @@ fn the_system_is_quoted_in_plain_words() {
 }
 
 #[test]
-fn help_names_the_folder_of_the_data() {
-    assert!(Place::new().run(&["--help"]).stdout.contains("SCHUSS_DATA"));
+fn help_names_every_variable_and_exit_code() {
+    let help = Place::new().run(&["--help"]).stdout;
+    for part in ["SCHUSS_DATA", "SCHUSS_ISA", "SCHUSS_AMX", "NO_COLOR", "COLUMNS", "130", "--require-target"]
+    {
+        assert!(help.contains(part), "{part}: {help}");
+    }
+}
+
+#[test]
+fn help_fits_60_columns_and_breaks_no_example() {
+    let place = Place::new();
+    for verb in ["", "compare", "train", "resume", "eval", "predict", "data", "doctor", "man"] {
+        for flag in ["-h", "--help"] {
+            let args: Vec<&str> = [verb, flag].into_iter().filter(|word| !word.is_empty()).collect();
+            let output = place.command(&args).env("COLUMNS", "60").output().unwrap();
+            let help = String::from_utf8(output.stdout).unwrap();
+            let long =
+                help.lines().find(|line| line.chars().count() > 60 && !line.contains("digits:train=60000"));
+            assert_eq!(long, None, "schuss {verb} {flag}");
+            let environment = help.split("Environment variables:\n").nth(1).unwrap_or_default();
+            let broken = environment.lines().find(|line| !line.starts_with("  "));
+            assert_eq!(broken, None, "schuss {verb} {flag}");
+        }
+    }
+    let help =
+        String::from_utf8(place.command(&["-h"]).env("COLUMNS", "60").output().unwrap().stdout).unwrap();
+    assert!(help.contains("\n  schuss train --data sales.csv --label price\n"), "{help}");
+}
+
+#[test]
+fn a_run_is_spoken_of_by_its_place_its_split_and_the_commands_that_work() {
+    let place = Place::new();
+    let small = |args: &[&str]| {
+        place.run(&[args, &["--data", "digits:train=60,test=30,size=8"], &SMALL[2..]].concat())
+    };
+    let ran = small(&[
+        "train",
+        "--epochs",
+        "40",
+        "--optimizer",
+        "adam:lr=0.03",
+        "--validation",
+        "0.5",
+        "-o",
+        "my run",
+    ]);
+    assert!(ran.stdout.contains("validation loss ") && !ran.stdout.contains("eval loss"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("the validation loss was lowest at epoch "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("On the test split, evaluated once at its end: loss "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("train longer with: schuss resume 'my run' --epochs 80"), "{}", ran.stdout);
+    let ran = place.run(&["resume", "my run", "--epochs", "41"]);
+    assert!(ran.stdout.contains("report: my run/report.html"), "{}", ran.stdout);
+    let again = place.run(&["resume", "my run"]).stdout;
+    assert!(
+        again.starts_with("my run is finished: nothing is left to do\n") && again.contains("--epochs 82"),
+        "{again}"
+    );
+    let cosine = small(&["train", "--epochs", "2", "--schedule", "cosine"]).stdout;
+    assert!(!cosine.contains("train longer"), "a schedule made for its epochs: {cosine}");
+}
+
+#[test]
+fn a_diverged_trial_is_named_with_its_seed_and_has_no_empty_line() {
+    let ran =
+        Place::new().small(&["compare", "--optimizer", "sgd:lr={0.1,1e30}", "--epochs", "2", "--seeds", "2"]);
+    assert!(ran.stdout.contains(", seed 2: diverged in layer "), "{}", ran.stdout);
+    let empty = ran.stdout.lines().find(|line| line.contains("accuracy -"));
+    assert_eq!(empty, None, "{}", ran.stdout);
 }
 
 #[test]

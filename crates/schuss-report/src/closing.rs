@@ -1,62 +1,60 @@
-//! What to do with what a run left: where the best weights are, how to continue it.
+//! What to do with what a run left: where the best weights are, how to train on.
 
-use crate::text::plural;
+use crate::text::{loss, plural, shell_word};
 use schuss::study::record::{Best, BestRecord, Status, Summary, TrialRecord};
-use schuss_data::text::significant;
 use std::path::Path;
 
 /// Trials that are named one by one.
 const NAMED: usize = 4;
 
-/// Sentences about the best weights and about going on, for a run in `folder`.
+/// Sentences about the best weights and about training on, for a run in `folder`.
 pub fn closing(summary: &Summary, folder: &Path) -> Vec<String> {
+    let split = &summary.data.eval_split;
     let rose = summary.trials.iter().filter_map(|trial| Some((trial, better_before(trial)?)));
     let rose: Vec<(&TrialRecord, &BestRecord)> = rose.collect();
     let several = summary.trials.len() > 1;
-    let mut sentences: Vec<String> =
-        rose.iter().take(NAMED).map(|(trial, best)| best_weights(trial, best, folder, several)).collect();
-    if rose.len() > NAMED {
-        let more = plural(rose.len() - NAMED, "more trial");
-        sentences.push(format!("{more} had a lower eval loss before the end: the best weights of each are in its best.safetensors"));
+    let named = rose.iter().take(NAMED).map(|(trial, best)| {
+        let name = if several { format!("{}, seed {}: ", trial.name, trial.seed) } else { String::new() };
+        format!("{name}{}", best_weights(trial, best, split, folder))
+    });
+    let mut sentences: Vec<String> = named.collect();
+    if let Some(more) = rose.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        let more = plural(more, "more trial");
+        sentences.push(format!(
+            "{more} had a lower {split} loss before the end; the best weights of a trial are in its best.safetensors"
+        ));
     }
     sentences.extend(longer(summary, folder));
     sentences
 }
 
-/// The weights with the lowest loss, if that was lower than the last.
+/// The weights with the lowest loss, if that was lower than the last, and lower than before training.
 fn better_before(trial: &TrialRecord) -> Option<&BestRecord> {
     let best = trial.best.as_ref().filter(|_| trial.status.is_end())?;
     let last = trial.epochs.last()?.eval_loss?;
-    (best.best.eval_loss < last).then_some(best)
+    (best.best.epoch > 0 && best.best.eval_loss < last).then_some(best)
 }
 
-fn best_weights(trial: &TrialRecord, best: &BestRecord, folder: &Path, several: bool) -> String {
+fn best_weights(trial: &TrialRecord, best: &BestRecord, split: &str, folder: &Path) -> String {
     let BestRecord { model, best: Best { epoch, eval_loss, .. } } = best;
     let last = trial.epochs.last().and_then(|row| row.eval_loss).unwrap_or(f64::NAN);
-    let name = if several { format!("{}, seed {}: ", trial.name, trial.seed) } else { String::new() };
-    let place = match epoch {
-        0 => "before any update".to_owned(),
-        epoch => format!("at epoch {epoch}"),
-    };
     format!(
-        "{name}eval loss was lowest, {}, {place}, and rose to {} by the end; those weights are in {}",
-        significant(*eval_loss, 4),
-        significant(last, 4),
+        "the {split} loss was lowest at epoch {epoch}, {}, and rose to {} by the end; the weights of epoch {epoch} are in {}",
+        loss(*eval_loss),
+        loss(last),
         folder.join(model).display(),
     )
 }
 
-/// How to train longer, where that is possible: the epochs were used up and no number of updates was given.
+/// How to train longer, where that is possible for every trial that has not diverged.
 fn longer(summary: &Summary, folder: &Path) -> Option<String> {
-    let ended = |trial: &TrialRecord| trial.status.is_end() || trial.status == Status::Diverged;
-    let finished =
-        |trial: &&TrialRecord| trial.status == Status::Finished && trial.budget.max_updates.is_none();
-    let epochs = summary.trials.iter().filter(finished).map(|trial| trial.budget.epochs).max()?;
-    summary.trials.iter().all(ended).then(|| {
-        format!(
-            "train longer with: schuss resume {} --epochs {}",
-            folder.display(),
-            2 * u64::from(epochs.max(1))
-        )
-    })
+    let alive = summary.trials.iter().filter(|trial| trial.status != Status::Diverged);
+    let alive: Vec<&TrialRecord> = alive.collect();
+    let stays = |trial: &&TrialRecord| matches!(trial.status, Status::Target | Status::Stopped);
+    if alive.iter().all(stays) || !alive.iter().all(|trial| stays(trial) || trial.can_be_extended()) {
+        return None;
+    }
+    let epochs = alive.iter().map(|trial| trial.budget.epochs).max()?;
+    let folder = shell_word(&folder.display().to_string());
+    Some(format!("train longer with: schuss resume {folder} --epochs {}", 2 * u64::from(epochs.max(1))))
 }

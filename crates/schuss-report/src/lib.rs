@@ -17,6 +17,7 @@ mod verdict;
 
 pub use chart::growth::GrowthChart;
 pub use closing::closing;
+pub use text::shell_word;
 pub use verdict::verdict;
 
 use chart::Fineness;
@@ -25,10 +26,25 @@ use rayon::prelude::*;
 use schuss::study::record::{Summary, Trace};
 use schuss_data::Result;
 
-/// What a run is called: its title, else the name of its study.
+/// What a run is called: its title, else the name of its study, else what was trained on what.
 fn title(summary: &Summary) -> String {
     let study = &summary.study;
-    text::without_folders(if study.title.is_empty() { &study.name } else { &study.title })
+    let made_of_flags = ["compare", "train"].contains(&study.name.as_str());
+    match (study.title.as_str(), recipes::recipes(summary, &[]).as_slice()) {
+        ("", [first, others @ ..]) if made_of_flags => {
+            let what =
+                if others.is_empty() { first.name.clone() } else { format!("{} recipes", 1 + others.len()) };
+            format!("{what} on {}", data_name(&summary.workload.data))
+        }
+        ("", _) => text::without_folders(&study.name),
+        (title, _) => text::without_folders(title),
+    }
+}
+
+/// `digits` of `digits:train=100`, `sales.csv` of its path.
+fn data_name(data: &str) -> String {
+    let data = text::without_folders(data);
+    data.split_once(':').map_or(data.as_str(), |(name, _)| name).to_owned()
 }
 
 /// The formats charts come in.
@@ -49,12 +65,8 @@ pub type NamedFile = (String, Vec<u8>);
 /// # Errors
 /// If a chart cannot be rendered as PNG.
 pub fn charts(summary: &Summary, traces: &[Trace], formats: Formats) -> Result<Vec<NamedFile>> {
-    let subtitle = format!(
-        "{} · {} · {}",
-        title(summary),
-        text::without_folders(&summary.data.origin),
-        summary.workload.model
-    );
+    let origin = text::without_folders(&summary.data.origin);
+    let subtitle = [title(summary), origin, summary.workload.model.clone()].join(" · ");
     let figures = Figures::new(summary, traces, Fineness::FULL);
     let svgs = figures.all().map(|figure| {
         let svg = figure.drawing.standalone(&figure.full_title(), &subtitle, &figure.caption);

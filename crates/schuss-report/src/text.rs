@@ -112,6 +112,12 @@ pub(crate) fn without_folders(text: &str) -> String {
     text.split(' ').map(last).collect::<Vec<_>>().join(" ")
 }
 
+/// A word as a shell takes it.
+pub fn shell_word(word: &str) -> String {
+    let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%".contains(c));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
 /// With a capital first.
 pub(crate) fn capital(word: &str) -> String {
     let mut characters = word.chars();

@@ -6,7 +6,7 @@ use crate::{
     text::{count, list, loss, percent, plural, seconds, significant},
 };
 use schuss::study::record::{
-    PathRecord, Spread, Status, Summary, SurfaceRecord, TargetRecord, Timing, TrialRecord,
+    Evaluation, PathRecord, Spread, Status, Summary, SurfaceRecord, TargetRecord, Timing, TrialRecord,
 };
 
 /// The verdict, most important sentence first. Empty if nothing was run.
@@ -19,7 +19,10 @@ pub fn verdict(summary: &Summary) -> Vec<String> {
             Some(why) => sentences.push(why),
             None => {
                 sentences.extend(first_at_target(summary, &distinct));
-                sentences.extend(at_the_end(summary, &distinct));
+                let ends = at_the_end(summary, &distinct);
+                let same_loss = ends.len() == 1;
+                sentences.extend(ends);
+                sentences.extend(tested(summary, &distinct).filter(|_| same_loss));
             }
         }
         sentences.extend(same);
@@ -120,9 +123,9 @@ fn first_at_target(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
             if many_seeds(recipes) { " with every seed" } else { "" }
         ),
         [(first, time), others @ ..] => {
-            let lead = if with_target.len() > 1 { " first" } else { "" };
+            let lead = if with_target.len() > 1 { " first," } else { "" };
             format!(
-                "{} reached {words}{lead}, after {} s of training{}{}.",
+                "{} reached {words}{lead} after {} s of training{}{}.",
                 first.name,
                 seconds(*time),
                 followers(others),
@@ -223,19 +226,37 @@ fn lowest_loss(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     let second = ranked.get(1).map_or_else(String::new, |(recipe, value)| {
         format!("; next is {} with {}", recipe.name, loss(*value))
     });
-    let lowest = if ranked.len() > 1 { "has the lowest" } else { "ended with a" };
-    Some(format!(
-        "{} {lowest} {split} loss after its last update: {}{accuracy}{}{second}.",
-        best.name,
-        loss(*value),
-        quality.collect::<String>()
-    ))
+    let lowest = match ranked.len() {
+        1 => format!("ended with a {split} loss of"),
+        _ => format!("has the lowest {split} loss after its last update:"),
+    };
+    Some(format!("{} {lowest} {}{accuracy}{}{second}.", best.name, loss(*value), quality.collect::<String>()))
+}
+
+/// What came of the test split where curves and choices look at another: of the recipe that stands best on that one.
+fn tested(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
+    if summary.data.eval_split == "test" {
+        return None;
+    }
+    let best = ranked(recipes, recipes::eval_loss).first()?.0;
+    let test = |of: fn(&Evaluation) -> Option<f64>| best.median(|trial| of(trial.test.as_ref()?));
+    let accuracy = test(|test| test.accuracy)
+        .map_or_else(String::new, |accuracy| format!(", accuracy {} %", percent(accuracy)));
+    let value = test(|test| Some(test.loss))?;
+    Some(format!("On the test split, evaluated once at its end: loss {}{accuracy}.", loss(value)))
 }
 
 /// Recipes that ended no better than chance.
 fn nothing_learned(recipes: &[Recipe]) -> Option<String> {
-    let nothing = |recipe: &&Recipe| recipe.runs.iter().any(|run| run.trial.learned == Some(false));
-    let names: Vec<String> = recipes.iter().filter(nothing).map(|recipe| recipe.name.clone()).collect();
+    let names = recipes.iter().filter_map(|recipe| {
+        let seeds = recipe.runs.len();
+        match recipe.runs.iter().filter(|run| run.trial.learned == Some(false)).count() {
+            0 => None,
+            all if all == seeds => Some(recipe.name.clone()),
+            some => Some(format!("{} ({some} of {seeds} seeds)", recipe.name)),
+        }
+    });
+    let names: Vec<String> = names.collect();
     match names.len() {
         0 => None,
         1..=4 => {

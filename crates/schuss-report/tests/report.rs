@@ -169,6 +169,61 @@ fn words_of_users_cannot_become_markup() {
 }
 
 #[test]
+fn a_recipe_that_learned_with_some_seeds_is_said_to_have_failed_with_the_others() {
+    let (mut summary, _) = lecture_25(3);
+    let name = summary.trials[0].name.clone();
+    let mut runs = summary.trials.iter_mut().filter(|trial| trial.name == name);
+    runs.next().unwrap().learned = Some(false);
+    let said =
+        |summary: &Summary| verdict(summary).into_iter().find(|line| line.contains("did not learn")).unwrap();
+    let text = said(&summary);
+    assert!(text.starts_with(&format!("{name} (1 of 3 seeds) did not learn")), "{text}");
+    summary
+        .trials
+        .iter_mut()
+        .filter(|trial| trial.name == name)
+        .for_each(|trial| trial.learned = Some(false));
+    let text = said(&summary);
+    assert!(text.starts_with(&format!("{name} did not learn")), "{text}");
+}
+
+#[test]
+fn a_run_of_flags_is_called_by_what_was_trained_on_what() {
+    let titled = |change: &dyn Fn(&mut Summary)| {
+        let (mut summary, traces) = lecture_25(1);
+        (summary.study.name, summary.study.title) = ("compare".into(), String::new());
+        summary.workload.data = "/home/anna/sales.csv".into();
+        change(&mut summary);
+        let page = html::page(&summary, &traces);
+        page.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().to_owned()
+    };
+    assert_eq!(titled(&|_| {}), "3 recipes on sales.csv");
+    assert_eq!(
+        titled(&|summary| summary.workload.data = "digits:train=9,size=8".into()),
+        "3 recipes on digits"
+    );
+    assert_eq!(titled(&|summary| summary.study.title = "Sales".into()), "Sales");
+    assert_eq!(titled(&|summary| summary.study.name = "sweep".into()), "sweep");
+}
+
+#[test]
+fn numbers_and_specs_of_a_page_are_not_broken_into_lines_and_what_is_the_same_is_said_once() {
+    let (mut summary, traces) = lecture_25(3);
+    summary.data.classes = 0;
+    for group in &mut summary.groups {
+        let spread = group.train_loss.as_mut().unwrap();
+        (spread.median, spread.low, spread.high) = (0.000_896_61, 0.000_865_12, 0.001_008);
+    }
+    let page = html::page(&summary, &traces);
+    let cell = page.split("<td").find(|cell| cell.contains("[0.000865")).unwrap();
+    assert!(cell.starts_with(" class=\"n wraps\">"), "{cell}");
+    assert!(cell.contains("<span class=\"whole\">[0.0008651, 0.001008]</span>"), "{cell}");
+    assert!(!page.contains("<dt>classes</dt>"), "there are none");
+    assert!(page.contains("How the recipes differ") && page.contains("<dt>order</dt>"), "{page}");
+    assert!(page.contains("<span class=\"whole\">2026-"), "the date stays in one piece");
+}
+
+#[test]
 fn a_run_without_trials_is_a_page_all_the_same() {
     let empty = summary(Vec::new());
     check_page(&html::page(&empty, &[]));

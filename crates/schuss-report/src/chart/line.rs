@@ -87,6 +87,7 @@ impl LineChart {
         let class =
             |style| if self.series.len() > 1 { palette::class(style) } else { palette::solid_class(style) };
         self.series.iter().for_each(|series| pen.series(&mut svg, &class(series.style), series));
+        self.levels.iter().for_each(|level| level.label(&mut svg, &plot, &pen.y)); // on top, to be read
         self.draw_marks(&mut svg, &pen, &plot);
         if self.direct() {
             labels::beside(&mut svg, self.labels(&y, &plot), plot.right, (plot.top, plot.bottom));
@@ -155,6 +156,10 @@ impl Level {
     fn draw(&self, svg: &mut Svg, plot: &Plot, y: &Scale) {
         let Some(at) = y.position(self.value) else { return };
         svg.line("level", [plot.left, at], [plot.right, at]);
+    }
+
+    fn label(&self, svg: &mut Svg, plot: &Plot, y: &Scale) {
+        let Some(at) = y.position(self.value) else { return };
         svg.text("quiet small halo", Anchor::End, [plot.right - 4.0, at - 5.0], &self.label);
     }
 }
@@ -261,6 +266,14 @@ mod tests {
             chart(vec![Series { name: "a".into(), points, ..Series::default() }]).draw(Fineness::FULL).body;
         assert!(!body.contains("NaN") && !body.contains("inf"), "{body}");
         assert_eq!(body.matches("class=\"line\" d=\"M").count(), 2, "the series and its swatch: {body}");
+    }
+
+    #[test]
+    fn the_label_of_a_level_lies_on_top_of_all_lines() {
+        let points = vec![[0.0, 1.0], [1.0, 3.0]];
+        let body =
+            chart(vec![Series { name: "a".into(), points, ..Series::default() }]).draw(Fineness::FULL).body;
+        assert!(body.find(">chance<").unwrap() > body.find("class=\"line\"").unwrap(), "{body}");
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Page<'_> {
         for (i, sentence) in verdict(summary).iter().enumerate() {
             self.parts.paragraph(if i == 0 { "lead" } else { "verdict" }, sentence);
         }
-        self.parts.paragraph("facts", &facts(summary));
+        self.parts.facts(&facts(summary));
         self.parts.open("</header>");
         if !summary.warnings.is_empty() {
             self.parts.open("<aside class=\"warnings\" aria-label=\"Warnings\">");
@@ -230,7 +230,10 @@ impl Page<'_> {
         self.parts.heading(3, "To repeat it");
         self.parts.code(&summary.command);
         if !summary.trials.is_empty() {
-            self.parts.table(&resolved_recipes(summary));
+            let (table, same) = resolved_recipes(summary);
+            table.iter().for_each(|table| self.parts.table(table));
+            self.parts.heading(3, if table.is_some() { "The same in every recipe" } else { "The recipe" });
+            self.parts.definitions(&same);
         }
         self.parts.heading(3, "Data, network and machine");
         self.parts.definitions(&setting(summary));
@@ -248,21 +251,21 @@ fn style_sheet() -> String {
     )
 }
 
-/// One line on what was trained, on what, how often.
-fn facts(summary: &Summary) -> String {
+/// What was trained, on what, how often, when and where.
+fn facts(summary: &Summary) -> Vec<String> {
     let mut facts = Vec::new();
     if !summary.trials.is_empty() {
         let counts = summary.data.counts;
         let held_out =
             counts.validation.map(|validation| format!(", {} validation", count(validation as u64)));
         facts.push(format!(
-            "{}: {} training{} and {} test samples; curves look at the {} split",
+            "{}: {} training{} and {} test samples",
             without_folders(&summary.data.origin),
             count(counts.train as u64),
             held_out.unwrap_or_default(),
             count(counts.test as u64),
-            summary.data.eval_split
         ));
+        facts.push(format!("curves show the {} split", summary.data.eval_split));
         facts.push(format!(
             "network {}, {} parameters",
             summary.workload.model,
@@ -275,7 +278,7 @@ fn facts(summary: &Summary) -> String {
     }
     facts.extend(summary.began.split_once('T').map(|(day, _)| day.to_owned()));
     facts.push(format!("{}, {} cores", summary.machine.cpu, summary.machine.cores));
-    facts.join(" · ")
+    facts
 }
 
 fn seed_words(seeds: &[u64]) -> String {
@@ -288,25 +291,30 @@ fn seed_words(seeds: &[u64]) -> String {
     }
 }
 
-/// Every choice of every recipe, as spec text.
-fn resolved_recipes(summary: &Summary) -> Table {
+/// A choice with its name.
+type Choice = (&'static str, String);
+
+/// Every choice of every recipe, as spec text: a table of those that differ, where there are several recipes, and those
+/// that are the same in all.
+fn resolved_recipes(summary: &Summary) -> (Option<Table>, Vec<Choice>) {
     let recipes = recipes(summary, &[]);
     let choices: Vec<_> = recipes.iter().map(|recipe| choices(&recipe.name, recipe.runs[0].trial)).collect();
-    let made = |column: &usize| {
-        RARE.iter().all(|(rare, usual)| {
-            choices[0][*column].0 != *rare || choices.iter().any(|row| row[*column].1 != *usual)
-        })
-    };
-    let columns: Vec<usize> = (0..choices.first().map_or(0, Vec::len)).filter(made).collect();
-    Table {
-        title: "Every choice of every recipe".to_owned(),
+    let differs = |column: &usize| choices.iter().any(|row| row[*column].1 != choices[0][*column].1);
+    let all = 0..choices.first().map_or(0, Vec::len);
+    let (differing, same): (Vec<usize>, Vec<usize>) = all.partition(differs);
+    let same = same.into_iter().map(|column| choices[0][column].clone());
+    let same =
+        same.filter(|choice| !RARE.iter().any(|(rare, usual)| *choice == (*rare, (*usual).to_owned())));
+    let table = (recipes.len() > 1).then(|| Table {
+        title: "How the recipes differ".to_owned(),
         note: "Resolved: what was not asked for is written out too. Any of it can be typed after the flag of the same name.".to_owned(),
-        names: columns.len(),
-        head: columns.iter().map(|&column| choices[0][column].0.to_owned()).collect(),
-        rows: choices.iter().map(|row| columns.iter().map(|&column| row[column].1.clone()).collect()).collect(),
+        names: differing.len(),
+        head: differing.iter().map(|&column| choices[0][column].0.to_owned()).collect(),
+        rows: choices.iter().map(|row| differing.iter().map(|&column| row[column].1.clone()).collect()).collect(),
         folded: false,
         detail: false,
-    }
+    });
+    (table, same.collect())
 }
 
 /// Choices that are left out where nobody made another than this one.
@@ -314,7 +322,7 @@ const RARE: [(&str, &str); 4] =
     [("targets", "class"), ("target scale", NONE), ("noise", NONE), ("statistics over", NONE)];
 
 /// What was chosen, with the heads of the columns.
-fn choices(name: &str, trial: &TrialRecord) -> Vec<(&'static str, String)> {
+fn choices(name: &str, trial: &TrialRecord) -> Vec<Choice> {
     let RecipeRecord {
         update,
         order,
@@ -364,12 +372,12 @@ fn answers(summary: &Summary) -> Option<(&'static str, String)> {
 }
 
 /// Data, network, machine and program, as pairs of words.
-fn setting(summary: &Summary) -> Vec<(&'static str, String)> {
+fn setting(summary: &Summary) -> Vec<Choice> {
     let (data, machine, release) = (&summary.data, &summary.machine, &summary.schuss);
     let mut setting = Vec::new();
     if !summary.trials.is_empty() {
         setting.extend([
-            ("data", definition(&[&summary.workload.data, &data.origin])),
+            ("data", definition(&[&without_folders(&summary.workload.data), &without_folders(&data.origin)])),
             ("fingerprint", data.fingerprint.clone()),
             (
                 "samples",
@@ -395,6 +403,9 @@ fn setting(summary: &Summary) -> Vec<(&'static str, String)> {
                 ),
             ),
         ]);
+    }
+    if data.classes > 0 {
+        setting.push(("classes", data.classes.to_string()));
     }
     let cores = format!("{} cores", machine.cores);
     if !summary.began.is_empty() {

@@ -63,9 +63,16 @@ impl Parts {
         self.left_out(texts.len() - shown, "line");
     }
 
+    /// A command that is broken into lines between its words alone.
     pub(super) fn code(&mut self, text: &str) {
-        let text = self.words(text);
+        let text = whole(&self.words(text), " ");
         let _ = write!(self.html, "<pre tabindex=\"0\"><code>{text}</code></pre>");
+    }
+
+    /// Facts in a row, each of them whole as far as lines are long enough.
+    pub(super) fn facts(&mut self, facts: &[String]) {
+        let text = whole(&self.sentence(&facts.join(" ·\n")), "\n");
+        let _ = write!(self.html, "<p class=\"facts\">{text}</p>");
     }
 
     /// Says what the page has no room for.
@@ -116,7 +123,7 @@ impl Parts {
             let word = self.words(word);
             let _ = match i {
                 0 => write!(self.html, "<th scope=\"row\">{word}</th>"),
-                _ => write!(self.html, "<td{}>{word}</td>", class(table, i)),
+                _ => write!(self.html, "<td{}>{}</td>", class(table, i), whole_range(&word)),
             };
         }
         self.open("</tr>");
@@ -176,6 +183,20 @@ impl Parts {
     }
 }
 
+/// Escaped text in pieces that stay on one line each, if there is room.
+fn whole(escaped: &str, gap: &str) -> String {
+    let pieces = escaped.split(gap).map(|piece| format!("<span class=\"whole\">{piece}</span>"));
+    pieces.collect::<Vec<_>>().join(gap)
+}
+
+/// An escaped figure whose range `[low, high]` stays on one line, if it has one.
+fn whole_range(escaped: &str) -> String {
+    match escaped.split_once(" [") {
+        Some((figure, range)) => format!("{figure} <span class=\"whole\">[{range}</span>"),
+        None => escaped.to_owned(),
+    }
+}
+
 /// RFC 4648, section 4.
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -190,10 +211,18 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Figures stand to the right, words to the left.
+/// Figures stand to the right, words to the left; neither figures nor specs are broken into lines.
 fn class(table: &Table, column: usize) -> &'static str {
-    let words = column < table.names || table.rows.iter().any(|row| row[column].chars().count() >= 30);
-    if words { "" } else { " class=\"n\"" }
+    let is_figure = |cell: &String| cell.starts_with(|c: char| c.is_ascii_digit() || "−–-".contains(c));
+    let is_words = |row: &Vec<String>| row[column].chars().count() >= 30 && !is_figure(&row[column]);
+    let fits_a_line = table.rows.iter().all(|row| row[column].chars().count() <= 40);
+    match column < table.names {
+        true if fits_a_line => " class=\"w\"",
+        true => "",
+        false if table.rows.iter().any(is_words) => "",
+        false if table.rows.iter().any(|row| row[column].contains(" [")) => " class=\"n wraps\"",
+        false => " class=\"n\"",
+    }
 }
 
 /// The pieces that are not empty, with commas.

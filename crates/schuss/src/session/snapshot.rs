@@ -68,7 +68,11 @@ impl Engine {
 /// Everything that later updates depend on.
 impl Keep for Engine {
     fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.keep_trained(keeper)?;
+        match self.path {
+            // the weights are those of the blocked path, settled
+            Path::BlockedSample { .. } => self.updater.keep(keeper)?,
+            _ => self.keep_trained(keeper)?,
+        }
         self.evaluations.keep(keeper)?;
         let mut begun = self.partial.is_some();
         begun.keep(keeper)?;

@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// Tells a checkpoint from other files, and shows what a transfer as text has done to it.
 const MAGIC: [u8; 8] = *b"schuss\r\n";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Magic, version and length of the header.
 const FIXED: u64 = 8 + 4 + 8;
 const CHECKSUM: u64 = 16;

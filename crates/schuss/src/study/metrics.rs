@@ -1,14 +1,12 @@
 //! `metrics.csv`: every evaluation of every trial of a run in one tidy table.
 
-use super::record::{EvaluationPoint, Summary, Trace, TrialRecord};
+use super::record::{EpochRecord, EvaluationPoint, Summary, Trace, TrialRecord};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Columns of figures, each with what it shows of an evaluation.
-type Column = (&'static str, fn(&EvaluationPoint) -> Option<f64>);
+/// Metrics that are known of every evaluation, each with its number; all others are known at the ends of epochs.
+type Known = (&'static str, fn(&EvaluationPoint) -> Option<f64>);
 
-const COLUMNS: [Column; 8] = [
-    ("train_loss", |point| point.train_loss),
-    ("eval_loss", |point| point.eval_loss),
-    ("eval_accuracy", |point| point.eval_accuracy),
+const KNOWN: [Known; 5] = [
     ("mse", |point| Some(point.reconstruction?.mse)),
     ("psnr", |point| Some(point.reconstruction?.psnr)),
     ("ssim", |point| point.reconstruction?.ssim),
@@ -16,37 +14,52 @@ const COLUMNS: [Column; 8] = [
     ("r2", |point| point.deviation?.r2),
 ];
 
-/// The table: cells are empty where there is no number. `test_loss` and `test_accuracy` stand in the last row of a trial
-/// alone, where the test split was looked at once, at the end.
+/// The table: a column for each metric that was measured, whose cells are empty where there is no number. `test_loss` and
+/// `test_accuracy` are columns where the test split was looked at once, at the end, and stand in the last row of a trial.
 pub(super) fn csv(summary: &Summary, traces: &[Trace]) -> String {
-    let names: Vec<&str> = COLUMNS.iter().map(|(name, _)| *name).collect();
-    let mut text =
-        format!("recipe,seed,epoch,update,samples,seconds,{},test_loss,test_accuracy\n", names.join(","));
+    let rows = summary.trials.iter().flat_map(|trial| &trial.epochs);
+    let names: BTreeSet<&str> = rows.flat_map(|row| row.metrics.keys().map(String::as_str)).collect();
     let held_out = summary.data.eval_split != "test";
+    let fixed = "recipe,seed,epoch,update,samples,seconds,train_loss,eval_loss,eval_accuracy";
+    let tests = if held_out { &["test_loss", "test_accuracy"][..] } else { &[] };
+    let head: Vec<String> = names.iter().chain(tests).map(|name| quoted(name)).collect();
+    let mut text = std::iter::once(fixed.to_owned()).chain(head).collect::<Vec<_>>().join(",") + "\n";
     for (trial, trace) in summary.trials.iter().zip(traces) {
+        let epochs = trial.epochs.iter().map(|row| (row.updates, row)).collect();
         for (i, point) in trace.evaluations.iter().enumerate() {
             let is_last = i + 1 == trace.evaluations.len();
-            text += &row(trial, point, held_out && is_last);
+            let mut cells = figures(trial, point);
+            cells.extend(names.iter().map(|name| cell(metric(name, point, &epochs))));
+            if held_out {
+                let test = trial.test.filter(|_| is_last);
+                cells.push(cell(test.map(|test| test.loss)));
+                cells.push(cell(test.and_then(|test| test.accuracy)));
+            }
+            text += &(cells.join(",") + "\n");
         }
     }
     text
 }
 
-fn row(trial: &TrialRecord, point: &EvaluationPoint, tested: bool) -> String {
-    let test = trial.test.filter(|_| tested);
-    let figures = COLUMNS.iter().map(|(_, value)| value(point));
-    let tests = [test.map(|test| test.loss), test.and_then(|test| test.accuracy)];
-    let cells: Vec<String> = figures.chain(tests).map(cell).collect();
-    format!(
-        "{},{},{},{},{},{},{}\n",
+/// The cells that every run has.
+fn figures(trial: &TrialRecord, point: &EvaluationPoint) -> Vec<String> {
+    vec![
         quoted(&trial.name),
-        trial.seed,
-        point.epoch,
-        point.updates,
-        point.samples,
+        trial.seed.to_string(),
+        point.epoch.to_string(),
+        point.updates.to_string(),
+        point.samples.to_string(),
         cell(Some(point.train_seconds)),
-        cells.join(",")
-    )
+        cell(point.train_loss),
+        cell(point.eval_loss),
+        cell(point.eval_accuracy),
+    ]
+}
+
+/// A metric of an evaluation, or of the epoch that ended with it.
+fn metric(name: &str, point: &EvaluationPoint, epochs: &BTreeMap<u64, &EpochRecord>) -> Option<f64> {
+    let known = KNOWN.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value(point));
+    known.or_else(|| epochs.get(&point.updates)?.metrics.get(name).copied().flatten())
 }
 
 fn cell(number: Option<f64>) -> String {

@@ -1,5 +1,6 @@
 //! Runs a study: trial after trial, each alone, everything known written down as it becomes known.
 
+mod alike;
 mod member;
 mod runner;
 
@@ -239,14 +240,15 @@ fn go(
     let mut finished =
         Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
     for (_, record, trace) in trials {
-        let warnings = &mut finished.summary.warnings;
-        if let Some(warning) = answers_alike(&record, data).filter(|warning| !warnings.contains(warning)) {
-            watcher.note(&format!("warning: {warning}"));
-            warnings.push(warning);
-        }
         finished.summary.trials.push(record);
         finished.traces.push(trace);
     }
+    let said = |warning: &String| finished.summary.warnings.contains(warning);
+    let trials = &finished.summary.trials;
+    let warnings = alike::answers_one_class(trials, data).into_iter().chain(alike::finds_no_label(trials));
+    let warnings: Vec<String> = warnings.filter(|warning| !said(warning)).collect();
+    warnings.iter().for_each(|warning| watcher.note(&format!("warning: {warning}")));
+    finished.summary.warnings.extend(warnings);
     finished.summary.groups = statistics::groups(&finished.summary.trials, data.validation.is_some());
     match finished.error {
         Some(error) if finished.summary.trials.is_empty() => Err(error),
@@ -324,29 +326,6 @@ fn chance(data: &Dataset) -> Result<Option<Chance>> {
     Ok(both.map(|(train, test)| Chance { train, validation, test }))
 }
 
-/// Says that a trial answers one class to every sample, or no label rightly to any, if it does.
-fn answers_alike(record: &TrialRecord, data: &Dataset) -> Option<String> {
-    let evaluation = record.test?;
-    if record.updates > 0 && evaluation.labels.is_some_and(|labels| labels.f1_macro == 0.0) {
-        let TrialRecord { name, seed, .. } = record;
-        return Some(format!(
-            "{name}, seed {seed}: finds no label in any sample (F1 0), whatever its accuracy (pos_weight of bce, a higher \
-             learning rate, more epochs)"
-        ));
-    }
-    let class = data.class_name(evaluation.only_class?)?;
-    let accuracy = 100.0 * evaluation.accuracy?;
-    let chance = evaluation.chance.map_or(f64::NAN, |chance| 100.0 * chance);
-    (record.updates > 0).then(|| {
-        format!(
-            "{}, seed {}: answers `{class}` to every sample, so its accuracy of {accuracy:.1} % says nothing: the commonest \
-             class alone is {chance:.1} % (a lower or higher learning rate, class_weights, more epochs)",
-            record.name,
-            record.seed,
-        )
-    })
-}
-
 /// Samples per split.
 pub(super) fn counts(data: &Dataset) -> Counts {
     let validation = data.validation.as_ref().map(Split::len);
@@ -357,15 +336,13 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     let mut warnings = data.warnings()?;
     if data.validation.is_none() {
         warnings.push(
-            "nothing is held out: the curves look at the test split, so choosing by them flatters the choice"
+            "nothing is held out: curves and best weights are judged on the test split, so a choice made by them looks better than it is (--validation 0.1)"
                 .to_owned(),
         );
     }
     if study.trials.len() > 1 && study.seeds.len() == 1 {
-        warnings.push(
-            "one seed: differences as small as those between seeds mean nothing (repeat --seed for more)"
-                .into(),
-        );
+        warnings
+            .push("one seed per recipe: another seed may turn small differences around (--seeds 3)".into());
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));

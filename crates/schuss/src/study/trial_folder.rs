@@ -2,7 +2,7 @@
 //! `checkpoint` and the one before it.
 
 use super::checkpoint::{self, Checkpoint, Header, Unusable};
-use super::record::{BestRecord, EvaluationPoint, Sheet, Status, Trace, TrialRecord};
+use super::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
 use crate::files::{self, Log};
 use crate::network::{ModelFile, Params, save};
 use crate::recipe::Trial;
@@ -174,7 +174,7 @@ impl TrialFolder {
             has_best: session.has_best(),
             record: record.cloned(),
         };
-        let goes_on = record.is_none_or(can_be_extended);
+        let goes_on = record.is_none_or(TrialRecord::can_be_extended);
         let state = goes_on.then_some(session);
         checkpoint::write(&self.path.join(CHECKPOINT), &self.path.join(PREVIOUS), &header, state)?;
         if record.is_some() { files::remove(&self.path.join(PREVIOUS)) } else { Ok(()) }
@@ -218,14 +218,9 @@ impl TrialFolder {
     }
 }
 
-/// Whether a trial ended since its epochs were used up, so that more of them make it go on.
-fn can_be_extended(record: &TrialRecord) -> bool {
-    record.status == Status::Finished && record.budget.max_updates.is_none()
-}
-
 /// Whether `trial` has more epochs than when it ended.
 fn is_extended(record: &TrialRecord, trial: &Trial) -> bool {
-    can_be_extended(record) && record.budget.epochs < trial.budget.epochs
+    record.can_be_extended() && record.budget.epochs < trial.budget.epochs
 }
 
 /// Refuses a checkpoint of another trial or of other data.

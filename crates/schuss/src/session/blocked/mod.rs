@@ -250,12 +250,18 @@ impl<A: Arithmetic> Blocked<A> {
         let gram = Matrix::new(&ahead.grams[0], ahead.rows, present.rows);
         let delta = Matrix::new(&present.delta, present.rows, outputs);
         team.add_product(gram, delta, MatrixMut::new(&mut ahead.z, ahead.rows, outputs));
+        self.next_block();
+    }
+
+    /// The present block is the one to be folded in now; the one before it has been, so nothing of it is needed.
+    fn next_block(&mut self) {
         self.blocks.rotate_left(1);
+        self.blocks[2].rows = 0;
     }
 
     /// Folds in the last block, whose predecessor has been already.
     fn close_epoch(&mut self, team: &mut A) {
-        self.blocks.rotate_left(1);
+        self.next_block();
         let mut weights = mem::replace(&mut self.weights, A::zeros(0));
         let mut velocity = mem::replace(&mut self.velocity, A::zeros(0));
         self.fold_pending(team, &mut weights, &mut velocity);
@@ -320,10 +326,15 @@ impl Keep for Blocked<Team> {
     }
 }
 
+/// As many rows of it as are in use: none at an epoch's end.
 impl Keep for Block<Team> {
     fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
         self.first.keep(keeper)?;
         self.rows.keep(keeper)?;
+        let (rows, room) = (self.rows, self.labels.len());
+        if rows > room {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block has another size"));
+        }
         let nothing = Linear { a: [[0.0; 2]; 2], b: [0.0; 2] };
         keeper.list(
             &mut self.steps,
@@ -333,9 +344,13 @@ impl Keep for Block<Team> {
                 step.b.keep(keeper)
             },
         )?;
-        keeper.words(&mut self.labels)?;
+        keeper.words(&mut self.labels[..rows])?;
         let Self { x, z, q, delta, grams, .. } = self;
-        [x, z, q, delta].into_iter().chain(grams).try_for_each(|buffer| buffer.keep(keeper))
+        [x, z, q, delta].into_iter().chain(grams).try_for_each(|buffer| {
+            let in_use = buffer.len() / room.max(1) * rows;
+            keeper.expect("a block has another size", in_use as u64)?;
+            keeper.words(&mut buffer[..in_use])
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ReferenceRecord;
 use crate::recipe::UpdateRule;
+use crate::schedule::Schedule;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -87,6 +88,14 @@ pub struct TrialRecord {
 }
 
 impl TrialRecord {
+    /// Whether more epochs make it go on: it ended since its own were used up, and its schedule was not made for these.
+    pub fn can_be_extended(&self) -> bool {
+        let made_for_these = |schedule: Schedule| schedule.ends_with(self.budget.updates);
+        self.status == Status::Finished
+            && self.budget.max_updates.is_none()
+            && !self.recipe.schedule.parse().is_ok_and(made_for_these)
+    }
+
     /// Whether `other` does the same on `train` samples, whatever it is called: `batch:100` is `epoch` on 48.
     pub fn is_same_recipe(&self, other: &Self, train: usize) -> bool {
         let samples = |record: &RecipeRecord| Some(record.update.parse::<UpdateRule>().ok()?.samples(train));

@@ -11,6 +11,7 @@ use crate::study::record::{BestRecord, Status, Trace, TrialRecord};
 use crate::study::statistics::epoch_seconds;
 use crate::study::trial_folder::TrialFolder;
 use crate::{Error, Result, machine};
+use schuss_data::text::grouped;
 
 /// Images of the evaluation split that are shown beside their reconstructions.
 const RECONSTRUCTIONS: usize = 10;
@@ -86,9 +87,11 @@ impl<'r, 'a> Run<'r, 'a> {
         self.place.open_logs(Some(&header))?;
         self.trace = self.place.trace()?;
         let [epoch, updates] = session.place();
-        self.runner
-            .watcher()
-            .note(&format!("{}: continues in epoch {epoch}, after update {updates}", self.trial.name));
+        let Trial { name, seed, .. } = &self.trial;
+        self.runner.watcher().note(&format!(
+            "{name}, seed {seed}: continues in epoch {epoch}, after update {}",
+            grouped(updates)
+        ));
         Ok(session)
     }
 

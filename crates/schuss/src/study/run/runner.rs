@@ -141,6 +141,7 @@ impl<'a> Runner<'a> {
             Start::From(checkpoint) => Some(checkpoint),
             Start::Fresh => None,
         };
+        self.control.set_samples(0); // those before belong to another trial
         self.watcher().started(&trial, index, self.study.seeds.len() * self.study.trials.len());
         let run = Run { runner: self, index, planned, trial, place, trace: Trace::default() };
         run.begin(checkpoint, other).map(Some)

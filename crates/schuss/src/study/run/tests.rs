@@ -4,6 +4,7 @@ use super::*;
 use crate::files::faults::{self, Fault};
 use crate::session::Cadence;
 use crate::study::checkpoint::{self, Unusable};
+use crate::study::metrics;
 use serde_json::Value;
 use std::fs;
 use std::io::Cursor;
@@ -248,7 +249,7 @@ fn a_checkpoint_of_a_later_format_is_refused_not_misread() {
     let place = TempDir::new().unwrap();
     let whole = tiny(place.path());
     let mut later = whole[..whole.len() - 16].to_vec();
-    later[8] = 3;
+    later[8] += 1;
     let path = place.path().join("checkpoint");
     fs::write(&path, sealed(&later)).unwrap();
     assert!(matches!(checkpoint::open(&path), Err(Unusable::Refused(_))));
@@ -312,6 +313,50 @@ fn a_finished_run_goes_on_to_the_bits_of_a_longer_one() {
 }
 
 #[test]
+fn a_recipe_that_answers_one_class_is_warned_of_once_with_its_seeds() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    let finished = run_for(1, "update = 'batch:20'", &data, &place.path().join("run")).unwrap();
+    let mut trials = finished.summary.trials.clone();
+    for trial in &mut trials {
+        let test = trial.test.as_mut().unwrap();
+        (test.only_class, test.accuracy, test.chance) = (Some(3), Some(0.1), Some(0.2));
+    }
+    let both = alike::answers_one_class(&trials, &data);
+    assert!(both.len() == 1 && both[0].contains(", seeds 1, 2: answers one class"), "{both:?}");
+    trials[1].test.as_mut().unwrap().only_class = None;
+    let one = alike::answers_one_class(&trials, &data);
+    assert!(one.len() == 1 && one[0].contains("seed 1: answers `3` to every sample"), "{one:?}");
+    assert!(one[0].contains("accuracy of 10.0 %") && one[0].contains("20.0 %"), "{one:?}");
+    trials[0].test.as_mut().unwrap().only_class = None;
+    assert_eq!(alike::answers_one_class(&trials, &data), Vec::<String>::new());
+}
+
+#[test]
+fn metrics_of_a_run_are_one_table_of_what_was_measured() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    let table = |recipe: &str, name: &str| {
+        let finished = run_for(2, recipe, &data, &place.path().join(name)).unwrap();
+        let text = metrics::csv(&finished.summary, &finished.traces);
+        let head = text.lines().next().unwrap().to_owned();
+        assert!(text.lines().all(|line| line.split(',').count() == head.split(',').count()), "{text}");
+        assert_eq!(
+            text.lines().count(),
+            1 + 2 * 3,
+            "two seeds, an evaluation before and after each of two epochs"
+        );
+        head
+    };
+    let fixed = "recipe,seed,epoch,update,samples,seconds,train_loss,eval_loss,eval_accuracy";
+    assert_eq!(table("update = 'batch:20'", "classes"), format!("{fixed},chance"));
+    assert_eq!(
+        table("update = 'epoch', optimizer = 'l-bfgs'", "solver"),
+        format!("{fixed},chance,evaluations")
+    );
+}
+
+#[test]
 fn what_cannot_be_longer_is_refused() {
     let data = data();
     let place = TempDir::new().unwrap();
@@ -325,6 +370,29 @@ fn what_cannot_be_longer_is_refused() {
         let error = extended(&out, epochs, &data).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("a new run"), "{name}: {error}");
     }
+}
+
+#[test]
+fn a_finished_trial_keeps_weights_and_state_and_nothing_that_was_on_its_way() {
+    let data = data();
+    let place = TempDir::new().unwrap();
+    for update in ["sample", "batch:20"] {
+        let out = place.path().join(update.replace(':', "-"));
+        drop(
+            run_for(2, &format!("update = '{update}', optimizer = 'sgd:lr=0.1,momentum=0.9'"), &data, &out)
+                .unwrap(),
+        );
+        let trial = fs::read_dir(out.join("trials")).unwrap().next().unwrap().unwrap().path();
+        let kept = fs::metadata(trial.join("checkpoint")).unwrap().len();
+        // weights, velocity and best weights: 64 and 3 rows and two of biases, of 16 lanes each
+        let weights = 4 * 16 * (64 + 3 + 2);
+        assert!(kept < 4 * weights + 4_000, "{update}: {kept}");
+    }
+    let out = place.path().join("cosine");
+    drop(run_for(2, "update = 'batch:20', schedule = 'cosine'", &data, &out).unwrap());
+    let trial = fs::read_dir(out.join("trials")).unwrap().next().unwrap().unwrap().path();
+    let kept = fs::metadata(trial.join("checkpoint")).unwrap().len();
+    assert!(kept < 4_000, "a schedule made for its epochs: {kept}");
 }
 
 #[test]
