@@ -108,11 +108,11 @@ pub(crate) enum Command {
         /// model.safetensors, or the folder of a run or trial that holds it
         #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
-        /// A picture, a table, a folder, mnist, digits:test=10
+        /// A picture or several, a table, a folder, mnist, digits:test=10
         ///
         /// Of data with a test split, that is predicted; of others, all samples.
-        #[arg(value_hint = ValueHint::AnyPath)]
-        input: String,
+        #[arg(value_hint = ValueHint::AnyPath, required = true)]
+        input: Vec<String>,
         #[command(flatten)]
         reading: Reading,
         /// Print JSON lines, one per sample

@@ -54,7 +54,7 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
             eval::run(&model, data.as_deref(), &reading, json, screen, out)?;
         }
         Command::Predict { model, input, reading, json } => {
-            predict::run(&model, &reading.workload(&input), json, screen, out)?;
+            predict::run(&model, &input, &reading, json, screen, out)?;
         }
         Command::Data(DataCommand::Show { data, reading, targets, order, memory }) => {
             data::show(&reading.workload(&data), targets, (order, memory.as_deref()), screen, out)?;

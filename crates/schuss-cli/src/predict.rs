@@ -1,5 +1,6 @@
 //! `schuss predict`: what a trained model sees in a picture, or in every sample of a data set.
 
+use crate::args::Reading;
 use crate::model;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use schuss::data::{self, ImageShape, Labels, Picture, Samples, Split};
@@ -21,23 +22,74 @@ const PER_ROW: usize = 2;
 /// Most classes listed.
 const CLASSES: usize = 20;
 
-/// Shows a PNG picture, or the test split of a data spec, to the model in the file, trial or run `model`.
+/// Shows pictures, or the test split of a data spec, to the model in the file, trial or run `model`.
 ///
 /// # Errors
-/// Data errors for model, picture and data, usage errors if they do not fit, a failure if `out` cannot be written.
+/// Data errors for model, pictures and data, usage errors if they do not fit, a failure if `out` cannot be written.
 pub(crate) fn run(
     model: &Path,
-    workload: &Workload,
+    inputs: &[String],
+    reading: &Reading,
     json: bool,
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let input = workload.data.as_deref().unwrap_or_default();
+    let is_picture = |input: &String| data::is_picture(Path::new(input)) && !Path::new(input).is_dir();
     let mut predictor = model::load(model)?;
-    if data::is_picture(Path::new(input)) && !Path::new(input).is_dir() {
-        picture(&mut predictor, Path::new(input), json, screen, out)
-    } else {
-        samples(&mut predictor, workload, json, out)
+    match inputs {
+        [input] if is_picture(input) => picture(&mut predictor, Path::new(input), json, screen, out),
+        [input] => samples(&mut predictor, &reading.workload(input), json, out),
+        several => match several.iter().find(|input| !is_picture(input)) {
+            Some(input) => {
+                Err(Error::usage(format!("`{input}` is no picture: only of pictures several are taken"))
+                    .advise("one table, folder or other data set at a time"))
+            }
+            None => several.iter().try_for_each(|input| one_of(&mut predictor, input, json, out)),
+        },
+    }
+}
+
+/// One line for one picture of several.
+fn one_of(predictor: &mut Predictor, file: &str, json: bool, out: &mut dyn Write) -> Result<()> {
+    let about = predictor.about().clone();
+    let (split, _) = prepared(predictor, Path::new(file))?;
+    let asked = Asked::File(file);
+    match about.targets {
+        Targets::Class => {
+            predictor.predict(&split, &mut |found| deliver(out, &line(asked, &found, &about.classes, json)))
+        }
+        Targets::Real => {
+            predictor.answer(&split, &mut |found| deliver(out, &answer(asked, &found, &about.labels, json)))
+        }
+        Targets::Input => Err(Error::usage("the model is an autoencoder: it predicts no classes")
+            .advise("one picture at a time, of which it draws the reconstruction")),
+    }
+}
+
+/// What an answer is of.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Sample(usize),
+    File(&'a str),
+}
+
+impl Asked<'_> {
+    /// The first column of a line.
+    fn text(self) -> String {
+        match self {
+            Self::Sample(index) => index.to_string(),
+            Self::File(file) => printable(file),
+        }
+    }
+
+    /// The rest of an object with what it is of.
+    fn json(self, mut rest: serde_json::Value) -> String {
+        let (key, value) = match self {
+            Self::Sample(index) => ("index", json!(index)),
+            Self::File(file) => ("file", json!(file)),
+        };
+        rest[key] = value;
+        format!("{rest}\n")
     }
 }
 
@@ -55,9 +107,13 @@ fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut
     let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
     let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
     if predictor.about().targets.is_class() {
-        predictor.predict(&data.test, &mut |found| lines.add(found.index, &line(&found, &classes, json)))
+        predictor.predict(&data.test, &mut |found| {
+            lines.add(found.index, &line(Asked::Sample(found.index), &found, &classes, json))
+        })
     } else {
-        predictor.answer(&data.test, &mut |found| lines.add(found.index, &answer(&found, &labels, json)))
+        predictor.answer(&data.test, &mut |found| {
+            lines.add(found.index, &answer(Asked::Sample(found.index), &found, &labels, json))
+        })
     }
 }
 
@@ -80,33 +136,32 @@ impl Lines<'_> {
 }
 
 /// The line of a sample for which numbers are predicted, or several labels.
-fn answer(found: &Answer, labels: &[String], json: bool) -> String {
-    if labels.is_empty() { numbers(found, json) } else { several_labels(found, labels, json) }
+fn answer(asked: Asked, found: &Answer, labels: &[String], json: bool) -> String {
+    if labels.is_empty() { numbers(asked, found, json) } else { several_labels(asked, found, labels, json) }
 }
 
 /// `index label,label label=probability ...`, or the same as JSON.
-fn several_labels(answer: &Answer, labels: &[String], json: bool) -> String {
+fn several_labels(asked: Asked, answer: &Answer, labels: &[String], json: bool) -> String {
     let each = || labels.iter().zip(answer.output);
     let holds = |(label, &probability): (&'_ String, &f64)| (probability > 0.5).then(|| label.clone());
     let found: Vec<String> = each().filter_map(holds).collect();
     if json {
         let probabilities: serde_json::Map<String, serde_json::Value> =
             each().map(|(label, probability)| (label.clone(), json!(probability))).collect();
-        let value = json!({ "index": answer.index, "labels": found, "probabilities": probabilities });
-        return format!("{value}\n");
+        return asked.json(json!({ "labels": found, "probabilities": probabilities }));
     }
     let probabilities = each().map(|(label, probability)| format!("\t{}={probability:.6}", printable(label)));
     let found = if found.is_empty() { "none".into() } else { printable(&found.join(",")) };
-    format!("{}\t{found}{}\n", answer.index, probabilities.collect::<String>())
+    format!("{}\t{found}{}\n", asked.text(), probabilities.collect::<String>())
 }
 
 /// `index number number ...`, or the same as JSON.
-fn numbers(answer: &Answer, json: bool) -> String {
+fn numbers(asked: Asked, answer: &Answer, json: bool) -> String {
     if json {
-        return format!("{}\n", json!({ "index": answer.index, "numbers": answer.output }));
+        return asked.json(json!({ "numbers": answer.output }));
     }
     let numbers = answer.output.iter().map(|&number| format!("\t{}", shortest(number)));
-    format!("{}{}\n", answer.index, numbers.collect::<String>())
+    format!("{}{}\n", asked.text(), numbers.collect::<String>())
 }
 
 /// A number in as few digits as tell it from others of its precision.
@@ -119,19 +174,17 @@ fn shortest(number: f64) -> String {
 const BLOCK: usize = 1 << 14;
 
 /// `index class probability`, or the same and all probabilities as JSON.
-fn line(prediction: &Prediction, classes: &[String], json: bool) -> String {
-    let Prediction { index, class, probabilities, outputs, .. } = *prediction;
+fn line(asked: Asked, prediction: &Prediction, classes: &[String], json: bool) -> String {
+    let Prediction { class, probabilities, outputs, .. } = *prediction;
     let (name, probability) = (&classes[class], probabilities.unwrap_or(outputs)[class]);
     if json {
-        let value = json!({
-            "index": index,
+        asked.json(json!({
             "class": name,
             "probability": probabilities.map(|all| all[class]),
             "probabilities": probabilities,
-        });
-        format!("{value}\n")
+        }))
     } else {
-        format!("{index}\t{}\t{probability:.6}\n", printable(name))
+        format!("{}\t{}\t{probability:.6}\n", asked.text(), printable(name))
     }
 }
 
@@ -142,6 +195,28 @@ fn picture(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
+    let (split, seen) = prepared(predictor, path)?;
+    let Some(shape) = predictor.about().shape.image() else { return Ok(()) };
+    let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
+    match predictor.about().targets {
+        Targets::Class => {}
+        Targets::Input => return reconstruction(predictor, (&split, shape), json, screen, out),
+        Targets::Real => {
+            return predictor
+                .answer(&split, &mut |found| deliver(out, &answer(Asked::Sample(0), &found, &labels, json)));
+        }
+    }
+    predictor.predict(&split, &mut |prediction| {
+        if json {
+            return deliver(out, &line(Asked::Sample(0), &prediction, &classes, true));
+        }
+        let drawn = screen.draw(std::slice::from_ref(&seen), PER_ROW);
+        deliver(out, &(drawn + &ranking(&prediction, &classes)))
+    })
+}
+
+/// A picture as the model takes it, and to be drawn.
+fn prepared(predictor: &Predictor, path: &Path) -> Result<(Split, Tile)> {
     let Some(shape) = predictor.about().shape.image() else {
         let what = format!("the model takes {}, not a picture", predictor.about().shape);
         return Err(Error::usage(what).at(path.display()));
@@ -154,23 +229,8 @@ fn picture(
         let _ = writeln!(std::io::stderr(), "{}: {unsaid}", path.display());
     }
     tell_changes(path, &picture, shape);
-    let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
-    let split = Samples::new(picture.values, Labels::Absent(1), shape.features())?.into();
-    match predictor.about().targets {
-        Targets::Class => {}
-        Targets::Input => return reconstruction(predictor, (&split, shape), json, screen, out),
-        Targets::Real => {
-            return predictor.answer(&split, &mut |found| deliver(out, &answer(&found, &labels, json)));
-        }
-    }
     let seen = Tile::new(&picture.pixels, shape, vec![]);
-    predictor.predict(&split, &mut |prediction| {
-        if json {
-            return deliver(out, &line(&prediction, &classes, true));
-        }
-        let drawn = screen.draw(std::slice::from_ref(&seen), PER_ROW);
-        deliver(out, &(drawn + &ranking(&prediction, &classes)))
-    })
+    Ok((Samples::new(picture.values, Labels::Absent(1), shape.features())?.into(), seen))
 }
 
 /// The picture and what an autoencoder makes of it, side by side; as JSON its pixels.
@@ -236,13 +296,12 @@ fn ranking(prediction: &Prediction, classes: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Reading;
     use crate::model::tests::{trained, trained_autoencoder};
     use serde_json::Value;
 
     fn predict(input: &str, json: bool) -> Result<String> {
         let (folder, mut out) = (trained(), Vec::new());
-        run(folder.path(), &Reading::default().workload(input), json, &Screen::detect(), &mut out)?;
+        run(folder.path(), &[input.into()], &Reading::default(), json, &Screen::detect(), &mut out)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -277,7 +336,7 @@ mod tests {
         let picture = model.path().join("digit.png");
         std::fs::write(&picture, data::write_picture(&digit, shape).unwrap()).unwrap();
         let mut predict = |input: &str, json| {
-            run(model.path(), &Reading::default().workload(input), json, &Screen::detect(), &mut out)
+            run(model.path(), &[input.into()], &Reading::default(), json, &Screen::detect(), &mut out)
                 .map_err(|e| e.exit_code())
         };
         assert_eq!(predict("digits:train=10,test=10", false), Err(2));
@@ -335,8 +394,8 @@ mod tests {
             }
         }
         let (folder, mut out) = (trained(), Closed(0));
-        let workload = Reading::default().workload("digits:train=10,test=2000");
-        run(folder.path(), &workload, true, &Screen::detect(), &mut out).unwrap();
+        let inputs = ["digits:train=10,test=2000".into()];
+        run(folder.path(), &inputs, &Reading::default(), true, &Screen::detect(), &mut out).unwrap();
         assert_eq!(out.0, 1);
     }
 }

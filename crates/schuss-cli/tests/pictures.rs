@@ -49,3 +49,24 @@ fn pictures_of_some_of_the_classes_are_judged_by_the_names_of_their_folders() {
     let told = place.run(&["predict", "runs/train", "new/"]);
     assert!(told.code == 0 && told.stdout.lines().all(|line| line.contains("\tdark\t")), "{}", told.stdout);
 }
+
+#[test]
+fn several_pictures_are_answered_by_their_names_and_data_one_at_a_time() {
+    let place = Place::new();
+    write_classes(&place, "pictures", &["dark", "bright"], 20);
+    let args = ["train", "--data", "pictures/", "--model", "linear:2", "--size", "8", "--update", "batch:4"];
+    let trained = place.run(&[&args[..], &["--optimizer", "adam:lr=0.01"]].concat());
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    let files = ["pictures/dark/1.png", "pictures/bright/2.png"];
+    let predict = |more: &[&str]| place.run(&[&["predict", "runs/train"], more].concat());
+    let told = predict(&files);
+    let lines: Vec<&str> = told.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("pictures/dark/1.png\tdark\t"), "{}", told.stdout);
+    assert!(lines[1].starts_with("pictures/bright/2.png\tbright\t"), "{}", told.stdout);
+    let told = predict(&[&files[..], &["--json"]].concat()).stdout;
+    assert!(
+        told.lines().zip(files).all(|(line, file)| line.contains(&format!("\"file\":\"{file}\""))),
+        "{told}"
+    );
+    predict(&["pictures/dark/1.png", "pictures/"]).refused(2, "only of pictures several are taken");
+}

@@ -1,6 +1,6 @@
 //! Which columns take part: those chosen by name with `--label`, `--columns` and `--drop`.
 
-use super::survey::Role;
+use super::tally::Role;
 use super::{Source, Table, shown};
 use crate::found::Ask;
 use crate::{Error, Result, spec};

@@ -20,6 +20,7 @@ mod row_numbers;
 mod say;
 mod source;
 mod survey;
+mod tally;
 mod unseen;
 
 use serde::{Deserialize, Serialize};

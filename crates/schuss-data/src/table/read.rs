@@ -1,7 +1,8 @@
 //! From a table to samples: which column is told, what the others hold, and whether it all fits into memory.
 
 use super::evidence::Hints;
-use super::survey::{Role, Survey, Tally, Use, pass_kept};
+use super::survey::{Survey, pass_kept};
+use super::tally::{Role, Tally, Use};
 use super::{Column, Encoder, Kind, Notation, Source, Table, Target, Unknown, chosen, say, shown};
 use crate::csv::Decimal;
 use crate::found::{Ask, Found, LabelKind, Missing, Part, Usual};

@@ -1,6 +1,7 @@
 //! What is said of a table's columns: what they hold, how they are read, and what about them is doubtful.
 
-use super::survey::{Role, Spellings, Survey, Tally};
+use super::survey::{Spellings, Survey};
+use super::tally::{Role, Tally};
 use super::{Column, Kind, Notation, Source, Target, shown};
 use crate::found::{Ask, LabelKind, Missing};
 use crate::text::{grouped, listed};
