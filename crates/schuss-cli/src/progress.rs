@@ -227,7 +227,7 @@ fn waiting(row: &EpochRecord) -> String {
     }
     let felt = row.load_wait_seconds > FELT * row.train_seconds;
     let slower = if felt { "reading" } else { "arithmetic" };
-    format!(", waited {:.2} s for data: {slower} is the bottleneck", row.load_wait_seconds)
+    format!(", waited {} for data: {slower} is the bottleneck", time(row.load_wait_seconds))
 }
 
 /// Accuracy where there are classes, r² where there are numbers to predict; PSNR and, of images large enough, SSIM where
@@ -372,7 +372,7 @@ mod tests {
             ..EpochRecord::default()
         };
         assert_eq!(waiting(&row(0.0, 0.0)), "");
-        assert_eq!(waiting(&row(2.0, 0.02)), ", waited 0.02 s for data: arithmetic is the bottleneck");
+        assert_eq!(waiting(&row(2.0, 0.02)), ", waited 20.0 ms for data: arithmetic is the bottleneck");
         assert_eq!(waiting(&row(4.0, 3.1)), ", waited 3.10 s for data: reading is the bottleneck");
     }
 }
