@@ -151,7 +151,8 @@ pub(crate) fn warn(data: &Dataset) -> Result<()> {
 fn describe(data: &Dataset) -> Result<String> {
     let (noun, shape) = match data.shape {
         Shape::Image(image) => ("images", format!("{} x {}", image.height, image.width)),
-        Shape::Flat(features) => ("rows", format!("{features} columns")),
+        Shape::Flat(1) => ("rows", "1 number each".into()),
+        Shape::Flat(features) => ("rows", format!("{} numbers each", grouped(features as u64))),
     };
     let count = |split: &Split| grouped(split.len() as u64);
     let names = data.target_names()?;

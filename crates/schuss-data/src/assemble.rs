@@ -5,8 +5,7 @@ use crate::hold_out::{HeldOut, hold_out};
 use crate::random::Purpose;
 use crate::relabel;
 use crate::scale::ToldNumbers;
-use crate::table::{Target, shown};
-use crate::text::listed;
+use crate::table::Target;
 use crate::{
     Centring, Dataset, Error, Normalisation, Normalise, Offsets, Preparation, Result, Samples, Scale, Shape,
     Split,
@@ -144,10 +143,6 @@ impl Dataset {
         let normalisation = Normalisation::fit(request.normalisation.or(usual), &filled.train, filled.shape)?;
         let told = ToldNumbers::of(&filled.train)?;
         let labels = if told.are_labels { filled.label_names(told.scale.mean.len()) } else { vec![] };
-        if !labels.is_empty() {
-            let names = listed(labels.iter().map(|label| format!("`{}`", shown(label))), labels.len());
-            filled.notes.push(format!("several labels, each 0 or 1: {names}"));
-        }
         Ok(Self { normalisation, scale: told.scale, labels, preparation, ..filled })
     }
 

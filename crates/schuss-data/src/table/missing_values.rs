@@ -41,7 +41,10 @@ impl MissingValues {
     }
 
     /// A cell of a typed column: only spellings that were chosen say that nothing is known.
-    #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only Parquet and Arrow columns have types"))]
+    #[cfg_attr(
+        not(feature = "parquet"),
+        allow(dead_code, reason = "only Parquet and Arrow columns have types")
+    )]
     pub(crate) fn of_column<'a>(&'a self, cell: Cell<'a>) -> Cell<'a> {
         let Some(chosen) = &self.0 else { return cell };
         let is_chosen = |text: &str| chosen.iter().any(|spelling| spelling == text.trim_ascii());

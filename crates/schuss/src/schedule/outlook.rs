@@ -48,6 +48,11 @@ impl Course<'_> {
             1 => "one per epoch".to_owned(),
             many => format!("{} per epoch", grouped(many)),
         };
+        if let [only] = &self.schedule.parts[..]
+            && only.plateau().is_some()
+        {
+            return format!("schedule: {}", self.fate().trim_start_matches("; "));
+        }
         let mut line = format!("schedule: {} counts updates ({per_epoch})", self.schedule);
         let lengths = self.lengths().into_iter().map(|length| length.words(self.per_epoch));
         let lengths: Vec<String> = lengths.collect();
@@ -149,9 +154,9 @@ impl Course<'_> {
         let mut plateaus = self.schedule.parts.iter().filter_map(|part| part.plateau());
         let plateau = plateaus.find(|plateau| plateau.patience + 1 >= u64::from(self.epochs))?;
         Some(format!(
-            "plateau waits for {} evaluations at ends of epochs without progress, and there are {} epochs: it never cuts the rate",
+            "plateau waits for {} evaluations at ends of epochs without progress, and the budget has {}: it never cuts the rate",
             plateau.patience + 1,
-            self.epochs
+            if self.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", self.epochs) }
         ))
     }
 }
@@ -241,6 +246,13 @@ mod tests {
             warnings[0].contains("below a millionth") && warnings[0].contains("multiply"),
             "{warnings:?}"
         );
+    }
+
+    #[test]
+    fn a_plateau_alone_counts_evaluations_and_no_updates() {
+        let line = outlook("plateau:patience=2").line;
+        assert!(line.starts_with("schedule: plateau counts evaluations at the ends of epochs"), "{line}");
+        assert!(!line.contains("counts updates"), "{line}");
     }
 
     #[test]
