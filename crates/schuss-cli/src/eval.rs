@@ -23,6 +23,8 @@ const WORST: usize = 8;
 const PER_ROW: usize = 4;
 /// Columns of a class's name.
 const NAME: usize = 12;
+/// Columns of a class's name in a list, where there is room for the longest up to this.
+const LONG_NAME: usize = 24;
 /// Rows of a list of which only the head is shown.
 const HEAD: usize = 12;
 /// Most labels listed.
@@ -390,11 +392,12 @@ impl Page<'_> {
             .filter(|&(count, actual, predicted)| count > 0 && actual != predicted)
             .collect();
         pairs.sort_by_key(|&(count, ..)| std::cmp::Reverse(count));
+        let width = self.name_width();
         let mut text =
-            format!("the largest of {} confusions\n\n  count  true         predicted\n", pairs.len());
+            format!("the largest of {} confusions\n\n  count  {:width$} predicted\n", pairs.len(), "true");
         for &(count, actual, predicted) in pairs.iter().take(HEAD) {
             let (actual, predicted) = (&self.data.classes[actual], &self.model.classes[predicted]);
-            let _ = writeln!(text, "{count:>7}  {} {}", fit(actual, NAME), fit(predicted, NAME).trim_end());
+            let _ = writeln!(text, "{count:>7}  {} {}", fit(actual, width), fit(predicted, width).trim_end());
         }
         text + "\n"
     }
@@ -404,11 +407,19 @@ impl Page<'_> {
         let mut recalls: Vec<(f64, usize)> =
             recalls.filter_map(|(recall, class)| Some((recall?, class))).collect();
         recalls.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut text = format!("the lowest recalls of {} classes\n\n  class        recall\n", recalls.len());
+        let width = self.name_width();
+        let mut text =
+            format!("the lowest recalls of {} classes\n\n  {:width$} recall\n", recalls.len(), "class");
         for &(_, class) in recalls.iter().take(HEAD) {
-            let _ = writeln!(text, "  {} {}", fit(&self.data.classes[class], NAME), self.recall(class));
+            let _ = writeln!(text, "  {} {}", fit(&self.data.classes[class], width), self.recall(class));
         }
         text + "\n"
+    }
+
+    /// Columns of names in lists.
+    fn name_width(&self) -> usize {
+        let longest = self.data.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        longest.clamp(NAME, LONG_NAME)
     }
 
     fn worst(&self, screen: &Screen) -> Result<String> {
