@@ -44,6 +44,7 @@ pub(crate) fn run(
 ) -> Result<()> {
     let mut predictor = model::load(model)?;
     let data = model::fit(predictor.about(), judged(model, predictor.about(), data, reading)?, true)?;
+    model::say_warnings(&data);
     if data.test.is_empty() {
         return Err(Error::data("the test split is empty").at(&data.name));
     }

@@ -1,5 +1,6 @@
 //! The trained model that a command is given: its file, or the run that holds it.
 
+use crate::progress::say;
 use crate::terminal::printable;
 use schuss::data::{Dataset, Told};
 use schuss::network::{ModelFile, Predictor};
@@ -80,6 +81,11 @@ pub(crate) fn fit(about: &ModelFile, data: Dataset, judges: bool) -> Result<Data
         }
         _ => Ok(named),
     }
+}
+
+/// Says on stderr what is strange about data that a model is shown.
+pub(crate) fn say_warnings(data: &Dataset) {
+    data.notes.iter().filter(|note| note.starts_with("warning:")).for_each(|note| say(true, note));
 }
 
 #[cfg(test)]

@@ -101,9 +101,7 @@ fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut
             .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
     }
     let data = model::fit(about, workload.load_for(about, false)?, false)?;
-    for warning in data.notes.iter().filter(|note| note.starts_with("warning:")) {
-        let _ = writeln!(std::io::stderr(), "{warning}");
-    }
+    model::say_warnings(&data);
     let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
     let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
     if predictor.about().targets.is_class() {

@@ -21,6 +21,9 @@ pub struct Preparation {
     pub cover: bool,
     /// Mean brightness of the borders of training samples, from 0 to 1.
     pub border: f32,
+    /// Share of training samples with a bright border; none where nobody counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bright: f32,
     /// Whether samples are numbers from 0 to 1 rather than bytes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deep: bool,
@@ -51,24 +54,37 @@ impl Preparation {
         let (Some(shape), count) = (data.shape.image(), data.train.len() as u64) else { return Ok(None) };
         let step = count.div_ceil(MEASURED).max(1);
         let indices: Vec<u64> = (0..count).step_by(usize::try_from(step).unwrap_or(usize::MAX)).collect();
-        let (border, deep) = match data.train.read(&indices)?.values() {
-            Values::Bytes(bytes) => {
-                (mean_border(bytes.iter().map(|&byte| f32::from(byte) / 255.0), shape), false)
-            }
+        let (numbers, deep): (Vec<f32>, bool) = match data.train.read(&indices)?.values() {
+            Values::Bytes(bytes) => (bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(), false),
             Values::Floats(floats) if floats.iter().all(|float| (0.0..=1.0).contains(float)) => {
-                (mean_border(floats.iter().copied(), shape), true)
+                (floats.clone(), true)
             }
             Values::Floats(_) => return Ok(None),
         };
-        Ok(Some(Self { cover, border, deep }))
+        let borders =
+            numbers.chunks(shape.features().max(1)).map(|one| mean_border(one.iter().copied(), shape));
+        let bright =
+            borders.clone().filter(|border| *border > 0.5).count() as f32 / borders.count().max(1) as f32;
+        let border = mean_border(numbers.into_iter(), shape);
+        Ok(Some(Self { cover, border, bright, deep }))
     }
 }
 
 impl Preparation {
+    /// Whether a picture with a bright border is inverted: no sample, or hardly any, had one.
+    fn inverts(self) -> bool {
+        const HARDLY_ANY: f32 = 0.02;
+        !self.is_bright() && self.bright < HARDLY_ANY
+    }
+
     /// Whether training samples were dark on bright.
     pub(crate) fn is_bright(self) -> bool {
         self.border >= 0.5
     }
+}
+
+fn is_zero(share: &f32) -> bool {
+    *share == 0.0
 }
 
 /// Mean of the numbers in the first and last rows and columns of images, one after the other.
@@ -100,7 +116,7 @@ pub fn read_picture(path: &Path, shape: ImageShape, preparation: Option<Preparat
     };
     let mut decoded = decode(path)?;
     let original = (decoded.width(), decoded.height());
-    let is_dark = !preparation.is_some_and(Preparation::is_bright);
+    let is_dark = preparation.is_none_or(Preparation::inverts);
     let inverted = shape.channels == 1 && is_dark && border_is_bright(&decoded.to_rgb8());
     if inverted {
         decoded.invert();
@@ -293,7 +309,7 @@ mod tests {
     fn only_models_of_bright_on_dark_have_dark_on_bright_inverted() {
         let (_folder, path) = saved(GrayImage::from_fn(28, 28, |x, y| Luma([255 - stroke(x, y)])));
         for (border, inverted) in [(0.1, true), (0.9, false)] {
-            let preparation = Some(Preparation { cover: true, border, deep: false });
+            let preparation = Some(Preparation { cover: true, border, bright: 0.0, deep: false });
             assert_eq!(read_picture(&path, GREY, preparation).unwrap().inverted, inverted);
         }
     }
@@ -301,7 +317,7 @@ mod tests {
     #[test]
     fn pictures_of_every_kind_are_turned_and_put_on_white_paper() {
         let folder = TempDir::new().unwrap();
-        let preparation = Some(Preparation { cover: true, border: 1.0, deep: false });
+        let preparation = Some(Preparation { cover: true, border: 1.0, bright: 1.0, deep: false });
         let ink = |x: u32, y: u32| if stroke(x, y) > 0 { 255 } else { 0 };
         let seen: Vec<u8> = (0..28 * 28).map(|at| 255 - ink(at % 28, at / 28)).collect();
         let kinds: [(&str, DynamicImage); 4] = [
@@ -318,10 +334,21 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_inverted_for_a_model_that_saw_both_grounds() {
+        let (_folder, path) =
+            saved(GrayImage::from_fn(28, 28, |x, y| Luma([if stroke(x, y) > 0 { 9 } else { 240 }])));
+        let inverted = |bright: f32| {
+            let preparation = Some(Preparation { cover: true, border: 0.4, bright, deep: false });
+            read_picture(&path, GREY, preparation).unwrap().inverted
+        };
+        assert!(inverted(0.0) && !inverted(0.3));
+    }
+
+    #[test]
     fn sixteen_bits_are_kept_where_training_had_them() {
         let (_folder, path) =
             saved(image::ImageBuffer::<Luma<u16>, _>::from_fn(28, 28, |x, _| Luma([30_000 + x as u16])));
-        let preparation = Some(Preparation { cover: true, border: 1.0, deep: true });
+        let preparation = Some(Preparation { cover: true, border: 1.0, bright: 1.0, deep: true });
         let Values::Floats(floats) = read_picture(&path, GREY, preparation).unwrap().values else { panic!() };
         assert!(floats.windows(2).take(27).all(|pair| pair[0] < pair[1]), "{floats:?}");
     }

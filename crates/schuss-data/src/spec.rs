@@ -122,7 +122,7 @@ fn plain(word: &str) -> String {
 /// `noun` says what the word should have been, `context` what follows it in the sentence.
 pub fn unknown(noun: &str, word: &str, context: &str, known: &[&str]) -> Error {
     let list = known.join(" ");
-    let advice = match nearest(word, known) {
+    let advice = match nearest(word, known).filter(|guess| *guess != word) {
         Some(guess) => format!("did you mean `{guess}`?   known: {list}"),
         None => format!("one of: {list}"),
     };

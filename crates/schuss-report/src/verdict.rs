@@ -78,6 +78,10 @@ fn unlike(recipes: &[&Recipe]) -> Option<String> {
         "targets"
     } else if differs(&|other| !trial(other).budget.is_like(&trial(first).budget)) {
         "budgets"
+    } else if target(first).is_some_and(|target| target.metric.ends_with("loss"))
+        && differs(&|other| trial(other).recipe.loss != trial(first).recipe.loss)
+    {
+        "losses, and the target is one of a loss"
     } else if differs(&|other| trial(other).recipe.targets != trial(first).recipe.targets) {
         "kinds of targets"
     } else {

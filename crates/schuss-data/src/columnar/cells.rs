@@ -186,28 +186,30 @@ fn whole<'a>(magnitude: u64, is_negative: bool) -> Cell<'a> {
 /// Dates in days since 1970, all else in seconds; a timestamp's own zone is only how it is shown.
 fn times(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
     macro_rules! of_type {
-        ($($type:ty, $in_unit:expr;)*) => {
+        ($($type:ty, $cell:expr, $in_unit:expr;)*) => {
             $(if let Some(typed) = array.as_primitive_opt::<$type>() {
-                let number = |row| Cell::Number(typed.value(row) as f64 / $in_unit);
-                return Some(put_all(array, rows, put, number));
+                let cell = |row| $cell(typed.value(row) as f64 / $in_unit);
+                return Some(put_all(array, rows, put, cell));
             })*
         };
     }
+    let date = |days: f64| Cell::Moment { seconds: days * 86_400.0, is_date: true };
+    let moment = |seconds: f64| Cell::Moment { seconds, is_date: false };
     of_type! {
-        Date32Type, 1.0;
-        Date64Type, 86_400e3;
-        TimestampSecondType, 1.0;
-        TimestampMillisecondType, 1e3;
-        TimestampMicrosecondType, 1e6;
-        TimestampNanosecondType, 1e9;
-        Time32SecondType, 1.0;
-        Time32MillisecondType, 1e3;
-        Time64MicrosecondType, 1e6;
-        Time64NanosecondType, 1e9;
-        DurationSecondType, 1.0;
-        DurationMillisecondType, 1e3;
-        DurationMicrosecondType, 1e6;
-        DurationNanosecondType, 1e9;
+        Date32Type, date, 1.0;
+        Date64Type, date, 86_400e3;
+        TimestampSecondType, moment, 1.0;
+        TimestampMillisecondType, moment, 1e3;
+        TimestampMicrosecondType, moment, 1e6;
+        TimestampNanosecondType, moment, 1e9;
+        Time32SecondType, Cell::Number, 1.0;
+        Time32MillisecondType, Cell::Number, 1e3;
+        Time64MicrosecondType, Cell::Number, 1e6;
+        Time64NanosecondType, Cell::Number, 1e9;
+        DurationSecondType, Cell::Number, 1.0;
+        DurationMillisecondType, Cell::Number, 1e3;
+        DurationMicrosecondType, Cell::Number, 1e6;
+        DurationNanosecondType, Cell::Number, 1e9;
     }
     None
 }

@@ -85,6 +85,11 @@ fn fit(sample: &[u8], delimiter: Delimiter, comment: Option<&str>) -> Fit {
     if width < 2 {
         return Fit { score: 0.0, width };
     }
+    // Where blanks cut through cells of a row that has commas, the commas separate: `8.7 kg,0.014,no`.
+    let others = rows.iter().filter(|row| row.holds_other).count();
+    if delimiter == Delimiter::Blanks && others.saturating_mul(2) > rows.len() {
+        return Fit { score: 0.0, width };
+    }
     let regular: Vec<&Row> = rows.iter().filter(|row| row.width == width).collect();
     let cells: usize = regular.iter().map(|row| row.width.min(CELLS)).sum();
     let values: usize = regular.iter().map(|row| row.values).sum();
@@ -97,6 +102,8 @@ fn fit(sample: &[u8], delimiter: Delimiter, comment: Option<&str>) -> Fit {
 /// What is counted of a row.
 struct Row {
     width: usize,
+    /// Whether a cell holds another delimiter, though it is no number.
+    holds_other: bool,
     /// How many of its first cells are numbers, dates or times.
     values: usize,
 }
@@ -106,7 +113,12 @@ fn first_rows(sample: &[u8], format: &Format) -> Vec<Row> {
     let mut rows = Vec::new();
     while let Ok(Some(record)) = records.next() {
         let is_value = |cell: &&[u8]| std::str::from_utf8(cell).is_ok_and(is_value);
-        rows.push(Row { width: record.len(), values: record.cells().take(CELLS).filter(is_value).count() });
+        let holds_other = |cell: &[u8]| cell.iter().any(|byte| b",;|".contains(byte)) && !is_value(&cell);
+        rows.push(Row {
+            width: record.len(),
+            holds_other: record.cells().any(holds_other),
+            values: record.cells().take(CELLS).filter(is_value).count(),
+        });
         if rows.len() == ROWS {
             break;
         }

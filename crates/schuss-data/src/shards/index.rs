@@ -3,10 +3,10 @@
 use crate::contained::contained;
 use crate::pread::read_at;
 use crate::table::{Origin, shown};
-use crate::text::grouped;
+use crate::text::{grouped, listed};
 use crate::{Error, Result, file};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -70,6 +70,8 @@ pub(super) struct Index {
     lonely: Option<(u64, String)>,
     /// Members that are neither samples nor labels: how many, and the name of the first.
     other: Option<(u64, String)>,
+    /// The endings of their names.
+    endings: BTreeSet<String>,
     /// Different labels whose bytes were counted, and the bytes that they take.
     weighed: usize,
     labels: u64,
@@ -96,6 +98,7 @@ impl Index {
             classes: Vec::new(),
             lonely: None,
             other: None,
+            endings: BTreeSet::new(),
             weighed: words.len(),
             labels: 0,
         };
@@ -176,7 +179,9 @@ impl Index {
         });
         let other = self.other.as_ref().map(|(count, first)| {
             let count = grouped(*count);
-            format!("left out: {count} members that are neither samples nor labels; the first is `{first}`")
+            let endings = self.endings.iter().map(|ending| format!(".{}", shown(ending)));
+            let endings = listed(endings, self.endings.len());
+            format!("left out: {count} members that are neither samples nor labels ({endings}); the first is `{first}`")
         });
         lonely.into_iter().chain(other)
     }
@@ -184,6 +189,10 @@ impl Index {
     /// Counts a member that is neither a sample nor a label.
     fn note_other(&mut self, entry: &Source, ending: &str) {
         if !is_known(ending) {
+            const MOST: usize = 100;
+            if self.endings.len() < MOST {
+                self.endings.insert(ending.to_owned());
+            }
             self.count_other(&entry.path_bytes());
         }
     }

@@ -197,7 +197,8 @@ fn keys_may_hold_dots_and_what_takes_no_part_is_counted() {
     .unwrap();
     assert_eq!(samples(&found.train).values(), &Values::Bytes(vec![1, 1, 2, 2, 3, 3]));
     assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1, 0]));
-    let note = "left out: 2 members that are neither samples nor labels; the first is `v1.0/other.txt`";
+    let note =
+        "left out: 2 members that are neither samples nor labels (.txt); the first is `v1.0/other.txt`";
     assert!(found.notes.contains(&note.into()), "{:?}", found.notes);
 }
 

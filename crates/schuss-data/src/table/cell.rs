@@ -1,5 +1,6 @@
 //! One cell of a table.
 
+use super::date::DAY;
 use super::{MissingValues, Notation};
 use crate::classes;
 use std::borrow::Cow;
@@ -14,6 +15,8 @@ pub(crate) enum Cell<'a> {
     Number(f64),
     /// A whole number that 64-bit floats do not tell from its neighbours.
     Whole { magnitude: u64, is_negative: bool },
+    /// A date or a time since 1970-01-01, by the type of its column.
+    Moment { seconds: f64, is_date: bool },
     /// As typed: a number or a word.
     Typed(&'a str),
     /// A word, by the type of its column.
@@ -38,9 +41,13 @@ impl<'a> Cell<'a> {
     pub(crate) fn number(self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(number),
+            Self::Moment { seconds, is_date: true } => Some(seconds / DAY),
+            Self::Moment { seconds, is_date: false } => Some(seconds),
             Self::Whole { magnitude, is_negative: true } => Some(-(magnitude as f64)),
             Self::Whole { magnitude, is_negative: false } => Some(magnitude as f64),
-            Self::Typed(text) => digits(text).or_else(|| text.parse().ok()),
+            Self::Typed(text) => {
+                digits(text).or_else(|| text.parse().ok().filter(|number| is_meant(*number, text)))
+            }
             Self::Missing(_) | Self::Word(_) => None,
         }
     }
@@ -50,6 +57,9 @@ impl<'a> Cell<'a> {
         match (self, notation) {
             (Self::Typed(text) | Self::Word(text), Some(notation)) => {
                 notation.read(text).map_or(Self::Missing(text), Self::Number)
+            }
+            (Self::Moment { seconds, .. }, Some(Notation::Date { timed, .. })) => {
+                Self::Moment { seconds, is_date: !timed }
             }
             (cell, _) => cell,
         }
@@ -82,6 +92,7 @@ impl<'a> Cell<'a> {
             Self::Missing(_) => None,
             Self::Whole { .. } => self.whole().map(|whole| whole.to_string().into()),
             Self::Number(number) => Some(number.to_string().into()),
+            Self::Moment { .. } => self.number().map(|number| number.to_string().into()),
             Self::Typed(text) | Self::Word(text) => Some(text.into()),
         }
     }
@@ -93,6 +104,11 @@ fn has_leading_zero(text: &str) -> bool {
 
 fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether a number beyond all others is meant: `inf` is, the identifier `2e668` is not.
+fn is_meant(number: f64, text: &str) -> bool {
+    number.is_finite() || !text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// What up to nine digits say, which most cells are, in less time than any number takes.

@@ -41,17 +41,28 @@ fn left_out(names: &[String], roles: &[Role]) -> Option<String> {
 /// The columns of a list, by their numbers.
 fn listed(source: &dyn Source, list: Option<&str>, flag: &str) -> Result<Vec<usize>> {
     let Some(list) = list else { return Ok(Vec::new()) };
-    match find(source, list) {
-        Some(at) => Ok(vec![at]),
-        None => list
-            .split(',')
-            .map(|name| find(source, name).ok_or_else(|| unknown(source, name, flag)))
-            .collect(),
+    let found = find(source, list);
+    if !found.is_empty() {
+        return Ok(found);
     }
+    let each = list.split(',').map(|name| match find(source, name) {
+        none if none.is_empty() => Err(unknown(source, name, flag)),
+        found => Ok(found),
+    });
+    Ok(each.collect::<Result<Vec<_>>>()?.concat())
 }
 
-fn find(source: &dyn Source, wanted: &str) -> Option<usize> {
-    source.names().iter().position(|name| name == wanted.trim_ascii())
+/// The column of a name, or those that a column of lists became.
+fn find(source: &dyn Source, wanted: &str) -> Vec<usize> {
+    let wanted = wanted.trim_ascii();
+    let is_so = |name: &String| name == wanted || list_of(name) == Some(wanted);
+    source.names().iter().enumerate().filter(|(_, name)| is_so(name)).map(|(at, _)| at).collect()
+}
+
+/// `colour` of `colour[2]`, a number of a column of lists.
+fn list_of(name: &str) -> Option<&str> {
+    let (list, place) = name.strip_suffix(']')?.rsplit_once('[')?;
+    (!place.is_empty() && place.bytes().all(|byte| byte.is_ascii_digit())).then_some(list)
 }
 
 fn unknown(source: &dyn Source, name: &str, flag: &str) -> Error {
@@ -69,18 +80,33 @@ fn label(
 ) -> Result<Vec<usize>> {
     let names = source.names();
     match label {
-        Some("none") if find(source, "none").is_none() => {
+        Some("none") if find(source, "none").is_empty() => {
             notes.push("label: none".into());
             Ok(Vec::new())
         }
         Some(_) => listed(source, label, "--label"),
         None => {
             let last = (0..names.len()).rev().find(|at| !dropped.contains(at));
-            let name = last.and_then(|last| names.get(last)).map_or(String::new(), |name| shown(name));
-            notes.push(format!("label: the last column, `{name}`"));
-            Ok(last.into_iter().collect())
+            let last = last.and_then(|last| names.get(last)).map_or("", String::as_str);
+            let last = list_of(last).unwrap_or(last);
+            let named = called_label(names, dropped).filter(|named| *named != last);
+            notes.push(match named {
+                Some(name) => {
+                    format!("label: the column `{}`, by its name (--label names another)", shown(name))
+                }
+                None => format!("label: the last column, `{}`", shown(last)),
+            });
+            Ok(find(source, named.unwrap_or(last)))
         }
     }
+}
+
+/// The only column that is called as labels are, if there is one.
+fn called_label<'a>(names: &'a [String], dropped: &[usize]) -> Option<&'a str> {
+    let is_so = |name: &str| ["label", "target"].iter().any(|label| name.eq_ignore_ascii_case(label));
+    let kept = names.iter().enumerate().filter(|(at, _)| !dropped.contains(at));
+    let mut called = kept.map(|(_, name)| name.as_str()).filter(|name| is_so(name));
+    called.next().filter(|_| called.next().is_none())
 }
 
 /// Refuses a choice of columns other than that of the model which is to read the file.

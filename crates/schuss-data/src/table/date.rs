@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Seconds of a day; leap seconds do not count.
-const DAY: f64 = 86_400.0;
+pub(crate) const DAY: f64 = 86_400.0;
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const MONTHS_IN_FULL: [&str; 12] = [

@@ -224,16 +224,23 @@ impl Feature {
 fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::Result<f32, Wrong> {
     if cell.is_missing() {
         let what = "holds nothing where a number is expected".into();
-        return Err(Wrong { what, advice: Some("--missing mean or --missing drop") });
+        let advice =
+            "--missing drop leaves such rows out; a model that was trained with --missing mean fills them in";
+        return Err(Wrong { what, advice: Some(advice) });
     }
-    let Some(number) = cell.read_as(notation).number() else {
+    let Some(number) = cell.read_as(notation).number().or_else(|| otherwise(cell, notation)) else {
         let what = format!("holds {} where a number is expected", quoted(cell));
         let other = [Notation::Point, Notation::Comma]
             .into_iter()
             .find(|other| !cell.read_as(Some(*other)).is_missing());
-        let advice =
-            other.map(|other| if other == Notation::Comma { "--decimal comma" } else { "--decimal point" });
-        return Err(Wrong { what, advice });
+        let advice = match other {
+            Some(Notation::Comma) => "--decimal comma",
+            Some(_) => "--decimal point",
+            None => {
+                "if it says that nothing is known: --missing-values with that word, and --missing drop; else mend it"
+            }
+        };
+        return Err(Wrong { what, advice: Some(advice) });
     };
     let rounded = offsets::rounded(number, offset);
     if !rounded.is_finite() {
@@ -242,19 +249,36 @@ fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::R
     Ok(rounded)
 }
 
+/// The number that a cell says in another way than its column usually does: a truth as 0 or 1, a number as text.
+fn otherwise(cell: Cell, notation: Option<Notation>) -> Option<f64> {
+    let (Cell::Typed(text) | Cell::Word(text)) = cell else { return None };
+    let plain = || text.trim_ascii().parse().ok().filter(|number: &f64| number.is_finite());
+    match notation {
+        None => plain().or_else(|| Notation::Truth.read(text)),
+        Some(Notation::Truth) => plain().filter(|number| *number == 0.0 || *number == 1.0),
+        Some(_) => None,
+    }
+}
+
 fn level(cell: Cell, levels: &HashMap<String, usize>) -> std::result::Result<usize, Wrong> {
     let known = cell.word().and_then(|word| levels.get(word.as_ref()));
     known.copied().ok_or_else(|| Wrong {
         what: format!("holds {}, which is none of the categories", quoted(cell)),
-        advice: Some("--unknown zeros takes it as unknown; or train on some of them too"),
+        advice: Some(match cell {
+            Cell::Missing(_) => {
+                "--missing drop leaves such rows out; a model that was trained with --missing mean knows them"
+            }
+            _ => "--unknown zeros takes it as unknown; or train on some of them too",
+        }),
     })
 }
 
 /// By its word; a number also by its value, so that `1.0` is class `1`.
 fn class(cell: Cell, classes: &HashMap<String, u32>) -> Option<u32> {
     let by_word = || classes.get(cell.word()?.as_ref());
-    let by_value = || classes.get(&cell.whole()?.to_string());
-    by_word().or_else(by_value).copied()
+    let by_whole = || classes.get(&cell.whole()?.to_string());
+    let by_value = || classes.get(&cell.number()?.to_string());
+    by_word().or_else(by_whole).or_else(by_value).copied()
 }
 
 fn quoted(cell: Cell) -> String {

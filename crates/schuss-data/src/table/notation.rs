@@ -1,6 +1,6 @@
 //! How numbers are written in a column: with separators, signs and units around them, as dates, times or truths.
 
-use super::date::{DateOrder, Moment, duration};
+use super::date::{DAY, DateOrder, Moment, duration};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -44,8 +44,7 @@ impl Notation {
             Self::Comma => number(text, ','),
             Self::Date { order, timed: true } => Moment::parse(text, order).map(Moment::seconds),
             Self::Date { order, timed: false } => {
-                let moment = Moment::parse(text, order)?;
-                moment.seconds.is_none().then_some(moment.days as f64)
+                Moment::parse(text, order).map(|moment| moment.seconds() / DAY)
             }
             Self::Time => duration(text),
             Self::Truth => truth(text).map(|(_, truth)| f64::from(u8::from(truth))),
@@ -252,7 +251,7 @@ mod tests {
         let date = |timed| Notation::Date { order: DateOrder::DayFirst, timed };
         assert_eq!(date(false).read("01.03.2024"), Some(19_783.0));
         assert_eq!(date(true).read("01.03.2024"), Some(19_783.0 * 86_400.0));
-        assert_eq!(date(false).read("01.03.2024 10:00"), None);
+        assert_eq!(date(false).read("01.03.2024 12:00"), Some(19_783.5));
         assert_eq!(Notation::Time.read("0:01:30"), Some(90.0));
         for (text, expected) in [("TRUE", Some(1.0)), ("no", Some(0.0)), ("T", Some(1.0)), ("maybe", None)] {
             assert_eq!(Notation::Truth.read(text), expected, "{text}");

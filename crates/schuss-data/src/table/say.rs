@@ -1,5 +1,6 @@
 //! What is said of a table's columns: what they hold, how they are read, and what about them is doubtful.
 
+use super::row_numbers::is_called_identifier;
 use super::survey::{Spellings, Survey};
 use super::tally::{Role, Tally};
 use super::{Column, Kind, Notation, Source, Target, shown};
@@ -86,16 +87,6 @@ pub(super) fn label(column: &str, tally: &Tally, kind: LabelKind, are_classes: b
         )
     });
     guess.into_iter().chain(warning).collect()
-}
-
-/// Whether a column has a name that identifiers have.
-fn is_called_identifier(column: &str) -> bool {
-    const NAMES: [&str; 11] =
-        ["id", "ids", "uuid", "guid", "key", "code", "number", "no", "account", "index", "zip"];
-    let words = column.to_lowercase();
-    words.split(|c: char| !c.is_alphanumeric()).any(|word| NAMES.contains(&word))
-        || column.ends_with("Id")
-        || column.ends_with("ID")
 }
 
 /// Says which columns of codes are words though they look like numbers, and which are not.
@@ -193,6 +184,11 @@ fn identifier(name: &str, tally: &Tally) -> Option<String> {
         let different = grouped(different);
         return Some(format!(
             "warning: nearly every row has a word of its own in `{name}` ({different} different ones), so it tells nothing of other rows; --drop '{name}' leaves it out"
+        ));
+    }
+    if tally.counting.identifies() && !tally.counting.counts() && !tally.holds_words() {
+        return Some(format!(
+            "warning: every row has a number of its own in `{name}`, which is called as identifiers are, so it may tell nothing of other rows; --drop '{name}' leaves it out"
         ));
     }
     (tally.counting.counts() && !tally.holds_words()).then(|| {

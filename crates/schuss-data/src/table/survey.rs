@@ -76,11 +76,12 @@ impl Survey {
     /// Goes through the rows: again where a column turns out to be written in a notation of its own, or holds numbers
     /// and words, whose numbers are words then.
     pub(super) fn take(source: &dyn Source, roles: &[Role], missing: Missing, hints: Hints) -> Result<Self> {
+        let is_one_of_several = roles.iter().filter(|role| **role == Role::Label).count() > 1;
         let keep: Vec<bool> = roles.iter().map(|role| *role == Role::Label).collect();
         let mut plans: Vec<Plan> = roles
             .iter()
             .zip(keep)
-            .map(|(&role, keep_numbers)| Plan { role, keep_numbers, ..Plan::default() })
+            .map(|(&role, keep_numbers)| Plan { role, keep_numbers, is_one_of_several, ..Plan::default() })
             .collect();
         let mut survey = Self::pass(source, &plans, missing)?;
         for _ in 1..PASSES {

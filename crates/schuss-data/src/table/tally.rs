@@ -69,13 +69,21 @@ pub(super) struct Plan {
     pub(super) role: Role,
     pub(super) keep_numbers: bool,
     pub(super) decision: Option<Decision>,
+    /// Whether it is one of several labels.
+    pub(super) is_one_of_several: bool,
     /// Whether points in plain numbers may separate thousands.
     pub(super) watch_points: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { role: Role::Feature, keep_numbers: false, decision: None, watch_points: false }
+        Self {
+            role: Role::Feature,
+            keep_numbers: false,
+            decision: None,
+            is_one_of_several: false,
+            watch_points: false,
+        }
     }
 }
 
@@ -115,7 +123,9 @@ impl Tally {
             false => self.evidence.decide(self.numbers, hints).or_else(|| self.nearly_numbers(plan)),
         };
         // A truth that is to be predicted is one of two classes.
-        let is_class = |decision: &Decision| plan.role == Role::Label && decision.notation == Notation::Truth;
+        let is_class = |decision: &Decision| {
+            plan.role == Role::Label && !plan.is_one_of_several && decision.notation == Notation::Truth
+        };
         let decision = decision.filter(|decision| !is_class(decision));
         let is_mixed = self.numbers > 0 && (self.first_word.is_some() || self.is_code) && decision.is_none();
         Plan { keep_numbers: plan.keep_numbers || is_mixed, decision, watch_points, ..plan }
@@ -300,7 +310,7 @@ impl Tally {
         let is_code = self.holds_codes() && self.words.len() <= MAX_CLASSES;
         match (kind, &self.wholes) {
             (LabelKind::Class, _) if self.words.len() > MAX_CLASSES => Err(classes::too_many()),
-            (LabelKind::Class, Wholes::Other) => Ok(Some(self.sorted())),
+            (LabelKind::Class, Wholes::Other) => Ok(Some(self.sorted_numbers())),
             _ if self.is_moment() => Ok(None),
             _ if self.holds_words() => Ok(Some(self.sorted())),
             (LabelKind::Guess | LabelKind::Class, _) if is_code => Ok(Some(self.sorted())),
@@ -316,6 +326,18 @@ impl Tally {
     fn sorted(&self) -> Vec<String> {
         let mut names = self.levels();
         classes::sort_names(&mut names);
+        names
+    }
+
+    /// The words of a label of numbers, each as numbers are written everywhere: `1` for `1.0`.
+    fn sorted_numbers(&self) -> Vec<String> {
+        let plain = |word: &String| match word.parse::<f64>() {
+            Ok(number) if !self.holds_codes() => number.to_string(),
+            _ => word.clone(),
+        };
+        let mut names: Vec<String> = self.words.iter().map(plain).collect();
+        classes::sort_names(&mut names);
+        names.dedup();
         names
     }
 

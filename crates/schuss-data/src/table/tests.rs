@@ -217,3 +217,53 @@ fn words_of_which_every_row_has_its_own_are_named_with_the_flag_that_leaves_them
         ["a"]
     );
 }
+
+#[test]
+fn truths_and_zeros_and_ones_are_read_for_each_other() {
+    let table = |text: &str| Ask { table: open(text).table, ..Ask::default() };
+    let (words, numbers) = ("a,y\nTrue,x\nFalse,y\nTrue,x\n", "a,y\n1,x\n0,y\n1,x\n");
+    assert_eq!(floats(&read_as("a\n1\n0\n", &table(words)).unwrap()), [1.0, 0.0]);
+    assert_eq!(floats(&read_as("a\nTrue\nno\n", &table(numbers)).unwrap()), [1.0, 0.0]);
+    assert!(read_as("a\n2\n", &table(words)).is_err() && read_as("a\nperhaps\n", &table(numbers)).is_err());
+}
+
+#[test]
+fn truths_in_several_columns_to_predict_are_zeros_and_ones() {
+    let text = "x,cat,dog\n1,True,True\n2,False,True\n3,True,False\n";
+    let found = read_as(text, &Ask { label: Some("cat,dog".into()), ..Ask::default() }).unwrap();
+    let values = vec![1.0, 1.0, 0.0, 1.0, 1.0, 0.0];
+    assert_eq!(resident(&found).labels(), &Labels::Real { values, width: 2 });
+}
+
+#[test]
+fn a_column_called_label_is_the_label_wherever_it_stands_and_that_is_said() {
+    let found = open("Label,a,b\nx,1,2\ny,3,4\n");
+    assert_eq!((names(&found), &found.classes[..]), (vec!["a", "b"], &["x".into(), "y".to_owned()][..]));
+    says(&found, "label: the column `Label`, by its name (--label names another)");
+    assert_eq!(names(&open("label,target,b\nx,1,2\ny,3,4\n")), ["label", "target"], "not if there are two");
+}
+
+#[test]
+fn a_day_with_a_time_is_a_part_of_a_day_where_days_are_counted() {
+    let ask = Ask { table: open("day,z,y\n2024-03-01,1,a\n2024-03-03,2,b\n").table, ..Ask::default() };
+    assert_eq!(floats(&read_as("day,z\n2024-03-01 12:00,3\n", &ask).unwrap()), [19_783.5, 3.0]);
+}
+
+#[test]
+fn identifiers_that_look_like_powers_are_words_and_shuffled_ones_are_warned_of() {
+    let hex = open("id,y\n02e668,a\n001eef,b\n0ab3c9,a\n");
+    assert!(matches!(hex.table.as_ref().unwrap().columns[0].kind, Kind::Category { .. }));
+    let rows: String = (0..40).map(|row| format!("{},{},{}\n", row * 7 % 40, row, row % 2)).collect();
+    says(&open(&format!("user_id,x,y\n{rows}")), "warning: every row has a number of its own in `user_id`");
+}
+
+#[test]
+fn commas_separate_cells_that_have_blanks_in_them() {
+    for rows in ["8.7 kg,0.014,no\n9.1 kg,0.2,yes\n", "21.1 C,3,no\n20.5 C,4,yes\n"] {
+        let found = open(&format!("weight,b,kind\n{}", rows.repeat(4)));
+        assert_eq!(
+            (names(&found), &found.classes[..]),
+            (vec!["weight", "b"], &["no".into(), "yes".to_owned()][..])
+        );
+    }
+}

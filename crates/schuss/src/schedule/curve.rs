@@ -106,7 +106,8 @@ pub(super) fn progress(t: u64, length: u64) -> f64 {
 /// Refuses counts of 0; `None` is a length that was left out.
 pub(super) fn counts(keys: &[(&str, Option<u64>)]) -> Result<()> {
     match keys.iter().find(|(_, count)| *count == Some(0)) {
-        Some((key, _)) => Err(Error::usage(format!("{key} must be at least 1, not 0"))),
+        Some((key, _)) => Err(Error::usage(format!("{key} must be at least 1"))
+            .advise(format!("name it behind the schedule: {key}=30"))),
         None => Ok(()),
     }
 }

@@ -182,3 +182,31 @@ fn chosen_spellings_of_nothing_count_in_columns_of_numbers_and_words() {
         found.notes
     );
 }
+
+#[test]
+fn timestamps_are_days_for_a_model_that_learnt_from_days() {
+    let (_folder, path) = crate::testing::saved("t.csv", "t,y\n2024-03-01,a\n2024-03-03,b\n2024-03-05,a\n");
+    let table = crate::found::open(&path, &Ask::default()).unwrap().table;
+    let times = TimestampMillisecondArray::from(vec![19_783 * 86_400_000, 19_785 * 86_400_000]);
+    let batch = RecordBatch::try_from_iter([("t", Arc::new(times) as ArrayRef)]).unwrap();
+    let found = open(&parquet(&batch, 9), &Ask { table, ..Ask::default() }).unwrap();
+    assert_eq!(numbers(&found), [19_783.0, 19_785.0]);
+}
+
+#[test]
+fn a_list_is_the_label_as_a_whole() {
+    let lists = FixedSizeListArray::from_iter_primitive::<arrow_array::types::Float64Type, _, _>(
+        [[1.5, 0.0], [0.0, 2.5], [1.0, 1.0]].map(|row| Some(row.map(Some))),
+        2,
+    );
+    let x: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0]));
+    let batch = RecordBatch::try_from_iter([("x", x), ("tgt", Arc::new(lists) as ArrayRef)]).unwrap();
+    for label in [None, Some("tgt".to_owned())] {
+        let found = open(&parquet(&batch, 9), &Ask { label, ..ask() }).unwrap();
+        let labels = samples(&found.train, &[]).labels().clone();
+        assert_eq!(
+            (found.shape.features(), labels),
+            (1, Labels::Real { values: vec![1.5, 0.0, 0.0, 2.5, 1.0, 1.0], width: 2 })
+        );
+    }
+}
