@@ -483,7 +483,7 @@ pub(crate) struct Flags {
 pub(crate) struct Reading {
     /// Label column(s) to predict
     ///
-    /// price | cat,dog; none for no label [default: as the file says, else the last]
+    /// price | cat,dog; none for no label [default: the column called label or target, else the last]
     #[arg(long, value_name = "NAME", aliases = ["labels", "label-column", "target-column", "class-column"])]
     pub(crate) label: Option<String>,
     /// Columns of a table to learn from: size,age

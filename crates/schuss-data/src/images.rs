@@ -43,6 +43,8 @@ struct Walk {
     root: PathBuf,
     found: Vec<(Entry, PathBuf)>,
     outside: u64,
+    /// Links to folders that they lie in.
+    circles: u64,
     /// Folders that lie too deep.
     deeper: u64,
 }
@@ -53,7 +55,7 @@ const MAX_DEPTH: usize = 8;
 impl Walk {
     fn new(root: &Path) -> Result<Self> {
         let root = fs::canonicalize(root).map_err(|error| unreadable(root, &error))?;
-        Ok(Self { root, found: vec![], outside: 0, deeper: 0 })
+        Ok(Self { root, found: vec![], outside: 0, circles: 0, deeper: 0 })
     }
 
     /// Enters all that is not hidden in a folder, whose own path has these `parts`.
@@ -75,13 +77,22 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether an entry is not a link that leads out of the folder.
+    /// Whether an entry is not a link that leads out of the folder, or back to where it lies.
     fn is_inside(&mut self, path: &Path) -> Result<bool> {
         let seen = fs::symlink_metadata(path).map_err(|error| unreadable(path, &error))?;
-        let inside =
-            !seen.is_symlink() || fs::canonicalize(path).is_ok_and(|led| led.starts_with(&self.root));
-        self.outside = self.outside.saturating_add(u64::from(!inside));
-        Ok(inside)
+        if !seen.is_symlink() {
+            return Ok(true);
+        }
+        let led = fs::canonicalize(path).ok().filter(|led| led.starts_with(&self.root));
+        let Some(led) = led else {
+            self.outside = self.outside.saturating_add(1);
+            return Ok(false);
+        };
+        // A link to a folder that it lies in leads round in circles.
+        let own = fs::canonicalize(path.parent().unwrap_or(path)).unwrap_or_default();
+        let leads_on = !own.starts_with(&led);
+        self.circles = self.circles.saturating_add(u64::from(!leads_on));
+        Ok(leads_on)
     }
 
     fn notes(&self) -> Vec<String> {
@@ -90,7 +101,9 @@ impl Walk {
         });
         let deeper = (self.deeper > 0)
             .then(|| format!("{} folders lie too deep and were not looked into", grouped(self.deeper)));
-        outside.into_iter().chain(deeper).collect()
+        let circles = (self.circles > 0)
+            .then(|| format!("{} links that lead round in circles were not followed", grouped(self.circles)));
+        outside.into_iter().chain(circles).chain(deeper).collect()
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) use encoding::Encoding;
 pub use form::{Comment, Decimal, Form, Header};
 use records::{Broken, Record, Records};
 use sniff::{Dialect, Known, Naming};
-use std::cell::Cell as Counter;
+use std::cell::{Cell as Counter, OnceCell};
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::Arc;
@@ -195,7 +195,10 @@ fn cells<'a>(
         return Err(ragged(record, origin, dialect));
     }
     let mut cells = Vec::with_capacity(names.len());
-    let typed = |text: &'a str, at: usize| missing_values.typed(text, || record.is_quoted(at));
+    // Found once, and only for rows in which it matters: most have no cell that says NA.
+    let quoted = OnceCell::new();
+    let is_quoted = |at: usize| quoted.get_or_init(|| record.quoted()).get(at).copied().unwrap_or(false);
+    let typed = |text: &'a str, at: usize| missing_values.typed(text, || is_quoted(at));
     // The text of a row is checked at once, as far as it goes: that is faster than cell by cell.
     if let Some(text) = record.text() {
         let texts = record.ranges().take(names.len()).map_while(|range| text.get(range));

@@ -321,9 +321,9 @@ impl<'a> Record<'a> {
         self.ends.iter().map(move |&end| std::mem::replace(&mut start, end)..end)
     }
 
-    /// Whether a cell stands in quotes.
-    pub(crate) fn is_quoted(&self, at: usize) -> bool {
-        self.raw.contains(&b'"') && quotes(self.raw, self.delimiter).nth(at).unwrap_or(false)
+    /// Whether each cell stands in quotes; empty where none does.
+    pub(crate) fn quoted(&self) -> Vec<bool> {
+        if self.raw.contains(&b'"') { quotes(self.raw, self.delimiter).collect() } else { Vec::new() }
     }
 
     /// All cells without anything between them, if that is a text without NUL bytes.

@@ -382,6 +382,20 @@ fn folders_in_a_zip_archive_are_read_as_those_on_disk() {
     assert!(error.exit_code() == 3 && error.what.contains("`set/train/a/3.png` of bad.zip"), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_round_in_circles_are_not_followed() {
+    let root = TempDir::new().unwrap();
+    save(root.path(), "a/1.png", &grey(1, 1, 1));
+    save(root.path(), "b/2.png", &grey(2, 1, 1));
+    for link in ["a/back", "a/again", "b/back"] {
+        std::os::unix::fs::symlink(root.path(), root.path().join(link)).unwrap();
+    }
+    let found = open(root.path()).unwrap();
+    assert_eq!(found.train.len(), 2, "each picture once");
+    assert!(found.notes.iter().any(|note| note.starts_with("3 links")), "{:?}", found.notes);
+}
+
 #[test]
 fn what_lies_deeper_belongs_to_the_class_above_and_other_folders_are_named() {
     let root = TempDir::new().unwrap();

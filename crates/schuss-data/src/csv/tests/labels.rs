@@ -63,6 +63,16 @@ fn what_was_taken_as_missing_is_spelled_out_and_may_be_chosen() {
 }
 
 #[test]
+fn quotes_of_a_row_of_very_many_cells_are_found_once() {
+    let columns = 100_000;
+    let row = |start: &str| format!("{start}{}\n", ",NA".repeat(columns - 1));
+    let names: String = (0..columns).map(|at| format!("c{at},")).collect();
+    let text = format!("{names}y\n{}", row("\"x\"").replace('\n', ",a\n"));
+    // With a pass over the row for each of its cells, this would take minutes.
+    assert!(open(text).unwrap_err().what.contains("taken as missing: `NA` 99,999 times"));
+}
+
+#[test]
 fn codes_stay_as_they_are_typed_and_large_identifiers_stay_apart() {
     let found = open("zip,size,code\n01234,1,007\n04321,2,7\n01234,3,007\n").unwrap();
     assert_eq!(found.classes, ["007", "7"]);
