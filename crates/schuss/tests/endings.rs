@@ -189,6 +189,35 @@ fn a_trial_interrupted_between_two_epochs_invents_no_third() {
     assert_eq!(outcome.evaluation.map(|evaluation| evaluation.loss), outcome.epochs[2].eval_loss);
 }
 
+/// A session that was stopped at its first row, at updates within an epoch, or before the evaluation at an epoch's end.
+#[test]
+fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_same_epoch() {
+    let data = data();
+    let (expected, _) = run(&descent(3), &data, ONE_THREAD);
+    for (every, stops_at) in [(27, 0), (7, 7), (7, 20), (27, 27), (27, 40)] {
+        let (control, mut seen, mut saved) = (Control::default(), 0, vec![]);
+        let mut session = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
+        session.evaluate_every(Some(every));
+        let mut sink = |event: &Event| {
+            if let Event::Losses(losses) = event {
+                seen += losses.len();
+            }
+            if seen == stops_at {
+                control.interrupt();
+            }
+            Ok(())
+        };
+        assert_eq!(session.run(&control, &mut sink).unwrap().status, Status::Interrupted);
+        session.save(&mut saved).unwrap();
+        let mut again = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
+        again.evaluate_every(Some(every));
+        again.load(&mut &saved[..]).unwrap();
+        let outcome = again.run(&Control::default(), &mut ()).unwrap();
+        let rows = common::rows_without_times;
+        assert_eq!(rows(&outcome), rows(&expected), "stopped at update {stops_at}");
+    }
+}
+
 /// One update over 200,000 samples takes far longer than it may take to stop: it is given up, without a trace.
 #[test]
 fn an_interruption_from_another_thread_ends_the_trial_within_a_second_even_inside_a_long_update() {

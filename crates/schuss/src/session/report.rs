@@ -105,6 +105,7 @@ impl Session<'_> {
         };
         self.progress.evaluation = evaluation;
         sink.take(&Event::Epoch(&row))?;
+        self.progress.epochs.retain(|earlier| earlier.epoch != row.epoch); // cut short, gone on since
         self.progress.epochs.push(row);
         Ok(())
     }
