@@ -3,7 +3,7 @@
 use super::batches::Arrow;
 use super::claims::{self, Refused};
 use super::pages::Parquet;
-use super::{cells, kind, leave_out};
+use super::{cells, embedded, kind, leave_out};
 use crate::found::Ask;
 use crate::table::{Origin, Table, Target};
 use crate::text::{bytes, grouped};
@@ -46,6 +46,8 @@ pub(super) struct Groups {
     pub(super) origin: Origin,
     /// Columns that are read.
     pub(super) schema: SchemaRef,
+    /// The names of the columns that are the index of a data frame.
+    pub(super) index: Vec<String>,
     /// What is read at a time, in order.
     pub(super) parts: Vec<Part>,
     /// Bytes that the columns of a part take at most.
@@ -72,22 +74,23 @@ impl Groups {
         let (file, length) = file::open(&origin.path)?;
         let limit = claims::limit(memory);
         let refused = |refused: Refused| refused.of(origin);
-        let (schema, file) = match format {
+        let (schema, index, file) = match format {
             Format::Parquet => {
                 claims::parquet::footer(&file, length, limit).map_err(refused)?;
                 let parquet = Parquet::open(&file, memory).map_err(|error| broken(origin, &error))?;
                 claims::parquet::rows(parquet.metadata(), length).map_err(refused)?;
-                (parquet.schema(), File::Parquet(parquet))
+                (parquet.schema(), parquet.index(), File::Parquet(parquet))
             }
             Format::Arrow => {
                 let groups = claims::arrow::groups(&file, length, limit).map_err(refused)?;
                 let (schema, arrow) = Arrow::open(file, groups).map_err(|error| broken(origin, &error))?;
-                (schema, File::Arrow(arrow))
+                let index = embedded::index_of(&schema);
+                (schema, index, File::Arrow(arrow))
             }
         };
         let columns = (0..schema.fields().len()).collect();
-        let groups =
-            Self { origin: origin.clone(), schema, parts: Vec::new(), largest: 0, memory, columns, file };
+        let (origin, parts) = (origin.clone(), Vec::new());
+        let groups = Self { origin, schema, index, parts, largest: 0, memory, columns, file };
         groups.check_columns()?;
         Ok(groups.cut(0))
     }
@@ -161,7 +164,7 @@ impl Groups {
         Ok(self.cut(0))
     }
 
-    /// The same without the index of a data frame, which pandas writes as columns of such names; says so if there is one.
+    /// The same without an index that has no name, for which pandas makes one up; says so if there is one.
     pub(super) fn without_index(self) -> Result<(Self, Option<String>)> {
         let is_index = |name: &str| name.starts_with("__index_level_") && name.ends_with("__");
         let (before, kept) = (self.columns.len(), self.only_named(|name| !is_index(name))?);

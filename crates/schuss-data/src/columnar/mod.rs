@@ -12,6 +12,7 @@ mod batches;
 mod cells;
 mod claims;
 mod decimals;
+mod embedded;
 mod groups;
 mod pages;
 mod pictures;
@@ -173,6 +174,10 @@ impl Source for Columns {
 
     fn names(&self) -> &[String] {
         &self.names
+    }
+
+    fn index(&self) -> &[String] {
+        &self.groups.index
     }
 
     fn pass(&self, visit: &mut Visit) -> Result<()> {

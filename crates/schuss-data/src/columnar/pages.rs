@@ -1,6 +1,7 @@
 //! Parts of the groups of a Parquet file, decoded a few columns at a time where their pages are large.
 
 use super::claims::{self, parquet::Column};
+use super::embedded;
 use super::groups::{Batches, Group, Part, broken};
 use crate::table::Origin;
 use crate::{Result, file};
@@ -12,7 +13,7 @@ use parquet::arrow::arrow_reader::{
     RowSelectionPolicy,
 };
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,7 +50,13 @@ impl Parquet {
     pub(super) fn open(file: &File, memory: u64) -> std::result::Result<Self, ParquetError> {
         // the types of the columns are Parquet's own, not those of the schema that its writer may have embedded
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = ArrowReaderMetadata::load(file, options)?;
+        let plain = ArrowReaderMetadata::load(file, options.clone())?;
+        let metadata = match embedded::with_units(plain.schema(), entries(plain.metadata())) {
+            Some(schema) => {
+                ArrowReaderMetadata::try_new(plain.metadata().clone(), options.with_schema(schema))?
+            }
+            None => plain,
+        };
         Ok(Self { metadata, memory, checked: Arc::default(), decoders: Arc::default() })
     }
 
@@ -59,6 +66,11 @@ impl Parquet {
 
     pub(super) fn schema(&self) -> SchemaRef {
         self.metadata.schema().clone()
+    }
+
+    /// The names of the columns that are the index of a data frame.
+    pub(super) fn index(&self) -> Vec<String> {
+        embedded::index(entries(self.metadata()))
     }
 
     /// Bytes for what is known of all columns, and for decoders.
@@ -144,6 +156,11 @@ impl Parquet {
             .build();
         reader.map_err(|error| broken(origin, &error))
     }
+}
+
+/// What the writer put beside the columns.
+fn entries(metadata: &ParquetMetaData) -> &[KeyValue] {
+    metadata.file_metadata().key_value_metadata().map_or(&[], Vec::as_slice)
 }
 
 /// Bytes for the decoders of some columns.

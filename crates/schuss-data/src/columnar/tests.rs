@@ -12,6 +12,7 @@ use crate::{Access, Labels, Samples, Values};
 use arrow_array::{ArrayRef, Float64Array, Int32Array, StringArray};
 use arrow_ipc::writer::FileWriter;
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
@@ -175,6 +176,35 @@ fn the_index_of_a_data_frame_is_neither_label_nor_feature() {
         assert_eq!(found.classes, ["0", "1", "2"]);
         assert!(found.notes.iter().any(|note| note.contains("index of the data frame")), "{:?}", found.notes);
     }
+}
+
+/// A Parquet and an Arrow file of a data frame whose index has a name: it stands last there, and first in a CSV.
+fn indexed(names: [&str; 4], index: &str) -> [Vec<u8>; 2] {
+    let column: ArrayRef = Arc::new(StringArray::from_iter_values((0..10).map(|at| ["left", "right"][at % 2])));
+    let columns = batch().columns().to_vec().into_iter().chain([column]);
+    let batch = RecordBatch::try_from_iter(names.into_iter().zip(columns)).unwrap();
+    let pandas = format!("{{\"index_columns\": [{index}], \"columns\": []}}");
+    let entry = KeyValue::new("pandas".to_owned(), pandas.clone());
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![entry])).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let schema = batch.schema().as_ref().clone().with_metadata([("pandas".to_owned(), pandas)]);
+    [writer.into_inner().unwrap(), arrow(&batch.with_schema(Arc::new(schema)).unwrap())]
+}
+
+#[test]
+fn an_index_with_a_name_is_a_feature_and_the_label_the_last_column_before_it() {
+    let label = |index: &str| {
+        indexed(["a", "b", "y", "side"], index).map(|bytes| {
+            let found = open(&bytes, &ask(Missing::Mean, 1 << 20)).unwrap();
+            found.classes.join(" ")
+        })
+    };
+    assert_eq!(label("\"side\""), ["0 1 2"; 2]);
+    assert_eq!(label("{\"kind\": \"range\", \"name\": \"side\"}"), ["left right"; 2]);
+    let named = Ask { label: Some("side".into()), ..ask(Missing::Mean, 1 << 20) };
+    let found = indexed(["a", "b", "y", "side"], "\"side\"").map(|bytes| open(&bytes, &named).unwrap());
+    assert!(found.iter().all(|found| found.classes == ["left", "right"]));
 }
 
 #[test]

@@ -71,7 +71,8 @@ fn unknown(source: &dyn Source, name: &str, flag: &str) -> Error {
         .at(source.origin().path.display())
 }
 
-/// The columns to predict, by their numbers; without any word the last that is not left out.
+/// The columns to predict, by their numbers; without any word the last that is not left out and no
+/// index.
 fn label(
     source: &dyn Source,
     label: Option<&str>,
@@ -86,8 +87,8 @@ fn label(
         }
         Some(_) => listed(source, label, "--label"),
         None => {
-            let last = (0..names.len()).rev().find(|at| !dropped.contains(at));
-            let last = last.and_then(|last| names.get(last)).map_or("", String::as_str);
+            let kept = names.iter().enumerate().filter(|(at, _)| !dropped.contains(at)).map(|(_, name)| name);
+            let last = kept.rev().find(|name| !source.index().contains(name)).map_or("", String::as_str);
             let last = list_of(last).unwrap_or(last);
             let named = called_label(names, dropped).filter(|named| *named != last);
             notes.push(match named {

@@ -33,6 +33,11 @@ pub(crate) trait Source {
     /// Names of the columns.
     fn names(&self) -> &[String];
 
+    /// Names of the columns that tell rows apart, as the writer says: of these none is the label unless it is named.
+    fn index(&self) -> &[String] {
+        &[]
+    }
+
     /// Shows every row, with as many cells as there are columns.
     fn pass(&self, visit: &mut Visit) -> Result<()>;
 

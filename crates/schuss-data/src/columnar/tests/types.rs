@@ -63,10 +63,15 @@ fn dates_are_days_and_times_are_seconds_whatever_their_unit() {
     assert_eq!(read(TimestampMicrosecondArray::from(vec![1_500_000, 0]).with_timezone("+02:00")), [1.5, 0.0]);
     assert_eq!(read(Time32MillisecondArray::from(vec![3_600_000, 500])), [3_600.0, 0.5]);
     assert_eq!(read(Time64NanosecondArray::from(vec![500_000_000, 0])), [0.5, 0.0]);
-    let durations = table(&(Arc::new(DurationMicrosecondArray::from(vec![2_500_000, 0])) as ArrayRef));
-    let found = open(&arrow(&durations), &ask()).unwrap();
-    assert_eq!(numbers(&found), [2.5, 0.0]);
-    assert!(found.notes.iter().any(|note| note.contains("`x` in seconds")), "{:?}", found.notes);
+    assert_eq!(read(DurationMicrosecondArray::from(vec![2_500_000, 0])), [2.5, 0.0]);
+    assert_eq!(read(DurationSecondArray::from(vec![90, 0])), [90.0, 0.0]);
+    assert_eq!(read(TimestampSecondArray::from(vec![90, -3])), [90.0, -3.0]);
+    let durations = table(&(Arc::new(DurationNanosecondArray::from(vec![500_000_000, 0])) as ArrayRef));
+    for file in [arrow(&durations), parquet(&durations, 9)] {
+        let found = open(&file, &ask()).unwrap();
+        assert!(found.notes.iter().any(|note| note.contains("`x` in seconds")), "{:?}", found.notes);
+        assert_eq!(numbers(&found), [0.5, 0.0]);
+    }
 }
 
 #[test]
