@@ -1,33 +1,14 @@
 //! One picture from a file, brought to the shape and the ink of the data a network was trained on.
 
 use crate::encoded::prepare;
-use crate::{Dataset, Error, ImageShape, Result, Values, file};
+use crate::{Error, ImageShape, Preparation, Result, Values, file};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
-use image::imageops::{self, FilterType};
-use image::{DynamicImage, ExtendedColorType, ImageEncoder, RgbImage};
-use serde::{Deserialize, Serialize};
+use image::{DynamicImage, ExtendedColorType, ImageEncoder};
 use std::io::BufReader;
 use std::path::Path;
 
 /// Longest side of a picture that is read, in pixels.
 const MAX_SIDE: u32 = 8_192;
-/// Samples that the brightness of borders is measured on.
-const MEASURED: u64 = 256;
-
-/// How a picture becomes a sample like those that a network was trained on; stands in its model file.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Preparation {
-    /// Whether it is scaled until it covers the shape, and cut, as pictures in folders are; else until it fits, on black.
-    pub cover: bool,
-    /// Mean brightness of the borders of training samples, from 0 to 1.
-    pub border: f32,
-    /// Share of training samples with a bright border; none where nobody counted.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub bright: f32,
-    /// Whether samples are numbers from 0 to 1 rather than bytes.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub deep: bool,
-}
 
 /// A picture in the shape that was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,61 +23,6 @@ pub struct Picture {
     pub resized: bool,
     /// Whether dark on bright was turned into bright on dark, the way the digits of the data sets are.
     pub inverted: bool,
-}
-
-impl Preparation {
-    /// That of a data set, measured on some of its training samples; none unless these are pixels.
-    ///
-    /// # Errors
-    /// What reading them reports.
-    pub(crate) fn of(data: &Dataset) -> Result<Option<Self>> {
-        let cover = data.pictures;
-        let (Some(shape), count) = (data.shape.image(), data.train.len() as u64) else { return Ok(None) };
-        let step = count.div_ceil(MEASURED).max(1);
-        let indices: Vec<u64> = (0..count).step_by(usize::try_from(step).unwrap_or(usize::MAX)).collect();
-        let (numbers, deep): (Vec<f32>, bool) = match data.train.read(&indices)?.values() {
-            Values::Bytes(bytes) => (bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect(), false),
-            Values::Floats(floats) if floats.iter().all(|float| (0.0..=1.0).contains(float)) => {
-                (floats.clone(), true)
-            }
-            Values::Floats(_) => return Ok(None),
-        };
-        let borders =
-            numbers.chunks(shape.features().max(1)).map(|one| mean_border(one.iter().copied(), shape));
-        let bright =
-            borders.clone().filter(|border| *border > 0.5).count() as f32 / borders.count().max(1) as f32;
-        let border = mean_border(numbers.into_iter(), shape);
-        Ok(Some(Self { cover, border, bright, deep }))
-    }
-}
-
-impl Preparation {
-    /// Whether a picture with a bright border is inverted: no sample, or hardly any, had one.
-    fn inverts(self) -> bool {
-        const HARDLY_ANY: f32 = 0.02;
-        !self.is_bright() && self.bright < HARDLY_ANY
-    }
-
-    /// Whether training samples were dark on bright.
-    pub(crate) fn is_bright(self) -> bool {
-        self.border >= 0.5
-    }
-}
-
-fn is_zero(share: &f32) -> bool {
-    *share == 0.0
-}
-
-/// Mean of the numbers in the first and last rows and columns of images, one after the other.
-fn mean_border(numbers: impl Iterator<Item = f32>, shape: ImageShape) -> f32 {
-    let (mut sum, mut count) = (0.0_f64, 0_u32);
-    for (at, number) in numbers.enumerate() {
-        let (x, y) = (at % shape.width, at / shape.width % shape.height);
-        if x == 0 || y == 0 || x + 1 == shape.width || y + 1 == shape.height {
-            (sum, count) = (sum + f64::from(number), count + 1);
-        }
-    }
-    (sum / f64::from(count.max(1))) as f32
 }
 
 /// Reads a picture as an image of `shape`, grey for one channel and red, green, blue for three, prepared as the samples a
@@ -114,26 +40,15 @@ pub fn read_picture(path: &Path, shape: ImageShape, preparation: Option<Preparat
         let what = format!("a picture cannot be made into {channels} channels of {height} x {width} numbers");
         return Err(Error::usage(what).at(path.display()));
     };
-    let mut decoded = decode(path)?;
+    let preparation = preparation.unwrap_or(Preparation::UNSAID);
+    let decoded = decode(path)?;
     let original = (decoded.width(), decoded.height());
-    let is_dark = preparation.is_none_or(Preparation::inverts);
-    let inverted = shape.channels == 1 && is_dark && border_is_bright(&decoded.to_rgb8());
-    if inverted {
-        decoded.invert();
-    }
-    let resized = original != (width, height);
-    let fitted = match preparation {
-        _ if !resized => decoded,
-        Some(Preparation { cover: true, .. }) => prepare::cover(decoded, shape),
-        _ => fit(&decoded, width, height),
-    };
-    let deep = preparation.is_some_and(|preparation| preparation.deep);
-    let [mut values, mut pixels] =
-        [if deep { Values::Floats(vec![]) } else { Values::Bytes(vec![]) }, Values::Bytes(vec![])];
+    let (fitted, inverted) = preparation.bring(decoded, shape);
+    let (mut values, mut pixels) = (preparation.emptied(), Values::Bytes(vec![]));
     prepare::append(fitted.clone(), shape, &mut values);
     prepare::append(fitted, shape, &mut pixels);
     let Values::Bytes(pixels) = pixels else { return Err(Error::failure("pixels are bytes")) };
-    Ok(Picture { values, pixels, original, resized, inverted })
+    Ok(Picture { values, pixels, original, resized: original != (width, height), inverted })
 }
 
 /// The PNG file of a picture: channel after channel, row after row; grey for one channel, red, green, blue for three.
@@ -179,32 +94,10 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     crate::contained::contained(read, || refuse("cannot be read as a picture: its decoder failed".into()))
 }
 
-fn border_is_bright(picture: &RgbImage) -> bool {
-    let (right, bottom) = (picture.width() - 1, picture.height() - 1);
-    let (mut sum, mut count) = (0_u64, 0_u64);
-    for (x, y, pixel) in picture.enumerate_pixels() {
-        if x == 0 || y == 0 || x == right || y == bottom {
-            sum += pixel.0.iter().map(|&channel| u64::from(channel)).sum::<u64>();
-            count += 3;
-        }
-    }
-    sum > 127 * count
-}
-
-/// Scales a picture as large as fits, its proportions kept, onto the middle of a black one.
-fn fit(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
-    let scaled = picture.resize(width, height, FilterType::Triangle);
-    let mut canvas = DynamicImage::new(width, height, picture.color());
-    let middle = |outer: u32, inner: u32| i64::from((outer - inner.min(outer)) / 2);
-    let (x, y) = (middle(width, scaled.width()), middle(height, scaled.height()));
-    imageops::overlay(&mut canvas, &scaled, x, y);
-    canvas
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use image::{GrayImage, Luma, Rgb, Rgba, RgbaImage};
+    use image::{GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
     use tempfile::TempDir;
 
     const GREY: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };

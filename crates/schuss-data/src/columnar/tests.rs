@@ -180,7 +180,8 @@ fn the_index_of_a_data_frame_is_neither_label_nor_feature() {
 
 /// A Parquet and an Arrow file of a data frame whose index has a name: it stands last there, and first in a CSV.
 fn indexed(names: [&str; 4], index: &str) -> [Vec<u8>; 2] {
-    let column: ArrayRef = Arc::new(StringArray::from_iter_values((0..10).map(|at| ["left", "right"][at % 2])));
+    let column: ArrayRef =
+        Arc::new(StringArray::from_iter_values((0..10).map(|at| ["left", "right"][at % 2])));
     let columns = batch().columns().to_vec().into_iter().chain([column]);
     let batch = RecordBatch::try_from_iter(names.into_iter().zip(columns)).unwrap();
     let pandas = format!("{{\"index_columns\": [{index}], \"columns\": []}}");

@@ -5,7 +5,7 @@ use super::prepare::{self, check_end};
 use super::whole::PNG;
 use crate::npy::{Array, Header, MAGIC};
 use crate::table::Origin;
-use crate::{ImageShape, Result, Shape, Values};
+use crate::{ImageShape, Preparation, Result, Shape, Values};
 
 /// Sides that pictures are brought to.
 pub(super) const SIZES: std::ops::RangeInclusive<usize> = 1..=4_096;
@@ -20,20 +20,19 @@ pub(super) enum Look {
 /// What all samples are brought to.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
-    /// Pictures of one shape, as bytes or, if any has more than 8 bits per channel, as numbers from 0 to 1; those of
-    /// another size are scaled until they cover it, and cut around the middle.
-    Pictures { shape: ImageShape, deep: bool },
+    /// Pictures of one shape, as bytes or, if any has more than 8 bits per channel, as numbers from 0 to 1.
+    Pictures(Pictures),
     /// Arrays, each like the first.
     Arrays(Array),
 }
 
-/// Pictures as a trained network takes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Pictures as a network takes them.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pictures {
     /// Their shape.
     pub shape: ImageShape,
-    /// Whether they are numbers from 0 to 1 rather than bytes.
-    pub deep: bool,
+    /// How they are brought to it.
+    pub preparation: Preparation,
 }
 
 /// Which sample does not fit, why, and what to do.
@@ -88,13 +87,13 @@ impl Form {
                 return Err((at, what, "--size 64 brings all to 64 x 64 pixels".into()));
             }
         }
-        if let Some(Pictures { shape, deep }) = model {
-            return Ok(Self::Pictures { shape, deep });
+        if let Some(model) = model {
+            return Ok(Self::Pictures(model));
         }
         let side = |own: u32| size.unwrap_or(own as usize);
         let channels = if all_grey { 1 } else { 3 };
         let shape = ImageShape { channels, height: side(first.height), width: side(first.width) };
-        Ok(Self::Pictures { shape, deep })
+        Ok(Self::Pictures(Pictures { shape, preparation: Preparation::to_train_on(deep) }))
     }
 
     fn arrays(first: &Header, looks: &[&Look]) -> std::result::Result<Self, Misfit> {
@@ -111,7 +110,7 @@ impl Form {
 
     pub(super) fn shape(&self) -> Shape {
         match self {
-            Self::Pictures { shape, .. } => Shape::Image(*shape),
+            Self::Pictures(pictures) => Shape::Image(pictures.shape),
             Self::Arrays(array) => array.layout.shape,
         }
     }
@@ -119,8 +118,9 @@ impl Form {
     /// Bytes that `samples` take in memory.
     pub(super) fn memory(&self, samples: usize) -> u64 {
         let each = match self {
-            Self::Pictures { shape, deep: false } => shape.features() as u64,
-            Self::Pictures { shape, deep: true } => (shape.features() as u64).saturating_mul(4),
+            Self::Pictures(Pictures { shape, preparation }) => {
+                (shape.features() as u64).saturating_mul(if preparation.deep { 4 } else { 1 })
+            }
             Self::Arrays(array) => array.memory(),
         };
         each.saturating_mul(samples as u64)
@@ -129,25 +129,42 @@ impl Form {
     /// No samples yet.
     pub(super) fn emptied(&self) -> Values {
         match self {
-            Self::Pictures { deep: false, .. } => Values::Bytes(Vec::new()),
-            Self::Pictures { deep: true, .. } => Values::Floats(Vec::new()),
+            Self::Pictures(pictures) => pictures.preparation.emptied(),
             Self::Arrays(array) => array.emptied(),
         }
     }
 
-    /// Adds a sample.
+    /// Whether pictures that are dark on bright are inverted.
+    pub(super) fn inverts(&self) -> bool {
+        matches!(self, Self::Pictures(Pictures { shape, preparation }) if shape.channels == 1 && preparation.inverts())
+    }
+
+    /// How many pictures are of another size than the one that they are brought to.
+    pub(super) fn scaled(&self, looks: &[&Look]) -> usize {
+        let Self::Pictures(Pictures { shape, .. }) = self else { return 0 };
+        let is_scaled = |look: &&&Look| match look {
+            Look::Picture(header) => {
+                (header.height as usize, header.width as usize) != (shape.height, shape.width)
+            }
+            Look::Array(_) => false,
+        };
+        looks.iter().filter(is_scaled).count()
+    }
+
+    /// Adds a sample; whether it was inverted.
     pub(super) fn decode(
         &self,
         blob: &mut dyn Blob,
         length: u64,
         origin: &Origin,
         into: &mut Values,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         match (self, into) {
-            (Self::Pictures { shape, .. }, into) => {
+            (Self::Pictures(Pictures { shape, preparation }), into) => {
                 let decoded = prepare::decode(blob, length).map_err(|what| origin.refuse(what))?;
-                prepare::append(prepare::cover(decoded, *shape), *shape, into);
-                Ok(())
+                let (brought, inverted) = preparation.bring(decoded, *shape);
+                prepare::append(brought, *shape, into);
+                Ok(inverted)
             }
             (Self::Arrays(array), into) => {
                 let header = Header::read(&mut &mut *blob, length).map_err(|what| origin.refuse(what))?;
@@ -155,7 +172,7 @@ impl Form {
                 if own.layout != array.layout || own.header.number != array.header.number {
                     return Err(origin.refuse("has changed since it was looked at"));
                 }
-                own.append(&mut &mut *blob, origin, into)
+                own.append(&mut &mut *blob, origin, into).map(|()| false)
             }
         }
     }

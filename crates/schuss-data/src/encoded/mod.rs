@@ -69,7 +69,7 @@ pub(crate) fn found(
     }
     let splits: Vec<&Encoded> =
         [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
-    let (form, alpha) = form(&splits, ask)?;
+    let (form, changes) = form(&splits, ask)?;
     let samples = splits.iter().fold(0_usize, |sum, split| sum.saturating_add(split.blobs.len()));
     let memory = form.memory(samples);
     let fits = memory <= ask.memory;
@@ -78,21 +78,22 @@ pub(crate) fn found(
         notes.push(format!("labels: {} classes: {names}", grouped(classes.len() as u64)));
     }
     notes.push(say(samples, &form, memory, fits));
-    if alpha > 0 {
-        let count = grouped(alpha);
-        notes.push(format!("transparency: what is transparent in {count} of the pictures shows white paper"));
-    }
-    let part = |split| part(split, &form, fits);
+    notes.extend(changes);
+    let mut inverted = 0_usize;
+    let mut part = |split| part(split, &form, fits, &mut inverted);
+    let train = part(train)?;
+    let [validation, test] = [validation.map(&mut part).transpose()?, test.map(&mut part).transpose()?];
+    notes.extend(say_inverted(inverted, !fits && form.inverts()));
     Ok(Found {
         shape: form.shape(),
         classes,
-        train: part(train)?,
-        validation: validation.map(part).transpose()?,
-        test: test.map(part).transpose()?,
+        train,
+        validation,
+        test,
         table: None,
         offsets: Offsets::default(),
         usual: if matches!(form.emptied(), Values::Bytes(_)) { Usual::Unit } else { Usual::Standard },
-        pictures: matches!(form, Form::Pictures { .. }),
+        pictures: matches!(form, Form::Pictures(_)),
         notes,
     })
 }
@@ -111,8 +112,18 @@ fn say(samples: usize, form: &Form, memory: u64, fits: bool) -> String {
     format!("{samples} samples {shape}, {} in all, {place}", bytes(memory))
 }
 
-/// What all samples of all splits look like, and how many of them may be transparent.
-fn form(splits: &[&Encoded], ask: &Ask) -> Result<(Form, u64)> {
+/// Says that pictures which alone are dark on bright are inverted; uncounted where they are decoded later.
+fn say_inverted(count: usize, later: bool) -> Option<String> {
+    let which = match count {
+        0 if later => "those that are".to_owned(),
+        0 => return None,
+        _ => grouped(count as u64),
+    };
+    Some(format!("inverted: {which} dark on bright, for the model was trained on bright on dark"))
+}
+
+/// What all samples of all splits look like, and what is done to some of them.
+fn form(splits: &[&Encoded], ask: &Ask) -> Result<(Form, Vec<String>)> {
     let mut looks = Vec::new();
     for split in splits {
         let all: Vec<Result<Look>> =
@@ -127,7 +138,18 @@ fn form(splits: &[&Encoded], ask: &Ask) -> Result<(Form, u64)> {
         Some((_, blobs, index)) => blobs.named(*index, blobs.origin(*index).refuse(what).advise(advice)),
         None => Error::data(what).advise(advice),
     })?;
-    Ok((form, alpha as u64))
+    let changes = [say_alpha(alpha), say_scaled(form.scaled(&seen), form.shape())];
+    Ok((form, changes.into_iter().flatten().collect()))
+}
+
+fn say_alpha(count: usize) -> Option<String> {
+    let count = (count > 0).then(|| grouped(count as u64))?;
+    Some(format!("transparency: what is transparent in {count} of the pictures shows white paper"))
+}
+
+fn say_scaled(count: usize, shape: Shape) -> Option<String> {
+    let (count, shape) = ((count > 0).then(|| grouped(count as u64))?, shape.image()?);
+    Some(format!("size: {count} of the pictures scaled to {} x {}", shape.height, shape.width))
 }
 
 fn look(blobs: &dyn Blobs, index: usize) -> Result<Look> {
@@ -158,8 +180,13 @@ fn readable(looks: Vec<Result<Look>>) -> Result<Vec<Look>> {
     })
 }
 
-/// The samples of one split, in memory if all splits fit there.
-fn part(split: Encoded, form: &Form, fits: bool) -> Result<Part> {
+/// The samples of one split, in memory if all splits fit there; counts those that were inverted.
+fn part(split: Encoded, form: &Form, fits: bool, inverted: &mut usize) -> Result<Part> {
     let store = Decoded::new(split, form.clone());
-    if fits { store.resident().map(Part::Resident) } else { Ok(Part::Streamed(Arc::new(store))) }
+    if !fits {
+        return Ok(Part::Streamed(Arc::new(store)));
+    }
+    let (samples, count) = store.resident()?;
+    *inverted = inverted.saturating_add(count);
+    Ok(Part::Resident(samples))
 }

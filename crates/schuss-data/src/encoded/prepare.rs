@@ -1,17 +1,17 @@
 //! The one way from the bytes of a picture to pixels of a shape, for training and for every question to a model: turned as
-//! its EXIF data say, on white paper where it is transparent, scaled until it covers the shape, and cut around the middle.
+//! its EXIF data say, and on white paper where it is transparent.
 
 use super::Blob;
 use super::whole::is_whole;
 use crate::planes::planes;
 use crate::text::bytes;
 use crate::{ImageShape, Values};
-use image::imageops::{self, FilterType};
+use image::imageops;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgba, Rgba32FImage};
 
 /// Longest side of a picture that is read, in pixels.
-pub(super) const MAX_SIDE: u32 = 16_384;
+pub(crate) const MAX_SIDE: u32 = 16_384;
 /// Most memory that decoding a picture may take.
 const MAX_MEMORY: u64 = 256 << 20;
 /// Most memory for what stands before the pixels, such as a colour profile.
@@ -132,13 +132,6 @@ pub(crate) fn on_white(picture: &DynamicImage) -> DynamicImage {
         ColorType::Rgba16 => paper.into_rgb16().into(),
         _ => paper.into_rgb8().into(),
     }
-}
-
-/// Scales a picture until it covers so many pixels, its proportions kept, and cuts them out of its middle.
-pub(crate) fn cover(picture: DynamicImage, shape: ImageShape) -> DynamicImage {
-    let [width, height] = [shape.width, shape.height].map(|side| u32::try_from(side).unwrap_or(MAX_SIDE));
-    let fits = (picture.width(), picture.height()) == (width, height);
-    if fits { picture } else { picture.resize_to_fill(width, height, FilterType::Triangle) }
 }
 
 /// Adds the pixels of a picture, channel after channel: bytes, or where `into` is of floats numbers from 0 to 1.

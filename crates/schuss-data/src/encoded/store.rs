@@ -24,7 +24,8 @@ impl Decoded {
         Self { blobs: split.blobs, labels: split.labels, form }
     }
 
-    fn decode(&self, index: usize, into: &mut Values) -> Result<()> {
+    /// Adds a sample; whether it was inverted.
+    fn decode(&self, index: usize, into: &mut Values) -> Result<bool> {
         let origin = self.blobs.origin(index);
         let decode = || {
             let (mut blob, length) = self.blobs.open(index)?;
@@ -34,27 +35,31 @@ impl Decoded {
             .map_err(|error| self.blobs.named(index, error))
     }
 
-    /// All samples, decoded by all cores.
-    pub(super) fn resident(self) -> Result<Samples> {
+    /// All samples, decoded by all cores, and how many of them were inverted.
+    pub(super) fn resident(self) -> Result<(Samples, usize)> {
         let features = self.form.shape().features();
         let count = self.blobs.len().saturating_mul(features) as u64;
         let mut all = match self.form.emptied() {
             Values::Bytes(_) => Values::Bytes(reserved(count)?),
             Values::Floats(_) => Values::Floats(reserved(count)?),
         };
+        let mut inverted = 0_usize;
         let indices: Vec<usize> = (0..self.blobs.len()).collect();
         for together in indices.chunks(TOGETHER) {
-            let decoded: Vec<Values> =
+            let decoded: Vec<(Values, bool)> =
                 together.par_iter().map(|&index| self.one(index)).collect::<Result<_>>()?;
-            decoded.into_iter().for_each(|one| all.append(one));
+            for (one, was_inverted) in decoded {
+                all.append(one);
+                inverted = inverted.saturating_add(was_inverted.into());
+            }
         }
-        Samples::new(all, self.labels, features)
+        Ok((Samples::new(all, self.labels, features)?, inverted))
     }
 
-    fn one(&self, index: usize) -> Result<Values> {
+    fn one(&self, index: usize) -> Result<(Values, bool)> {
         let mut values = self.form.emptied();
-        self.decode(index, &mut values)?;
-        Ok(values)
+        let inverted = self.decode(index, &mut values)?;
+        Ok((values, inverted))
     }
 }
 

@@ -9,7 +9,7 @@
 use super::*;
 use crate::found::Part;
 use crate::testing::samples;
-use crate::{ImageShape, Labels, Shape, Values};
+use crate::{ImageShape, Labels, Pictures, Preparation, Shape, Values, read_picture};
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -325,6 +325,37 @@ fn pixels_on_bright_ground_are_standardised_unless_told_otherwise() {
 }
 
 /// A zip archive of these files.
+/// The pictures of a folder, in memory and decoded when read, are what each is as a file of its own.
+#[test]
+fn pictures_in_a_folder_are_prepared_for_a_model_as_each_is_alone() {
+    let root = TempDir::new().unwrap();
+    let drawn = |x, y| if (3..6).contains(&x) && y > 1 { 200 } else { 10 };
+    let saved = [("a.png", 7, 9, false), ("b.png", 9, 9, true), ("c.png", 20, 9, true)];
+    for (name, width, height, inverted) in saved {
+        let pixel = |x, y| Luma([if inverted { 255 - drawn(x, y) } else { drawn(x, y) }]);
+        save(root.path(), name, &GrayImage::from_fn(width, height, pixel).into());
+    }
+    let shape = ImageShape { channels: 1, height: 9, width: 9 };
+    for (cover, border, inverted) in [(false, 0.1, 2), (true, 0.1, 2), (true, 0.9, 0)] {
+        let preparation = Preparation { cover, border, bright: 0.0, deep: false };
+        let alone: Vec<u8> = saved
+            .iter()
+            .flat_map(|(name, ..)| {
+                read_picture(&root.path().join(name), shape, Some(preparation)).unwrap().pixels
+            })
+            .collect();
+        for memory in [1 << 20, 100] {
+            let pictures = Some(Pictures { shape, preparation });
+            let found = open_as(root.path(), &Ask { pictures, memory, ..Ask::default() }).unwrap();
+            assert_eq!(pixels(&found.train), alone, "cover {cover}, border {border}");
+            let notes = found.notes.join("; ");
+            assert!(notes.contains("size: 2 of the pictures scaled to 9 x 9"), "{notes}");
+            assert_eq!(notes.contains("inverted: "), inverted > 0, "{notes}");
+            assert_eq!(notes.contains("inverted: 2 dark on bright"), inverted > 0 && memory > 100, "{notes}");
+        }
+    }
+}
+
 fn zip(files: &[(&str, Vec<u8>)], method: zip::CompressionMethod) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(method);

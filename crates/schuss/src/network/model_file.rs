@@ -84,8 +84,7 @@ impl ModelFile {
     /// Pictures as the network takes them, if it does.
     pub fn pictures(&self) -> Option<Pictures> {
         let shape = self.shape.image().filter(|shape| matches!(shape.channels, 1 | 3))?;
-        let deep = self.preparation.is_some_and(|preparation| preparation.deep);
-        Some(Pictures { shape, deep })
+        Some(Pictures { shape, preparation: self.preparation.unwrap_or(Preparation::UNSAID) })
     }
 }
 
