@@ -46,7 +46,7 @@ pub(crate) fn show(
     let text = facts(&data, workload.missing.is_none())?
         + &splits(&data, &surveys)
         + &columns(&data, &surveys)
-        + &balance(&data, &surveys)
+        + &balance(&data, &surveys, screen.table_width())
         + &wrong(&data, &surveys, order)?;
     deliver(out, &(text + &samples(&data, screen)?)).map(drop)
 }
@@ -154,23 +154,25 @@ fn short(x: f64) -> String {
 }
 
 /// Samples per class, with bars in proportion to the largest class of the split; nothing where there are no classes.
-fn balance(data: &Dataset, surveys: &[Survey]) -> String {
+fn balance(data: &Dataset, surveys: &[Survey], width: usize) -> String {
     let ends = [surveys.first(), surveys.last()];
     let ([Some(train), Some(test)], false) = (ends, data.classes.is_empty()) else { return String::new() };
-    let half = 9 + 9 + 1 + BAR;
+    let numbers = 8 + 1 + 8 + 2;
+    let bar = (width.saturating_sub(NAME + 1 + 2 * (numbers + 1)) / 2).min(BAR);
+    let half = numbers + bar;
     let mut text = format!("{} {:<half$}  {}\n", fit("class", NAME), "   train", "   test");
     for (class, name) in data.classes.iter().enumerate().take(CLASSES_LISTED) {
-        let [train, test] = [train, test].map(|survey| class_bar(&survey.classes, class));
+        let [train, test] = [train, test].map(|survey| class_bar(&survey.classes, class, bar));
         let _ = writeln!(text, "{} {train}  {}", fit(name, NAME), test.trim_end());
     }
     text + &more(data.classes.len(), CLASSES_LISTED) + "\n"
 }
 
-fn class_bar(counts: &[u64], class: usize) -> String {
+fn class_bar(counts: &[u64], class: usize, width: usize) -> String {
     let (count, total) = (counts[class] as f64, counts.iter().sum::<u64>().max(1) as f64);
     let largest = counts.iter().max().map_or(1.0, |&largest| largest.max(1) as f64);
     let samples = grouped(counts[class]);
-    format!("{samples:>8} {:>8}  {}", percent(count / total), bar(count / largest, BAR))
+    format!("{samples:>8} {:>8}  {}", percent(count / total), bar(count / largest, width))
 }
 
 /// What may be wrong, a line each.
@@ -375,7 +377,9 @@ mod tests {
         };
         let surveys = data::survey(&data).unwrap();
         assert!(
-            balance(&data, &surveys).lines().any(|line| line.starts_with("no") && line.contains("0.0 %"))
+            balance(&data, &surveys, 100)
+                .lines()
+                .any(|line| line.starts_with("no") && line.contains("0.0 %"))
         );
         assert!(!samples(&data, &Screen::detect()).unwrap().contains("no"));
     }

@@ -104,8 +104,9 @@ impl Typed {
 fn no_number(error: &clap::Error) -> Option<Error> {
     let source = std::error::Error::source(error)?;
     let words = source.to_string();
-    let is_number =
-        !["invalid digit", "invalid float", "cannot parse"].iter().any(|part| words.contains(part));
+    let is_number = !["invalid digit", "invalid float", "cannot parse", "number too"]
+        .iter()
+        .any(|part| words.contains(part));
     if is_number {
         return None;
     }
@@ -115,12 +116,12 @@ fn no_number(error: &clap::Error) -> Option<Error> {
     };
     let flag = text(ContextKind::InvalidArg)?.split(' ').next()?.to_owned();
     let value = text(ContextKind::InvalidValue)?;
-    let example =
-        if words.contains("float") { "a number, such as 0.1" } else { "a whole number, such as 10" };
+    let (kind, example) =
+        if words.contains("float") { ("a number", "0.1") } else { ("a whole number from 0 on", "10") };
     Some(
-        Error::usage(format!("`{value}` is not a number"))
+        Error::usage(format!("`{value}` is not {kind}"))
             .at(&flag)
-            .advise(format!("{flag} takes {example}")),
+            .advise(format!("{flag} takes {kind}, such as {example}")),
     )
 }
 
