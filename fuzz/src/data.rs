@@ -1,6 +1,6 @@
 //! Bytes as files of data.
 
-use schuss_data::found::{self, Ask, Found, LabelKind, Missing, Part};
+use schuss_data::reader::{self, LabelKind, Loaded, LoadedSplit, Missing, ReadOptions};
 use schuss_data::{ImageShape, Labels, Samples, Values, read_picture, read_split, write_picture};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,13 +31,13 @@ fn choices<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
 }
 
 /// Reads what is at a path, all at once and streamed.
-fn read(path: &Path, ask: &Ask) {
+fn read(path: &Path, ask: &ReadOptions) {
     for memory in MEMORY {
-        let ask = Ask { memory, ..ask.clone() };
+        let ask = ReadOptions { memory, ..ask.clone() };
         if let Some(found) = opened(path, &ask) {
             check(&found);
             if found.table.is_some() {
-                let again = Ask { table: found.table.clone(), ..ask };
+                let again = ReadOptions { table: found.table.clone(), ..ask };
                 opened(path, &again).iter().for_each(check);
             }
         }
@@ -45,8 +45,8 @@ fn read(path: &Path, ask: &Ask) {
 }
 
 /// What was read; errors are of the data, or of what was asked.
-fn opened(path: &Path, ask: &Ask) -> Option<Found> {
-    match found::open(path, ask) {
+fn opened(path: &Path, ask: &ReadOptions) -> Option<Loaded> {
+    match reader::open(path, ask) {
         Ok(found) => Some(found),
         Err(error) => {
             assert!(matches!(error.exit_code(), 2 | 3), "{error}");
@@ -57,7 +57,7 @@ fn opened(path: &Path, ask: &Ask) -> Option<Found> {
 
 /// Samples are as wide as promised, their labels are classes that there are, and all numbers are finite but those that
 /// a table lacks.
-fn check(found: &Found) {
+fn check(found: &Loaded) {
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
         let Some(samples) = first_and_last(part) else { continue };
         assert_eq!(samples.features(), found.shape.features());
@@ -72,10 +72,10 @@ fn check(found: &Found) {
 }
 
 /// Some samples of a part; none if they are damaged, which may come out as late as this.
-fn first_and_last(part: &Part) -> Option<Samples> {
+fn first_and_last(part: &LoadedSplit) -> Option<Samples> {
     match part {
-        Part::Resident(samples) => Some(samples.clone()),
-        Part::Streamed(store) => {
+        LoadedSplit::Resident(samples) => Some(samples.clone()),
+        LoadedSplit::Streamed(store) => {
             let mut samples = Samples::default();
             store.read(&[0, store.len().saturating_sub(1)], &mut samples).ok()?;
             Some(samples)
@@ -84,11 +84,11 @@ fn first_and_last(part: &Part) -> Option<Samples> {
 }
 
 /// A table, by what is asked of it.
-fn asked(choice: u8) -> Ask {
+fn asked(choice: u8) -> ReadOptions {
     let missing = [Missing::Refuse, Missing::Mean, Missing::Drop][usize::from(choice & 3) % 3];
     let label = [None, Some("none"), Some("a"), Some("a,b")][usize::from(choice >> 2 & 3)];
     let label_kind = if choice & 16 != 0 { LabelKind::Real } else { LabelKind::Guess };
-    Ask { missing, label: label.map(Into::into), label_kind, ..Ask::default() }
+    ReadOptions { missing, label: label.map(Into::into), label_kind, ..ReadOptions::default() }
 }
 
 /// A file of images and one of labels; the first two bytes say where the second begins.
@@ -100,11 +100,11 @@ pub(crate) fn idx(bytes: &[u8]) {
 }
 
 pub(crate) fn npy(bytes: &[u8]) {
-    read(&written("some.npy", bytes), &Ask::default());
+    read(&written("some.npy", bytes), &ReadOptions::default());
 }
 
 pub(crate) fn npz(bytes: &[u8]) {
-    read(&written("some.npz", bytes), &Ask::default());
+    read(&written("some.npz", bytes), &ReadOptions::default());
 }
 
 /// A text after a byte of choices.
@@ -115,7 +115,7 @@ pub(crate) fn csv(bytes: &[u8]) {
 
 /// A text in gzip or Zstandard.
 pub(crate) fn packed(bytes: &[u8]) {
-    read(&written("some.csv.gz", bytes), &Ask::default());
+    read(&written("some.csv.gz", bytes), &ReadOptions::default());
 }
 
 pub(crate) fn png(bytes: &[u8]) {
@@ -134,12 +134,12 @@ fn picture(ending: &str, bytes: &[u8]) {
     written("pictures/other/1.png", &good);
     let _ = read_picture(&path, shape, None);
     let root = FOLDER.with(|folder| folder.path().join("pictures"));
-    read(&root, &Ask { size: Some(4), ..Ask::default() });
-    read(&root, &Ask::default());
+    read(&root, &ReadOptions { size: Some(4), ..ReadOptions::default() });
+    read(&root, &ReadOptions::default());
 }
 
 pub(crate) fn tar(bytes: &[u8]) {
-    read(&written("some.tar", bytes), &Ask::default());
+    read(&written("some.tar", bytes), &ReadOptions::default());
 }
 
 /// Parquet or Arrow after a byte of choices.
@@ -150,5 +150,5 @@ pub(crate) fn columns(bytes: &[u8]) {
 }
 
 pub(crate) fn pack(bytes: &[u8]) {
-    read(&written("some.schuss", bytes), &Ask::default());
+    read(&written("some.schuss", bytes), &ReadOptions::default());
 }

@@ -6,7 +6,7 @@ use schuss::recipe::{Noise, UpdateRule};
 use schuss::schedule::Schedule;
 use schuss::session::Cadence;
 use schuss::study::{Study, StudyFile};
-use schuss_data::{Dataset, Source};
+use schuss_data::{DataSource, Dataset};
 use std::fmt::Display;
 use std::str::{FromStr, from_utf8};
 use std::sync::LazyLock;
@@ -20,7 +20,7 @@ pub(crate) fn spec(bytes: &[u8]) {
     choice::<UpdateRule>(text);
     choice::<Noise>(text);
     choice::<Init>(text);
-    choice::<Source>(text);
+    choice::<DataSource>(text);
     choice::<Cadence>(text);
 }
 

@@ -3,7 +3,7 @@
 use crate::args::{Flags, Running};
 use crate::progress::{Progress, Shown, say};
 use crate::terminal::Screen;
-use crate::{outlook, signals, study, terminal};
+use crate::{estimate, signals, study, terminal};
 use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
 use schuss::session::{Control, Limits};
@@ -48,11 +48,11 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
         say(true, &format!("warning: {warning}"));
     }
-    outlook::schedules(&study, &data);
+    estimate::schedules(&study, &data);
     if flags.dry_run {
-        return outlook::dry_run(&study, &data, limits, flags.json);
+        return estimate::dry_run(&study, &data, limits, flags.json);
     }
-    if let Some(line) = outlook::line(&study, &data, limits).filter(|_| !shown.quiet) {
+    if let Some(line) = estimate::line(&study, &data, limits).filter(|_| !shown.quiet) {
         say(true, &line);
     }
     let control = Control::default();

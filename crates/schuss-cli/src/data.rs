@@ -8,7 +8,7 @@ use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey, mi
 use schuss::recipe::Targets;
 use schuss::study::Workload;
 use schuss::{Error, Result, files};
-use schuss_data::table::Kind;
+use schuss_data::table::ColumnKind;
 use schuss_data::text::{bytes, grouped, parse_bytes};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -108,9 +108,9 @@ fn columns(data: &Dataset, surveys: &[Survey]) -> String {
     let mut first = 0;
     for column in table.columns.iter().take(COLUMNS) {
         let held = match (&column.kind, train.features.get(first)) {
-            (Kind::Number { .. }, Some(range)) => row(range, 1.0),
-            (Kind::Number { .. }, None) => String::new(),
-            (Kind::Category { .. }, _) => format!("{:>16}", format!("{} words", column.width())),
+            (ColumnKind::Number { .. }, Some(range)) => row(range, 1.0),
+            (ColumnKind::Number { .. }, None) => String::new(),
+            (ColumnKind::Category { .. }, _) => format!("{:>16}", format!("{} words", column.width())),
         };
         let _ = writeln!(text, "{} {held}", fit(&column.name, 22));
         first += column.width();

@@ -2,7 +2,7 @@
 
 use crate::progress::say;
 use crate::terminal::printable;
-use schuss::data::{Dataset, Told};
+use schuss::data::{Dataset, TargetKind};
 use schuss::network::{ModelFile, Predictor};
 use schuss::session::Limits;
 use schuss::{Error, Result};
@@ -73,7 +73,7 @@ pub(crate) fn fit(about: &ModelFile, data: Dataset, judges: bool) -> Result<Data
     let unknown = data.classes.iter().find(|class| !about.classes.contains(class)).cloned();
     let named = data.in_classes(&about.classes)?;
     match unknown {
-        Some(class) if judges && named.told() == Told::Nothing => {
+        Some(class) if judges && named.told() == TargetKind::Nothing => {
             let (class, knows) = (printable(&class), about.classes.len());
             refuse(format!(
                 "the data have a class `{class}`, which is none of the {knows} that the model knows"
@@ -186,7 +186,7 @@ pub(crate) mod tests {
         );
         let few = ModelFile { classes: vec!["0".into(), "1".into()], shape: data.shape, ..about.clone() };
         assert!(refused(&few, true).what.contains("a class `2`, which is none of the 2"));
-        assert_eq!(fit(&few, data.clone(), false).unwrap().told(), Told::Nothing);
+        assert_eq!(fit(&few, data.clone(), false).unwrap().told(), TargetKind::Nothing);
         assert!(fit(&ModelFile { targets: Targets::Input, ..few }, data.clone(), true).is_ok());
         assert!(fit(&ModelFile { shape: data.shape, ..about }, data, true).is_ok());
     }

@@ -256,7 +256,7 @@ impl Watcher for Progress {
                 index + 1,
                 trial.name,
                 trial.seed,
-                trial.recipe_id()
+                trial.config_id()
             ));
         }
         if std::io::stderr().is_terminal() && !self.shown.side_by_side && !self.shown.quiet {

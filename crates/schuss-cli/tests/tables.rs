@@ -193,7 +193,7 @@ fn a_study_keeps_its_workload_and_the_memory_changes_no_recipe() {
     let data = flowers(&place, "flowers.csv", true);
     let id = |out: &str, more: &[&str]| {
         let args = [&["--epochs", "1", "--label", "kind", "--out", out], more].concat();
-        train(&place, &data, &args)["trials"][0]["recipe_id"].as_str().unwrap().to_owned()
+        train(&place, &data, &args)["trials"][0]["config_id"].as_str().unwrap().to_owned()
     };
     let plain = id("plain", &[]);
     assert_eq!(id("limited", &["--memory", "200MiB"]), plain);

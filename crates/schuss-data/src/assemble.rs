@@ -1,8 +1,8 @@
 //! From the samples of a source to a data set: splits that are not given are held out, numbers get their normalisation.
 
-use crate::found::{Ask, Found, Part};
 use crate::hold_out::{HeldOut, hold_out};
 use crate::random::Purpose;
+use crate::reader::{Loaded, LoadedSplit, ReadOptions};
 use crate::relabel;
 use crate::scale::ToldNumbers;
 use crate::table::Target;
@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3;
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Of the reader.
-    pub ask: Ask,
+    pub ask: ReadOptions,
     /// Share of the training samples that is held out for curves and choices.
     pub validation: Option<f64>,
     /// How stored numbers become those that a network sees, if not as usual.
@@ -27,26 +27,26 @@ pub struct Request {
 
 impl Request {
     /// What is asked of the reader: without a normalisation, numbers as they are.
-    pub(crate) fn ask(&self) -> Ask {
+    pub(crate) fn ask(&self) -> ReadOptions {
         let raw = self.normalisation == Some(Normalise::None) && self.ask.offsets == Centring::AsNeeded;
         let offsets = if raw { Centring::Never } else { self.ask.offsets.clone() };
-        Ask { offsets, ..self.ask.clone() }
+        ReadOptions { offsets, ..self.ask.clone() }
     }
 }
 
 /// Share of the samples that is held out for the end where no test split is given.
 const TEST_SHARE: f64 = 0.2;
 
-impl From<Part> for Split {
-    fn from(part: Part) -> Self {
+impl From<LoadedSplit> for Split {
+    fn from(part: LoadedSplit) -> Self {
         match part {
-            Part::Resident(samples) => Self::Resident(samples),
-            Part::Streamed(store) => Self::Streamed(store),
+            LoadedSplit::Resident(samples) => Self::Resident(samples),
+            LoadedSplit::Streamed(store) => Self::Streamed(store),
         }
     }
 }
 
-impl From<Split> for Part {
+impl From<Split> for LoadedSplit {
     fn from(split: Split) -> Self {
         match split {
             Split::Resident(samples) => Self::Resident(samples),
@@ -84,12 +84,12 @@ impl Dataset {
     ///
     /// # Errors
     /// A data error for splits without samples, and what reading them reports.
-    pub(crate) fn of(name: String, origin: String, found: Found, request: &Request) -> Result<Self> {
+    pub(crate) fn of(name: String, origin: String, found: Loaded, request: &Request) -> Result<Self> {
         let found = relabel::as_asked(found, request.ask.label_kind).map_err(|error| error.or_at(&name))?;
         if request.whole && found.test.is_none() {
-            return Self::whole(name, origin, found)?.filled_in();
+            return Self::whole(name, origin, found)?.imputed();
         }
-        let Found { shape, classes, train, validation, test, table, offsets, pictures, notes, .. } = found;
+        let Loaded { shape, classes, train, validation, test, table, offsets, pictures, notes, .. } = found;
         let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
         let test = match test {
             Some(test) => test.into(),
@@ -106,8 +106,8 @@ impl Dataset {
     }
 
     /// All that was found as a test split.
-    fn whole(name: String, origin: String, found: Found) -> Result<Self> {
-        let Found { shape, classes, train, table, offsets, notes, .. } = found;
+    fn whole(name: String, origin: String, found: Loaded) -> Result<Self> {
+        let Loaded { shape, classes, train, table, offsets, notes, .. } = found;
         let test = Split::from(train);
         let none = test.read(&[])?;
         let given = Self::given(&name, shape, classes, [none, Samples::default()]);
@@ -130,7 +130,7 @@ impl Dataset {
             Some(share) => self.hold_out_validation(share)?,
             None => self,
         };
-        let mut filled = divided.filled_in()?;
+        let mut filled = divided.imputed()?;
         let preparation = Preparation::of(&filled)?;
         let bright = preparation.is_some_and(|preparation| preparation.is_bright());
         let usual = bright.then_some(Normalise::Standard).filter(|_| request.normalisation.is_none());

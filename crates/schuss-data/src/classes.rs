@@ -1,7 +1,7 @@
 //! Which labels are classes, where a file gives them as numbers or words.
 
-use crate::found::LabelKind;
 use crate::offsets::rounded;
+use crate::reader::LabelKind;
 use crate::{Error, Labels, Result};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -312,7 +312,7 @@ fn fingerprinted(len: u64) -> impl Iterator<Item = u64> {
 
 /// What is to be predicted for samples, and of how many kinds it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum TargetKind {
     /// One of so many classes.
     Class(usize),
     /// So many numbers.
@@ -321,7 +321,7 @@ pub enum Told {
     Nothing,
 }
 
-impl Told {
+impl TargetKind {
     /// Outputs that a network needs to tell it.
     pub fn outputs(self) -> usize {
         match self {
@@ -332,7 +332,7 @@ impl Told {
     }
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for TargetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Class(classes) => write!(f, "{classes} classes"),
@@ -345,16 +345,16 @@ impl fmt::Display for Told {
 
 impl Dataset {
     /// What is to be predicted for its samples.
-    pub fn told(&self) -> Told {
+    pub fn told(&self) -> TargetKind {
         self.told_of(&self.train)
     }
 
     /// What is to be predicted for the samples of one of its splits.
-    pub fn told_of(&self, split: &Split) -> Told {
+    pub fn told_of(&self, split: &Split) -> TargetKind {
         match split.read(&[]).unwrap_or_default().labels() {
-            Labels::Class(_) => Told::Class(self.classes.len()),
-            Labels::Real { width, .. } => Told::Real(*width),
-            Labels::Absent(_) => Told::Nothing,
+            Labels::Class(_) => TargetKind::Class(self.classes.len()),
+            Labels::Real { width, .. } => TargetKind::Real(*width),
+            Labels::Absent(_) => TargetKind::Nothing,
         }
     }
 }

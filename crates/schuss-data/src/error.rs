@@ -7,7 +7,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Whose move it is; each kind has one exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The machine did not do its part: output not writable, disk full (exit 1).
     Failure,
     /// What was typed is wrong: unknown name, key or flag, a bad number, shapes that do not fit (exit 2).
@@ -20,7 +20,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// Whose move it is.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// What is wrong, in one sentence without a full stop.
     pub what: String,
     /// The file, line or key it was found in.
@@ -30,23 +30,23 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(kind: Kind, what: impl Into<String>) -> Self {
+    fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), place: None, advice: None }
     }
 
     /// The machine did not do its part (exit 1).
     pub fn failure(what: impl Into<String>) -> Self {
-        Self::new(Kind::Failure, what)
+        Self::new(ErrorKind::Failure, what)
     }
 
     /// What was typed is wrong (exit 2).
     pub fn usage(what: impl Into<String>) -> Self {
-        Self::new(Kind::Usage, what)
+        Self::new(ErrorKind::Usage, what)
     }
 
     /// A data or model file is absent, unreadable or damaged (exit 3).
     pub fn data(what: impl Into<String>) -> Self {
-        Self::new(Kind::Data, what)
+        Self::new(ErrorKind::Data, what)
     }
 
     /// Adds the file, line or key it was found in.
@@ -72,9 +72,9 @@ impl Error {
     /// Exit code of the command: 1, 2 or 3.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Failure => 1,
-            Kind::Usage => 2,
-            Kind::Data => 3,
+            ErrorKind::Failure => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::Data => 3,
         }
     }
 }

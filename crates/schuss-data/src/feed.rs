@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// The samples of a split in the order of a trial.
 pub struct Feed<'a> {
-    source: Source<'a>,
+    source: SampleSource<'a>,
     normalisation: &'a Normalisation,
     len: usize,
     features: usize,
@@ -17,7 +17,7 @@ pub struct Feed<'a> {
     epoch: u32,
 }
 
-enum Source<'a> {
+enum SampleSource<'a> {
     /// With the order of the present epoch.
     Resident(&'a Samples, EpochOrder),
     Streamed(Ring),
@@ -38,10 +38,10 @@ impl<'a> Feed<'a> {
     ) -> Result<Self> {
         let len = split.len();
         let source = match split {
-            Split::Resident(samples) => Source::Resident(samples, EpochOrder::new(order, len, seed, 0)),
+            Split::Resident(samples) => SampleSource::Resident(samples, EpochOrder::new(order, len, seed, 0)),
             Split::Streamed(store) => {
                 let window = window(&**store, order, ahead)?;
-                Source::Streamed(Ring::new(Arc::clone(store), order, seed, window)?)
+                SampleSource::Streamed(Ring::new(Arc::clone(store), order, seed, window)?)
             }
         };
         let features = split.read(&[])?.features();
@@ -52,17 +52,17 @@ impl<'a> Feed<'a> {
     /// faster waits for the other.
     pub fn beside(&self) -> Self {
         let source = match &self.source {
-            Source::Resident(samples, _) => {
-                Source::Resident(samples, EpochOrder::new(self.order, self.len, self.seed, 0))
+            SampleSource::Resident(samples, _) => {
+                SampleSource::Resident(samples, EpochOrder::new(self.order, self.len, self.seed, 0))
             }
-            Source::Streamed(ring) => Source::Streamed(ring.beside()),
+            SampleSource::Streamed(ring) => SampleSource::Streamed(ring.beside()),
         };
         Self { source, epoch: 0, ..*self }
     }
 
     /// Needs no more samples for now; no feed beside it need wait for it.
     pub fn leave(&mut self) {
-        if let Source::Streamed(ring) = &mut self.source {
+        if let SampleSource::Streamed(ring) = &mut self.source {
             ring.leave();
         }
     }
@@ -70,7 +70,7 @@ impl<'a> Feed<'a> {
     /// Goes on in the order of `epoch` (from 0).
     pub fn begin(&mut self, epoch: u32) {
         self.epoch = epoch;
-        if let Source::Resident(_, order) = &mut self.source {
+        if let SampleSource::Resident(_, order) = &mut self.source {
             *order = EpochOrder::new(self.order, self.len, self.seed, epoch);
         }
     }
@@ -96,8 +96,8 @@ impl<'a> Feed<'a> {
     /// A data error if one cannot be read.
     pub fn rows(&mut self, first: usize, rows: usize) -> Result<Batch<'_>> {
         let place = match &mut self.source {
-            Source::Resident(samples, order) => Place::Resident { samples, order, first },
-            Source::Streamed(ring) => Place::Streamed(ring.rows(self.epoch, first, rows)?),
+            SampleSource::Resident(samples, order) => BatchSamples::Resident { samples, order, first },
+            SampleSource::Streamed(ring) => BatchSamples::Streamed(ring.rows(self.epoch, first, rows)?),
         };
         Ok(Batch { place, rows, features: self.features, normalisation: self.normalisation })
     }
@@ -105,8 +105,8 @@ impl<'a> Feed<'a> {
     /// How long requests have waited for samples, in all.
     pub fn waited(&self) -> Duration {
         match &self.source {
-            Source::Resident(..) => Duration::ZERO,
-            Source::Streamed(ring) => ring.waited(),
+            SampleSource::Resident(..) => Duration::ZERO,
+            SampleSource::Streamed(ring) => ring.waited(),
         }
     }
 }
@@ -127,7 +127,7 @@ fn window(store: &dyn Store, order: Order, (rows, memory): (usize, u64)) -> Resu
 /// Some samples that follow each other.
 #[derive(Clone, Copy)]
 pub struct Batch<'a> {
-    place: Place<'a>,
+    place: BatchSamples<'a>,
     rows: usize,
     features: usize,
     normalisation: &'a Normalisation,
@@ -135,7 +135,7 @@ pub struct Batch<'a> {
 
 /// Where the samples of a batch stand.
 #[derive(Clone, Copy)]
-enum Place<'a> {
+enum BatchSamples<'a> {
     /// At the positions of an order from `first` on.
     Resident {
         samples: &'a Samples,
@@ -159,8 +159,8 @@ impl<'a> Batch<'a> {
     /// The samples that sample `row` is among, and its index there.
     fn at(&self, row: usize) -> (&'a Samples, usize) {
         match &self.place {
-            Place::Resident { samples, order, first } => (samples, order.index(first + row)),
-            Place::Streamed(batch) => batch.at(row),
+            BatchSamples::Resident { samples, order, first } => (samples, order.index(first + row)),
+            BatchSamples::Streamed(batch) => batch.at(row),
         }
     }
 

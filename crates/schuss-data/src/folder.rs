@@ -4,7 +4,7 @@ use crate::text::bytes;
 use crate::{Error, ImageShape, Result, Samples, file, idx};
 use std::path::{Path, PathBuf};
 
-/// Usual names of the four files: images and labels to train on, images and labels to test on.
+/// DefaultNormalisation names of the four files: images and labels to train on, images and labels to test on.
 pub(crate) const NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",

@@ -2,8 +2,8 @@
 //! panics, hangs, or takes more memory than it may.
 
 use crate::encoded::{self, Blob, Blobs, Encoded};
-use crate::found::{self, Ask, Found, Missing, Part};
 use crate::random::{Draws, Key, Purpose};
+use crate::reader::{self, Loaded, LoadedSplit, Missing, ReadOptions};
 use crate::table::Origin;
 use crate::testing::{gzip, npy};
 use crate::{Error, Labels, Result, Samples, Values, csv, npy};
@@ -89,11 +89,11 @@ pub(crate) fn survive_all(
 }
 
 /// Samples are as wide as promised, and all numbers are finite, but for those that a table lacks.
-pub(crate) fn assert_sound(found: &Found) -> Result<()> {
+pub(crate) fn assert_sound(found: &Loaded) -> Result<()> {
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
         let samples = match part {
-            Part::Resident(samples) => samples.clone(),
-            Part::Streamed(store) => {
+            LoadedSplit::Resident(samples) => samples.clone(),
+            LoadedSplit::Streamed(store) => {
                 let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0)?;
                 store.read(&[0], &mut samples)?;
                 samples
@@ -126,7 +126,10 @@ fn a_million_mutated_tables_are_survived() {
     let sound = survive(1_000_000, &csvs(), |bytes, round| {
         let missing = [Missing::Refuse, Missing::Mean, Missing::Drop][round as usize % 3];
         let label = round.is_multiple_of(2).then(|| "none".to_owned());
-        assert_sound(&csv::read_bytes(&bytes.into(), &Ask { missing, label, ..Ask::default() })?)
+        assert_sound(&csv::read_bytes(
+            &bytes.into(),
+            &ReadOptions { missing, label, ..ReadOptions::default() },
+        )?)
     });
     assert!(sound > 100_000, "only {sound} could be read");
 }
@@ -181,7 +184,7 @@ pub(crate) fn picture(format: image::ImageFormat) -> Vec<u8> {
 
 fn decode(bytes: &[u8], size: Option<usize>) -> Result<()> {
     let encoded = Encoded { blobs: Arc::new(InMemory(bytes.to_vec())), labels: Labels::Absent(1) };
-    let ask = Ask { size, memory: 1 << 16, ..Ask::default() };
+    let ask = ReadOptions { size, memory: 1 << 16, ..ReadOptions::default() };
     let found = encoded::found(encoded, [None, None], Vec::new(), Vec::new(), &ask)?;
     if found.shape.features() > 1 << 16 { Ok(()) } else { assert_sound(&found) }
 }
@@ -227,7 +230,10 @@ pub(crate) fn rewritten(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 /// Reads bytes from a file, by whatever format they seem to be in.
 fn open(folder: &TempDir, name: &str, bytes: &[u8]) -> Result<()> {
     let path = rewritten(folder, name, bytes);
-    assert_sound(&found::open(&path, &Ask { memory: 1 << 20, label: Some("none".into()), ..Ask::default() })?)
+    assert_sound(&reader::open(
+        &path,
+        &ReadOptions { memory: 1 << 20, label: Some("none".into()), ..ReadOptions::default() },
+    )?)
 }
 
 #[test]
@@ -297,11 +303,11 @@ fn with_hole(folder: &TempDir, name: &str, start: &[u8], end: &[u8]) -> PathBuf 
 
 /// Most bytes that opening a file takes on one thread, pictures included; it is refused as bad data.
 fn taken(path: &Path) -> u64 {
-    let ask = Ask { memory: 1 << 20, label: Some("none".into()), ..Ask::default() };
+    let ask = ReadOptions { memory: 1 << 20, label: Some("none".into()), ..ReadOptions::default() };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     pool.install(|| {
         let mut refused = String::new();
-        let taken = measure(|| match found::open(path, &ask).and_then(|found| assert_sound(&found)) {
+        let taken = measure(|| match reader::open(path, &ask).and_then(|found| assert_sound(&found)) {
             Ok(()) => panic!("{} was read", path.display()),
             Err(error) => refused = format!("{} {error}", error.exit_code()),
         });
@@ -359,9 +365,11 @@ fn labels_in_idx_that_unpack_to_much_are_refused_before_they_do() {
     {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
-    let request =
-        crate::Request { ask: Ask { memory: 1 << 20, ..Ask::default() }, ..crate::Request::default() };
-    let source: crate::Source = format!("path:{}", folder.path().display()).parse().unwrap();
+    let request = crate::Request {
+        ask: ReadOptions { memory: 1 << 20, ..ReadOptions::default() },
+        ..crate::Request::default()
+    };
+    let source: crate::DataSource = format!("path:{}", folder.path().display()).parse().unwrap();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let taken = pool.install(|| measure(|| assert_eq!(source.load(&request).unwrap_err().exit_code(), 3)));
     assert!(taken.bytes_max < TAKEN, "{}", taken.bytes_max);

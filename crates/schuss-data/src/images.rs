@@ -9,10 +9,10 @@
 )]
 
 use crate::encoded::{Blob, Blobs};
-use crate::found::{Ask, Found};
+use crate::reader::{Loaded, ReadOptions};
 use crate::table::{Origin, shown};
 use crate::text::grouped;
-use crate::tree::{self, Entry, Kind};
+use crate::tree::{self, Entry, EntryKind};
 use crate::{Error, Result, file};
 use std::fs;
 use std::io::BufReader;
@@ -25,7 +25,7 @@ const ENDINGS: [&str; 11] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif",
 ///
 /// # Errors
 /// A data error that names the folder or picture.
-pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
+pub(crate) fn read(root: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let mut walk = Walk::new(root)?;
     walk.list(root, &[])?;
     walk.found.sort_unstable();
@@ -65,13 +65,13 @@ impl Walk {
             if file::name(&path).starts_with('.') || !self.is_inside(&path)? {
                 continue;
             }
-            let kind = if path.is_dir() { Kind::Folder } else { Kind::of(&file::name(&path)) };
+            let kind = if path.is_dir() { EntryKind::Folder } else { EntryKind::of(&file::name(&path)) };
             let parts = [parts, &[file::name(&path)]].concat();
             self.found.push((Entry { parts: parts.clone(), kind }, path.clone()));
             match kind {
-                Kind::Folder if parts.len() < MAX_DEPTH => self.list(&path, &parts)?,
-                Kind::Folder => self.deeper = self.deeper.saturating_add(1),
-                Kind::Picture | Kind::Other => {}
+                EntryKind::Folder if parts.len() < MAX_DEPTH => self.list(&path, &parts)?,
+                EntryKind::Folder => self.deeper = self.deeper.saturating_add(1),
+                EntryKind::Picture | EntryKind::Other => {}
             }
         }
         Ok(())

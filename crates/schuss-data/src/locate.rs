@@ -2,8 +2,8 @@
 
 use crate::digits::{self, Digits};
 use crate::folder::{self, Files};
-use crate::found::{self, Found, Part, Usual};
 use crate::published::{self, MNIST, Published};
+use crate::reader::{self, DefaultNormalisation, Loaded, LoadedSplit};
 use crate::spec::{Item, unknown};
 use crate::text::{self, grouped};
 use crate::{Dataset, Error, Offsets, Request, Result, Samples};
@@ -19,10 +19,10 @@ const MAX_DIGITS: u64 = 1_000_000_000_000;
 
 /// Where data comes from, as typed after `--data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source(Kind);
+pub struct DataSource(SourceKind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+enum SourceKind {
     Digits(Digits),
     Published(&'static Published),
     /// As typed, perhaps after `path:`.
@@ -34,7 +34,7 @@ enum Kind {
 /// # Errors
 /// A usage error for a spec that means nothing, a data error for files that are absent or damaged.
 pub fn load(spec: &str) -> Result<Dataset> {
-    spec.parse::<Source>()?.load(&Request::default())
+    spec.parse::<DataSource>()?.load(&Request::default())
 }
 
 /// MNIST if it is on this machine, else the built-in digits.
@@ -42,7 +42,7 @@ pub fn load(spec: &str) -> Result<Dataset> {
 /// # Errors
 /// A data error if MNIST is there but damaged.
 pub fn load_default() -> Result<Dataset> {
-    Source::default().load(&Request::default())
+    DataSource::default().load(&Request::default())
 }
 
 /// The folder on this machine that holds the four files of `mnist` or `fashion-mnist`.
@@ -50,18 +50,18 @@ pub fn find(name: &str) -> Option<PathBuf> {
     search(published::by_name(name)?, &variable).ok().map(|(folder, _)| folder)
 }
 
-impl Default for Source {
+impl Default for DataSource {
     /// MNIST if it is on this machine, else the built-in digits.
     fn default() -> Self {
         let kind = match find(MNIST.name) {
-            Some(_) => Kind::Published(&MNIST),
-            None => Kind::Digits(Digits::default()),
+            Some(_) => SourceKind::Published(&MNIST),
+            None => SourceKind::Digits(Digits::default()),
         };
         Self(kind)
     }
 }
 
-impl FromStr for Source {
+impl FromStr for DataSource {
     type Err = Error;
 
     fn from_str(spec: &str) -> Result<Self> {
@@ -71,14 +71,14 @@ impl FromStr for Source {
         let name = spec.split(':').next().unwrap_or(spec);
         let name = name.trim().to_lowercase().replace('_', "-");
         if name == "path" || !NAMES.contains(&&*name) && is_a_path(spec) {
-            return Ok(Self(Kind::Path(spec.to_owned())));
+            return Ok(Self(SourceKind::Path(spec.to_owned())));
         }
         let item = Item::parse(spec)?;
         match (published::by_name(&item.name), &*item.name) {
-            (Some(published), _) if item.args.is_empty() => Ok(Self(Kind::Published(published))),
+            (Some(published), _) if item.args.is_empty() => Ok(Self(SourceKind::Published(published))),
             (Some(published), _) => Err(Error::usage(format!("`{}` has no keys", published.name))
                 .advise(format!("--data {}", published.name))),
-            (None, "digits") => Ok(Self(Kind::Digits(parse_digits(&item)?))),
+            (None, "digits") => Ok(Self(SourceKind::Digits(parse_digits(&item)?))),
             (None, name) => Err(unknown("data", name, "", &[&NAMES[..], &["./FOLDER"]].concat())),
         }
     }
@@ -90,17 +90,17 @@ fn is_a_path(spec: &str) -> bool {
 }
 
 /// The canonical spec: the name with every key, or the path as typed.
-impl fmt::Display for Source {
+impl fmt::Display for DataSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::Digits(digits) => digits.fmt(f),
-            Kind::Published(published) => f.write_str(published.name),
-            Kind::Path(typed) => f.write_str(typed),
+            SourceKind::Digits(digits) => digits.fmt(f),
+            SourceKind::Published(published) => f.write_str(published.name),
+            SourceKind::Path(typed) => f.write_str(typed),
         }
     }
 }
 
-impl Source {
+impl DataSource {
     /// Reads or draws the samples.
     ///
     /// # Errors
@@ -118,19 +118,19 @@ impl Source {
 
     fn load_any(&self, request: &Request) -> Result<Dataset> {
         match &self.0 {
-            Kind::Digits(digits) => digits::within(digits, request.ask.memory)?.with(request),
-            Kind::Published(published) => {
+            SourceKind::Digits(digits) => digits::within(digits, request.ask.memory)?.with(request),
+            SourceKind::Published(published) => {
                 let (folder, files) = search(published, &variable)?;
                 let origin = format!("{}, read from {}", published.title, folder.display());
                 self.assemble(origin, &files, &published.classes, request)
             }
-            Kind::Path(typed) => {
+            SourceKind::Path(typed) => {
                 let path = Path::new(typed.strip_prefix("path:").unwrap_or(typed));
                 let origin = format!("read from {}", path.display());
                 match Files::find(path).or_else(|missing| Files::find_train(path).ok_or(missing)) {
                     Ok(files) => self.assemble(origin, &files, &[], request),
                     Err(missing) if path.is_file() || path.is_dir() && missing == folder::NAMES[0] => {
-                        let found = found::open(path, &request.ask())?;
+                        let found = reader::open(path, &request.ask())?;
                         Dataset::of(self.to_string(), origin, found, request)
                     }
                     Err(missing) => Err(no_set(path, missing)),
@@ -150,16 +150,16 @@ impl Source {
         } else {
             (0..=highest.max(1)).map(|class| class.to_string()).collect()
         };
-        let found = Found {
+        let found = Loaded {
             shape: shape.into(),
             classes,
-            train: Part::Resident(train),
+            train: LoadedSplit::Resident(train),
             validation: None,
-            test: test.map(Part::Resident),
+            test: test.map(LoadedSplit::Resident),
             table: None,
             offsets: Offsets::default(),
             pictures: false,
-            usual: Usual::Unit,
+            usual: DefaultNormalisation::Unit,
             notes: vec![],
         };
         Dataset::of(self.to_string(), origin, found, request)

@@ -10,10 +10,10 @@
     clippy::unwrap_used
 )]
 
+use crate::catch_panic::catch_panic;
 use crate::classes::{Classes, Numbers};
-use crate::contained::contained;
-use crate::found::{Ask, Found, LabelKind, Part};
 use crate::npy::{Array, SAVE, Stored};
+use crate::reader::{LabelKind, Loaded, LoadedSplit, ReadOptions};
 use crate::table::{Origin, shown};
 use crate::text::{grouped, listed};
 use crate::zips::{self, Archive, broken, plausible};
@@ -25,7 +25,7 @@ use zip::CompressionMethod;
 /// What to do about labels that cannot be used as they are.
 const SAVE_LABELS: &str = "save classes as whole numbers, such as numpy.unique(y, return_inverse=True)[1], and other labels as numbers";
 
-/// Usual names of samples and labels to train on, to choose by, and to evaluate on; in lower case.
+/// DefaultNormalisation names of samples and labels to train on, to choose by, and to evaluate on; in lower case.
 const NAMES: [(&[&str], &[&str]); 3] = [
     (
         &["x_train", "train_x", "train_images", "train_data", "x", "data", "images", "features", "arr_0"],
@@ -53,10 +53,10 @@ const NAMES: [(&[&str], &[&str]); 3] = [
 ///
 /// # Errors
 /// A data error that names the file, and the array where it is one's fault.
-pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
+pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let origin = Origin::new(path, "sample");
     let damaged = || origin.refuse("cannot be read as a zip archive").advise("copy it again");
-    contained(|| Arrays::open(&origin, ask.memory)?.read(ask), damaged)
+    catch_panic(|| Arrays::open(&origin, ask.memory)?.read(ask), damaged)
 }
 
 /// An archive, and the arrays in it.
@@ -79,7 +79,7 @@ struct Entry {
 
 /// What is to be predicted for all splits.
 #[derive(Default)]
-struct Told {
+struct SplitTargets {
     labels: Vec<Labels>,
     classes: Vec<String>,
     /// What is taken off each number.
@@ -103,7 +103,7 @@ impl<'a> Arrays<'a> {
         Ok(Self { origin, archive, length, names })
     }
 
-    fn read(mut self, ask: &Ask) -> Result<Found> {
+    fn read(mut self, ask: &ReadOptions) -> Result<Loaded> {
         let mut pairs = Vec::new();
         for (samples, labels) in NAMES {
             pairs.push(self.pair(samples, labels)?);
@@ -113,7 +113,7 @@ impl<'a> Arrays<'a> {
         let pairs: Vec<&Pair> =
             [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();
         self.check(&pairs)?;
-        let Told { labels, classes, offsets: of_labels, said } = self.labels(&pairs, ask)?;
+        let SplitTargets { labels, classes, offsets: of_labels, said } = self.labels(&pairs, ask)?;
         let mut notes = notes(&pairs, classes.len());
         notes.extend(said);
         notes.extend(self.left_out(&pairs));
@@ -130,7 +130,7 @@ impl<'a> Arrays<'a> {
             let labels = labels.next().unwrap_or(Labels::Absent(0));
             self.part(&pair.samples, labels, &offsets, needed <= ask.memory)
         };
-        Ok(Found {
+        Ok(Loaded {
             shape: train.samples.array.layout.shape,
             train: part(&train)?,
             validation: validation.as_ref().map(&mut part).transpose()?,
@@ -227,11 +227,14 @@ impl<'a> Arrays<'a> {
     }
 
     /// What is to be predicted for each split.
-    fn labels(&mut self, pairs: &[&Pair], ask: &Ask) -> Result<Told> {
+    fn labels(&mut self, pairs: &[&Pair], ask: &ReadOptions) -> Result<SplitTargets> {
         let entries: Vec<&Entry> = pairs.iter().filter_map(|pair| pair.labels.as_ref()).collect();
         let Some(first) = entries.first() else {
             let absent = |pair: &&Pair| Labels::Absent(pair.samples.array.samples());
-            return Ok(Told { labels: pairs.iter().map(absent).collect(), ..Told::default() });
+            return Ok(SplitTargets {
+                labels: pairs.iter().map(absent).collect(),
+                ..SplitTargets::default()
+            });
         };
         let width = first.array.layout.shape.features();
         if let Some(other) = entries.iter().find(|entry| entry.array.layout.shape.features() != width) {
@@ -250,10 +253,10 @@ impl<'a> Arrays<'a> {
     }
 
     /// The classes that labels stand for, if they do.
-    fn classes(&self, splits: &[Numbers], first: &Entry, kind: LabelKind) -> Result<Option<Told>> {
+    fn classes(&self, splits: &[Numbers], first: &Entry, kind: LabelKind) -> Result<Option<SplitTargets>> {
         let width = first.array.layout.shape.features();
         let told = |Classes { labels, names: classes }, said: Option<String>| {
-            Some(Told { labels, classes, said, ..Told::default() })
+            Some(SplitTargets { labels, classes, said, ..SplitTargets::default() })
         };
         if width > 1 {
             return Ok(None);
@@ -269,7 +272,7 @@ impl<'a> Arrays<'a> {
     }
 
     /// Labels that are numbers.
-    fn amounts(&self, splits: &[Numbers], entries: &[&Entry], ask: &Ask) -> Result<Told> {
+    fn amounts(&self, splits: &[Numbers], entries: &[&Entry], ask: &ReadOptions) -> Result<SplitTargets> {
         let width = entries.first().map_or(0, |entry| entry.array.layout.shape.features());
         let is_guess =
             width == 1 && ask.label_kind == LabelKind::Guess && Numbers::different(splits).is_some();
@@ -284,15 +287,15 @@ impl<'a> Arrays<'a> {
             real.map_err(|error| self.origin.refuse(refuse(error)))
         };
         let labels = splits.iter().zip(entries).map(real).collect::<Result<_>>()?;
-        Ok(Told { labels, classes: Vec::new(), offsets, said })
+        Ok(SplitTargets { labels, classes: Vec::new(), offsets, said })
     }
 
-    fn part(&mut self, entry: &Entry, labels: Labels, offsets: &Offsets, fits: bool) -> Result<Part> {
+    fn part(&mut self, entry: &Entry, labels: Labels, offsets: &Offsets, fits: bool) -> Result<LoadedSplit> {
         if fits {
             let values =
                 self.unpacked(entry, |array, file, origin| array.clone().less(offsets).values(file, origin))?;
             let features = entry.array.layout.shape.features();
-            return Samples::new(values, labels, features).map(Part::Resident);
+            return Samples::new(values, labels, features).map(LoadedSplit::Resident);
         }
         let Some(plain) = entry.plain else {
             let advice = "save it with numpy.savez, which does not pack it, or give more --memory";
@@ -303,7 +306,7 @@ impl<'a> Arrays<'a> {
             ));
         };
         Stored::open(self.origin.clone(), plain, entry.array.clone().less(offsets), labels)
-            .map(Part::Streamed)
+            .map(LoadedSplit::Streamed)
     }
 
     /// What `decode` makes of an array's numbers, held against their checksum.

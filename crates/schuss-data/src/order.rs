@@ -97,11 +97,11 @@ impl TryFrom<String> for Order {
 #[derive(Clone, Debug)]
 pub struct EpochOrder {
     len: u64,
-    kind: Kind,
+    kind: Scheme,
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum Scheme {
     Sequential,
     Replacement(Key),
     Permutation(Permutation),
@@ -114,11 +114,11 @@ impl EpochOrder {
         let len = len as u64;
         let key = |epoch| Key { seed, purpose: Purpose::Order, epoch };
         let kind = match order {
-            Order::Sequential => Kind::Sequential,
-            Order::Replacement => Kind::Replacement(Key { purpose: Purpose::Replacement, ..key(epoch) }),
-            Order::Fixed => Kind::Permutation(Permutation::new(len, key(0), 0)),
-            Order::Shuffled => Kind::Permutation(Permutation::new(len, key(epoch), 0)),
-            Order::Blocks(mix) => Kind::Blocks(Mixed::new(mix, len, key(epoch))),
+            Order::Sequential => Scheme::Sequential,
+            Order::Replacement => Scheme::Replacement(Key { purpose: Purpose::Replacement, ..key(epoch) }),
+            Order::Fixed => Scheme::Permutation(Permutation::new(len, key(0), 0)),
+            Order::Shuffled => Scheme::Permutation(Permutation::new(len, key(epoch), 0)),
+            Order::Blocks(mix) => Scheme::Blocks(Mixed::new(mix, len, key(epoch))),
         };
         Self { len, kind }
     }
@@ -127,14 +127,14 @@ impl EpochOrder {
     pub fn index(&self, position: usize) -> usize {
         let position = position as u64;
         let index = match &self.kind {
-            Kind::Sequential => position,
-            Kind::Replacement(key) => {
+            Scheme::Sequential => position,
+            Scheme::Replacement(key) => {
                 let [low, high, ..] = key.block(position, 0);
                 let bits = u64::from(high) << 32 | u64::from(low);
                 ((u128::from(bits) * u128::from(self.len)) >> 64) as u64
             }
-            Kind::Permutation(permutation) => permutation.at(position),
-            Kind::Blocks(mixed) => mixed.at(position),
+            Scheme::Permutation(permutation) => permutation.at(position),
+            Scheme::Blocks(mixed) => mixed.at(position),
         };
         index as usize
     }

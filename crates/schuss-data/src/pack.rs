@@ -16,7 +16,7 @@ mod read;
 mod write;
 
 pub use header::{Labelled, MAGIC};
-pub use read::{Pack, Part};
+pub use read::{Pack, PackedSplit};
 pub use write::{Contents, shuffling, write};
 
 use xxhash_rust::xxh3::xxh3_64;

@@ -1,7 +1,7 @@
 //! Data sets and packs: what a pack holds as a data set, and a data set as what a pack is to hold.
 
-use crate::found::{Ask, Found, Usual};
 use crate::pack::{Contents, MAGIC, Pack, shuffling};
+use crate::reader::{DefaultNormalisation, Loaded, ReadOptions};
 use crate::table::Table;
 use crate::{Dataset, Error, Offsets, Result, Samples, Split, Store, Values, file};
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub(crate) fn is_pack(path: &Path) -> bool {
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
+pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let pack = Pack::open(path)?;
     let about: About = serde_json::from_str(pack.about()).unwrap_or_default();
     let parts = [Some(pack.train()), pack.validation(), pack.test()];
@@ -41,7 +41,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     let (mut notes, packed) = (vec![format!("packed data, {}", about.origin)], about.offsets);
     let offsets = ask.offsets.settle(packed.clone(), &mut notes);
     let as_asked = |split: Split| packed.rebased(split, &offsets).map(Into::into);
-    Ok(Found {
+    Ok(Loaded {
         shape: pack.shape(),
         classes: pack.classes().to_vec(),
         train: as_asked(train)?,
@@ -50,7 +50,7 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
         table: about.table,
         offsets: offsets.clone(),
         pictures: false,
-        usual: if bytes { Usual::Unit } else { Usual::Standard },
+        usual: if bytes { DefaultNormalisation::Unit } else { DefaultNormalisation::Standard },
         notes,
     })
 }
@@ -121,7 +121,7 @@ impl Dataset {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Request, Source, digits, pack};
+    use crate::{DataSource, Request, digits, pack};
 
     #[test]
     fn a_pack_is_the_data_set_it_was_made_of_in_memory_or_streamed() {
@@ -133,7 +133,7 @@ mod tests {
         let load = |memory| {
             let mut request = Request::default();
             request.ask.memory = memory;
-            path.display().to_string().parse::<Source>().unwrap().load(&request).unwrap()
+            path.display().to_string().parse::<DataSource>().unwrap().load(&request).unwrap()
         };
         let (resident, streamed) = (load(1 << 20), load(1_000));
         assert!(resident.train.resident().is_some() && streamed.train.resident().is_none());

@@ -91,7 +91,7 @@ fn decode(path: &Path) -> Result<DynamicImage> {
             .advise("save it as a PNG, JPEG, WebP, GIF, TIFF or BMP file")
     };
     let read = || prepare::decode(&mut BufReader::new(file), length).map_err(refuse);
-    crate::contained::contained(read, || refuse("cannot be read as a picture: its decoder failed".into()))
+    crate::catch_panic::catch_panic(read, || refuse("cannot be read as a picture: its decoder failed".into()))
 }
 
 #[cfg(test)]

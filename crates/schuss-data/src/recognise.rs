@@ -7,7 +7,7 @@ use crate::{Error, Result, file, npy};
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-/// What `found::open` can read.
+/// What `reader::open` can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
@@ -102,7 +102,7 @@ fn by_start(start: &[u8], packing: Packing, text: bool) -> std::result::Result<F
         return Err((*seen).into());
     }
     match (formats(start), packing) {
-        (Some(format), Packing::Plain) => Ok(format),
+        (Some(format), Packing::Unpacked) => Ok(format),
         (Some(_), packed) => Err(format!("packed; unpack it with {}", packed.tool())),
         (None, _) if text || !start.contains(&0) || Encoding::of(start) != Encoding::Utf8 => Ok(Format::Text),
         (None, _) => Err(format!("of no known format; it begins with {}", beginning(start))),

@@ -2,7 +2,7 @@
 //! they are read.
 
 use crate::classes::{self, MAX_CLASSES};
-use crate::found::{Found, LabelKind, Part};
+use crate::reader::{LabelKind, Loaded, LoadedSplit};
 use crate::table::{Table, Target};
 use crate::{Access, Error, Labels, Result, Samples, Split, Store};
 use std::borrow::Cow;
@@ -64,7 +64,7 @@ impl Store for Relabelled {
 ///
 /// # Errors
 /// If numbers are too many different ones for classes, or what reading reports.
-pub(crate) fn as_asked(found: Found, kind: LabelKind) -> Result<Found> {
+pub(crate) fn as_asked(found: Loaded, kind: LabelKind) -> Result<Loaded> {
     match (kind, found.classes.is_empty()) {
         (LabelKind::Real, false) => as_numbers(found),
         (LabelKind::Real, true) | (_, false) => Ok(found),
@@ -77,7 +77,7 @@ pub(crate) fn as_asked(found: Found, kind: LabelKind) -> Result<Found> {
 }
 
 /// How many numbers one-hot rows have, if all labels are such: one is 1, all others are 0.
-fn one_hot(found: &Found) -> Result<Option<usize>> {
+fn one_hot(found: &Loaded) -> Result<Option<usize>> {
     /// That a row is none, which ends the search.
     struct Other;
     let mut all_of = 0;
@@ -105,7 +105,7 @@ fn is_one_hot(row: &[f32]) -> bool {
     row.iter().all(|&number| number == 0.0 || number == 1.0) && row.iter().sum::<f32>() == 1.0
 }
 
-fn as_one_hot(found: Found, width: usize, kind: LabelKind) -> Result<Found> {
+fn as_one_hot(found: Loaded, width: usize, kind: LabelKind) -> Result<Loaded> {
     let columns = match found.table.as_ref().map(|table| &table.target) {
         Some(Target::Real { columns }) => columns.clone(),
         _ => (0..width).map(|class| class.to_string()).collect(),
@@ -119,13 +119,13 @@ fn as_one_hot(found: Found, width: usize, kind: LabelKind) -> Result<Found> {
     });
     // The table stays as it is: another file is read to rows of numbers, which become classes here.
     let table = found.table.clone();
-    let mut found = Found { table, ..relabelled(found, &map, &columns)? };
+    let mut found = Loaded { table, ..relabelled(found, &map, &columns)? };
     let said = "labels: one-hot rows, taken as classes (--targets real takes them as several labels)";
     found.notes.extend((kind == LabelKind::Guess).then(|| said.to_owned()));
     Ok(found)
 }
 
-fn as_classes(found: Found) -> Result<Found> {
+fn as_classes(found: Loaded) -> Result<Loaded> {
     let Some(numbers) = different(&found)? else { return Ok(found) };
     let offset = found.offsets.label(0);
     let classes = numbers.iter().map(|number| (number.0 as f64 + offset).to_string()).collect::<Vec<_>>();
@@ -142,7 +142,7 @@ fn as_classes(found: Found) -> Result<Found> {
 }
 
 /// The different numbers to predict of all splits, if there is one per sample.
-fn different(found: &Found) -> Result<Option<Vec<Ordered>>> {
+fn different(found: &Loaded) -> Result<Option<Vec<Ordered>>> {
     let (mut numbers, mut is_one) = (BTreeSet::new(), false);
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
         Split::from(part.clone()).each_block(|_, block| {
@@ -156,7 +156,7 @@ fn different(found: &Found) -> Result<Option<Vec<Ordered>>> {
     Ok(is_one.then(|| numbers.into_iter().collect()))
 }
 
-fn as_numbers(found: Found) -> Result<Found> {
+fn as_numbers(found: Loaded) -> Result<Loaded> {
     let numbers =
         found.classes.iter().map(|name| name.parse().ok().filter(|number: &f32| number.is_finite()));
     let Some(numbers) = numbers.collect::<Option<Vec<f32>>>() else { return Ok(found) };
@@ -170,9 +170,9 @@ fn as_numbers(found: Found) -> Result<Found> {
     relabelled(found, &map, &[])
 }
 
-fn relabelled(found: Found, map: &Map, classes: &[String]) -> Result<Found> {
-    let part = |part: Part| mapped(part.into(), map).map(Into::into);
-    Ok(Found {
+fn relabelled(found: Loaded, map: &Map, classes: &[String]) -> Result<Loaded> {
+    let part = |part: LoadedSplit| mapped(part.into(), map).map(Into::into);
+    Ok(Loaded {
         train: part(found.train)?,
         validation: found.validation.map(part).transpose()?,
         test: found.test.map(part).transpose()?,
@@ -224,26 +224,26 @@ impl Eq for Ordered {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::found::Usual;
+    use crate::reader::DefaultNormalisation;
     use crate::{Offsets, Shape, Values};
 
-    fn found(labels: Labels, classes: &[&str]) -> Found {
+    fn found(labels: Labels, classes: &[&str]) -> Loaded {
         let samples = Samples::new(Values::Bytes(vec![0; labels.len()]), labels, 1).unwrap();
-        Found {
+        Loaded {
             shape: Shape::Flat(1),
             classes: classes.iter().map(ToString::to_string).collect(),
-            train: Part::Resident(samples.clone()),
+            train: LoadedSplit::Resident(samples.clone()),
             validation: None,
-            test: Some(Part::Streamed(Arc::new(samples))),
+            test: Some(LoadedSplit::Streamed(Arc::new(samples))),
             table: None,
             offsets: Offsets { values: vec![], labels: vec![] },
-            usual: Usual::Unit,
+            usual: DefaultNormalisation::Unit,
             pictures: false,
             notes: vec![],
         }
     }
 
-    fn labels(part: &Part) -> Labels {
+    fn labels(part: &LoadedSplit) -> Labels {
         let indices: Vec<u64> = (0..part.len()).collect();
         Split::from(part.clone()).read(&indices).unwrap().labels().clone()
     }
@@ -252,7 +252,7 @@ mod tests {
     fn labels_are_classes_or_numbers_as_asked_and_one_hot_rows_are_classes() {
         let real = Labels::Real { values: vec![7.5, -1.0, 7.5], width: 1 };
         let stored =
-            Found { offsets: Offsets { values: vec![], labels: vec![100.0] }, ..found(real.clone(), &[]) };
+            Loaded { offsets: Offsets { values: vec![], labels: vec![100.0] }, ..found(real.clone(), &[]) };
         let classes = as_asked(stored, LabelKind::Class).unwrap();
         assert_eq!(
             (&classes.classes[..], classes.offsets.labels.len()),

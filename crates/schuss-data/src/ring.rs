@@ -9,14 +9,14 @@
 //! Several may read along, each at its own pace: a chunk is read once and kept until the last of them is past it.
 
 mod grid;
-mod line;
+mod queue;
 mod reader;
 mod window;
 
 use crate::order::Order;
 use crate::{Error, Result, Row, Samples, Store};
-use line::Chunk;
-use reader::{Reader, Source};
+use queue::Chunk;
+use reader::{ChunkSource, Reader};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Ring {
     /// # Errors
     /// A failure if the threads cannot be started.
     pub fn new(store: Arc<dyn Store>, order: Order, seed: u64, window: Window) -> Result<Self> {
-        let reader = Reader::start(Source { store, order, seed, window })?;
+        let reader = Reader::start(ChunkSource { store, order, seed, window })?;
         Ok(Self::member(Arc::new(reader), 0))
     }
 

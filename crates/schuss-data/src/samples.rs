@@ -7,7 +7,7 @@ use crate::{Error, Result};
 pub enum Values {
     /// Pixels: 0..=255.
     Bytes(Vec<u8>),
-    /// Anything else; finite, but for NaN in [`Found`](crate::found::Found) where a table lacks a number.
+    /// Anything else; finite, but for NaN in [`Loaded`](crate::reader::Loaded) where a table lacks a number.
     Floats(Vec<f32>),
 }
 

@@ -8,7 +8,7 @@
     clippy::unwrap_used
 )]
 
-use crate::found::{self, Ask, Found, Part};
+use crate::reader::{self, Loaded, LoadedSplit, ReadOptions};
 use crate::table::{Origin, Target, shown};
 use crate::tree::{TEST, TRAIN, VALIDATION};
 use crate::{Centring, Error, Labels, Result, Samples, file};
@@ -23,16 +23,16 @@ const ENDINGS: [&str; 9] =
 ///
 /// # Errors
 /// A data error that names the table, or two for the same split.
-pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
+pub(crate) fn read(root: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let Some(train) = table(root, TRAIN)? else { return Ok(None) };
-    let found = found::open(&train, ask)?;
+    let found = reader::open(&train, ask)?;
     let offsets = Centring::By(found.offsets.clone());
     let mut memory = ask.memory.saturating_sub(bytes(&found.train));
     let mut unseen = Vec::new();
-    let mut other = |names| -> Result<Option<Part>> {
+    let mut other = |names| -> Result<Option<LoadedSplit>> {
         let Some(path) = table(root, names)? else { return Ok(None) };
-        let ask = Ask { table: found.table.clone(), offsets: offsets.clone(), memory, ..ask.clone() };
-        let Found { train: part, notes, .. } = found::open(&path, &ask)?;
+        let ask = ReadOptions { table: found.table.clone(), offsets: offsets.clone(), memory, ..ask.clone() };
+        let Loaded { train: part, notes, .. } = reader::open(&path, &ask)?;
         let said = notes.iter().filter_map(|note| note.strip_prefix("warning: "));
         unseen.extend(said.map(|note| format!("warning: {}: {note}", file::name(&path))));
         check_labels(&part, &found, &path)?;
@@ -41,21 +41,21 @@ pub(crate) fn read(root: &Path, ask: &Ask) -> Result<Option<Found>> {
     };
     let (validation, test) = (other(VALIDATION)?, other(TEST)?);
     let notes = [found.notes, unseen].concat();
-    Ok(Some(Found { validation, test, notes, ..found }))
+    Ok(Some(Loaded { validation, test, notes, ..found }))
 }
 
-fn bytes(part: &Part) -> u64 {
+fn bytes(part: &LoadedSplit) -> u64 {
     match part {
-        Part::Resident(samples) => samples.bytes() as u64,
-        Part::Streamed(_) => 0,
+        LoadedSplit::Resident(samples) => samples.bytes() as u64,
+        LoadedSplit::Streamed(_) => 0,
     }
 }
 
 /// Refuses a split that lacks what is to be predicted.
-fn check_labels(part: &Part, found: &Found, path: &Path) -> Result<()> {
+fn check_labels(part: &LoadedSplit, found: &Loaded, path: &Path) -> Result<()> {
     let absent = match part {
-        Part::Resident(samples) => matches!(samples.labels(), Labels::Absent(_)),
-        Part::Streamed(store) => {
+        LoadedSplit::Resident(samples) => matches!(samples.labels(), Labels::Absent(_)),
+        LoadedSplit::Streamed(store) => {
             let mut none = Samples::default();
             store.read(&[], &mut none)?;
             matches!(none.labels(), Labels::Absent(_))
@@ -106,12 +106,12 @@ mod tests {
         folder
     }
 
-    fn open_as(files: &[(&str, &[u8])], ask: &Ask) -> Result<Found> {
-        found::open(saved(files).path(), ask)
+    fn open_as(files: &[(&str, &[u8])], ask: &ReadOptions) -> Result<Loaded> {
+        reader::open(saved(files).path(), ask)
     }
 
-    fn open(files: &[(&str, &[u8])]) -> Result<Found> {
-        open_as(files, &Ask::default())
+    fn open(files: &[(&str, &[u8])]) -> Result<Loaded> {
+        open_as(files, &ReadOptions::default())
     }
 
     #[test]
@@ -139,8 +139,8 @@ mod tests {
         let (train, test) = (rows(20), rows(10));
         let files = [("train.csv", train.as_bytes()), ("test.csv", test.as_bytes())];
         let streamed = |memory| {
-            let found = open_as(&files, &Ask { memory, ..Ask::default() }).unwrap();
-            [found.train, found.test.unwrap()].map(|part| matches!(part, Part::Streamed(_)))
+            let found = open_as(&files, &ReadOptions { memory, ..ReadOptions::default() }).unwrap();
+            [found.train, found.test.unwrap()].map(|part| matches!(part, LoadedSplit::Streamed(_)))
         };
         assert_eq!(streamed(480), [false, false]);
         assert_eq!(streamed(479), [false, true], "the test split finds 159 bytes left of the 160 it takes");
@@ -159,7 +159,8 @@ mod tests {
                 "warning: val.csv: `colour` holds categories that training never saw, `green` (2)"
             )
         );
-        let error = open_as(&files, &Ask { unknown: Unknown::Refuse, ..Ask::default() }).unwrap_err();
+        let error =
+            open_as(&files, &ReadOptions { unknown: Unknown::Refuse, ..ReadOptions::default() }).unwrap_err();
         assert_eq!(error.what, "val.csv holds `green`, which is none of the categories");
         assert!(error.place.unwrap().ends_with("val.csv, line 2, column `colour`"));
         assert!(error.advice.unwrap().contains("--unknown zeros"));
@@ -169,7 +170,7 @@ mod tests {
     fn a_class_that_training_never_sees_is_refused_where_it_stands() {
         let refused = |name: &str, test: &str, what: &str, place: &str| {
             let folder = saved(&[("train.csv", TRAIN.as_bytes()), (name, test.as_bytes())]);
-            let error = found::open(folder.path(), &Ask::default()).unwrap_err();
+            let error = reader::open(folder.path(), &ReadOptions::default()).unwrap_err();
             assert!(error.exit_code() == 3 && error.what == what, "{error}");
             assert!(error.place.unwrap().ends_with(place) && error.advice.is_some(), "{what}");
         };
@@ -178,7 +179,7 @@ mod tests {
         let told = "test.csv has no column `kind` to predict";
         refused("test.csv", "size,colour\n1,red\n", told, "test.csv");
         let twice = saved(&[("train.csv", TRAIN.as_bytes()), ("train.tsv", b"")]);
-        let error = found::open(twice.path(), &Ask::default()).unwrap_err();
+        let error = reader::open(twice.path(), &ReadOptions::default()).unwrap_err();
         assert!(error.what.ends_with("holds train.csv and train.tsv for one split"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! What the tests of several modules share: IDX files made by hand, and a second process to run a test in.
 
-use crate::found::Part;
+use crate::reader::LoadedSplit;
 use crate::{Samples, Split};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
@@ -40,7 +40,7 @@ pub(crate) fn saved(name: &str, text: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
 }
 
 /// All samples of a part, wherever they are.
-pub(crate) fn samples(part: &Part) -> Samples {
+pub(crate) fn samples(part: &LoadedSplit) -> Samples {
     Split::from(part.clone()).read(&(0..part.len()).collect::<Vec<_>>()).unwrap()
 }
 

@@ -63,18 +63,18 @@ pub fn bytes(size: u64) -> String {
 
 /// What the system said went wrong, in plain words: `no such file or folder`.
 pub fn plain_io(error: &io::Error) -> String {
-    use io::ErrorKind as Kind;
+    use io::ErrorKind;
     let plain = match error.kind() {
-        Kind::NotFound => "no such file or folder",
-        Kind::PermissionDenied => "permission denied",
-        Kind::StorageFull => "the disk is full",
-        Kind::QuotaExceeded => "the disk quota is used up",
-        Kind::ReadOnlyFilesystem => "the disk is read-only",
-        Kind::AlreadyExists => "it exists already",
-        Kind::IsADirectory => "it is a folder",
-        Kind::NotADirectory => "a part of the path is no folder",
-        Kind::UnexpectedEof => "it ends too early",
-        Kind::InvalidFilename => "the name is too long or not possible here",
+        ErrorKind::NotFound => "no such file or folder",
+        ErrorKind::PermissionDenied => "permission denied",
+        ErrorKind::StorageFull => "the disk is full",
+        ErrorKind::QuotaExceeded => "the disk quota is used up",
+        ErrorKind::ReadOnlyFilesystem => "the disk is read-only",
+        ErrorKind::AlreadyExists => "it exists already",
+        ErrorKind::IsADirectory => "it is a folder",
+        ErrorKind::NotADirectory => "a part of the path is no folder",
+        ErrorKind::UnexpectedEof => "it ends too early",
+        ErrorKind::InvalidFilename => "the name is too long or not possible here",
         _ => return without_code(&error.to_string()),
     };
     // an error of our own says more than its kind

@@ -9,8 +9,8 @@
 )]
 
 use crate::encoded::{self, Blobs, Encoded};
-use crate::found::{Ask, Found};
 use crate::images;
+use crate::reader::{Loaded, ReadOptions};
 use crate::table::{Origin, shown};
 use crate::text::{grouped, listed};
 use crate::{Labels, Result};
@@ -27,18 +27,18 @@ pub(crate) const TEST: &[&str] = &["test", "testing"];
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) parts: Vec<String>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EntryKind,
 }
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum EntryKind {
     Folder,
     Picture,
     Other,
 }
 
-impl Kind {
+impl EntryKind {
     /// Of a file, by its name.
     pub(crate) fn of(name: &str) -> Self {
         if images::is_picture(Path::new(name)) { Self::Picture } else { Self::Other }
@@ -55,7 +55,7 @@ impl Entry {
             .map(str::to_owned)
             .collect();
         let is_litter = parts.iter().any(|part| part.starts_with('.') || part == "__MACOSX");
-        let kind = if path.ends_with('/') { Kind::Folder } else { Kind::of(parts.last()?) };
+        let kind = if path.ends_with('/') { EntryKind::Folder } else { EntryKind::of(parts.last()?) };
         (!is_litter).then_some(Self { parts, kind })
     }
 
@@ -75,7 +75,7 @@ impl Entry {
     }
 
     fn is_picture(&self) -> bool {
-        self.kind == Kind::Picture
+        self.kind == EntryKind::Picture
     }
 }
 
@@ -90,8 +90,8 @@ pub(crate) fn read(
     blobs: impl Fn(Vec<usize>) -> Arc<dyn Blobs>,
     notes: Vec<String>,
     origin: &Origin,
-    ask: &Ask,
-) -> Result<Option<Found>> {
+    ask: &ReadOptions,
+) -> Result<Option<Loaded>> {
     if !entries.iter().any(Entry::is_picture) {
         return Ok(None);
     }
@@ -142,7 +142,7 @@ struct LeftOut {
 impl LeftOut {
     fn add(&mut self, entry: &Entry) {
         const NAMED: usize = 3;
-        if entry.kind == Kind::Folder {
+        if entry.kind == EntryKind::Folder {
             return;
         }
         self.count = self.count.saturating_add(1);
@@ -195,7 +195,7 @@ impl Tree {
     fn put(&mut self, role: Role, at: usize, entry: &Entry, below: &[String]) {
         match below {
             [] => {}
-            [class] if entry.kind == Kind::Folder => {
+            [class] if entry.kind == EntryKind::Folder => {
                 self.branch(role).classes.entry(class.clone()).or_default();
             }
             [_] if entry.is_picture() => self.branch(role).loose.push(at),
@@ -203,7 +203,7 @@ impl Tree {
             [class, ..] if entry.is_picture() => {
                 self.branch(role).classes.entry(class.clone()).or_default().pictures.push(at);
             }
-            [class, ..] if entry.kind == Kind::Other => {
+            [class, ..] if entry.kind == EntryKind::Other => {
                 let class = self.branch(role).classes.entry(class.clone()).or_default();
                 let count = class.others.entry(entry.ending()).or_default();
                 *count = count.saturating_add(1);

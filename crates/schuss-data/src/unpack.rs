@@ -16,7 +16,7 @@ const MAX_WINDOW: u64 = 8 << 20;
 /// Whether a file is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
-    Plain,
+    Unpacked,
     Gzip,
     Zstd,
 }
@@ -26,14 +26,14 @@ impl Packing {
         match start {
             start if start.starts_with(GZIP) => Self::Gzip,
             start if start.starts_with(ZSTD) => Self::Zstd,
-            _ => Self::Plain,
+            _ => Self::Unpacked,
         }
     }
 
     /// What unpacks it.
     pub(crate) fn tool(self) -> &'static str {
         match self {
-            Self::Plain => "cat",
+            Self::Unpacked => "cat",
             Self::Gzip => "gunzip",
             Self::Zstd => "unzstd",
         }
@@ -56,7 +56,7 @@ fn unpack(file: File) -> io::Result<(Box<dyn BufRead>, Packing)> {
     let mut raw = BufReader::with_capacity(BUFFER, file);
     let packing = Packing::of(raw.fill_buf()?);
     let reader: Box<dyn BufRead> = match packing {
-        Packing::Plain => Box::new(raw),
+        Packing::Unpacked => Box::new(raw),
         Packing::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))),
         Packing::Zstd => Box::new(BufReader::with_capacity(BUFFER, Frames(State::Between(raw)))),
     };

@@ -9,7 +9,7 @@
 )]
 
 use crate::encoded::{Blob, Blobs};
-use crate::found::{Ask, Found};
+use crate::reader::{Loaded, ReadOptions};
 use crate::table::{Origin, reserved};
 use crate::text::bytes;
 use crate::tree::{self, Entry};
@@ -26,7 +26,7 @@ const MAX_PICTURE: u64 = 64 << 20;
 ///
 /// # Errors
 /// A data error that names the file, and the picture where it is one's fault.
-pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
+pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let origin = Origin::new(path, "picture");
     let (_, length) = file::open(path)?;
     let archive = zips::open(&origin, ask.memory)?;

@@ -1,7 +1,7 @@
 //! Files that NumPy, pandas, PyArrow, Pillow and Python's tarfile wrote are read to the very numbers these read back.
 //! `files/make.py` made both.
 
-use schuss_data::found::{Ask, Found, Part, open};
+use schuss_data::reader::{Loaded, LoadedSplit, ReadOptions, open};
 use schuss_data::{Labels, Samples, Split, Values};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -22,11 +22,11 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files")
 }
 
-fn samples(part: &Part) -> Samples {
+fn samples(part: &LoadedSplit) -> Samples {
     Split::from(part.clone()).read(&(0..part.len()).collect::<Vec<_>>()).unwrap()
 }
 
-fn check(name: &str, found: &Found, expected: &Expected) {
+fn check(name: &str, found: &Loaded, expected: &Expected) {
     let samples = samples(&found.train);
     let numbers: Vec<f32> = match samples.values() {
         Values::Bytes(bytes) => bytes.iter().copied().map(f32::from).collect(),
@@ -55,8 +55,8 @@ fn every_file_with(endings: &[&str]) {
     let mut count = 0;
     for (name, expected) in chosen {
         let path = folder().join(name);
-        check(name, &open(&path, &Ask::default()).unwrap(), expected);
-        let streamed = open(&path, &Ask { memory: 330, ..Ask::default() });
+        check(name, &open(&path, &ReadOptions::default()).unwrap(), expected);
+        let streamed = open(&path, &ReadOptions { memory: 330, ..ReadOptions::default() });
         if let Ok(found) = streamed {
             check(name, &found, expected);
         }
@@ -89,6 +89,6 @@ fn pyarrows_tables_and_pictures_are_read_to_pyarrows_numbers() {
 #[cfg(not(feature = "parquet"))]
 #[test]
 fn a_format_that_was_left_out_says_how_to_build_it_in() {
-    let error = open(&folder().join("lists.parquet"), &Ask::default()).unwrap_err();
+    let error = open(&folder().join("lists.parquet"), &ReadOptions::default()).unwrap_err();
     assert_eq!((error.exit_code(), error.advice.unwrap().contains("--features full")), (2, true));
 }

@@ -33,7 +33,7 @@ pub(crate) fn recipes<'a>(summary: &'a Summary, traces: &'a [Trace]) -> Vec<Reci
         let run = Run { trial, trace: traces.get(i) };
         let same = |recipe: &&mut Recipe| {
             let first = recipe.runs[0].trial;
-            first.name == trial.name && first.recipe_id == trial.recipe_id
+            first.name == trial.name && first.config_id == trial.config_id
         };
         match recipes.iter_mut().find(same) {
             Some(recipe) => recipe.runs.push(run),
@@ -41,7 +41,7 @@ pub(crate) fn recipes<'a>(summary: &'a Summary, traces: &'a [Trace]) -> Vec<Reci
                 let group = summary
                     .groups
                     .iter()
-                    .find(|group| group.recipe_id == trial.recipe_id && group.name == trial.name);
+                    .find(|group| group.config_id == trial.config_id && group.name == trial.name);
                 let name = shorten(&trial.name, LONGEST_NAME);
                 recipes.push(Recipe { name, style: recipes.len(), runs: vec![run], group });
             }

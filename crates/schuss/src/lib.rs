@@ -40,7 +40,6 @@
 
 pub mod doctor;
 pub mod files;
-mod keep;
 pub mod loss;
 pub mod machine;
 pub mod network;
@@ -48,6 +47,7 @@ pub mod optim;
 pub mod recipe;
 pub mod schedule;
 pub mod session;
+mod state;
 pub mod study;
 
 pub use recipe::{Budget, Recipe, Trial, UpdateRule};

@@ -161,7 +161,7 @@ fn a_million_mutated_choices_are_taken_or_refused() {
             9 => check::<UpdateRule>(&text),
             10 => check::<Noise>(&text),
             11 => check::<Init>(&text),
-            12 => check::<schuss_data::Source>(&text),
+            12 => check::<schuss_data::DataSource>(&text),
             _ => check::<Cadence>(&text),
         });
     }

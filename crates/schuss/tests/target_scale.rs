@@ -251,7 +251,7 @@ fn the_scale_is_a_choice_of_the_trial_that_is_written_down_and_refused_where_it_
     let [standard, none] = [trial("model=2-4-2"), trial("model=2-4-2 target-scale=none")];
     assert_eq!(standard.record().target_scale.as_deref(), Some("standard"));
     assert_eq!(none.record().target_scale.as_deref(), Some("none"));
-    assert_ne!(standard.recipe_id(), none.recipe_id());
+    assert_ne!(standard.config_id(), none.config_id());
     assert!(!none.canonical().contains("target_scale"), "the names of trials from before the choice");
     let written = resolve(&data, "model=2-4-2").unwrap().to_file(&data);
     assert_eq!(written.trials[0].choices.target_scale.as_deref(), Some("standard"));

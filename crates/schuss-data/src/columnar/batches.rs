@@ -1,6 +1,6 @@
 //! Batches of rows of an Arrow IPC file, each decoded whole and kept until another one is wanted.
 
-use super::groups::{Batches, Group, Part, broken};
+use super::groups::{Batches, Group, RowRange, broken};
 use crate::table::Origin;
 use crate::{Result, file};
 use arrow_array::RecordBatch;
@@ -47,7 +47,7 @@ impl Arrow {
     }
 
     /// The rows of a part.
-    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: Part) -> Result<Batches> {
+    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: RowRange) -> Result<Batches> {
         let last = &mut *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.batch.as_ref().is_none_or(|(number, _)| *number != part.group) {
             last.batch = None; // its memory is for the one that comes

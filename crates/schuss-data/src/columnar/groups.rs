@@ -4,7 +4,7 @@ use super::batches::Arrow;
 use super::claims::{self, Refused};
 use super::pages::Parquet;
 use super::{cells, embedded, kind, leave_out};
-use crate::found::Ask;
+use crate::reader::ReadOptions;
 use crate::table::{Origin, Table, Target};
 use crate::text::{bytes, grouped};
 use crate::{Error, Result, file};
@@ -33,7 +33,7 @@ pub(super) struct Group {
 
 /// Rows that are read together: a group, or part of one that is large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct RowRange {
     pub(super) group: usize,
     /// Rows of the group that stand before them.
     pub(super) first: u64,
@@ -49,7 +49,7 @@ pub(super) struct Groups {
     /// The names of the columns that are the index of a data frame.
     pub(super) index: Vec<String>,
     /// What is read at a time, in order.
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<RowRange>,
     /// Bytes that the columns of a part take at most.
     largest: u64,
     /// Bytes that data may take.
@@ -124,7 +124,7 @@ impl Groups {
             self.largest = self.largest.max(decoded);
             let firsts = (0..group.rows.div_ceil(rows)).map(|part| part.saturating_mul(rows));
             let part =
-                |first| Part { group: number, first, rows: rows.min(group.rows.saturating_sub(first)) };
+                |first| RowRange { group: number, first, rows: rows.min(group.rows.saturating_sub(first)) };
             self.parts.extend(firsts.map(part));
         }
         self
@@ -199,7 +199,7 @@ impl Groups {
     }
 
     /// The same without columns that cannot be read and are not asked for; their names.
-    pub(super) fn without_unread(self, ask: &Ask) -> Result<(Self, Vec<String>)> {
+    pub(super) fn without_unread(self, ask: &ReadOptions) -> Result<(Self, Vec<String>)> {
         let is_listed = |list: &Option<String>, name: &str| {
             list.as_ref()
                 .is_some_and(|list| list == name || list.split(',').any(|one| one.trim_ascii() == name))
@@ -246,7 +246,7 @@ impl Groups {
     /// # Errors
     /// A data error for what cannot be read, and if the rows are fewer than the file says.
     pub(super) fn visit(&self, part: usize, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        let mut rest: Vec<Part> = self.parts.get(part).copied().into_iter().collect();
+        let mut rest: Vec<RowRange> = self.parts.get(part).copied().into_iter().collect();
         while let Some(part) = rest.pop() {
             match self.read(part)? {
                 Some(batches) => self.show(batches, part.rows, see)?,
@@ -257,7 +257,7 @@ impl Groups {
     }
 
     /// The rows of a part; none if they take too much at a time.
-    fn read(&self, part: Part) -> Result<Option<Batches>> {
+    fn read(&self, part: RowRange) -> Result<Option<Batches>> {
         match &self.file {
             File::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part),
             File::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part).map(Some),
@@ -284,15 +284,15 @@ impl Groups {
     }
 
     /// The second half of a part, and the first.
-    fn halves(&self, part: Part) -> Result<[Part; 2]> {
+    fn halves(&self, part: RowRange) -> Result<[RowRange; 2]> {
         let half = part.rows / 2;
         if half == 0 {
             let what = format!("has a row that does not fit into {}", bytes(self.memory));
             return Err(self.origin.refuse(what).advise("give more --memory"));
         }
         let second =
-            Part { first: part.first.saturating_add(half), rows: part.rows.saturating_sub(half), ..part };
-        Ok([second, Part { rows: half, ..part }])
+            RowRange { first: part.first.saturating_add(half), rows: part.rows.saturating_sub(half), ..part };
+        Ok([second, RowRange { rows: half, ..part }])
     }
 }
 

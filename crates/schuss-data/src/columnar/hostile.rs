@@ -9,9 +9,9 @@
 
 use super::tests::batch;
 use crate::Samples;
-use crate::found::{self, Ask, Missing, Part};
 use crate::hostile::{KEY, assert_sound, mutate, picture, rewritten, survive_all};
 use crate::random::Draws;
+use crate::reader::{self, LoadedSplit, Missing, ReadOptions};
 use allocation_counter::measure;
 use arrow_array::types::{Float32Type, Int8Type};
 use arrow_array::{
@@ -127,12 +127,12 @@ fn accident(file: &mut Vec<u8>, tail: usize, draws: &mut Draws) {
 
 /// Reads a file, in memory or streamed.
 fn read(path: &std::path::Path, round: u64) -> crate::Result<()> {
-    let ask = Ask {
+    let ask = ReadOptions {
         missing: [Missing::Drop, Missing::Mean][round as usize % 2],
         memory: [100, 1 << 20][round as usize / 2 % 2],
-        ..Ask::default()
+        ..ReadOptions::default()
     };
-    assert_sound(&found::open(path, &ask)?)
+    assert_sound(&reader::open(path, &ask)?)
 }
 
 fn fifty_thousand(goods: &[Vec<u8>], tail: usize) {
@@ -232,7 +232,7 @@ fn claims_beyond_all_measure_are_refused_within_a_mebibyte() {
     for (bytes, what) in cases {
         let path = rewritten(&folder, "t", &bytes);
         let taken = measure(|| {
-            let error = found::open(&path, &Ask::default()).unwrap_err();
+            let error = reader::open(&path, &ReadOptions::default()).unwrap_err();
             assert_eq!((error.exit_code(), &*error.what), (3, what));
         });
         assert!(taken.bytes_max < 1 << 20, "{what}: took {} bytes", taken.bytes_max);
@@ -248,7 +248,8 @@ fn a_few_bytes_do_not_stand_for_millions_of_missing_cells() {
     writer.write(&batch).unwrap();
     let folder = TempDir::new().unwrap();
     let path = rewritten(&folder, "t", &writer.into_inner().unwrap());
-    let error = found::open(&path, &Ask { missing: Missing::Drop, ..Ask::default() }).unwrap_err();
+    let error =
+        reader::open(&path, &ReadOptions { missing: Missing::Drop, ..ReadOptions::default() }).unwrap_err();
     assert!(error.exit_code() == 3 && error.what.starts_with("t claims 9000000 values in "), "{error}");
 }
 
@@ -270,8 +271,10 @@ fn a_parquet_file_of_many_groups_takes_the_memory_that_is_allowed_and_a_group_at
     let folder = TempDir::new().unwrap();
     let path = rewritten(&folder, "large.parquet", &large());
     let taken = measure(|| {
-        let ask = Ask { memory: MEMORY, label: Some("none".into()), ..Ask::default() };
-        let Part::Streamed(store) = found::open(&path, &ask).unwrap().train else { panic!("it fits") };
+        let ask = ReadOptions { memory: MEMORY, label: Some("none".into()), ..ReadOptions::default() };
+        let LoadedSplit::Streamed(store) = reader::open(&path, &ask).unwrap().train else {
+            panic!("it fits")
+        };
         let mut samples = Samples::default();
         for first in (0..400_000).step_by(1_000) {
             store.read(&(first..first + 1_000).collect::<Vec<_>>(), &mut samples).unwrap();

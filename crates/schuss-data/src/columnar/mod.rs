@@ -18,9 +18,9 @@ mod pages;
 mod pictures;
 mod store;
 
-use crate::contained::contained;
-use crate::found::{Ask, Found};
-use crate::table::{self, Cell, Encoder, MissingValues, Origin, Place, Source, Visit, shown};
+use crate::catch_panic::catch_panic;
+use crate::reader::{Loaded, ReadOptions};
+use crate::table::{self, Cell, Encoder, MissingValues, Origin, RowPlace, RowSource, Visit, shown};
 use crate::text::{grouped, listed};
 use crate::{Result, Store};
 use arrow_array::RecordBatch;
@@ -36,13 +36,13 @@ pub(crate) use groups::Format;
 ///
 /// # Errors
 /// A data error that names the file, and row and column where these are known.
-pub(crate) fn read(path: &Path, format: Format, ask: &Ask) -> Result<Found> {
+pub(crate) fn read(path: &Path, format: Format, ask: &ReadOptions) -> Result<Loaded> {
     let origin = Origin::new(path, "row");
     let damaged = || origin.refuse("cannot be read: its decoder failed").advise("copy it again");
-    contained(|| read_groups(Groups::open(&origin, format, ask.memory)?, ask), damaged)
+    catch_panic(|| read_groups(Groups::open(&origin, format, ask.memory)?, ask), damaged)
 }
 
-fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
+fn read_groups(groups: Groups, ask: &ReadOptions) -> Result<Loaded> {
     if let Some(picture) = pictures::column(&groups)? {
         return pictures::read(groups, picture, ask);
     }
@@ -62,15 +62,15 @@ fn read_groups(groups: Groups, ask: &Ask) -> Result<Found> {
     let unread =
         (!unread.is_empty()).then(|| format!("left out, as told: `{}`", shown(&unread.join("`, `"))));
     let notes = [note].into_iter().chain(index).chain(unread).chain(columns.times());
-    Ok(Found { notes: notes.chain(found.notes).collect(), ..found })
+    Ok(Loaded { notes: notes.chain(found.notes).collect(), ..found })
 }
 
 /// The same with these columns off the list of those to leave out.
-fn without(ask: &Ask, names: &[String]) -> Ask {
+fn without(ask: &ReadOptions, names: &[String]) -> ReadOptions {
     let is_other = |name: &&str| !names.iter().any(|unread| unread == name.trim_ascii());
     let rest = |list: &String| list.split(',').filter(is_other).collect::<Vec<_>>().join(",");
     let drop = ask.drop.as_ref().map(rest).filter(|list| !list.is_empty());
-    Ask { drop, ..ask.clone() }
+    ReadOptions { drop, ..ask.clone() }
 }
 
 /// A table and how its columns become cells: each is one, but a list of numbers is several.
@@ -129,7 +129,7 @@ impl Columns {
                 let rows = first..batch.num_rows().min(first.saturating_add(self.at_once()));
                 let mut row = start.saturating_add(first as u64);
                 for cells in self.cells(batch, rows, start)?.chunks_exact(self.names.len().max(1)) {
-                    visit(Place { number: row.saturating_add(1), offset: row }, cells)?;
+                    visit(RowPlace { number: row.saturating_add(1), offset: row }, cells)?;
                     row = row.saturating_add(1);
                 }
             }
@@ -167,7 +167,7 @@ impl Columns {
     }
 }
 
-impl Source for Columns {
+impl RowSource for Columns {
     fn origin(&self) -> &Origin {
         &self.groups.origin
     }

@@ -2,7 +2,7 @@
 
 use super::claims::{self, parquet::Column};
 use super::embedded;
-use super::groups::{Batches, Group, Part, broken};
+use super::groups::{Batches, Group, RowRange, broken};
 use crate::table::Origin;
 use crate::{Result, file};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader};
@@ -101,7 +101,7 @@ impl Parquet {
     }
 
     /// The rows of a part; none if they take too much at a time, which words may do: long ones are short in a file.
-    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: Part) -> Result<Option<Batches>> {
+    pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: RowRange) -> Result<Option<Batches>> {
         let checked = self.check(origin, columns, part.group)?;
         let runs = runs(columns, &checked, self.memory / 8);
         let taken = runs.iter().map(|run| decoders(run, &checked)).max().unwrap_or(0);
@@ -139,7 +139,7 @@ impl Parquet {
         &self,
         origin: &Origin,
         columns: &[usize],
-        part: Part,
+        part: RowRange,
         batch: u64,
     ) -> Result<ParquetRecordBatchReader> {
         let (file, _) = file::open(&origin.path)?;

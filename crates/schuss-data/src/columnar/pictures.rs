@@ -3,7 +3,7 @@
 use super::cells;
 use super::groups::Groups;
 use crate::encoded::{self, Blob, Blobs, Encoded};
-use crate::found::{Ask, Found};
+use crate::reader::{Loaded, ReadOptions};
 use crate::table::{Origin, shown};
 use crate::text::{bytes, listed};
 use crate::{Labels, Result, classes, spec};
@@ -52,7 +52,7 @@ fn begins_as_one(groups: &Groups, column: usize) -> Result<bool> {
 }
 
 /// Reads pictures and their labels; all of their packed bytes are kept.
-pub(super) fn read(groups: Groups, picture: usize, ask: &Ask) -> Result<Found> {
+pub(super) fn read(groups: Groups, picture: usize, ask: &ReadOptions) -> Result<Loaded> {
     let label = label(&groups, picture, ask.label.as_deref())?;
     let mut columns: Vec<usize> = label.into_iter().chain([picture]).collect();
     columns.sort_unstable();

@@ -1,7 +1,7 @@
 //! Rows that are read when they are needed, a whole part at a time.
 
 use super::Columns;
-use crate::contained::contained;
+use crate::catch_panic::catch_panic;
 use crate::table::{Encoder, reserved};
 use crate::{Access, Result, Samples, Store, Values};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,7 +65,7 @@ impl Rows {
         *last = None; // its memory is for the one that comes
         let origin = &self.columns.groups.origin;
         let decoded =
-            contained(|| self.decode(part), || origin.refuse("cannot be read: its decoder failed"))?;
+            catch_panic(|| self.decode(part), || origin.refuse("cannot be read: its decoder failed"))?;
         let samples = Arc::new(decoded);
         *last = Some((part, samples.clone()));
         Ok(samples)

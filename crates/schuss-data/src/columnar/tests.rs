@@ -7,7 +7,7 @@
 )]
 
 use super::*;
-use crate::found::{Missing, Part};
+use crate::reader::{LoadedSplit, Missing};
 use crate::{Access, Labels, Samples, Values};
 use arrow_array::{ArrayRef, Float64Array, Int32Array, StringArray};
 use arrow_ipc::writer::FileWriter;
@@ -52,20 +52,20 @@ fn saved(bytes: &[u8]) -> (TempDir, std::path::PathBuf) {
     (folder, path)
 }
 
-fn open(bytes: &[u8], ask: &Ask) -> Result<Found> {
+fn open(bytes: &[u8], ask: &ReadOptions) -> Result<Loaded> {
     let (_folder, path) = saved(bytes);
-    crate::found::open(&path, ask)
+    crate::reader::open(&path, ask)
 }
 
-fn ask(missing: Missing, memory: u64) -> Ask {
-    Ask { missing, memory, ..Ask::default() }
+fn ask(missing: Missing, memory: u64) -> ReadOptions {
+    ReadOptions { missing, memory, ..ReadOptions::default() }
 }
 
-fn samples(part: &Part, indices: &[u64]) -> Samples {
+fn samples(part: &LoadedSplit, indices: &[u64]) -> Samples {
     let mut samples = Samples::new(Values::Bytes(vec![]), Labels::Absent(0), 0).unwrap();
     match part {
-        Part::Resident(samples) => samples.clone(),
-        Part::Streamed(store) => {
+        LoadedSplit::Resident(samples) => samples.clone(),
+        LoadedSplit::Streamed(store) => {
             store.read(indices, &mut samples).unwrap();
             samples
         }
@@ -75,14 +75,14 @@ fn samples(part: &Part, indices: &[u64]) -> Samples {
 #[test]
 fn words_are_categories_even_if_they_look_like_numbers_and_nulls_are_missing() {
     for bytes in [parquet(&batch(), 4), arrow(&batch())] {
-        let error = open(&bytes, &Ask::default()).unwrap_err();
+        let error = open(&bytes, &ReadOptions::default()).unwrap_err();
         assert!(error.place.unwrap().ends_with("t, row 4, column `a`"));
         let found = open(&bytes, &ask(Missing::Mean, 1 << 20)).unwrap();
         assert_eq!(
             (found.shape.features(), &found.classes[..]),
             (3, &["0", "1", "2"].map(str::to_owned)[..])
         );
-        let Part::Resident(samples) = &found.train else { panic!("it fits") };
+        let LoadedSplit::Resident(samples) = &found.train else { panic!("it fits") };
         let crate::Row::Floats(row) = samples.row(3) else { panic!("numbers") };
         assert!(row[0].is_nan() && row[1..] == [0.0, 1.0], "{row:?}");
     }
@@ -92,10 +92,10 @@ fn words_are_categories_even_if_they_look_like_numbers_and_nulls_are_missing() {
 fn what_does_not_fit_into_memory_is_read_in_parts() {
     let (_folder, path) = saved(&parquet(&batch(), 4));
     for missing in [Missing::Mean, Missing::Drop] {
-        let whole = crate::found::open(&path, &ask(missing, 1 << 20)).unwrap();
+        let whole = crate::reader::open(&path, &ask(missing, 1 << 20)).unwrap();
         let expected = samples(&whole.train, &[]);
-        let found = crate::found::open(&path, &ask(missing, 100)).unwrap();
-        let Part::Streamed(store) = &found.train else { panic!("it does not fit") };
+        let found = crate::reader::open(&path, &ask(missing, 100)).unwrap();
+        let LoadedSplit::Streamed(store) = &found.train else { panic!("it does not fit") };
         let all: Vec<u64> = (0..store.len()).collect();
         let text = |samples: &Samples, rows: &[usize]| {
             // missing numbers are NaN, which equal nothing
@@ -129,12 +129,12 @@ fn a_group_that_does_not_fit_is_read_in_parts_and_a_few_columns_at_a_time() {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     for (bytes, part) in [(parquet(&batch, 1_500), 100), (arrow(&batch), 120)] {
         let (_folder, path) = saved(&bytes);
-        let ask = |memory| Ask { missing: Missing::Mean, memory, ..Ask::default() };
-        let Part::Resident(whole) = crate::found::open(&path, &ask(1 << 24)).unwrap().train else {
+        let ask = |memory| ReadOptions { missing: Missing::Mean, memory, ..ReadOptions::default() };
+        let LoadedSplit::Resident(whole) = crate::reader::open(&path, &ask(1 << 24)).unwrap().train else {
             panic!("it fits")
         };
-        let found = crate::found::open(&path, &ask(400_000)).unwrap();
-        let Part::Streamed(store) = &found.train else { panic!("it does not fit") };
+        let found = crate::reader::open(&path, &ask(400_000)).unwrap();
+        let LoadedSplit::Streamed(store) = &found.train else { panic!("it does not fit") };
         assert_eq!(store.access(), Access::Blocks(part), "groups of 1,500, batches of 1,200 and 1,800");
         let indices: Vec<u64> = (0..3_000).map(|at| at * 1_009 % 3_000).collect();
         let read = samples(&found.train, &indices);
@@ -153,7 +153,7 @@ fn long_words_that_are_short_in_the_file_are_read_in_ever_smaller_parts() {
         (format!("{column}"), array)
     });
     let (_folder, path) = saved(&parquet(&RecordBatch::try_from_iter(columns).unwrap(), 4_000));
-    let found = crate::found::open(&path, &ask(Missing::Refuse, 1_200_000)).unwrap();
+    let found = crate::reader::open(&path, &ask(Missing::Refuse, 1_200_000)).unwrap();
     let read = samples(&found.train, &[]);
     assert_eq!((read.len(), read.class(3_999), read.class(2_000)), (4_000, Some(2), Some(1)));
 }
@@ -203,7 +203,7 @@ fn an_index_with_a_name_is_a_feature_and_the_label_the_last_column_before_it() {
     };
     assert_eq!(label("\"side\""), ["0 1 2"; 2]);
     assert_eq!(label("{\"kind\": \"range\", \"name\": \"side\"}"), ["left right"; 2]);
-    let named = Ask { label: Some("side".into()), ..ask(Missing::Mean, 1 << 20) };
+    let named = ReadOptions { label: Some("side".into()), ..ask(Missing::Mean, 1 << 20) };
     let found = indexed(["a", "b", "y", "side"], "\"side\"").map(|bytes| open(&bytes, &named).unwrap());
     assert!(found.iter().all(|found| found.classes == ["left", "right"]));
 }
@@ -216,11 +216,11 @@ fn lists_of_different_lengths_and_columns_of_bytes_are_refused() {
     let labels: ArrayRef = Arc::new(Int32Array::from(vec![0, 1]));
     let batch =
         |column: ArrayRef| RecordBatch::try_from_iter([("x", column), ("y", labels.clone())]).unwrap();
-    let error = open(&parquet(&batch(Arc::new(lists)), 9), &Ask::default()).unwrap_err();
+    let error = open(&parquet(&batch(Arc::new(lists)), 9), &ReadOptions::default()).unwrap_err();
     assert_eq!(error.what, "t is a list of 0 numbers, but the first one of 1");
     let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"1"[..], b"2"]));
     for file in [arrow(&batch(bytes.clone())), parquet(&batch(bytes), 9)] {
-        let error = open(&file, &Ask::default()).unwrap_err();
+        let error = open(&file, &ReadOptions::default()).unwrap_err();
         assert!(error.what.contains("is a column of Binary"), "{error}");
         assert!(error.advice.unwrap().contains("--drop 'x'"));
     }

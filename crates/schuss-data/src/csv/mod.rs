@@ -22,8 +22,8 @@ mod records;
 mod sniff;
 mod store;
 
-use crate::found::{Ask, Found};
-use crate::table::{self, Cell, Encoder, MissingValues, Origin, Place, Source, Visit, shown};
+use crate::reader::{Loaded, ReadOptions};
+use crate::table::{self, Cell, Encoder, MissingValues, Origin, RowPlace, RowSource, Visit, shown};
 use crate::unpack::Packing;
 use crate::{Error, Result, Store, unpack};
 pub use delimiter::Delimiter;
@@ -40,17 +40,17 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// A data error that names line and column of what is wrong; a usage error for a label that is no column.
-pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
+pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let own = path.to_owned();
     read_text(path, Box::new(move || unpack::open(&own)), ask)
 }
 
-fn read_text(path: &Path, open: Open, ask: &Ask) -> Result<Found> {
+fn read_text(path: &Path, open: Open, ask: &ReadOptions) -> Result<Loaded> {
     let text = Text::new(path, open, ask)?;
     let found = table::read(&text, ask)?;
     let summary = text.dialect.summary(text.remarks.get(), text.blank_rows.get());
     let notes = [summary].into_iter().chain(found.notes).collect();
-    Ok(Found { notes, ..found })
+    Ok(Loaded { notes, ..found })
 }
 
 /// Gives a text from its start on, as often as it is asked.
@@ -71,10 +71,10 @@ struct Text {
 }
 
 impl Text {
-    fn new(path: &Path, open: Open, ask: &Ask) -> Result<Self> {
+    fn new(path: &Path, open: Open, ask: &ReadOptions) -> Result<Self> {
         let origin = Origin::new(path, "line");
         let (mut reader, packing) = open()?;
-        let limit = if packing == Packing::Plain { u64::MAX } else { ask.memory };
+        let limit = if packing == Packing::Unpacked { u64::MAX } else { ask.memory };
         let start = reader.fill_buf().map_err(|error| refuse(&origin, packing, &error.into()))?;
         let encoding = Encoding::of(start.get(..START).unwrap_or(start));
         let columns =
@@ -142,7 +142,7 @@ fn refuse(origin: &Origin, packing: Packing, broken: &Broken) -> Error {
     }
 }
 
-impl Source for Text {
+impl RowSource for Text {
     fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -159,7 +159,7 @@ impl Source for Text {
                 blank_rows = blank_rows.saturating_add(1);
                 continue;
             }
-            let place = Place { number: record.line, offset: record.offset };
+            let place = RowPlace { number: record.line, offset: record.offset };
             visit(place, &cells(&record, &self.origin, &self.dialect, &self.missing_values)?)?;
         }
         self.remarks.set(records.remarks);
@@ -168,7 +168,7 @@ impl Source for Text {
     }
 
     fn store(&self, encoder: Encoder, places: Vec<u64>) -> Result<Arc<dyn Store>> {
-        if self.packing == Packing::Plain {
+        if self.packing == Packing::Unpacked {
             return store::open(self, encoder, places);
         }
         let what =
@@ -195,7 +195,7 @@ fn cells<'a>(
         return Err(ragged(record, origin, dialect));
     }
     let mut cells = Vec::with_capacity(names.len());
-    // Found once, and only for rows in which it matters: most have no cell that says NA.
+    // Loaded once, and only for rows in which it matters: most have no cell that says NA.
     let quoted = OnceCell::new();
     let is_quoted = |at: usize| quoted.get_or_init(|| record.quoted()).get(at).copied().unwrap_or(false);
     let typed = |text: &'a str, at: usize| missing_values.typed(text, || is_quoted(at));
@@ -241,10 +241,10 @@ fn text<'a>(cell: &'a [u8], name: &str, line: u64, origin: &Origin) -> Result<&'
 
 /// Reads bytes as if they were a file's.
 #[cfg(test)]
-pub(crate) fn read_bytes(bytes: &std::sync::Arc<[u8]>, ask: &Ask) -> Result<Found> {
+pub(crate) fn read_bytes(bytes: &std::sync::Arc<[u8]>, ask: &ReadOptions) -> Result<Loaded> {
     let bytes = bytes.clone();
     let open = move || -> Result<(Box<dyn BufRead>, Packing)> {
-        Ok((Box::new(std::io::Cursor::new(bytes.clone())), Packing::Plain))
+        Ok((Box::new(std::io::Cursor::new(bytes.clone())), Packing::Unpacked))
     };
     read_text(Path::new("bytes.csv"), Box::new(open), ask)
 }

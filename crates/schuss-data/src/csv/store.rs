@@ -5,7 +5,7 @@ use super::sniff::Dialect;
 use super::{Text, cells, refuse};
 use crate::pread::read_at;
 use crate::refill::{refill, runs};
-use crate::table::{Encoder, MissingValues, Origin, Place};
+use crate::table::{Encoder, MissingValues, Origin, RowPlace};
 use crate::unpack::Packing;
 use crate::{Access, Error, Labels, Result, Samples, Store, Values, file};
 use std::fs::File;
@@ -66,7 +66,7 @@ impl Rows {
     fn read_run(&self, first: u64, count: u64, values: &mut Values, labels: &mut Labels) -> Result<()> {
         let last = first.saturating_add(count);
         let bytes = self.bytes(first, last)?;
-        let broken = |broken| refuse(&self.origin, Packing::Plain, &broken);
+        let broken = |broken| refuse(&self.origin, Packing::Unpacked, &broken);
         let start = self.offset(first).unwrap_or(0);
         let mut records = Records::new(&bytes[..], &self.dialect.format, u64::MAX).map_err(broken)?;
         for index in first..last {
@@ -81,7 +81,7 @@ impl Rows {
             };
             let cells = cells(&record, &self.origin, &self.dialect, &self.missing_values)
                 .map_err(|_| self.changed(index))?;
-            let pushed = self.encoder.push(Place::default(), &cells, values, labels);
+            let pushed = self.encoder.push(RowPlace::default(), &cells, values, labels);
             pushed.map_err(|_| self.changed(index))?;
         }
         Ok(())

@@ -8,8 +8,8 @@
 
 use super::records::Format;
 use super::*;
-use crate::found::{Missing, Part};
-use crate::table::{Kind, Table, Target};
+use crate::reader::{LoadedSplit, Missing};
+use crate::table::{ColumnKind, Table, Target};
 use crate::testing::{gzip, samples, saved};
 use crate::{Labels, Samples, Shape, Values};
 use std::io::BufReader;
@@ -17,28 +17,28 @@ use std::io::BufReader;
 const IRIS: &str =
     "length,width,colour,species\n5.1,3.5,red,setosa\n6.2,2.9,blue,virginica\n5.0,3.4,red,setosa\n";
 
-fn read_as(text: impl AsRef<[u8]>, ask: &Ask) -> Result<Found> {
+fn read_as(text: impl AsRef<[u8]>, ask: &ReadOptions) -> Result<Loaded> {
     let (_folder, path) = saved("t.csv", text);
-    crate::found::open(&path, ask)
+    crate::reader::open(&path, ask)
 }
 
-fn open(text: impl AsRef<[u8]>) -> Result<Found> {
-    read_as(text, &Ask::default())
+fn open(text: impl AsRef<[u8]>) -> Result<Loaded> {
+    read_as(text, &ReadOptions::default())
 }
 
-fn resident(found: &Found) -> Samples {
+fn resident(found: &Loaded) -> Samples {
     samples(&found.train)
 }
 
-fn floats(found: &Found) -> Vec<f32> {
+fn floats(found: &Loaded) -> Vec<f32> {
     match resident(found).values() {
         Values::Floats(floats) => floats.clone(),
         Values::Bytes(_) => panic!("a table holds numbers"),
     }
 }
 
-fn labelled(label: &str) -> Ask {
-    Ask { label: Some(label.into()), ..Ask::default() }
+fn labelled(label: &str) -> ReadOptions {
+    ReadOptions { label: Some(label.into()), ..ReadOptions::default() }
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn numbers_stay_words_become_categories_and_the_last_column_of_words_is_the_clas
 }
 
 /// What a text is read to: names of the columns, rows, and the note about its form.
-fn form(text: impl AsRef<[u8]>, ask: &Ask) -> (Vec<String>, u64, String) {
+fn form(text: impl AsRef<[u8]>, ask: &ReadOptions) -> (Vec<String>, u64, String) {
     let found = read_as(text, ask).unwrap();
     let columns = found.table.unwrap().columns;
     (columns.into_iter().map(|column| column.name).collect(), found.train.len(), found.notes[0].clone())
@@ -91,11 +91,11 @@ fn what_stands_around_the_rows_is_skipped_and_said() {
         (format!("\r\n\r\na,b,kind\r\n{rows}"), "with a header in line 3"),
     ];
     for (text, said) in cases {
-        let (names, count, note) = form(&text, &Ask::default());
+        let (names, count, note) = form(&text, &ReadOptions::default());
         assert_eq!((&names[..], count), (&["a".to_owned(), "b".to_owned()][..], 3), "{text}: {note}");
         assert!(note.contains(said), "{text}: {note}");
-        let streamed = read_as(&text, &Ask { memory: 32, ..Ask::default() }).unwrap();
-        assert!(matches!(streamed.train, Part::Streamed(_)));
+        let streamed = read_as(&text, &ReadOptions { memory: 32, ..ReadOptions::default() }).unwrap();
+        assert!(matches!(streamed.train, LoadedSplit::Streamed(_)));
         assert_eq!(resident(&streamed), resident(&open(&text).unwrap()), "{text}");
         assert_eq!(resident(&open(gzip(text.as_bytes())).unwrap()), resident(&streamed));
     }
@@ -111,7 +111,7 @@ fn utf_16_is_read_from_start_and_middle_alike() {
             let found = open(&bytes).unwrap();
             assert!(found.notes[0].contains("UTF-16"), "{}", found.notes[0]);
             assert_eq!(resident(&found), expected);
-            let streamed = read_as(&bytes, &Ask { memory: 32, ..Ask::default() }).unwrap();
+            let streamed = read_as(&bytes, &ReadOptions { memory: 32, ..ReadOptions::default() }).unwrap();
             assert_eq!(resident(&streamed), expected);
         }
     }
@@ -123,12 +123,12 @@ fn utf_16_is_read_from_start_and_middle_alike() {
 #[test]
 fn a_header_of_numbers_is_seen_and_may_be_denied() {
     let numbered = "0,1,2,label\n0.5,1.7,2.5,x\n0.1,0.2,0.4,y\n0.4,0.2,0.1,x\n";
-    let (names, count, note) = form(numbered, &Ask::default());
+    let (names, count, note) = form(numbered, &ReadOptions::default());
     assert_eq!((names, count), (["0", "1", "2"].map(str::to_owned).to_vec(), 3));
     assert!(note.contains("with a header of numbers (--header no if"), "{note}");
-    let with = |header: &str| Ask {
+    let with = |header: &str| ReadOptions {
         form: Form { header: Some(header.parse().unwrap()), ..Form::default() },
-        ..Ask::default()
+        ..ReadOptions::default()
     };
     let (names, count, note) = form(numbered, &with("no"));
     assert_eq!((names, count), (["1", "2", "3"].map(str::to_owned).to_vec(), 4));
@@ -144,10 +144,11 @@ fn a_header_of_numbers_is_seen_and_may_be_denied() {
 #[test]
 fn a_file_without_the_models_names_above_its_rows_has_no_header() {
     let table = open("5.1,3.5,x\n6.2,2.9,y\n").unwrap().table;
-    let found = read_as("a,b\n1,2\n", &Ask { table: table.clone(), ..Ask::default() });
+    let found = read_as("a,b\n1,2\n", &ReadOptions { table: table.clone(), ..ReadOptions::default() });
     assert!(found.unwrap_err().what.contains("holds `a`"), "its names are numbers, so `a` is a cell");
     let numbered = open("0,1,2,label\n0.5,1.7,2.5,x\n0.1,0.2,0.4,y\n0.5,0.1,0.2,x\n").unwrap().table;
-    let found = read_as("0,1,2\n7,8,9\n", &Ask { table: numbered, ..Ask::default() }).unwrap();
+    let found =
+        read_as("0,1,2\n7,8,9\n", &ReadOptions { table: numbered, ..ReadOptions::default() }).unwrap();
     assert_eq!(floats(&found), [7., 8., 9.]);
 }
 
@@ -159,12 +160,12 @@ fn delimiter_and_remarks_are_as_told() {
             comment: Some(comment.parse().unwrap()),
             ..Form::default()
         };
-        Ask { form, ..Ask::default() }
+        ReadOptions { form, ..ReadOptions::default() }
     };
     assert_eq!(form("a:b\n1:2\n!3:4\n", &told(":", "!")).0, ["a"]);
     let (_, count, _) = form("c,d\n#1,2\n#3,4\n", &told("comma", "none"));
     assert_eq!(count, 2);
-    let (_, count, _) = form("#,kind\n1,x\n2,y\n", &Ask::default());
+    let (_, count, _) = form("#,kind\n1,x\n2,y\n", &ReadOptions::default());
     assert_eq!(count, 2, "a column called `#` is no remark");
     let error = open("a,b\n1,2\n3,4\n!end\n").unwrap_err();
     assert!(error.advice.unwrap().contains("--comment"));
@@ -178,7 +179,7 @@ fn semicolons_separate_where_numbers_have_commas() {
         "3,2\t1,75\tx\n2,5\t0,25\ty\n",
         "3,2 1,75 x\n2,5 0,25 y\n",
     ] {
-        assert_eq!(form(text, &Ask::default()).0.len(), 2, "{text}");
+        assert_eq!(form(text, &ReadOptions::default()).0.len(), 2, "{text}");
     }
 }
 
@@ -299,10 +300,10 @@ fn missing_cells_are_refused_filled_or_left_out_as_told() {
     );
     assert!(error.place.unwrap().ends_with("t.csv, line 3, column `age`"));
     assert!(error.advice.unwrap().contains("--missing mean"));
-    let mean = read_as(text, &Ask { missing: Missing::Mean, ..Ask::default() }).unwrap();
+    let mean = read_as(text, &ReadOptions { missing: Missing::Mean, ..ReadOptions::default() }).unwrap();
     let found: Vec<f32> = floats(&mean).iter().map(|x| if x.is_nan() { -1. } else { *x }).collect();
     assert_eq!(found, [1., 0., 0., 1., -1., 1., 0., 0., 5., 0., 1., 0.]);
-    let drop = read_as(text, &Ask { missing: Missing::Drop, ..Ask::default() }).unwrap();
+    let drop = read_as(text, &ReadOptions { missing: Missing::Drop, ..ReadOptions::default() }).unwrap();
     assert_eq!(floats(&drop), [5., 1.]);
     assert!(
         drop.notes.contains(
@@ -311,7 +312,8 @@ fn missing_cells_are_refused_filled_or_left_out_as_told() {
         )
     );
     let label = "a,y\n1,2\n2,?\n";
-    let error = read_as(label, &Ask { missing: Missing::Mean, ..Ask::default() }).unwrap_err();
+    let error =
+        read_as(label, &ReadOptions { missing: Missing::Mean, ..ReadOptions::default() }).unwrap_err();
     assert!(error.advice.unwrap().contains("a label cannot be guessed"));
 }
 
@@ -319,7 +321,10 @@ fn missing_cells_are_refused_filled_or_left_out_as_told() {
 fn a_column_of_numbers_and_words_is_a_category_of_them_all() {
     let found = open("code,y\n1,0.5\n2,0.5\nA,0.5\n1,0.1\n").unwrap();
     let kind = &found.table.unwrap().columns[0].kind;
-    assert_eq!(kind, &Kind::Category { levels: vec!["1".into(), "2".into(), "A".into()], missing: false });
+    assert_eq!(
+        kind,
+        &ColumnKind::Category { levels: vec!["1".into(), "2".into(), "A".into()], missing: false }
+    );
 }
 
 #[test]
@@ -378,7 +383,8 @@ fn every_sort_of_damage_is_refused_with_line_and_column() {
 fn what_a_message_quotes_is_short_and_holds_no_control_characters() {
     let table = open("a,b\n1,2\n").unwrap().table;
     let word = format!("\x1b[31m{}", "x".repeat(1_000));
-    let error = read_as(format!("a,b\n{word},1\n"), &Ask { table, ..Ask::default() }).unwrap_err();
+    let error =
+        read_as(format!("a,b\n{word},1\n"), &ReadOptions { table, ..ReadOptions::default() }).unwrap_err();
     assert!(error.what.starts_with("t.csv holds `\\u{1b}[31mxxx") && error.what.len() < 120, "{error}");
 }
 
@@ -393,7 +399,7 @@ fn another_file_is_read_by_the_same_columns_whatever_their_order() {
     let table = open(IRIS).unwrap().table.unwrap();
     let json = serde_json::to_string(&table).unwrap();
     assert_eq!(serde_json::from_str::<Table>(&json).unwrap(), table);
-    let ask = Ask { table: Some(table), ..Ask::default() };
+    let ask = ReadOptions { table: Some(table), ..ReadOptions::default() };
     let found = read_as("colour,extra,width,length\nblue,9,1,2\n", &ask).unwrap();
     assert_eq!(floats(&found), [2., 1., 1., 0.]);
     assert_eq!(resident(&found).labels(), &Labels::Absent(1));
@@ -424,8 +430,10 @@ fn what_does_not_fit_into_memory_is_read_row_by_row_to_the_same_samples() {
     let text = format!("a,b,c\r\n{rows}");
     let expected = resident(&open(&text).unwrap());
     let (_folder, path) = saved("t.csv", &text);
-    let found = crate::found::open(&path, &Ask { memory: 4_096, ..Ask::default() }).unwrap();
-    let Part::Streamed(store) = &found.train else { panic!("500 rows of 12 bytes are more than 4,096") };
+    let found = crate::reader::open(&path, &ReadOptions { memory: 4_096, ..ReadOptions::default() }).unwrap();
+    let LoadedSplit::Streamed(store) = &found.train else {
+        panic!("500 rows of 12 bytes are more than 4,096")
+    };
     assert_eq!((store.len(), store.access()), (500, crate::Access::Random));
     assert_eq!(resident(&found), expected);
     let mut some = expected.clone();
@@ -443,25 +451,28 @@ fn what_does_not_fit_into_memory_is_read_row_by_row_to_the_same_samples() {
 fn rows_left_out_are_left_out_when_streamed_too() {
     let rows: String =
         (0..300).map(|row| format!("{},{row}.5\n", if row % 3 == 0 { "" } else { "1" })).collect();
-    let ask = |memory| Ask { missing: Missing::Drop, memory, ..Ask::default() };
+    let ask = |memory| ReadOptions { missing: Missing::Drop, memory, ..ReadOptions::default() };
     let [all, streamed] = [1 << 20, 1_600].map(|memory| read_as_kept(&format!("a,b\n{rows}"), &ask(memory)));
     assert_eq!(all, streamed);
     assert_eq!(all.len(), 200);
 }
 
-fn read_as_kept(text: &str, ask: &Ask) -> Samples {
+fn read_as_kept(text: &str, ask: &ReadOptions) -> Samples {
     let (_folder, path) = saved("t.csv", text);
-    resident(&crate::found::open(&path, ask).unwrap())
+    resident(&crate::reader::open(&path, ask).unwrap())
 }
 
 #[test]
 fn a_packed_text_unpacks_to_no_more_than_the_memory() {
     let bomb = gzip(format!("a,b\n{}", "1,2\n".repeat(1_000_000)).as_bytes());
-    let error = read_as(&bomb, &Ask { memory: 100_000, ..Ask::default() }).unwrap_err();
+    let error = read_as(&bomb, &ReadOptions { memory: 100_000, ..ReadOptions::default() }).unwrap_err();
     assert_eq!(error.what, "t.csv unpacks to more than 100 kB, the memory that may be used");
     assert!(error.advice.unwrap().contains("gunzip"));
     let blank = gzip(&vec![b'\n'; 10_000_000]);
-    assert_eq!(read_as(&blank, &Ask { memory: 100_000, ..Ask::default() }).unwrap_err().exit_code(), 3);
+    assert_eq!(
+        read_as(&blank, &ReadOptions { memory: 100_000, ..ReadOptions::default() }).unwrap_err().exit_code(),
+        3
+    );
 }
 
 #[test]

@@ -55,10 +55,10 @@ fn blocks_of_a_fingerprint_cover_all_of_a_small_split_and_both_ends_of_a_large_o
 #[test]
 fn a_data_set_knows_what_is_to_be_told_of_its_samples() {
     let digits = digits::generate(&digits::Digits { train: 3, test: 2, ..Default::default() });
-    assert_eq!(digits.told(), Told::Class(10));
-    assert_eq!(dataset(floats(3), floats(2)).told(), Told::Real(2));
+    assert_eq!(digits.told(), TargetKind::Class(10));
+    assert_eq!(dataset(floats(3), floats(2)).told(), TargetKind::Real(2));
     let streamed = Split::Streamed(Arc::new(floats(3)));
-    assert_eq!(dataset(streamed, floats(2)).told(), Told::Real(2));
+    assert_eq!(dataset(streamed, floats(2)).told(), TargetKind::Real(2));
     assert_eq!(floats(3).access(), Access::Random);
 }
 

@@ -5,24 +5,24 @@
 //! stands in the middle (LeCun, Bottou, Bengio and Haffner, 1998). Ink, slant and difficulty are set so that the same
 //! network learns both sets about equally fast, and reads the one after training on the other.
 
+mod distort;
 mod drawn;
-mod hand;
-mod line;
-mod pen;
+mod rasterise;
+mod stroke;
 #[rustfmt::skip] // tables of points
 mod skeleton;
 
 use crate::packed::Room;
 use crate::random::{Draws, Key, Purpose};
 use crate::{Dataset, ImageShape, Result, Samples, Split};
+use distort::Hand;
 pub use drawn::Drawn;
-use hand::Hand;
-use line::Point;
-use pen::Pen;
+use rasterise::Pen;
 use rayon::prelude::*;
 use skeleton::{DIGITS, Form};
 use std::fmt;
 use std::ops::RangeInclusive;
+use stroke::Point;
 
 /// Sides an image may have, in pixels.
 pub const SIZES: RangeInclusive<usize> = 8..=256;

@@ -13,8 +13,8 @@ pub(crate) mod prepare;
 mod store;
 mod whole;
 
-use crate::contained::contained;
-use crate::found::{Ask, Found, Part, Usual};
+use crate::catch_panic::catch_panic;
+use crate::reader::{DefaultNormalisation, Loaded, LoadedSplit, ReadOptions};
 use crate::table::{Origin, shown};
 use crate::text::{bytes, grouped, listed};
 use crate::{Error, Labels, Offsets, Result, Shape, Values};
@@ -61,8 +61,8 @@ pub(crate) fn found(
     [validation, test]: [Option<Encoded>; 2],
     classes: Vec<String>,
     mut notes: Vec<String>,
-    ask: &Ask,
-) -> Result<Found> {
+    ask: &ReadOptions,
+) -> Result<Loaded> {
     if ask.size.is_some_and(|size| !form::SIZES.contains(&size)) {
         let what = format!("pictures are brought to {} to {} pixels", form::SIZES.start(), form::SIZES.end());
         return Err(Error::usage(what).at("--size").advise("--size 224"));
@@ -84,7 +84,7 @@ pub(crate) fn found(
     let train = part(train)?;
     let [validation, test] = [validation.map(&mut part).transpose()?, test.map(&mut part).transpose()?];
     notes.extend(say_inverted(inverted, !fits && form.inverts()));
-    Ok(Found {
+    Ok(Loaded {
         shape: form.shape(),
         classes,
         train,
@@ -92,7 +92,11 @@ pub(crate) fn found(
         test,
         table: None,
         offsets: Offsets::default(),
-        usual: if matches!(form.emptied(), Values::Bytes(_)) { Usual::Unit } else { Usual::Standard },
+        usual: if matches!(form.emptied(), Values::Bytes(_)) {
+            DefaultNormalisation::Unit
+        } else {
+            DefaultNormalisation::Standard
+        },
         pictures: matches!(form, Form::Pictures(_)),
         notes,
     })
@@ -123,7 +127,7 @@ fn say_inverted(count: usize, later: bool) -> Option<String> {
 }
 
 /// What all samples of all splits look like, and what is done to some of them.
-fn form(splits: &[&Encoded], ask: &Ask) -> Result<(Form, Vec<String>)> {
+fn form(splits: &[&Encoded], ask: &ReadOptions) -> Result<(Form, Vec<String>)> {
     let mut looks = Vec::new();
     for split in splits {
         let all: Vec<Result<Look>> =
@@ -158,7 +162,7 @@ fn look(blobs: &dyn Blobs, index: usize) -> Result<Look> {
         let (mut blob, length) = blobs.open(index)?;
         Look::take(&mut *blob, length).map_err(|what| refuse(what).advise("save it again, or take it out"))
     };
-    contained(look, || refuse("cannot be read: its decoder failed".into()))
+    catch_panic(look, || refuse("cannot be read: its decoder failed".into()))
         .map_err(|error| blobs.named(index, error))
 }
 
@@ -181,12 +185,12 @@ fn readable(looks: Vec<Result<Look>>) -> Result<Vec<Look>> {
 }
 
 /// The samples of one split, in memory if all splits fit there; counts those that were inverted.
-fn part(split: Encoded, form: &Form, fits: bool, inverted: &mut usize) -> Result<Part> {
+fn part(split: Encoded, form: &Form, fits: bool, inverted: &mut usize) -> Result<LoadedSplit> {
     let store = Decoded::new(split, form.clone());
     if !fits {
-        return Ok(Part::Streamed(Arc::new(store)));
+        return Ok(LoadedSplit::Streamed(Arc::new(store)));
     }
     let (samples, count) = store.resident()?;
     *inverted = inverted.saturating_add(count);
-    Ok(Part::Resident(samples))
+    Ok(LoadedSplit::Resident(samples))
 }

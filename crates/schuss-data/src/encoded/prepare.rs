@@ -3,7 +3,7 @@
 
 use super::Blob;
 use super::whole::is_whole;
-use crate::planes::planes;
+use crate::channels_first::channels_first;
 use crate::text::bytes;
 use crate::{ImageShape, Values};
 use image::imageops;
@@ -139,10 +139,10 @@ pub(crate) fn append(picture: DynamicImage, shape: ImageShape, into: &mut Values
     let (features, channels) = (shape.features(), shape.channels);
     match (into, channels) {
         (Values::Bytes(into), 1) => into.extend(picture.into_luma8().into_raw()),
-        (Values::Bytes(into), _) => into.extend(planes(&picture.into_rgb8(), features, channels)),
+        (Values::Bytes(into), _) => into.extend(channels_first(&picture.into_rgb8(), features, channels)),
         (Values::Floats(into), 1) => into.extend(picture.into_luma16().into_raw().iter().map(|&x| share(x))),
         (Values::Floats(into), _) => {
-            into.extend(planes(&picture.into_rgb16(), features, channels).iter().map(|&x| share(x)));
+            into.extend(channels_first(&picture.into_rgb16(), features, channels).iter().map(|&x| share(x)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Samples that are decoded when they are needed, or all at once.
 
 use super::{Blobs, Encoded, Form};
-use crate::contained::contained;
+use crate::catch_panic::catch_panic;
 use crate::refill::{push_label, refill};
 use crate::table::reserved;
 use crate::{Access, Labels, Result, Samples, Store, Values};
@@ -31,7 +31,7 @@ impl Decoded {
             let (mut blob, length) = self.blobs.open(index)?;
             self.form.decode(&mut *blob, length, &origin, into)
         };
-        contained(decode, || origin.refuse("cannot be read: its decoder failed"))
+        catch_panic(decode, || origin.refuse("cannot be read: its decoder failed"))
             .map_err(|error| self.blobs.named(index, error))
     }
 

@@ -112,8 +112,8 @@ fn files_that_hold_more_than_may_be_used_are_refused_by_their_headers() {
         let folder = TempDir::new().unwrap();
         crate::testing::write_set(folder.path(), ending);
         fs::write(folder.path().join(format!("train-images-idx3-ubyte{ending}")), images).unwrap();
-        let ask = crate::found::Ask { memory: 4_500_000, ..Default::default() };
-        let source: crate::Source = format!("path:{}", folder.path().display()).parse().unwrap();
+        let ask = crate::reader::ReadOptions { memory: 4_500_000, ..Default::default() };
+        let source: crate::DataSource = format!("path:{}", folder.path().display()).parse().unwrap();
         let load = || source.load(&crate::Request { ask: ask.clone(), ..Default::default() }).unwrap_err();
         let taken = allocation_counter::measure(|| drop(load()));
         assert!(taken.bytes_max < 1 << 20, "took {} bytes", taken.bytes_max);

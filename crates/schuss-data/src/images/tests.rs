@@ -7,7 +7,7 @@
 )]
 
 use super::*;
-use crate::found::Part;
+use crate::reader::LoadedSplit;
 use crate::testing::samples;
 use crate::{ImageShape, Labels, Pictures, Preparation, Shape, Values, read_picture};
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
@@ -27,15 +27,15 @@ fn save(root: &Path, name: &str, picture: &DynamicImage) {
     picture.save(path).unwrap();
 }
 
-fn open_as(root: &Path, ask: &Ask) -> Result<Found> {
-    crate::found::open(root, ask)
+fn open_as(root: &Path, ask: &ReadOptions) -> Result<Loaded> {
+    crate::reader::open(root, ask)
 }
 
-fn open(root: &Path) -> Result<Found> {
-    open_as(root, &Ask::default())
+fn open(root: &Path) -> Result<Loaded> {
+    open_as(root, &ReadOptions::default())
 }
 
-fn pixels(part: &Part) -> Vec<u8> {
+fn pixels(part: &LoadedSplit) -> Vec<u8> {
     let Values::Bytes(bytes) = samples(part).values().clone() else { panic!("pictures are bytes") };
     bytes
 }
@@ -98,11 +98,12 @@ fn sizes_that_differ_need_a_size_which_cuts_the_middle() {
     let error = open(root.path()).unwrap_err();
     assert_eq!(error.what, "2.png has 8 x 2 pixels, but the first picture 4 x 4");
     assert!(error.advice.unwrap().starts_with("--size"));
-    let found = open_as(root.path(), &Ask { size: Some(2), ..Ask::default() }).unwrap();
+    let found = open_as(root.path(), &ReadOptions { size: Some(2), ..ReadOptions::default() }).unwrap();
     assert_eq!(found.shape, Shape::Image(ImageShape { channels: 1, height: 2, width: 2 }));
     assert_eq!(pixels(&found.train), [9, 9, 9, 9, 200, 200, 200, 200]);
     for size in [0, 5_000] {
-        let refused = open_as(root.path(), &Ask { size: Some(size), ..Ask::default() }).unwrap_err();
+        let refused =
+            open_as(root.path(), &ReadOptions { size: Some(size), ..ReadOptions::default() }).unwrap_err();
         assert_eq!((refused.exit_code(), refused.place.as_deref()), (2, Some("--size")));
     }
 }
@@ -138,7 +139,8 @@ fn a_jpeg_that_was_cut_short_is_refused_wherever_the_cut() {
         let shares = [50, 80, 99].map(|percent| whole.len() * percent / 100);
         for length in shares.into_iter().chain(2..whole.len()) {
             fs::write(&path, &whole[..length]).unwrap();
-            let error = open_as(root.path(), &Ask { size: Some(4), ..Ask::default() }).unwrap_err();
+            let error =
+                open_as(root.path(), &ReadOptions { size: Some(4), ..ReadOptions::default() }).unwrap_err();
             assert_eq!(error.exit_code(), 3, "after {length} bytes");
             assert!(error.what.starts_with("2.jpg is a picture that was cut short"), "{error}");
         }
@@ -162,8 +164,8 @@ fn a_jpeg_that_is_cut_short_after_it_was_opened_is_refused_when_it_is_decoded() 
     let root = TempDir::new().unwrap();
     let path = root.path().join("1.jpg");
     fs::write(&path, jpeg()).unwrap();
-    let found = open_as(root.path(), &Ask { memory: 1, ..Ask::default() }).unwrap();
-    let Part::Streamed(store) = &found.train else { panic!("a picture is more than a byte") };
+    let found = open_as(root.path(), &ReadOptions { memory: 1, ..ReadOptions::default() }).unwrap();
+    let LoadedSplit::Streamed(store) = &found.train else { panic!("a picture is more than a byte") };
     fs::write(&path, &jpeg()[..jpeg().len() * 99 / 100]).unwrap();
     let mut some = crate::Samples::default();
     assert!(
@@ -189,8 +191,8 @@ fn what_does_not_fit_into_memory_is_decoded_when_it_is_read() {
         save(root.path(), &format!("{}/{at}.png", at % 2), &grey(at, 2, 2));
     }
     let expected = samples(&open(root.path()).unwrap().train);
-    let found = open_as(root.path(), &Ask { memory: 35, ..Ask::default() }).unwrap();
-    let Part::Streamed(store) = &found.train else { panic!("36 bytes are more than 35") };
+    let found = open_as(root.path(), &ReadOptions { memory: 35, ..ReadOptions::default() }).unwrap();
+    let LoadedSplit::Streamed(store) = &found.train else { panic!("36 bytes are more than 35") };
     assert_eq!(samples(&found.train), expected);
     let mut some = expected.clone();
     store.read(&[8, 1], &mut some).unwrap();
@@ -315,7 +317,7 @@ fn pixels_on_bright_ground_are_standardised_unless_told_otherwise() {
         save(root.path(), &format!("{}/{at}.png", at % 2), &grey(level, 4, 4));
     }
     let load = |normalisation| {
-        let source: crate::Source = root.path().display().to_string().parse().unwrap();
+        let source: crate::DataSource = root.path().display().to_string().parse().unwrap();
         source.load(&crate::Request { normalisation, ..Default::default() }).unwrap()
     };
     let usual = load(None);
@@ -346,7 +348,8 @@ fn pictures_in_a_folder_are_prepared_for_a_model_as_each_is_alone() {
             .collect();
         for memory in [1 << 20, 100] {
             let pictures = Some(Pictures { shape, preparation });
-            let found = open_as(root.path(), &Ask { pictures, memory, ..Ask::default() }).unwrap();
+            let found =
+                open_as(root.path(), &ReadOptions { pictures, memory, ..ReadOptions::default() }).unwrap();
             assert_eq!(pixels(&found.train), alone, "cover {cover}, border {border}");
             let notes = found.notes.join("; ");
             assert!(notes.contains("size: 2 of the pictures scaled to 9 x 9"), "{notes}");
@@ -399,8 +402,8 @@ fn folders_in_a_zip_archive_are_read_as_those_on_disk() {
         assert_eq!((&found.classes, &found.notes), (&disk.classes, &disk.notes));
         assert_eq!(samples(&found.train), samples(&disk.train));
         assert_eq!(pixels(&found.test.unwrap()), [4, 4]);
-        let streamed = open_as(&path, &Ask { memory: 4, ..Ask::default() }).unwrap();
-        assert!(matches!(streamed.train, Part::Streamed(_)));
+        let streamed = open_as(&path, &ReadOptions { memory: 4, ..ReadOptions::default() }).unwrap();
+        assert!(matches!(streamed.train, LoadedSplit::Streamed(_)));
         assert_eq!(samples(&streamed.train), samples(&disk.train));
     }
     let notes = disk.notes.join("\n");

@@ -4,33 +4,36 @@ use crate::testing::{gzip, images, labels, skip, write_set};
 use std::fs;
 use tempfile::TempDir;
 
-fn parsed(spec: &str) -> Kind {
-    spec.parse::<Source>().unwrap_or_else(|error| panic!("{spec}: {error}")).0
+fn parsed(spec: &str) -> SourceKind {
+    spec.parse::<DataSource>().unwrap_or_else(|error| panic!("{spec}: {error}")).0
 }
 
 #[test]
 fn a_spec_is_a_name_or_a_path() {
-    let digits = |train, seed| Kind::Digits(Digits { train, seed, ..Digits::default() });
-    assert_eq!(parsed("mnist"), Kind::Published(&MNIST));
-    assert_eq!(parsed("Fashion_MNIST"), Kind::Published(&published::FASHION_MNIST));
+    let digits = |train, seed| SourceKind::Digits(Digits { train, seed, ..Digits::default() });
+    assert_eq!(parsed("mnist"), SourceKind::Published(&MNIST));
+    assert_eq!(parsed("Fashion_MNIST"), SourceKind::Published(&published::FASHION_MNIST));
     assert_eq!(parsed("digits"), digits(60_000, 1));
     assert_eq!(parsed("digits:train=100,Seed=7"), digits(100, 7));
     for path in ["data/mnist", "./mnist", ".", "mnist.d", "path:mnist", "a:b/c"] {
-        assert_eq!(parsed(path), Kind::Path(path.into()));
+        assert_eq!(parsed(path), SourceKind::Path(path.into()));
     }
 }
 
 #[test]
 fn a_spec_says_itself_in_full() {
-    let source: Source = "digits:seed=3".parse().unwrap();
+    let source: DataSource = "digits:seed=3".parse().unwrap();
     assert_eq!(source.to_string(), "digits:train=60000,test=10000,size=28,seed=3");
-    assert_eq!("MNIST".parse::<Source>().unwrap().to_string(), "mnist");
+    assert_eq!("MNIST".parse::<DataSource>().unwrap().to_string(), "mnist");
 }
 
 #[test]
 fn a_word_that_is_a_path_here_is_that_path() {
-    assert_eq!("src".parse::<Source>().unwrap().to_string(), "src"); // tests run in the crate's folder
-    assert!("mnist".parse::<Source>().unwrap().0 == Kind::Published(&MNIST), "built-in names come first");
+    assert_eq!("src".parse::<DataSource>().unwrap().to_string(), "src"); // tests run in the crate's folder
+    assert!(
+        "mnist".parse::<DataSource>().unwrap().0 == SourceKind::Published(&MNIST),
+        "built-in names come first"
+    );
 }
 
 #[test]
@@ -50,7 +53,7 @@ fn a_spec_that_means_nothing_is_a_usage_error_that_helps() {
         ("path:", "no data are named", "--data digits"),
     ];
     for (spec, what, advice) in cases {
-        let error = spec.parse::<Source>().unwrap_err();
+        let error = spec.parse::<DataSource>().unwrap_err();
         assert_eq!(error.exit_code(), 2, "{error}");
         assert!(error.what.contains(what), "{error}");
         assert!(error.advice.as_ref().unwrap().contains(advice), "{error}");
@@ -172,7 +175,7 @@ fn a_named_set_that_is_nowhere_is_answered_with_where_it_was_looked_for() {
 fn classes_have_their_published_names_as_long_as_labels_fit() {
     let folder = TempDir::new().unwrap();
     write_set(folder.path(), "");
-    let source = Source(Kind::Published(&published::FASHION_MNIST));
+    let source = DataSource(SourceKind::Published(&published::FASHION_MNIST));
     let classes = || {
         let files = Files::find(folder.path()).unwrap();
         let known = &published::FASHION_MNIST.classes;

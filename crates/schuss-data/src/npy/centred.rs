@@ -1,7 +1,7 @@
 //! Arrays of flat samples whose features are large numbers close together: what is taken off each.
 
 use super::Array;
-use super::kind::Kind;
+use super::kind::Dtype;
 use crate::offsets::{self, Spread};
 use crate::table::{Origin, reserved};
 use crate::{Centring, Offsets, Result, Shape};
@@ -16,7 +16,8 @@ impl Array {
     /// Whether it has to be looked through to know what is taken off its features: its numbers may have digits that 32
     /// bits do not hold, and nobody says. Pictures stay as they are.
     pub(crate) fn is_searched(&self, asked: &Centring) -> bool {
-        let wide = matches!(self.header.number.kind, Kind::U4 | Kind::U8 | Kind::I4 | Kind::I8 | Kind::F8);
+        let wide =
+            matches!(self.header.number.kind, Dtype::U4 | Dtype::U8 | Dtype::I4 | Dtype::I8 | Dtype::F8);
         wide && matches!(self.layout.shape, Shape::Flat(_)) && !matches!(asked, Centring::By(_))
     }
 

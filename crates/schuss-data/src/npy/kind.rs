@@ -2,7 +2,7 @@
 
 /// One kind of number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum Dtype {
     Bool,
     U1,
     U2,
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 /// A kind, and whether its bytes stand in the order of big-endian machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
-    pub(crate) kind: Kind,
+    pub(crate) kind: Dtype,
     pub(crate) big: bool,
 }
 
@@ -30,18 +30,18 @@ impl Number {
         let order = descr.chars().next().filter(|order| matches!(order, '<' | '>' | '|' | '='));
         let name = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
         let kind = match name {
-            "b1" => Kind::Bool,
-            "u1" => Kind::U1,
-            "u2" => Kind::U2,
-            "u4" => Kind::U4,
-            "u8" => Kind::U8,
-            "i1" => Kind::I1,
-            "i2" => Kind::I2,
-            "i4" => Kind::I4,
-            "i8" => Kind::I8,
-            "f2" => Kind::F2,
-            "f4" => Kind::F4,
-            "f8" => Kind::F8,
+            "b1" => Dtype::Bool,
+            "u1" => Dtype::U1,
+            "u2" => Dtype::U2,
+            "u4" => Dtype::U4,
+            "u8" => Dtype::U8,
+            "i1" => Dtype::I1,
+            "i2" => Dtype::I2,
+            "i4" => Dtype::I4,
+            "i8" => Dtype::I8,
+            "f2" => Dtype::F2,
+            "f4" => Dtype::F4,
+            "f8" => Dtype::F8,
             _ => return Err(refused(name)),
         };
         Ok(Self { kind, big: order == Some('>') || order == Some('=') && cfg!(target_endian = "big") })
@@ -50,41 +50,41 @@ impl Number {
     /// Bytes per number.
     pub(crate) fn size(self) -> usize {
         match self.kind {
-            Kind::Bool | Kind::U1 | Kind::I1 => 1,
-            Kind::U2 | Kind::I2 | Kind::F2 => 2,
-            Kind::U4 | Kind::I4 | Kind::F4 => 4,
-            Kind::U8 | Kind::I8 | Kind::F8 => 8,
+            Dtype::Bool | Dtype::U1 | Dtype::I1 => 1,
+            Dtype::U2 | Dtype::I2 | Dtype::F2 => 2,
+            Dtype::U4 | Dtype::I4 | Dtype::F4 => 4,
+            Dtype::U8 | Dtype::I8 | Dtype::F8 => 8,
         }
     }
 
     /// Whether it knows nothing but whole numbers.
     pub(crate) fn is_whole(self) -> bool {
-        !matches!(self.kind, Kind::F2 | Kind::F4 | Kind::F8)
+        !matches!(self.kind, Dtype::F2 | Dtype::F4 | Dtype::F8)
     }
 
     /// Shows each number of `bytes`; whole numbers beyond 2^53 are rounded.
     pub(crate) fn each(self, bytes: &[u8], see: impl FnMut(f64)) {
         match self.kind {
-            Kind::Bool => self.map(bytes, |[byte]| f64::from(u8::from(byte != 0)), see),
-            Kind::U1 => self.map(bytes, |[byte]| f64::from(byte), see),
-            Kind::U2 => self.map(bytes, |bytes| f64::from(u16::from_le_bytes(bytes)), see),
-            Kind::U4 => self.map(bytes, |bytes| f64::from(u32::from_le_bytes(bytes)), see),
-            Kind::U8 => self.map(bytes, |bytes| u64::from_le_bytes(bytes) as f64, see),
-            Kind::I1 => self.map(bytes, |bytes| f64::from(i8::from_le_bytes(bytes)), see),
-            Kind::I2 => self.map(bytes, |bytes| f64::from(i16::from_le_bytes(bytes)), see),
-            Kind::I4 => self.map(bytes, |bytes| f64::from(i32::from_le_bytes(bytes)), see),
-            Kind::I8 => self.map(bytes, |bytes| i64::from_le_bytes(bytes) as f64, see),
-            Kind::F2 => self.map(bytes, |bytes| half(u16::from_le_bytes(bytes)), see),
-            Kind::F4 => self.map(bytes, |bytes| f64::from(f32::from_le_bytes(bytes)), see),
-            Kind::F8 => self.map(bytes, f64::from_le_bytes, see),
+            Dtype::Bool => self.map(bytes, |[byte]| f64::from(u8::from(byte != 0)), see),
+            Dtype::U1 => self.map(bytes, |[byte]| f64::from(byte), see),
+            Dtype::U2 => self.map(bytes, |bytes| f64::from(u16::from_le_bytes(bytes)), see),
+            Dtype::U4 => self.map(bytes, |bytes| f64::from(u32::from_le_bytes(bytes)), see),
+            Dtype::U8 => self.map(bytes, |bytes| u64::from_le_bytes(bytes) as f64, see),
+            Dtype::I1 => self.map(bytes, |bytes| f64::from(i8::from_le_bytes(bytes)), see),
+            Dtype::I2 => self.map(bytes, |bytes| f64::from(i16::from_le_bytes(bytes)), see),
+            Dtype::I4 => self.map(bytes, |bytes| f64::from(i32::from_le_bytes(bytes)), see),
+            Dtype::I8 => self.map(bytes, |bytes| i64::from_le_bytes(bytes) as f64, see),
+            Dtype::F2 => self.map(bytes, |bytes| half(u16::from_le_bytes(bytes)), see),
+            Dtype::F4 => self.map(bytes, |bytes| f64::from(f32::from_le_bytes(bytes)), see),
+            Dtype::F8 => self.map(bytes, f64::from_le_bytes, see),
         }
     }
 
     /// Shows each number of `bytes` with all of its digits, if it is of a kind that knows whole numbers alone.
     pub(crate) fn each_whole(self, bytes: &[u8], mut see: impl FnMut(i128)) {
         match self.kind {
-            Kind::U8 => self.map(bytes, |bytes| i128::from(u64::from_le_bytes(bytes)), see),
-            Kind::I8 => self.map(bytes, |bytes| i128::from(i64::from_le_bytes(bytes)), see),
+            Dtype::U8 => self.map(bytes, |bytes| i128::from(u64::from_le_bytes(bytes)), see),
+            Dtype::I8 => self.map(bytes, |bytes| i128::from(i64::from_le_bytes(bytes)), see),
             #[allow(clippy::cast_possible_truncation, reason = "whole numbers of at most 32 bits")]
             _ if self.is_whole() => self.each(bytes, |number| see(number as i128)),
             _ => {}

@@ -1,9 +1,9 @@
 //! How the dimensions of an array make samples.
 
 use super::header::Header;
-use super::kind::Kind;
+use super::kind::Dtype;
+use crate::channels_first::channels_first;
 use crate::encoded::prepare::on_white;
-use crate::planes::planes;
 use crate::{ImageShape, Shape, Values};
 use image::RgbaImage;
 
@@ -35,7 +35,7 @@ impl Layout {
         let Some(sizes) = header.shape.iter().map(size).collect::<Option<Vec<_>>>() else {
             return Err(format!("holds no numbers: its shape is {:?}", header.shape));
         };
-        let pixels = header.number.kind == Kind::U1;
+        let pixels = header.number.kind == Dtype::U1;
         let (samples, shape, channels) = match sizes[..] {
             [] => return Err("holds a single number, not samples".into()),
             [samples, height, width] if pixels => (samples, image(1, height, width), Channels::Planes),
@@ -62,10 +62,10 @@ impl Layout {
         match (self.channels, values) {
             (Channels::Planes, values) => values,
             (Channels::Transparent, Values::Bytes(bytes)) => {
-                Values::Bytes(planes(&opaque(&bytes, shape), features, shape.channels))
+                Values::Bytes(channels_first(&opaque(&bytes, shape), features, shape.channels))
             }
-            (_, Values::Bytes(bytes)) => Values::Bytes(planes(&bytes, features, shape.channels)),
-            (_, Values::Floats(floats)) => Values::Floats(planes(&floats, features, shape.channels)),
+            (_, Values::Bytes(bytes)) => Values::Bytes(channels_first(&bytes, features, shape.channels)),
+            (_, Values::Floats(floats)) => Values::Floats(channels_first(&floats, features, shape.channels)),
         }
     }
 

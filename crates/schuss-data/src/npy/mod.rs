@@ -15,12 +15,12 @@ mod layout;
 mod store;
 
 use crate::classes::Numbers;
-use crate::found::{Ask, Found, Part, Usual};
+use crate::reader::{DefaultNormalisation, Loaded, LoadedSplit, ReadOptions};
 use crate::table::{Origin, reserved};
 use crate::text::{bytes, grouped};
 use crate::{Error, Labels, Offsets, Result, Samples, Shape, Values, file, offsets};
 pub(crate) use header::{Header, MAGIC};
-use kind::Kind;
+use kind::Dtype;
 pub(crate) use layout::Layout;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(crate) const SAVE: &str = "save it again, as numbers, with numpy.save";
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
+pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let (file, length) = file::open(path)?;
     let origin = Origin::new(path, "sample");
     let mut reader = BufReader::new(file);
@@ -52,11 +52,11 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Found> {
     reader.seek(SeekFrom::Start(array.header.start)).map_err(|error| unreadable(&origin, &error))?;
     let train = if array.memory() <= ask.memory {
         let values = array.values(&mut reader, &origin)?;
-        Part::Resident(Samples::new(values, labels, array.layout.shape.features())?)
+        LoadedSplit::Resident(Samples::new(values, labels, array.layout.shape.features())?)
     } else {
-        Part::Streamed(Stored::open(origin, 0, array.clone(), labels)?)
+        LoadedSplit::Streamed(Stored::open(origin, 0, array.clone(), labels)?)
     };
-    Ok(Found {
+    Ok(Loaded {
         shape: array.layout.shape,
         classes: Vec::new(),
         train,
@@ -107,13 +107,17 @@ impl Array {
 
     /// Bytes its numbers take in memory.
     pub(crate) fn memory(&self) -> u64 {
-        let each = if self.header.number.kind == Kind::U1 { 1 } else { size_of::<f32>() };
+        let each = if self.header.number.kind == Dtype::U1 { 1 } else { size_of::<f32>() };
         self.header.count().unwrap_or(u64::MAX).saturating_mul(each as u64)
     }
 
     /// The normalisation such numbers usually get.
-    pub(crate) fn usual(&self) -> Usual {
-        if self.header.number.kind == Kind::U1 { Usual::Unit } else { Usual::Standard }
+    pub(crate) fn usual(&self) -> DefaultNormalisation {
+        if self.header.number.kind == Dtype::U1 {
+            DefaultNormalisation::Unit
+        } else {
+            DefaultNormalisation::Standard
+        }
     }
 
     /// Bytes of a sample in the file.
@@ -130,7 +134,7 @@ impl Array {
     /// None of its numbers yet.
     pub(crate) fn emptied(&self) -> Values {
         match self.header.number.kind {
-            Kind::U1 => Values::Bytes(Vec::new()),
+            Dtype::U1 => Values::Bytes(Vec::new()),
             _ => Values::Floats(Vec::new()),
         }
     }
@@ -144,7 +148,7 @@ impl Array {
     /// Room for so many numbers of its kind.
     fn room(&self, count: u64) -> Result<Values> {
         Ok(match self.header.number.kind {
-            Kind::U1 => Values::Bytes(reserved(count)?),
+            Dtype::U1 => Values::Bytes(reserved(count)?),
             _ => Values::Floats(reserved(count)?),
         })
     }
@@ -180,7 +184,7 @@ impl Array {
 
     /// Adds the samples in `bytes`, of which the first is sample `first` of the file.
     fn decode(&self, bytes: &[u8], first: u64, into: &mut Values, origin: &Origin) -> Result<()> {
-        if self.header.number.kind == Kind::U1 {
+        if self.header.number.kind == Dtype::U1 {
             into.append(self.arranged(Values::Bytes(bytes.to_vec())));
             return Ok(());
         }

@@ -10,20 +10,23 @@ use super::*;
 use crate::ImageShape;
 use crate::testing::{npy, samples, saved};
 
-fn open_as(bytes: &[u8], ask: &Ask) -> Result<Found> {
+fn open_as(bytes: &[u8], ask: &ReadOptions) -> Result<Loaded> {
     let (_folder, path) = saved("x.npy", bytes);
-    crate::found::open(&path, ask)
+    crate::reader::open(&path, ask)
 }
 
-fn open(bytes: &[u8]) -> Result<Found> {
-    open_as(bytes, &Ask::default())
+fn open(bytes: &[u8]) -> Result<Loaded> {
+    open_as(bytes, &ReadOptions::default())
 }
 
 #[test]
 fn bytes_in_three_dimensions_are_grey_pictures_and_in_two_plain_numbers() {
     let pictures = open(&npy("|u1", "(2, 3, 2)", &[7; 12])).unwrap();
     assert_eq!(pictures.shape, Shape::Image(ImageShape { channels: 1, height: 3, width: 2 }));
-    assert_eq!((pictures.usual, samples(&pictures.train).labels()), (Usual::Unit, &Labels::Absent(2)));
+    assert_eq!(
+        (pictures.usual, samples(&pictures.train).labels()),
+        (DefaultNormalisation::Unit, &Labels::Absent(2))
+    );
     let flat = open(&npy("|u1", "(2, 6)", &[7; 12])).unwrap();
     assert_eq!(flat.shape, Shape::Flat(6));
     let single = open(&npy("|i1", "(2,)", &[3, 255])).unwrap();
@@ -43,11 +46,11 @@ fn channels_come_first_whether_they_stand_first_or_last() {
 #[test]
 fn what_does_not_fit_into_memory_is_read_where_it_lies() {
     let pixels: Vec<u8> = (0..240).collect();
-    let ask = Ask { memory: 100, ..Ask::default() };
+    let ask = ReadOptions { memory: 100, ..ReadOptions::default() };
     let (_folder, path) = saved("x.npy", npy("|u1", "(20, 2, 2, 3)", &pixels));
-    let expected = samples(&crate::found::open(&path, &Ask::default()).unwrap().train);
-    let found = crate::found::open(&path, &ask).unwrap();
-    let Part::Streamed(store) = &found.train else { panic!("240 bytes are more than 100") };
+    let expected = samples(&crate::reader::open(&path, &ReadOptions::default()).unwrap().train);
+    let found = crate::reader::open(&path, &ask).unwrap();
+    let LoadedSplit::Streamed(store) = &found.train else { panic!("240 bytes are more than 100") };
     let mut read = expected.clone();
     store.read(&[19, 3, 4, 5, 3], &mut read).unwrap();
     assert_eq!(

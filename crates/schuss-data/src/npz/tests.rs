@@ -28,18 +28,18 @@ fn packed(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     archive(files, CompressionMethod::Deflated)
 }
 
-fn open_as(bytes: &[u8], ask: &Ask) -> Result<Found> {
+fn open_as(bytes: &[u8], ask: &ReadOptions) -> Result<Loaded> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("d.npz");
     std::fs::write(&path, bytes).unwrap();
-    let found = crate::found::open(&path, ask);
+    let found = crate::reader::open(&path, ask);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "nothing is written");
     found
 }
 
-fn open(bytes: &[u8]) -> Result<Found> {
-    open_as(bytes, &Ask::default())
+fn open(bytes: &[u8]) -> Result<Loaded> {
+    open_as(bytes, &ReadOptions::default())
 }
 
 fn bytes(count: u8) -> Vec<u8> {
@@ -80,14 +80,14 @@ fn x_and_y_are_enough_and_y_may_be_numbers_or_absent() {
 #[test]
 fn an_unpacked_archive_that_does_not_fit_into_memory_is_read_where_it_lies() {
     let files = [("x.npy", npy("|u1", "(60, 2)", &bytes(120))), ("y.npy", npy("|u1", "(60,)", &bytes(60)))];
-    let ask = Ask { memory: 100, ..Ask::default() };
+    let ask = ReadOptions { memory: 100, ..ReadOptions::default() };
     let plain = archive(&files, CompressionMethod::Stored);
     let expected = samples(&open(&plain).unwrap().train);
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("d.npz");
     std::fs::write(&path, &plain).unwrap();
-    let found = crate::found::open(&path, &ask).unwrap();
-    assert!(matches!(found.train, Part::Streamed(_)));
+    let found = crate::reader::open(&path, &ask).unwrap();
+    assert!(matches!(found.train, LoadedSplit::Streamed(_)));
     assert_eq!(samples(&found.train), expected);
     let error = open_as(&packed(&files), &ask).unwrap_err();
     assert!(error.what.contains("it is packed") && error.exit_code() == 3, "{error}");
@@ -126,7 +126,9 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
         let error = open(&bytes).unwrap_err();
         assert!(error.exit_code() == 3 && error.what.starts_with(&format!("d.npz {sentence}")), "{error}");
     }
-    let error = open_as(&packed(&[("x.npy", bomb)]), &Ask { memory: 1 << 20, ..Ask::default() }).unwrap_err();
+    let error =
+        open_as(&packed(&[("x.npy", bomb)]), &ReadOptions { memory: 1 << 20, ..ReadOptions::default() })
+            .unwrap_err();
     assert!(
         error.what.starts_with("d.npz holds 50 MB of numbers, more than may be held in memory"),
         "{error}"
@@ -178,9 +180,12 @@ fn a_number_that_is_none_is_named_by_its_array_its_sample_and_its_column() {
     let plain = archive(&[x(f64::NAN), y(1.)], CompressionMethod::Stored);
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("d.npz"), plain).unwrap();
-    let found =
-        crate::found::open(&folder.path().join("d.npz"), &Ask { memory: 8, ..Ask::default() }).unwrap();
-    let Part::Streamed(store) = found.train else { panic!("16 bytes are more than 8") };
+    let found = crate::reader::open(
+        &folder.path().join("d.npz"),
+        &ReadOptions { memory: 8, ..ReadOptions::default() },
+    )
+    .unwrap();
+    let LoadedSplit::Streamed(store) = found.train else { panic!("16 bytes are more than 8") };
     let place = store.read(&[1], &mut Samples::default()).unwrap_err().place.unwrap();
     assert!(place.ends_with("d.npz, `x_train`, sample 1, column 1"), "{place}");
 }

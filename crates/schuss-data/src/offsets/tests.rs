@@ -1,7 +1,7 @@
 use super::*;
-use crate::found::{Ask, Missing, Part};
+use crate::reader::{LoadedSplit, Missing, ReadOptions};
 use crate::testing::{npy, samples, saved};
-use crate::{Dataset, Normalisation, Normalise, Request, Source, Values, pack, survey};
+use crate::{DataSource, Dataset, Normalisation, Normalise, Request, Values, pack, survey};
 use std::path::Path;
 
 fn offset(numbers: &[f64]) -> f64 {
@@ -62,15 +62,15 @@ fn array(rows: i32) -> Vec<u8> {
 }
 
 fn load(path: &Path, request: Request) -> Dataset {
-    path.display().to_string().parse::<Source>().unwrap().load(&request).unwrap()
+    path.display().to_string().parse::<DataSource>().unwrap().load(&request).unwrap()
 }
 
 fn asking(memory: u64) -> Request {
-    Request { ask: Ask { memory, ..Ask::default() }, ..Request::default() }
+    Request { ask: ReadOptions { memory, ..ReadOptions::default() }, ..Request::default() }
 }
 
 /// The numbers of all samples, as stored.
-fn stored(part: &Part) -> Vec<f32> {
+fn stored(part: &LoadedSplit) -> Vec<f32> {
     samples(part).values().clone().into_floats()
 }
 
@@ -83,9 +83,9 @@ fn seconds_and_metres_keep_their_digits_in_memory_and_streamed() {
     for (name, bytes) in [("t.csv", csv(0..ROWS).into_bytes()), ("t.npy", array(ROWS))] {
         let (_folder, path) = saved(name, bytes);
         for memory in [1 << 20, 500] {
-            let ask = Ask { memory, ..Ask::default() };
-            let found = crate::found::open(&path, &ask).unwrap();
-            assert_eq!(matches!(found.train, Part::Resident(_)), memory > 500, "{name}");
+            let ask = ReadOptions { memory, ..ReadOptions::default() };
+            let found = crate::reader::open(&path, &ask).unwrap();
+            assert_eq!(matches!(found.train, LoadedSplit::Resident(_)), memory > 500, "{name}");
             assert_eq!(found.offsets.values, [SECONDS, METRES, 0.0], "{name}");
             assert_eq!(stored(&found.train), expected, "{name} within {memory} bytes");
             let said = found.notes.iter().any(|note| note.contains("less 1764230400"));
@@ -103,14 +103,14 @@ fn whole_numbers_of_64_bits_and_the_first_index_moving_fastest_keep_theirs_too()
     let text = file.iter().map(|&byte| char::from(byte)).collect::<String>();
     let file: Vec<u8> = text.replace("False", "True ").chars().map(|letter| letter as u8).collect();
     let (_folder, path) = saved("t.npy", file);
-    let found = crate::found::open(&path, &Ask::default()).unwrap();
+    let found = crate::reader::open(&path, &ReadOptions::default()).unwrap();
     assert_eq!(stored(&found.train), [0.0, 0.0, 4_096.0, 4_096.0, 8_192.0, 8_192.0, 12_288.0, 12_288.0]);
 }
 
 #[test]
 fn numbers_that_32_bits_hold_are_stored_as_they_are() {
     let (_folder, path) = saved("t.csv", "a,b,kind\n1000001,0.1,x\n1000002,0.2,y\n1000003,0.4,x\n");
-    let found = crate::found::open(&path, &Ask::default()).unwrap();
+    let found = crate::reader::open(&path, &ReadOptions::default()).unwrap();
     assert!(found.offsets.is_empty());
     assert_eq!(stored(&found.train), [1_000_001.0, 0.1, 1_000_002.0, 0.2, 1_000_003.0, 0.4]);
 }
@@ -121,8 +121,8 @@ fn a_model_takes_its_own_offsets_off_new_files() {
     let (_one, text) = saved("t.csv", csv(0..2));
     let (_other, file) = saved("t.npy", array(2));
     for path in [text, file] {
-        let ask = Ask { offsets: Centring::By(offsets.clone()), ..Ask::default() };
-        let found = crate::found::open(&path, &ask).unwrap();
+        let ask = ReadOptions { offsets: Centring::By(offsets.clone()), ..ReadOptions::default() };
+        let found = crate::reader::open(&path, &ask).unwrap();
         assert_eq!(found.offsets, offsets);
         assert_eq!(stored(&found.train)[..3], [9.0, 5_000_000.0, -1.0]);
     }
@@ -156,7 +156,7 @@ fn a_pack_keeps_offsets_and_gives_its_samples_less_those_of_a_model_or_none() {
         let (offsets, [second, place]) = first(asking(memory), test);
         assert_eq!(offsets, data.offsets);
         let model = Offsets { values: vec![SECONDS - 600.0, METRES + 1.0, 0.0], labels: vec![] };
-        let ask = Ask { offsets: Centring::By(model.clone()), ..asking(memory).ask };
+        let ask = ReadOptions { offsets: Centring::By(model.clone()), ..asking(memory).ask };
         let (offsets, shifted) = first(Request { ask, ..Request::default() }, test);
         assert_eq!(offsets, model);
         assert_eq!(shifted, [second + 600.0, f64::from((place - 1.0) as f32)]);

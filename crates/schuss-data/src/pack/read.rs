@@ -35,7 +35,7 @@ pub struct Pack {
 
 /// A split of a pack.
 #[derive(Clone)]
-pub struct Part {
+pub struct PackedSplit {
     file: Arc<Records>,
     /// Number of its first record in the file.
     first: u64,
@@ -128,24 +128,24 @@ impl Pack {
     }
 
     /// What is trained on.
-    pub fn train(&self) -> Part {
+    pub fn train(&self) -> PackedSplit {
         self.part(0, self.file.header.counts[0])
     }
 
     /// What choices are made by, if it was given.
-    pub fn validation(&self) -> Option<Part> {
+    pub fn validation(&self) -> Option<PackedSplit> {
         let [train, validation, _] = self.file.header.counts;
         (validation > 0).then(|| self.part(train, validation))
     }
 
     /// What is evaluated on, if it was given.
-    pub fn test(&self) -> Option<Part> {
+    pub fn test(&self) -> Option<PackedSplit> {
         let [train, validation, test] = self.file.header.counts;
         (test > 0).then(|| self.part(train.saturating_add(validation), test))
     }
 
-    fn part(&self, first: u64, len: u64) -> Part {
-        Part { file: Arc::clone(&self.file), first, len }
+    fn part(&self, first: u64, len: u64) -> PackedSplit {
+        PackedSplit { file: Arc::clone(&self.file), first, len }
     }
 }
 
@@ -186,7 +186,7 @@ fn blame(path: &Path, length: u64, what: &dyn fmt::Display) -> Error {
     Error::data(format!("{} {what}", file::name(path))).at(file::place(path, length)).advise(ADVICE)
 }
 
-impl Store for Part {
+impl Store for PackedSplit {
     fn len(&self) -> u64 {
         self.len
     }
@@ -210,7 +210,7 @@ impl Store for Part {
     }
 }
 
-impl Part {
+impl PackedSplit {
     /// Which records are wanted, and at which rows from `first_row` on, in the order they stand in.
     fn list(&self, indices: &[u64], first_row: usize, wanted: &mut Vec<(u64, usize)>) -> Result<()> {
         wanted.clear();

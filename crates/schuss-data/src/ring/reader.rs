@@ -2,7 +2,7 @@
 
 use super::Window;
 use super::grid::Grid;
-use super::line::{Chunk, Line};
+use super::queue::{Chunk, ChunkQueue};
 use crate::order::{EpochOrder, Order};
 use crate::{Error, Result, Samples, Store};
 use std::any::Any;
@@ -19,25 +19,25 @@ pub(super) struct Reader {
 
 /// What loaders and members share.
 struct Shared {
-    source: Source,
+    source: ChunkSource,
     grid: Grid,
-    line: Mutex<Line>,
-    /// Told one loader when there is something to read, and all at the end.
+    line: Mutex<ChunkQueue>,
+    /// TargetKind one loader when there is something to read, and all at the end.
     room: Condvar,
-    /// Told when a chunk has been read.
+    /// TargetKind when a chunk has been read.
     ready: Condvar,
 }
 
 /// What is read, and how.
 #[derive(Clone)]
-pub(super) struct Source {
+pub(super) struct ChunkSource {
     pub(super) store: Arc<dyn Store>,
     pub(super) order: Order,
     pub(super) seed: u64,
     pub(super) window: Window,
 }
 
-impl Source {
+impl ChunkSource {
     /// Samples per epoch.
     pub(super) fn len(&self) -> usize {
         usize::try_from(self.store.len()).unwrap_or(usize::MAX)
@@ -50,13 +50,13 @@ impl Source {
 
 impl Reader {
     /// Threads that begin to read with the first request.
-    pub(super) fn start(source: Source) -> Result<Self> {
+    pub(super) fn start(source: ChunkSource) -> Result<Self> {
         let (len, access) = (source.len(), source.store.access());
         let window = source.window.fitted(source.order, len, access);
         let grid = Grid::new(source.order, len, window);
-        let line = Mutex::new(Line::new(window.slots()));
+        let line = Mutex::new(ChunkQueue::new(window.slots()));
         let (room, ready) = (Condvar::new(), Condvar::new());
-        let source = Source { window, ..source };
+        let source = ChunkSource { window, ..source };
         let mut reader = Self {
             shared: Arc::new(Shared { source, grid, line, room, ready }),
             loaders: Vec::with_capacity(window.loaders),
@@ -67,7 +67,7 @@ impl Reader {
         Ok(reader)
     }
 
-    pub(super) fn source(&self) -> &Source {
+    pub(super) fn source(&self) -> &ChunkSource {
         &self.shared.source
     }
 
@@ -131,13 +131,13 @@ impl Drop for Reader {
 }
 
 impl Shared {
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn line(&self) -> MutexGuard<'_, ChunkQueue> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the line, and wakes a loader if there is something to read then. Loaders that wake to nothing would take
     /// the cores from the step, at every step.
-    fn change<T>(&self, change: impl FnOnce(&mut Line) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut ChunkQueue) -> T) -> T {
         let mut line = self.line();
         let outcome = change(&mut line);
         if line.has_next() {

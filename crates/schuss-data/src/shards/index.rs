@@ -1,6 +1,6 @@
 //! Where the samples of tar files lie, and what their labels are.
 
-use crate::contained::contained;
+use crate::catch_panic::catch_panic;
 use crate::pread::read_at;
 use crate::table::{Origin, shown};
 use crate::text::{grouped, listed};
@@ -26,7 +26,7 @@ const MAX_BETWEEN: u64 = 1 << 20;
 /// Where a label stands in a KEY.json.
 const KEYS: [&str; 3] = ["label", "cls", "class"];
 
-type Source<'a> = Entry<'a, Shard>;
+type ShardEntry<'a> = Entry<'a, Shard>;
 
 /// A tar file that notes whether it was read to its very end, which stands behind the block of zeros that closes it.
 struct Shard {
@@ -105,7 +105,7 @@ impl Index {
         for (shard, path) in (0..).zip(&shards) {
             let origin = Origin::new(path, "member");
             let walk = || index.walk(shard, &origin, &mut numbers, words, memory);
-            contained(walk, || origin.refuse("cannot be read as a tar file"))?;
+            catch_panic(walk, || origin.refuse("cannot be read as a tar file"))?;
         }
         index.shards = shards;
         Ok(index)
@@ -187,7 +187,7 @@ impl Index {
     }
 
     /// Counts a member that is neither a sample nor a label.
-    fn note_other(&mut self, entry: &Source, ending: &str) {
+    fn note_other(&mut self, entry: &ShardEntry, ending: &str) {
         if !is_known(ending) {
             const MOST: usize = 100;
             if self.endings.len() < MOST {
@@ -280,7 +280,7 @@ struct Name {
 }
 
 impl Name {
-    fn of(entry: &Source, origin: &Origin) -> Result<Self> {
+    fn of(entry: &ShardEntry, origin: &Origin) -> Result<Self> {
         let name = entry.path_bytes();
         check_name(&name, origin)?;
         let (key, rest) = split(&name, first_dot);
@@ -329,7 +329,7 @@ impl Member {
 impl Group {
     fn add(
         &mut self,
-        entry: &mut Source,
+        entry: &mut ShardEntry,
         ending: &str,
         shard: u32,
         length: u64,
@@ -359,7 +359,7 @@ impl Group {
     }
 }
 
-fn text(entry: &mut Source, origin: &Origin) -> Result<String> {
+fn text(entry: &mut ShardEntry, origin: &Origin) -> Result<String> {
     let mut text = String::new();
     if entry.size() > MAX_LABEL {
         return Err(origin.refuse(format!("holds a label of {} bytes", entry.size())));

@@ -15,11 +15,11 @@
 mod index;
 
 use crate::encoded::{self, Blob, Blobs, Encoded};
-use crate::found::{Ask, Found};
 use crate::pread::read_at;
+use crate::reader::{Loaded, ReadOptions};
 use crate::table::Origin;
 use crate::text::{bytes, grouped};
-use crate::tree::{self, Entry, Kind};
+use crate::tree::{self, Entry, EntryKind};
 use crate::{Error, Labels, Result, classes, file};
 pub(crate) use index::check_name;
 use index::{Index, Member};
@@ -38,7 +38,7 @@ const SPLITS: [&[&str]; 3] = [&["train"], &["val", "dev"], &["test"]];
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
+pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let [train, validation, test] = shards(path)?;
     if train.is_empty() {
         return Ok(None);
@@ -69,11 +69,11 @@ pub(crate) fn read(path: &Path, ask: &Ask) -> Result<Option<Found>> {
 }
 
 /// Samples without labels in folders of splits and classes, as on disk, if they lie in any.
-fn by_folders(index: &Index, notes: &[String], origin: &Origin, ask: &Ask) -> Result<Option<Found>> {
+fn by_folders(index: &Index, notes: &[String], origin: &Origin, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let members = Members { shards: index.shards.clone(), members: index.members.clone() };
     let entry = |at: usize| {
         let parts: Vec<String> = members.key(at)?.split('/').map(str::to_owned).collect();
-        Some((Entry { parts, kind: Kind::Picture }, at))
+        Some((Entry { parts, kind: EntryKind::Picture }, at))
     };
     let Some(mut entries) = (0..members.len()).map(entry).collect::<Option<Vec<_>>>() else {
         return Ok(None);

@@ -7,7 +7,7 @@
 )]
 
 use super::*;
-use crate::found::Part;
+use crate::reader::LoadedSplit;
 use crate::testing::{npy, samples};
 use crate::{ImageShape, Shape, Values};
 use image::{GrayImage, ImageFormat, Luma};
@@ -41,9 +41,9 @@ fn saved(files: &[(&str, Vec<u8>)]) -> TempDir {
     folder
 }
 
-fn open(members: &[(&str, Vec<u8>)]) -> Result<Found> {
+fn open(members: &[(&str, Vec<u8>)]) -> Result<Loaded> {
     let folder = saved(&[("s.tar", archive(members))]);
-    crate::found::open(&folder.path().join("s.tar"), &Ask::default())
+    crate::reader::open(&folder.path().join("s.tar"), &ReadOptions::default())
 }
 
 fn word(word: &str) -> Vec<u8> {
@@ -81,16 +81,17 @@ fn arrays_are_samples_too() {
 fn shards_of_a_folder_are_read_in_order_split_by_their_names() {
     let shard = |level: u8, class: &str| archive(&[("1.png", png(level)), ("1.cls", word(class))]);
     let plain = saved(&[("b.tar", shard(2, "x")), ("a.tar", shard(1, "y"))]);
-    let found = crate::found::open(plain.path(), &Ask::default()).unwrap();
+    let found = crate::reader::open(plain.path(), &ReadOptions::default()).unwrap();
     assert_eq!(samples(&found.train).values(), &Values::Bytes(vec![1, 1, 2, 2]));
     let split = saved(&[
         ("train-0.tar", shard(2, "x")),
         ("train-1.tar", shard(3, "y")),
         ("val-0.tar", shard(4, "y")),
     ]);
-    let found = crate::found::open(split.path(), &Ask { memory: 5, ..Ask::default() });
+    let found = crate::reader::open(split.path(), &ReadOptions { memory: 5, ..ReadOptions::default() });
     assert!(found.unwrap_err().what.contains("more samples than can be kept track of"));
-    let found = crate::found::open(split.path(), &Ask { memory: 100, ..Ask::default() }).unwrap();
+    let found =
+        crate::reader::open(split.path(), &ReadOptions { memory: 100, ..ReadOptions::default() }).unwrap();
     assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1]));
     assert_eq!(samples(&found.validation.unwrap()).labels(), &Labels::Class(vec![1]));
     assert!(found.test.is_none());
@@ -103,8 +104,8 @@ fn what_does_not_fit_into_memory_is_read_where_it_lies() {
     picture.write_to(&mut file, ImageFormat::Png).unwrap();
     let folder = saved(&[("s.tar", archive(&[("1.png", file.into_inner())]))]);
     let path = folder.path().join("s.tar");
-    let found = crate::found::open(&path, &Ask { memory: 4_095, ..Ask::default() }).unwrap();
-    assert!(matches!(found.train, Part::Streamed(_)));
+    let found = crate::reader::open(&path, &ReadOptions { memory: 4_095, ..ReadOptions::default() }).unwrap();
+    assert!(matches!(found.train, LoadedSplit::Streamed(_)));
     assert_eq!(samples(&found.train).values(), &Values::Bytes(picture.into_raw()));
 }
 
@@ -151,14 +152,14 @@ fn a_tar_file_that_was_cut_short_anywhere_before_its_end_mark_is_refused() {
     let end_mark = good.len() - 1_024;
     for length in 0..=good.len() {
         let folder = saved(&[("s.tar", good[..length].to_vec())]);
-        match crate::found::open(folder.path(), &Ask::default()) {
+        match crate::reader::open(folder.path(), &ReadOptions::default()) {
             Ok(found) => assert!(found.train.len() == 2 && length >= end_mark + 512, "after {length} bytes"),
             Err(error) => assert!(error.exit_code() == 3 && length < good.len(), "after {length} bytes"),
         }
     }
     for length in [1_024, 2_048, 3_072, end_mark] {
         let folder = saved(&[("s.tar", good[..length].to_vec())]);
-        let error = crate::found::open(folder.path(), &Ask::default()).unwrap_err();
+        let error = crate::reader::open(folder.path(), &ReadOptions::default()).unwrap_err();
         assert_eq!(error.what, "s.tar ends before its end mark, so it was cut short");
         assert_eq!(error.advice.as_deref(), Some("copy it again"));
     }

@@ -1,12 +1,12 @@
 //! Which columns take part: those chosen by name with `--label`, `--columns` and `--drop`.
 
 use super::tally::Role;
-use super::{Source, Table, shown};
-use crate::found::Ask;
+use super::{RowSource, Table, shown};
+use crate::reader::ReadOptions;
 use crate::{Error, Result, spec};
 
 /// What every column of a file is for.
-pub(super) fn roles(source: &dyn Source, ask: &Ask, notes: &mut Vec<String>) -> Result<Vec<Role>> {
+pub(super) fn roles(source: &dyn RowSource, ask: &ReadOptions, notes: &mut Vec<String>) -> Result<Vec<Role>> {
     let names = source.names();
     let dropped = listed(source, ask.drop.as_deref(), "--drop")?;
     let taken = listed(source, ask.columns.as_deref(), "--columns")?;
@@ -39,7 +39,7 @@ fn left_out(names: &[String], roles: &[Role]) -> Option<String> {
 }
 
 /// The columns of a list, by their numbers.
-fn listed(source: &dyn Source, list: Option<&str>, flag: &str) -> Result<Vec<usize>> {
+fn listed(source: &dyn RowSource, list: Option<&str>, flag: &str) -> Result<Vec<usize>> {
     let Some(list) = list else { return Ok(Vec::new()) };
     let found = find(source, list);
     if !found.is_empty() {
@@ -53,7 +53,7 @@ fn listed(source: &dyn Source, list: Option<&str>, flag: &str) -> Result<Vec<usi
 }
 
 /// The column of a name, or those that a column of lists became.
-fn find(source: &dyn Source, wanted: &str) -> Vec<usize> {
+fn find(source: &dyn RowSource, wanted: &str) -> Vec<usize> {
     let wanted = wanted.trim_ascii();
     let is_so = |name: &String| name == wanted || list_of(name) == Some(wanted);
     source.names().iter().enumerate().filter(|(_, name)| is_so(name)).map(|(at, _)| at).collect()
@@ -65,7 +65,7 @@ fn list_of(name: &str) -> Option<&str> {
     (!place.is_empty() && place.bytes().all(|byte| byte.is_ascii_digit())).then_some(list)
 }
 
-fn unknown(source: &dyn Source, name: &str, flag: &str) -> Error {
+fn unknown(source: &dyn RowSource, name: &str, flag: &str) -> Error {
     let known: Vec<&str> = source.names().iter().map(String::as_str).take(40).collect();
     spec::unknown("column", name.trim_ascii(), &format!(" for {flag}"), &known)
         .at(source.origin().path.display())
@@ -74,7 +74,7 @@ fn unknown(source: &dyn Source, name: &str, flag: &str) -> Error {
 /// The columns to predict, by their numbers; without any word the last that is not left out and no
 /// index.
 fn label(
-    source: &dyn Source,
+    source: &dyn RowSource,
     label: Option<&str>,
     dropped: &[usize],
     notes: &mut Vec<String>,
@@ -111,7 +111,7 @@ fn called_label<'a>(names: &'a [String], dropped: &[usize]) -> Option<&'a str> {
 }
 
 /// Refuses a choice of columns other than that of the model which is to read the file.
-pub(super) fn check(table: &Table, ask: &Ask) -> Result<()> {
+pub(super) fn check(table: &Table, ask: &ReadOptions) -> Result<()> {
     let names = |list: Option<&str>| {
         list.into_iter()
             .flat_map(|list| list.split(','))

@@ -2,7 +2,7 @@
 
 use super::cell::Cell;
 use super::unseen::Unseen;
-use super::{Kind, Notation, Origin, Place, Table, Target, Unknown, shown};
+use super::{ColumnKind, Notation, Origin, RowPlace, Table, Target, Unknown, shown};
 use crate::{Error, Labels, Offsets, Result, Values, offsets};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,13 +39,13 @@ enum Code {
 #[derive(Clone, Debug)]
 enum Aim {
     Class { at: usize, name: String, classes: HashMap<String, u32>, notation: Option<Notation> },
-    Real(Vec<Told>),
+    Real(Vec<TargetColumn>),
     Absent,
 }
 
 /// A number to predict.
 #[derive(Clone, Debug)]
-struct Told {
+struct TargetColumn {
     at: usize,
     name: String,
     offset: f64,
@@ -131,7 +131,7 @@ impl Encoder {
     /// Adds a row to `values` and `labels`, which are floats and of the kind of [`Self::labels`].
     pub(crate) fn push(
         &self,
-        place: Place,
+        place: RowPlace,
         cells: &[Cell],
         values: &mut Values,
         labels: &mut Labels,
@@ -151,7 +151,7 @@ impl Encoder {
 
     fn push_label<'a>(
         &self,
-        place: Place,
+        place: RowPlace,
         cell: impl Fn(usize) -> Cell<'a>,
         labels: &mut Labels,
     ) -> Result<()> {
@@ -165,7 +165,7 @@ impl Encoder {
                 })?);
             }
             (Aim::Real(columns), Labels::Real { values, .. }) => {
-                for Told { at, name, offset, notation } in columns {
+                for TargetColumn { at, name, offset, notation } in columns {
                     let number = number(cell(*at), *notation, *offset);
                     let number = number.map_err(|wrong| refuse(name, &wrong.what));
                     values.push(number?);
@@ -286,10 +286,10 @@ fn quoted(cell: Cell) -> String {
 }
 
 impl Code {
-    fn of(kind: &Kind) -> Self {
+    fn of(kind: &ColumnKind) -> Self {
         match kind {
-            Kind::Number { fill } => Self::Number { fill: *fill },
-            Kind::Category { levels, missing } => {
+            ColumnKind::Number { fill } => Self::Number { fill: *fill },
+            ColumnKind::Category { levels, missing } => {
                 Self::Category { levels: levels.iter().cloned().zip(0..).collect(), missing: *missing }
             }
         }
@@ -314,7 +314,7 @@ impl Aim {
             Target::Real { columns } => {
                 let told = |name: &String| {
                     let (at, notation) = (find(name)?, notation(name));
-                    Some(Told { at, name: name.clone(), offset: 0.0, notation })
+                    Some(TargetColumn { at, name: name.clone(), offset: 0.0, notation })
                 };
                 let columns = columns.iter().map(told);
                 columns.collect::<Option<_>>().map(Self::Real)

@@ -33,7 +33,7 @@ pub use missing_values::MissingValues;
 pub use notation::Notation;
 pub(crate) use notation::is_value;
 pub(crate) use read::{read, reserved};
-pub(crate) use source::{Origin, Place, Source, Visit, shown};
+pub(crate) use source::{Origin, RowPlace, RowSource, Visit, shown};
 pub use unseen::Unknown;
 
 /// How the columns of a table become numbers, the same way for every file that is read for the same model.
@@ -58,13 +58,13 @@ pub struct Column {
     pub name: String,
     /// What it holds.
     #[serde(flatten)]
-    pub kind: Kind,
+    pub kind: ColumnKind,
 }
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum ColumnKind {
     /// A number, as it is.
     Number {
         /// What stands in for a missing one: NaN until it is known which rows are trained on, then their mean. Without
@@ -121,8 +121,8 @@ impl Column {
     /// Numbers it becomes.
     pub fn width(&self) -> usize {
         match &self.kind {
-            Kind::Number { .. } => 1,
-            Kind::Category { levels, missing } => levels.len().saturating_add(usize::from(*missing)),
+            ColumnKind::Number { .. } => 1,
+            ColumnKind::Category { levels, missing } => levels.len().saturating_add(usize::from(*missing)),
         }
     }
 }

@@ -3,15 +3,15 @@
 use super::evidence::Hints;
 use super::survey::{Survey, pass_kept};
 use super::tally::{Role, Tally, Use};
-use super::{Column, Encoder, Kind, Notation, Source, Table, Target, Unknown, chosen, say, shown};
+use super::{Column, ColumnKind, Encoder, Notation, RowSource, Table, Target, Unknown, chosen, say, shown};
 use crate::csv::Decimal;
-use crate::found::{Ask, Found, LabelKind, Missing, Part, Usual};
+use crate::reader::{DefaultNormalisation, LabelKind, Loaded, LoadedSplit, Missing, ReadOptions};
 use crate::text::{bytes, grouped};
 use crate::{Centring, Error, Offsets, Result, Samples, Shape, Values, offsets};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a table: by `ask.table` if that is given, else by what its own columns hold.
-pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
+pub(crate) fn read(source: &dyn RowSource, ask: &ReadOptions) -> Result<Loaded> {
     let mut notes = Vec::new();
     refuse_twins(source)?;
     let (table, offsets, rows) = match &ask.table {
@@ -23,7 +23,7 @@ pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
     let uses = uses(&table, source.names());
     let train = part(source, ask, &encoder, &uses, rows)?;
     notes.extend(encoder.unseen());
-    Ok(Found {
+    Ok(Loaded {
         shape: Shape::Flat(table.features()),
         classes: table.classes().to_vec(),
         train,
@@ -32,12 +32,12 @@ pub(crate) fn read(source: &dyn Source, ask: &Ask) -> Result<Found> {
         table: Some(table),
         offsets,
         pictures: false,
-        usual: Usual::Standard,
+        usual: DefaultNormalisation::Standard,
         notes,
     })
 }
 
-fn refuse_twins(source: &dyn Source) -> Result<()> {
+fn refuse_twins(source: &dyn RowSource) -> Result<()> {
     let mut seen = HashMap::new();
     for (name, at) in source.names().iter().zip(1_u64..) {
         if let Some(first) = seen.insert(name, at) {
@@ -65,7 +65,7 @@ fn uses(table: &Table, names: &[String]) -> Vec<Use> {
 }
 
 /// The table of a model, with what is said of the notation of the file at hand.
-fn given(table: &Table, ask: &Ask) -> Result<Table> {
+fn given(table: &Table, ask: &ReadOptions) -> Result<Table> {
     chosen::check(table, ask)?;
     let mut table = table.clone();
     let of_decimal = |decimal| match decimal {
@@ -73,7 +73,7 @@ fn given(table: &Table, ask: &Ask) -> Result<Table> {
         Decimal::Comma => Notation::Comma,
     };
     if let Some(notation) = ask.form.decimal.map(of_decimal) {
-        let numbers = table.columns.iter().filter(|column| matches!(column.kind, Kind::Number { .. }));
+        let numbers = table.columns.iter().filter(|column| matches!(column.kind, ColumnKind::Number { .. }));
         let told: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
         for name in numbers.map(|column| &column.name).chain(told) {
             let known = table.notations.get(name).copied();
@@ -92,8 +92,8 @@ fn given(table: &Table, ask: &Ask) -> Result<Table> {
 
 /// The table that the columns make, what is taken off their numbers, and how many rows there are.
 fn find_out(
-    source: &dyn Source,
-    ask: &Ask,
+    source: &dyn RowSource,
+    ask: &ReadOptions,
     notes: &mut Vec<String>,
 ) -> Result<(Table, Offsets, Option<u64>)> {
     let names = source.names();
@@ -151,8 +151,8 @@ fn offsets(
     let tallies: HashMap<&String, &Tally> = names.iter().zip(&survey.tallies).collect();
     let offset = |name: &String| tallies.get(name).map_or(0.0, |tally| tally.spread.offset());
     let of_column = |column: &Column| match column.kind {
-        Kind::Number { .. } => vec![offset(&column.name)],
-        Kind::Category { .. } => vec![0.0; column.width()],
+        ColumnKind::Number { .. } => vec![offset(&column.name)],
+        ColumnKind::Category { .. } => vec![0.0; column.width()],
     };
     let told: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
     let needed = Offsets {
@@ -160,7 +160,7 @@ fn offsets(
         labels: offsets::list(told.iter().map(offset)),
     };
     let quoted = |name: &String| format!("`{}`", shown(name));
-    let numbers = table.columns.iter().filter(|column| matches!(column.kind, Kind::Number { .. }));
+    let numbers = table.columns.iter().filter(|column| matches!(column.kind, ColumnKind::Number { .. }));
     let columns = numbers.map(|column| (quoted(&column.name), offset(&column.name)));
     let offsets = asked.settle_named(needed, columns, notes);
     if !matches!(asked, Centring::By(_)) {
@@ -169,7 +169,7 @@ fn offsets(
     offsets
 }
 
-fn no_rows(source: &dyn Source, dropped: u64) -> Error {
+fn no_rows(source: &dyn RowSource, dropped: u64) -> Error {
     let (what, advice) = match dropped {
         0 => ("has a header but no rows", "add rows below it"),
         _ => ("has no row without a missing cell", "--missing mean"),
@@ -179,15 +179,18 @@ fn no_rows(source: &dyn Source, dropped: u64) -> Error {
 
 fn column(name: &str, tally: &Tally, missing: Missing) -> Column {
     let kind = if tally.is_of_words() {
-        Kind::Category { levels: tally.levels(), missing: missing == Missing::Mean && tally.missing > 0 }
+        ColumnKind::Category {
+            levels: tally.levels(),
+            missing: missing == Missing::Mean && tally.missing > 0,
+        }
     } else {
-        Kind::Number { fill: (missing == Missing::Mean).then_some(f32::NAN) }
+        ColumnKind::Number { fill: (missing == Missing::Mean).then_some(f32::NAN) }
     };
     Column { name: name.to_owned(), kind }
 }
 
 fn target(
-    source: &dyn Source,
+    source: &dyn RowSource,
     told: &[usize],
     survey: &Survey,
     kind: LabelKind,
@@ -220,12 +223,18 @@ fn target(
 }
 
 /// The samples, in memory if they fit; `rows` if they have been counted already.
-fn part(source: &dyn Source, ask: &Ask, encoder: &Encoder, uses: &[Use], rows: Option<u64>) -> Result<Part> {
+fn part(
+    source: &dyn RowSource,
+    ask: &ReadOptions,
+    encoder: &Encoder,
+    uses: &[Use],
+    rows: Option<u64>,
+) -> Result<LoadedSplit> {
     let rows = rows.map_or_else(|| count(source, uses, ask.missing), Ok)?;
     let (features, labels) = encoder.widths();
     let sample = features.saturating_add(labels).saturating_mul(size_of::<f32>()) as u64;
     if rows.saturating_mul(sample) <= ask.memory {
-        return resident(source, ask.missing, encoder, uses, rows).map(Part::Resident);
+        return resident(source, ask.missing, encoder, uses, rows).map(LoadedSplit::Resident);
     }
     if rows.saturating_mul(size_of::<u64>() as u64) > ask.memory {
         let (rows, memory) = (grouped(rows), bytes(ask.memory));
@@ -235,7 +244,7 @@ fn part(source: &dyn Source, ask: &Ask, encoder: &Encoder, uses: &[Use], rows: O
     streamed(source, ask.missing, encoder, uses, rows)
 }
 
-fn count(source: &dyn Source, uses: &[Use], missing: Missing) -> Result<u64> {
+fn count(source: &dyn RowSource, uses: &[Use], missing: Missing) -> Result<u64> {
     let mut rows = 0_u64;
     let dropped = pass_kept(source, uses, missing, &mut |_, _| {
         rows = rows.saturating_add(1);
@@ -245,7 +254,7 @@ fn count(source: &dyn Source, uses: &[Use], missing: Missing) -> Result<u64> {
 }
 
 fn resident(
-    source: &dyn Source,
+    source: &dyn RowSource,
     missing: Missing,
     encoder: &Encoder,
     uses: &[Use],
@@ -262,12 +271,12 @@ fn resident(
 
 /// Looks at every row once, so that no bad cell comes up later, and notes where each begins.
 fn streamed(
-    source: &dyn Source,
+    source: &dyn RowSource,
     missing: Missing,
     encoder: &Encoder,
     uses: &[Use],
     rows: u64,
-) -> Result<Part> {
+) -> Result<LoadedSplit> {
     let mut places = reserved(rows)?;
     let (mut values, mut labels) = (Values::Floats(Vec::new()), encoder.labels());
     pass_kept(source, uses, missing, &mut |place, cells| {
@@ -276,7 +285,7 @@ fn streamed(
         places.push(place.offset);
         Ok(())
     })?;
-    source.store(encoder.clone(), places).map(Part::Streamed)
+    source.store(encoder.clone(), places).map(LoadedSplit::Streamed)
 }
 
 /// A vector with room for so many, or an error if the machine has no such memory.

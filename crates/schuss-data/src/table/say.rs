@@ -3,16 +3,16 @@
 use super::row_numbers::is_called_identifier;
 use super::survey::{Spellings, Survey};
 use super::tally::{Role, Tally};
-use super::{Column, Kind, Notation, Source, Target, shown};
-use crate::found::{Ask, LabelKind, Missing};
+use super::{Column, ColumnKind, Notation, RowSource, Target, shown};
+use crate::reader::{LabelKind, Missing, ReadOptions};
 use crate::text::{grouped, listed};
 use crate::{Result, classes};
 
 /// Says what is missing and what was done about it, or refuses it.
 pub(super) fn missing(
-    source: &dyn Source,
+    source: &dyn RowSource,
     roles: &[Role],
-    ask: &Ask,
+    ask: &ReadOptions,
     survey: &Survey,
     notes: &mut Vec<String>,
 ) -> Result<()> {
@@ -67,7 +67,7 @@ fn spelled(spellings: &Spellings) -> String {
 }
 
 /// What to do about a word that was taken for nothing.
-fn if_a_word(spellings: &Spellings, ask: &Ask) -> String {
+fn if_a_word(spellings: &Spellings, ask: &ReadOptions) -> String {
     let word = spellings.keys().find(|spelling| !spelling.is_empty() && ask.missing_values.is_usual());
     let way = |word: &String| {
         format!("; if `{}` is a word, put it in quotes or say --missing-values none", shown(word))
@@ -106,8 +106,8 @@ fn codes(name: &str, tally: &Tally) -> Option<String> {
 
 pub(super) fn columns(columns: &[Column], target: &Target, notes: &mut Vec<String>) {
     let categories = columns.iter().filter_map(|column| match &column.kind {
-        Kind::Category { .. } => Some(format!("`{}` {}", shown(&column.name), column.width())),
-        Kind::Number { .. } => None,
+        ColumnKind::Category { .. } => Some(format!("`{}` {}", shown(&column.name), column.width())),
+        ColumnKind::Number { .. } => None,
     });
     let count = categories.clone().count();
     if count > 0 {
@@ -140,7 +140,7 @@ fn strays(name: &str, tally: &Tally) -> Option<String> {
 }
 
 /// Says which columns are read in a notation of their own, with an example of each, and which of their cells are not.
-pub(super) fn notations(source: &dyn Source, survey: &Survey, notes: &mut Vec<String>) {
+pub(super) fn notations(source: &dyn RowSource, survey: &Survey, notes: &mut Vec<String>) {
     let mut kinds: Vec<(Notation, Vec<String>)> = Vec::new();
     for (name, tally) in source.names().iter().zip(&survey.tallies) {
         let (Some(decision), Some((cell, number))) = (tally.decision, &tally.example) else { continue };
@@ -159,7 +159,7 @@ pub(super) fn notations(source: &dyn Source, survey: &Survey, notes: &mut Vec<St
 }
 
 /// Says which columns may not be what they seem.
-pub(super) fn doubtful(source: &dyn Source, roles: &[Role], survey: &Survey, notes: &mut Vec<String>) {
+pub(super) fn doubtful(source: &dyn RowSource, roles: &[Role], survey: &Survey, notes: &mut Vec<String>) {
     let columns = source.names().iter().zip(roles).zip(&survey.tallies);
     for ((name, role), tally) in columns.filter(|((_, role), _)| **role != Role::Ignored) {
         notes.extend(stray_word(source, name, tally, survey.rows));
@@ -171,7 +171,7 @@ pub(super) fn doubtful(source: &dyn Source, roles: &[Role], survey: &Survey, not
 }
 
 /// A column of words in which most cells are numbers.
-fn stray_word(source: &dyn Source, name: &str, tally: &Tally, rows: u64) -> Option<String> {
+fn stray_word(source: &dyn RowSource, name: &str, tally: &Tally, rows: u64) -> Option<String> {
     let (row, word) = tally.first_word.as_ref().filter(|_| tally.numbers > rows / 2)?;
     let (name, word, unit) = (shown(name), shown(word), source.origin().unit);
     Some(format!("`{name}` holds mostly numbers, but is read as words: {unit} {row} has `{word}`"))

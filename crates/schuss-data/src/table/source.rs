@@ -16,7 +16,7 @@ pub(crate) struct Origin {
 
 /// Where a row stands in its file.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct RowPlace {
     /// Its line or row, from 1 on.
     pub(crate) number: u64,
     /// Where a text's row begins, in bytes.
@@ -24,10 +24,10 @@ pub(crate) struct Place {
 }
 
 /// Is shown every row.
-pub(crate) type Visit<'a> = dyn FnMut(Place, &[Cell]) -> Result<()> + 'a;
+pub(crate) type Visit<'a> = dyn FnMut(RowPlace, &[Cell]) -> Result<()> + 'a;
 
 /// Rows that can be gone through as often as one likes.
-pub(crate) trait Source {
+pub(crate) trait RowSource {
     fn origin(&self) -> &Origin;
 
     /// Names of the columns.

@@ -3,9 +3,9 @@
 use super::cell::Cell;
 use super::evidence::Hints;
 use super::tally::{Plan, Role, Tally, Use, most_words};
-use super::{Notation, Place, Source, shown};
+use super::{Notation, RowPlace, RowSource, shown};
 use crate::csv::Decimal;
-use crate::found::Missing;
+use crate::reader::Missing;
 use crate::text::grouped;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ fn count_missing(spellings: &mut Spellings, cells: &[Cell], is_used: impl Fn(usi
 /// Shows every row that is not left out: under [`Missing::Drop`], one lacking a cell that is made use of is.
 /// Returns how many were left out.
 pub(super) fn pass_kept(
-    source: &dyn Source,
+    source: &dyn RowSource,
     uses: &[Use],
     missing: Missing,
     visit: &mut super::Visit,
@@ -75,7 +75,12 @@ const PASSES: usize = 4;
 impl Survey {
     /// Goes through the rows: again where a column turns out to be written in a notation of its own, or holds numbers
     /// and words, whose numbers are words then.
-    pub(super) fn take(source: &dyn Source, roles: &[Role], missing: Missing, hints: Hints) -> Result<Self> {
+    pub(super) fn take(
+        source: &dyn RowSource,
+        roles: &[Role],
+        missing: Missing,
+        hints: Hints,
+    ) -> Result<Self> {
         let is_one_of_several = roles.iter().filter(|role| **role == Role::Label).count() > 1;
         let keep: Vec<bool> = roles.iter().map(|role| *role == Role::Label).collect();
         let mut plans: Vec<Plan> = roles
@@ -108,7 +113,7 @@ impl Survey {
         self.tallies.iter().zip(plans).map(|(tally, plan)| tally.plan(*plan, hints)).collect()
     }
 
-    fn pass(source: &dyn Source, plans: &[Plan], missing: Missing) -> Result<Self> {
+    fn pass(source: &dyn RowSource, plans: &[Plan], missing: Missing) -> Result<Self> {
         let tallies = source.names().iter().zip(plans).map(|(name, plan)| Tally::new(name, plan));
         let (dropped, spellings) = (Dropped::default(), Spellings::new());
         let mut survey = Self { tallies: tallies.collect(), rows: 0, dropped, spellings, words: 0 };
@@ -119,7 +124,7 @@ impl Survey {
         Ok(survey)
     }
 
-    fn see(&mut self, source: &dyn Source, plans: &[Plan], place: Place, cells: &[Cell]) -> Result<()> {
+    fn see(&mut self, source: &dyn RowSource, plans: &[Plan], place: RowPlace, cells: &[Cell]) -> Result<()> {
         self.rows = self.rows.saturating_add(1);
         let is_used = |at: usize| plans.get(at).is_some_and(|plan| plan.role != Role::Ignored);
         count_missing(&mut self.spellings, cells, is_used);
@@ -144,7 +149,7 @@ impl Survey {
     }
 
     /// Refuses columns of more different words than a network can be shown.
-    fn refuse_words(&self, source: &dyn Source, roles: &[Role]) -> Result<()> {
+    fn refuse_words(&self, source: &dyn RowSource, roles: &[Role]) -> Result<()> {
         for ((name, tally), &role) in source.names().iter().zip(&self.tallies).zip(roles) {
             let Some(place) = tally.overflow.filter(|_| tally.row_numbers(name, role).is_none()) else {
                 continue;
@@ -158,8 +163,8 @@ impl Survey {
 }
 
 fn refuse_column(
-    source: &dyn Source,
-    place: Place,
+    source: &dyn RowSource,
+    place: RowPlace,
     name: &str,
     what: &str,
     tally: &Tally,

@@ -3,11 +3,11 @@
 use super::cell::Cell;
 use super::evidence::{Decision, Evidence, Hints, nearly_all};
 use super::row_numbers::Counting;
-use super::{Notation, Place};
+use super::{Notation, RowPlace};
 use crate::Result;
 use crate::classes::{self, MAX_CLASSES};
-use crate::found::LabelKind;
 use crate::offsets::Spread;
+use crate::reader::LabelKind;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Most different words of a category.
@@ -44,7 +44,7 @@ pub(super) struct Tally {
     pub(super) strays: BTreeMap<String, u64>,
     pub(super) counting: Counting,
     /// Where there were too many different words, if there were.
-    pub(super) overflow: Option<Place>,
+    pub(super) overflow: Option<RowPlace>,
     /// Plain numbers with a point in them, and those whose points separate thousands.
     points: u64,
     thousands: u64,
@@ -146,7 +146,7 @@ impl Tally {
     pub(super) fn see(
         &mut self,
         plan: &Plan,
-        place: Place,
+        place: RowPlace,
         cell: Cell,
     ) -> std::result::Result<usize, String> {
         if plan.role == Role::Ignored {
@@ -193,7 +193,7 @@ impl Tally {
         }
     }
 
-    fn see_text(&mut self, place: Place, cell: Cell) {
+    fn see_text(&mut self, place: RowPlace, cell: Cell) {
         let (Cell::Typed(text) | Cell::Word(text)) = cell else { return };
         self.evidence.see(text);
         if self.first_word.is_none() {
@@ -232,7 +232,7 @@ impl Tally {
     }
 
     /// Keeps a word while there are not too many; returns its bytes if it is new.
-    fn see_word(&mut self, role: Role, place: Place, cell: Cell) -> usize {
+    fn see_word(&mut self, role: Role, place: RowPlace, cell: Cell) -> usize {
         let Some(word) = cell.word().filter(|word| !self.words.contains(word.as_ref())) else {
             self.counting.repeated |= cell.number().is_none();
             return 0;

@@ -55,10 +55,10 @@ impl Precision {
 
 /// A tile unit that this process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unit(Kind);
+pub struct Unit(UnitKind);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum UnitKind {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     Amx,
     Emulated,
@@ -70,9 +70,9 @@ impl Unit {
         let mut units = vec![];
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if amx::available() {
-            units.push(Self(Kind::Amx));
+            units.push(Self(UnitKind::Amx));
         }
-        units.push(Self(Kind::Emulated));
+        units.push(Self(UnitKind::Emulated));
         units
     }
 
@@ -81,8 +81,8 @@ impl Unit {
     pub fn detect() -> Option<Self> {
         match std::env::var("SCHUSS_AMX").as_deref() {
             Ok("off") => None,
-            Ok("emulated") => Some(Self(Kind::Emulated)),
-            _ => Self::available().into_iter().find(|unit| unit.0 != Kind::Emulated),
+            Ok("emulated") => Some(Self(UnitKind::Emulated)),
+            _ => Self::available().into_iter().find(|unit| unit.0 != UnitKind::Emulated),
         }
     }
 
@@ -90,8 +90,8 @@ impl Unit {
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Kind::Amx => "amx",
-            Kind::Emulated => "emulated",
+            UnitKind::Amx => "amx",
+            UnitKind::Emulated => "emulated",
         }
     }
 }

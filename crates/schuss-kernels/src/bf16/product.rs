@@ -3,7 +3,7 @@
 use super::emulator::Emulator;
 use super::pack::{Factor, Pack};
 use super::tile::{Block, DEPTH, SIDE, Sums, Tile, TileUnit};
-use super::{Kind, Mode};
+use super::{Mode, UnitKind};
 use crate::matrix::Epilogue;
 use crate::team::share;
 use crate::{Isa, Kernel, Team, Vector};
@@ -59,8 +59,8 @@ impl<E: Epilogue> Kernel for Blocks<'_, E> {
     fn run<V: Vector>(self) {
         match self.mode.unit.0 {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-            Kind::Amx => self.on::<V, super::amx::Amx>(),
-            Kind::Emulated => self.on::<V, Emulator>(),
+            UnitKind::Amx => self.on::<V, super::amx::Amx>(),
+            UnitKind::Emulated => self.on::<V, Emulator>(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::io::Write;
 
 const SIZES: [usize; 12] = [1, 2, 15, 16, 17, 31, 32, 33, 64, 65, 100, 257];
 const FAST: [Precision; 2] = [Precision::High, Precision::Medium];
-const EMULATED: Unit = Unit(Kind::Emulated);
+const EMULATED: Unit = Unit(UnitKind::Emulated);
 
 fn team(threads: usize, isa: Isa, unit: Unit, precision: Precision) -> Team {
     let mut team = Team::with_isa(threads, isa).unwrap();

@@ -72,7 +72,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
     let target_at = reached.map(|row| row.updates);
     let record = TrialRecord {
         name: sketch.name.into(),
-        recipe_id: format!("{:016x}", sketch.optimizer.len() + sketch.update.len() * 100),
+        config_id: format!("{:016x}", sketch.optimizer.len() + sketch.update.len() * 100),
         seed,
         network: "784-400-256-10".into(),
         recipe: recipe(sketch),
@@ -241,7 +241,7 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
 fn groups(trials: &[TrialRecord]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for trial in trials {
-        if groups.iter().any(|group| group.recipe_id == trial.recipe_id && group.name == trial.name) {
+        if groups.iter().any(|group| group.config_id == trial.config_id && group.name == trial.name) {
             continue;
         }
         let same: Vec<&TrialRecord> = trials.iter().filter(|other| other.name == trial.name).collect();
@@ -257,7 +257,7 @@ fn groups(trials: &[TrialRecord]) -> Vec<Group> {
             })
         };
         groups.push(Group {
-            recipe_id: trial.recipe_id.clone(),
+            config_id: trial.config_id.clone(),
             name: trial.name.clone(),
             seeds: same.iter().map(|trial| trial.seed).collect(),
             epoch_seconds: spread(&|trial| trial.epochs.last().map(|row| row.train_seconds)),

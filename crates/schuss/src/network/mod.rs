@@ -31,6 +31,6 @@ pub use predictor::{Answer, Judged, Prediction, Predictor};
 pub(crate) use answers::{ClassCounts, LabelCounts};
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};
 pub(crate) use deviation::Sums;
-pub(crate) use plan::{Dense, Kind, Perceptron, Stage};
+pub(crate) use plan::{Dense, Perceptron, Stage, StageKind};
 pub(crate) use stage::Mode;
 pub(crate) use units::Units;

@@ -162,7 +162,8 @@ impl ModelFile {
             return Err(damaged(path, &format!("it is too short for the weights of `{}`", about.model)));
         }
         let mut params = Params::zeros(plan.layout);
-        fill(&mut params, &bytes, path).map_err(|error| Error { kind: schuss_data::Kind::Data, ..error })?;
+        fill(&mut params, &bytes, path)
+            .map_err(|error| Error { kind: schuss_data::ErrorKind::Data, ..error })?;
         Ok((about, params))
     }
 

@@ -32,14 +32,14 @@ pub(crate) struct Stage {
     pub(crate) layer: usize,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    pub(crate) kind: Kind,
+    pub(crate) kind: StageKind,
     /// Entries of the layout that it trains, other than a linear layer's.
     pub(crate) vectors: Range<usize>,
 }
 
 /// What a stage computes.
 #[derive(Clone, Debug)]
-pub(crate) enum Kind {
+pub(crate) enum StageKind {
     /// A linear layer, with the ReLU that stands between it and the next one.
     Dense(Dense),
     /// A function of each number.
@@ -135,7 +135,7 @@ impl Plan {
     /// The network as linear layers with ReLU between them, if it is no more.
     pub(crate) fn perceptron(&self) -> Option<Perceptron> {
         let dense = |stage: &Stage| match &stage.kind {
-            Kind::Dense(dense) => Some(dense.clone()),
+            StageKind::Dense(dense) => Some(dense.clone()),
             _ => None,
         };
         let stages = self.stages.iter().map(dense).collect::<Option<Vec<_>>>()?;
@@ -144,9 +144,9 @@ impl Plan {
 
     /// Whether the way of a sample depends on others.
     pub(crate) fn has_statistics(&self) -> bool {
-        self.stages
-            .iter()
-            .any(|stage| matches!(stage.kind, Kind::BatchNorm(..) | Kind::Activity(Activity::Kl(_))))
+        self.stages.iter().any(|stage| {
+            matches!(stage.kind, StageKind::BatchNorm(..) | StageKind::Activity(Activity::Kl(_)))
+        })
     }
 
     /// Refuses statistics over groups of `samples` samples that tell nothing.
@@ -154,7 +154,7 @@ impl Plan {
     /// # Errors
     /// A usage error that names the layer.
     pub(crate) fn check_statistics(&self, samples: usize) -> Result<()> {
-        match self.stages.iter().find(|stage| matches!(stage.kind, Kind::BatchNorm(..))) {
+        match self.stages.iter().find(|stage| matches!(stage.kind, StageKind::BatchNorm(..))) {
             Some(Stage { layer, .. }) if samples < 2 => Err(Error::usage(format!(
                 "layer {layer} of model `{}` normalises over samples, but gets them one by one",
                 self.model
@@ -167,8 +167,8 @@ impl Plan {
     /// Numbers that normalising stages need for the moments of up to `rows` samples.
     pub(crate) fn scratch(&self, rows: usize) -> usize {
         let needed = |stage: &Stage| match stage.kind {
-            Kind::BatchNorm(..) => 5 * padded(stage.inputs),
-            Kind::LayerNorm(_) => padded(2 * rows),
+            StageKind::BatchNorm(..) => 5 * padded(stage.inputs),
+            StageKind::LayerNorm(_) => padded(2 * rows),
             _ => 0,
         };
         self.stages.iter().map(needed).max().unwrap_or(0)
@@ -183,20 +183,20 @@ impl Plan {
 
     /// The first stage that trains anything: below it nobody needs a gradient.
     pub(crate) fn lowest_trained(&self) -> usize {
-        let trains = |stage: &Stage| matches!(stage.kind, Kind::Dense(_)) || !stage.vectors.is_empty();
+        let trains = |stage: &Stage| matches!(stage.kind, StageKind::Dense(_)) || !stage.vectors.is_empty();
         self.stages.iter().position(trains).unwrap_or(self.stages.len())
     }
 
     /// Whether the stage before `index` is a linear layer with a ReLU.
     pub(crate) fn relu_before(&self, index: usize) -> bool {
-        index > 0 && matches!(&self.stages[index - 1].kind, Kind::Dense(dense) if dense.relu)
+        index > 0 && matches!(&self.stages[index - 1].kind, StageKind::Dense(dense) if dense.relu)
     }
 
     /// The widest row of gradients that a stage reads or writes.
     pub(crate) fn widest_gradient(&self) -> usize {
         let lowest = self.lowest_trained();
         let reads = |(index, stage): (usize, &Stage)| match stage.kind {
-            Kind::Dense(_) if index <= lowest => stage.outputs,
+            StageKind::Dense(_) if index <= lowest => stage.outputs,
             _ => stage.outputs.max(stage.inputs),
         };
         self.stages.iter().enumerate().map(reads).max().unwrap_or(self.outputs)
@@ -220,7 +220,7 @@ impl Plan {
     pub fn work_per_sample(&self) -> usize {
         let products = |i| if i == 0 { 2 } else { 3 }; // nobody needs the gradient of the data
         let work = |(i, stage): (usize, &Stage)| match &stage.kind {
-            Kind::Dense(dense) => products(i) * dense.inputs * dense.outputs,
+            StageKind::Dense(dense) => products(i) * dense.inputs * dense.outputs,
             _ => 0,
         };
         self.stages.iter().enumerate().map(work).sum()
@@ -232,7 +232,7 @@ fn stages(model: &Model, layout: &Layout, inputs: usize) -> Vec<Stage> {
     for (layer, kind) in model.layers().iter().enumerate() {
         let linear_follows = matches!(model.layers().get(layer + 1), Some(Layer::Linear(_)));
         let before = stages.last_mut().map(|stage| &mut stage.kind);
-        if let (Layer::Relu(_), true, Some(Kind::Dense(dense))) = (kind, linear_follows, before) {
+        if let (Layer::Relu(_), true, Some(StageKind::Dense(dense))) = (kind, linear_follows, before) {
             dense.relu = true;
             continue;
         }
@@ -250,19 +250,19 @@ fn stage(layer: usize, kind: &Layer, inputs: usize, entries: Range<usize>, layou
         let [weight, bias] = [0, 1].map(|i| layout.entries()[entries.start + i].range());
         let outputs = linear.outputs;
         let dense = Dense { inputs, outputs, entry: entries.start, weight, bias, relu: false };
-        return Stage { layer, inputs, outputs, kind: Kind::Dense(dense), vectors: 0..0 };
+        return Stage { layer, inputs, outputs, kind: StageKind::Dense(dense), vectors: 0..0 };
     }
     let trained = layout.entries()[entries.clone()].iter().filter(|entry| entry.role != Role::Buffer).count();
     let vectors = entries.start..entries.start + trained;
     let kind = match kind.clone() {
-        Layer::Prelu(_) => Kind::Prelu,
-        Layer::Dropout(dropout) => Kind::Dropout(dropout),
-        Layer::BatchNorm(norm) => Kind::BatchNorm(norm, vectors.end),
-        Layer::LayerNorm(norm) => Kind::LayerNorm(norm),
-        Layer::LogSoftmax(_) => Kind::LogSoftmax,
-        Layer::ActivityL1(penalty) => Kind::Activity(Activity::L1(penalty)),
-        Layer::ActivityKl(penalty) => Kind::Activity(Activity::Kl(penalty)),
-        function => Kind::Activation(function),
+        Layer::Prelu(_) => StageKind::Prelu,
+        Layer::Dropout(dropout) => StageKind::Dropout(dropout),
+        Layer::BatchNorm(norm) => StageKind::BatchNorm(norm, vectors.end),
+        Layer::LayerNorm(norm) => StageKind::LayerNorm(norm),
+        Layer::LogSoftmax(_) => StageKind::LogSoftmax,
+        Layer::ActivityL1(penalty) => StageKind::Activity(Activity::L1(penalty)),
+        Layer::ActivityKl(penalty) => StageKind::Activity(Activity::Kl(penalty)),
+        function => StageKind::Activation(function),
     };
     Stage { layer, inputs, outputs: inputs, kind, vectors }
 }

@@ -2,7 +2,7 @@
 
 use super::layer::{BatchNorm, Layer};
 use super::layout::Layout;
-use super::{Kind, Stage};
+use super::{Stage, StageKind};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::activation::{self, Activation, Slopes};
 use schuss_kernels::dropout::dropout;
@@ -49,22 +49,22 @@ impl Stage {
     ) {
         let team = &mut *pass.team;
         match (&self.kind, mode) {
-            (Kind::Dense(dense), _) => {
+            (StageKind::Dense(dense), _) => {
                 let w = Matrix::new(&values[dense.weight.clone()], dense.inputs, dense.outputs);
                 linear(team, x, w, &values[dense.bias.clone()], dense.relu, y);
             }
-            (Kind::Activation(layer), _) => visit(layer, Forward { team, x, y }),
-            (Kind::Prelu, _) => {
+            (StageKind::Activation(layer), _) => visit(layer, Forward { team, x, y }),
+            (StageKind::Prelu, _) => {
                 let [slopes] = self.own(pass.layout);
                 activation::prelu(team, Slopes::PerUnit(&values[slopes]), x, y);
             }
-            (Kind::Dropout(dropout), Some(mode)) => {
+            (StageKind::Dropout(dropout), Some(mode)) => {
                 drop_out(team, dropout.p, self.layer, mode, x, y);
             }
-            (Kind::BatchNorm(norm, running), Some(mode)) => {
+            (StageKind::BatchNorm(norm, running), Some(mode)) => {
                 batch_norm(pass, (norm, *running), self.own(pass.layout), values, (x, y), mode);
             }
-            (Kind::BatchNorm(norm, running), None) => {
+            (StageKind::BatchNorm(norm, running), None) => {
                 let [gain, bias] = self.own(pass.layout);
                 let [mean, variance] = [0, 1].map(|i| pass.layout.entries()[running + i].range());
                 let scale = &mut pass.scratch[..mean.len()];
@@ -72,14 +72,14 @@ impl Stage {
                 let moments = Moments::PerColumn { mean: &values[mean], scale };
                 normalize(team, x, moments, &values[gain], &values[bias], y);
             }
-            (Kind::LayerNorm(norm), _) => {
+            (StageKind::LayerNorm(norm), _) => {
                 let [gain, bias] = self.own(pass.layout);
                 let (mean, scale) = pass.scratch.split_at_mut(x.shape().0);
                 row_moments(team, x, norm.eps, mean, scale);
                 normalize(team, x, Moments::PerRow { mean, scale }, &values[gain], &values[bias], y);
             }
-            (Kind::LogSoftmax, _) => log_softmax(team, x, y),
-            (Kind::Dropout(_), None) | (Kind::Activity(_), _) => {
+            (StageKind::LogSoftmax, _) => log_softmax(team, x, y),
+            (StageKind::Dropout(_), None) | (StageKind::Activity(_), _) => {
                 activation::activate(team, activation::Identity, x, y);
             }
         }
@@ -97,19 +97,19 @@ impl Stage {
     ) {
         let team = &mut *pass.team;
         match &self.kind {
-            Kind::Dense(_) => {}
-            Kind::Activation(layer) => visit(layer, Backward { team, x, y, dy, dx }),
-            Kind::Prelu => {
+            StageKind::Dense(_) => {}
+            StageKind::Activation(layer) => visit(layer, Backward { team, x, y, dy, dx }),
+            StageKind::Prelu => {
                 let [slopes] = self.own(pass.layout);
                 activation::prelu_gradient(team, Slopes::PerUnit(&values[slopes]), x, dy, dx);
                 activation::prelu_slope_gradients(team, x, dy, start, sums);
             }
-            Kind::Dropout(dropout) => drop_out(team, dropout.p, self.layer, mode, dy, dx),
-            Kind::BatchNorm(norm, _) => {
+            StageKind::Dropout(dropout) => drop_out(team, dropout.p, self.layer, mode, dy, dx),
+            StageKind::BatchNorm(norm, _) => {
                 let [gain, _] = self.own(pass.layout);
                 batch_norm_backward(pass, norm, &values[gain], [x, dy], dx, (sums, start), mode.stats);
             }
-            Kind::LayerNorm(norm) => {
+            StageKind::LayerNorm(norm) => {
                 let [gain, _] = self.own(pass.layout);
                 let (mean, scale) = pass.scratch.split_at_mut(x.shape().0);
                 row_moments(team, x, norm.eps, mean, scale);
@@ -119,8 +119,8 @@ impl Stage {
                 column_sums(team, dy, start, of_bias);
                 layer_norm_gradient(team, x, moments, &values[gain], dy, dx);
             }
-            Kind::LogSoftmax => log_softmax_gradient(team, y, dy, dx),
-            Kind::Activity(activity) => activity.backward(x, dy, dx, mode.stats),
+            StageKind::LogSoftmax => log_softmax_gradient(team, y, dy, dx),
+            StageKind::Activity(activity) => activity.backward(x, dy, dx, mode.stats),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What optimizers compute with: the kernels on f32, or plain loops on f64, which are the reference.
 
+use super::eigen::Eigen;
 use super::rule::{First, Rule, Slot, SlotShape};
-use super::spectrum::Spectrum;
 use crate::network::{Entry, Role};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, add_product, input_gradient, weight_gradient};
 use schuss_kernels::reduce::{Reduction, reduce, reduce_reference};
@@ -96,9 +96,9 @@ impl Arithmetic for Team {
 
 /// Plain loops on f64.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plain;
+pub(crate) struct ScalarF64;
 
-impl Arithmetic for Plain {
+impl Arithmetic for ScalarF64 {
     type T = f64;
     type Buffer = Vec<f64>;
 
@@ -248,7 +248,7 @@ pub(crate) struct Tensors<'a, A: Arithmetic> {
     /// The rule's scalars.
     pub(crate) scalars: &'a mut [f64],
     /// Where square slots are taken apart.
-    pub(crate) spectrum: &'a mut Spectrum,
+    pub(crate) eigen: &'a mut Eigen,
 }
 
 /// The longest side of the squares that `rule` keeps for the tensor `entry`.

@@ -276,18 +276,18 @@ fn with_rest(mut groups: Vec<Group>, dialect: Dialect) -> Result<Vec<Group>> {
 }
 
 /// A part of a chain.
-enum Part {
+enum ChainItem {
     Before(Transform),
     Rule(Rule),
     After(Wrapper),
 }
 
-fn read_part(text: &str, dialect: Dialect) -> Result<Part> {
+fn read_part(text: &str, dialect: Dialect) -> Result<ChainItem> {
     let typed = Item::parse(text)?;
     let item = names::canonical("optimizer", &typed, Rule::NAMES);
-    let rule = Rule::read_over(&item, dialect.defaults(&item.name)).map(|rule| rule.map(Part::Rule));
-    let before = || Transform::read(&item).map(|transform| transform.map(Part::Before));
-    let after = || Wrapper::read(&item).map(|wrapper| wrapper.map(Part::After));
+    let rule = Rule::read_over(&item, dialect.defaults(&item.name)).map(|rule| rule.map(ChainItem::Rule));
+    let before = || Transform::read(&item).map(|transform| transform.map(ChainItem::Before));
+    let after = || Wrapper::read(&item).map(|wrapper| wrapper.map(ChainItem::After));
     rule.or_else(before).or_else(after).unwrap_or_else(|| {
         let solver = &names::canonical("solver", &typed, Solver::NAMES).name;
         if Solver::NAMES.contains(&solver.as_str()) {
@@ -309,11 +309,11 @@ impl Group {
         let (mut before, mut rules, mut after) = (vec![], vec![], vec![]);
         for item in first.into_iter().chain([last]) {
             match read_part(item, dialect)? {
-                Part::Before(transform) if rules.is_empty() => before.push(transform),
-                Part::Rule(rule) => rules.push(rule),
-                Part::After(wrapper) if !rules.is_empty() => after.push(wrapper),
-                Part::Before(part) => return Err(out_of_place(&part, "before", text)),
-                Part::After(part) => return Err(out_of_place(&part, "after", text)),
+                ChainItem::Before(transform) if rules.is_empty() => before.push(transform),
+                ChainItem::Rule(rule) => rules.push(rule),
+                ChainItem::After(wrapper) if !rules.is_empty() => after.push(wrapper),
+                ChainItem::Before(part) => return Err(out_of_place(&part, "before", text)),
+                ChainItem::After(part) => return Err(out_of_place(&part, "after", text)),
             }
         }
         let [rule] = <[Rule; 1]>::try_from(rules).map_err(|rules| {

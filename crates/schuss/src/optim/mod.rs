@@ -3,16 +3,16 @@
 //! A [`Method`] is groups of parameters, each with a [`Rule`], or a [`Solver`]; [`Reference`] runs one on `f64` weights.
 
 mod arithmetic;
-mod course;
 mod dialect;
+mod eigen;
 #[cfg(test)]
 mod golden;
 mod method;
 mod reference;
 pub mod rule;
 mod sam;
+mod scheduled_rule;
 pub mod solver;
-mod spectrum;
 mod stepper;
 mod strategy;
 mod transform;
@@ -30,7 +30,7 @@ pub use transform::Transform;
 pub use wrapper::Wrapper;
 
 pub(crate) use arithmetic::take;
-pub(crate) use course::Course;
 pub(crate) use rule::{IDENTITY, Linear, Square, Step, Visitor};
+pub(crate) use scheduled_rule::ScheduledRule;
 pub(crate) use strategy::Strategy;
 pub(crate) use updater::{Sweep, Updater, WithinProduct};

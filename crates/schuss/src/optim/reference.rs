@@ -1,6 +1,6 @@
 //! The same arithmetic on a few `f64` weights: the reference of the tests, and the way down an error surface.
 
-use super::arithmetic::Plain;
+use super::arithmetic::ScalarF64;
 use super::method::{Descent, Gradient, Group, Method};
 use super::rule::Rule;
 use super::updater::Updater;
@@ -52,7 +52,7 @@ impl Reference {
     fn on(descent: &Descent, schedule: &Schedule, layout: Layout, weights: &[f64]) -> Result<Self> {
         let mut laid_out = vec![0.0; layout.len()];
         scatter(&layout, weights, &mut laid_out);
-        let updater = Updater::new::<Plain>(descent, (schedule, 0), &layout, &laid_out)?;
+        let updater = Updater::new::<ScalarF64>(descent, (schedule, 0), &layout, &laid_out)?;
         let gradient = descent.gradient;
         Ok(Self {
             updater,
@@ -87,9 +87,9 @@ impl Reference {
         scatter(&self.layout, weights, &mut self.weights);
         self.updater.advance();
         for (entry, [a, g]) in self.moments.drain(..) {
-            self.updater.take_in(&mut Plain, entry, [&a, &g]);
+            self.updater.take_in(&mut ScalarF64, entry, [&a, &g]);
         }
-        self.updater.step(&mut Plain, &mut self.gradients, 1.0, &mut self.weights, loss);
+        self.updater.step(&mut ScalarF64, &mut self.gradients, 1.0, &mut self.weights, loss);
         let values = places(&self.layout).map(|place| self.weights[place]);
         weights.iter_mut().zip(values).for_each(|(to, value)| *to = value);
     }
@@ -118,7 +118,7 @@ impl Reference {
         let (loss, mut gradient) = objective(weights);
         if let Gradient::Sam(sam) = self.gradient {
             let mut worst = weights.to_vec();
-            sam.climb(&mut Plain, &gradient, &mut worst);
+            sam.climb(&mut ScalarF64, &gradient, &mut worst);
             gradient = objective(&worst).1;
         }
         self.step_at(&gradient, loss, weights);

@@ -1,16 +1,16 @@
 //! The live optimizer: what it remembers between updates, and the ways to apply one.
 
 use super::arithmetic::{Arithmetic, Tensor, Tensors, largest_square, take};
-use super::course::Course;
+use super::eigen::Eigen;
 use super::method::{Descent, Group};
 use super::rule::{Rule, Shown, Step, Visitor};
-use super::spectrum::Spectrum;
+use super::scheduled_rule::ScheduledRule;
 use super::transform::{Moment, Transform};
 use super::wrapper::Wrapper;
 use crate::Result;
-use crate::keep::{Keep, Keeper};
 use crate::network::Layout;
 use crate::schedule::Schedule;
+use crate::state::{State, StateCodec};
 use schuss_kernels::matrix::{Matrix, MatrixMut, update_weights};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Buffer, Lane, Team};
@@ -30,14 +30,14 @@ pub(crate) struct Updater<B> {
 #[derive(Clone, Debug)]
 struct Live<B> {
     before: Vec<Transform>,
-    course: Course,
+    course: ScheduledRule,
     /// As of the update begun last.
     rule: Rule,
     after: Vec<Wrapper>,
     seed: u64,
     scalars: Vec<f64>,
     tensors: Vec<Tensor<B>>,
-    spectrum: Spectrum,
+    eigen: Eigen,
 }
 
 impl<T, B: DerefMut<Target = [T]>> Updater<B> {
@@ -59,10 +59,10 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
             after: after.clone(),
             seed,
             scalars: rule.scalars().into_iter().map(|(_, first)| first).collect(),
-            course: Course::new(rule.clone(), schedule.clone()),
+            course: ScheduledRule::new(rule.clone(), schedule.clone()),
             rule: rule.clone(),
             tensors: vec![],
-            spectrum: Spectrum::default(),
+            eigen: Eigen::default(),
         };
         let mut groups: Vec<Live<B>> = descent.groups.iter().map(live).collect();
         let mut places = Vec::with_capacity(layout.entries().len());
@@ -70,7 +70,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
             places.push(group.map(|group| {
                 let live = &mut groups[group];
                 live.tensors.push(Tensor::new::<A>(index, entry, (&live.rule, live.after.len()), weights));
-                live.spectrum.make_room(largest_square(entry, &live.rule));
+                live.eigen.make_room(largest_square(entry, &live.rule));
                 (group, live.tensors.len() - 1)
             }));
         }
@@ -91,7 +91,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         self.places[entry].map_or(&[], |(group, tensor)| &self.groups[group].tensors[tensor].slots)
     }
 
-    /// Takes over what another keeper of the same state has made of the first slot in so many updates; `slot` is laid
+    /// Takes over what another codec of the same state has made of the first slot in so many updates; `slot` is laid
     /// out like the parameters, and empty if there is none.
     pub(crate) fn set_first_slot(&mut self, updates: u64, slot: &[T])
     where
@@ -215,15 +215,15 @@ impl Updater<Buffer> {
     }
 }
 
-impl Keep for Updater<Buffer> {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.updates.keep(keeper)?;
+impl State for Updater<Buffer> {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.updates.code(codec)?;
         for group in &mut self.groups {
-            group.course.keep(keeper)?;
-            keeper.words(&mut group.scalars)?;
+            group.course.code(codec)?;
+            codec.words(&mut group.scalars)?;
             let tensors = group.tensors.iter_mut();
             let mut slots = tensors.flat_map(|tensor| tensor.slots.iter_mut().chain(&mut tensor.around));
-            slots.try_for_each(|slot| slot.keep(keeper))?;
+            slots.try_for_each(|slot| slot.code(codec))?;
             if self.updates > 0 {
                 group.rule = group.course.at(self.updates);
             }
@@ -244,8 +244,8 @@ impl<B> Live<B> {
         B: DerefMut<Target = [A::T]>,
     {
         let moment = Moment { seed: self.seed, t, lr: self.rule.lr().map_or(0.0, |lr| *lr) };
-        let Self { before, rule, after, scalars, tensors, spectrum, .. } = self;
-        let mut group = Tensors { all: tensors, weights, gradients: sums, scalars, spectrum };
+        let Self { before, rule, after, scalars, tensors, eigen, .. } = self;
+        let mut group = Tensors { all: tensors, weights, gradients: sums, scalars, eigen };
         if !before.iter().all(|transform| transform.apply(arithmetic, moment, &mut group)) {
             return;
         }
@@ -284,9 +284,9 @@ fn move_weights<A: Arithmetic>(
     group: &mut Tensors<A>,
     loss: f64,
 ) {
-    let Tensors { all, weights, gradients, scalars, spectrum } = group;
+    let Tensors { all, weights, gradients, scalars, eigen } = group;
     if !rule.is_by_element() {
-        let tensors = Tensors { all, weights, gradients, scalars, spectrum };
+        let tensors = Tensors { all, weights, gradients, scalars, eigen };
         rule.step(&Step { t, scalars: &[], loss }, arithmetic, tensors);
         return;
     }

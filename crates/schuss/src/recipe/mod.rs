@@ -253,7 +253,7 @@ impl Trial {
     }
 
     /// The first 12 hex digits of the SHA-256 of [`Self::canonical`].
-    pub fn recipe_id(&self) -> String {
+    pub fn config_id(&self) -> String {
         hex(&self.canonical())
     }
 

@@ -3,9 +3,9 @@
 use super::spec::{self, Choice, choices};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
-use schuss_data::found::LabelKind;
 use schuss_data::random::Draws;
-use schuss_data::{Dataset, Told};
+use schuss_data::reader::LabelKind;
+use schuss_data::{Dataset, TargetKind};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -42,11 +42,11 @@ impl Targets {
     ///
     /// # Errors
     /// A usage error.
-    pub fn of(told: Told) -> Result<Self> {
+    pub fn of(told: TargetKind) -> Result<Self> {
         match told {
-            Told::Class(_) => Ok(Self::Class),
-            Told::Real(_) => Ok(Self::Real),
-            Told::Nothing => {
+            TargetKind::Class(_) => Ok(Self::Class),
+            TargetKind::Real(_) => Ok(Self::Real),
+            TargetKind::Nothing => {
                 Err(Error::usage("the data have no labels, so there is nothing to compare outputs with")
                     .advise("--label COLUMN, or --targets input for an autoencoder"))
             }

@@ -9,12 +9,12 @@ mod cosine;
 mod curve;
 mod cyclic;
 mod decay;
+mod describe;
 #[cfg(test)]
 mod golden;
 mod linear;
 mod noam;
 mod one_cycle;
-mod outlook;
 mod part;
 mod plateau;
 pub(crate) mod real;
@@ -28,10 +28,10 @@ pub use cosine::{Cosine, CosineRestarts};
 pub use curve::Curve;
 pub use cyclic::{Cyclic, Mode};
 pub use decay::{Exponential, InverseTime, Polynomial, Rex};
+pub use describe::Outlook;
 pub use linear::{Linear, Warmup};
 pub use noam::Noam;
 pub use one_cycle::{OneCycle, Strategy};
-pub use outlook::Outlook;
 pub use plateau::{Direction, Plateau, Plateaus, ThresholdMode};
 pub use step::{Multistep, Piecewise, Step};
 pub use wsd::{Decay, Wsd};
@@ -39,7 +39,7 @@ pub use wsd::{Decay, Wsd};
 pub(crate) use real::powf;
 
 use crate::{Error, Result};
-use part::{Knob, Part};
+use part::{Knob, KnobSchedule};
 use std::fmt;
 use std::str::FromStr;
 
@@ -79,7 +79,7 @@ pub struct Knobs {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
-    parts: Vec<Part>,
+    parts: Vec<KnobSchedule>,
 }
 
 impl Schedule {
@@ -107,8 +107,8 @@ impl Schedule {
     /// # Errors
     /// Usage errors (exit 2).
     pub fn check(&self) -> Result<()> {
-        self.parts.iter().try_for_each(Part::check)?;
-        let driven: Vec<Knob> = self.parts.iter().flat_map(Part::drives).collect();
+        self.parts.iter().try_for_each(KnobSchedule::check)?;
+        let driven: Vec<Knob> = self.parts.iter().flat_map(KnobSchedule::drives).collect();
         let twice = (1..driven.len()).find(|&index| driven[..index].contains(&driven[index]));
         match twice.map(|index| driven[index]) {
             Some(Knob::Momentum) => Err(Error::usage("two schedules drive momentum")
@@ -136,14 +136,14 @@ impl Schedule {
 
     /// Whether every update has the optimizer's own values.
     pub fn is_constant(&self) -> bool {
-        self.parts.iter().all(Part::is_constant)
+        self.parts.iter().all(KnobSchedule::is_constant)
     }
 }
 
 impl<C: Into<Curve>> From<C> for Schedule {
     /// Drives the learning rate.
     fn from(curve: C) -> Self {
-        Self { parts: vec![Part::from(curve.into())] }
+        Self { parts: vec![KnobSchedule::from(curve.into())] }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) enum Knob {
 
 /// `warmup:500+cosine:t_max=5500`, `beta1@linear:end_factor=0.5`.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Part {
+pub(super) struct KnobSchedule {
     pub(super) knob: Knob,
     before: Vec<Stretch>,
     last: Stretch,
@@ -64,7 +64,7 @@ impl fmt::Display for Knob {
     }
 }
 
-impl Part {
+impl KnobSchedule {
     fn stretches(&self) -> impl Iterator<Item = &Stretch> {
         self.before.iter().chain([&self.last])
     }
@@ -130,13 +130,13 @@ impl Part {
     }
 }
 
-impl From<Curve> for Part {
+impl From<Curve> for KnobSchedule {
     fn from(curve: Curve) -> Self {
         Self { knob: Knob::Lr, before: Vec::new(), last: Stretch { curve, updates: None } }
     }
 }
 
-impl FromStr for Part {
+impl FromStr for KnobSchedule {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -148,7 +148,7 @@ impl FromStr for Part {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for KnobSchedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.knob != Knob::Lr {
             write!(f, "{}@", self.knob)?;

@@ -3,9 +3,9 @@
 use super::engine::{Engine, Path, Uphill};
 use super::tally::{Halt, Partial, Seen};
 use crate::Result;
-use crate::keep::{Keep, Keeper};
-use crate::network::{Arena, Dense, Kind, Mode};
+use crate::network::{Arena, Dense, Mode, StageKind};
 use crate::optim::Strategy;
+use crate::state::{State, StateCodec};
 use schuss_data::Feed;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
 use schuss_kernels::{Buffer, Team, padded};
@@ -69,10 +69,10 @@ impl Sums {
     }
 }
 
-impl Keep for Sums {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.leaf.keep(keeper)?;
-        keeper.words(&mut self.total)
+impl State for Sums {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.leaf.code(codec)?;
+        codec.words(&mut self.total)
     }
 }
 
@@ -86,7 +86,7 @@ impl Engine {
         let lowest = self.plan.lowest_trained();
         for index in (lowest..self.plan.stages.len()).rev() {
             match self.plan.stages[index].kind.clone() {
-                Kind::Dense(dense) => self.dense(index, &dense, rows, count as f32, start),
+                StageKind::Dense(dense) => self.dense(index, &dense, rows, count as f32, start),
                 _ => self.other(index, rows, count, start, mode),
             }
             self.arena.deltas.swap(0, 1);

@@ -2,11 +2,11 @@
 
 use super::backward::Sums;
 use super::engine::Engine;
-use crate::keep::{Keep, Keeper};
 use crate::loss::{Likelihood, Loss};
-use crate::network::{Arena, Dense, Kind, Mode, Plan, Role};
+use crate::network::{Arena, Dense, Mode, Plan, Role, StageKind};
 use crate::optim::{Descent, Rule, Updater};
 use crate::recipe::Trial;
+use crate::state::{State, StateCodec};
 use crate::{Error, Result};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, weight_gradient};
@@ -31,14 +31,14 @@ pub(super) struct Curvature {
 
 /// For every layer that is watched Σ [x 1]ᵀ [x 1] and Σ δᵀ δ over the samples of an update.
 struct Moments {
-    layers: Vec<Place>,
+    layers: Vec<MomentSums>,
     sums: Sums,
     /// Inputs of a layer with a 1 behind: [capacity, widest + 1]
     inputs: Buffer,
 }
 
 /// Where the sums of a layer stand.
-struct Place {
+struct MomentSums {
     /// The layer's weights in the layout.
     entry: usize,
     moments: [Range<usize>; 2],
@@ -89,15 +89,15 @@ impl Curvature {
     pub(super) fn hand_over(&mut self, team: &mut Team, count: f64, updater: &mut Updater<Buffer>) {
         let Moments { layers, sums, .. } = &mut self.moments;
         sums.divide(team, count);
-        for Place { entry, moments } in layers {
+        for MomentSums { entry, moments } in layers {
             updater.take_in(team, *entry, moments.clone().map(|place| &sums.leaf[place]));
         }
     }
 }
 
-impl Keep for Curvature {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.moments.sums.keep(keeper)
+impl State for Curvature {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.moments.sums.code(codec)
     }
 }
 
@@ -146,7 +146,7 @@ impl Moments {
                 first..len
             });
             widest = widest.max(padded(tensor.rows + 1));
-            layers.push(Place { entry, moments });
+            layers.push(MomentSums { entry, moments });
         }
         Self { layers, sums: Sums::new(len, samples, leaf), inputs: Buffer::zeros(capacity * widest) }
     }
@@ -190,7 +190,7 @@ impl Engine {
         let lowest = self.plan.lowest_trained();
         for index in (lowest..self.plan.stages.len()).rev() {
             match self.plan.stages[index].kind.clone() {
-                Kind::Dense(dense) => {
+                StageKind::Dense(dense) => {
                     let x = self.arena.stage_input(&self.plan, index, rows);
                     let delta = Matrix::new(&self.arena.deltas[0], rows, dense.outputs);
                     tap.watch(&mut self.team, &dense, x, delta, start);
@@ -198,7 +198,7 @@ impl Engine {
                         self.input_gradient(index, &dense, rows);
                     }
                 }
-                Kind::Activity(_) => continue,
+                StageKind::Activity(_) => continue,
                 _ => {
                     let (_, place) = self.plan.stages[index].vectors(&self.plan.layout);
                     let sums = (&mut vectors[..place.len()], Start::Fresh);

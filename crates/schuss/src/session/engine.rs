@@ -14,7 +14,7 @@ use super::tally::{Halt, Partial, Seen, Tally};
 use crate::loss::Loss;
 use crate::network::{Arena, Mode, Params, Plan, Units};
 use crate::optim::solver::Solving;
-use crate::optim::{Course, Descent, Gradient, Sam, Strategy, Updater};
+use crate::optim::{Descent, Gradient, Sam, ScheduledRule, Strategy, Updater};
 use crate::recipe::{Noise, TargetScale, Targets, Trial};
 use crate::study::record::MemoryRecord;
 use schuss_data::random::Purpose;
@@ -105,7 +105,7 @@ impl Path {
         let Descent { groups, .. } = trial.recipe.optimizer.descent();
         match (strategy, plan.perceptron()) {
             (Strategy::BlockedSample, Some(net)) => {
-                let course = Course::new(groups[0].rule.clone(), trial.recipe.schedule.clone());
+                let course = ScheduledRule::new(groups[0].rule.clone(), trial.recipe.schedule.clone());
                 let weights = Buffer::from(params.values());
                 let has_velocity = !course.typed().slots().is_empty();
                 let velocity = Buffer::zeros(if has_velocity { plan.layout.len() } else { 0 });

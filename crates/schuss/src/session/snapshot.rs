@@ -2,10 +2,10 @@
 
 use super::backward::Sums;
 use super::engine::{Engine, Path};
-use crate::keep::{Keep, Keeper};
 use crate::network::Params;
 use crate::optim::Updater;
 use crate::optim::solver::Solving;
+use crate::state::{State, StateCodec};
 use schuss_kernels::Buffer;
 use std::io;
 
@@ -60,58 +60,58 @@ impl Engine {
     }
 
     /// Weights and optimizer state.
-    pub(crate) fn keep_trained(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
+    pub(crate) fn code_trained(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        code_trained(codec, &mut self.params, &mut self.updater, &mut self.solver)
     }
 }
 
 /// Everything that later updates depend on.
-impl Keep for Engine {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+impl State for Engine {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         match self.path {
             // the weights are those of the blocked path, settled
-            Path::BlockedSample { .. } => self.updater.keep(keeper)?,
-            _ => self.keep_trained(keeper)?,
+            Path::BlockedSample { .. } => self.updater.code(codec)?,
+            _ => self.code_trained(codec)?,
         }
-        self.evaluations.keep(keeper)?;
+        self.evaluations.code(codec)?;
         let mut begun = self.partial.is_some();
-        begun.keep(keeper)?;
+        begun.code(codec)?;
         let partial = self.partial.get_or_insert_default();
-        partial.keep(keeper)?;
+        partial.code(codec)?;
         match self.setting.factors {
-            Some(_) => partial.tally.minimised.keep(keeper)?,
+            Some(_) => partial.tally.minimised.code(codec)?,
             None => partial.tally.minimised = partial.tally.loss,
         }
         if let Path::BlockedSample { blocked, .. } = &mut self.path {
-            blocked.keep(keeper)?;
+            blocked.code(codec)?;
         } else if begun {
-            self.sums_of_begun_update().map_or(Ok(()), |sums| sums.keep(keeper))?;
+            self.sums_of_begun_update().map_or(Ok(()), |sums| sums.code(codec))?;
         }
         if let Some(curvature) = self.curvature.as_mut().filter(|_| begun) {
-            curvature.keep(keeper)?;
+            curvature.code(codec)?;
         }
         self.partial = self.partial.filter(|_| begun);
         Ok(())
     }
 }
 
-impl Keep for Snapshot {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        keep_trained(keeper, &mut self.params, &mut self.updater, &mut self.solver)
+impl State for Snapshot {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        code_trained(codec, &mut self.params, &mut self.updater, &mut self.solver)
     }
 }
 
 /// Weights and optimizer state.
-fn keep_trained(
-    keeper: &mut Keeper,
+fn code_trained(
+    codec: &mut StateCodec,
     params: &mut Params,
     updater: &mut Updater<Buffer>,
     solver: &mut Option<Solving<Buffer>>,
 ) -> io::Result<()> {
-    keeper.expect("the network has another size", params.values().len() as u64)?;
-    keeper.words(params.values_mut())?;
-    updater.keep(keeper)?;
-    solver.keep(keeper)
+    codec.expect("the network has another size", params.values().len() as u64)?;
+    codec.words(params.values_mut())?;
+    updater.code(codec)?;
+    solver.code(codec)
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use super::progress::Progress;
 use super::{Session, Sink};
 use crate::Result;
-use crate::keep::{Keep, Keeper};
 use crate::network::Params;
 use crate::recipe::Budget;
+use crate::state::{State, StateCodec};
 use crate::study::record::Status;
 use std::io::{Read, Write};
 use std::time::Instant;
@@ -31,11 +31,11 @@ impl Session<'_> {
     }
 
     /// Writes them down, or reads them back. Their file may be ahead of a checkpoint or behind it, so they are new then.
-    pub(crate) fn keep_best(&mut self, keeper: &mut Keeper) -> std::io::Result<()> {
-        if keeper.loads() {
+    pub(crate) fn code_best(&mut self, codec: &mut StateCodec) -> std::io::Result<()> {
+        if codec.loads() {
             (self.best, self.best_is_new) = (Some(self.engine.params().clone()), true);
         }
-        self.best.as_mut().map_or(Ok(()), |best| keeper.words(best.values_mut()))
+        self.best.as_mut().map_or(Ok(()), |best| codec.words(best.values_mut()))
     }
 
     /// Writes down all that the trial needs to go on to the same bits.
@@ -43,7 +43,7 @@ impl Session<'_> {
     /// # Errors
     /// What `to` reports.
     pub fn save(&mut self, mut to: &mut dyn Write) -> std::io::Result<()> {
-        self.keep(&mut Keeper::Save(&mut to))
+        self.code(&mut StateCodec::Save(&mut to))
     }
 
     /// Reads back what [`save`](Self::save) wrote of the same trial on the same data.
@@ -51,7 +51,7 @@ impl Session<'_> {
     /// # Errors
     /// If `from` ends early, or is of another trial; the session is then of no use any more.
     pub fn load(&mut self, mut from: &mut dyn Read) -> std::io::Result<()> {
-        self.keep(&mut Keeper::Load(&mut from))?;
+        self.code(&mut StateCodec::Load(&mut from))?;
         (self.best, self.best_is_new) = (None, false);
         self.engine.settle();
         if self.is_at_copy() {
@@ -85,19 +85,19 @@ impl Session<'_> {
     pub fn digest(&mut self) -> String {
         self.engine.settle();
         let mut hash = Xxh3::new();
-        match self.engine.keep_trained(&mut Keeper::Save(&mut hash)) {
+        match self.engine.code_trained(&mut StateCodec::Save(&mut hash)) {
             Ok(()) => format!("{:032x}", hash.digest128()),
             Err(_) => String::new(), // a hash takes anything
         }
     }
 }
 
-impl Keep for Session<'_> {
-    fn keep(&mut self, keeper: &mut Keeper) -> std::io::Result<()> {
+impl State for Session<'_> {
+    fn code(&mut self, codec: &mut StateCodec) -> std::io::Result<()> {
         (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
-        keeper.json(&mut self.progress)?;
-        self.engine.keep(keeper)?;
-        if self.is_at_copy() { Ok(()) } else { self.copy.keep(keeper) }
+        codec.json(&mut self.progress)?;
+        self.engine.code(codec)?;
+        if self.is_at_copy() { Ok(()) } else { self.copy.code(codec) }
     }
 }
 

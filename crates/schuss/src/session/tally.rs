@@ -1,7 +1,7 @@
 //! What updates see of their samples, and how far one has come that was stopped.
 
 use crate::Error;
-use crate::keep::{Keep, Keeper};
+use crate::state::{State, StateCodec};
 use schuss_kernels::rows::Score;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -101,13 +101,13 @@ pub(super) struct Partial {
 }
 
 /// But for the loss that is minimised, which stands beside it where it is another than the one that is told.
-impl Keep for Partial {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+impl State for Partial {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         let Self { tally: Tally { loss, correct, samples, .. }, weight, done } = self;
-        loss.keep(keeper)?;
-        correct.keep(keeper)?;
-        samples.keep(keeper)?;
-        weight.keep(keeper)?;
-        done.keep(keeper)
+        loss.code(codec)?;
+        correct.code(codec)?;
+        samples.code(codec)?;
+        weight.code(codec)?;
+        done.code(codec)
     }
 }

@@ -8,8 +8,8 @@
 use super::record::TrialRecord;
 use crate::Error;
 use crate::files;
-use crate::keep::Keeper;
 use crate::session::Session;
+use crate::state::StateCodec;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Take, Write};
@@ -29,7 +29,8 @@ const LONGEST: u64 = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Header {
     /// Identity of the trial.
-    pub(super) recipe_id: String,
+    #[serde(alias = "recipe_id")]
+    pub(super) config_id: String,
     /// The same whatever the number of epochs.
     pub(super) course_id: String,
     pub(super) seed: u64,
@@ -96,7 +97,7 @@ pub(super) fn write(
         if let Some(session) = session {
             session.save(&mut to)?;
             if header.has_best {
-                session.keep_best(&mut Keeper::Save(&mut to))?;
+                session.code_best(&mut StateCodec::Save(&mut to))?;
             }
         }
         let checksum = to.hash.digest128().to_le_bytes();
@@ -165,7 +166,7 @@ impl<F: Read> Checkpoint<F> {
     pub(super) fn restore(&mut self, session: &mut Session) -> Result<(), Unusable> {
         session.load(&mut self.state)?;
         if self.header.has_best {
-            session.keep_best(&mut Keeper::Load(&mut self.state))?;
+            session.code_best(&mut StateCodec::Load(&mut self.state))?;
         }
         if self.state.limit() == 0 {
             Ok(())

@@ -6,10 +6,10 @@ use crate::network::ModelFile;
 use crate::recipe::{Targets, spec};
 use crate::{Error, Result, machine};
 use schuss_data::csv::Form;
-use schuss_data::found::{Ask, LabelKind};
+use schuss_data::reader::{LabelKind, ReadOptions};
 use schuss_data::table::{Table, Target};
 use schuss_data::text::plain_io;
-use schuss_data::{Centring, Dataset, Request, Source};
+use schuss_data::{Centring, DataSource, Dataset, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -116,9 +116,9 @@ impl Workload {
     /// Usage errors for choices that mean nothing, data errors for files that are absent or damaged.
     pub fn load(&self, memory: Option<u64>, targets: Option<Targets>) -> Result<Dataset> {
         let label_kind = targets.map_or(LabelKind::Guess, Targets::label_kind);
-        let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
+        let source = self.data.as_deref().map(str::parse::<DataSource>).transpose()?.unwrap_or_default();
         let request = self.request(memory)?;
-        source.load(&Request { ask: Ask { label_kind, ..request.ask }, ..request })
+        source.load(&Request { ask: ReadOptions { label_kind, ..request.ask }, ..request })
     }
 
     /// Reads or draws the data for a trained model that is to be asked about them: of data without a test split all
@@ -128,7 +128,7 @@ impl Workload {
     /// # Errors
     /// As for [`Self::load`].
     pub fn load_for(&self, model: &ModelFile, judged: bool) -> Result<Dataset> {
-        let source = self.data.as_deref().map(str::parse::<Source>).transpose()?.unwrap_or_default();
+        let source = self.data.as_deref().map(str::parse::<DataSource>).transpose()?.unwrap_or_default();
         let request = self.request(None)?;
         let size = request.ask.size.or(model.shape.image().map(|image| image.height));
         let offsets = Centring::By(model.offsets.clone());
@@ -136,13 +136,13 @@ impl Workload {
         let unlabelled = |table: Table| Table { target: Target::Absent, ..table };
         let table = model.table.clone().map(|table| if judged { table } else { unlabelled(table) });
         let label_kind = model.targets.label_kind();
-        let ask = Ask { table, offsets, size, pictures, label_kind, ..request.ask };
+        let ask = ReadOptions { table, offsets, size, pictures, label_kind, ..request.ask };
         source.load(&Request { ask, whole: true, ..request })
     }
 
     /// What is asked of the data besides where they are.
     fn request(&self, memory: Option<u64>) -> Result<Request> {
-        let ask = Ask {
+        let ask = ReadOptions {
             label: self.label.clone(),
             size: self.size,
             pictures: None,
@@ -206,7 +206,7 @@ pub struct Observe {
     /// Evaluate every so many updates too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u64>,
-    /// Keep the loss of every single update.
+    /// State the loss of every single update.
     #[serde(skip_serializing_if = "is_default")]
     pub losses: bool,
     /// Show that a gradient may be accumulated over microbatches of any size.

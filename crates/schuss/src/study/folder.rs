@@ -103,7 +103,7 @@ impl RunFolder {
             name: &trial.name,
             seed: trial.seed,
             data: &trial.data,
-            recipe_id: trial.recipe_id(),
+            config_id: trial.config_id(),
             choices: Choices::of(trial),
         };
         let (text, file) = (to_toml(&about)?, path.join("trial.toml"));
@@ -175,7 +175,7 @@ struct TrialText<'a> {
     name: &'a str,
     seed: u64,
     data: &'a str,
-    recipe_id: String,
+    config_id: String,
     #[serde(flatten)]
     choices: Choices,
 }

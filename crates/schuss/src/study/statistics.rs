@@ -32,13 +32,13 @@ fn ranks_to_leave_out(n: usize) -> usize {
 pub(crate) fn groups(trials: &[TrialRecord], held_out: bool) -> Vec<Group> {
     let mut keys: Vec<(&str, &str)> = Vec::new();
     for trial in trials {
-        let key = (trial.recipe_id.as_str(), trial.name.as_str());
+        let key = (trial.config_id.as_str(), trial.name.as_str());
         if !keys.contains(&key) {
             keys.push(key);
         }
     }
     let members = |(id, name): (&str, &str)| -> Vec<&TrialRecord> {
-        trials.iter().filter(|trial| trial.recipe_id == id && trial.name == name).collect()
+        trials.iter().filter(|trial| trial.config_id == id && trial.name == name).collect()
     };
     keys.into_iter().map(|key| group(&members(key), held_out)).collect()
 }
@@ -53,7 +53,7 @@ fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
     let test = |trial: &TrialRecord| trial.test.filter(|_| held_out);
     let all_reached = reached.len() == trials.len();
     Group {
-        recipe_id: trials[0].recipe_id.clone(),
+        config_id: trials[0].config_id.clone(),
         name: trials[0].name.clone(),
         seeds: trials.iter().map(|trial| trial.seed).collect(),
         epoch_seconds: spread(&|trial| trial.epoch_seconds),

@@ -164,7 +164,7 @@ impl TrialFolder {
     ) -> Result<()> {
         self.logs().try_for_each(Log::sync)?;
         let header = Header {
-            recipe_id: trial.recipe_id(),
+            config_id: trial.config_id(),
             course_id: trial.course_id(),
             seed: trial.seed,
             data: data.to_owned(),

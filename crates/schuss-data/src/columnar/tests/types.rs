@@ -1,7 +1,7 @@
 //! Columns of every type that databases and data frames write.
 
 use super::{arrow, open, parquet, samples};
-use crate::found::{Ask, Found, Missing, Part};
+use crate::reader::{Loaded, LoadedSplit, Missing, ReadOptions};
 use crate::{Labels, Values};
 use arrow_array::types::{ArrowDictionaryKeyType, Decimal256Type, Int8Type, Int32Type};
 use arrow_array::*;
@@ -16,11 +16,11 @@ fn table(column: &ArrayRef) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
 }
 
-fn ask() -> Ask {
-    Ask { missing: Missing::Mean, ..Ask::default() }
+fn ask() -> ReadOptions {
+    ReadOptions { missing: Missing::Mean, ..ReadOptions::default() }
 }
 
-fn numbers(found: &Found) -> Vec<f32> {
+fn numbers(found: &Loaded) -> Vec<f32> {
     let Values::Floats(floats) = samples(&found.train, &[]).values().clone() else { panic!("bytes") };
     floats
 }
@@ -113,8 +113,8 @@ fn labels_of_such_types_work() {
     let features: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 1.5, 2.5]));
     let open_label = |label: ArrayRef| {
         let batch = RecordBatch::try_from_iter([("x", features.clone()), ("label", label)]).unwrap();
-        let found = open(&parquet(&batch, 9), &Ask::default()).unwrap();
-        let Part::Resident(samples) = &found.train else { panic!("it fits") };
+        let found = open(&parquet(&batch, 9), &ReadOptions::default()).unwrap();
+        let LoadedSplit::Resident(samples) = &found.train else { panic!("it fits") };
         (samples.labels().clone(), found.classes)
     };
     let kinds = Decimal128Array::from(vec![3, 1, 3]).with_precision_and_scale(38, 0).unwrap();
@@ -148,11 +148,12 @@ fn a_model_asks_nothing_of_columns_that_it_does_not_read() {
         Arc::new(BinaryArray::from(vec![&b"1"[..], b"2", b"3"])),
     ];
     let trained = [("x", features.clone()), ("y", told.clone())];
-    let table = open(&arrow(&RecordBatch::try_from_iter(trained).unwrap()), &Ask::default()).unwrap().table;
+    let table =
+        open(&arrow(&RecordBatch::try_from_iter(trained).unwrap()), &ReadOptions::default()).unwrap().table;
     let more = RecordBatch::try_from_iter([("raw", bytes), ("x", features), ("y", told)]).unwrap();
     for file in [arrow(&more), parquet(&more, 9)] {
-        assert!(open(&file, &Ask::default()).is_err());
-        let found = open(&file, &Ask { table: table.clone(), ..Ask::default() }).unwrap();
+        assert!(open(&file, &ReadOptions::default()).is_err());
+        let found = open(&file, &ReadOptions { table: table.clone(), ..ReadOptions::default() }).unwrap();
         assert_eq!(numbers(&found), [0.5, 1.5, 2.5]);
     }
 }
@@ -166,10 +167,10 @@ fn whole_numbers_keep_their_digits_as_labels_and_as_codes() {
     let as_code = RecordBatch::try_from_iter([("id", ids), ("y", x)]).unwrap();
     for write in [arrow, |batch: &RecordBatch| parquet(batch, 5)] {
         let names = ["-1582218195625938947", "1582218195625938945", "1582218195625938946"];
-        let mut found = open(&write(&as_label), &Ask::default()).unwrap().classes;
+        let mut found = open(&write(&as_label), &ReadOptions::default()).unwrap().classes;
         found.sort_unstable();
         assert_eq!(found, names);
-        assert_eq!(open(&write(&as_code), &Ask::default()).unwrap().shape.features(), 3);
+        assert_eq!(open(&write(&as_code), &ReadOptions::default()).unwrap().shape.features(), 3);
     }
 }
 
@@ -178,7 +179,7 @@ fn chosen_spellings_of_nothing_count_in_columns_of_numbers_and_words() {
     let x: ArrayRef = Arc::new(Int64Array::from(vec![1, -999, 3]));
     let y: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "a"]));
     let batch = RecordBatch::try_from_iter([("x", x), ("y", y)]).unwrap();
-    let chosen = Ask { missing_values: "-999,-".parse().unwrap(), ..ask() };
+    let chosen = ReadOptions { missing_values: "-999,-".parse().unwrap(), ..ask() };
     let found = open(&parquet(&batch, 2), &chosen).unwrap();
     assert!(numbers(&found)[1].is_nan());
     assert!(
@@ -191,10 +192,10 @@ fn chosen_spellings_of_nothing_count_in_columns_of_numbers_and_words() {
 #[test]
 fn timestamps_are_days_for_a_model_that_learnt_from_days() {
     let (_folder, path) = crate::testing::saved("t.csv", "t,y\n2024-03-01,a\n2024-03-03,b\n2024-03-05,a\n");
-    let table = crate::found::open(&path, &Ask::default()).unwrap().table;
+    let table = crate::reader::open(&path, &ReadOptions::default()).unwrap().table;
     let times = TimestampMillisecondArray::from(vec![19_783 * 86_400_000, 19_785 * 86_400_000]);
     let batch = RecordBatch::try_from_iter([("t", Arc::new(times) as ArrayRef)]).unwrap();
-    let found = open(&parquet(&batch, 9), &Ask { table, ..Ask::default() }).unwrap();
+    let found = open(&parquet(&batch, 9), &ReadOptions { table, ..ReadOptions::default() }).unwrap();
     assert_eq!(numbers(&found), [19_783.0, 19_785.0]);
 }
 
@@ -207,7 +208,7 @@ fn a_list_is_the_label_as_a_whole() {
     let x: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0]));
     let batch = RecordBatch::try_from_iter([("x", x), ("tgt", Arc::new(lists) as ArrayRef)]).unwrap();
     for label in [None, Some("tgt".to_owned())] {
-        let found = open(&parquet(&batch, 9), &Ask { label, ..ask() }).unwrap();
+        let found = open(&parquet(&batch, 9), &ReadOptions { label, ..ask() }).unwrap();
         let labels = samples(&found.train, &[]).labels().clone();
         assert_eq!(
             (found.shape.features(), labels),

@@ -1,7 +1,7 @@
 //! What labels and codes are, and which cells say nothing.
 
 use super::*;
-use crate::found::LabelKind;
+use crate::reader::LabelKind;
 
 #[test]
 fn a_word_for_nothing_is_a_word_in_quotes() {
@@ -17,13 +17,13 @@ fn a_word_for_nothing_is_a_word_in_quotes() {
 fn a_category_that_training_never_saw_is_zeros_and_counted_unless_refused() {
     let table = open(IRIS).unwrap().table;
     let text = "colour,width,length\ngreen,1,2\nred,3,4\ngreen,5,6\n";
-    let ask = Ask { table, ..Ask::default() };
+    let ask = ReadOptions { table, ..ReadOptions::default() };
     let found = read_as(text, &ask).unwrap();
     assert_eq!(floats(&found), [2., 1., 0., 0., 4., 3., 0., 1., 6., 5., 0., 0.]);
     assert!(
         found.notes.iter().any(|note| note.starts_with("warning: `colour`") && note.contains("`green` (2)"))
     );
-    let refused = read_as(text, &Ask { unknown: crate::table::Unknown::Refuse, ..ask }).unwrap_err();
+    let refused = read_as(text, &ReadOptions { unknown: crate::table::Unknown::Refuse, ..ask }).unwrap_err();
     assert_eq!(refused.what, "t.csv holds `green`, which is none of the categories");
 }
 
@@ -32,8 +32,9 @@ fn labels_are_classes_or_numbers_as_they_are_told_to_be_and_codes_stay_as_typed(
     let rows = |count: usize, classes: usize| -> String {
         (0..count).map(|row| format!("{row}.5,{}\n", row % classes)).collect()
     };
-    let classes =
-        |text: &str, label_kind| read_as(text, &Ask { label_kind, ..Ask::default() }).unwrap().classes.len();
+    let classes = |text: &str, label_kind| {
+        read_as(text, &ReadOptions { label_kind, ..ReadOptions::default() }).unwrap().classes.len()
+    };
     let (often, once) = (format!("x,y\n{}", rows(600, 150)), format!("x,y\n{}", rows(150, 150)));
     assert_eq!([classes(&often, LabelKind::Guess), classes(&once, LabelKind::Guess)], [150, 0]);
     assert_eq!([classes(&often, LabelKind::Real), classes(&once, LabelKind::Class)], [0, 150]);
@@ -52,12 +53,16 @@ fn what_was_taken_as_missing_is_spelled_out_and_may_be_chosen() {
     let error = open(rows("NA")).unwrap_err();
     assert!(error.what.contains("taken as missing: `NA` 5 times"), "{error}");
     assert!(error.advice.unwrap().contains("--missing-values none"));
-    let words = Ask { missing_values: "none".parse().unwrap(), ..Ask::default() };
+    let words = ReadOptions { missing_values: "none".parse().unwrap(), ..ReadOptions::default() };
     assert_eq!(read_as(rows("NA"), &words).unwrap().classes, ["AS", "EU", "NA"]);
-    let drop = Ask { missing: Missing::Drop, ..Ask::default() };
+    let drop = ReadOptions { missing: Missing::Drop, ..ReadOptions::default() };
     let notes = read_as(rows("NA"), &drop).unwrap().notes.join("\n");
     assert!(notes.contains("taken as missing: `NA` 5 times"), "{notes}");
-    let dashes = Ask { missing: Missing::Mean, missing_values: "-".parse().unwrap(), ..Ask::default() };
+    let dashes = ReadOptions {
+        missing: Missing::Mean,
+        missing_values: "-".parse().unwrap(),
+        ..ReadOptions::default()
+    };
     let found = read_as("x,y\n1,a\n-,b\n3,a\n", &dashes).unwrap();
     assert!(floats(&found)[1].is_nan() && found.table.unwrap().missing_values == dashes.missing_values);
 }
@@ -106,7 +111,7 @@ fn a_regression_on_identifiers_is_warned_of() {
 
 #[test]
 fn numbers_of_any_kind_are_classes_on_request_but_no_more_than_10_000() {
-    let class = Ask { label_kind: LabelKind::Class, ..Ask::default() };
+    let class = ReadOptions { label_kind: LabelKind::Class, ..ReadOptions::default() };
     assert_eq!(read_as("x,y\n1,0.5\n2,-1.5\n3,0.5\n", &class).unwrap().classes, ["-1.5", "0.5"]);
     let many: String = (0..10_001).map(|y| format!("1,{y}.5\n")).collect();
     let error = read_as(format!("x,y\n{many}"), &class).unwrap_err();

@@ -72,7 +72,7 @@ fn serve(mut stream: TcpStream, answer: &impl Fn(&str) -> Answer) -> io::Result<
             stream.read(&mut [0; 1]).map(|_| ())
         }
         Answer::Status(status) => write!(stream, "{}\r\n", head(status, 0)),
-        Answer::Redirect(to) => write!(stream, "{}Location: {to}\r\n\r\n", head("302 Found", 0)),
+        Answer::Redirect(to) => write!(stream, "{}Location: {to}\r\n\r\n", head("302 Loaded", 0)),
     }
 }
 
@@ -156,7 +156,7 @@ fn a_link_planted_where_a_part_or_the_lock_is_written_costs_its_target_nothing()
 #[test]
 fn a_mirror_that_fails_is_followed_by_the_next() {
     let bad: [fn(&str) -> Answer; 7] = [
-        |_| Answer::Status("404 Not Found"),
+        |_| Answer::Status("404 Not Loaded"),
         |_| Answer::Whole(gzip(b"another file")),
         |path| Answer::Whole(gzip(&content(path).iter().map(|byte| byte ^ 1).collect::<Vec<_>>())),
         |_| Answer::Whole(b"<html>please log in</html>".to_vec()),

@@ -4,7 +4,7 @@ use super::{Describe, Slot, SlotShape, Staged, Step, knobs};
 use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::optim::spectrum::Spectrum;
+use crate::optim::eigen::Eigen;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal, whole};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
@@ -94,7 +94,7 @@ impl Describe for KFac {
 
 impl Staged for KFac {
     fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>) {
-        let Tensors { all, weights, gradients, spectrum, .. } = tensors;
+        let Tensors { all, weights, gradients, eigen, .. } = tensors;
         let renew = (step.t - 1).is_multiple_of(self.every as u64);
         let decay = Blend { keep: 1.0, share: self.weight_decay };
         for place in all.iter().map(|tensor| tensor.place.clone()) {
@@ -105,7 +105,7 @@ impl Staged for KFac {
                 [weight, bias] => {
                     let g = &mut gradients[weight.place.start..bias.place.end];
                     if renew {
-                        self.renew_inverses(arithmetic, weight, spectrum);
+                        self.renew_inverses(arithmetic, weight, eigen);
                     }
                     precondition(arithmetic, weight, g);
                 }
@@ -141,7 +141,7 @@ impl KFac {
         &self,
         arithmetic: &mut A,
         weight: &mut Tensor<A::Buffer>,
-        spectrum: &mut Spectrum,
+        eigen: &mut Eigen,
     ) {
         let sides = [weight.rows + 1, weight.cols];
         let ([a, g, inverses @ ..], [_, rooms @ ..]) =
@@ -153,10 +153,10 @@ impl KFac {
         let (root, ratio) = (self.damping.sqrt(), (mean_of_diagonal(a) / mean_of_diagonal(g)).sqrt());
         let pi = if ratio.is_normal() { ratio } else { 1.0 };
         for (k, (matrix, damping)) in [(a, pi * root), (g, root / pi)].into_iter().enumerate() {
-            spectrum.decompose(matrix);
+            eigen.decompose(matrix);
             let to = MatrixMut::new(&mut inverses[k], sides[k], sides[k]);
             let root = |value: f64| (value.clamp(0.0, f64::INFINITY) + damping).sqrt();
-            scale_and_square(arithmetic, spectrum, root, &mut rooms[k], to);
+            scale_and_square(arithmetic, eigen, root, &mut rooms[k], to);
         }
     }
 

@@ -80,7 +80,7 @@ impl Describe for RmsProp {
 impl ByElement for RmsProp {
     fn visit<V: Visitor>(&self, _: &Step, visitor: V) -> V::Output {
         match (self.centered, self.momentum > 0.0) {
-            (false, false) => visitor.visit(&Plain(*self)),
+            (false, false) => visitor.visit(&PlainRmsProp(*self)),
             (true, false) => visitor.visit(&Centered(*self)),
             (false, true) => visitor.visit(&WithMomentum(*self)),
             (true, true) => visitor.visit(&CenteredWithMomentum(*self)),
@@ -111,9 +111,9 @@ impl RmsProp {
 }
 
 #[derive(Clone, Copy)]
-struct Plain(RmsProp);
+struct PlainRmsProp(RmsProp);
 
-impl Elementwise<1> for Plain {
+impl Elementwise<1> for PlainRmsProp {
     #[inline(always)]
     fn apply<L: Lane>(&self, g: L, w: L, [v]: &mut [L; 1]) -> L {
         self.0.quotient(g, w, v, None).mul_add(L::splat(-self.0.lr), w)

@@ -92,7 +92,7 @@ impl ByElement for Sgd {
     fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output {
         let Self { lr, momentum, weight_decay, nesterov, classic, .. } = *self;
         if momentum == 0.0 {
-            return visitor.visit(&Plain { lr, weight_decay });
+            return visitor.visit(&PlainSgd { lr, weight_decay });
         }
         let ball = HeavyBall { lr, momentum, share: self.share(step.t), weight_decay, nesterov };
         if classic { visitor.visit(&Classic(ball)) } else { visitor.visit(&ball) }
@@ -112,12 +112,12 @@ impl Sgd {
 }
 
 #[derive(Clone, Copy)]
-struct Plain {
+struct PlainSgd {
     lr: f64,
     weight_decay: f64,
 }
 
-impl Elementwise<0> for Plain {
+impl Elementwise<0> for PlainSgd {
     #[inline(always)]
     fn apply<L: Lane>(&self, g: L, w: L, _: &mut [L; 0]) -> L {
         let g = w.mul_add(L::splat(self.weight_decay), g);

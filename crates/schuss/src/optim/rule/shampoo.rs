@@ -3,7 +3,7 @@ use super::{Describe, Slot, SlotShape, Staged, Step};
 use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::optim::spectrum::Spectrum;
+use crate::optim::eigen::Eigen;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal, whole};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
@@ -101,7 +101,7 @@ impl Staged for Shampoo {
             arithmetic.sweep(&Blend { keep: 1.0, share: self.weight_decay }, w, 1.0, g, []);
             gather(arithmetic, tensor, g);
             if renew {
-                self.renew_roots(arithmetic, tensor, tensors.spectrum);
+                self.renew_roots(arithmetic, tensor, tensors.eigen);
             }
             precondition(arithmetic, tensor, g);
             if let [.., velocity] = &mut tensor.slots[ROOTS.end..] {
@@ -153,7 +153,7 @@ impl Shampoo {
         &self,
         arithmetic: &mut A,
         tensor: &mut Tensor<A::Buffer>,
-        spectrum: &mut Spectrum,
+        eigen: &mut Eigen,
     ) {
         let ([l, r, l_root, r_root, ..], [_, l_room, r_room]) =
             (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
@@ -163,38 +163,32 @@ impl Shampoo {
         let sides = if tensor.is_matrix { 2 } else { 1 };
         let root = |value: f64| (0..=sides).fold(value.clamp(0.0, f64::INFINITY) + self.eps, |x, _| x.sqrt());
         if tensor.is_matrix {
-            spectrum.decompose(Matrix::new(l, tensor.rows, tensor.rows));
+            eigen.decompose(Matrix::new(l, tensor.rows, tensor.rows));
             scale_and_square(
                 arithmetic,
-                spectrum,
+                eigen,
                 root,
                 l_room,
                 MatrixMut::new(l_root, tensor.rows, tensor.rows),
             );
         }
-        spectrum.decompose(Matrix::new(r, tensor.cols, tensor.cols));
-        scale_and_square(
-            arithmetic,
-            spectrum,
-            root,
-            r_room,
-            MatrixMut::new(r_root, tensor.cols, tensor.cols),
-        );
+        eigen.decompose(Matrix::new(r, tensor.cols, tensor.cols));
+        scale_and_square(arithmetic, eigen, root, r_room, MatrixMut::new(r_root, tensor.cols, tensor.cols));
     }
 }
 
 /// Σ x xᵀ / root(value)² over all eigenvectors x and their values.
 pub(super) fn scale_and_square<A: Arithmetic>(
     arithmetic: &mut A,
-    spectrum: &Spectrum,
+    eigen: &Eigen,
     root: impl Fn(f64) -> f64,
     room: &mut [A::T],
     to: MatrixMut<A::T>,
 ) {
     let (side, _) = to.shape();
     for (k, row) in room.chunks_exact_mut(padded(side)).enumerate() {
-        let factor = 1.0 / root(spectrum.value(k));
-        row.iter_mut().zip(spectrum.vector(k)).for_each(|(to, x)| *to = A::T::splat(factor * x));
+        let factor = 1.0 / root(eigen.value(k));
+        row.iter_mut().zip(eigen.vector(k)).for_each(|(to, x)| *to = A::T::splat(factor * x));
     }
     let rows = Matrix::new(room, side, side);
     arithmetic.product_of_columns(rows, rows, to);

@@ -4,7 +4,7 @@ use super::{Describe, Slot, SlotShape, Staged, Step};
 use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::optim::spectrum::Spectrum;
+use crate::optim::eigen::Eigen;
 use crate::recipe::spec::{Choice, below_one, non_negative, normal, whole};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
@@ -120,9 +120,9 @@ impl Staged for Soap {
             }
             self.gather(arithmetic, tensor, g);
             if t == 0 {
-                first_axes::<A>(tensor, tensors.spectrum);
+                first_axes::<A>(tensor, tensors.eigen);
             } else if t.is_multiple_of(self.every as u64) {
-                turn_axes(arithmetic, tensor, tensors.spectrum);
+                turn_axes(arithmetic, tensor, tensors.eigen);
             }
         }
     }
@@ -223,18 +223,18 @@ impl<T: Copy> Axes<'_, T> {
 }
 
 /// P and Q ← eigenvectors of L and R.
-fn first_axes<A: Arithmetic>(tensor: &mut Tensor<A::Buffer>, spectrum: &mut Spectrum) {
+fn first_axes<A: Arithmetic>(tensor: &mut Tensor<A::Buffer>, eigen: &mut Eigen) {
     let [_, _, l, r, p, q] = tensor.slots.as_mut_slice() else { return };
     for (sums, axes, side) in [(l, p, tensor.rows), (r, q, tensor.cols)] {
         if !axes.is_empty() {
-            spectrum.decompose(Matrix::new(sums, side, side));
-            write_rows(axes, side, |k| spectrum.vector(k));
+            eigen.decompose(Matrix::new(sums, side, side));
+            write_rows(axes, side, |k| eigen.vector(k));
         }
     }
 }
 
 /// One step of power iteration for P and Q; v follows their order.
-fn turn_axes<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, spectrum: &mut Spectrum) {
+fn turn_axes<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, eigen: &mut Eigen) {
     let ([_, v, l, r, p, q], [spare, _, l_room, r_room]) =
         (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
     else {
@@ -242,17 +242,17 @@ fn turn_axes<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, 
     };
     let stride = padded(tensor.cols);
     if !p.is_empty() {
-        power_iteration(arithmetic, spectrum, l, p, l_room, tensor.rows);
+        power_iteration(arithmetic, eigen, l, p, l_room, tensor.rows);
         spare.copy_from_slice(v);
-        for (row, &from) in v.chunks_exact_mut(stride).zip(spectrum.order()) {
+        for (row, &from) in v.chunks_exact_mut(stride).zip(eigen.order()) {
             row.copy_from_slice(&spare[from * stride..][..stride]);
         }
     }
     if !q.is_empty() {
-        power_iteration(arithmetic, spectrum, r, q, r_room, tensor.cols);
+        power_iteration(arithmetic, eigen, r, q, r_room, tensor.cols);
         spare.copy_from_slice(v);
         for (row, old) in v.chunks_exact_mut(stride).zip(spare.chunks_exact(stride)) {
-            row.iter_mut().zip(spectrum.order()).for_each(|(to, &from)| *to = old[from]);
+            row.iter_mut().zip(eigen.order()).for_each(|(to, &from)| *to = old[from]);
         }
     }
 }
@@ -260,7 +260,7 @@ fn turn_axes<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, 
 /// Axes ← orthonormal rows of axes · sums, ordered by how long the axes are in `sums`.
 fn power_iteration<A: Arithmetic>(
     arithmetic: &mut A,
-    spectrum: &mut Spectrum,
+    eigen: &mut Eigen,
     sums: &[A::T],
     axes: &mut [A::T],
     room: &mut [A::T],
@@ -270,8 +270,8 @@ fn power_iteration<A: Arithmetic>(
     arithmetic.product(old, Matrix::new(sums, side, side), MatrixMut::new(room, side, side));
     let room = Matrix::new(room, side, side);
     let dot = |k: usize| old.row(k).iter().zip(room.row(k)).map(|(&a, &b)| a.into() * b.into()).sum();
-    spectrum.orthonormalize(room, (0..side).map(dot));
-    write_rows(axes, side, |k| spectrum.orthonormal_row(k));
+    eigen.orthonormalize(room, (0..side).map(dot));
+    write_rows(axes, side, |k| eigen.orthonormal_row(k));
 }
 
 fn write_rows<'a, T: Lane>(to: &mut [T], side: usize, row: impl Fn(usize) -> &'a [f64]) {

@@ -2,9 +2,9 @@ use super::line_search::{ARMIJO, LineSearch, StrongWolfe};
 use super::objective::{Attempt, Objective};
 use super::state::Walk;
 use super::vectors::{add_scaled, combine, dot, largest, set_scaled};
-use crate::keep::{Keep, Keeper};
 use crate::optim::arithmetic::Arithmetic;
 use crate::recipe::spec::{Choice, non_negative};
+use crate::state::{State, StateCodec};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Buffer;
@@ -185,14 +185,14 @@ impl<T, B: DerefMut<Target = [T]>> Pairs<B> {
 
 impl Pairs<Buffer> {
     /// Writes down or reads back those that count; vectors are `len` long.
-    pub(super) fn keep(&mut self, keeper: &mut Keeper, len: usize) -> io::Result<()> {
+    pub(super) fn code(&mut self, codec: &mut StateCodec, len: usize) -> io::Result<()> {
         self.begin();
         let mut all = Vec::from(std::mem::take(&mut self.all));
         let fresh = || Pair { s: Buffer::zeros(len), y: Buffer::zeros(len), rho: 0.0, alpha: 0.0 };
-        let kept = keeper.list(&mut all, fresh, |keeper, pair| {
-            pair.s.keep(keeper)?;
-            pair.y.keep(keeper)?;
-            pair.rho.keep(keeper)
+        let kept = codec.list(&mut all, fresh, |codec, pair| {
+            pair.s.code(codec)?;
+            pair.y.code(codec)?;
+            pair.rho.code(codec)
         });
         self.all = all.into();
         kept

@@ -25,14 +25,14 @@ pub(crate) use normal::Normal;
 pub(crate) use objective::{Attempt, Cancelled, Objective};
 
 use super::arithmetic::Arithmetic;
-use crate::keep::{Keep, Keeper};
 use crate::network::Layout;
 use crate::recipe::spec;
 use crate::schedule::{Knobs, Plateaus, Schedule};
+use crate::state::{State, StateCodec};
 use l_bfgs::Pairs;
 use line_search::Points;
 use schuss_kernels::Buffer;
-use state::{Room, State, Walk};
+use state::{Room, SolverState, Walk};
 use std::io;
 use std::ops::DerefMut;
 
@@ -78,9 +78,9 @@ pub(crate) struct Solving<B> {
     plateaus: Plateaus,
     updates: u64,
     parameters: usize,
-    state: State<B>,
+    state: SolverState<B>,
     /// The state before the present update.
-    before: State<B>,
+    before: SolverState<B>,
     /// L-BFGS's.
     pairs: Pairs<B>,
     /// Levenberg and Marquardt's.
@@ -101,7 +101,7 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
             Solver::LevenbergMarquardt(solver) => (0, solver.damping, Some(Normal::new::<A>(layout))),
             _ => (0, 1.0, None),
         };
-        let state = State::new(zeros, damping);
+        let state = SolverState::new(zeros, damping);
         Self {
             solver: solver.clone(),
             schedule: schedule.clone(),
@@ -178,11 +178,11 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
     }
 }
 
-impl Keep for Solving<Buffer> {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.updates.keep(keeper)?;
-        keeper.json(&mut self.plateaus)?;
-        self.state.keep(keeper)?;
-        self.pairs.keep(keeper, self.state.weights.len())
+impl State for Solving<Buffer> {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.updates.code(codec)?;
+        codec.json(&mut self.plateaus)?;
+        self.state.code(codec)?;
+        self.pairs.code(codec, self.state.weights.len())
     }
 }

@@ -149,7 +149,7 @@ fn dot(x: &[f64], y: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::arithmetic::Plain;
+    use crate::optim::arithmetic::ScalarF64;
 
     /// 300 residuals of 5 weights, so that more than one product is made: residual r has the gradient (r mod 7)^i, so J is
     /// of full rank.
@@ -162,10 +162,10 @@ mod tests {
 
     #[test]
     fn the_step_solves_the_damped_equations() {
-        let mut normal = Normal::<Vec<f64>>::new::<Plain>(&Layout::of_vector(5));
+        let mut normal = Normal::<Vec<f64>>::new::<ScalarF64>(&Layout::of_vector(5));
         normal.clear();
-        rows().for_each(|(residual, gradient)| normal.add(&mut Plain, residual, &gradient));
-        normal.close(&mut Plain);
+        rows().for_each(|(residual, gradient)| normal.add(&mut ScalarF64, residual, &gradient));
+        normal.close(&mut ScalarF64);
         for damping in [0.0, 1e-3, 10.0] {
             let step: Vec<f64> = normal.solve(damping).unwrap().map(|(_, step)| step).collect();
             for i in 0..5 {
@@ -181,12 +181,12 @@ mod tests {
 
     #[test]
     fn a_matrix_that_is_not_positive_definite_has_no_step() {
-        let mut normal = Normal::<Vec<f64>>::new::<Plain>(&Layout::of_vector(2));
+        let mut normal = Normal::<Vec<f64>>::new::<ScalarF64>(&Layout::of_vector(2));
         normal.clear();
         let mut gradient = vec![0.0; 16];
         gradient[0] = 1.0;
-        normal.add(&mut Plain, 1.0, &gradient);
-        normal.close(&mut Plain);
+        normal.add(&mut ScalarF64, 1.0, &gradient);
+        normal.close(&mut ScalarF64);
         assert!(normal.solve(0.0).is_none());
         assert!(normal.solve(1.0).is_some());
     }

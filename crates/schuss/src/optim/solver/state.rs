@@ -3,15 +3,15 @@
 use super::line_search::{LineSearch, Points, Ray, StrongWolfe};
 use super::objective::{Attempt, Objective};
 use super::vectors::{add_scaled, dot, set_scaled, sum_of_magnitudes};
-use crate::keep::{Keep, Keeper};
 use crate::optim::arithmetic::Arithmetic;
+use crate::state::{State, StateCodec};
 use schuss_kernels::Buffer;
 use std::io;
 use std::ops::DerefMut;
 
 /// What a solver keeps between updates.
 #[derive(Clone, Debug)]
-pub(super) struct State<B> {
+pub(super) struct SolverState<B> {
     pub(super) weights: B,
     /// The last direction.
     pub(super) direction: B,
@@ -29,7 +29,7 @@ pub(super) struct State<B> {
     pub(super) scale: f64,
 }
 
-impl<T: Copy, B: DerefMut<Target = [T]>> State<B> {
+impl<T: Copy, B: DerefMut<Target = [T]>> SolverState<B> {
     pub(super) fn new(zeros: impl Fn() -> B, scale: f64) -> Self {
         let [weights, direction, gradient] = [zeros(), zeros(), zeros()];
         Self { weights, direction, gradient, slope: 0.0, step: 0.0, value: 0.0, iterations: 0, scale }
@@ -50,12 +50,12 @@ impl<T: Copy, B: DerefMut<Target = [T]>> State<B> {
     }
 }
 
-impl Keep for State<Buffer> {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+impl State for SolverState<Buffer> {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         let Self { weights, direction, gradient, slope, step, value, iterations, scale } = self;
-        [weights, direction, gradient].into_iter().try_for_each(|vector| vector.keep(keeper))?;
-        [slope, step, value, scale].into_iter().try_for_each(|number| number.keep(keeper))?;
-        iterations.keep(keeper)
+        [weights, direction, gradient].into_iter().try_for_each(|vector| vector.code(codec))?;
+        [slope, step, value, scale].into_iter().try_for_each(|number| number.code(codec))?;
+        iterations.code(codec)
     }
 }
 
@@ -79,7 +79,7 @@ impl<B> Room<B> {
 /// A solver's way through one update.
 pub(super) struct Walk<'a, A: Arithmetic, O> {
     pub(super) objective: &'a mut O,
-    pub(super) state: &'a mut State<A::Buffer>,
+    pub(super) state: &'a mut SolverState<A::Buffer>,
     pub(super) room: &'a mut Room<A::Buffer>,
 }
 

@@ -24,9 +24,9 @@ pub(crate) use arithmetic::Arithmetic;
 
 use super::tally::Tally;
 use crate::Result;
-use crate::keep::{Keep, Keeper};
 use crate::network::{Perceptron, take_classes};
-use crate::optim::{Course, Linear};
+use crate::optim::{Linear, ScheduledRule};
+use crate::state::{State, StateCodec};
 use coefficients::{Debt, Window};
 use schuss_data::Feed;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
@@ -43,7 +43,7 @@ pub(crate) const ROWS: usize = 84;
 /// A trial's weights, and the blocks of delayed updates.
 pub(crate) struct Blocked<A: Arithmetic> {
     plan: Perceptron,
-    course: Course,
+    course: ScheduledRule,
     /// Samples per update.
     samples: usize,
     /// Samples per block.
@@ -108,7 +108,7 @@ impl<A: Arithmetic> Blocked<A> {
     /// Updates of `samples` samples by a rule that is linear, from the weights given.
     pub(crate) fn new(
         plan: Perceptron,
-        course: Course,
+        course: ScheduledRule,
         samples: usize,
         rows: usize,
         weights: A::Buffer,
@@ -306,15 +306,15 @@ impl<A: Arithmetic> Blocked<A> {
 }
 
 /// All but what is made anew from it: the debts and the window's coefficients.
-impl Keep for Blocked<Team> {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.course.keep(keeper)?;
-        self.weights.keep(keeper)?;
-        self.velocity.keep(keeper)?;
-        self.updates.keep(keeper)?;
-        self.blocks.keep(keeper)?;
-        self.done.keep(keeper)?;
-        self.deeper.keep(keeper)?;
+impl State for Blocked<Team> {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.course.code(codec)?;
+        self.weights.code(codec)?;
+        self.velocity.code(codec)?;
+        self.updates.code(codec)?;
+        self.blocks.code(codec)?;
+        self.done.code(codec)?;
+        self.deeper.code(codec)?;
         let most = self.rows / self.samples;
         let fits = |block: &Block<Team>| block.rows <= self.rows && block.steps.len() <= most;
         let whole = self.blocks.iter().all(fits) && self.done <= self.blocks[1].rows;
@@ -327,29 +327,29 @@ impl Keep for Blocked<Team> {
 }
 
 /// As many rows of it as are in use: none at an epoch's end.
-impl Keep for Block<Team> {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.first.keep(keeper)?;
-        self.rows.keep(keeper)?;
+impl State for Block<Team> {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.first.code(codec)?;
+        self.rows.code(codec)?;
         let (rows, room) = (self.rows, self.labels.len());
         if rows > room {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a block has another size"));
         }
         let nothing = Linear { a: [[0.0; 2]; 2], b: [0.0; 2] };
-        keeper.list(
+        codec.list(
             &mut self.steps,
             || nothing,
-            |keeper, step| {
-                step.a.keep(keeper)?;
-                step.b.keep(keeper)
+            |codec, step| {
+                step.a.code(codec)?;
+                step.b.code(codec)
             },
         )?;
-        keeper.words(&mut self.labels[..rows])?;
+        codec.words(&mut self.labels[..rows])?;
         let Self { x, z, q, delta, grams, .. } = self;
         [x, z, q, delta].into_iter().chain(grams).try_for_each(|buffer| {
             let in_use = buffer.len() / room.max(1) * rows;
-            keeper.expect("a block has another size", in_use as u64)?;
-            keeper.words(&mut buffer[..in_use])
+            codec.expect("a block has another size", in_use as u64)?;
+            codec.words(&mut buffer[..in_use])
         })
     }
 }

@@ -10,7 +10,7 @@ use schuss_kernels::rows::Score;
 use schuss_kernels::sweep::{Elementwise, sweep_reference};
 use schuss_kernels::window::{Ahead, Owed};
 
-pub(super) struct Plain;
+pub(super) struct BlockedF64;
 
 /// Row `row` of a mutable matrix of `cols` columns.
 fn row_mut(data: &mut [f64], row: usize, cols: usize) -> &mut [f64] {
@@ -21,7 +21,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-impl Arithmetic for Plain {
+impl Arithmetic for BlockedF64 {
     type T = f64;
     type Buffer = Vec<f64>;
 

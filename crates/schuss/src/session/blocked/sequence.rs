@@ -2,10 +2,10 @@
 
 use super::Arithmetic;
 use super::arithmetic::Update;
-use crate::keep::{Keep, Keeper};
 use crate::network::{Dense, Perceptron};
-use crate::optim::{Course, IDENTITY, Linear, Square};
+use crate::optim::{IDENTITY, Linear, ScheduledRule, Square};
 use crate::session::tally::Tally;
+use crate::state::{State, StateCodec};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Lane, Team, padded};
@@ -41,7 +41,7 @@ pub(super) struct IdleRows<T> {
 }
 
 impl<A: Arithmetic> Deeper<A> {
-    pub(super) fn new(plan: &Perceptron, course: &Course, samples: usize, updates: usize) -> Self {
+    pub(super) fn new(plan: &Perceptron, course: &ScheduledRule, samples: usize, updates: usize) -> Self {
         let single = samples == 1 && plan.stages.iter().rev().skip(1).all(|stage| stage.relu);
         let widest = plan.stages.iter().map(|stage| stage.outputs).max().unwrap_or(0);
         let rows = |width: usize| A::zeros(samples * padded(width));
@@ -93,12 +93,12 @@ impl<A: Arithmetic> Deeper<A> {
 }
 
 /// Rows that have not moved yet; all else is made anew by every update.
-impl Keep for Deeper<Team> {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+impl State for Deeper<Team> {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         let IdleRows { last, carry, phi } = &mut self.idle;
-        last.iter_mut().try_for_each(|rows| keeper.words(rows))?;
-        keeper.list(carry, || IDENTITY, |keeper, square| square.keep(keeper))?;
-        keeper.list(phi, Default::default, |keeper, square| square.keep(keeper))
+        last.iter_mut().try_for_each(|rows| codec.words(rows))?;
+        codec.list(carry, || IDENTITY, |codec, square| square.code(codec))?;
+        codec.list(phi, Default::default, |codec, square| square.code(codec))
     }
 }
 
@@ -172,7 +172,7 @@ fn place<'a, T>(
 /// The updates of the present block, and all that they change.
 pub(super) struct Sequence<'a, A: Arithmetic> {
     pub(super) plan: &'a Perceptron,
-    pub(super) course: &'a Course,
+    pub(super) course: &'a ScheduledRule,
     /// Samples per update.
     pub(super) samples: usize,
     /// Everything behind the first layer's weights.

@@ -1,7 +1,7 @@
 //! Delayed updates are the straight ones: in f64 to 1e-12, in f32 no further from f64 than the straight f32 loop.
 
 use super::arithmetic::Update;
-use super::plain::Plain;
+use super::plain::BlockedF64;
 use super::*;
 use crate::network::{Init, Params, Plan};
 use crate::optim::Rule;
@@ -60,8 +60,8 @@ const SCHEDULES: [&str; 3] = [
     "step:step_size=20,gamma=0.7/momentum@step:step_size=13,gamma=0",
 ];
 
-fn course(rule: &Rule, schedule: &str) -> Course {
-    Course::new(rule.clone(), schedule.parse::<Schedule>().unwrap())
+fn course(rule: &Rule, schedule: &str) -> ScheduledRule {
+    ScheduledRule::new(rule.clone(), schedule.parse::<Schedule>().unwrap())
 }
 
 /// The samples in the order of an epoch.
@@ -215,9 +215,9 @@ fn for_every_case(mut check: impl FnMut((&Plan, &Rule, &str), usize, &str)) {
 #[test]
 fn in_f64_delayed_updates_are_the_straight_ones_for_every_option_block_and_depth() {
     for_every_case(|what, samples, case| {
-        let expected = straight(&mut Plain, what, samples);
+        let expected = straight(&mut BlockedF64, what, samples);
         for rows in [1, 7 * samples, 64, 1_000] {
-            let found = delayed([&mut Plain, &mut Plain], what, [samples, rows, SAMPLES]);
+            let found = delayed([&mut BlockedF64, &mut BlockedF64], what, [samples, rows, SAMPLES]);
             let error = largest_difference(&expected, found.iter().copied());
             assert!(error < 1e-12, "{case}, blocks of {rows}: {error:e}");
         }
@@ -228,7 +228,7 @@ fn in_f64_delayed_updates_are_the_straight_ones_for_every_option_block_and_depth
 fn in_f32_delayed_updates_are_no_further_from_f64_than_twice_the_straight_ones() {
     let (mut team, mut solo) = (Team::new(2).unwrap(), Team::new(1).unwrap());
     for_every_case(|what, samples, case| {
-        let exact = straight(&mut Plain, what, samples);
+        let exact = straight(&mut BlockedF64, what, samples);
         let straight = straight(&mut solo, what, samples);
         let allowed = 2.0 * largest_difference(&exact, straight.iter().map(|&w| f64::from(w))) + 1e-6;
         for rows in [7 * samples, ROWS] {

@@ -171,7 +171,8 @@ pub struct Machine {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Hash of everything in the trial but the seed.
-    pub recipe_id: String,
+    #[serde(alias = "recipe_id")]
+    pub config_id: String,
     /// Name of the recipe in the study.
     pub name: String,
     /// Seeds, in order.

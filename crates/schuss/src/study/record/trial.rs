@@ -12,7 +12,8 @@ pub struct TrialRecord {
     /// Name of the recipe in the study.
     pub name: String,
     /// Hash of everything in the trial but the seed.
-    pub recipe_id: String,
+    #[serde(alias = "recipe_id")]
+    pub config_id: String,
     /// Seed of initial weights and order.
     pub seed: u64,
     /// Model spec, resolved.

@@ -161,7 +161,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let Outcome { samples, train_seconds, .. } = *outcome;
         TrialRecord {
             name: self.trial.name.clone(),
-            recipe_id: self.trial.recipe_id(),
+            config_id: self.trial.config_id(),
             seed: self.trial.seed,
             network: self.trial.model.to_string(),
             recipe: self.trial.record(),

@@ -134,7 +134,7 @@ impl<'a> Runner<'a> {
             Start::Ended(record) => {
                 let trace = Trace { reconstructions: place.sheet(&trial), ..place.trace()? };
                 let budget = budget(&trial, self.data); // a longer one may have been given to the run since
-                let record = TrialRecord { recipe_id: trial.recipe_id(), budget, ..*record };
+                let record = TrialRecord { config_id: trial.config_id(), budget, ..*record };
                 lock(&self.ended).trials.push((index, record, trace));
                 return Ok(None);
             }

@@ -6,14 +6,14 @@ mod promises;
 
 use super::{Attempt, Cancelled, Normal, Objective, Solver, Solving};
 use crate::network::Layout;
-use crate::optim::arithmetic::Plain;
+use crate::optim::arithmetic::ScalarF64;
 use crate::schedule::Schedule;
 use problems::Problem;
 
 /// A problem as a solver sees it.
 struct Plainly<'a> {
     problem: &'a Problem,
-    arithmetic: Plain,
+    arithmetic: ScalarF64,
     evaluations: usize,
     /// After so many evaluations all further ones are cancelled.
     most: usize,
@@ -26,8 +26,8 @@ impl Plainly<'_> {
     }
 }
 
-impl Objective<Plain> for Plainly<'_> {
-    fn arithmetic(&mut self) -> &mut Plain {
+impl Objective<ScalarF64> for Plainly<'_> {
+    fn arithmetic(&mut self) -> &mut ScalarF64 {
         &mut self.arithmetic
     }
 
@@ -48,9 +48,9 @@ impl Objective<Plain> for Plainly<'_> {
         normal.clear();
         for (residual, mut gradient) in self.problem.residuals(&weights[..self.problem.len()]) {
             gradient.resize(weights.len(), 0.0);
-            normal.add(&mut Plain, residual, &gradient);
+            normal.add(&mut ScalarF64, residual, &gradient);
         }
-        normal.close(&mut Plain);
+        normal.close(&mut ScalarF64);
         Ok(self.problem.look(&weights[..self.problem.len()]).0)
     }
 }
@@ -68,8 +68,8 @@ impl<'a> Run<'a> {
         let layout = Layout::of_vector(problem.len());
         let mut weights = vec![0.0; layout.len()];
         weights[..start.len()].copy_from_slice(start);
-        let solving = Solving::new::<Plain>(&solver, &Schedule::default(), &layout);
-        let objective = Plainly { problem, arithmetic: Plain, evaluations: 0, most: usize::MAX };
+        let solving = Solving::new::<ScalarF64>(&solver, &Schedule::default(), &layout);
+        let objective = Plainly { problem, arithmetic: ScalarF64, evaluations: 0, most: usize::MAX };
         Self { objective, solving, weights }
     }
 

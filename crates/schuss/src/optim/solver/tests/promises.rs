@@ -3,7 +3,7 @@
 use super::problems::Problem;
 use super::{Run, distance};
 use crate::network::Layout;
-use crate::optim::arithmetic::Plain;
+use crate::optim::arithmetic::ScalarF64;
 use crate::optim::solver::{Solver, Solving};
 use crate::schedule::Schedule;
 
@@ -151,7 +151,7 @@ fn a_schedule_drives_the_first_step_tried() {
     let step = |solver: &str, schedule: &str| {
         let mut run = Run::new(solver, &problem, &start);
         let (schedule, layout): (Schedule, _) = (schedule.parse().unwrap(), Layout::of_vector(2));
-        run.solving = Solving::new::<Plain>(&solver.parse().unwrap(), &schedule, &layout);
+        run.solving = Solving::new::<ScalarF64>(&solver.parse().unwrap(), &schedule, &layout);
         run.updates(1).to_vec()
     };
     let solver = "l-bfgs:lr=1,max_iter=1";

@@ -13,7 +13,7 @@ pub(super) struct Chunk {
 
 /// How far a member has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum MemberPlace {
     /// It has yet to ask; the line is held for it where it begins.
     Waiting,
     /// It may ask for this chunk and those after it.
@@ -24,7 +24,7 @@ enum Place {
 
 /// The chunks from the one that the slowest member is at. Every buffer is in here, in use by members too or not, or
 /// with a loader.
-pub(super) struct Line {
+pub(super) struct ChunkQueue {
     /// Number of the first of `chunks`.
     first: u64,
     /// In order; none where a loader is still reading.
@@ -32,12 +32,12 @@ pub(super) struct Line {
     free: Vec<Arc<Samples>>,
     /// Chunks in memory at most.
     slots: u64,
-    members: Vec<Place>,
+    members: Vec<MemberPlace>,
     begun: bool,
     pub(super) ended: bool,
 }
 
-impl Line {
+impl ChunkQueue {
     /// With so many buffers and one member, number 0.
     pub(super) fn new(slots: usize) -> Self {
         Self {
@@ -45,7 +45,7 @@ impl Line {
             chunks: VecDeque::with_capacity(slots),
             free: (0..slots).map(|_| Arc::default()).collect(),
             slots: slots as u64,
-            members: vec![Place::Waiting],
+            members: vec![MemberPlace::Waiting],
             begun: false,
             ended: false,
         }
@@ -53,13 +53,13 @@ impl Line {
 
     /// One more reads along; its number.
     pub(super) fn join(&mut self) -> usize {
-        self.members.push(Place::Waiting);
+        self.members.push(MemberPlace::Waiting);
         self.members.len() - 1
     }
 
     /// A member reads along no more, for now.
     pub(super) fn leave(&mut self, member: usize) {
-        self.members[member] = Place::Gone;
+        self.members[member] = MemberPlace::Gone;
         self.pass();
     }
 
@@ -67,9 +67,9 @@ impl Line {
     /// go on at: not one of the next chunks of a line that others need as it is.
     pub(super) fn go_to(&mut self, member: usize, wanted: u64) -> bool {
         let from = match self.members[member] {
-            Place::At(number) => Some(number),
-            Place::Waiting if self.begun => Some(self.first),
-            Place::Waiting | Place::Gone => None,
+            MemberPlace::At(number) => Some(number),
+            MemberPlace::Waiting if self.begun => Some(self.first),
+            MemberPlace::Waiting | MemberPlace::Gone => None,
         };
         if !from.is_some_and(|from| (from..from + self.slots).contains(&wanted)) {
             if self.begun && !self.is_alone(member) {
@@ -77,13 +77,13 @@ impl Line {
             }
             self.begin_at(wanted);
         }
-        self.members[member] = Place::At(wanted);
+        self.members[member] = MemberPlace::At(wanted);
         self.pass();
         true
     }
 
     fn is_alone(&self, member: usize) -> bool {
-        self.members.iter().enumerate().all(|(other, place)| other == member || *place == Place::Gone)
+        self.members.iter().enumerate().all(|(other, place)| other == member || *place == MemberPlace::Gone)
     }
 
     /// Forgets all chunks; the next to be read is `number`. A chunk that is being read will be dropped, unless its turn
@@ -97,9 +97,9 @@ impl Line {
     /// Gives chunks back that all members are past.
     fn pass(&mut self) {
         let places = self.members.iter().filter_map(|place| match place {
-            Place::Waiting => Some(self.first),
-            Place::At(number) => Some(*number),
-            Place::Gone => None,
+            MemberPlace::Waiting => Some(self.first),
+            MemberPlace::At(number) => Some(*number),
+            MemberPlace::Gone => None,
         });
         let Some(least) = places.min() else { return };
         while self.first < least {

@@ -1,19 +1,19 @@
 //! A rule on its schedule.
 
 use super::rule::Rule;
-use crate::keep::{Keep, Keeper};
 use crate::schedule::{Knobs, Plateaus, Schedule};
+use crate::state::{State, StateCodec};
 use std::io;
 
 /// A rule whose knobs a schedule drives.
 #[derive(Clone, Debug)]
-pub(crate) struct Course {
+pub(crate) struct ScheduledRule {
     rule: Rule,
     schedule: Schedule,
     plateaus: Plateaus,
 }
 
-impl Course {
+impl ScheduledRule {
     pub(crate) fn new(rule: Rule, schedule: Schedule) -> Self {
         Self { rule, schedule, plateaus: Plateaus::default() }
     }
@@ -49,8 +49,8 @@ impl Course {
     }
 }
 
-impl Keep for Course {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        keeper.json(&mut self.plateaus)
+impl State for ScheduledRule {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        codec.json(&mut self.plateaus)
     }
 }

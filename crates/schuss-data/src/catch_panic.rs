@@ -11,7 +11,10 @@ thread_local! {
 }
 
 /// What `decode` gives, or `refuse`'s error if it panics; whatever it was working on is not looked at again.
-pub(crate) fn contained<T>(decode: impl FnOnce() -> Result<T>, refuse: impl FnOnce() -> Error) -> Result<T> {
+pub(crate) fn catch_panic<T>(
+    decode: impl FnOnce() -> Result<T>,
+    refuse: impl FnOnce() -> Error,
+) -> Result<T> {
     keep_quiet();
     let outer = IN_DECODER.replace(true);
     let decoded = catch_unwind(AssertUnwindSafe(decode));
@@ -39,7 +42,7 @@ mod tests {
     #[test]
     fn a_panic_becomes_an_error() {
         let error =
-            contained::<()>(|| panic!("index out of bounds"), || Error::data("bad file")).unwrap_err();
+            catch_panic::<()>(|| panic!("index out of bounds"), || Error::data("bad file")).unwrap_err();
         assert_eq!(error.what, "bad file");
     }
 }

@@ -1,6 +1,6 @@
 //! The pen: ink within its radius of a line, with a soft and slightly ragged edge.
 
-use super::line::{Drawing, Point};
+use super::stroke::{Drawing, Point};
 use crate::random::Draws;
 
 /// How far the edge is moved at random from pixel to pixel, as a share of its width.

@@ -17,23 +17,23 @@ use std::sync::Arc;
 
 /// What a reader made of a path.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Loaded {
     /// Shape of one sample.
     pub shape: Shape,
     /// Names of the classes, in order of label; none unless the labels are classes.
     pub classes: Vec<String>,
     /// What is trained on, or everything where no split is given.
-    pub train: Part,
+    pub train: LoadedSplit,
     /// What choices are made by, where it is given.
-    pub validation: Option<Part>,
+    pub validation: Option<LoadedSplit>,
     /// What is evaluated on, where it is given.
-    pub test: Option<Part>,
+    pub test: Option<LoadedSplit>,
     /// How the columns of a table became numbers; the same makes other files fit the same model.
     pub table: Option<Table>,
     /// What was taken off its numbers before they were rounded to 32 bits.
     pub offsets: Offsets,
     /// The normalisation such numbers usually get.
-    pub usual: Usual,
+    pub usual: DefaultNormalisation,
     /// Whether samples were made of the files of pictures.
     pub pictures: bool,
     /// What was decided along the way, to be said aloud: "label: the last column, `price`".
@@ -42,7 +42,7 @@ pub struct Found {
 
 /// Samples in memory, or read when they are needed.
 #[derive(Clone)]
-pub enum Part {
+pub enum LoadedSplit {
     /// All in memory.
     Resident(Samples),
     /// Read when needed.
@@ -51,7 +51,7 @@ pub enum Part {
 
 /// Normalisation that suits numbers of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Usual {
+pub enum DefaultNormalisation {
     /// Pixels: divided by 255.
     Unit,
     /// Anything else: mean 0 and deviation 1 per number, over the samples that are trained on.
@@ -85,7 +85,7 @@ pub enum LabelKind {
 
 /// What was asked of a reader.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ReadOptions {
     /// Column or columns (`a,b`) of a table that are to be predicted; `none` if nothing is.
     pub label: Option<String>,
     /// What that is taken as.
@@ -114,7 +114,7 @@ pub struct Ask {
     pub offsets: Centring,
 }
 
-impl Ask {
+impl ReadOptions {
     /// The spellings of nothing that were asked for, else those of the model.
     pub(crate) fn spellings(&self) -> MissingValues {
         let of_model = self.table.as_ref().map(|table| &table.missing_values);
@@ -135,7 +135,7 @@ impl FromStr for Missing {
     }
 }
 
-impl Default for Ask {
+impl Default for ReadOptions {
     /// Nothing in particular, within 8 GiB.
     fn default() -> Self {
         Self {
@@ -156,7 +156,7 @@ impl Default for Ask {
     }
 }
 
-impl Part {
+impl LoadedSplit {
     /// How many samples.
     pub fn len(&self) -> u64 {
         match self {
@@ -171,7 +171,7 @@ impl Part {
     }
 }
 
-impl std::fmt::Debug for Part {
+impl std::fmt::Debug for LoadedSplit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Resident(samples) => write!(f, "{} samples in memory", samples.len()),
@@ -180,7 +180,7 @@ impl std::fmt::Debug for Part {
     }
 }
 
-impl Usual {
+impl DefaultNormalisation {
     /// As it is typed after `--normalisation`.
     pub fn name(self) -> &'static str {
         match self {
@@ -195,7 +195,7 @@ impl Usual {
 /// # Errors
 /// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
 /// that is no column.
-pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
+pub fn open(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     if path.is_dir() {
         return folder(path, ask);
     }
@@ -219,7 +219,7 @@ pub fn open(path: &Path, ask: &Ask) -> Result<Found> {
     }
 }
 
-fn folder(path: &Path, ask: &Ask) -> Result<Found> {
+fn folder(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     if let Some(found) = shards::read(path, ask)? {
         return Ok(found);
     }

@@ -1,4 +1,4 @@
-//! State written down and read back, bit by bit: each type says once what it is made of.
+//! Sample written down and read back, bit by bit: each type says once what it is made of.
 
 use schuss_kernels::Buffer;
 use serde::Serialize;
@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
 
 /// What can be written down and read back into a value made for the same trial.
-pub(crate) trait Keep {
-    /// Hands every part to `keeper`, in the same order whichever way it goes.
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()>;
+pub(crate) trait State {
+    /// Hands every part to `codec`, in the same order whichever way it goes.
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()>;
 }
 
 /// Which way it goes.
-pub(crate) enum Keeper<'a> {
+pub(crate) enum StateCodec<'a> {
     /// Parts are written.
     Save(&'a mut dyn Write),
     /// Parts are replaced by what was written.
@@ -22,7 +22,7 @@ pub(crate) enum Keeper<'a> {
 /// Numbers on their way, in bytes.
 const ROOM: usize = 8_192;
 
-impl Keeper<'_> {
+impl StateCodec<'_> {
     /// Whether parts are replaced.
     pub(crate) fn loads(&self) -> bool {
         matches!(self, Self::Load(_))
@@ -59,7 +59,7 @@ impl Keeper<'_> {
         mut each: impl FnMut(&mut Self, &mut T) -> io::Result<()>,
     ) -> io::Result<()> {
         let mut len = list.len() as u64;
-        len.keep(self)?;
+        len.code(self)?;
         list.truncate(usize::try_from(len).unwrap_or(usize::MAX));
         for index in 0..len {
             if index >= list.len() as u64 {
@@ -74,7 +74,7 @@ impl Keeper<'_> {
     /// A small value as JSON.
     pub(crate) fn json<T: Serialize + DeserializeOwned>(&mut self, value: &mut T) -> io::Result<()> {
         let mut text = if self.loads() { vec![] } else { serde_json::to_vec(value)? };
-        self.list(&mut text, || 0, |keeper, byte| keeper.bytes(std::slice::from_mut(byte)))?;
+        self.list(&mut text, || 0, |codec, byte| codec.bytes(std::slice::from_mut(byte)))?;
         *value = serde_json::from_slice(&text)?;
         Ok(())
     }
@@ -82,7 +82,7 @@ impl Keeper<'_> {
     /// An error if what was written is not what there is room for here.
     pub(crate) fn expect(&mut self, what: &'static str, mut here: u64) -> io::Result<()> {
         let ours = here;
-        here.keep(self)?;
+        here.code(self)?;
         if here == ours { Ok(()) } else { Err(io::Error::new(ErrorKind::InvalidData, what)) }
     }
 }
@@ -113,9 +113,9 @@ macro_rules! words {
             }
         }
 
-        impl Keep for $number {
-            fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-                keeper.words(std::slice::from_mut(self))
+        impl State for $number {
+            fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+                codec.words(std::slice::from_mut(self))
             }
         }
     )*};
@@ -123,42 +123,42 @@ macro_rules! words {
 
 words!(u32, u64, f32, f64);
 
-impl Keep for usize {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+impl State for usize {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         let mut number = *self as u64;
-        number.keep(keeper)?;
+        number.code(codec)?;
         *self = usize::try_from(number).map_err(io::Error::other)?;
         Ok(())
     }
 }
 
-impl Keep for bool {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
+impl State for bool {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         let mut number = u32::from(*self);
-        number.keep(keeper)?;
+        number.code(codec)?;
         *self = number != 0;
         Ok(())
     }
 }
 
-impl Keep for Buffer {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        keeper.expect("a tensor has another size", self.len() as u64)?;
-        keeper.words(self)
+impl State for Buffer {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        codec.expect("a tensor has another size", self.len() as u64)?;
+        codec.words(self)
     }
 }
 
-impl<T: Keep, const N: usize> Keep for [T; N] {
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        self.iter_mut().try_for_each(|part| part.keep(keeper))
+impl<T: State, const N: usize> State for [T; N] {
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.iter_mut().try_for_each(|part| part.code(codec))
     }
 }
 
-impl<T: Keep> Keep for Option<T> {
+impl<T: State> State for Option<T> {
     /// Whether there is one must be the same on both sides.
-    fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-        keeper.expect("a part is missing", u64::from(self.is_some()))?;
-        self.iter_mut().try_for_each(|part| part.keep(keeper))
+    fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        codec.expect("a part is missing", u64::from(self.is_some()))?;
+        self.iter_mut().try_for_each(|part| part.code(codec))
     }
 }
 
@@ -167,35 +167,35 @@ mod tests {
     use super::*;
 
     #[derive(Clone, Debug, PartialEq)]
-    struct State {
+    struct Sample {
         count: u64,
         small: [f32; 3],
         list: Vec<f64>,
         text: String,
     }
 
-    impl Keep for State {
-        fn keep(&mut self, keeper: &mut Keeper) -> io::Result<()> {
-            self.count.keep(keeper)?;
-            self.small.keep(keeper)?;
-            keeper.list(&mut self.list, || 0.0, |keeper, number| number.keep(keeper))?;
-            keeper.json(&mut self.text)
+    impl State for Sample {
+        fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+            self.count.code(codec)?;
+            self.small.code(codec)?;
+            codec.list(&mut self.list, || 0.0, |codec, number| number.code(codec))?;
+            codec.json(&mut self.text)
         }
     }
 
-    fn state() -> State {
-        State { count: u64::MAX, small: [f32::NAN, -0.0, 1e-40], list: vec![0.1; 3_000], text: "ü".into() }
+    fn state() -> Sample {
+        Sample { count: u64::MAX, small: [f32::NAN, -0.0, 1e-40], list: vec![0.1; 3_000], text: "ü".into() }
     }
 
-    fn blank() -> State {
-        State { count: 0, small: [0.0; 3], list: vec![7.0; 5], text: String::new() }
+    fn blank() -> Sample {
+        Sample { count: 0, small: [0.0; 3], list: vec![7.0; 5], text: String::new() }
     }
 
     #[test]
     fn what_was_written_is_read_back_bit_by_bit() {
         let (mut bytes, mut back) = (vec![], blank());
-        state().keep(&mut Keeper::Save(&mut bytes)).unwrap();
-        back.keep(&mut Keeper::Load(&mut &bytes[..])).unwrap();
+        state().code(&mut StateCodec::Save(&mut bytes)).unwrap();
+        back.code(&mut StateCodec::Load(&mut &bytes[..])).unwrap();
         assert_eq!(back.small.map(f32::to_bits), state().small.map(f32::to_bits));
         assert_eq!((back.count, back.list, back.text), (u64::MAX, state().list, "ü".to_owned()));
     }
@@ -203,19 +203,19 @@ mod tests {
     #[test]
     fn what_ends_early_or_does_not_fit_is_an_error() {
         let mut bytes = vec![];
-        state().keep(&mut Keeper::Save(&mut bytes)).unwrap();
+        state().code(&mut StateCodec::Save(&mut bytes)).unwrap();
         for end in 0..bytes.len() {
-            assert!(blank().keep(&mut Keeper::Load(&mut &bytes[..end])).is_err(), "{end} bytes");
+            assert!(blank().code(&mut StateCodec::Load(&mut &bytes[..end])).is_err(), "{end} bytes");
         }
         let mut other = vec![];
-        Buffer::zeros(4).keep(&mut Keeper::Save(&mut other)).unwrap();
-        assert!(Buffer::zeros(5).keep(&mut Keeper::Load(&mut &other[..])).is_err());
+        Buffer::zeros(4).code(&mut StateCodec::Save(&mut other)).unwrap();
+        assert!(Buffer::zeros(5).code(&mut StateCodec::Load(&mut &other[..])).is_err());
     }
 
     #[test]
     fn a_length_beyond_the_file_takes_no_memory() {
         let mut absurd = &[0xff; 16][..];
-        let read = Keeper::Load(&mut absurd).list(&mut vec![], || 0_u64, |keeper, word| word.keep(keeper));
+        let read = StateCodec::Load(&mut absurd).list(&mut vec![], || 0_u64, |codec, word| word.code(codec));
         assert!(read.is_err());
     }
 }

@@ -1,23 +1,23 @@
 //! Numbers in place of those that a table lacks: means over the training split alone, so that nothing of what is judged
 //! by gets into what is learnt from.
 
-use crate::table::{Kind, Table};
+use crate::table::{ColumnKind, Table};
 use crate::{Access, Dataset, Labels, Result, Samples, Split, Store, Values};
 use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Dataset {
-    /// The same without the NaNs that stand where a table asked for [`Missing::Mean`](crate::found::Missing::Mean) lacks
+    /// The same without the NaNs that stand where a table asked for [`Missing::Mean`](crate::reader::Missing::Mean) lacks
     /// a number: feature by feature, the mean of what the training split has, or the test split if it is all there is.
     ///
     /// # Errors
     /// A data error if a sample cannot be read.
-    pub(crate) fn filled_in(self) -> Result<Self> {
+    pub(crate) fn imputed(self) -> Result<Self> {
         let Some(table) = &self.table else { return Ok(self) };
         if !table
             .columns
             .iter()
-            .any(|column| matches!(column.kind, Kind::Number { fill: Some(fill) } if fill.is_nan()))
+            .any(|column| matches!(column.kind, ColumnKind::Number { fill: Some(fill) } if fill.is_nan()))
         {
             return Ok(self);
         }
@@ -59,7 +59,7 @@ fn with_means(table: &Table, means: &[f32]) -> Table {
     let mut first = 0;
     for column in &mut table.columns {
         let width = column.width();
-        if let Kind::Number { fill: Some(fill) } = &mut column.kind {
+        if let ColumnKind::Number { fill: Some(fill) } = &mut column.kind {
             *fill = means.get(first).copied().unwrap_or_default();
         }
         first += width;
@@ -70,7 +70,7 @@ fn with_means(table: &Table, means: &[f32]) -> Table {
 fn fill(split: Split, means: &Arc<[f32]>) -> Result<Split> {
     Ok(match split {
         Split::Resident(samples) => Split::Resident(fill_samples(samples, means)?),
-        Split::Streamed(store) => Split::Streamed(Arc::new(FilledIn { store, means: Arc::clone(means) })),
+        Split::Streamed(store) => Split::Streamed(Arc::new(Imputed { store, means: Arc::clone(means) })),
     })
 }
 
@@ -89,12 +89,12 @@ fn fill_samples(samples: Samples, means: &[f32]) -> Result<Samples> {
 }
 
 /// A store in whose samples numbers are missing.
-struct FilledIn {
+struct Imputed {
     store: Arc<dyn Store>,
     means: Arc<[f32]>,
 }
 
-impl Store for FilledIn {
+impl Store for Imputed {
     fn len(&self) -> u64 {
         self.store.len()
     }
@@ -121,8 +121,8 @@ impl Store for FilledIn {
 #[cfg(test)]
 mod tests {
     use crate::assemble::Request;
-    use crate::found::{Ask, Missing};
-    use crate::table::Kind;
+    use crate::reader::{Missing, ReadOptions};
+    use crate::table::ColumnKind;
     use crate::{Dataset, Normalise, Split, csv};
 
     /// Every third row lacks a number; those that are there tell their row.
@@ -131,7 +131,7 @@ mod tests {
             if row.is_multiple_of(3) { format!("?,x,{row}.5\n") } else { format!("{row}.5,y,{row}.5\n") }
         };
         let text = format!("a,b,y\n{}", (0..60).map(row).collect::<String>());
-        let ask = Ask { missing: Missing::Mean, memory, ..Ask::default() };
+        let ask = ReadOptions { missing: Missing::Mean, memory, ..ReadOptions::default() };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
@@ -171,7 +171,7 @@ mod tests {
                     assert!((a - expected).abs() < 1e-5, "{name}: {a} is not {expected}");
                 }
             }
-            let Kind::Number { fill: Some(fill) } = data.table.unwrap().columns[0].kind else {
+            let ColumnKind::Number { fill: Some(fill) } = data.table.unwrap().columns[0].kind else {
                 panic!("no fill")
             };
             assert!((fill - mean).abs() < 1e-5);

@@ -6,7 +6,7 @@ use std::ops::{Index, IndexMut};
 
 /// Room for square matrices, and what the last one was made of. Nothing is allocated after `make_room`.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Spectrum {
+pub(crate) struct Eigen {
     /// What is taken apart; in the end, row k holds the k-th reflection.
     matrix: Square,
     /// Orthonormal rows: eigenvectors in the order of `values`, or rows made orthonormal.
@@ -32,7 +32,7 @@ const NEGLIGIBLE: f64 = 1e-30;
 /// Sweeps of QL for one eigenvalue; three are usual.
 const MOST_SWEEPS: usize = 50;
 
-impl Spectrum {
+impl Eigen {
     /// Room for matrices of up to `side` rows.
     pub(crate) fn make_room(&mut self, side: usize) {
         if side > self.side() {
@@ -362,17 +362,16 @@ mod tests {
 
     #[test]
     fn eigenvectors_are_orthonormal_and_make_up_the_matrix_also_where_its_rank_is_low() {
-        let mut spectrum = Spectrum::default();
+        let mut eigen = Eigen::default();
         for (side, rank) in [(1, 1), (2, 2), (3, 1), (40, 40), (17, 3), (90, 2)] {
             let a = gram(side, rank);
-            spectrum.decompose(Matrix::new(&a, side, side));
-            assert_orthonormal(side, |k| spectrum.vector(k));
-            assert!((1..side).all(|k| spectrum.value(k - 1) >= spectrum.value(k)));
+            eigen.decompose(Matrix::new(&a, side, side));
+            assert_orthonormal(side, |k| eigen.vector(k));
+            assert!((1..side).all(|k| eigen.value(k - 1) >= eigen.value(k)));
             for i in 0..side {
                 for j in 0..side {
-                    let sum: f64 = (0..side)
-                        .map(|k| spectrum.value(k) * spectrum.vector(k)[i] * spectrum.vector(k)[j])
-                        .sum();
+                    let sum: f64 =
+                        (0..side).map(|k| eigen.value(k) * eigen.vector(k)[i] * eigen.vector(k)[j]).sum();
                     assert!(
                         (sum - a[i * padded(side) + j]).abs() < 1e-12 * side as f64,
                         "{i}, {j} of {side}"
@@ -388,21 +387,21 @@ mod tests {
         let mut rows = numbers(side, side);
         rows.copy_within(0..side, padded(side));
         rows[5 * padded(side)..6 * padded(side)].fill(0.0);
-        let mut spectrum = Spectrum::default();
-        spectrum.orthonormalize(Matrix::new(&rows, side, side), (0..side).map(|k| k as f64));
-        assert_orthonormal(side, |k| spectrum.orthonormal_row(k));
-        assert_eq!(spectrum.order()[0], side - 1);
+        let mut eigen = Eigen::default();
+        eigen.orthonormalize(Matrix::new(&rows, side, side), (0..side).map(|k| k as f64));
+        assert_orthonormal(side, |k| eigen.orthonormal_row(k));
+        assert_eq!(eigen.order()[0], side - 1);
         for place in 0..side {
-            let row = &rows[spectrum.order()[place] * padded(side)..][..side];
-            let beyond = (place + 1..side).map(|k| dot(row, spectrum.orthonormal_row(k)).abs());
+            let row = &rows[eigen.order()[place] * padded(side)..][..side];
+            let beyond = (place + 1..side).map(|k| dot(row, eigen.orthonormal_row(k)).abs());
             assert!(largest(beyond) < 1e-13, "row {place} needs more than the first");
         }
     }
 
     #[test]
     fn what_is_not_finite_has_no_eigenvalues_and_takes_no_time() {
-        let mut spectrum = Spectrum::default();
-        spectrum.decompose(Matrix::new(&[f64::NAN; 32], 2, 2));
-        assert!((0..2).all(|k| spectrum.value(k).is_nan()));
+        let mut eigen = Eigen::default();
+        eigen.decompose(Matrix::new(&[f64::NAN; 32], 2, 2));
+        assert!((0..2).all(|k| eigen.value(k).is_nan()));
     }
 }

@@ -1,7 +1,7 @@
 //! The hand: how one writer bends, slants and turns a skeleton. Lengths are in the skeleton's units.
 
-use super::line::{Drawing, Point};
 use super::skeleton::{Form, Stroke};
+use super::stroke::{Drawing, Point};
 use crate::random::Draws;
 
 /// Control points of the bend along each side of the skeleton's square: a cubic.

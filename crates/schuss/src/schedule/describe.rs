@@ -19,7 +19,7 @@ pub struct Outlook {
 }
 
 /// The trial that a schedule drives.
-struct Course<'a> {
+struct CurveOverTrial<'a> {
     schedule: &'a Schedule,
     knobs: Knobs,
     updates: u64,
@@ -37,12 +37,12 @@ impl Trial {
             return None;
         }
         let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
-        let course = Course { schedule, knobs, updates, per_epoch, epochs: self.budget.epochs };
+        let course = CurveOverTrial { schedule, knobs, updates, per_epoch, epochs: self.budget.epochs };
         Some(Outlook { line: course.line(), warnings: course.warnings() })
     }
 }
 
-impl Course<'_> {
+impl CurveOverTrial<'_> {
     fn line(&self) -> String {
         let per_epoch = match self.per_epoch {
             1 => "one per epoch".to_owned(),
@@ -132,18 +132,18 @@ impl Course<'_> {
         let all = self.updates;
         let says = |what: &str| Some(format!("{key}={} {what}", grouped(updates)));
         match kind {
-            Kind::Milestone | Kind::Every if updates >= all => {
+            LengthKind::Milestone | LengthKind::Every if updates >= all => {
                 says(&format!("is beyond the {} updates of the trial: it is never reached", grouped(all)))
             }
-            Kind::Rise if updates >= all => says(&format!(
+            LengthKind::Rise if updates >= all => says(&format!(
                 "is all of the trial's {} updates: the rate never comes to its height",
                 grouped(all)
             )),
-            Kind::Whole if updates > 2 * all => says(&format!(
+            LengthKind::Whole if updates > 2 * all => says(&format!(
                 "is much longer than the {} updates of the trial, which ends on the way down",
                 grouped(all)
             )),
-            Kind::Whole if 2 * updates < all => {
+            LengthKind::Whole if 2 * updates < all => {
                 says(&format!("is much shorter than the {} updates of the trial", grouped(all)))
             }
             _ => None,
@@ -165,12 +165,12 @@ impl Course<'_> {
 struct Length {
     key: &'static str,
     updates: u64,
-    kind: Kind,
+    kind: LengthKind,
 }
 
 /// What a number of updates stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum LengthKind {
     /// Something happens again and again.
     Every,
     /// Something happens once.
@@ -186,9 +186,9 @@ impl Length {
         let epochs = brief(self.updates as f64 / per_epoch as f64, 3);
         let noun = if epochs == "1" { "epoch" } else { "epochs" };
         match self.kind {
-            Kind::Every => format!("a step every {} updates, {epochs} {noun}", grouped(self.updates)),
-            Kind::Milestone => format!("a step after {epochs} {noun}"),
-            Kind::Rise | Kind::Whole => {
+            LengthKind::Every => format!("a step every {} updates, {epochs} {noun}", grouped(self.updates)),
+            LengthKind::Milestone => format!("a step after {epochs} {noun}"),
+            LengthKind::Rise | LengthKind::Whole => {
                 format!("{}={} is {epochs} {noun}", self.key, self.updates)
             }
         }
@@ -200,20 +200,20 @@ fn lengths(curve: &Curve) -> Vec<Length> {
         updates.map(|updates| Length { key, updates, kind }).into_iter().collect::<Vec<_>>()
     };
     let many = |key, list: &[u64]| {
-        list.iter().map(|&updates| Length { key, updates, kind: Kind::Milestone }).collect::<Vec<_>>()
+        list.iter().map(|&updates| Length { key, updates, kind: LengthKind::Milestone }).collect::<Vec<_>>()
     };
     match curve {
-        Curve::Step(step) => one("step_size", Some(step.step_size), Kind::Every),
-        Curve::CosineRestarts(cosine) => one("t_0", Some(cosine.t_0), Kind::Every),
-        Curve::Cyclic(cyclic) => one("step_size_up", Some(cyclic.step_size_up), Kind::Rise),
+        Curve::Step(step) => one("step_size", Some(step.step_size), LengthKind::Every),
+        Curve::CosineRestarts(cosine) => one("t_0", Some(cosine.t_0), LengthKind::Every),
+        Curve::Cyclic(cyclic) => one("step_size_up", Some(cyclic.step_size_up), LengthKind::Rise),
         Curve::Multistep(multistep) => many("milestones", &multistep.milestones),
         Curve::Piecewise(piecewise) => many("boundaries", &piecewise.boundaries),
-        Curve::Warmup(warmup) => one("total_iters", Some(warmup.total_iters), Kind::Rise),
-        Curve::Noam(noam) => one("warmup_steps", Some(noam.warmup_steps), Kind::Rise),
-        Curve::Cosine(cosine) => one("t_max", cosine.t_max, Kind::Whole),
-        Curve::OneCycle(cycle) => one("total_steps", cycle.total_steps, Kind::Whole),
-        Curve::Rex(rex) => one("total_steps", rex.total_steps, Kind::Whole),
-        Curve::Polynomial(polynomial) => one("total_iters", Some(polynomial.total_iters), Kind::Whole),
+        Curve::Warmup(warmup) => one("total_iters", Some(warmup.total_iters), LengthKind::Rise),
+        Curve::Noam(noam) => one("warmup_steps", Some(noam.warmup_steps), LengthKind::Rise),
+        Curve::Cosine(cosine) => one("t_max", cosine.t_max, LengthKind::Whole),
+        Curve::OneCycle(cycle) => one("total_steps", cycle.total_steps, LengthKind::Whole),
+        Curve::Rex(rex) => one("total_steps", rex.total_steps, LengthKind::Whole),
+        Curve::Polynomial(polynomial) => one("total_iters", Some(polynomial.total_iters), LengthKind::Whole),
         _ => vec![],
     }
 }
