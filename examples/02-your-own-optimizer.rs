@@ -1,11 +1,11 @@
-//! An optimizer of your own in a race against Adam: `cargo run --release --example 02-your-own-optimizer`
+//! A custom optimizer compared with Adam: `cargo run --release --example 02-your-own-optimizer`
 use schuss::optim::rule::{Custom, CustomRule, CustomTensor};
 use schuss::optim::{Method, Rule};
 use schuss::session::{Limits, Session};
 use schuss::{Budget, Recipe, Result, Trial};
 use std::sync::Arc;
 
-/// Momentum whose step is as long as the square root of the tensor's number of weights, times `lr`.
+/// Momentum with the step length normalised to `lr` times the square root of the tensor's number of weights.
 #[derive(Debug)]
 struct Normalised {
     lr: f32,

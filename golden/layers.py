@@ -1,4 +1,4 @@
-"""Normalising layers forward and backward, in f64, from torch.nn. Writes layers/<case>.json."""
+"""Layers forward and backward, in f64, from torch.nn. Writes layers/<case>.json."""
 
 import copy
 import zlib
@@ -19,6 +19,14 @@ CASES = {
     "layer-norm-eps": ("layer-norm:eps=0.01", nn.LayerNorm(WIDTH, eps=0.01)),
     "layer-norm-plain": ("layer-norm", nn.LayerNorm(WIDTH, elementwise_affine=False)),
     "log-softmax": ("log-softmax", nn.LogSoftmax(dim=1)),
+}
+
+# Layers of images, [channels, height, width].
+IMAGES = {
+    "flatten": ("flatten", nn.Flatten(), (2, 3, 4)),
+    "avg-pool": ("avg-pool:2", nn.AvgPool2d(2), (2, 4, 6)),
+    "avg-pool-remainder": ("avg-pool:3", nn.AvgPool2d(3), (3, 7, 5)),
+    "avg-pool-whole": ("avg-pool:4", nn.AvgPool2d(4), (1, 4, 4)),
 }
 
 
@@ -73,6 +81,27 @@ def record(name, spec, module):
     write_json(HERE / "layers" / f"{name}.json", story | shape | floats(before) | flat | gradients | running)
 
 
+def record_images(name, spec, module, image):
+    torch.manual_seed(zlib.crc32(name.encode()))
+    inputs = torch.randn(SAMPLES, *image).double().requires_grad_()
+    outputs = module(inputs).flatten(1)
+    upstream = torch.randn(outputs.shape).double()
+    outputs.backward(upstream)
+    print(f"{name:20} largest output {outputs.abs().max().item():.4g}, gradient {inputs.grad.abs().max().item():.4g}")
+    reference = f"torch.nn.{type(module).__name__} {torch.__version__.partition('+')[0]}"
+    story = versions() | {"layer": spec, "reference": reference, "training": True}
+    shape = {"samples": SAMPLES, "image": image, "outputs_per_sample": outputs.shape[1]}
+    flat = {
+        "inputs": inputs.flatten().tolist(),
+        "outputs": outputs.flatten().tolist(),
+        "output_gradient": upstream.flatten().tolist(),
+        "input_gradient": inputs.grad.flatten().tolist(),
+    }
+    write_json(HERE / "layers" / f"{name}.json", story | shape | flat)
+
+
 if __name__ == "__main__":
     for name, case in CASES.items():
         record(name, *case)
+    for name, case in IMAGES.items():
+        record_images(name, *case)

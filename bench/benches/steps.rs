@@ -1,15 +1,15 @@
-//! Epochs of the lecture's network through the library's sessions, as samples per second: evaluation not counted.
+//! Training epochs of the lecture's network in library sessions, as samples per second, without evaluation.
 #![allow(missing_docs)]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use schuss_bench::laps::{self, Task};
 use std::time::Duration;
 
-/// A slice of an epoch, the last update partial as in a real one.
+/// Data for a short epoch, whose last update is partial as in a real one.
 const DATA: &str = "digits:train=2050,test=10";
 
 const UPDATES: [&str; 3] = ["batch:100", "epoch", "sample"];
-/// At rates where training stays finite for as many epochs as criterion likes.
+/// Optimizers at learning rates where training stays finite for any number of epochs that criterion chooses.
 const OPTIMIZERS: [(&str, &str); 3] =
     [("sgd", "sgd:lr=0.001"), ("momentum", "sgd:lr=0.0001,momentum=0.9"), ("adam", "adam:lr=0.00001")];
 
@@ -34,7 +34,7 @@ fn steps(criterion: &mut Criterion) {
     }
 }
 
-/// Seconds of training of `epochs` epochs behind a first one that warms caches.
+/// Returns the training time of `epochs` epochs, after an extra first one that warms caches.
 fn train(task: &Task, data: &schuss::data::Dataset, epochs: u64) -> Duration {
     let epochs = u32::try_from(epochs).unwrap_or(u32::MAX - 1);
     let laps = laps::run(task, data, epochs + 1).unwrap();

@@ -1,5 +1,5 @@
-//! What the Rust peers share: the work asked for, the data, the order, the clock and the line of JSON.
-//! The number of threads is `RAYON_NUM_THREADS`, which both frameworks obey.
+//! Code shared by the Rust peers: command line, data, sample order, timing and the JSON record.
+//! The number of threads is `RAYON_NUM_THREADS`, which both frameworks respect.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -10,12 +10,12 @@ pub const WIDTHS: [usize; 4] = [784, 400, 256, 10];
 const TRAINING_SET: usize = 60_000;
 const WARM_UP_UPDATES: usize = 100;
 
-/// One workload; `update` and `optimizer` are written as schuss writes them.
+/// One workload; `update` and `optimizer` are schuss specs.
 pub struct Work {
     pub mnist: String,
     update: String,
     optimizer: String,
-    /// Of the shuffled training set, per epoch.
+    /// Samples per epoch, taken from the shuffled training set.
     samples: usize,
     epochs: usize,
     /// Samples per forward pass; gradients of larger updates are accumulated.
@@ -24,7 +24,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// `FOLDER --update batch:100 --optimizer sgd:lr=0.1 ...`
+    /// Parses `FOLDER --update batch:100 --optimizer sgd:lr=0.1 ...`.
     pub fn from_arguments() -> Result<Self> {
         let mut arguments = std::env::args().skip(1);
         let mnist = arguments.next().ok_or("the first argument is the folder with MNIST's IDX files")?;
@@ -60,7 +60,7 @@ impl Work {
         Ok(self.samples_per_update()?.min(self.microbatch))
     }
 
-    /// `sgd:lr=0.1,momentum=0.9` -> ("sgd", lr, momentum or 0).
+    /// Parses `sgd:lr=0.1,momentum=0.9` to ("sgd", lr, momentum or 0).
     pub fn optimizer(&self) -> Result<(&str, f64, f64)> {
         let (name, options) = self.optimizer.split_once(':').ok_or("an optimizer is written sgd:lr=0.1")?;
         let option =
@@ -70,14 +70,14 @@ impl Work {
     }
 }
 
-/// Images as f32 in 0..1, row after row, and their labels.
+/// Reads the images, as f32 in 0..1, row by row, and their labels.
 pub fn read_training_set(folder: &str) -> Result<(Vec<f32>, Vec<u8>)> {
     let images = std::fs::read(format!("{folder}/train-images-idx3-ubyte"))?;
     let labels = std::fs::read(format!("{folder}/train-labels-idx1-ubyte"))?;
     Ok((images[16..].iter().map(|&pixel| f32::from(pixel) / 255.0).collect(), labels[8..].to_vec()))
 }
 
-/// The first `count` indices of a random permutation (Fisher-Yates, xorshift64*).
+/// Returns the first `count` indices of a random permutation (Fisher-Yates, xorshift64*).
 pub fn shuffled(state: &mut u64, count: usize) -> Vec<u32> {
     let mut order: Vec<u32> = (0..TRAINING_SET as u32).collect();
     for i in 0..count {
@@ -91,9 +91,9 @@ pub fn shuffled(state: &mut u64, count: usize) -> Vec<u32> {
     order
 }
 
-/// Times the work on a fresh network, after a warm-up on another, and prints the record.
+/// Times the work on a new network, after a warm-up on another, and prints the record.
 ///
-/// `new_training()` -> a function that trains one update, given the samples of it, and returns their mean loss.
+/// `new_training()` returns a function that makes one update on the given samples and returns their mean loss.
 pub fn race<U: FnMut(&[u32]) -> Result<f64>>(
     peer: &str,
     version: &str,
@@ -121,7 +121,7 @@ pub fn race<U: FnMut(&[u32]) -> Result<f64>>(
     Ok(())
 }
 
-/// One line of JSON.
+/// Prints the record as one line of JSON.
 fn print_record(peer: &str, version: &str, work: &Work, seconds: f64, train_loss: f64, warmup_seconds: f64) {
     let workload = format!("{} {}", work.update, work.optimizer);
     let threads = std::env::var("RAYON_NUM_THREADS").unwrap_or_else(|_| "null".into());

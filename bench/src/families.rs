@@ -1,37 +1,37 @@
-//! Which shapes are measured: networks and updates that grow in one direction each.
+//! Shapes to measure: networks and updates that grow in one dimension each.
 
 use crate::laps::Task;
 
-/// Shapes that grow in one direction, drawn as one chart.
+/// Shapes that grow in one dimension, drawn as one chart.
 #[derive(Clone, Debug)]
 pub struct Family {
-    /// File name of its chart without the ending, and its name in the CSV.
+    /// File name of the chart without extension, and name in the CSV.
     pub slug: &'static str,
-    /// What the chart is about.
+    /// Title of the chart.
     pub title: &'static str,
-    /// What stays the same.
+    /// Fixed settings.
     pub subtitle: &'static str,
-    /// What grows.
+    /// Label of the growing dimension.
     pub axis: &'static str,
-    /// One per line of the chart.
+    /// Lines of the chart.
     pub lines: Vec<Line>,
 }
 
-/// Shapes in the order they grow, each next to its neighbours.
+/// Shapes in ascending order, so that neighbours are adjacent.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// What tells it from the other lines.
+    /// Name that distinguishes it from the other lines.
     pub name: &'static str,
-    /// From the smallest to the largest.
+    /// Shapes from the smallest to the largest.
     pub shapes: Vec<Shape>,
 }
 
-/// One thing to measure.
+/// One configuration to measure.
 #[derive(Clone, Debug)]
 pub struct Shape {
     /// Width, depth or samples per update.
     pub size: usize,
-    /// What is trained.
+    /// Training task.
     pub task: Task,
 }
 
@@ -39,7 +39,7 @@ const SGD: &str = "sgd:lr=0.001";
 const MOMENTUM: &str = "sgd:lr=0.0001,momentum=0.9";
 const ADAM: &str = "adam:lr=0.00001";
 
-/// Everything that is measured.
+/// Returns all families to measure.
 pub fn all() -> [Family; 3] {
     [width(), depth(), samples()]
 }

@@ -1,4 +1,4 @@
-//! Time per sample of every shape beside what multiply-adds alone would take, and who is out of line.
+//! Time per sample of every shape against the time of its multiply-adds alone, and detection of outliers.
 
 use crate::families::{Family, Line, Shape};
 use crate::laps;
@@ -8,23 +8,23 @@ use schuss::network::Plan;
 use schuss_report::GrowthChart;
 use std::fmt::Write as _;
 
-/// A shape this much dearer or cheaper than its neighbours, by the limit, is a bug.
+/// Factor relative to its neighbours, in time over limit, beyond which a shape is considered a bug.
 pub const OFF: f64 = 2.0;
 
-/// Epochs of one visit; the first warms caches and is not counted.
+/// Epochs per visit; the first warms caches and is not counted.
 const EPOCHS: u32 = 3;
 
-/// What a shape took at best over all visits: neighbours on the machine can only slow it down.
+/// Best time of a shape over all visits; other processes on the machine can only slow it down.
 #[derive(Clone, Copy, Debug)]
 pub struct Best {
-    /// Name of the path its updates took.
+    /// Name of the execution path of its updates.
     pub strategy: &'static str,
-    /// Seconds of training per sample.
+    /// Training time per sample, in seconds.
     pub seconds: f64,
 }
 
 impl Best {
-    /// Nothing measured yet.
+    /// No measurement yet.
     pub const NONE: Self = Self { strategy: "", seconds: f64::INFINITY };
 
     /// Trains `shape` once more on `data`.
@@ -45,27 +45,27 @@ impl Best {
 pub struct Row {
     /// Width, depth or samples per update.
     pub size: usize,
-    /// What it took.
+    /// Best measurement.
     pub best: Best,
-    /// Seconds per sample if nothing but multiply-adds took time.
+    /// Seconds per sample if only multiply-adds took time.
     pub limit: f64,
-    /// Time over limit, by the geometric mean of the same of its neighbours: 1 is in line.
+    /// Time over limit, divided by the geometric mean of that ratio for its neighbours; 1 is as expected.
     pub off: f64,
 }
 
 impl Row {
-    /// The part of the time that the limit explains.
+    /// Returns the fraction of the time that the limit explains.
     pub fn share(&self) -> f64 {
         self.limit / self.best.seconds
     }
 
-    /// Whether this is a bug.
+    /// Returns true if the deviation indicates a bug.
     pub fn is_off(&self) -> bool {
         self.off > OFF || self.off < 1.0 / OFF
     }
 }
 
-/// The rows of a line, given its measurements in the same order and the peak in GFLOP/s.
+/// Returns the rows of a line, given its measurements in the same order and the peak in GFLOP/s.
 ///
 /// # Errors
 /// If a model does not fit `data`.
@@ -81,13 +81,13 @@ pub fn rows(line: &Line, measured: &[Best], data: &Dataset, peak: f64) -> Result
     Ok(rows)
 }
 
-/// Two operations per multiply-add, at the peak.
+/// Returns the time per sample at peak speed, with two operations per multiply-add.
 fn limit(shape: &Shape, data: &Dataset, peak: f64) -> Result<f64> {
     let plan = Plan::new(&shape.task.model.parse()?, data.shape.features(), data.classes.len())?;
     Ok(2.0 * plan.work_per_sample() as f64 / (peak * 1e9))
 }
 
-/// Each value over the geometric mean of those beside it.
+/// Returns each value divided by the geometric mean of its neighbours.
 fn off_neighbours(values: &[f64]) -> Vec<f64> {
     let beside =
         |i: usize| [i.checked_sub(1), Some(i + 1)].into_iter().flatten().filter_map(|i| values.get(i));
@@ -95,10 +95,10 @@ fn off_neighbours(values: &[f64]) -> Vec<f64> {
     values.iter().enumerate().map(|(i, value)| value / mean(i)).collect()
 }
 
-/// A family and, for each of its lines, the rows.
+/// A family and the rows of each of its lines.
 pub type Measured = (Family, Vec<Vec<Row>>);
 
-/// All rows as a table for the terminal.
+/// Formats all rows as a table for the terminal.
 pub fn table((family, lines): &Measured) -> String {
     let mut text = format!(
         "{}: {}\n{:>20} {:14} {:14} {:>10} {:>10} {:>7} {:>15}\n",
@@ -131,7 +131,7 @@ pub fn table((family, lines): &Measured) -> String {
     text
 }
 
-/// All rows as CSV.
+/// Formats all rows as CSV.
 pub fn csv(measured: &[Measured]) -> String {
     let mut text =
         "family,size,optimizer,strategy,seconds_per_sample,limit_seconds,by_neighbours\n".to_owned();
@@ -147,7 +147,7 @@ pub fn csv(measured: &[Measured]) -> String {
     text
 }
 
-/// A family as SVG.
+/// Draws a family as SVG.
 pub fn chart((family, lines): &Measured, peak: f64) -> String {
     let points = |rows: &[Row], seconds: fn(&Row) -> f64| {
         rows.iter().map(|row| [row.size as f64, seconds(row) * 1e6]).collect::<Vec<_>>()

@@ -1,34 +1,34 @@
-//! The clock: epochs of a real session, as a study would run them.
+//! Timing of epochs in a real session, as a study would run them.
 
 use schuss::data::Dataset;
 use schuss::session::{Control, Limits, Session};
 use schuss::study::record::Status;
 use schuss::{Budget, Error, Recipe, Result, Trial};
 
-/// What to train, as it is typed on the command line.
+/// Training task, in command-line specs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// The network.
+    /// Model spec.
     pub model: String,
-    /// Samples per update.
+    /// Update rule.
     pub update: String,
-    /// From gradient to new weights.
+    /// Optimizer spec.
     pub optimizer: String,
 }
 
-/// The path the updates took, and the seconds of training of each epoch.
+/// Execution path of the updates, and training time of each epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Laps {
-    /// Name of the path.
+    /// Name of the execution path.
     pub strategy: &'static str,
-    /// First to last; evaluation is not counted.
+    /// Seconds of training per epoch, without evaluation.
     pub seconds: Vec<f64>,
 }
 
-/// Trains for so many epochs on all cores.
+/// Trains for `epochs` epochs on all cores.
 ///
 /// # Errors
-/// If the task cannot be read or set up, or its training did not stay finite.
+/// If the task cannot be parsed or set up, or its training diverges.
 pub fn run(task: &Task, data: &Dataset, epochs: u32) -> Result<Laps> {
     let recipe =
         Recipe { update: task.update.parse()?, optimizer: task.optimizer.parse()?, ..Recipe::default() };

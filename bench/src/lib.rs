@@ -1,5 +1,5 @@
-//! How long training takes a sample, measured through the library's own sessions, and how that grows with the
-//! network. Benches of single kernels and steps live in `benches/`, races against other frameworks in `peers/`.
+//! Training time per sample, measured in the library's own sessions, and its growth with the network. Benchmarks of
+//! single kernels and steps are in `benches/`, comparisons with other frameworks in `peers/`.
 #![forbid(unsafe_code)]
 
 pub mod families;

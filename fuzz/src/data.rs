@@ -1,4 +1,4 @@
-//! Bytes as files of data.
+//! Fuzz targets that read bytes as data files.
 
 use schuss_data::reader::{self, LabelKind, Loaded, LoadedSplit, Missing, ReadOptions};
 use schuss_data::{ImageShape, Labels, Samples, Values, read_picture, read_split, write_picture};
@@ -6,15 +6,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Bytes that data may take: enough for all of them, and so few that whatever can be streamed is.
+/// Memory budgets for data, in bytes: one large enough for everything, one so small that all streamable data are
+/// streamed.
 const MEMORY: [u64; 2] = [16 << 20, 64];
 
 thread_local! {
-    /// Where the files of this thread are written.
+    /// Folder for the files of this thread.
     static FOLDER: TempDir = TempDir::new().expect("a folder for temporary files");
 }
 
-/// A file of these bytes, in place of the one before.
+/// Writes the bytes to a file, replacing the previous one.
 fn written(name: &str, bytes: &[u8]) -> PathBuf {
     let path = FOLDER.with(|folder| folder.path().join(name));
     fs::create_dir_all(path.parent().expect("a folder above")).expect("a folder that can be made");
@@ -22,7 +23,7 @@ fn written(name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// The first `N` bytes, which choose what is asked, and the rest.
+/// Splits off the first `N` bytes, which choose the options.
 fn choices<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     let (choices, rest) = bytes.split_at(bytes.len().min(N));
     let mut all = [0; N];
@@ -30,7 +31,7 @@ fn choices<const N: usize>(bytes: &[u8]) -> ([u8; N], &[u8]) {
     (all, rest)
 }
 
-/// Reads what is at a path, all at once and streamed.
+/// Reads the data at a path, resident and streamed.
 fn read(path: &Path, ask: &ReadOptions) {
     for memory in MEMORY {
         let ask = ReadOptions { memory, ..ask.clone() };
@@ -44,7 +45,7 @@ fn read(path: &Path, ask: &ReadOptions) {
     }
 }
 
-/// What was read; errors are of the data, or of what was asked.
+/// Opens the data; errors must be data errors or usage errors.
 fn opened(path: &Path, ask: &ReadOptions) -> Option<Loaded> {
     match reader::open(path, ask) {
         Ok(found) => Some(found),
@@ -55,8 +56,8 @@ fn opened(path: &Path, ask: &ReadOptions) -> Option<Loaded> {
     }
 }
 
-/// Samples are as wide as promised, their labels are classes that there are, and all numbers are finite but those that
-/// a table lacks.
+/// Checks that samples have the declared width, labels are existing classes, and all numbers are finite except missing
+/// ones of a table.
 fn check(found: &Loaded) {
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
         let Some(samples) = first_and_last(part) else { continue };
@@ -71,7 +72,8 @@ fn check(found: &Loaded) {
     }
 }
 
-/// Some samples of a part; none if they are damaged, which may come out as late as this.
+/// Returns the samples of a part, or its first and last if streamed; `None` if they are damaged, which may only show
+/// here.
 fn first_and_last(part: &LoadedSplit) -> Option<Samples> {
     match part {
         LoadedSplit::Resident(samples) => Some(samples.clone()),
@@ -83,7 +85,7 @@ fn first_and_last(part: &LoadedSplit) -> Option<Samples> {
     }
 }
 
-/// A table, by what is asked of it.
+/// Returns the options for reading a table, chosen by a byte.
 fn asked(choice: u8) -> ReadOptions {
     let missing = [Missing::Refuse, Missing::Mean, Missing::Drop][usize::from(choice & 3) % 3];
     let label = [None, Some("none"), Some("a"), Some("a,b")][usize::from(choice >> 2 & 3)];
@@ -91,7 +93,7 @@ fn asked(choice: u8) -> ReadOptions {
     ReadOptions { missing, label: label.map(Into::into), label_kind, ..ReadOptions::default() }
 }
 
-/// A file of images and one of labels; the first two bytes say where the second begins.
+/// Reads a file of images and one of labels; the first two bytes give the length of the first.
 pub(crate) fn idx(bytes: &[u8]) {
     let (length, rest) = choices::<2>(bytes);
     let (images, labels) = rest.split_at(rest.len().min(u16::from_be_bytes(length).into()));
@@ -107,13 +109,13 @@ pub(crate) fn npz(bytes: &[u8]) {
     read(&written("some.npz", bytes), &ReadOptions::default());
 }
 
-/// A text after a byte of choices.
+/// Reads a text, after a byte that chooses the options.
 pub(crate) fn csv(bytes: &[u8]) {
     let ([choice], text) = choices(bytes);
     read(&written("some.csv", text), &asked(choice));
 }
 
-/// A text in gzip or Zstandard.
+/// Reads a text compressed with gzip or Zstandard.
 pub(crate) fn packed(bytes: &[u8]) {
     read(&written("some.csv.gz", bytes), &ReadOptions::default());
 }
@@ -126,7 +128,7 @@ pub(crate) fn jpeg(bytes: &[u8]) {
     picture("jpg", bytes);
 }
 
-/// A picture alone, and as the first of a folder with another.
+/// Reads an image alone, and as the first of a folder with another.
 fn picture(ending: &str, bytes: &[u8]) {
     let path = written(&format!("pictures/some/1.{ending}"), bytes);
     let shape = ImageShape { channels: 1, height: 4, width: 5 };
@@ -142,7 +144,7 @@ pub(crate) fn tar(bytes: &[u8]) {
     read(&written("some.tar", bytes), &ReadOptions::default());
 }
 
-/// Parquet or Arrow after a byte of choices.
+/// Reads Parquet or Arrow, after a byte that chooses the options.
 #[cfg(feature = "full")]
 pub(crate) fn columns(bytes: &[u8]) {
     let ([choice], file) = choices(bytes);

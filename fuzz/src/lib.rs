@@ -1,7 +1,8 @@
-//! What schuss reads, given any bytes: refused or read, without a panic, a hang, or memory beyond what was allowed.
+//! Fuzz targets for everything schuss reads: any bytes must be read or refused, without a panic, a hang, or memory use
+//! beyond the limit.
 //!
-//! One function per kind of file or text. `cargo fuzz` looks for bytes that break one of them, and an ordinary test
-//! replays the bytes that were kept under `corpus/`.
+//! There is one function per kind of file or text. `cargo fuzz` searches for bytes that break one of them, and an
+//! ordinary test replays the bytes kept under `corpus/`.
 
 mod data;
 mod texts;
@@ -9,14 +10,14 @@ mod training;
 
 use std::sync::LazyLock;
 
-/// A kind of file or text: its name, and what is done with the bytes.
+/// A kind of file or text, and the function that reads it.
 pub struct Target {
-    /// Its name, also that of its folder under `corpus/`.
+    /// Name, also of its folder under `corpus/`.
     pub name: &'static str,
     read: fn(&[u8]),
 }
 
-/// Every target that this build can run.
+/// All targets available in this build.
 pub const TARGETS: &[Target] = &[
     Target { name: "idx", read: data::idx },
     Target { name: "npy", read: data::npy },
@@ -37,26 +38,28 @@ pub const TARGETS: &[Target] = &[
     Target { name: "study", read: texts::study },
 ];
 
-/// Does with `bytes` what the target of this name does.
+/// Runs the target of this name on `bytes`.
 ///
 /// # Panics
-/// If there is no such target, or the bytes break a promise.
+/// If there is no such target, or the bytes break a guarantee.
 pub fn run(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target of this build");
     target.run(bytes);
 }
 
-/// Most that this thread may hold at once, beyond what it held: twice the memory that is allowed for data.
+/// Maximum additional memory of this thread at any time: twice the memory budget for data.
 const MOST_MEMORY: u64 = 32 << 20;
 
-/// Decoders work on this very thread, where what they take is counted.
+/// Makes decoders work on this thread, where their allocations are counted.
 static ONE_THREAD: LazyLock<bool> = LazyLock::new(|| {
     rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().is_ok()
 });
 
 impl Target {
+    /// Runs the target on `bytes`.
+    ///
     /// # Panics
-    /// If the bytes break a promise.
+    /// If the bytes break a guarantee.
     pub fn run(&self, bytes: &[u8]) {
         let _ours = *ONE_THREAD;
         let taken = allocation_counter::measure(|| (self.read)(bytes)).bytes_max;

@@ -1,4 +1,4 @@
-//! Bytes as texts that people type or write.
+//! Fuzz targets that read bytes as specs and study files.
 
 use schuss::network::{Init, Model};
 use schuss::optim::Method;
@@ -11,7 +11,7 @@ use std::fmt::Display;
 use std::str::{FromStr, from_utf8};
 use std::sync::LazyLock;
 
-/// Every kind of choice.
+/// Parses the text as every kind of spec.
 pub(crate) fn spec(bytes: &[u8]) {
     let Ok(text) = from_utf8(bytes) else { return };
     choice::<Method>(text);
@@ -24,7 +24,7 @@ pub(crate) fn spec(bytes: &[u8]) {
     choice::<Cadence>(text);
 }
 
-/// A text that is taken says the same again; one that is not is refused as wrong usage.
+/// Asserts that an accepted text survives a round trip and that others are usage errors.
 fn choice<T: FromStr<Err = schuss::Error> + Display>(text: &str) {
     match text.parse::<T>() {
         Ok(value) => {
@@ -35,7 +35,7 @@ fn choice<T: FromStr<Err = schuss::Error> + Display>(text: &str) {
     }
 }
 
-/// A study file, resolved on a few digits.
+/// Parses a study file and resolves it on a few digits.
 pub(crate) fn study(bytes: &[u8]) {
     static DIGITS: LazyLock<Dataset> = LazyLock::new(|| {
         schuss_data::load("digits:train=20,test=10,size=8").expect("digits can always be drawn")

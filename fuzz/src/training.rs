@@ -1,4 +1,4 @@
-//! Bytes as what training leaves: model files and the states in checkpoints.
+//! Fuzz targets that read bytes as output of training: model files and checkpoint states.
 
 use schuss::network::{Model, ModelFile, Params, Plan, load_weights};
 use schuss::session::{Control, Limits, Session};
@@ -12,7 +12,7 @@ static DIGITS: LazyLock<Dataset> = LazyLock::new(|| {
     schuss_data::load("digits:train=20,test=10,size=8").expect("digits can always be drawn")
 });
 
-/// A model file, as a network that says what it is and as weights for one that is known.
+/// Reads a model file as a complete model, and as weights for a known model.
 pub(crate) fn model(bytes: &[u8]) {
     let mut file = NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("a file that can be written");
@@ -23,7 +23,7 @@ pub(crate) fn model(bytes: &[u8]) {
     let _ = load_weights(&mut params, file.path());
 }
 
-/// The trials whose states are read: one for each way of doing updates.
+/// Trials whose states are read, one for each execution path of updates.
 const TRIALS: [[&str; 2]; 5] = [
     ["batch:6", "adam:lr=0.01"],
     ["sample", "sgd:lr=0.01,momentum=0.9"],
@@ -32,7 +32,8 @@ const TRIALS: [[&str; 2]; 5] = [
     ["batch:6", "shampoo"],
 ];
 
-/// The state of a session, after a byte that chooses its trial; one that is taken can be gone on with.
+/// Loads the state of a session, after a byte that chooses its trial; if accepted, the session must be able to
+/// continue.
 pub(crate) fn checkpoint(bytes: &[u8]) {
     let Some((&choice, state)) = bytes.split_first() else { return };
     let [update, optimizer] = TRIALS[usize::from(choice) % TRIALS.len()];

@@ -1,4 +1,4 @@
-//! Every input that fuzzing kept is given to its target once more: without a fuzzer, on the stable compiler.
+//! Replays every input kept by fuzzing on its target, without a fuzzer and on the stable compiler.
 
 use schuss_fuzz::TARGETS;
 use std::fs;

@@ -1,5 +1,5 @@
-//! `growth OUTDIR [ROUNDS]`: time per sample against width, depth and samples per update, as tables, `growth.csv` and
-//! charts.
+//! `growth OUTDIR [ROUNDS]`: measures time per sample against width, depth and samples per update, and writes tables,
+//! `growth.csv` and charts.
 
 use schuss::data::Dataset;
 use schuss::session::Limits;
@@ -11,10 +11,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// How often every shape is visited, if not said; a round goes through all, so that a slow minute harms none alone.
+/// Default number of rounds. Each round measures every shape, so that a slow minute does not affect just one.
 const ROUNDS: usize = 5;
 
-/// As many samples as the largest update has.
+/// Data with as many samples as the largest update.
 const DATA: &str = "digits:train=8192,test=100";
 
 fn main() -> ExitCode {
@@ -52,7 +52,7 @@ fn rounds(text: &str) -> Result<usize> {
     rounds.ok_or_else(|| Error::usage(format!("`{text}` must give a whole number of rounds, at least 1")))
 }
 
-/// The rows of all families, and the best FMA peak seen beside them in GFLOP/s.
+/// Returns the rows of all families, and the highest FMA peak measured alongside, in GFLOP/s.
 fn measure(rounds: usize) -> Result<(Vec<Measured>, f64)> {
     let data = schuss::data::load(DATA)?;
     let families = families::all();

@@ -1,5 +1,5 @@
-//! `optimizers OUTDIR [ROUNDS]`: updates per second of every rule on the lectures' network, and what the step of an
-//! element-wise rule costs beside a plain sweep of the same bytes, as a Markdown table and `optimizers.csv`.
+//! `optimizers OUTDIR [ROUNDS]`: measures updates per second of every rule on the lectures' network, and the step time
+//! of element-wise rules against a plain sweep of the same bytes; prints a Markdown table and writes `optimizers.csv`.
 
 use schuss::data::Dataset;
 use schuss::network::{Params, Plan};
@@ -15,14 +15,14 @@ use std::time::Instant;
 
 const MODEL: &str = "784-400-256-10";
 const UPDATE: &str = "batch:100";
-/// An epoch of 100 updates: what matrix rules do every 10, 20 or 100 updates has its full share.
+/// An epoch of 100 updates, which fully includes the work that matrix rules do every 10, 20 or 100 updates.
 const DATA: &str = "digits:train=10000,test=10";
 const UPDATES: f64 = 100.0;
-/// How often every rule has its turn, if not said: in each round all of them, so that a slow minute harms none alone.
+/// Default number of rounds. Each round measures every rule, so that a slow minute does not affect just one.
 const ROUNDS: usize = 7;
-/// Steps alone, and plain sweeps, one after the other in a turn.
+/// Number of repetitions of isolated steps, alternating with plain sweeps, per turn.
 const STEPS: usize = 50;
-/// At this rate all stay finite.
+/// Learning rate at which all rules stay finite.
 const LR: &str = "lr=0.00001";
 
 fn main() -> ExitCode {
@@ -70,12 +70,12 @@ fn rounds(text: &str) -> Result<usize> {
     rounds.ok_or_else(|| Error::usage(format!("`{text}` must give a whole number of rounds, at least 1")))
 }
 
-/// A rule and what it took.
+/// A rule and its measurements.
 struct Subject {
     name: &'static str,
     spec: String,
     strategy: &'static str,
-    /// Numbers it keeps per weight.
+    /// State values per weight.
     slots: usize,
     params: Params,
     gradients: Buffer,
@@ -83,12 +83,12 @@ struct Subject {
     turns: Vec<Turn>,
 }
 
-/// Seconds of a turn.
+/// Measurements of one round, in seconds.
 struct Turn {
-    /// An update in a session, forward and backward pass included.
+    /// Time of an update in a session, including forward and backward pass.
     update: f64,
-    /// The shortest step alone, and the shortest plain sweep of as many bytes, in turn with it; none if the rule looks at
-    /// whole tensors.
+    /// Shortest isolated step, and shortest plain sweep of as many bytes, measured alternately; `None` if the rule
+    /// works on whole tensors.
     step: Option<[f64; 2]>,
 }
 
@@ -118,7 +118,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Each of the two has caches to itself for a while: the first of a run of steps, or sweeps, is not counted.
+    /// Times steps and sweeps in alternating series; the first of each series warms the caches and is not counted.
     fn steps(&mut self, plain: &mut Plain) -> [f64; 2] {
         let mut best = [f64::INFINITY; 2];
         for _ in 0..STEPS {
@@ -159,13 +159,13 @@ fn time(work: impl FnOnce()) -> f64 {
     clock.elapsed().as_secs_f64()
 }
 
-/// Of three, behind one that warms caches.
+/// Returns the shortest of three runs, after one that warms caches.
 fn shortest(mut seconds: impl FnMut() -> f64) -> f64 {
     seconds();
     (0..3).map(|_| seconds()).fold(f64::INFINITY, f64::min)
 }
 
-/// Passes over as many bytes as a rule's, with next to no arithmetic.
+/// Buffers for sweeps over as many bytes as a rule's step, with almost no arithmetic.
 struct Plain {
     team: Team,
     gradients: Buffer,
@@ -173,7 +173,7 @@ struct Plain {
     slots: Vec<Buffer>,
 }
 
-/// w ← w + g, and the same for every slot.
+/// Computes w ← w + g, and the same for every slot.
 #[derive(Clone, Copy)]
 struct Add;
 
@@ -186,7 +186,7 @@ impl<const S: usize> Elementwise<S> for Add {
 }
 
 impl Plain {
-    /// The most slots an element-wise rule keeps.
+    /// Maximum number of slots of an element-wise rule.
     const SLOTS: usize = 5;
 
     fn new(len: usize, threads: usize) -> Result<Self> {
@@ -198,7 +198,7 @@ impl Plain {
         Ok(Self { team, gradients: zeros(), weights: zeros(), slots })
     }
 
-    /// One pass with so many slots.
+    /// Makes one pass with the given number of slots.
     fn sweep(&mut self, slots: usize) {
         match slots {
             0 => self.pass::<0>(),

@@ -1,4 +1,4 @@
-//! What can be typed. Help, man page and completions all come from these definitions.
+//! Command-line interface. Help, man pages and completions are all generated from these definitions.
 
 use crate::explain;
 use crate::offers::{Offers, Studies};
@@ -18,28 +18,28 @@ const FIRST_STEPS: &str = "First steps:
   schuss resume runs/train --epochs 20
   schuss eval runs/train
 
---help says more than -h; `schuss man train` prints a man page.";
+--help has details; `schuss man train` prints a man page.";
 
 const ENVIRONMENT: &str = "Exit codes:
-  0    done
+  0    success
   1    failure, such as a full disk
-  2    what was typed is wrong
-  3    a data file is missing or wrong
+  2    invalid flag, value or study file
+  3    data file missing or invalid
   4    every trial diverged
-  5    a target was missed (with --require-target)
+  5    target missed (with --require-target)
   130  interrupted by Ctrl-C and saved (143: by TERM)
 
 Environment variables:
   SCHUSS_DATA  folder of mnist/ and fashion-mnist/, also for
                `schuss data fetch` [default: the user's cache]
-  SCHUSS_ISA   instruction set, one of those that
-               `schuss doctor` names [default: the best]
-  SCHUSS_AMX   off | emulated: matrix unit for the precisions
-               high and medium [default: that of the machine]
-  NO_COLOR     no colours
+  SCHUSS_ISA   instruction set, one of those listed by
+               `schuss doctor` [default: the best]
+  SCHUSS_AMX   off | emulated: matrix unit for precisions
+               high and medium [default: the machine's]
+  NO_COLOR     disable colours
   COLUMNS      width of the terminal";
 
-/// Trains a network under every way of updating its weights and says which gets your data to your target first.
+/// Trains a network with different optimizers and update rules and reports which reaches your target first.
 #[derive(Debug, Parser)]
 #[command(name = "schuss", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = FIRST_STEPS, after_long_help = format!("{FIRST_STEPS}\n\n{ENVIRONMENT}"))]
@@ -52,10 +52,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Train several recipes on the same data and compare them
     ///
-    /// A repeated flag is an axis, and so are values in braces: every combination is a trial.
+    /// A repeated flag is an axis, and so are values in braces: every combination of axes is a trial.
     #[command(after_help = after_compare())]
     Compare {
-        /// A built-in study, or the path of a study file; flags alone make a study too
+        /// Built-in study or path to a study file [default: a study made from the flags]
         #[arg(value_parser = Studies, hide_possible_values = true)]
         study: Option<String>,
         #[command(flatten)]
@@ -66,17 +66,17 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
-    /// Continue a run that was interrupted, or train a finished one longer
+    /// Resume a killed or interrupted run, or train a finished one longer
     ///
-    /// The result has the same bits as that of a run that was never interrupted.
+    /// The result is bit-identical to that of an uninterrupted run.
     Resume {
-        /// The folder of the run, or its name in runs/
+        /// Run folder, or its name in runs/
         #[arg(value_hint = ValueHint::DirPath)]
         run: PathBuf,
-        /// Epochs in all: more of them than before train a finished run longer
+        /// Total number of epochs; more than before train a finished run longer
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
         epochs: Option<u32>,
-        /// Where the data are now, if they have been moved
+        /// New location of the data, if they have moved
         #[arg(long, value_name = "SPEC")]
         data: Option<String>,
         #[command(flatten)]
@@ -89,12 +89,12 @@ pub(crate) enum Command {
     },
     /// Evaluate a trained model: accuracy, confusion matrix, worst mistakes
     Eval {
-        /// model.safetensors, or the folder of a run or trial that holds it
+        /// Path to model.safetensors, or to the run or trial folder that contains it
         #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
         /// Data: mnist, digits:test=1000, a table, a folder [default: the test split of the model's run]
         ///
-        /// Of data with a test split, that is evaluated; of others, all samples.
+        /// The test split is evaluated if the data have one, otherwise all samples.
         #[arg(value_hint = ValueHint::AnyPath)]
         data: Option<String>,
         #[command(flatten)]
@@ -103,14 +103,14 @@ pub(crate) enum Command {
         #[arg(long, help_heading = "Output")]
         json: bool,
     },
-    /// Predict with a trained model: a picture, a table, any data
+    /// Predict with a trained model: on images, a table or other data
     Predict {
-        /// model.safetensors, or the folder of a run or trial that holds it
+        /// Path to model.safetensors, or to the run or trial folder that contains it
         #[arg(value_hint = ValueHint::AnyPath)]
         model: PathBuf,
-        /// A picture or several, a table, a folder, mnist, digits:test=10
+        /// One or more images, a table, a folder, mnist, digits:test=10
         ///
-        /// Of data with a test split, that is predicted; of others, all samples.
+        /// The test split is predicted if the data have one, otherwise all samples.
         #[arg(value_hint = ValueHint::AnyPath, required = true)]
         input: Vec<String>,
         #[command(flatten)]
@@ -119,46 +119,46 @@ pub(crate) enum Command {
         #[arg(long, help_heading = "Output")]
         json: bool,
     },
-    /// List what can be chosen: optimizers, losses, schedules, ...
+    /// List available optimizers, losses, schedules, ...
     List {
-        /// The kind of choice
+        /// Kind to list
         #[arg(value_parser = PossibleValuesParser::new(explain::kinds()))]
         kind: String,
     },
-    /// Explain a choice: its equation, keys and defaults, sources, how other libraries differ
+    /// Explain an optimizer, loss, ...: equation, keys and defaults, sources, how other libraries differ
     Explain {
-        /// A name such as adam, or a spec such as adam:eps=1e-7
+        /// Name such as adam, or spec such as adam:eps=1e-7
         #[arg(value_parser = Offers(&[]), hide_possible_values = true)]
         spec: String,
-        /// Whose defaults: torch | optax | keras | burn | sklearn
+        /// Library whose defaults to show: torch | optax | keras | burn | sklearn
         #[arg(long, value_name = "NAME", default_value = "torch")]
         dialect: String,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Look at data, or download it
+    /// Inspect, pack or download data
     #[command(subcommand)]
     Data(DataCommand),
-    /// Measure this machine: arithmetic, memory, disk, the time an epoch takes
+    /// Measure this machine: arithmetic, memory, disk, time per epoch
     Doctor {
-        /// Threads [default: all cores]
+        /// Number of threads [default: all cores]
         #[arg(long, value_name = "N", allow_negative_numbers = true)]
         threads: Option<usize>,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Print completions for a shell
+    /// Print shell completions
     Completions {
-        /// The shell
+        /// Shell to print completions for
         shell: clap_complete::Shell,
     },
-    /// Print a man page, or write those of all verbs
+    /// Print a man page, or write all of them to a folder
     Man {
-        /// The verb: train, or data show; the page of schuss itself when left out
+        /// Command such as train or data show [default: schuss itself]
         verb: Vec<String>,
-        /// Write every page into this folder
+        /// Write all pages into this folder
         #[arg(long, value_name = "FOLDER", conflicts_with = "verb", value_hint = ValueHint::DirPath)]
         out: Option<PathBuf>,
     },
@@ -172,36 +172,36 @@ pub(crate) enum DataCommand {
         data: String,
         #[command(flatten)]
         reading: Reading,
-        /// What labels are taken as: class | real [default: as they look]
+        /// Type of the labels: class | real [default: inferred from the labels]
         #[arg(long, value_name = "WORD")]
         targets: Option<Targets>,
-        /// Order whose mixing of classes is measured: sequential | blocks:64
+        /// Sample order to measure class mixing for: sequential | blocks:64
         #[arg(long, value_name = "SPEC", default_value = "sequential")]
         order: Order,
-        /// Memory of the whole process: 512MiB [default: as much as is free]
+        /// Memory limit of the process: 512MiB [default: all free memory]
         #[arg(long, value_name = "SIZE")]
         memory: Option<String>,
     },
-    /// Write data to one shuffled file that is read at the speed of the disk
+    /// Write data to one shuffled file that can be streamed at disk speed
     Pack {
-        /// Any data: digits:train=1200000, a table, a folder
+        /// Data: digits:train=1200000, a table, a folder
         data: String,
-        /// The file to write; must not be there yet
+        /// File to write; must not exist yet
         out: PathBuf,
         #[command(flatten)]
         reading: Reading,
-        /// What labels are taken as: class | real [default: as they look]
+        /// Type of the labels: class | real [default: inferred from the labels]
         #[arg(long, value_name = "WORD")]
         targets: Option<Targets>,
-        /// Memory of the whole process: 512MiB
+        /// Memory limit of the process: 512MiB
         #[arg(long, value_name = "SIZE")]
         memory: Option<String>,
     },
-    /// Download a data set, checked by its SHA-256
+    /// Download a data set and verify its SHA-256
     Fetch {
         /// mnist or fashion-mnist
         name: String,
-        /// Where to download from instead of the built-in mirrors (repeatable)
+        /// URL to download from instead of the built-in mirrors (repeatable)
         #[arg(long, value_name = "URL")]
         mirror: Vec<String>,
     },
@@ -224,9 +224,9 @@ pub(crate) struct Flags {
     pub(crate) data: Option<String>,
     /// Network: 784-400-256-10, or its layers
     ///
-    /// Widths, 784-400-256-10 (linear layers with ReLU between them), or layers,
-    /// linear:400,relu,dropout:0.2,linear:10; `in` and `out` stand for the widths of the data: in-100-50-out. `schuss
-    /// list layers` and `schuss list activations` name all [default: in-400-256-out]
+    /// Layer widths, 784-400-256-10 (linear layers with ReLU between them), or a list of layers,
+    /// linear:400,relu,dropout:0.2,linear:10; `in` and `out` stand for the input and output widths of the data:
+    /// in-100-50-out. See `schuss list layers` and `schuss list activations` [default: in-400-256-out]
     #[arg(
         long,
         value_name = "SPEC",
@@ -238,9 +238,9 @@ pub(crate) struct Flags {
     pub(crate) model: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: Reading,
-    /// Share of the training samples to hold out: 0.1
+    /// Fraction of training samples to hold out: 0.1
     ///
-    /// Curves, targets and best weights then look at these samples; the test split is evaluated once, at the end
+    /// Curves, targets and best weights then use this validation split; the test split is evaluated once, at the end
     #[arg(
         long,
         value_name = "SHARE",
@@ -254,15 +254,15 @@ pub(crate) struct Flags {
     /// unit | standard | channel | mnist | imagenet | none [default: unit for pixels, else standard]
     #[arg(long, alias = "normalization", value_name = "WORD", help_heading = "Workload")]
     pub(crate) normalisation: Option<String>,
-    /// What is predicted: class | real | input
+    /// Prediction target: class | real | input
     ///
-    /// class | real (numbers: a regression) | input (an autoencoder) [default: as the labels look]
+    /// class | real (regression) | input (autoencoder) [default: inferred from the labels]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]
     pub(crate) targets: Option<String>,
     /// Scaling of numeric targets: standard | none
     ///
-    /// For training: standard (mean 0, deviation 1; losses and predictions stay in original units) | none [default:
-    /// standard under mse, l1, huber and smooth-l1, else none]
+    /// For training: standard (mean 0, standard deviation 1; losses and predictions stay in original units) | none
+    /// [default: standard with mse, l1, huber and smooth-l1, else none]
     #[arg(long, value_name = "WORD", help_heading = "Workload")]
     pub(crate) target_scale: Option<String>,
     /// Noise on the inputs
@@ -276,7 +276,7 @@ pub(crate) struct Flags {
         help_heading = "Workload"
     )]
     pub(crate) noise: Vec<String>,
-    /// Weights to start from: a safetensors file
+    /// Safetensors file of weights to start from
     #[arg(
         long,
         value_name = "FILE",
@@ -310,7 +310,7 @@ pub(crate) struct Flags {
     /// Optimizer: sgd:lr=0.1,momentum=0.9, adam, ...
     ///
     /// sgd:lr=0.1,momentum=0.9 | clip-global-norm:1+adamw:lr=1e-3+ema:0.999 | hidden@muon:lr=0.02/adamw | l-bfgs.
-    /// `schuss list optimizers` names all, `schuss explain NAME` has equation and keys; in compare,
+    /// `schuss list optimizers` lists all, `schuss explain NAME` shows equation and keys; in compare,
     /// 'adam:lr={1e-4,1e-3}' tries both values [default: sgd:lr=0.1]
     #[arg(
         long,
@@ -321,16 +321,16 @@ pub(crate) struct Flags {
         help_heading = "Recipe"
     )]
     pub(crate) optimizer: Vec<String>,
-    /// Library whose defaults the optimizer takes
+    /// Library whose optimizer defaults to use
     ///
     /// torch | optax | keras | burn | sklearn; `schuss explain NAME --dialect keras` shows them [default: torch, with
     /// sgd:lr=0.1]
     #[arg(long, value_name = "NAME", help_heading = "Recipe")]
     pub(crate) dialect: Option<String>,
-    /// Schedule of the learning rate: cosine, ...
+    /// Learning rate schedule: cosine, ...
     ///
-    /// Learning rate, momentum and beta2 over updates: warmup:500+cosine | step:step_size=600 |
-    /// cosine/beta1@linear:end_factor=0.5; `schuss list schedules` names all [default: constant]
+    /// Also for momentum and beta2; counted in updates: warmup:500+cosine | step:step_size=600 |
+    /// cosine/beta1@linear:end_factor=0.5; `schuss list schedules` lists all [default: constant]
     #[arg(
         long,
         value_name = "SPEC",
@@ -342,7 +342,7 @@ pub(crate) struct Flags {
     pub(crate) schedule: Vec<String>,
     /// Loss: cross-entropy, mse, ...
     ///
-    /// What is minimised; `schuss list losses` names all [default: cross-entropy, or mse for numbers]
+    /// Loss to minimise; `schuss list losses` lists all [default: cross-entropy, or mse for numeric targets]
     #[arg(
         long,
         value_name = "SPEC",
@@ -354,7 +354,7 @@ pub(crate) struct Flags {
     pub(crate) loss: Vec<String>,
     /// Initial weights: pytorch, kaiming-normal, ...
     ///
-    /// `schuss list init` names all [default: pytorch]
+    /// `schuss list init` lists all [default: pytorch]
     #[arg(
         long,
         value_name = "SPEC",
@@ -366,22 +366,22 @@ pub(crate) struct Flags {
     pub(crate) init: Vec<String>,
     /// Samples per group of batch statistics
     ///
-    /// For batch-norm and activity-kl [default: the update, at most 1024]
+    /// For batch-norm and activity-kl [default: all samples of the update, at most 1024]
     #[arg(long, value_name = "N", help_heading = "Recipe")]
     pub(crate) stats: Option<usize>,
-    /// Precision of products: highest | high | medium
+    /// Matmul precision: highest | high | medium
     ///
-    /// highest (f32) | high | medium (bf16, where the processor has AMX) [default: highest]
+    /// highest (f32) | high | medium (bf16, on processors with AMX) [default: highest]
     #[arg(long, value_name = "WORD", help_heading = "Recipe")]
     pub(crate) matmul_precision: Vec<String>,
-    /// One recipe, as 'update=sample optimizer=adam' (repeatable)
+    /// One recipe: 'update=sample optimizer=adam'
     ///
-    /// For compare: choices that belong together, where repeated flags would combine each with each
+    /// For compare, repeatable: choices that belong together, where repeated flags would try every combination
     #[arg(long, value_name = "CHOICES", help_heading = "Recipe")]
     pub(crate) trial: Vec<String>,
-    /// Seed of initial weights and order [default: 1]
+    /// Seed of weights and sample order [default: 1]
     ///
-    /// In compare also several: 1,2,3
+    /// compare also takes several: 1,2,3
     #[arg(
         long,
         value_name = "N",
@@ -391,7 +391,7 @@ pub(crate) struct Flags {
         help_heading = "Recipe"
     )]
     pub(crate) seed: Vec<u64>,
-    /// Run every recipe with the seeds 1 to N
+    /// Run every recipe with seeds 1 to N
     #[arg(
         long,
         value_name = "N",
@@ -402,7 +402,7 @@ pub(crate) struct Flags {
     )]
     pub(crate) seeds: Option<u64>,
 
-    /// Epochs at most [default: 10]
+    /// Maximum number of epochs [default: 10]
     #[arg(
         long,
         value_name = "N",
@@ -411,7 +411,7 @@ pub(crate) struct Flags {
         help_heading = "Budget"
     )]
     pub(crate) epochs: Option<u32>,
-    /// Weight updates at most
+    /// Maximum number of weight updates
     #[arg(
         long,
         value_name = "N",
@@ -421,15 +421,15 @@ pub(crate) struct Flags {
         help_heading = "Budget"
     )]
     pub(crate) max_updates: Option<u64>,
-    /// Goal that ends a trial: 'eval_accuracy>=97%'
+    /// Target that ends a trial: 'eval_accuracy>=97%'
     ///
-    /// A bound on eval_accuracy (a share, 0.97 or 97%), eval_loss or train_loss
+    /// Bound on eval_accuracy (0.97 or 97%), eval_loss or train_loss
     #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
     pub(crate) target: Option<String>,
-    /// Train on when the target is reached
+    /// Keep training after the target is reached
     #[arg(long, help_heading = "Budget")]
     pub(crate) beyond_target: bool,
-    /// Exit with 5 if a trial misses the target
+    /// Exit with code 5 if a trial misses the target
     #[arg(long, help_heading = "Budget")]
     pub(crate) require_target: bool,
     /// Condition that ends a trial: 'train_loss<0.1'
@@ -439,7 +439,7 @@ pub(crate) struct Flags {
     /// Title of the report and its figures
     #[arg(long, value_name = "TEXT", help_heading = "Records")]
     pub(crate) title: Option<String>,
-    /// Evaluate every N updates, besides the ends of epochs
+    /// Evaluate every N updates and after every epoch
     #[arg(
         long,
         value_name = "N",
@@ -449,12 +449,12 @@ pub(crate) struct Flags {
         help_heading = "Records"
     )]
     pub(crate) eval_every: Option<u64>,
-    /// Keep the loss of every update (losses.f32)
+    /// Record the loss of every update (losses.f32)
     #[arg(long, help_heading = "Records")]
     pub(crate) losses: bool,
-    /// Folder of the run, which must not exist yet
+    /// Run folder; must not exist yet
     ///
-    /// [default: runs/train or runs/STUDY, with a number if that exists]
+    /// [default: runs/train or runs/STUDY, with a number appended if that exists]
     #[arg(
         short,
         long,
@@ -470,79 +470,83 @@ pub(crate) struct Flags {
     #[arg(long, help_heading = "Records")]
     pub(crate) json: bool,
 
-    /// Print what would run, with expected time and memory
+    /// Print the plan, with expected time and memory
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) running: Running,
 }
 
-/// How a file is to be read.
+/// Options for reading data files.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Workload")]
 pub(crate) struct Reading {
     /// Label column(s) to predict
     ///
-    /// price | cat,dog; none for no label [default: the column called label or target, else the last]
+    /// price | cat,dog; none for no label [default: the column named label or target, else the last one]
     #[arg(long, value_name = "NAME", aliases = ["labels", "label-column", "target-column", "class-column"])]
     pub(crate) label: Option<String>,
-    /// Columns of a table to learn from: size,age
+    /// Feature columns of a table: size,age
     ///
     /// [default: all but the label]
     #[arg(long, value_name = "NAMES", aliases = ["features", "usecols"])]
     pub(crate) columns: Option<String>,
-    /// Columns of a table to leave out: id,name
+    /// Columns of a table to ignore: id,name
     #[arg(long, value_name = "NAMES")]
     pub(crate) drop: Option<String>,
-    /// Line that names the columns: yes | no | a number
+    /// Header line: yes | no | a line number
     ///
-    /// yes (the first line) | no | a line's number [default: as the text looks]
+    /// yes (the first line) | no | a line number [default: detected from the text]
     #[arg(long, value_name = "LINE")]
     pub(crate) header: Option<String>,
     /// Column separator of a text table: ';', tab, ...
     ///
-    /// comma | semicolon | tab | bar | space | ':' [default: as the text looks]
+    /// comma | semicolon | tab | bar | space | ':' [default: detected from the text]
     #[arg(long, value_name = "SIGN", aliases = ["sep", "separator"], allow_hyphen_values = true)]
     pub(crate) delimiter: Option<String>,
-    /// Start of comment lines in a text table: '#'
+    /// Prefix of comment lines in a text table: '#'
     ///
-    /// '#' | '//' | none [default: as the text looks]
+    /// '#' | '//' | none [default: detected from the text]
     #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
     pub(crate) comment: Option<String>,
-    /// Decimal sign of a text table: point | comma
+    /// Decimal mark of a text table: point | comma
     ///
-    /// [default: as the columns look]
+    /// [default: detected from the columns]
     #[arg(long, value_name = "WORD")]
     pub(crate) decimal: Option<String>,
-    /// Dates such as 01/02/2024: day-first | month-first
+    /// Dates like 01/02/2024: day-first | month-first
     ///
-    /// [default: as the columns look]
+    /// [default: detected from the columns]
     #[arg(long, value_name = "WORD")]
     pub(crate) dates: Option<String>,
-    /// Height and width that pictures are resized to [default: as they are]
+    /// Height and width to resize images to
+    ///
+    /// [default: as they are]
     #[arg(long, value_name = "N")]
     pub(crate) size: Option<usize>,
-    /// Empty cells of a table: refuse | mean | drop [default: refuse]
+    /// Missing cells of a table: refuse | mean | drop
+    ///
+    /// [default: refuse]
     #[arg(long, value_name = "WORD")]
     pub(crate) missing: Option<String>,
-    /// Words that mean an empty cell: 'NA,-,?'
+    /// Words read as missing cells: 'NA,-,?'
     ///
-    /// They do so in quotes too; none for no such words [default: NA, N/A, NaN, null and ?, in upper or lower case, unless
-    /// in quotes]
+    /// They count even in quotes; none for no such words [default: NA, N/A, NaN, null and ?, in upper or lower case,
+    /// unless quoted]
     #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
     pub(crate) missing_values: Option<String>,
-    /// Words of a column that training never saw: zeros | refuse
+    /// Categories not seen in training: zeros | refuse
     ///
-    /// zeros (as no known word) | refuse [default: zeros]
+    /// zeros (encode as none of the known categories) | refuse [default: zeros]
     #[arg(long, value_name = "WORD")]
     pub(crate) unknown: Option<String>,
 }
 
-/// What may change the time of a run, never a bit of its result.
+/// Options that may change the time a run takes, but never a bit of its result.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Running")]
 pub(crate) struct Running {
-    /// Threads [default: all cores]
+    /// Number of threads [default: all cores]
     #[arg(
         long,
         value_name = "N",
@@ -550,31 +554,31 @@ pub(crate) struct Running {
         allow_negative_numbers = true
     )]
     pub(crate) threads: Option<usize>,
-    /// Memory of the whole process: 512MiB
+    /// Memory limit of the process: 512MiB
     ///
-    /// Data that do not fit are read as they are needed [default: as much as is free]
+    /// Data that do not fit are streamed [default: all free memory]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// Time between checkpoints: 30s | 1e | 500u
+    /// Checkpoint interval: 30s | 1e | 500u
     ///
-    /// In seconds, epochs or updates; the end of a trial is saved as well [default: 30s]
+    /// In seconds, epochs or updates; a checkpoint is also saved at the end of a trial [default: 30s]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     pub(crate) checkpoint_every: Option<String>,
-    /// Run trials side by side
+    /// Run trials in parallel
     ///
-    /// Each on its share of the threads, reading streamed data once for all; their times are labelled shared
+    /// Each trial gets a share of the threads, and streamed data are read once for all; times are labelled shared
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) parallel: Option<bool>,
-    /// Print strategy and threads of each trial too
+    /// Also print strategy and threads of each trial
     #[arg(short, long)]
     pub(crate) verbose: bool,
-    /// Print results, warnings and errors only
+    /// Print only results, warnings and errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
 }
 
 impl Reading {
-    /// The same as the workload that `data` names.
+    /// Returns the workload for the data spec `data` with these options.
     pub(crate) fn workload(&self, data: &str) -> Workload {
         let Self {
             label,
@@ -610,7 +614,7 @@ impl Reading {
 }
 
 impl Running {
-    /// The same as limits of a session; what was not typed is as in `usual`.
+    /// Returns the limits of a session, with the values of `usual` for flags not given.
     pub(crate) fn limits(&self, usual: Limits) -> Result<Limits> {
         let mut limits = usual;
         limits.side_by_side = self.parallel.unwrap_or(usual.side_by_side);

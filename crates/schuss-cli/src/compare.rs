@@ -14,7 +14,7 @@ use schuss_data::text::grouped;
 use schuss_report::{Formats, charts, html, shell_word, table};
 use std::path::{Path, PathBuf};
 
-/// Trains and compares; the exit code.
+/// Trains and compares recipes, and returns the exit code.
 pub(crate) fn compare(name: Option<&str>, flags: &Flags, screen: &Screen) -> Result<u8> {
     let file = study::from_flags(name, flags)?;
     let title =
@@ -22,10 +22,10 @@ pub(crate) fn compare(name: Option<&str>, flags: &Flags, screen: &Screen) -> Res
     execute(title, &file, flags, (Formats::SvgAndPng, screen))
 }
 
-/// The study of one recipe.
+/// Name of a study with one recipe.
 const TRAIN: &str = "train";
 
-/// Trains one recipe; the exit code.
+/// Trains one recipe and returns the exit code.
 pub(crate) fn train(flags: &Flags, screen: &Screen) -> Result<u8> {
     study::refuse_several(flags)?;
     execute(TRAIN, &study::from_flags(None, flags)?, flags, (Formats::Svg, screen))
@@ -65,7 +65,7 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
     finished.error.map_or(Ok(code), Err)
 }
 
-/// Goes on with a run; the exit code.
+/// Resumes a run and returns the exit code.
 pub(crate) fn resume(
     folder: &Path,
     (epochs, data): (Option<u32>, Option<&str>),
@@ -102,13 +102,13 @@ pub(crate) fn resume(
     finished.error.map_or(Ok(code), Err)
 }
 
-/// A path as it is typed in the present folder.
+/// Returns a path relative to the current folder if it lies below it.
 fn from_here(path: &Path) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).to_owned()
 }
 
-/// A line on the limits of a run that hold on, where they are not the usual ones.
+/// Returns a line with the non-default limits kept from before the interruption.
 fn kept_limits(before: Limits, now: Limits) -> Option<String> {
     let usual = Limits::default();
     let memory = now.memory.filter(|_| now.memory == before.memory);
@@ -124,7 +124,7 @@ fn kept_limits(before: Limits, now: Limits) -> Option<String> {
     (!kept.is_empty()).then(|| format!("as before: {}", kept.join(" ")))
 }
 
-/// The data of a run, from the folder that it was begun in if that is still there, or where they are now.
+/// Loads the data of a run, relative to the folder it was started in if that still exists, or from their new location.
 fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Dataset> {
     let absolute = |spec: &str| match std::path::absolute(spec) {
         Ok(path) if Path::new(spec).exists() => path.display().to_string(),
@@ -132,22 +132,22 @@ fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Data
     };
     let written = begun.file.workload.clone();
     let workload = Workload { data: moved.map(absolute).or(written.data.clone()), ..written.clone() };
-    let _ = std::env::set_current_dir(&begun.summary.directory); // gone: relative paths begin here
+    let _ = std::env::set_current_dir(&begun.summary.directory); // if gone, relative paths start here
     let elsewhere = |error: Error| match error.exit_code() {
-        3 => error.advise("if the data are elsewhere now, schuss resume RUN --data PATH"),
+        3 => error.advise("if the data have moved: schuss resume RUN --data PATH"),
         _ => error,
     };
     let data = StudyFile { workload, ..begun.file.clone() }.data(limits.memory).map_err(elsewhere)?;
     Ok(Dataset { name: written.data.unwrap_or(data.name), ..data })
 }
 
-/// Says on stderr what is strange about the classes of some data.
+/// Prints warnings about the classes of the data on stderr.
 pub(crate) fn warn(data: &Dataset) -> Result<()> {
     data.warnings()?.iter().for_each(|warning| say(true, &format!("warning: {warning}")));
     Ok(())
 }
 
-/// The first line: which data this is.
+/// Returns the first line of output, which describes the data.
 fn describe(data: &Dataset) -> Result<String> {
     let (noun, shape) = match data.shape {
         Shape::Image(image) => ("images", format!("{} x {}", image.height, image.width)),
@@ -169,8 +169,8 @@ fn describe(data: &Dataset) -> Result<String> {
     ))
 }
 
-/// Table, summary and page of the run in `place`. Whatever cannot be written, the summary still reaches stdout under
-/// `--json`.
+/// Prints table and summary and writes the report of the run in `place`. Under `--json` the summary reaches stdout even
+/// if files cannot be written.
 fn present(
     finished: &Finished,
     place: &Path,
@@ -203,7 +203,7 @@ fn present(
     if finished.error.is_none() { report.map(|_| ()) } else { Ok(()) }
 }
 
-/// Writes the charts, the page and the summary, whose end is the end of the run; where the page is.
+/// Writes charts, report and last the summary, which completes the run; returns the path of the report.
 fn write(finished: &Finished, formats: Formats) -> Result<PathBuf> {
     let Finished { summary, traces, folder, .. } = finished;
     let charts = charts(summary, traces, formats);
@@ -213,7 +213,7 @@ fn write(finished: &Finished, formats: Formats) -> Result<PathBuf> {
     report
 }
 
-/// Results that cannot be written are a failure; a reader that has seen enough is none.
+/// Writes results to stdout. Returns a failure if they cannot be written; a closed pipe is not a failure.
 fn deliver(text: &str) -> Result<()> {
     terminal::deliver(&mut std::io::stdout(), text).map(|_| ())
 }
@@ -232,13 +232,13 @@ fn exit_code(summary: &Summary, control: &Control, require_target: bool) -> u8 {
     if require_target && any_missed { 5 } else { 0 }
 }
 
-/// The command as typed, quoted for a shell where needed.
+/// Returns the command as typed, quoted for a shell where needed.
 fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("schuss".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// A size as it is typed: in the largest unit that says it exactly.
+/// Formats a size as it would be typed: in the largest unit that represents it exactly.
 fn typed_bytes(bytes: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = units.into_iter().find(|(size, _)| bytes >= *size && bytes.is_multiple_of(*size));

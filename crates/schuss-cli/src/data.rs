@@ -1,4 +1,4 @@
-//! `schuss data show` and `schuss data fetch`.
+//! `schuss data show`, `schuss data pack` and `schuss data fetch`.
 
 use crate::compare::warn;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
@@ -14,24 +14,24 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-/// Most classes listed.
+/// Maximum number of classes listed.
 const CLASSES_LISTED: usize = 100;
-/// Most classes whose samples are drawn.
+/// Maximum number of classes with drawn samples.
 const CLASSES_DRAWN: usize = 20;
-/// Samples drawn of each class.
+/// Samples drawn per class.
 const SAMPLES_DRAWN: usize = 2;
-/// Pictures side by side.
+/// Images per row.
 const PER_ROW: usize = 5;
-/// Most columns of a table that are listed.
+/// Maximum number of table columns listed.
 const COLUMNS: usize = 40;
-/// Columns of a class's name and of its bar.
+/// Terminal columns of a class's name and of its bar.
 const NAME: usize = 12;
 const BAR: usize = 16;
 
-/// Tells what is in some data, and how well `order` mixes its classes, in `memory` if that is limited.
+/// Describes a data set, and how well `order` mixes its classes, within `memory` if that is limited.
 ///
 /// # Errors
-/// What loading and reading them reports, or a failure if `out` cannot be written.
+/// Errors of loading and reading the data, or a failure if `out` cannot be written.
 pub(crate) fn show(
     workload: &Workload,
     targets: Option<Targets>,
@@ -39,7 +39,7 @@ pub(crate) fn show(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let missing = workload.missing.clone().or_else(|| Some("mean".into())); // to be shown all the same
+    let missing = workload.missing.clone().or_else(|| Some("mean".into())); // shown in spite of missing cells
     let data =
         Workload { missing, ..workload.clone() }.load(memory.map(parse_bytes).transpose()?, targets)?;
     let surveys = data::survey(&data)?;
@@ -51,7 +51,7 @@ pub(crate) fn show(
     deliver(out, &(text + &samples(&data, screen)?)).map(drop)
 }
 
-/// What it is; `filled` if missing cells were filled in without being told to.
+/// Returns name, origin, shape and notes; `filled` if missing cells were filled in without being asked to.
 fn facts(data: &Dataset, filled: bool) -> Result<String> {
     let shape = match data.shape {
         Shape::Image(image) => format!("{} x {} x {}: ", image.channels, image.height, image.width),
@@ -79,7 +79,7 @@ fn facts(data: &Dataset, filled: bool) -> Result<String> {
     ))
 }
 
-/// Counts and ranges; mean and deviation of pixels as shares of 255.
+/// Returns counts and ranges per split; mean and standard deviation of pixels as fractions of 255.
 fn splits(data: &Dataset, surveys: &[Survey]) -> String {
     let pixels = data.normalisation == Normalisation::Unit;
     let (noun, unit) = if pixels { ("pixels", "/255") } else { ("range", "") };
@@ -94,14 +94,14 @@ fn splits(data: &Dataset, surveys: &[Survey]) -> String {
         let count = grouped(survey.samples);
         let one = if pixels { 255.0 } else { 1.0 };
         let _ = writeln!(text, "{:<10} {count:>11} {}", survey.split, row(&survey.numbers, one));
-        for (number, range) in survey.told.iter().enumerate() {
+        for (number, range) in survey.targets.iter().enumerate() {
             let _ = writeln!(text, "{:<22} {}", format!("  label {}", number + 1), row(range, 1.0));
         }
     }
     text + "\n"
 }
 
-/// The columns of a table, with the ranges of those that hold numbers in the training split.
+/// Returns the columns of a table; numeric ones with their range in the training split.
 fn columns(data: &Dataset, surveys: &[Survey]) -> String {
     let (Some(table), Some(train)) = (&data.table, surveys.first()) else { return String::new() };
     let mut text = format!("{:<22} {:>16} {:>9} {:>9}\n", "column", "range", "mean", "sd");
@@ -118,7 +118,7 @@ fn columns(data: &Dataset, surveys: &[Survey]) -> String {
     text + &more(table.columns.len(), COLUMNS) + "\n"
 }
 
-/// How many there are besides those listed, a line.
+/// Returns a line with the number of items not listed.
 fn more(all: usize, listed: usize) -> String {
     let more = all.saturating_sub(listed);
     if more > 0 { format!("and {} more\n", grouped(more as u64)) } else { String::new() }
@@ -130,7 +130,7 @@ fn row(range: &Range, one: f64) -> String {
     format!("{ends:>16} {:>9} {:>9}", among(range.mean() / one, apart / one), short(range.deviation() / one))
 }
 
-/// A number in as many letters as tell it from others of its kind, which are `apart` at most.
+/// Formats a number with enough digits to distinguish it from others that differ by at most `apart`.
 fn among(x: f64, apart: f64) -> String {
     const CLOSE: f64 = 1e-3;
     if apart == 0.0 || apart > CLOSE * x.abs() {
@@ -141,7 +141,7 @@ fn among(x: f64, apart: f64) -> String {
     if fine.contains('.') { fine.trim_end_matches('0').trim_end_matches('.').to_owned() } else { fine }
 }
 
-/// A number in few letters.
+/// Formats a number in few characters.
 fn short(x: f64) -> String {
     let size = x.abs();
     if x.fract() == 0.0 && size < 1e6 {
@@ -153,7 +153,7 @@ fn short(x: f64) -> String {
     }
 }
 
-/// Samples per class, with bars in proportion to the largest class of the split; nothing where there are no classes.
+/// Returns the samples per class, with bars relative to the largest class of the split; empty without classes.
 fn balance(data: &Dataset, surveys: &[Survey], width: usize) -> String {
     let ends = [surveys.first(), surveys.last()];
     let ([Some(train), Some(test)], false) = (ends, data.classes.is_empty()) else { return String::new() };
@@ -175,7 +175,7 @@ fn class_bar(counts: &[u64], class: usize, width: usize) -> String {
     format!("{samples:>8} {:>8}  {}", percent(count / total), bar(count / largest, width))
 }
 
-/// What may be wrong, a line each.
+/// Returns possible problems, one line each.
 fn wrong(data: &Dataset, surveys: &[Survey], order: Order) -> Result<String> {
     let counts: Vec<Vec<u64>> = surveys.iter().map(|survey| survey.classes.clone()).collect();
     let mut lines = data.strange_classes(&counts);
@@ -199,11 +199,11 @@ fn wrong(data: &Dataset, surveys: &[Survey], order: Order) -> Result<String> {
     }
     if let Some(train) = surveys.first().filter(|train| train.constant > 0) {
         let all = grouped(data.shape.features() as u64);
-        lines.push(format!("train: {} of {all} numbers never change", grouped(train.constant as u64)));
+        lines.push(format!("train: {} of {all} features are constant", grouped(train.constant as u64)));
     }
     if let Some(mixing) = mixing::measure(data.train.store(), order, 1)? {
         let how = format!(
-            "in the order {order}, classes are mixed well: batches are {:.1} times as far from the whole as after a perfect shuffle",
+            "in the order {order}, classes are mixed well: batches are {:.1} times as far from the overall class shares as after a perfect shuffle",
             mixing.ratio()
         );
         lines.push(mixing.warning(order).unwrap_or(how));
@@ -212,7 +212,7 @@ fn wrong(data: &Dataset, surveys: &[Survey], order: Order) -> Result<String> {
     Ok(if text.is_empty() { text } else { text + "\n" })
 }
 
-/// The first samples of each class of the training split.
+/// Draws the first training samples of each class.
 fn samples(data: &Dataset, screen: &Screen) -> Result<String> {
     let Some(shape) = data.shape.image() else { return Ok(String::new()) };
     let first = first_of_each(&data.train, data.classes.len())?;
@@ -238,7 +238,7 @@ fn samples(data: &Dataset, screen: &Screen) -> Result<String> {
     Ok(text)
 }
 
-/// Where the first samples of each class stand.
+/// Returns the indices of the first samples of each class.
 fn first_of_each(split: &Split, classes: usize) -> Result<Vec<Vec<u64>>> {
     let mut found = vec![vec![]; classes];
     split.each_block(|first, block| {
@@ -253,10 +253,10 @@ fn first_of_each(split: &Split, classes: usize) -> Result<Vec<Vec<u64>>> {
     Ok(found)
 }
 
-/// Writes some data to a pack, and how many samples and bytes it holds to `out`.
+/// Writes a data set to a pack, and its number of samples and bytes to `out`.
 ///
 /// # Errors
-/// What loading and reading the data reports, a usage error if the file is there, a failure if it cannot be written.
+/// Errors of loading and reading the data, a usage error if the file exists, a failure if it cannot be written.
 pub(crate) fn pack(
     workload: &Workload,
     targets: Option<Targets>,
@@ -265,7 +265,7 @@ pub(crate) fn pack(
     out: &mut dyn Write,
 ) -> Result<()> {
     if to.symlink_metadata().is_ok() {
-        return Err(Error::usage("the file is there already").at(to.display()).advise("another name"));
+        return Err(Error::usage("the file already exists").at(to.display()).advise("choose another name"));
     }
     let memory = memory.map(parse_bytes).transpose()?;
     let data = workload.load(memory, targets)?;
@@ -275,9 +275,9 @@ pub(crate) fn pack(
     let mut failure = None;
     let written = files::write_by(to, None, |file| {
         data::pack::write(&contents, loaders, file).map_err(|error| {
-            let told = std::io::Error::other(error.what.clone());
+            let reported = std::io::Error::other(error.what.clone());
             failure = Some(error);
-            told
+            reported
         })
     });
     failure.map_or(written, Err)?;
@@ -286,13 +286,13 @@ pub(crate) fn pack(
     deliver(out, &line).map(drop)
 }
 
-/// Bytes for mixing what comes in blocks, when nobody says.
+/// Default memory for shuffling blocks, in bytes.
 const PACK_MEMORY: u64 = 1 << 30;
 
-/// Downloads a published data set and prints the folder it is in; `mirrors` replace those built in.
+/// Downloads a published data set and prints its folder; `mirrors` replace the built-in ones.
 ///
 /// # Errors
-/// What [`data::fetch`] says, or a failure if `out` cannot be written.
+/// Errors of [`data::fetch`], or a failure if `out` cannot be written.
 pub(crate) fn fetch(name: &str, mirrors: &[String], out: &mut dyn Write) -> Result<()> {
     let mirrors = Some(mirrors).filter(|mirrors| !mirrors.is_empty());
     let mut files = Downloads::new(std::io::stderr().is_terminal());
@@ -301,7 +301,7 @@ pub(crate) fn fetch(name: &str, mirrors: &[String], out: &mut dyn Write) -> Resu
     deliver(out, &format!("{}\n", folder?.display())).map(drop)
 }
 
-/// What is told of downloads on stderr: a bar on a terminal, else one line per attempt at a file.
+/// Progress of downloads on stderr: a bar on a terminal, otherwise one line per attempt at a file.
 struct Downloads {
     terminal: bool,
     file: String,
@@ -314,7 +314,7 @@ impl Downloads {
         Self { terminal, file: String::new(), got: 0, bar: ProgressBar::hidden() }
     }
 
-    /// Takes note of `got` bytes; fewer than before mean that another mirror is being tried.
+    /// Records `got` bytes received; fewer than before mean that another mirror is being tried.
     fn progress(&mut self, file: &str, got: u64, total: Option<u64>) {
         if file != self.file || got < self.got {
             file.clone_into(&mut self.file);

@@ -1,4 +1,4 @@
-//! `schuss doctor`: what this machine can do.
+//! `schuss doctor`: measurements of this machine.
 
 use crate::terminal::deliver;
 use schuss::doctor::{Checkup, checkup};
@@ -8,30 +8,30 @@ use schuss_data::text::bytes;
 use std::io::Write;
 use std::path::Path;
 
-/// Measures and tells, as text or one JSON object.
+/// Measures the machine and prints the results as text or one JSON object.
 ///
 /// # Errors
-/// What [`checkup`] says, or a failure if `out` cannot be written.
+/// Errors of [`checkup`], or a failure if `out` cannot be written.
 pub(crate) fn run(threads: Option<usize>, json: bool, out: &mut dyn Write) -> Result<()> {
     let checkup = checkup(threads.unwrap_or(Limits::default().threads), Path::new("."))?;
     let text = if json {
         serde_json::to_string_pretty(&checkup).map_err(|error| Error::failure(error.to_string()))? + "\n"
     } else {
-        tell(&checkup)
+        describe(&checkup)
     };
     deliver(out, &text).map(drop)
 }
 
-fn tell(checkup: &Checkup) -> String {
+fn describe(checkup: &Checkup) -> String {
     let Checkup { machine, threads, .. } = checkup;
     let memory = checkup.memory_available.map_or_else(|| "unknown".into(), bytes);
     let mut text = format!(
         "machine      {}, {} cores, {}\n\
-         kernels      {}; SCHUSS_ISA chooses another ({})\n\
+         kernels      {}; SCHUSS_ISA selects another ({})\n\
          tile unit    {}\n\
          FMA peak     {:.0} GFLOP/s on one thread, {:.0} on {threads}\n\
          memory       {memory} free; a copy moves {:.1} GB/s\n\
-         disk here    writes {:.0} MB/s down to the disk; reads {:.0} MB/s from the cache\n\n\
+         disk here    writes {:.0} MB/s, synced to disk; reads {:.0} MB/s from the cache\n\n\
          An epoch of 60,000 samples of the lectures' network, 784-400-256-10; multiply-adds alone take {:.2} s:\n",
         machine.cpu,
         machine.cores,

@@ -1,4 +1,4 @@
-//! What a study will take: time and memory, said before it begins.
+//! Estimated time and memory of a study, printed before it starts.
 
 use crate::progress::say;
 use schuss::data::Dataset;
@@ -7,13 +7,13 @@ use schuss::study::Study;
 use schuss::{Error, Result};
 use schuss_data::text::{bytes, grouped};
 
-/// Multiply-adds per trial from which on it is worth a tenth of a second to find out how long they take: 10 s on two fast
+/// Multiply-adds per trial above which an estimate, which takes a tenth of a second, is worthwhile: 10 s on two fast
 /// cores, minutes on an old machine.
 const LONG: f64 = 1e12;
-/// Numbers per sample from which on the same holds whatever is done with them: pictures of 182 x 182 pixels.
+/// Features per sample above which an estimate is always worthwhile: images of 182 x 182 pixels.
 const WIDE: usize = 1 << 15;
 
-/// What each trial of a study will take; seeds do not matter.
+/// Estimated cost of each trial of a study, which does not depend on the seed.
 struct Outlook {
     forecasts: Vec<Forecast>,
     seeds: usize,
@@ -25,18 +25,18 @@ impl Outlook {
         Ok(Self { forecasts: forecasts.collect::<Result<_>>()?, seeds: study.seeds.len() })
     }
 
-    /// Of all trials, one after the other.
+    /// Returns the seconds of all trials, run one after the other.
     fn seconds(&self) -> f64 {
         self.seeds as f64 * self.forecasts.iter().map(|forecast| forecast.seconds).sum::<f64>()
     }
 
-    /// Of the largest trial.
+    /// Returns the bytes of the largest trial.
     fn bytes(&self) -> u64 {
         self.forecasts.iter().map(|forecast| forecast.bytes as u64).max().unwrap_or(0)
     }
 }
 
-/// What would run, and what each trial will take.
+/// Prints the plan with the estimated cost of each trial.
 pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool) -> Result<u8> {
     if json {
         return Err(Error::usage("--dry-run prints a plan, not a summary").advise("leave out --json"));
@@ -67,7 +67,7 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
     Ok(0)
 }
 
-/// Says on stderr what the schedules make of the trials.
+/// Prints the effect of the schedules, and warnings about them, on stderr.
 pub(crate) fn schedules(study: &Study, data: &Dataset) {
     for outlook in study.outlooks(data.train.len()) {
         say(true, &outlook.line);
@@ -75,7 +75,7 @@ pub(crate) fn schedules(study: &Study, data: &Dataset) {
     }
 }
 
-/// What a study will take, in a line, where that may be long. What is wrong with it is said when it runs.
+/// Returns a line with the estimated cost of a study if it may take long. Errors are left to the run itself.
 pub(crate) fn line(study: &Study, data: &Dataset, limits: Limits) -> Option<String> {
     if !may_be_long(study, data).ok()? {
         return None;
@@ -90,14 +90,14 @@ pub(crate) fn line(study: &Study, data: &Dataset, limits: Limits) -> Option<Stri
     ))
 }
 
-/// Whether the work is long beside what it takes to measure it: by its size, or since samples are large or read from disk
-/// every time.
+/// Returns true if the work is long compared with measuring it: because of its size, or because samples are large or
+/// streamed from disk.
 fn may_be_long(study: &Study, data: &Dataset) -> Result<bool> {
     let slow = data.train.resident().is_none() || data.shape.features() >= WIDE;
     Ok(!study.trials.is_empty() && (slow || study.work(data)? >= LONG * study.trials.len() as f64))
 }
 
-/// `10 epochs`, `500 updates`, `6 trials`.
+/// Returns the amount of work: `10 epochs`, `500 updates`, `6 trials`.
 fn amount(study: &Study) -> String {
     match (&study.trials[..], study.seeds.len()) {
         ([one], 1) => match one.trial.budget.max_updates {
@@ -112,7 +112,7 @@ fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// `0.3 s`, `12 s`, `14 min`, `3.2 h`, `5.0 days`.
+/// Formats a duration: `0.3 s`, `12 s`, `14 min`, `3.2 h`, `5.0 days`.
 fn duration(seconds: f64) -> String {
     match seconds {
         ..9.95 => format!("{seconds:.1} s"),

@@ -1,4 +1,4 @@
-//! `schuss eval`: how good a trained model is, and what it gets wrong.
+//! `schuss eval`: evaluation of a trained model.
 
 use crate::args::Reading;
 use crate::model;
@@ -19,21 +19,21 @@ use std::path::Path;
 
 /// Mistakes kept and drawn.
 const WORST: usize = 8;
-/// Pictures side by side.
+/// Images per row.
 const PER_ROW: usize = 4;
 /// Columns of a class's name.
 const NAME: usize = 12;
-/// Columns of a class's name in a list, where there is room for the longest up to this.
+/// Maximum columns of a class's name in a list.
 const LONG_NAME: usize = 24;
-/// Rows of a list of which only the head is shown.
+/// Rows shown of a truncated list.
 const HEAD: usize = 12;
-/// Most labels listed.
+/// Maximum number of labels listed.
 const LABELS: usize = 40;
 
-/// Evaluates a model file, or the only one of a run or trial, on the test split of some data.
+/// Evaluates a model file, or the only model of a run or trial, on the test split of a data set.
 ///
 /// # Errors
-/// Data errors for model and data, usage errors if they do not fit, a failure if `out` cannot be written.
+/// Data errors for model and data, usage errors if they do not match, a failure if `out` cannot be written.
 pub(crate) fn run(
     model: &Path,
     data: Option<&str>,
@@ -66,7 +66,7 @@ pub(crate) fn run(
     deliver(out, &if json { page.json() } else { page.text(screen)? }).map(drop)
 }
 
-/// The data to judge a model by: of the run that it stands in, those held out at the end, unless others are named.
+/// Returns the data to evaluate a model on: the held-out split of its run, unless other data are given.
 fn judged(model: &Path, about: &ModelFile, data: Option<&str>, reading: &Reading) -> Result<Dataset> {
     let origin = Origin::of(&model::find(model)?);
     match (data, origin) {
@@ -80,19 +80,19 @@ fn judged(model: &Path, about: &ModelFile, data: Option<&str>, reading: &Reading
             if origin.is_of(&data)? {
                 return Ok(data);
             }
-            Err(Error::data("the data are not those that the run was trained on")
+            Err(Error::data("the data differ from those that the run was trained on")
                 .at(&data.name)
-                .advise("name the data to evaluate on: schuss eval MODEL DATA"))
+                .advise("give the data to evaluate on: schuss eval MODEL DATA"))
         }
         (None, None) => {
-            Err(Error::usage("the model stands in no run, so there are no data to evaluate it on")
+            Err(Error::usage("the model is not in a run folder, so the data to evaluate it on must be given")
                 .at(model.display())
                 .advise("schuss eval MODEL DATA"))
         }
     }
 }
 
-/// The rows of a table that its run held out, if the data at `spec` are those it was trained on and had no test split.
+/// Returns the rows that a run held out, if `spec` is the data it was trained on and they had no test split.
 fn held_out(origin: &Origin, spec: &str) -> Result<Option<Dataset>> {
     let Some(data) = origin.data(Some(spec), None).ok().filter(|data| data.held_out.is_some()) else {
         return Ok(None);
@@ -104,7 +104,7 @@ fn held_out(origin: &Origin, spec: &str) -> Result<Option<Dataset>> {
     say(
         true,
         &format!(
-            "the model was trained on these data: {} samples that it was trained on or chosen by are left out, the {} held out for the test are looked at",
+            "the model was trained on these data: {} training and validation samples are left out, the {} held-out test samples are evaluated",
             grouped(seen as u64),
             grouped(data.test.len() as u64)
         ),
@@ -112,23 +112,23 @@ fn held_out(origin: &Origin, spec: &str) -> Result<Option<Dataset>> {
     Ok(Some(data))
 }
 
-/// The samples that are looked at, by the name of the data.
+/// Returns a description of the evaluated samples, with the name of the data.
 fn looked_at(data: &Dataset) -> String {
     let name = printable(&data.name);
     if data.train.is_empty() {
-        return format!("all of {name}, which has no test split: what was trained on may be among it");
+        return format!("all of {name}, which has no test split and may include training samples");
     }
     format!("test split of {name}")
 }
 
-/// How far the numbers predicted for the test split are from those that are to be predicted.
+/// Returns the errors of the numbers predicted for the test split.
 fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
     let judged = predictor.deviation(&data.test)?;
     if json {
         return Ok(format!("{}\n", json!(judged)));
     }
     let Judged { loss, loss_name, found } = judged;
-    let r2 = found.r2.map_or_else(|| "none: a label does not vary".into(), |r2| format!("{r2:.6}"));
+    let r2 = found.r2.map_or_else(|| "none: a label is constant".into(), |r2| format!("{r2:.6}"));
     Ok(format!(
         "model     {}\ndata      {}, {} samples\nloss      {} ({loss_name})\nmse       {}\nmae       {}\nr2        {r2}\n",
         printable(&predictor.about().model),
@@ -140,7 +140,7 @@ fn deviation(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<St
     ))
 }
 
-/// How right the labels of the test split are, of each sample several.
+/// Returns the scores of a model with several labels per sample on the test split.
 fn several_labels(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
     let judged = predictor.label_scores(&data.test)?;
     if json {
@@ -164,7 +164,7 @@ fn several_labels(predictor: &mut Predictor, data: &Dataset, json: bool) -> Resu
     ))
 }
 
-/// A line per label; of many, those with the lowest F1.
+/// Returns one line per label; if there are many, of those with the lowest F1.
 fn label_table(scores: &[LabelScore]) -> String {
     let mut scores: Vec<&LabelScore> = scores.iter().collect();
     let mut text = String::new();
@@ -181,7 +181,7 @@ fn label_table(scores: &[LabelScore]) -> String {
     text
 }
 
-/// How well an autoencoder reconstructs the test split.
+/// Returns the reconstruction quality of an autoencoder on the test split.
 fn reconstruction(predictor: &mut Predictor, data: &Dataset, json: bool) -> Result<String> {
     let samples = data.test.len();
     let Reconstruction { mse, psnr, ssim } = predictor.quality(&data.test)?;
@@ -198,24 +198,24 @@ fn reconstruction(predictor: &mut Predictor, data: &Dataset, json: bool) -> Resu
     ))
 }
 
-/// What became of every sample.
+/// Results of a classifier over all samples.
 struct Evaluation {
     loss: f64,
-    /// What losses are divided by: the number of samples, but for class weights.
+    /// Divisor of the summed losses: the number of samples unless there are class weights.
     weight: f64,
-    /// Counts: true class, then predicted class.
+    /// Counts, indexed by true class, then predicted class.
     confusion: Vec<Vec<usize>>,
     /// Largest loss first.
     worst: Vec<Mistake>,
 }
 
-/// A sample in the wrong class.
+/// Misclassified sample.
 #[derive(Clone, Copy)]
 struct Mistake {
     index: usize,
     actual: usize,
     predicted: usize,
-    /// Of the predicted class, where the loss makes outputs probabilities.
+    /// Probability of the predicted class, if the loss yields probabilities.
     probability: Option<f32>,
     loss: f64,
 }
@@ -269,13 +269,13 @@ impl Evaluation {
         self.correct() as f64 / self.samples() as f64
     }
 
-    /// The accuracy of always answering the commonest class: its share.
+    /// Returns the accuracy of always predicting the commonest class: its share.
     fn chance(&self) -> f64 {
         let most = self.confusion.iter().map(|row| row.iter().sum::<usize>()).max().unwrap_or(0);
         most as f64 / self.samples() as f64
     }
 
-    /// The class that every sample was put into, if there is one.
+    /// Returns the class predicted for every sample, if it is the same for all.
     fn only_class(&self) -> Option<usize> {
         let answers =
             |class: &usize| self.confusion.iter().any(|row| row.get(*class).is_some_and(|&n| n > 0));
@@ -284,7 +284,7 @@ impl Evaluation {
         answered.next().is_none().then_some(only)
     }
 
-    /// Share of a class's samples that were recognised, if it has any.
+    /// Returns the fraction of a class's samples that were recognised, if it has any.
     fn recall(&self, class: usize) -> Option<f64> {
         let row = &self.confusion[class];
         let total: usize = row.iter().sum();
@@ -292,7 +292,7 @@ impl Evaluation {
     }
 }
 
-/// An evaluation with the names of things: true classes are the data's, predicted ones the model's.
+/// Evaluation with class names: those of the data for true classes, those of the model for predicted ones.
 struct Page<'a> {
     evaluation: &'a Evaluation,
     model: &'a ModelFile,
@@ -341,7 +341,7 @@ impl Page<'_> {
         let evaluation = self.evaluation;
         let [correct, samples] = [evaluation.correct(), evaluation.samples()].map(|n| grouped(n as u64));
         let only = evaluation.only_class().map_or_else(String::new, |class| {
-            format!("          it answers `{}` to every sample\n", printable(&self.model.classes[class]))
+            format!("          it predicts `{}` for every sample\n", printable(&self.model.classes[class]))
         });
         format!(
             "model     {}\ndata      {}\naccuracy  {:.4} ({correct} of {samples})\n\
@@ -355,13 +355,13 @@ impl Page<'_> {
         )
     }
 
-    /// Columns of a count with brackets around it.
+    /// Returns the columns of a count in brackets.
     fn cell(&self) -> usize {
         let largest = self.evaluation.confusion.iter().flatten().max().unwrap_or(&0);
         largest.to_string().len().max(3) + 2
     }
 
-    /// Rows are true classes, columns predicted ones; the diagonal stands in brackets.
+    /// Formats the confusion matrix: rows are true classes, columns predicted ones, the diagonal is in brackets.
     fn matrix(&self, cell: usize) -> String {
         let heading = |name: &String| format!(" {:>1$} ", fit(name, cell - 2).trim_end(), cell - 2);
         let headings: String = self.model.classes.iter().map(heading).collect();
@@ -417,7 +417,7 @@ impl Page<'_> {
         text + "\n"
     }
 
-    /// Columns of names in lists.
+    /// Returns the columns of names in lists.
     fn name_width(&self) -> usize {
         let longest = self.data.classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         longest.clamp(NAME, LONG_NAME)

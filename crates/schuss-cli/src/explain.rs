@@ -1,4 +1,4 @@
-//! `schuss list` and `schuss explain`: what there is to choose, from the documentation of the library.
+//! `schuss list` and `schuss explain`: available optimizers, losses, ..., from the documentation of the library.
 
 use crate::terminal::Screen;
 use schuss::optim::{Counterpart, Dialect};
@@ -6,14 +6,14 @@ use schuss::recipe::{About, Key, Table};
 use schuss::{Error, Result};
 use serde_json::{Value, json};
 
-/// What `schuss list` knows, in its order.
+/// Returns the kinds accepted by `schuss list`, in order.
 pub(crate) fn kinds() -> Vec<&'static str> {
     let mut kinds: Vec<&str> = Table::all().iter().map(|table| table.kind).collect();
     kinds.dedup();
     kinds
 }
 
-/// The choices of a kind: a name and a line each.
+/// Returns the choices of a kind, one line each: name and summary.
 pub(crate) fn list(kind: &str, screen: &Screen) -> String {
     let tables = Table::all().into_iter().filter(|table| table.kind == kind);
     let rows: Vec<About> = tables.flat_map(|table| table.rows()).collect();
@@ -21,7 +21,7 @@ pub(crate) fn list(kind: &str, screen: &Screen) -> String {
     columns(&rows.iter().map(row).collect::<Vec<_>>(), screen)
 }
 
-/// All about the choice of a spec, with the defaults of a dialect.
+/// Returns the documentation of a spec, with the defaults of a dialect.
 pub(crate) fn explain(spec: &str, dialect: &str, as_json: bool, screen: &Screen) -> Result<String> {
     let dialect: Dialect = dialect.parse()?;
     let found = schuss::recipe::about(spec, dialect)?;
@@ -68,7 +68,7 @@ fn page(about: &About, dialect: Dialect, screen: &Screen) -> String {
     sections.filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// `eps=1e-7`, and what that means.
+/// Returns a key with its value, `eps=1e-7`, and its meaning.
 fn key(key: &Key) -> (String, String) {
     let shown = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
     let default =
@@ -76,7 +76,7 @@ fn key(key: &Key) -> (String, String) {
     (format!("    {}={}", key.name, shown(&key.value)), plain(key.doc) + &default)
 }
 
-/// How the systems have the rule, and what the one that was asked for does with microbatches.
+/// Returns the rule's counterparts in other libraries, and how the chosen one accumulates microbatches.
 fn systems(about: &About, dialect: Dialect, screen: &Screen) -> String {
     if counterparts(about).next().is_none() {
         return String::new();
@@ -84,7 +84,7 @@ fn systems(about: &About, dialect: Dialect, screen: &Screen) -> String {
     let line = |(name, system): &(&str, Dialect)| (format!("    {name}"), has(*system, about.name));
     let rows: Vec<(String, String)> = Dialect::ALL.iter().map(line).collect();
     let sums = format!(
-        "Here the gradient of an update is the mean over its samples, however many microbatches carry it; {dialect} {}.",
+        "In schuss the gradient of an update is the mean over its samples, for any number of microbatches; {dialect} {}.",
         dialect.accumulation()
     );
     format!("{}\n{}", columns(&rows, screen), wrapped(&sums, 0, screen))
@@ -108,19 +108,19 @@ fn counterparts(about: &About) -> impl Iterator<Item = &'static Counterpart> {
     Dialect::ALL.into_iter().filter_map(move |(_, dialect)| dialect.counterpart(rule?))
 }
 
-/// Paragraphs of Markdown, each on one line, without its blocks.
+/// Returns the paragraphs of Markdown, one line each, without code blocks.
 fn paragraphs(markdown: &str) -> Vec<String> {
     let prose = markdown.split("```").step_by(2).flat_map(|text| text.split("\n\n"));
     prose.map(plain).filter(|paragraph| !paragraph.is_empty()).collect()
 }
 
-/// Markdown on one line, without links and marks of code.
+/// Returns Markdown as one line of plain text, without link and code markup.
 fn plain(markdown: &str) -> String {
     let words: Vec<&str> = markdown.split_whitespace().collect();
     words.join(" ").replace("[`", "").replace("`]", "").replace('`', "")
 }
 
-/// Two columns: labels, and texts that stay in their own column.
+/// Formats two columns: labels, and texts wrapped within their own column.
 fn columns(rows: &[(String, String)], screen: &Screen) -> String {
     let width = rows.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0) + 2;
     let row = |(label, text): &(String, String)| {
@@ -130,7 +130,7 @@ fn columns(rows: &[(String, String)], screen: &Screen) -> String {
     rows.iter().map(row).collect()
 }
 
-/// Lines no wider than the screen, all after `indent` blanks.
+/// Wraps a text to the width of the screen, each line indented by `indent` spaces.
 fn wrapped(text: &str, indent: usize, screen: &Screen) -> String {
     let mut lines = String::new();
     let mut column = 0;

@@ -1,4 +1,4 @@
-//! Flags as other programs call them, and what an unknown one is answered with.
+//! Parsing of the command line: aliases from other programs, and advice for unknown flags.
 
 use crate::args::Cli;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -7,15 +7,15 @@ use schuss::Error;
 use schuss::recipe::spec::nearest;
 use std::ffi::OsString;
 
-/// Why no command was read.
+/// Reason why no command was parsed.
 pub(crate) enum Stop {
-    /// clap's own message: help, version, a missing value.
+    /// Message of clap: help, version, a missing value.
     Clap(clap::Error),
-    /// Ours.
+    /// Error of schuss.
     Refused(Error),
 }
 
-/// Reads the command line for a terminal of so many columns.
+/// Parses the command line for a terminal of `columns` columns.
 pub(crate) fn read(words: impl Iterator<Item = OsString>, columns: usize) -> Result<Cli, Stop> {
     let words: Vec<OsString> = words.map(plain).collect();
     let words = with_model(words);
@@ -24,7 +24,7 @@ pub(crate) fn read(words: impl Iterator<Item = OsString>, columns: usize) -> Res
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| stop(error, &words, &command))
 }
 
-/// `--Batch_Size=64` as `--batch-size=64`; values stay as they are.
+/// Returns `--Batch_Size=64` as `--batch-size=64`; values stay as they are.
 fn plain(word: OsString) -> OsString {
     let Some(text) = word.to_str().filter(|text| text.len() > 2 && text.starts_with("--")) else {
         return word;
@@ -33,7 +33,7 @@ fn plain(word: OsString) -> OsString {
     (flag.to_lowercase().replace('_', "-") + value).into()
 }
 
-/// Names of flags that give the widths of hidden layers elsewhere.
+/// Flags of other programs that set the widths of hidden layers.
 const HIDDEN: [&str; 7] = [
     "hidden",
     "hidden-layer-sizes",
@@ -44,7 +44,7 @@ const HIDDEN: [&str; 7] = [
     "hidden-dim",
 ];
 
-/// `--hidden 100,50` as `--model in-100-50-out`, unless an activation is named beside it.
+/// Rewrites `--hidden 100,50` to `--model in-100-50-out`, unless an activation is given too.
 fn with_model(words: Vec<OsString>) -> Vec<OsString> {
     let typed = Typed::of(&words);
     let widths = HIDDEN.iter().find_map(|flag| Some((*flag, widths(typed.value(flag)?)?)));
@@ -54,7 +54,7 @@ fn with_model(words: Vec<OsString>) -> Vec<OsString> {
     model
 }
 
-/// `100,50`, `(100, 50)`, `[100,50]`, `100-50`, `100`.
+/// Parses layer widths: `100,50`, `(100, 50)`, `[100,50]`, `100-50`, `100`.
 fn widths(text: &str) -> Option<Vec<String>> {
     let inside = text.trim_matches(['(', ')', '[', ']', ' ']);
     let widths = inside.split([',', '-', ' ', 'x']).filter(|width| !width.is_empty());
@@ -71,7 +71,7 @@ impl Typed {
         Self(words.iter().map(|word| word.to_string_lossy().into_owned()).collect())
     }
 
-    /// What follows a flag; empty if nothing does.
+    /// Returns the value of a flag; empty if it has none.
     fn value(&self, flag: &str) -> Option<&str> {
         let at = self.position(flag)?;
         let next = self.0.get(at + 1).map(String::as_str).filter(|next| !next.starts_with("--"));
@@ -84,7 +84,7 @@ impl Typed {
             .position(|word| word.strip_prefix("--").and_then(|word| word.split('=').next()) == Some(flag))
     }
 
-    /// All but a flag and its value.
+    /// Returns all words except a flag and its value.
     fn without(&self, flag: &str) -> Vec<String> {
         let mut rest = self.0.clone();
         if let Some(at) = self.position(flag) {
@@ -94,13 +94,13 @@ impl Typed {
         rest
     }
 
-    /// The subcommand it names.
+    /// Returns the subcommand in use.
     fn verb<'a>(&self, command: &'a Command) -> &'a Command {
         self.0[1..].iter().fold(command, |command, word| command.find_subcommand(word).unwrap_or(command))
     }
 }
 
-/// What clap says in Rust's words of a value that is no number.
+/// Returns a readable error for a value that clap could not parse as a number; none for other errors.
 fn no_number(error: &clap::Error) -> Option<Error> {
     let source = std::error::Error::source(error)?;
     let words = source.to_string();
@@ -117,7 +117,7 @@ fn no_number(error: &clap::Error) -> Option<Error> {
     let flag = text(ContextKind::InvalidArg)?.split(' ').next()?.to_owned();
     let value = text(ContextKind::InvalidValue)?;
     let (kind, example) =
-        if words.contains("float") { ("a number", "0.1") } else { ("a whole number from 0 on", "10") };
+        if words.contains("float") { ("a number", "0.1") } else { ("a non-negative integer", "10") };
     Some(
         Error::usage(format!("`{value}` is not {kind}"))
             .at(&flag)
@@ -136,12 +136,12 @@ fn stop(error: clap::Error, words: &[OsString], command: &Command) -> Stop {
     let typed = Typed::of(words);
     Stop::Refused(match whole_flag(&unknown, &typed) {
         Some(flag) => refused(&flag, &typed, command),
-        None => Error::usage(format!("`{unknown}` stands where nothing more is expected"))
-            .advise("quotes around a value with blanks or braces: --optimizer 'adam:lr={1e-4,1e-3}'"),
+        None => Error::usage(format!("unexpected argument `{unknown}`"))
+            .advise("put quotes around a value with spaces or braces: --optimizer 'adam:lr={1e-4,1e-3}'"),
     })
 }
 
-/// The flag as typed, without its dashes: clap stops at `-l` of `-lr`.
+/// Returns the flag as typed, without its dashes: clap stops at `-l` of `-lr`.
 fn whole_flag(unknown: &str, typed: &Typed) -> Option<String> {
     let word = unknown.strip_prefix('-')?;
     match word.strip_prefix('-') {
@@ -167,7 +167,7 @@ fn refused(flag: &str, typed: &Typed, command: &Command) -> Error {
     if ["data", "dataset", "input"].contains(&flag)
         && let Some(usage) = usage(verb, &name, given)
     {
-        return error.advise(format!("data stand without a flag: {usage}"));
+        return error.advise(format!("data are given without a flag: {usage}"));
     }
     let having = command.get_subcommands().filter(|verb| longs(verb).contains(&flag));
     let having: Vec<&str> = having.map(Command::get_name).collect();
@@ -178,7 +178,7 @@ fn refused(flag: &str, typed: &Typed, command: &Command) -> Error {
     })
 }
 
-/// `schuss eval MODEL sales.csv`: a verb with what stands behind it up to its data, if it has any.
+/// Returns the usage of a subcommand that takes data, such as `schuss eval MODEL sales.csv`.
 fn usage(verb: &Command, name: &str, data: &str) -> Option<String> {
     let places: Vec<&str> = verb.get_positionals().map(|place| place.get_id().as_str()).collect();
     let at = places.iter().position(|place| ["data", "input"].contains(place))?;
@@ -186,18 +186,18 @@ fn usage(verb: &Command, name: &str, data: &str) -> Option<String> {
     Some(format!("{name} {before}{}", if data.is_empty() { "DATA" } else { data }))
 }
 
-/// The word after `-lr`.
+/// Returns the value of a long flag typed with a single dash, such as `-lr`.
 fn single_dash<'a>(flag: &str, typed: &'a Typed) -> Option<&'a str> {
     let at = typed.0.iter().position(|word| word.trim_start_matches('-') == flag)?;
     typed.0.get(at + 1).map(String::as_str)
 }
 
-/// The long flags of a command.
+/// Returns the long flags of a command.
 fn longs(command: &Command) -> Vec<&str> {
     command.get_arguments().filter_map(|arg| arg.get_long()).collect()
 }
 
-/// Flags elsewhere for what are keys of the optimizer here.
+/// Flags of other programs that are keys of the optimizer in schuss.
 const KEYS: &[(&[&str], &str)] = &[
     (&["lr", "learning-rate", "learning-rate-init", "learningrate", "eta", "eta0", "base-lr"], "lr"),
     (&["momentum"], "momentum"),
@@ -210,7 +210,7 @@ const KEYS: &[(&[&str], &str)] = &[
     (&["amsgrad"], "amsgrad"),
 ];
 
-/// `--optimizer adam:lr=0.01,...` with all the keys that were typed as flags.
+/// Returns `--optimizer adam:lr=0.01,...` with all optimizer keys that were typed as flags.
 fn optimizer(typed: &Typed, flag: &str, given: &str) -> Option<String> {
     KEYS.iter().find(|(flags, _)| flags.contains(&flag))?;
     let value = |flags: &[&str]| {
@@ -223,7 +223,7 @@ fn optimizer(typed: &Typed, flag: &str, given: &str) -> Option<String> {
     let has = |key: &str| keys.iter().any(|given| given.starts_with(key));
     let spec = match named {
         Some(spec) if spec.contains(['+', '/', '{']) => {
-            return Some(format!("`{}` among the keys of the rule in --optimizer '{spec}'", keys.join(",")));
+            return Some(format!("add `{}` to the keys of the rule in --optimizer '{spec}'", keys.join(",")));
         }
         Some(spec) if spec.contains(':') => format!("{spec},"),
         Some(spec) => format!("{spec}:"),
@@ -250,7 +250,7 @@ fn key_of(key: &str, value: &str) -> String {
     }
 }
 
-/// Flags elsewhere, and what to type for them; `{}` is their value, or what stands between the bars without one.
+/// Flags of other programs and the equivalent to type; `{|x|}` stands for the flag's value, `x` if it has none.
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["activation", "activation-function", "nonlinearity"], "--model linear:400,{|relu|},linear:out"),
     (&["dropout", "dropout-rate", "drop-rate"], "--model linear:400,relu,dropout:{|0.2|},linear:out"),
@@ -260,18 +260,18 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["device", "cuda", "gpu", "gpus", "use-cuda", "no-cuda", "accelerator", "cpu"],
-        "leave it out: schuss computes on the CPU; --threads 2 bounds its cores",
+        "leave it out: schuss runs on the CPU; --threads 2 limits its cores",
     ),
     (&["num-workers", "workers", "dataloader-num-workers"], "--threads {|2|}"),
     (
         &["test-size", "test-split", "test-ratio", "train-size", "train-split", "split"],
-        "leave it out: where the data have no test split, a fifth becomes one; --validation 0.1 holds out more",
+        "leave it out: without a test split, a fifth of the data becomes one; --validation 0.1 holds out more",
     ),
     (
         &["max-iter", "n-iter", "iters", "num-iterations"],
         "--epochs {|10|}, or --max-updates {|1000|} weight updates",
     ),
-    (&["shuffle"], "leave it out, since samples are shuffled anew every epoch; --order names other orders"),
+    (&["shuffle"], "leave it out: samples are reshuffled every epoch; --order sets another order"),
     (&["no-shuffle"], "--order sequential"),
     (
         &["clip-grad-norm", "max-grad-norm", "grad-clip", "gradient-clip-val", "clipnorm", "clip"],
@@ -281,11 +281,11 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["step-size", "lr-step"], "--schedule step:step_size={|600|}"),
     (&["gamma", "lr-decay", "lr-gamma"], "--schedule step:step_size=600,gamma={|0.1|}"),
     (&["label-smoothing"], "--loss cross-entropy:label_smoothing={|0.1|}"),
-    (&["class-weight", "class-weights"], "--loss cross-entropy:class_weights=1:2, a weight per class"),
+    (&["class-weight", "class-weights"], "--loss cross-entropy:class_weights=1:2, one weight per class"),
     (&["ema", "ema-decay", "use-ema"], "--optimizer sgd:lr=0.1+ema:{|0.99|}"),
     (
         &["gradient-accumulation-steps", "accumulate-grad-batches"],
-        "--update batch:N with all the samples of an update; memory is seen to",
+        "--update batch:N with all samples of an update; microbatches are chosen to fit the memory",
     ),
     (&["amp", "fp16", "bf16", "mixed-precision", "precision", "half"], "--matmul-precision medium"),
     (&["resume", "resume-from-checkpoint", "checkpoint"], "schuss resume RUN"),
@@ -311,7 +311,7 @@ fn elsewhere(flag: &str, given: &str, typed: &Typed) -> Option<String> {
     Some(parts.collect())
 }
 
-/// Widths and activation, where both were typed as flags.
+/// Returns hidden widths and activation (default: relu) if `flag` is one of theirs and the widths were typed.
 fn hidden_and_activation(flag: &str, typed: &Typed) -> Option<(Vec<String>, String)> {
     let known = flag == "activation" || HIDDEN.contains(&flag);
     let hidden = HIDDEN.iter().find_map(|flag| widths(typed.value(flag)?)).filter(|_| known)?;
@@ -340,9 +340,9 @@ mod tests {
     #[test]
     fn what_is_no_number_is_said_in_plain_words() {
         for (line, expected) in [
-            ("schuss train --epochs ten", "--epochs takes a whole number, such as 10"),
-            ("schuss train --threads 1.5", "--threads takes a whole number, such as 10"),
-            ("schuss train --seed 1,x", "--seed takes a whole number, such as 10"),
+            ("schuss train --epochs ten", "--epochs takes a non-negative integer, such as 10"),
+            ("schuss train --threads 1.5", "--threads takes a non-negative integer, such as 10"),
+            ("schuss train --seed 1,x", "--seed takes a non-negative integer, such as 10"),
             ("schuss train --validation much", "--validation takes a number, such as 0.1"),
         ] {
             assert_eq!(advice(line), expected, "{line}");

@@ -1,4 +1,4 @@
-//! The `schuss` command: flags, progress and exit codes around the library.
+//! The `schuss` command-line tool: flags, progress and exit codes on top of the library.
 
 mod args;
 mod compare;
@@ -82,7 +82,7 @@ fn completions(shell: clap_complete::Shell) -> String {
     if shell == clap_complete::Shell::Fish { script + &offers::fish(&Cli::command()) } else { script }
 }
 
-/// A reader that has seen enough is no failure.
+/// Writes to stdout; a closed pipe is not an error.
 fn print(text: &str) -> Result<()> {
     terminal::deliver(&mut std::io::stdout(), text).map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! Man pages: one for schuss, one for each of its verbs.
+//! Man pages: one for schuss, one for each subcommand.
 
 use crate::args::Cli;
 use clap::{Command, CommandFactory};
@@ -7,7 +7,7 @@ use schuss_data::spec::unknown;
 use schuss_data::text::plain_io;
 use std::path::Path;
 
-/// The page of a verb, `train` or `data show`; of schuss itself without one.
+/// Returns the page of a subcommand, `train` or `data show`, or of schuss itself if `verb` is empty.
 pub(crate) fn page(verb: &[String]) -> Result<String> {
     let command = built();
     let mut found = &command;
@@ -17,11 +17,12 @@ pub(crate) fn page(verb: &[String]) -> Result<String> {
     }
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(found.clone()).render(&mut page);
-    rendered.map_err(|error| Error::failure(format!("the man page cannot be made: {}", plain_io(&error))))?;
+    rendered
+        .map_err(|error| Error::failure(format!("the man page cannot be generated: {}", plain_io(&error))))?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 
-/// Writes all pages into a folder, which is made where it is absent; what was done.
+/// Writes all pages into a folder, creating it if needed, and returns a message.
 pub(crate) fn write(folder: &Path) -> Result<String> {
     let fail = |error: std::io::Error| {
         Error::failure(format!("the man pages cannot be written: {}", plain_io(&error))).at(folder.display())

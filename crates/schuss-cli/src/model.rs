@@ -1,4 +1,4 @@
-//! The trained model that a command is given: its file, or the run that holds it.
+//! Trained model given to a command: its file, or the run that contains it.
 
 use crate::progress::say;
 use crate::terminal::printable;
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 
 const FILE: &str = "model.safetensors";
 
-/// The model in the file, trial or run `path`, on all cores.
+/// Loads the model in the file, trial or run `path`, for use on all cores.
 pub(crate) fn load(path: &Path) -> Result<Predictor> {
     Predictor::load(&find(path)?, Limits::default().threads)
 }
 
-/// The file itself, or the only model of a trial's or a run's folder, which may be named as in `runs`.
+/// Returns the file itself, or the only model in a trial or run folder; `path` may also name a run in `runs`.
 pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     let in_runs = Path::new("runs").join(path);
     let path = if !path.exists() && in_runs.is_dir() { &*in_runs } else { path };
@@ -32,7 +32,7 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf> {
     match models.as_slice() {
         [] => Err(Error::data(format!("the folder holds no {FILE}"))
             .at(path.display())
-            .advise("name a model file, or the folder of a run or trial that trained one")),
+            .advise("pass a model file, or the folder of a run or trial that trained one")),
         [model] => Ok(model.clone()),
         several => {
             let list: Vec<String> = several.iter().map(|model| model.display().to_string()).collect();
@@ -55,8 +55,8 @@ fn in_folder(path: &Path) -> std::io::Result<Vec<PathBuf>> {
     models.filter(|model| model.as_ref().map_or(true, |model| model.is_file())).collect()
 }
 
-/// The same data with the labels that the model knows, if their samples are of its shape. Where it `judges` them, it must
-/// know all of their classes.
+/// Returns the data with labels mapped to the model's classes, if their samples have the model's shape. If `judges` is
+/// set, all classes of the data must be known to the model.
 pub(crate) fn fit(about: &ModelFile, data: Dataset, judges: bool) -> Result<Dataset> {
     let name = data.name.clone();
     let refuse = |what: String| {
@@ -73,17 +73,17 @@ pub(crate) fn fit(about: &ModelFile, data: Dataset, judges: bool) -> Result<Data
     let unknown = data.classes.iter().find(|class| !about.classes.contains(class)).cloned();
     let named = data.in_classes(&about.classes)?;
     match unknown {
-        Some(class) if judges && named.told() == TargetKind::Nothing => {
+        Some(class) if judges && named.target_kind() == TargetKind::Nothing => {
             let (class, knows) = (printable(&class), about.classes.len());
             refuse(format!(
-                "the data have a class `{class}`, which is none of the {knows} that the model knows"
+                "the data have a class `{class}`, which is none of the {knows} classes of the model"
             ))
         }
         _ => Ok(named),
     }
 }
 
-/// Says on stderr what is strange about data that a model is shown.
+/// Prints warnings about the data on stderr.
 pub(crate) fn say_warnings(data: &Dataset) {
     data.notes.iter().filter(|note| note.starts_with("warning:")).for_each(|note| say(true, note));
 }
@@ -97,12 +97,12 @@ pub(crate) mod tests {
     use schuss::{Budget, Recipe, Trial};
     use tempfile::TempDir;
 
-    /// The folder of a model that has seen a few digits and learnt a little.
+    /// Returns the folder of a model trained briefly on a few digits.
     pub(crate) fn trained() -> TempDir {
         trained_as(Trial { model: "784-20-10".parse().unwrap(), ..Trial::default() })
     }
 
-    /// The same of an autoencoder.
+    /// Returns the folder of a briefly trained autoencoder.
     pub(crate) fn trained_autoencoder() -> TempDir {
         let recipe = Recipe { loss: "mse".parse().unwrap(), ..Recipe::default() };
         let model = "linear:20,relu,linear:784,sigmoid".parse().unwrap();
@@ -186,7 +186,7 @@ pub(crate) mod tests {
         );
         let few = ModelFile { classes: vec!["0".into(), "1".into()], shape: data.shape, ..about.clone() };
         assert!(refused(&few, true).what.contains("a class `2`, which is none of the 2"));
-        assert_eq!(fit(&few, data.clone(), false).unwrap().told(), TargetKind::Nothing);
+        assert_eq!(fit(&few, data.clone(), false).unwrap().target_kind(), TargetKind::Nothing);
         assert!(fit(&ModelFile { targets: Targets::Input, ..few }, data.clone(), true).is_ok());
         assert!(fit(&ModelFile { shape: data.shape, ..about }, data, true).is_ok());
     }

@@ -1,4 +1,4 @@
-//! What a shell offers to complete a value with. Any other value is taken too: specs have keys, studies may be files.
+//! Values offered by shell completion. Other values are accepted too: specs have keys, studies may be files.
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
@@ -8,11 +8,11 @@ use schuss::recipe::Table;
 use schuss::study::StudyFile;
 use std::ffi::OsStr;
 
-/// Names of choices of these kinds, as `schuss list` has them; of all kinds if none is given.
+/// Parser that completes names of these kinds, as in `schuss list`; of all kinds if none is given.
 #[derive(Clone)]
 pub(crate) struct Offers(pub(crate) &'static [&'static str]);
 
-/// Names of the built-in studies.
+/// Parser that completes names of built-in studies.
 #[derive(Clone)]
 pub(crate) struct Studies;
 
@@ -44,7 +44,7 @@ impl TypedValueParser for Studies {
     }
 }
 
-/// Lines for fish, whose generated script completes flags alone: what may stand behind a verb without a flag.
+/// Returns completions of positional arguments for fish, whose generated script only completes flags.
 pub(crate) fn fish(command: &Command) -> String {
     let line = |verb: &Command| {
         let values = verb.get_positionals().flat_map(Arg::get_possible_values);
@@ -57,6 +57,6 @@ pub(crate) fn fish(command: &Command) -> String {
 }
 
 fn text(command: &Command, value: &OsStr) -> Result<String, Error> {
-    let wrong = || Error::raw(ErrorKind::InvalidUtf8, "a value is no valid UTF-8\n").with_cmd(command);
+    let wrong = || Error::raw(ErrorKind::InvalidUtf8, "a value is not valid UTF-8\n").with_cmd(command);
     value.to_str().map(str::to_owned).ok_or_else(wrong)
 }

@@ -1,4 +1,4 @@
-//! `schuss predict`: what a trained model sees in a picture, or in every sample of a data set.
+//! `schuss predict`: predictions of a trained model for images, or for every sample of a data set.
 
 use crate::args::Reading;
 use crate::model;
@@ -15,17 +15,17 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Columns of a class's name, of a bar, and of the picture's share of the screen.
+/// Columns of a class's name and of a bar; images per row.
 const NAME: usize = 12;
 const BAR: usize = 40;
 const PER_ROW: usize = 2;
-/// Most classes listed.
+/// Maximum number of classes listed.
 const CLASSES: usize = 20;
 
-/// Shows pictures, or the test split of a data spec, to the model in the file, trial or run `model`.
+/// Predicts images, or the test split of a data spec, with the model in the file, trial or run `model`.
 ///
 /// # Errors
-/// Data errors for model, pictures and data, usage errors if they do not fit, a failure if `out` cannot be written.
+/// Data errors for model, images and data, usage errors if they do not match, a failure if `out` cannot be written.
 pub(crate) fn run(
     model: &Path,
     inputs: &[String],
@@ -40,16 +40,16 @@ pub(crate) fn run(
         [input] if is_picture(input) => picture(&mut predictor, Path::new(input), json, screen, out),
         [input] => samples(&mut predictor, &reading.workload(input), json, out),
         several => match several.iter().find(|input| !is_picture(input)) {
-            Some(input) => {
-                Err(Error::usage(format!("`{input}` is no picture: only of pictures several are taken"))
-                    .advise("one table, folder or other data set at a time"))
-            }
+            Some(input) => Err(Error::usage(format!(
+                "`{input}` is not an image: only images can be given several at a time"
+            ))
+            .advise("pass one table, folder or other data set at a time")),
             None => several.iter().try_for_each(|input| one_of(&mut predictor, input, json, out)),
         },
     }
 }
 
-/// One line for one picture of several.
+/// Prints one line for one of several images.
 fn one_of(predictor: &mut Predictor, file: &str, json: bool, out: &mut dyn Write) -> Result<()> {
     let about = predictor.about().clone();
     let (split, _) = prepared(predictor, Path::new(file))?;
@@ -62,11 +62,11 @@ fn one_of(predictor: &mut Predictor, file: &str, json: bool, out: &mut dyn Write
             predictor.answer(&split, &mut |found| deliver(out, &answer(asked, &found, &about.labels, json)))
         }
         Targets::Input => Err(Error::usage("the model is an autoencoder: it predicts no classes")
-            .advise("one picture at a time, of which it draws the reconstruction")),
+            .advise("pass one image at a time to see its reconstruction")),
     }
 }
 
-/// What an answer is of.
+/// Subject of a prediction.
 #[derive(Clone, Copy)]
 enum Asked<'a> {
     Sample(usize),
@@ -74,7 +74,7 @@ enum Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// The first column of a line.
+    /// Returns the first column of a line.
     fn text(self) -> String {
         match self {
             Self::Sample(index) => index.to_string(),
@@ -82,7 +82,7 @@ impl Asked<'_> {
         }
     }
 
-    /// The rest of an object with what it is of.
+    /// Returns the JSON object `rest` with the index or file added.
     fn json(self, mut rest: serde_json::Value) -> String {
         let (key, value) = match self {
             Self::Sample(index) => ("index", json!(index)),
@@ -93,12 +93,12 @@ impl Asked<'_> {
     }
 }
 
-/// One line per test sample, in order.
+/// Prints one line per test sample, in order.
 fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut dyn Write) -> Result<()> {
     let about = predictor.about();
     if about.targets == Targets::Input && about.shape.image().is_some() {
         return Err(Error::usage("the model is an autoencoder: it predicts no classes")
-            .advise("schuss eval, which says how well it reconstructs them, or a PNG picture"));
+            .advise("measure the reconstructions with schuss eval, or pass a PNG image"));
     }
     let data = model::fit(about, workload.load_for(about, false)?, false)?;
     model::say_warnings(&data);
@@ -115,7 +115,7 @@ fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut
     }
 }
 
-/// Lines that are written some at a time.
+/// Buffer of output lines.
 struct Lines<'a> {
     text: String,
     /// Index of the last sample.
@@ -133,12 +133,12 @@ impl Lines<'_> {
     }
 }
 
-/// The line of a sample for which numbers are predicted, or several labels.
+/// Formats the prediction of numbers, or of several labels, for a sample.
 fn answer(asked: Asked, found: &Answer, labels: &[String], json: bool) -> String {
     if labels.is_empty() { numbers(asked, found, json) } else { several_labels(asked, found, labels, json) }
 }
 
-/// `index label,label label=probability ...`, or the same as JSON.
+/// Formats `index label,label label=probability ...`, or the same as JSON.
 fn several_labels(asked: Asked, answer: &Answer, labels: &[String], json: bool) -> String {
     let each = || labels.iter().zip(answer.output);
     let holds = |(label, &probability): (&'_ String, &f64)| (probability > 0.5).then(|| label.clone());
@@ -153,7 +153,7 @@ fn several_labels(asked: Asked, answer: &Answer, labels: &[String], json: bool) 
     format!("{}\t{found}{}\n", asked.text(), probabilities.collect::<String>())
 }
 
-/// `index number number ...`, or the same as JSON.
+/// Formats `index number number ...`, or the same as JSON.
 fn numbers(asked: Asked, answer: &Answer, json: bool) -> String {
     if json {
         return asked.json(json!({ "numbers": answer.output }));
@@ -162,16 +162,16 @@ fn numbers(asked: Asked, answer: &Answer, json: bool) -> String {
     format!("{}{}\n", asked.text(), numbers.collect::<String>())
 }
 
-/// A number in as few digits as tell it from others of its precision.
+/// Formats a number with the fewest digits that identify it at its precision.
 fn shortest(number: f64) -> String {
     let narrow = number as f32;
     if f64::from(narrow) == number { narrow.to_string() } else { number.to_string() }
 }
 
-/// Bytes of lines that are written at once.
+/// Bytes of lines written at once.
 const BLOCK: usize = 1 << 14;
 
-/// `index class probability`, or the same and all probabilities as JSON.
+/// Formats `index class probability`, or the same with all probabilities as JSON.
 fn line(asked: Asked, prediction: &Prediction, classes: &[String], json: bool) -> String {
     let Prediction { class, probabilities, outputs, .. } = *prediction;
     let (name, probability) = (&classes[class], probabilities.unwrap_or(outputs)[class]);
@@ -213,17 +213,16 @@ fn picture(
     })
 }
 
-/// A picture as the model takes it, and to be drawn.
+/// Returns an image as input of the model, and as a tile to draw.
 fn prepared(predictor: &Predictor, path: &Path) -> Result<(Split, Tile)> {
     let Some(shape) = predictor.about().shape.image() else {
-        let what = format!("the model takes {}, not a picture", predictor.about().shape);
+        let what = format!("the model takes {}, not an image", predictor.about().shape);
         return Err(Error::usage(what).at(path.display()));
     };
     let preparation = predictor.about().preparation;
     let picture = data::read_picture(path, shape, preparation)?;
     if preparation.is_none() {
-        let unsaid =
-            "the model file does not say how pictures were prepared in training: bright borders are inverted";
+        let unsaid = "the model file does not record how images were prepared in training: bright borders are inverted";
         let _ = writeln!(std::io::stderr(), "{}: {unsaid}", path.display());
     }
     tell_changes(path, &picture, shape);
@@ -231,7 +230,7 @@ fn prepared(predictor: &Predictor, path: &Path) -> Result<(Split, Tile)> {
     Ok((Samples::new(picture.values, Labels::Absent(1), shape.features())?.into(), seen))
 }
 
-/// The picture and what an autoencoder makes of it, side by side; as JSON its pixels.
+/// Draws the image and its reconstruction side by side, or prints the reconstructed pixels as JSON.
 fn reconstruction(
     predictor: &mut Predictor,
     (split, shape): (&Split, ImageShape),
@@ -256,20 +255,23 @@ fn reconstruction(
     })
 }
 
-/// Says on stderr what was done to make the picture one of the model's.
+/// Reports on stderr how the image was changed to match the model's input.
 fn tell_changes(path: &Path, picture: &Picture, shape: ImageShape) {
     let (width, height) = picture.original;
     let resized = format!("resized from {width} x {height} to {} x {}", shape.width, shape.height);
     let changes = [
         (picture.resized, &*resized),
-        (picture.inverted, "inverted, for it is dark on bright and the model was trained on bright on dark"),
+        (
+            picture.inverted,
+            "inverted, since it is dark on bright and the model was trained on bright on dark",
+        ),
     ];
     for (_, change) in changes.iter().filter(|(done, _)| *done) {
         let _ = writeln!(std::io::stderr(), "{}: {change}", path.display());
     }
 }
 
-/// The most probable classes first, with their outputs where these are no probabilities.
+/// Lists classes by descending probability, or by descending output if outputs are not probabilities.
 fn ranking(prediction: &Prediction, classes: &[String]) -> String {
     let scores = prediction.probabilities.unwrap_or(prediction.outputs);
     let mut order: Vec<usize> = (0..scores.len()).collect();

@@ -1,4 +1,4 @@
-//! What is seen while trials run: lines for some epochs, and on a terminal a bar that moves.
+//! Progress of running trials: lines for some epochs, and a progress bar on a terminal.
 
 use crate::args::Running;
 use crate::terminal::{Screen, fit};
@@ -17,37 +17,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Writes a line of results; a reader that has gone away is no reason to stop training.
+/// Writes a line to stderr under `--json`, else to stdout; a closed pipe does not stop training.
 pub(crate) fn say(json: bool, line: &str) {
     let _ = if json { writeln!(std::io::stderr(), "{line}") } else { writeln!(std::io::stdout(), "{line}") };
 }
 
-/// Lines that the epochs of all trials may take together, and those of one.
+/// Maximum number of epoch lines: of all trials together, and of one trial.
 const LINES: (usize, usize) = (40, 20);
 
-/// Where progress goes, and how much of it.
+/// Destination and verbosity of progress output.
 #[derive(Clone, Copy)]
 pub(crate) struct Shown {
-    /// Whether stdout is for JSON.
+    /// True if stdout is reserved for JSON.
     pub(crate) json: bool,
     pub(crate) verbose: bool,
-    /// Results, warnings and errors only.
+    /// Only results, warnings and errors.
     pub(crate) quiet: bool,
-    /// Whether trials run side by side: then there is no bar.
+    /// True if trials run in parallel; there is no bar then.
     side_by_side: bool,
-    /// Columns of the screen; none where lines may be of any length.
+    /// Columns of the screen; none if lines may have any length.
     columns: Option<usize>,
 }
 
 impl Shown {
-    /// What the flags ask for.
+    /// Creates the settings requested by the flags.
     pub(crate) fn new(running: &Running, side_by_side: bool, json: bool, screen: &Screen) -> Self {
         let Running { verbose, quiet, .. } = *running;
         let columns = screen.bounded.then_some(screen.width);
         Self { json, verbose, quiet, side_by_side, columns }
     }
 
-    /// Says what is no result; nothing if it is to be quiet.
+    /// Prints a progress line, unless quiet.
     pub(crate) fn say(&self, line: &str) {
         if !self.quiet {
             say(self.json, line);
@@ -55,21 +55,21 @@ impl Shown {
     }
 }
 
-/// Lines for some of the epochs, and a bar drawn ten times a second by a thread of its own.
+/// Lines for some of the epochs, and a bar redrawn ten times a second by its own thread.
 pub(crate) struct Progress {
     shown: Shown,
     samples: u64,
-    /// Name of the split that is evaluated.
+    /// Name of the evaluated split.
     split: &'static str,
-    /// Whether training samples are read as they are needed.
+    /// True if training samples are streamed.
     streamed: bool,
-    /// Columns that names of recipes take; none where there is one recipe.
+    /// Columns of recipe names; 0 if there is only one recipe.
     width: usize,
     /// Lines per trial.
     lines: u32,
-    /// The last epoch of each trial that runs, as long as it was not said.
+    /// Last epoch of each running trial, if not printed yet.
     unsaid: BTreeMap<(String, u64), Line>,
-    /// The trial named last, on a line of its own.
+    /// Trial last named on its own line.
     named: Option<(String, u64)>,
     left_out: bool,
     bar: ProgressBar,
@@ -77,15 +77,15 @@ pub(crate) struct Progress {
     control: Control,
 }
 
-/// What is said of an epoch.
+/// Report of an epoch.
 struct Line {
-    /// The trial, where its name has a line of its own.
+    /// Name of the trial, if printed on its own line.
     heading: Option<String>,
     figures: String,
 }
 
 impl Progress {
-    /// For the trials of `study` on `data`.
+    /// Creates the progress display for the trials of `study` on `data`.
     pub(crate) fn new(control: &Control, study: &Study, data: &Dataset, shown: Shown) -> Self {
         let names = study.trials.iter().map(|planned| planned.trial.name.chars().count());
         let several = study.trials.len() > 1;
@@ -106,7 +106,7 @@ impl Progress {
         }
     }
 
-    /// Whether epochs passed without a line.
+    /// Returns true if some epochs were not printed.
     pub(crate) fn left_out(&self) -> bool {
         self.left_out && !self.shown.quiet
     }
@@ -117,7 +117,7 @@ impl Progress {
 
     fn epoch(&mut self, trial: &Trial, row: &EpochRecord) {
         if row.epoch > 0 && row.train_loss.or(row.eval_loss).is_none() {
-            return; // where it diverged is said at its end
+            return; // divergence is reported at the end of the trial
         }
         let line = self.line(trial, row);
         let key = (trial.name.clone(), trial.seed);
@@ -130,7 +130,7 @@ impl Progress {
         }
     }
 
-    /// Names the trial first, where that takes a line of its own and was not done yet.
+    /// Prints a line, after the trial's heading if it has one and was not named last.
     fn say_line(&mut self, key: (String, u64), Line { heading, figures }: Line) {
         if let Some(heading) = heading.filter(|_| self.named.as_ref() != Some(&key)) {
             self.say(&heading);
@@ -139,7 +139,7 @@ impl Progress {
         self.say(&figures);
     }
 
-    /// The name where recipes differ, the seed, the figures: on one line if the screen is wide enough.
+    /// Formats recipe name (if there are several), seed and figures, on one line if the screen is wide enough.
     fn line(&self, trial: &Trial, row: &EpochRecord) -> Line {
         let seed = format!("seed {}", trial.seed);
         let name = if self.width == 0 { seed } else { format!("{:1$}  {seed}", trial.name, self.width) };
@@ -174,7 +174,7 @@ impl Progress {
 }
 
 impl Progress {
-    /// What stands before the bar: `2/40 seed 1`, and as much of a recipe's name as a third of the screen holds.
+    /// Returns the bar's prefix: `2/40 seed 1`, and as much of the recipe's name as fits a third of the screen.
     fn prefix(&self, trial: &Trial, index: usize, total: usize) -> String {
         let place = format!("{}/{total} seed {}", index + 1, trial.seed);
         let columns = self.shown.columns.unwrap_or(80) / 3;
@@ -187,7 +187,7 @@ impl Progress {
     }
 }
 
-/// At most six digits, with a power of ten where they are not enough.
+/// Formats a number with at most six digits, in scientific notation if they are not enough.
 fn number(value: Option<f64>) -> String {
     let Some(value) = value else { return "-".into() };
     match value.abs() {
@@ -197,7 +197,7 @@ fn number(value: Option<f64>) -> String {
     }
 }
 
-/// `0 s`, `4.6 ms`, `12.34 s`.
+/// Formats seconds: `0 s`, `4.6 ms`, `12.34 s`.
 fn time(seconds: f64) -> String {
     match seconds {
         0.0 => "0 s".into(),
@@ -206,7 +206,7 @@ fn time(seconds: f64) -> String {
     }
 }
 
-/// Samples per second in at most six digits; none before there is any.
+/// Formats samples per second with at most six digits; empty if 0.
 fn rate(per_second: f64) -> String {
     let number = match per_second {
         ..=0.0 => return String::new(),
@@ -218,8 +218,8 @@ fn rate(per_second: f64) -> String {
     number + " samples/s"
 }
 
-/// How long the updates of an epoch waited for samples, and which of the two goes slower: samples are read ahead while
-/// others are computed with, so where arithmetic is slower nothing is waited for but the first.
+/// Formats the time that the updates of an epoch waited for samples, and the bottleneck. Samples are prefetched during
+/// computation, so if arithmetic is slower, only the first samples are waited for.
 fn waiting(row: &EpochRecord) -> String {
     const FELT: f64 = 0.1;
     if row.train_seconds == 0.0 {
@@ -230,8 +230,8 @@ fn waiting(row: &EpochRecord) -> String {
     format!(", waited {} for data: {slower} is the bottleneck", time(row.load_wait_seconds))
 }
 
-/// Accuracy where there are classes, r² where there are numbers to predict; PSNR and, of images large enough, SSIM where
-/// there are reconstructions.
+/// Formats accuracy for classes, r² for numeric targets, and PSNR and SSIM (if the images are large enough) for
+/// reconstructions.
 fn quality(row: &EpochRecord, targets: Targets, accuracy_word: &str) -> String {
     let metric = |name: &str| row.metrics.get(name).copied().flatten();
     let psnr = metric("psnr").map(|psnr| format!("  PSNR {psnr:>6.2} dB"));
@@ -313,7 +313,7 @@ impl Watcher for Progress {
     }
 }
 
-/// Moves the bar along until dropped.
+/// Thread that advances the bar until dropped.
 struct Ticker {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,

@@ -1,10 +1,10 @@
-//! From flags to a study file: the same thing that stands in `lectures/*.toml`.
+//! Conversion of flags to a study file, as in `lectures/*.toml`.
 
 use crate::args::Flags;
 use schuss::study::{Choices, StudyFile, TrialEntry, Workload};
 use schuss::{Error, Result};
 
-/// The study of `compare NAME`, or of flags alone, with the flags merged in.
+/// Returns the study of `compare NAME` with the flags merged in, or a study made from the flags alone.
 pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile> {
     let mut file = name.map_or_else(|| Ok(StudyFile::default()), StudyFile::load)?;
     for text in &flags.trial {
@@ -70,13 +70,13 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
     Ok(file)
 }
 
-/// The seeds of `--seed` or `--seeds`.
+/// Returns the seeds of `--seed` or `--seeds`.
 fn seeds(flags: &Flags) -> Option<Vec<u64>> {
     let listed = (!flags.seed.is_empty()).then(|| flags.seed.clone());
     listed.or_else(|| flags.seeds.map(|seeds| (1..=seeds).collect()))
 }
 
-/// `train` runs one trial: whatever makes several is refused.
+/// Refuses flags that make several trials, since `train` runs one.
 pub(crate) fn refuse_several(flags: &Flags) -> Result<()> {
     let is_several = |values: &[String]| values.len() > 1 || values.iter().any(|value| value.contains('{'));
     let repeated = axes(flags).into_iter().find(|(_, values)| is_several(values)).map(|(axis, _)| axis);
@@ -120,17 +120,17 @@ fn set(choices: &mut Choices, axis: &str, value: &str) {
     *choice = Some(value.to_owned());
 }
 
-/// A flag beside a study overrides what its trials share; one that every trial decides itself would do nothing.
+/// Refuses flags that every trial of the study sets itself: a flag overrides only what the trials share.
 fn refuse_idle_flags(file: &StudyFile, flags: &Choices) -> Result<()> {
     let idle = |name: &&str| {
         !file.trials.is_empty() && file.trials.iter().all(|trial| trial.choices.made().contains(name))
     };
     match flags.made().into_iter().find(|name| idle(name)) {
         Some(name) => Err(Error::usage(format!(
-            "--{} would change nothing: every trial of the study chooses its own",
+            "--{} would change nothing: every trial of the study sets its own",
             name.replace('_', "-")
         ))
-        .advise("a --trial of your own, or a copy of the study file")),
+        .advise("add your own --trial, or edit a copy of the study file")),
         None => Ok(()),
     }
 }

@@ -1,37 +1,37 @@
-//! Pictures and bars made of characters, and text that keeps its place.
+//! Images and bars drawn with characters, and text of fixed width.
 
 use schuss::data::ImageShape;
 use schuss::{Error, Result};
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::ops::ControlFlow;
 
-/// Columns taken for granted where nobody says how many there are.
+/// Columns assumed if the width is unknown.
 const COLUMNS: usize = 80;
-/// Blank columns between pictures side by side.
+/// Blank columns between adjacent images.
 const GAP: usize = 2;
 
-/// What the reader of stdout can show.
+/// Capabilities of the terminal on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
     /// Columns.
     pub(crate) width: usize,
-    /// Whether somebody said how many columns there are: longer lines would break.
+    /// True if the width is known, so that longer lines would wrap.
     pub(crate) bounded: bool,
     ink: Ink,
 }
 
-/// How a cell shows its upper and its lower half.
+/// Rendering of the upper and lower half of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ink {
-    /// By the character alone.
+    /// Characters only.
     Plain,
-    /// By the 24 greys of the 256 colours.
+    /// The 24 greys of the 256 colours.
     Greys,
-    /// By 24-bit colours.
+    /// 24-bit colours.
     TrueColour,
 }
 
-/// A grey picture and the lines beneath it.
+/// Grey image with caption lines below.
 pub(crate) struct Tile {
     image: Grey,
     caption: Vec<String>,
@@ -44,7 +44,7 @@ struct Grey {
     pixels: Vec<f32>,
 }
 
-/// Writes to stdout or whatever stands in for it; a reader that has seen enough is no failure.
+/// Writes to stdout or its substitute; a closed pipe is not a failure.
 pub(crate) fn deliver(out: &mut dyn Write, text: &str) -> Result<ControlFlow<()>> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(ControlFlow::Continue(())),
@@ -56,18 +56,18 @@ pub(crate) fn deliver(out: &mut dyn Write, text: &str) -> Result<ControlFlow<()>
 }
 
 impl Screen {
-    /// One without colours.
+    /// Creates a screen without colours.
     #[cfg(test)]
     pub(crate) fn of_width(width: usize) -> Self {
         Self { width, bounded: true, ink: Ink::Plain }
     }
 
-    /// What stdout is, by the environment.
+    /// Detects the capabilities of stdout from the environment.
     pub(crate) fn detect() -> Self {
         Self::from(std::io::stdout().is_terminal(), |name| std::env::var(name).ok())
     }
 
-    /// Colours only on a terminal that has them and whose owner wants them (<https://no-color.org>).
+    /// Uses colours only on a terminal that supports them, unless disabled by `NO_COLOR` (<https://no-color.org>).
     fn from(terminal: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let known = || console::Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
@@ -82,12 +82,12 @@ impl Screen {
         Self { width: width.unwrap_or(COLUMNS).clamp(40, 400), bounded: width.is_some(), ink }
     }
 
-    /// Columns of a table: those of the screen, or 100 where nobody says how many there are.
+    /// Returns the columns for a table: those of the screen, or 100 if unknown.
     pub(crate) fn table_width(&self) -> usize {
         if self.bounded { self.width } else { 100 }
     }
 
-    /// Pictures side by side, `per_row` of them across the screen, their captions beneath.
+    /// Draws images in rows of `per_row`, with captions below.
     pub(crate) fn draw(&self, tiles: &[Tile], per_row: usize) -> String {
         let columns = ((self.width + GAP) / per_row.max(1)).saturating_sub(GAP).max(1);
         tiles.chunks(per_row.max(1)).map(|row| self.strip(row, columns)).collect()
@@ -104,7 +104,7 @@ impl Screen {
         (0..height).map(line).collect::<String>() + "\n"
     }
 
-    /// Lines that are all `columns` wide.
+    /// Returns the lines of a tile, each `columns` wide.
     fn tile(&self, tile: &Tile, columns: usize) -> Vec<String> {
         let image = tile.image.shrunk_to(columns);
         let margin = " ".repeat(columns - image.width);
@@ -116,7 +116,7 @@ impl Screen {
         picture.chain(tile.caption.iter().map(|text| fit(text, columns))).collect()
     }
 
-    /// One character: the brightness of its upper and of its lower half.
+    /// Returns one character that shows two brightnesses, in its upper and lower half.
     fn cell(&self, upper: f32, lower: f32) -> String {
         match self.ink {
             Ink::Plain => nearest_shade(upper / 255.0, lower / 255.0).to_string(),
@@ -135,7 +135,7 @@ impl Screen {
     }
 }
 
-/// Number of the nearest grey in the 256 colours: black, 24 steps from 8 to 238, white.
+/// Returns the number of the nearest grey in the 256 colours: black, 24 steps from 8 to 238, white.
 fn grey_of_256(brightness: f32) -> u8 {
     match brightness {
         dark if dark < 4.0 => 16,
@@ -144,7 +144,7 @@ fn grey_of_256(brightness: f32) -> u8 {
     }
 }
 
-/// The block whose halves come nearest.
+/// Returns the block character whose halves come nearest.
 fn nearest_shade(upper: f32, lower: f32) -> char {
     const BLOCKS: [(char, f32, f32); 7] = [
         (' ', 0.0, 0.0),
@@ -160,7 +160,7 @@ fn nearest_shade(upper: f32, lower: f32) -> char {
 }
 
 impl Tile {
-    /// An image of `shape`, its channels mixed evenly.
+    /// Creates a tile from an image of `shape`, averaging its channels.
     pub(crate) fn new(pixels: &[u8], shape: ImageShape, caption: Vec<String>) -> Self {
         let area = shape.height * shape.width;
         let mix = |at: usize| {
@@ -173,12 +173,12 @@ impl Tile {
 }
 
 impl Grey {
-    /// Brightness, black beyond the border.
+    /// Returns the brightness of a pixel, black outside the image.
     fn at(&self, x: usize, y: usize) -> f32 {
         if x < self.width && y < self.height { self.pixels[y * self.width + x] } else { 0.0 }
     }
 
-    /// At most `columns` wide, its proportions kept: every pixel is the mean of the area it covers.
+    /// Shrinks the image to a width of at most `columns`, in proportion; each pixel is the mean of the area it covers.
     fn shrunk_to(&self, columns: usize) -> Self {
         let width = self.width.min(columns);
         let height = (self.height * width).div_ceil(self.width.max(1));
@@ -194,7 +194,7 @@ impl Grey {
     }
 }
 
-/// For each of `to` equal parts of `from` pixels: the pixels it covers and the shares they have in it.
+/// Returns, for each of `to` equal parts of `from` pixels, the pixels it covers and their weights.
 fn overlaps(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
     let size = from as f32 / to.max(1) as f32;
     let part = |i: usize| {
@@ -206,7 +206,7 @@ fn overlaps(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
     (0..to).map(part).collect()
 }
 
-/// `fraction` of `width` columns, to an eighth of a column, and blanks for the rest.
+/// Draws a bar over `fraction` of `width` columns, to an eighth of a column, padded with blanks.
 pub(crate) fn bar(fraction: f64, width: usize) -> String {
     const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
     let eighths = (fraction.clamp(0.0, 1.0) * 8.0 * width as f64).round() as usize;
@@ -214,7 +214,7 @@ pub(crate) fn bar(fraction: f64, width: usize) -> String {
     format!("{text:width$}")
 }
 
-/// `text` in exactly `width` columns; `…` says that something was left out.
+/// Fits `text` to exactly `width` columns; `…` marks truncation.
 pub(crate) fn fit(text: &str, width: usize) -> String {
     let text = printable(text);
     if text.chars().count() <= width {
@@ -223,12 +223,12 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Names from files may hold anything; control characters would be orders to the terminal.
+/// Replaces control characters, since names from files could otherwise send commands to the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// A fraction in percent: `97.7 %`.
+/// Formats a fraction in percent: `97.7 %`.
 pub(crate) fn percent(fraction: f64) -> String {
     format!("{:.1} %", 100.0 * fraction)
 }

@@ -1,4 +1,4 @@
-//! What is said beside an accuracy, of several labels, of what a regression was trained on, and of rows without labels.
+//! Output of `train`, `eval` and `predict`: chance accuracy, several labels, loss of a regression, rows without labels.
 
 mod common;
 
@@ -14,12 +14,12 @@ fn close(value: &Value, expected: f64) -> bool {
     value.as_f64().is_some_and(|value| (value - expected).abs() < 1e-9 * expected.abs().max(1.0))
 }
 
-/// Rows of two numbers between -1 and 1, and what `told` says of them.
-fn table(place: &Place, name: &str, header: &str, told: impl Fn(usize, f64, f64) -> String) -> String {
+/// Writes rows of two numbers between -1 and 1, each followed by the result of the closure.
+fn table(place: &Place, name: &str, header: &str, target: impl Fn(usize, f64, f64) -> String) -> String {
     let row = |i: usize| {
         let turn = |step: f64| ((i as f64 * step).fract() * 2.0 - 1.0) as f32;
         let (a, b) = (turn(0.754_877_7), turn(0.569_840_3));
-        format!("{a},{b}{}\n", told(i, a.into(), b.into()))
+        format!("{a},{b}{}\n", target(i, a.into(), b.into()))
     };
     std::fs::write(place.join(name), format!("{header}\n") + &(0..200).map(row).collect::<String>()).unwrap();
     format!("./{name}")
@@ -28,7 +28,7 @@ fn table(place: &Place, name: &str, header: &str, told: impl Fn(usize, f64, f64)
 const QUICK: [&str; 6] =
     ["--model", "linear:8,tanh,linear:3", "--optimizer", "adam:lr=0.05", "--update", "batch:10"];
 
-/// Topics of articles, several at once: `first` and `second` depend on a number each, `rare` is all but never there.
+/// Writes a table of several labels per row: `first` and `second` depend on one number each, `rare` is almost never 1.
 fn articles(place: &Place) -> String {
     let one = |holds: bool| u8::from(holds);
     table(place, "articles.csv", "a,b,first,second,rare", |i, a, b| {
@@ -48,7 +48,7 @@ fn several_labels_are_answered_by_name_and_judged_one_by_one() {
         ran.stdout
     );
     assert!(ran.stdout.contains("F1 %"), "{}", ran.stdout);
-    let line = "always answering the commonest combination of labels has an accuracy of";
+    let line = "always predicting the commonest combination of labels has an accuracy of";
     assert!(ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains(line), "{}", ran.stdout);
 
     let judged = done(place.run(&["eval", "runs/train", "--json"])).json();
@@ -90,13 +90,13 @@ fn several_labels_are_answered_by_name_and_judged_one_by_one() {
     assert!(text.lines().any(|line| line.contains("\tnone\t")), "{text}");
 }
 
-/// Three in four are `no`, whatever the numbers.
+/// Writes a table in which three in four labels are `no`, independent of the numbers.
 fn lopsided(place: &Place) -> String {
     table(place, "lopsided.csv", "a,b,kind", |i, _, _| (if i % 4 == 0 { ",yes" } else { ",no" }).into())
 }
 
 #[test]
-fn accuracy_stands_beside_the_share_of_the_commonest_class_and_a_model_that_only_answers_it_is_told_of() {
+fn accuracy_stands_beside_the_share_of_the_commonest_class_and_a_model_that_only_answers_it_is_named() {
     let place = Place::new();
     let data = lopsided(&place);
     let args =
@@ -109,17 +109,17 @@ fn accuracy_stands_beside_the_share_of_the_commonest_class_and_a_model_that_only
     let one_line = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         format!("classes: no, yes; the commonest class has {:.1} % of the test split", 100.0 * share),
-        format!("always answering the commonest class has an accuracy of {:.2} %", 100.0 * share),
+        format!("always predicting the commonest class has an accuracy of {:.2} %", 100.0 * share),
         format!("(the commonest class alone: {:.2} %)", 100.0 * share),
     ] {
         assert!(one_line.contains(&part), "`{part}` is not in {}", ran.stdout);
     }
-    assert!(ran.stderr.contains("answers `no` to every sample"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("predicts `no` for every sample"), "{}", ran.stderr);
     let judged = done(place.run(&["eval", "runs/train", "--json"])).json();
     assert!(close(&judged["chance"], share) && judged["only_class"] == "no", "{judged}");
     let text = done(place.run(&["eval", "runs/train"])).stdout;
     assert!(text.contains(&format!("chance    {share:.4} (the commonest class alone)")), "{text}");
-    assert!(text.contains("it answers `no` to every sample"), "{text}");
+    assert!(text.contains("it predicts `no` for every sample"), "{text}");
     let page = std::fs::read_to_string(place.join("runs/train/report.html")).unwrap();
     assert!(page.contains(&format!("the commonest class has {:.2} % of the test split", 100.0 * share)));
     assert!(page.contains("commonest class: "), "no line in the chart of accuracy");

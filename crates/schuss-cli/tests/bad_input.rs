@@ -1,4 +1,4 @@
-//! Rubbish in: one clear sentence, the documented exit code, no panic, nothing half-written.
+//! Invalid input: one clear sentence, the documented exit code, no panic, nothing half-written.
 
 mod common;
 
@@ -49,7 +49,7 @@ fn an_environment_variable_of_ours_that_means_nothing_is_refused_with_those_that
     };
     run("SCHUSS_ISA", "avx1024").refused(2, "SCHUSS_ISA=portable");
     run("SCHUSS_AMX", "on").refused(2, "SCHUSS_AMX=off");
-    run("SCHUSS_THREADS", "2").refused(2, "known are SCHUSS_DATA, SCHUSS_ISA, SCHUSS_AMX");
+    run("SCHUSS_THREADS", "2").refused(2, "one of SCHUSS_DATA, SCHUSS_ISA, SCHUSS_AMX");
     for (name, value) in [("SCHUSS_ISA", "portable"), ("SCHUSS_AMX", "off"), ("SCHUSS_DATA", "./data")] {
         assert_eq!(run(name, value).code, 0, "{name}={value}");
     }
@@ -59,7 +59,7 @@ fn an_environment_variable_of_ours_that_means_nothing_is_refused_with_those_that
 fn files_that_are_longer_than_any_of_their_kind_are_refused_unread() {
     let place = Place::new();
     fs::write(place.join("long.toml"), "# ".repeat(3 << 20)).unwrap();
-    place.run(&["compare", "./long.toml"]).refused(2, "longer than any study");
+    place.run(&["compare", "./long.toml"]).refused(2, "larger than 4 MiB");
     let claims = [&(100_u64 << 20).to_le_bytes()[..], &vec![b' '; 101 << 20]].concat();
     fs::write(place.join("claims.safetensors"), claims).unwrap();
     place.run(&["eval", "claims.safetensors", "digits"]).refused(3, "claims a header of 104857600 bytes");
@@ -135,17 +135,17 @@ fn what_is_wrong_with_little_or_broken_data_says_where_and_what_to_do() {
     }
 }
 
-/// An IDX file of two images of 2 x 2 pixels.
+/// Returns an IDX file of two images of 2 x 2 pixels.
 fn two_digits() -> Vec<u8> {
     [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2].into_iter().chain([7; 8]).collect()
 }
 
-/// The IDX file of their labels.
+/// Returns the IDX file of their labels.
 fn two_labels([first, second]: [u8; 2]) -> [u8; 10] {
     [0, 0, 8, 1, 0, 0, 0, 2, first, second]
 }
 
-/// Writes the folder `set` with these images and labels to train on, and two of the classes 0 and 1 to test on.
+/// Writes the folder `set` with these training images and labels, and two test images of classes 0 and 1.
 fn write_set(place: &Place, images: &[u8], labels: &[u8]) {
     let _ = fs::remove_dir_all(place.join("set"));
     fs::create_dir(place.join("set")).unwrap();
@@ -208,8 +208,8 @@ fn choices_that_say_nothing_or_the_same_twice_are_refused() {
     fs::write(place.join("empty.toml"), "[axes]\nupdate = []\n").unwrap();
     for (args, part) in [
         (&["train", "--require-target"][..], "needs a --target"),
-        (&["compare", "--seed", "1,1"], "stands twice"),
-        (&["compare", "--trial", "update=sample update=epoch"], "stands twice"),
+        (&["compare", "--seed", "1,1"], "duplicate seed 1"),
+        (&["compare", "--trial", "update=sample update=epoch"], "duplicate key `update`"),
         (&["compare", "--trial", "max-updates=0"], "at least 1"),
         (&["compare", "./empty.toml"], "has no value"),
     ] {

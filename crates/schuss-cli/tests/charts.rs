@@ -1,11 +1,11 @@
-//! Which pictures a run leaves beside its page.
+//! Chart files written by a run.
 
 mod common;
 
 use common::Place;
 use std::collections::BTreeMap;
 
-/// Files in `charts` by their ending.
+/// Returns the number of files in `charts` by extension.
 fn charts(command: &str) -> BTreeMap<String, usize> {
     let place = Place::new();
     assert_eq!(place.small(&[command, "--epochs", "1"]).code, 0);

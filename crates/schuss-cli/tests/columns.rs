@@ -1,22 +1,22 @@
-//! Parquet through the command.
+//! Parquet files in `schuss data show`.
 #![cfg(feature = "full")]
 
 mod common;
 
 use common::Place;
 
-/// 2,000 rows, class after class, in ten groups.
+/// File of 2,000 rows, sorted by class, in ten row groups.
 const ORDERED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schuss-data/tests/files/ordered.parquet");
 
-/// What `data show` says in so much memory.
+/// Returns the output of `data show` under a memory limit.
 fn shown(order: &str, memory: &str) -> String {
     let ran = Place::new().run(&["data", "show", ORDERED, "--order", order, "--memory", memory]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     ran.stdout
 }
 
-/// All but the lines that say how much is held in memory and how far batches are from the whole, which is measured on
-/// other batches where a file is read in other parts.
+/// Returns all lines except those on the memory held and on the distance of batches from the whole, which is measured
+/// on different batches if the file is read in different parts.
 fn without_memory(text: &str) -> Vec<&str> {
     text.lines()
         .filter(|line| !line.starts_with("memory ") && !line.contains("mixes classes poorly"))

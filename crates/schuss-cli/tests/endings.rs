@@ -1,4 +1,4 @@
-//! How trials end, and what the exit code says.
+//! Endings of trials, and exit codes.
 
 mod common;
 
@@ -49,7 +49,7 @@ fn a_stop_condition_ends_the_trial_as_stopped() {
     assert_eq!(summary["trials"][0]["epochs"].as_array().unwrap().len(), 2);
 }
 
-/// Starts a long run, sends `signal` once it trains, and expects it to end within a second.
+/// Starts a long run and sends `signal` once it trains.
 fn interrupt(signal: &str) -> (Ran, Place) {
     let place = Place::new();
     let args = [&["train", "--epochs", "100000", "--json"], SMALL].concat();

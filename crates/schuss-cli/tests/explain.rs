@@ -1,4 +1,4 @@
-//! `schuss list` and `schuss explain` know all there is to choose.
+//! `schuss list` and `schuss explain` cover every optimizer, loss, schedule, ...
 
 mod common;
 

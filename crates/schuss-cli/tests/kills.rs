@@ -1,4 +1,4 @@
-//! Runs that are killed at any instant go on to the very same bits. `KILLS=200` kills as often; 20 times if not set.
+//! Runs killed at any instant resume to bit-identical results. `KILLS=200` sets the number of kills; the default is 20.
 #![cfg(unix)]
 
 mod common;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// Runs of a second or less that between them keep every kind of state.
+/// Runs of a second or less that together cover every kind of state.
 const RUNS: [&str; 12] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
@@ -26,12 +26,12 @@ const RUNS: [&str; 12] = [
     "train --data packed.schuss --model 784-24-24-10 --optimizer adam:lr=0.002 --update batch:400 --epochs 3 --matmul-precision high",
 ];
 
-/// What the run, and whoever goes on with it, may take: how many samples travel at once follows from the memory.
+/// Memory limits of the run and its resumptions; they determine how many samples are processed at once.
 const MEMORY: [&str; 4] = ["12MiB", "16MiB", "24MiB", "1GiB"];
 
 const DATA: [&str; 2] = ["--data", "digits:train=400,test=100,size=8"];
 
-/// Keys whose values say how long or how much, not what.
+/// Keys of time and memory measurements, which may differ.
 const TIMES: [&str; 11] = [
     "train_seconds",
     "wall_seconds",
@@ -43,7 +43,7 @@ const TIMES: [&str; 11] = [
     "threads",
     "timing",
     "memory",
-    "strategy", // follows from the samples that travel at once, so from the memory
+    "strategy", // depends on the samples processed at once, and so on the memory
 ];
 
 fn without_times(value: &mut Value) {
@@ -58,7 +58,7 @@ fn without_times(value: &mut Value) {
     }
 }
 
-/// All that a run leaves, times aside: every file with its bytes, or what its JSON says.
+/// Returns all files of a run with their bytes or JSON contents, without times.
 fn left(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = vec![];
     for trial in fs::read_dir(run.join("trials")).unwrap() {
@@ -92,7 +92,7 @@ fn contents(path: &Path) -> Vec<u8> {
     text.collect::<Vec<_>>().join("\n").into_bytes()
 }
 
-/// The 64-bit generator of Steele, Lea and Flood (SplitMix).
+/// 64-bit random generator of Steele, Lea and Flood (SplitMix).
 struct Dice(u64);
 
 impl Dice {
@@ -120,19 +120,19 @@ fn words(run: &str, out: &str) -> Vec<String> {
     words
 }
 
-/// Whether a run is tried under other limits each time.
+/// Returns true if the memory limit of a run is varied.
 fn varies(run: &str) -> bool {
     !run.contains("--memory") && run.contains("packed")
 }
 
-/// The command, on a machine whose tile unit is emulated.
+/// Returns the command, with an emulated tile unit.
 fn command(place: &Place, words: &[&str]) -> std::process::Command {
     let mut command = place.command(words);
     command.env("SCHUSS_AMX", "emulated");
     command
 }
 
-/// Starts the command and ends it after `wait`, at once or by Ctrl-C; whether it had ended by then.
+/// Starts the command and stops it after `wait`, by SIGKILL or Ctrl-C; returns true if it had already ended.
 fn kill(place: &Place, words: &[&str], wait: Duration, at_once: bool) -> bool {
     let mut child = command(place, words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     std::thread::sleep(wait);
@@ -150,7 +150,7 @@ fn interrupt(child: &std::process::Child) {
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
 }
 
-/// A run as it is when nobody kills it, and how long it takes.
+/// Returns the files of an uninterrupted run, and its duration.
 fn unkilled(place: &Place, index: usize) -> (Vec<(PathBuf, Vec<u8>)>, Duration) {
     let name = format!("whole-{index}");
     let words = words(RUNS[index], &name);
@@ -236,7 +236,7 @@ fn an_interrupted_run_goes_on_where_it_was_and_only_one_process_may() {
     assert!(left(&moved) == left(&place.join("whole")));
 }
 
-/// The newest checkpoint of a run that was killed while it trained.
+/// Starts and kills a run, and returns its newest checkpoint.
 fn killed_run(place: &Place) -> PathBuf {
     let long =
         [&["train", "--epochs", "300", "--checkpoint-every", "5u", "--out", "run"], common::SMALL].concat();

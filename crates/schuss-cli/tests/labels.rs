@@ -1,4 +1,4 @@
-//! What a label is, through the command: the same in every format, as it was typed, or as it was asked for.
+//! Interpretation of labels: the same in every format, as typed in the file or as requested by flags.
 
 mod common;
 
@@ -11,7 +11,7 @@ fn done(ran: Ran) -> Ran {
     ran
 }
 
-/// A table of 600 rows whose label `of` the row's class, of 3, says.
+/// Writes a table of 600 rows; `of` returns the label of each of the 3 classes.
 fn save(place: &Place, name: &str, of: impl Fn(usize) -> String) {
     let row = |i: usize| format!("{},{},{}\n", i % 3 * 4 + i % 2, i % 7, of(i % 3));
     let rows: String = (0..600).map(row).collect();
@@ -29,7 +29,7 @@ fn classes(ran: &Ran) -> Value {
     ran.json()["data"]["classes"].clone()
 }
 
-/// What `eval` says the model's classes are.
+/// Returns the names of the model's classes, as reported by `eval`.
 fn names(place: &Place, data: &str) -> Vec<String> {
     let value = done(place.run(&["eval", "run", data, "--json"])).json();
     value["classes"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
@@ -48,8 +48,8 @@ fn codes_and_long_identifiers_are_classes_as_they_are_typed() {
         let mut typed = labels.map(str::to_owned).to_vec();
         typed.sort();
         assert_eq!(found, typed);
-        let told = done(place.run(&["predict", "run", "t.csv"])).stdout;
-        assert!(labels.iter().all(|label| told.contains(&format!("\t{label}\t"))), "{told}");
+        let predicted = done(place.run(&["predict", "run", "t.csv"])).stdout;
+        assert!(labels.iter().all(|label| predicted.contains(&format!("\t{label}\t"))), "{predicted}");
     }
 }
 
@@ -122,8 +122,9 @@ fn a_quoted_na_is_a_word_and_spellings_of_nothing_are_chosen_and_kept_for_the_mo
     let ran = train(&place, "m.csv", &missing);
     assert!(ran.stderr.contains("taken as missing: `-999` 7 times"), "{}", ran.stderr);
     std::fs::write(place.join("n.csv"), table(&"-")).unwrap();
-    let [told, as_words] = ["m.csv", "n.csv"].map(|data| done(place.run(&["predict", "run", data])).stdout);
-    assert_eq!(told, as_words, "the model knows both spellings");
+    let [predicted, as_words] =
+        ["m.csv", "n.csv"].map(|data| done(place.run(&["predict", "run", data])).stdout);
+    assert_eq!(predicted, as_words, "the model knows both spellings");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What memory, threads and instruction sets may not change.
+//! Results do not depend on memory, threads or instruction set.
 
 mod common;
 
@@ -41,7 +41,7 @@ fn at_every_precision_a_trial_has_the_same_bits_for_any_memory_and_threads() {
     }
 }
 
-/// Those of this machine.
+/// Returns the instruction sets of this machine.
 fn instruction_sets() -> Vec<&'static str> {
     let mut sets = vec!["portable"];
     #[cfg(target_arch = "x86_64")]
@@ -52,7 +52,7 @@ fn instruction_sets() -> Vec<&'static str> {
     sets
 }
 
-/// What a diverged trial leaves on `isa` under `memory`: its state, and the rows of its epochs without times.
+/// Returns the results of a diverged trial on `isa` under `memory`: its state, and its epochs without times.
 fn left_by_divergence(place: &Place, isa: &str, memory: &str) -> (String, Vec<[Value; 4]>) {
     let words = [
         "train",

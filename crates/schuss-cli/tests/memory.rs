@@ -1,5 +1,5 @@
-//! What a run of a lecture takes at most, from its start to its end.
-#![cfg(target_os = "linux")] // where /proc tells
+//! Peak memory of a whole run.
+#![cfg(target_os = "linux")] // needs /proc
 
 mod common;
 
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 const LIMIT: u64 = 150_000_000;
 
-/// The largest resident memory of `child` until it ends, in bytes. The command lets its own peak begin anew with each
-/// trial, so it is asked for all the time.
+/// Returns the peak resident memory of `child` until it ends, in bytes. The command resets its own peak with each
+/// trial, so it is polled continuously.
 fn peak_memory(child: &mut Child) -> u64 {
     let path = format!("/proc/{}/status", child.id());
     let mut peak = 0;

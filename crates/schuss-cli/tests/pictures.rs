@@ -1,4 +1,4 @@
-//! Folders of pictures, from files to a trained network.
+//! Image folders, from files to a trained network.
 
 mod common;
 
@@ -6,7 +6,8 @@ use common::Place;
 use schuss_data::{ImageShape, write_picture};
 use std::fs;
 
-/// `per_class` pictures of 30 x 40 pixels in colour for each of `classes`, dark for the first and bright for the last.
+/// Writes `per_class` colour images of 30 x 40 pixels for each of `classes`, from dark for the first to bright for the
+/// last.
 fn write_classes(place: &Place, folder: &str, classes: &[&str], per_class: u8) {
     for (class, shade) in classes.iter().zip([0, 120, 200]) {
         let folder = place.join(folder).join(class);
@@ -46,8 +47,12 @@ fn pictures_of_some_of_the_classes_are_judged_by_the_names_of_their_folders() {
     assert_eq!(judged.code, 0, "{}", judged.stderr);
     assert_eq!(judged.json()["accuracy"], 1.0, "`dark` is class 1 of the model and 0 of the folder");
     place.run(&["eval", "runs/train", "new/"]).refused(2, "a class `unsorted`");
-    let told = place.run(&["predict", "runs/train", "new/"]);
-    assert!(told.code == 0 && told.stdout.lines().all(|line| line.contains("\tdark\t")), "{}", told.stdout);
+    let predicted = place.run(&["predict", "runs/train", "new/"]);
+    assert!(
+        predicted.code == 0 && predicted.stdout.lines().all(|line| line.contains("\tdark\t")),
+        "{}",
+        predicted.stdout
+    );
 }
 
 #[test]
@@ -59,14 +64,14 @@ fn several_pictures_are_answered_by_their_names_and_data_one_at_a_time() {
     assert_eq!(trained.code, 0, "{}", trained.stderr);
     let files = ["pictures/dark/1.png", "pictures/bright/2.png"];
     let predict = |more: &[&str]| place.run(&[&["predict", "runs/train"], more].concat());
-    let told = predict(&files);
-    let lines: Vec<&str> = told.stdout.lines().collect();
-    assert!(lines.len() == 2 && lines[0].starts_with("pictures/dark/1.png\tdark\t"), "{}", told.stdout);
-    assert!(lines[1].starts_with("pictures/bright/2.png\tbright\t"), "{}", told.stdout);
-    let told = predict(&[&files[..], &["--json"]].concat()).stdout;
+    let predicted = predict(&files);
+    let lines: Vec<&str> = predicted.stdout.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("pictures/dark/1.png\tdark\t"), "{}", predicted.stdout);
+    assert!(lines[1].starts_with("pictures/bright/2.png\tbright\t"), "{}", predicted.stdout);
+    let predicted = predict(&[&files[..], &["--json"]].concat()).stdout;
     assert!(
-        told.lines().zip(files).all(|(line, file)| line.contains(&format!("\"file\":\"{file}\""))),
-        "{told}"
+        predicted.lines().zip(files).all(|(line, file)| line.contains(&format!("\"file\":\"{file}\""))),
+        "{predicted}"
     );
-    predict(&["pictures/dark/1.png", "pictures/"]).refused(2, "only of pictures several are taken");
+    predict(&["pictures/dark/1.png", "pictures/"]).refused(2, "only images can be given several at a time");
 }

@@ -1,4 +1,4 @@
-//! The first command that a reader of README.md types.
+//! The first command of README.md.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::process::Command;
 
 const README: &str = include_str!("../../../README.md");
 
-/// What stands behind `cargo run --release --` in the first line that has it, without its comment.
+/// Returns the arguments of the first `cargo run --release --` line, without its comment.
 fn first_command() -> Vec<&'static str> {
     let line = README.lines().find_map(|line| line.strip_prefix("cargo run --release -- ")).unwrap();
     line.split('#').next().unwrap().split_whitespace().collect()
@@ -27,7 +27,7 @@ fn cargo_run_has_one_command_to_run() {
     let commands: Vec<Value> =
         targets.filter(|target| list(&target["kind"]).contains(&"bin".into())).collect();
     let names: Vec<_> = commands.iter().map(|target| target["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["schuss"], "`cargo run` cannot tell which of them is meant");
+    assert_eq!(names, ["schuss"], "`cargo run` needs exactly one binary");
 }
 
 #[test]

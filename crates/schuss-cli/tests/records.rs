@@ -1,4 +1,4 @@
-//! What a run leaves behind, as the documentation of `summary.json` words it.
+//! Files left by a run, as documented for `summary.json`.
 
 mod common;
 
@@ -89,7 +89,7 @@ fn the_first_line_says_which_data_and_piped_output_is_a_line_per_epoch() {
 fn an_output_folder_that_exists_is_refused_and_the_default_takes_the_next_number() {
     let place = Place::new();
     std::fs::create_dir(place.join("mine")).unwrap();
-    place.small(&["train", "--epochs", "1", "--out", "mine"]).refused(2, "already there");
+    place.small(&["train", "--epochs", "1", "--out", "mine"]).refused(2, "already exists");
     for expected in ["runs/train", "runs/train-2", "runs/train-3"] {
         assert_eq!(place.small(&["train", "--max-updates", "1"]).code, 0);
         assert!(place.join(expected).join("summary.json").exists(), "{expected}");

@@ -1,4 +1,4 @@
-//! The user's own data from file to answer: tables, held-out splits, normalisation, packs.
+//! User data from file to prediction: tables, held-out splits, normalisation, packs.
 
 mod common;
 
@@ -6,14 +6,14 @@ use common::{Place, Ran};
 use serde_json::Value;
 use std::path::Path;
 
-/// 200 flowers: two lengths, a colour that tells nothing, and a kind that depends on the lengths.
+/// Writes 200 flowers: two lengths, an uninformative colour, and a kind that depends on the lengths.
 fn flowers(place: &Place, name: &str, kinds: bool) -> String {
     let row = |i: usize| {
         let (a, b) = (i * 7 % 40, i * 13 % 30);
         let colour = ["red", "blue"][i / 3 % 2];
         let kind = if 3 * a > 4 * b { "long" } else { "short" };
-        let told = if kinds { format!(",{kind}") } else { String::new() };
-        format!("{},{},{colour}{told}\n", a as f64 / 10.0, b as f64 / 10.0)
+        let predicted = if kinds { format!(",{kind}") } else { String::new() };
+        format!("{},{},{colour}{predicted}\n", a as f64 / 10.0, b as f64 / 10.0)
     };
     let header = if kinds { "a,b,colour,kind\n" } else { "a,b,colour\n" };
     std::fs::write(place.join(name), header.to_owned() + &(0..200).map(row).collect::<String>()).unwrap();
@@ -48,12 +48,12 @@ fn classes_of_a_table_are_learnt_and_told_of_rows_without_them() {
     assert!(split.contains("\"seed\": 1") && split.contains("\"hash\""), "{split}");
 
     let bare = flowers(&place, "bare.csv", false);
-    let told = done(place.run(&["predict", "runs/train", &bare])).stdout;
-    let right = told.lines().zip(0..).filter(|(line, i)| {
+    let predicted = done(place.run(&["predict", "runs/train", &bare])).stdout;
+    let right = predicted.lines().zip(0..).filter(|(line, i)| {
         let kind = if 3 * (i * 7 % 40) > 4 * (i * 13 % 30) { "long" } else { "short" };
         line.contains(&format!("\t{kind}\t"))
     });
-    assert!(told.lines().count() == 200 && right.count() > 160, "{told}");
+    assert!(predicted.lines().count() == 200 && right.count() > 160, "{predicted}");
 
     let judged: Value = done(place.run(&["eval", "runs/train", &data, "--json"])).json();
     assert_eq!(judged["samples"], 40, "rows that were trained on are left out");
@@ -75,9 +75,12 @@ fn numbers_of_a_table_are_learnt_told_and_judged() {
     assert!(trial["test"]["loss"].as_f64().unwrap() < 0.01 && trial["test"]["accuracy"].is_null(), "{trial}");
     let judged = done(place.run(&["eval", "runs/train", "./prices.csv", "--json"])).json();
     assert!(judged["r2"].as_f64().unwrap() > 0.9 && judged["samples"] == 40, "{judged}");
-    let told = done(place.run(&["predict", "runs/train", "./prices.csv"])).stdout;
+    let predicted = done(place.run(&["predict", "runs/train", "./prices.csv"])).stdout;
     let number = |line: &str| line.split('\t').nth(1).and_then(|number| number.parse::<f64>().ok());
-    assert!(told.lines().count() == 200 && told.lines().all(|line| number(line).is_some()), "{told}");
+    assert!(
+        predicted.lines().count() == 200 && predicted.lines().all(|line| number(line).is_some()),
+        "{predicted}"
+    );
 }
 
 #[test]
@@ -203,7 +206,7 @@ fn a_study_keeps_its_workload_and_the_memory_changes_no_recipe() {
     assert!(written.contains("validation = 0.1") && written.contains("label = \"kind\""), "{written}");
 }
 
-/// 160 houses: what they cost follows from area and age.
+/// Writes 160 houses with a price that depends on area and age.
 fn houses(place: &Place) -> &'static str {
     let row = |i: usize| {
         let (area, age) = (60 + i * 37 % 140, i * 11 % 50);
@@ -228,9 +231,9 @@ fn prices_are_learnt_as_they_are_and_everything_is_told_in_their_unit() {
     assert!((1e5..1e8).contains(&last["train_loss"].as_f64().unwrap()), "{last}");
     let judged = done(place.run(&["eval", "runs/train", "./houses.csv", "--json"])).json();
     assert!(judged["r2"].as_f64().unwrap() > 0.95 && judged["mse"].as_f64().unwrap() > 1e4, "{judged}");
-    let told = done(place.run(&["predict", "runs/train", "./houses.csv"])).stdout;
+    let predicted = done(place.run(&["predict", "runs/train", "./houses.csv"])).stdout;
     let number = |line: &str| line.split('\t').nth(1).unwrap().parse::<f64>().unwrap();
-    assert!(told.lines().all(|line| (1e5..7e5).contains(&number(line))), "{told}");
+    assert!(predicted.lines().all(|line| (1e5..7e5).contains(&number(line))), "{predicted}");
 
     let none = place.run(&[&args[..], &["--target-scale", "none"]].concat());
     assert!(none.code == 4 && none.stderr.contains("--target-scale standard"), "{}", none.stderr);

@@ -1,11 +1,11 @@
-//! What people type and what they read: names of other programs, values in braces, output that stays short.
+//! Command-line input and output: names from other programs, values in braces, short output.
 
 mod common;
 
 use common::{Place, SMALL};
 use serde_json::Value;
 
-/// The names of the trials of a dry run, as far as they go.
+/// Returns the trial names printed by a dry run.
 fn planned(place: &Place, args: &[&str]) -> Vec<String> {
     let ran = place.small(&[&["compare", "--dry-run"], args].concat());
     assert_eq!(ran.code, 0, "{args:?}: {}", ran.stderr);
@@ -142,7 +142,7 @@ fn output_fits_a_screen_of_60_columns() {
     ] {
         let output = place.command(&[args, SMALL].concat()).env("COLUMNS", "60").output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
-        // of the rest, sentences are left for the terminal to break
+        // other lines are sentences, which the terminal wraps
         let tables: Vec<&str> =
             stdout.lines().filter(|line| line.contains("epoch ") || line.contains('─')).collect();
         assert!(tables.len() > 3 && tables.iter().all(|line| line.chars().count() <= 60), "{stdout}");

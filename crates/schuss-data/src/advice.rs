@@ -1,10 +1,10 @@
-//! What to say before a run whose order of samples its data do not suit.
+//! Advice given before a run whose sample order is slow for the way its data are stored.
 
 use crate::Access;
 use crate::order::Order;
 use crate::text::grouped;
 
-/// What to say of an order that makes a store read its blocks again and again.
+/// Returns advice against an order that makes a store read its blocks over and over.
 pub fn advice(order: Order, access: Access) -> Option<String> {
     let Access::Blocks(block) = access else { return None };
     let again = match order {
@@ -14,8 +14,9 @@ pub fn advice(order: Order, access: Access) -> Option<String> {
     };
     again.then(|| {
         format!(
-            "streamed data come in blocks of {} samples, each read many times an epoch in the order {order}; a file made by \
-             `schuss data pack` is fast in any order, and `--order blocks:8,size={block}` reads each block a few times at most",
+            "streamed data are read in blocks of {} samples, each many times per epoch in the order {order}; \
+             a file made by `schuss data pack` is fast in any order, and `--order blocks:8,size={block}` reads each \
+             block a few times at most",
             grouped(block)
         )
     })

@@ -1,10 +1,10 @@
-//! From the samples of a source to a data set: splits that are not given are held out, numbers get their normalisation.
+//! Builds a data set from the samples of a source: holds out missing splits and fits the normalisation.
 
 use crate::hold_out::{HeldOut, hold_out};
 use crate::random::Purpose;
 use crate::reader::{Loaded, LoadedSplit, ReadOptions};
 use crate::relabel;
-use crate::scale::ToldNumbers;
+use crate::scale::TargetNumbers;
 use crate::table::Target;
 use crate::{
     Centring, Dataset, Error, Normalisation, Normalise, Offsets, Preparation, Result, Samples, Scale, Shape,
@@ -12,21 +12,21 @@ use crate::{
 };
 use xxhash_rust::xxh3::Xxh3;
 
-/// What is asked of data besides where they are.
+/// Options for loading data, apart from their source.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Of the reader.
+    /// Options of the reader.
     pub ask: ReadOptions,
-    /// Share of the training samples that is held out for curves and choices.
+    /// Fraction of the training samples to hold out for validation (curves and model selection).
     pub validation: Option<f64>,
-    /// How stored numbers become those that a network sees, if not as usual.
+    /// Normalisation of the features; `None` picks the default for the data.
     pub normalisation: Option<Normalise>,
-    /// Whether nothing is to be trained: where no test split is given, all samples are it.
+    /// True if nothing is trained: without a test split of their own, all samples become the test split.
     pub whole: bool,
 }
 
 impl Request {
-    /// What is asked of the reader: without a normalisation, numbers as they are.
+    /// Returns the options of the reader; without normalisation, features are read unchanged.
     pub(crate) fn ask(&self) -> ReadOptions {
         let raw = self.normalisation == Some(Normalise::None) && self.ask.offsets == Centring::AsNeeded;
         let offsets = if raw { Centring::Never } else { self.ask.offsets.clone() };
@@ -34,7 +34,7 @@ impl Request {
     }
 }
 
-/// Share of the samples that is held out for the end where no test split is given.
+/// Fraction of the samples held out as the test split if none is given.
 const TEST_SHARE: f64 = 0.2;
 
 impl From<LoadedSplit> for Split {
@@ -56,10 +56,10 @@ impl From<Split> for LoadedSplit {
 }
 
 impl Dataset {
-    /// Samples with a test split, normalised as pixels are.
+    /// Creates a data set from training and test samples, normalised as pixels are.
     pub fn given(name: &str, shape: impl Into<Shape>, classes: Vec<String>, splits: [Samples; 2]) -> Self {
         let [train, test] = splits.map(Split::from);
-        let scale = Scale::of(&train).unwrap_or_default(); // samples in memory can be read
+        let scale = Scale::of(&train).unwrap_or_default(); // samples in memory can always be read
         Self {
             name: name.to_owned(),
             origin: name.to_owned(),
@@ -80,10 +80,10 @@ impl Dataset {
         }
     }
 
-    /// What a reader found, with what else was asked for.
+    /// Builds a data set from the output of a reader and a request.
     ///
     /// # Errors
-    /// A data error for splits without samples, and what reading them reports.
+    /// A data error if a split is empty, or any error from reading the samples.
     pub(crate) fn of(name: String, origin: String, found: Loaded, request: &Request) -> Result<Self> {
         let found = relabel::as_asked(found, request.ask.label_kind).map_err(|error| error.or_at(&name))?;
         if request.whole && found.test.is_none() {
@@ -105,7 +105,7 @@ impl Dataset {
             .with(request)
     }
 
-    /// All that was found as a test split.
+    /// Creates a data set whose test split is everything that was loaded.
     fn whole(name: String, origin: String, found: Loaded) -> Result<Self> {
         let Loaded { shape, classes, train, table, offsets, notes, .. } = found;
         let test = Split::from(train);
@@ -114,17 +114,17 @@ impl Dataset {
         Ok(Self { origin, test, table, offsets, notes, ..given })
     }
 
-    /// The same with the validation split and the normalisation that were asked for.
+    /// Adds the requested validation split and normalisation.
     ///
     /// # Errors
-    /// As above.
+    /// As for [`Self::of`].
     pub(crate) fn with(self, request: &Request) -> Result<Self> {
         if request.whole {
             return Ok(self);
         }
         let empty = self.splits().find(|(_, split)| split.is_empty()).map(|(name, _)| name);
         if let Some(name) = empty {
-            return Err(Error::data(format!("the {name} split has no sample")).at(&self.name));
+            return Err(Error::data(format!("the {name} split is empty")).at(&self.name));
         }
         let divided = match request.validation {
             Some(share) => self.hold_out_validation(share)?,
@@ -136,17 +136,18 @@ impl Dataset {
         let usual = bright.then_some(Normalise::Standard).filter(|_| request.normalisation.is_none());
         if usual.is_some() {
             filled.notes.push(
-                "pixels: the ground is bright, so every pixel is brought to mean 0 and deviation 1; --normalisation unit leaves it at 0 to 1"
+                "pixels: the background is bright, so every pixel is standardised to mean 0 and deviation 1; \
+                 --normalisation unit keeps 0 to 1"
                     .into(),
             );
         }
         let normalisation = Normalisation::fit(request.normalisation.or(usual), &filled.train, filled.shape)?;
-        let told = ToldNumbers::of(&filled.train)?;
-        let labels = if told.are_labels { filled.label_names(told.scale.mean.len()) } else { vec![] };
-        Ok(Self { normalisation, scale: told.scale, labels, preparation, ..filled })
+        let targets = TargetNumbers::of(&filled.train)?;
+        let labels = if targets.are_labels { filled.label_names(targets.scale.mean.len()) } else { vec![] };
+        Ok(Self { normalisation, scale: targets.scale, labels, preparation, ..filled })
     }
 
-    /// Names of `count` labels: those of their columns, else their numbers, from 0 on.
+    /// Returns the names of `count` labels: those of their columns, else their indices from 0.
     fn label_names(&self, count: usize) -> Vec<String> {
         match self.table.as_ref().map(|table| &table.target) {
             Some(Target::Real { columns }) => columns.clone(),
@@ -157,11 +158,11 @@ impl Dataset {
     fn hold_out_validation(self, share: f64) -> Result<Self> {
         let refuse = |what: &str| Err(Error::usage(what).at("--validation"));
         if !(share > 0.0 && share < 1.0) {
-            return refuse("the share held out must be above 0 and below 1")
+            return refuse("the held-out fraction must be above 0 and below 1")
                 .map_err(|e: Error| e.advise("0.1"));
         }
         if self.validation.is_some() {
-            return refuse("the data have a validation split of their own")
+            return refuse("the data already have a validation split")
                 .map_err(|e: Error| e.advise("leave it out"));
         }
         let before = self.held_out.unwrap_or_default();
@@ -173,7 +174,7 @@ impl Dataset {
     }
 }
 
-/// Splits that are being held out.
+/// Splits while they are being held out.
 struct Drawing {
     train: Split,
     hash: Xxh3,

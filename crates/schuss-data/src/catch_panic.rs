@@ -1,4 +1,4 @@
-//! Borrowed decoders are not trusted with the process: a panic in one is an error of its file.
+//! Turns a panic in a third-party decoder into an error about the file that it was decoding.
 
 use crate::{Error, Result};
 use std::cell::Cell;
@@ -6,11 +6,12 @@ use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 thread_local! {
-    /// Whether this thread is in a decoder, whose panics are not worth a report: the error says it all.
+    /// True while this thread runs a decoder, whose panics are not reported: the error is enough.
     static IN_DECODER: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What `decode` gives, or `refuse`'s error if it panics; whatever it was working on is not looked at again.
+/// Returns the result of `decode`, or the error from `refuse` if it panics; the state that `decode` was working on is
+/// not used again.
 pub(crate) fn catch_panic<T>(
     decode: impl FnOnce() -> Result<T>,
     refuse: impl FnOnce() -> Error,
@@ -22,7 +23,7 @@ pub(crate) fn catch_panic<T>(
     decoded.unwrap_or_else(|_| Err(refuse()))
 }
 
-/// Lets panics in decoders pass unreported, and all others go the way they went before.
+/// Installs, once, a panic hook that ignores panics in decoders and passes all others to the previous hook.
 fn keep_quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,6 +1,6 @@
-//! Channel after channel, as networks read pictures, from pixel after pixel, as most files hold them.
+//! Conversion of pictures from channels-last, as most files store them, to channels-first, as networks read them.
 
-/// Rearranges pictures of `features` numbers each.
+/// Converts pictures of `features` values each to channels-first.
 pub(crate) fn channels_first<T: Copy>(pixels: &[T], features: usize, channels: usize) -> Vec<T> {
     let picture = |picture: &'_ [T]| -> Vec<T> {
         (0..channels).flat_map(|channel| picture.iter().skip(channel).step_by(channels).copied()).collect()

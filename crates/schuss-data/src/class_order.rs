@@ -1,4 +1,4 @@
-//! Labels by the numbers that a model has for their classes, which another data set may number otherwise.
+//! Renumbering of labels to the class indices of a model, which may differ from those of the data set.
 
 use crate::relabel::{Map, mapped};
 use crate::{Dataset, Labels, Result};
@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 impl Dataset {
-    /// The same with its classes numbered as in `classes`; without labels if one of its own is not among them. Classes
-    /// that have only numbers, 0 and up, are those of words in their order.
+    /// Renumbers the classes as in `classes`; drops all labels if any class of its own is missing there. Classes named
+    /// only by the numbers 0, 1, ... are matched in order to classes named by words.
     ///
     /// # Errors
-    /// None that is expected: labels stay as many as they were.
+    /// None expected: the number of labels stays the same.
     pub fn in_classes(self, classes: &[String]) -> Result<Self> {
         if self.classes == classes || self.classes.is_empty() {
             return Ok(self);
@@ -37,7 +37,7 @@ fn by_order(own: &[String], classes: &[String]) -> Option<Arc<[u32]>> {
     (words && numbered && own.len() <= classes.len()).then(|| (0..).take(own.len()).collect())
 }
 
-/// Gives each class its new number; no label where one has none.
+/// Returns a map from each class to its new index, or to no labels at all without `numbers`.
 fn map(numbers: Option<Arc<[u32]>>) -> Map {
     Arc::new(move |labels| match (labels, &numbers) {
         (Labels::Class(mut classes), Some(numbers)) => {

@@ -1,4 +1,4 @@
-//! Which labels are classes, where a file gives them as numbers or words.
+//! Decides which labels are classes if a file stores them as numbers or words.
 
 use crate::offsets::rounded;
 use crate::reader::LabelKind;
@@ -6,11 +6,11 @@ use crate::{Error, Labels, Result};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most classes of a label.
+/// Maximum number of classes of a label.
 pub(crate) const MAX_CLASSES: usize = 10_000;
 
-/// Whether whole numbers are taken as classes where nothing else is said, the same in every format: where there are few
-/// different ones; or not very many, or from 0 on without a gap, and each stands for a few samples on average.
+/// Returns true if whole numbers are taken as classes by default, in every format: if there are at most 20 distinct
+/// values, or if each occurs at least twice on average and they are at most 100 or run from 0 without a gap.
 pub(crate) fn are_classes(wholes: &BTreeSet<i128>, samples: u64) -> bool {
     const FEW: usize = 20;
     const MANY: usize = 100;
@@ -21,7 +21,7 @@ pub(crate) fn are_classes(wholes: &BTreeSet<i128>, samples: u64) -> bool {
     different <= FEW || is_often && different <= MAX_CLASSES && (different <= MANY || has_no_gap)
 }
 
-/// Says that whole numbers were taken for classes or for amounts, which is a guess, and how to have the other.
+/// Returns the note that whole numbers were guessed to be classes or amounts, with the flag that overrides the guess.
 pub(crate) fn guess(are_classes: bool) -> &'static str {
     match are_classes {
         true => "whole numbers, taken as classes (--targets real takes them as numbers)",
@@ -29,15 +29,15 @@ pub(crate) fn guess(are_classes: bool) -> &'static str {
     }
 }
 
-/// The numbers of labels; those that are stored as whole ones keep all of their digits.
+/// Label values; those stored as integers keep all of their digits.
 pub(crate) enum Numbers {
     Whole(Vec<i128>),
     Float(Vec<f64>),
 }
 
-/// What classes some splits tell apart.
+/// Classes of some splits, with the labels that refer to them.
 pub(crate) struct Classes {
-    /// Of each split.
+    /// Labels of each split.
     pub(crate) labels: Vec<Labels>,
     pub(crate) names: Vec<String>,
 }
@@ -66,7 +66,7 @@ impl Numbers {
         }
     }
 
-    /// The different whole numbers among these, if there are no others and not too many.
+    /// Returns the distinct whole numbers of all splits, or `None` if there are other numbers or too many.
     pub(crate) fn different(splits: &[Self]) -> Option<BTreeSet<i128>> {
         let mut different = BTreeSet::new();
         for whole in splits.iter().flat_map(Self::wholes) {
@@ -79,10 +79,10 @@ impl Numbers {
     }
 }
 
-/// The classes that numbers stand for in all `splits`, in order; nothing if these are amounts.
+/// Returns the classes that the numbers of all `splits` stand for, in ascending order, or `None` if they are amounts.
 ///
 /// # Errors
-/// If they are to be classes, but are too many.
+/// If classes are requested but there are too many distinct values.
 pub(crate) fn of_numbers(splits: &[Numbers], kind: LabelKind) -> Result<Option<Classes>> {
     let samples = splits.iter().fold(0_u64, |sum, split| sum.saturating_add(split.len() as u64));
     let different = Numbers::different(splits);
@@ -119,13 +119,13 @@ fn of_floats(splits: &[Numbers]) -> Result<Classes> {
     Ok(Classes { labels, names: different.iter().map(ToString::to_string).collect() })
 }
 
-/// The error for more classes than are told apart.
+/// Returns the error for more than [`MAX_CLASSES`] classes.
 pub(crate) fn too_many() -> Error {
-    Error::data("more than 10,000 different classes, which no label may have")
+    Error::data("more than 10,000 different classes, the most that a label may have")
         .advise("--targets real takes numbers as they are")
 }
 
-/// Numbers for a regression, or for several labels at once, `width` of each sample, less their `offsets`.
+/// Returns real-valued labels, `width` numbers per sample minus their `offsets`, for regression or multi-label targets.
 pub(crate) fn real(numbers: &[f64], width: usize, offsets: &[f64]) -> Result<Labels> {
     let offsets = offsets.iter().copied().chain(std::iter::repeat(0.0)).take(width).collect::<Vec<_>>();
     let values: Vec<f32> = numbers
@@ -139,7 +139,7 @@ pub(crate) fn real(numbers: &[f64], width: usize, offsets: &[f64]) -> Result<Lab
     }
 }
 
-/// Names in order: by value if all are whole numbers, else by letters.
+/// Sorts names by value if all are whole numbers, else as text.
 pub(crate) fn sort_names(names: &mut [String]) {
     let whole = |name: &String| name.parse::<i64>().ok();
     if names.iter().all(|name| whole(name).is_some()) {
@@ -149,7 +149,7 @@ pub(crate) fn sort_names(names: &mut [String]) {
     }
 }
 
-/// The whole number that `number` is, if it is one and `f64` tells it from its neighbours.
+/// Returns `number` as an integer if it is whole and below 2^53 in magnitude, up to which `f64` holds every integer.
 pub(crate) fn whole(number: f64) -> Option<i64> {
     const LIMIT: f64 = (1_u64 << 53) as f64;
     #[allow(clippy::cast_possible_truncation, reason = "in range, and without a fraction")]

@@ -1,4 +1,4 @@
-//! What a trial trains on and is evaluated on: splits of samples, in memory or read when needed.
+//! Data sets for training and evaluation: splits of samples, resident in memory or streamed.
 
 use crate::table::{Table, shown};
 use crate::text::{grouped, listed};
@@ -8,12 +8,12 @@ use crate::{
 use std::fmt;
 use std::sync::Arc;
 
-/// Some of the samples of a data set.
+/// A split of a data set.
 #[derive(Clone)]
 pub enum Split {
-    /// In memory.
+    /// Held in memory.
     Resident(Samples),
-    /// Read when needed.
+    /// Streamed: read when needed.
     Streamed(Arc<dyn Store>),
 }
 
@@ -31,7 +31,7 @@ impl fmt::Debug for Split {
 }
 
 impl Split {
-    /// How many samples.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         match self {
             Self::Resident(samples) => samples.len(),
@@ -39,12 +39,12 @@ impl Split {
         }
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The samples, if they are in memory.
+    /// Returns the samples if they are resident.
     pub fn resident(&self) -> Option<&Samples> {
         match self {
             Self::Resident(samples) => Some(samples),
@@ -52,7 +52,7 @@ impl Split {
         }
     }
 
-    /// The samples as they are read one by one.
+    /// Returns the samples as a store.
     pub fn store(&self) -> &dyn Store {
         match self {
             Self::Resident(samples) => samples,
@@ -60,13 +60,13 @@ impl Split {
         }
     }
 
-    /// Copies of the samples at `indices`, in that order.
+    /// Returns copies of the samples at `indices`, in that order.
     ///
     /// # Errors
-    /// A data error if one cannot be read or is not there.
+    /// A data error if a sample cannot be read or an index is out of range.
     pub fn read(&self, indices: &[u64]) -> Result<Samples> {
         if let Some(beyond) = indices.iter().find(|&&index| index >= self.len() as u64) {
-            return Err(Error::data(format!("there is no sample {beyond} among {}", self.len())));
+            return Err(Error::data(format!("sample {beyond} is out of range (0..{})", self.len())));
         }
         match self {
             Self::Resident(samples) => samples.select(indices),
@@ -78,10 +78,10 @@ impl Split {
         }
     }
 
-    /// Shows `look` all samples in order, some at a time, with the index of the first.
+    /// Calls `look` on all samples in order, a block at a time, with the index of the block's first sample.
     ///
     /// # Errors
-    /// What reading or `look` reports.
+    /// Any error from reading or from `look`.
     pub fn each_block(&self, mut look: impl FnMut(u64, &Samples) -> Result<()>) -> Result<()> {
         match self {
             Self::Resident(samples) => look(0, samples),
@@ -98,10 +98,11 @@ impl Split {
         }
     }
 
-    /// Shows `look` the index and class of every sample, in order; they are read only where that is not known otherwise.
+    /// Calls `look` with the index and class of every sample, in order; reads the samples only if their labels are not
+    /// known otherwise.
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub(crate) fn each_class(&self, mut look: impl FnMut(u64, Option<u32>)) -> Result<()> {
         let mut all = |first: u64, labels: &Labels| {
             (0..labels.len()).zip(first..).for_each(|(index, place)| look(place, labels.class(index)));
@@ -116,10 +117,10 @@ impl Split {
         Ok(())
     }
 
-    /// Samples per class, for classes `0..classes`.
+    /// Counts the samples of each class in `0..classes`.
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub fn class_counts(&self, classes: usize) -> Result<Vec<u64>> {
         let mut counts = vec![0; classes];
         self.each_class(|_, class| {
@@ -130,69 +131,69 @@ impl Split {
         Ok(counts)
     }
 
-    /// Bytes held in memory; of streamed samples what is known of them all the time.
+    /// Returns the bytes held in memory; for streamed samples, those that stay resident.
     pub fn bytes(&self) -> usize {
         self.store().held()
     }
 }
 
-/// Samples that are read at once.
+/// Samples read at a time.
 const BLOCK: u64 = 1_024;
 
-/// A named set of samples in splits.
+/// A named data set with its splits.
 #[derive(Clone, Debug)]
 pub struct Dataset {
     /// Canonical spec, e.g. `mnist`, `digits:train=60000,test=10000,size=28,seed=1`, or the path as typed.
     pub name: String,
-    /// Where it came from, for people: `digits, drawn by schuss`, `MNIST, read from /data/mnist`.
+    /// Human-readable origin: `digits, drawn by schuss`, `MNIST, read from /data/mnist`.
     pub origin: String,
     /// Shape of one sample.
     pub shape: Shape,
-    /// Names of the classes, in order of label; none where labels are no classes.
+    /// Class names, in order of label; empty if labels are not classes.
     pub classes: Vec<String>,
-    /// What is trained on.
+    /// Training split.
     pub train: Split,
-    /// What curves and choices look at, if it is held out from training.
+    /// Validation split for curves and model selection, if one is held out from training.
     pub validation: Option<Split>,
-    /// What is evaluated on at the end; where nothing is held out, all along.
+    /// Test split, evaluated at the end; without a validation split, also during training.
     pub test: Split,
-    /// Names of the labels, where there are several at once, each of them 0 or 1 for all that is trained on.
+    /// Label names of a multi-label target, whose training labels are all 0 or 1; else empty.
     pub labels: Vec<String>,
-    /// How the stored numbers become those that a network sees.
+    /// Normalisation from stored values to network inputs.
     pub normalisation: Normalisation,
-    /// Whether they were made of the files of pictures.
+    /// True if the samples were decoded from picture files.
     pub pictures: bool,
-    /// How a single picture becomes a sample like these, where they are pixels.
+    /// Preparation that turns a single picture into a sample like these, if samples are pixels.
     pub preparation: Option<Preparation>,
-    /// How the columns of a table became numbers; the same makes other files fit the same model.
+    /// Encoding of the columns of a table as numbers; with it, other files fit the same model.
     pub table: Option<Table>,
-    /// What was taken off the stored numbers before they were rounded to 32 bits.
+    /// Offsets subtracted from the values before they were rounded to 32 bits.
     pub offsets: Offsets,
-    /// Mean and deviation of the numbers to predict, over the training split.
+    /// Mean and standard deviation of real-valued targets over the training split.
     pub scale: Scale,
-    /// Which splits were held out here.
+    /// Splits that were held out by schuss rather than given.
     pub held_out: Option<HeldOut>,
-    /// What was decided in reading, to be said aloud.
+    /// Notes for the user on decisions made while reading.
     pub notes: Vec<String>,
 }
 
 impl Dataset {
-    /// The splits with their names.
+    /// Iterates over the splits with their names.
     pub fn splits(&self) -> impl Iterator<Item = (&'static str, &Split)> {
         let validation = self.validation.iter().map(|split| ("validation", split));
         [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)])
     }
 
-    /// The split that curves and choices look at, with its name.
+    /// Returns the split used for curves and model selection, with its name: validation if there is one, else test.
     pub fn evaluated(&self) -> (&'static str, &Split) {
         self.validation.as_ref().map_or(("test", &self.test), |split| ("validation", split))
     }
 
-    /// What is strange about its classes, where they are known without reading the samples: see
+    /// Returns warnings about the classes if labels are known without reading the samples; see
     /// [`Self::strange_classes`].
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub fn warnings(&self) -> Result<Vec<String>> {
         let known = self.splits().all(|(_, split)| split.store().labels().is_some());
         if self.classes.is_empty() || !known {
@@ -202,8 +203,8 @@ impl Dataset {
         Ok(self.strange_classes(&counts.collect::<Result<Vec<_>>>()?))
     }
 
-    /// What is strange about so many samples per class in each of its splits: classes that training never sees, or a
-    /// single one.
+    /// Returns warnings about the given numbers of samples per class in each split: classes that are missing from
+    /// training, or a single class.
     pub fn strange_classes(&self, counts: &[Vec<u64>]) -> Vec<String> {
         let Some((trained, others)) = counts.split_first() else { return vec![] };
         let mut warnings = vec![];
@@ -226,16 +227,16 @@ impl Dataset {
         warnings
     }
 
-    /// Name of a class, as a message shows it.
+    /// Returns the name of a class as shown in messages.
     pub fn class_name(&self, class: usize) -> Option<String> {
         self.classes.get(class).map(|name| shown(name))
     }
 
-    /// Share of the commonest class in one of its splits, where classes are known without reading the samples: the
-    /// accuracy of always answering it.
+    /// Returns the share of the most common class in a split, which is the accuracy of always predicting it; `None`
+    /// without classes or if labels are not known without reading the samples.
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub fn known_chance(&self, split: &Split) -> Result<Option<f64>> {
         if self.classes.is_empty() || split.store().labels().is_none() {
             return Ok(None);
@@ -245,18 +246,18 @@ impl Dataset {
         Ok((all > 0).then(|| most as f64 / all as f64))
     }
 
-    /// What is to be predicted, in a few words.
+    /// Describes the target in a few words.
     pub fn target_words(&self) -> String {
         match self.labels.len() {
-            0 => self.told().to_string(),
+            0 => self.target_kind().to_string(),
             count => format!("{} labels to predict", grouped(count as u64)),
         }
     }
 
-    /// The first names of its classes or labels, and how common the commonest class is where curves look.
+    /// Describes the first few class or label names, with the share of the most common class in the evaluated split.
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub fn target_names(&self) -> Result<Option<String>> {
         let first = |names: &[String]| listed(names.iter().map(|name| shown(name)), names.len());
         if !self.labels.is_empty() {
@@ -268,14 +269,14 @@ impl Dataset {
         Ok((!self.classes.is_empty()).then(|| format!("classes: {}{share}", first(&self.classes))))
     }
 
-    /// Bytes all splits hold in memory.
+    /// Returns the bytes that all splits hold in memory.
     pub fn bytes(&self) -> usize {
         self.splits().map(|(_, split)| split.bytes()).sum()
     }
 
-    /// 128-bit XXH3 over shape, counts, numbers and labels of all splits, as 32 hex digits; of larger splits over
-    /// [`FINGERPRINTED`] samples in blocks that lie evenly. It is the same for samples in memory and for the same
-    /// samples streamed.
+    /// Returns the 128-bit XXH3 over shape, counts, values and labels of all splits, as 32 hex digits; of larger
+    /// splits, over [`FINGERPRINTED`] samples in evenly spaced blocks. Resident and streamed copies of the same samples
+    /// have the same fingerprint.
     ///
     /// # Errors
     /// A data error if a sample cannot be read.
@@ -300,29 +301,29 @@ impl Dataset {
     }
 }
 
-/// Samples of a split that take part in a fingerprint at most.
+/// Maximum number of samples per split that a fingerprint covers.
 pub const FINGERPRINTED: u64 = 64 * BLOCK;
 
-/// Where the blocks of a fingerprint begin.
+/// Returns the first index of each block that a fingerprint covers.
 fn fingerprinted(len: u64) -> impl Iterator<Item = u64> {
     let blocks = len.div_ceil(BLOCK).min(FINGERPRINTED / BLOCK);
     let apart = if len > FINGERPRINTED { (len - BLOCK) / (blocks - 1) } else { BLOCK };
     (0..blocks).map(move |block| block * apart)
 }
 
-/// What is to be predicted for samples, and of how many kinds it can be.
+/// Kind of target, with its number of classes or values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetKind {
-    /// One of so many classes.
+    /// A class out of this many.
     Class(usize),
-    /// So many numbers.
+    /// This many real numbers.
     Real(usize),
-    /// Nothing.
+    /// No target.
     Nothing,
 }
 
 impl TargetKind {
-    /// Outputs that a network needs to tell it.
+    /// Returns the number of network outputs that it needs.
     pub fn outputs(self) -> usize {
         match self {
             Self::Class(classes) => classes,
@@ -344,13 +345,13 @@ impl fmt::Display for TargetKind {
 }
 
 impl Dataset {
-    /// What is to be predicted for its samples.
-    pub fn told(&self) -> TargetKind {
-        self.told_of(&self.train)
+    /// Returns the kind of target of its training samples.
+    pub fn target_kind(&self) -> TargetKind {
+        self.target_kind_of(&self.train)
     }
 
-    /// What is to be predicted for the samples of one of its splits.
-    pub fn told_of(&self, split: &Split) -> TargetKind {
+    /// Returns the kind of target of one of its splits.
+    pub fn target_kind_of(&self, split: &Split) -> TargetKind {
         match split.read(&[]).unwrap_or_default().labels() {
             Labels::Class(_) => TargetKind::Class(self.classes.len()),
             Labels::Real { width, .. } => TargetKind::Real(*width),

@@ -1,31 +1,31 @@
-//! One error type for the whole project: what happened, where, and what to do next.
+//! The error type of the whole project: a message, the place, and advice.
 
 use std::fmt;
 
-/// Result of anything that can fail on what a person typed, on a file, or on the machine.
+/// Result of anything that can fail because of user input, a file, or the machine.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Whose move it is; each kind has one exit code.
+/// Kind of an error, by who can fix it; each has its own exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The machine did not do its part: output not writable, disk full (exit 1).
+    /// The system failed: output not writable, disk full (exit 1).
     Failure,
-    /// What was typed is wrong: unknown name, key or flag, a bad number, shapes that do not fit (exit 2).
+    /// Invalid input: unknown name, key or flag, a bad number, mismatched shapes (exit 2).
     Usage,
-    /// A data or model file is absent, unreadable or damaged (exit 3).
+    /// A data or model file is missing, unreadable or damaged (exit 3).
     Data,
 }
 
-/// One sentence that says what is wrong, the place it was found in, and a way out.
+/// An error: one sentence on what is wrong, where it was found, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// Whose move it is.
+    /// Kind of the error, which decides the exit code.
     pub kind: ErrorKind,
-    /// What is wrong, in one sentence without a full stop.
+    /// Message: one sentence without a full stop.
     pub what: String,
-    /// The file, line or key it was found in.
+    /// File, line or key at fault.
     pub place: Option<String>,
-    /// What to do next.
+    /// Advice on how to fix it.
     pub advice: Option<String>,
 }
 
@@ -34,42 +34,42 @@ impl Error {
         Self { kind, what: what.into(), place: None, advice: None }
     }
 
-    /// The machine did not do its part (exit 1).
+    /// Creates an [`ErrorKind::Failure`] error (exit 1).
     pub fn failure(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Failure, what)
     }
 
-    /// What was typed is wrong (exit 2).
+    /// Creates an [`ErrorKind::Usage`] error (exit 2).
     pub fn usage(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Usage, what)
     }
 
-    /// A data or model file is absent, unreadable or damaged (exit 3).
+    /// Creates an [`ErrorKind::Data`] error (exit 3).
     pub fn data(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Data, what)
     }
 
-    /// Adds the file, line or key it was found in.
+    /// Sets the file, line or key at fault.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.place = Some(place.to_string());
         self
     }
 
-    /// Adds the place, unless a closer one is known.
+    /// Sets the place unless a more precise one is known.
     #[must_use]
     pub fn or_at(self, place: impl fmt::Display) -> Self {
         if self.place.is_some() { self } else { self.at(place) }
     }
 
-    /// Adds what to do next.
+    /// Sets the advice.
     #[must_use]
     pub fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
         self
     }
 
-    /// Exit code of the command: 1, 2 or 3.
+    /// Returns the exit code of the command: 1, 2 or 3.
     pub fn exit_code(&self) -> u8 {
         match self.kind {
             ErrorKind::Failure => 1,

@@ -1,4 +1,4 @@
-//! Samples in the order of an epoch, some at a time: the same for those in memory and for those that are streamed.
+//! Batches of samples in the order of an epoch, the same for resident and streamed splits.
 
 use crate::order::{EpochOrder, Order};
 use crate::ring::{self, Demand, Window};
@@ -6,7 +6,7 @@ use crate::{Normalisation, Result, Ring, Row, Samples, Split, Store};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The samples of a split in the order of a trial.
+/// Feed of a split's samples in the order of a trial.
 pub struct Feed<'a> {
     source: SampleSource<'a>,
     normalisation: &'a Normalisation,
@@ -18,17 +18,17 @@ pub struct Feed<'a> {
 }
 
 enum SampleSource<'a> {
-    /// With the order of the present epoch.
+    /// Samples with the order of the current epoch.
     Resident(&'a Samples, EpochOrder),
     Streamed(Ring),
 }
 
 impl<'a> Feed<'a> {
-    /// The samples of `split` in the order that `order` and `seed` make of them, from epoch 0 on; `ahead` says how many
-    /// are asked for at once at most, and how many bytes there are for those that are read ahead.
+    /// Creates a feed of `split` in the order given by `order` and `seed`, starting at epoch 0; `ahead` is the largest
+    /// number of samples requested at once, and the memory in bytes for reading ahead.
     ///
     /// # Errors
-    /// A usage error if the bytes are too few, a failure if threads that read cannot be started, a data error if the
+    /// A usage error if the memory is too small, a failure if reader threads cannot be started, a data error if the
     /// split cannot be read.
     pub fn new(
         split: &'a Split,
@@ -48,8 +48,8 @@ impl<'a> Feed<'a> {
         Ok(Self { source, normalisation, len, features, order, seed, epoch: 0 })
     }
 
-    /// The same samples in the same order, for another trial: what is streamed is read once for both, and whoever is
-    /// faster waits for the other.
+    /// Returns a feed of the same samples in the same order for another trial: streamed samples are read once for both,
+    /// and the faster feed waits for the slower.
     pub fn beside(&self) -> Self {
         let source = match &self.source {
             SampleSource::Resident(samples, _) => {
@@ -60,14 +60,14 @@ impl<'a> Feed<'a> {
         Self { source, epoch: 0, ..*self }
     }
 
-    /// Needs no more samples for now; no feed beside it need wait for it.
+    /// Stops requesting samples for now; feeds created by [`Self::beside`] need not wait for it.
     pub fn leave(&mut self) {
         if let SampleSource::Streamed(ring) = &mut self.source {
             ring.leave();
         }
     }
 
-    /// Goes on in the order of `epoch` (from 0).
+    /// Switches to the order of `epoch` (from 0).
     pub fn begin(&mut self, epoch: u32) {
         self.epoch = epoch;
         if let SampleSource::Resident(_, order) = &mut self.source {
@@ -75,25 +75,25 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Samples per epoch.
+    /// Returns the number of samples per epoch.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The epoch, from 0.
+    /// Returns the current epoch, from 0.
     pub fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// The `rows` samples from position `first` on.
+    /// Returns the `rows` samples from position `first` on.
     ///
     /// # Errors
-    /// A data error if one cannot be read.
+    /// A data error if a sample cannot be read.
     pub fn rows(&mut self, first: usize, rows: usize) -> Result<Batch<'_>> {
         let place = match &mut self.source {
             SampleSource::Resident(samples, order) => BatchSamples::Resident { samples, order, first },
@@ -102,7 +102,7 @@ impl<'a> Feed<'a> {
         Ok(Batch { place, rows, features: self.features, normalisation: self.normalisation })
     }
 
-    /// How long requests have waited for samples, in all.
+    /// Returns the total time that requests have waited for samples.
     pub fn waited(&self) -> Duration {
         match &self.source {
             SampleSource::Resident(..) => Duration::ZERO,
@@ -111,11 +111,11 @@ impl<'a> Feed<'a> {
     }
 }
 
-/// Threads that read, however few cores there are: most of the time they wait for a disk, which is at its best when
-/// asked for several things at a time.
+/// Number of reader threads, however few cores there are: they mostly wait for the disk, which is fastest with several
+/// requests in flight.
 const LOADERS: usize = 8;
 
-/// How far to read ahead of requests for up to `rows` samples at once, in `memory` bytes.
+/// Returns how far to read ahead, within `memory` bytes, of requests for up to `rows` samples at once.
 fn window(store: &dyn Store, order: Order, (rows, memory): (usize, u64)) -> Result<Window> {
     let mut first = Samples::default();
     let (len, none): (u64, &[u64]) = (store.len(), &[]);
@@ -124,7 +124,7 @@ fn window(store: &dyn Store, order: Order, (rows, memory): (usize, u64)) -> Resu
     Window::fit(&demand, LOADERS, memory)
 }
 
-/// Some samples that follow each other.
+/// A batch of consecutive samples of an epoch.
 #[derive(Clone, Copy)]
 pub struct Batch<'a> {
     place: BatchSamples<'a>,
@@ -133,10 +133,10 @@ pub struct Batch<'a> {
     normalisation: &'a Normalisation,
 }
 
-/// Where the samples of a batch stand.
+/// Source of the samples of a batch.
 #[derive(Clone, Copy)]
 enum BatchSamples<'a> {
-    /// At the positions of an order from `first` on.
+    /// Samples at the positions of `order` from `first` on.
     Resident {
         samples: &'a Samples,
         order: &'a EpochOrder,
@@ -146,17 +146,17 @@ enum BatchSamples<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// How many.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// The samples that sample `row` is among, and its index there.
+    /// Returns the samples that contain sample `row`, and its index among them.
     fn at(&self, row: usize) -> (&'a Samples, usize) {
         match &self.place {
             BatchSamples::Resident { samples, order, first } => (samples, order.index(first + row)),
@@ -164,30 +164,30 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The stored numbers of sample `row`.
+    /// Returns the stored features of sample `row`.
     pub fn row(&self, row: usize) -> Row<'a> {
         let (samples, index) = self.at(row);
         samples.row(index)
     }
 
-    /// The class of sample `row`, if it has one.
+    /// Returns the class of sample `row`, if it has one.
     pub fn class(&self, row: usize) -> Option<u32> {
         let (samples, index) = self.at(row);
         samples.class(index)
     }
 
-    /// The numbers that are to be predicted for sample `row`.
+    /// Returns the real-valued targets of sample `row`.
     pub fn reals(&self, row: usize) -> &'a [f32] {
         let (samples, index) = self.at(row);
         samples.reals(index)
     }
 
-    /// Numbers per sample.
+    /// Returns the number of features per sample.
     pub fn features(&self) -> usize {
         self.features
     }
 
-    /// Writes the normalised numbers of sample `row` to the front of `to`.
+    /// Writes the normalised features of sample `row` to the start of `to`.
     pub fn write(&self, row: usize, to: &mut [f32]) {
         self.normalisation.write(self.row(row), to);
     }

@@ -1,4 +1,4 @@
-//! `schuss data fetch`: brings a published data set into the user's folder, checked byte for byte.
+//! `schuss data fetch`: downloads a published data set into the user's folder and verifies its checksums.
 
 #[cfg(feature = "download")]
 mod download;
@@ -8,17 +8,17 @@ use crate::spec::unknown;
 use crate::{Result, locate};
 use std::path::PathBuf;
 
-/// Called with a file's name, the bytes received so far, and how many there will be if the server says so.
+/// Callback that receives a file's name, the bytes received so far, and the total if the server reports it.
 pub type Progress<'a> = dyn FnMut(&str, u64, Option<u64>) + 'a;
 
 /// Downloads `mnist` or `fashion-mnist` into `$SCHUSS_DATA/<name>` or the user's cache folder, and returns that folder.
 ///
-/// `mirrors` are addresses of folders, tried in order, in place of the ones built in. Files that are there and
-/// right are kept. Each file appears whole or not at all, and only after its SHA-256 was found right; one that is
-/// there but wrong is kept beside it under the ending `.old`.
+/// `mirrors` are base URLs, tried in order, that replace the built-in ones. Files that are present and correct are
+/// kept. Each file appears whole or not at all, and only after its SHA-256 was verified; an existing file with the
+/// wrong hash is kept beside it with the suffix `.old`.
 ///
 /// # Errors
-/// A usage error for another name; a data error that lists what was tried if no mirror serves a file as it was
+/// A usage error for an unknown name; a data error that lists all attempts if no mirror serves a file as it was
 /// published; a failure if the folder cannot be written.
 pub fn fetch(name: &str, mirrors: Option<&[String]>, progress: &mut Progress) -> Result<PathBuf> {
     let published = published::by_name(name)
@@ -44,6 +44,6 @@ fn fill(
 fn fill(folder: PathBuf, published: &Published, mirrors: &[String], _: &mut Progress) -> Result<PathBuf> {
     let (title, mirrors) = (published.title, mirrors.join(" or "));
     Err(crate::Error::usage(format!("this schuss was built without downloads, so it cannot fetch {title}"))
-        .at(format!("feature `download`; {title} is looked for in {}", folder.display()))
+        .at(format!("feature `download`; schuss looks for {title} in {}", folder.display()))
         .advise(format!("put its four files there yourself (from {mirrors}), or use --data digits")))
 }

@@ -1,13 +1,13 @@
-//! Opening a file that a person named, and saying in a message which one it was.
+//! Opens files named by the user, and names files in messages.
 
 use crate::{Error, Result, text};
 use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
 
-/// Opens a regular file for reading; also says how long it is.
+/// Opens a regular file for reading; also returns its length.
 ///
-/// Folders, pipes and devices are refused before they are opened, since opening a pipe may wait for ever.
+/// Folders, pipes and devices are refused before they are opened, since opening a pipe may block forever.
 ///
 /// # Errors
 /// A data error that names the file.
@@ -32,12 +32,12 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, length))
 }
 
-/// The last part of a path.
+/// Returns the last component of a path.
 pub(crate) fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// A path with the file's size: `data/mnist/train-images-idx3-ubyte.gz (6.1 MB)`.
+/// Returns a path with the file's size: `data/mnist/train-images-idx3-ubyte.gz (6.1 MB)`.
 pub(crate) fn place(path: &Path, length: u64) -> String {
     format!("{} ({})", path.display(), text::bytes(length))
 }

@@ -1,10 +1,10 @@
-//! A folder with the four files of an MNIST-like data set.
+//! Folders with the four files of an MNIST-like data set.
 
 use crate::text::bytes;
 use crate::{Error, ImageShape, Result, Samples, file, idx};
 use std::path::{Path, PathBuf};
 
-/// DefaultNormalisation names of the four files: images and labels to train on, images and labels to test on.
+/// Usual names of the four files: training images and labels, test images and labels.
 pub(crate) const NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -12,10 +12,10 @@ pub(crate) const NAMES: [&str; 4] = [
     "t10k-labels-idx1-ubyte",
 ];
 
-/// The folder itself, and where torchvision keeps the files below it.
+/// Places to look in: the folder itself, and the subfolders of torchvision's layout.
 const INSIDE: [&str; 4] = ["", "MNIST/raw", "FashionMNIST/raw", "raw"];
 
-/// The files of a set: images and labels.
+/// Image and label files of a data set.
 #[derive(Debug)]
 pub(crate) struct Files {
     train: [PathBuf; 2],
@@ -23,10 +23,10 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Looks in `folder` and in its subfolders of torchvision's layout; all four files must be in one place.
+    /// Looks in `folder` and in the subfolders of torchvision's layout; all four files must be in the same place.
     ///
     /// # Errors
-    /// If there is no such place, the name of the first file that is absent.
+    /// If no place has all four files, the name of the first missing file.
     pub(crate) fn find(folder: &Path) -> std::result::Result<Self, &'static str> {
         let places =
             INSIDE.map(|inside| if inside.is_empty() { folder.to_owned() } else { folder.join(inside) });
@@ -41,7 +41,7 @@ impl Files {
         Err(missing)
     }
 
-    /// The two files to train on, in a folder or in one of its subfolders without the two others.
+    /// Finds the two training files in a folder or one of its subfolders, if the two test files are not there.
     pub(crate) fn find_train(folder: &Path) -> Option<Self> {
         let [train, test] = [[NAMES[0], NAMES[1]], [NAMES[2], NAMES[3]]];
         INSIDE.iter().map(|inside| folder.join(inside)).find_map(|place| {
@@ -51,7 +51,7 @@ impl Files {
         })
     }
 
-    /// Reads the splits at the same time, if they fit into so many bytes of `memory`.
+    /// Reads the splits in parallel, if they fit in `memory` bytes.
     ///
     /// # Errors
     /// A data error that names the file.
@@ -81,7 +81,7 @@ impl Files {
         Ok((shape, train, Some(test)))
     }
 
-    /// Refuses, by their headers alone, files that hold more than may be read.
+    /// Refuses, from their headers alone, files that do not fit in `memory` bytes.
     fn check_memory(&self, memory: u64) -> Result<()> {
         let splits: Vec<[&Path; 2]> = [&self.train]
             .into_iter()
@@ -103,7 +103,7 @@ impl Files {
         let train = &self.train[0];
         Err(Error::data(what)
             .at(train.display())
-            .advise("give more --memory, or `schuss data pack` them on a machine that holds them"))
+            .advise("give more --memory, or run `schuss data pack` on a machine with enough memory"))
     }
 }
 
@@ -116,7 +116,7 @@ fn complete(folder: &Path) -> std::result::Result<Files, &'static str> {
     })
 }
 
-/// The file called `name` or `train-images.idx3-ubyte` for `train-images-idx3-ubyte`, raw before `.gz`.
+/// Finds the file `name`, also spelled like `train-images.idx3-ubyte` for `train-images-idx3-ubyte`; raw before `.gz`.
 pub(crate) fn existing(folder: &Path, name: &str) -> Option<PathBuf> {
     let dotted = name.replace("-idx", ".idx");
     let spellings = [name.to_owned(), dotted.clone(), format!("{name}.gz"), format!("{dotted}.gz")];

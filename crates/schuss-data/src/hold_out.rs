@@ -1,29 +1,29 @@
-//! Holding samples out of a split: seeded, and stratified where there are classes.
+//! Holds samples out of a split: seeded, and stratified if there are classes.
 
 use crate::random::{Draws, Key, Purpose};
 use crate::{Error, Result, Split, Subset};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Seed of what is held out: always the same, so that trials of other seeds are compared on the same samples.
+/// Seed of all hold-out draws: always the same, so that trials with different seeds are compared on the same samples.
 pub(crate) const SEED: u64 = 1;
 
-/// Which splits of a data set were held out by us.
+/// Record of the splits of a data set that were held out by schuss.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldOut {
     /// Seed of the draws.
     pub seed: u64,
     /// Names of the splits.
     pub drawn: Vec<String>,
-    /// 128-bit XXH3 over the indices held out, as 32 hex digits.
+    /// 128-bit XXH3 over the held-out indices, as 32 hex digits.
     pub hash: String,
 }
 
-/// Divides a split: the samples that stay, those held out for `purpose` (`share` of all, at least one, and of every
-/// class alike), and the indices of the latter, in order.
+/// Divides a split: returns the samples that stay, those held out for `purpose` (`share` of all, at least one, with the
+/// same share of every class), and the held-out indices in ascending order.
 ///
 /// # Errors
-/// A data error for fewer than two samples, or if they cannot be read.
+/// A data error if there are fewer than two samples, or if they cannot be read.
 pub(crate) fn hold_out(split: Split, share: f64, purpose: Purpose) -> Result<(Split, Split, Vec<u64>)> {
     let strata = Strata::of(&split)?;
     let quotas = strata.quotas(share)?;
@@ -40,13 +40,13 @@ pub(crate) fn hold_out(split: Split, share: f64, purpose: Purpose) -> Result<(Sp
     }
 }
 
-/// Samples per class; all in one where samples have no class.
+/// Number of samples per class; a single stratum if samples have no class.
 struct Strata(Vec<u64>);
 
-/// Most classes that are held apart; data with more are held out as if they had none.
+/// Maximum number of classes with a stratum of their own; all further classes share one.
 const MOST: usize = 1 << 20;
 
-/// The stratum of a sample.
+/// Returns the stratum of a sample.
 fn stratum(class: Option<u32>) -> usize {
     class.map_or(0, |class| (class as usize).min(MOST))
 }
@@ -64,14 +64,14 @@ impl Strata {
         Ok(Self(counts))
     }
 
-    /// How many to hold out of each: together `share` of all, as even as whole numbers allow (largest remainders), but
-    /// never a class's last sample, unless there is no other.
+    /// Returns the number to hold out of each stratum: together `share` of all, apportioned by largest remainders, but
+    /// never the last sample of a class unless there is no other.
     fn quotas(&self, share: f64) -> Result<Vec<u64>> {
         let total: u64 = self.0.iter().sum();
         if total < 2 {
             let noun = if total == 1 { "sample" } else { "samples" };
-            return Err(Error::data(format!("{total} {noun} cannot be divided into two parts"))
-                .advise("more samples, or splits of your own"));
+            return Err(Error::data(format!("{total} {noun} cannot be split in two"))
+                .advise("add samples, or provide the splits yourself"));
         }
         let wanted = ((share * total as f64).round() as u64).clamp(1, total - 1);
         let exact = |count: u64| wanted as f64 * count as f64 / total as f64;
@@ -92,8 +92,8 @@ impl Strata {
         Ok(quotas)
     }
 
-    /// Draws so many of each stratum, every set as likely as any other (Knuth, The Art of Computer Programming, volume
-    /// 2, algorithm 3.4.2 S): the indices, in order.
+    /// Draws the quota of each stratum, every subset equally likely (Knuth, The Art of Computer Programming, volume 2,
+    /// algorithm 3.4.2 S); returns the indices in ascending order.
     fn draw(mut self, split: &Split, mut quotas: Vec<u64>, purpose: Purpose) -> Result<Vec<u64>> {
         let mut held = Vec::with_capacity(quotas.iter().sum::<u64>() as usize);
         let key = Key { seed: SEED, purpose, epoch: 0 };
@@ -110,7 +110,7 @@ impl Strata {
     }
 }
 
-/// Uniform in `0..len`.
+/// Returns a uniform draw from `0..len`.
 fn below(len: u64, draws: &mut Draws) -> u64 {
     let bits = u64::from(draws.bits()) << 32 | u64::from(draws.bits());
     ((u128::from(bits) * u128::from(len)) >> 64) as u64

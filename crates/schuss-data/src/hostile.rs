@@ -1,5 +1,5 @@
-//! Files that are damaged or mean harm, in every format: each is refused as bad data, or read to sound samples; nothing
-//! panics, hangs, or takes more memory than it may.
+//! Damaged and malicious files in every format: each is refused as bad data or read to valid samples; nothing panics,
+//! hangs, or exceeds its memory budget.
 
 use crate::encoded::{self, Blob, Blobs, Encoded};
 use crate::random::{Draws, Key, Purpose};
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// What stands in files that mean harm: sizes beyond all limits, ends of texts, numbers that are none.
+/// Fragments of malicious files: sizes beyond all limits, delimiters, invalid numbers.
 const TOKENS: [&[u8]; 24] = [
     b"0",
     b"-1",
@@ -41,10 +41,11 @@ const TOKENS: [&[u8]; 24] = [
     b"\xef\xbb\xbf",
 ];
 
-/// Rounds of a test of mutations begin here; each draws its own accidents.
+/// Key of all mutation tests; each round draws its own mutations.
 pub(crate) const KEY: Key = Key { seed: 20, purpose: Purpose::Digits, epoch: 0 };
 
-/// One accident: a flipped bit, another byte, a part lost, doubled, cut off, or replaced by something that means harm.
+/// Applies one mutation: a flipped bit, another byte, a part that is lost, doubled or cut off, or a malicious fragment
+/// inserted or substituted.
 pub(crate) fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
     let mut below = |limit: usize| draws.bits() as usize % limit.max(1);
     if bytes.is_empty() {
@@ -63,12 +64,12 @@ pub(crate) fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
     }
 }
 
-/// Reads `rounds` mutations of `goods`; says how many could be read.
+/// Reads `rounds` mutations of `goods`; returns how many could be read.
 fn survive(rounds: u64, goods: &[Vec<u8>], read: impl FnMut(&[u8], u64) -> Result<()>) -> u64 {
     survive_all(rounds, goods, mutate, read)
 }
 
-/// Reads `rounds` files, each one of `goods` after up to three accidents; says how many could be read.
+/// Reads `rounds` files, each one of `goods` after up to three mutations; returns how many could be read.
 pub(crate) fn survive_all(
     rounds: u64,
     goods: &[Vec<u8>],
@@ -88,7 +89,7 @@ pub(crate) fn survive_all(
     sound
 }
 
-/// Samples are as wide as promised, and all numbers are finite, but for those that a table lacks.
+/// Checks that samples have the promised width and that all values are finite, except those that a table lacks.
 pub(crate) fn assert_sound(found: &Loaded) -> Result<()> {
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
         let samples = match part {
@@ -158,7 +159,7 @@ fn a_million_mutated_arrays_are_survived() {
     assert!(sound > 10_000, "only {sound} could be read");
 }
 
-/// Samples in memory, each bytes of its own.
+/// A sample in memory, as encoded bytes.
 struct InMemory(Vec<u8>);
 
 impl Blobs for InMemory {
@@ -219,7 +220,7 @@ fn tarball() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// A new file in place of the one of that name: to overwrite it makes some file systems wait for the disk.
+/// Replaces the file of that name with a new one; overwriting it makes some file systems wait for the disk.
 pub(crate) fn rewritten(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.path().join(name);
     drop(std::fs::remove_file(&path));
@@ -227,7 +228,7 @@ pub(crate) fn rewritten(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// Reads bytes from a file, by whatever format they seem to be in.
+/// Writes bytes to a file and reads it in whichever format it seems to be in.
 fn open(folder: &TempDir, name: &str, bytes: &[u8]) -> Result<()> {
     let path = rewritten(folder, name, bytes);
     assert_sound(&reader::open(
@@ -287,12 +288,12 @@ fn sizes_beyond_all_measure_are_refused_within_a_mebibyte() {
     assert!(taken.bytes_max < 1 << 20, "took {} bytes", taken.bytes_max);
 }
 
-/// Bytes that headers say follow, and do: of a file that has them as a hole.
+/// Number of bytes that headers claim to follow, and that do follow, as a hole in the file.
 const CLAIMED: u64 = 64 << 20;
-/// Most that a reader may hold of them when it may hold 1 MiB of data.
+/// Maximum memory for reading them when the memory budget for data is 1 MiB.
 const TAKEN: u64 = 8 << 20;
 
-/// A file that begins with `start`, goes on for `CLAIMED` bytes of zeros, and ends with `end`.
+/// Writes a file of `start`, then `CLAIMED` bytes of zeros, then `end`.
 fn with_hole(folder: &TempDir, name: &str, start: &[u8], end: &[u8]) -> PathBuf {
     let path = rewritten(folder, name, start);
     let mut file = std::fs::File::options().append(true).open(&path).unwrap();
@@ -301,7 +302,7 @@ fn with_hole(folder: &TempDir, name: &str, start: &[u8], end: &[u8]) -> PathBuf 
     path
 }
 
-/// Most bytes that opening a file takes on one thread, pictures included; it is refused as bad data.
+/// Returns the peak memory of opening a file on one thread, pictures included; the file must be refused as bad data.
 fn taken(path: &Path) -> u64 {
     let ask = ReadOptions { memory: 1 << 20, label: Some("none".into()), ..ReadOptions::default() };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
@@ -375,7 +376,7 @@ fn labels_in_idx_that_unpack_to_much_are_refused_before_they_do() {
     assert!(taken.bytes_max < TAKEN, "{}", taken.bytes_max);
 }
 
-/// A PNG chunk with its checksum.
+/// Builds a PNG chunk with its checksum.
 fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let mut sum = flate2::Crc::new();
     sum.update(name);
@@ -383,7 +384,7 @@ fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
     [&(data.len() as u32).to_be_bytes()[..], name, data, &sum.sum().to_be_bytes()].concat()
 }
 
-/// A folder with one picture.
+/// Creates a folder with one picture.
 fn folder_of(name: &str, bytes: &[u8]) -> TempDir {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join(name), bytes).unwrap();

@@ -1,7 +1,7 @@
-//! IDX, the format of MNIST: a magic number, a count per dimension, then the bytes; big-endian, raw or gzip.
+//! IDX, the format of MNIST: a magic number, the size of each dimension, then the bytes; big-endian, raw or gzip.
 //!
-//! LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats".
-//! A header is only a claim: it is checked against what is really there before anything is allocated.
+//! LeCun, Cortes and Burges, "The MNIST database of handwritten digits", section "File formats". Headers are not
+//! trusted: they are checked against the length of the file before anything is allocated.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -17,21 +17,21 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
-/// Deflate writes at least one bit per 129 bytes (two bits per match of 258), so it never shrinks further than this.
+/// Maximum ratio of deflate, which writes at least one bit per 129 bytes (two bits per match of 258).
 const MAX_RATIO: u64 = 1032;
-/// No gzip file is unpacked into more than 8 GiB, so that a bomb cannot fill the memory.
+/// Maximum unpacked size of a gzip file, 8 GiB, so that a decompression bomb cannot fill the memory.
 const MAX_UNPACKED: u64 = 8 << 30;
-/// Memory reserved at once for a gzip file, as a multiple of its length; images rarely shrink further.
+/// Memory reserved up front for a gzip file, as a multiple of its length; images rarely compress further.
 const USUAL_RATIO: u64 = 8;
 const BUFFER: usize = 1 << 18;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ADVICE: &str =
     "copy it again; for mnist and fashion-mnist `schuss data fetch NAME` checks what it downloads";
 
-/// Reads a file of grey images and the file of their labels.
+/// Reads a file of greyscale images and the file of their labels.
 ///
 /// # Errors
-/// A data error that names the file if one is absent, unreadable or damaged, or if their counts disagree.
+/// A data error that names the file if one is missing, unreadable or damaged, or if their counts disagree.
 pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Samples)> {
     let (pixels, classes) = rayon::join(|| read_images(images), || read_labels(labels));
     let ((count, shape, pixels), classes) = (pixels?, classes?);
@@ -44,8 +44,8 @@ pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Samples)>
     Ok((shape, split))
 }
 
-/// Bytes that a file of images and the file of their labels hold by their headers, which are held against the lengths
-/// of the files.
+/// Returns the memory that a file of images and the file of their labels need according to their headers, which are
+/// checked against the lengths of the files.
 ///
 /// # Errors
 /// A data error that names the file.
@@ -58,18 +58,18 @@ pub(crate) fn promised([images, labels]: [&Path; 2]) -> Result<u64> {
     Ok(images.bytes().saturating_add(labels.bytes().saturating_mul(5)))
 }
 
-/// Count, shape and bytes.
+/// Reads images: their count, shape and pixels.
 fn read_images(path: &Path) -> Result<(u64, ImageShape, Vec<u8>)> {
     let ([count, height, width], pixels) = read::<3>(path, &IMAGES)?;
     Ok((count.into(), ImageShape { channels: 1, height: height as usize, width: width as usize }, pixels))
 }
 
-/// One class per image.
+/// Reads one class per image.
 fn read_labels(path: &Path) -> Result<Vec<u8>> {
     Ok(read::<1>(path, &LABELS)?.1)
 }
 
-/// The two sorts of file: unsigned bytes in three dimensions, or in one.
+/// Kind of file: unsigned bytes in three dimensions (images), or in one (labels).
 struct Sort {
     magic: u32,
     noun: &'static str,
@@ -78,7 +78,7 @@ struct Sort {
 const IMAGES: Sort = Sort { magic: 0x0803, noun: "images" };
 const LABELS: Sort = Sort { magic: 0x0801, noun: "labels" };
 
-/// Sizes of the dimensions, and the bytes.
+/// Reads the sizes of the dimensions, and the bytes.
 fn read<const DIMS: usize>(path: &Path, sort: &Sort) -> Result<([u32; DIMS], Vec<u8>)> {
     let (file, length) = file::open(path)?;
     parse(file, sort, &Blame { path, length })
@@ -93,7 +93,8 @@ fn parse<const DIMS: usize>(
     Ok((sizes, contents(stream.reader, &promise, reserve, blame)?))
 }
 
-/// Sizes of the dimensions, what they promise, how many bytes of it may be reserved at once, and what follows.
+/// Reads the header: returns the sizes of the dimensions, the contents they promise, the number of bytes to reserve up
+/// front, and the stream behind the header.
 fn begin<const DIMS: usize>(
     source: impl Read + 'static,
     sort: &Sort,
@@ -124,7 +125,7 @@ fn header<const DIMS: usize>(stream: &mut Stream, sort: &Sort, blame: &Blame) ->
     Ok(sizes)
 }
 
-/// The bytes after the header: exactly as many as promised, never more than one beyond them in memory.
+/// Reads the bytes after the header: exactly as many as promised, with never more than one byte beyond them in memory.
 fn contents(reader: Box<dyn Read>, promise: &Promise, reserve: u64, blame: &Blame) -> Result<Vec<u8>> {
     let mut contents = Vec::new();
     contents.try_reserve_exact(usize::try_from(reserve).unwrap_or(usize::MAX)).map_err(|_| {
@@ -145,7 +146,7 @@ fn contents(reader: Box<dyn Read>, promise: &Promise, reserve: u64, blame: &Blam
     }
 }
 
-/// What the header claims: `count` things of `each` bytes.
+/// Contents claimed by the header: `count` items of `each` bytes.
 struct Promise {
     count: u64,
     each: u64,
@@ -166,12 +167,12 @@ impl Promise {
         Ok(Self { count, each, noun: sort.noun })
     }
 
-    /// Saturates where a header claims more than any file could hold.
+    /// Returns the number of promised bytes; saturates if a header claims more than any file could hold.
     fn bytes(&self) -> u64 {
         self.count.saturating_mul(self.each)
     }
 
-    /// Holds the promise against the file's length; returns how many bytes may be reserved at once.
+    /// Checks the promise against the file's length; returns the number of bytes to reserve up front.
     fn check(&self, stream: &Stream, blame: &Blame) -> Result<u64> {
         let promised = self.bytes();
         if !stream.packed {
@@ -192,13 +193,13 @@ impl Promise {
             );
         }
         if promised > MAX_UNPACKED {
-            let what = format!("unpacks to {}, more than is unpacked on the fly", bytes(promised));
+            let what = format!("unpacks to {}, too much to unpack while reading", bytes(promised));
             return Err(blame.error(what).advise("unpack it with gunzip first"));
         }
         Ok(promised.min(blame.length.saturating_mul(USUAL_RATIO)))
     }
 
-    /// The file ends after `got` bytes of contents.
+    /// Returns the error for a file that ends after `got` bytes of contents.
     fn broken(&self, got: u64, blame: &Blame) -> Error {
         let whole = grouped(got.checked_div(self.each).unwrap_or(0));
         blame.error(format!("ends after {whole} of the {self} its header promises"))
@@ -211,7 +212,7 @@ impl fmt::Display for Promise {
     }
 }
 
-/// A file's bytes in order, unpacked if they are gzip, whatever the file's name.
+/// Bytes of a file in order, decompressed if they are gzip, whatever the file's name.
 pub(crate) struct Stream {
     pub(crate) reader: Box<dyn Read>,
     packed: bool,
@@ -227,7 +228,7 @@ impl Stream {
         Ok(Self { reader, packed, taken: 0 })
     }
 
-    /// The next big-endian number of the header.
+    /// Reads the next big-endian number of the header.
     fn number(&mut self, blame: &Blame) -> Result<u32> {
         let mut word = [0; 4];
         self.reader.read_exact(&mut word).map_err(|error| match error.kind() {
@@ -239,7 +240,7 @@ impl Stream {
     }
 }
 
-/// The file that a message is about.
+/// File that a message is about.
 struct Blame<'a> {
     path: &'a Path,
     length: u64,

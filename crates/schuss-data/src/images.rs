@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 const ENDINGS: [&str; 11] = ["png", "jpg", "jpeg", "jpe", "jfif", "webp", "gif", "bmp", "dib", "tif", "tiff"];
 
-/// Reads a folder of pictures, or gives `None` if it holds none.
+/// Reads a folder of pictures; returns `None` if it has none.
 ///
 /// # Errors
 /// A data error that names the folder or picture.
@@ -37,19 +37,19 @@ pub(crate) fn read(root: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     tree::read(&entries, blobs, notes, &Origin::new(root, "picture"), ask)
 }
 
-/// Going through the folder; nothing outside it is ever opened.
+/// Traversal of the folder; nothing outside it is ever opened.
 struct Walk {
-    /// The folder itself, its links followed.
+    /// Canonical path of the folder.
     root: PathBuf,
     found: Vec<(Entry, PathBuf)>,
     outside: u64,
-    /// Links to folders that they lie in.
+    /// Number of links to folders that contain them.
     circles: u64,
-    /// Folders that lie too deep.
+    /// Number of folders nested too deeply.
     deeper: u64,
 }
 
-/// Folders within each other.
+/// Maximum nesting of folders.
 const MAX_DEPTH: usize = 8;
 
 impl Walk {
@@ -58,7 +58,7 @@ impl Walk {
         Ok(Self { root, found: vec![], outside: 0, circles: 0, deeper: 0 })
     }
 
-    /// Enters all that is not hidden in a folder, whose own path has these `parts`.
+    /// Collects everything that is not hidden in a folder; `parts` are the components of the folder's own path.
     fn list(&mut self, folder: &Path, parts: &[String]) -> Result<()> {
         for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
             let path = entry.map_err(|error| unreadable(folder, &error))?.path();
@@ -77,7 +77,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether an entry is not a link that leads out of the folder, or back to where it lies.
+    /// Returns false for a link that points outside the folder, or to a folder that contains it, and counts it.
     fn is_inside(&mut self, path: &Path) -> Result<bool> {
         let seen = fs::symlink_metadata(path).map_err(|error| unreadable(path, &error))?;
         if !seen.is_symlink() {
@@ -88,7 +88,7 @@ impl Walk {
             self.outside = self.outside.saturating_add(1);
             return Ok(false);
         };
-        // A link to a folder that it lies in leads round in circles.
+        // A link to a folder that contains it would loop.
         let own = fs::canonicalize(path.parent().unwrap_or(path)).unwrap_or_default();
         let leads_on = !own.starts_with(&led);
         self.circles = self.circles.saturating_add(u64::from(!leads_on));
@@ -97,17 +97,17 @@ impl Walk {
 
     fn notes(&self) -> Vec<String> {
         let outside = (self.outside > 0).then(|| {
-            format!("{} links that lead out of the folder were not followed", grouped(self.outside))
+            format!("{} links that point outside the folder were not followed", grouped(self.outside))
         });
         let deeper = (self.deeper > 0)
-            .then(|| format!("{} folders lie too deep and were not looked into", grouped(self.deeper)));
-        let circles = (self.circles > 0)
-            .then(|| format!("{} links that lead round in circles were not followed", grouped(self.circles)));
+            .then(|| format!("{} folders are nested too deeply and were not read", grouped(self.deeper)));
+        let circles =
+            (self.circles > 0).then(|| format!("{} circular links were not followed", grouped(self.circles)));
         outside.into_iter().chain(circles).chain(deeper).collect()
     }
 }
 
-/// Whether a file is a picture by its name.
+/// Returns true if the file name has the extension of a picture.
 pub fn is_picture(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&&*ending))
@@ -118,7 +118,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         .at(path.display())
 }
 
-/// Each sample a file of its own.
+/// Samples in files, one file each.
 struct Files(Vec<PathBuf>);
 
 impl Blobs for Files {

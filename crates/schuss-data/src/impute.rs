@@ -1,5 +1,5 @@
-//! Numbers in place of those that a table lacks: means over the training split alone, so that nothing of what is judged
-//! by gets into what is learnt from.
+//! Imputation of missing numbers of a table by means over the training split alone, so that no held-out data leak into
+//! training.
 
 use crate::table::{ColumnKind, Table};
 use crate::{Access, Dataset, Labels, Result, Samples, Split, Store, Values};
@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Dataset {
-    /// The same without the NaNs that stand where a table asked for [`Missing::Mean`](crate::reader::Missing::Mean) lacks
-    /// a number: feature by feature, the mean of what the training split has, or the test split if it is all there is.
+    /// Replaces the NaNs of a table read with [`Missing::Mean`](crate::reader::Missing::Mean) by the mean of their
+    /// feature over the training split, or over the test split if there is no other.
     ///
     /// # Errors
     /// A data error if a sample cannot be read.
@@ -35,7 +35,7 @@ impl Dataset {
     }
 }
 
-/// Mean of each feature where it is a number; 0 of none.
+/// Returns the mean of each feature over the samples that have it; 0 if none has.
 fn means(split: &Split, features: usize) -> Result<Arc<[f32]>> {
     let (mut sums, mut counts) = (vec![0.0; features], vec![0.0; features]);
     split.each_block(|_, block| {
@@ -53,7 +53,7 @@ fn means(split: &Split, features: usize) -> Result<Arc<[f32]>> {
     Ok(sums.iter().zip(counts).map(|(sum, count)| (sum / f64::max(count, 1.0)) as f32).collect())
 }
 
-/// What stands in for a missing number in every column of numbers.
+/// Returns the table with these means as fill values of its numeric columns.
 fn with_means(table: &Table, means: &[f32]) -> Table {
     let mut table = table.clone();
     let mut first = 0;
@@ -88,7 +88,7 @@ fn fill_samples(samples: Samples, means: &[f32]) -> Result<Samples> {
     Samples::new(values, labels, features)
 }
 
-/// A store in whose samples numbers are missing.
+/// A store whose missing numbers are imputed when it is read.
 struct Imputed {
     store: Arc<dyn Store>,
     means: Arc<[f32]>,
@@ -125,7 +125,7 @@ mod tests {
     use crate::table::ColumnKind;
     use crate::{Dataset, Normalise, Split, csv};
 
-    /// Every third row lacks a number; those that are there tell their row.
+    /// Every third row lacks a number; the numbers of the others identify their row.
     fn table(memory: u64) -> Dataset {
         let row = |row: u32| {
             if row.is_multiple_of(3) { format!("?,x,{row}.5\n") } else { format!("{row}.5,y,{row}.5\n") }

@@ -1,6 +1,6 @@
 //! From file to batch: readers, splits, orders and the built-in digits.
 //!
-//! Samples stay in memory as they are stored, or in their file; they are normalised only on their way into a batch.
+//! Samples are kept as stored, in memory or in their file, and normalised only when they are written to a batch.
 #![forbid(unsafe_code)]
 
 mod advice;

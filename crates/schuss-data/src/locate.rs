@@ -1,4 +1,4 @@
-//! From a spec to data: `mnist`, `fashion-mnist`, `digits:train=60000`, or the PATH of a folder.
+//! Finds the data for a spec: `mnist`, `fashion-mnist`, `digits:train=60000`, or the PATH of a file or folder.
 
 use crate::digits::{self, Digits};
 use crate::folder::{self, Files};
@@ -14,10 +14,10 @@ use std::str::FromStr;
 
 const NAMES: [&str; 3] = ["mnist", "fashion-mnist", "digits"];
 
-/// Most digits of a split.
+/// Maximum number of digits in a split.
 const MAX_DIGITS: u64 = 1_000_000_000_000;
 
-/// Where data comes from, as typed after `--data`.
+/// Source of data, as typed after `--data`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSource(SourceKind);
 
@@ -25,27 +25,27 @@ pub struct DataSource(SourceKind);
 enum SourceKind {
     Digits(Digits),
     Published(&'static Published),
-    /// As typed, perhaps after `path:`.
+    /// Path as typed, with or without `path:` before it.
     Path(String),
 }
 
 /// Reads or draws the data that `spec` names.
 ///
 /// # Errors
-/// A usage error for a spec that means nothing, a data error for files that are absent or damaged.
+/// A usage error for an invalid spec, a data error for files that are missing or damaged.
 pub fn load(spec: &str) -> Result<Dataset> {
     spec.parse::<DataSource>()?.load(&Request::default())
 }
 
-/// MNIST if it is on this machine, else the built-in digits.
+/// Loads MNIST if it is on this machine, else the built-in digits.
 ///
 /// # Errors
-/// A data error if MNIST is there but damaged.
+/// A data error if MNIST is present but damaged.
 pub fn load_default() -> Result<Dataset> {
     DataSource::default().load(&Request::default())
 }
 
-/// The folder on this machine that holds the four files of `mnist` or `fashion-mnist`.
+/// Returns the folder on this machine that holds the four files of `mnist` or `fashion-mnist`.
 pub fn find(name: &str) -> Option<PathBuf> {
     search(published::by_name(name)?, &variable).ok().map(|(folder, _)| folder)
 }
@@ -66,7 +66,7 @@ impl FromStr for DataSource {
 
     fn from_str(spec: &str) -> Result<Self> {
         if spec.strip_prefix("path:").unwrap_or(spec).trim().is_empty() {
-            return Err(Error::usage("no data are named").advise("name a file, a folder or --data digits"));
+            return Err(Error::usage("no data given").advise("give a file, a folder or --data digits"));
         }
         let name = spec.split(':').next().unwrap_or(spec);
         let name = name.trim().to_lowercase().replace('_', "-");
@@ -84,12 +84,12 @@ impl FromStr for DataSource {
     }
 }
 
-/// Anything with `/` or `.` in it, and whatever is there.
+/// Returns true for anything with `/` or `.` in it, and for any existing path.
 fn is_a_path(spec: &str) -> bool {
     spec.contains(|letter| letter == '.' || std::path::is_separator(letter)) || Path::new(spec).exists()
 }
 
-/// The canonical spec: the name with every key, or the path as typed.
+/// Canonical spec: the name with every key, or the path as typed.
 impl fmt::Display for DataSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -104,7 +104,7 @@ impl DataSource {
     /// Reads or draws the samples.
     ///
     /// # Errors
-    /// A data error that names the file, or the places it was looked for in.
+    /// A data error that names the file, or the places searched.
     pub fn load(&self, request: &Request) -> Result<Dataset> {
         let data = self.load_any(request)?;
         let chosen = [(&request.ask.columns, "--columns"), (&request.ask.drop, "--drop")];
@@ -139,9 +139,10 @@ impl DataSource {
         }
     }
 
-    /// The data set of some files, whose classes are called as `known`; labels beyond these make all names numbers.
+    /// Builds the data set of IDX files with class names `known`; if a label is beyond these, all classes are named by
+    /// number.
     fn assemble(&self, origin: String, files: &Files, known: &[&str], request: &Request) -> Result<Dataset> {
-        // data that can be streamed get half of what there is; these may take all of it
+        // data that can be streamed get half of the memory; these may use all of it
         let (shape, train, test) = files.read(request.ask.memory.saturating_mul(2))?;
         let labels = train.classes().iter().chain(test.iter().flat_map(Samples::classes));
         let highest = labels.max().map_or(0, |&label| label as usize);
@@ -166,7 +167,7 @@ impl DataSource {
     }
 }
 
-/// Why a path without the files of a set is none.
+/// Returns the error for a path without the four files of a data set.
 fn no_set(path: &Path, missing: &str) -> Error {
     let what = match std::fs::metadata(path) {
         Err(error) => format!("the data cannot be opened: {}", text::plain_io(&error)),
@@ -216,12 +217,12 @@ fn check_digits(digits: &Digits) -> Result<()> {
         return refuse("digits need at least one image to train on and one to test on".into());
     }
     if train.max(test) as u64 > MAX_DIGITS {
-        return refuse(format!("at most {} digits are drawn for a split", grouped(MAX_DIGITS)));
+        return refuse(format!("a split has at most {} digits", grouped(MAX_DIGITS)));
     }
     Ok(())
 }
 
-/// The folder and its files, in the first place that has all four.
+/// Returns the folder and its files, from the first place that has all four.
 fn search(published: &Published, environment: &Environment) -> Result<(PathBuf, Files)> {
     let mut looked = Vec::new();
     for place in places(published, environment) {
@@ -245,7 +246,8 @@ fn places(published: &Published, environment: &Environment) -> Vec<PathBuf> {
     roots.map(|root| root.join(published.name)).chain(published.package.map(PathBuf::from)).collect()
 }
 
-/// Where `schuss data fetch` puts a data set: `$SCHUSS_DATA/<name>`, else in the user's cache folder.
+/// Returns the folder that `schuss data fetch` stores a data set in: `$SCHUSS_DATA/<name>`, else one in the user's
+/// cache folder.
 pub(crate) fn home(published: &Published) -> Result<PathBuf> {
     let root = variable("SCHUSS_DATA").map(PathBuf::from).or_else(|| cache(&variable));
     root.map(|root| root.join(published.name)).ok_or_else(|| {
@@ -254,14 +256,15 @@ pub(crate) fn home(published: &Published) -> Result<PathBuf> {
     })
 }
 
-/// Looks up an environment variable; one that is empty counts as not set.
+/// Lookup of an environment variable; an empty one counts as unset.
 type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The user's cache folder for schuss, by each system's custom; `XDG_CACHE_HOME` counts only if it is absolute.
+/// Returns the user's cache folder for schuss, by each system's convention; `XDG_CACHE_HOME` counts only if it is
+/// absolute.
 fn cache(environment: &Environment) -> Option<PathBuf> {
     let folder = |name: &str| environment(name).map(PathBuf::from);
     let base = if cfg!(windows) {

@@ -1,45 +1,45 @@
-//! How well an order mixes the classes: how far batches are from the whole, beside those of a perfect shuffle.
+//! Measures how well an order mixes classes: the distance of the classes of batches from those of the whole data set,
+//! compared with a perfect shuffle.
 //!
-//! Training on batches of few classes at a time unlearns the others: with a file sorted by class that is read in its
-//! order, a network that reads 97 % of the digits right after a full shuffle is left with 9 %.
+//! Training on batches with few classes makes a network forget the others: on a file sorted by class and read in order,
+//! a network that gets 97 % of the digits right after a full shuffle gets only 9 % right.
 
 use crate::order::{EpochOrder, Order};
 use crate::{Access, Result, Samples, Store};
 
 /// Samples per batch.
 const BATCH: usize = 100;
-/// Batches looked at, in all.
+/// Total number of batches measured.
 const BATCHES: usize = 64;
-/// Places of an epoch they are taken from where a place costs reading many blocks.
+/// Number of places in an epoch that batches are taken from if each place requires reading many blocks.
 const FEW_PLACES: usize = 4;
-/// Above this ratio training suffers: 64 distinct blocks stay at 1.6 in the worst case, which costs a percent of accuracy;
-/// 6 blocks at 4.2, which costs twelve.
+/// Ratio above which training suffers: 64 distinct blocks stay at 1.6 in the worst case, which costs a percent of
+/// accuracy; 6 blocks are at 4.2, which costs twelve.
 const POOR: f64 = 2.0;
 
-/// How well an order mixes the classes of a data set.
+/// Quality of an order's mixing of the classes of a data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mixing {
-    /// Mean total-variation distance of the classes of a batch of 100 from those of the whole: 0 if all batches are like
-    /// the whole, almost 1 if each has one class of many.
+    /// Mean total-variation distance between the class distribution of a batch of 100 and that of the whole: 0 if all
+    /// batches are like the whole, almost 1 if each has one class of many.
     pub distance: f64,
-    /// The same for independent draws, on average.
+    /// Mean distance for independent draws.
     pub perfect: f64,
 }
 
 impl Mixing {
-    /// How many times further from the whole batches are than those of a perfect shuffle; 1 where there is nothing to
-    /// mix.
+    /// Returns the distance as a multiple of that of a perfect shuffle; 1 if there is nothing to mix.
     pub fn ratio(&self) -> f64 {
         if self.perfect > 0.0 { self.distance / self.perfect } else { 1.0 }
     }
 
-    /// What is to be said if classes are mixed poorly.
+    /// Returns a warning if classes are mixed poorly.
     pub fn warning(&self, order: Order) -> Option<String> {
         (self.ratio() > POOR).then(|| {
             format!(
-                "the order {order} mixes classes poorly: batches of {BATCH} are {:.1} times as far from the whole as after a \
-                 perfect shuffle (distance {:.2}, not {:.2}), and training will suffer; use `--order shuffled`, or \
-                 `schuss data pack`, which shuffles once for all",
+                "the order {order} mixes classes poorly: batches of {BATCH} are {:.1} times as far from the overall \
+                 class shares as after a perfect shuffle (distance {:.2}, not {:.2}), and training will suffer; \
+                 use `--order shuffled`, or `schuss data pack`, which shuffles once and for all",
                 self.ratio(),
                 self.distance,
                 self.perfect
@@ -48,10 +48,11 @@ impl Mixing {
     }
 }
 
-/// Measures an order on some batches of its first epoch; none if samples have no classes, or too few for two batches.
+/// Measures an order on some batches of its first epoch; returns `None` if samples have no classes, or are too few for
+/// two batches.
 ///
 /// # Errors
-/// What the store says of samples that cannot be read.
+/// Any error of the store from reading the samples.
 pub fn measure(store: &dyn Store, order: Order, seed: u64) -> Result<Option<Mixing>> {
     let batches = batches(store, order, seed)?;
     let classes = batches.iter().flatten().max().map_or(0, |&class| class as usize + 1);
@@ -67,7 +68,7 @@ pub fn measure(store: &dyn Store, order: Order, seed: u64) -> Result<Option<Mixi
     Ok(Some(Mixing { distance, perfect }))
 }
 
-/// The classes of some batches that are spread evenly over the epoch; none if samples have no classes.
+/// Returns the classes of some batches spread evenly over the epoch; empty if samples have no classes.
 fn batches(store: &dyn Store, order: Order, seed: u64) -> Result<Vec<Vec<u32>>> {
     let places = match store.access() {
         Access::Random => BATCHES,
@@ -85,7 +86,8 @@ fn batches(store: &dyn Store, order: Order, seed: u64) -> Result<Vec<Vec<u32>>> 
     Ok(classes(store, &wanted)?.chunks(BATCH).map(<[u32]>::to_vec).collect())
 }
 
-/// The classes of some samples, read from the first to the last, so that no block is read twice; none if they have none.
+/// Returns the classes of the `wanted` samples, read in ascending order so that no block is read twice; empty if
+/// samples have no classes.
 fn classes(store: &dyn Store, wanted: &[u64]) -> Result<Vec<u32>> {
     let mut sorted: Vec<(u64, usize)> = wanted.iter().copied().zip(0..).collect();
     sorted.sort_unstable();
@@ -102,7 +104,7 @@ fn classes(store: &dyn Store, wanted: &[u64]) -> Result<Vec<u32>> {
     Ok(classes)
 }
 
-/// Shares of the classes.
+/// Returns the share of each class in a batch.
 fn mix(batch: &[u32], classes: usize) -> Vec<f64> {
     let mut shares = vec![0.0; classes];
     for &class in batch {
@@ -111,7 +113,7 @@ fn mix(batch: &[u32], classes: usize) -> Vec<f64> {
     shares
 }
 
-/// Total variation: the largest difference that any set of classes makes.
+/// Returns the total-variation distance: the largest difference over all sets of classes.
 fn distance(mix: &[f64], whole: &[f64]) -> f64 {
     mix.iter().zip(whole).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
 }
@@ -134,7 +136,7 @@ mod tests {
     use crate::random::{Key, Purpose};
     use crate::{Labels, Values};
 
-    /// Samples of one byte with these classes.
+    /// Returns samples of one byte with these classes.
     fn labelled(classes: Vec<u32>) -> Samples {
         let values = Values::Bytes(vec![0; classes.len()]);
         Samples::new(values, Labels::Class(classes), 1).unwrap()
@@ -149,7 +151,7 @@ mod tests {
         measure(samples, order.parse().unwrap(), 1).unwrap().unwrap()
     }
 
-    /// What shufflers that keep a tenth of such data in memory were measured to reach: 0.48 with 6 blocks, 0.17 with 60.
+    /// Shufflers that keep a tenth of such data in memory were measured at 0.48 with 6 blocks and 0.17 with 60.
     #[test]
     fn a_file_sorted_by_class_is_mixed_the_better_the_more_distinct_blocks_are() {
         let distances =
@@ -211,7 +213,7 @@ mod tests {
         assert_eq!(measure(&unlabelled, Order::Shuffled, 1).unwrap(), None);
     }
 
-    /// Samples that come in blocks, which are counted as they are read.
+    /// Samples that come in blocks, with a count of the blocks read.
     struct Blocks(Samples, std::sync::atomic::AtomicUsize);
 
     impl Store for Blocks {

@@ -1,24 +1,24 @@
-//! How stored numbers become those that a network sees.
+//! Normalisation of stored values to network inputs.
 
 use crate::spec::unknown;
 use crate::{Error, Result, Row, Shape, Split, Values};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// What may be chosen.
+/// Normalisation chosen by the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Normalise {
     /// Pixels / 255.
     Unit,
-    /// Every feature less its mean over the training split, by its standard deviation there.
+    /// Each feature minus its mean over the training split, divided by its standard deviation there.
     Standard,
-    /// The same for every channel of images.
+    /// As `Standard`, but per channel of images.
     Channel,
-    /// Mean and deviation that are usual for MNIST.
+    /// Mean and standard deviation commonly used for MNIST.
     Mnist,
-    /// Means and deviations that are usual for ImageNet.
+    /// Means and standard deviations commonly used for ImageNet.
     Imagenet,
-    /// Nothing is done.
+    /// No normalisation.
     None,
 }
 
@@ -41,19 +41,19 @@ impl FromStr for Normalise {
     }
 }
 
-/// How stored numbers become those that a network sees; as it stands in a model file. All but `none` take pixels as
-/// fractions of 255.
+/// Fitted normalisation of stored values to network inputs, as saved in a model file. All but `none` divide pixels by
+/// 255 first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalisation {
-    /// Pixels / 255; other numbers as they are.
+    /// Pixels / 255; other numbers unchanged.
     #[default]
     Unit,
-    /// By feature.
+    /// Per feature.
     Standard(Affine),
-    /// By channel.
+    /// Per channel.
     Channel(Affine),
-    /// As they are.
+    /// Unchanged.
     None,
 }
 
@@ -62,16 +62,16 @@ pub enum Normalisation {
 pub struct Affine {
     /// One per feature or channel.
     pub mean: Vec<f32>,
-    /// As many, none of them 0.
+    /// One per feature or channel, none of them 0.
     pub scale: Vec<f32>,
 }
 
 impl Normalisation {
-    /// What `choice` means for samples of `shape`, measured on the training split where it is to be measured; without a
-    /// choice unit for pixels and standard for other numbers.
+    /// Fits `choice` to samples of `shape`, measuring statistics on the training split if necessary; the default is
+    /// unit for pixels and standard for other numbers.
     ///
     /// # Errors
-    /// A usage error for what the data cannot have, a data error if a sample cannot be read.
+    /// A usage error if the choice does not apply to the data, a data error if a sample cannot be read.
     pub fn fit(choice: Option<Normalise>, train: &Split, shape: Shape) -> Result<Self> {
         let bytes = matches!(train.read(&[])?.values(), Values::Bytes(_));
         let choice = choice.unwrap_or(if bytes { Normalise::Unit } else { Normalise::Standard });
@@ -93,13 +93,13 @@ impl Normalisation {
                 Ok(Self::Channel(measure(train, shape.features(), channels)?))
             }
             (Normalise::Channel, None) => Err(misfit("`channel` is for images", shape)),
-            // What torchvision's examples and its pretrained models use.
+            // As in torchvision's examples and pretrained models.
             (Normalise::Mnist, _) => preset(&[0.1307], &[0.3081]),
             (Normalise::Imagenet, _) => preset(&[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]),
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Unit => "unit",
@@ -109,10 +109,10 @@ impl Normalisation {
         }
     }
 
-    /// Refuses numbers that do not fit samples of `shape`, as they might stand in a file.
+    /// Checks that its numbers, which may come from a file, fit samples of `shape`.
     ///
     /// # Errors
-    /// A data error.
+    /// A data error if they do not.
     pub fn check(&self, shape: Shape) -> Result<()> {
         let (affine, parts) = match self {
             Self::Unit | Self::None => return Ok(()),
@@ -127,7 +127,7 @@ impl Normalisation {
         Err(Error::data(format!("its normalisation does not fit {shape}")))
     }
 
-    /// Writes the numbers of a sample to the front of `to`.
+    /// Writes the normalised values of a sample to the start of `to`.
     pub fn write(&self, row: Row, to: &mut [f32]) {
         let to = match row {
             Row::Bytes(bytes) if *self == Self::None => fill(to, bytes, f32::from),
@@ -162,7 +162,7 @@ fn misfit(why: &str, shape: Shape) -> Error {
     Error::usage(format!("{why}, but a sample has {shape}")).at("--normalisation").advise("standard, or none")
 }
 
-/// Mean and deviation of each of `parts` equal parts of the features.
+/// Returns the mean and standard deviation of each of `parts` equal parts of the features.
 fn measure(train: &Split, features: usize, parts: usize) -> Result<Affine> {
     let pixels = (features / parts.max(1)).max(1);
     let mut row = vec![0.0; features];
@@ -183,7 +183,7 @@ fn measure(train: &Split, features: usize, parts: usize) -> Result<Affine> {
     Ok(Affine { mean, scale: moments.iter().map(Moments::scale).collect() })
 }
 
-/// Sums of numbers less the first of them, which keeps the difference of large sums from losing the small variance.
+/// Sums of numbers minus the first of them, so that a small variance is not lost in the difference of large sums.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moments {
     around: f64,
@@ -208,13 +208,13 @@ impl Moments {
         self.around + self.sum / self.count
     }
 
-    /// Standard deviation over all (not over all but one), as scikit-learn's scaler has it.
+    /// Returns the population standard deviation (divided by n, not n - 1), as scikit-learn's `StandardScaler` does.
     pub(crate) fn deviation(&self) -> f64 {
         let variance = self.squares / self.count - (self.sum / self.count).powi(2);
         variance.max(0.0).sqrt()
     }
 
-    /// The same, but 1 for what is constant.
+    /// Returns the standard deviation, or 1 for a constant.
     fn scale(&self) -> f32 {
         let scale = self.deviation() as f32;
         if scale >= f32::MIN_POSITIVE { scale } else { 1.0 }

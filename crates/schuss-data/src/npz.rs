@@ -1,6 +1,6 @@
-//! Several NPY arrays in a zip archive: samples and labels by their usual names.
+//! NPZ: several NPY arrays in a zip archive, with samples and labels under their usual names.
 //!
-//! What the files of the archive are called is only compared; no path is ever made of it.
+//! The names of the files in the archive are only compared; no path is ever made of them.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -22,10 +22,10 @@ use std::io::Read;
 use std::path::Path;
 use zip::CompressionMethod;
 
-/// What to do about labels that cannot be used as they are.
+/// Advice for labels that cannot be used as they are.
 const SAVE_LABELS: &str = "save classes as whole numbers, such as numpy.unique(y, return_inverse=True)[1], and other labels as numbers";
 
-/// DefaultNormalisation names of samples and labels to train on, to choose by, and to evaluate on; in lower case.
+/// Usual names of samples and labels for training, validation and test, in lower case.
 const NAMES: [(&[&str], &[&str]); 3] = [
     (
         &["x_train", "train_x", "train_images", "train_data", "x", "data", "images", "features", "arr_0"],
@@ -52,7 +52,7 @@ const NAMES: [(&[&str], &[&str]); 3] = [
 /// Reads an archive of arrays.
 ///
 /// # Errors
-/// A data error that names the file, and the array where it is one's fault.
+/// A data error that names the file, and the array if one is at fault.
 pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let origin = Origin::new(path, "sample");
     let damaged = || origin.refuse("cannot be read as a zip archive").advise("copy it again");
@@ -73,18 +73,18 @@ struct Entry {
     at: usize,
     name: String,
     array: Array,
-    /// Where it begins in the archive, if it is not packed.
+    /// Offset of its data in the archive, if it is not compressed.
     plain: Option<u64>,
 }
 
-/// What is to be predicted for all splits.
+/// Targets of all splits.
 #[derive(Default)]
 struct SplitTargets {
     labels: Vec<Labels>,
     classes: Vec<String>,
-    /// What is taken off each number.
+    /// Offset of each number of a label.
     offsets: Vec<f64>,
-    /// What was guessed.
+    /// Note on a guess.
     said: Option<String>,
 }
 
@@ -149,19 +149,22 @@ impl<'a> Arrays<'a> {
         Ok(Some(Pair { samples, labels: self.find(labels, SAVE_LABELS)? }))
     }
 
-    /// The first of `wanted` that is in the archive, with `advice` where it cannot be used.
+    /// Finds the first of the `wanted` names in the archive; an array that cannot be used is an error with this
+    /// `advice`.
     fn find(&mut self, wanted: &[&str], advice: &str) -> Result<Option<Entry>> {
         let place = |wanted: &&str| self.names.iter().position(|name| name == *wanted);
         let Some(at) = wanted.iter().find_map(place) else { return Ok(None) };
         let (origin, length) = (self.origin, self.length);
         let name = self.names.get(at).cloned().unwrap_or_default();
         if self.names.iter().filter(|other| **other == name).count() > 1 {
-            let what = format!("holds two arrays called `{name}`, if capitals do not count");
+            let what = format!("holds two arrays called `{name}`, ignoring case");
             return Err(origin.refuse(what).advise("rename one"));
         }
         let mut file = self.archive.by_index(at).map_err(|error| broken(origin, &name, &error))?;
         if !plausible(&file, length) {
-            return Err(origin.refuse(format!("cannot hold as much as it says of `{}`", shown(&name))));
+            return Err(
+                origin.refuse(format!("cannot hold an array as large as it claims `{}` to be", shown(&name)))
+            );
         }
         let size = file.size();
         let array = Array::new(&mut file, size)
@@ -176,13 +179,13 @@ impl<'a> Arrays<'a> {
         let names: Vec<String> =
             self.names.iter().take(LISTED).map(|name| format!("`{}`", shown(name))).collect();
         let what = format!(
-            "holds no array of samples; it holds {}",
+            "holds no array of samples; its arrays: {}",
             if names.is_empty() { "none".into() } else { names.join(" ") }
         );
         self.origin.refuse(what).advise("call them x_train, y_train, x_test, y_test; or x, y")
     }
 
-    /// All samples are alike, each has a label, and all splits have labels or none has.
+    /// Checks that all samples have the same shape, that each has a label, and that all splits have labels or none has.
     fn check(&self, pairs: &[&Pair]) -> Result<()> {
         let first = pairs.first().map(|pair| &pair.samples);
         for Pair { samples, labels } in pairs {
@@ -210,23 +213,23 @@ impl<'a> Arrays<'a> {
         if pairs.iter().any(|pair| pair.labels.is_some())
             && let Some(bare) = pairs.iter().find(|pair| pair.labels.is_none())
         {
-            let what = format!("has no labels for `{}`, but for others", bare.samples.name);
+            let what = format!("has labels for other splits, but none for `{}`", bare.samples.name);
             return Err(self.origin.refuse(what).advise("add them, or leave all labels out"));
         }
         Ok(())
     }
 
-    /// Arrays that take no part.
+    /// Returns a note on arrays that are not used.
     fn left_out(&self, pairs: &[&Pair]) -> Option<String> {
         let entries = pairs.iter().flat_map(|pair| [Some(&pair.samples), pair.labels.as_ref()]);
         let used: Vec<usize> = entries.flatten().map(|entry| entry.at).collect();
         let others = self.names.iter().enumerate().filter(|(at, _)| !used.contains(at));
         let others: Vec<String> = others.map(|(_, name)| format!("`{}`", shown(name))).collect();
         let listed = listed(others.iter().cloned(), others.len());
-        (!others.is_empty()).then(|| format!("left out: arrays of other names: {listed}"))
+        (!others.is_empty()).then(|| format!("left out: arrays with other names: {listed}"))
     }
 
-    /// What is to be predicted for each split.
+    /// Reads the targets of each split.
     fn labels(&mut self, pairs: &[&Pair], ask: &ReadOptions) -> Result<SplitTargets> {
         let entries: Vec<&Entry> = pairs.iter().filter_map(|pair| pair.labels.as_ref()).collect();
         let Some(first) = entries.first() else {
@@ -247,15 +250,15 @@ impl<'a> Arrays<'a> {
             splits.push(self.unpacked(entry, Array::numbers)?);
         }
         match self.classes(&splits, first, ask.label_kind)? {
-            Some(told) => Ok(told),
+            Some(targets) => Ok(targets),
             None => self.amounts(&splits, &entries, ask),
         }
     }
 
-    /// The classes that labels stand for, if they do.
+    /// Returns the labels as classes, if they are classes.
     fn classes(&self, splits: &[Numbers], first: &Entry, kind: LabelKind) -> Result<Option<SplitTargets>> {
         let width = first.array.layout.shape.features();
-        let told = |Classes { labels, names: classes }, said: Option<String>| {
+        let targets = |Classes { labels, names: classes }, said: Option<String>| {
             Some(SplitTargets { labels, classes, said, ..SplitTargets::default() })
         };
         if width > 1 {
@@ -268,10 +271,10 @@ impl<'a> Arrays<'a> {
         };
         let found = classes::of_numbers(splits, kind).map_err(refuse)?;
         let said = (kind == LabelKind::Guess).then(|| format!("labels: {}", classes::guess(true)));
-        Ok(found.and_then(|found| told(found, said)))
+        Ok(found.and_then(|found| targets(found, said)))
     }
 
-    /// Labels that are numbers.
+    /// Returns the labels as real-valued targets.
     fn amounts(&self, splits: &[Numbers], entries: &[&Entry], ask: &ReadOptions) -> Result<SplitTargets> {
         let width = entries.first().map_or(0, |entry| entry.array.layout.shape.features());
         let is_guess =
@@ -298,10 +301,10 @@ impl<'a> Arrays<'a> {
             return Samples::new(values, labels, features).map(LoadedSplit::Resident);
         }
         let Some(plain) = entry.plain else {
-            let advice = "save it with numpy.savez, which does not pack it, or give more --memory";
+            let advice = "save it with numpy.savez, which does not compress, or give more --memory";
             return Err(entry.array.too_large(
                 self.origin,
-                "it is packed, so it cannot be read from the middle",
+                "it is compressed, so samples cannot be read individually",
                 advice,
             ));
         };
@@ -309,7 +312,7 @@ impl<'a> Arrays<'a> {
             .map(LoadedSplit::Streamed)
     }
 
-    /// What `decode` makes of an array's numbers, held against their checksum.
+    /// Decodes the numbers of an array with `decode`, and verifies their checksum.
     fn unpacked<T>(
         &mut self,
         entry: &Entry,

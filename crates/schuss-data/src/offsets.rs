@@ -1,48 +1,48 @@
-//! What is taken off numbers before they are rounded to 32 bits.
+//! Offsets subtracted from numbers before they are rounded to 32 bits.
 //!
-//! Seconds since 1970 or coordinates in metres are large numbers that differ in their last digits: as 32-bit numbers
-//! they are all the same. Such a column is stored less its lowest number, which is taken off in 64 bits. That is how
-//! the numbers are held, not a statistic that anything is learnt from: normalisation follows as for other columns.
+//! Seconds since 1970 or coordinates in metres are large numbers that differ only in their last digits: as 32-bit
+//! floats they are all the same. Such a column is stored minus its minimum, which is subtracted in 64 bits. This is a
+//! storage format, not a statistic learned from data: normalisation follows as for other columns.
 
 use crate::text::listed;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-/// What was taken off the numbers of every sample, in 64 bits, before they were rounded to 32.
+/// Offsets subtracted from the numbers of every sample, in 64 bits, before they were rounded to 32.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Offsets {
-    /// One per feature; empty where nothing was taken off any.
+    /// One per feature; empty if all are 0.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<f64>,
-    /// One per number of a label; empty likewise.
+    /// One per number of a label; empty if all are 0.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<f64>,
 }
 
-/// What is to be taken off the numbers of a file that is read.
+/// Choice of the offsets for a file that is read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Centring {
-    /// What its own columns need.
+    /// Offsets that the file's own columns need.
     #[default]
     AsNeeded,
-    /// Nothing off features, which are wanted as they are.
+    /// No offsets for features, which are read unchanged.
     Never,
-    /// What a model was trained with.
+    /// Offsets that a model was trained with.
     By(Offsets),
 }
 
-/// Numbers whose range is smaller than this share of their size are stored less an offset, if 32 bits do not hold them:
-/// of the 24 bits that they have, fewer than 16 would be left for what tells them apart.
+/// Numbers are stored minus an offset if their magnitude is more than this many times their range, and 32-bit floats do
+/// not hold them exactly: fewer than 16 of the 24 bits of the significand would be left to distinguish them.
 const RATIO: f64 = 256.0;
 
 impl Centring {
-    /// What a model was trained with; nothing where it is not known.
+    /// Returns the offsets that a model was trained with; none if there is no model.
     pub(crate) fn given(&self) -> Offsets {
         if let Self::By(offsets) = self { offsets.clone() } else { Offsets::default() }
     }
 
-    /// What is taken off where so much is `needed`, which is said of columns by their numbers.
+    /// Returns the offsets to use, given those `needed`, and adds a note that refers to columns by number.
     pub(crate) fn settle(&self, needed: Offsets, notes: &mut Vec<String>) -> Offsets {
         let columns: Vec<f64> = needed.values.clone();
         let columns =
@@ -50,7 +50,7 @@ impl Centring {
         self.settle_named(needed, columns, notes)
     }
 
-    /// The same, by the names of `columns` and what each needs.
+    /// As [`Self::settle`], with the names of `columns` and the offset that each needs.
     pub(crate) fn settle_named(
         &self,
         needed: Offsets,
@@ -67,30 +67,30 @@ impl Centring {
 }
 
 impl Offsets {
-    /// Whether nothing was taken off anything.
+    /// Returns true if there are no offsets.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty() && self.labels.is_empty()
     }
 
-    /// What was taken off a feature.
+    /// Returns the offset of a feature.
     pub fn value(&self, feature: usize) -> f64 {
         self.values.get(feature).copied().unwrap_or(0.0)
     }
 
-    /// What was taken off a number of a label.
+    /// Returns the offset of a number of a label.
     pub fn label(&self, number: usize) -> f64 {
         self.labels.get(number).copied().unwrap_or(0.0)
     }
 
-    /// Says what was taken off the numbers of labels, by their `names`.
+    /// Returns a note on the offsets of labels, by their `names`.
     pub(crate) fn note_labels(&self, names: impl Iterator<Item = String>) -> Option<String> {
         note(names.zip(self.labels.iter().copied()), true)
     }
 
-    /// Refuses offsets that do not fit samples of so many features, as they might stand in a file.
+    /// Checks that the offsets, which may come from a file, fit samples with this many features.
     ///
     /// # Errors
-    /// A data error.
+    /// A data error if they do not.
     pub fn check(&self, features: usize) -> Result<()> {
         let count = self.values.is_empty() || self.values.len() == features;
         if count && self.values.iter().chain(&self.labels).all(|offset| offset.is_finite()) {
@@ -100,7 +100,7 @@ impl Offsets {
     }
 }
 
-/// What `width` numbers of each sample need taken off.
+/// Returns the offsets that samples of `width` numbers need.
 pub(crate) fn needed(numbers: &[f64], width: usize) -> Vec<f64> {
     let mut spreads = vec![Spread::default(); width];
     for row in numbers.chunks(width.max(1)) {
@@ -109,19 +109,19 @@ pub(crate) fn needed(numbers: &[f64], width: usize) -> Vec<f64> {
     list(spreads.into_iter().map(Spread::offset))
 }
 
-/// A list of offsets; empty if none of them takes anything off.
+/// Collects offsets; returns an empty list if all are 0.
 pub(crate) fn list(offsets: impl Iterator<Item = f64>) -> Vec<f64> {
     let offsets: Vec<f64> = offsets.collect();
     if offsets.iter().all(|offset| *offset == 0.0) { Vec::new() } else { offsets }
 }
 
-/// `number` less `offset`, rounded to 32 bits; infinite beyond what these hold.
+/// Returns `number` minus `offset`, rounded to 32 bits; infinite if it is out of range.
 #[allow(clippy::cast_possible_truncation, reason = "rounds; whoever calls looks for what overflows")]
 pub(crate) fn rounded(number: f64, offset: f64) -> f32 {
     (number - offset) as f32
 }
 
-/// What is known of a column's numbers: how far they reach, and whether 32 bits hold them all.
+/// Range of a column's numbers, and whether 32-bit floats hold them all exactly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
     lowest: f64,
@@ -141,14 +141,14 @@ impl Spread {
         self.is_rounded |= f64::from(rounded(number, 0.0)) != number;
     }
 
-    /// What is to be taken off such numbers; 0 where they are held well enough without.
+    /// Returns the offset for such numbers; 0 if they need none.
     pub(crate) fn offset(self) -> f64 {
         let (range, size) = (self.highest - self.lowest, self.highest.abs().max(self.lowest.abs()));
         if self.is_rounded && range > 0.0 && size > range * RATIO { self.lowest } else { 0.0 }
     }
 }
 
-/// Says which columns are stored less an offset, or would have to be if that had been wanted.
+/// Returns a note on the columns that are stored minus an offset, or would need to be but for the user's choice.
 fn note(columns: impl Iterator<Item = (String, f64)>, is_wanted: bool) -> Option<String> {
     let found: Vec<String> = columns
         .filter(|(_, offset)| *offset != 0.0)
@@ -158,10 +158,12 @@ fn note(columns: impl Iterator<Item = (String, f64)>, is_wanted: bool) -> Option
     match (found.is_empty(), is_wanted) {
         (true, _) => None,
         (_, true) => Some(format!(
-            "large numbers that are close together, stored less their lowest so that 32 bits hold their last digits: {names}"
+            "large numbers that are close together, stored minus their minimum so that 32-bit floats keep \
+             their last digits: {names}"
         )),
         (_, false) => Some(format!(
-            "32-bit numbers lose the last digits of {names}: large numbers that are close together; any --normalisation but none keeps them"
+            "32-bit floats lose the last digits of {names}: large numbers that are close together; \
+             any --normalisation but none keeps them"
         )),
     }
 }

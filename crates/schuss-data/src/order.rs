@@ -1,4 +1,4 @@
-//! In which order an epoch visits the training set: position -> index, a pure function of (seed, epoch, position).
+//! Orders in which an epoch visits the training set: position -> index, a pure function of (seed, epoch, position).
 
 mod blocks;
 mod permutation;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// How the samples of an epoch are ordered.
+/// Order of the samples in an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Order {
@@ -23,11 +23,12 @@ pub enum Order {
     Shuffled,
     /// One permutation, the same in all epochs: the batches never change.
     Fixed,
-    /// As they stand in the file.
+    /// In file order.
     Sequential,
-    /// Every position draws any sample, so some come twice and some not at all.
+    /// Drawn with replacement at every position, so some samples come twice and some not at all.
     Replacement,
-    /// Blocks of neighbours in a fresh order every epoch, the samples of so many of them mixed: `blocks:64`.
+    /// Blocks of consecutive samples in a fresh order every epoch, with the samples of this many blocks mixed at a
+    /// time: `blocks:64`.
     Blocks(Mix),
 }
 
@@ -39,11 +40,11 @@ const NAMES: [(&str, Order); 4] = [
 ];
 
 impl Order {
-    /// What can be typed; blocks may be of any number.
+    /// Accepted spellings; `blocks` takes any number.
     pub const NAMES: &'static [&'static str] =
         &["shuffled", "fixed", "sequential", "replacement", "blocks:64"];
 
-    /// Whether every epoch has an order of its own.
+    /// Returns true if every epoch has an order of its own.
     pub fn changes(self) -> bool {
         matches!(self, Self::Shuffled | Self::Replacement | Self::Blocks(_))
     }
@@ -109,7 +110,7 @@ enum Scheme {
 }
 
 impl EpochOrder {
-    /// The order of `epoch` (from 0) over `len` samples.
+    /// Creates the order of `epoch` (from 0) over `len` samples.
     pub fn new(order: Order, len: usize, seed: u64, epoch: u32) -> Self {
         let len = len as u64;
         let key = |epoch| Key { seed, purpose: Purpose::Order, epoch };
@@ -123,7 +124,7 @@ impl EpochOrder {
         Self { len, kind }
     }
 
-    /// Index of the sample at `position`, both in `0..len`.
+    /// Returns the index of the sample at `position`, both in `0..len`.
     pub fn index(&self, position: usize) -> usize {
         let position = position as u64;
         let index = match &self.kind {
@@ -176,7 +177,7 @@ mod tests {
         assert!((missed - (-1.0_f64).exp()).abs() < 0.01, "missed {missed}");
     }
 
-    /// As it was in the first release: the order is part of what a trial's bits depend on.
+    /// Orders as in the first release: the order is part of what a trial's bits depend on.
     #[test]
     fn orders_stay_the_same_for_ever() {
         let known = [
@@ -191,7 +192,8 @@ mod tests {
         }
     }
 
-    /// Pearson's chi-squared over the 120 orders of 5 samples: 119 degrees of freedom, so below 190 but in 1 of 30,000.
+    /// Pearson's chi-squared over the 120 orders of 5 samples: 119 degrees of freedom, so above 190 in only 1 of 30,000
+    /// runs.
     #[test]
     fn all_orders_of_five_samples_are_about_equally_frequent() {
         let mut counts = std::collections::HashMap::new();

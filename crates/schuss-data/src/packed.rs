@@ -1,4 +1,4 @@
-//! Data sets and packs: what a pack holds as a data set, and a data set as what a pack is to hold.
+//! Conversion of packs to data sets and of data sets to the contents of packs.
 
 use crate::pack::{Contents, MAGIC, Pack, shuffling};
 use crate::reader::{DefaultNormalisation, Loaded, ReadOptions};
@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a data set leaves in its pack besides its samples.
+/// Metadata of a data set in its pack.
 #[derive(Default, Serialize, Deserialize)]
 struct About {
     origin: String,
@@ -19,13 +19,13 @@ struct About {
     offsets: Offsets,
 }
 
-/// Whether a file begins as a pack does.
+/// Returns true if a file begins like a pack.
 pub(crate) fn is_pack(path: &Path) -> bool {
     let mut start = [0; MAGIC.len()];
     file::open(path).is_ok_and(|(mut file, _)| file.read_exact(&mut start).is_ok() && start == MAGIC)
 }
 
-/// What a pack holds: in memory if that suffices, else read when needed.
+/// Reads a pack: resident if it fits in memory, else streamed.
 ///
 /// # Errors
 /// A data error that names the file.
@@ -55,17 +55,17 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     })
 }
 
-/// Memory for splits whose samples take `row` bytes each.
+/// Memory left for splits whose samples take `row` bytes each.
 pub(crate) struct Room {
     pub(crate) left: u64,
     pub(crate) row: u64,
 }
 
 impl Room {
-    /// The splits in memory as far as they fit, the last first: it is looked at as often as the first, and smaller.
+    /// Makes splits resident as far as they fit, the last first: it is read as often as the first, and smaller.
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub(crate) fn place<S: Store + 'static, const N: usize>(
         &mut self,
         stores: [Option<S>; N],
@@ -89,7 +89,8 @@ impl Room {
 }
 
 impl Dataset {
-    /// What a pack of all its splits holds; the training split in an order that mixes it, within `memory` bytes.
+    /// Returns the contents of a pack of all its splits; the training split in a shuffled order that takes `memory`
+    /// bytes at most.
     ///
     /// # Errors
     /// A data error if a sample cannot be read.

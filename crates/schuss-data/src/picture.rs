@@ -1,4 +1,5 @@
-//! One picture from a file, brought to the shape and the ink of the data a network was trained on.
+//! Single pictures: read from a file in the shape and polarity of the data a network was trained on, and written as
+//! PNG.
 
 use crate::encoded::prepare;
 use crate::{Error, ImageShape, Preparation, Result, Values, file};
@@ -7,37 +8,39 @@ use image::{DynamicImage, ExtendedColorType, ImageEncoder};
 use std::io::BufReader;
 use std::path::Path;
 
-/// Longest side of a picture that is read, in pixels.
+/// Maximum side of a picture that is read, in pixels.
 const MAX_SIDE: u32 = 8_192;
 
-/// A picture in the shape that was asked for.
+/// A picture in the requested shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
-    /// Bytes, or numbers from 0 to 1: channel after channel, row after row.
+    /// Bytes, or numbers from 0 to 1: channel by channel, row by row.
     pub values: Values,
-    /// One byte per channel, row and column, to be drawn.
+    /// One byte per channel, row and column, for display.
     pub pixels: Vec<u8>,
     /// Width and height in the file.
     pub original: (u32, u32),
-    /// Whether it was scaled.
+    /// True if it was resized.
     pub resized: bool,
-    /// Whether dark on bright was turned into bright on dark, the way the digits of the data sets are.
+    /// True if it was inverted from dark on bright to bright on dark, like the digits of the data sets.
     pub inverted: bool,
 }
 
-/// Reads a picture as an image of `shape`, grey for one channel and red, green, blue for three, prepared as the samples a
+/// Reads a picture as an image of `shape`, greyscale for one channel and RGB for three, prepared like the samples a
 /// network was trained on.
 ///
-/// A grey picture with a bright border is inverted for a network trained on a dark one: scans are dark on bright, digits in
-/// data sets bright on dark. Without a preparation, as in model files of schuss 0.1, all such pictures are.
+/// A greyscale picture with a bright border is inverted for a network trained on dark ones: scans are dark on bright,
+/// digits in data sets bright on dark. Without a preparation, as in model files of schuss 0.1, all pictures with a
+/// bright border are inverted.
 ///
 /// # Errors
-/// A data error that names the file, or a usage error for a shape that no picture has.
+/// A data error that names the file, or a usage error for a shape that no picture can have.
 pub fn read_picture(path: &Path, shape: ImageShape, preparation: Option<Preparation>) -> Result<Picture> {
     let side = |pixels: usize| u32::try_from(pixels).ok().filter(|side| (1..=MAX_SIDE).contains(side));
     let (Some(width), Some(height), 1 | 3) = (side(shape.width), side(shape.height), shape.channels) else {
         let ImageShape { channels, height, width } = shape;
-        let what = format!("a picture cannot be made into {channels} channels of {height} x {width} numbers");
+        let what =
+            format!("a picture cannot be converted to {channels} channels of {height} x {width} pixels");
         return Err(Error::usage(what).at(path.display()));
     };
     let preparation = preparation.unwrap_or(Preparation::UNSAID);
@@ -51,14 +54,15 @@ pub fn read_picture(path: &Path, shape: ImageShape, preparation: Option<Preparat
     Ok(Picture { values, pixels, original, resized: original != (width, height), inverted })
 }
 
-/// The PNG file of a picture: channel after channel, row after row; grey for one channel, red, green, blue for three.
+/// Encodes a picture as a PNG file; `pixels` are channel by channel, row by row: greyscale for one channel, RGB for
+/// three.
 ///
 /// # Errors
-/// A failure for a shape that no picture has, or pixels that are not of it.
+/// A failure for a shape that no picture can have, or if the number of pixels does not match it.
 pub fn write_picture(pixels: &[u8], shape: ImageShape) -> Result<Vec<u8>> {
     let ImageShape { channels, height, width } = shape;
     let failure = |why: &dyn std::fmt::Display| {
-        Error::failure(format!("{channels} channels of {height} x {width} numbers cannot be drawn: {why}"))
+        Error::failure(format!("{channels} channels of {height} x {width} pixels cannot be drawn: {why}"))
     };
     let (colour, interleaved) = match channels {
         1 => (ExtendedColorType::L8, pixels.to_vec()),
@@ -78,7 +82,7 @@ pub fn write_picture(pixels: &[u8], shape: ImageShape) -> Result<Vec<u8>> {
     Ok(file)
 }
 
-/// Pixel after pixel.
+/// Converts planes of channels to interleaved pixels.
 fn interleaved(planes: &[u8], plane: usize) -> Vec<u8> {
     (0..plane).flat_map(|pixel| planes.iter().skip(pixel).step_by(plane).copied()).collect()
 }
@@ -109,7 +113,7 @@ mod tests {
         (folder, path)
     }
 
-    /// Bright strokes of all brightnesses on black.
+    /// Bright strokes of every brightness on black.
     fn stroke(x: u32, y: u32) -> u8 {
         if (8..20).contains(&x) && (4..24).contains(&y) { (x * y) as u8 } else { 0 }
     }

@@ -1,9 +1,9 @@
-//! Reading a file from several threads at once, each at places of its own.
+//! Positional reads of a file from several threads at once.
 
 use std::fs::File;
 use std::io;
 
-/// Bytes that are read at given places.
+/// Bytes that can be read at any offset.
 pub(crate) trait ReadAt: Send + Sync {
     /// Fills `buffer` from `offset` on.
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
@@ -16,7 +16,7 @@ impl ReadAt for File {
     }
 }
 
-/// So that tests need no files.
+/// Lets tests read from memory.
 #[cfg(test)]
 impl ReadAt for Vec<u8> {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
@@ -26,7 +26,7 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// Fills `buffer` from `offset` on, or as much of it as the file has; returns how much.
+/// Fills `buffer` from `offset` on, as far as the file goes; returns the number of bytes read.
 pub(crate) fn read_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<usize> {
     let mut filled = 0;
     while !buffer.is_empty() {

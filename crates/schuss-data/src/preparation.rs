@@ -1,4 +1,4 @@
-//! How pictures become samples: the same way in training and for every question to a model, whatever they are kept in.
+//! Conversion of pictures to samples, the same in training and in prediction, whatever files they come from.
 
 use crate::encoded::prepare::MAX_SIDE;
 use crate::{Dataset, ImageShape, Result, Values};
@@ -7,39 +7,40 @@ use image::{DynamicImage, RgbImage};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// Samples that the brightness of borders is measured on.
+/// Maximum number of samples for measuring the brightness of borders.
 const MEASURED: u64 = 1_024;
-/// Numbers that are read together for it.
+/// Maximum number of values read at a time for it.
 const AT_ONCE: usize = 1 << 20;
 
-/// How a picture becomes a sample like those that a network was trained on; stands in its model file.
+/// Conversion of a picture to a sample like those a network was trained on; saved in its model file.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preparation {
-    /// Whether it is scaled until it covers the shape, and cut, as pictures in folders are; else until it fits, on black.
+    /// True if a picture is scaled to cover the shape and cropped, as pictures in folders are; else it is scaled to
+    /// fit, on black.
     pub cover: bool,
     /// Mean brightness of the borders of training samples, from 0 to 1.
     pub border: f32,
-    /// Share of training samples with a bright border; none where nobody counted.
+    /// Fraction of training samples with a bright border; 0 if it was not measured.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub bright: f32,
-    /// Whether samples are numbers from 0 to 1 rather than bytes.
+    /// True if samples are numbers from 0 to 1 rather than bytes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deep: bool,
 }
 
 impl Preparation {
-    /// That of model files of schuss 0.1, which do not say it.
+    /// Preparation of model files of schuss 0.1, which do not record it.
     pub const UNSAID: Self = Self { cover: false, border: 0.0, bright: 0.0, deep: false };
 
-    /// Of pictures that are trained on: all cover the shape, and none is inverted.
+    /// Returns the preparation of training pictures: all cover the shape, and none is inverted.
     pub(crate) const fn to_train_on(deep: bool) -> Self {
         Self { cover: true, border: 1.0, bright: 1.0, deep }
     }
 
-    /// That of a data set, measured on some of its training samples; none unless these are pixels.
+    /// Measures the preparation of a data set on some of its training samples; `None` unless these are pixels.
     ///
     /// # Errors
-    /// What reading them reports.
+    /// Any error from reading the samples.
     pub(crate) fn of(data: &Dataset) -> Result<Option<Self>> {
         let Some(shape) = data.shape.image() else { return Ok(None) };
         let count = data.train.len() as u64;
@@ -58,8 +59,8 @@ impl Preparation {
         Ok(Some(Self { cover: data.pictures, border, bright, deep }))
     }
 
-    /// A picture as training samples are: inverted where it alone is dark on bright, and brought to the shape; and whether
-    /// it was inverted.
+    /// Converts a picture to be like the training samples: inverts it if it is dark on bright and none of them was, and
+    /// fits it to the shape. Also returns whether it was inverted.
     pub(crate) fn bring(self, mut picture: DynamicImage, shape: ImageShape) -> (DynamicImage, bool) {
         let inverted = shape.channels == 1 && self.inverts() && border_is_bright(&picture.to_rgb8());
         if inverted {
@@ -74,17 +75,17 @@ impl Preparation {
         (brought, inverted)
     }
 
-    /// No samples yet.
+    /// Returns empty values of the right kind.
     pub(crate) fn emptied(self) -> Values {
         if self.deep { Values::Floats(Vec::new()) } else { Values::Bytes(Vec::new()) }
     }
 
-    /// Whether a picture with a bright border is inverted: no sample had one.
+    /// Returns true if a picture with a bright border is inverted: no training sample had one.
     pub(crate) fn inverts(self) -> bool {
         !self.is_bright() && self.bright == 0.0
     }
 
-    /// Whether training samples were dark on bright.
+    /// Returns true if training samples were dark on bright.
     pub(crate) fn is_bright(self) -> bool {
         self.border >= 0.5
     }
@@ -94,7 +95,7 @@ fn is_zero(share: &f32) -> bool {
     *share == 0.0
 }
 
-/// Pixels as shares of the brightest there is; none if they are other numbers.
+/// Returns pixels scaled to 0 to 1; `None` if the values are other numbers.
 fn from_0_to_1(values: &Values) -> Option<Cow<'_, [f32]>> {
     match values {
         Values::Bytes(bytes) => Some(bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect()),
@@ -104,7 +105,7 @@ fn from_0_to_1(values: &Values) -> Option<Cow<'_, [f32]>> {
     }
 }
 
-/// Mean of the numbers in the first and last rows and columns of an image, over its channels.
+/// Returns the mean of the first and last rows and columns of an image, over its channels.
 fn mean_border(numbers: &[f32], shape: ImageShape) -> f64 {
     let (mut sum, mut count) = (0.0, 0_u32);
     for (at, &number) in numbers.iter().enumerate() {
@@ -128,7 +129,7 @@ fn border_is_bright(picture: &RgbImage) -> bool {
     sum > 127 * count
 }
 
-/// Scales a picture as large as fits, its proportions kept, onto the middle of a black one.
+/// Scales a picture to fit, keeping its proportions, centred on black.
 fn fit(picture: &DynamicImage, width: u32, height: u32) -> DynamicImage {
     let scaled = picture.resize(width, height, FilterType::Triangle);
     let mut canvas = DynamicImage::new(width, height, picture.color());

@@ -1,18 +1,18 @@
-//! The data sets known by name: their classes, the hashes of their files, and who serves them.
+//! Published data sets known by name: their classes, file hashes and mirrors.
 
-/// A data set that others publish as four IDX files.
+/// A data set published as four IDX files.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Published {
-    /// As typed after `--data`.
+    /// Name as typed after `--data`.
     pub(crate) name: &'static str,
-    /// As people write it.
+    /// Name as written in prose.
     pub(crate) title: &'static str,
     pub(crate) classes: [&'static str; 10],
     /// Bytes and SHA-256 of the unpacked files, in the order of `folder::NAMES`.
     pub(crate) files: [Checksum; 4],
-    /// Addresses of folders that hold the files under their usual names with `.gz`.
+    /// Base URLs of the files, under their usual names with `.gz`.
     pub(crate) mirrors: [&'static str; 2],
-    /// Where a package of the operating system puts it.
+    /// Folder that a package of the operating system installs it in.
     pub(crate) package: Option<&'static str>,
 }
 
@@ -83,10 +83,10 @@ pub(crate) static FASHION_MNIST: Published = Published {
     package: Some("/usr/share/datasets/fashion-mnist"),
 };
 
-/// All of them.
+/// All published data sets.
 pub(crate) static ALL: [&Published; 2] = [&MNIST, &FASHION_MNIST];
 
-/// The data set of that name.
+/// Returns the data set with this name.
 pub(crate) fn by_name(name: &str) -> Option<&'static Published> {
     ALL.into_iter().find(|published| published.name == name)
 }

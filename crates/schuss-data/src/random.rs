@@ -3,7 +3,7 @@
 //! Philox4x32-10: Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3", SC11.
 //! A counter-based generator has no state to carry, so any thread, batch or resumed run draws the same numbers.
 
-/// What a number is drawn for; each purpose has a stream of its own.
+/// Purpose of a random number; each has its own stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Purpose {
@@ -17,48 +17,48 @@ pub enum Purpose {
     Digits = 4,
     /// Gradient noise on error surfaces.
     Surface = 5,
-    /// Inputs left out by dropout.
+    /// Inputs dropped by dropout.
     Dropout = 6,
     /// Noise on the inputs of training samples.
     Noise = 7,
-    /// Noise on the inputs of evaluated samples.
+    /// Noise on the inputs of evaluation samples.
     EvaluationNoise = 8,
     /// Noise on gradients.
     GradientNoise = 9,
-    /// Targets drawn from a network's own answer.
+    /// Targets drawn from a network's own output.
     DrawnTargets = 10,
-    /// Samples held out from training for choices.
+    /// Samples held out for the validation split.
     Validation = 11,
-    /// Samples held out from training for the end.
+    /// Samples held out for the test split.
     Test = 12,
 }
 
-/// One stream of draws: everything but the position and the element.
+/// Key of one stream of draws: everything but the position and the element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// Seed of the trial or of the data set.
     pub seed: u64,
-    /// What is drawn.
+    /// Purpose of the draws.
     pub purpose: Purpose,
-    /// Epoch, from 0; 0 where epochs have no meaning.
+    /// Epoch, from 0; 0 if epochs do not apply.
     pub epoch: u32,
 }
 
 impl Key {
-    /// Four 32-bit words: block `block` of the draws for `position` (below 2^56).
+    /// Returns four 32-bit words: block `block` of the draws for `position` (below 2^56).
     pub fn block(&self, position: u64, block: u32) -> [u32; 4] {
         let high = (position >> 32) as u32 & 0x00ff_ffff;
         let counter = [block, position as u32, self.epoch, high | (self.purpose as u32) << 24];
         philox4x32_10(counter, [self.seed as u32, (self.seed >> 32) as u32])
     }
 
-    /// The draws for one position, element by element.
+    /// Returns the draws for one position, element by element.
     pub fn draws(self, position: u64) -> Draws {
         Draws { key: self, position, element: 0, words: [0; 4] }
     }
 }
 
-/// The sequence of draws that belong to one position.
+/// Sequence of draws for one position.
 #[derive(Clone, Debug)]
 pub struct Draws {
     key: Key,
@@ -68,7 +68,7 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// The next 32 random bits.
+    /// Returns the next 32 random bits.
     pub fn bits(&mut self) -> u32 {
         let lane = self.element as usize % 4;
         if lane == 0 {
@@ -78,17 +78,18 @@ impl Draws {
         self.words[lane]
     }
 
-    /// Uniform in [0, 1), a multiple of 2^-24.
+    /// Returns a uniform draw from [0, 1), a multiple of 2^-24.
     pub fn unit(&mut self) -> f32 {
         (self.bits() >> 8) as f32 * (1.0 / 16_777_216.0)
     }
 
-    /// Uniform in [low, high).
+    /// Returns a uniform draw from [low, high).
     pub fn uniform(&mut self, low: f32, high: f32) -> f32 {
         low + (high - low) * self.unit()
     }
 
-    /// Near-normal with mean 0 and variance 1: the centred sum of twelve uniform draws (Irwin-Hall), in ±6.
+    /// Returns a near-normal draw with mean 0 and variance 1: the centred sum of twelve uniform draws (Irwin-Hall), in
+    /// ±6.
     pub fn normal(&mut self) -> f32 {
         (0..12).map(|_| self.unit()).sum::<f32>() - 6.0
     }
@@ -97,7 +98,7 @@ impl Draws {
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
-/// The published function: ten rounds over a 128-bit counter with a 64-bit key.
+/// Returns the published function: ten rounds over a 128-bit counter with a 64-bit key.
 pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for round in 0..10 {
         if round > 0 {

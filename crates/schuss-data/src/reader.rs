@@ -1,4 +1,4 @@
-//! What readers make of a path: samples in up to three parts, and what is to be said about them.
+//! Readers of the samples at a path, in up to three splits, with notes for the user.
 
 #[cfg(feature = "parquet")]
 use crate::columnar;
@@ -15,107 +15,107 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What a reader made of a path.
+/// Data loaded from a path.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// Shape of one sample.
     pub shape: Shape,
-    /// Names of the classes, in order of label; none unless the labels are classes.
+    /// Class names, in order of label; empty unless labels are classes.
     pub classes: Vec<String>,
-    /// What is trained on, or everything where no split is given.
+    /// Training split, or all samples if no split is given.
     pub train: LoadedSplit,
-    /// What choices are made by, where it is given.
+    /// Validation split, if one is given.
     pub validation: Option<LoadedSplit>,
-    /// What is evaluated on, where it is given.
+    /// Test split, if one is given.
     pub test: Option<LoadedSplit>,
-    /// How the columns of a table became numbers; the same makes other files fit the same model.
+    /// Encoding of the columns of a table as numbers; with it, other files fit the same model.
     pub table: Option<Table>,
-    /// What was taken off its numbers before they were rounded to 32 bits.
+    /// Offsets subtracted from its numbers before they were rounded to 32 bits.
     pub offsets: Offsets,
-    /// The normalisation such numbers usually get.
+    /// Default normalisation for such data.
     pub usual: DefaultNormalisation,
-    /// Whether samples were made of the files of pictures.
+    /// True if the samples were decoded from picture files.
     pub pictures: bool,
-    /// What was decided along the way, to be said aloud: "label: the last column, `price`".
+    /// Notes for the user on decisions made while reading: "label: the last column, `price`".
     pub notes: Vec<String>,
 }
 
-/// Samples in memory, or read when they are needed.
+/// Samples of a split, in memory or streamed.
 #[derive(Clone)]
 pub enum LoadedSplit {
-    /// All in memory.
+    /// Held in memory.
     Resident(Samples),
-    /// Read when needed.
+    /// Streamed: read when needed.
     Streamed(Arc<dyn Store>),
 }
 
-/// Normalisation that suits numbers of a kind.
+/// Default normalisation for a kind of data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultNormalisation {
     /// Pixels: divided by 255.
     Unit,
-    /// Anything else: mean 0 and deviation 1 per number, over the samples that are trained on.
+    /// Anything else: mean 0 and standard deviation 1 per feature, over the training split.
     Standard,
 }
 
-/// What to do about a cell of a table that holds nothing.
+/// Handling of missing cells of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missing {
     /// Refuse the table.
     #[default]
     Refuse,
-    /// A number becomes NaN, and in a data set the mean of its column over the samples that are trained on; a category
-    /// becomes a level of its own. A missing label is refused.
+    /// A missing number becomes NaN, and in a data set the mean of its column over the training split; a missing
+    /// category becomes a level of its own. A missing label is refused.
     Mean,
-    /// Leave its row out.
+    /// Drop the row.
     Drop,
 }
 
-/// What labels are taken as.
+/// Interpretation of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LabelKind {
-    /// What they look like.
+    /// Guessed from their values.
     #[default]
     Guess,
-    /// Classes, whatever numbers they are.
+    /// Classes, whatever their values.
     Class,
-    /// Numbers, even where they look like classes.
+    /// Numbers, even if they look like classes.
     Real,
 }
 
-/// What was asked of a reader.
+/// Options of a reader.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
-    /// Column or columns (`a,b`) of a table that are to be predicted; `none` if nothing is.
+    /// Label column(s) of a table to predict (`a,b`); `none` for no label.
     pub label: Option<String>,
-    /// What that is taken as.
+    /// Interpretation of the labels.
     pub label_kind: LabelKind,
-    /// What to do about words that a model never saw.
+    /// Handling of categories that a model never saw.
     pub unknown: Unknown,
-    /// Height and width pictures are brought to.
+    /// Height and width that pictures are resized to.
     pub size: Option<usize>,
-    /// Pictures as the model takes them that is to look at these.
+    /// Form in which the model expects pictures.
     pub pictures: Option<Pictures>,
-    /// What to do about cells that hold nothing.
+    /// Handling of missing cells.
     pub missing: Missing,
-    /// Which spellings of a cell say that nothing is known.
+    /// Spellings of a cell that mean a missing value.
     pub missing_values: MissingValues,
-    /// Bytes that may be used to hold data; what is larger is streamed, or refused with advice.
+    /// Memory budget for data, in bytes; larger data are streamed, or refused with advice.
     pub memory: u64,
-    /// Columns of a table to learn from (`a,b`); all but the label without it.
+    /// Feature columns of a table (`a,b`); by default all but the label.
     pub columns: Option<String>,
     /// Columns of a table to leave out (`a,b`).
     pub drop: Option<String>,
-    /// How a text of columns is written.
+    /// Format of a delimited text file.
     pub form: Form,
-    /// How columns became numbers for a model that is to read this table too; without it the table itself decides.
+    /// Column encoding of the model that will read this table; if absent, inferred from the table.
     pub table: Option<Table>,
-    /// What is taken off numbers before they are rounded to 32 bits.
+    /// Offsets to subtract from numbers before they are rounded to 32 bits.
     pub offsets: Centring,
 }
 
 impl ReadOptions {
-    /// The spellings of nothing that were asked for, else those of the model.
+    /// Returns the requested spellings of missing values, else those of the model.
     pub(crate) fn spellings(&self) -> MissingValues {
         let of_model = self.table.as_ref().map(|table| &table.missing_values);
         self.missing_values.or(of_model.unwrap_or(&MissingValues::default()))
@@ -136,7 +136,7 @@ impl FromStr for Missing {
 }
 
 impl Default for ReadOptions {
-    /// Nothing in particular, within 8 GiB.
+    /// Default options, with a memory budget of 8 GiB.
     fn default() -> Self {
         Self {
             label: None,
@@ -157,7 +157,7 @@ impl Default for ReadOptions {
 }
 
 impl LoadedSplit {
-    /// How many samples.
+    /// Returns the number of samples.
     pub fn len(&self) -> u64 {
         match self {
             Self::Resident(samples) => samples.len() as u64,
@@ -165,7 +165,7 @@ impl LoadedSplit {
         }
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -181,7 +181,7 @@ impl std::fmt::Debug for LoadedSplit {
 }
 
 impl DefaultNormalisation {
-    /// As it is typed after `--normalisation`.
+    /// Returns the name as typed after `--normalisation`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Unit => "unit",
@@ -193,8 +193,8 @@ impl DefaultNormalisation {
 /// Reads the samples at a path, in whichever format they are.
 ///
 /// # Errors
-/// A data error that names file and place, for what is absent, damaged or of no known format; a usage error for a label
-/// that is no column.
+/// A data error that names file and place if something is missing, damaged or of unknown format; a usage error for a
+/// label that is not a column.
 pub fn open(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     if path.is_dir() {
         return folder(path, ask);

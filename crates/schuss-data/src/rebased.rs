@@ -1,4 +1,4 @@
-//! Samples that are stored less some offsets, as they would be stored less others.
+//! Conversion of stored samples from one set of offsets to another.
 
 use crate::offsets::rounded;
 use crate::{Access, Labels, Offsets, Result, Samples, Split, Store, Values};
@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Offsets {
-    /// The samples of `split`, which are stored less these offsets, as they are less `wanted` ones.
+    /// Converts the samples of `split`, stored minus these offsets, to the `wanted` offsets.
     ///
     /// # Errors
-    /// If the samples are not whole, which they always are.
+    /// None expected: the sizes of samples stay the same.
     pub(crate) fn rebased(&self, split: Split, wanted: &Self) -> Result<Split> {
         if self == wanted {
             return Ok(split);
@@ -42,7 +42,7 @@ impl Shifts {
     }
 }
 
-/// Takes off `shift` of its place from every number of rows of `width`.
+/// Subtracts `shift(column)` from every number in rows of `width`.
 fn rows(numbers: &mut [f32], width: usize, shift: impl Fn(usize) -> f64) {
     for row in numbers.chunks_mut(width.max(1)) {
         for (at, number) in row.iter_mut().enumerate() {
@@ -51,7 +51,7 @@ fn rows(numbers: &mut [f32], width: usize, shift: impl Fn(usize) -> f64) {
     }
 }
 
-/// A store whose samples are stored less other offsets.
+/// A store whose samples are converted to other offsets when they are read.
 struct Rebased {
     store: Arc<dyn Store>,
     shifts: Arc<Shifts>,
@@ -70,7 +70,7 @@ impl Store for Rebased {
         self.store.access()
     }
 
-    /// Classes are the same; numbers are not known without reading them.
+    /// Classes stay the same; numbers are not known without reading them.
     fn labels(&self) -> Option<Cow<'_, Labels>> {
         self.store.labels().filter(|labels| !matches!(**labels, Labels::Real { .. }))
     }

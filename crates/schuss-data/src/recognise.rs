@@ -1,4 +1,4 @@
-//! Which format a file is in: by its first bytes, and by its name only where these could be anything.
+//! Detects the format of a file by its first bytes, and by its name only if these are ambiguous.
 
 use crate::csv::Encoding;
 use crate::table::shown;
@@ -7,7 +7,7 @@ use crate::{Error, Result, file, npy};
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-/// What `reader::open` can read.
+/// Formats that `reader::open` can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Text,
@@ -18,31 +18,31 @@ pub(crate) enum Format {
     Arrow,
 }
 
-/// Said where a format is not known.
-const KNOWN: &str = "known are .csv .tsv (also .gz .zst) .npy .npz .parquet .arrow .feather .tar; folders of .tar; train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg in a folder, .tar or .zip; folders of train.csv, test.csv, val.csv";
-/// Where a tar file says so.
+/// Advice for an unknown format.
+const KNOWN: &str = "supported: .csv .tsv (also .gz .zst) .npy .npz .parquet .arrow .feather .tar; folders of .tar; train/CLASS/*.png|jpg (also val/, test/) or CLASS/*.png|jpg in a folder, .tar or .zip; folders of train.csv, test.csv, val.csv";
+/// Offset of the magic bytes of a tar file.
 const USTAR: usize = 257;
 const START: u64 = 512;
 
-/// Formats that are told by how they begin, and are not read.
+/// Formats that are recognised by their first bytes but not supported.
 const OTHERS: [(&[u8], &str); 12] = [
     (b"\0\0\x08", "an IDX file; name the folder that holds all four"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file; save it as .npz, .parquet or .csv"),
     (
         b"\x80\x02",
-        "a Python pickle, which is never opened: it may run anything; save it as .npz, .parquet or .csv",
+        "a Python pickle, which is never opened: it can run any code; save it as .npz, .parquet or .csv",
     ),
     (
         b"\x80\x03",
-        "a Python pickle, which is never opened: it may run anything; save it as .npz, .parquet or .csv",
+        "a Python pickle, which is never opened: it can run any code; save it as .npz, .parquet or .csv",
     ),
     (
         b"\x80\x04",
-        "a Python pickle, which is never opened: it may run anything; save it as .npz, .parquet or .csv",
+        "a Python pickle, which is never opened: it can run any code; save it as .npz, .parquet or .csv",
     ),
     (
         b"\x80\x05",
-        "a Python pickle, which is never opened: it may run anything; save it as .npz, .parquet or .csv",
+        "a Python pickle, which is never opened: it can run any code; save it as .npz, .parquet or .csv",
     ),
     (b"SQLite format 3\0", "an SQLite database; save the table as .csv"),
     (b"MATLAB", "a MATLAB file; save it as .csv or .npy"),
@@ -52,10 +52,10 @@ const OTHERS: [(&[u8], &str); 12] = [
     (b"<html", "an HTML page; was the download redirected?"),
 ];
 
-/// The format of a file.
+/// Returns the format of a file.
 ///
 /// # Errors
-/// A data error that says what was seen and what is known.
+/// A data error that says what was found and what is supported.
 pub(crate) fn format(path: &Path) -> Result<Format> {
     let (mut reader, packing) = unpack::open(path)?;
     let (_, length) = file::open(path)?;
@@ -69,7 +69,7 @@ pub(crate) fn format(path: &Path) -> Result<Format> {
     })
 }
 
-/// What a folder does wrong that holds nothing that can be read; some of its entries are listed.
+/// Returns the error for a folder with nothing to read, which lists some of its entries.
 pub(crate) fn unknown_folder(path: &Path) -> Error {
     const LISTED: usize = 8;
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
@@ -83,7 +83,7 @@ pub(crate) fn unknown_folder(path: &Path) -> Error {
         .advise(KNOWN)
 }
 
-/// That this build does not know the format of a file which another would.
+/// Returns the error for a format that this build leaves out.
 #[cfg(not(feature = "parquet"))]
 pub(crate) fn left_out(path: &Path) -> Error {
     Error::usage(format!("{} is a Parquet or Arrow file, which this build does not read", file::name(path)))
@@ -109,14 +109,14 @@ fn by_start(start: &[u8], packing: Packing, text: bool) -> std::result::Result<F
     }
 }
 
-/// Whether the name says that it is a text.
+/// Returns true if the name is that of a text file.
 fn is_text(path: &Path) -> bool {
     let name = file::name(path).to_lowercase();
     let name = [".gz", ".zst"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(&name);
     [".csv", ".tsv", ".txt"].iter().any(|ending| name.ends_with(ending))
 }
 
-/// The first bytes, for a message.
+/// Returns the first bytes, formatted for a message.
 fn beginning(start: &[u8]) -> String {
     const SHOWN: usize = 8;
     start.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
@@ -161,7 +161,7 @@ mod tests {
             (b"<!DOCTYPE html>", "x is an HTML page; was the download redirected?"),
             (
                 b"\x80\x04\x95",
-                "x is a Python pickle, which is never opened: it may run anything; save it as .npz, .parquet or .csv",
+                "x is a Python pickle, which is never opened: it can run any code; save it as .npz, .parquet or .csv",
             ),
             (b"\0\0\x08\x03", "x is an IDX file; name the folder that holds all four"),
             (&crate::testing::gzip(npy::MAGIC), "x is packed; unpack it with gunzip"),
@@ -169,7 +169,7 @@ mod tests {
         for (bytes, what) in cases {
             let error = seen("x", bytes).unwrap_err();
             assert_eq!((error.exit_code(), &*error.what), (3, what));
-            assert!(error.advice.unwrap().starts_with("known are .csv"));
+            assert!(error.advice.unwrap().starts_with("supported: .csv"));
         }
     }
 }

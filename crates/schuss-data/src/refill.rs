@@ -1,9 +1,9 @@
-//! Writing new samples into the memory of old ones, which every store does.
+//! Replaces samples in place, reusing their memory, as every store does.
 
 use crate::{Labels, Result, Samples, Values};
 
-/// Puts what `fill` adds to nothing in place of what `into` held, in its memory if that is of the kinds of `values`
-/// and `labels`, which hold nothing yet.
+/// Replaces the contents of `into` with what `fill` appends to empty buffers, reusing its memory if it has the same
+/// kinds as the empty `values` and `labels`.
 pub(crate) fn refill(
     into: &mut Samples,
     features: usize,
@@ -48,7 +48,7 @@ fn emptied_labels(old: Labels, new: Labels) -> Labels {
 }
 
 impl Values {
-    /// Adds numbers of the same kind.
+    /// Appends values of the same kind.
     pub(crate) fn append(&mut self, more: Self) {
         match (self, more) {
             (Self::Bytes(all), Self::Bytes(more)) => all.extend(more),
@@ -59,7 +59,7 @@ impl Values {
 }
 
 impl Labels {
-    /// Labels of the same kind and width, of no sample.
+    /// Returns empty labels of the same kind and width.
     pub(crate) fn emptied(&self) -> Self {
         match self {
             Self::Class(_) => Self::Class(Vec::new()),
@@ -69,7 +69,7 @@ impl Labels {
     }
 }
 
-/// Adds the label of sample `index`, if there is one, to labels of the same kind.
+/// Appends the label of sample `index`, if there is one, to labels of the same kind.
 pub(crate) fn push_label(labels: &mut Labels, of: &Labels, index: u64) {
     let Ok(index) = usize::try_from(index) else { return };
     match (labels, of) {
@@ -82,7 +82,7 @@ pub(crate) fn push_label(labels: &mut Labels, of: &Labels, index: u64) {
     }
 }
 
-/// Neighbouring indices, which are read together: the first and how many, at most `most`.
+/// Groups consecutive indices to be read together: yields the first and the count, at most `most`.
 pub(crate) fn runs(indices: &[u64], most: usize) -> impl Iterator<Item = (u64, u64)> {
     let mut rest = indices;
     std::iter::from_fn(move || {

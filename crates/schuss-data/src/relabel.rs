@@ -1,5 +1,4 @@
-//! Labels as they were asked for, in formats that store them as something else; and stores whose labels are changed when
-//! they are read.
+//! Conversion of labels to the requested kind, and stores that convert labels when they are read.
 
 use crate::classes::{self, MAX_CLASSES};
 use crate::reader::{LabelKind, Loaded, LoadedSplit};
@@ -9,13 +8,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// From labels to as many others.
+/// Function from labels to the same number of new labels.
 pub(crate) type Map = Arc<dyn Fn(Labels) -> Labels + Send + Sync>;
 
-/// A split with other labels.
+/// Applies a map to the labels of a split.
 ///
 /// # Errors
-/// None that is expected: labels stay as many as they were.
+/// None expected: the number of labels stays the same.
 pub(crate) fn mapped(split: Split, map: &Map) -> Result<Split> {
     Ok(match split {
         Split::Resident(samples) => Split::Resident(of_samples(samples, map)?),
@@ -29,7 +28,7 @@ fn of_samples(samples: Samples, map: &Map) -> Result<Samples> {
     Samples::new(values, map(labels), features)
 }
 
-/// A store whose labels are changed when they are read.
+/// A store whose labels are mapped when they are read.
 struct Relabelled {
     store: Arc<dyn Store>,
     map: Map,
@@ -59,11 +58,11 @@ impl Store for Relabelled {
     }
 }
 
-/// What was found with its labels as `kind`, where these can be that: one number per sample is a class on request, one-hot
-/// rows are unless they are to be numbers, and classes that are numbers are such on request.
+/// Converts labels to `kind` if possible: on request, one number per sample becomes a class, and classes named by
+/// numbers become numbers; one-hot rows become classes unless numbers are requested.
 ///
 /// # Errors
-/// If numbers are too many different ones for classes, or what reading reports.
+/// If there are too many distinct numbers for classes, or any error from reading the samples.
 pub(crate) fn as_asked(found: Loaded, kind: LabelKind) -> Result<Loaded> {
     match (kind, found.classes.is_empty()) {
         (LabelKind::Real, false) => as_numbers(found),
@@ -76,9 +75,9 @@ pub(crate) fn as_asked(found: Loaded, kind: LabelKind) -> Result<Loaded> {
     }
 }
 
-/// How many numbers one-hot rows have, if all labels are such: one is 1, all others are 0.
+/// Returns the width of one-hot rows if all labels are such: one number is 1, all others are 0.
 fn one_hot(found: &Loaded) -> Result<Option<usize>> {
-    /// That a row is none, which ends the search.
+    /// Marks a row that is not one-hot, which ends the search.
     struct Other;
     let mut all_of = 0;
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
@@ -117,7 +116,7 @@ fn as_one_hot(found: Loaded, width: usize, kind: LabelKind) -> Result<Loaded> {
         }
         labels => labels,
     });
-    // The table stays as it is: another file is read to rows of numbers, which become classes here.
+    // The table stays unchanged: another file is read as rows of numbers, which become classes here.
     let table = found.table.clone();
     let mut found = Loaded { table, ..relabelled(found, &map, &columns)? };
     let said = "labels: one-hot rows, taken as classes (--targets real takes them as several labels)";
@@ -141,7 +140,7 @@ fn as_classes(found: Loaded) -> Result<Loaded> {
     Ok(found)
 }
 
-/// The different numbers to predict of all splits, if there is one per sample.
+/// Returns the distinct target values of all splits, if there is one number per sample.
 fn different(found: &Loaded) -> Result<Option<Vec<Ordered>>> {
     let (mut numbers, mut is_one) = (BTreeSet::new(), false);
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
@@ -182,7 +181,7 @@ fn relabelled(found: Loaded, map: &Map, classes: &[String]) -> Result<Loaded> {
     })
 }
 
-/// The table with its label as these classes, or without any as numbers.
+/// Returns the table with its label as these classes, or as numbers if there are none.
 fn aimed(table: Table, classes: &[String]) -> Table {
     let column = match &table.target {
         Target::Class { column, .. } => Some(column.clone()),
@@ -197,7 +196,7 @@ fn aimed(table: Table, classes: &[String]) -> Table {
     Table { target, ..table }
 }
 
-/// A number in the total order of all.
+/// A number in the total order of floats.
 #[derive(Clone, Copy, Debug)]
 struct Ordered(f32);
 

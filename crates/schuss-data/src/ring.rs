@@ -1,12 +1,13 @@
-//! Reading ahead: loader threads bring the samples of an order into memory before they are asked for.
+//! Read-ahead: loader threads bring samples into memory, in order, before they are requested.
 //!
-//! The positions of all epochs, one epoch after the other, are cut into chunks; every epoch begins a new one. Where an
-//! order mixes blocks, what it mixes at a time may be a chunk: a store that finds each sample by itself then reads every
-//! block from front to end. Loaders
-//! fill a fixed number of chunk buffers in that order, past the end of an epoch into the next. Whoever consumes them
-//! gives buffers back by asking for later positions, so that in steady state nothing is allocated.
+//! The positions of all epochs, one epoch after the other, are cut into chunks; every epoch begins a new one. If an
+//! order mixes blocks, each group of blocks mixed at a time may be a chunk: a store with random access then reads every
+//! block from front to back. Loaders fill a fixed number of chunk buffers in that order, past the end of an epoch into
+//! the next. The consumer gives buffers back by requesting later positions, so that nothing is allocated in steady
+//! state.
 //!
-//! Several may read along, each at its own pace: a chunk is read once and kept until the last of them is past it.
+//! Several rings may share a reader, each at its own pace: a chunk is read once and kept until the last of them is past
+//! it.
 
 mod grid;
 mod queue;
@@ -22,19 +23,19 @@ use std::sync::Arc;
 use std::time::Duration;
 pub use window::{Demand, Window};
 
-/// The samples of a store in the order of a trial, read ahead by threads that end with the last ring that uses them.
+/// Samples of a store in the order of a trial, read ahead by threads that end with the last ring that uses them.
 pub struct Ring {
     reader: Arc<Reader>,
-    /// Which of those it is that read along.
+    /// Index of this ring among those that share the reader.
     member: usize,
-    /// The chunks in use, from number `first` on.
+    /// Chunks in use, from number `first` on.
     held: VecDeque<Arc<Samples>>,
     first: u64,
     waited: Duration,
 }
 
 impl Ring {
-    /// A ring over the order that `order` and `seed` make of a store's samples; it begins to read with the first
+    /// Creates a ring over a store's samples in the order given by `order` and `seed`; it begins to read with the first
     /// request.
     ///
     /// # Errors
@@ -44,8 +45,8 @@ impl Ring {
         Ok(Self::member(Arc::new(reader), 0))
     }
 
-    /// A ring that reads along: what both ask for is read once, and whoever is faster waits for the other. Where it
-    /// asks for positions behind those it had last, or far ahead of them, it goes on by itself.
+    /// Returns a ring that shares the reader: what both request is read once, and the faster one waits for the slower.
+    /// If it requests positions before those it had last, or far ahead of them, it continues with a reader of its own.
     pub fn beside(&self) -> Self {
         Self::member(Arc::clone(&self.reader), self.reader.join())
     }
@@ -55,13 +56,13 @@ impl Ring {
         Self { reader, member, held, first: 0, waited: Duration::ZERO }
     }
 
-    /// The samples at positions `first..first + rows` of `epoch`, waiting until they are there. Earlier positions need
-    /// not be in memory afterwards; asking for them again, or for any others that were not expected, is allowed and
-    /// makes reading begin anew there.
+    /// Returns the samples at positions `first..first + rows` of `epoch`, waiting until they are read. Earlier
+    /// positions may be discarded; requesting them again, or any other unexpected position, is allowed and restarts
+    /// reading there.
     ///
     /// # Errors
-    /// What the store says of a chunk these positions lie in; asking again reads it again. A usage error for
-    /// positions beyond the epoch's end and for such as lie in more chunks than the window holds; `chunk` times `depth`
+    /// Any error of the store for a chunk with these positions; requesting them again reads it again. A usage error for
+    /// positions beyond the end of the epoch, or that span more chunks than the window holds; `chunk` times `depth`
     /// rows never do in an order without blocks.
     pub fn rows(&mut self, epoch: u32, first: usize, rows: usize) -> Result<Batch<'_>> {
         let (chunk, count) = self.chunks(first, rows)?;
@@ -70,22 +71,24 @@ impl Ring {
         Ok(Batch { held: &self.held, offset: first - self.reader.grid().start(chunk), rows })
     }
 
-    /// The chunks that positions lie in: the first, and how many.
+    /// Returns the chunks that contain the positions: the first, and how many.
     fn chunks(&self, first: usize, rows: usize) -> Result<(u64, u64)> {
         let (len, window, grid) = (self.len(), self.reader.source().window, self.reader.grid());
         if first > len || rows > len - first {
-            return Err(Error::usage(format!("positions {first}..{first}+{rows} of {len} samples")));
+            return Err(Error::usage(format!(
+                "positions {first}..{first}+{rows} are out of range for {len} samples"
+            )));
         }
         let chunk = grid.chunk_at(first);
         let count = if rows == 0 { 0 } else { grid.chunk_at(first + rows - 1) - chunk + 1 };
         if count > window.slots() as u64 {
             let (slots, chunk) = (window.slots(), window.chunk);
-            return Err(Error::usage(format!("{rows} rows at once from {slots} chunks of {chunk}")));
+            return Err(Error::usage(format!("{rows} rows at once do not fit in {slots} chunks of {chunk}")));
         }
         Ok((chunk, count))
     }
 
-    /// Puts a chunk at the front; returns its number.
+    /// Moves a chunk to the front; returns its number.
     fn go_to(&mut self, epoch: u32, chunk: u64) -> Result<u64> {
         let wanted = self.reader.number(epoch, chunk, self.first);
         let past = wanted.checked_sub(self.first).map_or(usize::MAX, |past| past as usize);
@@ -98,7 +101,7 @@ impl Ring {
         Ok(wanted)
     }
 
-    /// Has threads of its own from now on.
+    /// Switches to a reader with threads of its own.
     fn go_alone(&mut self) -> Result<()> {
         self.leave();
         self.reader = Arc::new(Reader::start(self.reader.source().clone())?);
@@ -121,33 +124,33 @@ impl Ring {
         Ok(())
     }
 
-    /// Needs no more samples for now; whoever reads along need not wait for it. Asking again is allowed.
+    /// Stops requesting samples for now; rings that share the reader need not wait for it. Requesting again is allowed.
     pub fn leave(&mut self) {
         self.held.clear();
         self.reader.leave(self.member);
     }
 
-    /// Samples per epoch.
+    /// Returns the number of samples per epoch.
     pub fn len(&self) -> usize {
         self.reader.source().len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Index of the sample at a position of an epoch.
+    /// Returns the index of the sample at a position of an epoch.
     pub fn index(&self, epoch: u32, position: usize) -> usize {
         self.reader.source().order(epoch).index(position)
     }
 
-    /// Samples per chunk: at most this many are in one buffer.
+    /// Returns the number of samples per chunk, the most that one buffer holds.
     pub fn chunk(&self) -> usize {
         self.reader.source().window.chunk
     }
 
-    /// How long requests have waited for samples to be read, in all.
+    /// Returns the total time that requests have waited for samples.
     pub fn waited(&self) -> Duration {
         self.waited
     }
@@ -159,27 +162,27 @@ impl Drop for Ring {
     }
 }
 
-/// Samples at successive positions of an epoch.
+/// Samples at consecutive positions of an epoch.
 #[derive(Clone, Copy)]
 pub struct Batch<'r> {
     held: &'r VecDeque<Arc<Samples>>,
-    /// Where the first row lies in the first chunk.
+    /// Index of the first row in the first chunk.
     offset: usize,
     rows: usize,
 }
 
 impl<'r> Batch<'r> {
-    /// How many.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// The samples that row `row` is among, and its index there.
+    /// Returns the samples that contain row `row`, and its index among them.
     pub fn at(&self, row: usize) -> (&'r Samples, usize) {
         let (mut chunk, mut index) = (0, self.offset + row);
         while index >= self.held[chunk].len() {
@@ -189,7 +192,7 @@ impl<'r> Batch<'r> {
         (&self.held[chunk], index)
     }
 
-    /// The numbers of row `row`.
+    /// Returns the features of row `row`.
     pub fn row(&self, row: usize) -> Row<'r> {
         let (samples, index) = self.at(row);
         samples.row(index)

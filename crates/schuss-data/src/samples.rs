@@ -1,17 +1,17 @@
-//! Samples as they are stored: one row of numbers each, and what is to be predicted for it.
+//! Samples as stored: one row of features each, with its target.
 
 use crate::{Error, Result};
 
-/// Numbers, sample after sample.
+/// Feature values, sample by sample.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Pixels: 0..=255.
     Bytes(Vec<u8>),
-    /// Anything else; finite, but for NaN in [`Loaded`](crate::reader::Loaded) where a table lacks a number.
+    /// Anything else; finite, except for NaN in [`Loaded`](crate::reader::Loaded) where a table lacks a number.
     Floats(Vec<f32>),
 }
 
-/// The numbers of one sample.
+/// Feature values of one sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Row<'a> {
     /// Pixels: 0..=255.
@@ -20,24 +20,24 @@ pub enum Row<'a> {
     Floats(&'a [f32]),
 }
 
-/// What is to be predicted for samples.
+/// Targets of samples.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Labels {
-    /// The number of a class each.
+    /// Class index of each sample.
     Class(Vec<u32>),
-    /// `width` numbers each, sample after sample: what a regression is after, or for several labels at once 0 or 1.
+    /// `width` numbers per sample, sample by sample: regression targets, or 0 or 1 for multi-label targets.
     Real {
         /// `len * width` finite numbers.
         values: Vec<f32>,
-        /// Numbers per sample.
+        /// Number of values per sample.
         width: usize,
     },
-    /// Nothing is known of so many samples.
+    /// No labels, for this many samples.
     Absent(usize),
 }
 
 impl Values {
-    /// Numbers in all.
+    /// Returns the total number of values.
     pub fn len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
@@ -45,12 +45,12 @@ impl Values {
         }
     }
 
-    /// Whether there is none.
+    /// Returns true if it is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All pixels; nothing where they are other numbers.
+    /// Returns all pixels; empty if the values are not pixels.
     pub fn pixels(&self) -> &[u8] {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -58,7 +58,7 @@ impl Values {
         }
     }
 
-    /// Bytes they take.
+    /// Returns their size in bytes.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
@@ -66,7 +66,7 @@ impl Values {
         }
     }
 
-    /// Their memory, to be filled anew with bytes.
+    /// Returns the buffer to refill with bytes; a new one if it held floats.
     pub fn into_bytes(self) -> Vec<u8> {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -74,7 +74,7 @@ impl Values {
         }
     }
 
-    /// Their memory, to be filled anew with floats.
+    /// Returns the buffer to refill with floats; a new one if it held bytes.
     pub fn into_floats(self) -> Vec<f32> {
         match self {
             Self::Bytes(_) => Vec::new(),
@@ -84,7 +84,7 @@ impl Values {
 }
 
 impl Labels {
-    /// The class of sample `index`, if there is one.
+    /// Returns the class of sample `index`, if it has one.
     pub fn class(&self, index: usize) -> Option<u32> {
         match self {
             Self::Class(classes) => classes.get(index).copied(),
@@ -92,7 +92,7 @@ impl Labels {
         }
     }
 
-    /// Samples.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         match self {
             Self::Class(classes) => classes.len(),
@@ -101,12 +101,12 @@ impl Labels {
         }
     }
 
-    /// Whether there is no sample.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes they take.
+    /// Returns their size in bytes.
     pub fn bytes(&self) -> usize {
         match self {
             Self::Class(classes) => size_of_val(&classes[..]),
@@ -115,7 +115,7 @@ impl Labels {
         }
     }
 
-    /// Their memory, to be filled anew with classes.
+    /// Returns the buffer to refill with classes; a new one if it held anything else.
     pub fn into_classes(self) -> Vec<u32> {
         match self {
             Self::Class(classes) => classes,
@@ -123,7 +123,7 @@ impl Labels {
         }
     }
 
-    /// Their memory, to be filled anew with real numbers.
+    /// Returns the buffer to refill with real numbers; a new one if it held anything else.
     pub fn into_reals(self) -> Vec<f32> {
         match self {
             Self::Real { values, .. } => values,
@@ -140,7 +140,7 @@ pub struct Samples {
     features: usize,
 }
 
-/// None.
+/// No samples.
 impl Default for Samples {
     fn default() -> Self {
         Self { values: Values::Bytes(vec![]), labels: Labels::Absent(0), features: 0 }
@@ -148,14 +148,14 @@ impl Default for Samples {
 }
 
 impl Samples {
-    /// Samples of `features` numbers each.
+    /// Creates samples of `features` values each.
     ///
     /// # Errors
     /// If there are not `features` values for each label.
     pub fn new(values: Values, labels: Labels, features: usize) -> Result<Self> {
         if labels.len().checked_mul(features) != Some(values.len()) {
             return Err(Error::data(format!(
-                "{} values do not make {} samples of {features}",
+                "{} values do not make {} samples of {features} features",
                 values.len(),
                 labels.len()
             )));
@@ -163,7 +163,7 @@ impl Samples {
         Ok(Self { values, labels, features })
     }
 
-    /// Images with classes: `classes.len() * features` bytes, image after image.
+    /// Creates images with classes from `classes.len() * features` bytes, image by image.
     ///
     /// # Errors
     /// If the two counts disagree.
@@ -171,37 +171,37 @@ impl Samples {
         Self::new(Values::Bytes(pixels), Labels::Class(classes), features)
     }
 
-    /// How many.
+    /// Returns the number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Numbers per sample.
+    /// Returns the number of values per sample.
     pub fn features(&self) -> usize {
         self.features
     }
 
-    /// All numbers.
+    /// Returns all feature values.
     pub fn values(&self) -> &Values {
         &self.values
     }
 
-    /// What is to be predicted for them.
+    /// Returns the targets.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
 
-    /// Values and labels, so that a [`Store`](crate::Store) can put others into their memory.
+    /// Returns values and labels, so that a [`Store`](crate::Store) can reuse their memory.
     pub fn into_parts(self) -> (Values, Labels) {
         (self.values, self.labels)
     }
 
-    /// Room for `rows` samples like those of `like`, in the memory that is there; what they are does not matter.
+    /// Makes room for `rows` samples of the kind of `like`, reusing the memory; their contents are unspecified.
     #[cfg(feature = "parquet")]
     pub(crate) fn make_room(&mut self, like: &Self, rows: usize) -> Result<()> {
         like.copy_to(&[], self)?; // kinds and widths
@@ -217,10 +217,10 @@ impl Samples {
         Ok(())
     }
 
-    /// Puts a copy of sample `index` of `other` in place of sample `row`.
+    /// Overwrites sample `row` with sample `index` of `other`.
     ///
     /// # Errors
-    /// If there is none, or if its values or labels are of another kind or number.
+    /// If either does not exist, or if values or labels differ in kind or width.
     #[cfg(feature = "parquet")]
     pub(crate) fn set(&mut self, row: usize, other: &Self, index: usize) -> Result<()> {
         let there = self.features == other.features && row < self.len() && index < other.len();
@@ -240,7 +240,7 @@ impl Samples {
         Ok(())
     }
 
-    /// The numbers of sample `index`; of none beyond the last.
+    /// Returns the features of sample `index`; empty beyond the last.
     pub fn row(&self, index: usize) -> Row<'_> {
         let place = index * self.features..(index + 1) * self.features;
         match &self.values {
@@ -249,7 +249,7 @@ impl Samples {
         }
     }
 
-    /// The pixels of sample `index`; none where its numbers are others.
+    /// Returns the pixels of sample `index`; empty if its values are not pixels.
     pub fn pixels(&self, index: usize) -> &[u8] {
         match self.row(index) {
             Row::Bytes(bytes) => bytes,
@@ -257,17 +257,17 @@ impl Samples {
         }
     }
 
-    /// Bytes they take in memory.
+    /// Returns their size in memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.values.bytes() + self.labels.bytes()
     }
 
-    /// The class of sample `index`, if samples have classes.
+    /// Returns the class of sample `index`, if samples have classes.
     pub fn class(&self, index: usize) -> Option<u32> {
         self.labels.class(index)
     }
 
-    /// The class of every sample; nothing where samples have none.
+    /// Returns the class of every sample; empty if samples have none.
     pub fn classes(&self) -> &[u32] {
         match &self.labels {
             Labels::Class(classes) => classes,
@@ -275,7 +275,7 @@ impl Samples {
         }
     }
 
-    /// The numbers that are to be predicted for sample `index`; none where it is anything else.
+    /// Returns the real-valued targets of sample `index`; empty if there are none.
     pub fn reals(&self, index: usize) -> &[f32] {
         match &self.labels {
             Labels::Real { values, width } => values.get(index * width..(index + 1) * width).unwrap_or(&[]),
@@ -283,20 +283,20 @@ impl Samples {
         }
     }
 
-    /// Copies of the samples at `indices`, in that order.
+    /// Returns copies of the samples at `indices`, in that order.
     ///
     /// # Errors
-    /// If there is no such sample.
+    /// If an index is out of range.
     pub fn select(&self, indices: &[u64]) -> Result<Self> {
         let mut selected = Self::default();
         self.copy_to(indices, &mut selected)?;
         Ok(selected)
     }
 
-    /// Takes out the samples at `indices`, which ascend.
+    /// Removes and returns the samples at `indices`, which must be ascending.
     ///
     /// # Errors
-    /// If there is no such sample.
+    /// If an index is out of range.
     pub fn take_out(&mut self, indices: &[u64]) -> Result<Self> {
         let taken = self.select(indices)?;
         match &mut self.values {
@@ -311,13 +311,13 @@ impl Samples {
         Ok(taken)
     }
 
-    /// Puts copies of the samples at `indices` into `into`, in place of what was there.
+    /// Replaces the contents of `into` with copies of the samples at `indices`.
     ///
     /// # Errors
-    /// If there is no such sample.
+    /// If an index is out of range.
     pub fn copy_to(&self, indices: &[u64], into: &mut Self) -> Result<()> {
         if let Some(beyond) = indices.iter().find(|&&index| index >= self.len() as u64) {
-            return Err(Error::data(format!("there is no sample {beyond} among {}", self.len())));
+            return Err(Error::data(format!("sample {beyond} is out of range (0..{})", self.len())));
         }
         into.features = self.features;
         match (&self.values, &mut into.values) {
@@ -342,13 +342,13 @@ impl Samples {
     }
 }
 
-/// Replaces row `row` of numbers.
+/// Overwrites row `row`.
 #[cfg(feature = "parquet")]
 fn put<T: Copy>(rows: &mut [T], row: usize, numbers: &[T]) {
     rows[row * numbers.len()..(row + 1) * numbers.len()].copy_from_slice(numbers);
 }
 
-/// Replaces `into` by the rows of `width` numbers at `indices`.
+/// Replaces the contents of `into` with the rows of `width` values at `indices`.
 fn copy<T: Copy>(values: &[T], width: usize, indices: &[u64], into: &mut Vec<T>) {
     into.clear();
     for index in indices.iter().map(|&index| index as usize) {
@@ -356,7 +356,7 @@ fn copy<T: Copy>(values: &[T], width: usize, indices: &[u64], into: &mut Vec<T>)
     }
 }
 
-/// Leaves out the rows of `width` values at `indices`, which ascend; the others close up.
+/// Removes the rows of `width` values at `indices`, which must be ascending, and closes the gaps.
 fn close_up<T: Copy>(values: &mut Vec<T>, width: usize, indices: &[u64]) {
     let rows = values.len() / width.max(1);
     let ends = indices.iter().skip(1).map(|&index| index as usize).chain([rows]);

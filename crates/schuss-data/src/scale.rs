@@ -1,31 +1,31 @@
-//! Mean and deviation of the numbers to predict, which a regression is standardised by.
+//! Mean and standard deviation of real-valued targets, which standardise a regression.
 
 use crate::normalisation::Moments;
 use crate::{Labels, Result, Split};
 use serde::{Deserialize, Serialize};
 
-/// Mean and standard deviation of each of the numbers to predict, over the samples that are trained on; of numbers as they
-/// are stored, less their offset. Empty where classes are told, or nothing.
+/// Mean and standard deviation of each real-valued target over the training split, as stored: minus its offset. Empty
+/// for classes, or without targets.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
-    /// One per number.
+    /// One per target.
     pub mean: Vec<f64>,
-    /// As many, of all samples (not of all but one); 1 for a number that is always the same.
+    /// One per target: the population standard deviation (divided by n, not n - 1); 1 for a constant.
     pub deviation: Vec<f64>,
 }
 
-/// What is known of the numbers to be told.
-pub(crate) struct ToldNumbers {
+/// Statistics of real-valued targets.
+pub(crate) struct TargetNumbers {
     pub(crate) scale: Scale,
-    /// Whether they are several labels at once, each 0 or 1.
+    /// True if they are a multi-label target: several numbers, each 0 or 1.
     pub(crate) are_labels: bool,
 }
 
-impl ToldNumbers {
-    /// Those of the labels of `split`, which is read where they are not known otherwise.
+impl TargetNumbers {
+    /// Measures the labels of `split`, which is read only if they are not known otherwise.
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub(crate) fn of(split: &Split) -> Result<Self> {
         let (mut moments, mut are_binary): (Vec<Moments>, bool) = (vec![], true);
         let mut take = |labels: &Labels| {
@@ -58,15 +58,15 @@ impl ToldNumbers {
 }
 
 impl Scale {
-    /// That of the labels of `split`, which is read where they are not known otherwise.
+    /// Measures the labels of `split`, which is read only if they are not known otherwise.
     ///
     /// # Errors
-    /// What reading reports.
+    /// Any error from reading the samples.
     pub fn of(split: &Split) -> Result<Self> {
-        ToldNumbers::of(split).map(|told| told.scale)
+        TargetNumbers::of(split).map(|numbers| numbers.scale)
     }
 
-    /// Whether it is one of `outputs` finite numbers and positive deviations, as it might stand in a file.
+    /// Returns true if it has `outputs` finite means and positive deviations, since it may come from a file.
     pub fn fits(&self, outputs: usize) -> bool {
         let whole = [self.mean.len(), self.deviation.len()] == [outputs; 2];
         let positive = self.deviation.iter().all(|deviation| deviation.is_finite() && *deviation > 0.0);

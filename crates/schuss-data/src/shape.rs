@@ -6,7 +6,7 @@ use std::fmt;
 /// Shape of one image, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageShape {
-    /// Colour channels; 1 is grey.
+    /// Colour channels; 1 for greyscale.
     pub channels: usize,
     /// Rows.
     pub height: usize,
@@ -15,7 +15,7 @@ pub struct ImageShape {
 }
 
 impl ImageShape {
-    /// Numbers per image: channels x height x width.
+    /// Returns the number of values per image: channels x height x width.
     pub fn features(&self) -> usize {
         self.channels * self.height * self.width
     }
@@ -25,9 +25,9 @@ impl ImageShape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Shape {
-    /// So many numbers without order in space.
+    /// This many values without spatial order.
     Flat(usize),
-    /// A picture: one channel after the other, each row by row.
+    /// An image: channel by channel, row by row.
     Image(ImageShape),
 }
 
@@ -37,7 +37,13 @@ impl From<ImageShape> for Shape {
     }
 }
 
-/// `784 numbers`, `1 x 28 x 28 pixels`.
+impl From<usize> for Shape {
+    fn from(features: usize) -> Self {
+        Self::Flat(features)
+    }
+}
+
+/// As `784 numbers` or `1 x 28 x 28 pixels`.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -51,7 +57,7 @@ impl fmt::Display for Shape {
 }
 
 impl Shape {
-    /// Numbers per sample.
+    /// Returns the number of values per sample.
     pub fn features(&self) -> usize {
         match self {
             Self::Flat(features) => *features,
@@ -59,7 +65,7 @@ impl Shape {
         }
     }
 
-    /// Numbers per sample, if so many can be counted.
+    /// Returns the number of values per sample, or `None` if it overflows.
     pub fn checked_features(&self) -> Option<usize> {
         match *self {
             Self::Flat(features) => Some(features),
@@ -69,7 +75,7 @@ impl Shape {
         }
     }
 
-    /// The picture, if it is one.
+    /// Returns the image shape, if it is one.
     pub fn image(&self) -> Option<ImageShape> {
         match self {
             Self::Flat(_) => None,

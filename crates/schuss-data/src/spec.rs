@@ -1,27 +1,27 @@
-//! The grammar of one choice, `name:key=value,value`, and help for a word that is not known.
+//! Grammar of a spec, `name:key=value,value`, and suggestions for unknown words.
 
 use crate::{Error, Result};
 
-/// One choice as typed: `sgd:lr=0.1,momentum=0.9`, `clip-global-norm:1`, `digits`.
+/// A spec as typed: `sgd:lr=0.1,momentum=0.9`, `clip-global-norm:1`, `digits`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// In lower case with `-` between words.
+    /// Name, in lower case with `-` between words.
     pub name: String,
-    /// Key, if one was given (in lower case with `_` between words), and value, in the order typed.
+    /// Keys, if given (in lower case with `_` between words), and values, in the order typed.
     pub args: Vec<(Option<String>, String)>,
 }
 
 impl Item {
-    /// Reads one choice, `name:key=value` or `name(key=value)`; only the first colon ends the name, so values may hold
+    /// Parses a spec, `name:key=value` or `name(key=value)`; only the first colon ends the name, so values may hold
     /// colons, and lists in brackets become such values. Words before the last dot of a name (`torch.optim.`) are
     /// ignored.
     ///
     /// # Errors
-    /// A usage error for an empty name, key or value, a key that is given twice, a value without a key after one with
-    /// a key, and for braces.
+    /// A usage error for an empty name, key or value, a duplicate key, a value without a key after one with a key, and
+    /// for braces.
     pub fn parse(text: &str) -> Result<Self> {
         if text.contains(['{', '}']) {
-            return Err(Error::usage(format!("`{text}` holds braces, which stand for several trials"))
+            return Err(Error::usage(format!("`{text}` contains braces, which stand for several trials"))
                 .advise("schuss compare, which trains once with each value"));
         }
         let (name, args) = divided(text)?;
@@ -40,7 +40,7 @@ impl Item {
             match item.args.last() {
                 Some((Some(_), _)) if key.is_none() => return Err(bare(&value, text)),
                 _ if key.is_some() && item.args.iter().any(|(known, _)| *known == key) => {
-                    return Err(Error::usage(format!("`{}` stands twice in `{text}`", arg.trim())));
+                    return Err(Error::usage(format!("duplicate `{}` in `{text}`", arg.trim())));
                 }
                 _ => item.args.push((key, value)),
             }
@@ -49,12 +49,12 @@ impl Item {
     }
 }
 
-/// Name and arguments of `name`, `name:arguments` or `name(arguments)`.
+/// Splits `name`, `name:arguments` or `name(arguments)` into name and arguments.
 fn divided(text: &str) -> Result<(&str, Option<&str>)> {
     match text.find([':', '(']) {
         Some(at) if text[at..].starts_with('(') => {
             let args = text[at + 1..].trim_end().strip_suffix(')').ok_or_else(|| {
-                Error::usage(format!("`{text}` opens a parenthesis that nothing closes at its end"))
+                Error::usage(format!("`{text}` lacks a closing parenthesis at its end"))
                     .advise("write name:key=value,key=value")
             })?;
             Ok((&text[..at], (!args.trim().is_empty()).then_some(args)))
@@ -64,7 +64,7 @@ fn divided(text: &str) -> Result<(&str, Option<&str>)> {
     }
 }
 
-/// The parts of `text` between the separators that stand in no brackets.
+/// Splits `text` at the separators outside brackets.
 pub fn split_outside_brackets(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (vec![], 0, 0_i32);
     for (at, letter) in text.char_indices() {
@@ -82,11 +82,11 @@ pub fn split_outside_brackets(text: &str, separator: char) -> Vec<&str> {
     parts
 }
 
-/// The error for `0.01` in `adam:lr=0.001,0.01`: it could be meant for the next key or as a second trial.
+/// Returns the error for `0.01` in `adam:lr=0.001,0.01`: it could be meant for the next key or as a second trial.
 fn bare(value: &str, text: &str) -> Error {
     let before = text.split(',').find(|arg| arg.contains('=')).unwrap_or(text).trim();
     let (name, first) = before.rsplit_once('=').unwrap_or((before, ""));
-    Error::usage(format!("`{value}` in `{text}` has no key, and the value before it has one")).advise(
+    Error::usage(format!("`{value}` in `{text}` has no key, but the value before it has one")).advise(
         format!("write key={value}; to try several values: schuss compare with '{name}={{{first},{value}}}'"),
     )
 }
@@ -102,7 +102,8 @@ fn argument(arg: &str, text: &str) -> Result<(Option<String>, String)> {
     Ok((key, value))
 }
 
-/// `(0.9, 0.999)` and `[0.9, 0.999]` as the grammar's list, `0.9:0.999`; any other value as it is.
+/// Converts `(0.9, 0.999)` and `[0.9, 0.999]` to the list of the grammar, `0.9:0.999`; leaves any other value
+/// unchanged.
 fn listed(value: &str) -> String {
     let inside = |open, close| value.strip_prefix(open)?.strip_suffix(close);
     match inside('(', ')').or_else(|| inside('[', ']')) {
@@ -117,9 +118,9 @@ fn plain(word: &str) -> String {
     word.trim().to_lowercase()
 }
 
-/// The usage error for a word that is none of `known`: `` unknown key `momentm` for optimizer `sgd` ``.
+/// Returns the usage error for a word that is not among `known`: `` unknown key `momentm` for optimizer `sgd` ``.
 ///
-/// `noun` says what the word should have been, `context` what follows it in the sentence.
+/// `noun` is what the word should have been; `context` follows it in the sentence.
 pub fn unknown(noun: &str, word: &str, context: &str, known: &[&str]) -> Error {
     let list = known.join(" ");
     let advice = match nearest(word, known).filter(|guess| *guess != word) {
@@ -129,7 +130,7 @@ pub fn unknown(noun: &str, word: &str, context: &str, known: &[&str]) -> Error {
     Error::usage(format!("unknown {noun} `{word}`{context}")).advise(advice)
 }
 
-/// The candidate that takes the fewest edits to reach, if that is at most a third of the longer word (or two).
+/// Returns the candidate with the smallest edit distance, if that is at most two or a third of the longer word.
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = plain(word).replace('_', "-");
     let edits = |candidate: &str| distance(&word, &candidate.replace('_', "-"));
@@ -140,7 +141,8 @@ pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     near.then_some(best)
 }
 
-/// Edits (insert, delete, replace, swap neighbours) from `a` to `b`: the optimal string alignment distance.
+/// Returns the number of edits (insert, delete, replace, swap neighbours) from `a` to `b`: the optimal string alignment
+/// distance.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut before: Vec<usize> = Vec::new();

@@ -1,45 +1,46 @@
-//! Samples that are read when they are needed.
+//! Stores: samples that are read when they are needed.
 
 use crate::{Labels, Result, Samples};
 use std::borrow::Cow;
 
-/// How dear it is to read samples in any order.
+/// Cost of reading samples in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Each sample is found by itself.
+    /// Each sample can be read on its own.
     Random,
-    /// Samples come in blocks of so many at most, which are read whole; the store keeps the one that was read last.
+    /// Samples come in blocks of at most this many, which are read whole; the store keeps the last block read.
     Blocks(u64),
 }
 
 /// Samples that are read when they are needed, by several threads at once.
 pub trait Store: Send + Sync {
-    /// How many there are.
+    /// Returns the number of samples.
     fn len(&self) -> u64;
 
-    /// Whether there is none.
+    /// Returns true if there are no samples.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How dear it is to read them in any order.
+    /// Returns the cost of reading samples in any order.
     fn access(&self) -> Access;
 
-    /// Bytes that it holds as long as it is there: where samples begin, what is known of columns.
+    /// Returns the bytes that it keeps in memory for its lifetime, such as the offsets of samples and statistics of
+    /// columns.
     fn held(&self) -> usize {
         0
     }
 
-    /// What is to be predicted for all samples, if that is known without reading them.
+    /// Returns the labels of all samples, if they are known without reading the samples.
     fn labels(&self) -> Option<Cow<'_, Labels>> {
         None
     }
 
-    /// Puts the samples at `indices` into `into`, in that order, in place of what was there; `into` keeps its memory.
-    /// Every call gives values and labels of the same kind and width, for no indices too.
+    /// Replaces the contents of `into` with the samples at `indices`, in that order, reusing its memory. Every call
+    /// gives values and labels of the same kind and width, even for no indices.
     ///
     /// # Errors
-    /// A data error that names file and sample, if it cannot be read or is damaged.
+    /// A data error that names the file and the sample, if it cannot be read or is damaged.
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()>;
 }
 

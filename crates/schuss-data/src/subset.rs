@@ -1,26 +1,26 @@
-//! Some of the samples of a store.
+//! Subsets of the samples of a store.
 
 use crate::refill::push_label;
 use crate::{Access, Labels, Result, Samples, Store};
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The samples of a store that are listed, or all others, in their order.
+/// The listed samples of a store, or all others, in their order in the store.
 pub struct Subset {
     store: Arc<dyn Store>,
-    /// Ascending, each once, none beyond the last sample.
+    /// Ascending, without duplicates, none beyond the last sample.
     listed: Arc<[u64]>,
     others: bool,
 }
 
 impl Subset {
-    /// The listed samples of a store, whose indices ascend, and all others.
+    /// Divides a store into the listed samples, whose indices must be ascending, and all others.
     pub(crate) fn divide(store: &Arc<dyn Store>, listed: &[u64]) -> [Self; 2] {
         let listed: Arc<[u64]> = listed.into();
         [false, true].map(|others| Self { store: Arc::clone(store), listed: Arc::clone(&listed), others })
     }
 
-    /// Where sample `index` of the subset stands in the store.
+    /// Returns the index in the store of sample `index` of the subset.
     fn place(&self, index: u64) -> u64 {
         if !self.others {
             return usize::try_from(index)
@@ -29,7 +29,7 @@ impl Subset {
                 .copied()
                 .unwrap_or(u64::MAX);
         }
-        // As many listed samples stand before it as have at most `index` others before them.
+        // The listed samples before it are those with at most `index` others before them.
         let (mut low, mut high) = (0, self.listed.len());
         while low < high {
             let middle = low.midpoint(high);
@@ -47,7 +47,7 @@ impl Store for Subset {
     }
 
     fn held(&self) -> usize {
-        // the store is counted with one of the two that it is divided into
+        // the store is counted once, with the other samples
         if self.others { self.store.held() } else { size_of_val(&*self.listed) }
     }
 

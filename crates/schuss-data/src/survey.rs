@@ -1,46 +1,46 @@
-//! What samples are like: ranges, classes, and what may be wrong with them.
+//! Summary of samples: ranges, classes, and possible problems.
 
 use crate::{Dataset, Offsets, Result, Row, Samples, Split};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use xxhash_rust::xxh3::Xxh3;
 
-/// What the samples of a split are like.
+/// Summary of the samples of a split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Survey {
-    /// Its name.
+    /// Name of the split.
     pub split: &'static str,
-    /// How many.
+    /// Number of samples.
     pub samples: u64,
-    /// All their numbers, as they are stored.
+    /// Range of all values, as in the file.
     pub numbers: Range,
-    /// The numbers by their place in a sample, where these are few and no pixels.
+    /// Range of each feature, if there are few and they are not pixels.
     pub features: Vec<Range>,
-    /// What is to be predicted for them, where that is numbers: one range per number.
-    pub told: Vec<Range>,
+    /// Range of each real-valued target.
+    pub targets: Vec<Range>,
     /// Samples per class.
     pub classes: Vec<u64>,
-    /// Features that are the same in all samples.
+    /// Number of features that are the same in all samples.
     pub constant: usize,
-    /// Samples whose numbers and labels are those of an earlier one of the split.
+    /// Number of samples with the features and label of an earlier sample of the split.
     pub duplicates: u64,
-    /// Samples whose numbers are those of an earlier one of the split, but not their label.
+    /// Number of samples with the features of an earlier sample of the split, but another label.
     pub contradictions: u64,
-    /// Samples whose numbers are those of one in an earlier split.
+    /// Number of samples with the features of a sample in an earlier split.
     pub shared: u64,
-    /// How many samples were compared with each other.
+    /// Number of samples that were compared with each other.
     pub compared: u64,
 }
 
-/// Numbers between a lowest and a highest.
+/// Range, mean and standard deviation of some numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Range {
-    /// The smallest.
+    /// Smallest number.
     pub lowest: f64,
-    /// The largest.
+    /// Largest number.
     pub highest: f64,
     count: f64,
-    /// Sums of the differences to the first number.
+    /// First number; the sums are over differences from it.
     first: f64,
     sum: f64,
     squares: f64,
@@ -57,34 +57,34 @@ impl Range {
         self.squares += (x - self.first).powi(2);
     }
 
-    /// Their mean.
+    /// Returns the mean.
     pub fn mean(&self) -> f64 {
         self.first + self.sum / self.count.max(1.0)
     }
 
-    /// Their standard deviation.
+    /// Returns the standard deviation.
     pub fn deviation(&self) -> f64 {
         let count = self.count.max(1.0);
         (self.squares / count - (self.sum / count).powi(2)).max(0.0).sqrt()
     }
 }
 
-/// Most numbers of a sample that are looked at one by one.
+/// Maximum number of features per sample with a range each.
 const FEATURES: usize = 4_096;
-/// Samples that are compared with each other at most.
+/// Maximum number of samples that are compared with each other.
 const COMPARED: u64 = 1 << 22;
 
-/// Looks at all samples of all splits once.
+/// Summarises every split in one pass over all samples.
 ///
 /// # Errors
-/// What reading the samples reports.
+/// Any error from reading the samples.
 pub fn survey(data: &Dataset) -> Result<Vec<Survey>> {
     let mut seen = HashMap::new();
     let of = |(name, split)| of_split((name, split), data.classes.len(), &data.offsets, &mut seen);
     data.splits().map(of).collect()
 }
 
-/// The split that a sample was first seen in, and a hash of what is to be predicted for it; by a hash of its numbers.
+/// Split that a sample was first seen in, and a hash of its label, keyed by a hash of its features.
 type Seen = HashMap<u64, (&'static str, u64)>;
 
 fn of_split(
@@ -128,8 +128,8 @@ impl Survey {
             *count += 1;
         }
         let reals = block.reals(index);
-        self.told.resize(reals.len(), Range::default());
-        for (number, (range, &real)) in self.told.iter_mut().zip(reals).enumerate() {
+        self.targets.resize(reals.len(), Range::default());
+        for (number, (range, &real)) in self.targets.iter_mut().zip(reals).enumerate() {
             range.add(f64::from(real) + offsets.label(number));
         }
     }
@@ -166,7 +166,7 @@ fn label_hash(block: &Samples, index: usize) -> u64 {
     hash.digest()
 }
 
-/// The first sample, and which of its features others have differently.
+/// First sample, and which features differ from it in any other.
 #[derive(Default)]
 struct Changes {
     first: Vec<f32>,

@@ -14,15 +14,15 @@ use crate::tree::{TEST, TRAIN, VALIDATION};
 use crate::{Centring, Error, Labels, Result, Samples, file};
 use std::path::{Path, PathBuf};
 
-/// How the names of tables end.
+/// File name endings of tables.
 const ENDINGS: [&str; 9] =
     ["csv", "tsv", "csv.gz", "tsv.gz", "csv.zst", "tsv.zst", "parquet", "arrow", "feather"];
 
-/// Reads a folder of tables, or gives `None` if it holds none to train on. How columns become numbers is found out from
-/// that one; the others are read the same way.
+/// Reads a folder of tables, or returns `None` if it holds none to train on. The training table determines how columns
+/// become numbers; the others are read the same way.
 ///
 /// # Errors
-/// A data error that names the table, or two for the same split.
+/// A data error that names the table, or the two for the same split.
 pub(crate) fn read(root: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let Some(train) = table(root, TRAIN)? else { return Ok(None) };
     let found = reader::open(&train, ask)?;
@@ -51,7 +51,7 @@ fn bytes(part: &LoadedSplit) -> u64 {
     }
 }
 
-/// Refuses a split that lacks what is to be predicted.
+/// Refuses a split that lacks the target columns.
 fn check_labels(part: &LoadedSplit, found: &Loaded, path: &Path) -> Result<()> {
     let absent = match part {
         LoadedSplit::Resident(samples) => matches!(samples.labels(), Labels::Absent(_)),
@@ -66,11 +66,11 @@ fn check_labels(part: &LoadedSplit, found: &Loaded, path: &Path) -> Result<()> {
         Some(Target::Real { columns }) if absent => shown(&columns.join("`, `")),
         _ => return Ok(()),
     };
-    let advice = "add it, or keep the file elsewhere: without it, samples to test on are held out";
+    let advice = "add the column, or move the file elsewhere: without the file, a split is held out of the training data";
     Err(Origin::new(path, "row").refuse(format!("has no column `{columns}` to predict")).advise(advice))
 }
 
-/// The table of one of these names.
+/// Returns the table with one of these names.
 fn table(root: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
     let paths = names.iter().flat_map(|name| ENDINGS.map(|ending| root.join(format!("{name}.{ending}"))));
     let mut there = paths.filter(|path| path.is_file());
@@ -82,7 +82,7 @@ fn table(root: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
             file::name(&other)
         ))
         .at(root.display())
-        .advise("leave one of them there")),
+        .advise("keep only one of them")),
         (found, _) => Ok(found),
     }
 }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_memory_is_for_all_splits_together() {
-        let rows = |count: usize| format!("x,y,z,told\n{}", "0.5,1.5,2.5,3.5\n".repeat(count));
+        let rows = |count: usize| format!("x,y,z,target\n{}", "0.5,1.5,2.5,3.5\n".repeat(count));
         let (train, test) = (rows(20), rows(10));
         let files = [("train.csv", train.as_bytes()), ("test.csv", test.as_bytes())];
         let streamed = |memory| {
@@ -176,8 +176,8 @@ mod tests {
         };
         let class = "test.csv holds `c`, which is none of the classes";
         refused("test.csv", "size,colour,kind\n1,red,a\n1,red,c\n", class, "test.csv, line 3, column `kind`");
-        let told = "test.csv has no column `kind` to predict";
-        refused("test.csv", "size,colour\n1,red\n", told, "test.csv");
+        let target = "test.csv has no column `kind` to predict";
+        refused("test.csv", "size,colour\n1,red\n", target, "test.csv");
         let twice = saved(&[("train.csv", TRAIN.as_bytes()), ("train.tsv", b"")]);
         let error = reader::open(twice.path(), &ReadOptions::default()).unwrap_err();
         assert!(error.what.ends_with("holds train.csv and train.tsv for one split"), "{error}");

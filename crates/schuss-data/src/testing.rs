@@ -1,4 +1,4 @@
-//! What the tests of several modules share: IDX files made by hand, and a second process to run a test in.
+//! Helpers shared by the tests of several modules: hand-made IDX files, and a second process to run a test in.
 
 use crate::reader::LoadedSplit;
 use crate::{Samples, Split};
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// An IDX file: magic number, sizes, bytes.
+/// Builds an IDX file: magic number, sizes, bytes.
 pub(crate) fn idx(magic: u32, sizes: &[u32], bytes: &[u8]) -> Vec<u8> {
     let header = [magic].into_iter().chain(sizes.iter().copied()).flat_map(u32::to_be_bytes);
     header.chain(bytes.iter().copied()).collect()
 }
 
-/// `count` images of `side` x `side` pixels.
+/// Builds `count` images of `side` x `side` pixels.
 pub(crate) fn images(count: u32, side: u32) -> Vec<u8> {
     let pixels: Vec<u8> = (0..count * side * side).map(|pixel| (pixel * 7) as u8).collect();
     idx(0x0803, &[count, side, side], &pixels)
@@ -24,14 +24,14 @@ pub(crate) fn labels(labels: &[u8]) -> Vec<u8> {
     idx(0x0801, &[labels.len() as u32], labels)
 }
 
-/// An NPY file of version 1.
+/// Builds an NPY file of version 1.
 pub(crate) fn npy(descr: &str, shape: &str, bytes: &[u8]) -> Vec<u8> {
     let dictionary = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
     let length = u16::try_from(dictionary.len()).unwrap();
     [&b"\x93NUMPY\x01\0"[..], &length.to_le_bytes(), dictionary.as_bytes(), bytes].concat()
 }
 
-/// A file in a folder of its own.
+/// Saves a file in a folder of its own.
 pub(crate) fn saved(name: &str, text: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join(name);
@@ -39,7 +39,7 @@ pub(crate) fn saved(name: &str, text: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// All samples of a part, wherever they are.
+/// Returns all samples of a split, resident or streamed.
 pub(crate) fn samples(part: &LoadedSplit) -> Samples {
     Split::from(part.clone()).read(&(0..part.len()).collect::<Vec<_>>()).unwrap()
 }
@@ -60,18 +60,18 @@ pub(crate) fn write_set(folder: &Path, ending: &str) {
     }
 }
 
-/// The arguments that make this test program run one of its ignored tests, given by its full path, alone.
+/// Adds the arguments that make this test program run only one of its ignored tests, given by its full path.
 pub(crate) fn alone(program: &mut Command, test: &str) {
     program.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);
 }
 
-/// Says that a test could not do what it promises here, past the test harness, which swallows what `eprintln` says.
+/// Reports that a test was skipped and why, bypassing the test harness, which captures the output of `eprintln`.
 pub(crate) fn skip(why: &str) {
     let thread = std::thread::current();
     writeln!(std::io::stderr(), "SKIPPED: {} {why}", thread.name().unwrap_or("a test")).unwrap();
 }
 
-/// Peak resident memory of this process.
+/// Returns the peak resident memory of this process, in KiB.
 pub(crate) fn peak_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();

@@ -1,17 +1,17 @@
-//! Numbers as people read them, for messages and tables.
+//! Human-readable numbers and system errors, for messages and tables.
 
 use crate::{Error, Result};
 use std::io;
 
-/// Digits in groups of three: `31,204`.
+/// Formats a number with digits in groups of three: `31,204`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
     groups.join(",")
 }
 
-/// A number of so many significant digits, with a power of ten where it is very large or small: `0.693147`, `1.23457e9`,
-/// `3.4e-12`.
+/// Formats a number with this many significant digits, and with a power of ten if it is very large or small:
+/// `0.693147`, `1.23457e9`, `3.4e-12`.
 pub fn significant(number: f64, digits: usize) -> String {
     let (size, digits) = (number.abs(), digits.max(1));
     if size >= 10f64.powi(digits as i32) || (size > 0.0 && size < 1e-4) {
@@ -22,7 +22,7 @@ pub fn significant(number: f64, digits: usize) -> String {
     format!("{number:.*}", (digits + leading).saturating_sub(before.max(usize::from(size == 0.0))))
 }
 
-/// The same without zeros at its end: `0.1`, `1e-17`.
+/// As [`significant`], without trailing zeros: `0.1`, `1e-17`.
 pub fn brief(number: f64, digits: usize) -> String {
     let text = significant(number, digits);
     match text.contains('.') && !text.contains('e') {
@@ -41,7 +41,7 @@ fn with_power(number: f64, digits: usize) -> String {
     }
 }
 
-/// The first few, and how many more there are.
+/// Joins the first few items, and adds how many more there are.
 pub fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
     const FEW: usize = 8;
     let mut listed = items.take(FEW).collect::<Vec<_>>().join(", ");
@@ -51,7 +51,7 @@ pub fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
     listed
 }
 
-/// A size in decimal units: `812 bytes`, `6.1 MB`, `12 GB`.
+/// Formats a size in decimal units: `812 bytes`, `6.1 MB`, `12 GB`.
 pub fn bytes(size: u64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
     let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| size as f64 >= *unit) else {
@@ -61,7 +61,7 @@ pub fn bytes(size: u64) -> String {
     format!("{value:.*} {name}", usize::from(value < 9.95))
 }
 
-/// What the system said went wrong, in plain words: `no such file or folder`.
+/// Describes a system error in plain words: `no such file or folder`.
 pub fn plain_io(error: &io::Error) -> String {
     use io::ErrorKind;
     let plain = match error.kind() {
@@ -70,18 +70,18 @@ pub fn plain_io(error: &io::Error) -> String {
         ErrorKind::StorageFull => "the disk is full",
         ErrorKind::QuotaExceeded => "the disk quota is used up",
         ErrorKind::ReadOnlyFilesystem => "the disk is read-only",
-        ErrorKind::AlreadyExists => "it exists already",
+        ErrorKind::AlreadyExists => "it already exists",
         ErrorKind::IsADirectory => "it is a folder",
-        ErrorKind::NotADirectory => "a part of the path is no folder",
+        ErrorKind::NotADirectory => "a part of the path is not a folder",
         ErrorKind::UnexpectedEof => "it ends too early",
-        ErrorKind::InvalidFilename => "the name is too long or not possible here",
+        ErrorKind::InvalidFilename => "the name is too long or not allowed here",
         _ => return without_code(&error.to_string()),
     };
-    // an error of our own says more than its kind
+    // an error of our own is more precise than its kind
     if error.get_ref().is_some() { without_code(&error.to_string()) } else { plain.to_owned() }
 }
 
-/// `Too many open files (os error 24)` as `too many open files`.
+/// Turns `Too many open files (os error 24)` into `too many open files`.
 fn without_code(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or(text);
     let mut letters = text.chars();
@@ -89,13 +89,13 @@ fn without_code(text: &str) -> String {
     first + letters.as_str()
 }
 
-/// Reads a size: `512MiB`, `2GiB`, `800 MB`, `1e9`, `1073741824`.
+/// Parses a size: `512MiB`, `2GiB`, `800 MB`, `1e9`, `1073741824`.
 ///
 /// # Errors
 /// A usage error for anything else, and for less than a byte.
 pub fn parse_bytes(text: &str) -> Result<u64> {
     let refuse =
-        || Error::usage(format!("`{text}` is no size")).advise("512MiB, 2GiB, 1e9, or a number of bytes");
+        || Error::usage(format!("`{text}` is not a size")).advise("512MiB, 2GiB, 1e9, or a number of bytes");
     const UNITS: [(&str, f64); 9] = [
         ("kib", 1024.0),
         ("mib", 1_048_576.0),

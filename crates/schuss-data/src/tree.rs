@@ -1,4 +1,4 @@
-//! Pictures in folders, on disk or in an archive: which split and which class each belongs to, by its path.
+//! Pictures in folders, on disk or in an archive: their paths decide the split and class of each.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -18,19 +18,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What folders of splits are called, and tables of splits.
+/// Names of the folders, or tables, of each split.
 pub(crate) const TRAIN: &[&str] = &["train", "training"];
 pub(crate) const VALIDATION: &[&str] = &["val", "valid", "validation", "dev"];
 pub(crate) const TEST: &[&str] = &["test", "testing"];
 
-/// A file or folder by the parts of its path, from the root of the data set on.
+/// A file or folder, with the components of its path from the root of the data set.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     pub(crate) parts: Vec<String>,
     pub(crate) kind: EntryKind,
 }
 
-/// What an entry is.
+/// Kind of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum EntryKind {
     Folder,
@@ -39,15 +39,15 @@ pub(crate) enum EntryKind {
 }
 
 impl EntryKind {
-    /// Of a file, by its name.
+    /// Returns the kind of a file, by its name.
     pub(crate) fn of(name: &str) -> Self {
         if images::is_picture(Path::new(name)) { Self::Picture } else { Self::Other }
     }
 }
 
 impl Entry {
-    /// Of a path with slashes, as archives have them; one that ends with a slash is a folder. None for what systems leave
-    /// behind: hidden files, and those of `__MACOSX`.
+    /// Creates an entry from a path with slashes, as in archives; a path that ends with a slash is a folder. Returns
+    /// `None` for system litter: hidden files, and those of `__MACOSX`.
     pub(crate) fn of(path: &str) -> Option<Self> {
         let parts: Vec<String> = path
             .split(['/', '\\'])
@@ -63,13 +63,13 @@ impl Entry {
         self.parts.last().map_or("", String::as_str)
     }
 
-    /// `.txt` of `notes.txt`.
+    /// Returns the extension: `.txt` of `notes.txt`.
     fn ending(&self) -> String {
         let ending = self.name().rsplit_once('.').map(|(_, ending)| format!(".{}", ending.to_lowercase()));
         ending.unwrap_or_else(|| "without an ending".into())
     }
 
-    /// How many folders it lies in, from the one at `depth` on.
+    /// Returns the number of folders that contain it, from the one at `depth` on.
     fn folders(&self, depth: usize) -> usize {
         self.parts.len().saturating_sub(depth).saturating_sub(1)
     }
@@ -79,12 +79,12 @@ impl Entry {
     }
 }
 
-/// Makes a data set of pictures: `root/{train,val,test}/class/*.png`, `root/class/*.jpg`, or `root/*.png` without labels.
-/// Folders around all of these do not count, and what lies deeper than a class belongs to it. `blobs` gives the bytes of
-/// entries by their numbers. `None` if no entry is a picture.
+/// Builds a data set of pictures: `root/{train,val,test}/class/*.png`, `root/class/*.jpg`, or `root/*.png` without
+/// labels. Folders around all of these are ignored, and anything nested deeper than a class belongs to that class.
+/// `blobs` returns the bytes of entries, given their indices. Returns `None` if no entry is a picture.
 ///
 /// # Errors
-/// A data error that names a class that is not trained on, or a picture that cannot be read.
+/// A data error that names a class without training pictures, or a picture that cannot be read.
 pub(crate) fn read(
     entries: &[Entry],
     blobs: impl Fn(Vec<usize>) -> Arc<dyn Blobs>,
@@ -106,7 +106,7 @@ pub(crate) fn read(
     encoded::found(encode(tree.train)?, [validation?, test?], classes.clone(), notes, ask).map(Some)
 }
 
-/// The pictures of all splits.
+/// Pictures of all splits.
 #[derive(Default)]
 struct Tree {
     train: Branch,
@@ -116,23 +116,23 @@ struct Tree {
     notes: Vec<String>,
 }
 
-/// The pictures of one split, by their numbers.
+/// Pictures of one split, by index of their entry.
 #[derive(Default)]
 struct Branch {
-    /// Those in the split's own folder.
+    /// Pictures directly in the folder of the split.
     loose: Vec<usize>,
     classes: BTreeMap<String, Class>,
 }
 
-/// What lies in the folder of a class.
+/// Contents of the folder of a class.
 #[derive(Default)]
 struct Class {
     pictures: Vec<usize>,
-    /// How many other files, by the endings of their names.
+    /// Number of other files, by extension.
     others: BTreeMap<String, u64>,
 }
 
-/// Files that take no part: how many, and the names of the first few.
+/// Files that are left out: how many, and the names of the first few.
 #[derive(Default)]
 struct LeftOut {
     count: u64,
@@ -151,7 +151,7 @@ impl LeftOut {
         }
     }
 
-    /// Says so: `what` names one of them and several.
+    /// Returns a note on these files; `what` is the noun for one and for several.
     fn note(&self, what: [&str; 2]) -> Option<String> {
         let more = if self.count > self.named.len() as u64 { ", ..." } else { "" };
         let [one, several] = what;
@@ -191,7 +191,7 @@ impl Tree {
         }
     }
 
-    /// Enters what lies `below` the folder of a split.
+    /// Adds an entry; `below` is its path below the folder of the split.
     fn put(&mut self, role: Role, at: usize, entry: &Entry, below: &[String]) {
         match below {
             [] => {}
@@ -213,7 +213,7 @@ impl Tree {
         }
     }
 
-    /// Takes out what belongs to no class, and says so.
+    /// Removes classes without pictures and pictures without a class, and adds notes on both.
     fn keep_classes(&mut self, entries: &[Entry]) {
         let mut vanished = Vec::new();
         let mut loose = LeftOut::default();
@@ -230,7 +230,7 @@ impl Tree {
         }
         let folders = listed(vanished.iter().cloned(), vanished.len());
         let vanished = (!vanished.is_empty())
-            .then(|| format!("warning: folders without a picture that is read make no class: {folders}"));
+            .then(|| format!("warning: folders without a readable picture make no class: {folders}"));
         self.notes.extend(vanished);
         self.notes.extend(loose.note(LOOSE));
         self.notes.extend(self.left_out.note(OTHERS));
@@ -240,14 +240,14 @@ impl Tree {
     }
 }
 
-/// What is said of files that take no part: of one, and of several.
-const OTHERS: [&str; 2] = ["file that is no picture", "files that are no pictures"];
+/// Nouns for files that are left out: for one, and for several.
+const OTHERS: [&str; 2] = ["file that is not a picture", "files that are not pictures"];
 const LOOSE: [&str; 2] =
     ["picture outside the folders of classes", "pictures outside the folders of classes"];
 const OUTSIDE: [&str; 2] =
     ["picture outside the folders of splits", "pictures outside the folders of splits"];
 
-/// What a split is for.
+/// Purpose of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Train,
@@ -268,7 +268,7 @@ impl Role {
     }
 }
 
-/// How many folders stand around everything: as many as all pictures share, down to those of splits or classes.
+/// Returns the number of outer folders that all pictures share, above those of splits or classes.
 fn around(entries: &[Entry]) -> usize {
     let pictures = || entries.iter().filter(|entry| entry.is_picture());
     let Some(first) = pictures().next() else { return 0 };
@@ -281,7 +281,7 @@ fn around(entries: &[Entry]) -> usize {
 }
 
 impl Class {
-    /// 12 files: .heic
+    /// Describes the other files: `12 files: .heic`.
     fn say_others(&self) -> String {
         let count = self.others.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
         let endings: Vec<String> = self.others.keys().map(|ending| shown(ending)).collect();
@@ -298,7 +298,7 @@ impl Branch {
         self.loose.is_empty() && self.classes.is_empty()
     }
 
-    /// Which classes are trained on of which this has no picture.
+    /// Returns a note on the training classes that this split has no picture of.
     fn lacking(&self, train: &Self) -> Option<String> {
         let lacking: Vec<String> = train
             .classes
@@ -310,7 +310,7 @@ impl Branch {
             .then(|| format!("no pictures of {}", listed(lacking.iter().cloned(), lacking.len())))
     }
 
-    /// Its labels are the numbers of the folders among `known`.
+    /// Encodes the split; its labels are the indices of its folders in `known`.
     fn encoded(
         self,
         known: &[String],
@@ -338,7 +338,8 @@ impl Branch {
 fn number(class: &String, known: &[String], origin: &Origin) -> Result<u32> {
     let at = known.binary_search(class).ok().and_then(|at| u32::try_from(at).ok());
     at.ok_or_else(|| {
-        let what = format!("has no pictures of class `{}` to train on, but others", shown(class));
+        let what =
+            format!("has no pictures of class `{}` to train on, but some in another split", shown(class));
         origin.refuse(what).advise("give every split folders of the same names")
     })
 }

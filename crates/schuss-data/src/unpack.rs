@@ -1,4 +1,4 @@
-//! A file's bytes in order, unpacked if they are gzip or Zstandard, whatever the file's name.
+//! Bytes of a file in order, decompressed if they are gzip or Zstandard, whatever the file's name.
 
 use crate::{Error, Result, file};
 use flate2::bufread::MultiGzDecoder;
@@ -10,10 +10,10 @@ use std::path::Path;
 const BUFFER: usize = 1 << 18;
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-/// Most that a Zstandard frame may make its reader keep: what RFC 8878 asks every decoder to allow.
+/// Maximum window of a Zstandard frame: what RFC 8878 asks every decoder to support.
 const MAX_WINDOW: u64 = 8 << 20;
 
-/// Whether a file is packed.
+/// Compression of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
     Unpacked,
@@ -30,7 +30,7 @@ impl Packing {
         }
     }
 
-    /// What unpacks it.
+    /// Returns the command that decompresses it.
     pub(crate) fn tool(self) -> &'static str {
         match self {
             Self::Unpacked => "cat",
@@ -40,7 +40,7 @@ impl Packing {
     }
 }
 
-/// A file's bytes from the start, and how they are packed.
+/// Opens a file for decompressed reading from the start; also returns its compression.
 ///
 /// # Errors
 /// A data error that names the file.
@@ -63,7 +63,7 @@ fn unpack(file: File) -> io::Result<(Box<dyn BufRead>, Packing)> {
     Ok((reader, packing))
 }
 
-/// Zstandard frames, one after the other, each held against its checksum.
+/// Zstandard frames, one after the other, each verified against its checksum.
 struct Frames<R: BufRead>(State<R>);
 
 enum State<R: BufRead> {

@@ -19,13 +19,13 @@ use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-/// No picture takes more bytes, unpacked.
+/// Maximum size of a picture, decompressed, in bytes.
 const MAX_PICTURE: u64 = 64 << 20;
 
-/// Reads the pictures in an archive; gives `None` for one without any, such as one of arrays.
+/// Reads the pictures in an archive; returns `None` for one without any, such as one of arrays.
 ///
 /// # Errors
-/// A data error that names the file, and the picture where it is one's fault.
+/// A data error that names the file, and the picture if one is at fault.
 pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let origin = Origin::new(path, "picture");
     let (_, length) = file::open(path)?;
@@ -44,11 +44,11 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     tree::read(&entries, blobs, Vec::new(), &origin, ask)
 }
 
-/// Pictures by their places in the archive.
+/// Pictures by their indices in the archive.
 struct Members {
     origin: Origin,
     archive: Archive,
-    /// Of the whole archive.
+    /// Length of the whole archive.
     length: u64,
     places: Vec<usize>,
 }
@@ -72,7 +72,9 @@ impl Blobs for Members {
         let file = archive.by_index(at).map_err(|error| unreadable(&error))?;
         let size = file.size();
         if size > MAX_PICTURE || !plausible(&file, self.length) {
-            return Err(self.origin.refuse(format!("claims {} unpacked, which is no picture", bytes(size))));
+            return Err(self
+                .origin
+                .refuse(format!("claims to unpack to {}, which is too large for a picture", bytes(size))));
         }
         let mut picture = reserved(size)?;
         file.take(size).read_to_end(&mut picture).map_err(|error| unreadable(&error))?;

@@ -1,4 +1,4 @@
-//! Zip archives: opened within bounds, and read by several threads at once.
+//! Zip archives: opened with bounded memory, and read by several threads at once.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -19,28 +19,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-/// An archive; clones read the same file, each at a place of its own.
+/// An archive; clones read the same file, each at a position of its own.
 pub(crate) type Archive = ZipArchive<Bytes>;
 
 /// A file of an archive.
 pub(crate) type Packed<'a> = ZipFile<'a, Bytes>;
 
-/// Deflate writes at least one bit per 129 bytes (two bits per match of 258), so it never shrinks further than this.
+/// Maximum ratio of deflate, which writes at least one bit per 129 bytes (two bits per match of 258).
 const MAX_RATIO: u64 = 1_032;
 
-/// Bytes of a directory that are always read: the names of 10,000 arrays take half of it.
+/// Directory size that is always allowed, in bytes: the names of 10,000 arrays take half of it.
 const MIN_DIRECTORY: u64 = 2 << 20;
-/// Share of the memory for data that a directory may take in the file; what is kept of it takes some times more.
+/// Ratio of the memory budget for data to the largest directory allowed in a file; in memory, a directory takes several
+/// times more.
 const SHARE: u64 = 32;
 
-/// The bytes of an archive, of which only so many may be read while it is opened: the `zip` crate keeps all that its
-/// directory says.
+/// Bytes of an archive, with a limit on how many may be read while it is opened: the `zip` crate keeps its whole
+/// directory in memory.
 pub(crate) struct Bytes {
     buffered: BufReader<At>,
     left: Arc<AtomicU64>,
 }
 
-/// A place in a file.
+/// A position in a file.
 struct At {
     file: Arc<File>,
     length: u64,
@@ -72,7 +73,7 @@ impl Read for Bytes {
         let count = self.buffered.read(into)?;
         let less = |left: u64| left.checked_sub(count as u64);
         let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        left.map_err(|_| io::Error::other("a directory larger than may be read"))?;
+        left.map_err(|_| io::Error::other("its directory is too large"))?;
         Ok(count)
     }
 }
@@ -91,7 +92,7 @@ impl Clone for Bytes {
     }
 }
 
-/// Opens an archive whose directory is small beside the `memory` for data, and none of whose members leads out of it.
+/// Opens an archive whose directory is small compared to the `memory` for data, and whose members all lie inside it.
 ///
 /// # Errors
 /// A data error that names the file.
@@ -109,18 +110,18 @@ pub(crate) fn open(origin: &Origin, memory: u64) -> Result<Archive> {
     Ok(archive)
 }
 
-/// The names of its files, in the archive's order; those that are no text are empty.
+/// Returns the names of its files, in the archive's order; a name that is not valid text is empty.
 pub(crate) fn names(archive: &Archive) -> Vec<String> {
     archive.file_names().map(|name| name.map_or_else(|_| String::new(), Cow::into_owned)).collect()
 }
 
-/// Whether a file of an archive of `length` bytes can unpack to what it says.
+/// Returns true if a file in an archive of `length` bytes can unpack to the size that it claims.
 pub(crate) fn plausible(file: &Packed, length: u64) -> bool {
     let packed = file.compressed_size();
     packed <= length && file.size() <= packed.saturating_mul(MAX_RATIO)
 }
 
-/// The error for an archive, or the file called `name` in it, that cannot be read.
+/// Returns the error for an archive, or the file called `name` in it, that cannot be read.
 pub(crate) fn broken(origin: &Origin, name: &str, error: &dyn std::fmt::Display) -> Error {
     let of = if name.is_empty() { String::new() } else { format!(", in `{}`", shown(name)) };
     origin.refuse(format!("cannot be read as a zip archive{of}: {error}")).advise("copy it again")

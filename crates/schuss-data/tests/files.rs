@@ -1,5 +1,5 @@
-//! Files that NumPy, pandas, PyArrow, Pillow and Python's tarfile wrote are read to the very numbers these read back.
-//! `files/make.py` made both.
+//! Files written by NumPy, pandas, PyArrow, Pillow and Python's tarfile are read to exactly the numbers that these read
+//! back. `files/make.py` made both.
 
 use schuss_data::reader::{Loaded, LoadedSplit, ReadOptions, open};
 use schuss_data::{Labels, Samples, Split, Values};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What a file holds.
+/// Expected contents of a file.
 #[derive(Deserialize)]
 struct Expected {
     shape: Vec<usize>,
@@ -47,7 +47,7 @@ fn check(name: &str, found: &Loaded, expected: &Expected) {
     assert_eq!(labels, expected.labels, "labels of {name}");
 }
 
-/// Every file, read whole and, where it can be, sample by sample.
+/// Checks every file with these endings, read whole and, if possible, sample by sample.
 fn every_file_with(endings: &[&str]) {
     let expected = std::fs::read_to_string(folder().join("expected.json")).unwrap();
     let expected: BTreeMap<String, Expected> = serde_json::from_str(&expected).unwrap();

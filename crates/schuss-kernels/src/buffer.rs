@@ -1,4 +1,4 @@
-//! A zeroed, 64-byte aligned buffer of `f32`: one cache line per vector of 16 lanes.
+//! Zeroed, 64-byte aligned buffer of `f32`: one cache line per vector of 16 lanes.
 
 use crate::LANES;
 use std::ops::{Deref, DerefMut};
@@ -7,7 +7,7 @@ use std::ops::{Deref, DerefMut};
 #[repr(C, align(64))]
 struct Line([f32; LANES]);
 
-/// `len` numbers, aligned to 64 bytes, zero at first.
+/// Buffer of `len` numbers, aligned to 64 bytes, initially zero.
 #[derive(Clone, Default)]
 pub struct Buffer {
     lines: Vec<Line>,
@@ -15,7 +15,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// `len` zeros.
+    /// Allocates `len` zeros.
     pub fn zeros(len: usize) -> Self {
         Self { lines: vec![Line([0.0; LANES]); len.div_ceil(LANES)], len }
     }

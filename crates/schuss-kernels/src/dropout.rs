@@ -4,16 +4,16 @@ use crate::matrix::{Matrix, MatrixMut};
 use crate::passes::{self, Map};
 use crate::{LANES, Team, Vector};
 
-/// Multiply-adds that drawing for an element is worth.
+/// Cost of drawing for an element, in multiply-adds.
 const WORK: usize = 16;
 
-/// Random words that one call gives: for as many neighbouring columns.
+/// Random words per call: one for each of this many neighbouring columns.
 const BLOCK: usize = 4;
 
 /// Y ← X with elements dropped, both `[m, n]`; the gradient is the same pass over Dʸ with the same words.
 ///
-/// `words(row, block)` gives four random words for columns 4 block .. 4 block + 4; an element is dropped where its word
-/// is below p 2³². It must give the same words whenever it is asked.
+/// `words(row, block)` returns four random words for columns 4 block .. 4 block + 4; an element is dropped if
+/// its word is below p 2³². It must return the same words on every call.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -31,7 +31,7 @@ pub fn dropout(
 
 struct Dropout<W> {
     threshold: u64,
-    /// Factor of what is kept.
+    /// Factor of the kept elements.
     kept: f32,
     words: W,
 }
@@ -56,7 +56,7 @@ mod tests {
     use crate::naive::{Sample, pad};
     use crate::testing::{SHAPES, dense, everywhere, stale};
 
-    /// A word that depends on row and column alone.
+    /// Returns a word that depends only on row and column.
     fn word(row: usize, col: usize) -> u32 {
         let mixed = ((row * 1_000 + col) as u32 ^ 0x5bd1_e995).wrapping_mul(0x9e37_79b1);
         (mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca6b)

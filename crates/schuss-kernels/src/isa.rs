@@ -1,20 +1,20 @@
-//! Which instruction set the kernels run on, found at run time.
+//! Instruction set that the kernels run on, detected at run time.
 
 use crate::Vector;
 use crate::vector::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::vector::{Avx2, Avx512};
 
-/// Work that is written once for any vector and compiled once per instruction set.
+/// Work written once for any vector and compiled once per instruction set.
 pub trait Kernel {
-    /// What it returns.
+    /// Return type.
     type Output;
 
     /// Does the work. Must be `#[inline(always)]`, so that it is compiled for the instruction set it runs on.
     fn run<V: Vector>(self) -> Self::Output;
 }
 
-/// An instruction set this machine has.
+/// Instruction set this machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Isa(Set);
 
@@ -28,8 +28,8 @@ enum Set {
 }
 
 impl Isa {
-    /// The best one of this machine, or the one that the environment variable `SCHUSS_ISA` names
-    /// (`avx512`, `avx2`, `portable`) if the machine has it.
+    /// Returns the best instruction set of this machine, or the one named by the environment variable
+    /// `SCHUSS_ISA` (`avx512`, `avx2`, `portable`) if the machine has it.
     pub fn detect() -> Self {
         let available = Self::available();
         let wanted = std::env::var("SCHUSS_ISA").ok();
@@ -37,7 +37,7 @@ impl Isa {
         *forced.unwrap_or(&available[0])
     }
 
-    /// Everything this machine has, best first; the last one is `portable`.
+    /// Lists all instruction sets of this machine, best first; the last one is `portable`.
     pub fn available() -> Vec<Self> {
         let mut sets = vec![];
         #[cfg(target_arch = "x86_64")]
@@ -54,7 +54,7 @@ impl Isa {
         sets
     }
 
-    /// Its name in records and in `SCHUSS_ISA`.
+    /// Returns its name in records and in `SCHUSS_ISA`.
     pub fn name(self) -> &'static str {
         match self.0 {
             Set::Portable => "portable",
@@ -70,7 +70,7 @@ impl Isa {
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             Set::Portable => kernel.run::<Portable>(),
-            // SAFETY: an `Isa` of this value is only made after the processor was asked (`available`).
+            // SAFETY: an `Isa` of this value is only created after `available` has checked the processor.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2(kernel) },
             // SAFETY: as above.

@@ -2,38 +2,38 @@
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A number, or several side by side, on which an optimizer's update is written.
+/// Number, or several side by side, in terms of which an optimizer's update is written.
 pub trait Lane:
     Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self> + Neg<Output = Self>
 {
-    /// The same number in every lane, rounded once.
+    /// Broadcasts a number to every lane, rounded once.
     fn splat(x: f64) -> Self;
 
-    /// `self * factor + term` with a single rounding.
+    /// Returns `self * factor + term` with a single rounding.
     fn mul_add(self, factor: Self, term: Self) -> Self;
 
-    /// Square root, correctly rounded.
+    /// Returns the square root, correctly rounded.
     fn sqrt(self) -> Self;
 
-    /// Zero where the magnitude is below 1e-30: a decaying slot otherwise turns denormal and slow.
+    /// Flushes to zero where the magnitude is below 1e-30: a decaying slot otherwise turns denormal and slow.
     fn flush(self) -> Self;
 
-    /// Magnitude.
+    /// Returns the magnitude.
     fn abs(self) -> Self;
 
-    /// The larger of each pair; `other` where one of them is NaN.
+    /// Returns the larger of each pair; `other` where one of them is NaN.
     fn max(self, other: Self) -> Self;
 
-    /// The smaller of each pair; `other` where one of them is NaN.
+    /// Returns the smaller of each pair; `other` where one of them is NaN.
     fn min(self, other: Self) -> Self;
 
-    /// The magnitude of `self` with the sign bit of `sign`.
+    /// Returns the magnitude of `self` with the sign bit of `sign`.
     fn copysign(self, sign: Self) -> Self;
 
-    /// `yes` where `self` is above zero, else `no`: also where it is NaN.
+    /// Selects `yes` where `self` is above zero, else `no`, also where it is NaN.
     fn where_positive(self, yes: Self, no: Self) -> Self;
 
-    /// 1 above zero, -1 below, 0 at zero and for NaN.
+    /// Returns 1 above zero, -1 below, 0 at zero and for NaN.
     #[inline(always)]
     fn sign(self) -> Self {
         let one = Self::splat(1.0);
@@ -41,10 +41,10 @@ pub trait Lane:
     }
 }
 
-/// Below this an optimizer's slot counts as zero.
+/// Magnitude below which an optimizer's slot counts as zero.
 pub(crate) const TINY: f32 = 1e-30;
 
-/// A lane of one number.
+/// Lane of one number.
 macro_rules! scalar {
     ($type:ident) => {
         impl Lane for $type {
@@ -106,7 +106,7 @@ mod tests {
 
     type Lanes = [f32; LANES];
 
-    /// Every operation with a choice in it, lane by lane.
+    /// Applies every operation with a choice in it, lane by lane.
     #[inline(always)]
     fn choices<L: Lane>(a: L, b: L) -> [L; 7] {
         [a.abs(), a.max(b), a.min(b), a.copysign(b), a.where_positive(a, b), a.sign(), (a * b).flush()]
@@ -149,7 +149,8 @@ mod tests {
         -7.25,
     ];
 
-    /// Bits that tell zeros apart, but not one NaN from another: Rust promises nothing about those.
+    /// Returns bits that distinguish zeros, but not one NaN from another: Rust guarantees nothing about
+    /// those.
     fn bits(x: f32) -> u32 {
         if x.is_nan() { f32::NAN.to_bits() } else { x.to_bits() }
     }

@@ -1,17 +1,19 @@
-//! The arithmetic: matrix products, element-wise passes, row losses, and the team of threads that runs them.
+//! Numeric kernels: matrix products, element-wise passes, row losses, and the team of threads that runs them.
 //!
-//! Every kernel gives the same bits for any number of threads and on every instruction set, because the order
-//! of its sums is part of its definition:
+//! Every kernel gives bit-identical results for any number of threads and on every instruction set, because
+//! the order of its sums is part of its definition:
 //!
 //! - products: one chain of fused multiply-adds per output, in index order ([`matrix`]);
-//! - dots and sums of rows: 16 lanes and a fixed tree ([`Vector::sum`]);
-//! - sums of columns: one chain in order of rows, for moments in f64 ([`normalize`]);
-//! - element-wise passes: each element on its own ([`sweep`], [`activation`]), by functions of our own ([`Math`]);
+//! - dot products and sums of rows: 16 lanes and a fixed tree ([`Vector::sum`]);
+//! - sums of columns: one chain in row order, for moments in f64 ([`normalize`]);
+//! - element-wise passes: each element on its own ([`sweep`], [`activation`]), by functions of our own
+//!   ([`Math`]);
 //! - sums over weights: f32 in chunks of 1,024, then f64 ([`reduce`]);
-//! - products in bf16, where a team is told to: the tile unit's instruction after instruction ([`bf16`]).
+//! - products in bf16, if a team is set to use them: the tile unit's instruction after instruction
+//!   ([`bf16`]).
 //!
-//! The naive twin of each kernel stands in [`naive`] and is what its tests compare with. This is the only
-//! crate with `unsafe` for the CPU; every block states why it is sound.
+//! The naive reference of each kernel is in [`naive`], and the tests compare the two. This is the only crate
+//! with `unsafe` for the CPU; every block states why it is sound.
 #![allow(unsafe_code)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -30,6 +32,7 @@ pub mod normalize;
 mod passes;
 pub mod peak;
 mod pointer;
+pub mod pool;
 pub mod reduce;
 pub mod rows;
 pub mod single;
@@ -50,14 +53,14 @@ pub use math::{Format, Math};
 pub use team::Team;
 pub use vector::{LANES, Vector};
 
-/// Name of the arithmetic every kernel here computes in; it changes whenever a bit of a result may change. Products in
+/// Name of the arithmetic of every kernel here; it changes whenever a bit of a result may change. Products in
 /// bf16 have names of their own: [`Precision::arithmetic`].
 pub const ARITHMETIC: &str = "f32-fma-1";
 
-/// `width` rounded up to whole vectors of 16 lanes: the stride of a row in memory.
+/// Rounds `width` up to whole vectors of 16 lanes: the stride of a row in memory.
 ///
 /// # Panics
-/// If that is more than can be counted.
+/// On overflow.
 pub const fn padded(width: usize) -> usize {
-    width.checked_next_multiple_of(LANES).expect("a row that can be counted")
+    width.checked_next_multiple_of(LANES).expect("a padded row width that fits into usize")
 }

@@ -1,4 +1,4 @@
-//! Logarithms of probabilities, row by row: y = z − max z − ln Σ exp(z − max z).
+//! Log-softmax, row by row: y = z − max z − ln Σ exp(z − max z).
 
 use crate::matrix::{Matrix, MatrixMut};
 use crate::passes::{self, RowPass, clear_pad, counted, load};
@@ -6,10 +6,10 @@ use crate::pointer::SharedMut;
 use crate::rows::argmax;
 use crate::{LANES, Math, Team, Vector};
 
-/// Multiply-adds that an element is worth.
+/// Cost of an element, in multiply-adds.
 const WORK: usize = 16;
 
-/// Y ← ln softmax(Z), both `[m, n]`. As the row's maximum is subtracted first, no finite logit overflows.
+/// Y ← ln softmax(Z), both `[m, n]`. The row's maximum is subtracted first, so no finite logit overflows.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -92,7 +92,7 @@ mod tests {
     use crate::naive::{self, Sample, pad};
     use crate::testing::{SHAPES, dense, everywhere, stale, wide};
 
-    /// Y and Dᶻ.
+    /// Returns Y and Dᶻ.
     fn forth_and_back(team: &mut Team, [z, dy]: [&[f32]; 2], m: usize, n: usize) -> [Vec<f32>; 2] {
         let (z, dy) = (pad(z, m, n), pad(dy, m, n));
         let (mut y, mut dz) = (stale(m, n), stale(m, n));

@@ -1,11 +1,12 @@
-//! The naive twins: each kernel as a few plain loops, with the order of its sums spelled out.
+//! Naive reference implementations: each kernel as a few plain loops, with the order of its sums spelled out.
 //!
-//! They stay for ever and are what the tests compare with, to the bit where the kernel is made of the same
-//! operations, else within rounding. Matrices here are dense, row after row.
+//! They are kept for good, and the tests compare kernels with them: bit for bit if the kernel is made of the
+//! same operations, else within rounding. Matrices here are dense, row after row.
 
+use crate::pool::Windows;
 use crate::{Buffer, LANES, padded};
 
-/// Y = X W + b, then ReLU if asked: one chain per output in order of k, the bias added last.
+/// Y = X W + b, then ReLU if `relu`: one chain per output in order of k, the bias added last.
 pub fn linear(x: &[f32], w: &[f32], bias: &[f32], relu: bool, m: usize, k: usize, n: usize) -> Vec<f32> {
     outputs(m, n, |row, col| {
         let sum = (0..k).fold(0.0_f32, |sum, i| x[row * k + i].mul_add(w[i * n + col], sum)) + bias[col];
@@ -13,7 +14,7 @@ pub fn linear(x: &[f32], w: &[f32], bias: &[f32], relu: bool, m: usize, k: usize
     })
 }
 
-/// G = G₀ + Xᵀ D: one chain per weight in order of samples, going on from `start`.
+/// G = G₀ + Xᵀ D: one chain per weight in order of samples, continuing from `start`.
 pub fn weight_gradient(x: &[f32], d: &[f32], start: &[f32], m: usize, k: usize, n: usize) -> Vec<f32> {
     outputs(k, n, |row, col| {
         (0..m).fold(start[row * n + col], |sum, i| x[i * k + row].mul_add(d[i * n + col], sum))
@@ -28,18 +29,53 @@ pub fn input_gradient(d: &[f32], w: &[f32], active: &[f32], m: usize, k: usize, 
     })
 }
 
-/// Sum of every column in order of rows, going on from `start`.
+/// Sums every column in row order, continuing from `start`.
 pub fn column_sums(d: &[f32], start: &[f32], m: usize, n: usize) -> Vec<f32> {
     outputs(1, n, |_, col| (0..m).fold(start[col], |sum, row| sum + d[row * n + col]))
 }
 
-/// Probability of every class of one row, in f64.
+/// Averages images over windows: sums in pixel order, then divides.
+pub fn average_pool(x: &[f32], windows: Windows) -> Vec<f32> {
+    let mut means = Vec::new();
+    each_window(x.len(), windows, |pixels| {
+        let sum = pixels.iter().fold(0.0_f32, |sum, &at| sum + x[at]);
+        means.push(sum / pixels.len() as f32);
+    });
+    means
+}
+
+/// Gradient of [`average_pool`]: each pixel of a window gets its share, pixels in no window get 0.
+pub fn average_pool_gradient(dy: &[f32], windows: Windows) -> Vec<f32> {
+    let Windows { channels, height, width, .. } = windows;
+    let (tall, wide) = windows.output();
+    let mut dx = vec![0.0; dy.len() / (channels * tall * wide) * channels * height * width];
+    let mut rest = dy.iter();
+    each_window(dx.len(), windows, |pixels| {
+        let dy = rest.next().copied().unwrap_or_default();
+        pixels.iter().for_each(|&at| dx[at] = dy / pixels.len() as f32);
+    });
+    dx
+}
+
+/// Calls `visit` for every window of images with `len` numbers in total, with the indices of its pixels.
+fn each_window(len: usize, windows: Windows, mut visit: impl FnMut(&[usize])) {
+    let Windows { height, width, side, .. } = windows;
+    let (tall, wide) = windows.output();
+    for plane in (0..len).step_by(height * width) {
+        for (top, left) in (0..tall).flat_map(|top| (0..wide).map(move |left| (top, left))) {
+            let pixel = |i: usize| plane + (top * side + i / side) * width + left * side + i % side;
+            visit(&(0..side * side).map(pixel).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// Returns the probability of every class of one row, in f64.
 pub fn softmax(logits: &[f32]) -> Vec<f64> {
     let (max, sum) = max_and_sum(logits);
     logits.iter().map(|&z| f64::from(z - max).exp() / sum).collect()
 }
 
-/// Loss and gradient of one row, in f64.
+/// Returns loss and gradient of one row, in f64.
 pub fn softmax_cross_entropy(logits: &[f32], label: usize) -> (f64, Vec<f64>) {
     let (max, sum) = max_and_sum(logits);
     let mut delta = softmax(logits);
@@ -47,13 +83,14 @@ pub fn softmax_cross_entropy(logits: &[f32], label: usize) -> (f64, Vec<f64>) {
     (sum.ln() + f64::from(max) - f64::from(logits[label]), delta)
 }
 
-/// The largest logit, and Σ exp(z − largest).
+/// Returns the largest logit, and Σ exp(z − largest).
 fn max_and_sum(logits: &[f32]) -> (f32, f64) {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     (max, logits.iter().map(|&z| f64::from(z - max).exp()).sum())
 }
 
-/// The dot of two rows: lane i takes elements i, i + 16, ..., then lanes are added i + 8, + 4, + 2, + 1.
+/// Returns the dot product of two rows: lane i takes elements i, i + 16, ..., then lanes are added i + 8, +
+/// 4, + 2, + 1.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0_f32; LANES];
     for (i, (a, b)) in a.iter().zip(b).enumerate() {
@@ -67,7 +104,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     lanes[0]
 }
 
-/// A dense matrix with its rows padded to whole vectors.
+/// Pads the rows of a dense matrix to whole vectors.
 pub fn pad(dense: &[f32], rows: usize, cols: usize) -> Buffer {
     let mut buffer = Buffer::zeros(rows * padded(cols));
     for row in 0..rows {
@@ -76,12 +113,12 @@ pub fn pad(dense: &[f32], rows: usize, cols: usize) -> Buffer {
     buffer
 }
 
-/// The dense matrix inside a padded one.
+/// Returns the dense matrix inside a padded one.
 pub fn unpad(buffer: &[f32], rows: usize, cols: usize) -> Vec<f32> {
     outputs(rows, cols, |row, col| buffer[row * padded(cols) + col])
 }
 
-/// Largest distance between two vectors, NaN if any is.
+/// Returns the largest distance between two vectors, NaN if any is NaN.
 ///
 /// # Panics
 /// If their lengths differ.
@@ -90,22 +127,22 @@ pub fn largest_difference(a: &[f32], b: &[f64]) -> f64 {
     largest(a.iter().zip(b).map(|(&a, &b)| (f64::from(a) - b).abs()))
 }
 
-/// The largest error, or NaN if any is, which `f64::max` would pass over; 0 of none.
+/// Returns the largest error; NaN if any is NaN, which `f64::max` would ignore; 0 if there are none.
 pub fn largest(errors: impl IntoIterator<Item = f64>) -> f64 {
     errors.into_iter().fold(0.0, |most, error| if error.is_nan() || error > most { error } else { most })
 }
 
-/// Numbers for tests: a small linear congruential sequence, Knuth's MMIX constants.
+/// Generator of numbers for tests: a small linear congruential sequence, Knuth's MMIX constants.
 #[derive(Clone, Debug)]
 pub struct Sample(u64);
 
 impl Sample {
-    /// The sequence of `seed`.
+    /// Creates the sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// `len` numbers in ±`scale`.
+    /// Returns `len` numbers in ±`scale`.
     pub fn vector(&mut self, len: usize, scale: f32) -> Vec<f32> {
         (0..len)
             .map(|_| {

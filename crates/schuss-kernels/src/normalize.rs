@@ -1,15 +1,15 @@
 //! Layer and batch normalisation: x̂ = (x − mean) / √(variance + ε), then y = gain x̂ + bias.
 //!
-//! Layer normalisation takes mean and variance of every row, batch normalisation of every column (or the running ones
-//! of training, when a network is asked). All else is shared: [`normalize`], [`gain_gradient`], and for the bias
-//! [`crate::matrix::column_sums`].
+//! Layer normalisation uses the mean and variance of every row, batch normalisation those of every column (or
+//! the running ones from training, at inference). Everything else is shared: [`normalize`],
+//! [`gain_gradient`], and for the bias [`crate::matrix::column_sums`].
 
 use crate::matrix::{Matrix, MatrixMut, Start};
 use crate::passes::{self, Chain, Map, RowPass, clear_pad, counted, load};
 use crate::pointer::SharedMut;
 use crate::{Kernel, LANES, Team, Vector, padded};
 
-/// What rows or columns are normalised by. Slices per column are padded to whole vectors.
+/// Moments that rows or columns are normalised by. Per-column slices are padded to whole vectors.
 #[derive(Clone, Copy, Debug)]
 pub enum Moments<'a> {
     /// Layer normalisation.
@@ -40,7 +40,7 @@ impl Moments<'_> {
         self
     }
 
-    /// Scale and x̂ of 16 columns of a row that `check` has seen.
+    /// Returns scale and x̂ of 16 columns of a row that `check` has validated.
     #[inline(always)]
     fn standardize<V: Vector>(self, row: usize, col: usize, x: V) -> (V, V) {
         let (mean, scale) = match self {
@@ -54,13 +54,14 @@ impl Moments<'_> {
     }
 }
 
-/// Multiply-adds that an element is worth.
+/// Cost of an element, in multiply-adds.
 const WORK: usize = 4;
 
-/// Mean and 1 / √(variance + ε) of every row of X `[m, n]`, the variance over n: 16 lanes and a fixed tree each.
+/// Computes mean and 1 / √(variance + ε) of every row of X `[m, n]`, the variance over n: 16 lanes and a
+/// fixed tree each.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn row_moments(team: &mut Team, x: Matrix, eps: f64, mean: &mut [f32], scale: &mut [f32]) {
     let (rows, cols) = x.shape();
     assert!(mean.len() >= rows && scale.len() >= rows);
@@ -68,10 +69,11 @@ pub fn row_moments(team: &mut Team, x: Matrix, eps: f64, mean: &mut [f32], scale
     passes::each_row(team, &pass, WORK, (rows, cols));
 }
 
-/// Mean and variance (over m) of every column of X `[m, n]`, summed in f64 in order of rows. `mean` and `variance` `[n]`.
+/// Computes mean and variance (over m) of every column of X `[m, n]`, summed in f64 in row order. `mean` and
+/// `variance` `[n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn column_moments(team: &mut Team, x: Matrix, mean: &mut [f32], variance: &mut [f32]) {
     let (rows, cols) = x.shape();
     assert!(mean.len() >= padded(cols) && variance.len() >= padded(cols));
@@ -82,7 +84,7 @@ pub fn column_moments(team: &mut Team, x: Matrix, mean: &mut [f32], variance: &m
     });
 }
 
-/// 1 / √(variance + ε), the scale of batch normalisation.
+/// Computes 1 / √(variance + ε), the scale of batch normalisation.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -96,17 +98,18 @@ pub fn scales(variance: &[f32], eps: f64, scale: &mut [f32]) {
 /// Y ← gain x̂ + bias. X and Y `[m, n]`, gain and bias `[n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn normalize(team: &mut Team, x: Matrix, moments: Moments, gain: &[f32], bias: &[f32], y: MatrixMut) {
     let (moments, width) = (moments.check(x.shape()), padded(x.shape().1));
     assert!(gain.len() >= width && bias.len() >= width);
     passes::map(team, &Normalize { moments, gain, bias }, WORK, [x], y);
 }
 
-/// Gradient of the gain, Σ dy x̂ over each column: one chain in order of rows. X and Dʸ `[m, n]`, `sums` `[n]`.
+/// Computes the gradient of the gain, Σ dy x̂ over each column: one chain in row order. X and Dʸ `[m, n]`,
+/// `sums` `[n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn gain_gradient(
     team: &mut Team,
     x: Matrix,
@@ -119,10 +122,11 @@ pub fn gain_gradient(
     passes::column_chains(team, &chain, [x, dy], start, sums);
 }
 
-/// Dˣ of layer normalisation: scale (g − mean(g) − x̂ mean(g x̂)) with g = gain dy and means over the row.
+/// Computes Dˣ of layer normalisation: scale (g − mean(g) − x̂ mean(g x̂)) with g = gain dy and means over
+/// the row.
 ///
 /// # Panics
-/// If the shapes do not fit, or the moments are per column.
+/// If the shapes do not match, or the moments are per column.
 pub fn layer_norm_gradient(
     team: &mut Team,
     x: Matrix,
@@ -139,11 +143,12 @@ pub fn layer_norm_gradient(
     passes::each_row(team, &pass, 2 * WORK, (rows, cols));
 }
 
-/// Dˣ of batch normalisation by the moments of these very rows: scale gain (dy − mean(dy) − x̂ mean(dy x̂)) with means
-/// over the column, from `sum_dy` ([`crate::matrix::column_sums`]) and `sum_dy_x` ([`gain_gradient`]) of these rows.
+/// Computes Dˣ of batch normalisation by the moments of these same rows: scale gain (dy − mean(dy) − x̂
+/// mean(dy x̂)) with means over the column, from `sum_dy` ([`crate::matrix::column_sums`]) and `sum_dy_x`
+/// ([`gain_gradient`]) of these rows.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn batch_norm_gradient(
     team: &mut Team,
     x: Matrix,
@@ -176,7 +181,7 @@ struct RowMoments<'a> {
 }
 
 impl RowMoments<'_> {
-    /// Mean over the row of (x − centre)^power, power 1 or 2.
+    /// Returns the mean over the row of (x − centre)^power, power 1 or 2.
     #[inline(always)]
     fn average<V: Vector>(&self, row: usize, centre: f32, power: usize) -> f32 {
         let cols = self.x.shape().1;
@@ -211,7 +216,7 @@ struct ColumnMoments<'a> {
 }
 
 impl ColumnMoments<'_> {
-    /// Mean over the rows of `term(column of the panel, x)`.
+    /// Returns the mean over the rows of `term(column of the panel, x)`.
     #[inline(always)]
     fn average(&self, term: impl Fn(usize, f64) -> f64) -> [f64; LANES] {
         let rows = self.x.shape().0;
@@ -275,7 +280,7 @@ struct LayerGradient<'a> {
 }
 
 impl LayerGradient<'_> {
-    /// Scale, x̂ and g of 16 columns of a row.
+    /// Loads scale, x̂ and g of 16 columns of a row.
     #[inline(always)]
     fn load<V: Vector>(&self, row: usize, col: usize) -> [V; 3] {
         // SAFETY: `layer_norm_gradient` checked that all have this row and these columns.

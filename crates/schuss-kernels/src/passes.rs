@@ -1,19 +1,20 @@
-//! Passes over matrices, 16 columns at a time: each element on its own, each row on its own, sums of columns.
+//! Passes over matrices, 16 columns at a time: element-wise, row by row, and column sums.
 
 use crate::matrix::{Matrix, MatrixMut, Start};
 use crate::pointer::SharedMut;
 use crate::{Kernel, LANES, Team, Vector, padded};
 use std::ops::Range;
 
-// No closures on vectors here: one that the compiler does not inline is compiled without the instruction set.
+// No closures on vectors here: a closure that the compiler does not inline is compiled without the
+// instruction set.
 
-/// What becomes of 16 columns of a row, from the same place of `N` matrices.
+/// Function of 16 columns of a row, from the same place in `N` matrices.
 pub(crate) trait Map<const N: usize>: Sync {
     /// Must be `#[inline(always)]`.
     fn apply<V: Vector>(&self, row: usize, col: usize, inputs: [V; N]) -> V;
 }
 
-/// to ← map(inputs), pad lanes zero. `work` is about how many multiply-adds one element takes.
+/// to ← map(inputs), pad lanes zero. `work` is the approximate cost of one element, in multiply-adds.
 ///
 /// # Panics
 /// If the shapes differ.
@@ -65,13 +66,14 @@ impl<M: Map<N>, const N: usize> Kernel for Rows<'_, M, N> {
     }
 }
 
-/// What becomes of one row as a whole; whoever implements it knows where to write.
+/// Pass over one row as a whole; the implementation knows where to write.
 pub(crate) trait RowPass: Sync {
     /// Called once for every row. Must be `#[inline(always)]`.
     fn row<V: Vector>(&self, row: usize);
 }
 
-/// Runs a pass over the rows of a matrix, if they hold anything. `work` is about how many multiply-adds one element takes.
+/// Runs a pass over the rows of a matrix, unless it is empty. `work` is the approximate cost of one element,
+/// in multiply-adds.
 pub(crate) fn each_row<P: RowPass>(team: &mut Team, pass: &P, work: usize, (rows, cols): (usize, usize)) {
     if cols == 0 {
         return;
@@ -96,7 +98,7 @@ impl<P: RowPass> Kernel for EachRow<'_, P> {
     }
 }
 
-/// The term of 16 columns in a sum over a row of `cols`: zero in pad lanes.
+/// Returns the term of 16 columns in a sum over a row of `cols`: zero in pad lanes.
 #[inline(always)]
 pub(crate) fn counted<V: Vector>(cols: usize, col: usize, term: V) -> V {
     if col + LANES <= cols {
@@ -105,7 +107,7 @@ pub(crate) fn counted<V: Vector>(cols: usize, col: usize, term: V) -> V {
     first_lanes::<V>(cols - col).where_positive(term, V::splat(0.0))
 }
 
-/// 1 in the first `count` lanes, 0 in the others.
+/// Returns 1 in the first `count` lanes, 0 in the others.
 #[inline(always)]
 fn first_lanes<V: Vector>(count: usize) -> V {
     const ONES_THEN_ZEROS: [f32; 2 * LANES] = {
@@ -129,7 +131,7 @@ pub(crate) unsafe fn load<V: Vector>(matrix: Matrix, row: usize, col: usize) -> 
     unsafe { V::load(matrix.data().as_ptr().add(row * matrix.stride() + col)) }
 }
 
-/// Zeros behind a row.
+/// Zeroes the pad lanes of a row.
 ///
 /// # Safety
 /// The matrix `to` has this row of `cols` columns, and it belongs to this part.
@@ -140,13 +142,13 @@ pub(crate) unsafe fn clear_pad(to: SharedMut, row: usize, cols: usize) {
     unsafe { to.slice(row * stride + cols, stride - cols) }.fill(0.0);
 }
 
-/// What 16 columns of a row add to the sums of their columns.
+/// Contribution of 16 columns of a row to the sums of their columns.
 pub(crate) trait Chain<const N: usize>: Sync {
-    /// The chain's next value. Must be `#[inline(always)]`.
+    /// Returns the next value of the chain. Must be `#[inline(always)]`.
     fn add<V: Vector>(&self, row: usize, col: usize, inputs: [V; N], sum: V) -> V;
 }
 
-/// Sum of every column: one chain in order of rows, from zero or going on.
+/// Sums every column: one accumulation chain in row order, from zero or continuing.
 ///
 /// # Panics
 /// If the shapes differ or `sums` is shorter than a padded row.

@@ -1,17 +1,18 @@
-//! What the machine can do at most: the measures that speeds are shares of.
+//! Peak rates of the machine, to which measured speeds are compared.
 
 use crate::{Kernel, Team, Vector};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// Most chains of vectors side by side. To hide the latency of FMA takes 4 cycles at 2 a cycle, 8 registers; some
-/// processors need more. A [`Vector::TILE_ROWS`] of them is what the registers hold: 14 of AVX-512, 12 of AVX2.
+/// Maximum number of independent chains of vectors. To hide the latency of FMA takes 4 cycles at 2 a cycle, 8
+/// registers; some processors need more. [`Vector::TILE_ROWS`] chains fill the registers: 14 of AVX-512, 12
+/// of AVX2.
 const MOST_CHAINS: usize = 14;
-/// Steps of every chain between two looks at the clock.
+/// Steps of every chain between two clock readings.
 const STEPS: usize = 100_000;
 
-/// Multiply-adds in registers alone, as fast as all threads of `team` go, for about `time`: GFLOP/s (two per
-/// multiply-add), the best round of many, since others may disturb some.
+/// Measures multiply-adds in registers alone on all threads of `team`, for about `time`. Returns GFLOP/s (two
+/// per multiply-add) of the best of many rounds, since other processes may disturb some.
 pub fn fma_gflops(team: &mut Team, time: Duration) -> f64 {
     let (isa, parts) = (team.isa(), team.parts());
     let chains = isa.run(Chains { steps: 0 });
@@ -23,8 +24,8 @@ pub fn fma_gflops(team: &mut Team, time: Duration) -> f64 {
     })
 }
 
-/// Bytes per second that a copy through all threads moves, read and write counted, in GB/s: the best round of many
-/// over buffers of 64 MiB, more than most caches hold.
+/// Measures the memory bandwidth of a copy on all threads, for about `time`. Returns GB/s, counting read and
+/// write, of the best of many rounds over buffers of 64 MiB, more than most caches hold.
 pub fn copy_gigabytes(team: &mut Team, time: Duration) -> f64 {
     const NUMBERS: usize = 16 << 20;
     const CHUNK: usize = 1 << 16;
@@ -37,9 +38,9 @@ pub fn copy_gigabytes(team: &mut Team, time: Duration) -> f64 {
     })
 }
 
-/// The best of `amount` per second over rounds of `work`, in billions.
+/// Returns the best rate over rounds of `work`, `amount` per round, in billions per second.
 fn best_rate(time: Duration, amount: f64, mut work: impl FnMut()) -> f64 {
-    work(); // threads awake, pages there
+    work(); // warm-up: wakes the threads and maps the pages
     let (begin, mut best) = (Instant::now(), 0.0_f64);
     while begin.elapsed() < time {
         let round = Instant::now();
@@ -49,7 +50,7 @@ fn best_rate(time: Duration, amount: f64, mut work: impl FnMut()) -> f64 {
     best
 }
 
-/// Multiply-adds in as many chains as the registers hold; how many that is.
+/// Runs multiply-adds in as many chains as the registers hold; returns that number.
 struct Chains {
     steps: usize,
 }

@@ -1,9 +1,9 @@
-//! A raw pointer that the members of a team may share.
+//! Raw pointer shared by the members of a team.
 
-/// A pointer into a buffer of which every part of a job writes its own place.
+/// Pointer into a buffer in which every part of a job writes its own elements.
 ///
-/// Contract of whoever makes one: the buffer outlives the parallel region, and no two parts of a job touch the same
-/// element in it.
+/// Contract for the creator: the buffer outlives the parallel region, and no two parts of a job touch the
+/// same element in it.
 #[derive(Clone, Copy)]
 pub(crate) struct SharedMut(*mut f32);
 
@@ -25,7 +25,7 @@ impl SharedMut {
         unsafe { self.0.add(offset) }
     }
 
-    /// The same, never to be read: for a prefetch.
+    /// Returns an address that is never read: for a prefetch.
     #[inline(always)]
     pub(crate) fn wrapping_at(self, offset: usize) -> *const f32 {
         self.0.wrapping_add(offset)

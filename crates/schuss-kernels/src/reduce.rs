@@ -1,4 +1,5 @@
-//! Sums over all weights of a range, such as norms and dots, in an order that no thread changes.
+//! Sums over all weights of a range, such as norms and dot products, in an order independent of the number of
+//! threads.
 
 use crate::team::share;
 use crate::{Kernel, LANES, Lane, Team, Vector};
@@ -6,15 +7,16 @@ use std::ops::Range;
 
 /// `R` sums over weights, written once for every kind of lane. `S` is the number of slots per weight.
 pub trait Reduction<const S: usize, const R: usize>: Sync {
-    /// What one weight adds to each sum, from its gradient (already divided by the number of samples), itself and its
-    /// slots. Nothing where all of these are zero, as in pad lanes. `#[inline(always)]` makes it fast.
+    /// Returns the terms that one weight adds to each sum, given its gradient (already divided by the number
+    /// of samples), its value and its slots. Must be zero where all of these are zero, as in pad lanes.
+    /// `#[inline(always)]` makes it fast.
     fn terms<L: Lane>(&self, gradient: L, weight: L, slots: [L; S]) -> [L; R];
 }
 
 /// Weights whose terms are summed in f32: 16 lanes in index order, then the tree of [`Vector::sum`].
 const CHUNK: usize = 1_024;
 
-/// Contiguous shares of the chunks. Chunks of a share, and then the shares, are added in order in f64.
+/// Contiguous shares of the chunks. The chunks of a share, and then the shares, are added in order in f64.
 const SHARES: usize = 64;
 
 /// Σ terms(sums / count, weights, slots).
@@ -44,7 +46,7 @@ pub fn reduce<T: Reduction<S, R>, const S: usize, const R: usize>(
     total
 }
 
-/// The same sums over plain `f64`, in index order: the reference.
+/// Returns the same sums over plain `f64`, in index order: the reference implementation.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -62,7 +64,7 @@ pub fn reduce_reference<T: Reduction<S, R>, const S: usize, const R: usize>(
     total
 }
 
-/// `total` += `terms`, each to its own.
+/// Adds each of `terms` to its entry of `total`.
 #[inline(always)]
 fn add<L: Lane, const R: usize>(total: &mut [L; R], terms: [L; R]) {
     for (total, term) in total.iter_mut().zip(terms) {
@@ -111,7 +113,7 @@ mod tests {
     use crate::Isa;
     use crate::naive::Sample;
 
-    /// Norm of the gradient squared, its dot with the weights, the L1 norm of a slot.
+    /// Squared norm of the gradient, its dot product with the weights, and the L1 norm of a slot.
     struct Norms;
 
     impl Reduction<1, 3> for Norms {
@@ -137,7 +139,7 @@ mod tests {
             let found = reduce(&mut Team::new(2).unwrap(), &Norms, &g, 4.0, &w, [&v]);
             let expected = reduce_reference(&Norms, &g64, &w64, [&v64]);
             for (found, expected) in found.into_iter().zip(expected) {
-                assert!((found - expected).abs() <= 1e-7 * len as f64, "{len}: {found}, not {expected}");
+                assert!((found - expected).abs() <= 1e-7 * len as f64, "{len}: {found}, expected {expected}");
             }
         }
     }

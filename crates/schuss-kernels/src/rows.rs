@@ -1,15 +1,15 @@
-//! Losses of a row of outputs: value, gradient and whether the row is right, in one pass.
+//! Losses of a row of outputs: value, gradient and correctness of the row, in one pass.
 
 use crate::matrix::{Matrix, MatrixMut};
 use crate::pointer::SharedMut;
 use crate::{Kernel, LANES, Math, Team, Vector, padded};
 
-/// What became of one sample.
+/// Loss and correctness of one sample.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Score {
-    /// Its loss.
+    /// Loss of the sample.
     pub loss: f64,
-    /// Whether its largest output (the first of equals) is that of its class.
+    /// True if the largest output (the first of equals) is that of the sample's class.
     pub correct: bool,
 }
 
@@ -19,7 +19,7 @@ pub struct Score {
 /// that no finite logit overflows.
 ///
 /// # Panics
-/// If the shapes do not fit or a label is out of range.
+/// If the shapes do not match or a label is out of range.
 pub fn softmax_cross_entropy(
     team: &mut Team,
     logits: Matrix,
@@ -30,11 +30,11 @@ pub fn softmax_cross_entropy(
     softmax_rows(team, logits, labels, delta, scores, |row, label| row[label] -= 1.0);
 }
 
-/// The probability of every class, softmax(z), and the same scores as [`softmax_cross_entropy`]: what is asked of a
-/// network that is not being trained.
+/// Computes the probability of every class, softmax(z), and the same scores as [`softmax_cross_entropy`], for
+/// inference.
 ///
 /// # Panics
-/// If the shapes do not fit or a label is out of range.
+/// If the shapes do not match or a label is out of range.
 pub fn softmax(
     team: &mut Team,
     logits: Matrix,
@@ -45,7 +45,7 @@ pub fn softmax(
     softmax_rows(team, logits, labels, probabilities, scores, |_, _| {});
 }
 
-/// Softmax and score of every row; `finish` turns a row of probabilities into what is to be written.
+/// Computes softmax and score of every row; `finish` converts a row of probabilities into the output.
 fn softmax_rows(
     team: &mut Team,
     logits: Matrix,
@@ -64,7 +64,7 @@ fn softmax_rows(
     });
 }
 
-/// Multiply-adds that an exponential and a division are worth.
+/// Cost of an exponential and a division, in multiply-adds.
 const EXP_WORK: usize = 16;
 
 struct Rows<'a, F> {
@@ -113,13 +113,13 @@ fn softmax_row<V: Vector>(logits: &[f32], classes: usize, label: usize, to: &mut
     Score { loss: Math::ln(f64::from(sum)) + margin, correct: best == label }
 }
 
-/// Any loss that is a function of a row: `loss(row, outputs, delta)` gives the loss of a row and writes its gradient with
-/// respect to the outputs. Outputs and delta `[m, n]`, handed over without pad lanes, one score per row. With labels a
-/// row is correct if its largest output is that of its label, without them never. `work` is about how many multiply-adds
-/// one output costs.
+/// Applies any loss that is a function of a row: `loss(row, outputs, delta)` returns the loss of a row and
+/// writes its gradient with respect to the outputs. Outputs and delta `[m, n]`, passed without pad lanes, one
+/// score per row. With labels a row is correct if its largest output is that of its label; without labels no
+/// row is. `work` is the approximate cost of one output, in multiply-adds.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn every_row(
     team: &mut Team,
     outputs: Matrix,
@@ -144,7 +144,7 @@ pub fn every_row(
     });
 }
 
-/// Index of the largest number, the first of equals.
+/// Returns the index of the largest number, the first of equals.
 pub fn argmax(row: &[f32]) -> usize {
     (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }
@@ -155,7 +155,7 @@ mod tests {
     use crate::naive::Sample;
     use crate::{Buffer, Isa, naive};
 
-    /// Scores and deltas of some rows of logits.
+    /// Returns scores and deltas of some rows of logits.
     fn run(isa: Isa, threads: usize, rows: &[Vec<f32>], labels: &[u32]) -> (Vec<Score>, Vec<f32>) {
         let classes = rows[0].len();
         let logits = naive::pad(&rows.concat(), rows.len(), classes);
@@ -240,7 +240,7 @@ mod tests {
             let labels: Vec<u32> = (0..m).map(|row| (row * 5 % n) as u32).collect();
             for threads in [1, 2, 3] {
                 let mut delta = Buffer::zeros(m * padded(n));
-                delta.fill(f32::NAN); // what an earlier layer left
+                delta.fill(f32::NAN); // leftovers of an earlier layer
                 let mut scores = vec![Score::default(); m];
                 every_row(
                     &mut Team::new(threads).unwrap(),

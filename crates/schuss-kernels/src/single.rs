@@ -1,6 +1,6 @@
-//! A layer's passes for one sample at a time: rows of weights whose input is zero are left out.
+//! Passes of a layer over one sample at a time, skipping rows of weights whose input is zero.
 //!
-//! The rows that take part are given as a list, so that no branch depends on the data.
+//! The active rows are given as a list, so that no branch depends on the data.
 
 use crate::matrix::{Matrix, MatrixMut};
 use crate::pointer::SharedMut;
@@ -10,19 +10,20 @@ use std::ops::Range;
 
 /// Panels of 16 outputs summed at once.
 const WIDE: usize = 4;
-/// Rows ahead that are asked for early.
+/// Number of rows to prefetch ahead.
 const AHEAD: usize = 6;
 
-/// Refuses a list of rows that are not there.
+/// Panics if the list has an index out of range.
 fn check(active: &[u32], rows: usize) {
-    assert!(active.iter().all(|&row| (row as usize) < rows), "an active row beyond the {rows} there are");
+    assert!(active.iter().all(|&row| (row as usize) < rows), "an active row is out of range for {rows} rows");
 }
 
-/// y ← Σ xᵢ wᵢ + b over the active rows i in order, then ReLU if asked: the bits of [`crate::matrix::linear`] if all
-/// other inputs are zero. `x` `[inputs]`, W `[inputs, outputs]`, `bias` and `y` `[outputs]`.
+/// y ← Σ xᵢ wᵢ + b over the active rows i in order, then ReLU if `relu`: bit-identical to
+/// [`crate::matrix::linear`] if all other inputs are zero. `x` `[inputs]`, W `[inputs, outputs]`, `bias` and
+/// `y` `[outputs]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn linear(isa: Isa, x: &[f32], active: &[u32], w: Matrix, bias: &[f32], relu: bool, y: &mut [f32]) {
     let (rows, cols) = w.shape();
     check(active, rows.min(x.len()));
@@ -85,14 +86,15 @@ impl Linear<'_> {
     }
 }
 
-/// Brings rows that were left out up to the present update: (w, v) ← Φᵢ (w, v), where i is the update `last` that the
-/// row has seen, for the active rows, or for all.
+/// Applies the updates that skipped rows have missed: (w, v) ← Φᵢ (w, v), where i is the last update that the
+/// row has seen, from `last`; for the active rows, or for all.
 ///
-/// W and V `[inputs, outputs]`, `last` one per row, `phi[i]` = Φᵢ from after update i to now, which is after update
-/// `phi.len() - 1`. Such rows are then marked to have seen update `seen`. Without V only Φ's first number counts.
+/// W and V `[inputs, outputs]`, `last` one per row, `phi[i]` = Φᵢ from after update i to now, which is after
+/// update `phi.len() - 1`. These rows are then marked as having seen update `seen`. Without V only Φ's first
+/// number is used.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn catch_up(
     isa: Isa,
     active: Option<&[u32]>,
@@ -156,20 +158,20 @@ impl CatchUp<'_> {
     }
 }
 
-/// One number in every lane.
+/// Broadcasts one number to all lanes.
 #[inline(always)]
 pub(crate) fn splat<V: Vector>(x: f32) -> V {
     V::splat(f64::from(x))
 }
 
-/// One sample's backward pass and step, in one pass over the active rows: dxᵢ = d · wᵢ with the old weights, then
-/// wᵢ ← update(xᵢ d, wᵢ, slots). dx is 0 elsewhere, and in the pad lanes behind.
+/// Backward pass and update for one sample, in one pass over the active rows: dxᵢ = d · wᵢ with the old
+/// weights, then wᵢ ← update(xᵢ d, wᵢ, slots). dx is 0 elsewhere and in the pad lanes.
 ///
-/// `x` `[inputs]` is the layer's input after its ReLU, `d` `[outputs]`, W and slots `[inputs, outputs]`. A dot is 16
-/// lanes in order and a fixed tree, as in [`crate::matrix::input_gradient`].
+/// `x` `[inputs]` is the layer's input after its ReLU, `d` `[outputs]`, W and slots `[inputs, outputs]`. A
+/// dot product uses 16 lanes in order and a fixed tree, as in [`crate::matrix::input_gradient`].
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn descend<U: Elementwise<S>, const S: usize>(
     isa: Isa,
     [x, d]: [&[f32]; 2],
@@ -205,7 +207,7 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Descend<'_, U, S> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let stride = self.d.len();
-        let update = *self.update; // in registers: what is stored cannot change it
+        let update = *self.update; // in registers: stores cannot change it
         for (i, &row) in self.active.iter().enumerate() {
             let row = row as usize;
             let next = self.active[(i + 1).min(self.active.len() - 1)] as usize;
@@ -226,7 +228,7 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Descend<'_, U, S> {
     }
 }
 
-/// The rank-one step of some rows: wᵢ ← update(xᵢ d, wᵢ, slots).
+/// Rank-one update of some rows: wᵢ ← update(xᵢ d, wᵢ, slots).
 pub(crate) struct RankOne<'a, U, const S: usize> {
     pub(crate) x: &'a [f32],
     pub(crate) d: &'a [f32],
@@ -276,7 +278,7 @@ mod tests {
         }
     }
 
-    /// Every third number zero.
+    /// Returns inputs of which every third is zero.
     fn input(sample: &mut Sample, len: usize) -> Vec<f32> {
         let mut x = sample.vector(len, 1.0);
         x.iter_mut().step_by(3).for_each(|x| *x = 0.0);

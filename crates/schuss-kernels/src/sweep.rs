@@ -1,16 +1,17 @@
-//! One pass over weights, gradients and an optimizer's slots.
+//! Optimizer updates in one pass over weights, gradients and an optimizer's slots.
 
 use crate::pointer::SharedMut;
 use crate::team::share;
 use crate::{Kernel, LANES, Lane, Math, Team, Vector};
 use std::ops::Range;
 
-/// One update of one weight, written once for every kind of lane. `S` is the number of slots per weight.
+/// Update of one weight, written once for every kind of lane. `S` is the number of slots per weight.
 pub trait Elementwise<const S: usize>: Copy + Sync {
-    /// The new weight, from its gradient (already divided by the number of samples), itself and its slots.
+    /// Returns the new weight, given its gradient (already divided by the number of samples), its value and
+    /// its slots.
     fn apply<L: Math>(&self, gradient: L, weight: L, slots: &mut [L; S]) -> L;
 
-    /// Whether a weight whose gradient is zero stays as it is, so that it need not be touched.
+    /// Returns true if a weight with zero gradient stays unchanged, so that it need not be touched.
     fn rests_at_zero(&self) -> bool {
         false
     }
@@ -39,7 +40,7 @@ pub fn sweep<U: Elementwise<S>, const S: usize>(
     });
 }
 
-/// The same on plain `f64`: the reference, and the way down an error surface.
+/// Runs the update on plain `f64`: the reference implementation, and the descent on an error surface.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -75,7 +76,7 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Sweep<'_, U, S> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let count = V::splat(f64::from(self.count));
-        let update = *self.update; // its own copy: what is stored cannot change it, so its numbers stay in registers
+        let update = *self.update; // a local copy, which stores cannot change, so that its numbers stay in registers
         for at in self.vectors.map(|vector| vector * LANES) {
             // SAFETY: `sweep` checked that all buffers hold `at..at + 16`, and no other part has this range.
             unsafe {
@@ -86,10 +87,10 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Sweep<'_, U, S> {
     }
 }
 
-/// One update of 16 weights in memory.
+/// Updates 16 weights in memory.
 ///
 /// # Safety
-/// Every pointer is to 16 numbers that nobody else touches now.
+/// Every pointer points to 16 numbers that nothing else accesses during the call.
 #[inline(always)]
 pub(crate) unsafe fn apply_vector<V: Vector, U: Elementwise<S>, const S: usize>(
     update: &U,

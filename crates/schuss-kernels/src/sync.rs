@@ -1,5 +1,5 @@
-//! What threads share: the standard library's, or under `--cfg loom` those of loom, which runs a test in every order
-//! that its threads may take.
+//! Synchronization primitives: the standard library's, or loom's under `--cfg loom`, which runs a test in
+//! every order that its threads may take.
 
 #[cfg(loom)]
 pub(crate) use loom::{
@@ -17,7 +17,7 @@ pub(crate) use std::{
     thread::{Builder, JoinHandle},
 };
 
-/// The standard `UnsafeCell`, reached as loom's is, which watches every access from its start to its end.
+/// The standard `UnsafeCell` with the interface of loom's, which watches every access from start to end.
 #[cfg(not(loom))]
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
 

@@ -1,8 +1,9 @@
-//! A team of threads that share the parts of a job: one fork and one join per product.
+//! Team of threads that share the parts of a job: one fork and one join per product.
 //!
-//! A job has a fixed number of parts, and whoever is free takes the next one. So a thread that the system holds up
-//! delays a job by the part it is on, not by its whole share. Members spin for a few microseconds between jobs and
-//! then sleep, so that a step of a dozen short jobs pays about a microsecond each, and an idle team costs nothing.
+//! A job has a fixed number of parts, and any free thread takes the next one. So a thread that the system
+//! holds up delays a job by the part it is on, not by its whole share. Members spin for a few microseconds
+//! between jobs and then sleep, so that a step of a dozen short jobs costs about a microsecond per job, and
+//! an idle team costs nothing.
 
 use crate::Isa;
 use crate::bf16::Setting;
@@ -15,37 +16,37 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 
-/// Parts of a job per thread: more balance better, fewer pack less twice.
+/// Parts of a job per thread: more parts balance better, fewer parts repeat less packing.
 const PARTS_PER_THREAD: usize = 2;
 
 /// Polls before a waiting thread goes to sleep: a few microseconds.
 const SPINS: usize = if cfg!(loom) { 1 } else { 4_000 };
 
-/// Work that one thread finishes before another has woken: about a microsecond.
+/// Work that one thread finishes before another has woken, in multiply-adds: about a microsecond.
 const SOLO: usize = 16_384;
 
 type Job = *const (dyn Fn(usize) + Sync);
 
-/// A team of `threads` workers; the caller is worker 0.
+/// Team of `threads` workers; the caller is worker 0.
 pub struct Team {
     shared: Arc<Shared>,
     handles: Vec<JoinHandle<()>>,
     isa: Isa,
-    /// How products are done in bf16, if at all.
+    /// Mode of products in bf16, if any.
     pub(crate) bf16: Setting,
 }
 
 struct Shared {
-    /// Parts of every job.
+    /// Number of parts of every job.
     parts: usize,
-    /// The next part to take; `parts` or more while there is none.
+    /// Next part to take; `parts` or more while there is none.
     next: AtomicUsize,
-    /// Parts of the present job that are finished.
+    /// Number of finished parts of the current job.
     done: AtomicUsize,
-    /// The present job. The leader writes it while no part can be taken; whoever has taken a part reads it, and
-    /// the leader lets go of it only once all parts are done.
+    /// The current job. The leader writes it while no part can be taken; a thread that has taken a part reads
+    /// it, and the leader releases it only once all parts are done.
     job: UnsafeCell<Option<Job>>,
-    /// Threads asleep on either condition.
+    /// Number of threads asleep on either condition.
     sleepers: AtomicUsize,
     lock: Mutex<()>,
     wake: Condvar,
@@ -59,7 +60,7 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for Shared {}
 
 impl Team {
-    /// A team of `threads` (at least 1) workers on the best instruction set of the machine.
+    /// Starts a team of `threads` (at least 1) workers on the best instruction set of the machine.
     ///
     /// # Errors
     /// If the system refuses to start so many threads.
@@ -67,7 +68,7 @@ impl Team {
         Self::with_isa(threads, Isa::detect())
     }
 
-    /// A team whose kernels run on `isa`.
+    /// Starts a team whose kernels run on `isa`.
     ///
     /// # Errors
     /// If the system refuses to start so many threads.
@@ -86,28 +87,29 @@ impl Team {
         });
         let mut team = Self { shared, handles: vec![], isa, bf16: Setting::default() };
         for worker in 1..threads {
-            team.handles.push(spawn(&team.shared, worker)?); // on failure `team` stops those already there
+            team.handles.push(spawn(&team.shared, worker)?); // on failure, dropping `team` stops those already started
         }
         Ok(team)
     }
 
-    /// Number of workers.
+    /// Returns the number of workers.
     pub fn threads(&self) -> usize {
         self.handles.len() + 1
     }
 
-    /// The instruction set the kernels run on.
+    /// Returns the instruction set the kernels run on.
     pub fn isa(&self) -> Isa {
         self.isa
     }
 
-    /// Parts of a job.
+    /// Returns the number of parts of a job.
     pub fn parts(&self) -> usize {
         self.shared.parts
     }
 
-    /// Calls `job(part)` once for every part, on any thread, and returns when all have finished. `work` is about how
-    /// many multiply-adds it all takes: below a microsecond's worth this thread does every part.
+    /// Calls `job(part)` once for every part, on any thread, and returns when all have finished. `work` is
+    /// the approximate total cost in multiply-adds: below a microsecond's worth, the calling thread does
+    /// every part.
     ///
     /// # Panics
     /// If the job panicked on any thread.
@@ -182,7 +184,8 @@ impl Drop for Team {
     }
 }
 
-/// The share of `0..total` that belongs to `part` of `parts`: contiguous, sizes differing by at most one.
+/// Returns the share of `0..total` that belongs to `part` of `parts`: contiguous, sizes differing by at most
+/// one.
 pub(crate) fn share(total: usize, part: usize, parts: usize) -> Range<usize> {
     total * part / parts..total * (part + 1) / parts
 }
@@ -193,7 +196,7 @@ fn spawn(shared: &Arc<Shared>, worker: usize) -> io::Result<JoinHandle<()>> {
 }
 
 impl Shared {
-    /// The life of a worker: wait for parts to take, and take them.
+    /// Runs the loop of a worker: waits for parts to take, and takes them.
     fn serve(&self) {
         loop {
             self.wait_until(|shared| {
@@ -206,7 +209,7 @@ impl Shared {
         }
     }
 
-    /// Takes the next part and does it, if there is one.
+    /// Takes and runs the next part; returns true if there was one.
     fn take_part(&self) -> bool {
         let part = self.next.fetch_add(1, Ordering::Acquire);
         if part >= self.parts {
@@ -241,9 +244,9 @@ impl Shared {
         self.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whoever changes what others wait for calls this afterwards. A sleeper counts itself and then looks once more;
-    /// we change first and then look at the count. Both write the count, so the later of the two sees what the
-    /// earlier one did before: we the sleeper, or the sleeper our change.
+    /// Wakes sleeping threads; to be called after changing anything that others wait for. A sleeper counts
+    /// itself and then looks once more; we change first and then look at the count. Both write the count, so
+    /// the later of the two sees what the earlier one did before: we the sleeper, or the sleeper our change.
     fn wake_sleepers(&self) {
         if self.sleepers.fetch_add(0, Ordering::AcqRel) > 0 {
             let _guard = self.guard();

@@ -1,7 +1,8 @@
-//! The first layer's work between two blocks of delayed updates, in tasks that any thread may take.
+//! First-layer work between two blocks of delayed updates, in tasks that any thread may take.
 //!
-//! While a block of updates runs, its first layer's weights stand still; what the block before it owes them is
-//! folded in here, and the products that the next block begins from are made, one panel of 16 outputs at a time:
+//! While a block of updates runs, its first layer's weights stay fixed. These tasks apply the pending updates
+//! of the previous block and compute the products that the next block starts from, one panel of 16 outputs at
+//! a time:
 //!
 //! ```text
 //! (W, V) ← K (W, V) + (Σⱼ cⱼ xⱼ δⱼᵀ, Σⱼ eⱼ xⱼ δⱼᵀ)      over the rows j of the block before
@@ -16,20 +17,20 @@ use crate::{Buffer, Isa, Kernel, LANES, Vector};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a finished block owes the weights. Rows of `x` and `delta` belong together.
+/// Pending weight updates of a finished block. Rows of `x` and `delta` correspond.
 #[derive(Clone, Copy, Debug)]
 pub struct Owed<'a, T = f32> {
     /// X [rows, inputs]
     pub x: Matrix<'a, T>,
     /// Δ [rows, outputs]
     pub delta: Matrix<'a, T>,
-    /// K: what is left of the old W and V in the new W, and in the new V.
+    /// K: shares of the old W and V in the new W, and in the new V.
     pub keep: [[T; 2]; 2],
     /// (c, e) of every row.
     pub weigh: &'a [[T; 2]],
 }
 
-/// What the next block begins from.
+/// Inputs and outputs of the products that the next block starts from.
 #[derive(Debug)]
 pub struct Ahead<'a, T = f32> {
     /// X [rows, inputs]
@@ -38,13 +39,13 @@ pub struct Ahead<'a, T = f32> {
     pub z: MatrixMut<'a, T>,
     /// Q [rows, outputs], if there is a V.
     pub q: Option<MatrixMut<'a, T>>,
-    /// The rows before these, and the Gram matrix with them [rows, rows before].
+    /// Rows before these, and the Gram matrix with them [rows, rows before].
     pub before: Option<(Matrix<'a, T>, MatrixMut<'a, T>)>,
-    /// The Gram matrix of these rows among themselves [rows, rows]; what lies above its diagonal is not made.
+    /// Gram matrix of these rows among themselves [rows, rows]; entries above its diagonal are not computed.
     pub within: MatrixMut<'a, T>,
 }
 
-/// The tasks; each is done once, by whoever takes it.
+/// Tasks; each is done once, by the thread that takes it.
 pub struct Tasks<'a> {
     isa: Isa,
     weights: [SharedMut; 2],
@@ -52,26 +53,26 @@ pub struct Tasks<'a> {
     inputs: usize,
     stride: usize,
     owed: Option<Owed<'a>>,
-    /// The rows of `owed` in blocks of `TILE_ROWS` inputs.
+    /// Rows of `owed` in blocks of `TILE_ROWS` inputs.
     packed: Buffer,
     ahead: Option<Shared<'a>>,
     next: AtomicUsize,
 }
 
-/// [`Ahead`] with its outputs as the tasks write them.
+/// [`Ahead`] with its outputs as raw pointers for the tasks.
 struct Shared<'a> {
     x: Matrix<'a>,
     z: SharedMut,
     q: Option<SharedMut>,
-    /// Right factors of the Gram matrices, and where they go: pointer and stride.
+    /// Right factors of the Gram matrices, and their destinations: pointer and stride.
     grams: [Option<(Matrix<'a>, SharedMut, usize)>; 2],
 }
 
 impl<'a> Tasks<'a> {
-    /// Tasks on W `[inputs, outputs]` and, if any, V of the same shape.
+    /// Creates the tasks on W `[inputs, outputs]` and, if any, V of the same shape.
     ///
     /// # Panics
-    /// If the shapes do not fit, or a block of no rows is owed.
+    /// If the shapes do not match, or a block of no rows is owed.
     pub fn new(
         isa: Isa,
         w: MatrixMut<'a>,
@@ -105,7 +106,7 @@ impl<'a> Tasks<'a> {
         }
     }
 
-    /// Takes and does tasks until none is left to take.
+    /// Takes and runs tasks until none is left.
     pub fn help(&self) {
         let panels = self.stride / LANES;
         loop {
@@ -118,7 +119,7 @@ impl<'a> Tasks<'a> {
         }
     }
 
-    /// Some columns of a Gram matrix; false if there is no such task.
+    /// Computes some columns of a Gram matrix; returns false if there is no such task.
     fn gram_task(&self, task: usize) -> bool {
         let Some(ahead) = &self.ahead else { return false };
         let mut first = task * DOT_BLOCK;
@@ -159,7 +160,8 @@ impl<'a> Ahead<'a> {
     }
 }
 
-/// Sixteen outputs of the layer: fold, then the next block's products with the new weights while they are in cache.
+/// Sixteen outputs of the layer: fold, then the next block's products with the new weights while they are in
+/// cache.
 struct Panel<'t, 'a> {
     tasks: &'t Tasks<'a>,
     panel: usize,
@@ -199,7 +201,7 @@ impl Kernel for Panel<'_, '_> {
 }
 
 impl Panel<'_, '_> {
-    /// Folds the block before into W and V, and leaves a copy of the new panel of each.
+    /// Folds the previous block into W and V, and keeps a copy of the new panel of each.
     #[inline(always)]
     fn fold<V: Vector>(
         &self,
@@ -227,7 +229,7 @@ impl Panel<'_, '_> {
         self.tiles::<V, _>(owed, delta_w, &fold);
     }
 
-    /// This panel of Δ, every row times its c (`which` = 0) or e (1).
+    /// Computes this panel of Δ, every row times its c (`which` = 0) or e (1).
     #[inline(always)]
     fn weighed_deltas<V: Vector>(&self, owed: &Owed, which: usize, to: &mut Buffer) {
         for (row, (to, weigh)) in to.chunks_exact_mut(LANES).zip(owed.weigh).enumerate() {
@@ -239,7 +241,7 @@ impl Panel<'_, '_> {
         }
     }
 
-    /// Xᵀ times a panel of weighed deltas, over all inputs.
+    /// Computes Xᵀ times a panel of weighted deltas, over all inputs.
     #[inline(always)]
     fn tiles<V: Vector, E: Epilogue>(&self, owed: &Owed, delta: &Buffer, epilogue: &E) {
         let (rows, depth) = (self.tasks.inputs, owed.weigh.len());
@@ -254,7 +256,7 @@ impl Panel<'_, '_> {
         }
     }
 
-    /// X times a packed panel, into this panel of `to`.
+    /// Computes X times a packed panel, into this panel of `to`.
     #[inline(always)]
     fn product<V: Vector>(&self, x: Matrix, panel: &Buffer, to: SharedMut) {
         let (rows, depth) = x.shape();
@@ -341,9 +343,9 @@ impl Drop for Tasks<'_> {
 }
 
 thread_local! {
-    /// Room for the packed inputs of the thread that makes tasks; grows and stays.
+    /// Room for the packed inputs of the thread that creates tasks; grows and stays.
     static PACKED: Cell<Buffer> = Cell::default();
-    /// Room for a panel of W, of V, of the sums for V, and of the weighed deltas for each; grows and stays.
+    /// Room for a panel of W, of V, of the sums for V, and of the weighted deltas for each; grows and stays.
     static PANELS: Cell<[Buffer; 5]> = Cell::default();
 }
 

@@ -1,6 +1,6 @@
-//! Whatever shapes and lengths a public function is given, it does its work or panics; it never touches memory beyond
-//! what it was handed. Every buffer here stands between guards, which are looked at after every call; a sanitizer sees
-//! reads too.
+//! Given any shapes and lengths, a public function either does its work or panics; it never touches memory
+//! beyond the buffers it was given. Every buffer here lies between guards, which are checked after every
+//! call; a sanitizer also detects reads.
 
 use schuss_kernels::activation::{
     Relu, Slopes, activate, activation_gradient, prelu, prelu_gradient, prelu_slope_gradient,
@@ -12,6 +12,7 @@ use schuss_kernels::log_softmax::{log_softmax, log_softmax_gradient};
 use schuss_kernels::matrix::{self, Matrix, MatrixMut, Start};
 use schuss_kernels::naive::Sample;
 use schuss_kernels::normalize::{self, Moments};
+use schuss_kernels::pool::{Windows, average_pool, average_pool_gradient};
 use schuss_kernels::reduce::{Reduction, reduce, reduce_reference};
 use schuss_kernels::rows::{Score, every_row, softmax, softmax_cross_entropy};
 use schuss_kernels::sweep::{Elementwise, sweep, sweep_reference};
@@ -21,14 +22,14 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A guard was written over.
+/// True once a guard was overwritten.
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
-/// Numbers before and behind every buffer: more than a row of any matrix here.
+/// Numbers before and after every buffer: more than a row of any matrix here.
 const GUARD: usize = 256;
 const UNTOUCHED: f32 = -7.5e11;
 
-/// A buffer between guards, which it looks at when it goes.
+/// Buffer between guards, which are checked on drop.
 struct Guarded {
     all: Vec<f32>,
     len: usize,
@@ -65,13 +66,13 @@ impl Drop for Guarded {
     }
 }
 
-/// Hands out sizes: those that fit, but for what `change` makes of one or another.
+/// Supplies sizes: the fitting ones, some of them modified by `change`.
 struct Sizes<'a> {
     asked: usize,
     change: &'a mut dyn FnMut(usize, usize) -> usize,
 }
 
-/// A matrix's numbers and its shape.
+/// Matrix with its numbers and shape.
 struct Held {
     data: Guarded,
     shape: (usize, usize),
@@ -83,7 +84,7 @@ impl Sizes<'_> {
         (self.change)(self.asked - 1, fitting)
     }
 
-    /// A length that can be allocated.
+    /// Returns a length that can be allocated.
     fn len(&mut self, fitting: usize) -> usize {
         self.size(fitting).min(4_000)
     }
@@ -134,7 +135,7 @@ const N: usize = 17;
 
 type Call = fn(&mut Team, &mut Sizes);
 
-/// Every public function that is handed memory.
+/// Every public function that is given memory.
 const CALLS: &[(&str, Call)] = &[
     ("matrix::linear", |team, of| {
         let (x, w, b, mut y) = (of.matrix(M, K), of.matrix(K, N), of.slice(padded(N)), of.matrix(M, N));
@@ -259,6 +260,16 @@ const CALLS: &[(&str, Call)] = &[
         let (x, mut y) = (of.matrix(M, N), of.matrix(M, N));
         dropout(team, 0.5, |row, block| [row as u32, block as u32, 0, u32::MAX], x.get(), y.get_mut());
     }),
+    ("average_pool", |team, of| {
+        let windows = Windows { channels: 2, height: of.size(4), width: of.size(6), side: of.size(2) };
+        let (x, mut y) = (of.matrix(M, 48), of.matrix(M, 12));
+        average_pool(team, windows, x.get(), y.get_mut());
+    }),
+    ("average_pool_gradient", |team, of| {
+        let windows = Windows { channels: 2, height: of.size(4), width: of.size(6), side: of.size(2) };
+        let (dy, mut dx) = (of.matrix(M, 12), of.matrix(M, 48));
+        average_pool_gradient(team, windows, dy.get(), dx.get_mut());
+    }),
     ("row_moments", |team, of| {
         let (x, mut mean, mut scale) = (of.matrix(M, N), of.slice(M), of.slice(M));
         normalize::row_moments(team, x.get(), 1e-5, &mut mean, &mut scale);
@@ -322,7 +333,7 @@ fn scores(of: &mut Sizes) -> Vec<Score> {
     vec![Score::default(); of.len(M)]
 }
 
-/// What becomes of a size that fits: less, more, nothing, and what overflows when it is padded or multiplied.
+/// Changes a fitting size: less, more, zero, and sizes that overflow when padded or multiplied.
 fn changed(fitting: usize, how: usize) -> usize {
     let changes = [
         fitting.saturating_sub(1),
@@ -343,7 +354,8 @@ fn changed(fitting: usize, how: usize) -> usize {
 
 const CHANGES: usize = 12;
 
-/// Calls with sizes as `change` makes them of those that fit; how many sizes were asked for, and what was panicked with.
+/// Runs a call with sizes modified by `change`; returns the number of sizes requested, and the panic message,
+/// if any.
 fn call(
     team: &mut Team,
     run: Call,
@@ -358,10 +370,10 @@ fn call(
     (sizes.asked, said)
 }
 
-/// A call must leave the guards alone, and say why if it panics.
+/// Checks that a call left the guards alone, and that a panic has a message.
 fn check(name: &str, what: &str, team: &Team, said: Option<&str>) {
-    assert!(!BROKEN.load(Ordering::Relaxed), "{name} wrote beyond a buffer: {what}, {team:?}");
-    assert!(said != Some(""), "{name} panicked without a word: {what}, {team:?}");
+    assert!(!BROKEN.load(Ordering::Relaxed), "{name} wrote outside a buffer: {what}, {team:?}");
+    assert!(said != Some(""), "{name} panicked without a message: {what}, {team:?}");
 }
 
 #[test]
@@ -375,7 +387,7 @@ fn every_function_panics_or_keeps_within_its_buffers_whatever_the_shapes() {
     }
 }
 
-/// Sizes that fit, then each of them changed in every way, then several at once.
+/// Tries fitting sizes, then each of them changed in every way, then several at once.
 fn try_all(team: &mut Team, name: &str, run: Call) {
     let (asked, said) = call(team, run, &mut |_, fitting| fitting);
     assert!(said.is_none(), "{name} panicked on shapes that fit: {said:?}");
@@ -405,7 +417,7 @@ fn a_matrix_that_its_numbers_cannot_hold_is_refused() {
         let write = AssertUnwindSafe(|| {
             MatrixMut::new(&mut numbers, rows, cols);
         });
-        assert!(catch_unwind(write).is_err(), "{rows} x {cols} to be written");
+        assert!(catch_unwind(write).is_err(), "mutable {rows} x {cols}");
     }
     assert_eq!(Matrix::new(&numbers, 3, 10).data().len(), 48);
 }

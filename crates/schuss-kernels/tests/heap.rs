@@ -1,4 +1,5 @@
-//! What the system has back when buffers are freed; a process of its own, as others would change the figures.
+//! Memory returned to the system when buffers are freed; a separate process, as other tests would change the
+//! figures.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use std::fs;
@@ -17,7 +18,7 @@ fn filled(bytes: usize) -> Vec<u8> {
 #[test]
 fn a_freed_buffer_is_the_systems_again_even_below_one_that_is_not() {
     schuss_kernels::return_freed_memory();
-    drop(filled(30 << 20)); // by which glibc would learn to keep what is smaller
+    drop(filled(30 << 20)); // from which glibc would learn to keep smaller buffers
     let below = filled(20 << 20);
     let _above = filled(500 << 10);
     let before = resident_kilobytes();

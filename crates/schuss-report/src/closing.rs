@@ -1,13 +1,13 @@
-//! What to do with what a run left: where the best weights are, how to train on.
+//! Hints at the end of a run: location of the best weights, command to train longer.
 
 use crate::text::{loss, plural, shell_word};
 use schuss::study::record::{Best, BestRecord, Status, Summary, TrialRecord};
 use std::path::Path;
 
-/// Trials that are named one by one.
+/// Maximum number of trials named individually.
 const NAMED: usize = 4;
 
-/// Sentences about the best weights and about training on, for a run in `folder`.
+/// Returns sentences about the best weights and about training longer, for a run in `folder`.
 pub fn closing(summary: &Summary, folder: &Path) -> Vec<String> {
     let split = &summary.data.eval_split;
     let rose = summary.trials.iter().filter_map(|trial| Some((trial, better_before(trial)?)));
@@ -28,7 +28,7 @@ pub fn closing(summary: &Summary, folder: &Path) -> Vec<String> {
     sentences
 }
 
-/// The weights with the lowest loss, if that was lower than the last, and lower than before training.
+/// Returns the weights with the lowest loss, if that was lower than the last, and lower than before training.
 fn better_before(trial: &TrialRecord) -> Option<&BestRecord> {
     let best = trial.best.as_ref().filter(|_| trial.status.is_end())?;
     let last = trial.epochs.last()?.eval_loss?;
@@ -46,7 +46,7 @@ fn best_weights(trial: &TrialRecord, best: &BestRecord, split: &str, folder: &Pa
     )
 }
 
-/// How to train longer, where that is possible for every trial that has not diverged.
+/// Returns the command to train longer, if that is possible for every trial that has not diverged.
 fn longer(summary: &Summary, folder: &Path) -> Option<String> {
     let alive = summary.trials.iter().filter(|trial| trial.status != Status::Diverged);
     let alive: Vec<&TrialRecord> = alive.collect();

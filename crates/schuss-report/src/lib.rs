@@ -1,4 +1,4 @@
-//! From records to pictures: result tables for the terminal, charts as SVG and PNG, and one page with all of it.
+//! Reports of runs: result tables for the terminal, charts as SVG and PNG, and an HTML page with all of them.
 //!
 //! Everything here is a pure function of a run's [`Summary`] and its [`Trace`]s: the same records give the same
 //! bytes. Nothing is written to disk.
@@ -26,7 +26,7 @@ use rayon::prelude::*;
 use schuss::study::record::{Summary, Trace};
 use schuss_data::Result;
 
-/// What a run is called: its title, else the name of its study, else what was trained on what.
+/// Returns the title of a run: its own title, else the name of its study, else recipe and data.
 fn title(summary: &Summary) -> String {
     let study = &summary.study;
     let made_of_flags = ["compare", "train"].contains(&study.name.as_str());
@@ -41,26 +41,26 @@ fn title(summary: &Summary) -> String {
     }
 }
 
-/// `digits` of `digits:train=100`, `sales.csv` of its path.
+/// Returns the name of the data: `digits` for `digits:train=100`, the file name for a path.
 fn data_name(data: &str) -> String {
     let data = text::without_folders(data);
     data.split_once(':').map_or(data.as_str(), |(name, _)| name).to_owned()
 }
 
-/// The formats charts come in.
+/// File formats of charts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formats {
-    /// SVG alone, which takes a millisecond in all.
+    /// SVG only, which takes a millisecond in all.
     Svg,
-    /// SVG, and the same rendered as PNG, which takes about a hundredth of a second each.
+    /// SVG, and the same rendered as PNG, which takes about a hundredth of a second per chart.
     SvgAndPng,
 }
 
-/// A file's name and what stands in it.
+/// Name and contents of a file.
 pub type NamedFile = (String, Vec<u8>);
 
-/// Every chart of a run as a file of its own. `traces` stand in the order of `summary.trials`; missing ones mean
-/// that nothing was kept.
+/// Returns every chart of a run as a file. `traces` are in the order of `summary.trials`; missing ones mean that
+/// nothing was recorded.
 ///
 /// # Errors
 /// If a chart cannot be rendered as PNG.

@@ -1,16 +1,16 @@
-//! SVG to PNG by resvg, with a font of our own, so that the same chart looks the same everywhere.
+//! Conversion of SVG to PNG with resvg and an embedded font, so that charts look the same everywhere.
 
 use resvg::{tiny_skia, usvg};
 use schuss_data::{Error, Result};
 use std::sync::Arc;
 
-/// A subset of DejaVu Sans: Latin, Greek, and the signs that charts use. Its licence lies beside it.
+/// Subset of DejaVu Sans: Latin, Greek, and the signs used in charts. Its licence is in the same folder.
 const FONT: &[u8] = include_bytes!("../fonts/DejaVuSans-subset.ttf");
 
-/// Pixels of the picture per unit of the drawing.
+/// Pixels per unit of the drawing.
 const ZOOM: f32 = 2.0;
 
-/// Draws with one font, read once.
+/// Renderer with a font that is parsed once.
 pub(crate) struct Renderer {
     options: usvg::Options<'static>,
 }
@@ -25,7 +25,7 @@ impl Renderer {
         Self { options }
     }
 
-    /// The PNG of a chart of our own making.
+    /// Renders the SVG of a chart as PNG.
     pub(crate) fn png(&self, svg: &str) -> Result<Vec<u8>> {
         let broken = |reason: String| Error::failure(format!("a chart could not be drawn as PNG: {reason}"));
         let tree = usvg::Tree::from_str(svg, &self.options).map_err(|error| broken(error.to_string()))?;

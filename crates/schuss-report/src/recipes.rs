@@ -1,32 +1,32 @@
-//! The trials of a run, gathered by recipe: what one line of a chart is made of.
+//! Trials of a run grouped by recipe; each recipe is one line of a chart.
 
 use crate::text::shorten;
 use schuss::study::record::{
     Best, EpochRecord, EvaluationPoint, Group, Reconstruction, Status, Summary, Trace, TrialRecord,
 };
 
-/// The trials of one recipe over its seeds.
+/// Trials of one recipe over its seeds.
 pub(crate) struct Recipe<'a> {
-    /// Its name, cut where it is too long to stand in a legend.
+    /// Name, truncated to fit a legend.
     pub(crate) name: String,
-    /// Number of its colour, dashes and marker; the same in every chart.
+    /// Index of its colour, dashes and marker; the same in every chart.
     pub(crate) style: usize,
     pub(crate) runs: Vec<Run<'a>>,
-    /// Statistics over its seeds, as recorded.
+    /// Recorded statistics over its seeds.
     pub(crate) group: Option<&'a Group>,
 }
 
-/// One trial with what was recorded while it ran.
+/// Trial with its trace.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
     pub(crate) trial: &'a TrialRecord,
     pub(crate) trace: Option<&'a Trace>,
 }
 
-/// Characters of a name in charts and sentences.
+/// Maximum length of a name in charts and sentences, in characters.
 const LONGEST_NAME: usize = 60;
 
-/// Recipes in the order in which they first appear.
+/// Groups trials into recipes, in order of first appearance.
 pub(crate) fn recipes<'a>(summary: &'a Summary, traces: &'a [Trace]) -> Vec<Recipe<'a>> {
     let mut recipes: Vec<Recipe> = Vec::new();
     for (i, trial) in summary.trials.iter().enumerate() {
@@ -50,7 +50,7 @@ pub(crate) fn recipes<'a>(summary: &'a Summary, traces: &'a [Trace]) -> Vec<Reci
     recipes
 }
 
-/// The name of a trial, with its seed where there are several.
+/// Returns the name of a trial, with its seed if there are several.
 pub(crate) fn trial_name(summary: &Summary, trial: &TrialRecord) -> String {
     let several = summary.trials.iter().any(|other| other.seed != trial.seed);
     let seed = if several { format!(", seed {}", trial.seed) } else { String::new() };
@@ -58,35 +58,35 @@ pub(crate) fn trial_name(summary: &Summary, trial: &TrialRecord) -> String {
 }
 
 impl Recipe<'_> {
-    /// Whether every one of its trials diverged.
+    /// Returns true if all its trials diverged.
     pub(crate) fn diverged(&self) -> bool {
         self.runs.iter().all(|run| run.trial.status == Status::Diverged)
     }
 
-    /// Trials with a result at the end.
+    /// Returns the number of trials with a final result.
     pub(crate) fn survivors(&self) -> usize {
         self.runs.iter().filter(|run| eval_loss(run.trial).is_some()).count()
     }
 
-    /// Where the evaluation loss was lowest, if the one trial it has over-fitted afterwards.
+    /// Returns the point of lowest evaluation loss, if the recipe has a single trial that over-fitted afterwards.
     pub(crate) fn turning_point(&self) -> Option<Best> {
         let [run] = self.runs.as_slice() else { return None };
         run.trial.best.as_ref().filter(|_| run.trial.overfitted).map(|best| best.best)
     }
 
-    /// Median over its trials of something each of them may have.
+    /// Returns the median over its trials of an optional value.
     pub(crate) fn median(&self, of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<f64> {
         median(self.runs.iter().filter_map(|run| of(run.trial)).collect())
     }
 
-    /// The range over its trials, if there is more than one.
+    /// Returns the range over its trials, if there is more than one value.
     pub(crate) fn range(&self, of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<(f64, f64)> {
         let values: Vec<f64> = self.runs.iter().filter_map(|run| of(run.trial)).collect();
         if values.len() < 2 { None } else { crate::chart::scale::range(values.into_iter()) }
     }
 }
 
-/// Median of the finite numbers; the mean of the middle two where their count is even.
+/// Returns the median of the finite numbers, the mean of the middle two if their count is even.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.retain(|value| value.is_finite());
     values.sort_by(f64::total_cmp);
@@ -98,51 +98,51 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     }
 }
 
-/// Seconds of training of a typical epoch.
+/// Returns the training seconds of a typical epoch.
 pub(crate) fn epoch_seconds(trial: &TrialRecord) -> Option<f64> {
     trial.epoch_seconds
 }
 
-/// What is known at the end: nothing, if the trial diverged or was cut off before the weights were evaluated.
+/// Returns a value of the last epoch; none if the trial diverged or stopped before the weights were evaluated.
 fn last(trial: &TrialRecord, of: impl Fn(&EpochRecord) -> Option<f64>) -> Option<f64> {
     if trial.status == Status::Diverged { None } else { trial.epochs.last().and_then(of) }
 }
 
-/// Training loss (running) of the last epoch.
+/// Returns the (running) training loss of the last epoch.
 pub(crate) fn train_loss(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.train_loss)
 }
 
-/// Loss on the evaluation split after the last update.
+/// Returns the loss on the evaluation split after the last update.
 pub(crate) fn eval_loss(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_loss)
 }
 
-/// Whether outputs are compared with classes, or with several labels.
+/// Returns true if some trial predicts classes or several labels, so that there is an accuracy.
 pub(crate) fn tell_classes(summary: &Summary) -> bool {
     let is_right_or_wrong =
         |trial: &TrialRecord| trial.recipe.targets == "class" || eval_accuracy(trial).is_some();
     summary.trials.iter().any(is_right_or_wrong)
 }
 
-/// The accuracy of always answering the commonest class, or combination of labels, of the evaluation split.
+/// Returns the accuracy of always predicting the commonest class, or combination of labels, of the evaluation split.
 pub(crate) fn chance(summary: &Summary) -> Option<f64> {
     let measured =
         || summary.trials.iter().find_map(|trial| trial.epochs.iter().find_map(|row| metric(row, "chance")));
     summary.data.eval_chance().or_else(measured)
 }
 
-/// What [`chance`] is the accuracy of.
+/// Returns the prediction whose accuracy is [`chance`].
 pub(crate) fn commonest(summary: &Summary) -> &'static str {
     if summary.data.labels.is_empty() { "the commonest class" } else { "the commonest combination of labels" }
 }
 
-/// Accuracy on the evaluation split after the last update.
+/// Returns the accuracy on the evaluation split after the last update.
 pub(crate) fn eval_accuracy(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_accuracy)
 }
 
-/// A further metric of the evaluation after the last update: `mse`, `psnr`, `ssim`, `mae` or `r2`.
+/// Returns a further metric of the evaluation after the last update: `mse`, `psnr`, `ssim`, `mae` or `r2`.
 pub(crate) fn quality(trial: &TrialRecord, name: &str) -> Option<f64> {
     last(trial, |row| metric(row, name))
 }
@@ -156,7 +156,7 @@ fn reconstruction(row: &EpochRecord) -> Option<Reconstruction> {
     Some(Reconstruction { mse, psnr: metric(row, "psnr").unwrap_or(f64::NAN), ssim: metric(row, "ssim") })
 }
 
-/// Seconds of training until the target, if it was reached and the weights lasted.
+/// Returns the training seconds until the target, if it was reached and the trial did not diverge later.
 pub(crate) fn target_seconds(trial: &TrialRecord) -> Option<f64> {
     if trial.status == Status::Diverged {
         None
@@ -166,7 +166,7 @@ pub(crate) fn target_seconds(trial: &TrialRecord) -> Option<f64> {
 }
 
 impl Run<'_> {
-    /// Evaluations within epochs where there are any, else the epochs' own.
+    /// Returns the evaluations within epochs if there are any, else those at the ends of epochs.
     pub(crate) fn evaluations(&self) -> Vec<EvaluationPoint> {
         match self.trace {
             Some(trace) if trace.evaluations.len() > self.trial.epochs.len() => trace.evaluations.clone(),
@@ -174,7 +174,7 @@ impl Run<'_> {
         }
     }
 
-    /// The epochs as points of evaluation, with the seconds of training added up.
+    /// Returns the epochs as evaluation points, with cumulative training seconds.
     pub(crate) fn epochs(&self) -> Vec<EvaluationPoint> {
         let mut seconds = 0.0;
         let point = |row: &EpochRecord| {

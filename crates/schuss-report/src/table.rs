@@ -1,20 +1,20 @@
-//! The result as plain text, for a terminal of any width.
+//! Results as plain text, for a terminal of any width.
 
 use crate::tables::{Table, tables};
 use comfy_table::{CellAlignment, ContentArrangement};
 use schuss::study::record::Summary;
 
-/// One rule, below the head; the places are those of `comfy_table::presets`.
+/// Table preset with one rule, below the head; positions are those of `comfy_table::presets`.
 const RULES: &str = "     ──            ";
-/// Blank columns around a cell and before the next.
+/// Blank columns around a cell and before the next one.
 const PADDING: usize = 3;
-/// Cells of so many characters are prose, which may be broken between words.
+/// Minimum length of a cell that may be wrapped between words, in characters.
 const PROSE: usize = 30;
-/// Trials from which on details stand in the report alone.
+/// Number of rows above which details appear only in the report.
 const MANY: usize = 12;
 
-/// The tables of a run in `width` columns: results, time, memory, figures of the lecture where there are any. What
-/// would make them long is left to the report, and named.
+/// Renders the tables of a run in `width` columns: results, time, memory, figures of the lecture if there are any. Long
+/// tables are left to the report, and named.
 pub fn render(summary: &Summary, width: usize) -> String {
     let long = |table: &Table| (table.folded || table.detail) && table.rows.len() > MANY;
     let (left_out, shown): (Vec<Table>, Vec<Table>) = tables(summary).into_iter().partition(long);
@@ -29,7 +29,7 @@ pub fn render(summary: &Summary, width: usize) -> String {
     text
 }
 
-/// How wide a column is on one line, and how narrow it can be.
+/// Width of a column without wrapping, and its minimum width.
 struct Column {
     natural: usize,
     least: usize,
@@ -45,7 +45,7 @@ impl Column {
     }
 }
 
-/// A table, its columns in as many blocks as the width asks for; each block begins with the names.
+/// Renders a table, its columns split into blocks that fit the width; each block begins with the names.
 fn plain(table: &Table, width: usize) -> String {
     let columns: Vec<Column> = (0..table.head.len()).map(|index| Column::of(table, index)).collect();
     let blocks = blocks(&columns, table.names, width);
@@ -54,7 +54,7 @@ fn plain(table: &Table, width: usize) -> String {
     format!("{title}\n{}\n{}\n", grids.join("\n\n"), wrap(&visible(&table.note), "  ", width))
 }
 
-/// Columns that stand side by side: always the names, then as many others as there is room for.
+/// Groups columns into blocks: the names, then as many others as fit the width.
 fn blocks(columns: &[Column], names: usize, width: usize) -> Vec<Vec<usize>> {
     let room = |block: &[usize]| block.iter().map(|&index| columns[index].least + PADDING).sum::<usize>();
     let mut blocks: Vec<Vec<usize>> = vec![(0..names).collect()];
@@ -89,7 +89,7 @@ fn grid(table: &Table, columns: &[Column], block: &[usize], width: usize) -> Str
     grid.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// What each column of a block gets: what it needs at least, and more as long as there is room.
+/// Returns the column widths of a block: the minimum, plus more as long as there is room.
 fn widths(columns: &[Column], block: &[usize], width: usize) -> Vec<usize> {
     let least: usize = block.iter().map(|&index| columns[index].least + PADDING).sum();
     let mut spare = width.saturating_sub(least);
@@ -101,17 +101,17 @@ fn widths(columns: &[Column], block: &[usize], width: usize) -> Vec<usize> {
     block.iter().map(given).collect()
 }
 
-/// Parts of a text between which a line may end: after a blank, a comma and `+`, never within a number.
+/// Splits a text where a line may break: after a blank, a comma or `+`, never within a number.
 fn pieces(text: &str) -> Vec<&str> {
     text.split_inclusive([' ', ',', '+']).collect()
 }
 
-/// Characters of the longest part.
+/// Returns the length of the longest piece, in characters.
 fn longest(text: &str) -> usize {
     pieces(text).iter().map(|piece| piece.trim_end().chars().count()).max().unwrap_or(0)
 }
 
-/// Lines of at most `width` characters, if no part is longer.
+/// Breaks a text into lines of at most `width` characters, unless a piece is longer.
 fn broken(text: &str, width: usize) -> String {
     let mut lines = vec![String::new()];
     for piece in pieces(text) {
@@ -124,12 +124,12 @@ fn broken(text: &str, width: usize) -> String {
     lines.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")
 }
 
-/// Without anything a terminal would take for a command.
+/// Replaces control characters, which a terminal would take for commands.
 fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-/// Breaks a text into lines that fit.
+/// Wraps a text to `width` columns.
 fn wrap(text: &str, indent: &str, width: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

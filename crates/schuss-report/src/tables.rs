@@ -1,4 +1,4 @@
-//! What the tables say, for the terminal and for the page alike.
+//! Contents of the result tables, for both terminal and page.
 
 use crate::{
     recipes::{self, Recipe, recipes},
@@ -9,22 +9,22 @@ use schuss::study::record::{
     TrialRecord,
 };
 
-/// A table of words; the first `names` columns name the row, the others are figures.
+/// Table of text cells; the first `names` columns name the row, the others are figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) title: String,
-    /// Units and other things to know.
+    /// Units and other remarks.
     pub(crate) note: String,
     pub(crate) names: usize,
     pub(crate) head: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
-    /// Says trial by trial what another table says over seeds.
+    /// True if the table lists by trial what another table summarises over seeds.
     pub(crate) folded: bool,
-    /// Is of interest to few.
+    /// True if the table is a detail that may be omitted.
     pub(crate) detail: bool,
 }
 
-/// All the tables of a run, most important first; none is empty.
+/// Returns the non-empty tables of a run, most important first.
 pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
     let recipes = recipes(summary, &[]);
     let several = recipes.iter().any(|recipe| recipe.runs.len() > 1);
@@ -41,7 +41,7 @@ pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
     tables
 }
 
-/// What a study shows besides its trials, each row as long as the head.
+/// Converts an exhibit of a study to a table, padding each row to the length of the head.
 fn exhibit(exhibit: &Exhibit) -> Table {
     let row = |cells: &Vec<String>| {
         let mut row = cells.clone();
@@ -59,14 +59,14 @@ fn exhibit(exhibit: &Exhibit) -> Table {
     }
 }
 
-/// Columns that name a trial: the seed only where seeds differ.
+/// Returns the columns that name a trial: recipe, and seed if seeds differ.
 fn name_columns(summary: &Summary) -> Vec<String> {
     let seeds_differ = summary.trials.windows(2).any(|pair| pair[0].seed != pair[1].seed);
     let names = if seeds_differ { &["recipe", "seed"][..] } else { &["recipe"] };
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// One row per trial: its name, then what `figures` says.
+/// Creates a table with one row per trial: its name, then the result of `figures`.
 fn per_trial(
     summary: &Summary,
     title: String,
@@ -131,7 +131,7 @@ fn results(summary: &Summary) -> Table {
              (over-fitting)";
     if measured.test {
         head.extend(measured.test_head());
-        note += "; test: after the last update, over the test split, which nothing looked at before";
+        note += "; test: after the last update, over the test split, which was not used before";
         let chance = summary.trials.iter().find_map(|trial| trial.test?.chance);
         note += &chance.map_or_else(String::new, |chance| {
             format!(" (there {} has {} %)", recipes::commonest(summary), text::percent(chance))
@@ -165,42 +165,42 @@ fn results(summary: &Summary) -> Table {
     })
 }
 
-/// What accuracies are to be compared with.
+/// Returns a note with the baseline of accuracies.
 fn chance_note(summary: &Summary) -> String {
     recipes::chance(summary).map_or_else(String::new, |chance| {
         format!(
-            "; always answering {} has an accuracy of {} %",
+            "; always predicting {} has an accuracy of {} %",
             recipes::commonest(summary),
             text::percent(chance)
         )
     })
 }
 
-/// Metrics of several labels, by name, and the heads of their columns.
+/// Metrics of several labels: names and column heads.
 const LABELS: [(&str, &str); 2] = [("label_accuracy", "labels right %"), ("f1_macro", "F1 %")];
 
 const LABELS_NOTE: &str = "; accuracy: samples all of whose labels are right; labels right: of all labels; F1: the mean of the labels' F1 scores";
 
-/// Metrics of reconstructions, by name, and the heads of their columns.
+/// Metrics of reconstructions: names and column heads.
 const QUALITY: [(&str, &str); 3] = [("mse", "MSE"), ("psnr", "PSNR dB"), ("ssim", "SSIM")];
 
 const QUALITY_NOTE: &str =
-    "; MSE, PSNR and SSIM: of reconstructions, the better the lower, the higher and the higher";
+    "; MSE, PSNR and SSIM: quality of reconstructions; lower MSE is better, higher PSNR and SSIM";
 
-/// Metrics of predicted numbers, by name, and the heads of their columns.
+/// Metrics of predicted numbers: names and column heads.
 const DEVIATION: [(&str, &str); 2] = [("r2", "r²"), ("mae", "MAE")];
 
 const DEVIATION_NOTE: &str =
     "; r²: share of the variance explained, 1 is all of it; MAE: mean absolute error";
 
-/// What a run measured besides losses.
+/// Metrics measured by a run besides losses.
 #[derive(Clone, Copy)]
 struct Measured {
     accuracy: bool,
     labels: bool,
     quality: bool,
     deviation: bool,
-    /// Whether the test split was looked at once, at the end, beside another that curves look at.
+    /// True if the test split was evaluated once, at the end, and curves use another split.
     test: bool,
 }
 
@@ -228,14 +228,14 @@ impl Measured {
         text::capital(&text::list(&words))
     }
 
-    /// Heads of the columns of the test split.
+    /// Returns the column heads of the test split.
     fn test_head(self) -> Vec<String> {
         let accuracy = self.accuracy.then(|| "test accuracy %".to_owned());
         std::iter::once("test loss".to_owned()).chain(accuracy).collect()
     }
 }
 
-/// `finished`, or where it stopped being finite.
+/// Returns the status of a trial, with layer and update if it diverged.
 pub(crate) fn status(trial: &TrialRecord) -> String {
     let word = match trial.status {
         Status::Finished => "finished",
@@ -255,7 +255,7 @@ pub(crate) fn status(trial: &TrialRecord) -> String {
     }
 }
 
-/// The lowest loss of all evaluations and its epoch.
+/// Returns the lowest loss of all evaluations and its epoch.
 fn best(trial: &TrialRecord) -> String {
     let Some(Best { epoch, eval_loss, .. }) = trial.best.as_ref().map(|best| best.best) else {
         return NONE.to_owned();
@@ -274,7 +274,7 @@ fn speed(summary: &Summary) -> Table {
         note = format!("target: {}; {note}", targets.join(", "));
     }
     if shared {
-        note += "; other trials ran at the same time, so seconds are not fit for comparison";
+        note += "; other trials ran at the same time, so seconds cannot be compared";
     }
     per_trial(summary, "Time".to_owned(), note, &head, |trial| {
         vec![
@@ -288,7 +288,7 @@ fn speed(summary: &Summary) -> Table {
     })
 }
 
-/// The different targets of a run, in words.
+/// Returns the distinct targets of a run, in words.
 fn targets(summary: &Summary) -> Vec<String> {
     let mut targets: Vec<String> = Vec::new();
     for target in summary.trials.iter().filter_map(|trial| trial.target.as_ref()) {
@@ -300,7 +300,7 @@ fn targets(summary: &Summary) -> Vec<String> {
     targets
 }
 
-/// `test accuracy ≥ 96 %`.
+/// Returns a target in words: `test accuracy ≥ 96 %`.
 pub(crate) fn target_words(target: &TargetRecord, split: &str) -> String {
     let op = match target.op.as_str() {
         ">=" => "≥",
@@ -343,7 +343,7 @@ fn memory(summary: &Summary) -> Table {
     })
 }
 
-/// One row per recipe: its name, how many seeds, then what `figures` says of its group.
+/// Creates a table with one row per recipe: its name, number of seeds, then the result of `figures`.
 fn per_recipe(
     recipes: &[Recipe],
     title: &str,
@@ -434,7 +434,7 @@ fn spread(spread: Option<Spread>, number: fn(f64) -> String) -> String {
     }
 }
 
-/// Figures a lecture printed, beside ours.
+/// Creates a table of the figures printed in a lecture beside ours.
 fn printed(summary: &Summary) -> Table {
     let names = name_columns(summary);
     let head =
@@ -454,10 +454,10 @@ fn printed(summary: &Summary) -> Table {
         }
     }
     Table {
-        title: "Beside the figures the lecture printed".to_owned(),
+        title: "Comparison with the lecture's figures".to_owned(),
         note:
             "loss: running training loss of that epoch; accuracy: on the test split after it; the lecture's \
-               seconds are its own machine's"
+               seconds are from its own machine"
                 .to_owned(),
         names: names.len(),
         head: [names, head.to_vec()].concat(),
@@ -481,7 +481,7 @@ fn printed_figures(trial: &TrialRecord, reference: Option<&ReferenceRecord>) -> 
     ]
 }
 
-/// Seconds per epoch belong to the trial, so they stand in its first row only.
+/// Returns the seconds per epoch, in the first row of a trial only since they belong to the trial.
 fn printed_seconds(trial: &TrialRecord, first: bool) -> [String; 2] {
     match trial.reference_seconds.filter(|_| first) {
         None => [String::new(), String::new()],
@@ -491,7 +491,7 @@ fn printed_seconds(trial: &TrialRecord, first: bool) -> [String; 2] {
     }
 }
 
-/// Where the paths over error surfaces ended.
+/// Creates a table of the end points of paths over error surfaces.
 fn paths(summary: &Summary) -> Table {
     let mut rows = Vec::new();
     for surface in &summary.surfaces {

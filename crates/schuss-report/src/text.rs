@@ -1,9 +1,9 @@
-//! Numbers and other people's words, made ready to be read.
+//! Formatting of numbers and of text from users.
 
-/// What stands where there is no number.
+/// Placeholder for a missing number.
 pub(crate) const NONE: &str = "–";
 
-/// Text made safe for XML and HTML, in content and in quoted attributes.
+/// Escapes text for XML and HTML, in content and in quoted attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -14,7 +14,7 @@ pub(crate) fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             '\n' | '\t' => escaped.push(character),
-            // XML 1.0 cannot carry these at all.
+            // XML 1.0 cannot represent these at all.
             c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -22,7 +22,7 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// At most `limit` characters; `…` says that something was left out.
+/// Shortens text to at most `limit` characters; `…` marks truncation.
 pub(crate) fn shorten(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         None => text.to_owned(),
@@ -30,7 +30,7 @@ pub(crate) fn shorten(text: &str, limit: usize) -> String {
     }
 }
 
-/// A word for a file name: lower-case letters, digits and single dashes.
+/// Returns a slug for a file name: lower-case letters, digits and single dashes.
 pub(crate) fn slug(text: &str) -> String {
     let kept: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
@@ -38,7 +38,7 @@ pub(crate) fn slug(text: &str) -> String {
     words.join("-").chars().take(60).collect()
 }
 
-/// Whole number with thousands set off: `60,000`.
+/// Formats an integer with thousands separators: `60,000`.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -51,7 +51,7 @@ pub(crate) fn count(number: u64) -> String {
     grouped
 }
 
-/// `digits` significant digits, never more than six decimals; whole numbers keep all their digits.
+/// Formats a number to `digits` significant digits, with at most six decimals; integers keep all their digits.
 pub(crate) fn significant(number: f64, digits: usize) -> String {
     if !number.is_finite() {
         return NONE.to_owned();
@@ -71,7 +71,7 @@ fn count_signed(number: f64) -> String {
     format!("{sign}{}", count(number.abs().round() as u64))
 }
 
-/// A tick or a bound, as short as it can be said: `0.5`, `2,000`, `10⁶` is `1e6`.
+/// Formats a tick or a bound as briefly as possible: `0.5`, `2,000`, and `1e6` for 10⁶.
 pub(crate) fn plain(number: f64) -> String {
     let size = number.abs();
     if size >= 1e6 || (size > 0.0 && size < 1e-3) {
@@ -85,7 +85,7 @@ pub(crate) fn plain(number: f64) -> String {
     minus(text)
 }
 
-/// With the sign that is as wide as a plus.
+/// Replaces hyphens by minus signs, which are as wide as a plus.
 fn minus(number: &str) -> String {
     number.replace('-', "−")
 }
@@ -95,7 +95,7 @@ fn trimmed_exponent(number: f64) -> String {
     minus(&text)
 }
 
-/// Losses, to four significant digits, with a power of ten where they are very large.
+/// Formats a loss to four significant digits, in scientific notation if very large.
 pub(crate) fn loss(loss: f64) -> String {
     if loss.is_finite() && loss.abs() >= 1e6 {
         return minus(&schuss_data::text::significant(loss, 4));
@@ -103,7 +103,7 @@ pub(crate) fn loss(loss: f64) -> String {
     significant(loss, 4)
 }
 
-/// The same with nothing but the last part of every path in it: whose machine it was is nobody's business.
+/// Replaces every path in a text by its last component, so that reports do not reveal folders of the machine.
 pub(crate) fn without_folders(text: &str) -> String {
     let last = |word: &str| match word.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next() {
         Some(last) if word.contains(['/', '\\']) && !word.contains("://") => last.to_owned(),
@@ -112,49 +112,49 @@ pub(crate) fn without_folders(text: &str) -> String {
     text.split(' ').map(last).collect::<Vec<_>>().join(" ")
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell where needed.
 pub fn shell_word(word: &str) -> String {
     let plain = !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:=,+@%".contains(c));
     if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
-/// With a capital first.
+/// Capitalizes the first letter.
 pub(crate) fn capital(word: &str) -> String {
     let mut characters = word.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// A fraction as a percentage without its sign: `97.72`.
+/// Formats a fraction as a percentage without its sign: `97.72`.
 pub(crate) fn percent(fraction: f64) -> String {
     if fraction.is_finite() { format!("{:.2}", 100.0 * fraction) } else { NONE.to_owned() }
 }
 
-/// A fraction as a tick: `90 %`.
+/// Formats a fraction as a tick: `90 %`.
 pub(crate) fn percent_tick(fraction: f64) -> String {
     format!("{} %", plain(100.0 * fraction))
 }
 
-/// Seconds, to three significant digits.
+/// Formats seconds to three significant digits.
 pub(crate) fn seconds(seconds: f64) -> String {
     significant(seconds, 3)
 }
 
-/// Bytes in MB (10⁶ bytes).
+/// Formats bytes in MB (10⁶ bytes).
 pub(crate) fn megabytes(bytes: u64) -> String {
     significant(bytes as f64 / 1e6, 3)
 }
 
-/// A number by `format`, or the sign for none.
+/// Formats a finite number with `format`, or returns [`NONE`].
 pub(crate) fn or_none(number: Option<f64>, format: impl Fn(f64) -> String) -> String {
     number.filter(|number| number.is_finite()).map_or_else(|| NONE.to_owned(), format)
 }
 
-/// `1 seed`, `2 seeds`.
+/// Formats a count with its noun: `1 seed`, `2 seeds`.
 pub(crate) fn plural(number: usize, noun: &str) -> String {
     format!("{} {noun}{}", count(number as u64), if number == 1 { "" } else { "s" })
 }
 
-/// `a`, `a and b`, `a, b and c`.
+/// Joins items: `a`, `a and b`, `a, b and c`.
 pub(crate) fn list(items: &[String]) -> String {
     match items {
         [] => String::new(),

@@ -1,4 +1,4 @@
-//! What a run shows, in sentences: who was first, how sure that is, who fell.
+//! Summary of a run in sentences: which recipe was first, how certain that is, which diverged.
 
 use crate::{
     recipes::{self, Recipe, recipes},
@@ -9,7 +9,7 @@ use schuss::study::record::{
     Evaluation, PathRecord, Spread, Status, Summary, SurfaceRecord, TargetRecord, Timing, TrialRecord,
 };
 
-/// The verdict, most important sentence first. Empty if nothing was run.
+/// Returns the verdict, most important sentence first. Empty if nothing was run.
 pub fn verdict(summary: &Summary) -> Vec<String> {
     let all = recipes(summary, &[]);
     let mut sentences = Vec::new();
@@ -34,7 +34,7 @@ pub fn verdict(summary: &Summary) -> Vec<String> {
     sentences
 }
 
-/// Recipes that differ in more than their names, the first of each, and a sentence for those that do not.
+/// Returns the recipes that differ in more than their names, and a sentence for each group of identical ones.
 fn distinct<'a, 'b>(summary: &Summary, all: &'b [Recipe<'a>]) -> (Vec<&'b Recipe<'a>>, Vec<String>) {
     let mut distinct: Vec<(&Recipe, Vec<&str>)> = vec![];
     for recipe in all {
@@ -62,12 +62,12 @@ fn distinct<'a, 'b>(summary: &Summary, all: &'b [Recipe<'a>]) -> (Vec<&'b Recipe
     (distinct.into_iter().map(|(first, _)| first).collect(), sentences)
 }
 
-/// One of its trials: what they share is the same in all.
+/// Returns a trial of the recipe, for settings that all its trials share.
 fn trial<'a>(recipe: &Recipe<'a>) -> &'a TrialRecord {
     recipe.runs[0].trial
 }
 
-/// Why recipes cannot be ranked at all: targets, budgets or what they predict differ.
+/// Returns the reason if recipes cannot be ranked: targets, budgets, losses or kinds of targets differ.
 fn unlike(recipes: &[&Recipe]) -> Option<String> {
     let (first, others) = recipes.split_first()?;
     let goal = |recipe: &Recipe| {
@@ -81,7 +81,7 @@ fn unlike(recipes: &[&Recipe]) -> Option<String> {
     } else if target(first).is_some_and(|target| target.metric.ends_with("loss"))
         && differs(&|other| trial(other).recipe.loss != trial(first).recipe.loss)
     {
-        "losses, and the target is one of a loss"
+        "losses, and the target is a bound on the loss"
     } else if differs(&|other| trial(other).recipe.targets != trial(first).recipe.targets) {
         "kinds of targets"
     } else {
@@ -90,7 +90,7 @@ fn unlike(recipes: &[&Recipe]) -> Option<String> {
     Some(format!("The recipes have different {what}, so they are not ranked: none of them leads."))
 }
 
-/// Which way down a surface led lowest, and which stayed highest.
+/// Returns a sentence on the paths that ended lowest and highest on a surface.
 fn lowest_on_surface(surface: &SurfaceRecord) -> Option<String> {
     let end = |path: &PathRecord| path.values.last().copied().unwrap_or(f64::NAN);
     let mut ends: Vec<&PathRecord> = surface.paths.iter().filter(|path| end(path).is_finite()).collect();
@@ -103,7 +103,7 @@ fn lowest_on_surface(surface: &SurfaceRecord) -> Option<String> {
     })
 }
 
-/// Seconds to the target of a recipe all of whose trials reached it.
+/// Returns the seconds to the target if all trials of a recipe reached it.
 fn reached(recipe: &Recipe) -> Option<f64> {
     let all = recipe.runs.iter().all(|run| recipes::target_seconds(run.trial).is_some());
     if all { recipe.median(recipes::target_seconds) } else { None }
@@ -168,7 +168,7 @@ fn misses(missed: &[String]) -> String {
     }
 }
 
-/// Which recipe stands best after its last update: by loss, or by accuracy where losses are not the same.
+/// Returns sentences on the best recipe after its last update: by loss, or by accuracy if the loss functions differ.
 fn at_the_end(summary: &Summary, recipes: &[&Recipe]) -> Vec<String> {
     let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.loss.clone();
     let same = recipes.iter().all(|recipe| loss(recipe) == loss(recipes[0]));
@@ -182,7 +182,7 @@ fn at_the_end(summary: &Summary, recipes: &[&Recipe]) -> Vec<String> {
     }
 }
 
-/// The recipes with a value at the end, by that.
+/// Returns the recipes that have a final value, sorted by it.
 fn ranked<'b, 'a>(
     recipes: &[&'b Recipe<'a>],
     value: impl Fn(&TrialRecord) -> Option<f64>,
@@ -209,7 +209,7 @@ fn highest_accuracy(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     ))
 }
 
-/// What an accuracy is to be compared with.
+/// Returns the baseline of an accuracy: always predicting the commonest class.
 fn beside(summary: &Summary) -> String {
     recipes::chance(summary).map_or_else(String::new, |chance| {
         format!(" ({} alone: {} %)", recipes::commonest(summary), percent(chance))
@@ -237,7 +237,7 @@ fn lowest_loss(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     Some(format!("{} {lowest} {}{accuracy}{}{second}.", best.name, loss(*value), quality.collect::<String>()))
 }
 
-/// What came of the test split where curves and choices look at another: of the recipe that stands best on that one.
+/// Returns the result on the test split of the recipe that is best on the validation split, if there is one.
 fn tested(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     if summary.data.eval_split == "test" {
         return None;
@@ -250,7 +250,7 @@ fn tested(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     Some(format!("On the test split, evaluated once at its end: loss {}{accuracy}.", loss(value)))
 }
 
-/// Recipes that ended no better than chance.
+/// Returns a sentence on recipes that ended no better than chance.
 fn nothing_learned(recipes: &[Recipe]) -> Option<String> {
     let names = recipes.iter().filter_map(|recipe| {
         let seeds = recipe.runs.len();
@@ -301,7 +301,7 @@ fn place(trial: &TrialRecord) -> String {
     trial.diverged.as_ref().map_or_else(String::new, |place| format!(" at update {}", count(place.update)))
 }
 
-/// How much the differences can be trusted.
+/// Returns a sentence on how reliable the differences are.
 fn certainty(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     let survivors = recipes.iter().map(|recipe| recipe.survivors()).filter(|n| *n > 0);
     let (fewest, most) = survivors.fold((usize::MAX, 0), |(low, high), n| (low.min(n), high.max(n)));
@@ -322,8 +322,7 @@ fn certainty(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     Some(seeds + timing)
 }
 
-/// Whether the two lowest losses lie further apart than their ranges over seeds; nothing where recipes are not ranked by
-/// loss.
+/// Says if the ranges over seeds of the two lowest losses overlap; empty if recipes are not ranked by loss.
 fn separation(recipes: &[&Recipe]) -> &'static str {
     let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.loss.clone();
     if unlike(recipes).is_some() || recipes.iter().any(|recipe| loss(recipe) != loss(recipes[0])) {

@@ -1,4 +1,4 @@
-//! What a report promises, whatever the run.
+//! Properties of every report.
 
 mod sample;
 
@@ -7,7 +7,7 @@ use schuss::study::record::{Exhibit, Status, Summary, Trace};
 use schuss_report::{Formats, charts, html, table, verdict};
 use std::{collections::BTreeMap, path::Path};
 
-/// All files of a report.
+/// Returns all files of a report.
 fn files(summary: &Summary, traces: &[Trace]) -> BTreeMap<String, Vec<u8>> {
     let mut files = charts(summary, traces, Formats::SvgAndPng).unwrap();
     files.push(("report.html".into(), html::page(summary, traces).into_bytes()));
@@ -17,7 +17,7 @@ fn files(summary: &Summary, traces: &[Trace]) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// A page must be whole, small, silent, and free of what is no number.
+/// Checks that a page is complete, small, loads nothing external, and contains no NaN or infinity.
 #[track_caller]
 fn check_page(page: &str) {
     assert!(page.len() <= html::LARGEST, "{} bytes", page.len());
@@ -316,7 +316,7 @@ fn a_verdict_over_seeds_says_whether_ranges_overlap() {
 #[test]
 fn the_commonest_class_of_the_split_looked_at_is_the_level_of_accuracy_in_charts_tables_and_sentences() {
     let (mut summary, traces) = lecture_24();
-    let told = |summary: &Summary| {
+    let sentences = |summary: &Summary| {
         let files = files(summary, &traces);
         let chart = String::from_utf8(files["accuracy-epochs.svg"].clone()).unwrap();
         let table: Vec<String> = table::render(summary, 100).split_whitespace().map(str::to_owned).collect();
@@ -325,17 +325,17 @@ fn the_commonest_class_of_the_split_looked_at_is_the_level_of_accuracy_in_charts
     let parts = |exact: &str| {
         [
             format!("commonest class: {exact} %"),
-            format!("always answering the commonest class has an accuracy of {exact} %"),
+            format!("always predicting the commonest class has an accuracy of {exact} %"),
             format!("(the commonest class alone: {exact} %)"),
         ]
     };
-    for (text, part) in told(&summary).iter().zip(parts("11.35")) {
+    for (text, part) in sentences(&summary).iter().zip(parts("11.35")) {
         assert!(text.contains(&part), "`{part}` is not in {text}");
     }
     summary.data.eval_split = "validation".into();
     let chance = summary.data.chance.as_mut().unwrap();
     (chance.validation, chance.test) = (Some(0.5625), 0.9);
-    for (text, part) in told(&summary).iter().zip(parts("56.25")) {
+    for (text, part) in sentences(&summary).iter().zip(parts("56.25")) {
         assert!(text.contains(&part), "`{part}` is not in {text}");
     }
 }

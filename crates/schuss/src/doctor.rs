@@ -1,4 +1,4 @@
-//! What this machine can do, measured: peaks of arithmetic and memory, the disk, and what the lectures' network takes.
+//! Measured speed of this machine: peaks of arithmetic and memory, the disk, and epochs of the lectures' network.
 
 use crate::recipe::{Budget, Recipe, Trial, UpdateRule};
 use crate::session::{Limits, forecast};
@@ -9,41 +9,41 @@ use serde::Serialize;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// What was found.
+/// Results of a checkup.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Checkup {
     /// Processor, cores, instruction set.
     pub machine: Machine,
     /// Threads measured with.
     pub threads: usize,
-    /// The tile unit that products of less precision would take, if there is one: `amx`.
+    /// Tile unit that reduced-precision products would use, if there is one: `amx`.
     pub tile_unit: Option<String>,
     /// Fused multiply-adds in registers on one thread, two operations each, in GFLOP/s.
     pub fma_gflops_one_thread: f64,
-    /// The same on all threads.
+    /// Fused multiply-adds on all threads, likewise.
     pub fma_gflops: f64,
-    /// A copy in memory on all threads, read and write counted, in GB/s.
+    /// Memory copy on all threads, counting reads and writes, in GB/s.
     pub memory_gb_per_s: f64,
-    /// Bytes of memory to be had without swapping, if the system tells.
+    /// Memory available without swapping, in bytes, if the system reports it.
     pub memory_available: Option<u64>,
-    /// Writing a file until it is on the disk, in MB/s.
+    /// Write of a file including sync to disk, in MB/s.
     pub disk_write_mb_per_s: f64,
-    /// Reading it again, from the system's cache, in MB/s.
+    /// Read of that file from the system's cache, in MB/s.
     pub cached_read_mb_per_s: f64,
-    /// Seconds that an epoch of the lectures' network would take if nothing but multiply-adds took time.
+    /// Seconds per epoch of the lectures' network if only multiply-adds took time.
     pub epoch_limit_seconds: f64,
-    /// What an epoch takes under each recipe, from a few updates.
+    /// Time of an epoch with each recipe, estimated from a few updates.
     pub epochs: Vec<Epoch>,
 }
 
-/// What one epoch of 60,000 samples takes.
+/// Time of an epoch of 60,000 samples.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Epoch {
     /// Update rule.
     pub update: String,
     /// Optimizer.
     pub optimizer: String,
-    /// Seconds, at the speed of a few updates.
+    /// Seconds, estimated from a few updates.
     pub seconds: f64,
 }
 
@@ -61,9 +61,9 @@ const RECIPES: [[&str; 2]; 6] = [
     ["sample", "adam:lr=0.0001"],
 ];
 
-/// How long each peak is looked for.
+/// Duration of each peak measurement.
 const LOOK: Duration = Duration::from_millis(300);
-/// Bytes of the file that is written and read.
+/// Size of the file written and read, in bytes.
 const FILE: usize = 64 << 20;
 
 /// Measures this machine on `threads` threads and the disk under `folder`, in a few seconds.
@@ -92,14 +92,14 @@ pub fn checkup(threads: usize, folder: &Path) -> Result<Checkup> {
     })
 }
 
-/// MB/s of a write down to the disk, and of reading again.
+/// Measures the MB/s of a write including sync to disk, and of reading the file again.
 fn disk(folder: &Path) -> Result<[f64; 2]> {
     let path = folder.join(format!(".schuss-doctor-{}", std::process::id()));
     let bytes = vec![0x5a; FILE];
     let rate = |since: Instant| FILE as f64 / since.elapsed().as_secs_f64() / 1e6;
     let clock = Instant::now();
     files::write(&path, &bytes).map_err(|error| {
-        error.advise("schuss doctor in a folder that can be written, whose disk it then measures")
+        error.advise("schuss doctor in a writable folder; it measures the disk of that folder")
     })?;
     let written = rate(clock);
     let clock = Instant::now();

@@ -1,13 +1,12 @@
-//! schuss trains the same network under different update rules and optimizers, and says which way down is
-//! fastest.
+//! schuss trains the same network with different update rules and optimizers, and reports which of them is fastest.
 //!
-//! # Words
+//! # Terms
 //!
 //! - An [`UpdateRule`] says how many samples feed one weight update: all (`epoch`), some (`batch:100`), one
 //!   (`sample`).
 //! - An [optimizer](optim) turns the gradient of an update into new weights.
-//! - A [`Recipe`] is both and everything else about *how* to train; a [`Trial`] adds data, network, [`Budget`] and
-//!   seed: everything that may change a bit of the result.
+//! - A [`Recipe`] is both, plus everything else about *how* to train; a [`Trial`] adds data, network, [`Budget`] and
+//!   seed: everything that can change a bit of the result.
 //! - A [`Session`](session::Session) runs a trial; a [`Study`](study::Study) compares several.
 //!
 //! # Example
@@ -32,10 +31,10 @@
 //! # }
 //! ```
 //!
-//! # The same bits
+//! # Reproducibility
 //!
-//! A trial fixes every bit of weights, optimizer state and metrics, for any number of threads, any microbatch and
-//! every instruction set; see ARCHITECTURE.md for how.
+//! A trial determines every bit of weights, optimizer state and metrics, for any number of threads, any microbatch and
+//! every instruction set; see ARCHITECTURE.md for details.
 #![forbid(unsafe_code)]
 
 pub mod doctor;

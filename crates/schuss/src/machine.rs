@@ -1,5 +1,4 @@
-//! This machine and this process: what the operating system tells (`None` where it does not), and the threads it
-//! lends.
+//! This machine and this process, as reported by the operating system (`None` where it does not), and its threads.
 
 mod control_groups;
 mod variables;
@@ -13,10 +12,10 @@ use schuss_kernels::Team;
 use std::fs;
 use std::path::Path;
 
-/// Most threads that are taken seriously.
+/// Maximum number of threads.
 const MAX_THREADS: usize = 1_024;
 
-/// Where we run.
+/// Describes this machine.
 pub fn describe() -> Machine {
     Machine {
         cpu: cpu_name().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
@@ -26,7 +25,7 @@ pub fn describe() -> Machine {
     }
 }
 
-/// Names of the instruction sets the kernels can run on here, best first.
+/// Returns the names of the instruction sets the kernels can use on this machine, best first.
 pub fn instruction_sets() -> Vec<&'static str> {
     schuss_kernels::Isa::available().into_iter().map(schuss_kernels::Isa::name).collect()
 }
@@ -37,54 +36,54 @@ fn cpu_name() -> Option<String> {
     line.split_once(':').map(|(_, name)| name.trim().to_owned())
 }
 
-/// Bytes of memory that can be had without swapping, of the machine and of the control groups that this process is in.
+/// Returns the memory available without swapping, in bytes, within the limits of this process's control groups.
 pub fn available_memory() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let left = control_groups::left(&groups, Path::new("/sys/fs/cgroup"));
     kilobytes("/proc/meminfo", "MemAvailable:").into_iter().chain(left).min()
 }
 
-/// Bytes that data may take when nobody says: half of the memory that is free, or 1 GiB where that is not known.
+/// Returns the default memory budget for data, in bytes: half of the available memory, or 1 GiB if unknown.
 pub(crate) fn memory_for_data() -> u64 {
     available_memory().map_or(1 << 30, |available| available / 2)
 }
 
-/// Largest resident memory of this process since [`reset_peak_memory`], in bytes.
+/// Returns the peak resident memory of this process since [`reset_peak_memory`], in bytes.
 pub fn peak_memory() -> Option<u64> {
     kilobytes("/proc/self/status", "VmHWM:")
 }
 
-/// Lets the peak begin anew where the system allows it.
+/// Resets the peak of [`peak_memory`], if the system allows it.
 pub fn reset_peak_memory() {
-    let _ = fs::write("/proc/self/clear_refs", "5"); // a peak that goes on from before is still an upper bound
+    let _ = fs::write("/proc/self/clear_refs", "5"); // an older peak is still an upper bound
 }
 
-/// A team of `threads`, if the number makes sense and the system agrees.
+/// Starts a team of `threads` threads.
 pub(crate) fn team(threads: usize) -> Result<Team> {
     if !(1..=MAX_THREADS).contains(&threads) {
         return Err(Error::usage(format!("{threads} threads; 1 to {MAX_THREADS} are possible")));
     }
     Team::new(threads).map_err(|error| {
-        Error::failure(format!("the system does not start {threads} threads: {error}"))
+        Error::failure(format!("the system cannot start {threads} threads: {error}"))
             .advise("fewer --threads")
     })
 }
 
-/// The number of a line `name:   1234 kB`, in bytes.
+/// Reads the number of a line `name:   1234 kB`, in bytes.
 fn kilobytes(path: &str, name: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// The time in UTC to the second: `2026-11-21T09:30:00Z`.
+/// Returns the current time in UTC, to the second: `2026-11-21T09:30:00Z`.
 pub fn now() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     moment(since.as_secs())
 }
 
-/// So many seconds after the beginning of 1970, in the Gregorian calendar. Days to dates by Hinnant's algorithm
-/// `civil_from_days`: years begin in March, and eras of 400 years have 146,097 days.
+/// Formats seconds since the beginning of 1970 as a date and time of the Gregorian calendar. Days become dates by
+/// Hinnant's algorithm `civil_from_days`: years begin in March, and eras of 400 years have 146,097 days.
 fn moment(seconds: u64) -> String {
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);

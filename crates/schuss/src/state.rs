@@ -1,29 +1,29 @@
-//! Sample written down and read back, bit by bit: each type says once what it is made of.
+//! Saving and loading of state, bit for bit: each type lists its parts once, for both directions.
 
 use schuss_kernels::Buffer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
 
-/// What can be written down and read back into a value made for the same trial.
+/// State that can be saved, and loaded into a value created for the same trial.
 pub(crate) trait State {
-    /// Hands every part to `codec`, in the same order whichever way it goes.
+    /// Passes every part to `codec`, in the same order in both directions.
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()>;
 }
 
-/// Which way it goes.
+/// Direction of the transfer, and its stream.
 pub(crate) enum StateCodec<'a> {
     /// Parts are written.
     Save(&'a mut dyn Write),
-    /// Parts are replaced by what was written.
+    /// Parts are replaced by those read.
     Load(&'a mut dyn Read),
 }
 
-/// Numbers on their way, in bytes.
+/// Size of the buffer for numbers, in bytes.
 const ROOM: usize = 8_192;
 
 impl StateCodec<'_> {
-    /// Whether parts are replaced.
+    /// Returns true if parts are loaded.
     pub(crate) fn loads(&self) -> bool {
         matches!(self, Self::Load(_))
     }
@@ -35,7 +35,7 @@ impl StateCodec<'_> {
         }
     }
 
-    /// So many numbers, little-endian.
+    /// Saves or loads numbers, little-endian.
     pub(crate) fn words<T: Word>(&mut self, words: &mut [T]) -> io::Result<()> {
         let mut room = [0; ROOM];
         for words in words.chunks_mut(ROOM / T::BYTES) {
@@ -51,7 +51,8 @@ impl StateCodec<'_> {
         Ok(())
     }
 
-    /// A list, with its length; what is read takes no more memory than the file has bytes.
+    /// Saves or loads a list, with its length. It grows as elements are read, so that a wrong length does not allocate
+    /// more memory than the file has bytes.
     pub(crate) fn list<T>(
         &mut self,
         list: &mut Vec<T>,
@@ -71,7 +72,7 @@ impl StateCodec<'_> {
         Ok(())
     }
 
-    /// A small value as JSON.
+    /// Saves or loads a small value as JSON.
     pub(crate) fn json<T: Serialize + DeserializeOwned>(&mut self, value: &mut T) -> io::Result<()> {
         let mut text = if self.loads() { vec![] } else { serde_json::to_vec(value)? };
         self.list(&mut text, || 0, |codec, byte| codec.bytes(std::slice::from_mut(byte)))?;
@@ -79,7 +80,7 @@ impl StateCodec<'_> {
         Ok(())
     }
 
-    /// An error if what was written is not what there is room for here.
+    /// Saves `here`, or checks that the saved number equals it; `what` is the error message.
     pub(crate) fn expect(&mut self, what: &'static str, mut here: u64) -> io::Result<()> {
         let ours = here;
         here.code(self)?;
@@ -87,9 +88,9 @@ impl StateCodec<'_> {
     }
 }
 
-/// A number of fixed size.
+/// A number of a fixed size.
 pub(crate) trait Word: Copy {
-    /// Its size.
+    /// Size in bytes.
     const BYTES: usize;
 
     /// Writes it to `bytes`.
@@ -155,7 +156,7 @@ impl<T: State, const N: usize> State for [T; N] {
 }
 
 impl<T: State> State for Option<T> {
-    /// Whether there is one must be the same on both sides.
+    /// Both sides must be `Some`, or both `None`.
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         codec.expect("a part is missing", u64::from(self.is_some()))?;
         self.iter_mut().try_for_each(|part| part.code(codec))

@@ -1,5 +1,5 @@
-//! Autoencoders: how well they reconstruct, as scikit-image measures it (`golden/quality.py`); noise, sparse codes, and
-//! the promises that hold for every trial.
+//! Autoencoders: reconstruction quality against scikit-image's measures (`golden/quality.py`), noise, sparse codes, and
+//! the guarantees that hold for every trial.
 
 mod common;
 
@@ -31,7 +31,7 @@ fn losses(trial: &Trial, data: &Dataset) -> [f64; 2] {
     [&epochs[0], &epochs[epochs.len() - 1]].map(|row| row.eval_loss.unwrap())
 }
 
-/// Images, what became of all of them, and scikit-image's numbers for that.
+/// Images, their reconstructions, and scikit-image's measures of these.
 #[derive(Deserialize)]
 struct Golden {
     channels: usize,
@@ -53,7 +53,7 @@ impl Golden {
         Dataset { shape, ..common::data_of(split(), split(), 1) }
     }
 
-    /// What a network says of these images that answers `found` whatever it sees.
+    /// Evaluates a network that answers `found` for every image.
     fn evaluated(&self) -> EpochRecord {
         let features = self.found.len();
         let model = format!("{features}-{features}");
@@ -113,7 +113,7 @@ fn under_every_noise_the_network_learns_to_take_it_away() {
         let denoising = Trial { noise: Some(noise.parse().unwrap()), ..plain.clone() };
         let [before, after] = losses(&denoising, &data);
         assert!(after < 0.6 * before, "{noise}: {before} {after}");
-        // The same noise, shown to a network that was trained without: it passes on what it was not taught to remove.
+        // A network trained without noise passes the same noise on, since it has not learnt to remove it.
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("weights.safetensors");
         save_params(&common::run(&plain, &data, ONE_THREAD).1, &file);

@@ -1,13 +1,13 @@
-//! A network that decays to nothing stays as fast as it was: a processor is many times slower on numbers below
-//! `f32::MIN_POSITIVE` (denormal ones), so none may be left among the weights.
+//! A network whose weights decay to zero stays fast: processors are many times slower on denormal numbers (below
+//! `f32::MIN_POSITIVE`), so none may remain among the weights.
 
 mod common;
 
 use common::{ONE_THREAD, run, trial};
 use schuss::recipe::Trial;
 
-/// Recipes whose weights shrink by some percent per update: straight down, as a damped swing, and with the scale of
-/// the gradient taken out.
+/// Recipes whose weights shrink by some percent per update: monotonically, as a damped oscillation, and with the scale
+/// of the gradient removed.
 const DYING: [&str; 4] = [
     "sgd:lr=0.1,weight_decay=0.5",
     "sgd:lr=0.1,momentum=0.9,weight_decay=0.5",
@@ -18,7 +18,7 @@ const DYING: [&str; 4] = [
 /// Epochs of 20 samples that make 6,000 updates.
 const RULES: [(&str, u32); 3] = [("sample", 300), ("batch:5", 1_500), ("epoch", 6_000)];
 
-/// How many weights of the trained network are denormal, and one of them.
+/// Number of denormal weights in the trained network, and one of them.
 fn denormals(trial: &Trial) -> (usize, Option<f32>) {
     let data = schuss::data::load("digits:train=20,test=10,size=8").unwrap();
     let (outcome, params) = run(trial, &data, ONE_THREAD);

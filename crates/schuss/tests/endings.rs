@@ -1,4 +1,4 @@
-//! How a trial ends: its budget used up, a target or condition met, interrupted, or diverged.
+//! Endings of a trial: budget used up, target or condition met, interrupted, or diverged.
 
 mod common;
 
@@ -44,7 +44,7 @@ fn max_updates_at_the_end_of_an_epoch_gives_one_row_and_none_at_all_trains_nothi
     }
 }
 
-/// A target that random labels reach after some epochs: the running loss of memorising them.
+/// A trial whose target random labels reach after some epochs: a running loss that takes memorising them.
 fn with_target(beyond_target: bool) -> Trial {
     let mut trial = descent(60);
     trial.budget.target = Some("train_loss<1.05".parse().unwrap());
@@ -189,7 +189,7 @@ fn a_trial_interrupted_between_two_epochs_invents_no_third() {
     assert_eq!(outcome.evaluation.map(|evaluation| evaluation.loss), outcome.epochs[2].eval_loss);
 }
 
-/// A session that was stopped at its first row, at updates within an epoch, or before the evaluation at an epoch's end.
+/// A session stopped at its first row, at updates within an epoch, or before the evaluation at an epoch's end.
 #[test]
 fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_same_epoch() {
     let data = data();
@@ -218,7 +218,7 @@ fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_sam
     }
 }
 
-/// One update over 200,000 samples takes far longer than it may take to stop: it is given up, without a trace.
+/// One update over 200,000 samples takes far longer than stopping may take, so it is abandoned without a trace.
 #[test]
 fn an_interruption_from_another_thread_ends_the_trial_within_a_second_even_inside_a_long_update() {
     let data = random_data(64, 10, 200_000, 10, 1);
@@ -298,7 +298,7 @@ fn initial_weights_that_overflow_are_told_as_divergence_before_any_update() {
     assert_eq!(bits(&kept), bits(&params));
 }
 
-/// White images push all weights of a unit to −∞ together: ReLU hides them, and no loss ever tells.
+/// White images drive all weights of a unit to −∞ together: ReLU hides them, and the loss never shows it.
 #[test]
 fn weights_that_stop_being_finite_behind_a_relu_are_found_though_the_loss_is_finite() {
     let white = |len: usize| Samples::images(vec![255; len * 12], vec![0; len], 12).unwrap();

@@ -1,8 +1,8 @@
 //! Memory under the epoch rule does not grow with the data.
 //!
-//! `allocation_counter` counts this thread's allocations. Sessions here have one thread, on which every job of
-//! the step then runs, so none escapes the count. The kernels keep one panel per thread for ever, which grows to
-//! the deepest product the thread has seen.
+//! `allocation_counter` counts the allocations of this thread. Sessions here have one thread, which runs every job of
+//! the step, so that all are counted. The kernels keep one panel per thread permanently, which grows to the deepest
+//! product the thread has computed.
 
 mod common;
 
@@ -12,7 +12,7 @@ use schuss::data::{Dataset, Samples};
 use schuss::session::{Control, Session};
 use schuss::study::record::MemoryRecord;
 
-/// The 10,000 digits of `small`, `times` times over: memory cannot tell copies from new ones.
+/// The 10,000 digits of `small`, repeated `times` times: memory use is that of as many new ones.
 fn repeated(small: &Dataset, times: usize) -> Dataset {
     let samples = common::resident(&small.train);
     let (pixels, classes) = (samples.values().pixels(), samples.classes());
@@ -20,8 +20,8 @@ fn repeated(small: &Dataset, times: usize) -> Dataset {
     Dataset { train: train.into(), ..small.clone() }
 }
 
-/// What a whole session of one epoch under the epoch rule allocates on a fresh thread, and what it says its
-/// buffers take.
+/// Allocations of a whole session of one epoch under the epoch rule on a fresh thread, and the memory it reports for
+/// its buffers.
 fn memory_of_an_epoch(data: &Dataset) -> (AllocationInfo, MemoryRecord) {
     let trial = trial("64-16-10", "epoch", "sgd:lr=0.1,momentum=0.9", 1);
     let mut record = MemoryRecord::default();

@@ -1,8 +1,8 @@
-//! The examples run, as their first lines say.
+//! The examples run and print results.
 
 use std::process::Command;
 
-/// The example as it was built with the tests; built now where only this test was.
+/// Command for an example built along with the tests; builds it if only this test was built.
 fn command(example: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let built = test.ancestors().nth(2).unwrap().join("examples").join(example);
@@ -14,7 +14,7 @@ fn command(example: &str) -> Command {
     cargo
 }
 
-/// What an example prints.
+/// Output of an example.
 fn output(example: &str) -> String {
     let output = command(example).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,5 @@
-//! Gradients: central differences check a plain f64 twin of the network, and the twin and PyTorch's recorded
-//! gradients check the library.
+//! Gradients: a plain f64 twin of the network is checked against central differences, and the library against the twin
+//! and against PyTorch's recorded gradients.
 
 mod common;
 
@@ -10,14 +10,14 @@ use schuss::network::{Init, Params};
 use schuss::session::Limits;
 use serde::Deserialize;
 
-/// Awkward shapes: narrower than a vector of 16, just as wide, and just wider; one class too.
+/// Awkward shapes: narrower than a vector of 16, equally wide, and slightly wider; also a single class.
 const MODELS: [&str; 8] =
     ["1-2", "5-3", "1-16-2", "20-7-3", "3-15-65", "17-16-15-2", "33-65-4", "20-33-16-12-3"];
 
 /// A power of two, so that dividing a step by it is exact, and large, so that steps dwarf the weights' rounding.
 const LR: f64 = 1024.0;
 
-/// Agreement that f32 must reach: a few roundings of 6e-8.
+/// Required agreement in f32: a few roundings of 6e-8.
 const SHARE: f64 = 1e-6;
 
 fn widths(model: &str) -> (usize, usize) {
@@ -25,14 +25,14 @@ fn widths(model: &str) -> (usize, usize) {
     (width(model.split('-').next()), width(model.split('-').next_back()))
 }
 
-/// The weights that seed `seed` draws for `model`.
+/// Initial weights of `model` for `seed`.
 fn drawn(model: &str, seed: u64) -> Params {
     let (_, classes) = widths(model);
     Params::init(zero_params(model, classes).layout().clone(), &Init::default(), seed)
 }
 
-/// The library's gradient over all of `data.train`, tensor by tensor in PyTorch's order: the step of one update
-/// of plain SGD, divided by its rate.
+/// The library's gradient over all of `data.train`, per tensor in PyTorch's order: the step of one update of plain SGD,
+/// divided by the learning rate.
 fn library_gradient(model: &str, params: &Params, data: &Dataset, limits: Limits) -> Vec<Vec<f64>> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("weights.safetensors");
@@ -45,8 +45,8 @@ fn library_gradient(model: &str, params: &Params, data: &Dataset, limits: Limits
     tensors.map(|(w0, w1)| w0.iter().zip(w1).map(|(w0, w1)| (w0 - w1) / LR).collect()).collect()
 }
 
-/// Asserts that the library's gradient agrees with `expected`, tensor by tensor, to `share` of the largest slope
-/// that any single sample has (sums over samples cancel), besides what rounding the stepped weights to f32 costs.
+/// Asserts that the library's gradient agrees with `expected` for every tensor, to within `share` of the largest slope
+/// of any single sample (sums over samples cancel), plus the error of rounding the updated weights to f32.
 fn assert_close(
     found: &[Vec<f64>],
     expected: &[Vec<f64>],
@@ -68,7 +68,7 @@ fn assert_close(
     }
 }
 
-/// For every tensor, the largest slope of the loss of any single sample.
+/// Largest slope of any single sample's loss, per tensor.
 fn largest_slopes(twin: &Twin, samples: &[Sample]) -> Vec<f64> {
     let mut largest_slopes = vec![0.0_f64; twin.tensors.len()];
     for sample in samples.chunks(1) {
@@ -79,7 +79,7 @@ fn largest_slopes(twin: &Twin, samples: &[Sample]) -> Vec<f64> {
     largest_slopes
 }
 
-/// The slope of the twin's loss along every weight: (J(w + h) − J(w − h)) / 2h.
+/// Slope of the twin's loss along every weight: (J(w + h) − J(w − h)) / 2h.
 fn central_differences(twin: &Twin, samples: &[Sample]) -> Vec<Vec<f64>> {
     const H: f64 = 1e-6;
     let mut moved = twin.clone();
@@ -147,7 +147,7 @@ fn the_librarys_gradients_agree_with_the_f64_twins_beyond_one_leaf_of_4096_sampl
     }
 }
 
-/// A unit whose weights and bias are zero stands on ReLU's edge, where the derivative is 0: it learns nothing.
+/// A unit with zero weights and bias sits at ReLU's kink, where the derivative is taken as 0: it learns nothing.
 #[test]
 fn units_with_zero_weights_get_no_gradient_and_the_others_the_twins() {
     let (model, data) = ("20-7-5-3", random_data(20, 3, 40, 1, 3));
@@ -191,7 +191,7 @@ impl Case {
         params
     }
 
-    /// The recorded inputs are pixels / 255 in f32, so they can be had back as pixels.
+    /// Recovers the pixels: recorded inputs are pixels / 255 in f32.
     fn data(&self) -> Dataset {
         let pixels: Vec<u8> = self.inputs.iter().map(|x| (x * 255.0).round() as u8).collect();
         assert!(pixels.iter().zip(&self.inputs).all(|(&pixel, &x)| f32::from(pixel) / 255.0 == x));

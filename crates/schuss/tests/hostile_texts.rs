@@ -1,4 +1,4 @@
-//! Whatever is typed or written into a study file is taken or refused with exit code 2; nothing panics or hangs.
+//! Any text on the command line or in a study file is accepted or refused with exit code 2; nothing panics or hangs.
 
 use schuss::network::{Init, Model};
 use schuss::optim::Method;
@@ -26,7 +26,7 @@ impl Dice {
     }
 }
 
-/// What the grammar is made of, and what it is not.
+/// Tokens inside and outside the grammar.
 const TOKENS: &[&str] = &[
     ":",
     ",",
@@ -96,7 +96,7 @@ const TOKENS: &[&str] = &[
     "schedule = ",
 ];
 
-/// One to four cuts, copies and insertions at boundaries of letters.
+/// Makes one to four cuts, copies and insertions at character boundaries.
 fn mutate(text: &str, dice: &mut Dice) -> String {
     let mut text: Vec<char> = text.chars().collect();
     for _ in 0..=dice.below(4) {
@@ -116,7 +116,7 @@ fn mutate(text: &str, dice: &mut Dice) -> String {
     text.into_iter().collect()
 }
 
-/// A text that is taken says the same again; one that is not is refused as wrong usage. Whether it was taken.
+/// Asserts that an accepted text survives a round trip and that others are usage errors. Returns true if accepted.
 fn check<T: FromStr<Err = schuss::Error> + Display>(text: &str) -> bool {
     match text.parse::<T>() {
         Ok(value) => {

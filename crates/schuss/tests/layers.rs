@@ -1,24 +1,28 @@
-//! What layers promise beyond their numbers: the same bits for any threads and microbatch, noise only in training,
-//! running statistics that evaluation and model files hold, no allocation in a step.
+//! Guarantees of layers beyond their values: the same bits for any number of threads and microbatch, noise only in
+//! training, running statistics in evaluation and model files, no allocation in a step.
 
 mod common;
 
 use allocation_counter::measure;
 use common::{ONE_THREAD, bits, random_data, rows_without_times, run, trial};
-use schuss::data::Dataset;
+use schuss::data::{Dataset, ImageShape};
 use schuss::network::{Entry, Layer, ModelFile, Params, save};
 use schuss::recipe::{Targets, Trial};
 use schuss::session::{Control, Limits, Session};
 
-/// 103 samples of 12 pixels in 3 classes: a last update of five samples under batch:7.
+/// 103 images of 4 x 3 pixels in 3 classes: under batch:7 the last update has five samples.
 fn data() -> Dataset {
-    random_data(12, 3, 103, 30, 5)
+    let shape = ImageShape { channels: 1, height: 4, width: 3 }.into();
+    Dataset { shape, ..random_data(12, 3, 103, 30, 5) }
 }
 
-/// A network with a layer of this name behind numbers in 0..1.
+/// A network with the named layer applied to numbers in 0..1; layers of images stand behind one that is trained.
 fn around(layer: &str) -> String {
-    let layer = if layer == "linear" { "linear:5" } else { layer };
-    format!("linear:9,sigmoid,{layer},linear:3")
+    match layer {
+        "linear" => "linear:9,sigmoid,linear:5,linear:3".into(),
+        "flatten" | "avg-pool" => format!("prelu,{layer},linear:9,sigmoid,linear:3"),
+        _ => format!("linear:9,sigmoid,{layer},linear:3"),
+    }
 }
 
 /// Asserts that a trial has the same weights and rows under other limits.
@@ -89,15 +93,15 @@ fn no_step_allocates_whatever_the_layer() {
     for layer in Layer::NAMES {
         let [few, many] = ["batch:50", "batch:5"].map(|update| {
             let trial = trial(&around(layer), update, "adam", 2);
-            allocations(&trial); // lets this thread's panel of the kernels grow
+            allocations(&trial); // grows this thread's panel of the kernels
             allocations(&trial)
         });
         assert_eq!(few, many, "{layer}");
     }
 }
 
-/// Rows, one per epoch, of a network that passes on its input but for `layer`: the learnt slopes below zero have nothing
-/// to do. The loss is the squared distance from the input.
+/// Losses per epoch of a network that is the identity except for `layer`, and in which the learnt slopes below zero
+/// have no effect. The loss is the squared distance from the input.
 fn distances(layer: &str, data: &Dataset) -> Vec<(Option<f64>, Option<f64>)> {
     let mut trial = trial(&format!("{layer},prelu"), "batch:100", "sgd:lr=0.1", 2);
     trial.targets = Targets::Input;
@@ -115,7 +119,7 @@ fn dropout_keeps_the_mean_draws_anew_and_is_off_in_evaluation() {
     let mean_square = pixels.sum::<f64>() / (2_000.0 * 64.0);
     for p in [0.2, 0.5] {
         let rows = distances(&format!("dropout:{p}"), &data);
-        let expected = p / (1.0 - p) * mean_square; // the variance of x / (1 − p) or 0 around x
+        let expected = p / (1.0 - p) * mean_square; // variance around x of x / (1 − p) or 0
         for (train_loss, eval_loss) in &rows[1..] {
             assert!((train_loss.unwrap() / expected - 1.0).abs() < 0.02, "{train_loss:?}, not {expected}");
             assert_eq!(*eval_loss, Some(0.0));
@@ -186,4 +190,30 @@ fn model_files_hold_running_statistics_and_slopes_under_pytorchs_names() {
     let linear_and_norm = ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"];
     let rest = ["2.weight", "3.weight", "3.bias", "4.weight", "4.bias", "5.weight", "5.bias"];
     assert_eq!(names, [&linear_and_norm[..], &rest].concat());
+}
+
+#[test]
+fn pooling_takes_images_alone_and_says_which_layer_does_not_get_them() {
+    let limits = ONE_THREAD;
+    for (model, part) in [
+        ("linear:9,avg-pool:2,linear:3", "layer 1 of model"),
+        ("flatten,avg-pool,linear:3", "needs images of at least 2 x 2 pixels, but gets 12 numbers"),
+        ("avg-pool:4,linear:3", "needs images of at least 4 x 4 pixels, but gets 1 x 4 x 3 pixels"),
+        ("avg-pool:2,linear:2", "has 2 outputs, but the data has 3 classes"),
+    ] {
+        let error = Session::new(&trial(model, "batch:7", "sgd", 1), &data(), limits).map(drop).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains(part), "{model}: {error}");
+    }
+    assert_eq!("avg-pool:0,linear:3".parse::<schuss::network::Model>().unwrap_err().exit_code(), 2);
+}
+
+#[test]
+fn a_pooled_network_has_as_many_weights_as_windows_and_learns() {
+    let (outcome, params) =
+        run(&trial("avg-pool:2,flatten,linear:3", "batch:7", "sgd:lr=0.1", 3), &data(), ONE_THREAD);
+    assert_eq!(params.layout().parameters(), 2 * 3 + 3);
+    let names: Vec<&str> = params.layout().entries().iter().map(|entry| &*entry.name).collect();
+    assert_eq!(names, ["2.weight", "2.bias"]);
+    let losses: Vec<f64> = outcome.epochs.iter().filter_map(|row| row.train_loss).collect();
+    assert!(losses.windows(2).all(|pair| pair[1] < pair[0]), "{losses:?}");
 }

@@ -1,7 +1,7 @@
-//! The lectures' figures as a gate: what PyTorch measured on MNIST (`golden/lectures.toml`) against our own runs,
-//! and the lectures' story on the built-in digits.
+//! Regression gate on the lectures' figures: our runs against PyTorch's results on MNIST (`golden/lectures.toml`), and
+//! the lectures' ranking of optimizers on the built-in digits.
 //!
-//! The long tests take ten seeds of every recipe: `cargo test --release -p schuss --test lectures -- --ignored`.
+//! The long tests run ten seeds of every recipe: `cargo test --release -p schuss --test lectures -- --ignored`.
 
 mod common;
 
@@ -44,7 +44,7 @@ impl Figure {
         }
     }
 
-    /// How many of PyTorch's standard deviations `value` is away from PyTorch's mean.
+    /// Distance of `value` from PyTorch's mean, in PyTorch's standard deviations.
     fn deviations(&self, value: f64) -> f64 {
         (value - self.mean).abs() / self.sd
     }
@@ -58,13 +58,13 @@ fn recipe(name: &str) -> LectureRecipe {
     lectures().recipe.into_iter().find(|recipe| recipe.name == name).unwrap()
 }
 
-/// MNIST, if this machine has it.
+/// MNIST, if available on this machine.
 fn mnist() -> Option<&'static Dataset> {
     static MNIST: OnceLock<Option<Dataset>> = OnceLock::new();
     let load = || schuss::data::find("mnist").map(|_| schuss::data::load("mnist").unwrap());
     let data = MNIST.get_or_init(load).as_ref();
     if data.is_none() {
-        skip("MNIST is not on this machine (set SCHUSS_DATA); the digits still tell the lectures' story");
+        skip("MNIST is not on this machine (set SCHUSS_DATA); the digits still cover the lectures' ranking");
     }
     data
 }
@@ -74,14 +74,14 @@ fn digits() -> &'static Dataset {
     DIGITS.get_or_init(|| schuss::data::load("digits").unwrap())
 }
 
-/// The rows of so many epochs of the lectures' network.
+/// Rows of the given number of epochs of the lectures' network.
 fn epochs(data: &Dataset, update: &str, optimizer: &str, epochs: u32, seed: u64) -> Vec<EpochRecord> {
     let mut trial = trial(&lectures().model, update, optimizer, epochs);
     trial.seed = seed;
     common::run(&trial, data, ONE_THREAD).0.epochs
 }
 
-/// Figures of `recipe` up to epoch `last`, each with what `seed` came to.
+/// Figures of `recipe` up to epoch `last`, each with the value measured for `seed`.
 fn measured(recipe: &LectureRecipe, data: &Dataset, last: u32, seed: u64) -> Vec<(Figure, f64)> {
     let figures = recipe.figures.iter().filter(|figure| figure.epoch <= last);
     let last = figures.clone().map(|figure| figure.epoch).max().unwrap_or(0);
@@ -106,7 +106,7 @@ fn one_seed_agrees_with_pytorchs_mnist_figures_within_five_deviations() {
     }
 }
 
-/// The gate above is worth something only if it closes: with half the learning rate it must.
+/// The gate above must reject a wrong result: half the learning rate.
 #[test]
 fn half_the_learning_rate_is_not_mistaken_for_the_lectures_recipe() {
     let Some(data) = mnist() else { return };
@@ -154,8 +154,8 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
     (mean, (squares / (n - 1.0)).sqrt())
 }
 
-/// The lectures' story on digits, by loss: after one epoch Adam is ahead of momentum and momentum of plain SGD,
-/// all at rate 1e-4, and the batch rule at .1 has learnt most of what there is.
+/// Asserts the lectures' ranking on digits, by loss: after one epoch Adam is ahead of momentum and momentum of plain
+/// SGD, all at learning rate 1e-4, and the batch rule at .1 has learnt most of the task.
 fn assert_story(seed: u64) {
     let data = digits();
     let after_one = |optimizer| {

@@ -1,5 +1,5 @@
-//! What losses promise in a training: the same bits for any threads and microbatch, no allocation in a step, and an end
-//! that says why where they have no value.
+//! Guarantees of losses in training: the same bits for any number of threads and microbatch, no allocation in a step,
+//! and a trial that ends with the reason if the loss is undefined.
 
 mod common;
 
@@ -24,7 +24,7 @@ fn all() -> impl Iterator<Item = &'static str> {
     Loss::NAMES.iter().chain(&MORE).copied()
 }
 
-/// A network with outputs that the loss understands: logarithms of probabilities, probabilities, or any numbers.
+/// A network with the outputs that the loss needs: log-probabilities, probabilities, or any numbers.
 fn trial_with(loss: &str, update: &str, optimizer: &str, epochs: u32) -> Trial {
     let last = match loss.split(':').next().unwrap() {
         "nll" | "kl" => ",log-softmax",
@@ -36,7 +36,7 @@ fn trial_with(loss: &str, update: &str, optimizer: &str, epochs: u32) -> Trial {
     trial
 }
 
-/// 103 samples of 12 pixels in 3 classes: a last update of five samples under batch:7.
+/// 103 samples of 12 pixels in 3 classes: under batch:7 the last update has five samples.
 fn data() -> Dataset {
     random_data(12, 3, 103, 700, 5)
 }
@@ -83,7 +83,7 @@ fn no_step_allocates_whatever_the_loss() {
     for loss in all() {
         let [few, many] = ["batch:50", "batch:5"].map(|update| {
             let trial = trial_with(loss, update, "adam", 2);
-            run(&trial, &data(), ONE_THREAD); // lets this thread's panel of the kernels grow
+            run(&trial, &data(), ONE_THREAD); // grows this thread's panel of the kernels
             allocations(&trial, &data())
         });
         assert_eq!(few, many, "{loss}");

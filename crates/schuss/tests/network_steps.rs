@@ -1,4 +1,4 @@
-//! Methods that need the answer of a loss to their steps, against their originals in f64: `golden/network_steps`.
+//! Methods that depend on the loss at each step, against their original implementations in f64: `golden/network_steps`.
 
 mod common;
 
@@ -11,16 +11,16 @@ use serde::Deserialize;
 use std::path::Path;
 
 const MODEL: &str = "3-16-4";
-/// Numbers of its tensors, in PyTorch's order.
+/// Sizes of the tensors, in PyTorch's order.
 const TENSORS: [usize; 4] = [48, 16, 64, 4];
 const INPUTS: usize = 3;
-/// Updates between records.
+/// Number of updates between records.
 const EVERY: usize = 50;
 
-/// How far from the originals weights may be, relative above 1.
+/// Allowed distance of weights from the originals, relative for weights above 1.
 ///
-/// - `sam*`: the original takes its norm in f32, whatever the weights are.
-/// - `prodigy`: its first steps are 1e-6, and what is rounded there grows with them.
+/// - `sam*`: the original computes its norm in f32, whatever the type of the weights.
+/// - `prodigy`: its first steps are 1e-6, and their rounding errors grow with the steps.
 fn allowed(name: &str) -> f64 {
     match name {
         "sam" | "sam-adaptive" | "sam-adam" => 2e-7,
@@ -30,7 +30,7 @@ fn allowed(name: &str) -> f64 {
     }
 }
 
-/// What a file says about itself.
+/// Metadata of a file.
 #[derive(Deserialize)]
 struct About {
     optimizer: String,
@@ -38,7 +38,7 @@ struct About {
     note: String,
 }
 
-/// The samples, all in every update, and the weights at the start.
+/// Samples, all used in every update, and initial weights.
 struct Problem {
     samples: Vec<Sample>,
     weights: Vec<f64>,
@@ -71,7 +71,7 @@ impl Problem {
         (twin.loss(&self.samples), twin.gradient(&self.samples).concat())
     }
 
-    /// For every layer the means of [x 1]ᵀ [x 1] and δᵀ δ at `weights`.
+    /// Means of [x 1]ᵀ [x 1] and δᵀ δ for every layer at `weights`.
     fn moments(&self, weights: &[f64], fisher: Fisher) -> [[Vec<f64>; 2]; 2] {
         let twin = self.twin(weights);
         let mut moments = [(INPUTS + 1, 16), (17, 4)].map(|(a, g)| [vec![0.0; a * a], vec![0.0; g * g]]);
@@ -90,17 +90,17 @@ impl Problem {
     }
 }
 
-/// Whose gradients make up the curvature that k-fac is told of.
+/// Gradients that make up the curvature given to k-fac.
 #[derive(Clone, Copy)]
 enum Fisher {
-    /// All classes', each with the network's own probability: what drawn ones are on average.
+    /// Gradients of all classes, weighted by the network's own probabilities: the expectation of drawn ones.
     Exact,
-    /// That of the class given.
+    /// Gradient of the label.
     Empirical,
 }
 
 impl Fisher {
-    /// Gradients at the logits, and their shares.
+    /// Gradients at the logits, and their weights.
     fn gradients(self, logits: &[f64], class: usize) -> Vec<(Vec<f64>, f64)> {
         let gradient = |class| cross_entropy(logits, class);
         match self {
@@ -115,7 +115,7 @@ impl Fisher {
     }
 }
 
-/// S += share xᵀ x
+/// Computes S += share xᵀ x.
 fn add_square(s: &mut [f64], x: &[f64], share: f64) {
     let products = x.iter().flat_map(|a| x.iter().map(move |b| a * b));
     s.iter_mut().zip(products).for_each(|(s, product)| *s += share * product);
@@ -126,7 +126,7 @@ fn numbers<const N: usize, T>(file: &SafeTensors, name: &str, read: impl Fn([u8;
     file.tensor(name).map_or(vec![], |tensor| tensor.data().as_chunks().0.iter().map(|&b| read(b)).collect())
 }
 
-/// In the original's grammar `sam` stands behind the rule.
+/// Converts a spec in the original's grammar, where `sam` comes after the rule.
 fn spec(optimizer: &str) -> String {
     match optimizer.split_once("+sam") {
         Some((rule, keys)) => format!("sam{keys}+{rule}"),
@@ -134,7 +134,7 @@ fn spec(optimizer: &str) -> String {
     }
 }
 
-/// Largest distances of weights, and of shown weights where there are any, over all records; relative above 1.
+/// Largest distances of weights, and of averaged weights if any, over all records; relative above 1.
 fn distances(problem: &Problem, path: &Path) -> [f64; 2] {
     let bytes = std::fs::read(path).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();

@@ -1,5 +1,5 @@
-//! A trial fixes every bit of its weights and rows (times excepted): for any number of threads, any microbatch,
-//! a second run, and on every instruction set.
+//! A trial determines every bit of its weights and rows (except times): for any number of threads, any microbatch, in a
+//! second run, and on every instruction set.
 
 mod common;
 
@@ -18,9 +18,9 @@ const OPTIMIZERS: [&str; 5] = [
     "k-fac:lr=0.001",
 ];
 
-/// Update rule, model and training samples: an epoch beyond two leaves of 4,096 samples, a batch in the middle,
-/// one whose last update of an epoch is partial, one beyond a leaf, and a layer wide enough for several threads
-/// to share a single sample.
+/// Update rule, model and training samples: an epoch of more than two leaves of 4,096 samples, a medium batch, one
+/// whose last update of an epoch is partial, one larger than a leaf, and a layer wide enough for several threads to
+/// share a single sample.
 const SHAPES: [(&str, &str, usize); 5] = [
     ("epoch", "64-33-17-10", 9_000),
     ("batch:100", "64-65-10", 2_000),
@@ -33,7 +33,7 @@ fn digits(train: usize) -> Dataset {
     schuss::data::load(&format!("digits:train={train},test=700,size=8")).unwrap()
 }
 
-/// Everything a trial must fix: the bits of the weights, and the rows without their seconds.
+/// Everything a trial must determine: the bits of the weights, and the rows without their times.
 fn fixed(trial: &Trial, data: &Dataset, limits: Limits) -> (Vec<u32>, Vec<String>) {
     let (outcome, params) = common::run(trial, data, limits);
     (bits(&params), rows_without_times(&outcome))
@@ -49,7 +49,7 @@ fn for_every_trial(optimizers: &[&str], mut check: impl FnMut(&Trial, &Dataset))
     }
 }
 
-/// Asserts that a trial under `limits` has the bits it has on one thread.
+/// Asserts that a trial under `limits` gives the same bits as on one thread.
 fn assert_same_bits(trial: &Trial, data: &Dataset, limits: &[Limits]) {
     let (weights, rows) = fixed(trial, data, ONE_THREAD);
     for &limits in limits {
@@ -83,7 +83,7 @@ fn another_microbatch_on_several_threads_gives_the_same_bits() {
     for_every_trial(&OPTIMIZERS[2..], |trial, data| assert_same_bits(trial, data, &limits));
 }
 
-/// What the child processes of the next test say before their result.
+/// Prefix of the result line of the next test's child processes.
 const MARK: &str = "bits of every trial: ";
 
 #[test]
@@ -94,7 +94,7 @@ fn print_the_bits_of_every_trial() {
     });
 }
 
-/// The bits of every trial, from a process whose kernels run on `isa`.
+/// Bits of every trial, from a process whose kernels run on `isa`.
 fn bits_on(isa: &str) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "print_the_bits_of_every_trial", "--ignored", "--nocapture", "--test-threads=1"]);

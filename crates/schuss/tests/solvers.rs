@@ -1,4 +1,4 @@
-//! Solvers through a session: line searches, conjugate gradients, L-BFGS, Levenberg and Marquardt.
+//! Solvers in a session: line searches, conjugate gradients, L-BFGS, Levenberg-Marquardt.
 
 mod common;
 
@@ -23,7 +23,7 @@ fn data() -> Dataset {
     random_data(6, 3, 90, 20, 3)
 }
 
-/// Levenberg and Marquardt's is for squared errors.
+/// Trial with a solver; Levenberg-Marquardt gets squared errors.
 fn with(solver: &str, model: &str, update: &str, epochs: u32) -> Trial {
     let mut trial = trial(model, update, solver, epochs);
     if solver.starts_with("levenberg") {
@@ -50,7 +50,7 @@ fn every_solver_gets_down_under_the_epoch_and_the_batch_rule() {
             let losses = train_losses(&outcome);
             let (first, last) = (losses[0], losses[14]);
             assert_eq!(outcome.status, Status::Finished, "{solver}, {update}");
-            // Labels are random: what fits one batch fits others little.
+            // Labels are random, so fitting one batch hardly helps the others.
             let share = if update == "epoch" { 0.97 } else { 1.0 };
             assert!(last < share * first, "{solver}, {update}: from {first} to {last}");
             assert!(evaluations(&outcome) >= outcome.updates as f64, "{solver}, {update}");
@@ -100,7 +100,7 @@ fn assert_same_bits(trial: &Trial, data: &Dataset, limits: &[Limits]) {
     }
 }
 
-/// Gradient descent may try three rates, and its evaluations cost less; at equal numbers of them it is behind.
+/// Gradient descent may try three rates, and its evaluations cost less; at equal numbers of evaluations it is behind.
 #[test]
 fn quasi_newton_and_conjugate_gradients_are_below_gradient_descent_after_as_many_evaluations() {
     let data = schuss::data::load("digits:train=300,test=50,size=8").unwrap();
@@ -171,7 +171,7 @@ fn a_diverging_solver_keeps_weights_that_are_finite() {
     }
 }
 
-/// A line search over 100,000 samples is given up within it; nothing of the update is left.
+/// An interrupted line search over 100,000 samples is abandoned midway and leaves no trace of the update.
 #[test]
 fn an_interrupted_solver_leaves_whole_updates_only() {
     let data = random_data(64, 10, 100_000, 10, 1);

@@ -1,4 +1,4 @@
-//! Samples that are read when needed train to the very bits of those in memory, on every path.
+//! Streamed samples give exactly the same bits as resident ones, on every path.
 
 mod common;
 
@@ -11,7 +11,7 @@ use schuss::{Error, Result, Trial};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// One for every path through the network, and a solver.
+/// One case for every path through the network, and a solver.
 const CASES: [(&str, &str); 7] = [
     ("batch:10", "sgd:lr=0.1"),
     ("batch:7", "adam"),
@@ -45,7 +45,7 @@ fn streamed_samples_train_to_the_bits_of_resident_ones() {
     }
 }
 
-/// A disk that can no longer be read from some sample on.
+/// Store that cannot be read from a given sample on.
 struct Failing(Samples, u64);
 
 impl Store for Failing {
@@ -90,7 +90,7 @@ fn a_class_beyond_the_outputs_is_a_data_error_and_no_panic() {
     }
 }
 
-/// Counts the samples that are read.
+/// Store that counts the samples read.
 struct Counted(Samples, AtomicU64);
 
 impl Store for Counted {
@@ -108,7 +108,7 @@ impl Store for Counted {
     }
 }
 
-/// Runs the study on streamed data; what came of it, and how many samples were read.
+/// Runs the study on streamed data; returns its summary and the number of samples read.
 fn counted(study: &str, side_by_side: bool) -> (Summary, u64) {
     let resident = random_data(300, 10, 130, 40, 3);
     let store = Arc::new(Counted(common::resident(&resident.train).clone(), AtomicU64::new(0)));
@@ -123,7 +123,8 @@ fn counted(study: &str, side_by_side: bool) -> (Summary, u64) {
     (ran.summary, store.1.load(Ordering::Relaxed))
 }
 
-/// Two seeds are two orders, so two sessions of three members each. Reading ahead is up to nine epochs of data so small.
+/// Two seeds have two orders, hence two sessions of three members each. Data this small are read up to nine epochs
+/// ahead.
 #[test]
 fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_trials_alone() {
     let study = |optimizers: &str, stop: &str| {
@@ -144,7 +145,7 @@ fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_t
             assert_eq!((&a.name, a.seed, a.status), (&b.name, b.seed, b.status));
             assert_eq!(a.state, b.state, "{}", a.name);
         }
-        let epochs = 2 * (passes * 15 + 9) + 2; // and a look at all, for the fingerprint, and at the first few
+        let epochs = 2 * (passes * 15 + 9) + 2; // plus one pass for the fingerprint, and the first few samples
         assert!(read <= epochs * 130, "{optimizers}: {read} samples read, {epochs} epochs of 130");
     }
 }

@@ -1,4 +1,4 @@
-//! Targets of any size: they are standardised for training, and whatever is told is in their own units.
+//! Targets of any size are standardised for training, and everything reported is in their original units.
 
 mod common;
 
@@ -12,25 +12,25 @@ use schuss::study::{Choices, Study, StudyFile};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// `len` points (a, b) in ±1, and of each a price and a tiny share.
+/// `len` points (a, b) in ±1, each with a price and a tiny fraction as targets.
 fn points(len: usize, offset: usize) -> Samples {
     let at = |i: usize| {
         let turn = |step: f32| ((i + offset) as f32 * step).fract() * 2.0 - 1.0;
         [turn(0.754_877_7), turn(0.569_840_3)]
     };
     let values = Values::Floats((0..len).flat_map(at).collect());
-    let told = |[a, b]: [f32; 2]| [300_000.0 + 90_000.0 * (a - b), 1e-9 * (2.0 + a * b)];
-    let told = (0..len).map(at).flat_map(told).collect();
-    Samples::new(values, Labels::Real { values: told, width: 2 }, 2).unwrap()
+    let targets = |[a, b]: [f32; 2]| [300_000.0 + 90_000.0 * (a - b), 1e-9 * (2.0 + a * b)];
+    let targets = (0..len).map(at).flat_map(targets).collect();
+    Samples::new(values, Labels::Real { values: targets, width: 2 }, 2).unwrap()
 }
 
-/// The first of what is told of samples.
+/// Samples with the first target only.
 fn prices(samples: &Samples) -> Samples {
-    told(samples, |row| vec![row[0]])
+    targets(samples, |row| vec![row[0]])
 }
 
-/// The same samples of which something else is told.
-fn told(samples: &Samples, other: impl Fn(&[f32]) -> Vec<f32>) -> Samples {
+/// The same samples with other targets.
+fn targets(samples: &Samples, other: impl Fn(&[f32]) -> Vec<f32>) -> Samples {
     let rows: Vec<Vec<f32>> = (0..samples.len()).map(|index| other(samples.reals(index))).collect();
     let width = rows[0].len();
     Samples::new(samples.values().clone(), Labels::Real { values: rows.concat(), width }, 2).unwrap()
@@ -58,12 +58,12 @@ fn predictor(trial: &Trial, data: &Dataset, params: &Params) -> Predictor {
     Predictor::load(&path, 1).unwrap()
 }
 
-/// Mean over samples and outputs of `value` of the error and the output, in the targets' own units.
+/// Mean over samples and outputs of `value` of the error and the output, in the targets' original units.
 fn mean(predictor: &mut Predictor, split: &Split, value: impl Fn(f64, usize) -> f64) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     let mut visit = |answer: schuss::network::Answer| {
-        for (output, (told, asked)) in answer.output.iter().zip(answer.asked.unwrap()).enumerate() {
-            sum += value(told - asked, output);
+        for (output, (targets, asked)) in answer.output.iter().zip(answer.asked.unwrap()).enumerate() {
+            sum += value(targets - asked, output);
             count += 1.0;
         }
         Ok(ControlFlow::Continue(()))
@@ -102,14 +102,14 @@ fn losses_are_told_in_the_units_of_every_target_exactly() {
     }
 }
 
-/// The same trial on targets that were standardised by hand.
+/// The same trial on targets standardised by hand.
 fn by_hand(trial: &Trial, data: &Dataset) -> (Trial, Dataset) {
     let schuss::data::Scale { mean, deviation } = data.scale.clone();
     let standard = |split: &Split| {
         let scaled = |(output, &number): (usize, &f32)| {
             ((f64::from(number) - mean[output]) / deviation[output]) as f32
         };
-        told(resident(split), |row| row.iter().enumerate().map(scaled).collect())
+        targets(resident(split), |row| row.iter().enumerate().map(scaled).collect())
     };
     let other = of([standard(&data.train), standard(&data.test)]);
     (Trial { target_scale: Some(TargetScale::None), ..trial.clone() }, other)
@@ -191,18 +191,18 @@ fn tiny_targets_one_that_never_changes_and_a_single_row_are_learnt() {
     let all = points(300, 0);
     let tiny = |row: &[f32]| vec![row[1]];
     let test = points(100, 1_000);
-    let data = of([told(&all, tiny), told(&test, tiny)]);
+    let data = of([targets(&all, tiny), targets(&test, tiny)]);
     let trial = regression(1, "mse", "batch:20", "adam:lr=0.02", 60);
     let (_, params) = run(&trial, &data, ONE_THREAD);
     let found = predictor(&trial, &data, &params).deviation(&data.test).unwrap().found;
     assert!(found.r2.unwrap() > 0.8, "{found:?}");
 
     let constant = |row: &[f32]| vec![row[0], 7.0e6];
-    let data = of([told(&all, constant), told(&test, constant)]);
+    let data = of([targets(&all, constant), targets(&test, constant)]);
     let trial = regression(2, "mse", "batch:20", "sgd:lr=0.1", 20);
     let (outcome, params) = run(&trial, &data, ONE_THREAD);
     assert!(outcome.evaluation.unwrap().loss < 1e9, "{outcome:?}");
-    let told =
+    let targets =
         mean(
             &mut predictor(&trial, &data, &params),
             &data.test,
@@ -210,19 +210,19 @@ fn tiny_targets_one_that_never_changes_and_a_single_row_are_learnt() {
                 if output == 1 { error.abs() } else { 0.0 }
             },
         );
-    assert!(told < 1.0, "what never changes is told: {told}");
+    assert!(targets < 1.0, "constant targets are predicted: {targets}");
 
     let data = of([prices(&points(1, 0)), prices(&points(1, 1))]);
     let trial = regression(1, "mse", "batch:1", "sgd:lr=0.1", 3);
     assert!(run(&trial, &data, ONE_THREAD).0.evaluation.unwrap().loss.is_finite());
 }
 
-/// Targets of seconds since 1970 are stored less an offset, so that 32 bits hold them.
+/// Targets in seconds since 1970 are stored minus an offset, so that 32 bits hold them.
 #[test]
 fn times_are_told_to_the_second() {
     let start = 1_764_230_400.0;
     let seconds =
-        |samples: &Samples| told(samples, |row| vec![((row[0] - 300_000.0) / 9_000.0).round() + 30.0]);
+        |samples: &Samples| targets(samples, |row| vec![((row[0] - 300_000.0) / 9_000.0).round() + 30.0]);
     let offsets = Offsets { values: vec![], labels: vec![start] };
     let data = Dataset { offsets, ..of([seconds(&points(300, 0)), seconds(&points(100, 1_000))]) };
     let trial = regression(1, "mse", "batch:20", "adam:lr=0.02", 60);

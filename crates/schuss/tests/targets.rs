@@ -1,4 +1,4 @@
-//! Numbers to be predicted: regressions and several labels at once, tables, and splits that are held out.
+//! Numeric targets: regression and multi-label classification, tables, and held-out splits.
 
 mod common;
 
@@ -12,15 +12,15 @@ use schuss::study::{Study, StudyFile};
 use std::path::Path;
 use std::sync::Arc;
 
-/// `len` points (a, b) in ±1 and what a teacher tells of them: a b and a - b.
+/// `len` points (a, b) in ±1 with the targets a b and a - b.
 fn points(len: usize, offset: usize) -> Samples {
     let at = |i: usize| {
         let turn = |step: f32| ((i + offset) as f32 * step).fract() * 2.0 - 1.0;
         [turn(0.754_877_7), turn(0.569_840_3)]
     };
     let values = Values::Floats((0..len).flat_map(at).collect());
-    let told = (0..len).map(at).flat_map(|[a, b]| [a * b, a - b]).collect();
-    Samples::new(values, Labels::Real { values: told, width: 2 }, 2).unwrap()
+    let targets = (0..len).map(at).flat_map(|[a, b]| [a * b, a - b]).collect();
+    Samples::new(values, Labels::Real { values: targets, width: 2 }, 2).unwrap()
 }
 
 fn data() -> Dataset {
@@ -34,7 +34,7 @@ fn regression(model: &str, loss: &str, epochs: u32) -> Trial {
     trial
 }
 
-/// Mean over samples of the mean over outputs of squared errors, of a network of linear layers with tanh between them.
+/// Mean over samples and outputs of `value` of the error, for a network of linear layers with tanh between them.
 fn loss_in_f64(tensors: &[Vec<f64>], samples: &Samples, value: fn(f64) -> f64) -> f64 {
     let Values::Floats(inputs) = samples.values() else { panic!("points are floats") };
     let mut sum = 0.0;
@@ -66,7 +66,7 @@ fn absolute(error: f64) -> f64 {
     error.abs()
 }
 
-/// torch.nn.HuberLoss with its delta of 1.
+/// torch.nn.HuberLoss with its default delta of 1.
 fn huber(error: f64) -> f64 {
     if error.abs() < 1.0 { error * error / 2.0 } else { error.abs() - 0.5 }
 }
@@ -125,23 +125,23 @@ fn a_saved_regression_tells_its_numbers_and_how_far_they_are_off() {
     assert!((found.mse - outcome.evaluation.unwrap().loss).abs() < 1e-9, "{found:?}");
     assert!(found.samples == 100 && found.r2.is_some_and(|r2| r2 > 0.5), "{found:?}");
     let unlabelled = Samples::new(resident(&data.test).values().clone(), Labels::Absent(100), 2).unwrap();
-    let mut told = 0;
+    let mut targets = 0;
     let split = unlabelled.into();
     let mut visit = |answer: schuss::network::Answer| {
         assert!(answer.asked.is_none() && answer.output.len() == 2);
-        told += 1;
+        targets += 1;
         Ok(std::ops::ControlFlow::Continue(()))
     };
     predictor.answer(&split, &mut visit).unwrap();
-    assert_eq!(told, 100);
+    assert_eq!(targets, 100);
     assert_eq!(predictor.deviation(&split).unwrap_err().exit_code(), 3);
 }
 
 #[test]
 fn several_labels_at_once_are_learnt_with_binary_cross_entropy() {
     let signs = |samples: Samples| {
-        let told = (0..samples.len()).flat_map(|i| samples.reals(i).to_vec());
-        let labels = told.map(|x| f32::from(u8::from(x > 0.0))).collect();
+        let targets = (0..samples.len()).flat_map(|i| samples.reals(i).to_vec());
+        let labels = targets.map(|x| f32::from(u8::from(x > 0.0))).collect();
         Samples::new(samples.values().clone(), Labels::Real { values: labels, width: 2 }, 2).unwrap()
     };
     let splits = [signs(points(400, 0)), signs(points(100, 1_000))];
@@ -228,7 +228,7 @@ fn a_validation_split_is_what_curves_see_and_the_test_split_is_looked_at_once() 
     assert_eq!(test.loss, alone(data.test.clone()).loss);
 }
 
-/// Everything at once: a table, no test split given, a validation split asked for.
+/// Everything at once: a table without a test split, and a requested validation split.
 #[test]
 fn a_study_holds_out_what_is_not_given_and_writes_down_which_samples_these_are() {
     let folder = tempfile::tempdir().unwrap();
@@ -256,7 +256,7 @@ fn a_study_holds_out_what_is_not_given_and_writes_down_which_samples_these_are()
     let counts = summary.data.counts;
     assert_eq!((counts.train, counts.validation, counts.test), (120, Some(40), 40));
     assert_eq!(summary.data.eval_split, "validation");
-    assert!(!summary.warnings.iter().any(|warning| warning.contains("nothing is held out")));
+    assert!(!summary.warnings.iter().any(|warning| warning.contains("no validation split")));
     let trials = &summary.trials;
     assert!(trials.iter().all(|trial| trial.test.is_some_and(|test| test.accuracy.is_some())));
     let last = |trial: &schuss::study::record::TrialRecord| trial.epochs.last().unwrap().eval_loss;

@@ -1,4 +1,4 @@
-//! Whole trainings against PyTorch's, from PyTorch's own initial weights: `golden/trajectories`.
+//! Whole training runs against PyTorch's, from PyTorch's own initial weights: `golden/trajectories`.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What the update rules and orders mean, checked against a plain f64 twin of the network.
+//! Update rules and orders, checked against a plain f64 twin of the network.
 
 mod common;
 
@@ -14,14 +14,14 @@ fn data() -> Dataset {
     random_data(12, 3, 23, 10, 7)
 }
 
-/// Plain descent of the 12-9-3 network, in file order.
+/// Plain gradient descent on the 12-9-3 network, in file order.
 fn descent(update: &str, lr: f64, epochs: u32) -> Trial {
     let mut trial = trial("12-9-3", update, &format!("sgd:lr={lr}"), epochs);
     trial.recipe.order = Order::Sequential;
     trial
 }
 
-/// Losses of all updates, epoch by epoch.
+/// Losses of all updates, per epoch.
 fn losses(trial: &Trial, data: &Dataset) -> Vec<Vec<f32>> {
     let mut session = Session::new(trial, data, ONE_THREAD).unwrap();
     let mut epochs = vec![];
@@ -54,7 +54,7 @@ fn a_batch_of_all_samples_or_more_is_the_epoch_rule_with_the_same_bits() {
     }
 }
 
-/// Trains the twin in file order; its weights, and the sample-weighted mean of the losses of each epoch.
+/// Trains the twin in file order; returns its weights and the sample-weighted mean loss of each epoch.
 fn twin_descent(mut twin: Twin, samples: &[Sample], batch: usize, lr: f64, epochs: u32) -> (Twin, Vec<f64>) {
     let mut epoch =
         |_| -> f64 { samples.chunks(batch).map(|batch| twin.descend(batch, lr) * batch.len() as f64).sum() };
@@ -99,7 +99,7 @@ fn row_0_is_the_evaluation_before_any_update_and_every_epoch_has_exactly_one_row
     }
 }
 
-/// With a learning rate of 0 the loss of an update tells which samples it had.
+/// Losses of updates at a learning rate of 0, which identify the samples of each update.
 fn batch_losses(order: Order, seed: u64) -> Vec<Vec<f32>> {
     let mut trial = descent("batch:5", 0.0, 3);
     (trial.recipe.order, trial.seed) = (order, seed);

@@ -1,4 +1,4 @@
-//! Burn's side of the race, on its CPU backend `flex`.
+//! Benchmark of Burn on its CPU backend `flex`.
 
 #[path = "../../common.rs"]
 mod common;
@@ -14,7 +14,7 @@ use common::{Result, WIDTHS, Work};
 
 const VERSION: &str = "0.22.1 flex";
 
-/// Linear layers and ReLU; Burn's default initial weights are PyTorch's.
+/// Linear layers and ReLU; Burn's default initial weights are those of PyTorch.
 #[derive(Module, Debug)]
 struct Network {
     layers: Vec<Linear>,
@@ -65,7 +65,7 @@ impl Data {
         })
     }
 
-    /// The mean loss of the samples at `indices`.
+    /// Returns the mean loss of the samples at `indices`.
     fn loss(&self, network: &Network, criterion: &CrossEntropyLoss, indices: &[u32]) -> Tensor<1> {
         let indices: Vec<i64> = indices.iter().map(|&index| index.into()).collect();
         let indices = Tensor::<1, Int>::from_data(indices.as_slice(), &self.device);
@@ -98,7 +98,7 @@ fn main() -> Result<()> {
                 sum.accumulate(&network, GradientsParams::from_grads(loss.backward(), &network));
                 loss_sum += f64::from(loss.into_scalar::<f32>());
             }
-            owned = Some(optimizer.step(rate, network, sum.grads())); // handed over, so that it may write in place
+            owned = Some(optimizer.step(rate, network, sum.grads())); // moved, so that it is updated in place
             Ok(loss_sum)
         })
     };

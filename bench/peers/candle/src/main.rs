@@ -1,4 +1,4 @@
-//! candle's side of the race, on its CPU backend. Its SGD has no momentum.
+//! Benchmark of candle on its CPU backend. Its SGD has no momentum.
 
 #[path = "../../common.rs"]
 mod common;
@@ -9,7 +9,7 @@ use common::{Result, WIDTHS, Work};
 
 const VERSION: &str = "0.11.1";
 
-/// Linear layers and ReLU with PyTorch's default initial weights instead of candle's own (normal).
+/// Linear layers and ReLU, with PyTorch's default initial weights instead of candle's (normal).
 struct Network {
     layers: Vec<Linear>,
 }
@@ -62,7 +62,7 @@ impl Descent {
     }
 }
 
-/// Adds the gradients of one more pass to those of the passes before.
+/// Adds the gradients of another pass to those of the passes before.
 fn accumulate(sum: Option<GradStore>, mut gradients: GradStore, weights: &[Var]) -> Result<GradStore> {
     if let Some(sum) = sum {
         for weight in weights {

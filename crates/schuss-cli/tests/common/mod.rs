@@ -1,12 +1,12 @@
-//! Runs the real command in a folder of its own.
-#![allow(dead_code)] // each test file uses its part
+//! Runs the real command in its own temporary folder.
+#![allow(dead_code)] // each test file uses only a part
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// Small data, so that a run takes a fraction of a second.
+/// Arguments for small data, so that a run takes a fraction of a second.
 pub(crate) const SMALL: &[&str] = &["--data", "digits:train=400,test=100,size=8", "--model", "64-12-10"];
 
 pub(crate) struct Place(TempDir);
@@ -30,7 +30,7 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// The command, ready to run here.
+    /// Returns the command, ready to run in this folder.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_schuss"));
         command.args(args).current_dir(self.path()).env("XDG_CACHE_HOME", self.join("cache"));
@@ -41,7 +41,7 @@ impl Place {
         Ran::of(&self.command(args).output().unwrap())
     }
 
-    /// `args`, then the small data.
+    /// Runs `args` followed by [`SMALL`].
     pub(crate) fn small(&self, args: &[&str]) -> Ran {
         self.run(&[args, SMALL].concat())
     }
@@ -56,12 +56,12 @@ impl Ran {
         }
     }
 
-    /// Stdout as the one JSON object it must be.
+    /// Parses stdout as a single JSON object.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {}", self.stdout))
     }
 
-    /// One clear sentence on stderr, with this code and no panic.
+    /// Checks the exit code, and that stderr contains `part` and no panic.
     pub(crate) fn refused(&self, code: i32, part: &str) {
         assert_eq!(self.code, code, "stdout {}\nstderr {}", self.stdout, self.stderr);
         assert!(self.stderr.contains(part), "`{part}` is not in: {}", self.stderr);

@@ -1,4 +1,4 @@
-//! Batches of rows of an Arrow IPC file, each decoded whole and kept until another one is wanted.
+//! Record batches of an Arrow IPC file, each decoded whole and kept until another one is requested.
 
 use super::groups::{Batches, Group, RowRange, broken};
 use crate::table::Origin;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 type Reader = FileReader<BufReader<File>>;
 
-/// What is known of an Arrow file.
+/// State of an open Arrow file.
 #[derive(Clone)]
 pub(super) struct Arrow {
     pub(super) groups: Arc<[Group]>,
@@ -21,36 +21,36 @@ pub(super) struct Arrow {
 
 #[derive(Default)]
 struct Last {
-    /// A new one would read all that stands at the file's end again.
+    /// Reader, kept because a new one would read the footer again.
     reader: Option<Reader>,
-    /// The batch that was decoded last, and its number.
+    /// Number of the batch decoded last, and the batch.
     batch: Option<(usize, RecordBatch)>,
 }
 
 impl Arrow {
-    /// The columns and batches of a file that has been checked to have such.
+    /// Opens a file whose `groups` have been checked, and returns its schema too.
     pub(super) fn open(file: File, groups: Vec<Group>) -> std::result::Result<(SchemaRef, Self), ArrowError> {
         let reader = FileReader::try_new_buffered(file, None)?;
         Ok((reader.schema(), Self { groups: groups.into(), last: Arc::default() }))
     }
 
-    /// The same for other columns.
+    /// Returns a copy for other columns, with nothing decoded yet.
     pub(super) fn anew(&self) -> Self {
         Self { groups: self.groups.clone(), last: Arc::default() }
     }
 
-    /// Bytes for what is known of so many columns.
+    /// Returns the bytes of metadata for this many columns.
     pub(super) fn known(columns: usize) -> usize {
-        /// The column's field, node and buffers.
+        /// Bytes of a column's field, node and buffers.
         const COLUMN: usize = 24 << 10;
         columns.saturating_mul(COLUMN)
     }
 
-    /// The rows of a part.
+    /// Returns the rows of a part.
     pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: RowRange) -> Result<Batches> {
         let last = &mut *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.batch.as_ref().is_none_or(|(number, _)| *number != part.group) {
-            last.batch = None; // its memory is for the one that comes
+            last.batch = None; // frees its memory for the next one
             let mut reader = last.reader.take().map_or_else(|| new(origin, columns), Ok)?;
             reader.set_index(part.group).map_err(|error| broken(origin, &error))?;
             let batch = reader.next().transpose().map_err(|error| broken(origin, &error))?;

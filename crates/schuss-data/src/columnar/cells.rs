@@ -1,4 +1,4 @@
-//! From the columns of a batch to cells.
+//! Conversion of a batch's columns to cells.
 
 use super::decimals::decimals;
 use super::kind;
@@ -15,13 +15,13 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use std::ops::Range;
 
-/// Which row of a batch does not fit, and why.
+/// Row of a batch that does not fit, and the reason.
 pub(super) struct Wrong {
     pub(super) row: usize,
     pub(super) what: String,
 }
 
-/// Whether columns of a type are read.
+/// Returns true if columns of a type are supported.
 pub(super) fn are_read(kind: &DataType) -> bool {
     match kind {
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
@@ -38,7 +38,7 @@ fn are_numbers(kind: &DataType) -> bool {
     plain || unit(kind).is_some()
 }
 
-/// What a column of dates or times is counted in: as in a text, dates in days and times in seconds.
+/// Returns the unit of a column of dates or times: as in a text, days for dates and seconds for times.
 pub(super) fn unit(kind: &DataType) -> Option<&'static str> {
     match kind {
         DataType::Date32 | DataType::Date64 => Some("days since 1970"),
@@ -50,12 +50,12 @@ pub(super) fn unit(kind: &DataType) -> Option<&'static str> {
     }
 }
 
-/// Length of the first list of a column of lists.
+/// Returns the length of the first list of a column of lists.
 pub(super) fn first_length(array: &ArrayRef) -> Option<usize> {
     (0..array.len()).find_map(|row| list(array, row)).map(|list| list.len())
 }
 
-/// The list in a row, if it is there.
+/// Returns the list in a row, unless it is null.
 fn list(array: &ArrayRef, row: usize) -> Option<ArrayRef> {
     if array.is_null(row) {
         return None;
@@ -72,12 +72,12 @@ fn is_list(array: &ArrayRef) -> bool {
         || array.as_list_opt::<i64>().is_some()
 }
 
-/// Takes a cell, which stands in a row of those asked for, and at a place of what the column has there.
+/// Receiver of a cell, by its row among those requested, and its place among the column's cells in that row.
 pub(super) type Put<'a, 'b> = dyn FnMut(usize, usize, Cell<'a>) + 'b;
-/// Takes the cell of a row of those asked for.
+/// Receiver of a cell, by its row among those requested.
 pub(super) type PutOne<'a, 'b> = dyn FnMut(usize, Cell<'a>) + 'b;
 
-/// Shows the cells of a column in some of its rows, one per row or `width` of them for lists.
+/// Puts the cells of a column in some of its rows: one per row, or `width` of them for lists.
 pub(super) fn each<'a>(
     array: &'a ArrayRef,
     rows: Range<usize>,
@@ -87,8 +87,10 @@ pub(super) fn each<'a>(
     if is_list(array) {
         return lists(array, rows, width, put);
     }
-    let unknown =
-        || Wrong { row: 0, what: format!("is a column of {}, which is not read", kind(array.data_type())) };
+    let unknown = || Wrong {
+        row: 0,
+        what: format!("is a column of {}, which is not supported", kind(array.data_type())),
+    };
     single(array, rows, &mut |row, cell| put(row, 0, cell)).ok_or_else(unknown)
 }
 
@@ -99,7 +101,7 @@ fn lists(array: &ArrayRef, rows: Range<usize>, width: usize, put: &mut Put) -> R
             continue;
         };
         if list.len() != width {
-            let what = format!("is a list of {} numbers, but the first one of {width}", list.len());
+            let what = format!("is a list of {} numbers, but the first list has {width}", list.len());
             return Err(Wrong { row, what });
         }
         all_numbers(&list, 0..width, &mut |at, number| put(to, at, number))
@@ -114,14 +116,14 @@ fn single<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>)
         .or_else(|| dictionary(array, rows, put))
 }
 
-/// Whatever becomes numbers.
+/// Puts the cells of any type that becomes numbers.
 fn all_numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
     numbers(array, rows.clone(), put)
         .or_else(|| decimals(array, rows.clone(), put))
         .or_else(|| times(array, rows, put))
 }
 
-/// Puts what stands in some rows, or that nothing does.
+/// Puts the cells of some rows, with nulls as missing.
 pub(super) fn put_all<'a>(
     array: &ArrayRef,
     rows: Range<usize>,
@@ -135,7 +137,7 @@ pub(super) fn put_all<'a>(
     }
 }
 
-/// Numbers of whatever type; what is not a number is missing.
+/// Puts numbers of any type; NaN is missing.
 fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
     let cell = |number: f64| if number.is_nan() { Cell::NULL } else { Cell::Number(number) };
     macro_rules! of_type {
@@ -174,7 +176,7 @@ fn numbers(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()>
     Some(())
 }
 
-/// A whole number, with all of its digits.
+/// Returns a whole number, with all of its digits.
 fn whole<'a>(magnitude: u64, is_negative: bool) -> Cell<'a> {
     match magnitude < 1 << 53 {
         true if is_negative => Cell::Number(-(magnitude as f64)),
@@ -183,7 +185,7 @@ fn whole<'a>(magnitude: u64, is_negative: bool) -> Cell<'a> {
     }
 }
 
-/// Dates in days since 1970, all else in seconds; a timestamp's own zone is only how it is shown.
+/// Puts dates in days since 1970, and all else in seconds; a timestamp's time zone only affects its display.
 fn times(array: &ArrayRef, rows: Range<usize>, put: &mut PutOne) -> Option<()> {
     macro_rules! of_type {
         ($($type:ty, $cell:expr, $in_unit:expr;)*) => {
@@ -226,7 +228,7 @@ fn words<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>) 
     Some(())
 }
 
-/// Cells by their number in a list of all different ones.
+/// Puts dictionary-encoded cells.
 fn dictionary<'a>(array: &'a ArrayRef, rows: Range<usize>, put: &mut PutOne<'a, '_>) -> Option<()> {
     let dictionary = array.as_any_dictionary_opt()?;
     let mut values = Vec::with_capacity(dictionary.values().len());

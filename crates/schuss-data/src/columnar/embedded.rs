@@ -1,8 +1,8 @@
-//! What writers put beside the columns of a file: the units of times for which Parquet has no type, and which columns
-//! are the index of a data frame.
+//! Metadata that writers add to a file: the units of times for which Parquet has no type, and the index columns of a
+//! data frame.
 //!
-//! Nothing of it is believed but for these two: an embedded schema may claim any number of columns with names of any
-//! length, so that it is walked where it stands.
+//! Nothing but these two is trusted: an embedded schema may claim any number of columns with names of any length, so it
+//! is read in place.
 
 use arrow_ipc::{Field as Embedded, TimeUnit as Unit, root_as_message};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -10,15 +10,15 @@ use base64::Engine as _;
 use parquet::file::metadata::KeyValue;
 use std::sync::Arc;
 
-/// The key of an Arrow schema: a message of Arrow IPC in base64.
+/// Key of an Arrow schema: a message of Arrow IPC in base64.
 const SCHEMA: &str = "ARROW:schema";
-/// The key under which pandas describes its data frame, in JSON.
+/// Key under which pandas describes its data frame, in JSON.
 const PANDAS: &str = "pandas";
-/// Stands before the length of a message.
+/// Marker before the length of a message.
 const PREFIX: [u8; 4] = [0xff; 4];
 
-/// The columns' types, where the writer embedded the unit of a time that Parquet only has as a whole number; none if it
-/// did not.
+/// Returns the schema with the embedded units of times that Parquet only stores as whole numbers; none if the writer
+/// embedded no units.
 pub(super) fn with_units(plain: &Schema, entries: &[KeyValue]) -> Option<SchemaRef> {
     let message = base64::prelude::BASE64_STANDARD.decode(value(entries, SCHEMA)?).ok()?;
     let message = if message.starts_with(&PREFIX) { message.get(8..)? } else { &message[..] };
@@ -48,17 +48,17 @@ fn unit(unit: Unit) -> Option<TimeUnit> {
     }
 }
 
-/// The names of the columns that are the index of the data frame in a Parquet file.
+/// Returns the names of the index columns of the data frame in a Parquet file.
 pub(super) fn index(entries: &[KeyValue]) -> Vec<String> {
     value(entries, PANDAS).map_or_else(Vec::new, index_columns)
 }
 
-/// The same of an Arrow file.
+/// Returns the names of the index columns of the data frame in an Arrow file.
 pub(super) fn index_of(schema: &Schema) -> Vec<String> {
     schema.metadata().get(PANDAS).map_or_else(Vec::new, |json| index_columns(json))
 }
 
-/// Names in `index_columns`; an index of plain numbers is described there by a record and has no column.
+/// Returns the names in `index_columns`; an index of plain numbers is described there by an object and has no column.
 fn index_columns(json: &str) -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Frame {

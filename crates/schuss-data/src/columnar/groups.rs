@@ -1,4 +1,4 @@
-//! A file's groups of rows, and the parts of them that are read at a time.
+//! Row groups of a file, and the parts of them that are read at a time.
 
 use super::batches::Arrow;
 use super::claims::{self, Refused};
@@ -13,60 +13,60 @@ use arrow_schema::{ArrowError, Field, SchemaRef};
 use std::collections::HashSet;
 use std::fmt;
 
-/// Parts that all groups are cut into at most, so that a false count of rows does not make many of nothing.
+/// Maximum parts of all groups, so that a false row count does not create many empty ones.
 const MOST_PARTS: u64 = 1 << 18;
 
-/// Which of the two formats a file is in.
+/// Format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Parquet,
     Arrow,
 }
 
-/// A group as the file has it.
+/// A row group of the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group {
     pub(super) rows: u64,
-    /// What its columns that are read take in memory.
+    /// Memory of its selected columns, in bytes.
     pub(super) bytes: u64,
 }
 
-/// Rows that are read together: a group, or part of one that is large.
+/// Rows that are read together: a group, or part of a large one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowRange {
     pub(super) group: usize,
-    /// Rows of the group that stand before them.
+    /// Number of rows before them in the group.
     pub(super) first: u64,
     pub(super) rows: u64,
 }
 
-/// A file's schema and groups.
+/// Schema and row groups of a file.
 #[derive(Clone)]
 pub(super) struct Groups {
     pub(super) origin: Origin,
-    /// Columns that are read.
+    /// Selected columns.
     pub(super) schema: SchemaRef,
-    /// The names of the columns that are the index of a data frame.
+    /// Names of the index columns of a data frame.
     pub(super) index: Vec<String>,
-    /// What is read at a time, in order.
+    /// Parts that are read at a time, in order.
     pub(super) parts: Vec<RowRange>,
-    /// Bytes that the columns of a part take at most.
+    /// Maximum memory of the columns of a part, in bytes.
     largest: u64,
-    /// Bytes that data may take.
+    /// Memory budget for data, in bytes.
     memory: u64,
-    /// The columns that are read, by their number in the file, in order.
+    /// Selected columns, by index in the file, in order.
     columns: Vec<usize>,
     file: File,
 }
 
-/// What is known of a file.
+/// State of an open file.
 #[derive(Clone)]
 enum File {
     Parquet(Parquet),
     Arrow(Arrow),
 }
 
-/// Rows of a part, some at a time.
+/// Rows of a part, batch by batch.
 pub(super) type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>;
 
 impl Groups {
@@ -95,7 +95,7 @@ impl Groups {
         Ok(groups.cut(0))
     }
 
-    /// The groups as the file has them.
+    /// Returns the row groups of the file.
     pub(super) fn groups(&self) -> Vec<Group> {
         match &self.file {
             File::Parquet(parquet) => parquet.groups(&self.columns),
@@ -103,8 +103,8 @@ impl Groups {
         }
     }
 
-    /// The same with groups in parts of which none takes more than a quarter of the memory, nor an eighth of it as
-    /// samples of `row` bytes. Of an Arrow file a batch is decoded whole nevertheless.
+    /// Splits the groups into parts of at most a quarter of the memory budget each, and at most an eighth of it as
+    /// samples of `row` bytes. A batch of an Arrow file is decoded whole nevertheless.
     pub(super) fn cut(mut self, row: u64) -> Self {
         let groups = self.groups();
         let fewest_rows = groups.iter().fold(0_u64, |sum, group| sum.saturating_add(group.rows)) / MOST_PARTS;
@@ -130,12 +130,12 @@ impl Groups {
         self
     }
 
-    /// Bytes for what is known of all columns, and for decoding a part.
+    /// Returns the bytes of metadata for all columns, and for decoding a part.
     pub(super) fn held(&self) -> usize {
         self.known().saturating_add(usize::try_from(self.largest).unwrap_or(usize::MAX))
     }
 
-    /// Bytes for what is known of all columns, and for the decoders that are at work at a time.
+    /// Returns the bytes of metadata for all columns, and of the decoders active at a time.
     fn known(&self) -> usize {
         match &self.file {
             File::Parquet(parquet) => parquet.known(),
@@ -143,7 +143,7 @@ impl Groups {
         }
     }
 
-    /// That there is memory to read so many columns.
+    /// Checks that there is memory to read this many columns.
     fn check_columns(&self) -> Result<()> {
         let known = self.known() as u64;
         if known <= claims::limit(self.memory) {
@@ -151,10 +151,10 @@ impl Groups {
         }
         let columns = grouped(self.columns.len() as u64);
         let what = format!("has {columns} columns, which take {} to read", bytes(known));
-        Err(self.origin.refuse(what).advise("give more --memory, or write lists of numbers in one column"))
+        Err(self.origin.refuse(what).advise("give more --memory, or store the numbers as one list column"))
     }
 
-    /// The same with some of the columns only, by their numbers here, in order.
+    /// Returns a copy restricted to the given columns, by index here, in order.
     pub(super) fn only(mut self, columns: &[usize]) -> Result<Self> {
         self.schema = self.schema.project(columns).map_err(|error| broken(&self.origin, &error))?.into();
         self.columns = columns.iter().filter_map(|&column| self.columns.get(column).copied()).collect();
@@ -164,15 +164,15 @@ impl Groups {
         Ok(self.cut(0))
     }
 
-    /// The same without an index that has no name, for which pandas makes one up; says so if there is one.
+    /// Returns a copy without an unnamed index, which pandas names itself; with a note if there is one.
     pub(super) fn without_index(self) -> Result<(Self, Option<String>)> {
         let is_index = |name: &str| name.starts_with("__index_level_") && name.ends_with("__");
         let (before, kept) = (self.columns.len(), self.only_named(|name| !is_index(name))?);
         let is_left_out = kept.columns.len() < before;
-        Ok((kept, is_left_out.then(|| "left out: the index of the data frame that was written".into())))
+        Ok((kept, is_left_out.then(|| "left out: the unnamed index of the data frame".into())))
     }
 
-    /// The same with the columns whose names are `wanted`.
+    /// Returns a copy restricted to the columns whose names are `wanted`.
     pub(super) fn only_named(self, wanted: impl Fn(&str) -> bool) -> Result<Self> {
         let fields = self.schema.fields().iter().zip(0..);
         let columns: Vec<usize> =
@@ -180,9 +180,9 @@ impl Groups {
         if columns.len() == self.columns.len() { Ok(self) } else { self.only(&columns) }
     }
 
-    /// The same with what a model reads and tells: of what else there is, nothing need be readable.
+    /// Returns a copy restricted to the features and target of a model: other columns need not be readable.
     pub(super) fn known_to(self, table: &Table) -> Result<Self> {
-        let told = match &table.target {
+        let targets = match &table.target {
             Target::Class { column, .. } => std::slice::from_ref(column),
             Target::Real { columns } => columns,
             Target::Absent => &[],
@@ -192,13 +192,13 @@ impl Groups {
         let features = || table.columns.iter().map(|column| &column.name);
         let there = |name: &String| both(name).iter().any(|name| self.schema.field_with_name(name).is_ok());
         if !features().all(there) {
-            return Ok(self); // what is lacking is said by whoever looks for it among all columns
+            return Ok(self); // the missing column is reported later, with all others listed
         }
-        let names: HashSet<String> = features().chain(told).flat_map(both).collect();
+        let names: HashSet<String> = features().chain(targets).flat_map(both).collect();
         self.only_named(|name| names.contains(name))
     }
 
-    /// The same without columns that cannot be read and are not asked for; their names.
+    /// Returns a copy without unsupported columns that are not requested, and their names.
     pub(super) fn without_unread(self, ask: &ReadOptions) -> Result<(Self, Vec<String>)> {
         let is_listed = |list: &Option<String>, name: &str| {
             list.as_ref()
@@ -220,31 +220,31 @@ impl Groups {
         Ok((self.only(&kept)?, names))
     }
 
-    /// That a column is one of numbers, dates, times or words, or lists of numbers.
+    /// Checks that a column holds numbers, dates, times or words, or lists of numbers.
     pub(super) fn check_kind(&self, field: &Field) -> Result<()> {
         if cells::are_read(field.data_type()) {
             return Ok(());
         }
-        let what = format!("is a column of {}, which is not read", kind(field.data_type()));
+        let what = format!("is a column of {}, which is not supported", kind(field.data_type()));
         Err(self.origin.refuse_cell(1, field.name(), what).advise(leave_out(field.name())))
     }
 
-    /// That there is memory for as many columns as a list is long.
+    /// Checks that there is memory for as many columns as a list is long.
     pub(super) fn check_width(&self, name: &str, width: usize) -> Result<()> {
-        /// Bytes that a column takes, with its name and what is known of it.
+        /// Bytes of a column, with its name and metadata.
         const COLUMN: u64 = 256;
         let taken = (width as u64).saturating_mul(COLUMN);
         if taken <= claims::limit(self.memory) {
             return Ok(());
         }
-        let what = format!("has lists of {} numbers, for which there is no memory", grouped(width as u64));
+        let what = format!("has lists of {} numbers, which do not fit into memory", grouped(width as u64));
         Err(self.origin.refuse_cell(1, name, what).advise("give more --memory"))
     }
 
-    /// Shows the rows of a part, batch after batch; nothing of a part that is not there.
+    /// Visits the rows of a part, batch by batch; none if there is no such part.
     ///
     /// # Errors
-    /// A data error for what cannot be read, and if the rows are fewer than the file says.
+    /// A data error if rows cannot be read, or are fewer than the file claims.
     pub(super) fn visit(&self, part: usize, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         let mut rest: Vec<RowRange> = self.parts.get(part).copied().into_iter().collect();
         while let Some(part) = rest.pop() {
@@ -256,7 +256,7 @@ impl Groups {
         Ok(())
     }
 
-    /// The rows of a part; none if they take too much at a time.
+    /// Returns the rows of a part; none if they take too much memory at a time.
     fn read(&self, part: RowRange) -> Result<Option<Batches>> {
         match &self.file {
             File::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part),
@@ -279,11 +279,11 @@ impl Groups {
         if rows == all {
             return Ok(());
         }
-        let what = format!("has a group of rows with fewer than the {} it claims", grouped(all));
+        let what = format!("has a row group with fewer rows than the {} it claims", grouped(all));
         Err(self.origin.refuse(what).advise("copy it again"))
     }
 
-    /// The second half of a part, and the first.
+    /// Returns the second half of a part, and the first.
     fn halves(&self, part: RowRange) -> Result<[RowRange; 2]> {
         let half = part.rows / 2;
         if half == 0 {
@@ -296,7 +296,7 @@ impl Groups {
     }
 }
 
-/// The length of parts of at most `longest` rows, all equal where such a length is near.
+/// Returns the length of parts of at most `longest` rows, all equal if such a length is near.
 pub(super) fn even(rows: u64, longest: u64) -> u64 {
     let fewest = rows.div_ceil(longest).max(1);
     let number = (fewest..fewest.saturating_mul(2)).find(|&number| rows.is_multiple_of(number));

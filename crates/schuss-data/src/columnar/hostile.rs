@@ -1,4 +1,4 @@
-//! Parquet and Arrow files that are damaged or mean harm.
+//! Damaged and malicious Parquet and Arrow files.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -26,7 +26,7 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// Bytes that reading a damaged file may take, where 4 MiB may be used for a group of rows.
+/// Maximum bytes for reading a damaged file, at a limit of 4 MiB per row group.
 const MOST: u64 = 32 << 20;
 
 fn table(columns: [(&str, ArrayRef); 2]) -> RecordBatch {
@@ -100,8 +100,8 @@ fn arrows() -> Vec<Vec<u8>> {
     tables().into_iter().flat_map(|table| packings.map(|packing| arrow(&table, packing))).collect()
 }
 
-/// An accident somewhere, or one after which the file still ends with a footer: in what stands before it, which stays as
-/// long as it was, or in the footer itself. `tail` bytes at the end begin with the footer's length.
+/// Damages a file anywhere, or so that it still ends with a footer: in the body, which keeps its length, or in the
+/// footer itself. The last `tail` bytes begin with the footer's length.
 fn accident(file: &mut Vec<u8>, tail: usize, draws: &mut Draws) {
     let end = file.len().saturating_sub(tail);
     let footer = file[end..].first_chunk().map_or(0, |length| u32::from_le_bytes(*length) as usize);
@@ -125,7 +125,7 @@ fn accident(file: &mut Vec<u8>, tail: usize, draws: &mut Draws) {
     }
 }
 
-/// Reads a file, in memory or streamed.
+/// Reads a file, resident or streamed.
 fn read(path: &std::path::Path, round: u64) -> crate::Result<()> {
     let ask = ReadOptions {
         missing: [Missing::Drop, Missing::Mean][round as usize % 2],
@@ -167,7 +167,7 @@ fn undamaged_they_are_read() {
     }
 }
 
-/// A Parquet file of a footer alone: a version and a tree of columns, each of so many.
+/// Returns a Parquet file with a footer only: a version and a tree of columns with these numbers of children.
 fn tree(columns: &[u32]) -> Vec<u8> {
     let varint = |number: u32| [0, 7, 14, 21, 28].map(|shift| (number >> shift) as u8 | 0x80);
     let ended = |number: u32| {
@@ -187,7 +187,7 @@ fn tree(columns: &[u32]) -> Vec<u8> {
     [b"PAR1", &footer[..], &length, b"PAR1"].concat()
 }
 
-/// A file in which the first place of some bytes holds others.
+/// Replaces the first occurrence of some bytes in a file.
 fn with(file: &[u8], bytes: &[u8], others: &[u8]) -> Vec<u8> {
     let at = file.windows(bytes.len()).position(|window| window == bytes).unwrap();
     [&file[..at], others, &file[at + bytes.len()..]].concat()
@@ -198,7 +198,7 @@ fn zeros(rows: usize) -> RecordBatch {
     table([("x", zeros.clone()), ("y", zeros)])
 }
 
-/// A file whose single page unpacks to 80 kB, but claims 4 kB.
+/// Returns a file whose single page unpacks to 80 kB, but claims 4 kB.
 fn bomb() -> Vec<u8> {
     let properties = WriterProperties::builder()
         .set_compression(Compression::GZIP(GzipLevel::default()))
@@ -223,9 +223,9 @@ fn claims_beyond_all_measure_are_refused_within_a_mebibyte() {
     let cases = [
         (long(parquets().remove(0), 8), "t claims a footer of 2.1 GB"),
         (long(good, 10), "t claims a footer of 2.1 GB"),
-        (tree(&[1 << 30, 0]), "t claims a column of 1,073,741,824 columns, 1 deep"),
-        (tree(&[1; 100_000]), "t claims a column of 1 columns, 33 deep"),
-        (packed, "t has a group of rows that unpacks to 9223372 TB, but no more than 8.6 GB may be used"),
+        (tree(&[1 << 30, 0]), "t claims a column of 1,073,741,824 columns at depth 1"),
+        (tree(&[1; 100_000]), "t claims a column of 1 columns at depth 33"),
+        (packed, "t has a row group that unpacks to 9223372 TB, above the limit of 8.6 GB"),
         (bomb(), "t has a page that unpacks to more than the 4097 bytes it claims"),
     ];
     let folder = TempDir::new().unwrap();
@@ -253,7 +253,7 @@ fn a_few_bytes_do_not_stand_for_millions_of_missing_cells() {
     assert!(error.exit_code() == 3 && error.what.starts_with("t claims 9000000 values in "), "{error}");
 }
 
-/// 400,000 rows of 20 numbers that cannot be packed, in eight groups: 8 MB each.
+/// Returns 400,000 rows of 20 incompressible numbers, in eight groups of 8 MB each.
 fn large() -> Vec<u8> {
     let numbers = |column: u64| -> ArrayRef {
         let mut draws = KEY.draws(column);

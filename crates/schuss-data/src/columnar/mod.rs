@@ -1,4 +1,4 @@
-//! Parquet and Arrow IPC (Feather): tables of typed columns in groups of rows, and pictures as Hugging Face stores them.
+//! Parquet and Arrow IPC (Feather): tables of typed columns in row groups, and pictures as Hugging Face stores them.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -32,10 +32,10 @@ use std::sync::Arc;
 
 pub(crate) use groups::Format;
 
-/// Reads a table, or pictures that stand in one.
+/// Reads a table, or the pictures in one.
 ///
 /// # Errors
-/// A data error that names the file, and row and column where these are known.
+/// A data error that names the file, and row and column if known.
 pub(crate) fn read(path: &Path, format: Format, ask: &ReadOptions) -> Result<Loaded> {
     let origin = Origin::new(path, "row");
     let damaged = || origin.refuse("cannot be read: its decoder failed").advise("copy it again");
@@ -60,12 +60,12 @@ fn read_groups(groups: Groups, ask: &ReadOptions) -> Result<Loaded> {
     );
     let found = table::read(&columns, &without(ask, &unread))?;
     let unread =
-        (!unread.is_empty()).then(|| format!("left out, as told: `{}`", shown(&unread.join("`, `"))));
+        (!unread.is_empty()).then(|| format!("left out, as requested: `{}`", shown(&unread.join("`, `"))));
     let notes = [note].into_iter().chain(index).chain(unread).chain(columns.times());
     Ok(Loaded { notes: notes.chain(found.notes).collect(), ..found })
 }
 
-/// The same with these columns off the list of those to leave out.
+/// Returns a copy with these columns removed from the list of those to drop.
 fn without(ask: &ReadOptions, names: &[String]) -> ReadOptions {
     let is_other = |name: &&str| !names.iter().any(|unread| unread == name.trim_ascii());
     let rest = |list: &String| list.split(',').filter(is_other).collect::<Vec<_>>().join(",");
@@ -73,12 +73,12 @@ fn without(ask: &ReadOptions, names: &[String]) -> ReadOptions {
     ReadOptions { drop, ..ask.clone() }
 }
 
-/// A table and how its columns become cells: each is one, but a list of numbers is several.
+/// A table, with the cells of its columns: one each, but several for lists of numbers.
 #[derive(Clone)]
 struct Columns {
     groups: Groups,
     names: Vec<String>,
-    /// Cells of each column.
+    /// Number of cells of each column.
     widths: Vec<usize>,
     missing_values: MissingValues,
 }
@@ -102,7 +102,7 @@ impl Columns {
         Ok(columns)
     }
 
-    /// Says what dates and times are counted in.
+    /// Notes the units of dates and times.
     fn times(&self) -> Option<String> {
         let fields = self.groups.schema.fields().iter();
         let units = fields.filter_map(|field| Some((field.name(), cells::unit(field.data_type())?)));
@@ -111,7 +111,7 @@ impl Columns {
         (!units.is_empty()).then(|| format!("dates and times, read as numbers: {listed}"))
     }
 
-    /// For each column the length of its first list, if it is one of lists.
+    /// Returns for each column the length of its first list, if it holds lists.
     fn lists(&self) -> Result<Vec<Option<usize>>> {
         let mut lists: Option<Vec<Option<usize>>> = None;
         self.groups.visit(0, &mut |batch| {
@@ -121,7 +121,7 @@ impl Columns {
         Ok(lists.unwrap_or_else(|| vec![None; self.groups.schema.fields().len()]))
     }
 
-    /// Shows every row of a part; `before` is how many rows stand before it.
+    /// Visits every row of a part; `before` is the number of rows before it.
     fn visit(&self, part: usize, before: u64, visit: &mut Visit) -> Result<()> {
         let mut start = before;
         self.groups.visit(part, &mut |batch| {
@@ -138,13 +138,13 @@ impl Columns {
         })
     }
 
-    /// Rows whose cells are at hand together, so that they stay in a core's own cache.
+    /// Returns the number of rows converted together, so that their cells stay in a core's own cache.
     fn at_once(&self) -> usize {
         const BYTES: usize = 1 << 18;
         BYTES.checked_div(self.names.len().saturating_mul(size_of::<Cell>())).unwrap_or(1).max(1)
     }
 
-    /// The cells in some rows of a batch, row by row; `before` is how many rows stand before the batch.
+    /// Returns the cells of some rows of a batch, row by row; `before` is the number of rows before the batch.
     fn cells<'a>(&'a self, batch: &'a RecordBatch, rows: Range<usize>, before: u64) -> Result<Vec<Cell<'a>>> {
         let all = self.names.len();
         let mut cells = vec![Cell::NULL; rows.len().saturating_mul(all)];
@@ -194,12 +194,12 @@ impl RowSource for Columns {
     }
 }
 
-/// What to do about a column that cannot be read.
+/// Returns advice for a column that cannot be read.
 fn leave_out(name: &str) -> String {
-    format!("--drop '{}' leaves it out; or write it as numbers or words", shown(name))
+    format!("--drop '{}' leaves it out; or store it as numbers or strings", shown(name))
 }
 
-/// What a message says of a type.
+/// Returns the name of a type for a message.
 fn kind(kind: &DataType) -> String {
     shown(&kind.to_string())
 }

@@ -1,4 +1,4 @@
-//! Parts of the groups of a Parquet file, decoded a few columns at a time where their pages are large.
+//! Parts of the row groups of a Parquet file, decoded a few columns at a time if their pages are large.
 
 use super::claims::{self, parquet::Column};
 use super::embedded;
@@ -19,9 +19,9 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Most rows that are decoded at once.
+/// Maximum rows that are decoded at once.
 const BATCH: u64 = 1 << 10;
-/// Bytes of a number in an array, by the digits of a decimal.
+/// Returns the bytes of a number in an array, by the digits of a decimal.
 fn width(precision: i32) -> u64 {
     match precision {
         39.. => 32,
@@ -30,25 +30,25 @@ fn width(precision: i32) -> u64 {
     }
 }
 
-/// What is known of a Parquet file.
+/// State of an open Parquet file.
 #[derive(Clone)]
 pub(super) struct Parquet {
     metadata: ArrowReaderMetadata,
-    /// Bytes that data may take.
+    /// Memory budget for data, in bytes.
     memory: u64,
-    /// The columns of the group that was checked last: to check it means to read the header of every page.
+    /// Columns of the group that was checked last, kept because a check reads the header of every page.
     checked: Arc<Mutex<Option<(usize, Checked)>>>,
-    /// What the decoders at work at a time have taken at most so far, in bytes.
+    /// Peak memory of the decoders active at a time so far, in bytes.
     decoders: Arc<AtomicU64>,
 }
 
-/// The columns that are read of a group, by their number in the file.
+/// Selected columns of a group, by index in the file.
 type Checked = Arc<BTreeMap<usize, Column>>;
 
 impl Parquet {
-    /// Reads what stands at the end of a file that has been checked to have such.
+    /// Reads the footer of a file that has been checked to have one.
     pub(super) fn open(file: &File, memory: u64) -> std::result::Result<Self, ParquetError> {
-        // the types of the columns are Parquet's own, not those of the schema that its writer may have embedded
+        // column types are Parquet's own, not those of a schema that the writer may have embedded
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let plain = ArrowReaderMetadata::load(file, options.clone())?;
         let metadata = match embedded::with_units(plain.schema(), entries(plain.metadata())) {
@@ -68,18 +68,18 @@ impl Parquet {
         self.metadata.schema().clone()
     }
 
-    /// The names of the columns that are the index of a data frame.
+    /// Returns the names of the index columns of a data frame.
     pub(super) fn index(&self) -> Vec<String> {
         embedded::index(entries(self.metadata()))
     }
 
-    /// Bytes for what is known of all columns, and for decoders.
+    /// Returns the bytes of metadata for all columns, and of decoders.
     pub(super) fn known(&self) -> usize {
         let decoders = self.decoders.load(Ordering::Relaxed);
         self.metadata().memory_size().saturating_add(usize::try_from(decoders).unwrap_or(usize::MAX))
     }
 
-    /// The groups, with what some of the columns take.
+    /// Returns the row groups, with the memory of some of the columns.
     pub(super) fn groups(&self, columns: &[usize]) -> Vec<Group> {
         let group = |group: &parquet::file::metadata::RowGroupMetaData| {
             let leaves = group.columns().iter().enumerate();
@@ -95,18 +95,18 @@ impl Parquet {
         self.metadata().row_groups().iter().map(group).collect()
     }
 
-    /// The column that a leaf of the schema's tree belongs to.
+    /// Returns the column that a leaf of the schema tree belongs to.
     fn root(&self, leaf: usize) -> usize {
         self.metadata.parquet_schema().get_column_root_idx(leaf)
     }
 
-    /// The rows of a part; none if they take too much at a time, which words may do: long ones are short in a file.
+    /// Returns the rows of a part; none if they take too much memory at a time, as long words may that the file packs.
     pub(super) fn read(&self, origin: &Origin, columns: &[usize], part: RowRange) -> Result<Option<Batches>> {
         let checked = self.check(origin, columns, part.group)?;
         let runs = runs(columns, &checked, self.memory / 8);
         let taken = runs.iter().map(|run| decoders(run, &checked)).max().unwrap_or(0);
         self.decoders.fetch_max(taken, Ordering::Relaxed);
-        // each row may be as large as the dictionaries that it is found in
+        // each row may be as large as the dictionaries it refers to
         let widest = checked.values().fold(0_u64, |sum, column| sum.saturating_add(column.widest));
         let limit = claims::limit(self.memory);
         let rows = limit.checked_div(widest).map_or(BATCH, |rows| rows.clamp(1, BATCH));
@@ -117,7 +117,7 @@ impl Parquet {
         }
     }
 
-    /// What the columns of a group claim, checked.
+    /// Returns the checked claims of a group's columns.
     fn check(&self, origin: &Origin, columns: &[usize], group: usize) -> Result<Checked> {
         let mut last = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((number, checked)) = &*last
@@ -158,20 +158,20 @@ impl Parquet {
     }
 }
 
-/// What the writer put beside the columns.
+/// Returns the metadata that the writer added.
 fn entries(metadata: &ParquetMetaData) -> &[KeyValue] {
     metadata.file_metadata().key_value_metadata().map_or(&[], Vec::as_slice)
 }
 
-/// Bytes for the decoders of some columns.
+/// Returns the bytes of the decoders of some columns.
 fn decoders(columns: &[usize], checked: &Checked) -> u64 {
-    /// The read buffer of a column and what is known of it.
+    /// Bytes of a column's read buffer and metadata.
     const DECODER: u64 = 24 << 10;
     let pages = columns.iter().filter_map(|column| checked.get(column)).map(|column| column.pages);
     pages.fold(0, |sum, pages| sum.saturating_add(pages).saturating_add(DECODER))
 }
 
-/// Columns in turn, as many together as `share` bytes of decoders allow.
+/// Splits columns into runs, each with as many as `share` bytes of decoders allow.
 fn runs<'a>(columns: &'a [usize], checked: &Checked, share: u64) -> Vec<&'a [usize]> {
     let mut taken = columns.first().map_or(0, |first| decoders(&[*first], checked));
     let together = columns.chunk_by(|_, next| {
@@ -185,7 +185,7 @@ fn runs<'a>(columns: &'a [usize], checked: &Checked, share: u64) -> Vec<&'a [usi
     together.collect()
 }
 
-/// Puts the columns of runs side by side again; none if all of their rows take more than `limit` bytes.
+/// Joins the columns of runs side by side; none if all of their rows take more than `limit` bytes.
 fn join(
     origin: &Origin,
     runs: impl Iterator<Item = Result<ParquetRecordBatchReader>>,

@@ -1,4 +1,4 @@
-//! Pictures in a column: `{bytes, path}`, as Hugging Face stores them, or bytes alone.
+//! Columns of pictures: `{bytes, path}` structs, as Hugging Face stores them, or bytes alone.
 
 use super::cells;
 use super::groups::Groups;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
 
-/// The first column that holds pictures: records that have bytes, or bytes some of which begin as a picture does.
+/// Returns the first column that holds pictures: structs with bytes, or bytes of which some begin like a picture.
 pub(super) fn column(groups: &Groups) -> Result<Option<usize>> {
     for (at, field) in groups.schema.fields().iter().enumerate() {
         if may_be(field.data_type()) && (field.data_type().is_nested() || begins_as_one(groups, at)?) {
@@ -24,7 +24,7 @@ pub(super) fn column(groups: &Groups) -> Result<Option<usize>> {
     Ok(None)
 }
 
-/// Whether a column of this type may hold pictures.
+/// Returns true if a column of this type may hold pictures.
 fn may_be(kind: &DataType) -> bool {
     let is_bytes =
         |kind: &DataType| matches!(kind, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
@@ -38,7 +38,7 @@ fn may_be(kind: &DataType) -> bool {
     }
 }
 
-/// Whether any bytes in the first rows of a column begin as a picture does, if there are any.
+/// Returns true if any bytes in the first rows of a column begin like a picture, or if there are none.
 fn begins_as_one(groups: &Groups, column: usize) -> Result<bool> {
     let (mut has_any, mut is_one) = (false, false);
     groups.clone().only(&[column])?.visit(0, &mut |batch| {
@@ -51,7 +51,7 @@ fn begins_as_one(groups: &Groups, column: usize) -> Result<bool> {
     Ok(is_one || !has_any)
 }
 
-/// Reads pictures and their labels; all of their packed bytes are kept.
+/// Reads pictures and their labels; keeps the encoded pictures in memory.
 pub(super) fn read(groups: Groups, picture: usize, ask: &ReadOptions) -> Result<Loaded> {
     let label = label(&groups, picture, ask.label.as_deref())?;
     let mut columns: Vec<usize> = label.into_iter().chain([picture]).collect();
@@ -68,17 +68,15 @@ pub(super) fn read(groups: Groups, picture: usize, ask: &ReadOptions) -> Result<
     for part in 0..groups.parts.len() {
         groups.visit(part, &mut |batch| {
             let row = |at: usize| (pictures.len().saturating_add(at) as u64).saturating_add(1);
-            let lacks = |at: usize| groups.origin.refuse_row(row(at), "lacks the bytes of its picture");
+            let lacks = |at: usize| groups.origin.refuse_row(row(at), "has no picture bytes");
             let found = packed(batch.column(picture));
             if let Some(at) = found.iter().position(Option::is_none) {
                 return Err(lacks(at));
             }
             held = found.iter().flatten().fold(held, |sum, picture| sum.saturating_add(picture.len() as u64));
             if held > ask.memory {
-                let what = format!(
-                    "holds more than {} of packed pictures, all that may be held in memory",
-                    bytes(ask.memory)
-                );
+                let what =
+                    format!("holds more than {} of encoded pictures, the memory limit", bytes(ask.memory));
                 return Err(groups
                     .origin
                     .refuse(what)
@@ -106,15 +104,16 @@ pub(super) fn read(groups: Groups, picture: usize, ask: &ReadOptions) -> Result<
     encoded::found(Encoded { blobs, labels }, [None, None], names, left_out.into_iter().collect(), ask)
 }
 
-/// Says which columns are neither pictures nor labels.
+/// Notes the columns that are neither pictures nor labels.
 fn left_out(groups: &Groups, columns: &[usize]) -> Option<String> {
     let others = groups.schema.fields().iter().enumerate().filter(|(at, _)| !columns.contains(at));
     let others: Vec<String> = others.map(|(_, field)| format!("`{}`", shown(field.name()))).collect();
     let listed = listed(others.iter().cloned(), others.len());
-    (!others.is_empty()).then(|| format!("left out: columns beside the pictures and their label: {listed}"))
+    (!others.is_empty())
+        .then(|| format!("left out: columns other than the pictures and their label: {listed}"))
 }
 
-/// The column to be predicted: the one that was asked for, else `label`, else the last but the pictures.
+/// Returns the label column: as requested, else `label`, else the last other than the pictures.
 fn label(groups: &Groups, picture: usize, asked: Option<&str>) -> Result<Option<usize>> {
     let names: Vec<&str> = groups.schema.fields().iter().map(|field| field.name().as_str()).collect();
     let find = |wanted: &str| names.iter().position(|name| *name == wanted);
@@ -133,16 +132,16 @@ fn labels(groups: &Groups, column: &ArrayRef, first: u64) -> Result<Vec<String>>
     cells::each(column, 0..column.len(), 1, &mut |_, _, cell| cells.push(cell))
         .map_err(|wrong| refuse(wrong.row, wrong.what))?;
     let word = |(row, cell): (usize, crate::table::Cell)| match (cell.word(), cell.number()) {
-        (None, _) => Err(refuse(row, "lacks its label".into())),
+        (None, _) => Err(refuse(row, "has no label".into())),
         (Some(word), Some(number)) if classes::whole(number).is_none() => {
-            Err(refuse(row, format!("has the label {}, which is no class", shown(&word))))
+            Err(refuse(row, format!("has the label {}, which is not a class", shown(&word))))
         }
         (Some(word), _) => Ok(word.into_owned()),
     };
     cells.into_iter().enumerate().map(word).collect()
 }
 
-/// The bytes in each row, where there are any.
+/// Returns the bytes in each row, if any.
 fn packed(array: &ArrayRef) -> Vec<Option<Vec<u8>>> {
     if let Some(record) = array.as_struct_opt() {
         return record.column_by_name("bytes").map_or_else(Vec::new, packed);
@@ -159,7 +158,7 @@ fn packed(array: &ArrayRef) -> Vec<Option<Vec<u8>>> {
     array.as_binary_view_opt().map_or_else(Vec::new, |all| owned(all.iter()))
 }
 
-/// Packed pictures in memory.
+/// Encoded pictures in memory.
 struct Pictures {
     origin: Origin,
     pictures: Vec<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! Rows that are read when they are needed, a whole part at a time.
+//! Streamed rows, read on demand a whole part at a time.
 
 use super::Columns;
 use crate::catch_panic::catch_panic;
@@ -6,24 +6,24 @@ use crate::table::{Encoder, reserved};
 use crate::{Access, Result, Samples, Store, Values};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Parts in memory as samples: the one that is kept, the one that is decoded, and one that another reader has yet.
+/// Parts in memory as samples: the cached one, the one being decoded, and one that another reader still holds.
 const PARTS: usize = 3;
 
-/// Rows of a table in parts of groups.
+/// Rows of a table, in parts of row groups.
 pub(super) struct Rows {
     columns: Columns,
     encoder: Encoder,
-    /// The rows that are samples, by their number in the file.
+    /// Rows that are samples, by index in the file.
     places: Vec<u64>,
-    /// How many rows stand before each part, and in all.
+    /// Number of rows before each part, and in all.
     starts: Vec<u64>,
-    /// How many samples stand before each part, and in all.
+    /// Number of samples before each part, and in all.
     firsts: Vec<u64>,
-    /// The part that was read last.
+    /// Part that was read last.
     last: Mutex<Option<(usize, Arc<Samples>)>>,
 }
 
-/// Bytes of a sample and what is to be predicted for it.
+/// Returns the bytes of a sample and its label.
 fn bytes_per_row(encoder: &Encoder) -> usize {
     let (features, labels) = encoder.widths();
     features.saturating_add(labels).saturating_mul(size_of::<f32>())
@@ -42,19 +42,19 @@ impl Rows {
         Self { columns, encoder, places, starts, firsts, last: Mutex::new(None) }
     }
 
-    /// Rows of the longest part.
+    /// Returns the number of rows of the longest part.
     fn longest(&self) -> u64 {
         self.columns.groups.parts.iter().map(|part| part.rows).max().unwrap_or(1)
     }
 
-    /// The part that sample `index` is in, and its place there.
+    /// Returns the part that sample `index` is in, and its place there.
     fn place(&self, index: u64) -> Option<(usize, usize)> {
         let part = self.firsts.partition_point(|&first| first <= index).checked_sub(1)?;
         let within = index.checked_sub(*self.firsts.get(part)?)?;
         if index < self.len() { Some((part, usize::try_from(within).ok()?)) } else { None }
     }
 
-    /// The samples of a part. Whoever wants another one meanwhile waits: there is memory to decode one.
+    /// Returns the samples of a part. Concurrent requests for another part wait: there is memory to decode only one.
     fn part(&self, part: usize) -> Result<Arc<Samples>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((number, samples)) = &*last
@@ -62,7 +62,7 @@ impl Rows {
         {
             return Ok(samples.clone());
         }
-        *last = None; // its memory is for the one that comes
+        *last = None; // frees its memory for the next one
         let origin = &self.columns.groups.origin;
         let decoded =
             catch_panic(|| self.decode(part), || origin.refuse("cannot be read: its decoder failed"))?;
@@ -103,12 +103,12 @@ impl Store for Rows {
         places.saturating_add(self.columns.groups.held()).saturating_add(samples)
     }
 
-    /// As if all parts were as long as the longest.
+    /// Returns blocks as if all parts were as long as the longest.
     fn access(&self) -> Access {
         Access::Blocks(self.longest())
     }
 
-    /// Part after part, so that each is decoded once.
+    /// Reads part by part, so that each is decoded once.
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         let none = Samples::new(Values::Floats(Vec::new()), self.encoder.labels(), self.encoder.widths().0)?;
         into.make_room(&none, indices.len())?;

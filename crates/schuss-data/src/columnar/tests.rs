@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 mod types;
 
-/// Rows 0..10: a number, a word, a whole number; the number of row 3 is missing.
+/// Returns rows 0..10 of a number, a word and a whole number; the number of row 3 is missing.
 pub(super) fn batch() -> RecordBatch {
     let numbers =
         Float64Array::from((0..10).map(|at| (at != 3).then_some(f64::from(at) / 2.0)).collect::<Vec<_>>());
@@ -178,7 +178,7 @@ fn the_index_of_a_data_frame_is_neither_label_nor_feature() {
     }
 }
 
-/// A Parquet and an Arrow file of a data frame whose index has a name: it stands last there, and first in a CSV.
+/// Returns a Parquet and an Arrow file of a data frame with a named index, which is last there, and first in a CSV.
 fn indexed(names: [&str; 4], index: &str) -> [Vec<u8>; 2] {
     let column: ArrayRef =
         Arc::new(StringArray::from_iter_values((0..10).map(|at| ["left", "right"][at % 2])));
@@ -217,7 +217,7 @@ fn lists_of_different_lengths_and_columns_of_bytes_are_refused() {
     let batch =
         |column: ArrayRef| RecordBatch::try_from_iter([("x", column), ("y", labels.clone())]).unwrap();
     let error = open(&parquet(&batch(Arc::new(lists)), 9), &ReadOptions::default()).unwrap_err();
-    assert_eq!(error.what, "t is a list of 0 numbers, but the first one of 1");
+    assert_eq!(error.what, "t is a list of 0 numbers, but the first list has 1");
     let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"1"[..], b"2"]));
     for file in [arrow(&batch(bytes.clone())), parquet(&batch(bytes), 9)] {
         let error = open(&file, &ReadOptions::default()).unwrap_err();

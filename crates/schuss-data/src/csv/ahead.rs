@@ -1,8 +1,8 @@
-//! A text that can be looked into further than it has been read so far.
+//! Reader with lookahead.
 
 use std::io::{self, BufRead, Read};
 
-/// Reads from what is held, then from the text itself.
+/// Reader of the bytes held for lookahead, then of the text itself.
 pub(super) struct Ahead<R> {
     text: R,
     held: Vec<u8>,
@@ -14,7 +14,7 @@ impl<R: BufRead> Ahead<R> {
         Self { text, held: Vec::new(), given: 0 }
     }
 
-    /// Whether the text goes on with `prefix`.
+    /// Returns true if the text continues with `prefix`.
     pub(super) fn starts_with(&mut self, prefix: &[u8]) -> io::Result<bool> {
         loop {
             let next = self.fill_buf()?;
@@ -28,7 +28,7 @@ impl<R: BufRead> Ahead<R> {
         }
     }
 
-    /// Holds what can be read next behind what is held; false at the end.
+    /// Appends the next chunk of the text to the held bytes; returns false at the end.
     fn hold_more(&mut self) -> io::Result<bool> {
         self.held.drain(..self.given.min(self.held.len()));
         self.given = 0;

@@ -1,7 +1,7 @@
-//! Lines whose cells are separated by spaces and tabs, one or several.
+//! Lines whose cells are separated by runs of spaces and tabs.
 
-/// Splits a line into cells: all their `bytes`, and where each of them `ends`. A cell in double quotes may hold blanks;
-/// a double quote in it is doubled.
+/// Splits a line into cells: their concatenated `bytes`, and the `ends` of each. A cell in double quotes may hold
+/// blanks; a double quote in it is doubled.
 pub(super) fn split(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<usize>) {
     bytes.clear();
     ends.clear();

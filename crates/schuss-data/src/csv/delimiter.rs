@@ -1,4 +1,4 @@
-//! What separates the cells of a text.
+//! Delimiters of cells, and their detection.
 
 use super::records::{Format, Records};
 use crate::table::is_value;
@@ -7,10 +7,10 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-/// What separates the cells of a row.
+/// Delimiter of the cells of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delimiter {
-    /// One such byte.
+    /// A single byte.
     Byte(u8),
     /// Any number of spaces and tabs; those at the ends of a line separate nothing.
     Blanks,
@@ -23,7 +23,7 @@ const NAMES: [(Delimiter, &str); 5] = [
     (Delimiter::Byte(b'|'), "bar"),
     (Delimiter::Blanks, "space"),
 ];
-/// Rows that the delimiter is judged by, and cells of each.
+/// Maximum rows that the delimiter is judged by, and cells of each.
 const ROWS: usize = 20;
 const CELLS: usize = 64;
 
@@ -41,8 +41,8 @@ impl FromStr for Delimiter {
             [byte] if (byte.is_ascii_punctuation() || *byte == b'\t') && *byte != b'"' => {
                 Ok(Self::Byte(*byte))
             }
-            _ => Err(Error::usage(format!("`{text}` is no delimiter"))
-                .advise("comma, semicolon, tab, bar, space, or a sign such as ':'")),
+            _ => Err(Error::usage(format!("invalid delimiter `{text}`"))
+                .advise("comma, semicolon, tab, bar, space, or a character such as ':'")),
         }
     }
 }
@@ -57,8 +57,8 @@ impl fmt::Display for Delimiter {
     }
 }
 
-/// The one that cuts most of the first rows into the same number of cells, most of them numbers; a tab where the file is
-/// called so and has any.
+/// Detects the delimiter that splits most of the first rows into the same number of cells, most of them numbers; a tab
+/// if the file has any and its name contains `.tsv`.
 pub(super) fn guess(sample: &[u8], comment: Option<&str>, path: &Path) -> Delimiter {
     let is_tsv = path.to_string_lossy().to_lowercase().contains(".tsv") && sample.contains(&b'\t');
     if is_tsv {
@@ -72,7 +72,7 @@ pub(super) fn guess(sample: &[u8], comment: Option<&str>, path: &Path) -> Delimi
     best.filter(|(fit, _)| fit.score > 0.0).map_or(Delimiter::Byte(b','), |(_, delimiter)| delimiter)
 }
 
-/// How well a delimiter fits.
+/// Score of a delimiter.
 struct Fit {
     score: f64,
     width: usize,
@@ -85,7 +85,7 @@ fn fit(sample: &[u8], delimiter: Delimiter, comment: Option<&str>) -> Fit {
     if width < 2 {
         return Fit { score: 0.0, width };
     }
-    // Where blanks cut through cells of a row that has commas, the commas separate: `8.7 kg,0.014,no`.
+    // If blanks split rows with other delimiters in their cells, those are the delimiters: `8.7 kg,0.014,no`.
     let others = rows.iter().filter(|row| row.holds_other).count();
     if delimiter == Delimiter::Blanks && others.saturating_mul(2) > rows.len() {
         return Fit { score: 0.0, width };
@@ -94,17 +94,17 @@ fn fit(sample: &[u8], delimiter: Delimiter, comment: Option<&str>) -> Fit {
     let cells: usize = regular.iter().map(|row| row.width.min(CELLS)).sum();
     let values: usize = regular.iter().map(|row| row.values).sum();
     let regularity = regular.len() as f64 / rows.len().max(1) as f64;
-    // Words are separated by spaces anyway, so these need numbers to speak for them.
+    // Spaces separate ordinary words too, so they need numbers as evidence.
     let without_numbers = if delimiter == Delimiter::Blanks { 0.02 } else { 0.1 };
     Fit { score: regularity * (without_numbers + values as f64 / cells.max(1) as f64), width }
 }
 
-/// What is counted of a row.
+/// Counts for a row.
 struct Row {
     width: usize,
-    /// Whether a cell holds another delimiter, though it is no number.
+    /// True if a cell that is not a number holds another delimiter.
     holds_other: bool,
-    /// How many of its first cells are numbers, dates or times.
+    /// Count of numbers, dates and times among its first cells.
     values: usize,
 }
 
@@ -126,12 +126,12 @@ fn first_rows(sample: &[u8], format: &Format) -> Vec<Row> {
     rows
 }
 
-/// The width most rows have; of several the greatest.
+/// Returns the most common width of rows; on a tie, the greatest.
 fn usual_width(rows: &[Row]) -> usize {
     most_common(rows.iter().map(|row| row.width))
 }
 
-/// The number that is there most often; of several the greatest.
+/// Returns the most common number; on a tie, the greatest.
 pub(super) fn most_common(numbers: impl Iterator<Item = usize>) -> usize {
     let mut sorted: Vec<usize> = numbers.collect();
     sorted.sort_unstable();

@@ -1,8 +1,8 @@
-//! Letters of a text: UTF-8, or UTF-16 as Windows programs save it, which is turned into UTF-8 on the way.
+//! Text encodings: UTF-8, or UTF-16 as Windows programs save it, which is decoded to UTF-8 on the fly.
 
 use std::io::{self, BufRead, Read};
 
-/// How the letters of a text are stored.
+/// Encoding of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Encoding {
     #[default]
@@ -13,7 +13,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// That of a text which begins so: by its byte order mark, or because nearly every other byte of it is zero.
+    /// Detects the encoding from the start of a text: by its byte order mark, or if nearly every other byte is zero.
     pub(crate) fn of(start: &[u8]) -> Self {
         match start {
             [0xff, 0xfe, ..] => return Self::Utf16 { big_endian: false },
@@ -33,11 +33,11 @@ impl Encoding {
         }
     }
 
-    /// How many bytes of the file some UTF-8 text was made of.
+    /// Returns the number of bytes in the file that some UTF-8 text was decoded from.
     pub(crate) fn stored_length(self, text: &[u8]) -> usize {
         match self {
             Self::Utf8 => text.len(),
-            // A letter is one unit of two bytes; one of four bytes of UTF-8 is two units.
+            // A character is one unit of two bytes, or two units if it takes four bytes of UTF-8.
             Self::Utf16 { .. } => text
                 .iter()
                 .map(|byte| match byte {
@@ -49,7 +49,7 @@ impl Encoding {
         }
     }
 
-    /// The text that `reader` gives, as UTF-8.
+    /// Wraps `reader` to return UTF-8.
     pub(crate) fn decode(self, reader: Box<dyn BufRead>) -> Box<dyn BufRead> {
         match self {
             Self::Utf8 => reader,
@@ -57,7 +57,7 @@ impl Encoding {
         }
     }
 
-    /// A part of the text as UTF-8, that begins and ends between letters.
+    /// Decodes a part of the text, which begins and ends between characters, to UTF-8.
     pub(crate) fn decode_part(self, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
         let Self::Utf16 { big_endian } = self else { return Ok(bytes) };
         let mut text = Vec::with_capacity(bytes.len());
@@ -66,11 +66,11 @@ impl Encoding {
     }
 }
 
-/// UTF-16 on its way to UTF-8.
+/// Decoder of UTF-16 to UTF-8.
 struct Utf16<R> {
     stored: R,
     big_endian: bool,
-    /// The start of a letter whose rest is yet to come.
+    /// Bytes of an incomplete character.
     rest: Vec<u8>,
     text: Vec<u8>,
     given: usize,
@@ -81,7 +81,7 @@ impl<R: BufRead> Utf16<R> {
         Self { stored, big_endian, rest: Vec::new(), text: Vec::new(), given: 0 }
     }
 
-    /// Decodes what comes next; nothing at the end.
+    /// Decodes the next chunk; nothing at the end.
     fn decode_next(&mut self) -> io::Result<()> {
         (self.given, self.text) = (0, std::mem::take(&mut self.text));
         self.text.clear();
@@ -98,7 +98,7 @@ impl<R: BufRead> Utf16<R> {
         Ok(())
     }
 
-    /// Decodes all whole letters of the rest.
+    /// Decodes all complete characters of the rest.
     fn decode_rest(&mut self) -> io::Result<()> {
         let (pairs, _) = self.rest.as_chunks::<2>();
         let unit = |pair: &[u8; 2]| {
@@ -118,7 +118,7 @@ impl<R: BufRead> Utf16<R> {
 }
 
 fn invalid() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-16 text throughout")
+    io::Error::new(io::ErrorKind::InvalidData, "it is not valid UTF-16 text")
 }
 
 impl<R: BufRead> Read for Utf16<R> {

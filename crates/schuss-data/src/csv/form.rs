@@ -1,46 +1,46 @@
-//! How a text of columns is written, as far as somebody says so.
+//! Options for the format of a text of columns.
 
 use super::delimiter::Delimiter;
 use crate::table::DateOrder;
 use crate::{Error, Result};
 use std::str::FromStr;
 
-/// How a text of columns is written; what is not said is guessed from the text.
+/// Format of a text of columns; options not given are guessed from the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Form {
-    /// Which line names the columns.
+    /// Line that names the columns.
     pub header: Option<Header>,
-    /// What separates cells.
+    /// Delimiter of cells.
     pub delimiter: Option<Delimiter>,
-    /// What lines begin with that are no rows.
+    /// Prefix of comment lines.
     pub comment: Option<Comment>,
-    /// What stands before the fraction of numbers.
+    /// Decimal separator of numbers.
     pub decimal: Option<Decimal>,
-    /// What stands first in dates that do not begin with the year.
+    /// Order of day and month in dates that do not start with the year.
     pub dates: Option<DateOrder>,
 }
 
-/// Which line names the columns.
+/// Line that names the columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Header {
-    /// The first that is no remark.
+    /// The first that is not a comment.
     Yes,
     /// None.
     No,
-    /// This one, from 1 on; those above it are skipped.
+    /// This one, from 1; those above it are skipped.
     Line(u64),
 }
 
-/// What lines begin with that are no rows.
+/// Prefix of comment lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Comment {
-    /// There are no such lines.
+    /// No comment lines.
     None,
-    /// `#`, `//`, `%`.
+    /// A prefix such as `#`, `//` or `%`.
     Marker(String),
 }
 
-/// What stands before the fraction of numbers.
+/// Decimal separator of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decimal {
     /// `1.5`.
@@ -50,7 +50,7 @@ pub enum Decimal {
 }
 
 fn refuse<T>(text: &str, what: &str, advice: &str) -> Result<T> {
-    Err(Error::usage(format!("`{text}` is no {what}")).advise(advice))
+    Err(Error::usage(format!("invalid {what} `{text}`")).advise(advice))
 }
 
 impl FromStr for Header {
@@ -62,7 +62,7 @@ impl FromStr for Header {
             "no" => Ok(Self::No),
             number => match number.parse() {
                 Ok(line) if line > 0 => Ok(Self::Line(line)),
-                _ => refuse(text, "header", "yes, no, or the line that names the columns, from 1 on"),
+                _ => refuse(text, "header", "yes, no, or the line that names the columns, from 1"),
             },
         }
     }
@@ -74,7 +74,7 @@ impl FromStr for Comment {
     fn from_str(text: &str) -> Result<Self> {
         match text.trim() {
             "none" => Ok(Self::None),
-            "" => refuse(text, "beginning of a remark", "'#', '//', '%' or none"),
+            "" => refuse(text, "comment prefix", "'#', '//', '%' or none"),
             marker => Ok(Self::Marker(marker.to_owned())),
         }
     }
@@ -87,7 +87,7 @@ impl FromStr for Decimal {
         match text.trim().to_lowercase().as_str() {
             "point" | "." => Ok(Self::Point),
             "comma" | "," => Ok(Self::Comma),
-            _ => refuse(text, "decimal sign", "point or comma"),
+            _ => refuse(text, "decimal separator", "point or comma"),
         }
     }
 }
@@ -99,7 +99,7 @@ impl FromStr for DateOrder {
         match text.trim().to_lowercase().replace('_', "-").as_str() {
             "day-first" => Ok(Self::DayFirst),
             "month-first" => Ok(Self::MonthFirst),
-            _ => refuse(text, "order of dates", "day-first or month-first"),
+            _ => refuse(text, "date order", "day-first or month-first"),
         }
     }
 }

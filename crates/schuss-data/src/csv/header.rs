@@ -1,12 +1,12 @@
-//! Whether the first row of a text names its columns.
+//! Detection of a header in the first row of a text.
 
 use crate::table::{Cell, is_value};
 use std::collections::HashSet;
 
-/// How much speaks for it that a row is a header.
+/// Verdict on whether a row is a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
-    /// It is one of the samples.
+    /// It is a sample.
     Sample,
     /// It holds words that could be names.
     Maybe,
@@ -14,12 +14,12 @@ pub(super) enum Verdict {
     Header,
 }
 
-/// Rows that the first one is compared with.
+/// Maximum rows that the first one is compared with.
 const ROWS: usize = 100;
-/// So many numbers in a sequence are names, whatever stands below them.
+/// Length from which numbers in a sequence are names, regardless of the rows below.
 const LONG: usize = 5;
 
-/// The cells of a column: the one in the first row, and those below.
+/// Cells of a column: the one in the first row, and those below.
 struct Column<'a> {
     first: &'a str,
     below: Vec<&'a str>,
@@ -34,13 +34,13 @@ impl Column<'_> {
         !self.is_named_by_number() && !Cell::typed(self.first).is_missing()
     }
 
-    /// Cells that hold anything, and how many of them are numbers, dates or times.
+    /// Returns the number of cells that are not missing, and how many of them are numbers, dates or times.
     fn counts(&self) -> (usize, usize) {
         let there = self.below.iter().filter(|cell| !Cell::typed(cell).is_missing());
         (there.clone().count(), there.filter(|cell| is_value(cell)).count())
     }
 
-    /// A word above numbers, or a number above words.
+    /// Returns true for a word above numbers, or a number above words.
     fn changes_kind(&self) -> bool {
         let (there, values) = self.counts();
         let mostly = |some: usize| there > 0 && some.saturating_mul(5) >= there.saturating_mul(4);
@@ -50,19 +50,19 @@ impl Column<'_> {
         }
     }
 
-    /// A word that stands below too.
+    /// Returns true if the first cell is a word that also occurs below.
     fn repeats(&self) -> bool {
         self.is_named_by_word() && self.below.contains(&self.first)
     }
 
-    /// The numbers of the column, its first cell's in front.
+    /// Returns the number in the first cell, and those below.
     fn numbers(&self) -> Option<(f64, Vec<f64>)> {
         let number = |cell: &&str| Cell::typed(cell).number();
         Some((number(&self.first)?, self.below.iter().filter_map(number).collect()))
     }
 }
 
-/// What the first row is above the `rows` that follow.
+/// Judges the first row by comparison with the `rows` that follow.
 pub(super) fn judge(first: &[String], rows: &[Vec<String>]) -> Verdict {
     let rows = rows.get(..ROWS).unwrap_or(rows);
     let column = |(at, first)| Column {
@@ -84,7 +84,7 @@ pub(super) fn judge(first: &[String], rows: &[Vec<String>]) -> Verdict {
     }
 }
 
-/// Whether numbers are names: in a sequence that the rows below are not in, and unlike the numbers there.
+/// Returns true if numbers are names: in a sequence, unlike the rows below, and different from the numbers there.
 fn are_names(columns: &[&Column], beside_words: bool) -> bool {
     let numbers: Option<Vec<(f64, Vec<f64>)>> = columns.iter().map(|column| column.numbers()).collect();
     let Some(numbers) = numbers else { return false };
@@ -113,7 +113,7 @@ fn are_names(columns: &[&Column], beside_words: bool) -> bool {
     }
 }
 
-/// By how much each number is above the one before, if that is always as much and not 0.
+/// Returns the difference between successive numbers, if it is constant and not 0.
 fn step(numbers: &[f64]) -> Option<f64> {
     let mut steps = numbers.windows(2).map(|pair| match pair {
         [one, next] => next - one,

@@ -1,8 +1,8 @@
-//! Text whose columns are separated by commas, semicolons, tabs, bars or spaces, also packed by gzip or Zstandard.
+//! Text with columns separated by commas, semicolons, tabs, bars or spaces, optionally packed with gzip or Zstandard.
 //!
-//! RFC 4180 with what is met in the wild: any of these delimiters, also at the end of every row, Excel's `sep=;`, UTF-16,
-//! a byte order mark, line ends of Unix, Windows and old Macs, remarks, titles above the header, with a header or without.
-//! The text is gone through several times rather than kept: to see what its columns hold, and to make samples of it.
+//! RFC 4180 and variations found in practice: any of these delimiters, also at the end of every row, Excel's `sep=;`,
+//! UTF-16, a byte order mark, line ends of Unix, Windows and old Macs, comments, titles above the header, with or
+//! without a header. The text is read several times rather than kept: to survey its columns, and to make samples.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -39,7 +39,7 @@ use std::sync::Arc;
 /// Reads a text of columns.
 ///
 /// # Errors
-/// A data error that names line and column of what is wrong; a usage error for a label that is no column.
+/// A data error that names the line and column at fault; a usage error for a label that is not a column.
 pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let own = path.to_owned();
     read_text(path, Box::new(move || unpack::open(&own)), ask)
@@ -53,19 +53,19 @@ fn read_text(path: &Path, open: Open, ask: &ReadOptions) -> Result<Loaded> {
     Ok(Loaded { notes, ..found })
 }
 
-/// Gives a text from its start on, as often as it is asked.
+/// Opens a text at its start, any number of times.
 type Open = Box<dyn Fn() -> Result<(Box<dyn BufRead>, Packing)>>;
 
-/// A text of columns, and how they are written in it.
+/// A text of columns, and its dialect.
 struct Text {
     origin: Origin,
     packing: Packing,
     dialect: Dialect,
     missing_values: MissingValues,
     open: Open,
-    /// Most bytes it may unpack to.
+    /// Maximum bytes it may unpack to.
     limit: u64,
-    /// Remarks, and rows without any cell, that the last pass left out.
+    /// Comments and blank rows that the last pass left out.
     remarks: Counter<u64>,
     blank_rows: Counter<u64>,
 }
@@ -121,9 +121,9 @@ impl Text {
     }
 }
 
-/// Bytes by which an encoding is recognised.
+/// Bytes used to detect the encoding.
 const START: usize = 512;
-/// What to do about letters that are stored in another way.
+/// Advice for text in another encoding.
 const SAVE_UTF8: &str =
     "save it as UTF-8 (in Excel: CSV UTF-8), or iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW";
 
@@ -137,7 +137,7 @@ fn refuse(origin: &Origin, packing: Packing, broken: &Broken) -> Error {
         Broken::OpenQuote(_) | Broken::TooLong(_) => {
             error.advise("close the quote, or double a quote within a cell")
         }
-        Broken::TooMany(_) => error.advise("turn the table round: a sample is a row"),
+        Broken::TooMany(_) => error.advise("transpose the table: each row is a sample"),
         Broken::Io(_) => error.advise("copy it again"),
     }
 }
@@ -171,8 +171,7 @@ impl RowSource for Text {
         if self.packing == Packing::Unpacked {
             return store::open(self, encoder, places);
         }
-        let what =
-            "holds more than fits into the memory that may be used, and cannot be read from the middle";
+        let what = "does not fit into the memory limit, and cannot be streamed because it is packed";
         let tool = self.packing.tool();
         Err(self
             .origin
@@ -181,7 +180,7 @@ impl RowSource for Text {
     }
 }
 
-/// The cells of a record, one for each name.
+/// Returns the cells of a record, one for each name.
 fn cells<'a>(
     record: &Record<'a>,
     origin: &Origin,
@@ -195,11 +194,11 @@ fn cells<'a>(
         return Err(ragged(record, origin, dialect));
     }
     let mut cells = Vec::with_capacity(names.len());
-    // Loaded once, and only for rows in which it matters: most have no cell that says NA.
+    // Computed once, and only for rows in which it matters: most have no cell like NA.
     let quoted = OnceCell::new();
     let is_quoted = |at: usize| quoted.get_or_init(|| record.quoted()).get(at).copied().unwrap_or(false);
     let typed = |text: &'a str, at: usize| missing_values.typed(text, || is_quoted(at));
-    // The text of a row is checked at once, as far as it goes: that is faster than cell by cell.
+    // The text of a row is validated as a whole where possible, which is faster than cell by cell.
     if let Some(text) = record.text() {
         let texts = record.ranges().take(names.len()).map_while(|range| text.get(range));
         cells.extend(texts.zip(0..).map(|(text, at)| typed(text, at)));
@@ -210,7 +209,7 @@ fn cells<'a>(
     Ok(cells)
 }
 
-/// That a row has more cells than there are columns, or fewer.
+/// Returns the error for a row with more or fewer cells than columns.
 fn ragged(record: &Record, origin: &Origin, dialect: &Dialect) -> Error {
     let (found, columns) = (record.len(), dialect.names.len());
     let start: Vec<String> =
@@ -221,10 +220,10 @@ fn ragged(record: &Record, origin: &Origin, dialect: &Dialect) -> Error {
         format!("has {found} cell{plural} in a row, but {columns} columns; the row begins with `{start}`");
     let advice = match record.cells().next() {
         Some([b'#' | b'%' | b';' | b'!', ..]) | Some([b'/', b'/', ..]) => {
-            "if it is a remark: --comment with what it begins with, such as --comment '#'"
+            "if it is a comment: --comment with its prefix, such as --comment '#'"
         }
         _ => {
-            "give every row the same number of cells; --delimiter says what separates them, --header which line names the columns"
+            "give every row the same number of cells; --delimiter sets what separates them, --header the line that names the columns"
         }
     };
     origin.refuse_row(record.line, what).advise(advice)
@@ -239,7 +238,7 @@ fn text<'a>(cell: &'a [u8], name: &str, line: u64, origin: &Origin) -> Result<&'
     }
 }
 
-/// Reads bytes as if they were a file's.
+/// Reads bytes as if from a file.
 #[cfg(test)]
 pub(crate) fn read_bytes(bytes: &std::sync::Arc<[u8]>, ask: &ReadOptions) -> Result<Loaded> {
     let bytes = bytes.clone();

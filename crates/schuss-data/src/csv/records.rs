@@ -1,5 +1,5 @@
-//! A text's records: `csv_core` splits them, or runs of spaces do; here their lines are counted, remarks are left out,
-//! and their length is bounded.
+//! Records of a text, split by `csv_core` or at runs of spaces; lines are counted, comments skipped, and lengths
+//! bounded here.
 
 use super::ahead::Ahead;
 use super::blanks;
@@ -12,18 +12,18 @@ use std::io::{self, BufRead};
 use std::ops::Range;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
-/// No record is longer than 16 MiB, so that a quote left open cannot fill the memory.
+/// Maximum length of a record, 16 MiB, so that an open quote cannot fill the memory.
 const MAX_RECORD: usize = 16 << 20;
-/// No record has more cells than a million.
+/// Maximum cells of a record.
 const MAX_CELLS: usize = 1_000_000;
-/// Splitters that a thread keeps: one for each delimiter, and a few.
+/// Maximum splitters that a thread keeps: one for each delimiter, and a few more.
 const MAX_SPARE: usize = 8;
 
-/// How the records of a text are written.
+/// Format of a text's records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) delimiter: Delimiter,
-    /// What lines begin with that are no records.
+    /// Prefix of comment lines.
     pub(crate) comment: Option<Vec<u8>>,
     pub(crate) encoding: Encoding,
 }
@@ -34,50 +34,50 @@ impl Default for Format {
     }
 }
 
-/// A text's records, one after the other.
+/// Reader of a text's records.
 pub(crate) struct Records<R> {
     text: Ahead<R>,
     format: Format,
-    /// What splits records; none where blanks do.
+    /// Splitter of records; none if blanks separate cells.
     core: Option<Box<Reader>>,
-    /// The record as it stands in the text.
+    /// Raw text of the record.
     raw: Vec<u8>,
     bytes: Vec<u8>,
     ends: Vec<usize>,
     line: u64,
     offset: u64,
     limit: u64,
-    /// Whether the last byte that was read ends a line of its own, unless a line feed follows.
+    /// True if the last byte read was a carriage return; a line feed that follows belongs to the same line end.
     after_return: bool,
-    /// Lines that were remarks.
+    /// Comment lines so far.
     pub(crate) remarks: u64,
 }
 
-/// The cells of a record.
+/// Cells of a record.
 pub(crate) struct Record<'a> {
     raw: &'a [u8],
     delimiter: Delimiter,
     bytes: &'a [u8],
     ends: &'a [usize],
-    /// The line it begins in, from 1 on.
+    /// Line it begins in, from 1.
     pub(crate) line: u64,
-    /// Where it begins, in bytes of the file.
+    /// Byte offset in the file.
     pub(crate) offset: u64,
 }
 
-/// Why there is no next record.
+/// Reason why there is no next record.
 #[derive(Debug)]
 pub(crate) enum Broken {
     Io(io::Error),
     OpenQuote(u64),
     TooLong(u64),
     TooMany(u64),
-    /// The text is longer than so many bytes.
+    /// The text is longer than this many bytes.
     TooMuch(u64),
 }
 
 impl<R: BufRead> Records<R> {
-    /// The records of a text of at most `limit` bytes, from its start on, which may be a byte order mark.
+    /// Returns the records of a text of at most `limit` bytes, from its start, which may be a byte order mark.
     pub(crate) fn new(text: R, format: &Format, limit: u64) -> std::result::Result<Self, Broken> {
         let core = match format.delimiter {
             Delimiter::Byte(delimiter) => Some(splitter(delimiter)),
@@ -102,13 +102,13 @@ impl<R: BufRead> Records<R> {
         Ok(records)
     }
 
-    /// Skips the lines above line `first`, whatever is in them.
+    /// Skips the lines above line `first`, regardless of their content.
     pub(crate) fn skip_to_line(&mut self, first: u64) -> std::result::Result<(), Broken> {
         while self.line < first && self.skip_line()? {}
         Ok(())
     }
 
-    /// The next record that is neither an empty line nor a remark.
+    /// Returns the next record, skipping empty lines and comments.
     pub(crate) fn next(&mut self) -> std::result::Result<Option<Record<'_>>, Broken> {
         self.skip_between()?;
         match self.format.delimiter {
@@ -157,7 +157,7 @@ impl<R: BufRead> Records<R> {
             if ended && self.offset == offset {
                 return Ok(None);
             }
-            // A line end closes every record but one whose quote is open.
+            // A line end closes every record except one with an open quote.
             let chunk = if ended { &b"\n"[..] } else { chunk };
             let bytes = self.bytes.get_mut(length..).unwrap_or_default();
             let ends = self.ends.get_mut(cells..).unwrap_or_default();
@@ -181,7 +181,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Grows what a record did not fit into.
+    /// Grows the buffer that a record did not fit into.
     fn make_room(&mut self, result: &ReadRecordResult, line: u64) -> std::result::Result<(), Broken> {
         match result {
             ReadRecordResult::OutputFull => grow(&mut self.bytes, MAX_RECORD).ok_or(Broken::TooLong(line)),
@@ -190,7 +190,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Skips empty lines and remarks.
+    /// Skips empty lines and comments.
     fn skip_between(&mut self) -> std::result::Result<(), Broken> {
         loop {
             self.skip_while(|byte| matches!(byte, b'\r' | b'\n'))?;
@@ -212,7 +212,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Skips the rest of a line and its end; false at the end of the text.
+    /// Skips the rest of a line and its end; returns false at the end of the text.
     fn skip_line(&mut self) -> std::result::Result<bool, Broken> {
         self.skip_while(|byte| !is_line_end(byte))?;
         let end = self.text.fill_buf()?.first().copied();
@@ -236,7 +236,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// Goes on by so many bytes of what is at hand.
+    /// Advances by some bytes of the current chunk, counting lines and stored bytes.
     fn consume(&mut self, bytes: usize) -> std::result::Result<(), Broken> {
         let read = self.text.fill_buf()?.get(..bytes).unwrap_or_default();
         let stored = self.format.encoding.stored_length(read);
@@ -249,7 +249,7 @@ impl<R: BufRead> Records<R> {
 }
 
 thread_local! {
-    /// Splitters of texts that are done with: their tables take longer to build than many rows to split.
+    /// Splitters of finished texts, kept because building their tables takes longer than splitting many rows.
     static SPARE: RefCell<Vec<(u8, Box<Reader>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -280,7 +280,7 @@ fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Line ends, which are `\n`, `\r\n` or `\r`, behind a `\r` or not.
+/// Counts line ends, which are `\n`, `\r\n` or `\r`; `after_return` is true if a `\r` came before.
 fn count_breaks(bytes: &[u8], after_return: bool) -> u64 {
     let count = |end: u8| bytes.iter().map(|&byte| u64::from(byte == end)).sum::<u64>();
     let (feeds, returns) = (count(b'\n'), count(b'\r'));
@@ -299,40 +299,40 @@ fn grow<T: Clone + Default>(buffer: &mut Vec<T>, limit: usize) -> Option<()> {
 }
 
 impl<'a> Record<'a> {
-    /// How many cells.
+    /// Returns the number of cells.
     pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether it has several cells with nothing in any of them.
+    /// Returns true if it has several cells, all empty.
     pub(crate) fn is_blank(&self) -> bool {
         self.bytes.is_empty() && self.ends.len() > 1
     }
 
-    /// The cells, their quotes taken off.
+    /// Returns the cells without their quotes.
     pub(crate) fn cells(&self) -> impl Iterator<Item = &'a [u8]> {
         let bytes = self.bytes;
         self.ranges().map(move |range| bytes.get(range).unwrap_or_default())
     }
 
-    /// Where in [`Self::text`] each cell stands.
+    /// Returns the range of each cell in [`Self::text`].
     pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<usize>> {
         let mut start = 0;
         self.ends.iter().map(move |&end| std::mem::replace(&mut start, end)..end)
     }
 
-    /// Whether each cell stands in quotes; empty where none does.
+    /// Returns true for each quoted cell and false for others; empty if none is quoted.
     pub(crate) fn quoted(&self) -> Vec<bool> {
         if self.raw.contains(&b'"') { quotes(self.raw, self.delimiter).collect() } else { Vec::new() }
     }
 
-    /// All cells without anything between them, if that is a text without NUL bytes.
+    /// Returns all cells concatenated, if they are UTF-8 text without NUL bytes.
     pub(crate) fn text(&self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes).ok().filter(|text| !text.contains('\0'))
     }
 }
 
-/// Whether each cell of a record stands in quotes.
+/// Yields true for each quoted cell of a record and false for others.
 fn quotes(record: &[u8], delimiter: Delimiter) -> impl Iterator<Item = bool> {
     let between = move |byte: u8| match delimiter {
         Delimiter::Byte(delimiter) => byte == delimiter,
@@ -369,7 +369,7 @@ impl fmt::Display for Broken {
             }
             Self::TooMany(line) => write!(f, "has more than a million cells in line {line}"),
             Self::TooMuch(limit) => {
-                write!(f, "unpacks to more than {}, the memory that may be used", crate::text::bytes(*limit))
+                write!(f, "unpacks to more than {}, the memory limit", crate::text::bytes(*limit))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! How a text of columns is written: what separates its cells, what is no row of it, and what names its columns.
+//! Detection of a text's dialect: its delimiter, its header, and lines that are not rows.
 
 use super::delimiter::{self, Delimiter, most_common};
 use super::encoding::Encoding;
@@ -10,54 +10,54 @@ use std::fmt;
 use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 
-/// Bytes and lines that are looked at, as long as they are not too many bytes.
+/// Minimum bytes and lines that are sampled, and the limit in bytes.
 const SAMPLE: usize = 1 << 16;
 const LINES: usize = 8;
 const LONGEST: u64 = 8 << 20;
-/// Rows that are looked at.
+/// Maximum rows that are examined.
 const ROWS: usize = 200;
-/// Lines above the header that are skipped at most.
+/// Maximum lines above the header that are skipped.
 const TITLES: usize = 20;
-/// What remarks begin with.
+/// Prefixes of comment lines.
 const MARKERS: [&str; 4] = ["#", "//", "%", ";"];
 
-/// How a text is written.
+/// Dialect of a text.
 #[derive(Clone, Debug)]
 pub(super) struct Dialect {
     pub(super) format: Format,
-    /// What names the columns.
+    /// Source of the column names.
     pub(super) naming: Naming,
-    /// The line that rows begin in, or the header; those above are skipped.
+    /// Line of the header or else the first row; those above are skipped.
     pub(super) first_line: u64,
-    /// Names of the columns; without a header their numbers, from 1 on.
+    /// Column names; without a header, numbers from 1.
     pub(super) names: Vec<String>,
-    /// Empty cells that may stand at the end of a row beyond those of the columns.
+    /// Maximum empty cells at the end of a row, beyond those of the columns.
     pub(super) beyond: usize,
-    /// The first column whose name is not UTF-8 text.
+    /// First column whose name is not UTF-8 text.
     pub(super) not_utf8: Option<usize>,
-    /// Lines above the header that are neither empty nor remarks.
+    /// Lines above the header that are neither empty nor comments.
     titles: usize,
 }
 
-/// What names the columns.
+/// Source of the column names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Naming {
-    /// The row in this line, and whether it was found to, rather than told.
+    /// The row in this line; `guessed` if that was detected rather than given.
     Row { line: u64, guessed: bool },
-    /// The remark in this line.
+    /// The comment in this line.
     Remark { line: u64 },
-    /// Their numbers.
+    /// The column numbers.
     Numbers,
 }
 
-/// A row that is looked at.
+/// A row under examination.
 struct Row {
     line: u64,
     cells: Vec<String>,
     not_utf8: Option<usize>,
 }
 
-/// What is known before the text is looked at.
+/// Information available before the text is examined.
 pub(super) struct Known<'a> {
     pub(super) form: &'a Form,
     pub(super) path: &'a Path,
@@ -66,18 +66,18 @@ pub(super) struct Known<'a> {
     pub(super) columns: Option<Vec<&'a str>>,
 }
 
-/// Looks at the first rows of a text.
+/// Detects the dialect of a text from its first rows.
 pub(super) fn dialect(mut text: impl BufRead, known: &Known) -> Result<Dialect, Broken> {
     let sample = Sample::take(&mut text)?;
-    let told = sample.separator();
-    let start = u64::from(told.is_some()).saturating_add(1);
+    let given = sample.separator();
+    let start = u64::from(given.is_some()).saturating_add(1);
     let first_line = match known.form.header {
         Some(Header::Line(line)) => line.max(start),
         _ => start,
     };
     let comment = sample.comment(known.form, first_line);
     let body = sample.lines_from(first_line);
-    let delimiter = known.form.delimiter.or(told);
+    let delimiter = known.form.delimiter.or(given);
     let delimiter = delimiter.unwrap_or_else(|| delimiter::guess(body, comment.as_deref(), known.path));
     let comment = comment.map(String::into_bytes);
     let mut format = Format { delimiter, comment, encoding: known.encoding };
@@ -91,10 +91,10 @@ pub(super) fn dialect(mut text: impl BufRead, known: &Known) -> Result<Dialect, 
     Ok(Shape { sample: &sample, known, format, rows, first_line }.dialect())
 }
 
-/// The start of a text.
+/// Start of a text.
 struct Sample {
     bytes: Vec<u8>,
-    /// Whether this is all of it.
+    /// True if this is the whole text.
     whole: bool,
 }
 
@@ -115,7 +115,7 @@ impl Sample {
         Ok(Self { bytes, whole: false })
     }
 
-    /// Its lines without their ends, with their numbers.
+    /// Returns the lines with their numbers, without line ends.
     fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let bytes = self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes);
         let only_returns = !bytes.contains(&b'\n');
@@ -123,7 +123,7 @@ impl Sample {
         (1..).zip(lines.map(<[u8]>::trim_ascii))
     }
 
-    /// The delimiter that Excel is told by a first line `sep=;`.
+    /// Returns the delimiter given to Excel by a first line `sep=;`.
     fn separator(&self) -> Option<Delimiter> {
         let (_, line) = self.lines().next()?;
         let line = std::str::from_utf8(line).ok()?.trim_matches('"');
@@ -134,7 +134,7 @@ impl Sample {
         if sign.is_empty() { Some(Delimiter::Byte(b'\t')) } else { sign.parse().ok() }
     }
 
-    /// The text from a line on.
+    /// Returns the text from a line on.
     fn lines_from(&self, first: u64) -> &[u8] {
         let line = self.lines().find(|(number, _)| *number >= first).map(|(_, line)| line);
         let start = line
@@ -142,7 +142,7 @@ impl Sample {
         self.bytes.get(start..).unwrap_or_default()
     }
 
-    /// What remarks begin with: as told, or what the first line begins with while others do not.
+    /// Returns the comment prefix: as given, or the prefix of the first line if others lack it.
     fn comment(&self, form: &Form, first: u64) -> Option<String> {
         match &form.comment {
             Some(Comment::None) => return None,
@@ -184,7 +184,7 @@ impl Sample {
         Ok(rows)
     }
 
-    /// The last remark above a line.
+    /// Returns the last comment above a line.
     fn remark_above(&self, line: u64, marker: &[u8]) -> Option<(u64, &[u8])> {
         let above = self.lines().filter(|(number, text)| *number < line && text.starts_with(marker));
         let (number, text) = above.last()?;
@@ -192,7 +192,7 @@ impl Sample {
     }
 }
 
-/// What lines between the rows begin with that are shorter or longer than these.
+/// Returns the comment prefix of lines between the rows, if all of these are shorter or longer than the rows.
 fn marker_between(rows: &[Row]) -> Option<Vec<u8>> {
     let width = most_common(rows.iter().map(|row| row.cells.len()));
     let is_marker = |marker: &&&str| {
@@ -203,7 +203,7 @@ fn marker_between(rows: &[Row]) -> Option<Vec<u8>> {
     MARKERS.iter().take(3).find(is_marker).map(|marker| marker.as_bytes().to_vec())
 }
 
-/// A text whose rows have been looked at.
+/// A text whose first rows have been read.
 struct Shape<'a> {
     sample: &'a Sample,
     known: &'a Known<'a>,
@@ -229,7 +229,7 @@ impl Shape<'_> {
         Dialect { format: self.format, naming, first_line, names, beyond, not_utf8, titles }
     }
 
-    /// How many rows stand above the header: those before the first as wide as most.
+    /// Counts the rows above the header: those before the first row of the usual width.
     fn titles(&self) -> usize {
         let width = self.width();
         let is_told = matches!(self.known.form.header, Some(Header::Yes | Header::Line(_)));
@@ -251,12 +251,12 @@ impl Shape<'_> {
         most_common(self.rows.iter().map(|row| row.cells.len()))
     }
 
-    /// Cells of the rows below the first.
+    /// Returns the cells of the rows below the first.
     fn below(&self) -> Vec<Vec<String>> {
         self.rows.iter().skip(1).map(|row| row.cells.clone()).collect()
     }
 
-    /// What names the columns, and these names.
+    /// Returns the column names and their source.
     fn names(&self) -> (Naming, Vec<String>) {
         let Some(first) = self.rows.first() else { return (Naming::Numbers, Vec::new()) };
         let row = |guessed| (Naming::Row { line: first.line, guessed }, self.header(first));
@@ -296,13 +296,13 @@ impl Shape<'_> {
         judge(&first.cells, &below)
     }
 
-    /// Whether the first row is a cell shorter because the others end in a delimiter.
+    /// Returns true if the first row is one cell shorter because the others end in a delimiter.
     fn names_end_early(&self) -> bool {
         let mut below = self.rows.iter().skip(1);
         below.len() > 0 && below.all(|row| row.cells.last().is_none_or(String::is_empty))
     }
 
-    /// The names in a row. If rows have a cell more, that is a name of each row itself, as R writes them.
+    /// Returns the names in a row, with an empty one in front if rows have one more cell: a row name, as R writes them.
     fn header(&self, row: &Row) -> Vec<String> {
         let is_short = row.cells.len().saturating_add(1) == self.width() && !row.cells.is_empty();
         let of_rows = (is_short && !self.names_end_early()).then(String::new);
@@ -314,13 +314,13 @@ impl Shape<'_> {
         (Naming::Numbers, (1..=width).map(|at| at.to_string()).collect())
     }
 
-    /// Names from the remark above the rows, if it has as many words as they have cells.
+    /// Returns names from the comment above the rows, if it has as many words as they have cells.
     fn remark_above(&self, line: u64) -> Option<(Naming, Vec<String>)> {
         let (line, text) = self.sample.remark_above(line, self.format.comment.as_deref()?)?;
         self.remark(line, text)
     }
 
-    /// Names from the remark in a line that is said to hold them.
+    /// Returns names from the comment in a line given as the header.
     fn remark_in(&self, line: u64) -> Option<(Naming, Vec<String>)> {
         let (_, text) = self.sample.lines().find(|(number, _)| *number == line)?;
         self.remark(line, text.strip_prefix(self.format.comment.as_deref()?)?.trim_ascii())
@@ -340,7 +340,7 @@ impl Shape<'_> {
         Some((Naming::Remark { line }, names))
     }
 
-    /// Takes nameless columns without any cell off the end, and says how many.
+    /// Removes nameless, empty columns at the end; returns their number.
     fn empty_at_the_end(&self, naming: Naming, names: &mut Vec<String>) -> usize {
         let is_header = matches!(naming, Naming::Row { .. });
         let rows = self.rows.get(usize::from(is_header)..).unwrap_or_default();
@@ -361,18 +361,18 @@ impl Shape<'_> {
 }
 
 impl Dialect {
-    /// What was assumed, in one line; so many remarks and empty rows were left out.
+    /// Summarises the dialect in one line, with the numbers of comments and blank rows left out.
     pub(super) fn summary(&self, remarks: u64, blank_rows: u64) -> String {
         let mut parts = vec![self.to_string()];
         if let (1.., Some(marker)) = (remarks, &self.format.comment) {
             let marker = shown(&String::from_utf8_lossy(marker));
-            parts.push(format!("{} beginning with `{marker}` skipped", counted(remarks, "remark")));
+            parts.push(format!("{} beginning with `{marker}` skipped", counted(remarks, "comment")));
         }
         if self.titles > 0 {
             parts.push(format!("{} above the header skipped", counted(self.titles as u64, "line")));
         }
         if blank_rows > 0 {
-            parts.push(format!("{} without any cell left out", counted(blank_rows, "row")));
+            parts.push(format!("{} left out", counted(blank_rows, "blank row")));
         }
         if self.beyond > 0 {
             parts.push(format!("{} at the end of rows left out", counted(self.beyond as u64, "empty cell")));
@@ -380,7 +380,7 @@ impl Dialect {
         parts.join("; ")
     }
 
-    /// Whether a number among the names is doubtful.
+    /// Returns true if any name is a number, so that the header is doubtful.
     fn is_numbered(&self) -> bool {
         self.names.iter().any(|name| name.parse::<f64>().is_ok())
     }
@@ -397,7 +397,7 @@ impl fmt::Display for Dialect {
         match self.naming {
             Naming::Row { line: 1, .. } => f.write_str("with a header")?,
             Naming::Row { line, .. } => write!(f, "with a header in line {line}")?,
-            Naming::Remark { line } => write!(f, "named by the remark in line {line}")?,
+            Naming::Remark { line } => write!(f, "named by the comment in line {line}")?,
             Naming::Numbers => f.write_str("without a header, so columns are called 1, 2, ... (--header yes if the first row names them)")?,
         }
         if matches!(self.naming, Naming::Row { guessed: true, .. }) && self.is_numbered() {

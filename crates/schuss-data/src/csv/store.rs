@@ -1,4 +1,4 @@
-//! Rows of a text that are read when they are needed, by where each begins.
+//! Streamed rows of a text, read on demand by their offsets.
 
 use super::records::Records;
 use super::sniff::Dialect;
@@ -11,7 +11,7 @@ use crate::{Access, Error, Labels, Result, Samples, Store, Values, file};
 use std::fs::File;
 use std::sync::Arc;
 
-/// Neighbouring rows are read together, up to so many.
+/// Maximum neighbouring rows that are read together.
 const RUN: usize = 256;
 
 /// Rows of an unpacked text.
@@ -21,7 +21,7 @@ struct Rows {
     missing_values: MissingValues,
     encoder: Encoder,
     file: File,
-    /// Where each row begins, and where the file ends.
+    /// Byte offset of each row, and of the end of the file.
     offsets: Vec<u64>,
 }
 
@@ -58,7 +58,7 @@ impl Store for Rows {
 }
 
 impl Rows {
-    /// Where row `index` begins.
+    /// Returns the byte offset of row `index`.
     fn offset(&self, index: u64) -> Option<u64> {
         self.offsets.get(usize::try_from(index).ok()?).copied()
     }
@@ -71,7 +71,7 @@ impl Rows {
         let mut records = Records::new(&bytes[..], &self.dialect.format, u64::MAX).map_err(broken)?;
         for index in first..last {
             let offset = self.offset(index).unwrap_or(0).saturating_sub(start);
-            // Rows that were left out stand between those that were not.
+            // Rows that were left out lie between those that were kept.
             let record = loop {
                 match records.next().map_err(broken)? {
                     Some(record) if record.offset < offset => {}
@@ -87,7 +87,7 @@ impl Rows {
         Ok(())
     }
 
-    /// What stands from row `first` up to row `last`.
+    /// Reads the text from row `first` up to row `last`.
     fn bytes(&self, first: u64, last: u64) -> Result<Vec<u8>> {
         let (Some(start), Some(end)) = (self.offset(first), self.offset(last)) else {
             return Err(self.origin.refuse(format!("has no row {first}")));
@@ -102,7 +102,7 @@ impl Rows {
     }
 
     fn changed(&self, index: u64) -> Error {
-        let what = format!("has changed since it was opened: row {} is another", index.saturating_add(1));
-        self.origin.refuse(what).advise("start again, and leave the file alone meanwhile")
+        let what = format!("has changed since it was opened: row {} differs", index.saturating_add(1));
+        self.origin.refuse(what).advise("start again, and do not change the file during the run")
     }
 }

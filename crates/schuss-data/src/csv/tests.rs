@@ -51,13 +51,13 @@ fn numbers_stay_words_become_categories_and_the_last_column_of_words_is_the_clas
     let notes = [
         "comma-separated columns: 4, with a header",
         "label: the last column, `species`",
-        "columns of words, each word a number 0 or 1: `colour` 2",
+        "categorical columns, with their one-hot widths: `colour` 2",
         "`species` has 2 classes",
     ];
     assert_eq!(found.notes, notes);
 }
 
-/// What a text is read to: names of the columns, rows, and the note about its form.
+/// Returns the column names, the number of rows, and the note about the form of a text.
 fn form(text: impl AsRef<[u8]>, ask: &ReadOptions) -> (Vec<String>, u64, String) {
     let found = read_as(text, ask).unwrap();
     let columns = found.table.unwrap().columns;
@@ -71,12 +71,12 @@ fn what_stands_around_the_rows_is_skipped_and_said() {
     let cases = [
         (
             format!("# station 7, cm\n# please, cite\na,b,kind\n{rows}"),
-            "2 remarks beginning with `#` skipped",
+            "2 comments beginning with `#` skipped",
         ),
-        (format!("a,b,kind\n# one, two\n{rows}#\n"), "2 remarks beginning with `#` skipped"),
-        (format!("// one\na,b,kind\n{rows}"), "1 remark beginning with `//` skipped"),
-        (format!("#a,b,kind\n{rows}"), "named by the remark in line 1"),
-        (format!("# by, me\n# a b kind\n{rows}"), "named by the remark in line 2"),
+        (format!("a,b,kind\n# one, two\n{rows}#\n"), "2 comments beginning with `#` skipped"),
+        (format!("// one\na,b,kind\n{rows}"), "1 comment beginning with `//` skipped"),
+        (format!("#a,b,kind\n{rows}"), "named by the comment in line 1"),
+        (format!("# by, me\n# a b kind\n{rows}"), "named by the comment in line 2"),
         (
             format!("sep=;\na;b;kind\n{}", rows.replace(',', ";")),
             "semicolon-separated columns: 3, with a header in line 2",
@@ -85,7 +85,7 @@ fn what_stands_around_the_rows_is_skipped_and_said() {
         (format!("a,b,kind,\n{}", rows.replace('\n', ",\n")), "1 empty cell at the end of rows left out"),
         (format!("a,b,kind\n{}", rows.replace('\n', ",\n")), "1 empty cell at the end of rows left out"),
         (format!("a,b,kind,\n{rows}"), "comma-separated columns: 3"),
-        (format!("a,b,kind\n{rows},,\n"), "1 row without any cell left out"),
+        (format!("a,b,kind\n{rows},,\n"), "1 blank row left out"),
         (spaced.into(), "space-separated columns: 3, with a header"),
         (format!("a,b,kind\r{}", rows.replace('\n', "\r")), "comma-separated columns: 3, with a header"),
         (format!("\r\n\r\na,b,kind\r\n{rows}"), "with a header in line 3"),
@@ -117,7 +117,7 @@ fn utf_16_is_read_from_start_and_middle_alike() {
     }
     let odd: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).chain([7]).collect();
     let error = open(&odd).unwrap_err();
-    assert!(error.exit_code() == 3 && error.what.contains("not UTF-16 text"), "{error}");
+    assert!(error.exit_code() == 3 && error.what.contains("not valid UTF-16 text"), "{error}");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_file_without_the_models_names_above_its_rows_has_no_header() {
 
 #[test]
 fn delimiter_and_remarks_are_as_told() {
-    let told = |delimiter: &str, comment: &str| {
+    let given = |delimiter: &str, comment: &str| {
         let form = Form {
             delimiter: Some(delimiter.parse().unwrap()),
             comment: Some(comment.parse().unwrap()),
@@ -162,8 +162,8 @@ fn delimiter_and_remarks_are_as_told() {
         };
         ReadOptions { form, ..ReadOptions::default() }
     };
-    assert_eq!(form("a:b\n1:2\n!3:4\n", &told(":", "!")).0, ["a"]);
-    let (_, count, _) = form("c,d\n#1,2\n#3,4\n", &told("comma", "none"));
+    assert_eq!(form("a:b\n1:2\n!3:4\n", &given(":", "!")).0, ["a"]);
+    let (_, count, _) = form("c,d\n#1,2\n#3,4\n", &given("comma", "none"));
     assert_eq!(count, 2);
     let (_, count, _) = form("#,kind\n1,x\n2,y\n", &ReadOptions::default());
     assert_eq!(count, 2, "a column called `#` is no remark");
@@ -271,7 +271,7 @@ fn the_label_may_be_any_column_several_or_none() {
     let error = read_as(text, &labelled("bb")).unwrap_err();
     assert_eq!((error.exit_code(), &*error.what), (2, "unknown column `bb` for --label"));
     let error = read_as("a,b,c\n1,x,1\n", &labelled("b,c")).unwrap_err();
-    assert_eq!(error.what, "t.csv holds `x` where numbers are to be predicted");
+    assert_eq!(error.what, "t.csv holds `x` where a numeric label is expected");
 }
 
 #[test]
@@ -296,7 +296,7 @@ fn missing_cells_are_refused_filled_or_left_out_as_told() {
     let error = open(text).unwrap_err();
     assert_eq!(
         error.what,
-        "t.csv lacks cells: 1 in `age`, 1 in `city`, taken as missing: empty cells 2 times; the first of them here"
+        "t.csv has missing cells: 1 in `age`, 1 in `city`, taken as missing: empty cells 2 times; the first is here"
     );
     assert!(error.place.unwrap().ends_with("t.csv, line 3, column `age`"));
     assert!(error.advice.unwrap().contains("--missing mean"));
@@ -307,14 +307,14 @@ fn missing_cells_are_refused_filled_or_left_out_as_told() {
     assert_eq!(floats(&drop), [5., 1.]);
     assert!(
         drop.notes.contains(
-            &"missing cells: 2 of 3 rows lack one and were left out, taken as missing: empty cells 2 times"
+            &"missing cells: 2 of 3 rows have one and were left out, taken as missing: empty cells 2 times"
                 .into()
         )
     );
     let label = "a,y\n1,2\n2,?\n";
     let error =
         read_as(label, &ReadOptions { missing: Missing::Mean, ..ReadOptions::default() }).unwrap_err();
-    assert!(error.advice.unwrap().contains("a label cannot be guessed"));
+    assert!(error.advice.unwrap().contains("a missing label cannot be filled in"));
 }
 
 #[test]
@@ -349,21 +349,17 @@ fn every_sort_of_damage_is_refused_with_line_and_column() {
         (b"a,b\n1,2\n\xc3,\xa9\n".into(), "is not UTF-8 text", "line 3, column `a`"),
         (b"a,b\0\n1,2\n".into(), "has a header with a NUL byte, in column 2", "line 1"),
         (b"a\xff,b\n1,2\n".into(), "has a header that is not UTF-8 text, in column 1", "line 1"),
-        (b"a,b\n1,2\ninf,2\n".into(), "holds inf, with which nothing can be learnt", "line 3, column `a`"),
-        (
-            b"a,b\n1,2\n1,-1e999\n".into(),
-            "holds -inf, with which nothing can be learnt",
-            "line 3, column `b`",
-        ),
+        (b"a,b\n1,2\ninf,2\n".into(), "holds inf, which is not finite", "line 3, column `a`"),
+        (b"a,b\n1,2\n1,-1e999\n".into(), "holds -inf, which is not finite", "line 3, column `b`"),
         (b"a,b\n1,2\n1e39,2\n".into(), "holds `1e39`, beyond what 32-bit numbers hold", "line 3, column `a`"),
         (
             format!("a,b\n{long}").into(),
-            "has a column of words with more than 1,000 different ones",
+            "has a text column with more than 1,000 distinct words",
             "line 1002, column `a`",
         ),
         (
             format!("a,b\nx,1\n{mixed}").into(),
-            "lacks cells: 1 in `a`; the first of them here. In `a` 1 cell is no number and counts as missing: `x` 1",
+            "has missing cells: 1 in `a`; the first is here. In `a`, 1 cell is not a number and counts as missing: `x` 1",
             "column `a`",
         ),
         (
@@ -466,7 +462,7 @@ fn read_as_kept(text: &str, ask: &ReadOptions) -> Samples {
 fn a_packed_text_unpacks_to_no_more_than_the_memory() {
     let bomb = gzip(format!("a,b\n{}", "1,2\n".repeat(1_000_000)).as_bytes());
     let error = read_as(&bomb, &ReadOptions { memory: 100_000, ..ReadOptions::default() }).unwrap_err();
-    assert_eq!(error.what, "t.csv unpacks to more than 100 kB, the memory that may be used");
+    assert_eq!(error.what, "t.csv unpacks to more than 100 kB, the memory limit");
     assert!(error.advice.unwrap().contains("gunzip"));
     let blank = gzip(&vec![b'\n'; 10_000_000]);
     assert_eq!(

@@ -55,10 +55,10 @@ fn blocks_of_a_fingerprint_cover_all_of_a_small_split_and_both_ends_of_a_large_o
 #[test]
 fn a_data_set_knows_what_is_to_be_told_of_its_samples() {
     let digits = digits::generate(&digits::Digits { train: 3, test: 2, ..Default::default() });
-    assert_eq!(digits.told(), TargetKind::Class(10));
-    assert_eq!(dataset(floats(3), floats(2)).told(), TargetKind::Real(2));
+    assert_eq!(digits.target_kind(), TargetKind::Class(10));
+    assert_eq!(dataset(floats(3), floats(2)).target_kind(), TargetKind::Real(2));
     let streamed = Split::Streamed(Arc::new(floats(3)));
-    assert_eq!(dataset(streamed, floats(2)).told(), TargetKind::Real(2));
+    assert_eq!(dataset(streamed, floats(2)).target_kind(), TargetKind::Real(2));
     assert_eq!(floats(3).access(), Access::Random);
 }
 
@@ -75,7 +75,7 @@ fn classes_that_training_never_sees_and_a_single_class_are_warned_of() {
     assert!(warnings[1].contains("one class"), "{warnings:?}");
 }
 
-/// Samples whose numbers cannot be read.
+/// Samples whose values cannot be read.
 struct Unread(Labels);
 
 impl Store for Unread {

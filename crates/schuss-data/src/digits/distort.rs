@@ -1,4 +1,4 @@
-//! The hand: how one writer bends, slants and turns a skeleton. Lengths are in the skeleton's units.
+//! Handwriting: how one writer bends, slants and turns a skeleton. Lengths are in the skeleton's units.
 
 use super::skeleton::{Form, Stroke};
 use super::stroke::{Drawing, Point};
@@ -10,13 +10,13 @@ const GRID: usize = 4;
 /// Side of the skeleton's square, in its own units.
 const SIDE: f32 = 100.0;
 
-/// The largest displacement of a control point of the bend.
+/// Largest displacement of a control point of the bend.
 const BEND: f32 = 33.0;
 
 /// Standard deviation of the points of a stroke.
 const TREMBLE: f32 = 2.0;
 
-/// What differs from one writing to the next besides the form.
+/// Variation from one writing to the next, apart from the form.
 pub(super) struct Hand {
     /// Linear map from the centred skeleton: width, slant and rotation.
     linear: [[f32; 2]; 2],
@@ -25,7 +25,7 @@ pub(super) struct Hand {
 }
 
 impl Hand {
-    /// Another writer.
+    /// Draws another writer.
     pub(super) fn random(draws: &mut Draws) -> Self {
         let slant = 0.10 + 0.24 * draws.normal();
         let width = (0.91 + 0.14 * draws.normal()).max(0.4);
@@ -47,7 +47,8 @@ impl Hand {
         Drawing { strokes: form.strokes.iter().map(written).collect() }
     }
 
-    /// Free-form deformation: the displacement is a Bézier patch (Sederberg and Parry, SIGGRAPH 1986).
+    /// Applies the free-form deformation: the displacement is a Bézier patch (Sederberg and Parry, SIGGRAPH
+    /// 1986).
     fn bend(&self, Point { x, y }: Point) -> Point {
         let (columns, rows) = (bernstein(x / SIDE), bernstein(y / SIDE));
         let mut to = Point { x, y };
@@ -67,14 +68,14 @@ impl Hand {
     }
 }
 
-/// Weights of a cubic's four control points at `t`, which is held in 0..=1.
+/// Returns the weights of a cubic's four control points at `t`, which is clamped to 0..=1.
 fn bernstein(t: f32) -> [f32; GRID] {
     let t = t.clamp(0.0, 1.0);
     let s = 1.0 - t;
     [s * s * s, 3.0 * s * s * t, 3.0 * s * t * t, t * t * t]
 }
 
-/// The points of a stroke as a hand meets them; the two that make a corner stay together.
+/// Returns the points of a stroke with random jitter; the two points that make a corner stay together.
 fn tremble(stroke: Stroke, draws: &mut Draws) -> Vec<Point> {
     let mut points: Vec<Point> = Vec::with_capacity(stroke.len());
     for (i, &(x, y)) in stroke.iter().enumerate() {
@@ -89,7 +90,7 @@ fn tremble(stroke: Stroke, draws: &mut Draws) -> Vec<Point> {
     points
 }
 
-/// The Catmull-Rom spline through `points` as a poly-line.
+/// Returns the Catmull-Rom spline through `points` as a polyline.
 fn flatten(points: &[Point], step: f32) -> Vec<Point> {
     let at = |i: usize| points[i.min(points.len() - 1)];
     let mut line = vec![at(0)];
@@ -104,7 +105,8 @@ fn flatten(points: &[Point], step: f32) -> Vec<Point> {
     line
 }
 
-/// From `a` (t = 0) to `b` (t = 1) with slopes (b - p) / 2 and (q - a) / 2 (Catmull and Rom, 1974).
+/// Interpolates from `a` (t = 0) to `b` (t = 1) with slopes (b - p) / 2 and (q - a) / 2 (Catmull and Rom,
+/// 1974).
 fn spline([p, a, b, q]: [f32; 4], t: f32) -> f32 {
     let cubic = 3.0 * (a - b) + q - p;
     let square = 2.0 * p - 5.0 * a + 4.0 * b - q;

@@ -1,9 +1,9 @@
-//! Digits that are drawn when they are needed, as many as one likes.
+//! Digits drawn on demand, in any number.
 
 use super::{Digits, TEST, TRAIN, draw};
 use crate::{Access, Error, Labels, Result, Samples, Store, Values};
 
-/// A split of the built-in digits, drawn anew whenever it is read.
+/// Split of the built-in digits, drawn anew whenever it is read.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawn {
     seed: u64,
@@ -13,12 +13,12 @@ pub struct Drawn {
 }
 
 impl Drawn {
-    /// What is trained on.
+    /// Returns the training split.
     pub fn train(spec: &Digits) -> Self {
         Self { seed: spec.seed, stream: TRAIN, size: spec.size, len: spec.train as u64 }
     }
 
-    /// What is evaluated on.
+    /// Returns the test split.
     pub fn test(spec: &Digits) -> Self {
         Self { stream: TEST, len: spec.test as u64, ..Self::train(spec) }
     }
@@ -35,7 +35,7 @@ impl Store for Drawn {
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         if let Some(beyond) = indices.iter().find(|&&index| index >= self.len) {
-            return Err(Error::data(format!("there is no digit {beyond} among {}", self.len)));
+            return Err(Error::data(format!("digit {beyond} is out of range for {} digits", self.len)));
         }
         let features = self.size * self.size;
         let (values, labels) = std::mem::take(into).into_parts();

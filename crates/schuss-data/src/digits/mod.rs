@@ -1,9 +1,11 @@
-//! `digits`, the built-in data set: grey digits drawn from stroke skeletons, alike to MNIST in size and ink.
+//! `digits`, the built-in data set: grey digits drawn from stroke skeletons, similar to MNIST in size and
+//! amount of ink.
 //!
-//! Every image is a pure function of (seed, split, index), the same on every machine: only +, -, *, / and square
-//! root, in fixed order. As in MNIST the digit fills a box of 20/28 of the image's side and its centre of mass
-//! stands in the middle (LeCun, Bottou, Bengio and Haffner, 1998). Ink, slant and difficulty are set so that the same
-//! network learns both sets about equally fast, and reads the one after training on the other.
+//! Every image is a pure function of (seed, split, index), the same on every machine: only +, -, *, / and
+//! square root, in fixed order. As in MNIST the digit fills a box of 20/28 of the image's side with its
+//! centre of mass in the middle (LeCun, Bottou, Bengio and Haffner, 1998). Ink, slant and difficulty are
+//! chosen so that the same network learns both sets about equally fast, and a network trained on one reads
+//! the other.
 
 mod distort;
 mod drawn;
@@ -24,28 +26,28 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use stroke::Point;
 
-/// Sides an image may have, in pixels.
+/// Allowed image sides, in pixels.
 pub const SIZES: RangeInclusive<usize> = 8..=256;
 
-/// The stream of images that are trained on.
+/// Stream of training images.
 pub const TRAIN: u32 = 0;
 
-/// The stream of images that are evaluated on.
+/// Stream of test images.
 pub const TEST: u32 = 1;
 
 /// Length of the straight pieces that curves are drawn with, in units of the skeleton: about 1.4 pixels of 28.
 const STEP: f32 = 7.0;
 
-/// How many digits, how large, and which.
+/// Specification of a digits data set: counts, image size and seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digits {
-    /// Images trained on.
+    /// Number of training images.
     pub train: usize,
-    /// Images evaluated on.
+    /// Number of test images.
     pub test: usize,
     /// Side of an image in pixels, one of [`SIZES`].
     pub size: usize,
-    /// Another seed, other digits.
+    /// Random seed; another seed gives other digits.
     pub seed: u64,
 }
 
@@ -56,12 +58,12 @@ impl Default for Digits {
 }
 
 impl Digits {
-    /// Bytes that all images and labels take in memory.
+    /// Returns the memory that all images and labels take, in bytes.
     pub fn bytes(&self) -> u64 {
         (self.train as u64).saturating_add(self.test as u64).saturating_mul(self.row_bytes())
     }
 
-    /// Bytes of an image and its label.
+    /// Returns the bytes of an image and its label.
     fn row_bytes(&self) -> u64 {
         (self.size as u64).saturating_mul(self.size as u64).saturating_add(4)
     }
@@ -79,10 +81,10 @@ pub fn generate(spec: &Digits) -> Dataset {
     named(spec, [split(spec, TRAIN, spec.train), split(spec, TEST, spec.test)])
 }
 
-/// The same for as many splits as `memory` bytes hold; others are drawn whenever they are read.
+/// Draws only as many splits as `memory` bytes hold; the others are drawn whenever they are read.
 ///
 /// # Errors
-/// None that drawing can have.
+/// Drawing itself causes none.
 pub(crate) fn within(spec: &Digits, memory: u64) -> Result<Dataset> {
     if spec.bytes() <= memory {
         return Ok(generate(spec));
@@ -119,7 +121,7 @@ pub fn draw(seed: u64, stream: u32, index: usize, size: usize, pixels: &mut [u8]
     let mut draws = Key { seed, purpose: Purpose::Digits, epoch: stream }.draws(index as u64);
     let label = below(DIGITS.len() as u32, &mut draws);
     let form = choose(DIGITS[label as usize], &mut draws);
-    // Pixels of this image per pixel of MNIST's, in which the numbers below are.
+    // Pixels of this image per MNIST pixel, the unit of the numbers below.
     let pixel = size as f32 / 28.0;
     let mut drawing = Hand::random(&mut draws).write(form, STEP / pixel.max(1.0), &mut draws);
     let radius = pixel * (1.35 + 0.38 * draws.normal()).clamp(0.75, 2.6);
@@ -131,12 +133,12 @@ pub fn draw(seed: u64, stream: u32, index: usize, size: usize, pixels: &mut [u8]
     label
 }
 
-/// Uniform in `0..len`.
+/// Returns a uniform number in `0..len`.
 fn below(len: u32, draws: &mut Draws) -> u32 {
     ((u64::from(draws.bits()) * u64::from(len)) >> 32) as u32
 }
 
-/// The form that one of all writers uses, every writer as likely as any other.
+/// Returns the form of a writer chosen uniformly from all writers.
 fn choose<'a>(forms: &'a [Form], draws: &mut Draws) -> &'a Form {
     let writer = below(forms.iter().map(|form| form.writers).sum(), draws);
     let mut writers = forms.iter().flat_map(|form| (0..form.writers).map(move |_| form));
@@ -160,7 +162,7 @@ mod tests {
         drawn(split).values().pixels()
     }
 
-    /// Share of full ink over all pixels of a split.
+    /// Returns the mean ink of a split, as a fraction of full ink.
     fn ink(split: &Split) -> f64 {
         pixels(split).iter().map(|&pixel| f64::from(pixel)).sum::<f64>()
             / (255.0 * pixels(split).len() as f64)
@@ -186,7 +188,7 @@ mod tests {
         assert_eq!(images.collect::<std::collections::HashSet<_>>().len(), 6_000);
     }
 
-    /// The same on every machine: this changes only with the drawings themselves.
+    /// The fingerprint is the same on every machine; it changes only with the drawings themselves.
     #[test]
     fn two_hundred_images_have_the_known_fingerprint() {
         let data = generate(&Digits { train: 150, test: 50, ..Digits::default() });
@@ -219,7 +221,7 @@ mod tests {
         assert!((inked - 0.19).abs() < 0.015, "inked {inked}");
     }
 
-    /// MNIST's centring brings more than half of full ink to the border of 1.2 % of its training images.
+    /// Centring brings more than half of full ink to the border of 1.2 % of MNIST's training images.
     #[test]
     fn hardly_a_digit_is_cut_off_by_the_border() {
         for size in [28, 50, 256] {

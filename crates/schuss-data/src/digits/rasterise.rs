@@ -1,19 +1,19 @@
-//! The pen: ink within its radius of a line, with a soft and slightly ragged edge.
+//! Rasterisation: ink within the pen's radius of a line, with a soft and slightly ragged edge.
 
 use super::stroke::{Drawing, Point};
 use crate::random::Draws;
 
-/// How far the edge is moved at random from pixel to pixel, as a share of its width.
+/// Random displacement of the edge from pixel to pixel, as a fraction of its width.
 const RAGGED: f32 = 0.15;
 
-/// Pixels handled at once, so that the compiler makes vectors of them.
+/// Pixels handled at once, so that the compiler vectorises them.
 const LANES: usize = 8;
 
-/// What it is drawn with; lengths in pixels.
+/// Pen that draws the strokes; lengths in pixels.
 pub(super) struct Pen {
     /// Half the width of a stroke.
     pub radius: f32,
-    /// Over how much ink fades to paper.
+    /// Distance over which ink fades to paper.
     pub edge: f32,
 }
 
@@ -39,7 +39,7 @@ impl Pen {
     }
 }
 
-/// For every pixel the squared distance to the nearest line, right where it is less than `reach`.
+/// Squared distance of every pixel to the nearest line, exact where it is less than `reach`.
 struct Canvas {
     size: usize,
     /// Pixels per row: `size` rounded up to whole lanes.
@@ -73,20 +73,21 @@ impl Canvas {
         }
     }
 
-    /// Rows or columns in reach of anything between `a` and `b`, cut to the image: casts saturate.
+    /// Returns the rows or columns in reach of anything between `a` and `b`, clipped to the image: casts
+    /// saturate.
     fn range(&self, a: f32, b: f32) -> (usize, usize) {
         let (low, high) = (a.min(b) - self.reach, a.max(b) + self.reach);
         ((low + 1.0) as usize, ((high + 1.0) as usize).min(self.size))
     }
 }
 
-/// A straight piece of a stroke.
+/// Straight piece of a stroke.
 struct Segment {
     from: Point,
-    /// To its end.
+    /// Vector to its end.
     x: f32,
     y: f32,
-    /// 1 / length², 0 for a mere point.
+    /// 1 / length², or 0 for a single point.
     scale: f32,
 }
 
@@ -97,7 +98,8 @@ impl Segment {
         Self { from: a, x, y, scale: if length2 > 0.0 { 1.0 / length2 } else { 0.0 } }
     }
 
-    /// Lowers `nearest` to the squared distance from here of the pixels from (`x`, `y`) to the right.
+    /// Lowers `nearest` to the squared distance from this segment, for the pixels from (`x`, `y`) to the
+    /// right.
     #[inline(always)]
     fn approach(&self, x: usize, y: usize, nearest: &mut [f32; LANES]) {
         let (x, y) = (x as f32 - self.from.x, y as f32 - self.from.y);
@@ -128,13 +130,13 @@ mod tests {
                 let found = squared.sqrt();
                 assert!(
                     (found - expected).abs() < 0.01 || found.min(expected) >= 2.5,
-                    "{found} instead of {expected} at ({x}, {y})"
+                    "{found}, expected {expected}, at ({x}, {y})"
                 );
             }
         }
     }
 
-    /// The naive distance: the nearest of a thousand points along the line.
+    /// Returns the naive distance: to the nearest of a thousand points along the line.
     fn sampled(pixel: Point, a: Point, b: Point) -> f32 {
         let point = |t: f32| Point { x: a.x + t * (b.x - a.x), y: a.y + t * (b.y - a.y) };
         (0..=1000).map(|i| pixel.distance(point(i as f32 / 1000.0))).fold(f32::MAX, f32::min)

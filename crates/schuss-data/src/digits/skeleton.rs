@@ -1,11 +1,11 @@
-//! The shapes people give to the ten digits: strokes of a pen, on a grid of 100 x 100 with y downwards.
+//! Skeletons of the ten digits as people write them: pen strokes on a grid of 100 x 100 with y downwards.
 
 /// One movement of the pen: a smooth curve through these points. A point given twice is a corner.
 pub(super) type Stroke = &'static [(i8, i8)];
 
 /// One way of writing a digit.
 pub(super) struct Form {
-    /// How many of the writers of this digit write it so; relative to the digit's other forms.
+    /// Number of writers who use this form, relative to the digit's other forms.
     pub writers: u32,
     /// Strokes in the order of writing.
     pub strokes: &'static [Stroke],
@@ -15,7 +15,7 @@ const fn form(writers: u32, strokes: &'static [Stroke]) -> Form {
     Form { writers, strokes }
 }
 
-/// The forms of every digit, 0 to 9.
+/// Forms of every digit, 0 to 9.
 pub(super) const DIGITS: [&[Form]; 10] = [ZERO, ONE, TWO, THREE, FOUR, FIVE, SIX, SEVEN, EIGHT, NINE];
 
 const ZERO: &[Form] = &[

@@ -1,6 +1,6 @@
-//! Lines on paper: points, and strokes of many short straight pieces.
+//! Points, and drawings made of strokes of many short straight pieces.
 
-/// A place or a displacement; y points downwards.
+/// Point or displacement; y points downwards.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Point {
     pub x: f32,
@@ -14,13 +14,13 @@ impl Point {
     }
 }
 
-/// Poly-lines, one per stroke of the pen.
+/// Polylines, one per stroke of the pen.
 pub(super) struct Drawing {
     pub strokes: Vec<Vec<Point>>,
 }
 
 impl Drawing {
-    /// Every straight piece, end to end.
+    /// Iterates over all straight pieces, as pairs of end points.
     pub(super) fn pieces(&self) -> impl Iterator<Item = (Point, Point)> {
         self.strokes.iter().flat_map(|stroke| stroke.windows(2)).map(|ends| (ends[0], ends[1]))
     }
@@ -43,7 +43,7 @@ impl Drawing {
         extent(|point| point.x).max(extent(|point| point.y))
     }
 
-    /// Of ink laid on evenly along the strokes.
+    /// Returns the centre of mass of ink laid evenly along the strokes.
     fn centre_of_mass(&self) -> Point {
         let (mut mass, mut x, mut y) = (0.0, 0.0, 0.0);
         for (a, b) in self.pieces() {

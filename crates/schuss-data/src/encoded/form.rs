@@ -1,4 +1,4 @@
-//! What one encoded sample looks like by its header, what all of them are brought to, and how.
+//! Form of one encoded sample by its header, the common form of all samples, and the conversion.
 
 use super::Blob;
 use super::prepare::{self, check_end};
@@ -7,35 +7,35 @@ use crate::npy::{Array, Header, MAGIC};
 use crate::table::Origin;
 use crate::{ImageShape, Preparation, Result, Shape, Values};
 
-/// Sides that pictures are brought to.
+/// Sides that pictures can be scaled to.
 pub(super) const SIZES: std::ops::RangeInclusive<usize> = 1..=4_096;
 
-/// What the header of one sample says.
+/// Header of one sample.
 #[derive(Clone, Debug)]
 pub(super) enum Look {
     Picture(prepare::Header),
     Array(Header),
 }
 
-/// What all samples are brought to.
+/// Common form that all samples are converted to.
 #[derive(Clone, Debug)]
 pub(super) enum Form {
     /// Pictures of one shape, as bytes or, if any has more than 8 bits per channel, as numbers from 0 to 1.
     Pictures(Pictures),
-    /// Arrays, each like the first.
+    /// Arrays, all like the first.
     Arrays(Array),
 }
 
 /// Pictures as a network takes them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pictures {
-    /// Their shape.
+    /// Shape after conversion.
     pub shape: ImageShape,
-    /// How they are brought to it.
+    /// Conversion to this shape.
     pub preparation: Preparation,
 }
 
-/// Which sample does not fit, why, and what to do.
+/// Sample that does not fit, the reason, and advice.
 type Misfit = (usize, String, String);
 
 impl Look {
@@ -43,7 +43,7 @@ impl Look {
         if blob.fill_buf().is_ok_and(|start| start.starts_with(MAGIC)) {
             return Header::read(&mut &mut *blob, length).map(Self::Array);
         }
-        // To look at a PNG file takes no more than its header; a JPEG file is read to its end either way.
+        // Looking at a PNG file reads only its header; a JPEG file is read to its end either way.
         if blob.fill_buf().is_ok_and(|start| !start.starts_with(PNG)) {
             check_end(blob)?;
         }
@@ -52,8 +52,8 @@ impl Look {
 }
 
 impl Form {
-    /// As a model has them, if one is given; else grey pictures only if all are grey, and their own size only if all have
-    /// the same.
+    /// Chooses the form of the given model, if any; else grey only if all pictures are grey, and their own
+    /// size only if all have the same.
     pub(super) fn of(
         looks: &[&Look],
         size: Option<usize>,
@@ -75,7 +75,7 @@ impl Form {
         let (mut all_grey, mut deep) = (true, false);
         for (at, look) in looks.iter().enumerate() {
             let Look::Picture(other) = look else {
-                return Err((at, "is an array, where others are pictures".into(), "keep them apart".into()));
+                return Err((at, "is an array, but others are pictures".into(), "keep them apart".into()));
             };
             (all_grey, deep) = (all_grey && other.grey, deep || other.deep);
             let same = (other.width, other.height) == (first.width, first.height);
@@ -84,7 +84,7 @@ impl Form {
                     "has {} x {} pixels, but the first picture {} x {}",
                     other.width, other.height, first.width, first.height
                 );
-                return Err((at, what, "--size 64 brings all to 64 x 64 pixels".into()));
+                return Err((at, what, "--size 64 scales all to 64 x 64 pixels".into()));
             }
         }
         if let Some(model) = model {
@@ -115,7 +115,7 @@ impl Form {
         }
     }
 
-    /// Bytes that `samples` take in memory.
+    /// Returns the memory that `samples` samples take, in bytes.
     pub(super) fn memory(&self, samples: usize) -> u64 {
         let each = match self {
             Self::Pictures(Pictures { shape, preparation }) => {
@@ -126,7 +126,7 @@ impl Form {
         each.saturating_mul(samples as u64)
     }
 
-    /// No samples yet.
+    /// Returns empty values of the right kind.
     pub(super) fn emptied(&self) -> Values {
         match self {
             Self::Pictures(pictures) => pictures.preparation.emptied(),
@@ -134,12 +134,12 @@ impl Form {
         }
     }
 
-    /// Whether pictures that are dark on bright are inverted.
+    /// Returns true if pictures that are dark on bright are inverted.
     pub(super) fn inverts(&self) -> bool {
         matches!(self, Self::Pictures(Pictures { shape, preparation }) if shape.channels == 1 && preparation.inverts())
     }
 
-    /// How many pictures are of another size than the one that they are brought to.
+    /// Counts the pictures whose size differs from the common size.
     pub(super) fn scaled(&self, looks: &[&Look]) -> usize {
         let Self::Pictures(Pictures { shape, .. }) = self else { return 0 };
         let is_scaled = |look: &&&Look| match look {
@@ -151,7 +151,7 @@ impl Form {
         looks.iter().filter(is_scaled).count()
     }
 
-    /// Adds a sample; whether it was inverted.
+    /// Decodes and appends a sample; returns true if it was inverted.
     pub(super) fn decode(
         &self,
         blob: &mut dyn Blob,
@@ -170,7 +170,7 @@ impl Form {
                 let header = Header::read(&mut &mut *blob, length).map_err(|what| origin.refuse(what))?;
                 let own = Array::of_one_sample(header).map_err(|what| origin.refuse(what))?;
                 if own.layout != array.layout || own.header.number != array.header.number {
-                    return Err(origin.refuse("has changed since it was looked at"));
+                    return Err(origin.refuse("has changed since its header was read"));
                 }
                 own.append(&mut &mut *blob, origin, into).map(|()| false)
             }

@@ -1,4 +1,5 @@
-//! Samples that each lie in bytes of their own: pictures (PNG, JPEG, WebP, GIF, TIFF, BMP) or NPY arrays, in files or in tar shards.
+//! Samples encoded one by one: pictures (PNG, JPEG, WebP, GIF, TIFF, BMP) or NPY arrays, in files or in tar
+//! shards.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -25,22 +26,22 @@ use std::io::{BufRead, Seek};
 use std::sync::Arc;
 use store::Decoded;
 
-/// The bytes of one sample.
+/// Bytes of one sample.
 pub(crate) trait Blob: BufRead + Seek {}
 
 impl<B: BufRead + Seek> Blob for B {}
 
-/// The bytes of many samples.
+/// Bytes of many samples.
 pub(crate) trait Blobs: Send + Sync {
     fn len(&self) -> usize;
 
-    /// The bytes of sample `index`, and how many.
+    /// Opens sample `index` and returns its bytes and their number.
     fn open(&self, index: usize) -> Result<(Box<dyn Blob>, u64)>;
 
-    /// What a message says of sample `index`.
+    /// Returns the origin of sample `index` for messages.
     fn origin(&self, index: usize) -> Origin;
 
-    /// The error with what sample `index` is called, where its origin does not say.
+    /// Adds the name of sample `index` to an error, if its origin does not state it.
     fn named(&self, _index: usize, error: Error) -> Error {
         error
     }
@@ -52,10 +53,10 @@ pub(crate) struct Encoded {
     pub(crate) labels: Labels,
 }
 
-/// Samples to train on, to choose by and to evaluate on, all brought to one form.
+/// Loads the training, validation and test samples, all converted to one form.
 ///
 /// # Errors
-/// A data error that names the first that cannot be read and says how many cannot, or two that do not go together.
+/// A data error that names the first unreadable sample and counts the others, or names two that do not match.
 pub(crate) fn found(
     train: Encoded,
     [validation, test]: [Option<Encoded>; 2],
@@ -64,7 +65,8 @@ pub(crate) fn found(
     ask: &ReadOptions,
 ) -> Result<Loaded> {
     if ask.size.is_some_and(|size| !form::SIZES.contains(&size)) {
-        let what = format!("pictures are brought to {} to {} pixels", form::SIZES.start(), form::SIZES.end());
+        let what =
+            format!("pictures can be scaled to {} to {} pixels", form::SIZES.start(), form::SIZES.end());
         return Err(Error::usage(what).at("--size").advise("--size 224"));
     }
     let splits: Vec<&Encoded> =
@@ -108,25 +110,23 @@ fn say(samples: usize, form: &Form, memory: u64, fits: bool) -> String {
         Shape::Flat(features) => format!("of {} numbers", grouped(features as u64)),
         Shape::Image(image) => format!("of {} x {} x {}", image.channels, image.height, image.width),
     };
-    let place = if fits {
-        "held in memory"
-    } else {
-        "decoded whenever they are read, for they do not fit into memory"
-    };
+    let place =
+        if fits { "held in memory" } else { "decoded on every read, since they do not fit into memory" };
     format!("{samples} samples {shape}, {} in all, {place}", bytes(memory))
 }
 
-/// Says that pictures which alone are dark on bright are inverted; uncounted where they are decoded later.
+/// Returns a note that pictures which are dark on bright are inverted; without a count if they are decoded
+/// later.
 fn say_inverted(count: usize, later: bool) -> Option<String> {
     let which = match count {
         0 if later => "those that are".to_owned(),
         0 => return None,
         _ => grouped(count as u64),
     };
-    Some(format!("inverted: {which} dark on bright, for the model was trained on bright on dark"))
+    Some(format!("inverted: {which} dark on bright, since the model was trained on bright on dark"))
 }
 
-/// What all samples of all splits look like, and what is done to some of them.
+/// Inspects all samples of all splits; returns their common form and notes on the changes made to them.
 fn form(splits: &[&Encoded], ask: &ReadOptions) -> Result<(Form, Vec<String>)> {
     let mut looks = Vec::new();
     for split in splits {
@@ -148,7 +148,7 @@ fn form(splits: &[&Encoded], ask: &ReadOptions) -> Result<(Form, Vec<String>)> {
 
 fn say_alpha(count: usize) -> Option<String> {
     let count = (count > 0).then(|| grouped(count as u64))?;
-    Some(format!("transparency: what is transparent in {count} of the pictures shows white paper"))
+    Some(format!("transparency: transparent pixels of {count} of the pictures shown as white"))
 }
 
 fn say_scaled(count: usize, shape: Shape) -> Option<String> {
@@ -166,7 +166,7 @@ fn look(blobs: &dyn Blobs, index: usize) -> Result<Look> {
         .map_err(|error| blobs.named(index, error))
 }
 
-/// All that can be read, if none cannot.
+/// Returns all looks if every sample is readable.
 fn readable(looks: Vec<Result<Look>>) -> Result<Vec<Look>> {
     let bad = looks.iter().filter(|look| look.is_err()).count();
     let all = looks.len();
@@ -174,7 +174,7 @@ fn readable(looks: Vec<Result<Look>>) -> Result<Vec<Look>> {
         1 => error,
         _ => Error {
             what: format!(
-                "{}, and so are others: {} of {}",
+                "{} ({} of {} cannot be read)",
                 error.what,
                 grouped(bad as u64),
                 grouped(all as u64)
@@ -184,7 +184,7 @@ fn readable(looks: Vec<Result<Look>>) -> Result<Vec<Look>> {
     })
 }
 
-/// The samples of one split, in memory if all splits fit there; counts those that were inverted.
+/// Loads the samples of one split, into memory if all splits fit; counts those that were inverted.
 fn part(split: Encoded, form: &Form, fits: bool, inverted: &mut usize) -> Result<LoadedSplit> {
     let store = Decoded::new(split, form.clone());
     if !fits {

@@ -1,5 +1,5 @@
-//! The one way from the bytes of a picture to pixels of a shape, for training and for every question to a model: turned as
-//! its EXIF data say, and on white paper where it is transparent.
+//! Conversion of an encoded picture to pixels of a given shape, shared by training and prediction: oriented
+//! by its EXIF data, and composited on white where it is transparent.
 
 use super::Blob;
 use super::whole::is_whole;
@@ -12,26 +12,27 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Lim
 
 /// Longest side of a picture that is read, in pixels.
 pub(crate) const MAX_SIDE: u32 = 16_384;
-/// Most memory that decoding a picture may take.
+/// Memory limit for decoding a picture, in bytes.
 const MAX_MEMORY: u64 = 256 << 20;
-/// Most memory for what stands before the pixels, such as a colour profile.
+/// Memory limit for what precedes the pixels, such as a colour profile, in bytes.
 const MAX_ABOUT: u64 = 4 << 20;
-/// No file of a picture is larger: a JPEG file is read as a whole.
+/// Size limit of a picture file, in bytes: a JPEG file is read as a whole.
 const MAX_FILE: u64 = 64 << 20;
 
-/// What the header of a picture says.
+/// Header of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) grey: bool,
-    /// Whether it has more than 8 bits per channel.
+    /// True if there are more than 8 bits per channel.
     pub(crate) deep: bool,
-    /// Whether some of it may be transparent.
+    /// True if there may be transparent pixels.
     pub(crate) alpha: bool,
 }
 
-/// The header of the picture that `length` bytes hold; it is turned already.
+/// Reads the header of the picture in `blob`, of `length` bytes; width and height are those after
+/// orientation.
 pub(crate) fn header(blob: &mut dyn Blob, length: u64) -> Result<Header, String> {
     if length > MAX_FILE {
         return Err(format!("is a picture of {}, too large to be read at once", bytes(length)));
@@ -51,7 +52,7 @@ pub(crate) fn header(blob: &mut dyn Blob, length: u64) -> Result<Header, String>
     Ok(Header { width, height, grey: !colour.has_color(), deep, alpha: colour.has_alpha() })
 }
 
-/// The picture that `length` bytes hold, as one sees it.
+/// Decodes the picture in `blob`, of `length` bytes, correctly oriented.
 pub(crate) fn decode(blob: &mut dyn Blob, length: u64) -> Result<DynamicImage, String> {
     check_end(blob)?;
     let reader = reader(blob, MAX_MEMORY)?;
@@ -59,7 +60,7 @@ pub(crate) fn decode(blob: &mut dyn Blob, length: u64) -> Result<DynamicImage, S
     let mut decoder = reader.into_decoder().map_err(|error| unreadable(&error))?;
     check_claim(&decoder, format, length)?;
     if decoder.total_bytes() > MAX_MEMORY {
-        return Err("takes more memory than any picture may".into());
+        return Err("takes too much memory to decode".into());
     }
     let orientation = orientation(&mut decoder);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| unreadable(&error))?;
@@ -67,7 +68,7 @@ pub(crate) fn decode(blob: &mut dyn Blob, length: u64) -> Result<DynamicImage, S
     Ok(if picture.color().has_alpha() { on_white(&picture) } else { picture })
 }
 
-/// Turned as it stands where nothing readable says otherwise.
+/// Returns the orientation; none if nothing readable states it.
 fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
     decoder.orientation().unwrap_or(Orientation::NoTransforms)
 }
@@ -77,7 +78,7 @@ fn lies_on_its_side(orientation: Orientation) -> bool {
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
 }
 
-/// Refuses a picture whose header claims more pixels than its `length` bytes can hold.
+/// Rejects a picture whose header claims more pixels than its `length` bytes can hold.
 fn check_claim(decoder: &impl ImageDecoder, format: Option<ImageFormat>, length: u64) -> Result<(), String> {
     let ((width, height), bits) = (decoder.dimensions(), decoder.original_color_type().bits_per_pixel());
     let pixels = u64::from(width).saturating_mul(height.into());
@@ -87,9 +88,9 @@ fn check_claim(decoder: &impl ImageDecoder, format: Option<ImageFormat>, length:
     Ok(())
 }
 
-/// Most pixels of so many bits that a file of `length` bytes can hold. Deflate writes at least one bit per 129 bytes (two
-/// bits per match of 258), the codes of JPEG at least one bit per block of 64 pixels; others are bounded by the memory for
-/// decoding alone.
+/// Returns the most pixels of `bits` bits each that a file of `length` bytes can hold. Deflate writes at
+/// least one bit per 129 bytes (two bits per match of 258), the codes of JPEG at least one bit per block of
+/// 64 pixels; other formats are bounded only by the memory for decoding.
 fn most_pixels(format: ImageFormat, bits: u64, length: u64) -> u64 {
     match format {
         ImageFormat::Png => length.saturating_mul(1_032 * 8).checked_div(bits).unwrap_or(0),
@@ -108,11 +109,11 @@ fn reader(blob: &mut dyn Blob, memory: u64) -> Result<ImageReader<&mut dyn Blob>
     Ok(reader)
 }
 
-/// Refuses what lacks its end.
+/// Rejects a picture that lacks its end marker.
 pub(super) fn check_end(blob: &mut dyn Blob) -> Result<(), String> {
     match is_whole(blob) {
         Ok(true) => Ok(()),
-        Ok(false) => Err("is a picture that was cut short: it lacks the mark of its end".into()),
+        Ok(false) => Err("is a truncated picture: its end marker is missing".into()),
         Err(error) => Err(unreadable(&error)),
     }
 }
@@ -121,7 +122,7 @@ fn unreadable(error: &dyn std::fmt::Display) -> String {
     format!("cannot be read as a picture: {error}")
 }
 
-/// What is transparent shows white paper; grey stays grey, and 16 bits stay 16.
+/// Composites transparent pixels on white; grey stays grey, and 16 bits stay 16.
 pub(crate) fn on_white(picture: &DynamicImage) -> DynamicImage {
     let mut paper = Rgba32FImage::from_pixel(picture.width(), picture.height(), Rgba([1.0; 4]));
     imageops::overlay(&mut paper, &picture.to_rgba32f(), 0, 0);
@@ -134,7 +135,8 @@ pub(crate) fn on_white(picture: &DynamicImage) -> DynamicImage {
     }
 }
 
-/// Adds the pixels of a picture, channel after channel: bytes, or where `into` is of floats numbers from 0 to 1.
+/// Appends the pixels of a picture, channel after channel: bytes, or numbers from 0 to 1 if `into` holds
+/// floats.
 pub(crate) fn append(picture: DynamicImage, shape: ImageShape, into: &mut Values) {
     let (features, channels) = (shape.features(), shape.channels);
     match (into, channels) {
@@ -147,7 +149,7 @@ pub(crate) fn append(picture: DynamicImage, shape: ImageShape, into: &mut Values
     }
 }
 
-/// Of the brightest there is.
+/// Scales a pixel to 0 to 1, by the largest value.
 fn share(pixel: u16) -> f32 {
     f32::from(pixel) / f32::from(u16::MAX)
 }

@@ -1,4 +1,4 @@
-//! Samples that are decoded when they are needed, or all at once.
+//! Samples decoded on demand, or all at once.
 
 use super::{Blobs, Encoded, Form};
 use crate::catch_panic::catch_panic;
@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Samples that are decoded together when all are.
+/// Samples decoded together when all are loaded.
 const TOGETHER: usize = 256;
 
-/// Encoded samples, and what they are brought to.
+/// Encoded samples and their common form.
 pub(super) struct Decoded {
     blobs: Arc<dyn Blobs>,
     labels: Labels,
@@ -24,7 +24,7 @@ impl Decoded {
         Self { blobs: split.blobs, labels: split.labels, form }
     }
 
-    /// Adds a sample; whether it was inverted.
+    /// Decodes and appends a sample; returns true if it was inverted.
     fn decode(&self, index: usize, into: &mut Values) -> Result<bool> {
         let origin = self.blobs.origin(index);
         let decode = || {
@@ -35,7 +35,7 @@ impl Decoded {
             .map_err(|error| self.blobs.named(index, error))
     }
 
-    /// All samples, decoded by all cores, and how many of them were inverted.
+    /// Decodes all samples on all cores; returns them and the number that were inverted.
     pub(super) fn resident(self) -> Result<(Samples, usize)> {
         let features = self.form.shape().features();
         let count = self.blobs.len().saturating_mul(features) as u64;
@@ -89,7 +89,7 @@ impl Store for Decoded {
                     return Err(self
                         .blobs
                         .origin(0)
-                        .refuse(format!("is one of too few samples: there is no sample {index}")));
+                        .refuse(format!("is one of too few samples: index {index} is out of range")));
                 };
                 self.decode(at, values)?;
                 push_label(labels, &self.labels, index);

@@ -1,5 +1,5 @@
-//! Whether a picture is all there: decoders paint grey what a JPEG file that was cut short lacks and say nothing, and
-//! do not miss the last chunks of a PNG file.
+//! Check that a picture is complete: decoders silently paint grey what a truncated JPEG file lacks, and do
+//! not miss the last chunks of a PNG file.
 
 use super::Blob;
 use std::io;
@@ -7,7 +7,8 @@ use std::io;
 const JPEG: &[u8] = b"\xff\xd8";
 pub(super) const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
-/// Whether the mark is there that ends a JPEG or PNG picture, whatever stands behind it; others are not looked at.
+/// Returns true if the end marker of a JPEG or PNG picture is present, whatever follows it; other formats are
+/// not checked.
 pub(crate) fn is_whole(file: &mut dyn Blob) -> io::Result<bool> {
     let skipped = match file.fill_buf()? {
         start if start.starts_with(JPEG) => skip_jpeg(file),
@@ -22,24 +23,25 @@ pub(crate) fn is_whole(file: &mut dyn Blob) -> io::Result<bool> {
     }
 }
 
-/// Goes on to the end-of-image marker.
+/// Skips to the end-of-image marker.
 ///
-/// ITU-T T.81, annex B: a marker is 0xff and a code. Most begin a segment that says its length, in which anything may
-/// stand, such as a thumbnail with markers of its own; among the coded pixels, 0xff 0x00 is one byte of them.
+/// ITU-T T.81, annex B: a marker is 0xff and a code. Most begin a segment with a length field, which may
+/// contain anything, such as a thumbnail with markers of its own; within coded pixels, 0xff 0x00 is one byte
+/// of data.
 fn skip_jpeg(file: &mut dyn Blob) -> io::Result<()> {
     const END_OF_IMAGE: u8 = 0xd9;
     loop {
         file.skip_until(0xff)?;
         match code(file)? {
             END_OF_IMAGE => return Ok(()),
-            // A byte of pixels, TEM, RST0 to RST7 and SOI stand alone.
+            // Byte of pixels, TEM, RST0 to RST7 and SOI stand alone.
             0x00 | 0x01 | 0xd0..=0xd8 => {}
             _ => skip_segment(file)?,
         }
     }
 }
 
-/// What comes after any number of 0xff.
+/// Reads the byte after any number of 0xff.
 fn code(file: &mut dyn Blob) -> io::Result<u8> {
     loop {
         match read(file)? {
@@ -49,13 +51,14 @@ fn code(file: &mut dyn Blob) -> io::Result<u8> {
     }
 }
 
-/// Its length counts the two bytes it stands in.
+/// Skips a segment; its length includes the two bytes of the length field.
 fn skip_segment(file: &mut dyn Blob) -> io::Result<()> {
     let length = u16::from_be_bytes(read(file)?);
     file.seek_relative(length.saturating_sub(2).into())
 }
 
-/// Goes on to the end of the chunk IEND: each is a length, a name, so many bytes, and a checksum of four.
+/// Skips to the end of the chunk IEND: each chunk is a length, a name, that many bytes, and a checksum of
+/// four bytes.
 fn skip_png(file: &mut dyn Blob) -> io::Result<()> {
     let _magic = read::<{ PNG.len() }>(file)?;
     loop {

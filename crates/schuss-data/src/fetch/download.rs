@@ -1,4 +1,5 @@
-//! From a mirror to a file that is whole and right: temporary name, SHA-256, fsync, rename, fsync of the folder.
+//! Download from a mirror to a complete, verified file: temporary name, SHA-256, fsync, rename, fsync of the
+//! folder.
 
 use super::Progress;
 use crate::folder::{self, NAMES};
@@ -12,13 +13,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
 
-/// Longest wait for a connection, for an answer, and for the next bytes.
+/// Timeout for a connection, for an answer, and for the next bytes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
-/// Longest time for one file, however steadily its bytes trickle in.
+/// Time limit for one file, however steadily its bytes trickle in.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// The file that a process locks while it downloads.
+/// Lock file of a process that downloads.
 const LOCK: &str = ".fetch.lock";
-/// Bytes that gzip may add to a file that it cannot shrink.
+/// Bytes that gzip may add to a file it cannot shrink.
 const GZIP_OVERHEAD: u64 = 1 << 16;
 
 pub(super) fn agent(patience: Duration) -> Agent {
@@ -35,7 +36,7 @@ pub(super) fn agent(patience: Duration) -> Agent {
         .into()
 }
 
-/// The four files of a data set on their way into a folder.
+/// The four files of a data set being downloaded into a folder.
 pub(super) struct Download<'a> {
     pub(super) folder: &'a Path,
     pub(super) files: &'a [Checksum; 4],
@@ -43,7 +44,7 @@ pub(super) struct Download<'a> {
     pub(super) agent: Agent,
 }
 
-/// Why a mirror did not help, or why no mirror could.
+/// Reason why a mirror did not help, or why no mirror could.
 enum Trouble {
     Mirror(String),
     Here(Error),
@@ -63,8 +64,8 @@ impl Download<'_> {
         fs::create_dir_all(self.folder).map_err(|error| unwritable(self.folder, &error))?;
         let _lock = self.lock()?;
         let ensured = self.files().try_for_each(|(name, checksum)| self.ensure(name, checksum, progress));
-        // Should another process lock the file between its removal and the end of this lock, each still writes its own:
-        // a partial file is created anew or not at all.
+        // Should another process lock the file between its removal and the end of this lock, each still
+        // writes its own: a partial file is created anew or not at all.
         let _ = fs::remove_file(self.folder.join(LOCK));
         ensured
     }
@@ -73,15 +74,15 @@ impl Download<'_> {
         NAMES.into_iter().zip(self.files)
     }
 
-    /// Whether a file is there and right.
+    /// Returns true if a file exists and has the right checksum.
     fn is_there(&self, name: &str, checksum: &Checksum) -> bool {
         folder::existing(self.folder, name).is_some_and(|path| is_right(&path, checksum))
     }
 
-    /// Only one process at a time writes here; the lock goes with the process, however it ends.
+    /// Lets only one process at a time write here; the lock ends with the process, however it ends.
     fn lock(&self) -> Result<File> {
         let path = self.folder.join(LOCK);
-        // Nothing is cut off: what stands there may be a link to something dear.
+        // No truncation: the path may be a link to something valuable.
         let open = File::options().write(true).create(true).truncate(false).open(&path);
         let lock = open.map_err(|error| unwritable(&path, &error))?;
         match lock.try_lock() {
@@ -95,7 +96,7 @@ impl Download<'_> {
         }
     }
 
-    /// Keeps the file that is there if it is right, else gets it from the first mirror that has it.
+    /// Keeps an existing file if it is right, else downloads it from the first mirror that has it.
     fn ensure(&self, name: &str, checksum: &Checksum, progress: &mut Progress) -> Result<()> {
         if self.is_there(name, checksum) {
             return Ok(());
@@ -110,7 +111,7 @@ impl Download<'_> {
                 Err(Trouble::Here(error)) => return Err(discard(&part, error)),
             }
         }
-        let what = format!("no mirror served {name}.gz as it was published");
+        let what = format!("no mirror served the published {name}.gz");
         let advice = format!(
             "check the network, or put the file into {}, or use --data digits",
             self.folder.display()
@@ -118,7 +119,8 @@ impl Download<'_> {
         Err(discard(&part, Error::data(what).at(troubles.join("\n        ")).advise(advice)))
     }
 
-    /// Downloads `url` to `part` and checks it there; what an earlier, dead process left in `part` is dropped.
+    /// Downloads `url` to `part` and verifies it there; leftovers of an earlier, dead process in `part` are
+    /// discarded.
     fn get(
         &self,
         url: &str,
@@ -143,7 +145,7 @@ impl Download<'_> {
         verify(file, got, checksum)
     }
 
-    /// Gives the checked file its name; wrong ones that would be read before it are set aside.
+    /// Moves the verified file to its final name; wrong files that would be read before it are set aside.
     fn publish(&self, part: &Path, name: &str) -> Result<()> {
         while let Some(wrong) = folder::existing(self.folder, name) {
             let aside = PathBuf::from(format!("{}.old", wrong.display()));
@@ -155,7 +157,8 @@ impl Download<'_> {
     }
 }
 
-/// A new file, whatever stood there: a file that was left, or a link that somebody planted, is removed and not followed.
+/// Creates a new file; whatever exists there, a leftover or a link somebody planted, is removed and not
+/// followed.
 fn fresh(part: &Path) -> io::Result<File> {
     match fs::remove_file(part) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -174,10 +177,11 @@ fn discard(part: &Path, error: Error) -> Error {
 fn unwritable(path: &Path, error: &io::Error) -> Error {
     Error::failure(format!("{} cannot be written: {}", file::name(path), crate::text::plain_io(error)))
         .at(path.display())
-        .advise("make room or allow writing there, or set SCHUSS_DATA to another folder")
+        .advise("free some space, or allow writing there, or set SCHUSS_DATA to another folder")
 }
 
-/// A rename lasts through a power cut only once its folder is on disk; elsewhere than on Unix folders cannot be synced.
+/// Syncs a folder: a rename survives a power cut only once its folder is on disk. Folders can only be synced
+/// on Unix.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
@@ -186,7 +190,7 @@ fn is_right(path: &Path, checksum: &Checksum) -> bool {
     file::open(path).is_ok_and(|(file, length)| verify(file, length, checksum).is_ok())
 }
 
-/// Holds the unpacked content against its published SHA-256.
+/// Compares the decompressed content with its published SHA-256.
 fn verify(file: File, length: u64, checksum: &Checksum) -> std::result::Result<(), Trouble> {
     let mut hash = Sha256::new();
     let content = Stream::new(file, length)?.reader;
@@ -205,7 +209,7 @@ fn verify(file: File, length: u64, checksum: &Checksum) -> std::result::Result<(
     Ok(())
 }
 
-/// Hands everything that `reader` yields to `sink`, piece by piece; returns how many bytes that were.
+/// Passes everything that `reader` yields to `sink`, piece by piece; returns the number of bytes.
 fn pump<E: From<io::Error>>(
     reader: &mut dyn Read,
     mut sink: impl FnMut(&[u8]) -> std::result::Result<(), E>,

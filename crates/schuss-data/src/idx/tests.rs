@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// A folder with a pair of files, each of which may be replaced.
+/// Folder with a pair of files, each of which may be replaced.
 struct Pair {
     _folder: TempDir,
     images: PathBuf,
@@ -97,7 +97,7 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
             error.what == expected || error.what.ends_with(sentence) || error.what.starts_with(&expected);
         assert!(
             found && error.what.starts_with("train-images "),
-            "expected `{expected}`, came `{}`",
+            "expected `{expected}`, got `{}`",
             error.what
         );
         assert!(error.place.unwrap().contains("train-images (") && error.advice.is_some());
@@ -164,7 +164,8 @@ fn a_file_this_user_may_not_read_is_refused() {
     if File::open(&pair.images).is_err() {
         return assert_refused_to_this_user(&pair.images, &pair.labels);
     }
-    // Permissions do not bind root, so the same is tried as nobody, with a copy of this program that nobody can reach.
+    // Permissions do not bind root, so this is also run as nobody, with a copy of this program that nobody
+    // can access.
     let program = pair._folder.path().join("test");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     fs::set_permissions(pair._folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -224,7 +225,8 @@ fn promises_of_the_moon_are_refused_at_once() {
     }
 }
 
-/// Reads a damaged file from memory and holds the outcome against the promise: all of it, or a data error.
+/// Reads a damaged file from memory and checks the outcome: either everything the header promises, or a data
+/// error.
 fn read_safely(bytes: Vec<u8>, sort: &Sort, what: &str) -> bool {
     let blame = Blame { path: Path::new("damaged"), length: bytes.len() as u64 };
     let outcome = match sort.magic {
@@ -238,7 +240,7 @@ fn read_safely(bytes: Vec<u8>, sort: &Sort, what: &str) -> bool {
     outcome.is_ok()
 }
 
-/// Both sorts of file, raw and packed.
+/// Returns both sorts of file, raw and compressed.
 fn good_files() -> [(Vec<u8>, Sort); 4] {
     let (images, labels) = three();
     [(gzip(&images), IMAGES), (gzip(&labels), LABELS), (images, IMAGES), (labels, LABELS)]
@@ -272,7 +274,7 @@ fn a_million_random_mutations_are_survived() {
     }
 }
 
-/// One small accident: a flipped bit, another byte, a part lost, doubled or cut off.
+/// Applies one small mutation: a flipped bit, another byte, or a part lost, doubled or cut off.
 fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
     let mut below = |limit: usize| draws.bits() as usize % limit.max(1);
     if bytes.is_empty() {

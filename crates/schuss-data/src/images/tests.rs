@@ -36,7 +36,7 @@ fn open(root: &Path) -> Result<Loaded> {
 }
 
 fn pixels(part: &LoadedSplit) -> Vec<u8> {
-    let Values::Bytes(bytes) = samples(part).values().clone() else { panic!("pictures are bytes") };
+    let Values::Bytes(bytes) = samples(part).values().clone() else { panic!("pictures are stored as bytes") };
     bytes
 }
 
@@ -51,7 +51,7 @@ fn folders_are_classes_in_order_of_their_names() {
     assert_eq!(found.classes, ["ant", "cat"]);
     assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1, 1]));
     assert_eq!(pixels(&found.train), [1, 10, 2]);
-    assert_eq!(found.notes[0], "left out: 1 file that is no picture: `notes.txt`");
+    assert_eq!(found.notes[0], "left out: 1 file that is not a picture: `notes.txt`");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn jpeg_is_read_within_its_losses() {
     assert!(pixels(&found.train).iter().all(|pixel| pixel.abs_diff(100) < 3));
 }
 
-/// A JPEG file of 32 x 24 pixels of many colours.
+/// Returns a JPEG file of 32 x 24 pixels with many colours.
 fn jpeg() -> Vec<u8> {
     let pixels = RgbImage::from_fn(32, 24, |x, y| Rgb([(x * 8) as u8, (y * 10) as u8, (x * y) as u8]));
     let mut file = std::io::Cursor::new(Vec::new());
@@ -124,7 +124,8 @@ fn jpeg() -> Vec<u8> {
     file.into_inner()
 }
 
-/// The same picture with `inside` in an application segment right after its first marker, where thumbnails stand.
+/// Returns the picture with `inside` in an application segment right after its first marker, as thumbnails
+/// are stored.
 fn with_segment(picture: &[u8], inside: &[u8]) -> Vec<u8> {
     let length = (inside.len() as u16 + 2).to_be_bytes();
     [&picture[..2], &[0xff, 0xe1], &length, inside, &picture[2..]].concat()
@@ -142,7 +143,7 @@ fn a_jpeg_that_was_cut_short_is_refused_wherever_the_cut() {
             let error =
                 open_as(root.path(), &ReadOptions { size: Some(4), ..ReadOptions::default() }).unwrap_err();
             assert_eq!(error.exit_code(), 3, "after {length} bytes");
-            assert!(error.what.starts_with("2.jpg is a picture that was cut short"), "{error}");
+            assert!(error.what.starts_with("2.jpg is a truncated picture"), "{error}");
         }
     }
 }
@@ -168,9 +169,7 @@ fn a_jpeg_that_is_cut_short_after_it_was_opened_is_refused_when_it_is_decoded() 
     let LoadedSplit::Streamed(store) = &found.train else { panic!("a picture is more than a byte") };
     fs::write(&path, &jpeg()[..jpeg().len() * 99 / 100]).unwrap();
     let mut some = crate::Samples::default();
-    assert!(
-        store.read(&[0], &mut some).unwrap_err().what.starts_with("1.jpg is a picture that was cut short")
-    );
+    assert!(store.read(&[0], &mut some).unwrap_err().what.starts_with("1.jpg is a truncated picture"));
 }
 
 #[test]
@@ -210,7 +209,7 @@ fn pictures_that_cannot_be_read_are_named_and_counted() {
     assert!(open(root.path()).unwrap_err().what.starts_with("2.png cannot be read as a picture"));
     fs::write(root.path().join("a/3.jpg"), "").unwrap();
     let error = open(root.path()).unwrap_err();
-    assert!(error.what.ends_with("and so are others: 2 of 3") && error.exit_code() == 3, "{error}");
+    assert!(error.what.ends_with(" (2 of 3 cannot be read)") && error.exit_code() == 3, "{error}");
 }
 
 #[test]
@@ -247,8 +246,8 @@ fn links_are_followed_only_within_the_folder() {
     let found = open(root.path()).unwrap();
     assert_eq!((pixels(&found.train), found.classes), (vec![1, 1], vec!["a".to_owned()]));
     symlink(outside.path(), root.path().join("train")).unwrap();
-    assert_eq!(open(root.path()).unwrap().classes, ["a"], "a split is no way out either");
-    assert_eq!(found.notes[0], "2 links that lead out of the folder were not followed");
+    assert_eq!(open(root.path()).unwrap().classes, ["a"], "split folders are checked too");
+    assert_eq!(found.notes[0], "2 links that point outside the folder were not followed");
 }
 
 #[cfg(unix)]
@@ -297,7 +296,7 @@ fn what_is_transparent_shows_white_paper_and_is_said() {
     save(root.path(), "b/1.png", &clear(255));
     let found = open(root.path()).unwrap();
     assert_eq!(pixels(&found.train), [[255; 12], [0; 12]].concat());
-    assert!(found.notes.iter().any(|note| note.contains("white paper")), "{:?}", found.notes);
+    assert!(found.notes.iter().any(|note| note.contains("shown as white")), "{:?}", found.notes);
 }
 
 #[test]
@@ -322,12 +321,12 @@ fn pixels_on_bright_ground_are_standardised_unless_told_otherwise() {
     };
     let usual = load(None);
     assert!(matches!(usual.normalisation, crate::Normalisation::Standard(_)));
-    assert!(usual.notes.iter().any(|note| note.contains("the ground is bright")), "{:?}", usual.notes);
+    assert!(usual.notes.iter().any(|note| note.contains("the background is bright")), "{:?}", usual.notes);
     assert_eq!(load(Some(crate::Normalise::Unit)).normalisation, crate::Normalisation::Unit);
 }
 
-/// A zip archive of these files.
-/// The pictures of a folder, in memory and decoded when read, are what each is as a file of its own.
+/// A folder's pictures, resident or decoded when read, are prepared exactly as each picture is as a file of
+/// its own.
 #[test]
 fn pictures_in_a_folder_are_prepared_for_a_model_as_each_is_alone() {
     let root = TempDir::new().unwrap();
@@ -359,6 +358,7 @@ fn pictures_in_a_folder_are_prepared_for_a_model_as_each_is_alone() {
     }
 }
 
+/// Returns a zip archive of the given files.
 fn zip(files: &[(&str, Vec<u8>)], method: zip::CompressionMethod) -> Vec<u8> {
     let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default().compression_method(method);
@@ -408,7 +408,7 @@ fn folders_in_a_zip_archive_are_read_as_those_on_disk() {
     }
     let notes = disk.notes.join("\n");
     assert!(notes.contains("make no class: `c` (1 file: .heic)"), "{notes}");
-    assert!(notes.contains("left out: 2 files that are no pictures: `notes.txt`, `1.heic`"), "{notes}");
+    assert!(notes.contains("left out: 2 files that are not pictures: `notes.txt`, `1.heic`"), "{notes}");
     assert!(notes.contains("test split: no pictures of `a`"), "{notes}");
     files.push(("set/train/a/3.png", b"no picture".to_vec()));
     fs::write(root.path().join("bad.zip"), zip(&files, zip::CompressionMethod::Stored)).unwrap();

@@ -49,8 +49,8 @@ fn a_spec_that_means_nothing_is_a_usage_error_that_helps() {
         ("digits:size=28.5", "`size=28.5` for data `digits` is not a whole number", "size=28"),
         ("digits:size=7", "digits have a size of 8 to 256 pixels, not 7", "size=28"),
         ("digits:train=18446744073709551615,size=256", "at most 1,000,000,000,000 digits", "train=60000"),
-        ("", "no data are named", "--data digits"),
-        ("path:", "no data are named", "--data digits"),
+        ("", "no data given", "--data digits"),
+        ("path:", "no data given", "--data digits"),
     ];
     for (spec, what, advice) in cases {
         let error = spec.parse::<DataSource>().unwrap_err();
@@ -133,7 +133,7 @@ fn of_a_set_without_test_files_a_fifth_is_held_out() {
     assert!(data.held_out.is_some());
 }
 
-/// An environment of the given variables.
+/// Returns an environment of the given variables.
 fn environment<'a>(variables: &'a [(&str, &Path)]) -> impl Fn(&str) -> Option<OsString> + 'a {
     |name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into())
 }

@@ -1,4 +1,4 @@
-//! Arrays of flat samples whose features are large numbers close together: what is taken off each.
+//! Offsets of flat arrays whose features are large numbers close together.
 
 use super::Array;
 use super::kind::Dtype;
@@ -8,20 +8,21 @@ use crate::{Centring, Offsets, Result, Shape};
 use std::io::Read;
 
 impl Array {
-    /// The same with `offsets` taken off its features.
+    /// Returns the array with `offsets` subtracted from its features.
     pub(crate) fn less(self, offsets: &Offsets) -> Self {
         Self { offsets: offsets.values.clone(), ..self }
     }
 
-    /// Whether it has to be looked through to know what is taken off its features: its numbers may have digits that 32
-    /// bits do not hold, and nobody says. Pictures stay as they are.
+    /// Returns true if the array must be scanned to find its offsets: its numbers may have digits that do not
+    /// fit into 32 bits, and none are given. Pictures stay as they are.
     pub(crate) fn is_searched(&self, asked: &Centring) -> bool {
         let wide =
             matches!(self.header.number.kind, Dtype::U4 | Dtype::U8 | Dtype::I4 | Dtype::I8 | Dtype::F8);
         wide && matches!(self.layout.shape, Shape::Flat(_)) && !matches!(asked, Centring::By(_))
     }
 
-    /// What its features need taken off, by one pass through `reader`, which stands after the header.
+    /// Determines the offsets its features need, in one pass through `reader`, which is positioned after the
+    /// header.
     pub(crate) fn needed(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Offsets> {
         let mut spreads: Vec<Spread> = reserved(self.layout.shape.features() as u64)?;
         spreads.resize(self.layout.shape.features(), Spread::default());
@@ -34,7 +35,8 @@ impl Array {
         Ok(Offsets { values: offsets::list(spreads.into_iter().map(Spread::offset)), labels: Vec::new() })
     }
 
-    /// Shows each number of whole samples of the file, of which the first is sample `first`, and its feature.
+    /// Calls `see` with each number of whole samples and its feature; the first sample is sample `first` of
+    /// the file.
     pub(super) fn each_of_features(&self, bytes: &[u8], first: u64, mut see: impl FnMut(usize, f64)) {
         let features = self.layout.shape.features();
         let mut at = first.saturating_mul(features as u64);
@@ -47,7 +49,7 @@ impl Array {
         });
     }
 
-    /// The feature, in C's order, of number `at` of a file whose first index moves fastest.
+    /// Returns the feature, in C order, of number `at` of a file whose first index varies fastest.
     fn fortran_feature(&self, at: u64) -> usize {
         let mut left = at.checked_div(self.layout.samples).unwrap_or(0);
         let feature = self.header.shape.iter().skip(1).fold(0_u64, |feature, &size| {

@@ -1,31 +1,31 @@
-//! The header of an NPY file: a magic text, a version, and a dictionary as Python writes it.
+//! Header of an NPY file: magic bytes, a version, and a dictionary in Python syntax.
 //!
-//! NumPy's `numpy.lib.format`, versions 1 to 3. The dictionary is read by a grammar of its own, which knows texts,
-//! `True` and `False`, and tuples of whole numbers; nothing is ever evaluated.
+//! NumPy's `numpy.lib.format`, versions 1 to 3. The dictionary is read by a dedicated parser, which knows
+//! strings, `True` and `False`, and tuples of integers; nothing is ever evaluated.
 
 use super::kind::Number;
 use crate::table::shown;
 use std::io::{self, Read};
 
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
-/// Longest dictionary that is read; NumPy itself refuses more than 10,000 bytes.
+/// Length limit of the dictionary; NumPy itself refuses more than 10,000 bytes.
 const MAX_LENGTH: u32 = 1 << 16;
-/// NumPy's own limit of dimensions.
+/// NumPy's own limit on the number of dimensions.
 const MAX_DIMENSIONS: usize = 64;
 
-/// What a header says.
+/// Parsed header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) number: Number,
-    /// Whether the first index moves fastest.
+    /// True if the first index varies fastest.
     pub(crate) fortran: bool,
     pub(crate) shape: Vec<u64>,
-    /// Bytes before the numbers.
+    /// Offset of the first number, in bytes.
     pub(crate) start: u64,
 }
 
 impl Header {
-    /// Reads the header of an array that takes `length` bytes with it, and holds the one against the other.
+    /// Reads the header of an array in a file of `length` bytes, and checks the two against each other.
     pub(crate) fn read(reader: &mut dyn Read, length: u64) -> Result<Self, String> {
         let mut lead = [0; 8];
         fill(reader, &mut lead)?;
@@ -49,7 +49,7 @@ impl Header {
         Ok(header)
     }
 
-    /// How many numbers; none if no file could hold them.
+    /// Returns the count of numbers; `None` if no file could hold them.
     pub(crate) fn count(&self) -> Option<u64> {
         self.shape.iter().try_fold(1_u64, |count, &size| count.checked_mul(size))
     }
@@ -63,9 +63,7 @@ impl Header {
                 "goes on for {} bytes after the array its header promises",
                 there.saturating_sub(promised)
             )),
-            _ => {
-                Err(format!("ends before the end of the array of {:?} that its header promises", self.shape))
-            }
+            _ => Err(format!("is too short for the array of {:?} that its header promises", self.shape)),
         }
     }
 }
@@ -83,13 +81,13 @@ fn fill(reader: &mut dyn Read, buffer: &mut [u8]) -> Result<(), String> {
     })
 }
 
-/// What is left of a dictionary's text.
+/// Unread rest of a dictionary.
 struct Scan<'a> {
     rest: &'a str,
 }
 
 impl<'a> Scan<'a> {
-    /// `{'descr': '<f4', 'fortran_order': False, 'shape': (60000, 784), }`, in any order.
+    /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (60000, 784), }`, in any order.
     fn dictionary(mut self, start: u64) -> Result<Header, String> {
         let (mut number, mut fortran, mut shape) = (None, None, None);
         self.expect('{')?;
@@ -113,7 +111,7 @@ impl<'a> Scan<'a> {
         match (number, fortran, shape, self.rest.trim_ascii()) {
             (Some(number), Some(fortran), Some(shape), "") => Ok(Header { number, fortran, shape, start }),
             (.., "") => Err("has a header that lacks descr, fortran_order or shape".into()),
-            (.., rest) => Err(format!("has a header that goes on with `{}`", shown(rest))),
+            (.., rest) => Err(format!("has extra text in its header: `{}`", shown(rest))),
         }
     }
 
@@ -131,7 +129,7 @@ impl<'a> Scan<'a> {
         format!("has a header with `{}` where {wanted} is expected", shown(self.rest.trim_ascii()))
     }
 
-    /// A text in either sort of quotes, without escapes.
+    /// Parses a string in either kind of quotes, without escapes.
     fn text(&mut self) -> Result<&'a str, String> {
         let rest = self.rest.trim_ascii_start();
         let quote = rest.chars().next().filter(|quote| matches!(quote, '\'' | '"'));
@@ -159,7 +157,7 @@ impl<'a> Scan<'a> {
         Err(self.unexpected("True or False"))
     }
 
-    /// `()`, `(3,)` or `(3, 4)`.
+    /// Parses `()`, `(3,)` or `(3, 4)`.
     fn tuple(&mut self) -> Result<Vec<u64>, String> {
         let mut sizes = Vec::new();
         self.expect('(')?;
@@ -176,7 +174,7 @@ impl<'a> Scan<'a> {
         Ok(sizes)
     }
 
-    /// A whole number; Python 2 wrote an `L` after some.
+    /// Parses an integer; Python 2 wrote an `L` after some.
     fn size(&mut self) -> Result<u64, String> {
         let rest = self.rest.trim_ascii_start();
         let end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());

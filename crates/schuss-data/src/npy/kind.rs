@@ -1,6 +1,6 @@
-//! Kinds of numbers an NPY array may hold, and how its bytes become numbers.
+//! Dtypes an NPY array may hold, and the conversion of its bytes to numbers.
 
-/// One kind of number.
+/// Type of number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dtype {
     Bool,
@@ -17,7 +17,7 @@ pub(crate) enum Dtype {
     F8,
 }
 
-/// A kind, and whether its bytes stand in the order of big-endian machines.
+/// Dtype and byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
     pub(crate) kind: Dtype,
@@ -25,7 +25,7 @@ pub(crate) struct Number {
 }
 
 impl Number {
-    /// What NumPy calls a `descr`: byte order, letter, bytes.
+    /// Parses a NumPy `descr`: byte order, letter, bytes.
     pub(super) fn parse(descr: &str) -> Result<Self, String> {
         let order = descr.chars().next().filter(|order| matches!(order, '<' | '>' | '|' | '='));
         let name = descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(descr);
@@ -47,7 +47,7 @@ impl Number {
         Ok(Self { kind, big: order == Some('>') || order == Some('=') && cfg!(target_endian = "big") })
     }
 
-    /// Bytes per number.
+    /// Returns the bytes per number.
     pub(crate) fn size(self) -> usize {
         match self.kind {
             Dtype::Bool | Dtype::U1 | Dtype::I1 => 1,
@@ -57,12 +57,12 @@ impl Number {
         }
     }
 
-    /// Whether it knows nothing but whole numbers.
+    /// Returns true for integer types.
     pub(crate) fn is_whole(self) -> bool {
         !matches!(self.kind, Dtype::F2 | Dtype::F4 | Dtype::F8)
     }
 
-    /// Shows each number of `bytes`; whole numbers beyond 2^53 are rounded.
+    /// Calls `see` with each number in `bytes`; integers beyond 2^53 are rounded.
     pub(crate) fn each(self, bytes: &[u8], see: impl FnMut(f64)) {
         match self.kind {
             Dtype::Bool => self.map(bytes, |[byte]| f64::from(u8::from(byte != 0)), see),
@@ -80,7 +80,7 @@ impl Number {
         }
     }
 
-    /// Shows each number of `bytes` with all of its digits, if it is of a kind that knows whole numbers alone.
+    /// Calls `see` with each number in `bytes`, exactly, if the type is an integer type.
     pub(crate) fn each_whole(self, bytes: &[u8], mut see: impl FnMut(i128)) {
         match self.kind {
             Dtype::U8 => self.map(bytes, |bytes| i128::from(u64::from_le_bytes(bytes)), see),
@@ -109,7 +109,9 @@ impl Number {
 
 fn refused(name: &str) -> String {
     match name.chars().next() {
-        Some('O') => "holds Python objects (a pickle), which are never opened: they may run anything".into(),
+        Some('O') => {
+            "holds Python objects (a pickle), which are never loaded: they could run any code".into()
+        }
         Some('U' | 'S' | 'a') => "holds text, not numbers".into(),
         Some('c') => "holds complex numbers".into(),
         Some('M' | 'm') => "holds dates, not numbers".into(),
@@ -117,7 +119,7 @@ fn refused(name: &str) -> String {
     }
 }
 
-/// IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction.
+/// Decodes IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction.
 fn half(bits: u16) -> f64 {
     let exponent = i32::from(bits >> 10 & 0x1f);
     let fraction = f64::from(bits & 0x3ff) / 1024.0;
@@ -130,7 +132,7 @@ fn half(bits: u16) -> f64 {
     if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
-/// 2 to the `exponent`, of -14..=15.
+/// Returns 2 to the power `exponent`, for -14..=15.
 fn power_of_two(exponent: i32) -> f64 {
     f64::from(1_u32 << exponent.clamp(-14, 15).saturating_add(14)) / 16_384.0
 }

@@ -1,4 +1,4 @@
-//! How the dimensions of an array make samples.
+//! Interpretation of an array's dimensions as samples.
 
 use super::header::Header;
 use super::kind::Dtype;
@@ -12,24 +12,25 @@ use image::RgbaImage;
 pub(crate) struct Layout {
     pub(crate) samples: u64,
     pub(crate) shape: Shape,
-    /// How the channels of pixels are stored.
+    /// Storage of the channels of pixels.
     channels: Channels,
 }
 
-/// How the channels of pixels are stored.
+/// Storage of the channels of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Channels {
-    /// One after the other, or there is but one.
+    /// One channel after the other, or a single channel.
     Planes,
-    /// Those of a pixel next to each other.
+    /// The channels of each pixel next to each other.
     Interleaved,
-    /// The same: red, green, blue, and how opaque it is.
+    /// Interleaved red, green, blue and alpha.
     Transparent,
 }
 
 impl Layout {
-    /// Bytes in three dimensions are grey pictures; four dimensions with 1 or 3 channels, first or last, are pictures;
-    /// bytes with 4 channels last are pictures with transparency, shown on white; all else is so many numbers.
+    /// Interprets a shape: bytes in three dimensions are grey pictures; four dimensions with 1 or 3 channels,
+    /// first or last, are pictures; bytes with 4 channels last are pictures with transparency, shown on
+    /// white; all else is a flat vector of numbers.
     pub(crate) fn new(header: &Header) -> Result<Self, String> {
         let size = |&size: &u64| usize::try_from(size).ok().filter(|&size| size > 0);
         let Some(sizes) = header.shape.iter().map(size).collect::<Option<Vec<_>>>() else {
@@ -55,7 +56,7 @@ impl Layout {
         Ok(Self { samples: samples as u64, shape, channels })
     }
 
-    /// The numbers of whole samples, channel after channel.
+    /// Returns the numbers of whole samples, channel after channel.
     pub(super) fn arranged(&self, values: Values) -> Values {
         let Shape::Image(shape) = self.shape else { return values };
         let features = self.shape.features();
@@ -69,13 +70,13 @@ impl Layout {
         }
     }
 
-    /// Whether its pictures have transparency.
+    /// Returns true if its pictures have transparency.
     pub(crate) fn is_transparent(&self) -> bool {
         self.channels == Channels::Transparent
     }
 }
 
-/// Pictures with transparency as they look on white.
+/// Composites pictures with transparency on white.
 fn opaque(bytes: &[u8], shape: ImageShape) -> Vec<u8> {
     let [width, height] = [shape.width, shape.height].map(|side| u32::try_from(side).unwrap_or(0));
     let picture = |bytes: &[u8]| {
@@ -90,7 +91,8 @@ fn image(channels: usize, height: usize, width: usize) -> Shape {
     Shape::Image(ImageShape { channels, height, width })
 }
 
-/// Where the numbers of a sample stand in an array whose first index moves fastest, from its first number on.
+/// Returns the offsets of a sample's numbers, from its first number on, in an array whose first index varies
+/// fastest.
 pub(super) fn fortran_offsets(shape: &[u64]) -> Vec<usize> {
     let mut offsets = vec![0];
     let mut stride = shape.first().map_or(1, |&samples| usize::try_from(samples).unwrap_or(usize::MAX));

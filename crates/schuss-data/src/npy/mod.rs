@@ -1,4 +1,4 @@
-//! Arrays as NumPy writes them: `.npy`, and as the files of an `.npz` archive.
+//! NumPy arrays: `.npy` files, and the members of an `.npz` archive.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -26,9 +26,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 pub(crate) use store::Stored;
 
-/// Bytes that are turned into numbers at once, unless a sample has more.
+/// Bytes converted to numbers at once, unless a sample has more.
 const BLOCK: usize = 1 << 16;
-/// What to do about an array that cannot be used as it is.
+/// Advice for an array that cannot be used as it is.
 pub(crate) const SAVE: &str = "save it again, as numbers, with numpy.save";
 
 /// Reads an array of samples without labels.
@@ -47,7 +47,7 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
         Offsets::default()
     };
     let offsets = ask.offsets.settle(needed, &mut notes);
-    notes.push("label: none; an .npz file may hold them too".into());
+    notes.push("label: none; an .npz file can hold labels too".into());
     let array = array.less(&offsets);
     reader.seek(SeekFrom::Start(array.header.start)).map_err(|error| unreadable(&origin, &error))?;
     let train = if array.memory() <= ask.memory {
@@ -70,31 +70,31 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     })
 }
 
-/// An array whose first dimension counts samples.
+/// Array whose first dimension counts samples.
 #[derive(Clone, Debug)]
 pub(crate) struct Array {
     pub(crate) header: Header,
     pub(crate) layout: Layout,
-    /// What an archive calls it.
+    /// Name within an archive.
     name: Option<String>,
-    /// What is taken off each feature; empty if nothing is.
+    /// Offset subtracted from each feature; empty if there is none.
     offsets: Vec<f64>,
 }
 
 impl Array {
-    /// Reads the header of an array that takes `length` bytes with it.
+    /// Reads the header of an array in a file of `length` bytes.
     pub(crate) fn new(reader: &mut dyn Read, length: u64) -> std::result::Result<Self, String> {
         let header = Header::read(reader, length)?;
         let layout = Layout::new(&header)?;
         Ok(Self { header, layout, name: None, offsets: Vec::new() })
     }
 
-    /// The same by the name that an archive gives it.
+    /// Sets the name within an archive.
     pub(crate) fn named(self, name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..self }
     }
 
-    /// An array that is a single sample as a whole.
+    /// Interprets an array as a single sample.
     pub(crate) fn of_one_sample(mut header: Header) -> std::result::Result<Self, String> {
         header.shape.insert(0, 1);
         let layout = Layout::new(&header)?;
@@ -105,13 +105,13 @@ impl Array {
         usize::try_from(self.layout.samples).unwrap_or(usize::MAX)
     }
 
-    /// Bytes its numbers take in memory.
+    /// Returns the memory its numbers take, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let each = if self.header.number.kind == Dtype::U1 { 1 } else { size_of::<f32>() };
         self.header.count().unwrap_or(u64::MAX).saturating_mul(each as u64)
     }
 
-    /// The normalisation such numbers usually get.
+    /// Returns the default normalisation of such numbers.
     pub(crate) fn usual(&self) -> DefaultNormalisation {
         if self.header.number.kind == Dtype::U1 {
             DefaultNormalisation::Unit
@@ -120,7 +120,7 @@ impl Array {
         }
     }
 
-    /// Bytes of a sample in the file.
+    /// Returns the bytes of a sample in the file.
     fn stride(&self) -> usize {
         let numbers = self
             .header
@@ -131,7 +131,7 @@ impl Array {
         numbers.saturating_mul(self.header.number.size())
     }
 
-    /// None of its numbers yet.
+    /// Returns empty values of the right kind.
     pub(crate) fn emptied(&self) -> Values {
         match self.header.number.kind {
             Dtype::U1 => Values::Bytes(Vec::new()),
@@ -139,13 +139,13 @@ impl Array {
         }
     }
 
-    /// Adds all its numbers to others of their kind.
+    /// Appends all its numbers to others of their kind.
     pub(crate) fn append(&self, reader: &mut dyn Read, origin: &Origin, into: &mut Values) -> Result<()> {
         into.append(self.values(reader, origin)?);
         Ok(())
     }
 
-    /// Room for so many numbers of its kind.
+    /// Reserves room for `count` numbers of its kind.
     fn room(&self, count: u64) -> Result<Values> {
         Ok(match self.header.number.kind {
             Dtype::U1 => Values::Bytes(reserved(count)?),
@@ -153,14 +153,15 @@ impl Array {
         })
     }
 
-    /// All its numbers, sample after sample.
+    /// Reads all its numbers, sample after sample.
     pub(crate) fn values(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Values> {
         let mut values = self.room(self.header.count().unwrap_or(u64::MAX))?;
         self.each_block(reader, origin, |block, first| self.decode(block, first, &mut values, origin))?;
         if self.header.fortran { self.turned(&values) } else { Ok(values) }
     }
 
-    /// Shows the bytes of all samples, some at a time, with the number of the first.
+    /// Passes the bytes of all samples to a closure, block by block, with the index of each block's first
+    /// sample.
     fn each_block(
         &self,
         reader: &mut dyn Read,
@@ -182,7 +183,7 @@ impl Array {
         Ok(())
     }
 
-    /// Adds the samples in `bytes`, of which the first is sample `first` of the file.
+    /// Decodes and appends the samples in `bytes`, the first of which is sample `first` of the file.
     fn decode(&self, bytes: &[u8], first: u64, into: &mut Values, origin: &Origin) -> Result<()> {
         if self.header.number.kind == Dtype::U1 {
             into.append(self.arranged(Values::Bytes(bytes.to_vec())));
@@ -209,7 +210,7 @@ impl Array {
         if self.header.fortran { values } else { self.layout.arranged(values) }
     }
 
-    /// Number `at` of the file is none to learn from.
+    /// Returns the error for number `at` of the file, which is not finite.
     fn not_finite(&self, at: u64, origin: &Origin) -> Error {
         let index = self.index(at);
         let place = match index.split_first() {
@@ -225,7 +226,7 @@ impl Array {
             .advise("samples and columns are counted from 0; numpy.isfinite finds all")
     }
 
-    /// NumPy's index of number `at` of the file.
+    /// Returns NumPy's index of number `at` of the file.
     fn index(&self, at: u64) -> Vec<u64> {
         let mut left = at;
         let mut place = |&size: &u64| {
@@ -241,7 +242,7 @@ impl Array {
         index
     }
 
-    /// The numbers of an array whose first index moves fastest, sample after sample.
+    /// Reorders the numbers of an array whose first index varies fastest, sample after sample.
     fn turned(&self, values: &Values) -> Result<Values> {
         let offsets = layout::fortran_offsets(&self.header.shape);
         let mut turned = self.room(self.header.count().unwrap_or(u64::MAX))?;
@@ -256,7 +257,7 @@ impl Array {
         Ok(self.layout.arranged(turned))
     }
 
-    /// All its numbers as labels are read: whole ones exactly.
+    /// Reads all its numbers as labels: integers exactly.
     pub(crate) fn numbers(&self, reader: &mut dyn Read, origin: &Origin) -> Result<Numbers> {
         let number = self.header.number;
         if number.is_whole() {
@@ -272,7 +273,7 @@ impl Array {
         Ok(Numbers::Float(self.in_order(numbers)))
     }
 
-    /// Shows the bytes of as many numbers as a sample has, as often as there are samples.
+    /// Passes the bytes of one sample's worth of numbers at a time to a closure, once per sample.
     fn each_sample(&self, reader: &mut dyn Read, origin: &Origin, mut see: impl FnMut(&[u8])) -> Result<()> {
         let mut buffer = vec![0; self.stride()];
         for _ in 0..self.samples() {
@@ -282,7 +283,7 @@ impl Array {
         Ok(())
     }
 
-    /// Numbers in the order of the file, sample after sample.
+    /// Reorders numbers from file order to sample after sample.
     fn in_order<N: Copy>(&self, numbers: Vec<N>) -> Vec<N> {
         if !self.header.fortran {
             return numbers;
@@ -292,11 +293,11 @@ impl Array {
         (0..self.samples()).flat_map(sample).filter_map(|at| numbers.get(at).copied()).collect()
     }
 
-    /// Refuses what needs more memory than may be used and cannot be streamed.
+    /// Returns the error for an array that exceeds the memory budget and cannot be streamed.
     pub(crate) fn too_large(&self, origin: &Origin, why: &str, advice: &str) -> Error {
         origin
             .refuse(format!(
-                "holds {} of numbers, more than may be held in memory, and {why}",
+                "holds {} of numbers, more than fits into memory, and {why}",
                 bytes(self.memory())
             ))
             .advise(advice)
@@ -314,7 +315,7 @@ impl std::fmt::Display for Array {
             Shape::Flat(features) => write!(f, "{samples} samples of {} numbers", grouped(features as u64)),
             Shape::Image(image) => {
                 let paper =
-                    if self.layout.is_transparent() { ", what is transparent shows white paper" } else { "" };
+                    if self.layout.is_transparent() { ", transparent pixels shown as white" } else { "" };
                 write!(
                     f,
                     "{samples} pictures: {} x {} x {}{paper}",

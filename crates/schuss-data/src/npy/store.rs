@@ -1,4 +1,4 @@
-//! An array that is read where it lies, sample by sample.
+//! Array read directly from its file, sample by sample.
 
 use super::Array;
 use crate::pread::read_at;
@@ -9,24 +9,24 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
 
-/// Neighbouring samples are read together, up to so many bytes, unless a sample has more.
+/// Size limit of a read of neighbouring samples, in bytes, unless a single sample has more.
 const RUN: usize = 1 << 20;
 
-/// An array in a file, and the labels of its samples in memory.
+/// Array in a file, with the labels of its samples in memory.
 pub(crate) struct Stored {
     origin: Origin,
     file: File,
-    /// Where its numbers begin.
+    /// Offset of its first number.
     start: u64,
     array: Array,
     labels: Labels,
 }
 
 impl Stored {
-    /// An array whose header begins `offset` bytes into the file.
+    /// Opens an array whose header begins `offset` bytes into the file.
     ///
     /// # Errors
-    /// A data error if its samples do not lie one after the other.
+    /// A data error if its samples are not contiguous.
     pub(crate) fn open(origin: Origin, offset: u64, array: Array, labels: Labels) -> Result<Arc<dyn Store>> {
         if array.header.fortran && array.header.shape.len() > 1 {
             let why = "its samples are not stored one after the other";
@@ -53,7 +53,7 @@ impl Stored {
         if read < buffer.len() {
             return Err(self
                 .origin
-                .refuse_row(first, "has been cut off since it was opened")
+                .refuse_row(first, "was truncated after it was opened")
                 .advise("start again"));
         }
         self.array.decode(buffer, first, values, &self.origin)

@@ -61,7 +61,7 @@ fn what_does_not_fit_into_memory_is_read_where_it_lies() {
     assert_eq!((read.len(), read.values()), (0, &Values::Bytes(vec![])));
     assert_eq!(store.read(&[20], &mut read).unwrap_err().what, "x.npy has no sample 20");
     std::fs::write(&path, b"gone").unwrap();
-    assert_eq!(store.read(&[0], &mut read).unwrap_err().what, "x.npy has been cut off since it was opened");
+    assert_eq!(store.read(&[0], &mut read).unwrap_err().what, "x.npy was truncated after it was opened");
     let fortran = String::from_utf8_lossy(&npy("|u1", "(20, 12)", &[1; 240])).replace("False", "True ");
     let fortran: Vec<u8> =
         [&npy("|u1", "(20, 12)", &[])[..6], &fortran.as_bytes()[fortran.find("NUMPY").unwrap() + 5..]]
@@ -83,15 +83,12 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
     let many = format!("({})", "1, ".repeat(70));
     let cases = [
         (good[..30].to_vec(), "ends within its header"),
-        (
-            good[..good.len() - 1].to_vec(),
-            "ends before the end of the array of [2, 3] that its header promises",
-        ),
+        (good[..good.len() - 1].to_vec(), "is too short for the array of [2, 3] that its header promises"),
         ([&good[..], b"x"].concat(), "goes on for 1 bytes after the array its header promises"),
         (long, "claims a header of 4294967295 bytes"),
         (
             npy("|O", "(2, 3)", &[0; 48]),
-            "holds Python objects (a pickle), which are never opened: they may run anything",
+            "holds Python objects (a pickle), which are never loaded: they could run any code",
         ),
         (npy("<U3", "(2,)", &[0; 24]), "holds text, not numbers"),
         (npy("<c8", "(3,)", &[0; 24]), "holds complex numbers"),
@@ -110,7 +107,7 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
         ),
         (
             npy("<f4", "(4294967296, 4294967296)", &[]),
-            "ends before the end of the array of [4294967296, 4294967296] that its header promises",
+            "is too short for the array of [4294967296, 4294967296] that its header promises",
         ),
         (npy("<f4", "(-1, 1)", &[]), "has a header with `-1, 1), }` where a size is expected"),
         (
@@ -124,7 +121,7 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
         ),
         (with("{'descr': '<f4', 'shape': (1,)}"), "has a header that lacks descr, fortran_order or shape"),
         (with("{'descr': '<f4', 'descr': '<f4'}"), "has a header with the unexpected key `descr`"),
-        (with("{'shape': (1,)} + 1"), "has a header that goes on with `+ 1`"),
+        (with("{'shape': (1,)} + 1"), "has extra text in its header: `+ 1`"),
         (with("{'fortran_order': 0}"), "has a header with `0}` where True or False is expected"),
         (b"\x93NUMPY\x09\x01".to_vec(), "is an NPY array of the unknown version 9.1"),
         (nan, "holds a number that is not finite, or beyond what 32-bit numbers hold"),

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-/// An archive of files, packed or not.
+/// Returns an archive of the given files, each compressed by `method`.
 fn archive(files: &[(&str, Vec<u8>)], method: CompressionMethod) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
@@ -98,8 +98,8 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
     let x = || ("x.npy", npy("|u1", "(2, 2)", &bytes(4)));
     let bomb = npy("|u1", "(50000000, 1)", &vec![0; 50_000_000]);
     let cases = [
-        (packed(&[]), "holds no array of samples; it holds none"),
-        (packed(&[("etc/x", vec![1])]), "holds no array of samples; it holds `etc/x`"),
+        (packed(&[]), "holds no array of samples; its arrays: none"),
+        (packed(&[("etc/x", vec![1])]), "holds no array of samples; its arrays: `etc/x`"),
         (
             packed(&[x(), ("y.npy", npy("|u1", "(3,)", &bytes(3)))]),
             "holds 2 samples in `x` but 3 labels in `y`",
@@ -114,11 +114,11 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
                 ("y.npy", npy("|u1", "(2,)", &bytes(2))),
                 ("x_test.npy", npy("|u1", "(2, 2)", &bytes(4))),
             ]),
-            "has no labels for `x_test`, but for others",
+            "has labels for other splits, but none for `x_test`",
         ),
         (
             packed(&[("x.npy", npy("|O", "(2, 2)", &bytes(32)))]),
-            "has an array `x` that holds Python objects (a pickle), which are never opened: they may run anything",
+            "has an array `x` that holds Python objects (a pickle), which are never loaded: they could run any code",
         ),
         (packed(&[("x.npy", vec![1, 2, 3])]), "has an array `x` that ends within its header"),
     ];
@@ -129,13 +129,10 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
     let error =
         open_as(&packed(&[("x.npy", bomb)]), &ReadOptions { memory: 1 << 20, ..ReadOptions::default() })
             .unwrap_err();
-    assert!(
-        error.what.starts_with("d.npz holds 50 MB of numbers, more than may be held in memory"),
-        "{error}"
-    );
+    assert!(error.what.starts_with("d.npz holds 50 MB of numbers, more than fits into memory"), "{error}");
 }
 
-/// The archive with each `from` in it turned into as many other bytes.
+/// Returns the archive with each `from` in it replaced by as many other bytes.
 fn renamed(mut archive: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     for at in 0..=archive.len() - from.len() {
         if archive[at..].starts_with(from) {
@@ -165,7 +162,7 @@ fn two_arrays_of_one_name_are_refused() {
     let twice = renamed(packed(&[("x.npy", array()), ("z.npy", array())]), b"z.npy", b"x.npy");
     assert_eq!(open(&twice).unwrap_err().what, "d.npz holds two files of the same name");
     let error = open(&packed(&[("x.npy", array()), ("X.npy", array())])).unwrap_err();
-    assert_eq!(error.what, "d.npz holds two arrays called `x`, if capitals do not count");
+    assert_eq!(error.what, "d.npz holds two arrays called `x`, ignoring case");
 }
 
 #[test]
@@ -223,8 +220,8 @@ fn transparent_pictures_show_white_paper_and_arrays_of_other_names_are_named() {
             ("weights.npy", npy("|u1", "(1,)", &[1])),
         ]))
         .unwrap();
-        assert!(found.notes[0].contains("what is transparent shows white paper"), "{}", found.notes[0]);
-        assert!(found.notes.contains(&"left out: arrays of other names: `weights`".into()));
+        assert!(found.notes[0].contains("transparent pixels shown as white"), "{}", found.notes[0]);
+        assert!(found.notes.contains(&"left out: arrays with other names: `weights`".into()));
         let crate::Values::Bytes(bytes) = samples(&found.train).values().clone() else { panic!("bytes") };
         let planes = match order {
             "(1, 2, 2, 4)" => vec![10, 255, 127, 255, 20, 255, 127, 255, 30, 255, 127, 255],

@@ -39,7 +39,7 @@ const ROWS: i32 = 60;
 const SECONDS: f64 = 1_764_230_400.0;
 const METRES: f64 = 5_000_000.0;
 
-/// Second, place in metres, and a small number.
+/// Returns a time in seconds, a place in metres, and a small number.
 fn row(row: i32) -> [f64; 3] {
     let at = f64::from(row * 7 % ROWS);
     [SECONDS + at, METRES + at / 300.0, at / 8.0]
@@ -69,7 +69,7 @@ fn asking(memory: u64) -> Request {
     Request { ask: ReadOptions { memory, ..ReadOptions::default() }, ..Request::default() }
 }
 
-/// The numbers of all samples, as stored.
+/// Returns the stored values of all samples.
 fn stored(part: &LoadedSplit) -> Vec<f32> {
     samples(part).values().clone().into_floats()
 }
@@ -200,7 +200,7 @@ fn targets_keep_their_digits_even_where_features_stay_as_they_are() {
         let data = load(&path, Request { normalisation, ..asking(1 << 20) });
         assert_eq!((&data.offsets.labels[..], data.offsets.values.len()), (&[METRES][..], 0));
         assert!((data.scale.deviation[0] - 0.038).abs() < 0.01, "{:?}", data.scale);
-        let told = &survey(&data).unwrap()[0].told[0];
-        assert!(told.lowest >= METRES && told.highest < METRES + 0.2, "as in the file: {told:?}");
+        let targets = &survey(&data).unwrap()[0].targets[0];
+        assert!(targets.lowest >= METRES && targets.highest < METRES + 0.2, "as in the file: {targets:?}");
     }
 }

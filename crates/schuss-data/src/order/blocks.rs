@@ -1,4 +1,4 @@
-//! Orders for media where seeks are dear: only the samples of some blocks are mixed at a time.
+//! Orders for media where seeks are expensive: samples are mixed only within a few blocks at a time.
 
 use super::{Order, Permutation};
 use crate::random::Key;
@@ -7,16 +7,17 @@ use crate::{Error, Result};
 use std::fmt;
 use std::num::NonZeroU32;
 
-/// Samples per block where nothing else is said: 0.8 MB of MNIST's images.
+/// Default number of samples per block: 0.8 MB of MNIST's images.
 const SIZE: NonZeroU32 = NonZeroU32::new(1_024).unwrap();
 
-/// What an order by blocks mixes: `blocks:64`, or `blocks:64,size=256`.
+/// Extent of mixing in a block order: `blocks:64`, or `blocks:64,size=256`.
 ///
-/// The size of a block is part of the order, and so of the recipe: it must not depend on the medium, or the same
-/// trial would be another on another file. How well classes mix depends mostly on how many distinct blocks are mixed.
+/// The size of a block is part of the order, and so of the recipe: if it depended on the medium, the same
+/// trial would differ from file to file. How well classes mix depends mostly on the number of distinct blocks
+/// mixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mix {
-    /// Blocks mixed at a time.
+    /// Number of blocks mixed at a time.
     pub blocks: NonZeroU32,
     /// Samples per block, all neighbours; the last block of the data may be shorter.
     pub size: NonZeroU32,
@@ -33,8 +34,7 @@ impl Mix {
                 Some(key) => return Err(unknown("key", key, " for order `blocks`", &["size"])),
             }
         }
-        let none =
-            || Error::usage("order `blocks` lacks the number of blocks that are mixed").advise(EXAMPLE);
+        let none = || Error::usage("order `blocks` needs the number of blocks to mix").advise(EXAMPLE);
         Ok(Self { blocks: blocks.ok_or_else(none)?, size })
     }
 }
@@ -54,11 +54,11 @@ impl fmt::Display for Mix {
     }
 }
 
-/// How the positions of an epoch fall into groups of blocks: as evenly as can be, so that no group mixes much less than
-/// others.
+/// Division of an epoch's positions into groups of blocks: as evenly as possible, so that no group mixes much
+/// less than others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Groups {
-    /// Samples in all and per block.
+    /// Samples in total and per block.
     len: u64,
     size: u64,
     groups: u64,
@@ -75,7 +75,7 @@ impl Groups {
         Self { len, size, groups, blocks: count / groups, longer: count % groups }
     }
 
-    /// Those of an order, if it has any.
+    /// Returns the groups of an order, if it has any.
     pub(crate) fn of(order: Order, len: u64) -> Option<Self> {
         match order {
             Order::Blocks(mix) => Some(Self::new(mix, len)),
@@ -83,22 +83,22 @@ impl Groups {
         }
     }
 
-    /// How many.
+    /// Returns the number of groups.
     pub(crate) fn count(&self) -> u64 {
         self.groups
     }
 
-    /// Samples of the longest.
+    /// Returns the number of samples in the longest group.
     pub(crate) fn longest(&self) -> u64 {
         ((self.blocks + u64::from(self.longer > 0)) * self.size).min(self.len)
     }
 
-    /// Position of a group's first sample, or the epoch's end.
+    /// Returns the position of a group's first sample, or the end of the epoch.
     pub(crate) fn start(&self, group: u64) -> u64 {
         ((group * self.blocks + group.min(self.longer)) * self.size).min(self.len)
     }
 
-    /// The group that a position lies in.
+    /// Returns the group that contains a position.
     pub(crate) fn at(&self, position: u64) -> u64 {
         let block = position / self.size;
         let in_longer = self.longer * (self.blocks + 1);
@@ -110,13 +110,13 @@ impl Groups {
     }
 }
 
-/// The order of an epoch: the whole blocks are permuted, groups of them made in that order, and the samples of a group
-/// permuted. What is left after the last whole block goes into the last group.
+/// Order of an epoch: the whole blocks are permuted, split into groups in that order, and the samples of each
+/// group permuted. Samples after the last whole block go into the last group.
 #[derive(Clone, Debug)]
 pub(super) struct Mixed {
     key: Key,
     groups: Groups,
-    /// Whole ones.
+    /// Number of whole blocks.
     blocks: u64,
     of_blocks: Permutation,
 }
@@ -128,7 +128,7 @@ impl Mixed {
         Self { key, groups, blocks, of_blocks: Permutation::new(blocks, key, 0) }
     }
 
-    /// Index of the sample at `position`.
+    /// Returns the index of the sample at `position`.
     pub(super) fn at(&self, position: u64) -> u64 {
         let size = self.groups.size;
         let group = self.groups.at(position);
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Walks through the groups: each ends exactly where all samples of its blocks have come.
+    /// Walks through the groups: each ends exactly when all samples of its blocks have come.
     #[test]
     fn no_more_blocks_are_mixed_than_the_order_says() {
         for (len, blocks, size) in [(1_000, 4, 16), (1_003, 4, 16), (640, 3, 64), (50, 7, 9), (50, 100, 9)] {
@@ -252,7 +252,7 @@ mod tests {
             assert_eq!(expected.parse::<Order>().unwrap(), order);
         }
         let wrong = [
-            ("blocks", "order `blocks` lacks the number of blocks that are mixed"),
+            ("blocks", "order `blocks` needs the number of blocks to mix"),
             ("blocks:0", "`0` in order `blocks` is not a whole number above 0"),
             ("blocks:64,size=0", "`0` in order `blocks` is not a whole number above 0"),
             ("blocks:many", "`many` in order `blocks` is not a whole number above 0"),

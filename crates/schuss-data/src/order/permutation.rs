@@ -2,7 +2,7 @@
 
 use crate::random::Key;
 
-/// A balanced Feistel network over `0..2^(2 half)`, walked until it lands below `len`.
+/// Balanced Feistel network over `0..2^(2 half)`, iterated until it lands below `len`.
 ///
 /// Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002 (cycle walking).
 #[derive(Clone, Debug)]
@@ -13,20 +13,21 @@ pub(crate) struct Permutation {
 }
 
 const ROUNDS: usize = 8;
-/// Smaller domains have too few keyed permutations to be fair; at 256 all orders of 5 samples are equally likely.
+/// Minimum of `half`: smaller domains have too few keyed permutations to be fair; at 256 all orders of 5
+/// samples are equally likely.
 const MIN_HALF: u32 = 4;
 
 impl Permutation {
-    /// Permutation number `number` of a stream, of `0..len`.
+    /// Returns permutation number `number` of a stream, of `0..len`.
     pub(crate) fn new(len: u64, key: Key, number: u64) -> Self {
         let bits = 64 - len.saturating_sub(1).leading_zeros();
         let ([a, b, c, d], [e, f, g, h]) = (key.block(number, 0), key.block(number, 1));
         Self { len, half: bits.div_ceil(2).max(MIN_HALF), keys: [a, b, c, d, e, f, g, h] }
     }
 
-    /// What stands at `position`; both are below `len`.
+    /// Returns the element at `position`; both are below `len`.
     ///
-    /// Expected number of steps: below 4 from 64 on, since the domain is then below 4 `len`.
+    /// Expected number of steps: below 4 from `len` 64 on, since the domain is then smaller than 4 `len`.
     pub(crate) fn at(&self, position: u64) -> u64 {
         let mut at = position;
         loop {
@@ -47,7 +48,7 @@ impl Permutation {
     }
 }
 
-/// The 32-bit finaliser of MurmurHash3: every input bit reaches every output bit.
+/// 32-bit finaliser of MurmurHash3: every input bit affects every output bit.
 fn mix(mut x: u32) -> u32 {
     x = (x ^ x >> 16).wrapping_mul(0x85eb_ca6b);
     x = (x ^ x >> 13).wrapping_mul(0xc2b2_ae35);

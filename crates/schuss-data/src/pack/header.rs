@@ -1,6 +1,6 @@
-//! The header of a pack: magic, format and length, what the records hold and how many there are, a checksum.
+//! Header of a pack: magic, format and length, kind and number of the records, a checksum.
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 8 | magic |
 //! | 4, 4 | format (1), length of the header |
@@ -8,8 +8,8 @@
 //! | 4 | values: 1 bytes or 2 f32 |
 //! | 4, 8 | labels: 1 class (width 1), 2 real (numbers per sample), 3 none (width 0) |
 //! | 8, 8, 8 | samples of the training, validation and test split |
-//! | 4, then 4 + n each | how many classes; length and UTF-8 of each name |
-//! | 4 + n | length and UTF-8 of a text of the writer's own |
+//! | 4, then 4 + n each | number of classes; length and UTF-8 of each name |
+//! | 4 + n | length and UTF-8 of a text by the writer |
 //! | 8 | XXH3-64 of all before it |
 #![deny(
     clippy::arithmetic_side_effects,
@@ -24,42 +24,42 @@ use super::CHECKSUM;
 use crate::{Error, ImageShape, Result, Shape};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// How every pack begins; like PNG's, it shows when a file was copied as if it were text.
+/// Magic bytes of every pack; like PNG's, they reveal a file that was copied as if it were text.
 pub const MAGIC: [u8; 8] = *b"\x89SCHUSS\n";
 
 pub(super) const FORMAT: u32 = 1;
-/// Magic, format and length.
+/// Length of magic, format and header length, in bytes.
 pub(super) const START: usize = 16;
-/// No header is longer: names of a million classes fit.
+/// Size limit of a header, in bytes: names of a million classes fit.
 pub(super) const LONGEST: u32 = 16 << 20;
 const MAX_CLASSES: u32 = 1_000_000;
 
-/// What is to be predicted for a sample.
+/// Kind of label of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Labelled {
-    /// A class.
+    /// Class index.
     Class,
-    /// So many numbers.
+    /// Regression target of this many numbers.
     Real(usize),
-    /// Nothing.
+    /// No label.
     Absent,
 }
 
-/// What the records of a pack hold.
+/// Header: contents of a pack's records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) shape: Shape,
-    /// Whether values are floats, not bytes.
+    /// True if values are floats, not bytes.
     pub(super) floats: bool,
     pub(super) labelled: Labelled,
-    /// Samples of the three splits.
+    /// Number of samples in the training, validation and test splits.
     pub(super) counts: [u64; 3],
     pub(super) classes: Vec<String>,
     pub(super) about: String,
 }
 
 impl Header {
-    /// Bytes of a record's values; none if they cannot be counted.
+    /// Returns the bytes of a record's values; `None` on overflow.
     pub(super) fn value_bytes(&self) -> Option<u64> {
         let features = match self.shape {
             Shape::Flat(features) => features,
@@ -70,7 +70,7 @@ impl Header {
         (features as u64).checked_mul(if self.floats { 4 } else { 1 })
     }
 
-    /// Bytes of a record's label.
+    /// Returns the bytes of a record's label.
     pub(super) fn label_bytes(&self) -> Option<u64> {
         match self.labelled {
             Labelled::Class => Some(4),
@@ -79,18 +79,18 @@ impl Header {
         }
     }
 
-    /// Bytes of a record.
+    /// Returns the bytes of a record.
     pub(super) fn stride(&self) -> Option<u64> {
         self.value_bytes()?.checked_add(self.label_bytes()?)?.checked_add(CHECKSUM as u64)
     }
 
-    /// Bytes of all records.
+    /// Returns the bytes of all records.
     pub(super) fn records(&self) -> Option<u64> {
         let [train, validation, test] = self.counts;
         train.checked_add(validation)?.checked_add(test)?.checked_mul(self.stride()?)
     }
 
-    /// As it stands in the file.
+    /// Encodes the header as stored in the file.
     ///
     /// # Errors
     /// If it is too long.
@@ -124,7 +124,7 @@ impl Header {
         Ok(bytes)
     }
 
-    /// Reads a whole header, from the magic to the checksum; says what is wrong with it.
+    /// Parses a whole header, from the magic to the checksum, or returns what is wrong with it.
     pub(super) fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
         let (body, sum) = bytes.split_last_chunk().ok_or("ends within its header")?;
         if xxh3_64(body) != u64::from_le_bytes(*sum) {
@@ -149,13 +149,13 @@ impl Header {
         }
         let header = Self { shape, floats, labelled, counts, classes, about: fields.text()? };
         if !fields.0.is_empty() {
-            return Err("has a header that is longer than what it holds".into());
+            return Err("has extra bytes at the end of its header".into());
         }
         header.check()?;
         Ok(header)
     }
 
-    /// What no reader would make sense of.
+    /// Rejects contents that no reader could make sense of.
     pub(super) fn check(&self) -> std::result::Result<(), String> {
         if self.value_bytes() == Some(0) {
             return Err("holds samples without numbers".into());
@@ -178,7 +178,7 @@ fn short(length: usize) -> Result<u32> {
     })
 }
 
-/// What is left of a header.
+/// Unread rest of a header.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -198,11 +198,11 @@ impl<'a> Fields<'a> {
         Ok(bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes)))
     }
 
-    /// A size that memory could hold.
+    /// Reads a size that fits into memory.
     fn length(&mut self) -> std::result::Result<usize, String> {
         let size = self.size()?;
         usize::try_from(size)
-            .map_err(|_| format!("holds samples of {size} numbers, more than this machine counts"))
+            .map_err(|_| format!("holds samples of {size} numbers, more than this machine can address"))
     }
 
     fn text(&mut self) -> std::result::Result<String, String> {

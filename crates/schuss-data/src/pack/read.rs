@@ -1,4 +1,4 @@
-//! Reading a pack: its header once, then any samples, neighbours in one go.
+//! Reading a pack: its header once, then any samples; neighbours are read together.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -20,20 +20,20 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes read at once, unless a record is longer.
 const RUN: u64 = 1 << 20;
-/// Bytes between two records that are rather read than skipped: a page.
+/// Gap between two records that is read rather than skipped, in bytes: a page.
 const GAP: u64 = 4_096;
-/// Samples looked for together: those of a group of 64 usual blocks.
+/// Samples looked up together: those of a group of 64 blocks of the default size.
 const SLAB: usize = 1 << 16;
 const ADVICE: &str = "make it again with `schuss data pack`";
 
-/// A pack that was opened: what it says of itself, and its splits.
+/// Opened pack: its header and splits.
 #[derive(Clone)]
 pub struct Pack {
     file: Arc<Records>,
     fingerprint: u128,
 }
 
-/// A split of a pack.
+/// Split of a pack.
 #[derive(Clone)]
 pub struct PackedSplit {
     file: Arc<Records>,
@@ -42,13 +42,13 @@ pub struct PackedSplit {
     len: u64,
 }
 
-/// An open file of records.
+/// Open file of records.
 struct Records {
     file: Box<dyn ReadAt>,
     path: PathBuf,
     length: u64,
     header: Header,
-    /// Where records begin.
+    /// Offset of the first record.
     begin: u64,
     stride: u64,
     features: usize,
@@ -56,10 +56,10 @@ struct Records {
     idle: Mutex<Vec<Buffers>>,
 }
 
-/// What a thread needs to read.
+/// Buffers a thread needs to read.
 #[derive(Default)]
 struct Buffers {
-    /// Record numbers and the rows they are wanted at, by number.
+    /// Record numbers and the rows they go to, sorted by number.
     wanted: Vec<(u64, usize)>,
     bytes: Vec<u8>,
 }
@@ -68,7 +68,8 @@ impl Pack {
     /// Opens a pack and reads its header; samples are read later.
     ///
     /// # Errors
-    /// A data error that names the file, if it is absent, unreadable, no pack, or damaged in its header or length.
+    /// A data error that names the file, if it is missing, unreadable, not a pack, or has a damaged header or
+    /// wrong length.
     pub fn open(path: &Path) -> Result<Self> {
         let (file, length) = file::open(path)?;
         Self::read(Box::new(file), length, path)
@@ -85,7 +86,7 @@ impl Pack {
         let promised = records.saturating_add(begin).saturating_add(TRAILER as u64);
         if promised != length {
             let (length, promised) = (grouped(length), grouped(promised));
-            return Err(blame(&format!("is {length} bytes long where its header promises {promised}")));
+            return Err(blame(&format!("is {length} bytes long, but its header promises {promised}")));
         }
         let trailer = read(begin.saturating_add(records), TRAILER as u64)?;
         let fingerprint = parse_trailer(&trailer)
@@ -97,48 +98,48 @@ impl Pack {
         Ok(Self { file, fingerprint })
     }
 
-    /// Shape of a sample.
+    /// Returns the shape of a sample.
     pub fn shape(&self) -> Shape {
         self.file.header.shape
     }
 
-    /// Names of the classes; none unless samples have classes.
+    /// Returns the names of the classes; empty unless samples have classes.
     pub fn classes(&self) -> &[String] {
         &self.file.header.classes
     }
 
-    /// The text its writer left.
+    /// Returns the text left by the writer.
     pub fn about(&self) -> &str {
         &self.file.header.about
     }
 
-    /// What is to be predicted for samples.
+    /// Returns the kind of label.
     pub fn labelled(&self) -> Labelled {
         self.file.header.labelled
     }
 
-    /// Bytes a sample takes in memory, its label included.
+    /// Returns the bytes of a sample in memory, label included.
     pub fn row_bytes(&self) -> u64 {
         self.file.stride.saturating_sub(CHECKSUM as u64)
     }
 
-    /// 128-bit XXH3 over header and records, as 32 hex digits.
+    /// Returns the 128-bit XXH3 hash over header and records, as 32 hex digits.
     pub fn fingerprint(&self) -> String {
         format!("{:032x}", self.fingerprint)
     }
 
-    /// What is trained on.
+    /// Returns the training split.
     pub fn train(&self) -> PackedSplit {
         self.part(0, self.file.header.counts[0])
     }
 
-    /// What choices are made by, if it was given.
+    /// Returns the validation split, if there is one.
     pub fn validation(&self) -> Option<PackedSplit> {
         let [train, validation, _] = self.file.header.counts;
         (validation > 0).then(|| self.part(train, validation))
     }
 
-    /// What is evaluated on, if it was given.
+    /// Returns the test split, if there is one.
     pub fn test(&self) -> Option<PackedSplit> {
         let [train, validation, test] = self.file.header.counts;
         (test > 0).then(|| self.part(train.saturating_add(validation), test))
@@ -149,10 +150,10 @@ impl Pack {
     }
 }
 
-/// Length of the header that begins with `start`, in a file of `length` bytes.
+/// Returns the length of the header that begins with `start`, in a file of `length` bytes.
 fn header_length(start: &[u8], length: u64) -> std::result::Result<u64, String> {
     if !start.starts_with(&MAGIC) {
-        return Err("is not a pack of schuss: it begins otherwise".into());
+        return Err("is not a schuss pack: wrong magic bytes".into());
     }
     let number = |at: usize| {
         let bytes = start.get(at..).and_then(|bytes| bytes.first_chunk());
@@ -174,7 +175,7 @@ fn parse_trailer(trailer: &[u8]) -> Option<u128> {
     fingerprint.first_chunk().filter(|_| sound).map(|bytes| u128::from_le_bytes(*bytes))
 }
 
-/// Bytes that are known to be there.
+/// Reads bytes that are known to exist.
 fn read_at(file: &dyn ReadAt, offset: u64, size: u64) -> std::result::Result<Vec<u8>, String> {
     let mut bytes = vec![0; usize::try_from(size).map_err(|error| error.to_string())?];
     file.read_exact_at(&mut bytes, offset)
@@ -211,12 +212,12 @@ impl Store for PackedSplit {
 }
 
 impl PackedSplit {
-    /// Which records are wanted, and at which rows from `first_row` on, in the order they stand in.
+    /// Lists the wanted records and their rows, counted from `first_row` on, in file order.
     fn list(&self, indices: &[u64], first_row: usize, wanted: &mut Vec<(u64, usize)>) -> Result<()> {
         wanted.clear();
         for (row, &index) in (first_row..).zip(indices) {
             if index >= self.len {
-                return Err(Error::data(format!("there is no sample {index} among {}", self.len))
+                return Err(Error::data(format!("sample {index} is out of range for {} samples", self.len))
                     .at(self.file.path.display()));
             }
             wanted.push((self.first.saturating_add(index), row));
@@ -226,7 +227,7 @@ impl PackedSplit {
     }
 }
 
-/// Where samples are put.
+/// Destination of the samples read.
 struct Rows {
     values: Values,
     labels: Labels,
@@ -241,7 +242,7 @@ impl Records {
         blame(&self.path, self.length, what)
     }
 
-    /// Room for `rows` samples, in memory that is there already where it can be.
+    /// Returns room for `rows` samples, reusing memory if possible.
     fn rows(&self, rows: usize, old: Samples) -> Result<Rows> {
         let (values, labels) = old.into_parts();
         let features = self.features;
@@ -259,7 +260,7 @@ impl Records {
         Ok(Rows { values, labels })
     }
 
-    /// Memory of `rows` times `width` numbers; what they are does not matter.
+    /// Resizes a buffer to `rows` times `width` numbers; their values do not matter.
     fn sized<T: Copy + Default>(&self, mut memory: Vec<T>, rows: usize, width: usize) -> Result<Vec<T>> {
         let length = rows.saturating_mul(width);
         if memory.try_reserve_exact(length.saturating_sub(memory.len())).is_err() {
@@ -272,7 +273,7 @@ impl Records {
         Ok(memory)
     }
 
-    /// Reads the records that `buffers` lists into `rows`.
+    /// Reads the records listed in `buffers` into `rows`.
     fn read(&self, buffers: &mut Buffers, rows: &mut Rows) -> Result<()> {
         let mut wanted = &buffers.wanted[..];
         while let Some((&(first, _), _)) = wanted.split_first() {
@@ -287,7 +288,7 @@ impl Records {
         Ok(())
     }
 
-    /// How many of the records that are wanted, from `first` on, are read at once.
+    /// Returns the number of wanted records, from `first` on, that are read at once.
     fn run(&self, first: u64, wanted: &[(u64, usize)]) -> usize {
         let mut before = first;
         let near = |(number, _): &&(u64, usize)| {
@@ -299,7 +300,7 @@ impl Records {
         wanted.iter().take_while(near).count()
     }
 
-    /// Brings the records `first..=last` into `bytes`.
+    /// Reads the records `first..=last` into `bytes`.
     fn fetch(&self, first: u64, last: u64, bytes: &mut Vec<u8>) -> Result<()> {
         let count = usize::try_from(last.saturating_sub(first).saturating_add(1)).unwrap_or(usize::MAX);
         let stride = usize::try_from(self.stride).unwrap_or(usize::MAX);
@@ -310,7 +311,7 @@ impl Records {
             .map_err(|error| self.blame(&format!("cannot be read: {}", crate::text::plain_io(&error))))
     }
 
-    /// Checks record `number`, which is the one at `place` of `bytes`, and puts it at `row`.
+    /// Checks record `number`, at index `place` in `bytes`, and stores it at `row`.
     fn put(&self, number: u64, place: u64, bytes: &[u8], row: usize, rows: &mut Rows) -> Result<()> {
         let stride = usize::try_from(self.stride).unwrap_or(usize::MAX);
         let record = bytes.chunks_exact(stride).nth(usize::try_from(place).unwrap_or(usize::MAX));
@@ -326,7 +327,7 @@ impl Records {
 }
 
 impl Rows {
-    /// Puts a record at `row`.
+    /// Stores a record at `row`.
     fn put(
         &mut self,
         row: usize,
@@ -350,7 +351,7 @@ impl Rows {
             Labels::Class(to) => {
                 let class = label.first_chunk().map_or(u32::MAX, |bytes| u32::from_le_bytes(*bytes));
                 if class as usize >= classes {
-                    return Err("a class beyond the last");
+                    return Err("a class index out of range");
                 }
                 nth(to, row, 1).fill(class);
             }
@@ -361,7 +362,7 @@ impl Rows {
     }
 }
 
-/// The row of `width` numbers that is number `row`.
+/// Returns row `row` of `width` numbers.
 fn nth<T>(rows: &mut [T], row: usize, width: usize) -> &mut [T] {
     rows.chunks_exact_mut(width).nth(row).unwrap_or_default()
 }

@@ -14,13 +14,13 @@ use tempfile::TempDir;
 
 const IMAGE: Shape = Shape::Image(ImageShape { channels: 1, height: 2, width: 3 });
 
-/// `len` images of 2 x 3 with one of three classes each, not the same for another `salt`.
+/// Returns `len` images of 2 x 3 with one of three classes each; another `salt` gives other images.
 fn images(len: usize, salt: u8) -> Samples {
     let bytes = (0..len * 6).map(|i| (i * 7) as u8 ^ salt).collect();
     Samples::new(Values::Bytes(bytes), Labels::Class((0..len).map(|i| i as u32 % 3).collect()), 6).unwrap()
 }
 
-/// `len` samples of 4 numbers with `width` numbers, or nothing, to be predicted for each.
+/// Returns `len` samples of 4 numbers, each with `width` numbers, or nothing, as target.
 fn floats(len: usize, width: usize) -> Samples {
     let values = (0..len * 4).map(|i| i as f32 / 8.0 - 3.0).collect();
     let labels = match width {
@@ -57,7 +57,7 @@ fn written(contents: &Contents) -> Vec<u8> {
     bytes
 }
 
-/// A pack in a folder of its own.
+/// Pack in a folder of its own.
 struct OnDisk {
     _folder: TempDir,
     path: PathBuf,
@@ -76,19 +76,19 @@ impl OnDisk {
     }
 }
 
-/// The same without a file.
+/// Opens a pack in memory.
 fn in_memory(bytes: Vec<u8>) -> Result<Pack> {
     let length = bytes.len() as u64;
     Pack::read(Box::new(bytes), length, Path::new("data.schuss"))
 }
 
-/// All samples of all splits, front to end.
+/// Reads all samples of all splits in order.
 fn read_all(pack: &Pack) -> Result<Vec<Samples>> {
     let splits = [Some(pack.train()), pack.validation(), pack.test()];
     splits.into_iter().flatten().map(|part| read(&part, &(0..part.len()).collect::<Vec<_>>())).collect()
 }
 
-/// All samples of a pack in memory, or why they cannot be had.
+/// Reads all samples of a pack in memory, or returns the error.
 fn unpacked(bytes: Vec<u8>) -> Result<Vec<Samples>> {
     read_all(&in_memory(bytes)?)
 }
@@ -99,7 +99,7 @@ fn read(store: &dyn Store, indices: &[u64]) -> Result<Samples> {
     Ok(into)
 }
 
-/// The samples as the writer shuffles them.
+/// Returns the samples as the writer shuffles them.
 fn shuffled(samples: &Samples) -> Samples {
     let order = EpochOrder::new(Order::Shuffled, samples.len(), 1, 0);
     let indices: Vec<u64> = (0..samples.len()).map(|position| order.index(position) as u64).collect();
@@ -191,7 +191,7 @@ fn what_is_packed_twice_has_the_same_bytes_and_what_differs_another_fingerprint(
     }
 }
 
-/// The layout of the first release: packs stay readable.
+/// Layout of the first release: packs stay readable.
 #[test]
 fn a_pack_has_the_known_fingerprint() {
     let pack = in_memory(written(&tiny())).unwrap();
@@ -207,7 +207,7 @@ fn samples_that_come_in_blocks_are_packed_in_an_order_of_such_blocks() {
     assert_eq!(blocks(100, 10), "blocks:1,size=1000");
 }
 
-/// Fails after so many bytes.
+/// Writer that fails after a number of bytes.
 struct Full(usize);
 
 impl io::Write for Full {
@@ -236,13 +236,13 @@ fn data_that_no_reader_would_take_are_not_packed() {
     let wrong = |contents: &Contents| write(contents, 1, &mut io::sink()).unwrap_err().what;
     let class = Samples::new(Values::Bytes(vec![0; 12]), Labels::Class(vec![0, 3]), 6).unwrap();
     let said = wrong(&contents(IMAGE, images(3, 0), Some(class)));
-    assert_eq!(said, "sample 1 of the test split holds a class beyond the last");
+    assert_eq!(said, "sample 1 of the test split holds a class index out of range");
     let values = Values::Floats(vec![0.0, 0.0, f32::NAN, 0.0]);
     let nan = Samples::new(values, Labels::Absent(1), 4).unwrap();
     let said = wrong(&contents(Shape::Flat(4), nan, None));
     assert_eq!(said, "sample 0 of the training split holds a number that is not finite");
     let said = wrong(&contents(IMAGE, images(3, 0), Some(floats(2, 1))));
-    assert_eq!(said, "samples hold 4 numbers where their shape says 6");
+    assert_eq!(said, "samples hold 4 numbers, but their shape says 6");
     let said = wrong(&contents(Shape::Flat(4), floats(2, 2), Some(floats(2, 1))));
     assert_eq!(said, "the splits differ in the kind of their values or labels");
     assert_eq!(wrong(&contents(IMAGE, images(0, 0), None)), "the data set holds no samples to train on");
@@ -262,15 +262,15 @@ fn what_is_no_pack_or_of_another_format_is_refused_in_one_sentence_that_names_th
     };
     let length = good.len();
     let cases = [
-        (vec![], "is not a pack of schuss: it begins otherwise".to_owned()),
-        (b"PAR1 and so on".to_vec(), "is not a pack of schuss: it begins otherwise".into()),
+        (vec![], "is not a schuss pack: wrong magic bytes".to_owned()),
+        (b"PAR1 and so on".to_vec(), "is not a schuss pack: wrong magic bytes".into()),
         (good[..13].to_vec(), "ends within its header".into()),
         (good[..40].to_vec(), "ends within its header".into()),
         (changed(8, 2), "is a pack of format 2; this version of schuss reads format 1".into()),
         (changed(30, 1), "is damaged: its header does not match its checksum".into()),
         (
             [&good[..], &[0]].concat(),
-            format!("is {} bytes long where its header promises {length}", length + 1),
+            format!("is {} bytes long, but its header promises {length}", length + 1),
         ),
         (changed(length - 1, 0), "is damaged: its fingerprint does not match its checksum".into()),
         (changed(length - 30, 0), "is damaged: record 6 does not match its checksum".into()),
@@ -314,7 +314,7 @@ fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     assert_eq!(read(&part, &[10, 4_000]).unwrap_err().exit_code(), 3);
 }
 
-/// Headers that claim too much, each with the checksum it should have.
+/// Returns headers that claim too much, each with a valid checksum.
 fn boasts() -> Vec<Header> {
     let honest = || tiny().header().unwrap();
     let huge = usize::MAX / 8;
@@ -365,7 +365,7 @@ fn promises_of_the_moon_are_refused_at_once() {
     }
 }
 
-/// Samples are read from a mutated pack whose checksums were made right again, so that what they guard is reached.
+/// Reads samples from a mutated pack whose checksums were fixed, so that the code they guard is reached.
 #[test]
 fn a_hundred_thousand_mutations_are_survived() {
     let good = [tiny(), contents(Shape::Flat(4), floats(4, 2), Some(floats(1, 2)))];
@@ -384,13 +384,13 @@ fn a_hundred_thousand_mutations_are_survived() {
             Err(error) => assert!([1, 3].contains(&error.exit_code()), "round {round}: {error}"),
         }
     }
-    assert!(read > 1_000, "hardly a mutation got past the checksums: {read}");
+    assert!(read > 1_000, "hardly any mutation got past the checksums: {read}");
 }
 
-/// A flipped bit, another byte, another number of 4 or 8 bytes, or a part lost, doubled or cut off.
+/// Flips a bit, changes a byte or a number of 4 or 8 bytes, or loses, doubles or cuts off a part.
 fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
     let mut below = |limit: usize| draws.bits() as usize % limit.max(1);
-    // Half of the accidents befall the header.
+    // Half of the mutations hit the header.
     let from = if below(2) == 0 { below(bytes.len().min(100)) } else { below(bytes.len()) };
     if bytes.is_empty() {
         return bytes.push(below(256) as u8);
@@ -412,7 +412,7 @@ fn mutate(bytes: &mut Vec<u8>, draws: &mut Draws) {
     }
 }
 
-/// Makes the checksums of header, records and fingerprint right again, where those of an honest pack stand.
+/// Recomputes the checksums of header, records and fingerprint, at their places in a valid pack.
 fn mend(bytes: &mut [u8], header: &Header) {
     let begin = header.encode().unwrap().len();
     let stride = header.stride().unwrap() as usize;
@@ -467,7 +467,7 @@ fn more_classes_than_any_pack_has_are_refused_before_they_are_listed() {
     assert!(taken.bytes_max < 1 << 20, "{} bytes", taken.bytes_max);
 }
 
-/// A header without its checksum that names so many classes, each of no letters.
+/// Returns a header without its checksum that names `count` classes, each with an empty name.
 fn tiny_header_of_classes(count: u32) -> Vec<u8> {
     let whole = Header {
         shape: Shape::Flat(1),

@@ -1,4 +1,4 @@
-//! Writing a pack: one pass over the data in a shuffled order, in bounded memory.
+//! Writing a pack: one pass over the data in a shuffled order, with bounded memory.
 
 use super::header::{Header, Labelled};
 use super::{TRAILER, checksum};
@@ -15,36 +15,36 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 const CHUNK: u64 = 4 << 20;
 /// Chunks read ahead.
 const DEPTH: usize = 2;
-/// Blocks mixed at most where samples come in blocks; more hardly mix better.
+/// Maximum number of blocks mixed if samples come in blocks; more hardly mix better.
 const BLOCKS: u64 = 64;
 
 const SPLITS: [&str; 3] = ["training", "validation", "test"];
 
-/// What goes into a pack.
+/// Contents of a pack.
 pub struct Contents {
     /// Shape of a sample.
     pub shape: Shape,
-    /// Names of the classes; none unless samples have classes.
+    /// Names of the classes; empty unless samples have classes.
     pub classes: Vec<String>,
-    /// A text of the writer's own.
+    /// Text by the writer.
     pub about: String,
-    /// What is trained on; at least one sample.
+    /// Training split; at least one sample.
     pub train: Arc<dyn Store>,
-    /// What choices are made by.
+    /// Validation split.
     pub validation: Option<Arc<dyn Store>>,
-    /// What is evaluated on.
+    /// Test split.
     pub test: Option<Arc<dyn Store>>,
-    /// The order that the training split is written in.
+    /// Order in which the training split is written.
     pub order: Order,
     /// Seed of that order.
     pub seed: u64,
 }
 
 impl Contents {
-    /// Length of the pack in bytes.
+    /// Returns the length of the pack in bytes.
     ///
     /// # Errors
-    /// Data errors of a store, and for data that no pack can hold.
+    /// Data errors of a store, or data that no pack can hold.
     pub fn bytes(&self) -> Result<u64> {
         let header = self.header()?;
         let length = (header.encode()?.len() + TRAILER) as u64;
@@ -71,8 +71,8 @@ impl Contents {
     }
 }
 
-/// A good order to write samples in that take `row` bytes each: all shuffled where each is found by itself; otherwise as
-/// many of their blocks mixed as `memory` bytes hold, at least one.
+/// Returns a good order to write samples of `row` bytes in: fully shuffled if each can be read on its own;
+/// otherwise with as many blocks mixed as `memory` bytes hold, at least one.
 pub fn shuffling(access: Access, row: u64, memory: u64) -> Order {
     let Access::Blocks(size) = access else { return Order::Shuffled };
     let blocks = memory / size.saturating_mul(row).max(1);
@@ -81,10 +81,11 @@ pub fn shuffling(access: Access, row: u64, memory: u64) -> Order {
     Order::Blocks(Mix { blocks: number(blocks.min(BLOCKS)), size: number(size) })
 }
 
-/// Writes a pack, read with `loaders` threads. Whoever calls sees to it that the file appears whole or not at all.
+/// Writes a pack, reading with `loaders` threads. The caller makes sure that the file appears as a whole or
+/// not at all.
 ///
 /// # Errors
-/// Data errors of a store and for samples that no pack can hold; failures of `to`.
+/// Data errors of a store, samples that no pack can hold, or failures of `to`.
 pub fn write(contents: &Contents, loaders: usize, to: &mut dyn Write) -> Result<()> {
     let header = contents.header()?;
     let encoded = header.encode()?;
@@ -114,12 +115,12 @@ fn too_much() -> Error {
     Error::data("the data set holds more numbers than can be counted")
 }
 
-/// Whether values are floats, and what is to be predicted, of a store of samples of `features` numbers.
+/// Returns true if values are floats, and the kind of label, of a store of samples of `features` numbers.
 fn kind(store: &dyn Store, features: usize) -> Result<(bool, Labelled)> {
     let mut none = Samples::default();
     store.read(&[], &mut none)?;
     if none.features() != features {
-        let what = format!("samples hold {} numbers where their shape says {features}", none.features());
+        let what = format!("samples hold {} numbers, but their shape says {features}", none.features());
         return Err(Error::data(what));
     }
     let labelled = match none.labels() {
@@ -130,13 +131,13 @@ fn kind(store: &dyn Store, features: usize) -> Result<(bool, Labelled)> {
     Ok((matches!(none.values(), Values::Floats(_)), labelled))
 }
 
-/// A pack that is being written.
+/// Pack being written.
 struct Out<'a> {
     to: &'a mut dyn Write,
     header: &'a Header,
     stride: u64,
     hash: Xxh3,
-    /// Of the next record.
+    /// Number of the next record.
     number: u64,
     records: Vec<u8>,
 }
@@ -167,7 +168,7 @@ impl Out<'_> {
         Ok(())
     }
 
-    /// Adds a record; says what is wrong with its sample.
+    /// Adds a record, or returns what is wrong with its sample.
     fn record(&mut self, samples: &Samples, index: usize) -> std::result::Result<(), &'static str> {
         let begin = self.records.len();
         match samples.row(index) {
@@ -177,7 +178,7 @@ impl Out<'_> {
         match samples.labels() {
             Labels::Class(classes) => {
                 if classes[index] as usize >= self.header.classes.len() {
-                    return Err("a class beyond the last");
+                    return Err("a class index out of range");
                 }
                 self.records.extend(classes[index].to_le_bytes());
             }
@@ -189,7 +190,7 @@ impl Out<'_> {
         self.records.extend(sum);
         self.number += 1;
         let whole = (self.records.len() - begin) as u64 == self.stride;
-        if whole { Ok(()) } else { Err("more or fewer numbers than others") }
+        if whole { Ok(()) } else { Err("a different number of values than other samples") }
     }
 }
 
@@ -200,5 +201,5 @@ fn put(floats: &[f32], record: &mut Vec<u8>) -> std::result::Result<(), &'static
 
 fn failure(error: &io::Error) -> Error {
     Error::failure(format!("the pack cannot be written: {}", crate::text::plain_io(error)))
-        .advise("a place with more room, or that this user may write to")
+        .advise("write to a place with more free space, or one that this user may write to")
 }

@@ -1,14 +1,14 @@
-//! How the positions of an epoch are cut into the chunks that are read at a time.
+//! Division of an epoch's positions into the chunks that are read at a time.
 
 use super::Window;
 use crate::order::{Groups, Order};
 
-/// How the positions of an epoch are cut into chunks.
+/// Division of an epoch's positions into chunks.
 #[derive(Clone, Copy)]
 pub(super) enum Grid {
-    /// Of one length each, but for the last.
+    /// Chunks of equal length, except possibly the last.
     Even { len: usize, chunk: usize },
-    /// The groups that an order mixes.
+    /// Groups mixed by an order.
     Groups(Groups),
 }
 
@@ -18,7 +18,7 @@ impl Grid {
         groups.map_or(Self::Even { len, chunk: window.chunk }, Self::Groups)
     }
 
-    /// Chunks per epoch.
+    /// Returns the number of chunks per epoch.
     pub(super) fn chunks(&self) -> u64 {
         match self {
             Self::Even { len, chunk } => len.div_ceil(*chunk).max(1) as u64,
@@ -33,7 +33,7 @@ impl Grid {
         }
     }
 
-    /// Position of a chunk's first sample, or the epoch's end.
+    /// Returns the position of a chunk's first sample, or the end of the epoch.
     pub(super) fn start(&self, chunk: u64) -> usize {
         match self {
             Self::Even { len, chunk: length } => (chunk as usize).saturating_mul(*length).min(*len),

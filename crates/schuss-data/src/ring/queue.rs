@@ -1,36 +1,36 @@
-//! The line of chunks that are in memory or on their way, and how far each of those that read along has come.
+//! Queue of chunks that are in memory or being read, and the position of each member.
 
 use crate::{Result, Samples};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A chunk as its loader left it.
+/// Chunk as its loader left it.
 #[derive(Clone)]
 pub(super) struct Chunk {
     pub(super) samples: Arc<Samples>,
     pub(super) outcome: Result<()>,
 }
 
-/// How far a member has come.
+/// Progress of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MemberPlace {
-    /// It has yet to ask; the line is held for it where it begins.
+    /// Has made no request yet; the queue is kept for it where it starts.
     Waiting,
-    /// It may ask for this chunk and those after it.
+    /// May request this chunk and later ones.
     At(u64),
-    /// It does not read along.
+    /// Not reading at present.
     Gone,
 }
 
-/// The chunks from the one that the slowest member is at. Every buffer is in here, in use by members too or not, or
-/// with a loader.
+/// Chunks from that of the slowest member on. Owns every buffer, whether in use by members or not, except
+/// those that loaders hold.
 pub(super) struct ChunkQueue {
     /// Number of the first of `chunks`.
     first: u64,
-    /// In order; none where a loader is still reading.
+    /// In order; `None` while a loader is still reading.
     chunks: VecDeque<Option<Chunk>>,
     free: Vec<Arc<Samples>>,
-    /// Chunks in memory at most.
+    /// Maximum number of chunks in memory.
     slots: u64,
     members: Vec<MemberPlace>,
     begun: bool,
@@ -38,7 +38,7 @@ pub(super) struct ChunkQueue {
 }
 
 impl ChunkQueue {
-    /// With so many buffers and one member, number 0.
+    /// Creates a queue with `slots` buffers and one member, number 0.
     pub(super) fn new(slots: usize) -> Self {
         Self {
             first: 0,
@@ -51,20 +51,20 @@ impl ChunkQueue {
         }
     }
 
-    /// One more reads along; its number.
+    /// Adds a member and returns its number.
     pub(super) fn join(&mut self) -> usize {
         self.members.push(MemberPlace::Waiting);
         self.members.len() - 1
     }
 
-    /// A member reads along no more, for now.
+    /// Pauses a member: it stops reading for now.
     pub(super) fn leave(&mut self, member: usize) {
         self.members[member] = MemberPlace::Gone;
         self.pass();
     }
 
-    /// A member, which has given back what it held before chunk `wanted`, goes on there. False if that is no place to
-    /// go on at: not one of the next chunks of a line that others need as it is.
+    /// Moves a member, which has released everything before chunk `wanted`, to that chunk. Returns false if
+    /// the chunk is not among the next ones of a queue that other members still need.
     pub(super) fn go_to(&mut self, member: usize, wanted: u64) -> bool {
         let from = match self.members[member] {
             MemberPlace::At(number) => Some(number),
@@ -86,7 +86,7 @@ impl ChunkQueue {
         self.members.iter().enumerate().all(|(other, place)| other == member || *place == MemberPlace::Gone)
     }
 
-    /// Forgets all chunks; the next to be read is `number`. A chunk that is being read will be dropped, unless its turn
+    /// Discards all chunks; the next one read is `number`. A chunk being read now is dropped, unless its turn
     /// comes again.
     fn begin_at(&mut self, number: u64) {
         self.begun = true;
@@ -94,7 +94,7 @@ impl ChunkQueue {
         self.free.extend(self.chunks.drain(..).flatten().map(|chunk| chunk.samples));
     }
 
-    /// Gives chunks back that all members are past.
+    /// Frees chunks that all members have passed.
     fn pass(&mut self) {
         let places = self.members.iter().filter_map(|place| match place {
             MemberPlace::Waiting => Some(self.first),
@@ -108,12 +108,12 @@ impl ChunkQueue {
         }
     }
 
-    /// Whether there is a chunk to be read and a buffer for it.
+    /// Returns true if there is a chunk to read and a free buffer for it.
     pub(super) fn has_next(&self) -> bool {
         self.begun && !self.free.is_empty()
     }
 
-    /// The next chunk to be read and a buffer for it, if there is one.
+    /// Returns the next chunk to read and a buffer for it, if there is one.
     pub(super) fn next(&mut self) -> Option<(u64, Arc<Samples>)> {
         let buffer = self.free.pop_if(|_| self.begun)?;
         let number = self.first + self.chunks.len() as u64;
@@ -121,7 +121,7 @@ impl ChunkQueue {
         Some((number, buffer))
     }
 
-    /// Takes a chunk that was read; drops it if it is not wanted any more.
+    /// Stores a chunk that was read, or drops it if no longer wanted.
     pub(super) fn put(&mut self, number: u64, chunk: Chunk) {
         let place = self.place(number);
         match place.and_then(|place| self.chunks.get_mut(place)) {
@@ -130,12 +130,12 @@ impl ChunkQueue {
         }
     }
 
-    /// A chunk that was read.
+    /// Returns a chunk that was read.
     pub(super) fn chunk(&self, number: u64) -> Option<&Chunk> {
         self.chunks.get(self.place(number)?)?.as_ref()
     }
 
-    /// Whether a chunk may be read already, as far as other members are concerned.
+    /// Returns true if other members have come far enough for a chunk to be read.
     pub(super) fn has_room_for(&self, number: u64) -> bool {
         number < self.first + self.slots
     }

@@ -1,4 +1,4 @@
-//! The threads that read the chunks of a line, and what they share with those who use them.
+//! Loader threads that read the chunks of a queue, and the state they share with its members.
 
 use super::Window;
 use super::grid::Grid;
@@ -11,24 +11,24 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Threads that read one order of a store's samples; they end with it.
+/// Threads that read a store's samples in one order; they stop when this is dropped.
 pub(super) struct Reader {
     shared: Arc<Shared>,
     loaders: Vec<JoinHandle<()>>,
 }
 
-/// What loaders and members share.
+/// State shared by loaders and members.
 struct Shared {
     source: ChunkSource,
     grid: Grid,
     line: Mutex<ChunkQueue>,
-    /// TargetKind one loader when there is something to read, and all at the end.
+    /// Wakes one loader when there is something to read, and all loaders at the end.
     room: Condvar,
-    /// TargetKind when a chunk has been read.
+    /// Notified when a chunk has been read.
     ready: Condvar,
 }
 
-/// What is read, and how.
+/// Source of the chunks: the store and its reading order.
 #[derive(Clone)]
 pub(super) struct ChunkSource {
     pub(super) store: Arc<dyn Store>,
@@ -38,7 +38,7 @@ pub(super) struct ChunkSource {
 }
 
 impl ChunkSource {
-    /// Samples per epoch.
+    /// Returns the number of samples per epoch.
     pub(super) fn len(&self) -> usize {
         usize::try_from(self.store.len()).unwrap_or(usize::MAX)
     }
@@ -49,7 +49,7 @@ impl ChunkSource {
 }
 
 impl Reader {
-    /// Threads that begin to read with the first request.
+    /// Starts threads that begin to read with the first request.
     pub(super) fn start(source: ChunkSource) -> Result<Self> {
         let (len, access) = (source.len(), source.store.access());
         let window = source.window.fitted(source.order, len, access);
@@ -75,7 +75,7 @@ impl Reader {
         &self.shared.grid
     }
 
-    /// The number of a chunk of an epoch in the course of all epochs; where all epochs are alike, the next such number
+    /// Returns the running number of a chunk over all epochs; if all epochs are alike, the next number for it
     /// from `first` on.
     pub(super) fn number(&self, epoch: u32, chunk: u64, first: u64) -> u64 {
         let chunks = self.shared.grid.chunks();
@@ -86,23 +86,23 @@ impl Reader {
         }
     }
 
-    /// One more reads along; its number.
+    /// Adds a member and returns its number.
     pub(super) fn join(&self) -> usize {
         self.shared.line().join()
     }
 
-    /// A member reads along no more, for now.
+    /// Pauses a member: it stops reading for now.
     pub(super) fn leave(&self, member: usize) {
         self.shared.change(|line| line.leave(member));
     }
 
-    /// As [`Line::go_to`].
+    /// See [`ChunkQueue::go_to`].
     pub(super) fn go_to(&self, member: usize, wanted: u64) -> bool {
         self.shared.change(|line| line.go_to(member, wanted))
     }
 
-    /// A chunk, waiting for it. Adds to `waited` for how long, except while other members are too far behind for it to
-    /// be read.
+    /// Waits for a chunk and returns it. Adds the time waited to `waited`, except while other members are too
+    /// far behind for the chunk to be read.
     pub(super) fn take(&self, number: u64, waited: &mut Duration) -> Chunk {
         let mut line = self.shared.line();
         let mut began = None;
@@ -125,7 +125,7 @@ impl Drop for Reader {
         self.shared.line().ended = true;
         self.shared.room.notify_all();
         for loader in self.loaders.drain(..) {
-            let _ = loader.join(); // a panic of a store was caught and handed to the member
+            let _ = loader.join(); // a panic in a store was caught and passed on to the member
         }
     }
 }
@@ -135,8 +135,8 @@ impl Shared {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the line, and wakes a loader if there is something to read then. Loaders that wake to nothing would take
-    /// the cores from the step, at every step.
+    /// Changes the queue, and wakes a loader only if there is something to read: loaders woken for nothing
+    /// would take cores from every training step.
     fn change<T>(&self, change: impl FnOnce(&mut ChunkQueue) -> T) -> T {
         let mut line = self.line();
         let outcome = change(&mut line);
@@ -149,12 +149,12 @@ impl Shared {
     fn start_loader(self: &Arc<Self>) -> Result<JoinHandle<()>> {
         let shared = Arc::clone(self);
         Builder::new().name("schuss-loader".into()).spawn(move || shared.load_all()).map_err(|error| {
-            Error::failure(format!("no thread can be started to read data: {error}"))
+            Error::failure(format!("cannot start a thread to read data: {error}"))
                 .advise("let this user start more threads (ulimit -u)")
         })
     }
 
-    /// A loader's life.
+    /// Runs the loop of a loader thread.
     fn load_all(&self) {
         let mut indices = Vec::with_capacity(self.source.window.chunk);
         while let Some((number, samples)) = self.next() {
@@ -164,7 +164,7 @@ impl Shared {
         }
     }
 
-    /// Waits for something to read, and wakes another loader if there is more; none at the end.
+    /// Waits for a chunk to read, and wakes another loader if there are more; `None` at the end.
     fn next(&self) -> Option<(u64, Arc<Samples>)> {
         let mut line = self.line();
         while !line.ended {
@@ -191,12 +191,12 @@ impl Shared {
         self.source.store.read(indices, samples)?;
         if samples.len() != indices.len() {
             let (got, wanted) = (samples.len(), indices.len());
-            return Err(Error::data(format!("the data gave {got} samples where {wanted} were to be read")));
+            return Err(Error::data(format!("expected {wanted} samples from the data, got {got}")));
         }
         Ok(())
     }
 
-    /// Which samples a chunk holds.
+    /// Lists the sample indices of a chunk.
     fn list(&self, number: u64, indices: &mut Vec<u64>) {
         let (epoch, chunk) = (number / self.grid.chunks(), number % self.grid.chunks());
         let order = self.source.order(epoch as u32);
@@ -206,10 +206,10 @@ impl Shared {
     }
 }
 
-/// What a panic in a store becomes.
+/// Converts a panic in a store into an error.
 fn broken(panic: &(dyn Any + Send)) -> Error {
     let said = panic.downcast_ref::<String>().map(String::as_str);
     let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-    Error::data(format!("reading the data broke down: {said}"))
-        .advise("check the data with `schuss data show`; if they are sound, this is a defect of schuss")
+    Error::data(format!("reading the data failed: {said}"))
+        .advise("check the data with `schuss data show`; if they are fine, this is a bug in schuss")
 }

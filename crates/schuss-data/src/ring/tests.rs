@@ -7,18 +7,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-/// Samples whose numbers tell their index; misbehaves where told.
+/// Store whose values encode the sample index; can be made to misbehave.
 #[derive(Default)]
 struct Numbers {
     len: u64,
-    /// Samples per block, if they come in blocks.
+    /// Samples per block, if stored in blocks.
     block: Option<u64>,
-    /// Cannot be read.
+    /// Sample that cannot be read.
     damaged: Option<u64>,
-    /// Brings the reader down.
+    /// Sample whose read panics.
     deadly: Option<u64>,
     repaired: AtomicBool,
-    /// How often it was read, or a block of it.
+    /// Number of reads, or of blocks read.
     reads: AtomicUsize,
 }
 
@@ -40,7 +40,7 @@ impl Store for Numbers {
         let sick = |index: Option<u64>| {
             index.is_some_and(|index| indices.contains(&index)) && !self.repaired.load(Ordering::Relaxed)
         };
-        assert!(!sick(self.deadly), "a sample that nobody survives");
+        assert!(!sick(self.deadly), "a deadly sample");
         if sick(self.damaged) {
             return Err(Error::data("sample is damaged"));
         }
@@ -67,7 +67,7 @@ fn ring(store: Arc<Numbers>, order: Order, [chunk, depth, loaders]: [usize; 3]) 
     Ring::new(store, order, 5, Window { chunk, groups: false, depth, loaders }).unwrap()
 }
 
-/// The indices of the samples of a batch, held against what else it says of them.
+/// Returns the sample indices of a batch, checking that features, labels and indices agree.
 fn indices(batch: Batch<'_>) -> Vec<usize> {
     let index = |row| {
         let (samples, at) = batch.at(row);
@@ -117,7 +117,7 @@ fn any_requests_in_any_sequence_are_answered_as_by_the_order() {
         let mut ring = Ring::new(store, order, 5, window).unwrap();
         for _ in 0..60 {
             let [epoch, first] = [below(4), below(len)];
-            // Groups of the order in question hold five samples or more, but for the last.
+            // Groups of this order hold at least five samples, except the last.
             let most = if groups { 5 } else { shape[0].min(len) * shape[1] };
             let rows = below((len - first + 1).min(most + 1));
             let got = indices(ring.rows(epoch as u32, first, rows).unwrap());
@@ -139,7 +139,7 @@ fn an_update_may_be_looked_at_again_and_a_run_begun_in_the_middle() {
     }
 }
 
-/// Every chunk is read once in an epoch, and what follows its end is there when the next begins.
+/// Each chunk is read once per epoch, and reading continues across the end of an epoch into the next.
 #[test]
 fn where_epochs_are_alike_reading_goes_on_from_the_end_to_the_beginning() {
     let store = numbers(64);
@@ -173,8 +173,8 @@ fn a_panic_in_a_store_becomes_an_error() {
     let mut ring = ring(store, Order::Sequential, [10, 2, 2]);
     assert!(ring.rows(0, 20, 10).is_ok());
     let error = ring.rows(0, 30, 10).map(indices).unwrap_err();
-    assert_eq!(error.what, "reading the data broke down: a sample that nobody survives");
-    assert!(ring.rows(0, 0, 10).is_ok(), "the loaders live on");
+    assert_eq!(error.what, "reading the data failed: a deadly sample");
+    assert!(ring.rows(0, 0, 10).is_ok(), "the loaders survive");
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn positions_beyond_the_end_and_batches_beyond_the_window_are_refused() {
     assert!(none.rows(0, 0, 1).is_err());
 }
 
-/// Says when a read begins, and ends it only when told.
+/// Signals when a read begins, and ends it only on request.
 struct Gate {
     inner: Arc<Numbers>,
     entered: Mutex<Sender<()>>,
@@ -206,7 +206,7 @@ impl Store for Gate {
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         self.entered.lock().unwrap().send(()).unwrap();
-        let _ = self.open.lock().unwrap().recv(); // open for ever when its other end is gone
+        let _ = self.open.lock().unwrap().recv(); // stays open once the other end is gone
         self.inner.read(indices, into)
     }
 }
@@ -223,7 +223,7 @@ fn no_more_is_read_ahead_than_the_window_holds() {
     for _ in 0..4 {
         begun.recv().unwrap();
     }
-    assert!(begun.try_recv().is_err(), "a fifth chunk is read though four fill the window");
+    assert!(begun.try_recv().is_err(), "a fifth chunk is read although four fill the window");
     ring.rows(0, 10, 10).unwrap();
     begun.recv().unwrap();
     open.send(()).unwrap();
@@ -260,7 +260,7 @@ fn buffers_are_used_again_and_again() {
         };
         seen.insert(row.as_ptr());
     }
-    assert!(seen.len() <= 4, "{} places in memory for 4 chunks", seen.len());
+    assert!(seen.len() <= 4, "{} buffers in memory for 4 chunks", seen.len());
     let window = Window { chunk: 50, groups: false, depth: 3, loaders: 2 };
     let demand = Demand { order: Order::Shuffled, access: Access::Random, len: 4_000, row: 12, rows: 50 };
     assert_eq!(window.bytes(&demand), 50 * (4 * 12 + 2 * 8));
@@ -291,7 +291,7 @@ fn a_store_of_blocks_reads_each_once_an_epoch_in_an_order_of_such_blocks() {
     }
 }
 
-/// Asks for three epochs of `rows` samples at a time, as a trial does.
+/// Requests three epochs in batches of `rows` samples, as a trial does.
 fn read_along(mut ring: Ring, order: Order, rows: usize) {
     for (epoch, first) in (0..3).flat_map(|epoch| (0..600).step_by(rows).map(move |first| (epoch, first))) {
         let rows = rows.min(600 - first);
@@ -360,7 +360,8 @@ fn nobody_waits_for_one_that_has_left_or_has_met_an_error() {
     }
 }
 
-/// Time in which a chunk cannot be read, because another has not come so far, is none of reading.
+/// Time spent waiting for a chunk that cannot be read because another member is behind does not count as
+/// waiting for data.
 #[test]
 fn waiting_for_others_is_not_waiting_for_data() {
     let mut fast = ring(numbers(600), Order::Sequential, [20, 1, 1]);

@@ -1,58 +1,58 @@
-//! How much a ring holds, and what fits into a memory of a given size.
+//! Size of a ring's window, chosen to fit a memory budget.
 
 use crate::order::{Groups, Order};
 use crate::text::bytes;
 use crate::{Access, Error, Result};
 
-/// Bytes read at once where memory allows: enough for a disk to be at its best.
+/// Bytes read at once where memory allows: enough for full disk throughput.
 const CHUNK: u64 = 1 << 20;
 /// Chunks held besides those of a request, most preferred first.
 const AHEAD: [usize; 4] = [8, 4, 2, 1];
-/// Most bytes of a chunk for which every block of a store is read: the more samples, the less often that is.
+/// Maximum bytes of a chunk for which every block of a store is read: larger chunks mean fewer such passes.
 const LARGE: u64 = 1 << 30;
-/// Such chunks per epoch, if not many more.
+/// Number of such chunks per epoch, if not many more.
 const LARGE_PARTS: u64 = 64;
 
-/// How much is read ahead, and by how many; changes time and memory, never what is read.
+/// Amount read ahead and number of loaders; affects time and memory, never the samples read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Samples read at once, at most.
+    /// Maximum number of samples read at once.
     pub chunk: usize,
-    /// Whether the groups that an order of blocks mixes are read as a whole, whatever their length.
+    /// True to read the groups mixed by a block order as a whole, whatever their length.
     pub groups: bool,
     /// Chunks held besides the one in use.
     pub depth: usize,
-    /// Threads that read.
+    /// Number of loader threads.
     pub loaders: usize,
 }
 
-/// What a ring is to do.
+/// Requirements on a ring.
 #[derive(Clone, Copy, Debug)]
 pub struct Demand {
-    /// The order samples are read in.
+    /// Order in which samples are read.
     pub order: Order,
-    /// How dear it is to read them in any order.
+    /// Access pattern of the store: how expensive reading in any order is.
     pub access: Access,
-    /// How many there are.
+    /// Number of samples.
     pub len: u64,
-    /// Bytes one takes in memory, its label included.
+    /// Bytes per sample in memory, label included.
     pub row: u64,
-    /// The most that are asked for at once.
+    /// Maximum number of samples requested at once.
     pub rows: usize,
 }
 
 impl Window {
-    /// The best window for a demand that `memory` bytes hold.
+    /// Returns the best window for a demand that fits into `memory` bytes.
     ///
     /// # Errors
-    /// A usage error if there is none, which says how much memory would do.
+    /// A usage error if none fits; it states how much memory would suffice.
     pub fn fit(demand: &Demand, loaders: usize, memory: u64) -> Result<Self> {
         let windows = || demand.windows(loaders);
         let found = windows().find(|window| window.bytes(demand) <= memory);
         found.ok_or_else(|| {
             let least = windows().map(|window| window.bytes(demand)).min().unwrap_or(u64::MAX);
             Error::usage(format!(
-                "reading these data as they are needed takes {} of memory, and {} are left for it",
+                "streaming these data takes {} of memory, but only {} is available",
                 bytes(least),
                 bytes(memory)
             ))
@@ -60,23 +60,24 @@ impl Window {
         })
     }
 
-    /// Bytes that a ring with this window holds.
+    /// Returns the memory use of a ring with this window, in bytes.
     pub fn bytes(self, demand: &Demand) -> u64 {
         let ahead = (self.chunk as u64).saturating_mul(self.slots() as u64);
         let index = match demand.access {
             Access::Random => size_of::<u64>(),
-            Access::Blocks(_) => size_of::<(u64, [usize; 3])>(), // and where it is found and put
+            Access::Blocks(_) => size_of::<(u64, [usize; 3])>(), // and its positions in store and batch
         };
         let indices = self.loaders.saturating_mul(self.chunk).saturating_mul(index);
         ahead.saturating_mul(demand.row).saturating_add(indices as u64)
     }
 
-    /// Chunks in memory.
+    /// Returns the number of chunks in memory.
     pub(super) fn slots(self) -> usize {
         self.depth.saturating_add(1)
     }
 
-    /// At least one of each, no chunk longer than an epoch, and one loader where blocks are to be read once.
+    /// Clamps to at least one of each, no chunk longer than an epoch, and one loader if blocks are to be read
+    /// only once.
     pub(super) fn fitted(self, order: Order, len: usize, access: Access) -> Self {
         let most = if access == Access::Random { usize::MAX } else { 1 };
         let groups = Groups::of(order, len as u64).filter(|_| self.groups);
@@ -87,8 +88,8 @@ impl Window {
 }
 
 impl Demand {
-    /// Windows that serve, most preferred first: of whole groups where an order mixes blocks, then of ever shorter
-    /// chunks.
+    /// Iterates over usable windows, most preferred first: of whole groups if an order mixes blocks, then of
+    /// ever shorter chunks.
     fn windows(&self, loaders: usize) -> impl Iterator<Item = Window> {
         let len = usize::try_from(self.len).unwrap_or(usize::MAX).max(1);
         let usual = usize::try_from(CHUNK / self.row.max(1)).unwrap_or(usize::MAX).clamp(1, len);
@@ -104,7 +105,8 @@ impl Demand {
             .map(move |(chunk, groups, depth)| Window { chunk, groups, depth, loaders })
     }
 
-    /// Chunks of ever smaller parts of an epoch, where blocks of a store are read again for each of them.
+    /// Iterates over chunk sizes of ever smaller parts of an epoch, for stores whose blocks are read again
+    /// for each chunk.
     fn large(&self) -> impl Iterator<Item = usize> {
         let again = self.order != Order::Sequential && self.access != Access::Random;
         let parts = if again { LARGE_PARTS } else { 0 };
@@ -113,7 +115,8 @@ impl Demand {
             .map(move |parts| usize::try_from(self.len.div_ceil(parts).clamp(1, most)).unwrap_or(usize::MAX))
     }
 
-    /// Samples of the longest group that the order mixes, if no request lies in three of them: groups are at most two blocks shorter than the longest.
+    /// Returns the length of the longest group that the order mixes, if no request spans three groups: groups
+    /// are at most two blocks shorter than the longest.
     fn group(&self) -> Option<usize> {
         let Order::Blocks(mix) = self.order else { return None };
         let longest = Groups::new(mix, self.len).longest();
@@ -126,7 +129,7 @@ impl Demand {
 mod tests {
     use super::*;
 
-    /// Images of MNIST, 256 at a time.
+    /// Returns the demand of MNIST images, 256 at a time.
     fn demand(order: &str, access: Access) -> Demand {
         Demand { order: order.parse().unwrap(), access, len: 1_000_000, row: 788, rows: 256 }
     }
@@ -187,6 +190,6 @@ mod tests {
     fn where_nothing_fits_the_error_says_what_would() {
         let error = Window::fit(&demand("shuffled", Access::Random), 1, 10_000).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(error.what.ends_with("of memory, and 10 kB are left for it"), "{error}");
+        assert!(error.what.ends_with("of memory, but only 10 kB is available"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where the samples of tar files lie, and what their labels are.
+//! Index of the samples in tar files: their positions and labels.
 
 use crate::catch_panic::catch_panic;
 use crate::pread::read_at;
@@ -13,22 +13,22 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tar::{Archive, Entry, Header};
 
-/// Members that are samples.
+/// File extensions of samples.
 const SAMPLES: [&str; 9] = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "npy"];
-/// Members that hold labels.
+/// File extensions of labels.
 const LABELS: [&str; 2] = ["cls", "json"];
-/// No label is longer.
+/// Size limit of a label, in bytes.
 const MAX_LABEL: u64 = 1 << 16;
-/// Most different labels.
+/// Maximum number of distinct labels.
 const MAX_CLASSES: usize = 100_000;
-/// Most that is read of the archive on the way from one member to the next: long names, and headers of pax.
+/// Bytes of the archive read at most between two members: long names and pax headers.
 const MAX_BETWEEN: u64 = 1 << 20;
-/// Where a label stands in a KEY.json.
+/// Keys under which a KEY.json may hold a label.
 const KEYS: [&str; 3] = ["label", "cls", "class"];
 
 type ShardEntry<'a> = Entry<'a, Shard>;
 
-/// A tar file that notes whether it was read to its very end, which stands behind the block of zeros that closes it.
+/// Tar file that records whether it was read to its very end, after the block of zeros that closes it.
 struct Shard {
     file: BufReader<File>,
     ended: bool,
@@ -52,7 +52,7 @@ impl Seek for Shard {
     }
 }
 
-/// Where a sample lies.
+/// Position of a sample.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
     pub(super) shard: u32,
@@ -64,32 +64,32 @@ pub(super) struct Member {
 pub(super) struct Index {
     pub(super) shards: Vec<PathBuf>,
     pub(super) members: Vec<Member>,
-    /// Number of the word each is labelled with.
+    /// Index of each sample's label word.
     pub(super) classes: Vec<Option<u32>>,
-    /// Labels without a sample: how many, and the key of the first.
+    /// Labels without a sample: their number, and the key of the first.
     lonely: Option<(u64, String)>,
-    /// Members that are neither samples nor labels: how many, and the name of the first.
+    /// Members that are neither samples nor labels: their number, and the name of the first.
     other: Option<(u64, String)>,
-    /// The endings of their names.
+    /// File extensions of these members.
     endings: BTreeSet<String>,
-    /// Different labels whose bytes were counted, and the bytes that they take.
+    /// Number of distinct labels whose bytes were counted, and those bytes.
     weighed: usize,
     labels: u64,
 }
 
-/// Members of one key that follow each other.
+/// Consecutive members of one key.
 #[derive(Default)]
 struct Group {
     key: Vec<u8>,
     sample: Option<Member>,
     label: Option<String>,
-    /// Members of a longer key within, with dots in it: a sample of its own if it has both picture and label, else fields of
-    /// this one.
+    /// Members of a longer key within, with dots in it: a sample of its own if it has both picture and label,
+    /// else fields of this one.
     dotted: Option<Box<Group>>,
 }
 
 impl Index {
-    /// Goes through the headers; words that label samples are added to `words`.
+    /// Scans the headers; label words are added to `words`.
     pub(super) fn take(shards: Vec<PathBuf>, words: &mut Vec<String>, memory: u64) -> Result<Self> {
         let mut numbers: HashMap<String, u32> = words.iter().cloned().zip(0..).collect();
         let mut index = Self {
@@ -149,30 +149,28 @@ impl Index {
             self.check(words, memory, origin)?;
         }
         if archive.into_inner().ended {
-            return Err(origin
-                .refuse("ends before its end mark, so it was cut short")
-                .advise("copy it again"));
+            return Err(origin.refuse("is truncated: its end marker is missing").advise("copy it again"));
         }
         self.close(group, numbers, words, origin)
     }
 
-    /// Refuses more samples and labels than the memory for data can hold.
+    /// Rejects more samples and labels than the memory budget for data can hold.
     fn check(&mut self, words: &[String], memory: u64, origin: &Origin) -> Result<()> {
         let each = size_of::<(Member, Option<u32>)>() as u64;
         let samples = (self.members.len() as u64).saturating_mul(each);
         let fresh = words.get(self.weighed..).unwrap_or_default();
         let fresh = fresh.iter().fold(0_u64, |sum, word| sum.saturating_add(word.len() as u64));
-        // Each label is kept twice: in its place and to be found.
+        // Each label is kept twice: in the list and in the lookup table.
         self.labels = self.labels.saturating_add(fresh.saturating_mul(2));
         self.weighed = words.len();
         if samples.saturating_add(self.labels) <= memory {
             return Ok(());
         }
-        let what = "holds more samples than can be kept track of in the memory that may be used";
+        let what = "holds more samples than fit into the memory budget";
         Err(origin.refuse(what).advise("give more --memory"))
     }
 
-    /// What takes no part.
+    /// Returns notes on the members that are ignored.
     pub(super) fn notes(&self) -> impl Iterator<Item = String> {
         let lonely = self.lonely.as_ref().map(|(count, first)| {
             format!("labels without a sample: {}, left out; the first is of `{first}`", grouped(*count))
@@ -202,7 +200,7 @@ impl Index {
         *count = count.saturating_add(1);
     }
 
-    /// Enters what stands under a dotted key, if that is a sample with a label.
+    /// Adds the members under a dotted key, if they make a sample with a label.
     fn close_dotted(
         &mut self,
         group: &mut Group,
@@ -257,7 +255,7 @@ fn broken(origin: &Origin, error: &dyn std::fmt::Display) -> Error {
     origin.refuse(format!("cannot be read as a tar file: {error}")).advise("copy it again")
 }
 
-/// Refuses a member of an archive whose name would lead out of the folder that it is unpacked in, on any system.
+/// Rejects an archive member whose name would escape the folder it is unpacked in, on any system.
 pub(crate) fn check_name(name: &[u8], origin: &Origin) -> Result<()> {
     let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\');
     let outside = name.first().is_some_and(is_slash) || name.split(is_slash).any(|part| part == b"..");
@@ -268,13 +266,13 @@ pub(crate) fn check_name(name: &[u8], origin: &Origin) -> Result<()> {
     Err(origin.refuse(what).advise("pack it again from within the folder"))
 }
 
-/// What a member's name says.
+/// Parsed name of a member.
 struct Name {
-    /// What it belongs to: what stands before the first dot of the last part, with the parts before it.
+    /// Key: everything before the first dot of the last path component, with the components before it.
     key: Vec<u8>,
-    /// What follows, in small letters; with a dotted key what follows the last dot.
+    /// The rest in lower case; with a dotted key, only what follows the last dot.
     ending: String,
-    /// What stands before the last dot, where only what follows that is an ending that is known: `img.0001` of
+    /// Everything before the last dot, if only what follows it is a known extension: `img.0001` of
     /// `img.0001.png`.
     dotted: Option<Vec<u8>>,
 }
@@ -304,7 +302,7 @@ fn first_dot(name: &[u8]) -> Option<usize> {
     name.iter().position(|&byte| byte == b'.')
 }
 
-/// A name in two at a dot of its last part; the second half is empty where there is none.
+/// Splits a name at a dot of its last path component; the second half is empty if there is none.
 fn split(name: &[u8], dot: impl Fn(&[u8]) -> Option<usize>) -> (&[u8], &[u8]) {
     let last = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
     let dot = dot(name.get(last..).unwrap_or_default()).map(|dot| last.saturating_add(dot));
@@ -316,7 +314,7 @@ fn printable(name: &[u8]) -> String {
 }
 
 impl Member {
-    /// Its key by the header right before it, where names are cut off after 100 bytes.
+    /// Reads the key from the header right before the sample, where names are cut off after 100 bytes.
     pub(super) fn key(&self, shard: &Path) -> Option<String> {
         let (file, _) = file::open(shard).ok()?;
         let mut header = Header::new_old();
@@ -372,7 +370,7 @@ fn word(text: &str) -> Option<String> {
     Some(text.trim_ascii().to_owned()).filter(|word| !word.is_empty())
 }
 
-/// The label in an object, if there is one under a usual name.
+/// Returns the label of a JSON object, if it has one under a usual name.
 fn json_label(text: &str) -> std::result::Result<Option<String>, String> {
     let value: serde_json::Value =
         serde_json::from_str(text).map_err(|error| format!("holds a label that is not JSON: {error}"))?;

@@ -1,8 +1,8 @@
-//! WebDataset: tar files whose members `KEY.png`, `KEY.jpg` or `KEY.npy` are samples and `KEY.cls` or `KEY.json` their
-//! labels.
+//! WebDataset: tar files whose members `KEY.png`, `KEY.jpg` or `KEY.npy` are samples and `KEY.cls` or
+//! `KEY.json` their labels.
 //!
-//! One pass over the headers notes where each sample lies; then any is read by itself. What members are called is only
-//! compared; no path is ever made of it.
+//! One pass over the headers records the position of each sample; after that any sample is read on its own.
+//! Member names are only compared; no path is ever made of them.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -29,12 +29,12 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// No sample has more bytes, packed as it is.
+/// Size limit of an encoded sample, in bytes.
 const MAX_SAMPLE: u64 = 256 << 20;
-/// How the names of shards begin that are of one split; without any `train`, all are trained on.
+/// Prefixes of shard names that mark a split; if no name starts with `train`, all shards are training data.
 const SPLITS: [&[&str]; 3] = [&["train"], &["val", "dev"], &["test"]];
 
-/// Reads a tar file, or a folder of them; gives `None` for a folder without any.
+/// Reads a tar file, or a folder of them; returns `None` for a folder without any.
 ///
 /// # Errors
 /// A data error that names the file.
@@ -68,7 +68,8 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     encoded::found(train, others, words, notes, ask).map(Some)
 }
 
-/// Samples without labels in folders of splits and classes, as on disk, if they lie in any.
+/// Reads samples without labels that lie in folders of splits and classes, as on disk, if there are such
+/// folders.
 fn by_folders(index: &Index, notes: &[String], origin: &Origin, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let members = Members { shards: index.shards.clone(), members: index.members.clone() };
     let entry = |at: usize| {
@@ -92,7 +93,7 @@ fn by_folders(index: &Index, notes: &[String], origin: &Origin, ask: &ReadOption
     tree::read(&entries, blobs, notes.to_vec(), origin, ask)
 }
 
-/// The tar files of each split, sorted by name.
+/// Returns the tar files of each split, sorted by name.
 fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
     if !path.is_dir() {
         return Ok([vec![path.to_owned()], Vec::new(), Vec::new()]);
@@ -119,7 +120,7 @@ fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
     Ok(if train.is_empty() { [all, Vec::new(), Vec::new()] } else { [train, validation, test] })
 }
 
-/// Sorts the words; says for each as it was which it is now.
+/// Sorts the words; returns the new index of each by its old index.
 fn sorted(words: &mut [String]) -> Vec<u32> {
     let before = words.to_vec();
     classes::sort_names(words);
@@ -127,7 +128,7 @@ fn sorted(words: &mut [String]) -> Vec<u32> {
     before.iter().filter_map(|word| places.get(word).copied()).collect()
 }
 
-/// The samples of one split; all of them have a label or none has.
+/// Returns the samples of one split; either all or none of them have a label.
 fn encoded(index: Index, numbers: &[u32], origin: &Origin) -> Result<Encoded> {
     let number = |class: u32| numbers.get(usize::try_from(class).ok()?).copied();
     let labels: Vec<u32> = index.classes.iter().filter_map(|class| number((*class)?)).collect();
@@ -151,7 +152,7 @@ fn encoded(index: Index, numbers: &[u32], origin: &Origin) -> Result<Encoded> {
     Ok(Encoded { blobs: Arc::new(members), labels })
 }
 
-/// Samples by where they lie.
+/// Samples by their position in the shards.
 struct Members {
     shards: Vec<PathBuf>,
     members: Vec<Member>,
@@ -188,7 +189,7 @@ impl Blobs for Members {
         let read =
             read.map_err(|error| refuse(format!("cannot be read: {}", crate::text::plain_io(&error))))?;
         if read < sample.len() {
-            return Err(refuse("has been cut off since it was opened".into()));
+            return Err(refuse("was truncated after it was opened".into()));
         }
         Ok((Box::new(Cursor::new(sample)), member.length))
     }

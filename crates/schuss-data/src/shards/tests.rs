@@ -20,7 +20,7 @@ fn png(level: u8) -> Vec<u8> {
     file.into_inner()
 }
 
-/// A tar file; names go in as they are.
+/// Returns a tar file; names are written as given.
 fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (name, bytes) in members {
@@ -89,7 +89,7 @@ fn shards_of_a_folder_are_read_in_order_split_by_their_names() {
         ("val-0.tar", shard(4, "y")),
     ]);
     let found = crate::reader::open(split.path(), &ReadOptions { memory: 5, ..ReadOptions::default() });
-    assert!(found.unwrap_err().what.contains("more samples than can be kept track of"));
+    assert!(found.unwrap_err().what.contains("more samples than fit into the memory budget"));
     let found =
         crate::reader::open(split.path(), &ReadOptions { memory: 100, ..ReadOptions::default() }).unwrap();
     assert_eq!(samples(&found.train).labels(), &Labels::Class(vec![0, 1]));
@@ -118,7 +118,7 @@ fn a_jpeg_that_was_cut_short_before_it_was_packed_is_refused() {
     for percent in [50, 80, 99] {
         let cut = whole[..whole.len() * percent / 100].to_vec();
         let error = open(&[("1.jpg", whole.clone()), ("2.jpg", cut)]).unwrap_err();
-        assert!(error.exit_code() == 3 && error.what.contains("is a picture that was cut short"), "{error}");
+        assert!(error.exit_code() == 3 && error.what.contains("is a truncated picture"), "{error}");
     }
 }
 
@@ -160,7 +160,7 @@ fn a_tar_file_that_was_cut_short_anywhere_before_its_end_mark_is_refused() {
     for length in [1_024, 2_048, 3_072, end_mark] {
         let folder = saved(&[("s.tar", good[..length].to_vec())]);
         let error = crate::reader::open(folder.path(), &ReadOptions::default()).unwrap_err();
-        assert_eq!(error.what, "s.tar ends before its end mark, so it was cut short");
+        assert_eq!(error.what, "s.tar is truncated: its end marker is missing");
         assert_eq!(error.advice.as_deref(), Some("copy it again"));
     }
 }

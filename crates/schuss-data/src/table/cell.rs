@@ -9,35 +9,35 @@ use std::borrow::Cow;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(not(feature = "parquet"), allow(dead_code, reason = "only Parquet and Arrow columns have types"))]
 pub(crate) enum Cell<'a> {
-    /// Nothing, spelled so.
+    /// A missing value, with its spelling.
     Missing(&'a str),
-    /// A number, by the type of its column.
+    /// A number, by column type.
     Number(f64),
-    /// A whole number that 64-bit floats do not tell from its neighbours.
+    /// A whole number too large for 64-bit floats to represent exactly.
     Whole { magnitude: u64, is_negative: bool },
-    /// A date or a time since 1970-01-01, by the type of its column.
+    /// A date or a time since 1970-01-01, by column type.
     Moment { seconds: f64, is_date: bool },
-    /// As typed: a number or a word.
+    /// Text as typed: a number or a word.
     Typed(&'a str),
-    /// A word, by the type of its column.
+    /// A word, by column type.
     Word(&'a str),
 }
 
 impl<'a> Cell<'a> {
-    /// What is typed in a text file without regard to quotes; spaces around it do not count.
+    /// Reads a cell of a text file without regard to quotes, ignoring spaces around it.
     pub(crate) fn typed(text: &'a str) -> Self {
         MissingValues::default().typed(text, || false)
     }
 
-    /// Nothing, in a column of a type.
+    /// A missing value in a typed column.
     pub(crate) const NULL: Self = Self::Missing("");
 
-    /// Whether it is nothing.
+    /// Returns true if the value is missing.
     pub(crate) fn is_missing(self) -> bool {
         matches!(self, Self::Missing(_))
     }
 
-    /// The number it is, if it is one.
+    /// Returns its number, if it is one.
     pub(crate) fn number(self) -> Option<f64> {
         match self {
             Self::Number(number) => Some(number),
@@ -52,7 +52,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// It as a number in a notation; what that does not read is missing.
+    /// Reads it as a number in a notation; a cell not in that notation becomes missing.
     pub(crate) fn read_as(self, notation: Option<Notation>) -> Self {
         match (self, notation) {
             (Self::Typed(text) | Self::Word(text), Some(notation)) => {
@@ -65,8 +65,8 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// Whether it is a code though it looks like a number: a zero stands before other digits, or there are more digits
-    /// than numbers keep.
+    /// Returns true if it is a code although it looks like a number: it has a leading zero, or more digits than a float
+    /// keeps.
     pub(crate) fn is_code(self) -> bool {
         const KEPT: usize = 15;
         match self {
@@ -76,7 +76,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The whole number it is, with all of its digits.
+    /// Returns its whole number, with all digits.
     pub(crate) fn whole(self) -> Option<i128> {
         match self {
             Self::Whole { magnitude, is_negative: true } => Some(i128::from(magnitude).saturating_neg()),
@@ -86,7 +86,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// It as a word; whole numbers without a point.
+    /// Returns it as a word; whole numbers without a point.
     pub(crate) fn word(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Missing(_) => None,
@@ -106,12 +106,12 @@ fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a number beyond all others is meant: `inf` is, the identifier `2e668` is not.
+/// Returns true if a number is finite or meant to be infinite: `inf` is, the identifier `2e668` is not.
 fn is_meant(number: f64, text: &str) -> bool {
     number.is_finite() || !text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-/// What up to nine digits say, which most cells are, in less time than any number takes.
+/// Parses up to nine digits, which most cells are, faster than numbers in general.
 fn digits(text: &str) -> Option<f64> {
     let digit = |number: u32, byte: u8| {
         let digit = char::from(byte).to_digit(10)?;

@@ -1,19 +1,21 @@
-//! Which columns take part: those chosen by name with `--label`, `--columns` and `--drop`.
+//! Selection of columns by name, with `--label`, `--columns` and `--drop`.
 
 use super::tally::Role;
 use super::{RowSource, Table, shown};
 use crate::reader::ReadOptions;
 use crate::{Error, Result, spec};
 
-/// What every column of a file is for.
+/// Returns the role of every column of a file.
 pub(super) fn roles(source: &dyn RowSource, ask: &ReadOptions, notes: &mut Vec<String>) -> Result<Vec<Role>> {
     let names = source.names();
     let dropped = listed(source, ask.drop.as_deref(), "--drop")?;
     let taken = listed(source, ask.columns.as_deref(), "--columns")?;
     let label = label(source, ask.label.as_deref(), &dropped, notes)?;
     if let Some(name) = label.iter().find(|at| dropped.contains(at)).and_then(|at| names.get(*at)) {
-        let what = format!("the label `{}` is to be left out", shown(name));
-        return Err(Error::usage(what).at("--drop").advise("another --label, or leave it off --drop"));
+        let what = format!("the label `{}` is also in --drop", shown(name));
+        return Err(Error::usage(what)
+            .at("--drop")
+            .advise("choose another --label, or remove it from --drop"));
     }
     let is_taken = |at: &usize| ask.columns.is_none() || taken.contains(at);
     let role = |at: usize| match () {
@@ -23,22 +25,22 @@ pub(super) fn roles(source: &dyn RowSource, ask: &ReadOptions, notes: &mut Vec<S
     };
     let roles: Vec<Role> = (0..names.len()).map(role).collect();
     if !roles.contains(&Role::Feature) {
-        let advice = "add columns to learn from, or --label none to learn the columns themselves";
+        let advice = "add feature columns, or use --label none to train on the columns themselves";
         return Err(source.origin().refuse("has no column besides its label").advise(advice));
     }
     notes.extend(left_out(names, &roles));
     Ok(roles)
 }
 
-/// Says which columns were left out by name.
+/// Notes the columns left out by name.
 fn left_out(names: &[String], roles: &[Role]) -> Option<String> {
     let ignored = names.iter().zip(roles).filter(|(_, role)| **role == Role::Ignored);
     let count = ignored.clone().count();
     let ignored = ignored.map(|(name, _)| format!("`{}`", shown(name)));
-    (count > 0).then(|| format!("columns left out, as told: {}", crate::text::listed(ignored, count)))
+    (count > 0).then(|| format!("columns left out, as requested: {}", crate::text::listed(ignored, count)))
 }
 
-/// The columns of a list, by their numbers.
+/// Returns the columns named in a list, by index.
 fn listed(source: &dyn RowSource, list: Option<&str>, flag: &str) -> Result<Vec<usize>> {
     let Some(list) = list else { return Ok(Vec::new()) };
     let found = find(source, list);
@@ -52,14 +54,14 @@ fn listed(source: &dyn RowSource, list: Option<&str>, flag: &str) -> Result<Vec<
     Ok(each.collect::<Result<Vec<_>>>()?.concat())
 }
 
-/// The column of a name, or those that a column of lists became.
+/// Returns the column of a name, or those that a column of lists became.
 fn find(source: &dyn RowSource, wanted: &str) -> Vec<usize> {
     let wanted = wanted.trim_ascii();
     let is_so = |name: &String| name == wanted || list_of(name) == Some(wanted);
     source.names().iter().enumerate().filter(|(_, name)| is_so(name)).map(|(at, _)| at).collect()
 }
 
-/// `colour` of `colour[2]`, a number of a column of lists.
+/// Returns `colour` for `colour[2]`, an element of a column of lists.
 fn list_of(name: &str) -> Option<&str> {
     let (list, place) = name.strip_suffix(']')?.rsplit_once('[')?;
     (!place.is_empty() && place.bytes().all(|byte| byte.is_ascii_digit())).then_some(list)
@@ -71,8 +73,8 @@ fn unknown(source: &dyn RowSource, name: &str, flag: &str) -> Error {
         .at(source.origin().path.display())
 }
 
-/// The columns to predict, by their numbers; without any word the last that is not left out and no
-/// index.
+/// Returns the label columns, by index; by default the only one named `label` or `target`, else the last that is
+/// neither dropped nor an index.
 fn label(
     source: &dyn RowSource,
     label: Option<&str>,
@@ -93,7 +95,7 @@ fn label(
             let named = called_label(names, dropped).filter(|named| *named != last);
             notes.push(match named {
                 Some(name) => {
-                    format!("label: the column `{}`, by its name (--label names another)", shown(name))
+                    format!("label: the column `{}`, by its name (--label chooses another)", shown(name))
                 }
                 None => format!("label: the last column, `{}`", shown(last)),
             });
@@ -102,7 +104,7 @@ fn label(
     }
 }
 
-/// The only column that is called as labels are, if there is one.
+/// Returns the only column named `label` or `target`, if there is one.
 fn called_label<'a>(names: &'a [String], dropped: &[usize]) -> Option<&'a str> {
     let is_so = |name: &str| ["label", "target"].iter().any(|label| name.eq_ignore_ascii_case(label));
     let kept = names.iter().enumerate().filter(|(at, _)| !dropped.contains(at));
@@ -110,7 +112,7 @@ fn called_label<'a>(names: &'a [String], dropped: &[usize]) -> Option<&'a str> {
     called.next().filter(|_| called.next().is_none())
 }
 
-/// Refuses a choice of columns other than that of the model which is to read the file.
+/// Refuses a selection of columns that differs from that of the model.
 pub(super) fn check(table: &Table, ask: &ReadOptions) -> Result<()> {
     let names = |list: Option<&str>| {
         list.into_iter()
@@ -123,7 +125,7 @@ pub(super) fn check(table: &Table, ask: &ReadOptions) -> Result<()> {
     let refuse = |what: String, flag: &str| {
         Err(Error::usage(what)
             .at(flag)
-            .advise("leave the flag out: which columns a model reads is decided in training"))
+            .advise("omit the flag: the columns a model reads are fixed in training"))
     };
     let (taken, dropped) = (names(ask.columns.as_deref()), names(ask.drop.as_deref()));
     if let Some(name) = dropped.iter().find(|name| reads(name)) {
@@ -135,7 +137,7 @@ pub(super) fn check(table: &Table, ask: &ReadOptions) -> Result<()> {
     let lacking = table.columns.iter().find(|column| !taken.contains(&column.name));
     match lacking.filter(|_| ask.columns.is_some()) {
         Some(column) => {
-            refuse(format!("the model reads the column `{}` too", shown(&column.name)), "--columns")
+            refuse(format!("the model also reads the column `{}`", shown(&column.name)), "--columns")
         }
         None => Ok(()),
     }

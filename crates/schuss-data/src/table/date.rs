@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Seconds of a day; leap seconds do not count.
+/// Seconds per day, without leap seconds.
 pub(crate) const DAY: f64 = 86_400.0;
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -22,17 +22,17 @@ const MONTHS_IN_FULL: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-/// What stands first in dates such as `01/02/2024`; the year stands first in `2024-02-01` whatever this says.
+/// Order of day and month in dates such as `01/02/2024`; it does not affect `2024-02-01`, which starts with the year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DateOrder {
-    /// The day.
+    /// Day before month.
     DayFirst,
-    /// The month.
+    /// Month before day.
     MonthFirst,
 }
 
-/// A date, perhaps with a time of day.
+/// A date, with an optional time of day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moment {
     /// Days since 1970-01-01.
@@ -42,7 +42,7 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Reads `2024-03-01`, `01.03.2024`, `1 March 2024`, `2024-03-01T12:30:00.5+01:00`, `3/1/24 1:30 PM`.
+    /// Parses `2024-03-01`, `01.03.2024`, `1 March 2024`, `2024-03-01T12:30:00.5+01:00`, `3/1/24 1:30 PM`.
     pub(crate) fn parse(text: &str, order: DateOrder) -> Option<Self> {
         let Some(colon) = text.find(':') else {
             return Some(Self { days: date(text, order)?, seconds: None });
@@ -54,13 +54,13 @@ impl Moment {
         Some(Self { days, seconds: Some(seconds) })
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     pub(crate) fn seconds(self) -> f64 {
         self.days as f64 * DAY + self.seconds.unwrap_or(0.0)
     }
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar; none if there is no such date.
+/// Returns the days from 1970-01-01 to a date of the Gregorian calendar; none if there is no such date.
 ///
 /// After Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
 pub(crate) fn days(year: i64, month: i64, day: i64) -> Option<i64> {
@@ -88,7 +88,7 @@ fn length(year: i64, month: i64) -> i64 {
     }
 }
 
-/// A date without a time, as days since 1970-01-01.
+/// Parses a date without a time, as days since 1970-01-01.
 fn date(text: &str, order: DateOrder) -> Option<i64> {
     if text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
         return date_with_words(text);
@@ -112,7 +112,7 @@ fn date(text: &str, order: DateOrder) -> Option<i64> {
     }
 }
 
-/// `1 March 2024`, `01-Mar-24`, `Mar 1, 2024`, `Fri, 1 Mar 2024`, `March 2024`.
+/// Parses `1 March 2024`, `01-Mar-24`, `Mar 1, 2024`, `Fri, 1 Mar 2024`, `March 2024`.
 fn date_with_words(text: &str) -> Option<i64> {
     let parts = text.split([' ', '-', '/', '.', ',']).filter(|part| !part.is_empty());
     let parts: Vec<&str> = parts.skip_while(|part| is_weekday(part)).collect();
@@ -139,7 +139,7 @@ fn month(word: &str) -> Option<i64> {
     of(&MONTHS).or_else(|| of(&MONTHS_IN_FULL))
 }
 
-/// A year of four digits, or of two from 1969 to 2068, as POSIX has it.
+/// Parses a year of four digits, or of two digits from 1969 to 2068, as POSIX defines.
 fn year(text: &str) -> Option<i64> {
     match text.len() {
         4 => whole(text, 4),
@@ -148,13 +148,13 @@ fn year(text: &str) -> Option<i64> {
     }
 }
 
-/// A whole number of one digit to `most`.
+/// Parses a whole number of one to `most` digits.
 fn whole(text: &str, most: usize) -> Option<i64> {
     let is_whole = (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_whole { text.parse().ok() } else { None }
 }
 
-/// Seconds since midnight UTC: `12:30`, `12:30:15.25`, `1:30 PM`, `12:30:00Z`, `12:30+01:00`.
+/// Parses a time of day as seconds since midnight UTC: `12:30`, `12:30:15.25`, `1:30 PM`, `12:30:00Z`, `12:30+01:00`.
 fn time_of_day(text: &str) -> Option<f64> {
     let (clock, zone) = split_zone(text);
     let (clock, half) = split_half(clock);
@@ -167,7 +167,7 @@ fn time_of_day(text: &str) -> Option<f64> {
     Some(hours * 3_600.0 + minutes * 60.0 + seconds - zone?)
 }
 
-/// Seconds of a time of day or a duration: `12:30`, `-0:05:30`, `100:00:00`, `2 days 03:00:00`, `1:30 PM`.
+/// Parses a time of day or a duration, in seconds: `12:30`, `-0:05:30`, `100:00:00`, `2 days 03:00:00`, `1:30 PM`.
 pub(crate) fn duration(text: &str) -> Option<f64> {
     let (days, clock) = text.split_once(" day").map_or((0.0, text), |(days, rest)| {
         let clock = rest.trim_start_matches('s').trim_start_matches([',', ' ']);
@@ -184,7 +184,7 @@ pub(crate) fn duration(text: &str) -> Option<f64> {
     Some(days * DAY + sign * within).filter(|seconds| seconds.is_finite())
 }
 
-/// Hours, minutes, and seconds.
+/// Splits a clock time into hours, minutes, and seconds.
 fn fields(clock: &str) -> Option<[f64; 3]> {
     let mut parts = clock.trim_ascii().split(':');
     let (hours, minutes) = (parts.next()?, parts.next()?);
@@ -200,7 +200,7 @@ fn fields(clock: &str) -> Option<[f64; 3]> {
     Some([f64::from(hours), below_sixty(f64::from(minutes))?, below_sixty(seconds)?])
 }
 
-/// A clock without `AM` or `PM` behind it, and whether that is the afternoon.
+/// Strips `AM` or `PM` from a clock time; returns the rest, and true for `PM`.
 fn split_half(clock: &str) -> (&str, Option<bool>) {
     for (ending, afternoon) in [("am", false), ("pm", true), ("a.m.", false), ("p.m.", true)] {
         let start = clock.len().checked_sub(ending.len());
@@ -213,7 +213,7 @@ fn split_half(clock: &str) -> (&str, Option<bool>) {
     (clock, None)
 }
 
-/// A time without its offset from UTC, and that in seconds; none if it cannot be read.
+/// Splits a time from its offset from UTC, in seconds; that is none if it cannot be read.
 fn split_zone(text: &str) -> (&str, Option<f64>) {
     for utc in ["Z", "z", " UTC", " GMT"] {
         if let Some(clock) = text.strip_suffix(utc) {
@@ -229,7 +229,7 @@ fn split_zone(text: &str) -> (&str, Option<f64>) {
     (clock, zone.strip_prefix(sign).and_then(offset).map(|zone| if sign == '+' { zone } else { -zone }))
 }
 
-/// `01:00`, `0100` and `01` are an hour.
+/// Parses an offset from UTC, in seconds; `01:00`, `0100` and `01` are an hour.
 fn offset(zone: &str) -> Option<f64> {
     let digits = zone.replacen(':', "", 1);
     let (hours, minutes) = if digits.len() > 2 { digits.split_at_checked(2)? } else { (&*digits, "0") };

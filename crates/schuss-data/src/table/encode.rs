@@ -1,4 +1,4 @@
-//! From a row's cells to the numbers of a sample and its label.
+//! Encoding of a row's cells as the features and label of a sample.
 
 use super::cell::Cell;
 use super::unseen::Unseen;
@@ -7,24 +7,24 @@ use crate::{Error, Labels, Offsets, Result, Values, offsets};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Makes samples of rows, by the columns of a table.
+/// Encoder of rows as samples, by the columns of a table.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoder {
     origin: Origin,
     features: Vec<Feature>,
     target: Aim,
     unknown: Unknown,
-    /// Words that training never saw, as they were met so far.
+    /// Categories not seen in training, counted so far.
     unseen: Arc<Mutex<Unseen>>,
 }
 
-/// A column and where it stands in the file.
+/// A feature column and its index in the file.
 #[derive(Clone, Debug)]
 struct Feature {
     at: usize,
     name: String,
     code: Code,
-    /// What is taken off its numbers.
+    /// Offset subtracted from its numbers.
     offset: f64,
     notation: Option<Notation>,
 }
@@ -35,7 +35,7 @@ enum Code {
     Category { levels: HashMap<String, usize>, missing: bool },
 }
 
-/// What is to be predicted, and where it stands.
+/// The target and its columns in the file.
 #[derive(Clone, Debug)]
 enum Aim {
     Class { at: usize, name: String, classes: HashMap<String, u32>, notation: Option<Notation> },
@@ -43,7 +43,7 @@ enum Aim {
     Absent,
 }
 
-/// A number to predict.
+/// A numeric target column.
 #[derive(Clone, Debug)]
 struct TargetColumn {
     at: usize,
@@ -53,10 +53,10 @@ struct TargetColumn {
 }
 
 impl Encoder {
-    /// Finds the columns of `table` among the `names` of the file's; a file may lack what is to be predicted.
+    /// Looks up the columns of `table` among the `names` in the file, which may lack the target.
     ///
     /// # Errors
-    /// A data error that names the column that is not there.
+    /// A data error that names the missing column.
     pub(crate) fn new(table: &Table, names: &[String], origin: &Origin) -> Result<Self> {
         let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
         let find = |wanted: &str| places.get(wanted).copied();
@@ -75,17 +75,17 @@ impl Encoder {
         })
     }
 
-    /// The same with what to do about words that training never saw.
+    /// Sets how categories not seen in training are handled.
     pub(crate) fn unknown(self, unknown: Unknown) -> Self {
         Self { unknown, ..self }
     }
 
-    /// Warnings of the words met so far that training never saw.
+    /// Returns warnings about the unseen categories found so far.
     pub(crate) fn unseen(&self) -> Vec<String> {
         self.unseen.lock().unwrap_or_else(PoisonError::into_inner).notes().collect()
     }
 
-    /// Adds an unknown category, of which all numbers are 0, if that may be.
+    /// Encodes an unseen category as zeros if that is allowed; returns true if it did.
     fn push_unknown(&self, feature: &Feature, cell: Cell, values: &mut Vec<f32>) -> bool {
         let Some(word) = cell.word().filter(|_| self.unknown == Unknown::Zeros) else { return false };
         if !matches!(feature.code, Code::Category { .. }) {
@@ -96,7 +96,7 @@ impl Encoder {
         true
     }
 
-    /// The same for numbers less `offsets`.
+    /// Subtracts `offsets` from the numbers.
     pub(crate) fn less(mut self, offsets: &Offsets) -> Self {
         let mut first = 0_usize;
         for feature in &mut self.features {
@@ -104,12 +104,12 @@ impl Encoder {
             first = first.saturating_add(feature.code.width());
         }
         if let Aim::Real(columns) = &mut self.target {
-            columns.iter_mut().zip(0..).for_each(|(told, number)| told.offset = offsets.label(number));
+            columns.iter_mut().zip(0..).for_each(|(target, number)| target.offset = offsets.label(number));
         }
         self
     }
 
-    /// Labels of no row yet.
+    /// Returns empty labels of the target's kind.
     pub(crate) fn labels(&self) -> Labels {
         match &self.target {
             Aim::Class { .. } => Labels::Class(Vec::new()),
@@ -118,7 +118,7 @@ impl Encoder {
         }
     }
 
-    /// Numbers per sample, and numbers per label.
+    /// Returns the number of features per sample and of values per label.
     pub(crate) fn widths(&self) -> (usize, usize) {
         let labels = match &self.target {
             Aim::Class { .. } => 1,
@@ -128,7 +128,7 @@ impl Encoder {
         (self.features.iter().map(|feature| feature.code.width()).sum(), labels)
     }
 
-    /// Adds a row to `values` and `labels`, which are floats and of the kind of [`Self::labels`].
+    /// Appends a row to `values`, which are floats, and to `labels`, which are of the kind of [`Self::labels`].
     pub(crate) fn push(
         &self,
         place: RowPlace,
@@ -161,7 +161,7 @@ impl Encoder {
                 let class = class(cell(*at).read_as(*notation), classes);
                 labels.push(class.ok_or_else(|| {
                     refuse(name, &format!("holds {}, which is none of the classes", quoted(cell(*at))))
-                        .advise("leave such rows out, or train on some of them too")
+                        .advise("leave such rows out, or include some in training")
                 })?);
             }
             (Aim::Real(columns), Labels::Real { values, .. }) => {
@@ -182,13 +182,12 @@ fn lacks(origin: &Origin, name: &str, names: &[String]) -> Error {
     const LISTED: usize = 12;
     let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{}`", shown(name))).collect();
     let more = if names.len() > LISTED { " ..." } else { "" };
-    origin.refuse(format!("has no column `{}`, which the model reads", shown(name))).advise(format!(
-        "give it a header like that of the file trained on; it has {}{more}",
-        listed.join(" ")
-    ))
+    origin
+        .refuse(format!("has no column `{}`, which the model reads", shown(name)))
+        .advise(format!("give it the header of the training file; it has {}{more}", listed.join(" ")))
 }
 
-/// What is wrong with a cell, and a way out.
+/// Problem with a cell, and advice.
 struct Wrong {
     what: String,
     advice: Option<&'static str>,
@@ -220,12 +219,11 @@ impl Feature {
     }
 }
 
-/// A finite number in its notation less `offset`, rounded to 32 bits.
+/// Returns the finite number of a cell, read in its notation, less `offset`, rounded to 32 bits.
 fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::Result<f32, Wrong> {
     if cell.is_missing() {
         let what = "holds nothing where a number is expected".into();
-        let advice =
-            "--missing drop leaves such rows out; a model that was trained with --missing mean fills them in";
+        let advice = "--missing drop leaves such rows out; a model trained with --missing mean fills them in";
         return Err(Wrong { what, advice: Some(advice) });
     }
     let Some(number) = cell.read_as(notation).number().or_else(|| otherwise(cell, notation)) else {
@@ -237,7 +235,7 @@ fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::R
             Some(Notation::Comma) => "--decimal comma",
             Some(_) => "--decimal point",
             None => {
-                "if it says that nothing is known: --missing-values with that word, and --missing drop; else mend it"
+                "if it stands for a missing value: --missing-values with that word, and --missing drop; otherwise fix the cell"
             }
         };
         return Err(Wrong { what, advice: Some(advice) });
@@ -249,7 +247,7 @@ fn number(cell: Cell, notation: Option<Notation>, offset: f64) -> std::result::R
     Ok(rounded)
 }
 
-/// The number that a cell says in another way than its column usually does: a truth as 0 or 1, a number as text.
+/// Reads a cell that is not in its column's notation: a boolean as 0 or 1, or a number as text.
 fn otherwise(cell: Cell, notation: Option<Notation>) -> Option<f64> {
     let (Cell::Typed(text) | Cell::Word(text)) = cell else { return None };
     let plain = || text.trim_ascii().parse().ok().filter(|number: &f64| number.is_finite());
@@ -266,14 +264,14 @@ fn level(cell: Cell, levels: &HashMap<String, usize>) -> std::result::Result<usi
         what: format!("holds {}, which is none of the categories", quoted(cell)),
         advice: Some(match cell {
             Cell::Missing(_) => {
-                "--missing drop leaves such rows out; a model that was trained with --missing mean knows them"
+                "--missing drop leaves such rows out; a model trained with --missing mean has a level for them"
             }
-            _ => "--unknown zeros takes it as unknown; or train on some of them too",
+            _ => "--unknown zeros encodes it as all zeros; or include such rows in training",
         }),
     })
 }
 
-/// By its word; a number also by its value, so that `1.0` is class `1`.
+/// Looks up a class by its word; a number also by its value, so that `1.0` is class `1`.
 fn class(cell: Cell, classes: &HashMap<String, u32>) -> Option<u32> {
     let by_word = || classes.get(cell.word()?.as_ref());
     let by_whole = || classes.get(&cell.whole()?.to_string());
@@ -312,11 +310,11 @@ impl Aim {
                 Self::Class { at, name: column.clone(), classes, notation: notation(column) }
             }),
             Target::Real { columns } => {
-                let told = |name: &String| {
+                let target = |name: &String| {
                     let (at, notation) = (find(name)?, notation(name));
                     Some(TargetColumn { at, name: name.clone(), offset: 0.0, notation })
                 };
-                let columns = columns.iter().map(told);
+                let columns = columns.iter().map(target);
                 columns.collect::<Option<_>>().map(Self::Real)
             }
             Target::Absent => None,

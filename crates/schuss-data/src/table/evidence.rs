@@ -1,13 +1,13 @@
-//! How the cells of a column are written that are no plain numbers, and which notation that speaks for.
+//! Evidence for the notation of a column, from its cells that are not plain numbers.
 
 use super::date::{DateOrder, Moment, duration};
 use super::notation::{Notation, truth};
 use crate::csv::{Decimal, Form};
 
-/// Words that a truth is told with may be other letters as well: these pairs count where both are there.
+/// Pairs of letters for true and false, which may have other meanings: these count only if both occur.
 const LETTERS: [usize; 2] = [2, 3];
 
-/// Cells that are no plain numbers, by the notations that would read them.
+/// Counts of cells that are not plain numbers, by the notations that can read them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Evidence {
     cells: u64,
@@ -15,32 +15,32 @@ pub(super) struct Evidence {
     comma: u64,
     day_first: u64,
     month_first: u64,
-    /// Dates that are others month first than they are day first.
+    /// Dates that differ between day-first and month-first order.
     ambiguous: u64,
     timed: u64,
     time: u64,
-    /// For each pair of words, those that are false and those that are true.
+    /// False and true cells for each pair of words.
     truths: [[u64; 2]; 5],
 }
 
-/// What is known besides a column's own cells.
+/// Information from outside a column's own cells.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hints {
     pub(super) decimal: Option<Decimal>,
     pub(super) dates: Option<DateOrder>,
-    /// Whether another column has numbers with a decimal comma.
+    /// True if another column has numbers with a decimal comma.
     pub(super) comma_elsewhere: bool,
 }
 
-/// How a column is written, and what else would fit as well.
+/// Notation chosen for a column, and the flag for any other that fits as well.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Decision {
     pub(super) notation: Notation,
-    /// The flag that chooses between this and another reading of the same cells.
+    /// Flag that selects another reading of the same cells.
     pub(super) doubt: Option<&'static str>,
 }
 
-/// Whether that many cells are nearly all.
+/// Returns true if `some` is at least 90 % of `all`.
 pub(super) fn nearly_all(some: u64, all: u64) -> bool {
     some > 0 && some.saturating_mul(10) >= all.saturating_mul(9)
 }
@@ -52,12 +52,12 @@ impl Hints {
 }
 
 impl Evidence {
-    /// Cells that are no plain numbers.
+    /// Returns the number of cells that are not plain numbers.
     pub(super) fn cells(&self) -> u64 {
         self.cells
     }
 
-    /// Counts a cell that is no plain number.
+    /// Counts a cell that is not a plain number.
     pub(super) fn see(&mut self, text: &str) {
         let add = |count: &mut u64, is: bool| *count = count.saturating_add(u64::from(is));
         add(&mut self.cells, true);
@@ -82,13 +82,13 @@ impl Evidence {
         add(&mut self.time, duration(text).is_some());
     }
 
-    /// Whether the column's numbers can only have a decimal comma, beside so many plain numbers.
+    /// Returns true if the column needs a decimal comma, given its count of plain `numbers`.
     pub(super) fn needs_comma(&self, numbers: u64) -> bool {
         self.comma > self.point
             && nearly_all(self.comma.saturating_add(numbers), self.cells.saturating_add(numbers))
     }
 
-    /// The notation that reads nearly all of the column, with so many plain numbers in it.
+    /// Returns the notation that reads nearly all of the column, given its count of plain `numbers`.
     pub(super) fn decide(&self, numbers: u64, hints: Hints) -> Option<Decision> {
         let all = self.cells.saturating_add(numbers);
         let sure = |notation| Decision { notation, doubt: None };
@@ -127,7 +127,7 @@ impl Evidence {
         Decision { notation: Notation::Date { order, timed: self.timed > 0 }, doubt }
     }
 
-    /// Whether all cells are of one pair of words for true and false.
+    /// Returns true if all cells are from one pair of words for true and false.
     fn is_truth(&self) -> bool {
         self.truths.iter().enumerate().any(|(pair, [no, yes])| {
             let both = *no > 0 && *yes > 0;
@@ -190,9 +190,9 @@ mod tests {
         };
         let dates = &["01/02/2024", "03/04/2024"][..];
         assert_eq!(decide(dates, NONE).unwrap().doubt, Some("--dates month-first"));
-        let told = decide(dates, hints(None, Some("month-first"))).unwrap();
+        let given = decide(dates, hints(None, Some("month-first"))).unwrap();
         assert_eq!(
-            told,
+            given,
             Decision { notation: Notation::Date { order: DateOrder::MonthFirst, timed: false }, doubt: None }
         );
         let numbers = &["1,234", "5,678"][..];

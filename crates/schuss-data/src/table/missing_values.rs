@@ -1,4 +1,4 @@
-//! Which spellings of a cell say that nothing is known.
+//! Spellings of missing values.
 
 use super::Cell;
 use crate::Error;
@@ -6,28 +6,27 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What is written in tables where nothing is known, in any case.
+/// Usual spellings of missing values, in lower case.
 const USUAL: [&str; 7] = ["?", "na", "n/a", "#n/a", "<na>", "nan", "null"];
 
-/// Which spellings of a cell say that nothing is known. Empty cells always do.
+/// Spellings of missing values. Empty cells are always missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MissingValues(Option<Vec<String>>);
 
 impl MissingValues {
-    /// Whether it is the usual spellings, in any case, unless they are quoted.
+    /// Returns true for the usual spellings, which count in upper and lower case unless quoted.
     pub fn is_usual(&self) -> bool {
         self.0.is_none()
     }
 
-    /// These where they were chosen, else the `others`.
+    /// Returns these if they were chosen, else `others`.
     #[must_use]
     pub(crate) fn or(&self, others: &Self) -> Self {
         if self.is_usual() { others.clone() } else { self.clone() }
     }
 
-    /// What is typed in a text file, in quotes or not; spaces around it do not count. Spellings that were chosen count in
-    /// quotes too.
+    /// Reads a cell of a text file, quoted or not, ignoring spaces around it. Chosen spellings count in quotes too.
     pub(crate) fn typed<'a>(&self, text: &'a str, is_quoted: impl FnOnce() -> bool) -> Cell<'a> {
         let text = text.trim_ascii();
         match &self.0 {
@@ -40,7 +39,7 @@ impl MissingValues {
         }
     }
 
-    /// A cell of a typed column: only spellings that were chosen say that nothing is known.
+    /// Reads a cell of a typed column, in which only chosen spellings are missing.
     #[cfg_attr(
         not(feature = "parquet"),
         allow(dead_code, reason = "only Parquet and Arrow columns have types")
@@ -68,7 +67,7 @@ fn is_usual(text: &str) -> bool {
 impl FromStr for MissingValues {
     type Err = Error;
 
-    /// `NA,-,?`, as typed; `none` for none but empty cells.
+    /// Parses `NA,-,?`, as typed; `none` for empty cells only.
     fn from_str(text: &str) -> Result<Self, Error> {
         let spellings = text.split(',').map(str::trim_ascii).filter(|spelling| !spelling.is_empty());
         let spellings: Vec<String> = spellings.map(str::to_owned).collect();

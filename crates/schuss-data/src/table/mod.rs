@@ -1,4 +1,4 @@
-//! Tables, whatever file they come from: named columns of numbers and categories become the numbers of samples.
+//! Tables from any file format: named columns of numbers and categories, encoded as the features of samples.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,
@@ -36,79 +36,79 @@ pub(crate) use read::{read, reserved};
 pub(crate) use source::{Origin, RowPlace, RowSource, Visit, shown};
 pub use unseen::Unknown;
 
-/// How the columns of a table become numbers, the same way for every file that is read for the same model.
+/// Encoding of a table's columns as numbers, the same for every file that is read for a model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// The columns a network sees, in order.
+    /// Feature columns, in order.
     pub columns: Vec<Column>,
-    /// What is to be predicted.
+    /// Target to predict.
     pub target: Target,
-    /// How the numbers of columns are written that are no plain numbers, by the columns' names.
+    /// Notations of columns that are not plain numbers, by column name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notations: BTreeMap<String, Notation>,
-    /// Which spellings of a cell say that nothing is known.
+    /// Spellings of missing values.
     #[serde(default, skip_serializing_if = "MissingValues::is_usual")]
     pub missing_values: MissingValues,
 }
 
-/// A column a network sees.
+/// A feature column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Column {
-    /// As the header has it; without a header its number, from 1 on.
+    /// Name in the header; without a header, the column number from 1.
     pub name: String,
-    /// What it holds.
+    /// Kind of its values.
     #[serde(flatten)]
     pub kind: ColumnKind,
 }
 
-/// What a column holds.
+/// Kind of a column's values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColumnKind {
-    /// A number, as it is.
+    /// A number, used as is.
     Number {
-        /// What stands in for a missing one: NaN until it is known which rows are trained on, then their mean. Without
-        /// it, none may be missing.
+        /// Replacement for missing values: NaN until the training rows are known, then their mean. Without it, none may
+        /// be missing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fill: Option<f32>,
     },
-    /// One of several words: a 1 in the place of its level, 0 in the others'.
+    /// One of several words, one-hot encoded: 1 for its level, 0 for the others.
     Category {
         /// The words, sorted.
         levels: Vec<String>,
-        /// Whether a missing word is a level of its own, the last.
+        /// True if a missing word is a level of its own, the last.
         #[serde(default)]
         missing: bool,
     },
 }
 
-/// What is to be predicted for a row.
+/// Target to predict for a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Target {
     /// One of the classes.
     Class {
-        /// The column it stands in.
+        /// Label column.
         column: String,
-        /// Names of the classes: numbers in order, or words sorted.
+        /// Class names: numbers in order, or words sorted.
         classes: Vec<String>,
     },
-    /// Numbers: what a regression is after, or for several labels at once 0 or 1.
+    /// Numbers: the targets of a regression, or 0 and 1 for several labels at once.
     Real {
-        /// The columns they stand in.
+        /// Target columns.
         columns: Vec<String>,
     },
-    /// Nothing.
+    /// No target.
     Absent,
 }
 
 impl Table {
-    /// Numbers per sample.
+    /// Returns the number of features per sample.
     pub fn features(&self) -> usize {
         self.columns.iter().map(Column::width).sum()
     }
 
-    /// Names of the classes; none unless a class is told.
+    /// Returns the class names; none unless the target is a class.
     pub fn classes(&self) -> &[String] {
         match &self.target {
             Target::Class { classes, .. } => classes,
@@ -118,7 +118,7 @@ impl Table {
 }
 
 impl Column {
-    /// Numbers it becomes.
+    /// Returns the number of features it becomes.
     pub fn width(&self) -> usize {
         match &self.kind {
             ColumnKind::Number { .. } => 1,

@@ -1,42 +1,42 @@
-//! How numbers are written in a column: with separators, signs and units around them, as dates, times or truths.
+//! Notations of numbers in a column: separators, signs and units, dates, times, and booleans.
 
 use super::date::{DAY, DateOrder, Moment, duration};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What separates groups of three digits, besides `,` before a decimal point and `.` before a decimal comma: spaces,
-/// no-break spaces, and the apostrophes of Switzerland.
+/// Digit group separators, besides `,` with a decimal point and `.` with a decimal comma: spaces, no-break spaces, and
+/// the apostrophes used in Switzerland.
 const GROUPING: [char; 6] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '\u{2019}'];
-/// What stands before or behind an amount of money.
+/// Currency symbols and codes before or after an amount.
 const CURRENCIES: [&str; 26] = [
     "US$", "R$", "$", "€", "£", "¥", "₹", "₽", "₩", "₺", "¢", "USD", "EUR", "GBP", "JPY", "CHF", "CNY",
     "INR", "SEK", "NOK", "DKK", "PLN", "CAD", "AUD", "Fr.", "kr",
 ];
 const TRUTHS: [(&str, &str); 5] = [("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on")];
 
-/// How the numbers of a column are written, where plain numbers alone would not do.
+/// Notation of the numbers in a column that does not hold plain numbers only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Notation {
-    /// With a decimal point: `1,234.5`, `$ 12`, `(3.50)`, `12 %` (0.12), `1e-3`.
+    /// Numbers with a decimal point: `1,234.5`, `$ 12`, `(3.50)`, `12 %` (0.12), `1e-3`.
     Point,
-    /// With a decimal comma: `1.234,5`, `12,75 €`, `3,5 %`.
+    /// Numbers with a decimal comma: `1.234,5`, `12,75 €`, `3,5 %`.
     Comma,
-    /// Dates, as days since 1970-01-01; where they have times, as seconds since then.
+    /// Dates, as days since 1970-01-01; with times of day, as seconds since then.
     Date {
-        /// What stands first where that is not the year.
+        /// Order of day and month in dates that do not start with the year.
         order: DateOrder,
-        /// Whether they have times of day.
+        /// True if they have times of day.
         timed: bool,
     },
     /// Times of day and durations, as seconds.
     Time,
-    /// True or false, yes or no, t or f, y or n, on or off: 1 or 0.
+    /// Booleans, as 1 or 0: true or false, yes or no, t or f, y or n, on or off.
     Truth,
 }
 
 impl Notation {
-    /// The number that a cell says in this notation.
+    /// Parses a cell in this notation.
     pub(crate) fn read(self, text: &str) -> Option<f64> {
         let text = text.trim();
         match self {
@@ -51,7 +51,7 @@ impl Notation {
         }
     }
 
-    /// What it is called in a note, in the plural.
+    /// Returns its name in notes, in the plural.
     pub(crate) fn called(self) -> &'static str {
         match self {
             Self::Point => "numbers with signs or separators",
@@ -59,12 +59,12 @@ impl Notation {
             Self::Date { timed: false, .. } => "dates, as days since 1970-01-01",
             Self::Date { timed: true, .. } => "dates with times, as seconds since 1970-01-01",
             Self::Time => "times, as seconds",
-            Self::Truth => "truths, as 0 and 1",
+            Self::Truth => "booleans, as 0 and 1",
         }
     }
 }
 
-/// Whether a cell is a number, a date or a time, however it is written.
+/// Returns true if a cell is a number, a date or a time in any notation.
 pub(crate) fn is_value(text: &str) -> bool {
     let text = text.trim();
     if !text.bytes().any(|byte| byte.is_ascii_digit()) {
@@ -81,14 +81,14 @@ pub(crate) fn is_value(text: &str) -> bool {
     text.parse::<f64>().is_ok() || notations.iter().any(|notation| notation.read(text).is_some())
 }
 
-/// Which pair of words a truth is of, and whether it is the true one.
+/// Returns the index of a boolean's word pair, and its value.
 pub(crate) fn truth(text: &str) -> Option<(usize, bool)> {
     let is = |word: &str| text.eq_ignore_ascii_case(word);
     let pair = TRUTHS.iter().position(|(no, yes)| is(no) || is(yes))?;
     Some((pair, TRUTHS.get(pair).is_some_and(|(_, yes)| is(yes))))
 }
 
-/// A number with all that may stand around it.
+/// Parses a number with any sign, currency, percent sign or parentheses around it.
 fn number(text: &str, decimal: char) -> Option<f64> {
     let accounted = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
     let (text, negative) = accounted.map_or((text, false), |text| (text.trim(), true));
@@ -107,7 +107,7 @@ fn number(text: &str, decimal: char) -> Option<f64> {
     Some(sign * size / divisor)
 }
 
-/// What follows a sign, and whether that was a minus.
+/// Strips a sign; returns the rest, and true if the sign was a minus.
 fn strip_sign(text: &str) -> (&str, Option<bool>) {
     let minus = text.strip_prefix(['-', '\u{2212}']).map(|text| (text, Some(true)));
     let signed = minus.or_else(|| text.strip_prefix('+').map(|text| (text, Some(false))));
@@ -129,7 +129,7 @@ fn strip_currency(text: &str) -> &str {
     stripped.map_or(text, str::trim)
 }
 
-/// An unsigned number in the notation that computers read: without groups, and with a decimal point.
+/// Returns an unsigned number in a form that Rust parses: without group separators, with a decimal point.
 fn plain(text: &str, decimal: char) -> Option<Cow<'_, str>> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => text.split_at(at),
@@ -152,7 +152,7 @@ fn plain(text: &str, decimal: char) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Digits without what separates them into groups: `1,234,567`, `12 345`; also by two as in India, `1,23,456`.
+/// Removes group separators from digits: `1,234,567`, `12 345`; also groups of two as in India, `1,23,456`.
 fn ungrouped(text: &str, decimal: char) -> Option<Cow<'_, str>> {
     let Some(separator) = text.chars().find(|letter| !letter.is_ascii_digit()) else {
         return (!text.is_empty()).then_some(Cow::Borrowed(text));

@@ -1,4 +1,4 @@
-//! From a table to samples: which column is told, what the others hold, and whether it all fits into memory.
+//! Conversion of a table to samples: its target, its features, and whether they fit into memory.
 
 use super::evidence::Hints;
 use super::survey::{Survey, pass_kept};
@@ -10,7 +10,7 @@ use crate::text::{bytes, grouped};
 use crate::{Centring, Error, Offsets, Result, Samples, Shape, Values, offsets};
 use std::collections::{HashMap, HashSet};
 
-/// Reads a table: by `ask.table` if that is given, else by what its own columns hold.
+/// Reads a table by `ask.table` if given, else by the contents of its own columns.
 pub(crate) fn read(source: &dyn RowSource, ask: &ReadOptions) -> Result<Loaded> {
     let mut notes = Vec::new();
     refuse_twins(source)?;
@@ -42,29 +42,29 @@ fn refuse_twins(source: &dyn RowSource) -> Result<()> {
     for (name, at) in source.names().iter().zip(1_u64..) {
         if let Some(first) = seen.insert(name, at) {
             let what = format!("has two columns called `{}`: column {first} and column {at}", shown(name));
-            return Err(source.origin().refuse(what).advise("give each column a name of its own"));
+            return Err(source.origin().refuse(what).advise("give each column a unique name"));
         }
     }
     Ok(())
 }
 
-/// What each of a file's columns is for, and how it is read.
+/// Returns the role and notation of each column of a file.
 fn uses(table: &Table, names: &[String]) -> Vec<Use> {
     let features: HashSet<&str> = table.columns.iter().map(|column| &*column.name).collect();
-    let told: HashSet<&str> = match &table.target {
+    let targets: HashSet<&str> = match &table.target {
         Target::Class { column, .. } => [&**column].into(),
         Target::Real { columns } => columns.iter().map(|column| &**column).collect(),
         Target::Absent => HashSet::new(),
     };
     let role = |name: &String| match () {
         () if features.contains(&**name) => Role::Feature,
-        () if told.contains(&**name) => Role::Label,
+        () if targets.contains(&**name) => Role::Label,
         () => Role::Ignored,
     };
     names.iter().map(|name| Use { role: role(name), notation: table.notations.get(name).copied() }).collect()
 }
 
-/// The table of a model, with what is said of the notation of the file at hand.
+/// Returns the table of a model, with the notations requested for this file.
 fn given(table: &Table, ask: &ReadOptions) -> Result<Table> {
     chosen::check(table, ask)?;
     let mut table = table.clone();
@@ -74,8 +74,8 @@ fn given(table: &Table, ask: &ReadOptions) -> Result<Table> {
     };
     if let Some(notation) = ask.form.decimal.map(of_decimal) {
         let numbers = table.columns.iter().filter(|column| matches!(column.kind, ColumnKind::Number { .. }));
-        let told: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
-        for name in numbers.map(|column| &column.name).chain(told) {
+        let targets: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
+        for name in numbers.map(|column| &column.name).chain(targets) {
             let known = table.notations.get(name).copied();
             if known.is_none_or(|known| matches!(known, Notation::Point | Notation::Comma)) {
                 table.notations.insert(name.clone(), notation);
@@ -83,14 +83,14 @@ fn given(table: &Table, ask: &ReadOptions) -> Result<Table> {
         }
     }
     for written in table.notations.values_mut() {
-        if let (Notation::Date { order, .. }, Some(told)) = (written, ask.form.dates) {
-            *order = told;
+        if let (Notation::Date { order, .. }, Some(targets)) = (written, ask.form.dates) {
+            *order = targets;
         }
     }
     Ok(table)
 }
 
-/// The table that the columns make, what is taken off their numbers, and how many rows there are.
+/// Infers the table from its columns; returns it with the offsets subtracted from its numbers and the number of rows.
 fn find_out(
     source: &dyn RowSource,
     ask: &ReadOptions,
@@ -109,9 +109,9 @@ fn find_out(
     let columns =
         names.iter().zip(&roles).zip(&survey.tallies).filter(|((_, role), _)| **role == Role::Feature);
     let columns = columns.map(|((name, _), tally)| column(name, tally, ask.missing)).collect::<Vec<_>>();
-    let told: Vec<usize> =
+    let targets: Vec<usize> =
         roles.iter().enumerate().filter(|(_, role)| **role == Role::Label).map(|(at, _)| at).collect();
-    let target = target(source, &told, &survey, ask.label_kind, notes)?;
+    let target = target(source, &targets, &survey, ask.label_kind, notes)?;
     say::columns(&columns, &target, notes);
     say::notations(source, &survey, notes);
     say::doubtful(source, &roles, &survey, notes);
@@ -123,7 +123,7 @@ fn find_out(
     Ok((table, offsets, Some(survey.rows)))
 }
 
-/// Takes columns out that number or name the rows, and says so, unless there is nothing else to learn from.
+/// Leaves out columns that number or name the rows, with a note, unless there are no other features.
 fn leave_out_row_numbers(names: &[String], survey: &Survey, roles: &mut [Role], notes: &mut Vec<String>) {
     let columns = names.iter().zip(&survey.tallies).zip(roles.iter());
     let found: Vec<Option<&str>> =
@@ -140,7 +140,7 @@ fn leave_out_row_numbers(names: &[String], survey: &Survey, roles: &mut [Role], 
     }
 }
 
-/// What is taken off the columns of numbers, which is said.
+/// Returns the offsets subtracted from numeric columns, with a note.
 fn offsets(
     table: &Table,
     names: &[String],
@@ -154,17 +154,17 @@ fn offsets(
         ColumnKind::Number { .. } => vec![offset(&column.name)],
         ColumnKind::Category { .. } => vec![0.0; column.width()],
     };
-    let told: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
+    let targets: &[String] = if let Target::Real { columns } = &table.target { columns } else { &[] };
     let needed = Offsets {
         values: offsets::list(table.columns.iter().flat_map(of_column)),
-        labels: offsets::list(told.iter().map(offset)),
+        labels: offsets::list(targets.iter().map(offset)),
     };
     let quoted = |name: &String| format!("`{}`", shown(name));
     let numbers = table.columns.iter().filter(|column| matches!(column.kind, ColumnKind::Number { .. }));
     let columns = numbers.map(|column| (quoted(&column.name), offset(&column.name)));
     let offsets = asked.settle_named(needed, columns, notes);
     if !matches!(asked, Centring::By(_)) {
-        notes.extend(offsets.note_labels(told.iter().map(quoted)));
+        notes.extend(offsets.note_labels(targets.iter().map(quoted)));
     }
     offsets
 }
@@ -191,14 +191,14 @@ fn column(name: &str, tally: &Tally, missing: Missing) -> Column {
 
 fn target(
     source: &dyn RowSource,
-    told: &[usize],
+    targets: &[usize],
     survey: &Survey,
     kind: LabelKind,
     notes: &mut Vec<String>,
 ) -> Result<Target> {
     let name = |at: usize| source.names().get(at).cloned().unwrap_or_default();
     let column = |at: usize| Some((name(at), survey.tallies.get(at)?));
-    let columns: Vec<(String, &Tally)> = told.iter().filter_map(|&at| column(at)).collect();
+    let columns: Vec<(String, &Tally)> = targets.iter().filter_map(|&at| column(at)).collect();
     if let [(column, tally)] = &columns[..] {
         let too_many = |error: Error| Error { what: source.origin().refuse(&error.what).what, ..error };
         let classes = tally.classes(kind, survey.rows).map_err(too_many)?;
@@ -209,11 +209,11 @@ fn target(
     }
     for (column, tally) in &columns {
         if let Some((row, word)) = &tally.first_word {
-            let what = format!("holds `{}` where numbers are to be predicted", shown(word));
+            let what = format!("holds `{}` where a numeric label is expected", shown(word));
             return Err(source
                 .origin()
                 .refuse_cell(*row, column, what)
-                .advise("name one label of words, or several of numbers"));
+                .advise("choose a single text label, or several numeric ones"));
         }
     }
     match columns.is_empty() {
@@ -222,7 +222,7 @@ fn target(
     }
 }
 
-/// The samples, in memory if they fit; `rows` if they have been counted already.
+/// Returns the samples, resident if they fit; `rows` is their number if already known.
 fn part(
     source: &dyn RowSource,
     ask: &ReadOptions,
@@ -238,7 +238,7 @@ fn part(
     }
     if rows.saturating_mul(size_of::<u64>() as u64) > ask.memory {
         let (rows, memory) = (grouped(rows), bytes(ask.memory));
-        let what = format!("has {rows} rows, too many even to note within {memory} where each begins");
+        let what = format!("has {rows} rows, too many to keep even their positions within {memory}");
         return Err(source.origin().refuse(what).advise("give more --memory"));
     }
     streamed(source, ask.missing, encoder, uses, rows)
@@ -269,7 +269,7 @@ fn resident(
     Samples::new(values, labels, features)
 }
 
-/// Looks at every row once, so that no bad cell comes up later, and notes where each begins.
+/// Encodes every row once, so that no bad cell comes up later, and records the place of each.
 fn streamed(
     source: &dyn RowSource,
     missing: Missing,
@@ -288,7 +288,7 @@ fn streamed(
     source.store(encoder.clone(), places).map(LoadedSplit::Streamed)
 }
 
-/// A vector with room for so many, or an error if the machine has no such memory.
+/// Returns a vector with room for `count` items, or an error if the machine lacks the memory.
 pub(crate) fn reserved<T>(count: u64) -> Result<Vec<T>> {
     let mut vector = Vec::new();
     let room = usize::try_from(count).ok().and_then(|count| vector.try_reserve_exact(count).ok());

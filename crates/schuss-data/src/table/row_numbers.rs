@@ -1,25 +1,25 @@
-//! Columns that number the rows, as data frames write them in front of their own columns.
+//! Columns of row numbers, as data frames write them in front of their own columns.
 
 use std::collections::HashSet;
 
-/// Numbers that are remembered to see that none is there twice.
+/// Maximum numbers remembered to detect duplicates.
 const KEPT: usize = 1 << 20;
-/// What R and pandas call such columns when they make names.
+/// Names that R and pandas generate for such columns.
 const NAMES: [&str; 5] = ["index", "level_0", "rownames", "row.names", "X"];
 
-/// Whether a column counts its rows.
+/// Evidence on whether a column numbers its rows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counting {
     is_nameless: bool,
-    /// Whether it has a name that identifiers have.
+    /// True if it is named like an identifier.
     is_called_identifier: bool,
     first: f64,
     numbers: u32,
-    /// Whether some number is not one above that before it.
+    /// True if some number is not one more than the previous.
     broken: bool,
-    /// Whether some number has a fraction or is below 0.
+    /// True if some number has a fraction or is negative.
     other: bool,
-    /// Whether a number or word is there twice, as far as is known.
+    /// True if a number or word is known to occur twice.
     pub(super) repeated: bool,
     seen: HashSet<u64>,
 }
@@ -42,7 +42,7 @@ impl Counting {
         }
     }
 
-    /// What the column is, if it numbers or names the rows and is called as such columns are.
+    /// Returns a description of the column if it numbers or names the rows and has a fitting name.
     pub(super) fn says(&self, name: &str, has_words: bool, different: u64) -> Option<&'static str> {
         let counts = self.counts() && !has_words;
         match self.is_nameless {
@@ -57,25 +57,25 @@ impl Counting {
         }
     }
 
-    /// Whether it is called an identifier, and all of its numbers are whole and different, as far as is known.
+    /// Returns true if it is named like an identifier, and its numbers are whole and, as far as is known, distinct.
     pub(super) fn identifies(&self) -> bool {
         const FEWEST: u32 = 12;
         self.is_called_identifier && self.numbers >= FEWEST && !self.other && !self.repeated
     }
 
-    /// Whether its numbers are 0, 1, 2, ... or 1, 2, 3, ...
+    /// Returns true if its numbers are 0, 1, 2, ... or 1, 2, 3, ...
     pub(super) fn counts(&self) -> bool {
         !self.broken && self.numbers > 2 && (self.first == 0.0 || self.first == 1.0)
     }
 }
 
-/// Whether nobody gave the column a name: none is there, or pandas made it up.
+/// Returns true if the column has no name, or a generated one, as from pandas.
 fn is_nameless(name: &str) -> bool {
     let is_numbered = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     name.is_empty() || name.starts_with("Unnamed: ") || name.strip_prefix("column ").is_some_and(is_numbered)
 }
 
-/// Whether a column has a name that identifiers have.
+/// Returns true if a column is named like an identifier.
 pub(super) fn is_called_identifier(column: &str) -> bool {
     const NAMES: [&str; 11] =
         ["id", "ids", "uuid", "guid", "key", "code", "number", "no", "account", "index", "zip"];

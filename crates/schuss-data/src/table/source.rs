@@ -1,4 +1,4 @@
-//! Where the rows of a table come from, and how a message names a place in it.
+//! Sources of table rows, and places in them as messages name them.
 
 use super::{Cell, Encoder};
 use crate::{Error, Result, Store, file};
@@ -6,42 +6,42 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The file a table is read from.
+/// File that a table is read from.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) path: PathBuf,
-    /// What its rows are counted in: `line` of a text, else `row`.
+    /// Unit of its row numbers: `line` for a text, else `row`.
     pub(crate) unit: &'static str,
 }
 
-/// Where a row stands in its file.
+/// Place of a row in its file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RowPlace {
-    /// Its line or row, from 1 on.
+    /// Line or row number, from 1.
     pub(crate) number: u64,
-    /// Where a text's row begins, in bytes.
+    /// Byte offset in a text, else the row index from 0.
     pub(crate) offset: u64,
 }
 
-/// Is shown every row.
+/// Visitor of rows.
 pub(crate) type Visit<'a> = dyn FnMut(RowPlace, &[Cell]) -> Result<()> + 'a;
 
-/// Rows that can be gone through as often as one likes.
+/// Rows that can be passed over any number of times.
 pub(crate) trait RowSource {
     fn origin(&self) -> &Origin;
 
     /// Names of the columns.
     fn names(&self) -> &[String];
 
-    /// Names of the columns that tell rows apart, as the writer says: of these none is the label unless it is named.
+    /// Names of the index columns, as recorded by the writer; none of these is the label unless named.
     fn index(&self) -> &[String] {
         &[]
     }
 
-    /// Shows every row, with as many cells as there are columns.
+    /// Visits every row, with one cell per column.
     fn pass(&self, visit: &mut Visit) -> Result<()>;
 
-    /// Samples that are read when needed: those of the rows at `places`.
+    /// Returns a store that reads samples on demand, from the rows at `places`.
     fn store(&self, encoder: Encoder, places: Vec<u64>) -> Result<Arc<dyn Store>>;
 }
 
@@ -50,25 +50,25 @@ impl Origin {
         Self { path: path.to_owned(), unit }
     }
 
-    /// What the whole file does wrong.
+    /// Returns an error about the whole file.
     pub(crate) fn refuse(&self, what: impl fmt::Display) -> Error {
         Error::data(format!("{} {what}", file::name(&self.path))).at(self.path.display())
     }
 
-    /// What a row does wrong.
+    /// Returns an error about a row.
     pub(crate) fn refuse_row(&self, row: u64, what: impl fmt::Display) -> Error {
         let place = format!("{}, {} {row}", self.path.display(), self.unit);
         self.refuse(what).at(place)
     }
 
-    /// What a cell does wrong.
+    /// Returns an error about a cell.
     pub(crate) fn refuse_cell(&self, row: u64, column: &str, what: impl fmt::Display) -> Error {
         let place = format!("{}, {} {row}, column `{}`", self.path.display(), self.unit, shown(column));
         self.refuse(what).at(place)
     }
 }
 
-/// A text from a file as it may stand in a message: short, and without control characters.
+/// Returns text from a file in a form fit for messages: short, and without control characters.
 pub(crate) fn shown(text: &str) -> String {
     const LENGTH: usize = 40;
     let plain = |letter: char| letter.is_alphanumeric() || letter.is_ascii_graphic() || letter == ' ';

@@ -1,4 +1,4 @@
-//! What the columns of a table hold, seen in one pass over its rows.
+//! Survey of a table's columns, in one pass over its rows.
 
 use super::cell::Cell;
 use super::evidence::Hints;
@@ -10,31 +10,31 @@ use crate::text::grouped;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 
-/// Most memory that the words of all columns may take.
+/// Maximum memory for the words of all columns, in bytes.
 const MAX_WORDS: usize = 64 << 20;
 
-/// What all columns hold.
+/// Contents of all columns.
 #[derive(Debug)]
 pub(super) struct Survey {
     pub(super) tallies: Vec<Tally>,
     pub(super) rows: u64,
     pub(super) dropped: Dropped,
-    /// What was taken as missing, and how often.
+    /// Spellings taken as missing, with counts.
     pub(super) spellings: Spellings,
     words: usize,
 }
 
-/// Spellings of nothing, and how often each was met.
+/// Spellings of missing values, with counts.
 pub(super) type Spellings = BTreeMap<String, u64>;
 
-/// Rows that were left out because they lack a cell.
+/// Rows dropped because of a missing cell.
 #[derive(Debug, Default)]
 pub(super) struct Dropped {
     pub(super) rows: u64,
     pub(super) spellings: Spellings,
 }
 
-/// Counts the cells of a row that are made use of and say nothing.
+/// Counts the missing cells of a row in columns that are used.
 fn count_missing(spellings: &mut Spellings, cells: &[Cell], is_used: impl Fn(usize) -> bool) {
     for (at, cell) in cells.iter().enumerate() {
         let Cell::Missing(spelling) = cell else { continue };
@@ -45,8 +45,8 @@ fn count_missing(spellings: &mut Spellings, cells: &[Cell], is_used: impl Fn(usi
     }
 }
 
-/// Shows every row that is not left out: under [`Missing::Drop`], one lacking a cell that is made use of is.
-/// Returns how many were left out.
+/// Visits every row that is kept and returns the dropped ones: with [`Missing::Drop`], those with a missing cell in a
+/// column that is used.
 pub(super) fn pass_kept(
     source: &dyn RowSource,
     uses: &[Use],
@@ -69,12 +69,13 @@ pub(super) fn pass_kept(
     Ok(dropped)
 }
 
-/// Passes that settle how columns are read: by their own cells, beside the others, with mixed columns kept as words.
+/// Maximum passes to settle how columns are read: from their own cells, from the other columns, and with mixed columns
+/// kept as words.
 const PASSES: usize = 4;
 
 impl Survey {
-    /// Goes through the rows: again where a column turns out to be written in a notation of its own, or holds numbers
-    /// and words, whose numbers are words then.
+    /// Passes over the rows, and again if a column turns out to have a notation of its own, or mixes numbers and words,
+    /// so that its numbers become words too.
     pub(super) fn take(
         source: &dyn RowSource,
         roles: &[Role],
@@ -101,7 +102,7 @@ impl Survey {
         Ok(survey)
     }
 
-    /// How the columns are to be read, after what was seen under these plans.
+    /// Returns the plans for the next pass, given what was seen under these.
     fn plans(&self, plans: &[Plan], hints: Hints) -> Vec<Plan> {
         let commas = |(tally, plan): (&Tally, &Plan)| {
             plan.decision.is_some_and(|decision| decision.notation == Notation::Comma)
@@ -136,26 +137,26 @@ impl Survey {
             self.words = self.words.saturating_add(words);
         }
         if self.words > MAX_WORDS {
-            let what = "holds more than 64 MiB of different words";
+            let what = "holds more than 64 MiB of distinct words";
             let names = source.names().iter().zip(&self.tallies);
             let most = names.max_by_key(|(_, tally)| tally.words.iter().map(String::len).sum::<usize>());
             let name = most.map_or("", |(name, _)| name);
             return Err(source
                 .origin()
                 .refuse_row(place.number, what)
-                .advise(format!("leave columns of free text out: --drop '{}'", shown(name))));
+                .advise(format!("leave out columns of free text: --drop '{}'", shown(name))));
         }
         Ok(())
     }
 
-    /// Refuses columns of more different words than a network can be shown.
+    /// Refuses columns with more distinct words than a network can take.
     fn refuse_words(&self, source: &dyn RowSource, roles: &[Role]) -> Result<()> {
         for ((name, tally), &role) in source.names().iter().zip(&self.tallies).zip(roles) {
             let Some(place) = tally.overflow.filter(|_| tally.row_numbers(name, role).is_none()) else {
                 continue;
             };
             let most = grouped(most_words(role) as u64);
-            let what = format!("has a column of words with more than {most} different ones");
+            let what = format!("has a text column with more than {most} distinct words");
             return Err(refuse_column(source, place, name, &what, tally, role));
         }
         Ok(())
@@ -172,11 +173,7 @@ fn refuse_column(
 ) -> Error {
     let advice = match (&tally.first_word, role) {
         (Some((row, word)), _) if tally.numbers > 0 => {
-            format!(
-                "mend `{}` in {} {row} if the column is one of numbers",
-                shown(word),
-                source.origin().unit
-            )
+            format!("fix `{}` in {} {row} if the column is numeric", shown(word), source.origin().unit)
         }
         (_, Role::Label) => "choose the column to predict with --label NAME".into(),
         _ => format!("leave the column out: --drop '{}'", shown(name)),

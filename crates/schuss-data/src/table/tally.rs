@@ -1,4 +1,4 @@
-//! What one column of a table holds, seen cell by cell.
+//! Tally of one table column, cell by cell.
 
 use super::cell::Cell;
 use super::evidence::{Decision, Evidence, Hints, nearly_all};
@@ -10,11 +10,11 @@ use crate::offsets::Spread;
 use crate::reader::LabelKind;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Most different words of a category.
+/// Maximum levels of a category.
 const MAX_LEVELS: usize = 1_000;
-/// So many different numbers, and a few other cells, are no words.
+/// Number of distinct numbers above which a column with only a few other cells is numeric.
 const MANY_NUMBERS: usize = 30;
-/// What a column is for.
+/// Role of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Feature,
@@ -22,7 +22,7 @@ pub(super) enum Role {
     Ignored,
 }
 
-/// What one column holds.
+/// Contents of one column.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) numbers: u64,
@@ -32,25 +32,25 @@ pub(super) struct Tally {
     pub(super) spread: Spread,
     pub(super) words: HashSet<String>,
     wholes: Wholes,
-    /// Whether a cell is written as codes are: with a zero before other digits, or with more digits than numbers keep.
+    /// True if a number looks like a code: it has a leading zero, or more digits than a float keeps.
     is_code: bool,
     keep_numbers: bool,
     pub(super) evidence: Evidence,
-    /// How the column is read, once that is known.
+    /// Notation of the column, once it is known.
     pub(super) decision: Option<Decision>,
-    /// A cell in that notation, and its number.
+    /// Example of a cell in that notation, and its number.
     pub(super) example: Option<(String, f64)>,
-    /// Cells that are not in that notation, and how often each is there.
+    /// Cells not in that notation, with counts.
     pub(super) strays: BTreeMap<String, u64>,
     pub(super) counting: Counting,
-    /// Where there were too many different words, if there were.
+    /// First row with too many distinct words, if any.
     pub(super) overflow: Option<RowPlace>,
-    /// Plain numbers with a point in them, and those whose points separate thousands.
+    /// Plain numbers with a point, and those whose points can separate thousands.
     points: u64,
     thousands: u64,
 }
 
-/// The different numbers of a label, while they are whole and few.
+/// Distinct numbers of a label, as long as they are few and whole.
 #[derive(Clone, Debug)]
 enum Wholes {
     Few(BTreeSet<i128>),
@@ -63,15 +63,15 @@ impl Default for Wholes {
     }
 }
 
-/// How a column is looked at in a pass.
+/// Treatment of a column in a pass.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Plan {
     pub(super) role: Role,
     pub(super) keep_numbers: bool,
     pub(super) decision: Option<Decision>,
-    /// Whether it is one of several labels.
+    /// True if it is one of several labels.
     pub(super) is_one_of_several: bool,
-    /// Whether points in plain numbers may separate thousands.
+    /// True if points in plain numbers may separate thousands.
     pub(super) watch_points: bool,
 }
 
@@ -93,14 +93,14 @@ impl Plan {
     }
 }
 
-/// What a column is for, and how it is read.
+/// Role and notation of a column.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Use {
     pub(super) role: Role,
     pub(super) notation: Option<Notation>,
 }
 
-/// Most different words of a column.
+/// Returns the maximum number of distinct words in a column.
 pub(super) fn most_words(role: Role) -> usize {
     if role == Role::Label { MAX_CLASSES } else { MAX_LEVELS }
 }
@@ -111,7 +111,7 @@ impl Tally {
         Self { keep_numbers, decision, counting: Counting::of(name), ..Self::default() }
     }
 
-    /// How the column is to be read in the next pass.
+    /// Returns the plan for the column in the next pass.
     pub(super) fn plan(&self, plan: Plan, hints: Hints) -> Plan {
         if plan.role == Role::Ignored || plan.decision.is_some() {
             return plan;
@@ -122,7 +122,7 @@ impl Tally {
             true => Some(Decision { notation: Notation::Comma, doubt: Some("--decimal point") }),
             false => self.evidence.decide(self.numbers, hints).or_else(|| self.nearly_numbers(plan)),
         };
-        // A truth that is to be predicted is one of two classes.
+        // A boolean label is one of two classes.
         let is_class = |decision: &Decision| {
             plan.role == Role::Label && !plan.is_one_of_several && decision.notation == Notation::Truth
         };
@@ -131,7 +131,7 @@ impl Tally {
         Plan { keep_numbers: plan.keep_numbers || is_mixed, decision, watch_points, ..plan }
     }
 
-    /// Plain numbers but for a few cells, where the numbers are too many different ones to be words.
+    /// Decides for plain numbers despite a few other cells, if there are too many distinct numbers for words.
     fn nearly_numbers(&self, plan: Plan) -> Option<Decision> {
         let all = self.evidence.cells().saturating_add(self.numbers);
         let is_so = plan.keep_numbers
@@ -142,7 +142,7 @@ impl Tally {
         is_so.then_some(Decision { notation: Notation::Point, doubt: None })
     }
 
-    /// Counts a cell; returns the bytes of a word that is new.
+    /// Counts a cell; returns the length in bytes of a new word, else 0.
     pub(super) fn see(
         &mut self,
         plan: &Plan,
@@ -176,9 +176,9 @@ impl Tally {
         Ok(self.see_word(plan.role, place, read))
     }
 
-    /// Takes note of what is written in the column's notation, and of what is not.
+    /// Records an example in the column's notation, and the cells not in it.
     fn see_written(&mut self, cell: Cell, read: Cell) {
-        /// Different cells that are kept.
+        /// Maximum distinct cells that are kept.
         const KEPT: usize = 1_000;
         let (Cell::Typed(text) | Cell::Word(text)) = cell else { return };
         match read {
@@ -211,7 +211,7 @@ impl Tally {
 
     fn see_number(&mut self, cell: Cell, number: f64) -> std::result::Result<(), String> {
         if number.is_nan() || number.is_infinite() {
-            return Err(format!("holds {number}, with which nothing can be learnt"));
+            return Err(format!("holds {number}, which is not finite"));
         }
         self.numbers = self.numbers.saturating_add(1);
         self.spread.see(number);
@@ -226,12 +226,12 @@ impl Tally {
         Ok(())
     }
 
-    /// Whether this is a column of so many numbers that its words need not be kept any longer.
+    /// Returns true if the column has so many numbers that its words need not be kept any longer.
     fn full(&self) -> bool {
         self.first_word.is_none() && self.words.len() > MAX_CLASSES
     }
 
-    /// Keeps a word while there are not too many; returns its bytes if it is new.
+    /// Keeps a word unless there are too many; returns its length in bytes if it is new, else 0.
     fn see_word(&mut self, role: Role, place: RowPlace, cell: Cell) -> usize {
         let Some(word) = cell.word().filter(|word| !self.words.contains(word.as_ref())) else {
             self.counting.repeated |= cell.number().is_none();
@@ -248,7 +248,7 @@ impl Tally {
         bytes
     }
 
-    /// Why this column numbers the rows, if it is a feature that does.
+    /// Returns a description of a feature column that numbers or names the rows.
     pub(super) fn row_numbers(&self, name: &str, role: Role) -> Option<&'static str> {
         if role != Role::Feature || self.missing > 0 {
             return None;
@@ -256,31 +256,31 @@ impl Tally {
         self.counting.says(name, self.first_word.is_some(), self.words.len() as u64)
     }
 
-    /// Words of which nearly every row has one of its own: how many there are, if so.
+    /// Returns the number of distinct words if nearly every row has a different one.
     pub(super) fn own_words(&self) -> Option<u64> {
-        /// Rows from which on this says anything.
+        /// Minimum rows for this to mean anything.
         const FEWEST: u64 = 12;
         let (all, different) = (self.evidence.cells(), self.words.len() as u64);
         (self.holds_words() && self.numbers == 0 && all >= FEWEST && nearly_all(different, all))
             .then_some(different)
     }
 
-    /// Whether any word was seen that is not a number.
+    /// Returns true if any word was seen that is not a number.
     pub(super) fn holds_words(&self) -> bool {
         self.first_word.is_some()
     }
 
-    /// Whether it is read as words: it holds some, or codes, as long as these are not too many different ones.
+    /// Returns true if the column is read as words: it holds some, or codes that are not too many distinct ones.
     pub(super) fn is_of_words(&self) -> bool {
         self.holds_words() || self.is_of_codes()
     }
 
-    /// Whether it holds no word, but codes that are read as words.
+    /// Returns true if it holds no words, but codes that are read as words.
     pub(super) fn is_of_codes(&self) -> bool {
         self.holds_codes() && self.words.len() <= MAX_LEVELS
     }
 
-    /// Whether it holds codes that are too many different ones to be read as words.
+    /// Returns true if it holds too many distinct codes to read them as words.
     pub(super) fn has_many_codes(&self) -> bool {
         self.holds_codes() && self.words.len() > MAX_LEVELS
     }
@@ -289,22 +289,22 @@ impl Tally {
         self.is_code && self.decision.is_none() && !self.holds_words()
     }
 
-    /// Whether all of its numbers are different, and no few.
+    /// Returns true if it has more than two numbers, all distinct.
     pub(super) fn is_unique(&self) -> bool {
         self.numbers > 2 && self.words.len() as u64 == self.numbers
     }
 
-    /// The different words, sorted.
+    /// Returns the distinct words, sorted.
     pub(super) fn levels(&self) -> Vec<String> {
         let mut levels: Vec<String> = self.words.iter().cloned().collect();
         levels.sort_unstable();
         levels
     }
 
-    /// The classes that a label tells apart in so many rows: its words, or whole numbers in order; none if it is numbers.
+    /// Returns the classes of a label over `rows` rows: its words, or whole numbers in order; none if it is numeric.
     ///
     /// # Errors
-    /// If it is to be classes, but has too many.
+    /// If classes are requested, but there are too many.
     pub(super) fn classes(&self, kind: LabelKind, rows: u64) -> Result<Option<Vec<String>>> {
         let names = |wholes: &BTreeSet<i128>| Some(wholes.iter().map(ToString::to_string).collect());
         let is_code = self.holds_codes() && self.words.len() <= MAX_CLASSES;
@@ -322,14 +322,14 @@ impl Tally {
         }
     }
 
-    /// The words of a label, numbers among them by value.
+    /// Returns the words of a label, with numbers among them sorted by value.
     fn sorted(&self) -> Vec<String> {
         let mut names = self.levels();
         classes::sort_names(&mut names);
         names
     }
 
-    /// The words of a label of numbers, each as numbers are written everywhere: `1` for `1.0`.
+    /// Returns the words of a numeric label, each in canonical form: `1` for `1.0`.
     fn sorted_numbers(&self) -> Vec<String> {
         let plain = |word: &String| match word.parse::<f64>() {
             Ok(number) if !self.holds_codes() => number.to_string(),
@@ -341,7 +341,7 @@ impl Tally {
         names
     }
 
-    /// Whether it holds whole numbers alone, of which one may guess whether they are classes.
+    /// Returns true if it holds only whole numbers, so that classes or not is a guess.
     pub(super) fn is_guessed(&self) -> bool {
         !self.holds_words()
             && !self.holds_codes()
@@ -349,13 +349,13 @@ impl Tally {
             && matches!(self.wholes, Wholes::Few(_))
     }
 
-    /// Whether it is one of dates or times.
+    /// Returns true if the column holds dates or times.
     fn is_moment(&self) -> bool {
         let notation = self.decision.map(|decision| decision.notation);
         matches!(notation, Some(Notation::Date { .. } | Notation::Time))
     }
 
-    /// The first row without this cell.
+    /// Returns the first row in which the cell is missing.
     pub(super) fn first_missing(&self) -> u64 {
         self.first_missing
     }

@@ -1,4 +1,4 @@
-//! What becomes of columns whose cells are more than plain numbers and words, and of those taken in and left out.
+//! Tests of columns with more than plain numbers and words, and of columns selected and left out.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
 use super::{ColumnKind, Notation, Table, Target};
@@ -53,7 +53,7 @@ fn numbers_in_other_notations_are_numbers_and_are_said() {
     );
     says(&found, "read as dates, as days since 1970-01-01: `tag` (`2024-03-01` is 19783)");
     says(&found, "read as times, as seconds: `zeit` (`10:00` is 36000)");
-    says(&found, "read as truths, as 0 and 1: `wahr` (`yes` is 1)");
+    says(&found, "read as booleans, as 0 and 1: `wahr` (`yes` is 1)");
     let streamed = read_as(&text, &ReadOptions { memory: 40, ..ReadOptions::default() }).unwrap();
     assert!(matches!(streamed.train, LoadedSplit::Streamed(_)));
     assert_eq!(resident(&streamed), resident(&found));
@@ -101,10 +101,13 @@ fn stray_cells_are_counted_by_their_spelling_and_count_as_missing() {
     let rows: String = (0..30).map(|row| format!("{row}.5,7,{}\n", row % 2)).collect();
     let text = format!("a,b,y\n{rows}\"1,234.5\",7,1\nbroken,8,0\nbroken,8,1\n");
     let error = read_as(&text, &ReadOptions::default()).unwrap_err();
-    assert!(error.what.contains("In `a` 2 cells are no numbers and count as missing: `broken` 2"), "{error}");
+    assert!(
+        error.what.contains("In `a`, 2 cells are not numbers and count as missing: `broken` 2"),
+        "{error}"
+    );
     assert!(error.advice.unwrap().contains("--missing mean"));
     let mean = read_as(&text, &ReadOptions { missing: Missing::Mean, ..ReadOptions::default() }).unwrap();
-    says(&mean, "In `a` 2 cells are no numbers and count as missing: `broken` 2");
+    says(&mean, "In `a`, 2 cells are not numbers and count as missing: `broken` 2");
     assert_eq!(floats(&mean).iter().filter(|x| x.is_nan()).count(), 2);
     let drop = read_as(&text, &ReadOptions { missing: Missing::Drop, ..ReadOptions::default() }).unwrap();
     assert_eq!(drop.train.len(), 31);
@@ -122,7 +125,7 @@ fn many_numbers_and_a_few_words_are_numbers_but_few_are_words() {
         &format!("a,y\n{many}none yet,0\n"),
         &ReadOptions { missing: Missing::Mean, ..ReadOptions::default() },
     );
-    says(&found.unwrap(), "In `a` 1 cell is no number and counts as missing: `none yet` 1");
+    says(&found.unwrap(), "In `a`, 1 cell is not a number and counts as missing: `none yet` 1");
     let few: String = (0..60).map(|row| format!("{},{}\n", row % 4, row % 2)).collect();
     let found = open(&format!("a,y\n{few}5+,0\n"));
     assert!(matches!(found.table.unwrap().columns[0].kind, ColumnKind::Category { .. }));
@@ -166,7 +169,7 @@ fn row_numbers_are_left_out_and_said_unless_asked_for() {
     assert_eq!(names(&kept.unwrap()), ["index", "a"]);
     says(
         &open("id,a,y\n1,1.5,x\n2,2.5,y\n3,5.5,y\n"),
-        "`id` counts the rows, so it tells where a row stands; --drop 'id'",
+        "`id` counts the rows, so it only gives a row's position; --drop 'id'",
     );
 }
 
@@ -179,7 +182,7 @@ fn columns_are_taken_in_and_left_out_by_name() {
     };
     let found = with(Some("a,c"), None, None).unwrap();
     assert_eq!((names(&found), found.classes.len()), (vec!["a", "c"], 2));
-    says(&found, "columns left out, as told: `b`");
+    says(&found, "columns left out, as requested: `b`");
     assert_eq!(names(&with(None, Some("a, b"), None).unwrap()), ["c"]);
     assert_eq!(
         names(&with(None, Some("y"), None).unwrap()),
@@ -208,7 +211,7 @@ fn words_of_which_every_row_has_its_own_are_named_with_the_flag_that_leaves_them
     let rows: String = (0..20).map(|row| format!("name{row},{row}.5,{}\n", row % 2)).collect();
     says(
         &open(&format!("who,a,y\n{rows}")),
-        "a word of its own in `who` (20 different ones), so it tells nothing of other rows; --drop 'who'",
+        "a different word in `who` (20 distinct), so it says nothing about other rows; --drop 'who'",
     );
     let many: String = (0..1_100).map(|row| format!("name{row},{row}.5,{}\n", row % 2)).collect();
     let error = read_as(&format!("who,a,y\n{many}"), &ReadOptions::default()).unwrap_err();
@@ -247,7 +250,7 @@ fn truths_in_several_columns_to_predict_are_zeros_and_ones() {
 fn a_column_called_label_is_the_label_wherever_it_stands_and_that_is_said() {
     let found = open("Label,a,b\nx,1,2\ny,3,4\n");
     assert_eq!((names(&found), &found.classes[..]), (vec!["a", "b"], &["x".into(), "y".to_owned()][..]));
-    says(&found, "label: the column `Label`, by its name (--label names another)");
+    says(&found, "label: the column `Label`, by its name (--label chooses another)");
     assert_eq!(names(&open("label,target,b\nx,1,2\ny,3,4\n")), ["label", "target"], "not if there are two");
 }
 
@@ -265,7 +268,7 @@ fn identifiers_that_look_like_powers_are_words_and_shuffled_ones_are_warned_of()
     let hex = open("id,y\n02e668,a\n001eef,b\n0ab3c9,a\n");
     assert!(matches!(hex.table.as_ref().unwrap().columns[0].kind, ColumnKind::Category { .. }));
     let rows: String = (0..40).map(|row| format!("{},{},{}\n", row * 7 % 40, row, row % 2)).collect();
-    says(&open(&format!("user_id,x,y\n{rows}")), "warning: every row has a number of its own in `user_id`");
+    says(&open(&format!("user_id,x,y\n{rows}")), "warning: every row has a different number in `user_id`");
 }
 
 #[test]

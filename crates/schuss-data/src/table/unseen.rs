@@ -1,4 +1,4 @@
-//! Words of a file that the model it is read for never saw.
+//! Categories in a file that the model did not see in training.
 
 use super::shown;
 use crate::Error;
@@ -7,10 +7,10 @@ use crate::text::{grouped, listed};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-/// What to do about a category that training never saw.
+/// Handling of a category that training never saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unknown {
-    /// It becomes zeros in all places of its column.
+    /// Encode it as zeros in all places of its column.
     #[default]
     Zeros,
     /// Refuse the table.
@@ -29,11 +29,11 @@ impl FromStr for Unknown {
     }
 }
 
-/// Categories that training never saw, and how often each was met, by column.
+/// Categories that training never saw, with counts, by column.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unseen(BTreeMap<String, BTreeMap<String, u64>>);
 
-/// Different words of a column that are counted each by itself.
+/// Maximum distinct words of a column that are counted separately.
 const COUNTED: usize = 1_000;
 
 impl Unseen {
@@ -45,11 +45,11 @@ impl Unseen {
         *count = count.saturating_add(1);
     }
 
-    /// Warnings: what was met, and what was done about it.
+    /// Returns warnings with the categories found and how they are handled.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(column, words)| {
             format!(
-                "warning: `{}` holds categories that training never saw, {}: taken as unknown, all zeros (--unknown refuse refuses them)",
+                "warning: `{}` holds categories that training never saw, {}: encoded as all zeros (--unknown refuse rejects them)",
                 shown(column),
                 counts(words)
             )

@@ -24,7 +24,7 @@ EXPECTED = {}
 
 
 def told(name, samples, labels=None):
-    """Writes down what a reader must make of a file: samples [n, ...], labels [n] or [n, width]."""
+    """Records the expected contents of a file: samples [n, ...], labels [n] or [n, width]."""
     samples = np.asarray(samples, dtype=np.float64).astype(np.float32)
     EXPECTED[name] = {
         "shape": list(samples.shape[1:]),

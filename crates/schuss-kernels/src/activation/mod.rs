@@ -1,4 +1,4 @@
-//! Activations: a function of each element, its slope, and the passes that apply them to a layer.
+//! Activations: element-wise functions, their derivatives, and the passes that apply them to a layer.
 
 mod piecewise;
 mod prelu;
@@ -13,8 +13,8 @@ pub use smooth::{
     Elu, Gelu, GeluTanh, LogSigmoid, Mish, Sigmoid, Silu, Softplus, Softsign, Tanh, TanhShrink,
 };
 
-/// An activation, written once for every kind of lane. Definitions and slopes at kinks are PyTorch's. Both functions must
-/// be `#[inline(always)]`, so that they are compiled for the instruction set they run on.
+/// Activation function, written once for every kind of lane. Definitions and slopes at kinks match PyTorch.
+/// Both methods must be `#[inline(always)]`, so that they are compiled for the instruction set they run on.
 pub trait Activation: Copy + Sync {
     /// y = f(x).
     fn value<L: Math>(&self, x: L) -> L;
@@ -23,7 +23,7 @@ pub trait Activation: Copy + Sync {
     fn slope<L: Math>(&self, x: L, y: L) -> L;
 }
 
-/// Multiply-adds that an activation is worth.
+/// Cost of an activation, in multiply-adds.
 const WORK: usize = 16;
 
 /// Y ← f(X), all `[m, n]`.

@@ -1,15 +1,15 @@
-//! Functions of straight pieces.
+//! Piecewise linear activations and others with kinks.
 
 use super::Activation;
 use crate::Math;
 
-/// The smaller and the larger bound of x, in an order that lets NaN pass.
+/// Clamps x to the bounds, in an order that propagates NaN.
 #[inline(always)]
 fn clamp<L: Math>(x: L, min: f64, max: f64) -> L {
     L::splat(max).min(L::splat(min).max(x))
 }
 
-/// 1 strictly between the bounds, else 0.
+/// Returns 1 strictly between the bounds, else 0.
 #[inline(always)]
 fn inside<L: Math>(x: L, min: f64, max: f64) -> L {
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
@@ -51,7 +51,7 @@ impl Activation for Relu {
 /// f(x) = x above zero, else `slope` x.
 #[derive(Clone, Copy, Debug)]
 pub struct LeakyRelu {
-    /// Slope below zero and at it.
+    /// Slope at and below zero.
     pub slope: f64,
 }
 
@@ -77,7 +77,7 @@ pub struct HardTanh {
 }
 
 impl HardTanh {
-    /// The same from 0 to 6.
+    /// ReLU6: bounds 0 and 6.
     pub const RELU6: Self = Self { min: 0.0, max: 6.0 };
 }
 
@@ -119,7 +119,7 @@ impl Activation for HardSwish {
         x * clamp(x + L::splat(3.0), 0.0, 6.0) / L::splat(6.0)
     }
 
-    /// 0 up to −3, 1 from 3 on, x / 3 + ½ between.
+    /// Returns 0 up to −3, 1 from 3 on, x / 3 + ½ between.
     #[inline(always)]
     fn slope<L: Math>(&self, x: L, _y: L) -> L {
         let between = x / L::splat(3.0) + L::splat(0.5);
@@ -131,14 +131,14 @@ impl Activation for HardSwish {
 /// f(x) = x outside ±λ, else 0.
 #[derive(Clone, Copy, Debug)]
 pub struct HardShrink {
-    /// Half the width of what becomes zero.
+    /// Half the width of the interval that becomes zero.
     pub lambda: f64,
 }
 
 impl Activation for HardShrink {
     #[inline(always)]
     fn value<L: Math>(&self, x: L) -> L {
-        (x.abs() - L::splat(self.lambda)).where_positive(x, L::splat(0.0) * x) // the product lets NaN pass
+        (x.abs() - L::splat(self.lambda)).where_positive(x, L::splat(0.0) * x) // the product propagates NaN
     }
 
     #[inline(always)]
@@ -150,7 +150,7 @@ impl Activation for HardShrink {
 /// f(x) = x moved by λ towards 0, and 0 within ±λ.
 #[derive(Clone, Copy, Debug)]
 pub struct SoftShrink {
-    /// How far.
+    /// Shift λ.
     pub lambda: f64,
 }
 

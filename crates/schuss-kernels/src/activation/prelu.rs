@@ -1,21 +1,21 @@
-//! PReLU: f(x) = x above zero, else a x with a slope a that is learned, one for all units or one each.
+//! PReLU: f(x) = x above zero, else a x with a learned slope a, shared by all units or one per unit.
 
 use crate::matrix::{Matrix, MatrixMut, Start};
 use crate::passes::{self, Chain, Map, load};
 use crate::{Kernel, LANES, Team, Vector, padded};
 
-/// The learned slopes.
+/// Learned slopes.
 #[derive(Clone, Copy, Debug)]
 pub enum Slopes<'a> {
-    /// One for all units.
+    /// One slope for all units.
     Shared(f32),
-    /// One for each unit, padded to whole vectors.
+    /// One slope per unit, padded to whole vectors.
     PerUnit(&'a [f32]),
 }
 
 impl Slopes<'_> {
     /// # Panics
-    /// If there are fewer than a padded row of `cols`.
+    /// If there are fewer slopes than a padded row of `cols`.
     fn check(self, cols: usize) -> Self {
         assert!(!matches!(self, Self::PerUnit(slopes) if slopes.len() < padded(cols)));
         self
@@ -31,39 +31,39 @@ impl Slopes<'_> {
     }
 }
 
-/// Multiply-adds that an element is worth.
+/// Cost of an element, in multiply-adds.
 const WORK: usize = 2;
 
 /// Y ← f(X), both `[m, n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn prelu(team: &mut Team, slopes: Slopes, x: Matrix, y: MatrixMut) {
     passes::map(team, &Value(slopes.check(x.shape().1)), WORK, [x], y);
 }
 
-/// Dˣ ← Dʸ f′(X), all `[m, n]`; at zero the slope is that below it.
+/// Dˣ ← Dʸ f′(X), all `[m, n]`; at zero the slope is the one below zero.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn prelu_gradient(team: &mut Team, slopes: Slopes, x: Matrix, dy: Matrix, dx: MatrixMut) {
     passes::map(team, &Gradient(slopes.check(x.shape().1)), WORK, [x, dy], dx);
 }
 
-/// Gradient of a slope per unit, Σ dy min(x, 0) over each column: one chain in order of rows. X and Dʸ `[m, n]`,
-/// `sums` `[n]`.
+/// Gradient of per-unit slopes, Σ dy min(x, 0) over each column: one accumulation chain in row order. X and
+/// Dʸ `[m, n]`, `sums` `[n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn prelu_slope_gradients(team: &mut Team, x: Matrix, dy: Matrix, start: Start, sums: &mut [f32]) {
     passes::column_chains(team, &SlopeTerm, [x, dy], start, sums);
 }
 
-/// Gradient of the shared slope, going on from `start`: each row is summed by 16 lanes and a fixed tree, then rows are
-/// added in order. One chain, so one thread. X and Dʸ `[m, n]`.
+/// Gradient of the shared slope, continuing from `start`: each row is summed by 16 lanes and a fixed tree,
+/// then rows are added in order. This is one chain, so it runs on one thread. X and Dʸ `[m, n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn prelu_slope_gradient(team: &Team, x: Matrix, dy: Matrix, start: f32) -> f32 {
     assert!(x.shape() == dy.shape());
     team.isa().run(SharedSlope { x, dy, start })

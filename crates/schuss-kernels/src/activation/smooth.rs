@@ -1,4 +1,4 @@
-//! Functions made of exponentials, and other curves.
+//! Activations made of exponentials, and other smooth curves.
 
 use super::Activation;
 use crate::Math;
@@ -45,17 +45,17 @@ pub struct Elu {
 }
 
 impl Elu {
-    /// The exponential linear unit.
+    /// Exponential linear unit.
     pub fn new(alpha: f64) -> Self {
         Self { alpha, scale: 1.0, rate: 1.0 }
     }
 
-    /// The self-normalising one, whose two constants keep mean 0 and variance 1.
+    /// Self-normalising variant, whose two constants keep mean 0 and variance 1.
     pub fn selu() -> Self {
         Self { alpha: 1.673_263_242_354_377_2, scale: 1.050_700_987_355_480_5, rate: 1.0 }
     }
 
-    /// The continuously differentiable one, α (e^(x / α) − 1) below zero.
+    /// Continuously differentiable variant, α (e^(x / α) − 1) below zero.
     pub fn celu(alpha: f64) -> Self {
         Self { alpha, scale: 1.0, rate: 1.0 / alpha }
     }
@@ -173,7 +173,7 @@ impl Activation for Mish {
 pub struct Softplus {
     /// Steepness.
     pub beta: f64,
-    /// From here on the identity.
+    /// Value of βx above which the function is the identity.
     pub threshold: f64,
 }
 

@@ -5,17 +5,17 @@ use crate::naive::{self, Sample, pad};
 use crate::testing::{SHAPES, dense, everywhere, stale, wide};
 use std::fmt::Debug;
 
-/// Where values and slopes were recorded: kinks and extremes.
+/// Points at which values and slopes were recorded: kinks and extremes.
 const POINTS: [f64; 10] = [-1e4, -3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, 6.0, 1e4];
 
 type Recorded = [f64; POINTS.len()];
 
-/// What is to hold for a function whose values and slopes at [`POINTS`] are known.
+/// Property to check for a function whose values and slopes at [`POINTS`] are known.
 trait Property {
     fn holds<F: Activation + Debug>(&self, f: F, values: Recorded, slopes: Recorded);
 }
 
-/// Every function, with values and slopes of PyTorch 2.15 in float64.
+/// Checks a property of every function, with values and slopes from PyTorch 2.15 in float64.
 #[rustfmt::skip]
 #[allow(clippy::approx_constant)] // some of them are ln 2
 fn every_function(property: impl Property) {
@@ -137,9 +137,9 @@ impl Property for AgreesWithPyTorch {
     fn holds<F: Activation + Debug>(&self, f: F, values: Recorded, slopes: Recorded) {
         for (x, (value, slope)) in POINTS.into_iter().zip(values.into_iter().zip(slopes)) {
             let y = f.value(x);
-            assert!((y - value).abs() <= 1e-8 * value.abs().max(1.0), "{f:?} at {x}: {y}, not {value}");
+            assert!((y - value).abs() <= 1e-8 * value.abs().max(1.0), "{f:?} at {x}: {y}, expected {value}");
             let found = f.slope(x, y);
-            assert!((found - slope).abs() <= 1e-8, "{f:?} at {x}: slope {found}, not {slope}");
+            assert!((found - slope).abs() <= 1e-8, "{f:?} at {x}: slope {found}, expected {slope}");
         }
     }
 }
@@ -157,7 +157,7 @@ impl Property for SlopesAreDifferences {
         for x in (-700..700).map(|i| f64::from(i) * 0.0137 + 1e-3) {
             let difference = (f.value(x + step) - f.value(x - step)) / (2.0 * step);
             let slope = f.slope(x, f.value(x));
-            assert!((slope - difference).abs() < 1e-8, "{f:?} at {x}: slope {slope}, not {difference}");
+            assert!((slope - difference).abs() < 1e-8, "{f:?} at {x}: slope {slope}, expected {difference}");
         }
     }
 }
@@ -199,7 +199,7 @@ impl Property for PassesAgree {
     }
 }
 
-/// Y and Dˣ.
+/// Returns Y and Dˣ.
 fn forth_and_back<F: Activation>(
     team: &mut Team,
     f: F,
@@ -246,7 +246,7 @@ fn prelu_agrees_with_its_definition_with_one_slope_or_one_per_unit() {
     }
 }
 
-/// Both gradients of PReLU's slopes over some rows.
+/// Returns both gradients of PReLU's slopes over some rows.
 fn slope_gradients(
     team: &mut Team,
     [x, dy]: [&[f32]; 2],

@@ -1,7 +1,7 @@
 //! Intel's tile unit, AMX, through `asm!`: the intrinsics are not stable.
 //!
-//! Rust promises nothing about tile registers between two `asm!` blocks, so the sums of a block of tiles stay within
-//! one. What the registers are configured to lasts longer; nothing but this module touches it.
+//! Rust guarantees nothing about tile registers between two `asm!` blocks, so the sums of a block of tiles
+//! stay within one. The configuration of the registers persists; only this module touches it.
 
 use super::tile::{Block, Sums, TileUnit};
 use crate::Isa;
@@ -10,19 +10,20 @@ use std::arch::x86_64::{__cpuid_count, CpuidResult};
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 
-/// Whether the processor has AMX with bf16 and the system lets this process use it; asked once.
+/// Returns true if the processor has AMX with bf16 and the system lets this process use it; checked once.
 pub(crate) fn available() -> bool {
     static AVAILABLE: OnceLock<bool> = OnceLock::new();
     *AVAILABLE.get_or_init(|| processor_has_it() && system_saves_tiles() && permitted())
 }
 
-/// CPUID leaf 7: bf16 products (bit 22) and tiles (bit 24).
+/// Checks CPUID leaf 7: bf16 products (bit 22) and tiles (bit 24).
 fn processor_has_it() -> bool {
     const WANTED: u32 = 1 << 22 | 1 << 24;
     cpuid(0).eax >= 7 && cpuid(7).edx & WANTED == WANTED
 }
 
-/// Whether the system saves tile registers and their configuration when it switches threads: bits 17 and 18 of XCR0.
+/// Returns true if the system saves tile registers and their configuration when it switches threads: bits 17
+/// and 18 of XCR0.
 fn system_saves_tiles() -> bool {
     const OSXSAVE: u32 = 1 << 27;
     if cpuid(1).ecx & OSXSAVE == 0 {
@@ -36,14 +37,15 @@ fn system_saves_tiles() -> bool {
     states >> 17 & 0b11 == 0b11
 }
 
-/// Leaf `leaf` of what the processor says of itself, subleaf 0.
+/// Returns CPUID leaf `leaf`, subleaf 0.
 #[allow(unused_unsafe)] // newer compilers call the intrinsic safe
 fn cpuid(leaf: u32) -> CpuidResult {
     // SAFETY: every x86-64 processor has the instruction.
     unsafe { __cpuid_count(leaf, 0) }
 }
 
-/// Asks Linux to let every thread of this process use tiles; it grows what a signal puts on the stack.
+/// Requests permission from Linux for every thread of this process to use tiles; this enlarges signal frames
+/// on the stack.
 fn permitted() -> bool {
     const ARCH_PRCTL: isize = 158;
     const ARCH_REQ_XCOMP_PERM: usize = 0x1023;
@@ -64,7 +66,7 @@ fn permitted() -> bool {
     result == 0
 }
 
-/// What LDTILECFG reads: eight registers of 16 rows of 64 bytes.
+/// Operand of LDTILECFG: eight registers of 16 rows of 64 bytes.
 #[repr(C, align(64))]
 struct Configuration {
     palette: u8,
@@ -82,7 +84,7 @@ static FULL_TILES: Configuration = Configuration {
     rows: [16, 16, 16, 16, 16, 16, 16, 16, 0, 0, 0, 0, 0, 0, 0, 0],
 };
 
-/// An `asm!` block that may write all tile registers.
+/// Wraps an `asm!` block that may write all tile registers.
 macro_rules! with_tiles {
     ($($argument:tt)*) => {
         asm!(
@@ -93,7 +95,7 @@ macro_rules! with_tiles {
     };
 }
 
-/// Loads the tiles of A at `offset` from where the panels stand: tmm4, and tmm5 of a second panel.
+/// Loads the tiles of A at `offset` from the start of the panels: tmm4, and tmm5 of a second panel.
 macro_rules! load_a {
     ($offset:literal) => {
         concat!(
@@ -109,7 +111,7 @@ macro_rules! load_a {
     };
 }
 
-/// Likewise of B: tmm6 and tmm7.
+/// Loads the tiles of B likewise: tmm6 and tmm7.
 macro_rules! load_b {
     ($offset:literal) => {
         concat!(
@@ -141,7 +143,7 @@ macro_rules! multiply_add {
     };
 }
 
-/// The unit of this thread, configured. It must stay on its thread, as the configuration does.
+/// Configured unit of this thread. It must stay on its thread, as the configuration does.
 pub(crate) struct Amx(PhantomData<*const ()>);
 
 impl TileUnit for Amx {
@@ -169,7 +171,7 @@ impl TileUnit for Amx {
 }
 
 impl Amx {
-    /// R x C tiles of sums in registers at full depth, loaded before and stored behind.
+    /// Sums R x C tiles in registers at full depth, loaded before and stored after.
     #[inline]
     fn sum<const R: usize, const C: usize, const PARTS: usize>(
         &mut self,
@@ -222,7 +224,7 @@ impl Amx {
 
 impl Drop for Amx {
     fn drop(&mut self) {
-        // SAFETY: whoever made `self` promised that the unit is there.
+        // SAFETY: the creator of `self` promised that the unit exists.
         unsafe { with_tiles!("tilerelease", options(nomem, nostack, preserves_flags),) }
     }
 }

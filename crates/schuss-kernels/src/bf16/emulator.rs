@@ -1,9 +1,10 @@
-//! The tile unit in plain Rust: the naive twin of [`super::amx`], and a way to try this path on any machine.
+//! Tile unit in plain Rust: the naive reference for [`super::amx`], and a way to run this path on any
+//! machine.
 
 use super::tile::{Block, SIDE, SPLIT_PRODUCTS, Sums, Tile, TileUnit};
 use crate::{Isa, Kernel, Vector};
 
-/// Does what the manual says of TDPBF16PS, slowly.
+/// Emulates TDPBF16PS as specified by the manual, slowly.
 pub(crate) struct Emulator(Isa);
 
 impl TileUnit for Emulator {
@@ -46,13 +47,13 @@ fn add_product(a: &[Tile], b: &[Tile], parts: usize, sums: &mut Sums) {
     }
 }
 
-/// C ← C + A B as Intel's Software Developer's Manual spells it out under TDPBF16PS: the even and the odd terms of a
-/// sum are two chains of fused multiply-adds from zero, the chains are added, and that is added to C. (The guide to the
-/// intrinsics adds term after term to C instead; the manual is the one to follow.) Every operation rounds to nearest
-/// even, takes denormal inputs as zeros and makes zeros of denormal results.
+/// C ← C + A B as Intel's Software Developer's Manual specifies TDPBF16PS: the even and the odd terms of a
+/// sum are two chains of fused multiply-adds from zero, the chains are added, and that is added to C. (The
+/// guide to the intrinsics adds term after term to C instead; the manual is authoritative.) Every operation
+/// rounds to nearest even, treats denormal inputs as zeros and flushes denormal results to zero.
 ///
-/// Left open: which NaN results, and a result a hair below the smallest normal number that rounds up to it, which is
-/// kept here.
+/// Not emulated: which NaN results, and a result a hair below the smallest normal number that rounds up to
+/// it, which is kept here.
 #[inline(always)]
 pub(crate) fn tdpbf16ps(c: &mut Sums, a: &Tile, b: &Tile) {
     for (c, a) in c.0.iter_mut().zip(&a.0) {
@@ -69,19 +70,19 @@ pub(crate) fn tdpbf16ps(c: &mut Sums, a: &Tile, b: &Tile) {
     }
 }
 
-/// The number in the low half of a pair.
+/// Returns the number in the low half of a pair.
 #[inline(always)]
 fn low(pair: u32) -> f32 {
     flush(f32::from_bits(pair << 16))
 }
 
-/// The number in the high half of a pair.
+/// Returns the number in the high half of a pair.
 #[inline(always)]
 fn high(pair: u32) -> f32 {
     flush(f32::from_bits(pair & 0xffff_0000))
 }
 
-/// Zero, with its sign, instead of a denormal number.
+/// Flushes a denormal number to zero, keeping its sign.
 #[inline(always)]
 fn flush(x: f32) -> f32 {
     if x.abs() < f32::MIN_POSITIVE { 0.0_f32.copysign(x) } else { x }
@@ -91,7 +92,7 @@ fn flush(x: f32) -> f32 {
 mod tests {
     use super::*;
 
-    /// A sum that one instruction makes of a start and two lists of terms.
+    /// Returns the sum that one instruction computes from a start and two lists of terms.
     fn one_sum(start: f32, a: &[f32], b: &[f32]) -> f32 {
         let (mut c, mut left, mut right) = (Sums::ZERO, Tile::ZERO, Tile::ZERO);
         c.0[0][0] = start;

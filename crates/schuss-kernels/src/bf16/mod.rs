@@ -1,8 +1,8 @@
 //! Matrix products in bf16 with sums in f32, on the processor's tile unit.
 //!
-//! A bf16 is the upper half of an f32: the same range, 8 instead of 24 bits of precision. A product of two is exact in
-//! f32, and where the machine has Intel's AMX, 16 x 16 x 32 of them are one instruction. [`Precision::High`] splits
-//! each factor into two bf16, x = high + low, and sums three products of these.
+//! A bf16 is the upper half of an f32: the same range, 8 instead of 24 bits of precision. A product of two is
+//! exact in f32, and on machines with Intel's AMX, 16 x 16 x 32 of them are one instruction.
+//! [`Precision::High`] splits each factor into two bf16, x = high + low, and sums three products of these.
 //!
 //! Factors are packed into tiles first: `[panel of 16 lines][32 terms][high, low]`, 1024 bytes each.
 
@@ -18,10 +18,10 @@ pub(crate) use pack::Factor;
 pub(crate) use product::multiply;
 use tile::Tile;
 
-/// How precise products of matrices must be; PyTorch's words for it.
+/// Precision of matrix products, named as in PyTorch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// f32, always.
+    /// Always f32.
     #[default]
     Highest,
     /// Sums of three products of bf16, nearly as precise as f32, where that is faster.
@@ -31,10 +31,10 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// All of them, the most precise first.
+    /// All precisions, highest first.
     pub const ALL: [Self; 3] = [Self::Highest, Self::High, Self::Medium];
 
-    /// PyTorch's name.
+    /// Returns PyTorch's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Highest => "highest",
@@ -43,7 +43,8 @@ impl Precision {
         }
     }
 
-    /// Name of the arithmetic of a product of this precision on a tile unit; see [`crate::ARITHMETIC`].
+    /// Returns the name of the arithmetic of products of this precision on a tile unit; see
+    /// [`crate::ARITHMETIC`].
     pub fn arithmetic(self) -> &'static str {
         match self {
             Self::Highest => crate::ARITHMETIC,
@@ -53,7 +54,7 @@ impl Precision {
     }
 }
 
-/// A tile unit that this process may use.
+/// Tile unit that this process may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit(UnitKind);
 
@@ -65,7 +66,8 @@ enum UnitKind {
 }
 
 impl Unit {
-    /// AMX where the machine has it and the system allows it; then the emulator, which gives the same bits, slowly.
+    /// Lists the units: AMX if the machine has it and the system allows it; then the emulator, which gives
+    /// the same bits, slowly.
     pub fn available() -> Vec<Self> {
         let mut units = vec![];
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -76,8 +78,8 @@ impl Unit {
         units
     }
 
-    /// The machine's own, if it has one. The environment variable `SCHUSS_AMX` may say otherwise: `off` for none,
-    /// `emulated` for the emulator.
+    /// Returns the machine's own unit, if it has one. The environment variable `SCHUSS_AMX` overrides this:
+    /// `off` for none, `emulated` for the emulator.
     pub fn detect() -> Option<Self> {
         match std::env::var("SCHUSS_AMX").as_deref() {
             Ok("off") => None,
@@ -86,7 +88,7 @@ impl Unit {
         }
     }
 
-    /// Its name in records and in `SCHUSS_AMX`.
+    /// Returns its name in records and in `SCHUSS_AMX`.
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
@@ -96,19 +98,19 @@ impl Unit {
     }
 }
 
-/// How products are done in bf16.
+/// Tile unit and splitting used for products in bf16.
 #[derive(Clone, Copy)]
 pub(crate) struct Mode {
     unit: Unit,
-    /// Of each number: 1 bf16, or 2 whose sum it is.
+    /// Number of bf16 per number: 1, or 2 whose sum it is.
     parts: usize,
 }
 
-/// Inputs or outputs of a layer below which its products stay in f32: most of a tile would lie idle. Samples do not
-/// count: how many travel together may not change a bit.
+/// Minimum number of inputs and of outputs of a layer for bf16; below it products stay in f32, since most of
+/// a tile would be idle. The number of samples does not count: batching must not change a bit of the result.
 const WORTHWHILE: usize = 16;
 
-/// What a team keeps for this path.
+/// State a team keeps for products in bf16.
 #[derive(Default)]
 pub(crate) struct Setting {
     mode: Option<Mode>,
@@ -117,20 +119,20 @@ pub(crate) struct Setting {
 }
 
 impl Team {
-    /// From now on the products of [`crate::matrix`] are as precise as this; at first [`Precision::Highest`]. They stay
-    /// in f32 where the machine has no tile unit, and of layers that are thinner than a tile.
+    /// Sets the precision of the products of [`crate::matrix`]; initially [`Precision::Highest`]. They stay
+    /// in f32 if the machine has no tile unit, and for layers thinner than a tile.
     pub fn set_precision(&mut self, precision: Precision) {
         let unit = if precision == Precision::Highest { None } else { Unit::detect() };
         self.set_precision_on(unit, precision);
     }
 
-    /// The same on a unit of the caller's choice, or none.
+    /// Sets the precision and the unit to use, or none.
     pub fn set_precision_on(&mut self, unit: Option<Unit>, precision: Precision) {
         let parts = if precision == Precision::High { 2 } else { 1 };
         self.bf16.mode = unit.filter(|_| precision != Precision::Highest).map(|unit| Mode { unit, parts });
     }
 
-    /// How precise products are: what was asked for, or [`Precision::Highest`] without a tile unit.
+    /// Returns the precision of products: the one set, or [`Precision::Highest`] without a tile unit.
     pub fn precision(&self) -> Precision {
         match self.bf16.mode {
             None => Precision::Highest,
@@ -139,23 +141,23 @@ impl Team {
         }
     }
 
-    /// The tile unit that products use.
+    /// Returns the tile unit used by products.
     pub fn tile_unit(&self) -> Option<Unit> {
         self.bf16.mode.map(|mode| mode.unit)
     }
 
-    /// Terms of a sum that are added at once. A sum over samples that is made piece by piece has the bits of the whole
-    /// if all pieces but the last are multiples of this.
+    /// Returns the number of terms of a sum that are added at once. A sum over samples that is computed in
+    /// pieces is bit-identical to the whole if all pieces but the last are multiples of this.
     pub fn terms_at_once(&self) -> usize {
         if self.bf16.mode.is_some() { tile::DEPTH } else { 1 }
     }
 
-    /// How to do the products of a layer of so many inputs and outputs, if in bf16.
+    /// Returns the mode for the products of a layer with these inputs and outputs, if they are done in bf16.
     pub(crate) fn bf16_mode(&self, [inputs, outputs]: [usize; 2]) -> Option<Mode> {
         self.bf16.mode.filter(|_| inputs.min(outputs) >= WORTHWHILE)
     }
 
-    /// Room for `len` tiles or more, until `put_tiles` gives it back.
+    /// Takes room for `len` tiles or more, until `put_tiles` returns it.
     fn take_tiles(&mut self, len: usize) -> Vec<Tile> {
         let mut tiles = std::mem::take(&mut self.bf16.tiles);
         if tiles.len() < len {

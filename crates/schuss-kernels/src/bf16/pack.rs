@@ -1,11 +1,11 @@
-//! From f32 to tiles of bf16.
+//! Conversion from f32 to tiles of bf16.
 
 use super::tile::{DEPTH, SIDE, Tile};
 use crate::matrix::Matrix;
 use crate::{Kernel, Vector};
 
-/// A factor of a product: its `lines` are the rows of A or the columns of B, each of `depth` terms. One of `line` and
-/// `term` is 1: the numbers from one line to the next, and from one term to the next.
+/// Factor of a product: its `lines` are the rows of A or the columns of B, each of `depth` terms. `line` and
+/// `term` are the strides from one line and one term to the next, in numbers; one of them is 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Factor<'a> {
     data: &'a [f32],
@@ -16,30 +16,30 @@ pub(crate) struct Factor<'a> {
 }
 
 impl<'a> Factor<'a> {
-    /// The rows of a matrix.
+    /// Uses the rows of a matrix as lines.
     pub(crate) fn rows(m: Matrix<'a>) -> Self {
         let ((lines, depth), line) = (m.shape(), m.stride());
         Self { data: m.data(), line, term: 1, lines, depth }
     }
 
-    /// The columns of a matrix.
+    /// Uses the columns of a matrix as lines.
     pub(crate) fn columns(m: Matrix<'a>) -> Self {
         let ((depth, lines), term) = (m.shape(), m.stride());
         Self { data: m.data(), line: 1, term, lines, depth }
     }
 
-    /// Panels of 16 lines.
+    /// Returns the number of panels of 16 lines.
     pub(crate) fn panels(&self) -> usize {
         self.lines.div_ceil(SIDE)
     }
 
-    /// Whether terms stand side by side.
+    /// Returns true if the terms of a line are contiguous.
     fn is_by_lines(&self) -> bool {
         self.term == 1
     }
 
-    /// 16 pairs of neighbouring terms, as they stand: all of the line `first_line + i`, or pair i of all lines.
-    /// Zeros beyond the factor.
+    /// Returns 16 pairs of neighbouring terms in storage order: all of the line `first_line + i`, or pair i
+    /// of all lines. Zeros beyond the factor.
     #[inline(always)]
     fn pairs(&self, first_line: usize, first_term: usize, i: usize) -> [[f32; SIDE]; 2] {
         if self.is_by_lines() {
@@ -70,7 +70,7 @@ impl<'a> Factor<'a> {
     }
 }
 
-/// The first `N` numbers of a range; zeros where it is shorter.
+/// Returns the first `N` numbers of a range, padded with zeros.
 #[inline(always)]
 fn numbers<const N: usize>(data: &[f32], range: std::ops::Range<usize>) -> [f32; N] {
     let here = &data[range];
@@ -85,9 +85,9 @@ fn numbers<const N: usize>(data: &[f32], range: std::ops::Range<usize>) -> [f32;
 /// Packs one panel of a factor.
 pub(crate) struct Pack<'a> {
     pub(crate) factor: Factor<'a>,
-    /// Whether it is the right one.
+    /// True for the right factor.
     pub(crate) right: bool,
-    /// Of each number: 1 bf16, or 2 whose sum it is.
+    /// Number of bf16 per number: 1, or 2 whose sum it is.
     pub(crate) parts: usize,
     pub(crate) panel: usize,
     pub(crate) to: &'a mut [Tile],
@@ -129,7 +129,8 @@ fn pair(even: [f32; SIDE], odd: [f32; SIDE]) -> [u32; SIDE] {
     std::array::from_fn(|i| round(even[i]) >> 16 | round(odd[i]))
 }
 
-/// The bits of the nearest bf16, the even one of two, as an f32. NaN stays NaN, beyond the largest is infinite.
+/// Returns the bits of the nearest bf16, ties to even, as an f32. NaN stays NaN; values beyond the largest
+/// become infinite.
 #[inline(always)]
 pub(crate) fn round(x: f32) -> u32 {
     let bits = x.to_bits();
@@ -137,7 +138,7 @@ pub(crate) fn round(x: f32) -> u32 {
     (if x.is_nan() { bits | 0x0040_0000 } else { rounded }) & 0xffff_0000
 }
 
-/// What rounding leaves of a number: exact, and NaN of one that is not finite.
+/// Returns the rounding error of a number: exact, and NaN for a number that is not finite.
 #[inline(always)]
 pub(crate) fn rest(x: f32) -> f32 {
     x - f32::from_bits(round(x))

@@ -8,11 +8,11 @@ use crate::matrix::Epilogue;
 use crate::team::share;
 use crate::{Isa, Kernel, Team, Vector};
 
-/// Panels of a factor that a block takes: four tiles of sums leave four of eight registers for factors.
+/// Panels of a factor per block: four tiles of sums leave four of eight registers for factors.
 const PANELS: usize = 2;
 
-/// C = A B with the epilogue's start and finish, spread over the team: first the conversion of both factors, then the
-/// blocks of C, each by one thread.
+/// Computes C = A B with the epilogue's start and finish, spread over the team: first the conversion of both
+/// factors, then the blocks of C, each by one thread.
 pub(crate) fn multiply<E: Epilogue>(team: &mut Team, mode: Mode, a: Factor, b: Factor, epilogue: &E) {
     assert!(a.depth == b.depth && a.depth > 0);
     let panel = a.depth.div_ceil(DEPTH) * mode.parts;
@@ -26,7 +26,7 @@ pub(crate) fn multiply<E: Epilogue>(team: &mut Team, mode: Mode, a: Factor, b: F
     team.put_tiles(tiles);
 }
 
-/// Both factors in tiles, `panel` of them per panel: those of A, then those of B.
+/// Packs both factors into tiles, `panel` of them per panel: those of A, then those of B.
 fn pack(team: &mut Team, mode: Mode, panel: usize, a: Factor, b: Factor) -> Vec<Tile> {
     let len = (a.panels() + b.panels()) * panel;
     let mut tiles = team.take_tiles(len);
@@ -66,10 +66,10 @@ impl<E: Epilogue> Kernel for Blocks<'_, E> {
 }
 
 impl<E: Epilogue> Blocks<'_, E> {
-    /// The blocks of this part, those of the same columns one after the other.
+    /// Computes the blocks of this part, those of the same columns one after the other.
     #[inline(always)]
     fn on<V: Vector, U: TileUnit>(&self) {
-        // SAFETY: a `Unit` of this value is only made after the machine was asked (`Unit::available`).
+        // SAFETY: a `Unit` of this value is only created after `Unit::available` has checked the machine.
         let mut unit = unsafe { U::configure(self.isa) };
         let count = |tiles: &[Tile]| (tiles.len() / self.panel).div_ceil(PANELS);
         let (down, across) = (count(self.left), count(self.right));
@@ -103,7 +103,7 @@ impl<E: Epilogue> Blocks<'_, E> {
         }
     }
 
-    /// Takes a tile of sums from the epilogue, row by row; what lies beyond the output is zero.
+    /// Initializes a tile of sums from the epilogue, row by row; zero beyond the output.
     #[inline(always)]
     fn start<V: Vector>(&self, first: usize, col: usize, sums: &mut Sums) {
         *sums = Sums::ZERO;
@@ -113,7 +113,7 @@ impl<E: Epilogue> Blocks<'_, E> {
         }
     }
 
-    /// Hands a tile of sums to the epilogue, row by row.
+    /// Passes a tile of sums to the epilogue, row by row.
     #[inline(always)]
     fn finish<V: Vector>(&self, first: usize, col: usize, sums: &Sums) {
         for (row, sums) in (first..self.rows).zip(&sums.0) {

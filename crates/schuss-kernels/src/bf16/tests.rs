@@ -16,7 +16,7 @@ fn team(threads: usize, isa: Isa, unit: Unit, precision: Precision) -> Team {
     team
 }
 
-/// Two factors of awkward sizes: x `[m, k]` and v `[n, k]`, terms side by side.
+/// Two factors of awkward sizes: x `[m, k]` and v `[n, k]`, each row of terms contiguous.
 struct Case {
     shape: [usize; 3],
     x: Vec<f32>,
@@ -24,7 +24,7 @@ struct Case {
 }
 
 impl Case {
-    /// Every size from `least` on as rows, with some others as terms and columns.
+    /// Returns cases with every size from `least` on as rows, and some others as terms and columns.
     fn all(least: usize) -> impl Iterator<Item = Self> {
         let sizes: Vec<usize> = SIZES.into_iter().filter(|&size| size >= least).collect();
         let at = move |i: usize| sizes[i % sizes.len()];
@@ -38,7 +38,7 @@ impl Case {
         Self { shape, x: sample.vector(m * k, 1.0), v: sample.vector(n * k, 1.0) }
     }
 
-    /// X Vᵀ by tiles, the lines of either factor being rows or columns of a matrix.
+    /// Computes X Vᵀ by tiles, taking the lines of either factor as rows or columns of a matrix.
     fn product(&self, team: &mut Team, [x_by_columns, v_by_columns]: [bool; 2]) -> Vec<f32> {
         let [m, k, n] = self.shape;
         let (x, v) = (lay_out(&self.x, m, k, x_by_columns), lay_out(&self.v, n, k, v_by_columns));
@@ -49,7 +49,7 @@ impl Case {
         unpad(&y, m, n)
     }
 
-    /// The same in f64, each with the size of its terms, sqrt Σ (x v)².
+    /// Returns the same in f64, each with the size of its terms, sqrt Σ (x v)².
     fn reference(&self) -> Vec<(f64, f64)> {
         let [m, k, n] = self.shape;
         let term = |i: usize, t: usize| f64::from(self.x[i / n * k + t]) * f64::from(self.v[i % n * k + t]);
@@ -85,7 +85,7 @@ fn products_are_as_precise_as_their_names_say() {
             assert_eq!(found.len(), reference.len());
             for (y, (expected, size)) in found.iter().zip(reference) {
                 let error = f64::from(*y) - expected;
-                assert!(error.abs() <= bound * size, "{:?}: {y} for {expected}", case.shape);
+                assert!(error.abs() <= bound * size, "{:?}: {y}, expected {expected}", case.shape);
                 (errors, sums) = (errors + error * error, sums + expected * expected);
             }
         }
@@ -120,8 +120,8 @@ fn products_have_the_same_bits_from_every_layout_on_every_instruction_set_and_an
 #[test]
 fn the_processors_unit_has_the_bits_of_the_emulator() {
     let Some(real) = Unit::available().into_iter().find(|&unit| unit != EMULATED) else {
-        // Not by `eprintln`, which a passing test keeps to itself.
-        writeln!(std::io::stderr(), "SKIPPED: this machine has no AMX, so its tile unit is not compared")
+        // Not by `eprintln`, whose output is captured in a passing test.
+        writeln!(std::io::stderr(), "SKIPPED: this machine has no AMX, so its tile unit was not tested")
             .unwrap();
         return;
     };
@@ -269,7 +269,7 @@ fn an_input_gradient_is_a_product_and_stops_at_idle_inputs() {
             let active = pad(&active, m, k);
             for active in [Some(Matrix::new(&active, m, k)), None] {
                 let mut dx = Buffer::zeros(m * padded(k));
-                dx.fill(f32::NAN); // what an earlier, wider layer left
+                dx.fill(f32::NAN); // leftovers of an earlier, wider layer
                 let (d, w) = (Matrix::new(&d, m, n), Matrix::new(&w, k, n));
                 matrix::input_gradient(&mut team, d, w, active, MatrixMut::new(&mut dx, m, k));
                 let expected: Vec<f32> =

@@ -1,15 +1,15 @@
-//! Tiles, and what a unit that multiplies them does.
+//! Tiles, and the interface of a unit that multiplies them.
 
 use crate::Isa;
 
-/// Rows of a tile: lines of a factor, or terms of a sum two by two.
+/// Rows of a tile: lines of a factor, or pairs of terms of a sum.
 pub(crate) const SIDE: usize = 16;
 
-/// Terms of a sum that one tile holds.
+/// Terms of a sum held by one tile.
 pub(crate) const DEPTH: usize = 2 * SIDE;
 
-/// A tile of a packed factor: 16 x 16 pairs of bf16, the earlier term in the low half. Of the left factor
-/// `[line][pair]`, of the right one `[pair][line]`.
+/// Tile of a packed factor: 16 x 16 pairs of bf16, the earlier term in the low half. Indexed `[line][pair]`
+/// for the left factor, `[pair][line]` for the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(crate) struct Tile(pub(crate) [[u32; SIDE]; SIDE]);
@@ -18,7 +18,7 @@ impl Tile {
     pub(crate) const ZERO: Self = Self([[0; SIDE]; SIDE]);
 }
 
-/// A tile of 16 x 16 sums.
+/// Tile of 16 x 16 sums.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
 pub(crate) struct Sums(pub(crate) [[f32; SIDE]; SIDE]);
@@ -29,41 +29,41 @@ impl Sums {
 
 /// One or two neighbouring panels of each packed factor: up to 2 x 2 tiles of sums.
 ///
-/// A panel is 16 lines at full depth, tile after tile. Where numbers are split into two bf16, the tile of the high
-/// parts and that of the low parts stand side by side.
+/// A panel is 16 lines at full depth, tile after tile. If numbers are split into two bf16, the tile of the
+/// high parts and that of the low parts are stored side by side.
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
-    /// The packed panels of the left factor.
+    /// Packed panels of the left factor.
     pub(crate) a: &'a [Tile],
-    /// Those of the right one.
+    /// Packed panels of the right factor.
     pub(crate) b: &'a [Tile],
-    /// Tiles of a panel.
+    /// Number of tiles in a panel.
     pub(crate) panel: usize,
-    /// Tiles that stand for the same terms: 1, or 2 where numbers are split.
+    /// Number of tiles that represent the same terms: 1, or 2 if numbers are split.
     pub(crate) parts: usize,
 }
 
 impl Block<'_> {
-    /// Panels of the left factor and of the right one.
+    /// Returns the number of panels of the left and of the right factor.
     #[inline(always)]
     pub(crate) fn panels(&self) -> [usize; 2] {
         [self.a, self.b].map(|tiles| if tiles.len() == self.panel { 1 } else { 2 })
     }
 }
 
-/// Which parts of the split factors are multiplied, in this order for every 32 terms: high by low, high by high, low
-/// by high. Low by low is left out: it is about as small as what splitting loses.
+/// Products of the parts of split factors, in this order for every 32 terms: high by low, high by high, low
+/// by high. Low by low is left out: it is about as small as the error of splitting.
 pub(crate) const SPLIT_PRODUCTS: [(usize, usize); 3] = [(0, 1), (0, 0), (1, 0)];
 
-/// A unit that multiplies tiles, made ready for this thread; it rests when dropped.
+/// Unit that multiplies tiles, configured for this thread; it is released when dropped.
 pub(crate) trait TileUnit {
-    /// Makes the unit ready, on a thread whose kernels run on `isa`.
+    /// Configures the unit, on a thread whose kernels run on `isa`.
     ///
     /// # Safety
-    /// The machine has it and the system lets this process use it.
+    /// The machine has the unit, and the system lets this process use it.
     unsafe fn configure(isa: Isa) -> Self;
 
-    /// Adds a block to its sums, terms in order: to `sums[2 r + c]` panel r of the left factor times panel c of the
-    /// right one. The others stay as they are.
+    /// Adds a block to its sums, terms in order: to `sums[2 r + c]` panel r of the left factor times panel c
+    /// of the right one. The other sums stay unchanged.
     fn multiply(&mut self, block: Block, sums: &mut [Sums; 4]);
 }

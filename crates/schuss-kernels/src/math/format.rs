@@ -1,31 +1,32 @@
-//! What the functions of [`Math`](super::Math) need to know about a number format.
+//! Constants of a number format used by the functions of [`Math`](super::Math).
 
-/// Limits of a floating-point format, and as many terms of each polynomial as its digits ask for, the highest first.
+/// Limits of a floating-point format, and as many polynomial terms as its precision requires, highest power
+/// first.
 pub trait Format {
     /// 1.5 times 2^(digits − 1): adding it rounds to an integer that then stands in the low bits.
     const MAGIC: f64;
-    /// The largest finite number.
+    /// Largest finite number.
     const MAX: f64;
-    /// e^x is a normal number from here on.
+    /// Smallest x for which e^x is a normal number.
     const LOWEST: f64;
-    /// e^x is finite up to here.
+    /// Largest x for which e^x is finite.
     const HIGHEST: f64;
-    /// The leading bits of ln 2, so few that an exponent times them is exact.
+    /// Leading bits of ln 2, few enough that their product with an exponent is exact.
     const LN_2_HIGH: f64;
-    /// The rest of ln 2.
+    /// Remainder of ln 2.
     const LN_2_LOW: f64;
     /// (e^r − 1) / r in r, for |r| <= ln 2 / 2.
     const EXPONENTIAL: &'static [f64];
     /// artanh s / s in s², for |s| <= 0.172.
     const ARTANH: &'static [f64];
-    /// erf x / x − 1 in x², for |x| <= 1. Like the next one a minimax polynomial for the relative error of erf, fitted
-    /// in 60 digits.
+    /// erf x / x − 1 in x², for |x| <= 1. Like [`Format::ERFC`] a minimax polynomial for the relative error
+    /// of erf, fitted with 60 digits.
     const ERF: &'static [f64];
     /// −ln (1 − erf x) in x, from 1 to [`Format::ERF_IS_ONE`].
     const ERFC: &'static [f64];
-    /// Where erf x rounds to 1.
+    /// Smallest x for which erf x rounds to 1.
     const ERF_IS_ONE: f64;
-    /// Halley's steps from three right digits of a cube root to all.
+    /// Number of Halley steps from three correct digits of a cube root to all digits.
     const HALLEY_STEPS: usize;
 }
 
@@ -133,7 +134,7 @@ const INVERSE_ODD_NUMBERS: [f64; 11] = {
     terms
 };
 
-/// The last `N` terms of a series: those of the lowest powers.
+/// Returns the last `N` terms of a series: those of the lowest powers.
 const fn last<const N: usize>(terms: &[f64]) -> &[f64] {
     terms.split_at(terms.len() - N).1
 }

@@ -1,8 +1,9 @@
-//! Exponentials, logarithms and their kin of our own: the same bits on every machine, unlike a C library's.
+//! Our own exponentials, logarithms and related functions: bit-identical on every machine, unlike a C
+//! library's.
 //!
-//! Each is written once for `f64`, `f32` and vectors of 16 x f32; how many terms a polynomial has is the format's
-//! business ([`Format`]). NaN gives NaN. Results are within 4 units in the last place in `f32` and 1e-15 relative in
-//! `f64`; an exponential below the smallest normal number is zero.
+//! Each is written once for `f64`, `f32` and vectors of 16 x f32; the format decides how many terms a
+//! polynomial has ([`Format`]). NaN gives NaN. Results are within 4 units in the last place in `f32` and
+//! 1e-15 relative in `f64`; an exponential below the smallest normal number is zero.
 
 mod format;
 
@@ -10,15 +11,15 @@ use crate::Lane;
 pub use format::Format;
 use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
 
-/// A lane that knows the functions of analysis. On a plain number write `Math::exp(x)`: `x.exp()` is the C library's.
+/// Lane with elementary functions. For a plain number write `Math::exp(x)`: `x.exp()` is the C library's.
 pub trait Math: Lane {
-    /// The numbers in its lanes.
+    /// Number format of its lanes.
     type Format: Format;
 
     /// Adds the integer in the low bits of `power` to the exponent: multiplies by 2^power.
     fn scale_by_power(self, power: Self) -> Self;
 
-    /// m and n with self = 2^n m and m between √½ and √2, for a positive, normal number.
+    /// Returns m and n with self = 2^n m and m between √½ and √2, for a positive, normal number.
     fn split_power(self) -> (Self, Self);
 
     /// e^x.
@@ -42,7 +43,7 @@ pub trait Math: Lane {
         y + y
     }
 
-    /// ln x; −∞ at zero, NaN below. A denormal number counts as about the smallest normal one.
+    /// ln x; −∞ at zero, NaN below. A denormal number is treated as about the smallest normal one.
     #[inline(always)]
     fn ln(self) -> Self {
         let (m, n) = self.split_power();
@@ -96,10 +97,10 @@ pub trait Math: Lane {
         (size - Self::splat(1.0)).where_positive(large.copysign(self), small)
     }
 
-    /// ∛x. A denormal number counts as about the smallest normal one.
+    /// ∛x. A denormal number is treated as about the smallest normal one.
     ///
-    /// |x| = 2^(3q + r) m with r = −1, 0 or 1: the Taylor polynomial of ∛m around 1, then Halley's steps
-    /// y − y (y³ − m) / (2 y³ + m), each of which triples the right digits.
+    /// With |x| = 2^(3q + r) m and r = −1, 0 or 1: the Taylor polynomial of ∛m around 1, then Halley's steps
+    /// y − y (y³ − m) / (2 y³ + m), each of which triples the number of correct digits.
     #[inline(always)]
     fn cbrt(self) -> Self {
         let size = self.abs();
@@ -118,8 +119,9 @@ pub trait Math: Lane {
     }
 }
 
-/// x = n ln 2 + r with n an integer and |r| <= ln 2 / 2, and the Taylor series of (e^r − 1) / r: the integer as
-/// [`nearest_integer`] gives it, r, the series. Below the logarithm of the smallest normal number x counts as that.
+/// Splits x = n ln 2 + r with n an integer and |r| <= ln 2 / 2, and evaluates the Taylor series of (e^r − 1)
+/// / r. Returns the integer in the form of [`nearest_integer`], r, and the series. An x below the logarithm
+/// of the smallest normal number is clamped to it.
 #[inline(always)]
 fn exponential_parts<L: Math>(x: L) -> (L, L, L) {
     let clamped = L::splat(L::Format::LOWEST).max(x); // in this order a NaN passes through
@@ -129,13 +131,13 @@ fn exponential_parts<L: Math>(x: L) -> (L, L, L) {
     (power, r, horner(r, L::Format::EXPONENTIAL))
 }
 
-/// 2 artanh s for |s| <= 0.172, by its Taylor series.
+/// Returns 2 artanh s for |s| <= 0.172, by its Taylor series.
 #[inline(always)]
 fn twice_artanh<L: Math>(s: L) -> L {
     L::splat(2.0) * s * horner(s * s, L::Format::ARTANH)
 }
 
-/// The integer nearest to x times `factor`, as the low bits of a number for [`Math::scale_by_power`] and as itself.
+/// Returns the integer nearest to x times `factor`, as low bits for [`Math::scale_by_power`] and as a number.
 #[inline(always)]
 fn nearest_integer<L: Math>(x: L, factor: f64) -> (L, L) {
     let magic = L::splat(L::Format::MAGIC);
@@ -143,14 +145,14 @@ fn nearest_integer<L: Math>(x: L, factor: f64) -> (L, L) {
     (power, power - magic)
 }
 
-/// A polynomial by Horner's rule, the highest coefficient first.
+/// Evaluates a polynomial by Horner's rule, the highest coefficient first.
 #[inline(always)]
 fn horner<L: Lane>(x: L, coefficients: &[f64]) -> L {
     let highest = L::splat(coefficients[0]);
     coefficients[1..].iter().fold(highest, |sum, &coefficient| sum.mul_add(x, L::splat(coefficient)))
 }
 
-/// A lane of one number: its bits as integers, and how many of them are digits.
+/// Lane of one number, given its bits as integers and its number of binary digits.
 macro_rules! scalar {
     ($type:ident, $signed:ident, $digits:literal) => {
         impl Math for $type {

@@ -3,7 +3,7 @@ use crate::{Isa, Kernel, LANES, Vector};
 
 type Lanes = [f32; LANES];
 
-/// Name, domain, and the truth in f64.
+/// Name, domain, and f64 reference function.
 type Case = (&'static str, [f64; 2], fn(f64) -> f64);
 
 const CASES: [Case; 9] = [
@@ -24,7 +24,7 @@ fn all<L: Math>(x: [L; CASES.len()]) -> [L; CASES.len()] {
     [a.exp(), b.exp_m1(), c.ln(), d.ln_1p(), e.tanh(), f.sigmoid(), g.softplus(), h.erf(), i.cbrt()]
 }
 
-/// erf x = 2/√π e^(−x²) Σ 2^k x^(2k+1) / (2k+1)!!: all terms have one sign.
+/// Returns erf x = 2/√π e^(−x²) Σ 2^k x^(2k+1) / (2k+1)!!: all terms have the same sign.
 fn erf_by_series(x: f64) -> f64 {
     let (mut term, mut sum) = (x, x);
     for k in 1..120 {
@@ -52,7 +52,7 @@ impl Kernel for All {
     }
 }
 
-/// `count` numbers over a domain: evenly, or by powers where it spans many.
+/// Returns `count` numbers over a domain: evenly spaced, or in powers if it spans many.
 fn grid([from, to]: [f64; 2], count: usize) -> impl Fn(usize) -> f64 {
     move |i| {
         let part = i as f64 / (count - 1) as f64;
@@ -73,7 +73,7 @@ fn f32_results_are_within_four_units_in_the_last_place_and_equal_on_every_instru
                 let exact = truth(f64::from(x));
                 let ulp = f64::from((exact.abs() as f32).next_up()) - f64::from(exact.abs() as f32);
                 let error = (f64::from(y) - exact).abs() / ulp;
-                assert!(error <= 4.0, "{name}({x}) = {y}, not {exact}: {error} units off");
+                assert!(error <= 4.0, "{name}({x}) = {y}, expected {exact}: {error} units off");
             }
         }
     }
@@ -86,7 +86,7 @@ fn f64_results_are_within_1e_15() {
         for ((name, _, truth), (x, y)) in CASES.iter().zip(x.into_iter().zip(all(x))) {
             let exact = truth(x);
             let bound = if *name == "erf" { 4e-15 } else { 1e-15 };
-            assert!((y - exact).abs() <= bound * exact.abs(), "{name}({x}) = {y}, not {exact}");
+            assert!((y - exact).abs() <= bound * exact.abs(), "{name}({x}) = {y}, expected {exact}");
         }
     }
 }
@@ -112,7 +112,7 @@ fn the_error_function_agrees_with_forty_digits() {
     }
 }
 
-/// What every function gives at −∞, −1e4, −0, 0, 1e4, ∞ and NaN.
+/// Returns the value of every function at −∞, −1e4, −0, 0, 1e4, ∞ and NaN.
 fn limits(name: &str) -> [f64; 7] {
     const INF: f64 = f64::INFINITY;
     const NAN: f64 = f64::NAN;

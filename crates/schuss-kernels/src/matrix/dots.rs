@@ -1,4 +1,4 @@
-//! D Wᵀ as dots of rows: 16 lanes in order, then a fixed tree.
+//! D Wᵀ as dot products of rows: 16 lanes in order, then a fixed tree.
 
 use super::Matrix;
 use crate::pointer::SharedMut;
@@ -6,7 +6,7 @@ use crate::{Buffer, Kernel, LANES, Vector};
 use std::cell::Cell;
 use std::ops::Range;
 
-/// Rows of W that stay in the first cache while all rows of D pass.
+/// Rows of W that stay in the L1 cache while all rows of D pass.
 pub(crate) const DOT_BLOCK: usize = 16;
 
 pub(crate) struct Dots<'a> {
@@ -40,20 +40,20 @@ impl Kernel for Dots<'_> {
     }
 }
 
-/// From so many rows of D on it pays to turn a block of W into columns first.
+/// Number of rows of D from which it pays to transpose a block of W first.
 const MANY_ROWS: usize = 8;
 
-/// The order in which lanes are summed, so that each level of the tree follows at once.
+/// Order in which lanes are summed, so that each level of the tree follows at once.
 const LANE_ORDER: [usize; 8] = [0, 4, 2, 6, 1, 5, 3, 7];
 
 thread_local! {
-    /// Room for a block of W as columns; grows to the longest dot a thread has seen and stays.
+    /// Room for a transposed block of W; grows to the longest dot product a thread has seen and stays.
     static COLUMNS: Cell<Buffer> = Cell::default();
 }
 
 impl Dots<'_> {
-    /// All rows of D against the 16 rows of W from `first` on, as 16 dots side by side: lane l of each dot is the chain
-    /// over the columns l, l + 16, ... of W, and the tree adds whole vectors of lanes.
+    /// Multiplies all rows of D with the 16 rows of W from `first` on, as 16 dot products side by side: lane
+    /// l of each is the chain over the columns l, l + 16, ... of W, and the tree adds whole vectors of lanes.
     #[inline(always)]
     fn block<V: Vector>(&self, first: usize, columns: &mut Buffer) {
         let stride = self.d.stride;
@@ -77,13 +77,13 @@ impl Dots<'_> {
         }
     }
 
-    /// R rows of D against a block of W as columns; R.
+    /// Multiplies R rows of D with a transposed block of W; returns R.
     #[inline(always)]
     fn side_by_side<V: Vector, const R: usize>(&self, row: usize, first: usize, columns: &Buffer) -> usize {
         let mut tree = [[V::splat(0.0); R]; 4];
         for (step, lane) in LANE_ORDER.into_iter().enumerate() {
             let mut sums = self.two_lanes::<V, R>(row, lane, columns);
-            // As many levels of the tree are complete as the step's number has trailing ones.
+            // The number of complete levels of the tree is the number of trailing ones of `step`.
             let levels = (step as u32).trailing_ones() as usize;
             for before in &tree[..levels] {
                 for (sum, &before) in sums.iter_mut().zip(before) {
@@ -98,7 +98,7 @@ impl Dots<'_> {
         R
     }
 
-    /// Lane `lane` + lane `lane` + 8 of R x 16 dots.
+    /// Returns lane `lane` + lane `lane` + 8 of R x 16 dot products.
     #[inline(always)]
     fn two_lanes<V: Vector, const R: usize>(&self, row: usize, lane: usize, columns: &Buffer) -> [V; R] {
         let mut sums = [[V::splat(0.0); 2]; R];
@@ -120,7 +120,7 @@ impl Dots<'_> {
         both
     }
 
-    /// Sixteen dots of one row, zero where the input was not active.
+    /// Writes sixteen dot products of one row, zero where the input was not active.
     #[inline(always)]
     fn write_block<V: Vector>(&self, row: usize, first: usize, dots: V) {
         // SAFETY: (row, first..first + 16) lies within the output and within `active`, and belongs to this part.
@@ -136,7 +136,7 @@ impl Dots<'_> {
         }
     }
 
-    /// The part with the last outputs also keeps the lanes behind them zero.
+    /// Keeps the pad lanes behind the last outputs zero; done by the part that has them.
     fn clear_pad_lanes(&self) {
         for row in self.rows.clone() {
             // SAFETY: the pad lanes of a row stand behind its outputs, and only this part has the last ones.
@@ -144,7 +144,7 @@ impl Dots<'_> {
         }
     }
 
-    /// All rows of D against some rows of W where they stand.
+    /// Multiplies all rows of D with some rows of W in place.
     #[inline(always)]
     fn strips<V: Vector>(&self, outputs: Range<usize>) {
         let (rest, full) = (self.rows.len() % 3, self.rows.end - self.rows.len() % 3);
@@ -158,7 +158,7 @@ impl Dots<'_> {
         }
     }
 
-    /// R rows of D against some rows of W, two at a time.
+    /// Multiplies R rows of D with some rows of W, two at a time.
     #[inline(always)]
     fn strip<V: Vector, const R: usize>(&self, row: usize, outputs: Range<usize>) {
         let mut output = outputs.start;

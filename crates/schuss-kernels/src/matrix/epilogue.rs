@@ -1,28 +1,28 @@
-//! What happens before and after the chain of a sum: bias and ReLU, a plain sum, an optimizer's step.
+//! Epilogues of a matrix product: bias and ReLU, a plain sum, an optimizer's update.
 
 use super::{Matrix, Start};
 use crate::pointer::SharedMut;
 use crate::sweep::{Elementwise, apply_vector};
 use crate::{LANES, Vector};
 
-/// What happens before and after the chain of one vector of outputs.
+/// Operations before and after the accumulation chain of one vector of outputs.
 pub(crate) trait Epilogue: Sync {
-    /// Whether outputs whose sum is zero need no `finish`.
+    /// Returns true if outputs whose sum is zero need no `finish`.
     fn skips_zero_sums(&self) -> bool {
         false
     }
 
-    /// Asks early for what `finish` will read.
+    /// Prefetches the inputs of `finish`.
     #[inline(always)]
     fn prefetch<V: Vector>(&self, _row: usize, _col: usize) {}
 
-    /// Where the chain starts.
+    /// Returns the start of the chain.
     ///
     /// # Safety
     /// The output at (row, col..col + 16) exists and belongs to this part.
     unsafe fn start<V: Vector>(&self, row: usize, col: usize) -> V;
 
-    /// Takes the end of the chain.
+    /// Receives the end of the chain.
     ///
     /// # Safety
     /// As for `start`.
@@ -78,7 +78,7 @@ impl Epilogue for Sum {
     }
 }
 
-/// A sum where the layer's input was active, else zero.
+/// Sum where the layer's input was active, else zero.
 pub(crate) struct Masked<'a> {
     pub(crate) active: Option<Matrix<'a>>,
     pub(crate) cols: usize,
@@ -108,7 +108,7 @@ impl Epilogue for Masked<'_> {
     }
 }
 
-/// An optimizer's step on the weights whose gradient was just summed.
+/// Optimizer update of the weights whose gradient was just summed.
 pub(crate) struct Step<'a, U, const S: usize> {
     pub(crate) update: &'a U,
     pub(crate) count: f32,

@@ -1,4 +1,4 @@
-//! The three products of a linear layer, each parallel over its outputs.
+//! The three matrix products of a linear layer, each parallel over its outputs.
 //!
 //! | product | equation | sum over |
 //! |---|---|---|
@@ -6,8 +6,8 @@
 //! | [`weight_gradient`], [`update_weights`] | Gᵂ = Xᵀ D | samples |
 //! | [`input_gradient`] | Dˣ = D Wᵀ | outputs |
 //!
-//! The first two are one chain of fused multiply-adds per output in index order, the third is a dot of rows:
-//! 16 lanes and a fixed tree. So no result depends on threads, tiles or instruction set.
+//! The first two are one chain of fused multiply-adds per output in index order, the third is a dot product
+//! of rows: 16 lanes and a fixed tree. So no result depends on threads, tiles or instruction set.
 
 mod dots;
 mod epilogue;
@@ -25,8 +25,8 @@ use epilogue::{Forward, Masked, Step};
 use product::multiply;
 pub(crate) use product::{Factors, Left, Multiply, Shape, pack_left, pack_panel};
 
-/// A matrix whose rows are padded with zeros to whole vectors of 16. It holds exactly its rows: kernels rely on that
-/// when they read past bounds checks.
+/// Matrix whose rows are padded with zeros to whole vectors of 16. It holds exactly its rows: kernels rely on
+/// that when they skip bounds checks.
 #[derive(Clone, Copy, Debug)]
 pub struct Matrix<'a, T = f32> {
     data: &'a [T],
@@ -36,7 +36,7 @@ pub struct Matrix<'a, T = f32> {
 }
 
 impl<'a, T> Matrix<'a, T> {
-    /// `rows` x `cols`, rows padded to whole vectors; what follows them in `data` is left out.
+    /// Wraps `data` as `rows` x `cols`, rows padded to whole vectors; the rest of `data` is left out.
     ///
     /// # Panics
     /// If `data` is too short.
@@ -45,22 +45,22 @@ impl<'a, T> Matrix<'a, T> {
         Self { data, rows, cols, stride: padded(cols) }
     }
 
-    /// Rows and columns.
+    /// Returns the number of rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
 
-    /// Numbers from one row to the next.
+    /// Returns the stride: numbers from one row to the next.
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }
 
-    /// The numbers, row after row, pad lanes included.
+    /// Returns the numbers, row after row, pad lanes included.
     pub fn data(&self) -> &'a [T] {
         self.data
     }
 
-    /// Row `row`, its pad lanes included.
+    /// Returns row `row`, its pad lanes included.
     ///
     /// # Panics
     /// If there is no such row.
@@ -70,16 +70,16 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// Numbers that a matrix takes of the `len` there are.
+/// Returns the length of a padded matrix, checked against the available `len`.
 ///
 /// # Panics
-/// If there are too few.
+/// If `len` is too small.
 fn needed(len: usize, rows: usize, cols: usize) -> usize {
     let needed = rows.checked_mul(padded(cols)).filter(|needed| *needed <= len);
     needed.unwrap_or_else(|| panic!("{rows} rows of {cols} numbers, padded, need more than {len} numbers"))
 }
 
-/// Like [`Matrix`], to be written.
+/// Mutable counterpart of [`Matrix`].
 #[derive(Debug)]
 pub struct MatrixMut<'a, T = f32> {
     data: &'a mut [T],
@@ -89,7 +89,7 @@ pub struct MatrixMut<'a, T = f32> {
 }
 
 impl<'a, T> MatrixMut<'a, T> {
-    /// `rows` x `cols`, rows padded to whole vectors; what follows them in `data` is left out.
+    /// Wraps `data` as `rows` x `cols`, rows padded to whole vectors; the rest of `data` is left out.
     ///
     /// # Panics
     /// If `data` is too short.
@@ -98,30 +98,30 @@ impl<'a, T> MatrixMut<'a, T> {
         Self { data: &mut data[..needed], rows, cols, stride: padded(cols) }
     }
 
-    /// Rows and columns.
+    /// Returns the number of rows and columns.
     pub fn shape(&self) -> (usize, usize) {
         (self.rows, self.cols)
     }
 
-    /// The numbers, row after row, pad lanes included.
+    /// Returns the numbers, row after row, pad lanes included.
     pub fn into_data(self) -> &'a mut [T] {
         self.data
     }
 }
 
-/// Whether a sum begins or goes on where the last microbatch left it.
+/// Start of a sum: from zero, or from the result of the last microbatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// From zero.
     Fresh,
-    /// From what stands in the output.
+    /// From the current content of the output.
     Continue,
 }
 
-/// Y ← X W + b, then ReLU if asked. X `[m, k]`, W `[k, n]`, b `[n]`, Y `[m, n]`.
+/// Y ← X W + b, then ReLU if `relu`. X `[m, k]`, W `[k, n]`, b `[n]`, Y `[m, n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y: MatrixMut) {
     assert!(x.cols == w.rows && y.rows == x.rows && y.cols == w.cols && bias.len() >= w.stride);
     let forward = Forward {
@@ -136,31 +136,31 @@ pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y
     multiply(team, Left::rows(x), w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
 }
 
-/// C ← C + A B: one chain per output in order of A's columns, going on from C. A `[m, k or more]`, of which the first k
-/// columns count, B `[k, n]`, C `[m, n]`.
+/// C ← C + A B: one chain per output in order of A's columns, continuing from C. A `[m, k or more]`, of which
+/// the first k columns count, B `[k, n]`, C `[m, n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn add_product(team: &mut Team, a: Matrix, b: Matrix, c: MatrixMut) {
     assert!(a.cols >= b.rows && c.rows == a.rows && c.cols == b.cols);
     let sum = Sum { start: Start::Continue, to: SharedMut::new(c.data), stride: c.stride };
     multiply(team, Left::rows(a), b.data, Shape { rows: a.rows, stride: b.stride, depth: b.rows }, &sum);
 }
 
-/// G ← Xᵀ D, from zero or going on. X `[m, k]`, D `[m, n]`, G `[k, n]`.
+/// G ← Xᵀ D, from zero or continuing. X `[m, k]`, D `[m, n]`, G `[k, n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn weight_gradient(team: &mut Team, x: Matrix, d: Matrix, start: Start, g: MatrixMut) {
     assert!(x.rows == d.rows && g.rows == x.cols && g.cols == d.cols);
     let sum = Sum { start, to: SharedMut::new(g.data), stride: g.stride };
     outer_product(team, x, d, &sum);
 }
 
-/// W ← update(Xᵀ D / count, W, slots): the product writes the new weights, no gradient is stored.
+/// W ← update(Xᵀ D / count, W, slots): the product writes the new weights; no gradient is stored.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn update_weights<U: Elementwise<S>, const S: usize>(
     team: &mut Team,
     x: Matrix,
@@ -182,7 +182,7 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
     outer_product(team, x, d, &step);
 }
 
-/// Xᵀ D with its epilogue.
+/// Computes Xᵀ D with its epilogue.
 fn outer_product<E: Epilogue>(team: &mut Team, x: Matrix, d: Matrix, epilogue: &E) {
     if let Some(mode) = team.bf16_mode([x.cols, d.cols]) {
         return bf16::multiply(team, mode, Factor::columns(x), Factor::columns(d), epilogue);
@@ -191,10 +191,11 @@ fn outer_product<E: Epilogue>(team: &mut Team, x: Matrix, d: Matrix, epilogue: &
     multiply(team, Left::transposed(x), d.data, shape, epilogue);
 }
 
-/// Dˣ ← D Wᵀ, zero where `active` (the layer's input after its ReLU) is not positive. D `[m, n]`, W `[k, n]`, Dˣ `[m, k]`.
+/// Dˣ ← D Wᵀ, zero where `active` (the layer's input after its ReLU) is not positive. D `[m, n]`, W `[k, n]`,
+/// Dˣ `[m, k]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matrix>, dx: MatrixMut) {
     assert!(d.cols == w.cols && dx.rows == d.rows && dx.cols == w.rows);
     assert!(active.is_none_or(|active| active.rows == dx.rows && active.cols == dx.cols));
@@ -214,10 +215,10 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
     });
 }
 
-/// Sum of every column, one chain in order of rows. D `[m, n]`, `sums` `[n]`.
+/// Sums every column: one chain in row order. D `[m, n]`, `sums` `[n]`.
 ///
 /// # Panics
-/// If the shapes do not fit.
+/// If the shapes do not match.
 pub fn column_sums(team: &mut Team, d: Matrix, start: Start, sums: &mut [f32]) {
     assert!(sums.len() >= d.stride);
     let sums = &mut sums[..d.stride];

@@ -7,7 +7,7 @@ use crate::{Buffer, Kernel, LANES, Team, Vector};
 use std::cell::Cell;
 use std::ops::Range;
 
-/// The left factor: element (row, k) stands at `row * self.row + k * self.step`.
+/// Left factor: element (row, k) is at `row * self.row + k * self.step`.
 #[derive(Clone, Copy)]
 pub(crate) struct Left<'a> {
     pub(crate) data: &'a [f32],
@@ -21,13 +21,13 @@ impl<'a> Left<'a> {
         Self { data: x.data, row: x.stride, step: 1 }
     }
 
-    /// Xᵀ, read where X stands.
+    /// Xᵀ, read from X in place.
     pub(crate) fn transposed(x: Matrix<'a>) -> Self {
         Self { data: x.data, row: 1, step: x.stride }
     }
 }
 
-/// Of a product: output rows, numbers from one row of the right factor to the next, terms per sum.
+/// Shape of a product: output rows, stride of the right factor's rows, terms per sum.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) rows: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Shape {
     pub(crate) depth: usize,
 }
 
-/// C = A B with the epilogue's start and finish, spread over the team.
+/// Computes C = A B with the epilogue's start and finish, spread over the team.
 pub(crate) fn multiply<E: Epilogue>(team: &mut Team, a: Left, b: &[f32], shape: Shape, epilogue: &E) {
     let (isa, parts) = (team.isa(), team.parts());
     team.run(shape.rows * shape.stride * shape.depth, |part| {
@@ -52,19 +52,19 @@ pub(crate) struct Multiply<'a, E> {
     parts: usize,
 }
 
-/// Panels of 16 columns that one row is multiplied with at once: enough chains to hide the latency of FMA.
+/// Panels of 16 columns multiplied with one row at once: enough chains to hide the latency of FMA.
 const WIDE: usize = 4;
 /// Sums shorter than this go row by row: packing would cost more than it saves.
 const SHORT: usize = 12;
-/// Fewer panels than this do not pay for packing the left factor.
+/// Number of panels below which packing the left factor does not pay.
 const FEW_PANELS: usize = 4;
-/// Rows of a panel of B, a line of 64 bytes each, that fill half of the first cache.
+/// Rows of a panel of B, a cache line of 64 bytes each, that fill half of the L1 cache.
 const FIRST_CACHE_ROWS: usize = 256;
-/// Numbers of the left factor that are packed at once: a share of the second cache.
+/// Numbers of the left factor packed at once: a share of the L2 cache.
 const PACKED_LEFT: usize = 1 << 16;
 
-/// Where a tile reads: the left factor's first row, numbers to its next row and to its next term; the right
-/// factor's first 16 columns, numbers to its next term.
+/// Source of a tile: the left factor's first row and the strides to its next row and term; the right factor's
+/// first 16 columns and the stride to its next term.
 #[derive(Clone, Copy)]
 pub(crate) struct Factors {
     a: *const f32,
@@ -75,7 +75,7 @@ pub(crate) struct Factors {
 }
 
 impl Factors {
-    /// A block of the left factor and a panel of the right one, both packed.
+    /// Uses a block of the left factor and a panel of the right one, both packed.
     #[inline(always)]
     pub(crate) fn packed<V: Vector>(block: &[f32], panel: &[f32]) -> Self {
         Self { a: block.as_ptr(), row: 1, step: V::TILE_ROWS, b: panel.as_ptr(), stride: LANES }
@@ -98,12 +98,12 @@ impl<E: Epilogue> Kernel for Multiply<'_, E> {
 }
 
 impl<'a, E: Epilogue> Multiply<'a, E> {
-    /// A product whose tiles are called one by one, with a right factor of the caller's.
+    /// Creates a product whose tiles are called one by one, with a right factor of the caller's.
     pub(crate) fn alone(a: Left<'a>, shape: Shape, epilogue: &'a E) -> Self {
         Self { a, b: &[], shape, epilogue, part: 0, parts: 1 }
     }
 
-    /// For few rows or short sums: each row times groups of panels, B read where it stands.
+    /// For few rows or short sums: each row times groups of panels, B read in place.
     #[inline(always)]
     fn row_by_row<V: Vector>(&self) {
         let panels = self.shape.stride / LANES;
@@ -124,7 +124,7 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         }
     }
 
-    /// One row times up to `WIDE` of the panels from `first` on.
+    /// Multiplies one row with up to `WIDE` of the panels from `first` on.
     #[inline(always)]
     fn group<V: Vector>(&self, row: usize, first: usize, panels: usize) {
         let col = first * LANES;
@@ -145,7 +145,7 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         (0..self.shape.depth).all(|k| data[row * stride + k * step] == 0.0)
     }
 
-    /// For A read where it stands: tiles of `TILE_ROWS` x 16, panel after panel, each packed once into cache.
+    /// For A read in place: tiles of `TILE_ROWS` x 16, panel after panel, each packed once into cache.
     #[inline(always)]
     fn panel_by_panel<V: Vector>(&self) {
         let blocks = self.shape.rows.div_ceil(V::TILE_ROWS);
@@ -167,7 +167,8 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         PACKED.set([panel, left]);
     }
 
-    /// For Aᵀ read where A stands: blocks of its columns are packed into cache, and meet panel after panel of B.
+    /// For Aᵀ read from A in place: blocks of its columns are packed into cache and multiplied with panel
+    /// after panel of B.
     #[inline(always)]
     fn block_by_block<V: Vector>(&self) {
         let depth = self.shape.depth;
@@ -194,21 +195,21 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         PACKED.set([panel, left]);
     }
 
-    /// Whether a panel of B may be read where it stands, since it stays in the first cache: its lines fall on different
-    /// sets where they are an odd number of lines apart.
+    /// Returns true if a panel of B can be read in place, since it stays in the L1 cache: its lines fall on
+    /// different sets if they are an odd number of lines apart.
     fn spreads_over_cache(&self) -> bool {
         let Shape { stride, depth, .. } = self.shape;
         !(stride / LANES).is_multiple_of(2) && depth <= FIRST_CACHE_ROWS
     }
 
-    /// The left factor where it stands, from `row` on.
+    /// Returns the left factor in place, from `row` on.
     #[inline(always)]
     pub(crate) fn in_place(&self, row: usize, b: *const f32, stride: usize) -> Factors {
         let Left { data, row: next, step } = self.a;
         Factors { a: data.as_ptr().wrapping_add(row * next), row: next, step, b, stride }
     }
 
-    /// Copies panel `panel` of B, so that its rows of 16 stand side by side.
+    /// Copies panel `panel` of B, so that its rows of 16 are contiguous.
     #[inline(always)]
     fn pack_right<V: Vector>(&self, panel: usize, packed: &mut [f32]) {
         let Shape { stride, depth, .. } = self.shape;
@@ -218,7 +219,7 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         unsafe { pack_panel::<V>(from.as_ptr(), stride, depth, packed) };
     }
 
-    /// A tile of as many rows as are left, at most `TILE_ROWS`.
+    /// Computes a tile of as many rows as are left, at most `TILE_ROWS`.
     ///
     /// # Safety
     /// As for `tile`.
@@ -233,7 +234,7 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         tiles!((self.shape.rows - row).min(V::TILE_ROWS); 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     }
 
-    /// R rows times P panels of 16 columns in registers: one chain per output, in order of k.
+    /// Computes R rows times P panels of 16 columns in registers: one chain per output, in order of k.
     ///
     /// # Safety
     /// Rows `row..row + R` and columns `col..col + 16 P` are outputs of this part; for every k below the depth,
@@ -279,8 +280,8 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
     }
 }
 
-/// Copies some blocks of the `rows` rows of Aᵀ, so that the `TILE_ROWS` numbers of each of its `depth` terms stand side
-/// by side.
+/// Copies some blocks of the `rows` rows of Aᵀ, so that the `TILE_ROWS` numbers of each of its `depth` terms
+/// are contiguous.
 #[inline(always)]
 pub(crate) fn pack_left<V: Vector>(
     a: Left,
@@ -303,7 +304,7 @@ pub(crate) fn pack_left<V: Vector>(
     }
 }
 
-/// Copies `rows` rows of 16, `stride` apart, so that they stand side by side.
+/// Copies `rows` rows of 16, `stride` apart, so that they are contiguous.
 ///
 /// # Safety
 /// `from` is readable for 16 numbers in every row.
@@ -315,7 +316,7 @@ pub(crate) unsafe fn pack_panel<V: Vector>(from: *const f32, stride: usize, rows
     }
 }
 
-/// The buffers of this thread for a panel of the right factor and for blocks of the left one. Not
+/// Takes this thread's buffers for a panel of the right factor and for blocks of the left one. Not
 /// `with_borrow_mut`: a closure would be compiled without the registers of the instruction set.
 fn take_packed(panel: usize, left: usize) -> [Buffer; 2] {
     let mut packed = PACKED.take();

@@ -5,7 +5,7 @@ use crate::{Isa, Lane, sweep};
 
 const SIZES: [usize; 10] = [1, 2, 5, 15, 16, 17, 63, 64, 65, 100];
 
-/// Every product over awkward shapes, instruction sets and numbers of threads.
+/// Checks every product over awkward shapes, instruction sets and numbers of threads.
 fn for_shapes(check: impl Fn(&mut Team, usize, usize, usize, &mut Sample)) {
     for isa in Isa::available() {
         for threads in [1, 2, 3] {
@@ -62,7 +62,7 @@ fn input_gradient_has_the_bits_of_its_naive_twin_and_stops_at_idle_inputs() {
             (sample.vector(m * n, 1.0), sample.vector(k * n, 1.0), sample.vector(m * k, 1.0));
         let (dp, wp, ap) = (pad(&d, m, n), pad(&w, k, n), pad(&active, m, k));
         let mut dx = Buffer::zeros(m * padded(k));
-        dx.fill(f32::NAN); // what an earlier, wider layer left
+        dx.fill(f32::NAN); // leftovers of an earlier, wider layer
         let (d_, w_, active_) = (Matrix::new(&dp, m, n), Matrix::new(&wp, k, n), Matrix::new(&ap, m, k));
         input_gradient(team, d_, w_, Some(active_), MatrixMut::new(&mut dx, m, k));
         assert_eq!(
@@ -84,7 +84,7 @@ fn column_sums_have_the_bits_of_their_naive_twin() {
     });
 }
 
-/// Adam without corrections, to have two slots.
+/// Adam without bias correction, to have two slots.
 #[derive(Clone, Copy)]
 struct TwoSlots;
 
@@ -115,7 +115,7 @@ fn updating_within_the_product_has_the_bits_of_product_then_sweep() {
     });
 }
 
-/// Plain descent, which leaves a weight without gradient alone.
+/// Plain gradient descent, which leaves a weight without gradient unchanged.
 #[derive(Clone, Copy)]
 struct Plain;
 

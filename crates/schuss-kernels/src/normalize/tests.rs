@@ -16,7 +16,7 @@ struct Case {
     dy: Vec<f32>,
 }
 
-/// What both passes give: Y, Dˣ, gradients of gain and bias.
+/// Results of both passes: Y, Dˣ, gradients of gain and bias.
 type Results<T> = [Vec<T>; 4];
 
 impl Case {
@@ -27,7 +27,7 @@ impl Case {
         Self { m, n, x, gain: vector(n, 2.0), bias: vector(n, 1.0), dy: vector(m * n, 1.0) }
     }
 
-    /// Layer normalisation if `per_row`, else batch normalisation.
+    /// Runs layer normalisation if `per_row`, else batch normalisation.
     fn run(&self, team: &mut Team, per_row: bool) -> Results<f32> {
         let (m, n) = (self.m, self.n);
         let [x, dy] = [&self.x, &self.dy].map(|dense| pad(dense, m, n));
@@ -48,7 +48,7 @@ impl Case {
         [dense(&y, m, n), dense(&dx, m, n), dense(&dgain, 1, n), dense(&dbias, 1, n)]
     }
 
-    /// The same in f64, by the definition: Dˣ is the gradient of Σ dy y.
+    /// Computes the same in f64, by the definition: Dˣ is the gradient of Σ dy y.
     fn twin(&self, per_row: bool) -> Results<f64> {
         let [x, gain, bias, dy] = [&self.x, &self.gain, &self.bias, &self.dy].map(|all| wide(all));
         let (m, n) = (self.m, self.n);

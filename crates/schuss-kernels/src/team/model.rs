@@ -1,12 +1,12 @@
-//! A team of two under loom, which runs a test in every order that its threads may take and with every value that
-//! the memory model lets a load see, up to a bound of preemptions.
+//! A team of two under loom, which runs a test in every order that its threads may take and with every value
+//! that the memory model lets a load see, up to a bound on preemptions.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p schuss-kernels --release --lib team::model`
 
 use super::*;
 use std::panic::resume_unwind;
 
-/// How often a thread that could go on is stopped; nearly all races need one or two such stops.
+/// Maximum number of preemptions; nearly all races need only one or two.
 const PREEMPTIONS: usize = 3;
 
 fn in_every_order(test: impl Fn(Team) + Send + Sync + 'static) {
@@ -15,7 +15,8 @@ fn in_every_order(test: impl Fn(Team) + Send + Sync + 'static) {
     model.check(move || test(Team::new(2).unwrap()));
 }
 
-/// One number per part. Loom refuses two threads in one place, and a reader who may not see what was written.
+/// One number per part. Loom rejects two threads accessing one place, and a reader who may not see what was
+/// written.
 struct Counts(Vec<UnsafeCell<usize>>);
 
 // SAFETY: loom stops the test before two threads are in one place.

@@ -7,7 +7,7 @@ fn every_part_of_every_job_runs_once() {
         let counts: Vec<AtomicUsize> = (0..team.parts()).map(|_| AtomicUsize::new(0)).collect();
         for round in 0..2_000 {
             if round % 500 == 0 {
-                std::thread::sleep(std::time::Duration::from_millis(2)); // lets the others fall asleep
+                std::thread::sleep(std::time::Duration::from_millis(2)); // lets the other threads fall asleep
             }
             team.run(usize::MAX, |part| {
                 counts[part].fetch_add(1, Ordering::Relaxed);

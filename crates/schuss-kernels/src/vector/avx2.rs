@@ -1,4 +1,4 @@
-//! Two registers of AVX2.
+//! Vector of two AVX2 registers.
 //!
 //! The intrinsics are reached only through [`crate::Isa::run`], which has checked that the processor has them;
 //! that is what every `SAFETY: checked ISA` below refers to.
@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 use std::array::from_fn;
 use std::f32::consts::FRAC_1_SQRT_2;
 
-/// Eight rows of eight numbers as columns: pairs, pairs of pairs, halves.
+/// Transposes eight rows of eight numbers: pairs, pairs of pairs, halves.
 ///
 /// # Safety
 /// The processor has AVX2; `from` is readable for 8 numbers in 8 rows `stride` apart, `to` writable likewise in rows

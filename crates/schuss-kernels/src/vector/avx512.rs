@@ -1,4 +1,4 @@
-//! One register of AVX-512. `SAFETY: checked ISA` means what it does in [`super::avx2`].
+//! Vector of one AVX-512 register. `SAFETY: checked ISA` has the same meaning as in [`super::avx2`].
 
 use super::avx2::{Avx2, transpose_eight};
 use super::{LANES, Op, Vector, operators};

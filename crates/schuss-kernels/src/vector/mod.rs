@@ -1,4 +1,4 @@
-//! Sixteen `f32` side by side, on whatever registers the machine has.
+//! Vectors of sixteen `f32`, on whatever registers the machine has.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -29,7 +29,7 @@ pub trait Vector: Math {
     /// `to` points to 16 writable numbers.
     unsafe fn store(self, to: *mut f32);
 
-    /// Asks for the cache line at `from`, wherever it points; changes nothing.
+    /// Prefetches the cache line at `from`, which may be any address; has no other effect.
     fn prefetch(from: *const f32);
 
     /// Writes 16 rows of 16 numbers, `stride` apart, as columns: `to[16 j + i]` ← `from[stride i + j]`.
@@ -46,14 +46,14 @@ pub trait Vector: Math {
         }
     }
 
-    /// The sum of all lanes by a fixed tree: lane i + lane i+8, then +4, +2, +1.
+    /// Returns the sum of all lanes by a fixed tree: lane i + lane i+8, then +4, +2, +1.
     fn sum(self) -> f32;
 
-    /// Zero where `key` is below `bound` in its lane.
+    /// Zeroes the lanes in which `key` is below `bound`.
     fn zero_where_below(self, key: Self, bound: Self) -> Self;
 }
 
-/// `+ - * / -x` for a wrapper of registers.
+/// Implements `+ - * / -x` for a wrapper of registers.
 macro_rules! operators {
     ($type:ty, $($trait:ident $method:ident),*; $neg:expr) => {
         $(impl std::ops::$trait for $type {

@@ -1,11 +1,11 @@
-//! Sixteen plain numbers.
+//! Vector of sixteen plain numbers.
 
 use super::{LANES, Op, Vector, operators};
 use crate::{Lane, Math};
 use std::array::from_fn;
 
-/// Plain Rust, for machines without the registers below. Without hardware FMA the multiply-adds are slow but
-/// give the same bits.
+/// Plain Rust, for machines without AVX2 or AVX-512. Without hardware FMA the multiply-adds are slow but give
+/// the same bits.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; LANES]);
 

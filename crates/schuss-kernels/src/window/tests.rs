@@ -5,7 +5,7 @@ use crate::padded;
 /// [rows before, rows ahead, inputs, outputs]
 const SHAPES: [[usize; 4]; 4] = [[1, 1, 1, 1], [5, 7, 20, 10], [16, 3, 33, 65], [20, 40, 17, 16]];
 
-/// Everything dense, and what the naive twins make of it.
+/// Dense inputs, and the results of the naive reference.
 struct Case {
     shape: [usize; 4],
     old_x: Vec<f32>,
@@ -31,7 +31,7 @@ impl Case {
         }
     }
 
-    /// The pair after the fold; without a velocity its share and its own row do not exist.
+    /// Returns the pair after the fold; without a velocity its share and its own row do not exist.
     fn folded(&self, velocity: bool) -> [Vec<f32>; 2] {
         let [before, _, k, n] = self.shape;
         let sums = [0, 1].map(|which| {

@@ -1,4 +1,4 @@
-//! Horizontal bars: one per series, its name and value in words above it.
+//! Horizontal bar charts: one bar per series, with its name and value above it.
 
 use super::{
     Drawing, palette,
@@ -7,10 +7,10 @@ use super::{
 };
 use crate::text::shorten;
 
-/// A chart of bars from 0.
+/// Bar chart starting at 0.
 #[derive(Clone, Debug)]
 pub(crate) struct BarChart {
-    /// What the bars show, with its unit.
+    /// Quantity shown, with its unit.
     pub(crate) label: String,
     pub(crate) bars: Vec<Bar>,
 }
@@ -20,13 +20,13 @@ pub(crate) struct BarChart {
 pub(crate) struct Bar {
     pub(crate) name: String,
     pub(crate) style: usize,
-    /// None: there is nothing to draw, only the word.
+    /// Value; if none, only the word is drawn.
     pub(crate) value: Option<f64>,
     /// Range over seeds.
     pub(crate) range: Option<(f64, f64)>,
-    /// A figure printed elsewhere, drawn hollow.
+    /// Value printed elsewhere, drawn hollow.
     pub(crate) printed: Option<f64>,
-    /// The value in words.
+    /// Value as text.
     pub(crate) word: String,
 }
 
@@ -67,7 +67,7 @@ impl Bar {
         svg.open_group(&palette::class(self.style));
         svg.line("grid", [LEFT, y], [RIGHT, y]);
         if let Some(end) = at(self.value) {
-            // A bar too short to see would look like none.
+            // keep very short bars visible
             svg.rect("bar", [LEFT, y - THICKNESS / 2.0], [(end - LEFT).max(1.5), THICKNESS]);
         }
         if let Some(x) = at(self.printed) {

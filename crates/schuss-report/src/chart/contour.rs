@@ -1,4 +1,4 @@
-//! Error surfaces from above: level lines, and the paths of those who walked down.
+//! Contour charts of error surfaces: level lines and descent paths.
 
 use super::{
     Axis, Drawing, Fineness,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::text;
 
-/// A surface with paths over it.
+/// Surface with descent paths.
 #[derive(Clone, Debug)]
 pub(crate) struct ContourChart<'a> {
     pub(crate) x: (f64, f64),
@@ -25,7 +25,7 @@ pub(crate) struct ContourChart<'a> {
     pub(crate) paths: Vec<Track<'a>>,
 }
 
-/// One way down.
+/// Descent path.
 #[derive(Clone, Debug)]
 pub(crate) struct Track<'a> {
     pub(crate) name: &'a str,
@@ -64,7 +64,7 @@ impl ContourChart<'_> {
         }
     }
 
-    /// Heights above the lowest point, each the same factor above the one before, over four decades.
+    /// Returns the levels: heights above the lowest point that grow by a constant factor, over four decades.
     pub(crate) fn levels(&self) -> Vec<f64> {
         let Some((low, high)) = range(self.values.iter().copied()) else { return Vec::new() };
         let above = |i: i32| (high - low) * 10f64.powf(-4.0 * f64::from(i) / f64::from(LEVELS));
@@ -89,7 +89,7 @@ impl ContourChart<'_> {
         }
     }
 
-    /// Starts as rings with their names, minima as crosses.
+    /// Draws starts as rings with their names, minima as crosses.
     fn draw_points(&self, svg: &mut Svg, pen: &Pen) {
         let mut named: Vec<&str> = Vec::new();
         for track in &self.paths {
@@ -131,7 +131,7 @@ impl ContourChart<'_> {
     }
 }
 
-/// Draws in the pixels of the plot.
+/// Maps values to pixels of the plot and draws them.
 struct Pen {
     x: Scale,
     y: Scale,
@@ -148,7 +148,7 @@ impl Pen {
         simplify(&pixels, self.tolerance)
     }
 
-    /// A path ends where it stops being finite.
+    /// Draws a path, up to its first non-finite point.
     fn track(&self, svg: &mut Svg, track: &Track) {
         svg.open_series(&palette::class(track.style), track.name);
         let pixels = self.pixels(track.points);

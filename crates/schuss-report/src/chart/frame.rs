@@ -1,4 +1,4 @@
-//! What every chart has: axes with ticks and units, a title for those who cannot see it, a frame to stand in.
+//! Parts common to all charts: axes with ticks and units, title and description for screen readers, frame.
 
 use super::{
     labels,
@@ -8,17 +8,17 @@ use super::{
 };
 use crate::text::{escape, shorten};
 
-/// One axis of a chart.
+/// Axis of a chart.
 #[derive(Clone, Debug)]
 pub(crate) struct Axis {
-    /// What it shows, with its unit.
+    /// Quantity shown, with its unit.
     pub(crate) label: String,
     pub(crate) spacing: Spacing,
-    /// The range to show, if it does not follow from the values.
+    /// Range to show, if not derived from the values.
     pub(crate) bounds: Option<(f64, f64)>,
-    /// Least distance of ticks: 1 for things counted.
+    /// Minimum distance of ticks: 1 for counts.
     pub(crate) step: f64,
-    /// How ticks are written.
+    /// Format of tick labels.
     pub(crate) number: fn(f64) -> String,
 }
 
@@ -27,7 +27,7 @@ impl Axis {
         Self { label: label.into(), spacing, bounds: None, step: 0.0, number }
     }
 
-    /// A scale that shows all the values (0 too, if linear), or the bounds.
+    /// Returns a scale over the bounds if set, else over all values (and 0, if linear).
     pub(super) fn scale(&self, values: &[f64], start: f64, end: f64) -> Scale {
         match (self.spacing, self.bounds) {
             (Spacing::Linear, Some(bounds)) => Scale::linear(bounds, start, end),
@@ -40,7 +40,7 @@ impl Axis {
         }
     }
 
-    /// As `scale`, with a little air above and below a logarithmic axis, so that no line hides upon its edge.
+    /// Like `scale`, with some padding at both ends of a logarithmic axis, so that no line is hidden by its edge.
     pub(super) fn airy_scale(&self, values: &[f64], start: f64, end: f64) -> Scale {
         const AIR: f64 = 1.12;
         let mut values = values.to_vec();
@@ -54,10 +54,10 @@ impl Axis {
     }
 }
 
-/// Least pixels from tick to tick, along and up.
+/// Minimum pixels between ticks, on the x and y axis.
 const TICKS_APART: [f64; 2] = [58.0, 44.0];
 
-/// The rectangle that values are drawn in.
+/// Rectangle that values are drawn in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plot {
     pub(super) left: f64,
@@ -67,7 +67,7 @@ pub(super) struct Plot {
 }
 
 impl Plot {
-    /// Lines across at the ticks of the upright axis.
+    /// Draws horizontal lines at the ticks of the y axis.
     pub(super) fn draw_grid(&self, svg: &mut Svg, y: &Axis, y_scale: &Scale) {
         for at in y_scale.ticks(y.step, TICKS_APART[1]).into_iter().filter_map(|tick| y_scale.position(tick))
         {
@@ -75,7 +75,7 @@ impl Plot {
         }
     }
 
-    /// Ticks and axis labels; the label of the upright axis stands above it and is read without turning.
+    /// Draws ticks and axis labels; the label of the y axis is horizontal, above the axis.
     pub(super) fn draw_axes(
         &self,
         svg: &mut Svg,
@@ -97,30 +97,30 @@ impl Plot {
     }
 }
 
-/// A finished picture, to be put into a page or into a file of its own.
+/// Finished chart, to be embedded in a page or written to its own file.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawing {
-    /// Class of the element, for the page's style sheet.
+    /// CSS class of the element.
     pub(super) class: &'static str,
     pub(super) width: f64,
     pub(super) height: f64,
     pub(super) body: String,
-    /// Descriptions of the two scales, if values can be read back from the picture.
+    /// Descriptions of the two scales, if values can be read back from the chart.
     pub(super) scales: Option<(String, String)>,
-    /// Right edge of what must be seen on a narrow screen; beyond it stand names that a legend repeats.
+    /// Right edge of the part that must be visible on a narrow screen; names beyond it are repeated in a legend.
     pub(super) core: f64,
-    /// Names and styles of series that are not named in the picture itself.
+    /// Names and styles of series that are not named in the chart itself.
     pub(super) legend: Vec<(String, usize)>,
 }
 
-/// Height of title and subtitle above a picture that stands alone.
+/// Height of title and subtitle above a standalone chart.
 const HEADING: f64 = 58.0;
 
-/// Space left and right of a picture that stands alone.
+/// Space left and right of a standalone chart.
 const MARGIN: f64 = 16.0;
 
 impl Drawing {
-    /// As part of a page, whose style sheet has the rules of `palette`; `id` is unique in the page.
+    /// Returns the chart as part of a page, whose style sheet has the rules of `palette`; `id` is unique in the page.
     pub(crate) fn inline(&self, id: &str, title: &str, description: &str) -> String {
         let scales = match &self.scales {
             Some((x, y)) => format!(" data-x=\"{x}\" data-y=\"{y}\" tabindex=\"0\""),
@@ -140,7 +140,7 @@ impl Drawing {
         )
     }
 
-    /// As a file: with its title, its legend, its colours.
+    /// Returns the chart as a file with title, legend and colours.
     pub(crate) fn standalone(&self, title: &str, subtitle: &str, description: &str) -> String {
         let legend = labels::table(&self.legend, self.width);
         let (width, height) = (self.width + 2.0 * MARGIN, HEADING + self.height + legend.height);

@@ -1,4 +1,4 @@
-//! How a cost grows with a size: lines over two logarithmic axes, with a limit below them.
+//! Growth charts: cost against size on two logarithmic axes, with a lower limit.
 
 use super::{
     Axis, Fineness,
@@ -7,28 +7,28 @@ use super::{
 };
 use crate::text;
 
-/// What something costs at growing sizes, drawn with both axes logarithmic. All values are positive.
+/// Chart of cost against size, with both axes logarithmic. All values are positive.
 #[derive(Clone, Debug)]
 pub struct GrowthChart {
-    /// What it shows.
+    /// Title.
     pub title: String,
-    /// What stays the same, and what the limit is.
+    /// Fixed settings, and meaning of the limit.
     pub subtitle: String,
-    /// What grows.
+    /// Name of the size.
     pub x: String,
-    /// The cost, with its unit.
+    /// Name of the cost, with its unit.
     pub y: String,
-    /// Names and points [size, cost], measured.
+    /// Names and measured points [size, cost].
     pub lines: Vec<(String, Vec<[f64; 2]>)>,
-    /// The least it could cost, drawn dark, in dashes and dots.
+    /// Lower limit of the cost, drawn dark, in dashes and dots.
     pub limit: Vec<[f64; 2]>,
 }
 
-/// Dark, in dashes and dots, unlike any of the first lines.
+/// Style of the limit: dark, in dashes and dots, different from the first lines.
 const LIMIT_STYLE: usize = 27;
 
 impl GrowthChart {
-    /// The picture as an SVG file.
+    /// Returns the chart as an SVG file.
     pub fn svg(&self) -> String {
         let axis = |label: &str| Axis::new(format!("{label}, log"), Spacing::Log, text::plain);
         let chart = LineChart {

@@ -1,4 +1,4 @@
-//! Names of series: beside the ends of their lines, or as a table below the chart.
+//! Names of series: beside the ends of their lines, or in a legend below the chart.
 
 use super::{
     palette::{self, SWATCH},
@@ -6,26 +6,26 @@ use super::{
 };
 use crate::text::shorten;
 
-/// Up to so many series are named beside their lines.
+/// Maximum number of series named beside their lines.
 pub(crate) const DIRECT: usize = 8;
-/// Width of the margin that direct labels stand in.
+/// Width of the margin for direct labels.
 pub(super) const MARGIN: f64 = 196.0;
 
-/// Part of it that stays free, for half a tick label.
+/// Part of the margin that stays free, for half a tick label.
 pub(super) const GAP: f64 = 20.0;
 
 const LINE: f64 = 15.5;
-/// Characters of a line of a direct label.
+/// Maximum characters per line of a direct label.
 const CHARACTERS: usize = 17;
 
-/// The name of one series, wanted at this height.
+/// Name of a series and its preferred height.
 pub(super) struct Label<'a> {
     pub(super) name: &'a str,
     pub(super) style: usize,
     pub(super) y: f64,
 }
 
-/// Draws labels as near to where they are wanted as they can stand without touching.
+/// Draws labels as near to their preferred heights as possible without overlap.
 pub(super) fn beside(svg: &mut Svg, mut labels: Vec<Label>, x: f64, (top, bottom): (f64, f64)) {
     labels.sort_by(|a, b| a.y.total_cmp(&b.y));
     let texts: Vec<Vec<String>> = labels.iter().map(|label| wrap(label.name)).collect();
@@ -40,7 +40,7 @@ pub(super) fn beside(svg: &mut Svg, mut labels: Vec<Label>, x: f64, (top, bottom
     }
 }
 
-/// Centres of boxes of these heights, in order, not touching, near where they are wanted.
+/// Returns the centres of boxes of the given heights, in order, near the wanted positions and without overlap.
 fn stack(wanted: &[f64], heights: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     let mut centres = wanted.to_vec();
     let mut edge = top;
@@ -56,7 +56,7 @@ fn stack(wanted: &[f64], heights: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     centres
 }
 
-/// One line or two, broken after a comma, a space or the like if there is one.
+/// Splits a name into one or two lines, after a comma, a space or the like if there is one.
 fn wrap(name: &str) -> Vec<String> {
     let characters: Vec<char> = name.chars().collect();
     if characters.len() <= CHARACTERS {
@@ -69,13 +69,13 @@ fn wrap(name: &str) -> Vec<String> {
     vec![first.trim_end().to_owned(), shorten(&rest, CHARACTERS)]
 }
 
-/// A legend, and how high it is.
+/// Legend and its height.
 pub(super) struct Table {
     pub(super) body: String,
     pub(super) height: f64,
 }
 
-/// A legend in columns across a chart.
+/// Draws a legend in columns across a chart.
 pub(super) fn table(series: &[(String, usize)], width: f64) -> Table {
     const COLUMN: f64 = 205.0;
     const ROW: f64 = 20.0;

@@ -1,4 +1,4 @@
-//! Line charts: lines with markers, bands around them, labelled levels, single marks.
+//! Line charts: lines with markers, bands, labelled levels and marks.
 
 use super::{
     Axis, Drawing, Fineness,
@@ -10,7 +10,7 @@ use super::{
     svg::{Anchor, Path, Svg},
 };
 
-/// A chart of several lines over one axis.
+/// Line chart of several series.
 #[derive(Clone, Debug)]
 pub(crate) struct LineChart {
     pub(crate) size: [f64; 2],
@@ -18,11 +18,11 @@ pub(crate) struct LineChart {
     pub(crate) y: Axis,
     pub(crate) series: Vec<Series>,
     pub(crate) levels: Vec<Level>,
-    /// Whether series are named in the picture.
+    /// True if series are named in the chart.
     pub(crate) named: bool,
 }
 
-/// One line and what belongs to it. Points whose value is not finite leave a gap.
+/// Line with its band and marks. Points whose value is not finite leave a gap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Series {
     pub(crate) name: String,
@@ -30,21 +30,21 @@ pub(crate) struct Series {
     pub(crate) points: Vec<[f64; 2]>,
     /// x, lower and upper edge.
     pub(crate) band: Vec<[f64; 3]>,
-    /// Whether points carry markers.
+    /// True if points have markers.
     pub(crate) marked: bool,
-    /// Figures printed elsewhere, drawn hollow.
+    /// Values printed elsewhere, drawn hollow.
     pub(crate) printed: Vec<[f64; 2]>,
     pub(crate) marks: Vec<Mark>,
 }
 
-/// A value worth a line across the chart.
+/// Horizontal reference line.
 #[derive(Clone, Debug)]
 pub(crate) struct Level {
     pub(crate) value: f64,
     pub(crate) label: String,
 }
 
-/// A point worth a word.
+/// Labelled point.
 #[derive(Clone, Debug)]
 pub(crate) struct Mark {
     pub(crate) at: [f64; 2],
@@ -52,12 +52,12 @@ pub(crate) struct Mark {
     pub(crate) label: String,
 }
 
-/// What a mark looks like.
+/// Shape of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MarkKind {
-    /// The best is behind: an arrow down upon the line.
+    /// Arrow pointing down at the line, at its best point.
     TurnsDown,
-    /// The line ends: a cross.
+    /// Cross at the end of the line.
     Ends,
 }
 
@@ -70,7 +70,7 @@ impl MarkKind {
     }
 }
 
-/// Most markers on one line: a dozen where there are few lines, three where there are many.
+/// Maximum number of markers per line: a dozen if there are few lines, three if there are many.
 const MARKERS: [usize; 2] = [11, 2];
 
 impl LineChart {
@@ -87,7 +87,7 @@ impl LineChart {
         let class =
             |style| if self.series.len() > 1 { palette::class(style) } else { palette::solid_class(style) };
         self.series.iter().for_each(|series| pen.series(&mut svg, &class(series.style), series));
-        self.levels.iter().for_each(|level| level.label(&mut svg, &plot, &pen.y)); // on top, to be read
+        self.levels.iter().for_each(|level| level.label(&mut svg, &plot, &pen.y)); // on top, to stay readable
         self.draw_marks(&mut svg, &pen, &plot);
         if self.direct() {
             labels::beside(&mut svg, self.labels(&y, &plot), plot.right, (plot.top, plot.bottom));
@@ -95,7 +95,7 @@ impl LineChart {
         self.drawing(svg, &pen, &plot)
     }
 
-    /// Labels that would lie on one another are written once.
+    /// Draws marks; labels that would overlap are written once.
     fn draw_marks(&self, svg: &mut Svg, pen: &Pen, plot: &Plot) {
         let mut labelled: Vec<[f64; 2]> = Vec::new();
         for mark in self.series.iter().flat_map(|series| &series.marks) {
@@ -129,7 +129,7 @@ impl LineChart {
         self.named && self.series.len() <= labels::DIRECT
     }
 
-    /// Everything that must fit along an axis.
+    /// Returns all values that must fit along an axis.
     fn values(&self, coordinate: fn([f64; 2]) -> f64) -> Vec<f64> {
         let band =
             |series: &Series| series.band.iter().flat_map(|&[x, a, b]| [[x, a], [x, b]]).collect::<Vec<_>>();
@@ -164,7 +164,7 @@ impl Level {
     }
 }
 
-/// Draws in the pixels of two scales.
+/// Maps values to pixels with two scales and draws them.
 struct Pen {
     x: Scale,
     y: Scale,
@@ -202,7 +202,7 @@ impl Pen {
         path
     }
 
-    /// Along the upper edge and back along the lower.
+    /// Returns the outline of a band: along the upper edge and back along the lower.
     fn band(&self, band: &[[f64; 3]]) -> Path {
         let edge = |i: usize| -> Vec<[f64; 2]> {
             let points: Vec<_> =
@@ -230,7 +230,7 @@ impl Pen {
 }
 
 impl Mark {
-    /// With its label, on the side where there is more room in the plot; without, if there is no plot.
+    /// Draws a mark with its label on the side with more room in the plot; without a label if there is no plot.
     fn draw(&self, svg: &mut Svg, [x, y]: [f64; 2], plot: Option<&Plot>) {
         let mut path = Path::default();
         path.stamp([x, y], self.kind.outline());

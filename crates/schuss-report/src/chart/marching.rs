@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-/// A function on a square grid, row after row from the bottom.
+/// Function sampled on a square grid, row after row from the bottom.
 pub(super) struct Grid<'a> {
     pub(super) size: usize,
     pub(super) values: &'a [f64],
 }
 
-/// A point of a level line lies on one edge of the grid; edges are numbered.
+/// Number of a grid edge; every point of a level line lies on an edge.
 type Edge = usize;
 
 impl Grid<'_> {
-    /// The lines where the function has this value, in grid coordinates: column and row, fractional.
+    /// Returns the lines where the function equals `level`, in grid coordinates: fractional column and row.
     pub(super) fn level_lines(&self, level: f64) -> Vec<Vec<[f64; 2]>> {
         let mut neighbours: BTreeMap<Edge, Vec<Edge>> = BTreeMap::new();
         for row in 0..self.size.saturating_sub(1) {
@@ -31,17 +31,17 @@ impl Grid<'_> {
         self.values[row * self.size + column]
     }
 
-    /// Edge that runs right from this point.
+    /// Returns the edge to the right of a point.
     fn rightward(&self, column: usize, row: usize) -> Edge {
         2 * (row * self.size + column)
     }
 
-    /// Edge that runs up from this point.
+    /// Returns the edge above a point.
     fn upward(&self, column: usize, row: usize) -> Edge {
         2 * (row * self.size + column) + 1
     }
 
-    /// The pieces of the level line within one cell: none, one, or two at a saddle.
+    /// Returns the segments of the level line within one cell: none, one, or two at a saddle.
     fn segments(&self, column: usize, row: usize, level: f64) -> Vec<[Edge; 2]> {
         let corners = [(0, 0), (1, 0), (1, 1), (0, 1)].map(|(dx, dy)| self.value(column + dx, row + dy));
         if corners.iter().any(|corner| !corner.is_finite()) {
@@ -79,7 +79,7 @@ impl Grid<'_> {
     }
 }
 
-/// Joins segments to open lines first, then to closed ones, which end where they began.
+/// Joins segments into open lines first, then into closed ones, which end where they began.
 fn chains(mut neighbours: BTreeMap<Edge, Vec<Edge>>) -> Vec<Vec<Edge>> {
     let ends: Vec<Edge> =
         neighbours.iter().filter(|(_, around)| around.len() == 1).map(|(edge, _)| *edge).collect();
@@ -93,7 +93,7 @@ fn chains(mut neighbours: BTreeMap<Edge, Vec<Edge>>) -> Vec<Vec<Edge>> {
     chains
 }
 
-/// Walks from an edge along unused segments, using them up; none if there is no segment left at it.
+/// Follows unused segments from an edge, removing them; none if no segment is left at the edge.
 fn walk(start: Edge, neighbours: &mut BTreeMap<Edge, Vec<Edge>>) -> Option<Vec<Edge>> {
     let mut chain = vec![start];
     let mut here = start;
@@ -109,7 +109,7 @@ fn walk(start: Edge, neighbours: &mut BTreeMap<Edge, Vec<Edge>>) -> Option<Vec<E
     (chain.len() > 1).then_some(chain)
 }
 
-/// Takes one neighbour off an edge's list, and the edge itself away once its list is empty.
+/// Removes one neighbour from an edge's list, and the edge itself once its list is empty.
 fn take(edge: Edge, neighbours: &mut BTreeMap<Edge, Vec<Edge>>) -> Option<Edge> {
     let around = neighbours.get_mut(&edge)?;
     let next = around.pop();

@@ -1,4 +1,4 @@
-//! Charts as SVG: lines and bands, bars, contours. They know pixels and numbers, nothing of training.
+//! Charts as SVG: lines and bands, bars, contours. This module is independent of training.
 
 pub(crate) mod bars;
 pub(crate) mod contour;
@@ -15,18 +15,18 @@ pub(crate) mod svg;
 pub(crate) use frame::{Axis, Drawing};
 pub(crate) use labels::DIRECT as DIRECT_LABELS;
 
-/// How finely to draw, which is what the size of the page depends on.
+/// Level of detail of charts, which determines the size of the page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fineness {
-    /// Lines may be off by so many pixels.
+    /// Maximum error of lines, in pixels.
     pub(crate) tolerance: f64,
-    /// Columns in which the loss of every single update is gathered.
+    /// Number of columns in which the losses of updates are aggregated.
     pub(crate) columns: usize,
-    /// Recipes drawn: the first so many.
+    /// Maximum number of recipes drawn.
     pub(crate) recipes: usize,
 }
 
 impl Fineness {
-    /// For files of their own: nothing is left out that an eye could see.
+    /// Detail of standalone files: nothing visible is left out.
     pub(crate) const FULL: Self = Self { tolerance: 0.1, columns: 360, recipes: usize::MAX };
 }

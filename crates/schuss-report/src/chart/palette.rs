@@ -1,12 +1,13 @@
-//! How series are told apart: colour, dashes and marker together, so that any one of them is enough.
+//! Styles that distinguish series: colour, dashes and marker together, so that any one of them is enough.
 //!
-//! The first seven colours are Okabe and Ito's, the others those of Tol's muted scheme that are unlike them; all stay apart
-//! under every common kind of colour blindness. Dashes and markers change with every round of colours.
+//! The first seven colours are Okabe and Ito's, the others are those of Tol's muted scheme that differ from them; all
+//! remain distinguishable under every common kind of colour blindness. Dashes and markers change with every round of
+//! colours.
 
 use super::svg::{Path, Svg};
 use std::fmt::Write as _;
 
-/// Colours of a chart on light or on dark paper.
+/// Colours of a chart on a light or dark background.
 pub(crate) struct Theme {
     ink: &'static str,
     quiet: &'static str,
@@ -18,7 +19,7 @@ pub(crate) struct Theme {
 const COLOURS: usize = 12;
 const DASHES: [&str; 4] = ["none", "9 4", "2 3.5", "11 4 2 4"];
 
-/// Dark ink on white; the yellow, which cannot be seen on white, is left out.
+/// Dark ink on white; yellow, which cannot be seen on white, is left out.
 pub(crate) const LIGHT: Theme = Theme {
     ink: "#1c2127",
     quiet: "#5a6470",
@@ -30,7 +31,7 @@ pub(crate) const LIGHT: Theme = Theme {
     ],
 };
 
-/// Light ink on near-black; blue is lifted to be seen, and black gives way to the yellow.
+/// Light ink on near-black; blue is lighter to be visible, and yellow replaces black.
 pub(crate) const DARK: Theme = Theme {
     ink: "#e8eaed",
     quiet: "#a3adb8",
@@ -42,7 +43,7 @@ pub(crate) const DARK: Theme = Theme {
     ],
 };
 
-/// Everything about a chart's looks that is not a colour.
+/// CSS rules of charts except colours.
 const SHAPES: &str = "svg text{font-size:13px}\
 svg .small{font-size:11.5px}svg .name{font-size:13px}svg .strong{font-weight:600}\
 svg .mid{text-anchor:middle}svg .end{text-anchor:end}\
@@ -60,7 +61,7 @@ svg .mark{stroke-width:1.2}\
 svg .contour{fill:none;stroke-width:1}svg .k0{opacity:.9}svg .k1{opacity:.65}svg .k2{opacity:.45}svg .k3{opacity:.3}\
 svg .start{stroke-width:1.8}svg .minimum{fill:none;stroke-width:2.4}";
 
-/// CSS rules for shapes and dashes.
+/// Returns the CSS rules for shapes and dashes.
 pub(crate) fn shapes() -> String {
     let mut css = SHAPES.to_owned();
     for (i, dash) in DASHES.iter().enumerate() {
@@ -69,7 +70,7 @@ pub(crate) fn shapes() -> String {
     css
 }
 
-/// CSS rules for colours.
+/// Returns the CSS rules for colours.
 pub(crate) fn colours(theme: &Theme) -> String {
     let Theme { ink, quiet, grid, paper, series } = theme;
     let mut css = format!(
@@ -84,17 +85,17 @@ pub(crate) fn colours(theme: &Theme) -> String {
     css
 }
 
-/// Class of the group that draws series number `i`.
+/// Returns the class of the group that draws series number `i`.
 pub(crate) fn class(i: usize) -> String {
     format!("s{} d{}", i % COLOURS, (i + i / COLOURS) % DASHES.len())
 }
 
-/// The same where it is alone and needs no dashes.
+/// Returns the class without dashes, for a series that is alone.
 pub(crate) fn solid_class(i: usize) -> String {
     format!("s{}", i % COLOURS)
 }
 
-/// Outline of the marker of series number `i`, to be stamped at a point.
+/// Returns the outline of the marker of series number `i`, relative to a point.
 pub(crate) fn marker(i: usize) -> &'static str {
     const MARKERS: [&str; 5] = [
         "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0",
@@ -106,7 +107,7 @@ pub(crate) fn marker(i: usize) -> &'static str {
     MARKERS[i % MARKERS.len()]
 }
 
-/// A short piece of the line of series number `i` with its marker, as in a legend.
+/// Draws a short piece of the line of series number `i` with its marker, as in a legend.
 pub(crate) fn swatch(svg: &mut Svg, i: usize, [x, y]: [f64; 2]) {
     svg.open_group(&class(i));
     svg.line("line", [x, y], [x + SWATCH, y]);

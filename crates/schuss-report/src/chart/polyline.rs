@@ -1,6 +1,6 @@
-//! Lines of many points with fewer.
+//! Simplification of polylines.
 
-/// Leaves out points as long as the line moves by no more than `tolerance` (Ramer-Douglas-Peucker).
+/// Removes points while the line moves by no more than `tolerance` (Ramer-Douglas-Peucker).
 pub(crate) fn simplify(points: &[[f64; 2]], tolerance: f64) -> Vec<[f64; 2]> {
     if points.len() < 3 {
         return points.to_vec();
@@ -17,7 +17,7 @@ pub(crate) fn simplify(points: &[[f64; 2]], tolerance: f64) -> Vec<[f64; 2]> {
     points.iter().zip(kept).filter_map(|(point, kept)| kept.then_some(*point)).collect()
 }
 
-/// The point between two others that is farthest from the line between them, if beyond the tolerance.
+/// Returns the point between two others that is farthest from their line, if beyond the tolerance.
 fn farthest(points: &[[f64; 2]], first: usize, last: usize, tolerance: f64) -> Option<usize> {
     (first + 1..last)
         .map(|i| (i, distance(points[i], points[first], points[last])))
@@ -26,7 +26,7 @@ fn farthest(points: &[[f64; 2]], first: usize, last: usize, tolerance: f64) -> O
         .map(|(i, _)| i)
 }
 
-/// From a point to a line segment.
+/// Returns the distance from a point to a line segment.
 fn distance([x, y]: [f64; 2], [ax, ay]: [f64; 2], [bx, by]: [f64; 2]) -> f64 {
     let (dx, dy) = (bx - ax, by - ay);
     let length = dx * dx + dy * dy;

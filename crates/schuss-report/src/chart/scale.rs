@@ -1,6 +1,6 @@
-//! From numbers to pixels: linear and logarithmic scales, and where their ticks stand.
+//! Linear and logarithmic scales from values to pixels, and their ticks.
 
-/// How values are spaced along an axis.
+/// Spacing of values along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spacing {
     Linear,
@@ -8,7 +8,7 @@ pub(crate) enum Spacing {
 }
 
 impl Spacing {
-    /// Logarithmic if the largest of the positive values is more than `ratio` times the smallest.
+    /// Returns logarithmic spacing if the largest of the positive values is more than `ratio` times the smallest.
     pub(crate) fn for_values(values: impl Iterator<Item = f64>, ratio: f64) -> Self {
         match positive_range(values) {
             Some((low, high)) if high > ratio * low => Self::Log,
@@ -17,12 +17,12 @@ impl Spacing {
     }
 }
 
-/// Smallest and largest of the positive finite values.
+/// Returns the smallest and largest of the positive finite values.
 fn positive_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     range(values.filter(|value| *value > 0.0))
 }
 
-/// Smallest and largest of the finite values.
+/// Returns the smallest and largest of the finite values.
 pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     values.filter(|value| value.is_finite()).fold(None, |range, value| match range {
         None => Some((value, value)),
@@ -30,10 +30,10 @@ pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// Pixels kept for the value 0 left of a logarithmic scale.
+/// Pixels reserved for the value 0 at the start of a logarithmic scale.
 const ZERO_GAP: f64 = 26.0;
 
-/// A map from a range of values to a range of pixels; values beyond the range land on its edge.
+/// Map from a range of values to a range of pixels; values outside the range are clamped to its edge.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scale {
     spacing: Spacing,
@@ -41,18 +41,18 @@ pub(crate) struct Scale {
     high: f64,
     start: f64,
     end: f64,
-    /// Where 0 and less stand on a logarithmic scale.
+    /// Position of values ≤ 0 on a logarithmic scale.
     zero: f64,
 }
 
 impl Scale {
-    /// A linear scale over exactly this range.
+    /// Creates a linear scale over exactly this range.
     pub(crate) fn linear((low, high): (f64, f64), start: f64, end: f64) -> Self {
         let high = if high > low { high } else { low + low.abs().max(1.0) };
         Self { spacing: Spacing::Linear, low, high, start, end, zero: start }
     }
 
-    /// A logarithmic scale over the positive values; a place before its start is kept for 0 if it occurs.
+    /// Creates a logarithmic scale over the positive values, with a position before its start for 0 if it occurs.
     pub(crate) fn log(values: &[f64], start: f64, end: f64) -> Self {
         let (low, high) = positive_range(values.iter().copied()).unwrap_or((0.1, 1.0));
         let high = if high > low { high } else { low * 10.0 };
@@ -60,7 +60,7 @@ impl Scale {
         Self { spacing: Spacing::Log, low, high, start: start + gap, end, zero: start }
     }
 
-    /// Pixel of a value; none if it is not finite.
+    /// Returns the pixel of a value; none if it is not finite.
     pub(crate) fn position(&self, value: f64) -> Option<f64> {
         let fraction = match self.spacing {
             _ if !value.is_finite() => return None,
@@ -71,7 +71,7 @@ impl Scale {
         Some(self.start + fraction.clamp(0.0, 1.0) * (self.end - self.start))
     }
 
-    /// Round values to label, at least `step` and about `apart` pixels apart, all within the range.
+    /// Returns round values to label, at least `step` and about `apart` pixels apart, all within the range.
     pub(crate) fn ticks(&self, step: f64, apart: f64) -> Vec<f64> {
         match self.spacing {
             Spacing::Linear => self.linear_ticks(step, apart),
@@ -111,7 +111,7 @@ impl Scale {
         ticks
     }
 
-    /// Spacing, range of values and range of pixels, for scripts that read values back from the picture.
+    /// Describes spacing, range of values and range of pixels, for scripts that read values back from the chart.
     pub(crate) fn describe(&self) -> String {
         let kind = if self.spacing == Spacing::Log { "log" } else { "lin" };
         let zero = if self.zero == self.start { String::new() } else { format!(",{}", self.zero) };
@@ -119,14 +119,14 @@ impl Scale {
     }
 }
 
-/// The least of 1, 2, 5 times a power of ten that is not below `step`.
+/// Returns the smallest of 1, 2, 5 times a power of ten that is not below `step`.
 fn round_step(step: f64) -> f64 {
     let power = 10f64.powf(step.log10().floor());
     let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= step * (1.0 - 1e-9));
     factor.unwrap_or(10.0) * power
 }
 
-/// Takes away the last bits of arithmetic: 0.30000000000000004 is 0.3.
+/// Removes rounding errors: 0.30000000000000004 becomes 0.3.
 fn tidy(value: f64) -> f64 {
     format!("{value:.10e}").parse().unwrap_or(value)
 }

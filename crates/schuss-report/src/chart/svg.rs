@@ -1,9 +1,9 @@
-//! Writing SVG: every text is escaped, every coordinate rounded to a tenth of a pixel.
+//! SVG output: text is escaped, coordinates are rounded to a tenth of a pixel.
 
 use crate::text::escape;
 use std::fmt::Write as _;
 
-/// A coordinate in as few characters as its tenth of a pixel allows.
+/// Formats a coordinate to a tenth of a pixel, in as few characters as possible.
 pub(crate) fn px(value: f64) -> String {
     let tenths = (value * 10.0).round() as i64;
     let (sign, size) = (if tenths < 0 { "-" } else { "" }, tenths.unsigned_abs());
@@ -14,7 +14,7 @@ pub(crate) fn px(value: f64) -> String {
     }
 }
 
-/// Where a text's anchor point is.
+/// Anchor point of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -22,7 +22,7 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// The inside of an `svg` element, growing.
+/// Contents of an `svg` element under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Svg {
     text: String,
@@ -72,7 +72,7 @@ impl Svg {
             write!(self.text, "<text class=\"{class}{anchor}\" x=\"{x}\" y=\"{y}\">{}</text>", escape(text));
     }
 
-    /// A name and, after some space, its figure in bold.
+    /// Draws a name and, after some space, its figure in bold.
     pub(crate) fn name_and_figure(&mut self, [x, y]: [f64; 2], name: &str, figure: &str) {
         let (x, y, name, figure) = (px(x), px(y), escape(name), escape(figure));
         let _ = write!(
@@ -86,7 +86,7 @@ impl Svg {
     }
 }
 
-/// The `d` of a path, in absolute coordinates.
+/// Attribute `d` of a path, in absolute coordinates.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Path(String);
 
@@ -97,7 +97,7 @@ impl Path {
         path
     }
 
-    /// A further piece, not joined to what is there.
+    /// Adds a piece that is not joined to the previous one.
     pub(crate) fn add(&mut self, points: &[[f64; 2]]) {
         for (i, [x, y]) in points.iter().enumerate() {
             let lead = match i {
@@ -109,7 +109,7 @@ impl Path {
         }
     }
 
-    /// A further closed piece.
+    /// Adds a closed piece.
     pub(crate) fn add_closed(&mut self, points: &[[f64; 2]]) {
         if !points.is_empty() {
             self.add(points);
@@ -117,7 +117,7 @@ impl Path {
         }
     }
 
-    /// A shape given relative to a point, e.g. `m-4-4h8v8h-8z`.
+    /// Adds a shape given relative to a point, e.g. `m-4-4h8v8h-8z`.
     pub(crate) fn stamp(&mut self, [x, y]: [f64; 2], shape: &str) {
         let _ = write!(self.0, "M{} {}{shape}", px(x), px(y));
     }

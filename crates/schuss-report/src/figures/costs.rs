@@ -1,4 +1,4 @@
-//! What things took: seconds per epoch, to the target, per further point of accuracy.
+//! Charts of training time: seconds per epoch, to the target, per further point of accuracy.
 
 use super::Figure;
 use crate::{
@@ -37,7 +37,7 @@ fn per_epoch(recipes: &[Recipe]) -> Option<Figure> {
     };
     let bars: Vec<Bar> = recipes.iter().map(bar).collect();
     let printed = bars.iter().any(|bar| bar.printed.is_some());
-    let note = if printed { " Hollow: what the lecture printed, on its own machine." } else { "" };
+    let note = if printed { " Hollow: printed in the lecture, measured on its own machine." } else { "" };
     bars.iter().any(|bar| bar.value.is_some()).then(|| Figure {
         slug: "seconds-per-epoch".to_owned(),
         subject: String::new(),
@@ -57,7 +57,7 @@ fn bar(
     Bar { name: recipe.name.clone(), style: recipe.style, value, range, printed, word }
 }
 
-/// A bar only where every seed reached the target.
+/// Draws seconds to the target; a recipe has a bar only if every seed reached it.
 fn to_target(summary: &Summary, recipes: &[Recipe]) -> Option<Figure> {
     let target = recipes.iter().flat_map(|recipe| &recipe.runs).find_map(|run| run.trial.target.as_ref())?;
     let bar = |recipe: &Recipe| {
@@ -79,7 +79,7 @@ fn to_target(summary: &Summary, recipes: &[Recipe]) -> Option<Figure> {
         slug: "seconds-to-target".to_owned(),
         subject: String::new(),
         title: format!("Seconds to {words}"),
-        caption: "Seconds of training until first seen reached, at an evaluation.".to_owned(),
+        caption: "Seconds of training until the first evaluation that meets the target.".to_owned(),
         drawing: BarChart {
             label: format!("seconds of training to {words}"),
             bars: recipes.iter().map(bar).collect(),
@@ -106,13 +106,13 @@ fn per_point(summary: &Summary, recipes: &[Recipe], fineness: Fineness) -> Optio
         subject: String::new(),
         title: "Seconds per further point of accuracy".to_owned(),
         caption: format!(
-            "Seconds of training of an epoch by the points (1 % of the {split} split) it won; a gap where it won none."
+            "Training seconds of an epoch divided by the accuracy points (1 % of the {split} split) it gained; a gap where it gained none."
         ),
         drawing: chart.draw(fineness),
     })
 }
 
-/// Epoch by epoch, the median over seeds of those that won something.
+/// Returns, for each epoch, the median over the seeds that gained accuracy.
 fn costs(recipe: &Recipe) -> Series {
     let costs: Vec<_> = recipe
         .runs

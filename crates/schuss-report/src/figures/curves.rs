@@ -1,4 +1,4 @@
-//! Losses and accuracy while training went on, against epochs, updates and seconds.
+//! Training curves: losses and accuracy against epochs, updates and seconds.
 
 use super::Figure;
 use crate::{
@@ -12,19 +12,19 @@ use crate::{
 };
 use schuss::study::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
 
-/// What is drawn upwards.
+/// Metric on the y axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Metric {
     TrainLoss,
     EvalLoss,
     Accuracy,
-    /// What is left to a perfect accuracy, which tells good results apart.
+    /// 1 − accuracy, which separates good results.
     Error,
-    /// How much reconstructed images are like the originals.
+    /// Similarity of reconstructed images to the originals.
     Similarity,
 }
 
-/// What is drawn to the right.
+/// Quantity on the x axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Along {
     Epochs,
@@ -34,7 +34,7 @@ enum Along {
 
 const SIZE: [f64; 2] = [640.0, 350.0];
 
-/// Beyond this ratio of largest to smallest, an axis is logarithmic.
+/// Ratio of largest to smallest value above which an axis is logarithmic.
 const LOG_RATIO: f64 = 20.0;
 
 pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness) -> Vec<[Figure; 3]> {
@@ -49,7 +49,7 @@ pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness)
     metrics.into_iter().map(figure).collect()
 }
 
-/// Losses, and what else is known of any trial.
+/// Returns the metrics to draw: losses, and others that any trial has.
 fn metrics(summary: &Summary, recipes: &[Recipe]) -> Vec<Metric> {
     let points: Vec<EvaluationPoint> =
         recipes.iter().flat_map(|recipe| recipe.runs.iter().flat_map(Run::evaluations)).collect();
@@ -70,7 +70,7 @@ fn metrics(summary: &Summary, recipes: &[Recipe]) -> Vec<Metric> {
     metrics
 }
 
-/// The run whose curves are drawn.
+/// Run whose curves are drawn.
 struct Subject<'a> {
     summary: &'a Summary,
     recipes: &'a [Recipe<'a>],
@@ -109,7 +109,7 @@ impl Subject<'_> {
                 )
             }
             Metric::Error => {
-                "What is left to 100 %, on a logarithmic axis that tells good results apart.".to_owned()
+                "100 % minus accuracy, on a logarithmic axis that separates good results.".to_owned()
             }
             Metric::Similarity => format!(
                 "Frozen: mean structural similarity (SSIM) of the {split} split's images and their reconstructions; 1 is equality."
@@ -146,7 +146,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Epochs are counted in samples seen, so that evaluations within one have their place.
+    /// Returns the x coordinate of an evaluation. Epochs are fractions by samples seen, for evaluations within epochs.
     fn coordinate(&self, along: Along, point: &EvaluationPoint) -> f64 {
         match along {
             Along::Epochs => point.samples as f64 / self.summary.data.counts.train.max(1) as f64,
@@ -155,7 +155,7 @@ impl Subject<'_> {
         }
     }
 
-    /// The lecture's seconds were another machine's, so its figures stand against epochs and updates only.
+    /// Returns the points printed in the lecture, against epochs and updates only: its seconds are another machine's.
     fn printed(&self, recipe: &Recipe, metric: Metric, along: Along) -> Vec<[f64; 2]> {
         let Some(run) = recipe.runs.first().filter(|_| along != Along::Seconds) else { return Vec::new() };
         let updates = |epoch| {
@@ -181,7 +181,7 @@ impl Subject<'_> {
         marks
     }
 
-    /// Where a recipe begins to know its training data too well.
+    /// Returns a mark at the point where a recipe starts to over-fit.
     fn turning_mark(&self, recipe: &Recipe, metric: Metric, along: Along) -> Option<Mark> {
         let Best { epoch, updates, .. } = recipe.turning_point()?;
         let point = recipe.runs[0].evaluations().into_iter().find(|point| point.updates == updates)?;
@@ -192,7 +192,7 @@ impl Subject<'_> {
         })
     }
 
-    /// What answering without a look at the input gives: always the commonest class, or every class with equal
+    /// Returns the level of predictions that ignore the input: always the commonest class, or every class with equal
     /// probability.
     fn levels(&self, metric: Metric) -> Vec<Level> {
         let classes = self.summary.data.classes;
@@ -218,7 +218,7 @@ impl Subject<'_> {
 }
 
 impl Metric {
-    /// Losses as they are, fractions in %.
+    /// Returns the value of a point: losses unchanged, fractions in %.
     fn value(self, point: &EvaluationPoint) -> Option<f64> {
         match self {
             Self::TrainLoss => point.train_loss,
@@ -258,7 +258,7 @@ impl Metric {
         }
     }
 
-    /// Losses are logarithmic if they span far enough; accuracy always has all of 0 to 100 %.
+    /// Returns the y axis: losses are logarithmic if their range is wide; accuracy always spans 0 to 100 %.
     fn axis(self, series: &[Series], levels: &[Level], split: &str) -> Axis {
         let band = |series: &Series| series.band.iter().flat_map(|&[_, a, b]| [a, b]).collect::<Vec<_>>();
         let drawn = series.iter().flat_map(|series| {
@@ -296,7 +296,7 @@ impl Along {
         }
     }
 
-    /// Logarithmic where one recipe's whole way is a small part of another's.
+    /// Returns the x axis, logarithmic if one recipe's whole range is a small part of another's.
     fn axis(self, series: &[Series]) -> Axis {
         let ends = series.iter().filter_map(|series| {
             range(series.points.iter().filter(|[_, y]| y.is_finite()).map(|[x, _]| *x)).map(|(_, last)| last)
@@ -312,7 +312,7 @@ impl Along {
     }
 }
 
-/// The same moment of training in all seeds of a recipe.
+/// Values at one point of training over all seeds of a recipe.
 struct Row {
     x: f64,
     low: f64,

@@ -1,4 +1,4 @@
-//! Which charts a run has: from records to the numbers that `chart` draws.
+//! Charts of a run: conversion of records to the numbers that `chart` draws.
 
 mod costs;
 mod curves;
@@ -11,11 +11,11 @@ use crate::{
 };
 use schuss::study::record::{Summary, Trace};
 
-/// A chart with the words that belong to it.
+/// Chart with its title and caption.
 pub(crate) struct Figure {
-    /// File name without its ending.
+    /// File name without extension.
     pub(crate) slug: String,
-    /// What the title is about, where the page says so already.
+    /// Subject of the title, if already given on the page.
     pub(crate) subject: String,
     pub(crate) title: String,
     pub(crate) caption: String,
@@ -23,21 +23,21 @@ pub(crate) struct Figure {
 }
 
 impl Figure {
-    /// The title of a chart that stands alone.
+    /// Returns the title of a standalone chart.
     pub(crate) fn full_title(&self) -> String {
         if self.subject.is_empty() { self.title.clone() } else { format!("{}: {}", self.subject, self.title) }
     }
 }
 
-/// The charts of a run, by section of the page.
+/// Charts of a run, by section of the page.
 pub(crate) struct Figures {
-    /// Per metric, the same curve against epochs, updates and seconds.
+    /// For each metric, the same curve against epochs, updates and seconds.
     pub(crate) curves: Vec<[Figure; 3]>,
-    /// What epochs, the target and further points of accuracy took.
+    /// Seconds per epoch, to the target and per further point of accuracy.
     pub(crate) costs: Vec<Figure>,
-    /// The loss after every single update, one per trial.
+    /// Loss of every update, one chart per trial.
     pub(crate) updates: Vec<Figure>,
-    /// Per error surface, its contours and what belongs to them.
+    /// For each error surface, its contours and related charts.
     pub(crate) surfaces: Vec<Vec<Figure>>,
 }
 
@@ -53,7 +53,7 @@ impl Figures {
         }
     }
 
-    /// Every chart, in the order of the page.
+    /// Returns all charts, in the order of the page.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Figure> {
         let curves = self.curves.iter().flatten();
         curves.chain(&self.costs).chain(&self.updates).chain(self.surfaces.iter().flatten())

@@ -1,4 +1,4 @@
-//! Error surfaces with the ways down them, and what Adam kept in mind on its way.
+//! Error surfaces with descent paths, and the moments of Adam along its path.
 
 use super::Figure;
 use crate::{
@@ -48,7 +48,7 @@ fn contours(surface: &SurfaceRecord, fineness: Fineness) -> Figure {
     Figure {
         slug: format!("surface-{}", text::slug(&surface.name)),
         subject: surface.title.clone(),
-        title: "Ways down, seen from above".to_owned(),
+        title: "Contours and descent paths".to_owned(),
         caption: format!(
             "{}. {}; the marker at the end of a path is its last update.",
             surface.equation.trim_end_matches('.'),
@@ -58,11 +58,11 @@ fn contours(surface: &SurfaceRecord, fineness: Fineness) -> Figure {
     }
 }
 
-/// What the level lines stand for.
+/// Returns a description of the level lines.
 fn level_words(levels: &[f64]) -> String {
     match levels {
         [low, .., high] => format!(
-            "{} level lines from J = {} (strong) to {} (faint), their heights above the lowest point growing by one factor",
+            "{} level lines from J = {} (strong) to {} (faint), their heights above the lowest point growing by a constant factor",
             levels.len(),
             text::significant(*low, 2),
             text::significant(*high, 2)
@@ -75,7 +75,7 @@ fn track<'a>(surface: &SurfaceRecord, path: &'a PathRecord) -> Track<'a> {
     Track { name: &path.name, style: style(surface, path), start: &path.start, points: &path.points }
 }
 
-/// J after every update; one series per path.
+/// Draws J after every update, one series per path.
 fn descent(surface: &SurfaceRecord, fineness: Fineness) -> Figure {
     let starts = surface.paths.iter().any(|path| path.start != surface.paths[0].start);
     let series = |path: &PathRecord| Series {
@@ -109,7 +109,7 @@ fn updates_axis() -> Axis {
     Axis { step: 1.0, ..Axis::new("updates", Spacing::Linear, text::plain) }
 }
 
-/// The two moments and what they make of the learning rate, for both weights.
+/// Draws the two moments and the effective step, for both weights.
 fn adam(surface: &SurfaceRecord, path: &PathRecord, fineness: Fineness) -> [Figure; 3] {
     let of = format!("{} from {}", path.name, path.start);
     let figure = |key: &str, title: &str, label: &str, caption: &str, values: &[[f64; 2]]| Figure {
@@ -138,7 +138,7 @@ fn adam(surface: &SurfaceRecord, path: &PathRecord, fineness: Fineness) -> [Figu
             "effective-step",
             "Effective step",
             "η / (√v̂ + ε)",
-            "What multiplies m̂: large where gradients have been small.",
+            "Factor of m̂ in an update: large where gradients have been small.",
             &path.effective_step,
         ),
     ]

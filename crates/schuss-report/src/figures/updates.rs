@@ -1,4 +1,4 @@
-//! The loss after every single update, of every trial that kept it: jittery or smooth.
+//! Charts of the loss of every update, for trials that recorded it.
 
 use super::Figure;
 use crate::{
@@ -14,7 +14,7 @@ use schuss::study::curve::{Column, envelope, running_mean};
 
 const SIZE: [f64; 2] = [420.0, 270.0];
 
-/// The least loss a logarithmic axis shows, as a part of the largest.
+/// Smallest loss shown on a logarithmic axis, as a fraction of the largest.
 const DEPTH: f64 = 1e-4;
 
 pub(super) fn figures(recipes: &[Recipe], fineness: Fineness) -> Vec<Figure> {
@@ -30,7 +30,7 @@ pub(super) fn figures(recipes: &[Recipe], fineness: Fineness) -> Vec<Figure> {
     figures
 }
 
-/// One range for all of them, so that they can be compared.
+/// Returns a common range for all charts, so that they can be compared.
 fn bounds(recipes: &[Recipe]) -> (f64, f64) {
     let traces = recipes.iter().flat_map(|recipe| recipe.runs.iter().filter_map(|run| run.trace));
     let losses = traces.flat_map(|trace| trace.losses.iter().map(|loss| f64::from(*loss)));
@@ -57,7 +57,7 @@ fn figure(
     }
     caption += ".";
     if losses.iter().any(|loss| f64::from(*loss) < bounds.0) {
-        caption += " Losses below the axis stand on its edge.";
+        caption += " Losses below the axis are drawn on its edge.";
     }
     Figure {
         slug: format!("losses-{:02}-{}", number + 1, text::slug(&format!("{}{seed}", recipe.name))),

@@ -1,4 +1,4 @@
-//! The report: one file that opens from a disk, works without scripts, and asks for nothing from outside.
+//! HTML report: one file that opens offline, works without scripts and loads no external resources.
 
 mod parts;
 
@@ -18,22 +18,22 @@ use schuss::study::record::{RecipeRecord, Summary, SurfaceRecord, Trace, TrialRe
 use schuss_data::text::listed;
 use std::fmt::Write as _;
 
-/// No page is larger, whatever the run.
+/// Maximum size of a page, in bytes.
 pub const LARGEST: usize = 200_000;
 
-/// How much of a run a page shows.
+/// Level of detail of a page.
 #[derive(Clone, Copy)]
 struct Detail {
     fineness: Fineness,
-    /// Charts per section that has one per trial or per surface.
+    /// Maximum number of charts in a section with one per trial or per surface.
     charts: usize,
-    /// Rows per table, and items per list.
+    /// Maximum number of rows per table and items per list.
     rows: usize,
-    /// Characters per text of the user's.
+    /// Maximum length of a text from the user, in characters.
     text: usize,
 }
 
-/// From everything to what always fits.
+/// Levels of detail, from everything to one that always fits.
 const DETAILS: [Detail; 6] = [
     Detail { fineness: fineness(0.2, 200, 60), charts: 24, rows: 200, text: 20_000 },
     Detail { fineness: fineness(0.4, 120, 40), charts: 16, rows: 100, text: 4_000 },
@@ -47,9 +47,9 @@ const fn fineness(tolerance: f64, columns: usize, recipes: usize) -> Fineness {
     Fineness { tolerance, columns, recipes }
 }
 
-/// The report of a run as one HTML page of at most [`LARGEST`] bytes.
+/// Returns the report of a run as one HTML page of at most [`LARGEST`] bytes.
 ///
-/// `traces` stand in the order of `summary.trials`; missing ones mean that nothing was kept.
+/// `traces` are in the order of `summary.trials`; missing ones mean that nothing was recorded.
 pub fn page(summary: &Summary, traces: &[Trace]) -> String {
     let page = |detail| Page { summary, detail, parts: Parts::new(detail) }.build(traces);
     let fits = |page: &String| page.len() <= LARGEST;
@@ -126,14 +126,14 @@ impl Page<'_> {
         let (folded, open): (Vec<_>, Vec<_>) = tables.iter().partition(|table| table.folded);
         open.into_iter().for_each(|table| self.parts.table(table));
         if !folded.is_empty() {
-            self.parts.open("<details><summary>Every trial by itself</summary>");
+            self.parts.open("<details><summary>Individual trials</summary>");
             folded.into_iter().for_each(|table| self.parts.table(table));
             self.parts.open("</details>");
         }
         self.parts.open("</section>");
     }
 
-    /// What autoencoders make of some images.
+    /// Adds sample reconstructions of autoencoders.
     fn reconstructions(&mut self, traces: &[Trace]) {
         let trials = self.summary.trials.iter().zip(traces);
         let sheets: Vec<_> =
@@ -157,7 +157,7 @@ impl Page<'_> {
         if curves.is_empty() {
             return;
         }
-        self.parts.section("On the way down");
+        self.parts.section("Training curves");
         let recipes = recipes(self.summary, &[]);
         let shown = recipes.len().min(self.detail.fineness.recipes);
         let legend: Vec<(&str, usize)> =
@@ -175,13 +175,12 @@ impl Page<'_> {
     }
 
     fn costs(&mut self, costs: &[Figure]) {
-        self.charts("What it cost", "pair", "", costs);
+        self.charts("Training time", "pair", "", costs);
     }
 
     fn updates(&mut self, updates: &[Figure]) {
-        let note =
-            "The loss of each update on its own samples just before it, all points, on the same scale.";
-        self.charts("After every single update", "many", note, updates);
+        let note = "The loss of each update on its own samples just before the update, all points, on the same scale.";
+        self.charts("Loss of every update", "many", note, updates);
     }
 
     fn charts(&mut self, title: &str, layout: &str, note: &str, figures: &[Figure]) {
@@ -226,8 +225,8 @@ impl Page<'_> {
 
     fn details(&mut self) {
         let summary = self.summary;
-        self.parts.section("How it was done");
-        self.parts.heading(3, "To repeat it");
+        self.parts.section("Setup");
+        self.parts.heading(3, "Command to repeat the run");
         self.parts.code(&summary.command);
         if !summary.trials.is_empty() {
             let (table, same) = resolved_recipes(summary);
@@ -251,7 +250,7 @@ fn style_sheet() -> String {
     )
 }
 
-/// What was trained, on what, how often, when and where.
+/// Returns the basic facts of a run: data, network, seeds, date and machine.
 fn facts(summary: &Summary) -> Vec<String> {
     let mut facts = Vec::new();
     if !summary.trials.is_empty() {
@@ -291,11 +290,11 @@ fn seed_words(seeds: &[u64]) -> String {
     }
 }
 
-/// A choice with its name.
+/// Name and value of a setting.
 type Choice = (&'static str, String);
 
-/// Every choice of every recipe, as spec text: a table of those that differ, where there are several recipes, and those
-/// that are the same in all.
+/// Returns the settings of all recipes as spec text: a table of those that differ, if there are several recipes, and a
+/// list of those that are the same in all.
 fn resolved_recipes(summary: &Summary) -> (Option<Table>, Vec<Choice>) {
     let recipes = recipes(summary, &[]);
     let choices: Vec<_> = recipes.iter().map(|recipe| choices(&recipe.name, recipe.runs[0].trial)).collect();
@@ -307,21 +306,25 @@ fn resolved_recipes(summary: &Summary) -> (Option<Table>, Vec<Choice>) {
         same.filter(|choice| !RARE.iter().any(|(rare, usual)| *choice == (*rare, (*usual).to_owned())));
     let table = (recipes.len() > 1).then(|| Table {
         title: "How the recipes differ".to_owned(),
-        note: "Resolved: what was not asked for is written out too. Any of it can be typed after the flag of the same name.".to_owned(),
+        note: "Resolved settings, including defaults. Each value can be passed to the flag of the same name."
+            .to_owned(),
         names: differing.len(),
         head: differing.iter().map(|&column| choices[0][column].0.to_owned()).collect(),
-        rows: choices.iter().map(|row| differing.iter().map(|&column| row[column].1.clone()).collect()).collect(),
+        rows: choices
+            .iter()
+            .map(|row| differing.iter().map(|&column| row[column].1.clone()).collect())
+            .collect(),
         folded: false,
         detail: false,
     });
     (table, same.collect())
 }
 
-/// Choices that are left out where nobody made another than this one.
+/// Settings left out if all recipes have these default values.
 const RARE: [(&str, &str); 4] =
     [("targets", "class"), ("target scale", NONE), ("noise", NONE), ("statistics over", NONE)];
 
-/// What was chosen, with the heads of the columns.
+/// Returns the settings of a trial with their column heads.
 fn choices(name: &str, trial: &TrialRecord) -> Vec<Choice> {
     let RecipeRecord {
         update,
@@ -357,7 +360,7 @@ fn choices(name: &str, trial: &TrialRecord) -> Vec<Choice> {
     ]
 }
 
-/// What is to be predicted, where that is a class or several labels.
+/// Returns the number of classes, or the labels, with the share of the commonest; none for other targets.
 fn answers(summary: &Summary) -> Option<(&'static str, String)> {
     let data = &summary.data;
     let share = recipes::chance(summary).map_or_else(String::new, |chance| {
@@ -371,7 +374,7 @@ fn answers(summary: &Summary) -> Option<(&'static str, String)> {
     }
 }
 
-/// Data, network, machine and program, as pairs of words.
+/// Returns data, network, machine and program, as pairs of term and description.
 fn setting(summary: &Summary) -> Vec<Choice> {
     let (data, machine, release) = (&summary.data, &summary.machine, &summary.schuss);
     let mut setting = Vec::new();

@@ -1,4 +1,4 @@
-//! The pieces a page is made of. Whatever comes from outside is escaped here, and nowhere else.
+//! Building blocks of a page. External text is escaped here, and nowhere else.
 
 use super::Detail;
 use crate::{
@@ -11,14 +11,14 @@ use crate::{
 use schuss::study::record::Sheet;
 use std::fmt::Write as _;
 
-/// Characters that every sentence may have.
+/// Length that every sentence may have, in characters.
 const SENTENCE: usize = 400;
 
-/// A page so far.
+/// Page under construction.
 pub(super) struct Parts {
     pub(super) html: String,
     detail: Detail,
-    /// Titles of charts so far: each needs a name of its own.
+    /// Number of charts so far, for unique ids.
     charts: usize,
 }
 
@@ -27,17 +27,17 @@ impl Parts {
         Self { html: String::new(), detail, charts: 0 }
     }
 
-    /// Markup of our own.
+    /// Appends trusted markup.
     pub(super) fn open(&mut self, markup: &str) {
         self.html.push_str(markup);
     }
 
-    /// A name or a spec.
+    /// Escapes and shortens a name or a spec.
     fn words(&self, text: &str) -> String {
         escape(&shorten(text, self.detail.text))
     }
 
-    /// A sentence, which needs some room to say anything.
+    /// Escapes and shortens a sentence, to no less than [`SENTENCE`] characters.
     fn sentence(&self, text: &str) -> String {
         escape(&shorten(text, self.detail.text.max(SENTENCE)))
     }
@@ -63,19 +63,19 @@ impl Parts {
         self.left_out(texts.len() - shown, "line");
     }
 
-    /// A command that is broken into lines between its words alone.
+    /// Adds a command, wrapped only between words.
     pub(super) fn code(&mut self, text: &str) {
         let text = whole(&self.words(text), " ");
         let _ = write!(self.html, "<pre tabindex=\"0\"><code>{text}</code></pre>");
     }
 
-    /// Facts in a row, each of them whole as far as lines are long enough.
+    /// Adds facts in a row, none of them wrapped if it fits a line.
     pub(super) fn facts(&mut self, facts: &[String]) {
         let text = whole(&self.sentence(&facts.join(" ·\n")), "\n");
         let _ = write!(self.html, "<p class=\"facts\">{text}</p>");
     }
 
-    /// Says what the page has no room for.
+    /// Adds a note on items the page has no room for.
     pub(super) fn left_out(&mut self, number: usize, noun: &str) {
         if number > 0 {
             let place = match noun {
@@ -129,7 +129,7 @@ impl Parts {
         self.open("</tr>");
     }
 
-    /// `repeated`: the charts name their series themselves, where they are wide enough.
+    /// Adds a legend; `repeated` if the charts also name their series when they are wide enough.
     pub(super) fn legend(&mut self, series: &[(&str, usize)], repeated: bool) {
         self.open(if repeated { "<ul class=\"legend repeated\">" } else { "<ul class=\"legend\">" });
         for (name, style) in series {
@@ -145,7 +145,7 @@ impl Parts {
         self.open("</ul>");
     }
 
-    /// A choice between charts that works by style sheet alone; `style.css` knows these names.
+    /// Adds tabs to switch charts, implemented in CSS only; `style.css` refers to these names.
     pub(super) fn tabs(&mut self, names: &[&str]) {
         for (i, name) in names.iter().enumerate() {
             let checked = if i == 0 { " checked" } else { "" };
@@ -156,7 +156,7 @@ impl Parts {
         }
     }
 
-    /// Pictures in rows, each with its name beside it.
+    /// Adds images in rows, each row with its name beside it.
     pub(super) fn sheet(&mut self, title: &str, sheet: &Sheet) {
         let title = self.words(title);
         let names: String = sheet.rows.iter().map(|name| format!("<span>{}</span>", escape(name))).collect();
@@ -183,13 +183,13 @@ impl Parts {
     }
 }
 
-/// Escaped text in pieces that stay on one line each, if there is room.
+/// Marks the pieces of escaped text as unbreakable, if there is room.
 fn whole(escaped: &str, gap: &str) -> String {
     let pieces = escaped.split(gap).map(|piece| format!("<span class=\"whole\">{piece}</span>"));
     pieces.collect::<Vec<_>>().join(gap)
 }
 
-/// An escaped figure whose range `[low, high]` stays on one line, if it has one.
+/// Marks the range `[low, high]` of an escaped figure, if it has one, as unbreakable.
 fn whole_range(escaped: &str) -> String {
     match escaped.split_once(" [") {
         Some((figure, range)) => format!("{figure} <span class=\"whole\">[{range}</span>"),
@@ -197,7 +197,7 @@ fn whole_range(escaped: &str) -> String {
     }
 }
 
-/// RFC 4648, section 4.
+/// Encodes bytes as Base64 (RFC 4648, section 4).
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -211,7 +211,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// Figures stand to the right, words to the left; neither figures nor specs are broken into lines.
+/// Returns the CSS class of a column: figures are right-aligned, words left-aligned; figures and specs do not wrap.
 fn class(table: &Table, column: usize) -> &'static str {
     let is_figure = |cell: &String| cell.starts_with(|c: char| c.is_ascii_digit() || "−–-".contains(c));
     let is_words = |row: &Vec<String>| row[column].chars().count() >= 30 && !is_figure(&row[column]);
@@ -225,7 +225,7 @@ fn class(table: &Table, column: usize) -> &'static str {
     }
 }
 
-/// The pieces that are not empty, with commas.
+/// Joins the non-empty pieces with commas.
 pub(super) fn definition(pieces: &[&str]) -> String {
     let pieces: Vec<&str> = pieces.iter().copied().filter(|piece| !piece.is_empty()).collect();
     pieces.join(", ")

@@ -1,18 +1,18 @@
-//! Records of runs that never took place, with plausible curves, to test what is made of records.
+//! Synthetic records of runs with plausible curves, to test reports.
 
 use schuss::study::record::*;
 
-/// What a made-up trial should look like.
+/// Shape of a synthetic trial.
 pub(crate) struct Sketch {
     pub(crate) name: &'static str,
     pub(crate) update: &'static str,
     pub(crate) optimizer: &'static str,
     pub(crate) updates_per_epoch: u64,
     pub(crate) seconds: f64,
-    /// Loss towards which training falls, and how fast per epoch.
+    /// Loss that training converges to; `rate` is the speed per epoch.
     pub(crate) floor: f64,
     pub(crate) rate: f64,
-    /// How much evaluation falls behind training in late epochs.
+    /// Amount by which evaluation falls behind training in late epochs.
     pub(crate) overfit: f64,
     pub(crate) diverges: bool,
     pub(crate) reference: &'static [(u32, f64, f64)],
@@ -49,7 +49,7 @@ pub(crate) const ADAM: Sketch = Sketch {
     ..SGD
 };
 
-/// `sin` of large arguments: noise that is the same everywhere.
+/// Returns deterministic noise, the same on every machine.
 fn noise(i: u64, seed: u64) -> f64 {
     let mixed = (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed.wrapping_mul(0xd1b5_4a32_d192_ed03);
     let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -175,7 +175,7 @@ fn recipe(sketch: &Sketch) -> RecipeRecord {
     }
 }
 
-/// A run of two autoencoders, one of which takes noise away.
+/// Returns a run of two autoencoders, one of which removes noise.
 pub(crate) fn autoencoders(seeds: u64) -> (Summary, Vec<Trace>) {
     let sketches = [(ADAM, None), (Sketch { name: "denoising", ..MOMENTUM }, Some("gaussian:std=0.3"))];
     let runs =
@@ -202,7 +202,7 @@ fn reconstructing(sketch: &Sketch, noise: Option<&str>, seed: u64) -> (TrialReco
     (record, trace)
 }
 
-/// A run of these trials.
+/// Returns a run of these trials.
 pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
     Summary {
         schema: 1,
@@ -237,7 +237,7 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
     }
 }
 
-/// Statistics over seeds, just good enough to be shown.
+/// Computes statistics over seeds, accurate enough for display.
 fn groups(trials: &[TrialRecord]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for trial in trials {
@@ -280,7 +280,7 @@ fn groups(trials: &[TrialRecord]) -> Vec<Group> {
     groups
 }
 
-/// The run of lecture 25, over these seeds.
+/// Returns a run like lecture 25, over these seeds.
 pub(crate) fn lecture_25(seeds: u64) -> (Summary, Vec<Trace>) {
     let sketches = [SGD, MOMENTUM, ADAM];
     let runs = sketches.iter().flat_map(|sketch| (1..=seeds).map(|seed| trial(sketch, seed, 10)));
@@ -289,7 +289,7 @@ pub(crate) fn lecture_25(seeds: u64) -> (Summary, Vec<Trace>) {
     (summary(trials), traces)
 }
 
-/// A run like lecture 24's: update counts that span decades, every loss kept, one trial that diverges.
+/// Returns a run like lecture 24: update counts that span decades, every loss recorded, one trial that diverges.
 pub(crate) fn lecture_24() -> (Summary, Vec<Trace>) {
     let batch =
         Sketch { name: "batch:100", optimizer: "sgd:lr=0.1", floor: 0.0, rate: 3.0, overfit: 0.06, ..ADAM };
@@ -332,7 +332,7 @@ pub(crate) fn lecture_24() -> (Summary, Vec<Trace>) {
     (summary(trials), traces)
 }
 
-/// A saddle and a surface with several minima, and ways down them by gradient descent and by Adam.
+/// Returns a saddle and a surface with several minima, with paths of gradient descent and Adam.
 pub(crate) fn surfaces() -> Vec<SurfaceRecord> {
     let saddle = |[x, y]: [f64; 2]| x * x / 2.0 - y * y / 2.0 + y.powi(4) / 4.0;
     let hills = |[x, y]: [f64; 2]| (x * x + y - 11.0).powi(2) + (x + y * y - 7.0).powi(2);

@@ -1,21 +1,21 @@
-//! The calls that change a disk, one by one, so that tests can let any of them fail.
+//! System calls that modify the disk, wrapped one by one so that tests can make any of them fail.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A file that is written to.
+/// A file open for writing.
 #[derive(Debug)]
 pub(super) struct Output(File);
 
 impl Output {
-    /// A new file; one that is there already is an error.
+    /// Creates a new file; an existing one is an error.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         fault()?;
         OpenOptions::new().write(true).create_new(true).open(path).map(Self)
     }
 
-    /// A file that is there, cut to its first `length` bytes, to be written on behind them.
+    /// Opens an existing file for appending, truncated to its first `length` bytes.
     pub(super) fn reopen(path: &Path, length: u64) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).open(path)?;
         if file.metadata()?.len() < length {
@@ -26,7 +26,7 @@ impl Output {
         Ok(Self(file))
     }
 
-    /// Everything written so far outlives a loss of power.
+    /// Syncs everything written so far to disk, so that it survives a power loss.
     pub(super) fn sync(&self) -> io::Result<()> {
         fault()?;
         self.0.sync_all()
@@ -36,7 +36,7 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Err(error) = fault() {
-            let _ = self.0.write_all(&bytes[..bytes.len() / 2]); // a disk fills up in the middle
+            let _ = self.0.write_all(&bytes[..bytes.len() / 2]); // a disk fills up in the middle of a write
             return Err(error);
         }
         self.0.write(bytes)
@@ -52,7 +52,7 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// The names in a folder outlive a loss of power.
+/// Syncs the names in a folder to disk, so that they survive a power loss.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     fault()?;
     File::open(folder)?.sync_all()

@@ -1,14 +1,14 @@
-//! Disks that fail, for tests: any one call, or every call from one on.
+//! Fault injection for tests: one disk call fails, or every call from one on.
 
 use std::cell::Cell;
 use std::io;
 
-/// Which calls fail, counted from 1 on the thread that makes them.
+/// Calls that fail, counted from 1 on the calling thread.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// One call fails, as where a disk is full for a moment.
+    /// One call fails, as if the disk were full for a moment.
     Once(u64),
-    /// Every call from this one on fails, as where the process was killed there.
+    /// Every call from this one on fails, as if the process were killed there.
     From(u64),
 }
 
@@ -16,7 +16,7 @@ thread_local! {
     static PLAN: Cell<(Option<Fault>, u64)> = const { Cell::new((None, 0)) };
 }
 
-/// Does `work` with such a fault; whether it came to it.
+/// Runs `work` with a fault. Returns its result, and true if the fault was reached.
 pub(crate) fn with<T>(fault: Fault, work: impl FnOnce() -> T) -> (T, bool) {
     PLAN.set((Some(fault), 0));
     let done = work();
@@ -25,7 +25,7 @@ pub(crate) fn with<T>(fault: Fault, work: impl FnOnce() -> T) -> (T, bool) {
     (done, calls >= at)
 }
 
-/// The next call's fate.
+/// Counts a call, and returns an error if it is to fail.
 pub(super) fn next() -> io::Result<()> {
     let (plan, calls) = PLAN.get();
     PLAN.set((plan, calls + 1));

@@ -1,4 +1,4 @@
-//! All writing of files goes through here: a file or a run folder appears whole, by rename, or not at all.
+//! File output, all of it: a file or a run folder appears whole, by rename, or not at all.
 
 mod disk;
 #[cfg(test)]
@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
     let advice = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on that disk",
-        _ => "a folder that can be written, with --out",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space on that disk",
+        _ => "a writable folder, with --out",
     };
     Error::failure(format!("{what}: {}", plain_io(error))).at(path.display()).advise(advice)
 }
@@ -22,15 +22,15 @@ fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
 /// Writes a new file or replaces an old one: exclusive temporary name, fsync, rename, fsync of the folder.
 ///
 /// # Errors
-/// Failures (exit 1) that name the file; the old content, if any, then still stands.
+/// Failures (exit 1) that name the file; the old content, if any, is then kept.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_by(path, None, |to| to.write_all(bytes))
 }
 
-/// The same for a file that `fill` writes; the old one, if any, is called `previous` from then on, where that is given.
+/// Like [`write()`], with contents written by `fill`. If `previous` is given, an old file is renamed to it.
 ///
 /// # Errors
-/// As for [`write()`]; killed between two renames, there is only the previous one.
+/// As for [`write()`]. If killed between the two renames, only `previous` exists.
 pub fn write_by(
     path: &Path,
     previous: Option<&Path>,
@@ -46,7 +46,7 @@ pub fn write_by(
             _ => Ok(()),
         });
     if let Err(error) = written.and_then(|()| disk::rename(&temporary, path)) {
-        let _ = disk::remove_file(&temporary); // it may never have been made; the first error is the one to tell
+        let _ = disk::remove_file(&temporary); // it may not exist; the first error is reported
         return Err(fail(error));
     }
     disk::sync_folder(folder).map_err(fail)
@@ -60,17 +60,17 @@ fn write_through(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()
     const ROOM: usize = 1 << 16;
     let mut file = BufWriter::with_capacity(ROOM, Output::create(path)?);
     let filled = fill(&mut file).and_then(|()| file.flush());
-    let (file, _) = file.into_parts(); // what could not be written must not be tried again
+    let (file, _) = file.into_parts(); // unlike drop, this does not retry a failed write
     filled.and_then(|()| file.sync())
 }
 
-/// `.name.tmp-PID` beside `path`.
+/// Returns `.name.tmp-PID` beside `path`.
 fn sibling(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}{TEMPORARY}{}", std::process::id()))
 }
 
-/// Removes what a killed process of the same number left under a temporary name.
+/// Removes a temporary file or folder left by a killed process with the same PID.
 fn clear(temporary: &Path) -> io::Result<()> {
     match temporary.symlink_metadata() {
         Err(_) => Ok(()),
@@ -81,10 +81,10 @@ fn clear(temporary: &Path) -> io::Result<()> {
 
 const TEMPORARY: &str = ".tmp-";
 
-/// Removes what killed processes left half-written in `folder`.
+/// Removes temporary files and folders left in `folder` by killed processes.
 ///
 /// # Errors
-/// Failures (exit 1) that name what cannot be removed.
+/// Failures (exit 1) that name the file or folder.
 pub fn clean(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (name, path) = (entry.file_name(), entry.path());
@@ -92,20 +92,20 @@ pub fn clean(folder: &Path) -> Result<()> {
         if name.starts_with('.') && name.contains(TEMPORARY) {
             let removed = if path.is_dir() { disk::remove_dir_all(&path) } else { disk::remove_file(&path) };
             removed
-                .map_err(|error| failure("what is left of a killed run cannot be removed", &path, &error))?;
+                .map_err(|error| failure("a leftover of a killed run cannot be removed", &path, &error))?;
         }
     }
     Ok(())
 }
 
-/// Makes a folder that appears with all of its `files`, names and contents, in it.
+/// Creates a folder that appears with all of its `files` (names and contents) in it.
 ///
 /// # Errors
-/// Failures (exit 1); a usage error (exit 2) if `folder` is already there.
+/// Failures (exit 1); a usage error (exit 2) if `folder` already exists.
 pub fn create_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N, B)]) -> Result<()> {
-    let fail = |error: io::Error| failure("the folder cannot be made", folder, &error);
+    let fail = |error: io::Error| failure("the folder cannot be created", folder, &error);
     if folder.symlink_metadata().is_ok() {
-        return Err(Error::usage("the output folder is already there")
+        return Err(Error::usage("the output folder already exists")
             .at(folder.display())
             .advise("another --out; runs are never overwritten"));
     }
@@ -126,19 +126,19 @@ pub fn create_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N,
     })
 }
 
-/// The same for a folder that may be there already and is made anew.
+/// Like [`create_folder`], but replaces an existing folder.
 ///
 /// # Errors
 /// Failures (exit 1) that name the folder.
 pub fn replace_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N, B)]) -> Result<()> {
     if folder.is_dir() {
         let removed = disk::remove_dir_all(folder);
-        removed.map_err(|error| failure("the folder cannot be made anew", folder, &error))?;
+        removed.map_err(|error| failure("the folder cannot be replaced", folder, &error))?;
     }
     create_folder(folder, files)
 }
 
-/// Gives a file another name, in place of one that may have it.
+/// Renames a file, replacing any file at `to`.
 ///
 /// # Errors
 /// Failures (exit 1) that name the file.
@@ -147,7 +147,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
     renamed.map_err(|error| failure("the file cannot be renamed", from, &error))
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 ///
 /// # Errors
 /// Failures (exit 1) that name the file.
@@ -158,7 +158,7 @@ pub fn remove(path: &Path) -> Result<()> {
     disk::remove_file(path).map_err(|error| failure("the file cannot be removed", path, &error))
 }
 
-/// A file that grows while a trial runs; what was appended before a crash can be read.
+/// An append-only file that grows while a trial runs; data appended before a crash can be read.
 #[derive(Debug)]
 pub struct Log {
     file: Output,
@@ -167,32 +167,32 @@ pub struct Log {
 }
 
 impl Log {
-    /// A new, empty log.
+    /// Creates a new, empty log.
     ///
     /// # Errors
     /// Failures (exit 1) that name the file.
     pub fn create(path: &Path) -> Result<Self> {
         let file = Output::create(path);
-        let file = file.map_err(|error| failure("the file cannot be made", path, &error))?;
+        let file = file.map_err(|error| failure("the file cannot be created", path, &error))?;
         Ok(Self { file, path: path.to_owned(), length: 0 })
     }
 
-    /// A log that is there, but for what stands behind its first `length` bytes.
+    /// Reopens an existing log, truncated to its first `length` bytes.
     ///
     /// # Errors
-    /// Failures (exit 1) that name the file, also if it is shorter.
+    /// Failures (exit 1) that name the file, including if it is shorter.
     pub fn reopen(path: &Path, length: u64) -> Result<Self> {
         let file = Output::reopen(path, length);
-        let file = file.map_err(|error| failure("the file cannot be written on", path, &error))?;
+        let file = file.map_err(|error| failure("the file cannot be appended to", path, &error))?;
         Ok(Self { file, path: path.to_owned(), length })
     }
 
-    /// Bytes so far.
+    /// Length in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Adds `bytes` and hands them to the system.
+    /// Appends `bytes` and passes them to the operating system.
     ///
     /// # Errors
     /// Failures (exit 1) that name the file.
@@ -203,7 +203,7 @@ impl Log {
         Ok(())
     }
 
-    /// Everything so far outlives a loss of power.
+    /// Syncs everything appended so far to disk, so that it survives a power loss.
     ///
     /// # Errors
     /// Failures (exit 1) that name the file.
@@ -212,14 +212,14 @@ impl Log {
     }
 }
 
-/// The right to write into a run folder, as long as it lives; it dies with its process.
+/// Exclusive lock on a run folder; released when dropped, or when the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Locks the folder of `file`, which stays as it is.
+    /// Locks the folder of `file`, without changing the file.
     ///
     /// # Errors
     /// A failure (exit 1) if another process has the lock.

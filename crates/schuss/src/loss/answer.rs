@@ -1,4 +1,4 @@
-//! What the outputs of a trained network say, which the loss decides that it was trained on.
+//! Conversion of a trained network's outputs to answers, which depends on the loss it was trained on.
 
 use super::{Bce, Loss};
 use crate::recipe::Targets;
@@ -7,19 +7,19 @@ use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{Score, softmax};
 use schuss_kernels::{Buffer, Team, padded};
 
-/// From outputs to answers.
+/// Conversion of outputs to answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// Outputs are logits of classes, or logarithms of their probabilities, which have the same softmax.
+    /// Outputs are class logits, or log-probabilities, which have the same softmax.
     Softmax,
-    /// Every output is a logit by itself.
+    /// Every output is a separate logit.
     Sigmoid,
-    /// Outputs are answers.
+    /// Outputs are the answers.
     AsItIs,
 }
 
 impl Loss {
-    /// From the outputs of a network trained on `targets` to its answers.
+    /// Returns the conversion of outputs to answers for a network trained on `targets`.
     pub(crate) fn answer(&self, targets: Targets) -> Answer {
         match (self, targets) {
             (Self::Bce(Bce { logits: true, .. }) | Self::Focal(_), _) => Answer::Sigmoid,
@@ -29,12 +29,13 @@ impl Loss {
         }
     }
 
-    /// Whether the answers of a network trained on classes are probabilities.
+    /// Returns true if the answers of a network trained on classes are probabilities.
     pub(crate) fn gives_probabilities(&self) -> bool {
         self.answer(Targets::Class) != Answer::AsItIs || matches!(self, Self::Bce(_))
     }
 
-    /// Answers and scores, by this loss, of a network that is not being trained. Outputs and answers `[m, n]`, one label and one score per row.
+    /// Writes answers and scores under this loss, outside of training. Outputs and answers are `[m, n]`, with one label
+    /// and one score per row.
     pub(crate) fn judge(
         &self,
         team: &mut Team,
@@ -60,7 +61,7 @@ impl Loss {
 }
 
 impl Answer {
-    /// The answers to outputs that are looked at one by one.
+    /// Writes the answers for outputs that are converted one by one.
     pub(crate) fn write(self, team: &mut Team, outputs: Matrix, answers: MatrixMut) {
         match self {
             Self::Sigmoid => activate(team, Sigmoid, outputs, answers),

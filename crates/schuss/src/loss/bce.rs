@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 /// of probabilities:   ℓ = −1/n Σ t ln z + (1 − t) ln(1 − z)             ∂ℓ/∂z = 1/n (z − t) / (z (1 − z))
 /// ```
 ///
-/// Classes are one-hot. No finite logit overflows. Of probabilities, logarithms are at least −100 and the divisor at
-/// least 1e-12, so that 0 and 1 are fine; what lies outside has no loss (NaN), and the trial diverges.
+/// Classes are one-hot. No finite logit overflows. For probabilities, logarithms are clamped to at least −100 and the
+/// divisor to at least 1e-12, so that 0 and 1 are valid; values outside 0..=1 give NaN, and the trial diverges.
 ///
-/// With a `pos_weight` w per output, what is asked to be 1 counts w times, which evens out rare labels:
+/// With a `pos_weight` w per output, targets of 1 are weighted by w, which balances rare labels:
 ///
 /// ```text
 /// ℓ = 1/n Σ (1 − t) z + (1 + (w − 1) t) (ln(1 + e^−|z|) + max(−z, 0))    ∂ℓ/∂z = 1/n ((1 + (w − 1) t) σ(z) − w t)
@@ -25,9 +25,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bce {
-    /// Whether the outputs are logits; else they are probabilities, behind a `sigmoid` layer.
+    /// True if the outputs are logits; otherwise they are probabilities from a `sigmoid` layer.
     pub logits: bool,
-    /// How often a 1 counts, of logits: one number for all outputs, `3`, or one per output, `1:2:3`; none means 1.
+    /// Weight of targets of 1, for logits: one number for all outputs, `3`, or one per output, `1:2:3`; 1 by default.
     pub pos_weight: Vec<f64>,
 }
 
@@ -43,14 +43,14 @@ impl Choice for Bce {
     fn check(&self) -> Result<()> {
         self.pos_weight.iter().try_for_each(|&weight| non_negative(&[("pos_weight", weight)]))?;
         if !self.logits && !self.pos_weight.is_empty() {
-            return Err(Error::usage("pos_weight is for logits").advise("leave logits=false out"));
+            return Err(Error::usage("pos_weight needs logits").advise("remove logits=false"));
         }
         Ok(())
     }
 }
 
 impl Bce {
-    /// How often a 1 of an output counts.
+    /// Returns the weight of a target of 1 at the given output.
     fn weight_of(&self, output: usize) -> f64 {
         match self.pos_weight[..] {
             [] => 1.0,
@@ -76,8 +76,10 @@ impl RowLoss for Bce {
             0 | 1 => Ok(()),
             count if count == outputs => Ok(()),
             count => {
-                Err(Error::usage(format!("{count} numbers of pos_weight stand against {outputs} outputs"))
-                    .advise("one number for all, bce:pos_weight=3, or one per output, bce:pos_weight=1:2:3"))
+                Err(Error::usage(format!("pos_weight has {count} values, but there are {outputs} outputs"))
+                    .advise(
+                        "give one number for all, bce:pos_weight=3, or one per output, bce:pos_weight=1:2:3",
+                    ))
             }
         }
     }
@@ -91,26 +93,26 @@ impl RowLoss for Bce {
     }
 }
 
-/// Value and slope at a logit; ln(1 + e^−|z|) stays exact where the rest cancels.
+/// Returns value and slope at a logit; ln(1 + e^−|z|) stays exact where the rest cancels.
 fn of_logit(z: f64, t: f64) -> (f64, f64) {
     let certain = z.max(0.0) - t * z;
     (certain + Math::ln_1p(Math::exp(-z.abs())), Math::sigmoid(z) - t)
 }
 
-/// The same where a 1 counts `weight` times: torch.nn.BCEWithLogitsLoss.
+/// Returns value and slope at a logit with a weight on targets of 1, as in torch.nn.BCEWithLogitsLoss.
 fn of_weighted_logit(z: f64, t: f64, weight: f64) -> (f64, f64) {
     let share = 1.0 + (weight - 1.0) * t;
     let certain = if z < 0.0 { -weight * t * z } else { (1.0 - t) * z };
     (certain + share * Math::ln_1p(Math::exp(-z.abs())), share * Math::sigmoid(z) - weight * t)
 }
 
-/// Value and slope at a probability.
+/// Returns value and slope at a probability.
 fn of_probability(p: f64, t: f64) -> (f64, f64) {
     let value = -(t * bounded_ln(p) + (1.0 - t) * bounded_ln(1.0 - p));
     (value, (p - t) / (p * (1.0 - p)).max(1e-12))
 }
 
-/// ln x, at least −100; NaN below 0.
+/// Returns ln x, but at least −100; NaN below 0.
 fn bounded_ln(x: f64) -> f64 {
     let y = Math::ln(x);
     if y < -100.0 { -100.0 } else { y }
@@ -121,7 +123,7 @@ mod tests {
     use super::super::Loss;
     use super::*;
 
-    /// −w t ln σ(z) − (1 − t) ln(1 − σ(z)), as torch.nn.BCEWithLogitsLoss documents it; the mean over outputs.
+    /// Mean over outputs of −w t ln σ(z) − (1 − t) ln(1 − σ(z)), as documented for torch.nn.BCEWithLogitsLoss.
     fn by_definition(z: &[f64], t: &[f64], w: &[f64]) -> f64 {
         let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
         let each = z.iter().zip(t).zip(w);

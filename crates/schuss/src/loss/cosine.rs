@@ -3,14 +3,14 @@ use crate::recipe::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// One minus the cosine of the angle between outputs and targets: only their direction counts.
+/// One minus the cosine of the angle between outputs and targets; only their direction matters.
 ///
 /// ```text
 /// c = z·t / √((z·z + ε) (t·t + ε)), ε = 1e-12
 /// ℓ = 1 − c        ∂ℓ/∂z = c z / (z·z + ε) − t / √((z·z + ε) (t·t + ε))
 /// ```
 ///
-/// Classes are one-hot. A row of zeros has the loss 1. `torch.nn.CosineEmbeddingLoss` of pairs that belong together.
+/// Classes are one-hot. The loss of a row of zeros is 1. `torch.nn.CosineEmbeddingLoss` with a target of 1.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosine {}

@@ -13,15 +13,15 @@ use serde::{Deserialize, Serialize};
 /// ℓ = − Σ q ln p        ∂ℓ/∂z = p − q
 /// ```
 ///
-/// With class weights c the terms of class k are multiplied by cₖ, and sums over samples are divided by the sum of the
-/// weights of their classes; where that is 0, so are loss and gradient (PyTorch: NaN). The largest logit is subtracted
-/// first: no finite logit overflows. `torch.nn.CrossEntropyLoss`, whose `weight` is `class_weights` here.
+/// With class weights c, the terms of class k are multiplied by cₖ, and sums over samples are divided by the sum of the
+/// weights of their classes; if that sum is 0, so are loss and gradient (PyTorch: NaN). The largest logit is subtracted
+/// first, so that no finite logit overflows. `torch.nn.CrossEntropyLoss`, whose `weight` is `class_weights` here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct CrossEntropy {
-    /// Share s of the target that is spread over all classes.
+    /// Fraction s of the target that is spread over all classes.
     pub label_smoothing: f64,
-    /// One weight per class, `1:2:0.5`; none means all 1.
+    /// One weight per class, `1:2:0.5`; all 1 by default.
     pub class_weights: Vec<f64>,
 }
 
@@ -61,7 +61,7 @@ impl RowLoss for CrossEntropy {
     }
 }
 
-/// The largest logit, and Σ e^(z − largest).
+/// Returns the largest logit and Σ e^(z − largest).
 pub(super) fn largest_and_sum(z: &[f32]) -> (f64, f64) {
     let max = f64::from(z.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     (max, z.iter().map(|&z| Math::exp(f64::from(z) - max)).sum())

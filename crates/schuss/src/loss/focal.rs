@@ -5,7 +5,8 @@ use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
-/// Binary cross-entropy of every logit that forgets what is right already, mean over samples and outputs.
+/// Focal loss: binary cross-entropy of every logit, with less weight on outputs that are already right; mean over
+/// samples and outputs.
 ///
 /// ```text
 /// u = z of the class, −z of the others        a = α of the class, 1 − α of the others
@@ -13,14 +14,14 @@ use serde::{Deserialize, Serialize};
 /// ∂ℓ/∂u = −1/n a σ(−u)^γ (γ σ(u) ln(1 + e⁻ᵘ) + σ(−u))
 /// ```
 ///
-/// α below 0 means that classes weigh the same. No finite logit overflows. Lin et al., ICCV 2017 (arXiv 1708.02002);
+/// A negative α gives all classes the same weight. No finite logit overflows. Lin et al., ICCV 2017 (arXiv 1708.02002);
 /// `torchvision.ops.sigmoid_focal_loss`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Focal {
-    /// Weight α of the class; the others weigh 1 − α.
+    /// Weight α of the class; the others have 1 − α.
     pub alpha: f64,
-    /// How fast the weight of what is right goes down.
+    /// Focusing parameter γ: the larger, the less weight on outputs that are already right.
     pub gamma: f64,
 }
 
@@ -54,7 +55,7 @@ impl RowLoss for Focal {
 }
 
 impl Focal {
-    /// a
+    /// Returns the weight a.
     fn balance(&self, asked: f64) -> f64 {
         match self.alpha {
             alpha if alpha < 0.0 => 1.0,
@@ -62,7 +63,7 @@ impl Focal {
         }
     }
 
-    /// Value and slope of σ(−u)^γ ln(1 + e⁻ᵘ); the power is e^(−γ ln(1 + eᵘ)).
+    /// Returns value and slope of σ(−u)^γ ln(1 + e⁻ᵘ); the power is e^(−γ ln(1 + eᵘ)).
     fn forgetting(&self, u: f64) -> (f64, f64) {
         let entropy: f64 = Math::softplus(-u);
         let power: f64 = Math::exp(-self.gamma * Math::softplus(u));

@@ -1,10 +1,10 @@
-//! Every loss against what PyTorch and optax computed in f64: `golden/losses`.
+//! Tests of every loss against values that PyTorch and optax computed in f64: `golden/losses`.
 
 use super::{Loss, Target};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// Inputs, gradient and rows of targets are `[samples, outputs]`.
+/// A recorded case. Inputs, gradient and target rows are `[samples, outputs]`.
 #[derive(Deserialize)]
 struct Case {
     loss: String,
@@ -24,7 +24,7 @@ fn cases() -> Vec<(PathBuf, Case)> {
     files.map(|path| (path.clone(), serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())).collect()
 }
 
-/// Value and gradient of the mean.
+/// Returns value and gradient of the mean loss.
 fn compute(case: &Case) -> (f64, Vec<f64>) {
     let loss: Loss = case.loss.parse().unwrap();
     let narrow = |wide: &[f64]| -> Vec<f32> { wide.iter().map(|&x| x as f32).collect() };
@@ -41,7 +41,7 @@ fn compute(case: &Case) -> (f64, Vec<f64>) {
     (sum / weight, delta.into_iter().map(|slope| f64::from(slope) / weight).collect())
 }
 
-/// How far `found` is off, as a share of what is expected; numbers below the smallest normal f32 count as zero.
+/// Returns the relative error of `found`; numbers below the smallest normal f32 count as zero.
 fn error(found: f64, expected: f64) -> f64 {
     (found - expected).abs() / expected.abs().max(f64::from(f32::MIN_POSITIVE))
 }

@@ -1,5 +1,5 @@
-//! Hinges of every output by itself, one class against the rest: the class is +1, all others −1. For a hinge over
-//! classes see `multi-margin`.
+//! Hinge losses of each output separately, one-vs-rest: the class is +1, all others −1. For a hinge over classes see
+//! `multi-margin`.
 
 use super::{RowLoss, Target, mean_of_each};
 use crate::Result;
@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 /// h = max(0, 1 − t z)        ℓ = 1/n Σ h        ∂ℓ/∂z = −1/n t where h > 0
 /// ```
 ///
-/// t is +1 for the class, −1 for the others. `keras.losses.Hinge`; the loss of scikit-learn's linear classifiers, one
-/// class against the rest.
+/// t is +1 for the class, −1 for the others. `keras.losses.Hinge`; the one-vs-rest loss of scikit-learn's linear
+/// classifiers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hinge {}
@@ -58,17 +58,18 @@ impl RowLoss for SquaredHinge {
     }
 }
 
-/// Outputs that are distances: small for the class, at least a margin for all others; mean over samples and outputs.
+/// Hinge embedding loss for outputs that are distances: small for the class, at least a margin for all others; mean
+/// over samples and outputs.
 ///
 /// ```text
 /// ℓ = 1/n Σ z of the class, max(0, margin − z) of the others        ∂ℓ/∂z = 1/n, −1/n where z < margin
 /// ```
 ///
-/// Below zero the distance of the class goes on being rewarded. `torch.nn.HingeEmbeddingLoss`.
+/// A distance of the class below zero lowers the loss further. `torch.nn.HingeEmbeddingLoss`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct HingeEmbedding {
-    /// Distance from which on the other classes are far enough.
+    /// Distance at which the other classes are far enough.
     pub margin: f64,
 }
 
@@ -96,7 +97,7 @@ impl RowLoss for HingeEmbedding {
     }
 }
 
-/// +1 for the class, −1 for the others.
+/// Returns +1 for the class, −1 for the others.
 fn sign_of(one_hot: f64) -> f64 {
     2.0 * one_hot - 1.0
 }

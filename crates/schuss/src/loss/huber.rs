@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 /// d = |z − t|        ℓ = 1/n Σ d²/2 up to δ, else δ (d − δ/2)        ∂ℓ/∂z = 1/n min(d, δ) sign(z − t)
 /// ```
 ///
-/// Classes are one-hot. δ is in the units that outputs are compared in: deviations of the target over the training split,
-/// where targets are standardised, as they are unless `--target-scale none`. Huber, Annals of Mathematical Statistics 35, 1964; `torch.nn.HuberLoss`.
+/// Classes are one-hot. If targets are standardised, the default unless `--target-scale none` is given, δ is in
+/// standard deviations of the target over the training split. Huber, Annals of Mathematical Statistics 35, 1964;
+/// `torch.nn.HuberLoss`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Huber {
-    /// Difference δ from which on the error is absolute.
+    /// Difference δ above which the error is absolute.
     pub delta: f64,
 }
 
@@ -52,17 +53,18 @@ impl RowLoss for Huber {
     }
 }
 
-/// The same divided by the difference β where it turns: its slope never exceeds 1.
+/// Huber loss divided by its threshold β, so that its slope never exceeds 1.
 ///
 /// ```text
 /// d = |z − t|        ℓ = 1/n Σ d²/2β below β, else d − β/2        ∂ℓ/∂z = 1/n min(d/β, 1) sign(z − t)
 /// ```
 ///
-/// Classes are one-hot; β = 0 is `l1`, and its unit is that of `huber`'s δ. Girshick, ICCV 2015 (arXiv 1504.08083); `torch.nn.SmoothL1Loss`.
+/// Classes are one-hot. β = 0 is `l1`; its unit is that of `huber`'s δ. Girshick, ICCV 2015 (arXiv 1504.08083);
+/// `torch.nn.SmoothL1Loss`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SmoothL1 {
-    /// Difference β from which on the error is absolute.
+    /// Difference β above which the error is absolute.
     pub beta: f64,
 }
 

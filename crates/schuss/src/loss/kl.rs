@@ -4,15 +4,15 @@ use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 
-/// Divergence of Kullback and Leibler, on outputs that are logarithms of probabilities (behind a `log-softmax` layer)
-/// and targets that are probabilities.
+/// Kullback-Leibler divergence of outputs that are log-probabilities (from a `log-softmax` layer) and targets that are
+/// probabilities.
 ///
 /// ```text
 /// ℓ = Σ t (ln t − z), 0 ln 0 = 0        ∂ℓ/∂z = −t
 /// ```
 ///
-/// Classes are one-hot, which makes it `nll`. `torch.nn.KLDivLoss(reduction="batchmean")`: the sum over outputs, mean over
-/// samples.
+/// Classes are one-hot, which makes it equal to `nll`. `torch.nn.KLDivLoss(reduction="batchmean")`: sum over outputs,
+/// mean over samples.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Kl {}

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// ℓ = 1/n Σ |z − t|        ∂ℓ/∂z = 1/n sign(z − t)
 /// ```
 ///
-/// Classes are one-hot; the slope where z = t is 0. `torch.nn.L1Loss`.
+/// Classes are one-hot. The slope at z = t is 0. `torch.nn.L1Loss`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct L1 {}
@@ -32,7 +32,7 @@ impl RowLoss for L1 {
     }
 }
 
-/// −1, 0 or 1.
+/// Returns the sign of x: −1, 0 or 1.
 pub(super) fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }

@@ -1,27 +1,27 @@
-//! Losses as likelihoods: gradients at the outputs whose mean of squares is the curvature of the loss there.
+//! Losses as likelihoods: random gradients at the outputs whose second moment is the curvature of the loss there.
 
 use super::cross_entropy::largest_and_sum;
 use super::{Bce, Loss};
 use schuss_data::random::Draws;
 use schuss_kernels::Math;
 
-/// What a loss takes the outputs for.
+/// Interpretation of the outputs by a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Likelihood {
-    /// Logits of classes.
+    /// Class logits.
     Logits,
-    /// Logarithms of the probabilities of classes.
+    /// Class log-probabilities.
     LogProbabilities,
-    /// A logit per output.
+    /// One logit per output.
     BinaryLogits,
-    /// A probability per output.
+    /// One probability per output.
     BinaryProbabilities,
     /// Means of normal distributions.
     Means,
 }
 
 impl Loss {
-    /// What it takes the outputs for, if it is the logarithm of a likelihood.
+    /// Returns the interpretation of the outputs, if the loss is a log-likelihood.
     pub(crate) fn likelihood(&self) -> Option<Likelihood> {
         match self {
             Self::CrossEntropy(_) => Some(Likelihood::Logits),
@@ -36,9 +36,9 @@ impl Loss {
 }
 
 impl Likelihood {
-    /// Draws a gradient `delta` at the outputs `z`, such that the mean of δᵀ δ over all draws is the curvature of the loss:
-    /// for classes that of a class drawn from the network's own distribution, else a random sign times the root of an
-    /// output's curvature.
+    /// Draws a gradient `delta` at the outputs `z` such that the mean of δᵀ δ over all draws is the curvature of the
+    /// loss. For classes it is the gradient of a class drawn from the network's own distribution, otherwise a random
+    /// sign times the square root of each output's curvature.
     pub(crate) fn draw(self, z: &[f32], draws: &mut Draws, delta: &mut [f32]) {
         let share = 1.0 / z.len() as f64;
         match self {
@@ -51,7 +51,7 @@ impl Likelihood {
     }
 }
 
-/// Of σ where it is p.
+/// Returns the slope of σ at the point where its value is p.
 fn slope(p: f64) -> f64 {
     p * (1.0 - p)
 }
@@ -87,7 +87,7 @@ mod tests {
     use schuss_data::random::{Key, Purpose};
     use schuss_kernels::naive::largest;
 
-    /// Mean of δᵀ δ over many draws at `z`, row after row.
+    /// Mean of δᵀ δ over many draws at `z`, in row-major order.
     fn mean_square(likelihood: Likelihood, z: &[f32]) -> Vec<f64> {
         const DRAWS: u64 = 40_000;
         let (n, mut delta) = (z.len(), vec![0.0; z.len()]);
@@ -102,7 +102,7 @@ mod tests {
         mean
     }
 
-    /// Second derivatives of a loss at `z`, by differences of its gradient.
+    /// Second derivatives of a loss at `z`, by finite differences of its gradient.
     fn curvature(loss: &Loss, z: &[f32], target: Target) -> Vec<f64> {
         const STEP: f32 = 1e-3;
         let gradient_at = |index: usize, by: f32| {
@@ -144,7 +144,7 @@ mod tests {
         for position in 0..100 {
             Likelihood::Logits.draw(&z, &mut key.draws(position), &mut of_logits);
             Likelihood::LogProbabilities.draw(&logarithms, &mut key.draws(position), &mut of_logarithms);
-            let all: f32 = of_logarithms.iter().sum(); // the way back through log-softmax: δ − p Σ δ
+            let all: f32 = of_logarithms.iter().sum(); // backward pass of log-softmax: δ − p Σ δ
             for ((a, b), z) in of_logits.iter().zip(of_logarithms).zip(logarithms) {
                 assert!((a - (b - all * z.exp())).abs() < 1e-6);
             }

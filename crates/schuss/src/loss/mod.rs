@@ -1,4 +1,4 @@
-//! Losses: what is minimised, one file per loss.
+//! Losses, one file each.
 
 mod answer;
 mod bce;
@@ -42,17 +42,17 @@ use schuss_kernels::Team;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{self, Score};
 
-/// What a row of outputs is compared with.
+/// Target of one row of outputs.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
     /// A class.
     Class(usize),
-    /// As many numbers as there are outputs.
+    /// One number per output.
     Row(&'a [f32]),
 }
 
 impl Target<'_> {
-    /// What is asked of output `index`: classes are one-hot.
+    /// Returns the target of output `index`; classes are one-hot.
     pub(crate) fn at(self, index: usize) -> f64 {
         match self {
             Self::Class(class) => f64::from(u8::from(class == index)),
@@ -61,45 +61,45 @@ impl Target<'_> {
     }
 }
 
-/// What a loss's own file provides.
+/// Interface of a loss.
 pub(crate) trait RowLoss: Choice {
-    /// The loss of one sample whose outputs are `z`; writes its gradient at them to `delta`.
+    /// Returns the loss of one sample with outputs `z` and writes the gradient with respect to them to `delta`.
     fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64;
 
-    /// Whether targets may be rows of numbers.
+    /// Returns true if targets may be rows of numbers.
     fn takes_rows(&self) -> bool {
         false
     }
 
-    /// The power of their unit that it grows with, where these may be of any size; none where they have a meaning of
-    /// their own: probabilities, counts, angles.
+    /// Returns the power of the targets' unit that the loss is proportional to; `None` if targets have a fixed meaning:
+    /// probabilities, counts, angles.
     fn power(&self) -> Option<i32> {
         None
     }
 
-    /// The layers of which a network must end with one, if that matters: their names.
+    /// Returns the names of the layers that the network may end with; empty if any will do.
     fn last_layers(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// What a sample of a class adds to the number that sums are divided by; `row` has it in already.
+    /// Returns the weight that a sample of a class adds to the divisor of sums; the result of `row` already includes
+    /// it.
     fn weight(&self, _class: usize) -> f64 {
         1.0
     }
 
-    /// Refuses what does not fit so many classes.
+    /// Checks the hyper-parameters against the number of classes.
     fn check_classes(&self, _classes: usize) -> Result<()> {
         Ok(())
     }
 
-    /// Refuses what does not fit so many outputs.
+    /// Checks the hyper-parameters against the number of outputs.
     fn check_outputs(&self, _outputs: usize) -> Result<()> {
         Ok(())
     }
 }
 
-/// The mean over outputs of a loss that compares them one by one: `each` gives value and slope for an output and what is
-/// asked of it.
+/// Returns the mean over outputs of an element-wise loss: `each` gives value and slope for an output and its target.
 pub(crate) fn mean_of_each(
     z: &[f32],
     target: Target,
@@ -109,7 +109,7 @@ pub(crate) fn mean_of_each(
     mean_of_outputs(z, target, delta, |_, z, asked| each(z, asked))
 }
 
-/// The same where `each` is given the number of the output before it.
+/// Returns the mean over outputs of an element-wise loss; `each` takes the index of the output first.
 pub(crate) fn mean_of_outputs(
     z: &[f32],
     target: Target,
@@ -130,14 +130,14 @@ pub(crate) fn mean_of_outputs(
 macro_rules! losses {
     ($($(#[doc = $line:literal])* $loss:ident,)*) => {
         choices! {
-            /// What is minimised: the mean over samples.
+            /// Loss to minimise, averaged over samples.
             pub enum Loss ("loss", always &[]) {
                 $($(#[doc = $line])* $loss,)*
             }
         }
 
         impl Loss {
-            /// The loss of one sample whose outputs are `z`; writes its gradient at them to `delta`.
+            /// Returns the loss of one sample with outputs `z` and writes the gradient with respect to them to `delta`.
             pub fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
                 match self { $(Self::$loss(loss) => loss.row(z, target, delta),)* }
             }
@@ -146,12 +146,12 @@ macro_rules! losses {
                 match self { $(Self::$loss(loss) => loss.takes_rows(),)* }
             }
 
-            /// What a sample of `class` adds to the number that sums are divided by.
+            /// Returns the weight that a sample of `class` adds to the divisor of sums.
             pub(crate) fn weight(&self, class: usize) -> f64 {
                 match self { $(Self::$loss(loss) => loss.weight(class),)* }
             }
 
-            /// The power of the targets' unit that it grows with, if that is theirs to choose.
+            /// Returns the power of the targets' unit that the loss is proportional to, if that unit is arbitrary.
             pub(crate) fn power(&self) -> Option<i32> {
                 match self { $(Self::$loss(loss) => loss.power(),)* }
             }
@@ -174,33 +174,33 @@ macro_rules! losses {
 losses! {
     /// Softmax and cross-entropy.
     CrossEntropy,
-    /// Negative logarithm of the likelihood.
+    /// Negative log-likelihood of log-probabilities.
     Nll,
     /// Binary cross-entropy of every output.
     Bce,
-    /// Hinge over classes.
+    /// Multi-class hinge.
     MultiMargin,
     /// Squared error.
     Mse,
     /// Absolute error.
     L1,
-    /// Squared error of small differences, absolute of large ones.
+    /// Squared error of small differences, absolute error of large ones.
     Huber,
-    /// Huber's with a slope of at most 1.
+    /// Huber loss with a slope of at most 1.
     SmoothL1,
-    /// One class against the rest.
+    /// One-vs-rest hinge.
     Hinge,
-    /// One class against the rest, squared.
+    /// One-vs-rest squared hinge.
     SquaredHinge,
-    /// Small for the class, large for the others.
+    /// Distances: small for the class, large for the others.
     HingeEmbedding,
-    /// Binary cross-entropy that forgets what is right already.
+    /// Binary cross-entropy with less weight on outputs already right.
     Focal,
-    /// Divergence of distributions.
+    /// Kullback-Leibler divergence.
     Kl,
-    /// Counts.
+    /// Negative log-likelihood of Poisson counts.
     Poisson,
-    /// The angle.
+    /// One minus the cosine similarity.
     Cosine,
 }
 
@@ -211,17 +211,17 @@ impl Default for Loss {
 }
 
 impl Loss {
-    /// Whether it is cross-entropy with nothing added, which the kernels compute in one pass.
+    /// Returns true for plain cross-entropy, which the kernels compute in one pass.
     pub(crate) fn is_fused(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether it may lie below 0: a constant is left out, or outputs count as they are.
+    /// Returns true if the loss can be negative: a constant is omitted, or outputs enter it directly.
     pub(crate) fn can_be_negative(&self) -> bool {
         matches!(self, Self::Poisson(_) | Self::HingeEmbedding(_) | Self::Kl(_))
     }
 
-    /// Above which output a label holds, where outputs answer whether each of several labels does.
+    /// Returns the threshold above which an output means that its label is present, for multi-label losses.
     pub(crate) fn label_bound(&self) -> Option<f32> {
         match self {
             Self::Bce(Bce { logits: true, .. }) => Some(0.0),
@@ -230,7 +230,7 @@ impl Loss {
         }
     }
 
-    /// Refuses a network whose outputs it cannot read, and targets it cannot be compared with.
+    /// Checks that the loss fits the network's outputs and the targets.
     ///
     /// # Errors
     /// Usage errors.
@@ -254,26 +254,26 @@ impl Loss {
             Targets::Real | Targets::Input if self.takes_rows() => Ok(()),
             Targets::Real | Targets::Input => {
                 let what = if targets == Targets::Real {
-                    "numbers are predicted"
+                    "the target is numeric"
                 } else {
                     "the target is the input"
                 };
-                Err(Error::usage(format!("loss `{self}` needs classes, but {what}"))
-                    .advise("mse, l1, bce or huber"))
+                Err(Error::usage(format!("loss `{self}` needs class labels, but {what}"))
+                    .advise("use mse, l1, bce or huber"))
             }
         }
     }
 
-    /// The mean over outputs of its value for each by itself times that output's factor: the loss in the targets' own
-    /// units, where outputs are compared in others.
+    /// Returns the mean over outputs of each output's loss times its factor: the loss in the targets' original units,
+    /// for outputs in other units.
     pub(crate) fn in_units(&self, z: &[f32], target: &[f32], factors: &[f64]) -> f64 {
         let pairs = z.chunks(1).zip(target.chunks(1)).zip(factors);
         let value = |z: &[f32], target: &[f32]| self.row(z, Target::Row(target), &mut [0.0]);
         pairs.map(|((z, target), factor)| factor * value(z, target)).sum::<f64>() / factors.len() as f64
     }
 
-    /// Loss and gradient of all rows. Outputs and delta `[m, n]`; targets are the rows of `rows` where given, else
-    /// classes.
+    /// Computes loss and gradient of all rows. Outputs and delta are `[m, n]`; targets are the rows of `rows` if given,
+    /// otherwise classes.
     pub(crate) fn compute(
         &self,
         team: &mut Team,
@@ -293,5 +293,5 @@ impl Loss {
     }
 }
 
-/// Multiply-adds that the loss of one output is worth.
+/// Cost of the loss of one output, in multiply-adds.
 const WORK: usize = 32;

@@ -4,24 +4,24 @@ use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Hinge over classes: every other class is to stay below the right one by a margin. With p = 1 it is Crammer and
-/// Singer's (JMLR 2, 2001), summed over all classes instead of the worst.
+/// Multi-class hinge: every other class should stay below the right one by a margin. With p = 1 it is Crammer and
+/// Singer's loss (JMLR 2, 2001), summed over all classes instead of the worst.
 ///
 /// ```text
 /// hⱼ = max(0, margin − z_class + zⱼ)        ℓ = 1/n Σ hⱼᵖ
 /// ∂ℓ/∂zⱼ = 1/n p hⱼᵖ⁻¹ where hⱼ > 0        ∂ℓ/∂z_class = − Σ ∂ℓ/∂zⱼ        sums over j ≠ class
 /// ```
 ///
-/// Class weights multiply the loss of a sample of their class; the mean is over samples, whatever they weigh.
+/// Class weights multiply the loss of samples of their class; the mean is over samples, regardless of weights.
 /// `torch.nn.MultiMarginLoss`, whose `weight` is `class_weights` here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct MultiMargin {
     /// Power p of the hinge, 1 or 2.
     pub p: u32,
-    /// How far the others are to stay below.
+    /// Margin between the right class and the others.
     pub margin: f64,
-    /// One weight per class, `1:2:0.5`; none means all 1.
+    /// One weight per class, `1:2:0.5`; all 1 by default.
     pub class_weights: Vec<f64>,
 }
 
@@ -66,7 +66,7 @@ impl RowLoss for MultiMargin {
 }
 
 impl MultiMargin {
-    /// Value and slope of max(0, h)ᵖ.
+    /// Returns value and slope of max(0, h)ᵖ.
     fn power(&self, h: f64) -> (f64, f64) {
         match self.p {
             _ if h <= 0.0 => (0.0, 0.0),

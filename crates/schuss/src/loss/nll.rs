@@ -4,20 +4,20 @@ use crate::recipe::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Negative logarithm of the likelihood, on outputs that are logarithms of probabilities: behind a `log-softmax` layer
-/// the same as `cross-entropy` on logits.
+/// Negative log-likelihood, on outputs that are log-probabilities: after a `log-softmax` layer the same as
+/// `cross-entropy` on logits.
 ///
 /// ```text
 /// ℓ = − z_class        ∂ℓ/∂z = − onehot(class)
 /// ```
 ///
 /// With class weights c both are multiplied by c_class, and sums over samples are divided by the sum of the weights of
-/// their classes; where that is 0, so are loss and gradient (PyTorch: NaN). `torch.nn.NLLLoss`, whose `weight` is
+/// their classes; if that sum is 0, so are loss and gradient (PyTorch: NaN). `torch.nn.NLLLoss`, whose `weight` is
 /// `class_weights` here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nll {
-    /// One weight per class, `1:2:0.5`; none means all 1.
+    /// One weight per class, `1:2:0.5`; all 1 by default.
     pub class_weights: Vec<f64>,
 }
 

@@ -6,23 +6,23 @@ use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
-/// Counts t that follow Poisson's distribution: negative logarithm of their likelihood, mean over samples and outputs.
+/// Negative log-likelihood of counts t with a Poisson distribution, mean over samples and outputs.
 ///
 /// ```text
 /// z = ln rate:   ℓ = 1/n Σ eᶻ − t z              ∂ℓ/∂z = 1/n (eᶻ − t)
 /// z = rate:      ℓ = 1/n Σ z − t ln(z + ε)       ∂ℓ/∂z = 1/n (1 − t / (z + ε))
 /// ```
 ///
-/// Classes are one-hot. In full, Stirling's t ln t − t + ln(2πt) / 2 is added for ln t! where t > 1. e^z overflows above
-/// 709, and a rate below −ε has no logarithm: the trial diverges. `torch.nn.PoissonNLLLoss`.
+/// Classes are one-hot. With `full`, Stirling's t ln t − t + ln(2πt) / 2 is added for ln t! if t > 1. e^z overflows
+/// above 709, and a rate below −ε has no logarithm: the trial diverges. `torch.nn.PoissonNLLLoss`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Poisson {
-    /// Whether the outputs are logarithms of rates.
+    /// True if the outputs are logarithms of rates.
     pub log_input: bool,
-    /// Whether the part is added that no weight can change.
+    /// True to add the constant part, which no weight affects.
     pub full: bool,
-    /// ε
+    /// Constant ε added to the rate in the logarithm.
     pub eps: f64,
 }
 
@@ -59,7 +59,7 @@ impl RowLoss for Poisson {
     }
 }
 
-/// ln t!, nearly; 0 up to 1.
+/// Returns Stirling's approximation of ln t!; 0 for t up to 1.
 fn stirling(t: f64) -> f64 {
     if t > 1.0 { t * Math::ln(t) - t + 0.5 * Math::ln(TAU * t) } else { 0.0 }
 }

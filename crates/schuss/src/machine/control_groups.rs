@@ -1,21 +1,21 @@
-//! Limits that control groups of Linux set: of memory, in the second and the first version of them.
+//! Memory limits of Linux control groups, versions 2 and 1.
 
 use std::fs;
 use std::path::Path;
 
-/// Names of the files of a group: limit and use; and how the line of `memory.stat` begins that says how much is cache.
+/// File names of a group's limit and usage, and the prefix of the line in `memory.stat` with the size of the cache.
 type Names = [&'static str; 3];
 
 const SECOND: Names = ["memory.max", "memory.current", "file "];
 const FIRST: Names = ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache "];
 
-/// Bytes that the limits leave, one each: of the groups that `groups` lists in the form of `/proc/self/cgroup`, and of all
-/// above them, below `root`.
+/// Returns the bytes left by each limit of the groups listed in `groups`, in the format of `/proc/self/cgroup`, and of
+/// all their ancestors below `root`.
 pub(super) fn left(groups: &str, root: &Path) -> Vec<u64> {
     groups.lines().filter_map(|line| group(line, root)).flatten().collect()
 }
 
-/// What the limits of a group and of those above it leave, if it is one of memory.
+/// Returns the bytes left by the limits of a group and of its ancestors, if it controls memory.
 fn group<'a>(line: &'a str, root: &Path) -> Option<impl Iterator<Item = u64> + use<'a>> {
     let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
     let (root, names) = match controllers {
@@ -27,7 +27,7 @@ fn group<'a>(line: &'a str, root: &Path) -> Option<impl Iterator<Item = u64> + u
     Some(groups.filter_map(move |group| left_in(&root.join(group), names)))
 }
 
-/// What a group's limit leaves; its share of the page cache is given up where memory is short.
+/// Returns the bytes left by a group's limit. Its page cache counts as free: it is dropped when memory runs short.
 fn left_in(group: &Path, [limit, used, cache]: Names) -> Option<u64> {
     let read = |name: &str| fs::read_to_string(group.join(name)).ok();
     let number = |name| read(name)?.trim().parse::<u64>().ok();
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    /// Files of a folder that stands for `/sys/fs/cgroup`.
+    /// Creates a stand-in for `/sys/fs/cgroup` with these files.
     fn system(files: &[(&str, &str)]) -> TempDir {
         let root = TempDir::new().unwrap();
         for (path, text) in files {

@@ -1,23 +1,23 @@
-//! Environment variables of ours: a misspelled one must not be passed over in silence.
+//! Check of the `SCHUSS_` environment variables: a misspelled one must not be silently ignored.
 
 use crate::{Error, Result};
 use schuss_kernels::Isa;
 use schuss_kernels::bf16::Unit;
 use std::ffi::OsString;
 
-/// Those that are read while running, and one that is read while building.
+/// Variables read at run time, and one read at build time (`SCHUSS_COMMIT`).
 const KNOWN: [&str; 4] = ["SCHUSS_DATA", "SCHUSS_ISA", "SCHUSS_AMX", "SCHUSS_COMMIT"];
 
-/// Holds the variables of this process that begin with `SCHUSS_` against those that are known, and their values against
-/// what this machine has. For the command to call before anything else.
+/// Checks that all environment variables that begin with `SCHUSS_` are known, and that this machine supports their
+/// values. To be called by the command before anything else.
 ///
 /// # Errors
-/// A usage error that lists what is known.
+/// A usage error that lists the known variables or values.
 pub fn check() -> Result<()> {
     std::env::vars_os().try_for_each(|(name, value)| variable(&name.to_string_lossy(), &value))
 }
 
-/// One that is empty counts as not set.
+/// Checks a variable; an empty one counts as unset.
 fn variable(name: &str, value: &OsString) -> Result<()> {
     if !name.starts_with("SCHUSS_") || value.is_empty() {
         return Ok(());
@@ -29,8 +29,8 @@ fn variable(name: &str, value: &OsString) -> Result<()> {
             one_of(name, value, &units.chain(["off"]).collect::<Vec<_>>())
         }
         _ if KNOWN.contains(&name) => Ok(()),
-        _ => Err(Error::usage(format!("there is no environment variable {name}"))
-            .advise(format!("known are {}", KNOWN.join(", ")))),
+        _ => Err(Error::usage(format!("unknown environment variable {name}"))
+            .advise(format!("one of {}", KNOWN.join(", ")))),
     }
 }
 
@@ -40,7 +40,7 @@ fn one_of(name: &str, value: &OsString, known: &[&str]) -> Result<()> {
     }
     let value = value.to_string_lossy();
     Err(Error::usage(format!(
-        "the environment variable {name} is `{value}`, which this machine does not have"
+        "the environment variable {name} is `{value}`, which this machine does not support"
     ))
     .advise(format!("{name}={}", known.join(&format!(" or {name}=")))))
 }

@@ -1,6 +1,6 @@
 //! The buffers that one microbatch travels through, allocated once.
 
-use super::stage::Pass;
+use super::layer::{Backward, Forward, Gradients};
 use super::units::Units;
 use super::{Mode, Plan};
 use crate::loss::Answer;
@@ -8,7 +8,7 @@ use crate::recipe::{Noise, Targets};
 use crate::{Error, Result};
 use schuss_data::Batch;
 use schuss_data::random::Key;
-use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
+use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team, padded};
 
@@ -62,12 +62,6 @@ impl Arena {
         let buffers = self.outputs.iter().chain(&self.deltas).chain([&self.input]).chain(&self.targets);
         let floats: usize = buffers.map(|buffer| buffer.len()).sum();
         floats * size_of::<f32>() + size_of_val(&self.labels[..]) + size_of_val(&self.scores[..])
-    }
-
-    /// What stage `index` sees of the first `rows` samples.
-    pub(crate) fn stage_input(&self, plan: &Plan, index: usize, rows: usize) -> Matrix<'_> {
-        let from = if index == 0 { &self.input } else { &self.outputs[index - 1] };
-        Matrix::new(from, rows, plan.stages[index].inputs)
     }
 
     /// Gathers the samples of `batch`, normalised on the way, and what the outputs are compared with.
@@ -154,29 +148,48 @@ impl Arena {
             let (before, from_here) = self.outputs.split_at_mut(index);
             let x = Matrix::new(before.last().unwrap_or(&self.input), rows, stage.inputs);
             let y = MatrixMut::new(&mut from_here[0], rows, stage.outputs);
-            let mut pass = Pass { team, layout: &plan.layout, scratch: &mut self.scratch };
-            stage.forward(&mut pass, values, x, y, mode);
+            stage.operation().forward(Forward {
+                team,
+                values,
+                tensors: stage.tensors(&plan.layout),
+                scratch: &mut self.scratch,
+                input: stage.input,
+                x,
+                y,
+                layer: stage.layer,
+                relu: stage.relu,
+                mode,
+            });
         }
     }
 
-    /// The plan's stage `index` read upwards: from `deltas[0]` at its outputs to `deltas[1]` at its inputs, and the
-    /// gradient of its vectors.
+    /// Sends gradients back through stage `index` of the plan: from `deltas[0]` at its outputs to `deltas[1]` at its
+    /// inputs, where a stage below needs them, and those of its tensors to `gradients`.
     pub(crate) fn backward(
         &mut self,
-        team: &mut Team,
-        (plan, index): (&Plan, usize),
-        (values, rows): (&[f32], usize),
-        sums: (&mut [f32], Start),
+        plan: &Plan,
+        index: usize,
+        rows: usize,
+        gradients: &mut dyn Gradients,
         mode: &Mode,
     ) {
         let stage = &plan.stages[index];
         let [delta, below] = &mut self.deltas;
         let x = if index == 0 { &self.input } else { &self.outputs[index - 1] };
-        let x = Matrix::new(x, rows, stage.inputs);
-        let y = Matrix::new(&self.outputs[index], rows, stage.outputs);
-        let dy = Matrix::new(delta, rows, stage.outputs);
-        let mut pass = Pass { team, layout: &plan.layout, scratch: &mut self.scratch };
-        stage.backward(&mut pass, [x, y, dy], MatrixMut::new(below, rows, stage.inputs), values, sums, mode);
+        let dx = (index > plan.lowest_trained()).then(|| MatrixMut::new(below, rows, stage.inputs));
+        stage.operation().backward(Backward {
+            gradients,
+            tensors: stage.tensors(&plan.layout),
+            scratch: &mut self.scratch,
+            input: stage.input,
+            x: Matrix::new(x, rows, stage.inputs),
+            y: Matrix::new(&self.outputs[index], rows, stage.outputs),
+            dy: Matrix::new(delta, rows, stage.outputs),
+            dx,
+            layer: stage.layer,
+            after_relu: plan.relu_before(index),
+            mode,
+        });
     }
 }
 

@@ -1,9 +1,11 @@
 //! Every activation and normalising layer, forward and backward, against PyTorch's in f64: `golden/activations`,
 //! `golden/layers`.
 
-use super::{Arena, Mode, Model, Params, Plan};
+use super::layer::Backward;
+use super::{Arena, Gradients, Mode, Model, Params, Plan, VectorGradients};
 use crate::recipe::Targets;
-use schuss_kernels::matrix::Start;
+use schuss_data::{ImageShape, Shape};
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::{Team, padded};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,7 +18,7 @@ fn cases<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
     files.map(|path| (path.display().to_string(), read(&path))).collect()
 }
 
-/// A network of one layer that keeps the width of its input, `[rows, width]`.
+/// A network of one layer.
 struct Bench {
     team: Team,
     plan: Plan,
@@ -27,9 +29,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(layer: &str, width: usize, rows: usize) -> Self {
+    fn new(layer: &str, input: impl Into<Shape>, rows: usize) -> Self {
         let model: Model = layer.parse().unwrap();
-        let plan = Plan::for_targets(&model, width, 0, Targets::Input).unwrap();
+        let plan = Plan::unchecked(&model, input).unwrap();
         let params = Params::init(plan.layout.clone(), &Default::default(), 1);
         let arena = Arena::new(&plan, rows, Targets::Class, None);
         let mode = Mode { seed: 1, epoch: 0, first: 0, stats: rows, plain_means: false };
@@ -46,12 +48,28 @@ impl Bench {
 
     /// The gradients of its inputs and, pad lanes included, of its vectors, from that of its outputs.
     fn backward(&mut self, upstream: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        scatter(&mut self.arena.deltas[0], upstream, self.plan.outputs);
-        let mut sums = vec![0.0; self.plan.largest_vectors()];
-        let (stage, seen) = ((&self.plan, 0), (self.params.values(), self.rows));
-        self.arena.backward(&mut self.team, stage, seen, (&mut sums, Start::Fresh), &self.mode);
-        let dx = collect(&self.arena.deltas[1], self.rows, self.plan.inputs);
-        (dx, sums.into_iter().map(f64::from).collect())
+        let (plan, rows) = (&self.plan, self.rows);
+        let stage = &plan.stages[0];
+        let matrix = |cols: usize| vec![0.0; rows * padded(cols)];
+        let (mut dy, mut dx) = (matrix(plan.outputs), matrix(plan.inputs));
+        scatter(&mut dy, upstream, plan.outputs);
+        let sums = vec![0.0; plan.largest_vectors()];
+        let mut gradients = Collected { team: &mut self.team, values: self.params.values(), sums };
+        stage.operation().backward(Backward {
+            gradients: &mut gradients,
+            tensors: stage.tensors(&plan.layout),
+            scratch: &mut vec![0.0; plan.scratch(rows)],
+            input: plan.input,
+            x: Matrix::new(&self.arena.input, rows, plan.inputs),
+            y: Matrix::new(&self.arena.outputs[0], rows, plan.outputs),
+            dy: Matrix::new(&dy, rows, plan.outputs),
+            dx: Some(MatrixMut::new(&mut dx, rows, plan.inputs)),
+            layer: 0,
+            after_relu: false,
+            mode: &self.mode,
+        });
+        let sums = gradients.sums.into_iter().map(f64::from).collect();
+        (collect(&dx, rows, plan.inputs), sums)
     }
 
     /// A tensor of the layer.
@@ -66,6 +84,27 @@ impl Bench {
         if let Some(entry) = layout.entries().iter().find(|entry| entry.name == format!("0.{name}")) {
             self.params.set_tensor(entry, values.iter().map(|&x| x as f32));
         }
+    }
+}
+
+/// The gradients of a layer's vectors.
+struct Collected<'a> {
+    team: &'a mut Team,
+    values: &'a [f32],
+    sums: Vec<f32>,
+}
+
+impl Gradients for Collected<'_> {
+    fn compute(&mut self) -> (&mut Team, &[f32]) {
+        (self.team, self.values)
+    }
+
+    fn weight_and_bias(&mut self, _: Matrix, _: Matrix) {
+        unreachable!("no linear layer is recorded alone");
+    }
+
+    fn vectors(&mut self, sum: &mut VectorGradients) {
+        sum(self.team, self.values, &mut self.sums, Start::Fresh);
     }
 }
 
@@ -119,6 +158,8 @@ struct LayerCase {
     layer: String,
     training: bool,
     samples: usize,
+    /// Channels, height and width of an image; none where a sample is as many numbers as it has outputs.
+    image: Option<[usize; 3]>,
     outputs_per_sample: usize,
     inputs: Vec<f64>,
     outputs: Vec<f64>,
@@ -134,7 +175,9 @@ impl LayerCase {
     }
 
     fn check(&self, place: &str) {
-        let mut bench = Bench::new(&self.layer, self.outputs_per_sample, self.samples);
+        let image = |[channels, height, width]: [usize; 3]| ImageShape { channels, height, width }.into();
+        let input = self.image.map_or(Shape::Flat(self.outputs_per_sample), image);
+        let mut bench = Bench::new(&self.layer, input, self.samples);
         for name in ["weight", "bias", "running_mean", "running_var"] {
             self.tensor(name).iter().for_each(|values| bench.set_tensor(name, values));
         }
@@ -159,8 +202,8 @@ impl LayerCase {
 }
 
 #[test]
-fn normalising_layers_are_pytorchs_forward_and_backward() {
+fn layers_are_pytorchs_forward_and_backward() {
     let cases = cases::<LayerCase>("layers");
-    assert!(cases.len() >= 8, "only {} cases", cases.len());
+    assert!(cases.len() >= 12, "only {} cases", cases.len());
     cases.iter().for_each(|(place, case)| case.check(place));
 }

@@ -86,7 +86,7 @@ impl Default for Init {
 impl Init {
     /// The numbers of a linear layer's tensor in PyTorch's order, `[outputs, inputs]` row after row.
     pub(crate) fn draw(&self, entry: &Entry, draws: &mut Draws) -> Vec<f32> {
-        let (inputs, outputs, len) = (entry.fan_in as f64, entry.cols as f64, entry.len());
+        let (inputs, outputs, len) = (entry.fan_in as f64, entry.fan_out as f64, entry.len());
         if let Self::Pytorch(_) = self {
             let bound = 1.0 / (entry.fan_in as f32).sqrt();
             return (0..len).map(|_| draws.uniform(-bound, bound)).collect();
@@ -145,8 +145,10 @@ mod tests {
 
     /// The first layer's weights of 20-30 and of 30-20, `[outputs, inputs]`.
     fn weights(init: &str, widths: &str) -> Vec<f32> {
-        let layout =
-            Layout::new(&widths.parse().unwrap(), widths.split('-').next().unwrap().parse().unwrap());
+        let layout = Layout::new(
+            &widths.parse().unwrap(),
+            widths.split('-').next().unwrap().parse::<usize>().unwrap(),
+        );
         let params = Params::init(Arc::new(layout.unwrap()), &init.parse().unwrap(), 1);
         params.tensor(&params.layout().entries()[0])
     }

@@ -1,7 +1,9 @@
 //! Where each tensor stands in the flat buffer of parameters.
 
-use super::{Layer, Model};
+use super::Model;
+use super::layer::Tensor;
 use crate::{Error, Result};
+use schuss_data::Shape;
 use schuss_kernels::padded;
 use std::ops::Range;
 
@@ -30,8 +32,10 @@ pub struct Entry {
     pub rows: usize,
     /// Columns (outputs), without padding.
     pub cols: usize,
-    /// Inputs of its layer, from which the range of its first values follows.
+    /// Inputs that an output of its layer is computed from.
     pub fan_in: usize,
+    /// Outputs that an input of its layer goes into.
+    pub fan_out: usize,
     /// What it is at first, if that is not drawn.
     pub first: Option<f32>,
     /// Where it starts.
@@ -85,20 +89,18 @@ pub struct Layout {
 const MAX_PARAMETERS: usize = 1 << 34;
 
 impl Layout {
-    /// The layout of `model` on inputs of `inputs` numbers.
+    /// Lays out the tensors of `model` for samples of shape `input`.
     ///
     /// # Errors
-    /// If the network is too large to be meant.
-    pub fn new(model: &Model, inputs: usize) -> Result<Self> {
-        let (mut layout, mut fan_in) = (Self { entries: vec![], len: 0 }, inputs);
+    /// If a layer cannot take its input, or the network is too large to be meant.
+    pub fn new(model: &Model, input: impl Into<Shape>) -> Result<Self> {
+        let (mut layout, mut input) = (Self { entries: vec![], len: 0 }, input.into());
         for (index, layer) in model.layers().iter().enumerate() {
             let too_large = || Error::usage(format!("`{model}` has more than {MAX_PARAMETERS} weights"));
-            for tensor in tensors(layer, fan_in) {
-                layout.push(index, &tensor, fan_in).ok_or_else(too_large)?;
+            for tensor in layer.operation().tensors(input) {
+                layout.push(index, &tensor).ok_or_else(too_large)?;
             }
-            if let Layer::Linear(linear) = layer {
-                fan_in = linear.outputs;
-            }
+            input = model.output_of(index, input)?;
         }
         Ok(layout)
     }
@@ -109,11 +111,11 @@ impl Layout {
     }
 
     /// Appends a tensor, unless there is no room.
-    fn push(&mut self, layer: usize, tensor: &Tensor, fan_in: usize) -> Option<()> {
-        let &Tensor { suffix, role, rows, cols, first } = tensor;
+    fn push(&mut self, layer: usize, tensor: &Tensor) -> Option<()> {
+        let &Tensor { suffix, role, rows, cols, fan_in, fan_out, first } = tensor;
         let size = rows.checked_mul(padded(cols)).filter(|size| *size < MAX_PARAMETERS - self.len)?;
         let (name, offset) = (format!("{layer}.{suffix}"), self.len);
-        self.entries.push(Entry { name, role, rows, cols, fan_in, first, offset });
+        self.entries.push(Entry { name, role, rows, cols, fan_in, fan_out, first, offset });
         self.len += size;
         Some(())
     }
@@ -126,6 +128,7 @@ impl Layout {
             rows: 1,
             cols: len,
             fan_in: 1,
+            fan_out: len,
             first: None,
             offset: 0,
         };
@@ -150,34 +153,5 @@ impl Layout {
     /// Trainable numbers, pad lanes left out.
     pub fn parameters(&self) -> usize {
         self.entries.iter().filter(|entry| entry.role != Role::Buffer).map(Entry::len).sum()
-    }
-}
-
-/// A tensor of a layer.
-struct Tensor {
-    suffix: &'static str,
-    role: Role,
-    rows: usize,
-    cols: usize,
-    first: Option<f32>,
-}
-
-/// The tensors of `layer` on `inputs` numbers, under PyTorch's names.
-fn tensors(layer: &Layer, inputs: usize) -> Vec<Tensor> {
-    let row = |suffix, role, first| Tensor { suffix, role, rows: 1, cols: inputs, first: Some(first) };
-    let scale = || vec![row("weight", Role::Gain, 1.0), row("bias", Role::Bias, 0.0)];
-    match layer {
-        Layer::Linear(linear) => {
-            let tensor =
-                |suffix, role, rows| Tensor { suffix, role, rows, cols: linear.outputs, first: None };
-            vec![tensor("weight", Role::Weight, inputs), tensor("bias", Role::Bias, 1)]
-        }
-        Layer::Prelu(prelu) => vec![row("weight", Role::Gain, prelu.slope as f32)],
-        Layer::LayerNorm(_) => scale(),
-        Layer::BatchNorm(_) => {
-            let running = [row("running_mean", Role::Buffer, 0.0), row("running_var", Role::Buffer, 1.0)];
-            scale().into_iter().chain(running).collect()
-        }
-        _ => vec![],
     }
 }

@@ -1,6 +1,5 @@
 //! Networks: a description, its parameters in one flat buffer, and the checked plan that runs it.
 
-mod activity;
 mod answers;
 mod arena;
 mod deviation;
@@ -14,7 +13,6 @@ mod model_file;
 mod params;
 mod plan;
 mod predictor;
-mod stage;
 mod units;
 
 pub use answers::{LabelScore, LabelScores};
@@ -31,6 +29,6 @@ pub use predictor::{Answer, Judged, Prediction, Predictor};
 pub(crate) use answers::{ClassCounts, LabelCounts};
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};
 pub(crate) use deviation::Sums;
-pub(crate) use plan::{Dense, Perceptron, Stage, StageKind};
-pub(crate) use stage::Mode;
+pub(crate) use layer::{Gradients, Mode, VectorGradients};
+pub(crate) use plan::{Dense, Perceptron};
 pub(crate) use units::Units;

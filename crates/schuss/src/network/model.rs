@@ -3,6 +3,7 @@
 use super::layer::{Layer, Linear, MAX_WIDTH, Relu};
 use crate::recipe::spec::{self, Item};
 use crate::{Error, Result};
+use schuss_data::Shape;
 use schuss_data::spec::split_outside_brackets;
 use std::fmt;
 use std::str::FromStr;
@@ -77,6 +78,18 @@ impl Model {
     /// The layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// Returns the output shape of layer `index` for input of shape `input`.
+    ///
+    /// # Errors
+    /// A usage error that names the layer.
+    pub(crate) fn output_of(&self, index: usize, input: Shape) -> Result<Shape> {
+        let layer = &self.layers[index];
+        layer.operation().output(input).map_err(|error| Error {
+            what: format!("layer {index} of model `{self}`, {}, {}", layer.short(), error.what),
+            ..error
+        })
     }
 
     /// The same with the size of its input.

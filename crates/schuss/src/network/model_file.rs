@@ -151,7 +151,7 @@ impl ModelFile {
         let inputs = inputs.ok_or_else(|| damaged(path, &"its inputs are larger than any memory"))?;
         about.normalisation.check(about.shape).map_err(|error| damaged(path, &error.what))?;
         about.offsets.check(inputs).map_err(|error| damaged(path, &error.what))?;
-        let plan = about.plan(&model, inputs).map_err(|error| damaged(path, &error.what))?;
+        let plan = about.plan(&model).map_err(|error| damaged(path, &error.what))?;
         if !about.labels.is_empty() && about.labels.len() != plan.outputs {
             return Err(damaged(path, &"the names of its labels do not fit its outputs"));
         }
@@ -173,11 +173,11 @@ impl ModelFile {
         if self.targets == Targets::Real { units() } else { None }
     }
 
-    /// The plan of `model` for inputs of so many numbers.
-    pub(crate) fn plan(&self, model: &Model, inputs: usize) -> Result<Plan> {
+    /// The plan of `model` for samples like those it was trained on.
+    pub(crate) fn plan(&self, model: &Model) -> Result<Plan> {
         match self.targets {
-            Targets::Real => Plan::unchecked(model, inputs),
-            targets => Plan::for_targets(model, inputs, self.classes.len(), targets),
+            Targets::Real => Plan::unchecked(model, self.shape),
+            targets => Plan::for_targets(model, self.shape, self.classes.len(), targets),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The checked list of kernels that a network runs as; backward is the same list read upwards.
+//! The checked list of stages that a network runs as; the backward pass is the same list read upwards.
 
-use super::activity::Activity;
-use super::layer::{BatchNorm, Dropout, LayerNorm};
-use super::layout::{Layout, Role};
+use super::layer::Operation;
+use super::layout::{Entry, Layout, Role};
 use super::{Layer, Model};
 use crate::recipe::Targets;
 use crate::{Error, Result};
+use schuss_data::Shape;
 use schuss_kernels::{Buffer, padded};
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,47 +15,62 @@ use std::sync::Arc;
 pub struct Plan {
     /// The network, with the size of its input.
     pub model: Model,
-    /// Where its tensors stand.
+    /// Places of its tensors.
     pub layout: Arc<Layout>,
-    /// What runs, first to last.
+    /// Stages, first to last.
     pub(crate) stages: Vec<Stage>,
-    /// Numbers per input sample.
+    /// Shape of a sample.
+    pub input: Shape,
+    /// Numbers per sample.
     pub inputs: usize,
     /// Numbers per output row.
     pub outputs: usize,
 }
 
-/// One step of the forward pass.
+/// A layer at its place in the network, with the ReLU that was fused into it.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
-    /// Index of the layer, its name in files and messages.
+    /// Index of the layer in the model, its name in files and messages.
     pub(crate) layer: usize,
+    kind: Layer,
+    pub(crate) input: Shape,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    pub(crate) kind: StageKind,
-    /// Entries of the layout that it trains, other than a linear layer's.
-    pub(crate) vectors: Range<usize>,
+    /// Its entries in the layout, trained ones first.
+    pub(crate) entries: Range<usize>,
+    /// The number of trained entries.
+    trained: usize,
+    /// True if a ReLU runs inside its product.
+    pub(crate) relu: bool,
 }
 
-/// What a stage computes.
-#[derive(Clone, Debug)]
-pub(crate) enum StageKind {
-    /// A linear layer, with the ReLU that stands between it and the next one.
-    Dense(Dense),
-    /// A function of each number.
-    Activation(Layer),
-    /// A learnt slope per unit below zero.
-    Prelu,
-    /// Some inputs left out.
-    Dropout(Dropout),
-    /// Normalised over samples; then running mean and variance, in the layout from this entry on.
-    BatchNorm(BatchNorm, usize),
-    /// Normalised over the numbers of a sample.
-    LayerNorm(LayerNorm),
-    /// Logarithms of probabilities.
-    LogSoftmax,
-    /// A penalty on what passes.
-    Activity(Activity),
+impl Stage {
+    pub(crate) fn operation(&self) -> &dyn Operation {
+        self.kind.operation()
+    }
+
+    /// Its tensors.
+    pub(crate) fn tensors<'a>(&self, layout: &'a Layout) -> &'a [Entry] {
+        &layout.entries()[self.entries.clone()]
+    }
+
+    /// Entries that it trains.
+    pub(crate) fn trained(&self) -> Range<usize> {
+        self.entries.start..self.entries.start + self.trained
+    }
+
+    /// Place of the tensors that it trains: one after the other in the parameters.
+    pub(crate) fn place(&self, layout: &Layout) -> Range<usize> {
+        let ranges = layout.entries()[self.trained()].iter().map(Entry::range);
+        ranges.reduce(|all, next| all.start..next.end).unwrap_or(0..0)
+    }
+
+    /// Its weight and bias, if it is a linear layer.
+    fn linear(&self, layout: &Layout) -> Option<Dense> {
+        let (Layer::Linear(_), [weight, bias]) = (&self.kind, self.tensors(layout)) else { return None };
+        let (inputs, outputs, relu) = (self.inputs, self.outputs, self.relu);
+        Some(Dense { inputs, outputs, weight: weight.range(), bias: bias.range(), relu })
+    }
 }
 
 /// y = x W + b, then ReLU if asked.
@@ -63,8 +78,6 @@ pub(crate) enum StageKind {
 pub(crate) struct Dense {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    /// Index of W in the layout; b follows.
-    pub(crate) entry: usize,
     /// Place of W in the parameters.
     pub(crate) weight: Range<usize>,
     /// Place of b in the parameters.
@@ -81,37 +94,46 @@ pub(crate) struct Perceptron {
 }
 
 impl Plan {
-    /// Checks `model` against samples of `inputs` numbers in `classes` classes.
+    /// Checks `model` against samples of shape `input` in `classes` classes.
     ///
     /// # Errors
     /// Usage errors that name the layer.
-    pub fn new(model: &Model, inputs: usize, classes: usize) -> Result<Self> {
-        let plan = Self::unchecked(model, inputs)?;
+    pub fn new(model: &Model, input: impl Into<Shape>, classes: usize) -> Result<Self> {
+        let plan = Self::unchecked(model, input)?;
         if plan.outputs < classes {
             return Err(plan.misfit(&format!("but the data has {classes} classes"), classes));
         }
         Ok(plan)
     }
 
-    /// The same for targets that need not be classes: `outputs` of them are to be predicted, or the input itself.
+    /// The same for any targets: `outputs` classes or numbers per sample, or the input itself.
     ///
     /// # Errors
     /// Usage errors that name the layer.
-    pub fn for_targets(model: &Model, inputs: usize, outputs: usize, targets: Targets) -> Result<Self> {
+    pub fn for_targets(
+        model: &Model,
+        input: impl Into<Shape>,
+        outputs: usize,
+        targets: Targets,
+    ) -> Result<Self> {
+        let input = input.into();
+        let inputs = input.features();
         let (wanted, but) = match targets {
-            Targets::Class => return Self::new(model, inputs, outputs),
+            Targets::Class => return Self::new(model, input, outputs),
             Targets::Real => (outputs, format!("but {outputs} are to be predicted for a sample")),
             Targets::Input => (inputs, format!("but a sample has {inputs} numbers")),
         };
-        let plan = Self::unchecked(model, inputs)?;
+        let plan = Self::unchecked(model, input)?;
         if plan.outputs == wanted { Ok(plan) } else { Err(plan.misfit(&but, wanted)) }
     }
 
-    /// `model` for samples of `inputs` numbers, whatever its outputs are to tell.
+    /// Plans `model` for samples of shape `input`, whatever its outputs stand for.
     ///
     /// # Errors
     /// Usage errors that name the layer.
-    pub(crate) fn unchecked(model: &Model, inputs: usize) -> Result<Self> {
+    pub(crate) fn unchecked(model: &Model, input: impl Into<Shape>) -> Result<Self> {
+        let input = input.into();
+        let inputs = input.features();
         if let Some(given) = model.inputs().filter(|&given| given != inputs) {
             return Err(Error::usage(format!(
                 "model `{model}` takes {given} numbers, but a sample has {inputs}"
@@ -119,10 +141,10 @@ impl Plan {
             .advise(format!("begin the model with {inputs}")));
         }
         let model = model.clone().with_inputs(inputs);
-        let layout = Layout::new(&model, inputs)?;
-        let stages = stages(&model, &layout, inputs);
+        let layout = Layout::new(&model, input)?;
+        let stages = fuse_relu(stages(&model, &layout, input)?);
         let outputs = stages.last().map_or(inputs, |stage| stage.outputs);
-        Ok(Self { model, layout: Arc::new(layout), stages, inputs, outputs })
+        Ok(Self { model, layout: Arc::new(layout), stages, input, inputs, outputs })
     }
 
     /// The error for a wrong number of outputs.
@@ -134,72 +156,62 @@ impl Plan {
 
     /// The network as linear layers with ReLU between them, if it is no more.
     pub(crate) fn perceptron(&self) -> Option<Perceptron> {
-        let dense = |stage: &Stage| match &stage.kind {
-            StageKind::Dense(dense) => Some(dense.clone()),
-            _ => None,
-        };
-        let stages = self.stages.iter().map(dense).collect::<Option<Vec<_>>>()?;
+        let stages =
+            self.stages.iter().map(|stage| stage.linear(&self.layout)).collect::<Option<Vec<_>>>()?;
         Some(Perceptron { inputs: self.inputs, outputs: self.outputs, stages })
     }
 
-    /// Whether the way of a sample depends on others.
+    /// True if a sample's outputs or gradients depend on other samples.
     pub(crate) fn has_statistics(&self) -> bool {
-        self.stages.iter().any(|stage| {
-            matches!(stage.kind, StageKind::BatchNorm(..) | StageKind::Activity(Activity::Kl(_)))
-        })
+        self.stages.iter().any(|stage| stage.operation().needs().batch_statistics)
     }
 
-    /// Refuses statistics over groups of `samples` samples that tell nothing.
+    /// Refuses groups of `samples` samples that are too small for their statistics.
     ///
     /// # Errors
     /// A usage error that names the layer.
     pub(crate) fn check_statistics(&self, samples: usize) -> Result<()> {
-        match self.stages.iter().find(|stage| matches!(stage.kind, StageKind::BatchNorm(..))) {
-            Some(Stage { layer, .. }) if samples < 2 => Err(Error::usage(format!(
+        match self.stages.iter().find(|stage| stage.operation().needs().fewest_samples > samples) {
+            Some(Stage { layer, .. }) => Err(Error::usage(format!(
                 "layer {layer} of model `{}` normalises over samples, but gets them one by one",
                 self.model
             ))
             .advise("update from two samples or more (batch:32), or take layer-norm")),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
-    /// Numbers that normalising stages need for the moments of up to `rows` samples.
+    /// Floats of scratch memory for passes over up to `rows` samples.
     pub(crate) fn scratch(&self, rows: usize) -> usize {
-        let needed = |stage: &Stage| match stage.kind {
-            StageKind::BatchNorm(..) => 5 * padded(stage.inputs),
-            StageKind::LayerNorm(_) => padded(2 * rows),
-            _ => 0,
-        };
-        self.stages.iter().map(needed).max().unwrap_or(0)
+        self.stages.iter().map(|stage| stage.operation().scratch(stage.input, rows)).max().unwrap_or(0)
     }
 
-    /// Numbers of the longest vectors that a stage trains, pad lanes included.
+    /// Floats of the longest vectors that a stage trains, pad lanes included.
     pub(crate) fn largest_vectors(&self) -> usize {
         let biases = self.stages.iter().map(|stage| padded(stage.outputs));
-        let others = self.stages.iter().map(|stage| stage.vectors(&self.layout).1.len());
+        let is_vector = |stage: &&Stage| stage.linear(&self.layout).is_none();
+        let others = self.stages.iter().filter(is_vector).map(|stage| stage.place(&self.layout).len());
         biases.chain(others).max().unwrap_or(0)
     }
 
-    /// The first stage that trains anything: below it nobody needs a gradient.
+    /// The first stage that trains anything: no gradient is needed below it.
     pub(crate) fn lowest_trained(&self) -> usize {
-        let trains = |stage: &Stage| matches!(stage.kind, StageKind::Dense(_)) || !stage.vectors.is_empty();
-        self.stages.iter().position(trains).unwrap_or(self.stages.len())
+        self.stages.iter().position(|stage| stage.trained > 0).unwrap_or(self.stages.len())
     }
 
-    /// Whether the stage before `index` is a linear layer with a ReLU.
+    /// True if the stage before `index` ends with a fused ReLU.
     pub(crate) fn relu_before(&self, index: usize) -> bool {
-        index > 0 && matches!(&self.stages[index - 1].kind, StageKind::Dense(dense) if dense.relu)
+        index > 0 && self.stages[index - 1].relu
     }
 
     /// The widest row of gradients that a stage reads or writes.
     pub(crate) fn widest_gradient(&self) -> usize {
         let lowest = self.lowest_trained();
-        let reads = |(index, stage): (usize, &Stage)| match stage.kind {
-            StageKind::Dense(_) if index <= lowest => stage.outputs,
-            _ => stage.outputs.max(stage.inputs),
+        let needed = |(index, stage): (usize, &Stage)| match index <= lowest {
+            true => stage.outputs,
+            false => stage.outputs.max(stage.inputs),
         };
-        self.stages.iter().enumerate().map(reads).max().unwrap_or(self.outputs)
+        self.stages.iter().enumerate().map(needed).max().unwrap_or(self.outputs)
     }
 
     /// The layer whose outputs, one buffer per stage, are the first not to be finite.
@@ -218,53 +230,47 @@ impl Plan {
 
     /// Multiply-adds of one sample's forward and backward pass.
     pub fn work_per_sample(&self) -> usize {
-        let products = |i| if i == 0 { 2 } else { 3 }; // nobody needs the gradient of the data
-        let work = |(i, stage): (usize, &Stage)| match &stage.kind {
-            StageKind::Dense(dense) => products(i) * dense.inputs * dense.outputs,
-            _ => 0,
-        };
+        let passes = |index| if index == 0 { 2 } else { 3 }; // the gradient of the data is never computed
+        let work =
+            |(index, stage): (usize, &Stage)| passes(index) * stage.operation().multiply_adds(stage.input);
         self.stages.iter().enumerate().map(work).sum()
     }
 }
 
-fn stages(model: &Model, layout: &Layout, inputs: usize) -> Vec<Stage> {
-    let (mut stages, mut inputs, mut entry) = (Vec::<Stage>::new(), inputs, 0);
-    for (layer, kind) in model.layers().iter().enumerate() {
-        let linear_follows = matches!(model.layers().get(layer + 1), Some(Layer::Linear(_)));
-        let before = stages.last_mut().map(|stage| &mut stage.kind);
-        if let (Layer::Relu(_), true, Some(StageKind::Dense(dense))) = (kind, linear_follows, before) {
-            dense.relu = true;
-            continue;
-        }
-        let own = layout.entries()[entry..].iter().take_while(|entry| entry.layer() == layer).count();
-        let stage = stage(layer, kind, inputs, entry..entry + own, layout);
-        (inputs, entry) = (stage.outputs, entry + own);
-        stages.push(stage);
-    }
-    stages
+/// One stage per layer.
+///
+/// # Errors
+/// A usage error that names the layer that cannot take its input.
+fn stages(model: &Model, layout: &Layout, input: Shape) -> Result<Vec<Stage>> {
+    let (mut input, mut first) = (input, 0);
+    let stage = |(layer, kind): (usize, &Layer)| {
+        let own = layout.entries()[first..].iter().take_while(|entry| entry.layer() == layer);
+        let (all, trained) = own.fold((0, 0), |(all, trained), entry| {
+            (all + 1, trained + usize::from(entry.role != Role::Buffer))
+        });
+        let output = model.output_of(layer, input)?;
+        let (inputs, outputs) = (input.features(), output.features());
+        let (kind, entries) = (kind.clone(), first..first + all);
+        let stage = Stage { layer, kind, input, inputs, outputs, entries, trained, relu: false };
+        (input, first) = (output, first + all);
+        Ok(stage)
+    };
+    model.layers().iter().enumerate().map(stage).collect()
 }
 
-/// The stage of a layer on `inputs` numbers, whose tensors are `entries` of the layout.
-fn stage(layer: usize, kind: &Layer, inputs: usize, entries: Range<usize>, layout: &Layout) -> Stage {
-    if let Layer::Linear(linear) = kind {
-        let [weight, bias] = [0, 1].map(|i| layout.entries()[entries.start + i].range());
-        let outputs = linear.outputs;
-        let dense = Dense { inputs, outputs, entry: entries.start, weight, bias, relu: false };
-        return Stage { layer, inputs, outputs, kind: StageKind::Dense(dense), vectors: 0..0 };
+/// Fusion pass: a ReLU between two linear layers runs inside the product of the first.
+fn fuse_relu(stages: Vec<Stage>) -> Vec<Stage> {
+    let mut fused: Vec<Stage> = Vec::with_capacity(stages.len());
+    let mut rest = stages.into_iter().peekable();
+    while let Some(stage) = rest.next() {
+        let is_linear = |stage: &Stage| matches!(stage.kind, Layer::Linear(_));
+        let between = matches!(stage.kind, Layer::Relu(_)) && rest.peek().is_some_and(is_linear);
+        match fused.last_mut().filter(|before| between && is_linear(before)) {
+            Some(before) => before.relu = true,
+            None => fused.push(stage),
+        }
     }
-    let trained = layout.entries()[entries.clone()].iter().filter(|entry| entry.role != Role::Buffer).count();
-    let vectors = entries.start..entries.start + trained;
-    let kind = match kind.clone() {
-        Layer::Prelu(_) => StageKind::Prelu,
-        Layer::Dropout(dropout) => StageKind::Dropout(dropout),
-        Layer::BatchNorm(norm) => StageKind::BatchNorm(norm, vectors.end),
-        Layer::LayerNorm(norm) => StageKind::LayerNorm(norm),
-        Layer::LogSoftmax(_) => StageKind::LogSoftmax,
-        Layer::ActivityL1(penalty) => StageKind::Activity(Activity::L1(penalty)),
-        Layer::ActivityKl(penalty) => StageKind::Activity(Activity::Kl(penalty)),
-        function => StageKind::Activation(function),
-    };
-    Stage { layer, inputs, outputs: inputs, kind, vectors }
+    fused
 }
 
 #[cfg(test)]

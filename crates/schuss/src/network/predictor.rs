@@ -110,7 +110,7 @@ impl Predictor {
     /// Data errors that name the file; a usage error for a senseless number of threads.
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let (about, params) = ModelFile::load(path)?;
-        let plan = about.plan(&about.model.parse()?, about.shape.features())?;
+        let plan = about.plan(&about.model.parse()?)?;
         let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets, None));
         let units = about.units(plan.outputs);
         Ok(Self { about, plan, units, params, team, arena, labelled: false })

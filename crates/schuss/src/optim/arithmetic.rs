@@ -1,4 +1,4 @@
-//! What optimizers compute with: the kernels on f32, or plain loops on f64, which are the reference.
+//! Arithmetic of the optimizers: kernels on f32, or plain loops on f64 as the reference.
 
 use super::eigen::Eigen;
 use super::rule::{First, Rule, Slot, SlotShape};
@@ -10,14 +10,14 @@ use schuss_kernels::{Buffer, Lane, Team, padded};
 use std::fmt::Debug;
 use std::ops::{DerefMut, Range};
 
-/// The operations of an update.
+/// Operations of an update.
 pub(crate) trait Arithmetic {
-    /// A number.
+    /// Element type.
     type T: Lane + PartialOrd + Default + Debug + Send + Sync + Into<f64>;
-    /// Many of them.
+    /// Buffer of elements.
     type Buffer: DerefMut<Target = [Self::T]> + Clone + Debug + Send;
 
-    /// So many zeros.
+    /// Returns a buffer of `len` zeros.
     fn zeros(len: usize) -> Self::Buffer;
 
     /// w ← update(sums / count, w, slots), element by element.
@@ -30,7 +30,7 @@ pub(crate) trait Arithmetic {
         slots: [&mut [Self::T]; S],
     );
 
-    /// Σ terms(gradient, w, slots) over all elements; pad lanes add nothing where terms of zeros are zero.
+    /// Σ terms(gradient, w, slots) over all elements; pad lanes add nothing if the terms of zeros are zero.
     fn reduce<R: Reduction<S, N>, const S: usize, const N: usize>(
         &mut self,
         reduction: &R,
@@ -151,29 +151,29 @@ fn fill(c: MatrixMut<f64>, value: impl Fn(usize, usize) -> f64) {
     }
 }
 
-/// A tensor of the parameters and what its rule keeps for it.
+/// A parameter tensor with its optimizer state.
 #[derive(Clone, Debug)]
 pub(crate) struct Tensor<B> {
     /// Index in the layout.
     pub(crate) entry: usize,
-    /// Where it stands in the parameters.
+    /// Range within the parameters.
     pub(crate) place: Range<usize>,
-    /// Inputs of a weight; 1 for a bias.
+    /// Number of inputs of a weight matrix; 1 for a bias.
     pub(crate) rows: usize,
-    /// Outputs.
+    /// Number of outputs.
     pub(crate) cols: usize,
-    /// Whether it is a matrix of weights.
+    /// True if it is a weight matrix.
     pub(crate) is_matrix: bool,
-    /// In the order of [`Rule::slots`]; empty where the rule has no use for one.
+    /// State buffers in the order of [`Rule::slots`]; empty where the rule needs none.
     pub(crate) slots: Vec<B>,
-    /// One per wrapper, like the weights.
+    /// State buffers of the wrappers, one each, shaped like the weights.
     pub(crate) around: Vec<B>,
-    /// In the order of [`Rule::scratch`], likewise.
+    /// Scratch buffers in the order of [`Rule::scratch`]; empty where the rule needs none.
     pub(crate) scratch: Vec<B>,
 }
 
 impl<B> Tensor<B> {
-    /// The tensor of `entry`, the `index`-th of the layout, with what `rule` and so many wrappers keep for it at first.
+    /// Creates the tensor of `entry`, the `index`-th of the layout, with the initial state of `rule` and its wrappers.
     pub(crate) fn new<A: Arithmetic<Buffer = B>>(
         index: usize,
         entry: &Entry,
@@ -202,13 +202,13 @@ impl<B> Tensor<B> {
         }
     }
 
-    /// Numbers that count, pad lanes left out.
+    /// Returns the number of elements, without pad lanes.
     pub(crate) fn len(&self) -> usize {
         self.rows * self.cols
     }
 }
 
-/// Rows and columns of a slot of the tensor `entry`.
+/// Returns rows and columns of a slot of the tensor `entry`.
 fn dimensions(shape: SlotShape, entry: &Entry) -> (usize, usize) {
     let &Entry { rows, cols, .. } = entry;
     match shape {
@@ -224,7 +224,7 @@ fn dimensions(shape: SlotShape, entry: &Entry) -> (usize, usize) {
     }
 }
 
-/// A slot of `[rows, cols]` before the first update; pad lanes are zero.
+/// Returns a slot of shape `[rows, cols]` before the first update; pad lanes are zero.
 fn first_values<A: Arithmetic>(first: First, (rows, cols): (usize, usize), weights: &[A::T]) -> A::Buffer {
     let mut values = A::zeros(rows * padded(cols));
     match first {
@@ -238,27 +238,27 @@ fn first_values<A: Arithmetic>(first: First, (rows, cols): (usize, usize), weigh
     values
 }
 
-/// All tensors of a group, for a rule that looks at whole tensors.
+/// All tensors of a group, for rules that work on whole tensors.
 pub(crate) struct Tensors<'a, A: Arithmetic> {
     pub(crate) all: &'a mut [Tensor<A::Buffer>],
     /// All parameters.
     pub(crate) weights: &'a mut [A::T],
-    /// Their gradients, divided by the number of samples; the rule may overwrite them.
+    /// Gradients of all parameters, divided by the number of samples; the rule may overwrite them.
     pub(crate) gradients: &'a mut [A::T],
-    /// The rule's scalars.
+    /// Scalars of the rule.
     pub(crate) scalars: &'a mut [f64],
-    /// Where square slots are taken apart.
+    /// Workspace for eigendecompositions of square slots.
     pub(crate) eigen: &'a mut Eigen,
 }
 
-/// The longest side of the squares that `rule` keeps for the tensor `entry`.
+/// Returns the largest side of the square matrices that `rule` keeps for the tensor `entry`.
 pub(crate) fn largest_square(entry: &Entry, rule: &Rule) -> usize {
     let squares = [SlotShape::SquareOfRows, SlotShape::SquareOfCols, SlotShape::SquareOfInputs];
     let kept = rule.slots().into_iter().map(|slot| slot.shape).filter(|shape| squares.contains(shape));
     kept.filter(|shape| rule.needs(*shape, entry)).map(|shape| dimensions(shape, entry).0).max().unwrap_or(0)
 }
 
-/// The first `S` of some parts; a rule's slots are made by the same table that knows its `S`.
+/// Returns the first `S` items; a rule's slots come from the same table that defines its `S`.
 pub(crate) fn take<T, const S: usize>(mut parts: impl Iterator<Item = T>) -> [T; S] {
     std::array::from_fn(|_| parts.next().expect("a state has the slots of its rule"))
 }

@@ -1,38 +1,38 @@
-//! The same name, other defaults: what PyTorch, optax, Keras, Burn and scikit-learn take for granted.
+//! Dialects: the defaults of PyTorch, optax, Keras, Burn and scikit-learn for rules of the same name.
 
 use crate::recipe::spec;
 use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// Whose defaults keys have that are left out.
+/// Framework whose defaults apply to keys that are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
-    /// PyTorch's, which are ours, where it has the rule.
+    /// PyTorch, whose defaults are schuss's own for every rule it has.
     #[default]
     Torch,
-    /// optax's.
+    /// optax.
     Optax,
-    /// Keras'.
+    /// Keras.
     Keras,
-    /// Burn's.
+    /// Burn.
     Burn,
-    /// scikit-learn's.
+    /// scikit-learn.
     Sklearn,
 }
 
-/// A rule as another system has it.
+/// Counterpart of a rule in another framework.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counterpart {
-    /// The system.
+    /// Framework.
     pub dialect: Dialect,
-    /// Our name of the rule.
+    /// Name of the rule in schuss.
     pub rule: &'static str,
-    /// What it is called there.
+    /// Name of the rule in the framework.
     pub original: &'static str,
-    /// Keys whose defaults there are not ours.
+    /// Keys whose defaults differ from schuss's, as `key=value,...`.
     pub keys: &'static str,
-    /// What keys cannot say.
+    /// Difference that keys cannot express; empty if there is none.
     pub note: &'static str,
 }
 
@@ -55,7 +55,7 @@ const OPTAX: &[Counterpart] = &[
         "nadam",
         "optax.nadam",
         "momentum_decay=1e4",
-        "its momentum is β₁ from the first update on, which so large a momentum_decay makes it here",
+        "its momentum is β₁ from the first update on, reproduced here by the large momentum_decay",
     ),
     row(Dialect::Optax, "nadamw", "optax.nadamw", "", ""),
     row(Dialect::Optax, "radam", "optax.radam", "eps_hat=false", ""),
@@ -96,7 +96,7 @@ const BURN: &[Counterpart] = &[
         "sgd",
         "burn::optim::Sgd",
         "dampening=0.1",
-        "its MomentumConfig has 0.9, but SgdConfig none of it",
+        "its MomentumConfig defaults to 0.9, but its SgdConfig has no momentum by default",
     ),
     row(Dialect::Burn, "adam", "burn::optim::Adam", "eps=1e-5", ""),
     row(Dialect::Burn, "adamw", "burn::optim::AdamW", "eps=1e-5,weight_decay=1e-4", ""),
@@ -111,11 +111,11 @@ const SKLEARN: &[Counterpart] = &[
     row(Dialect::Sklearn, "adam", MLP_ADAM, "eps_hat=true", MLP_ALPHA),
 ];
 
-const DECOUPLED: &str = "its weight_decay is decoupled: `decay:0.01+` before the rule";
+const DECOUPLED: &str = "its weight_decay is decoupled; here that is `decay:0.01+` before the rule";
 const MLP_SGD: &str = "sklearn.neural_network.MLPClassifier(solver='sgd')";
 const MLP_ADAM: &str = "sklearn.neural_network.MLPClassifier(solver='adam')";
 const MLP_ALPHA: &str =
-    "its alpha=1e-4, over the samples of an update, is an L2 penalty on weights, not biases; here none";
+    "its alpha=1e-4, divided by the samples of an update, is an L2 penalty on weights, not biases; none here";
 
 const fn row(
     dialect: Dialect,
@@ -128,7 +128,7 @@ const fn row(
 }
 
 impl Dialect {
-    /// All, by name.
+    /// All dialects, with their names.
     pub const ALL: [(&'static str, Self); 5] = [
         ("torch", Self::Torch),
         ("optax", Self::Optax),
@@ -137,7 +137,7 @@ impl Dialect {
         ("sklearn", Self::Sklearn),
     ];
 
-    /// The rules it has; none for PyTorch, whose defaults stand with the rules themselves.
+    /// Returns the rules the framework has; none for PyTorch, whose defaults are those of the rules themselves.
     pub fn counterparts(self) -> &'static [Counterpart] {
         match self {
             Self::Torch => &[],
@@ -148,22 +148,23 @@ impl Dialect {
         }
     }
 
-    /// The rule of this name as it has it.
+    /// Returns the framework's counterpart of the rule of this name.
     pub fn counterpart(self, rule: &str) -> Option<&'static Counterpart> {
         self.counterparts().iter().find(|row| row.rule == rule)
     }
 
-    /// Keys of the rule of this name that have other defaults than ours, as `key=value,...`.
+    /// Returns the keys of the rule of this name whose defaults differ from schuss's, as `key=value,...`.
     pub(crate) fn defaults(self, rule: &str) -> &'static str {
         self.counterpart(rule).map_or("", |row| row.keys)
     }
 
-    /// Whether it has no default for a learning rate, so that ours stays.
+    /// Returns true if the framework has no default learning rate, so that schuss's is used.
     pub fn asks_for_lr(self) -> bool {
         matches!(self, Self::Optax | Self::Burn)
     }
 
-    /// What it does with gradients of several microbatches; ours are the mean over all samples of the update.
+    /// Describes how the framework accumulates gradients of several microbatches; schuss takes the mean over all
+    /// samples of the update.
     pub fn accumulation(self) -> &'static str {
         match self {
             Self::Torch => {
@@ -171,17 +172,19 @@ impl Dialect {
                  divided by k"
             }
             Self::Optax => {
-                "takes the mean over k microbatches (MultiSteps), whatever their sizes; what is left at the end \
-                 of an epoch counts for the next"
+                "takes the mean over k microbatches (MultiSteps), whatever their sizes; microbatches left over \
+                 at the end of an epoch count toward the first update of the next"
             }
             Self::Keras => {
-                "takes the mean over gradient_accumulation_steps microbatches, whatever their sizes; what is \
-                 left at the end of an epoch counts for the next"
+                "takes the mean over gradient_accumulation_steps microbatches, whatever their sizes; microbatches \
+                 left over at the end of an epoch count toward the first update of the next"
             }
             Self::Burn => {
                 "sums the gradients of microbatches (GradientsAccumulator): k of them make a step k times as long"
             }
-            Self::Sklearn => "has none: a batch is one update, and the last of an epoch may be smaller",
+            Self::Sklearn => {
+                "has no accumulation: a batch is one update, and the last batch of an epoch may be smaller"
+            }
         }
     }
 }

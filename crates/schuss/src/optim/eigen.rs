@@ -1,50 +1,51 @@
-//! Symmetric matrices taken apart, and rows made orthonormal: in f64, on one thread, with nothing but + − × ÷ √ in a
-//! fixed order, so that the bits are the same on every machine.
+//! Eigendecomposition of symmetric matrices and orthonormalization of rows: in f64, on one thread, with nothing but
+//! + − × ÷ √ in a fixed order, so that results are bitwise identical on every machine.
 
 use schuss_kernels::matrix::Matrix;
 use std::ops::{Index, IndexMut};
 
-/// Room for square matrices, and what the last one was made of. Nothing is allocated after `make_room`.
+/// Workspace for square matrices, and the result of the last decomposition. Nothing is allocated after `make_room`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Eigen {
-    /// What is taken apart; in the end, row k holds the k-th reflection.
+    /// Matrix to decompose; afterwards, row k holds the k-th reflection.
     matrix: Square,
-    /// Orthonormal rows: eigenvectors in the order of `values`, or rows made orthonormal.
+    /// Orthonormal rows: eigenvectors in the order of `values`, or orthonormalized rows.
     vectors: Square,
-    /// Eigenvalues, or whatever rows are ordered by.
+    /// Eigenvalues, or the values that rows are ordered by.
     values: Vec<f64>,
-    /// What stands beside the diagonal.
+    /// Off-diagonal of the tridiagonal matrix.
     beside: Vec<f64>,
     /// Factor β of each reflection 1 − β v vᵀ.
     betas: Vec<f64>,
-    /// w of a reflection on both sides.
+    /// Vector w of a reflection applied to both sides.
     across: Vec<f64>,
-    /// Indices of `values` from the largest to the smallest.
+    /// Indices of `values`, largest first.
     order: Vec<usize>,
-    /// What is no longer than this counts as zero.
+    /// Length up to which a vector counts as zero.
     negligible: f64,
 }
 
-/// Share of the largest number of a matrix that is negligible, far below rounding: what is left of a matrix of low rank
-/// otherwise shrinks by another 1e-16 from row to row, until its square is no number to divide by.
+/// Negligible length relative to the largest element of a matrix, far below rounding. Without it, the remainder of a
+/// low-rank matrix would shrink by another factor of 1e-16 from row to row, until its square is too small to divide by.
 const NEGLIGIBLE: f64 = 1e-30;
 
-/// Sweeps of QL for one eigenvalue; three are usual.
+/// Maximum number of QL sweeps for one eigenvalue; three are typical.
 const MOST_SWEEPS: usize = 50;
 
 impl Eigen {
-    /// Room for matrices of up to `side` rows.
+    /// Allocates the workspace for matrices of up to `side` rows.
     pub(crate) fn make_room(&mut self, side: usize) {
         if side > self.side() {
             self.resize(side);
         }
     }
 
-    /// Eigenvalues and eigenvectors of a symmetric matrix, the largest first; all eigenvalues are NaN if a number of
-    /// the matrix is not finite.
+    /// Computes eigenvalues and eigenvectors of a symmetric matrix, largest first. All eigenvalues are NaN if an
+    /// element of the matrix is not finite.
     ///
-    /// Householder's reflections make it tridiagonal, QL with implicit shifts diagonal: Golub and Van Loan, "Matrix
-    /// Computations", chapter 8. About 9 n³ operations: 0.4 s for 784 rows, 0.1 s for 400 on one core with SSE2.
+    /// Householder reflections make it tridiagonal, then QL with implicit shifts makes it diagonal: Golub and Van Loan,
+    /// "Matrix Computations", chapter 8. About 9 n³ operations: 0.4 s for 784 rows, 0.1 s for 400 on one core with
+    /// SSE2.
     pub(crate) fn decompose<T: Copy + Into<f64>>(&mut self, matrix: Matrix<T>) {
         self.load(matrix);
         if self.is_finite() {
@@ -57,9 +58,9 @@ impl Eigen {
         self.sort();
     }
 
-    /// Orders rows by `values`, the largest first, and makes them orthonormal from the first on, by Householder's
-    /// reflections: rows that are zero or depend on others become some directions that are left. Half as long as
-    /// eigenvectors take.
+    /// Orders rows by `values`, largest first, and orthonormalizes them in that order with Householder reflections.
+    /// Rows that are zero or linearly dependent become arbitrary remaining directions. Takes half as long as
+    /// eigenvectors.
     pub(crate) fn orthonormalize<T: Copy + Into<f64>>(
         &mut self,
         rows: Matrix<T>,
@@ -78,22 +79,22 @@ impl Eigen {
         self.accumulate(0);
     }
 
-    /// The k-th largest eigenvalue.
+    /// Returns the k-th largest eigenvalue.
     pub(crate) fn value(&self, k: usize) -> f64 {
         self.values[self.order[k]]
     }
 
-    /// Its eigenvector.
+    /// Returns the eigenvector of the k-th largest eigenvalue.
     pub(crate) fn vector(&self, k: usize) -> &[f64] {
         &self.vectors[self.order[k]]
     }
 
-    /// The k-th row made orthonormal.
+    /// Returns the k-th orthonormalized row.
     pub(crate) fn orthonormal_row(&self, k: usize) -> &[f64] {
         &self.vectors[k]
     }
 
-    /// From the places of ordered rows to where they stood.
+    /// Returns the original index of every ordered row.
     pub(crate) fn order(&self) -> &[usize] {
         &self.order
     }
@@ -129,8 +130,8 @@ impl Eigen {
         self.order.sort_unstable_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
     }
 
-    /// Turns row `k` from column `first` on into the v of the reflection that takes it to the first axis, along which
-    /// it then has the coordinate that is returned.
+    /// Replaces row `k` from column `first` on by the v of the reflection that maps it to the first axis. Returns its
+    /// coordinate along that axis.
     fn reflect(&mut self, k: usize, first: usize) -> f64 {
         let v = &mut self.matrix[k][first..];
         let length = dot(v, v).sqrt();
@@ -145,7 +146,7 @@ impl Eigen {
         along
     }
 
-    /// Applies the reflection in row `k`, which begins at column `k`, to all rows below.
+    /// Applies the reflection in row `k`, which starts at column `k`, to all rows below.
     fn reflect_rows_below(&mut self, k: usize) {
         let (row, below) = self.matrix.split_after(k);
         let v = &row[k..];
@@ -155,7 +156,7 @@ impl Eigen {
         }
     }
 
-    /// A ← H A H for a reflection H per row; leaves the diagonal in `values` and what is beside it in `beside`.
+    /// A ← H A H for a reflection H per row. Leaves the diagonal in `values` and the off-diagonal in `beside`.
     fn make_tridiagonal(&mut self) {
         let side = self.side();
         for k in 0..side.saturating_sub(1) {
@@ -168,8 +169,8 @@ impl Eigen {
         }
     }
 
-    /// Applies the reflection in row `k`, which begins at column `k` + 1, to what lies below and right of it:
-    /// A ← A − v wᵀ − w vᵀ with p = β A v, w = p − β/2 (p · v) v.
+    /// Applies the reflection in row `k`, which starts at column `k` + 1, to both sides of the block below and right of
+    /// it: A ← A − v wᵀ − w vᵀ with p = β A v, w = p − β/2 (p · v) v.
     fn reflect_both_sides(&mut self, k: usize) {
         let (beta, first) = (self.betas[k], k + 1);
         let (row, below) = self.matrix.split_after(k);
@@ -186,7 +187,7 @@ impl Eigen {
         }
     }
 
-    /// `vectors` ← the product of all reflections, the last one leftmost; that of row k begins at column k + `shift`.
+    /// `vectors` ← the product of all reflections, the last one leftmost; that of row k starts at column k + `shift`.
     fn accumulate(&mut self, shift: usize) {
         let side = self.side();
         self.vectors.values.fill(0.0);
@@ -201,7 +202,7 @@ impl Eigen {
         }
     }
 
-    /// Rotates what is beside the diagonal away, from the first value on, and turns `vectors` along.
+    /// Eliminates the off-diagonal with rotations, from the first value on, and applies them to `vectors`.
     fn make_diagonal(&mut self) {
         for first in 0..self.side() {
             for _ in 0..MOST_SWEEPS {
@@ -214,7 +215,7 @@ impl Eigen {
         }
     }
 
-    /// Where the block that begins at `first` ends: what is beside the diagonal there is lost in rounding.
+    /// Returns the end of the block that starts at `first`, at which the off-diagonal element is lost in rounding.
     fn end_of_block(&self, first: usize) -> usize {
         let lost = |&k: &usize| {
             let scale = self.values[k].abs() + self.values[k + 1].abs();
@@ -223,7 +224,7 @@ impl Eigen {
         (first..self.side() - 1).find(lost).unwrap_or(self.side() - 1)
     }
 
-    /// One implicit step of QL on the block `first..=last`, shifted by the eigenvalue of its first two rows.
+    /// Does one implicit QL step on the block `first..=last`, shifted by the eigenvalue of its first two rows.
     fn sweep(&mut self, first: usize, last: usize) {
         let (d, e) = (&mut self.values, &mut self.beside);
         let slope = (d[first + 1] - d[first]) / (2.0 * e[first]);
@@ -266,13 +267,13 @@ impl Square {
         self.values.resize(side * side, 0.0);
     }
 
-    /// Row `k`, and all that follow.
+    /// Returns row `k`, and all rows that follow.
     fn split_after(&mut self, k: usize) -> (&[f64], &mut [f64]) {
         let (done, below) = self.values.split_at_mut((k + 1) * self.side);
         (&done[k * self.side..], below)
     }
 
-    /// Rows `k` and `k + 1` in their plane.
+    /// Rotates rows `k` and `k + 1` in their plane.
     fn rotate(&mut self, k: usize, sine: f64, cosine: f64) {
         let (_, rows) = self.values.split_at_mut(k * self.side);
         let (row, rows) = rows.split_at_mut(self.side);
@@ -310,7 +311,7 @@ fn add(to: &mut [f64], factor: f64, from: &[f64]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to += factor * from);
 }
 
-/// In eight chains, so that vectors may be used.
+/// Returns the dot product, with eight accumulators so that it can be vectorized.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let (a, a_rest) = a.as_chunks::<8>();
     let (b, b_rest) = b.as_chunks::<8>();
@@ -328,7 +329,7 @@ mod tests {
     use schuss_kernels::naive::largest;
     use schuss_kernels::padded;
 
-    /// Some numbers between -1 and 1, rows padded.
+    /// Returns pseudo-random numbers between -1 and 1, with padded rows.
     fn numbers(rows: usize, cols: usize) -> Vec<f64> {
         let mut state = 1_u64;
         let mut next = || {
@@ -340,7 +341,7 @@ mod tests {
         values
     }
 
-    /// B Bᵀ of `[side, rank]` numbers.
+    /// Returns B Bᵀ for a B of shape `[side, rank]`.
     fn gram(side: usize, rank: usize) -> Vec<f64> {
         let (b, mut a) = (numbers(side, rank), vec![0.0; side * padded(side)]);
         let row = |k: usize| &b[k * padded(rank)..][..rank];

@@ -1,5 +1,5 @@
-//! The optimizers' steps against other frameworks' on recorded streams of gradients: `golden/optim_steps`, and
-//! `golden/square_steps` for what only full rank makes definite.
+//! Tests of optimizer steps against other frameworks, on recorded streams of gradients: `golden/optim_steps`, and
+//! `golden/square_steps` for rules whose steps are unique only at full rank.
 
 mod dialects;
 
@@ -14,7 +14,7 @@ use schuss_kernels::{Buffer, Isa, Team};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// A folder of cases, and the network of its stream, whose tensors are flattened one after the other in PyTorch's order.
+/// A folder of cases, and the network of its stream, whose tensors are flattened one by one in PyTorch's order.
 #[derive(Clone, Copy)]
 struct Setting {
     folder: &'static str,
@@ -23,27 +23,28 @@ struct Setting {
 
 const SETTINGS: [Setting; 2] =
     [Setting { folder: "optim_steps", model: "3-16-4" }, Setting { folder: "square_steps", model: "4-4" }];
-/// Numbers in all tensors of `optim_steps`, and in those whose length is a multiple of 16: what is left over, PyTorch
-/// rounds otherwise.
+/// Number of elements in all tensors of `optim_steps`, and in those whose length is a multiple of 16; PyTorch rounds
+/// the remainder differently.
 const NUMBERS: usize = 132;
 const WHOLE_VECTORS: usize = 128;
-/// Updates between records, and records.
+/// Updates between records, and number of records.
 const EVERY: usize = 50;
 const RECORDS: usize = 4;
 
-/// Where f64 may be further away than 1e-12: eigenvalues near ε = 1e-4 beside others of 1e4 are known to a part in 1e8,
-/// whoever computes them.
+/// Cases allowed an error above 1e-12 in f64: eigenvalues near ε = 1e-4 beside others of 1e4 are accurate to one part
+/// in 1e8 in any implementation.
 const ALLOWED_F64: [(&str, f64); 1] = [("optim_steps/shampoo", 1e-9)];
 
-/// Where f32 may be further away than twice the original, as a share of the largest weight of each record, and why.
+/// Cases allowed more than twice the original's error in f32, as a fraction of the largest weight of each record:
 ///
-/// - `dog-*`: each step is as long as the way so far, so weights grow to 9e3 and what was rounded grows with them: from
-///   2e-7 of the largest weight at the first record to 6e-7 at the last.
-/// - `cautious`: a wrapper finds the rule's step as a difference of rounded weights, the original masks the step itself.
+/// - `dog-*`: each step is as long as the distance moved so far, so weights grow to 9e3 and rounding errors grow with
+///   them: from 2e-7 of the largest weight at the first record to 6e-7 at the last.
+/// - `cautious`: the wrapper computes the rule's step as a difference of rounded weights, the original masks the step
+///   itself.
 const ALLOWED_F32: [(&str, f64); 3] =
     [("optim_steps/dog-optax", 6e-7), ("optim_steps/dog-reps", 6e-7), ("optim_steps/cautious", 1e-5)];
 
-/// What a file says about itself.
+/// Metadata of a golden file.
 #[derive(Deserialize)]
 struct About {
     optimizer: String,
@@ -54,14 +55,14 @@ struct Case {
     name: String,
     setting: Setting,
     method: Method,
-    /// The weights after every 50 updates, one after the other.
+    /// Weights after every 50 updates, one after the other.
     f32: Vec<f32>,
     f64: Vec<f64>,
-    /// The weights to evaluate at, where they are others; PyTorch evaluates asgd where it trains, and so do we.
+    /// Weights to evaluate, if they differ from those trained; as in PyTorch, asgd is evaluated where it is trained.
     shown: Vec<f64>,
 }
 
-/// The weights at the start, the 200 gradients and losses.
+/// Initial weights, and 200 gradients and losses.
 struct Stream {
     weights: Vec<f32>,
     gradients: Vec<Vec<f32>>,
@@ -91,7 +92,7 @@ impl Setting {
     }
 }
 
-/// The numbers of a tensor of 4-byte floats; none if there is no such tensor.
+/// Returns the values of a tensor of 4-byte floats; empty if there is no such tensor.
 fn floats(file: &SafeTensors, name: &str) -> Vec<f32> {
     let tensor = file.tensor(name);
     tensor.map_or(vec![], |t| t.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
@@ -102,7 +103,7 @@ fn doubles(file: &SafeTensors, name: &str) -> Vec<f64> {
     tensor.map_or(vec![], |t| t.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect())
 }
 
-/// Every recorded case that is `wanted`, by the names in its chain.
+/// Returns every recorded case whose chain has only `wanted` names.
 fn cases(wanted: impl Fn(&str) -> bool) -> Vec<Case> {
     let in_setting = |setting: Setting| {
         let files = std::fs::read_dir(setting.folder()).unwrap().map(|file| file.unwrap().path());
@@ -132,7 +133,7 @@ fn case(setting: Setting, path: &Path, wanted: &impl Fn(&str) -> bool) -> Option
     })
 }
 
-/// Muon as PyTorch has it moves matrices, and nothing else.
+/// Parses the optimizer of a case; PyTorch's Muon updates matrices and nothing else.
 fn method(optimizer: &str) -> Method {
     let text = if optimizer.starts_with("muon") {
         format!("weights@{optimizer}/bias@freeze")
@@ -142,7 +143,7 @@ fn method(optimizer: &str) -> Method {
     text.parse().unwrap_or_else(|error| panic!("{optimizer}: {error}"))
 }
 
-/// The weights after every 50 updates, in the f32 vectors of `isa`.
+/// Returns the weights after every 50 updates, computed with the f32 vectors of `isa`.
 fn f32_weights(case: &Case, isa: Isa) -> Vec<f32> {
     let (Stream { weights, gradients, losses }, layout) = (case.setting.stream(), case.setting.layout());
     let (mut w, mut g) = (laid_out(&layout, &weights), Buffer::zeros(layout.len()));
@@ -161,7 +162,7 @@ fn f32_weights(case: &Case, isa: Isa) -> Vec<f32> {
     seen
 }
 
-/// Numbers in PyTorch's order as they stand in the parameters.
+/// Copies values in PyTorch's order into the layout of the parameters.
 fn laid_out(layout: &Layout, values: &[f32]) -> Buffer {
     let mut buffer = Buffer::zeros(layout.len());
     let places = layout.entries().iter().flat_map(|entry| entry.places());
@@ -169,7 +170,7 @@ fn laid_out(layout: &Layout, values: &[f32]) -> Buffer {
     buffer
 }
 
-/// The same from the f64 reference, and the weights to evaluate at.
+/// Returns the weights after every 50 updates of the f64 reference, and the weights to evaluate.
 fn f64_weights(case: &Case) -> [Vec<f64>; 2] {
     let Stream { weights, gradients, losses } = case.setting.stream();
     let mut w: Vec<f64> = weights.into_iter().map(f64::from).collect();
@@ -186,13 +187,13 @@ fn f64_weights(case: &Case) -> [Vec<f64>; 2] {
     [seen, shown]
 }
 
-/// Largest distance of f32 weights to the exact ones.
+/// Returns the largest distance of f32 weights from the exact ones.
 fn distance(found: &[f32], exact: &[f64]) -> f64 {
     assert_eq!(found.len(), exact.len());
     largest(found.iter().zip(exact).map(|(&found, exact)| (f64::from(found) - exact).abs()))
 }
 
-/// What a table allows the case.
+/// Returns the error that the table allows for a case.
 fn allowed(table: &[(&str, f64)], name: &str) -> Option<f64> {
     table.iter().find(|(case, _)| *case == name).map(|(_, distance)| *distance)
 }
@@ -223,8 +224,8 @@ fn every_sgd_step_has_pytorchs_bits_on_every_instruction_set() {
     }
 }
 
-/// The last bits depend on where a library rounds, so ours may differ from the recorded; how far both are from the
-/// exact weights is the measure.
+/// The last bits depend on where a library rounds, so results may differ from those recorded; the test compares the
+/// distances of both from the exact weights.
 #[test]
 fn f32_steps_are_no_further_from_exact_weights_than_twice_the_originals() {
     let mut worst = (0.0, String::new());

@@ -1,4 +1,4 @@
-//! How weights move, as typed: groups of parameters, each with its chain around one rule, or a solver.
+//! Optimizer specs: parameter groups, each a chain of transforms, one rule and wrappers, or a solver.
 
 use super::dialect::Dialect;
 use super::rule::Rule;
@@ -14,7 +14,7 @@ use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// From gradients to new weights.
+/// An optimizer: parameter groups with their update rules, or a solver.
 ///
 /// # Example
 /// ```
@@ -26,71 +26,71 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Method {
-    /// One step per gradient.
+    /// Update rules, which take one step per gradient.
     Descent(Descent),
-    /// Several looks at the objective per update.
+    /// A solver, which evaluates the objective several times per update.
     Solver(Solver),
 }
 
-/// Groups of parameters, each with a rule; a tensor belongs to the first that selects it.
+/// Parameter groups, each with a rule. A tensor belongs to the first group that selects it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Descent {
-    /// At least one.
+    /// Parameter groups, at least one.
     pub groups: Vec<Group>,
-    /// How gradients are had, for all groups.
+    /// Point at which gradients are evaluated, shared by all groups.
     pub gradient: Gradient,
 }
 
-/// Some tensors and how they move.
+/// A parameter group: a selection of tensors and the chain that updates them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// Which tensors.
+    /// Tensors of the group.
     pub select: Select,
-    /// What is done to gradients first, in order.
+    /// Transforms applied to the gradients before the rule, in order.
     pub before: Vec<Transform>,
-    /// What owns the learning rate.
+    /// Update rule, which owns the learning rate.
     pub rule: Rule,
-    /// What is done around the rule, in order.
+    /// Wrappers applied around the rule, in order.
     pub after: Vec<Wrapper>,
 }
 
 impl Group {
-    /// Whether it is a rule and nothing else.
+    /// Returns true if the group has neither transforms nor wrappers.
     pub(crate) fn is_plain(&self) -> bool {
         self.before.is_empty() && self.after.is_empty()
     }
 }
 
 impl From<Rule> for Group {
-    /// All tensors, moved by the rule alone.
+    /// Creates a group of all tensors, without transforms or wrappers.
     fn from(rule: Rule) -> Self {
         Self { select: Select::All, before: vec![], rule, after: vec![] }
     }
 }
 
-/// How gradients are had.
+/// Point at which gradients are evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Gradient {
-    /// Where the weights are.
+    /// At the current weights.
     #[default]
     Plain,
-    /// Where the loss is highest nearby.
+    /// At the nearby point of highest loss (sharpness-aware minimisation).
     Sam(Sam),
 }
 
-/// Tensors of a network.
+/// Selection of tensors of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Select {
-    /// Every one.
+    /// All tensors.
     All,
-    /// Matrices of weights.
+    /// Weight matrices.
     Weights,
-    /// Vectors of biases.
+    /// Bias vectors.
     Bias,
-    /// Matrices of weights but for the last layer's.
+    /// Weight matrices of all layers but the last.
     Hidden,
-    /// Those of a layer, `2`, or a tensor, `2.weight`.
+    /// Tensors of one layer (`2`), or a single tensor (`2.weight`).
     Named(String),
 }
 
@@ -108,11 +108,11 @@ impl Select {
 }
 
 impl Method {
-    /// Reads a solver, or `[select@]chain/[select@]chain`, where rules have the defaults of `dialect`; `sam` stands first in the first
-    /// chain.
+    /// Parses a solver, or `[select@]chain/[select@]chain`. Keys left out of a rule get the defaults of `dialect`.
+    /// `sam` comes first in the first chain.
     ///
     /// # Errors
-    /// Usage errors (exit 2) that name what is not known or makes no sense.
+    /// Returns a usage error (exit 2) that names the unknown or invalid part.
     pub fn read(text: &str, dialect: Dialect) -> Result<Self> {
         if let Some(solver) = Item::parse(text).ok().and_then(|item| Solver::read(&item)) {
             return solver.map(Self::Solver);
@@ -123,7 +123,7 @@ impl Method {
         Ok(Self::Descent(Descent { groups: with_rest(groups, dialect)?, gradient }))
     }
 
-    /// What a schedule drives, as typed for the first group; nothing of a solver, which finds its own steps.
+    /// Returns the first group's scheduled hyper-parameters as typed; `None` for a solver, which finds its own steps.
     pub(crate) fn knobs(&self) -> Option<Knobs> {
         let Self::Descent(Descent { groups, .. }) = self else { return None };
         let mut rule = groups.first()?.rule.clone();
@@ -131,7 +131,7 @@ impl Method {
         Some(Knobs { lr: knob(rule.lr()), momentum: knob(rule.momentum()), beta2: knob(rule.beta2()) })
     }
 
-    /// The most numbers per weight that any of its rules keeps.
+    /// Returns the largest number of state values per weight that any group keeps.
     pub(crate) fn slots(&self) -> usize {
         match self {
             Self::Descent(Descent { groups, .. }) => {
@@ -141,7 +141,7 @@ impl Method {
         }
     }
 
-    /// The same with a velocity for plain `sgd` where `schedule` drives the momentum, as PyTorch's does without asking.
+    /// Returns the method with a momentum buffer for plain `sgd` if `schedule` drives the momentum, as in PyTorch.
     #[must_use]
     pub(crate) fn with_velocity(mut self, schedule: &Schedule) -> Self {
         let none = Knobs { lr: 0.0, momentum: 0.0, beta2: 0.0 };
@@ -156,7 +156,7 @@ impl Method {
         self
     }
 
-    /// The rule that moves every weight alike, if nothing else is chosen.
+    /// Returns the rule if it updates all tensors, without transforms, wrappers or SAM.
     pub(crate) fn sole_rule(&self) -> Option<&Rule> {
         match self {
             Self::Descent(Descent { groups, gradient: Gradient::Plain }) => match groups.as_slice() {
@@ -167,7 +167,7 @@ impl Method {
         }
     }
 
-    /// The groups that rules move: none where a solver moves all.
+    /// Returns the parameter groups; none for a solver, which updates all weights.
     pub(crate) fn descent(&self) -> &Descent {
         static NONE: Descent = Descent { groups: vec![], gradient: Gradient::Plain };
         match self {
@@ -176,10 +176,10 @@ impl Method {
         }
     }
 
-    /// The groups that rules move, for whoever has one gradient per update and no objective.
+    /// Returns the parameter groups, for callers with one gradient per update and no objective.
     ///
     /// # Errors
-    /// A usage error for a solver.
+    /// Returns a usage error for a solver.
     pub(crate) fn groups(&self) -> Result<&Descent> {
         match self {
             Self::Descent(descent) => Ok(descent),
@@ -190,7 +190,7 @@ impl Method {
         }
     }
 
-    /// The solver, if it is one.
+    /// Returns the solver, if the method is one.
     pub(crate) fn solver(&self) -> Option<&Solver> {
         match self {
             Self::Descent(_) => None,
@@ -200,10 +200,11 @@ impl Method {
 }
 
 impl Descent {
-    /// For every tensor the first group that selects it; none for running statistics, and where there are no groups.
+    /// Returns, for every tensor, the index of the first group that selects it; `None` for running statistics, or if
+    /// there are no groups.
     ///
     /// # Errors
-    /// Usage errors: a tensor of no group, a group without a tensor.
+    /// Returns a usage error if a tensor is in no group, or a group has no tensor.
     pub(crate) fn assign(&self, layout: &Layout) -> Result<Vec<Option<usize>>> {
         let mut assigned = Vec::with_capacity(layout.entries().len());
         for entry in layout.entries() {
@@ -213,16 +214,16 @@ impl Descent {
             }
             let group = self.groups.iter().position(|group| group.select.fits(entry, layout));
             assigned.push(Some(group.ok_or_else(|| {
-                Error::usage(format!("no group of optimizer `{self}` takes tensor `{}`", entry.name))
-                    .advise("end with a group that takes all that is left, as in bias@sgd:lr=0.1/adam")
+                Error::usage(format!("optimizer `{self}` has no group for tensor `{}`", entry.name))
+                    .advise("add a last group for all remaining tensors, as in bias@sgd:lr=0.1/adam")
             })?));
         }
         match (0..self.groups.len()).find(|group| !assigned.contains(&Some(*group))) {
             Some(empty) => Err(Error::usage(format!(
-                "group `{}` of optimizer `{self}` takes no tensor of the model",
+                "group `{}` of optimizer `{self}` selects no tensor of the model",
                 self.groups[empty]
             ))
-            .advise("select a layer's number (0), a tensor (0.weight), weights, bias or hidden")),
+            .advise("select a layer by number (0), a tensor (0.weight), weights, bias or hidden")),
             None => Ok(assigned),
         }
     }
@@ -249,7 +250,7 @@ impl From<Solver> for Method {
 impl FromStr for Method {
     type Err = Error;
 
-    /// [`Method::read`] with our own defaults.
+    /// Parses a spec as [`Method::read`] does, with the default dialect.
     fn from_str(text: &str) -> Result<Self> {
         Self::read(text, Dialect::default())
     }
@@ -266,7 +267,7 @@ fn read_gradient(text: &str) -> Result<(Gradient, &str)> {
     }
 }
 
-/// Muon is made for hidden matrices: alone, it leaves all else to AdamW.
+/// Restricts a lone Muon to hidden weight matrices, which it is made for, and adds AdamW for all other tensors.
 fn with_rest(mut groups: Vec<Group>, dialect: Dialect) -> Result<Vec<Group>> {
     if let [Group { select: select @ Select::All, rule: Rule::Muon(_), .. }] = groups.as_mut_slice() {
         *select = Select::Hidden;
@@ -275,7 +276,7 @@ fn with_rest(mut groups: Vec<Group>, dialect: Dialect) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// A part of a chain.
+/// An item of a chain.
 enum ChainItem {
     Before(Transform),
     Rule(Rule),
@@ -299,7 +300,7 @@ fn read_part(text: &str, dialect: Dialect) -> Result<ChainItem> {
 }
 
 impl Group {
-    /// `[select@]chain`
+    /// Parses `[select@]chain`.
     fn read(text: &str, dialect: Dialect) -> Result<Self> {
         let (select, chain) = match text.split_once('@') {
             Some((select, chain)) => (select.parse()?, chain),
@@ -318,26 +319,24 @@ impl Group {
         }
         let [rule] = <[Rule; 1]>::try_from(rules).map_err(|rules| {
             let count = rules.len();
-            Error::usage(format!("optimizer `{text}` has {count} rules that own a learning rate, not one"))
+            Error::usage(format!("optimizer group `{text}` must have exactly one update rule, not {count}"))
                 .advise("one rule per group: clip-global-norm:1+adamw:lr=0.001+ema:0.99")
         })?;
         if after.contains(&Wrapper::Cautious(Cautious {})) && !rule.is_by_element() {
-            return Err(Error::usage(format!(
-                "cautious needs a rule that goes weight by weight, not `{rule}`"
-            )));
+            return Err(Error::usage(format!("cautious needs an element-wise update rule, not `{rule}`")));
         }
         Ok(Self { select, before, rule, after })
     }
 }
 
-/// The error for a solver within a chain or a group.
+/// Returns the error for a solver used within a chain or a group.
 fn alone(solver: &str) -> Error {
-    Error::usage(format!("solver `{solver}` moves all weights by itself"))
-        .advise("no groups, nothing before it and nothing after it")
+    Error::usage(format!("solver `{solver}` updates all weights and must stand by itself"))
+        .advise("the solver alone, without groups, transforms or wrappers")
 }
 
 fn out_of_place(part: &dyn fmt::Display, place: &str, text: &str) -> Error {
-    Error::usage(format!("`{part}` stands {place} the rule that owns the learning rate, unlike in `{text}`"))
+    Error::usage(format!("`{part}` must come {place} the update rule, unlike in `{text}`"))
 }
 
 impl FromStr for Select {
@@ -345,7 +344,7 @@ impl FromStr for Select {
 
     fn from_str(text: &str) -> Result<Self> {
         match text.trim().to_lowercase().as_str() {
-            "" => Err(Error::usage("nothing stands before `@`")
+            "" => Err(Error::usage("missing selector before `@`")
                 .advise("select 0, 0.weight, weights, bias or hidden")),
             "weights" => Ok(Self::Weights),
             "bias" => Ok(Self::Bias),

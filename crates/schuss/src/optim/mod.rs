@@ -1,6 +1,7 @@
-//! Optimizers: from a gradient to new weights.
+//! Optimizers: update rules and solvers that turn gradients into new weights.
 //!
-//! A [`Method`] is groups of parameters, each with a [`Rule`], or a [`Solver`]; [`Reference`] runs one on `f64` weights.
+//! A [`Method`] is either a list of parameter groups, each with a [`Rule`], or a [`Solver`]. [`Reference`] runs a
+//! method on `f64` weights.
 
 mod arithmetic;
 mod dialect;

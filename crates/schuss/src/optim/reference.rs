@@ -1,4 +1,4 @@
-//! The same arithmetic on a few `f64` weights: the reference of the tests, and the way down an error surface.
+//! Optimizers on a few `f64` weights: the reference for tests, and descent on error surfaces.
 
 use super::arithmetic::ScalarF64;
 use super::method::{Descent, Gradient, Group, Method};
@@ -9,42 +9,42 @@ use crate::network::{Layout, Model};
 use crate::schedule::Schedule;
 use schuss_kernels::padded;
 
-/// A method at work on `f64` weights.
+/// An optimizer running on `f64` weights.
 #[derive(Clone, Debug)]
 pub struct Reference {
     updater: Updater<Vec<f64>>,
     gradient: Gradient,
     layout: Layout,
-    /// Weights and gradients as laid out, pad lanes included.
+    /// Weights and gradients as laid out, including pad lanes.
     weights: Vec<f64>,
     gradients: Vec<f64>,
-    /// By entry of a layer's weights, rows as laid out.
+    /// Curvature statistics by layout entry of a layer's weights, with padded rows.
     moments: Vec<(usize, [Vec<f64>; 2])>,
     updates: u64,
 }
 
 impl Reference {
-    /// No update done yet, for a vector of weights that begins at `weights`.
+    /// Creates an optimizer for a vector of weights that starts at `weights`.
     pub fn new(rule: Rule, weights: &[f64]) -> Self {
         let layout = Layout::of_vector(weights.len());
         let descent = Descent { groups: vec![Group::from(rule)], gradient: Gradient::Plain };
         Self::on(&descent, &Schedule::default(), layout, weights)
-            .expect("a group that takes all fits every layout")
+            .expect("a group of all tensors fits every layout")
     }
 
-    /// No update done yet, for the parameters of `model`, which begin at `weights`: tensor after tensor, each in
+    /// Creates an optimizer for the parameters of `model`, which start at `weights`: tensor after tensor, each in
     /// PyTorch's order.
     ///
     /// # Errors
-    /// If the groups of `method` do not fit the model, or it is a solver.
+    /// Returns an error if the groups of `method` do not fit the model, or if it is a solver.
     pub fn of_model(method: &Method, model: &Model, weights: &[f64]) -> Result<Self> {
         Self::scheduled(method, &Schedule::default(), model, weights)
     }
 
-    /// The same on a schedule.
+    /// Creates an optimizer as [`Reference::of_model`] does, with a schedule.
     ///
     /// # Errors
-    /// If the groups of `method` do not fit the model.
+    /// Returns an error if the groups of `method` do not fit the model, or if it is a solver.
     pub fn scheduled(method: &Method, schedule: &Schedule, model: &Model, weights: &[f64]) -> Result<Self> {
         Self::on(method.groups()?, schedule, Layout::new(model, model.inputs().unwrap_or(1))?, weights)
     }
@@ -65,7 +65,7 @@ impl Reference {
         })
     }
 
-    /// One update of `weights` along `gradient`.
+    /// Updates `weights` with `gradient`.
     ///
     /// # Example
     /// ```
@@ -80,7 +80,7 @@ impl Reference {
         self.step_at(gradient, f64::NAN, weights);
     }
 
-    /// The same where the mean loss of the update's samples is known, which some rules look at.
+    /// Updates `weights` with `gradient`, given the mean loss of the update's samples, which some rules use.
     pub fn step_at(&mut self, gradient: &[f64], loss: f64, weights: &mut [f64]) {
         self.updates += 1;
         scatter(&self.layout, gradient, &mut self.gradients);
@@ -94,8 +94,9 @@ impl Reference {
         weights.iter_mut().zip(values).for_each(|(to, value)| *to = value);
     }
 
-    /// Tells the next update what its samples make of the curvature of every linear layer that its rule asks about: the
-    /// means of `[x 1]ᵀ [x 1]`, x a layer's input, and of δᵀ δ, δ a gradient at its outputs; row after row.
+    /// Supplies the next update with curvature statistics of every linear layer whose rule needs them: the means over
+    /// its samples of `[x 1]ᵀ [x 1]`, with x a layer's input, and of δᵀ δ, with δ the gradient at its outputs, both in
+    /// row-major order.
     pub fn watch(&mut self, moments: impl IntoIterator<Item = [Vec<f64>; 2]>) {
         let laid_out = |square: Vec<f64>| {
             let side = square.len().isqrt();
@@ -108,8 +109,8 @@ impl Reference {
         self.moments = self.updater.watched().into_iter().zip(moments).collect();
     }
 
-    /// One update of `weights` on `objective`, which tells loss and gradient wherever the method asks, first at `weights`;
-    /// the loss there.
+    /// Does one update of `weights` on `objective`, which returns loss and gradient at every point the method
+    /// evaluates, first at `weights`. Returns the loss there.
     pub fn descend(
         &mut self,
         weights: &mut [f64],
@@ -125,25 +126,25 @@ impl Reference {
         loss
     }
 
-    /// The weights to be evaluated where training stands at `weights`; most methods have no others.
+    /// Returns the weights to evaluate when training is at `weights`; for most methods, `weights` themselves.
     pub fn shown(&mut self, weights: &[f64]) -> Vec<f64> {
         scatter(&self.layout, weights, &mut self.weights);
         self.updater.show(&mut self.weights);
         places(&self.layout).map(|place| self.weights[place]).collect()
     }
 
-    /// Updates done so far.
+    /// Returns the number of updates done so far.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// The slots of the first tensor, in the order of [`Rule::slots`].
+    /// Returns the slots of the first tensor, in the order of [`Rule::slots`].
     pub fn slots(&self) -> &[Vec<f64>] {
         self.updater.slots(0)
     }
 }
 
-/// The place of every number that counts, in PyTorch's order.
+/// Returns the index of every parameter, skipping pad lanes, in PyTorch's order.
 fn places(layout: &Layout) -> impl Iterator<Item = usize> {
     layout.entries().iter().flat_map(|entry| entry.places())
 }

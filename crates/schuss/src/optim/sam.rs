@@ -9,21 +9,21 @@ use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Gradients at the worst place within ρ, to first order. Every update looks at its samples twice.
+/// Gradients at the point of highest loss within distance ρ, to first order. Every update evaluates its samples twice.
 ///
 /// ```text
 /// g taken at w + ρ g / ‖g‖                  the norm over all weights
 /// g taken at w + ρ w² ⊙ g / ‖w ⊙ g‖         adaptive
 /// ```
 ///
-/// Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving Generalization", ICLR 2021
-/// (arXiv 2010.01412); adaptive: Kwon, Kim, Park and Choi, "ASAM", ICML 2021 (arXiv 2102.11600).
+/// Foret, Kleiner, Mobahi and Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving Generalization", ICLR
+/// 2021 (arXiv 2010.01412); adaptive: Kwon, Kim, Park and Choi, "ASAM", ICML 2021 (arXiv 2102.11600).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sam {
     /// Distance ρ.
     pub rho: f64,
-    /// Whether distances are measured relative to each weight.
+    /// True to measure distances relative to each weight.
     pub adaptive: bool,
 }
 
@@ -42,7 +42,7 @@ impl Choice for Sam {
 }
 
 impl Sam {
-    /// From `weights`, where the gradients are `gradients`, to the worst place.
+    /// Moves `weights`, at which the gradients are `gradients`, to the point of highest loss.
     pub(crate) fn climb<A: Arithmetic>(&self, arithmetic: &mut A, gradients: &[A::T], weights: &mut [A::T]) {
         let Self { rho, adaptive } = *self;
         let [square] = arithmetic.reduce(&Steepness { adaptive }, gradients, weights, []);

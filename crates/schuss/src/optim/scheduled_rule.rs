@@ -1,11 +1,11 @@
-//! A rule on its schedule.
+//! An update rule with its schedule.
 
 use super::rule::Rule;
 use crate::schedule::{Knobs, Plateaus, Schedule};
 use crate::state::{State, StateCodec};
 use std::io;
 
-/// A rule whose knobs a schedule drives.
+/// A rule whose hyper-parameters follow a schedule.
 #[derive(Clone, Debug)]
 pub(crate) struct ScheduledRule {
     rule: Rule,
@@ -18,12 +18,12 @@ impl ScheduledRule {
         Self { rule, schedule, plateaus: Plateaus::default() }
     }
 
-    /// The rule as typed.
+    /// Returns the rule as typed.
     pub(crate) fn typed(&self) -> &Rule {
         &self.rule
     }
 
-    /// The rule of update `t`, from 1.
+    /// Returns the rule for update `t`, from 1.
     pub(crate) fn at(&self, t: u64) -> Rule {
         let mut rule = self.rule.clone();
         if self.schedule.is_constant() {
@@ -43,7 +43,7 @@ impl ScheduledRule {
         rule
     }
 
-    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    /// Passes the evaluation loss at the end of an epoch to schedules that wait for a plateau.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.plateaus.observe(&self.schedule, eval_loss);
     }

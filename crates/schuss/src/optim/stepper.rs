@@ -1,4 +1,4 @@
-//! A method at work on weights and gradients that are somebody else's.
+//! Optimizer for parameters and gradients owned by the caller.
 
 use super::method::Method;
 use super::updater::Updater;
@@ -7,7 +7,7 @@ use crate::schedule::Schedule;
 use crate::{Result, machine};
 use schuss_kernels::{Buffer, Team};
 
-/// A method at work on the parameters of a network, whose gradients come from outside.
+/// An optimizer for the parameters of a network, with gradients supplied by the caller.
 ///
 /// # Example
 /// ```
@@ -30,10 +30,10 @@ pub struct Stepper {
 }
 
 impl Stepper {
-    /// No update done yet, for parameters that begin as `params`, on so many threads.
+    /// Creates an optimizer for parameters that start as `params`, running on `threads` threads.
     ///
     /// # Errors
-    /// If the groups of `method` do not fit the network, or the threads cannot be had.
+    /// Returns an error if the groups of `method` do not fit the network, or if the threads cannot be started.
     pub fn new(method: &Method, params: &Params, threads: usize) -> Result<Self> {
         let descent = method.groups()?;
         let start = (&Schedule::default(), 0);
@@ -41,11 +41,11 @@ impl Stepper {
         Ok(Self { updater, team: machine::team(threads)? })
     }
 
-    /// One update along `gradients`, which are laid out like the parameters and may be overwritten. Some rules look at
-    /// the mean loss of the update's samples; NaN where nobody knows it.
+    /// Updates `params` with `gradients`, which are laid out like the parameters and may be overwritten. `loss` is the
+    /// mean loss of the update's samples, which some rules use; NaN if unknown.
     ///
     /// # Panics
-    /// If there are not as many gradients as numbers in the parameters.
+    /// Panics if `gradients` and `params` differ in length.
     pub fn step(&mut self, gradients: &mut [f32], loss: f64, params: &mut Params) {
         self.updater.advance();
         self.updater.step(&mut self.team, gradients, 1.0, params.values_mut(), loss);

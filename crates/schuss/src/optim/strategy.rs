@@ -1,34 +1,34 @@
-//! Which path the updates of a trial take. Whether that is `blocked-sample`, which has bits of its own, depends on the
-//! trial alone; the other two have the same bits.
+//! Execution strategies for updates. The choice of `blocked-sample`, which rounds differently, depends on the trial
+//! alone; `in-backward` and `fused` give bitwise identical results.
 
 use super::{Descent, Gradient, Group};
 use crate::network::Plan;
 use crate::recipe::{Targets, Trial};
 
-/// A way to carry out updates.
+/// Execution strategy for updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strategy {
-    /// The update travels in one microbatch; the product that sums a weight's gradient writes the new weight.
+    /// An update fits in one microbatch; the product that computes a weight's gradient writes the new weight.
     InBackward,
-    /// Gradients are summed over several microbatches; then one pass steps all weights.
+    /// Gradients are summed over several microbatches; then one pass updates all weights.
     Fused,
     /// Gradients are stored, and reductions or products over whole tensors come before the step.
     Staged,
-    /// The first layer's weights stand still for a block of updates, whose changes are delayed exactly.
+    /// The first layer's weights stay fixed for a block of updates; their changes are delayed, with an exact result.
     BlockedSample,
-    /// Gradients are stored for a solver, which asks for several per update.
+    /// Gradients are stored for a solver, which needs several per update.
     Solver,
 }
 
-/// Updates of more samples than this use the first layer's weights often enough as they are: measured on AVX2, on the
-/// lectures' network. With a velocity, delayed updates make twice as many products.
+/// Maximum samples per update for which delaying pays off; larger updates reuse the first layer's weights often enough
+/// anyway. Measured on AVX2 with the lectures' network. With a velocity, delayed updates take twice as many products.
 const MOST_SAMPLES: usize = 24;
 const MOST_SAMPLES_WITH_VELOCITY: usize = 8;
-/// A first layer of fewer weights stays in the first cache, and there is nothing to gain.
+/// Minimum weights of a first layer for which delaying pays off; a smaller layer stays in the L1 cache.
 const FEWEST_WEIGHTS: usize = 1 << 13;
 
 impl Strategy {
-    /// The path of a trial's updates of `samples` samples on `plan`, in microbatches of `microbatch`.
+    /// Chooses the strategy for a trial's updates of `samples` samples on `plan`, in microbatches of `microbatch`.
     pub(crate) fn choose(plan: &Plan, trial: &Trial, samples: usize, microbatch: usize) -> Self {
         let Descent { groups, gradient } = trial.recipe.optimizer.descent();
         let plain = *gradient == Gradient::Plain && groups.iter().all(Group::is_plain);
@@ -45,7 +45,7 @@ impl Strategy {
         }
     }
 
-    /// Whether updates of the first layer's weights may and should be delayed.
+    /// Returns true if updates of the first layer's weights may and should be delayed.
     fn may_delay(plan: &Plan, trial: &Trial, samples: usize) -> bool {
         let plain = trial.recipe.loss.is_fused() && trial.targets == Targets::Class && trial.noise.is_none();
         let Some(net) = plan.perceptron().filter(|_| plain) else { return false };
@@ -55,7 +55,7 @@ impl Strategy {
         samples <= most && rule.linear(1).is_some()
     }
 
-    /// Its name in records.
+    /// Returns its name in records.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::InBackward => "in-backward",

@@ -1,4 +1,4 @@
-//! What is done to gradients before the rule sees them.
+//! Gradient transforms, applied before the update rule.
 
 use super::arithmetic::{Arithmetic, Tensor, Tensors};
 use super::rule::blend::{Blend, Lengths};
@@ -10,7 +10,7 @@ use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Lane, Math, padded};
 use serde::{Deserialize, Serialize};
 
-/// Declares a transform: its name, its one key with its default, and whether that may be 0.
+/// Declares a transform: its name, its keys with their defaults, and the check of their values.
 macro_rules! transforms {
     ($($(#[$doc:meta])* $transform:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* } => $check:expr;)*) => {
         $(
@@ -40,83 +40,85 @@ macro_rules! transforms {
 }
 
 transforms! {
-    /// Every gradient brought into ±value. `torch.nn.utils.clip_grad_value_`.
+    /// Clips every gradient element to ±value. `torch.nn.utils.clip_grad_value_`.
     ClipValue = "clip-value" {
-        /// Largest magnitude.
+        /// Maximum magnitude of an element.
         value: f64 = 1.0,
     } => |clip| positive(&[("value", clip.value)]);
-    /// All gradients of the group times min(1, max_norm / (‖g‖ + 1e-6)). `torch.nn.utils.clip_grad_norm_`. Pascanu, Mikolov
-    /// and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013 (arXiv 1211.5063).
+    /// Multiplies all gradients of the group by min(1, max_norm / (‖g‖ + 1e-6)). `torch.nn.utils.clip_grad_norm_`.
+    /// Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks", ICML 2013 (arXiv
+    /// 1211.5063).
     ClipGlobalNorm = "clip-global-norm" {
-        /// Largest norm.
+        /// Maximum norm.
         max_norm: f64 = 1.0,
     } => |clip| positive(&[("max_norm", clip.max_norm)]);
-    /// The gradients of every unit (the weights into an output, a whole vector of biases) brought to at most `clipping` times
-    /// the norm of its weights, which counts as at least 0.001. Brock et al., "High-Performance Large-Scale Image Recognition
-    /// Without Normalization", ICML 2021 (arXiv 2102.06171); `optax.adaptive_grad_clip`.
+    /// Clips the gradient norm of every unit (the weights into one output, or a whole bias vector) to `clipping` times
+    /// the norm of its weights, which counts as at least 0.001. Brock et al., "High-Performance Large-Scale Image
+    /// Recognition Without Normalization", ICML 2021 (arXiv 2102.06171); `optax.adaptive_grad_clip`.
     ClipAdaptive = "clip-adaptive" {
-        /// Largest ratio of the norms.
+        /// Maximum ratio of gradient norm to weight norm.
         clipping: f64 = 0.01,
     } => |clip| positive(&[("clipping", clip.clipping)]);
-    /// The mean gradient of the weights into an output is taken off each of them. Yong et al., "Gradient Centralization",
-    /// ECCV 2020 (arXiv 2004.01461); `optax.centralize`.
+    /// Subtracts the mean gradient of the weights into an output from each of their gradients. Yong et al., "Gradient
+    /// Centralization", ECCV 2020 (arXiv 2004.01461); `optax.centralize`.
     Centralize = "centralize" {} => |_| Ok(());
     /// g ← g + λ w: an L2 penalty.
     WeightDecay = "weight-decay" {
-        /// λ
+        /// Coefficient λ.
         weight_decay: f64 = 1e-4,
     } => |decay| non_negative(&[("weight_decay", decay.weight_decay)]);
-    /// w ← w − η λ w, past the rule: decoupled decay. Loshchilov and Hutter, ICLR 2019 (arXiv 1711.05101).
+    /// w ← w − η λ w, applied outside the rule: decoupled weight decay. Loshchilov and Hutter, ICLR 2019 (arXiv
+    /// 1711.05101).
     Decay = "decay" {
-        /// λ
+        /// Coefficient λ.
         decay: f64 = 0.01,
     } => |decay| non_negative(&[("decay", decay.decay)]);
-    /// g ← g + normal noise of variance η / t^γ. Neelakantan et al., "Adding Gradient Noise Improves Learning for Very Deep
-    /// Networks", 2015 (arXiv 1511.06807); `optax.add_noise`.
+    /// g ← g + normal noise of variance η / t^γ. Neelakantan et al., "Adding Gradient Noise Improves Learning for Very
+    /// Deep Networks", 2015 (arXiv 1511.06807); `optax.add_noise`.
     Noise = "noise" {
         /// Variance η at the first update.
         eta: f64 = 0.01,
-        /// How fast it falls: γ.
+        /// Exponent γ with which the variance decays.
         gamma: f64 = 0.55,
     } => |noise| non_negative(&[("eta", noise.eta), ("gamma", noise.gamma)]);
-    /// Leaves the group as it is where one of its gradients is not finite. `optax.apply_if_finite`.
+    /// Skips the update of a group if one of its gradients is not finite. `optax.apply_if_finite`.
     SkipNonFinite = "skip-non-finite" {} => |_| Ok(());
 }
 
 choices! {
-    /// Something done to the gradients of a group before its rule.
+    /// A transform of a group's gradients, applied before its rule.
     pub enum Transform ("optimizer", always &["value", "max_norm", "clipping", "weight_decay", "decay"]) {
-        /// Bounds every number.
+        /// Clips every gradient element.
         ClipValue,
-        /// Bounds the norm of all.
+        /// Clips the norm of all gradients of a group.
         ClipGlobalNorm,
-        /// Bounds the norm of each unit by that of its weights.
+        /// Clips the gradient norm of each unit relative to its weight norm.
         ClipAdaptive,
-        /// Takes off the mean of each unit.
+        /// Subtracts the mean gradient of each unit.
         Centralize,
-        /// An L2 penalty.
+        /// L2 penalty.
         WeightDecay,
-        /// Decoupled decay.
+        /// Decoupled weight decay.
         Decay,
-        /// Normal noise.
+        /// Gaussian noise added to the gradients.
         Noise,
-        /// Skips updates that are not finite.
+        /// Skips updates with non-finite gradients.
         SkipNonFinite,
     }
 }
 
-/// What a transform may want to know besides gradients and weights.
+/// Context of an update that transforms may use besides gradients and weights.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     pub(crate) seed: u64,
-    /// Update, from 1.
+    /// Update number, from 1.
     pub(crate) t: u64,
     /// The rule's learning rate.
     pub(crate) lr: f64,
 }
 
 impl Transform {
-    /// Does it; whether the update goes on.
+    /// Applies the transform. Returns true if the update goes on.
     pub(crate) fn apply<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
@@ -154,7 +156,7 @@ impl Transform {
     }
 }
 
-/// x ← x, but in ±most
+/// x ← x, clipped to ±most
 #[derive(Clone, Copy)]
 struct Clamp {
     most: f64,
@@ -180,7 +182,7 @@ impl Elementwise<0> for Scale {
     }
 }
 
-/// Shows every tensor with its gradients and weights.
+/// Calls `act` with every tensor, its gradients and its weights.
 fn each<A: Arithmetic>(
     group: &mut Tensors<A>,
     mut act: impl FnMut(&Tensor<A::Buffer>, &mut [A::T], &mut [A::T]),
@@ -191,7 +193,7 @@ fn each<A: Arithmetic>(
     }
 }
 
-/// The norm of a unit's numbers: those of column `col`, or all where the tensor is a vector.
+/// Returns the norm of a unit: column `col` of a matrix, or a whole vector.
 fn unit_norm<B, T: Lane + Into<f64>>(tensor: &Tensor<B>, col: usize, numbers: &[T]) -> f64 {
     let square = |x: &T| Into::<f64>::into(*x).powi(2);
     let sum: f64 = if tensor.is_matrix {
@@ -228,7 +230,7 @@ fn centralize<B, T: Lane + Into<f64>>(tensor: &Tensor<B>, g: &mut [T]) {
 }
 
 impl Noise {
-    /// Adds what is drawn for this update and tensor.
+    /// Adds the noise drawn for this update and tensor.
     fn add<B, T: Lane>(&self, moment: Moment, tensor: &Tensor<B>, g: &mut [T]) {
         let deviation = (self.eta * Math::exp(-self.gamma * Math::ln(moment.t as f64))).sqrt();
         let key = Key { seed: moment.seed, purpose: Purpose::GradientNoise, epoch: tensor.entry as u32 };

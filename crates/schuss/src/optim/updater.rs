@@ -1,4 +1,4 @@
-//! The live optimizer: what it remembers between updates, and the ways to apply one.
+//! Optimizer state between updates, and the ways to apply an update.
 
 use super::arithmetic::{Arithmetic, Tensor, Tensors, largest_square, take};
 use super::eigen::Eigen;
@@ -17,21 +17,21 @@ use schuss_kernels::{Buffer, Lane, Team};
 use std::io;
 use std::ops::DerefMut;
 
-/// A method at work on the parameters of a network.
+/// Running state of an optimizer on the parameters of a network.
 #[derive(Clone, Debug)]
 pub(crate) struct Updater<B> {
     groups: Vec<Live<B>>,
-    /// For every entry of the layout its group and its place there; none where nothing is trained.
+    /// Group of every entry of the layout, and index within the group; `None` for entries that are not trained.
     places: Vec<Option<(usize, usize)>>,
     updates: u64,
 }
 
-/// A group at work.
+/// Running state of a parameter group.
 #[derive(Clone, Debug)]
 struct Live<B> {
     before: Vec<Transform>,
     course: ScheduledRule,
-    /// As of the update begun last.
+    /// Rule of the update begun last.
     rule: Rule,
     after: Vec<Wrapper>,
     seed: u64,
@@ -41,10 +41,10 @@ struct Live<B> {
 }
 
 impl<T, B: DerefMut<Target = [T]>> Updater<B> {
-    /// No update done yet, on parameters that are `weights` at first.
+    /// Creates the state before the first update, for parameters that start as `weights`.
     ///
     /// # Errors
-    /// If the groups do not fit the layout.
+    /// Returns an error if the groups do not fit the layout.
     pub(crate) fn new<A>(
         descent: &Descent,
         (schedule, seed): (&Schedule, u64),
@@ -77,7 +77,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         Ok(Self { groups, places, updates: 0 })
     }
 
-    /// Bytes held.
+    /// Returns the memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let tensors = self.groups.iter().flat_map(|group| &group.tensors);
         tensors
@@ -86,13 +86,13 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
             .sum()
     }
 
-    /// The slots of the tensor at `entry`, in the order of [`Rule::slots`].
+    /// Returns the slots of the tensor at `entry`, in the order of [`Rule::slots`].
     pub(crate) fn slots(&self, entry: usize) -> &[B] {
         self.places[entry].map_or(&[], |(group, tensor)| &self.groups[group].tensors[tensor].slots)
     }
 
-    /// Takes over what another codec of the same state has made of the first slot in so many updates; `slot` is laid
-    /// out like the parameters, and empty if there is none.
+    /// Sets the number of updates and the first slot to those of updates done outside this type. `slot` is laid out
+    /// like the parameters, and empty if the rule has none.
     pub(crate) fn set_first_slot(&mut self, updates: u64, slot: &[T])
     where
         T: Copy,
@@ -114,15 +114,15 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         }
     }
 
-    /// Weights of the layers whose curvature a rule asks for: entries of the layout, whose biases follow.
+    /// Returns the layout entries of the weights of all layers whose curvature a rule needs; their biases follow them.
     pub(crate) fn watched(&self) -> Vec<usize> {
         let asking = self.groups.iter().filter(|group| matches!(group.rule, Rule::KFac(_)));
         let weights = asking.flat_map(|group| &group.tensors).filter(|tensor| tensor.is_matrix);
         weights.map(|tensor| tensor.entry).collect()
     }
 
-    /// Tells the rule of the update begun last what its samples make of the curvature of the layer whose weights are at
-    /// `entry`: the means of [x 1]ᵀ [x 1] and of δᵀ δ.
+    /// Passes curvature statistics of the update begun last to its rule, for the layer whose weights are at `entry`:
+    /// the means of [x 1]ᵀ [x 1] and of δᵀ δ over its samples.
     pub(crate) fn take_in<A>(&mut self, arithmetic: &mut A, entry: usize, moments: [&[T]; 2])
     where
         A: Arithmetic<T = T, Buffer = B>,
@@ -134,19 +134,19 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         }
     }
 
-    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    /// Passes the evaluation loss at the end of an epoch to schedules that wait for a plateau.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.groups.iter_mut().for_each(|group| group.course.observe(eval_loss));
     }
 
-    /// Whether the weights to be evaluated are others than those that are trained.
+    /// Returns true if the weights to evaluate may differ from those being trained.
     pub(crate) fn shows_others(&self) -> bool {
         let shows =
             |group: &Live<B>| group.rule.shown().is_some() || group.after.iter().any(Wrapper::may_show);
         self.groups.iter().any(shows)
     }
 
-    /// Turns a copy of the weights into those to be evaluated.
+    /// Turns a copy of the trained weights into the weights to evaluate.
     pub(crate) fn show(&self, weights: &mut [T])
     where
         T: Lane,
@@ -162,8 +162,8 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         }
     }
 
-    /// Applies the update begun last to all weights; their gradients are `sums / count`, their samples' mean loss
-    /// `loss`.
+    /// Applies the update begun last to all weights, with gradients `sums / count` and the mean loss `loss` of its
+    /// samples.
     pub(crate) fn step<A>(
         &mut self,
         arithmetic: &mut A,
@@ -179,7 +179,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         }
     }
 
-    /// Applies it to one tensor, whose rule goes by element.
+    /// Applies the update begun last to one tensor, whose rule is element-wise.
     pub(crate) fn step_tensor<A>(
         &mut self,
         arithmetic: &mut A,
@@ -198,7 +198,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
 }
 
 impl Updater<Buffer> {
-    /// The same for a matrix of weights whose gradient is Xᵀ D / count, within the product.
+    /// Applies the update begun last to a weight matrix, within the product that computes its gradient, Xᵀ D / count.
     pub(crate) fn step_within_product(
         &mut self,
         team: &mut Team,
@@ -265,8 +265,8 @@ impl<B> Live<B> {
         }
     }
 
-    /// Where the weights of a tensor that are to be evaluated after `t` updates are found, if not among the weights: how
-    /// far from there to a slot.
+    /// Returns the slot that determines a tensor's weights to evaluate after `t` updates, and the fraction of the way
+    /// from the trained weights to the slot; `None` if the trained weights are evaluated.
     fn shown<'a>(&self, tensor: &'a Tensor<B>, t: u64) -> Option<(&'a B, f64)> {
         let wrappers = self.after.iter().zip(&tensor.around);
         let last = wrappers.filter(|(wrapper, _)| wrapper.shows(t)).last();
@@ -275,7 +275,7 @@ impl<B> Live<B> {
     }
 }
 
-/// The rule's own step of a group, whose gradients are to be divided by `count` yet.
+/// Does the rule's own step of a group, whose gradients are still to be divided by `count`.
 fn move_weights<A: Arithmetic>(
     rule: &Rule,
     t: u64,
@@ -303,7 +303,7 @@ fn slots<'a, T: 'a, B: DerefMut<Target = [T]>>(
     tensor.slots.iter_mut().map(|slot| &mut slot[..])
 }
 
-/// Runs an update over weights whose gradient is `sums / count`.
+/// Visitor that runs an update over weights whose gradient is `sums / count`.
 pub(crate) struct Sweep<'a, A: Arithmetic, I> {
     pub(crate) arithmetic: &'a mut A,
     pub(crate) sums: &'a [A::T],
@@ -324,7 +324,7 @@ where
     }
 }
 
-/// Runs an update of a matrix of weights within the product that makes its gradient, Xᵀ D / count.
+/// Visitor that updates a weight matrix within the product that computes its gradient, Xᵀ D / count.
 pub(crate) struct WithinProduct<'a, I> {
     pub(crate) team: &'a mut Team,
     pub(crate) x: Matrix<'a>,

@@ -1,4 +1,4 @@
-//! What is done around a rule: averages of the weights, slow weights, caution.
+//! Wrappers around an update rule: weight averaging, Lookahead, cautious masking.
 
 use super::arithmetic::Arithmetic;
 use super::rule::blend::Blend;
@@ -10,7 +10,7 @@ use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// An exponential moving average of the weights, which is what is evaluated and kept.
+/// Exponential moving average of the weights, which is evaluated and saved in their place.
 ///
 /// ```text
 /// a ← d a + (1 − d) w        at the first update a ← w
@@ -20,23 +20,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ema {
-    /// Memory d.
+    /// Decay rate d.
     pub decay: f64,
 }
 
-/// The mean of the weights after updates start, start + every, ...: what is evaluated and kept from then on. Izmailov et
+/// Mean of the weights after updates start, start + every, ..., which is evaluated and saved from then on. Izmailov et
 /// al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018 (arXiv 1803.05407);
 /// `torch.optim.swa_utils.AveragedModel`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Swa {
-    /// The first update whose weights count.
+    /// First update whose weights enter the mean.
     pub start: u64,
-    /// Updates from one to the next.
+    /// Number of updates between weights that enter the mean.
     pub every: u64,
 }
 
-/// Slow weights that follow the fast ones every k updates, and then take their place; they are what is evaluated and kept.
+/// Slow weights that move toward the fast ones every k updates and then replace them; they are evaluated and saved.
 ///
 /// ```text
 /// s ← s + α (w − s)        w ← s
@@ -48,13 +48,13 @@ pub struct Swa {
 pub struct Lookahead {
     /// Updates k between two steps of the slow weights.
     pub k: u64,
-    /// Their step size α.
+    /// Step size α of the slow weights.
     pub alpha: f64,
 }
 
-/// Steps only where they go against the present gradient, made longer by as much as is left out: u ⊙ [u g > 0] / mean.
-/// Decoupled decay is not masked. Liang et al., "Cautious Optimizers: Improving Training with One Line of Code", 2024
-/// (arXiv 2411.16085).
+/// Keeps only the steps that go against the current gradient, scaled up to compensate for the others: u ⊙ [u g > 0] /
+/// mean. Decoupled decay is not masked. Liang et al., "Cautious Optimizers: Improving Training with One Line of Code",
+/// 2024 (arXiv 2411.16085).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cautious {}
@@ -115,21 +115,21 @@ fn at_least_one(key: &str, value: u64) -> Result<()> {
 }
 
 choices! {
-    /// Something done around the rule of a group.
+    /// A wrapper around the rule of a group.
     pub enum Wrapper ("optimizer", always &["decay", "start", "every", "k", "alpha"]) {
-        /// A moving average of the weights.
+        /// Exponential moving average of the weights.
         Ema,
-        /// The mean of the weights from some update on.
+        /// Mean of the weights from a given update on.
         Swa,
-        /// Slow weights.
+        /// Slow weights that follow the fast ones.
         Lookahead,
-        /// Steps only against the gradient.
+        /// Keeps only steps that go against the gradient.
         Cautious,
     }
 }
 
 impl Wrapper {
-    /// Whether the weights to be evaluated after `t` updates are those it keeps.
+    /// Returns true if the weights to evaluate after `t` updates are those the wrapper keeps.
     pub(crate) fn shows(&self, t: u64) -> bool {
         match self {
             Self::Ema(_) => t > 0,
@@ -139,12 +139,12 @@ impl Wrapper {
         }
     }
 
-    /// Whether it may show other weights than those that are trained.
+    /// Returns true if the weights to evaluate may differ from those being trained.
     pub(crate) fn may_show(&self) -> bool {
         !matches!(self, Self::Cautious(_))
     }
 
-    /// Before the rule's step; `keep` is what its decoupled decay will leave of a weight.
+    /// Runs before the rule's step; `keep` is the factor that its decoupled weight decay will apply to a weight.
     pub(crate) fn before<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
@@ -157,7 +157,7 @@ impl Wrapper {
         }
     }
 
-    /// After the rule's step of update `t`; so many `numbers` of the tensor count.
+    /// Runs after the rule's step of update `t`; `numbers` is the number of weights in the tensor, without pad lanes.
     pub(crate) fn after<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
@@ -187,7 +187,7 @@ impl Wrapper {
     }
 }
 
-/// How many weights went against their gradient, from where the slot says they were.
+/// Number of weights that moved against their gradient, from their old values in the slot.
 struct AgainstGradient;
 
 impl Reduction<1, 1> for AgainstGradient {
@@ -197,7 +197,7 @@ impl Reduction<1, 1> for AgainstGradient {
     }
 }
 
-/// Takes back the steps of all others, and makes theirs longer.
+/// Multiplies the steps of these weights by `factor` and reverts those of all others.
 #[derive(Clone, Copy)]
 struct Mask {
     factor: f64,

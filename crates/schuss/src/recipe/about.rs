@@ -1,4 +1,4 @@
-//! What can be chosen, and what the documentation of each choice says, at run time.
+//! Tables of all choices and their documentation, available at run time.
 
 use super::Noise;
 use super::names;
@@ -10,38 +10,38 @@ use crate::schedule::Curve;
 use crate::{Error, Result};
 use serde::Serialize;
 
-/// A choice: its documentation, and its keys with their values.
+/// Documentation of a choice, and its keys with their values.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct About {
-    /// Its name in specs.
+    /// Name in specs.
     pub name: &'static str,
-    /// What it is: `optimizer`, `schedule`, ...
+    /// Kind of choice: `optimizer`, `schedule`, ...
     pub noun: &'static str,
-    /// One line.
+    /// One-line summary.
     pub line: &'static str,
-    /// Its documentation in Markdown: what it does, the equation as a block of `text`, where it comes from, whose keys and
-    /// defaults it has, who differs.
+    /// Documentation in Markdown: summary, equation as a `text` code block, source, the library whose keys and defaults
+    /// it has, and differences from other libraries.
     pub text: &'static str,
-    /// Its keys.
+    /// Keys.
     pub keys: Vec<Key>,
 }
 
 /// A key of a choice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
-    /// Its name in specs.
+    /// Name in specs.
     pub name: String,
-    /// What it is when left out, as spec text; empty if it then has no value.
+    /// Default as spec text; empty if there is none.
     pub default: String,
-    /// What it is here.
+    /// Current value as spec text.
     pub value: String,
-    /// What it means.
+    /// Description.
     pub doc: &'static str,
 }
 
 impl About {
-    /// The lines of its equation as executed with these values: where the documentation has `key: x ← ...` beside the
-    /// statement for x, this takes its place if the key is true.
+    /// Returns the lines of the equation as executed with these values: if the documentation has `key: x ← ...` beside
+    /// the statement for x, the variant replaces the statement when the key is true.
     pub fn equation(&self) -> Vec<String> {
         let lines = self.text.lines().skip_while(|line| *line != "```text").skip(1);
         lines.take_while(|line| *line != "```").map(|line| self.executed(line)).collect()
@@ -61,34 +61,34 @@ impl About {
         statements.join("        ")
     }
 
-    /// `key: statement`
+    /// Parses `key: statement`.
     fn variant<'a>(&self, part: &'a str) -> Option<(&Key, &'a str)> {
         let (name, statement) = part.split_once(": ")?;
         Some((self.keys.iter().find(|key| key.name == name)?, statement))
     }
 }
 
-/// What a statement gives a value.
+/// Returns the variable that a statement assigns to.
 fn variable(statement: &str) -> Option<&str> {
     Some(statement.split_once(" ← ")?.0)
 }
 
-/// Choices of one kind.
+/// Table of the choices of one kind.
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
-    /// `optimizers`, `schedules`, ...
+    /// Plural name: `optimizers`, `schedules`, ...
     pub kind: &'static str,
-    /// The names, in the order of the table.
+    /// Names, in the order of the table.
     pub names: &'static [&'static str],
-    /// One of them, as errors call it.
+    /// Singular name, for error messages.
     noun: &'static str,
     about: fn(&Item, &str) -> Option<Result<About>>,
 }
 
 impl Table {
-    /// All tables.
+    /// Returns all tables.
     pub fn all() -> Vec<Self> {
-        let (layers, activations) = Layer::names_and_activations();
+        let layers = Layer::names();
         vec![
             Self { kind: "optimizers", noun: "optimizer", names: Rule::NAMES, about: Rule::about },
             Self { kind: "solvers", noun: "solver", names: Solver::NAMES, about: Solver::about },
@@ -97,14 +97,14 @@ impl Table {
             Self { kind: "wrappers", noun: "optimizer", names: &[Sam::NAME], about: about_sam },
             Self { kind: "schedules", noun: "schedule", names: Curve::NAMES, about: Curve::about },
             Self { kind: "losses", noun: "loss", names: Loss::NAMES, about: Loss::about },
-            Self { kind: "activations", noun: "layer", names: activations, about: Layer::about },
-            Self { kind: "layers", noun: "layer", names: layers, about: Layer::about },
+            Self { kind: "activations", noun: "layer", names: &layers.activations, about: Layer::about },
+            Self { kind: "layers", noun: "layer", names: &layers.others, about: Layer::about },
             Self { kind: "init", noun: "init", names: Init::NAMES, about: Init::about },
             Self { kind: "noise", noun: "noise", names: Noise::NAMES, about: Noise::about },
         ]
     }
 
-    /// What there is to know about its choices, in their order, each with its defaults.
+    /// Returns the documentation of all choices in order, with their default values.
     pub fn rows(&self) -> Vec<About> {
         let about = |name: &&str| (self.about)(&Item { name: (*name).to_owned(), args: vec![] }, "")?.ok();
         self.names.iter().filter_map(about).collect()
@@ -113,14 +113,14 @@ impl Table {
 
 fn about_sam(item: &Item, defaults: &str) -> Option<Result<About>> {
     (item.name == Sam::NAME)
-        .then(|| Sam::about("optimizer", "Gradients at the worst place nearby.", item, defaults))
+        .then(|| Sam::about("optimizer", "Gradients at the worst point nearby.", item, defaults))
 }
 
-/// What there is to know about the choice of a spec, `adam` or `adam:eps=1e-7`, with the defaults of `dialect`. Some
-/// names stand in several tables; then about all that have such keys.
+/// Returns the documentation of the choice named by a spec, such as `adam` or `adam:eps=1e-7`, with the defaults of
+/// `dialect`. If several tables have the name, returns all choices that accept the given keys.
 ///
 /// # Errors
-/// Usage errors: a name that is in no table, keys that none of its choices has.
+/// Usage errors: a name that is in no table, or keys that no choice of that name accepts.
 ///
 /// # Example
 /// ```
@@ -140,14 +140,15 @@ pub fn about(spec: &str, dialect: Dialect) -> Result<Vec<About>> {
     };
     let found = tables.iter().filter_map(about);
     let (known, wrong): (Vec<_>, Vec<_>) = found.partition(Result::is_ok);
-    let unknown = || {
-        let names: Vec<&str> = tables.iter().flat_map(|table| table.names).copied().collect();
-        let nearest = spec::nearest(&item.name, &names).map(|name| format!("did you mean `{name}`?"));
-        let error = Error::usage(format!("there is nothing called `{}`", item.name));
-        error.advise(
-            nearest.unwrap_or_else(|| "`schuss list optimizers` and its like name all there is".into()),
-        )
-    };
+    let unknown =
+        || {
+            let names: Vec<&str> = tables.iter().flat_map(|table| table.names).copied().collect();
+            let nearest = spec::nearest(&item.name, &names).map(|name| format!("did you mean `{name}`?"));
+            let error = Error::usage(format!("unknown name `{}`", item.name));
+            error.advise(nearest.unwrap_or_else(|| {
+                "`schuss list optimizers`, `schuss list losses` etc. list all names".into()
+            }))
+        };
     match known.is_empty() {
         true => Err(wrong.into_iter().find_map(Result::err).unwrap_or_else(unknown)),
         false => known.into_iter().collect(),

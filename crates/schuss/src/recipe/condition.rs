@@ -1,4 +1,4 @@
-//! A bound on a metric: `eval_accuracy>=0.97`, `train_loss<0.1`.
+//! Conditions on a metric, such as `eval_accuracy>=0.97` or `train_loss<0.1`.
 
 use super::{Targets, spec};
 use crate::loss::Loss;
@@ -7,39 +7,39 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A metric that a trial may be stopped by.
+/// Metric that a condition can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Running loss on the training split, over the epoch so far.
+    /// Running loss on the training split, averaged over the epoch so far.
     TrainLoss,
-    /// Frozen loss on the evaluation split.
+    /// Loss on the evaluation split with fixed weights.
     EvalLoss,
-    /// Frozen accuracy on the evaluation split.
+    /// Accuracy on the evaluation split with fixed weights.
     EvalAccuracy,
 }
 
-/// A metric, a comparison and a bound.
+/// A metric, a comparison operator and a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Condition {
-    /// What is compared.
+    /// Metric to compare.
     pub metric: Metric,
-    /// How.
+    /// Comparison operator.
     pub op: Op,
-    /// With what.
+    /// Bound.
     pub value: f64,
 }
 
-/// A comparison.
+/// Comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// At least.
+    /// `>=`
     AtLeast,
-    /// At most.
+    /// `<=`
     AtMost,
-    /// Above.
+    /// `>`
     Above,
-    /// Below.
+    /// `<`
     Below,
 }
 
@@ -51,7 +51,7 @@ const METRICS: [(&str, Metric); 3] = [
 
 const OPS: [(&str, Op); 4] = [(">=", Op::AtLeast), ("<=", Op::AtMost), (">", Op::Above), ("<", Op::Below)];
 
-/// What other libraries call the split that is evaluated on.
+/// Names of the evaluation metrics in other libraries.
 const ALIASES: [(&str, Metric); 5] = [
     ("val_loss", Metric::EvalLoss),
     ("val_accuracy", Metric::EvalAccuracy),
@@ -60,22 +60,22 @@ const ALIASES: [(&str, Metric); 5] = [
     ("acc", Metric::EvalAccuracy),
 ];
 
-/// `0.97`, or `97%` for a share; none for what is no finite number.
+/// Parses `0.97`, or `97%` for an accuracy; `None` if it is not a finite number.
 fn read_bound(metric: Metric, bound: &str, text: &str) -> Result<Option<f64>> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|value| value.is_finite());
     match bound.strip_suffix('%') {
         None => Ok(number(bound)),
-        // as the decimal it stands for: 97 / 100 is the f64 nearest to 0.97
+        // equals the parsed decimal: 97 / 100 is the f64 nearest to 0.97
         Some(percent) if metric == Metric::EvalAccuracy => Ok(number(percent).map(|percent| percent / 100.0)),
         Some(percent) => {
-            Err(Error::usage(format!("`{text}`: {metric} is no share, so it has no percentage"))
-                .advise(format!("a number without %, such as {metric}<{}", percent.trim())))
+            Err(Error::usage(format!("`{text}`: {metric} is not a fraction, so it cannot be given in %"))
+                .advise(format!("give a number without %, such as {metric}<{}", percent.trim())))
         }
     }
 }
 
 impl Condition {
-    /// Refuses an accuracy that no model has: shares lie in 0..=1.
+    /// Checks that an accuracy bound can be met: accuracy lies in 0..=1.
     fn check_share(&self) -> Result<()> {
         let possible = match self.op {
             Op::AtLeast => self.value <= 1.0,
@@ -86,7 +86,7 @@ impl Condition {
         if self.metric != Metric::EvalAccuracy || possible {
             return Ok(());
         }
-        let error = Error::usage(format!("`{self}` cannot be met: accuracy is a share from 0 to 1"));
+        let error = Error::usage(format!("`{self}` cannot be met: accuracy is a fraction from 0 to 1"));
         Err(if self.value > 1.0 && self.value <= 100.0 {
             let share = spec::write_number(self.value / 100.0);
             error.advise(format!(
@@ -98,8 +98,8 @@ impl Condition {
         })
     }
 
-    /// Refuses what a trial can never meet: an accuracy where numbers are predicted, a negative loss where the loss has
-    /// none.
+    /// Checks that a trial can meet the condition: there is no accuracy for numeric targets, and most losses are never
+    /// negative.
     ///
     /// # Errors
     /// Usage errors.
@@ -128,7 +128,7 @@ impl Condition {
         Ok(())
     }
 
-    /// Whether `value` fulfils the condition; a missing or NaN metric never does.
+    /// Returns true if `value` meets the condition; a missing or NaN metric never does.
     pub fn holds(&self, value: Option<f64>) -> bool {
         value.is_some_and(|value| match self.op {
             Op::AtLeast => value >= self.value,
@@ -145,8 +145,8 @@ impl FromStr for Condition {
     fn from_str(text: &str) -> Result<Self> {
         let form = || {
             Error::usage(format!("`{text}` is not a condition")).advise(
-                "write metric, comparison and bound, for example 'eval_accuracy>=0.97'; a column to predict is \
-                 named by --label",
+                "write metric, comparison and bound, for example 'eval_accuracy>=0.97'; to name the column to \
+                 predict, use --label",
             )
         };
         let plain = text.replace('≥', ">=").replace('≤', "<=");

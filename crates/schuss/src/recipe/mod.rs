@@ -1,4 +1,4 @@
-//! What to do, as plain data: recipes, workloads, budgets and trials, and the grammar they are typed in.
+//! Recipes, workloads, budgets and trials as plain data, and the grammar of their specs.
 
 mod about;
 mod condition;
@@ -26,12 +26,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// How many samples feed one weight update.
+/// Number of samples per weight update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpdateRule {
-    /// All of them: one update per epoch.
+    /// All samples: one update per epoch.
     Epoch,
-    /// So many; the last update of an epoch takes what is left. `batch:1` is the sample rule.
+    /// A fixed number of samples; the last update of an epoch takes the rest. `batch:1` is the sample rule.
     Batch(usize),
 }
 
@@ -39,7 +39,7 @@ impl UpdateRule {
     /// One update per sample.
     pub const SAMPLE: Self = Self::Batch(1);
 
-    /// Samples per update on a split of `len` samples.
+    /// Returns the number of samples per update on a split of `len` samples.
     pub fn samples(self, len: usize) -> usize {
         match self {
             Self::Epoch => len,
@@ -73,7 +73,7 @@ impl FromStr for UpdateRule {
     }
 }
 
-/// What follows `batch:`, or a bare number, which is what other programs call the batch size.
+/// Returns the text after `batch:`, or a bare number, as other programs give the batch size.
 fn batch_size(text: &str) -> Option<&str> {
     let is_number = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
     text.strip_prefix("batch:").or(is_number.then_some(text))
@@ -89,29 +89,29 @@ impl fmt::Display for UpdateRule {
     }
 }
 
-/// HOW to train.
+/// Training procedure: update rule, optimizer, schedule, loss and related choices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recipe {
     /// Samples per weight update.
     pub update: UpdateRule,
     /// Order of samples within an epoch.
     pub order: Order,
-    /// From gradient to new weights.
+    /// Optimizer.
     pub optimizer: Method,
-    /// What drives its learning rate, momentum and second beta.
+    /// Schedule of the optimizer's learning rate, momentum and second beta.
     pub schedule: Schedule,
-    /// What is minimised.
+    /// Loss to minimise.
     pub loss: Loss,
-    /// Weights before the first update.
+    /// Initialisation of the weights.
     pub init: Init,
-    /// Samples per group of batch statistics; the update, but at most 1,024, when left out.
+    /// Samples per group of batch statistics; by default those of the update, but at most 1,024.
     pub stats: Option<usize>,
-    /// How precise products must be.
+    /// Required precision of matrix products.
     pub matmul_precision: MatmulPrecision,
 }
 
 impl Recipe {
-    /// Every choice as canonical spec text.
+    /// Returns every choice as canonical spec text.
     pub fn record(&self) -> RecipeRecord {
         RecipeRecord {
             update: self.update.to_string(),
@@ -129,18 +129,18 @@ impl Recipe {
     }
 }
 
-/// WHEN to stop.
+/// Stopping criteria of a trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
-    /// At most so many epochs.
+    /// Maximum number of epochs.
     pub epochs: u32,
-    /// At most so many updates.
+    /// Maximum number of updates.
     pub max_updates: Option<u64>,
-    /// What is to be reached.
+    /// Target to reach.
     pub target: Option<Condition>,
-    /// Whether to go on once the target is reached, to see the rest of the curve.
+    /// True to continue after the target is reached, to record the rest of the curve.
     pub beyond_target: bool,
-    /// Ends the trial when met at the end of an epoch or at an evaluation.
+    /// Condition that ends the trial when met at the end of an epoch or at an evaluation.
     pub stop: Option<Condition>,
 }
 
@@ -150,33 +150,33 @@ impl Default for Budget {
     }
 }
 
-/// Workload, recipe, budget and seed: everything that may change a bit of the result.
+/// Workload, recipe, budget and seed: everything that can change a bit of the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
-    /// What it is called in tables.
+    /// Name in tables.
     pub name: String,
     /// Data spec, resolved.
     pub data: String,
     /// The network.
     pub model: Model,
-    /// What its outputs are compared with.
+    /// Kind of target.
     pub targets: Targets,
-    /// Whether these are standardised, where they are numbers; as the loss has it when left out.
+    /// Scaling of numeric targets; by default chosen by the loss.
     pub target_scale: Option<TargetScale>,
-    /// Noise on its inputs.
+    /// Noise on the inputs.
     pub noise: Option<Noise>,
-    /// Weights to begin with, in place of random ones.
+    /// File of initial weights, in place of random ones.
     pub init_from: Option<PathBuf>,
-    /// How.
+    /// Recipe.
     pub recipe: Recipe,
-    /// When to stop.
+    /// Budget.
     pub budget: Budget,
-    /// Seed of initial weights and order.
+    /// Seed of initial weights and sample order.
     pub seed: u64,
 }
 
 impl Default for Trial {
-    /// The lecture's network under the batch rule, ten epochs, seed 1.
+    /// Returns the lecture's network with the batch rule, ten epochs and seed 1.
     fn default() -> Self {
         Self {
             name: "trial".into(),
@@ -194,7 +194,7 @@ impl Default for Trial {
 }
 
 impl Trial {
-    /// The resolved recipe; weights that come from a file are no draw of PyTorch's kind.
+    /// Returns the record of the recipe and workload; `init` is the file if initial weights come from one.
     pub fn record(&self) -> RecipeRecord {
         let from_file = self.init_from.as_ref().map(|path| format!("file:{}", path.display()));
         let recipe = self.recipe.record();
@@ -207,8 +207,8 @@ impl Trial {
         }
     }
 
-    /// The same on a training split of `samples` samples, with the lengths of schedules that were left out filled in,
-    /// and a velocity where the schedule drives a momentum.
+    /// Returns a copy for a training split of `samples` samples, with omitted schedule lengths filled in, and with a
+    /// momentum buffer if the schedule drives momentum.
     #[must_use]
     pub fn resolved(&self, samples: usize) -> Self {
         let schedule = self.recipe.schedule.resolve(self.updates(samples));
@@ -216,14 +216,14 @@ impl Trial {
         Self { recipe: Recipe { schedule, optimizer, ..self.recipe.clone() }, ..self.clone() }
     }
 
-    /// Weight updates on a training split of `samples` samples, if nothing but the budget ends it.
+    /// Returns the number of updates on a training split of `samples` samples if the trial uses up its budget.
     pub fn updates(&self, samples: usize) -> u64 {
         let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
         let all = per_epoch.saturating_mul(u64::from(self.budget.epochs));
         self.budget.max_updates.map_or(all, |most| most.min(all))
     }
 
-    /// Everything but the seed, as text that is the same for the same trial.
+    /// Returns everything but the seed as canonical text, equal for equal trials.
     pub fn canonical(&self) -> String {
         let (recipe, budget) = (self.record(), &self.budget);
         let text = |condition: Option<Condition>| condition.map_or_else(|| "none".into(), |c| c.to_string());
@@ -246,18 +246,19 @@ impl Trial {
             ("beyond_target", budget.beyond_target.to_string()),
             ("stop", text(budget.stop)),
         ];
-        // left out where it is none, so that such trials have the name that they had before there was a choice
+        // omitted if none, so that such trials keep the id they had before this option existed
         let scale = self.target_scale().filter(|scale| *scale != TargetScale::None);
         let scale = scale.map(|scale| ("target_scale", scale.to_string()));
         lines.iter().chain(&scale).map(|(key, value)| format!("{key} = {value}\n")).collect()
     }
 
-    /// The first 12 hex digits of the SHA-256 of [`Self::canonical`].
+    /// Returns the first 12 hex digits of the SHA-256 of [`Self::canonical`].
     pub fn config_id(&self) -> String {
         hex(&self.canonical())
     }
 
-    /// The same of all of it but the number of epochs: trials that share it go the same way as long as both last.
+    /// Returns the same hash without the number of epochs: trials with equal ids proceed identically as long as both
+    /// run.
     pub fn course_id(&self) -> String {
         let canonical = self.canonical();
         let lines = canonical.lines().filter(|line| !line.starts_with("epochs = "));

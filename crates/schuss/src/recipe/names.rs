@@ -1,11 +1,10 @@
-//! What other libraries call the same things: torch, optax, Keras and scikit-learn. What is recorded is always the name
-//! of our own.
+//! Names used by PyTorch, optax, Keras and scikit-learn for the same choices. Records always contain our own name.
 
 use super::spec::Item;
 use crate::{Error, Result};
 use std::borrow::Cow;
 
-/// A name elsewhere, without `-` and `_`, and ours, perhaps with keys.
+/// A name in another library, without `-` and `_`, and our spec for it, possibly with keys.
 type Alias = (&'static str, &'static str);
 
 const OPTIMIZERS: &[Alias] = &[
@@ -99,6 +98,8 @@ const LAYERS: &[Alias] = &[
     ("gelunew", "gelu-tanh"),
     ("geluapproximate", "gelu-tanh"),
     ("hardtanh1", "hard-tanh"),
+    ("avgpool2d", "avg-pool"),
+    ("averagepooling2d", "avg-pool"),
 ];
 
 const INITS: &[Alias] = &[
@@ -116,7 +117,7 @@ const INITS: &[Alias] = &[
 
 const NOISES: &[Alias] = &[("normal", "gaussian"), ("gaussiannoise", "gaussian"), ("dropout", "masking")];
 
-/// Names that have no counterpart of the same kind, and what to write in their place.
+/// Names without a counterpart of the same kind: kind, name, and what to write instead.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("optimizer", "momentum", "sgd:lr=0.1,momentum=0.9"),
     ("optimizer", "nag", "sgd:lr=0.1,momentum=0.9,nesterov=true"),
@@ -136,15 +137,18 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("schedule", "linearwithwarmup", "warmup:500+polynomial"),
     ("schedule", "sequential", "schedules with + between them: warmup:500+cosine"),
     ("layer", "softmax", "leave it out: cross-entropy takes the outputs as they are"),
-    ("layer", "flatten", "leave it out: samples are flat already"),
     ("layer", "conv2d", "linear:400,relu; there are no convolutions"),
-    ("layer", "maxpool2d", "linear:400,relu; there is no pooling"),
+    ("layer", "maxpool2d", "avg-pool:2; there is no pooling by maxima"),
     ("layer", "lstm", "linear:400,relu; there are no recurrent layers"),
-    ("init", "normal", "kaiming-normal or xavier-normal, whose deviation follows from the layer"),
-    ("init", "uniform", "kaiming-uniform or xavier-uniform, whose bounds follow from the layer"),
+    (
+        "init",
+        "normal",
+        "kaiming-normal or xavier-normal, whose standard deviation follows from the layer's size",
+    ),
+    ("init", "uniform", "kaiming-uniform or xavier-uniform, whose bounds follow from the layer's size"),
 ];
 
-/// A choice (any where empty), a key elsewhere without `_`, and ours.
+/// Choice (empty for any), its key in another library without `_`, and our key.
 const KEYS: &[(&str, &str, &str)] = &[
     ("", "learningrate", "lr"),
     ("", "learningrateinit", "lr"),
@@ -161,6 +165,7 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("", "nesterovsmomentum", "nesterov"),
     ("", "usenesterov", "nesterov"),
     ("", "stepsup", "step_size_up"),
+    ("avg-pool", "poolsize", "kernel_size"),
     ("rmsprop", "rho", "alpha"),
     ("rmsprop", "decay", "alpha"),
     ("adamw", "decay", "weight_decay"),
@@ -188,14 +193,14 @@ const KEYS: &[(&str, &str, &str)] = &[
     ("huber", "beta", "delta"),
 ];
 
-/// Keys elsewhere that stand for several of ours, one for each number of the list.
+/// Keys in other libraries that hold a list with one number for each of several keys of ours.
 const SPREAD: &[(&str, &[&str])] = &[
     ("betas", &["beta1", "beta2", "beta3"]),
     ("etas", &["etaminus", "etaplus"]),
     ("stepsizes", &["step_min", "step_max"]),
 ];
 
-/// Keys without a counterpart, and what to do about them.
+/// Keys without a counterpart, and what to write instead.
 const KEYS_ELSEWHERE: &[(&str, &str)] = &[
     ("alpha", "scikit-learn's alpha is weight_decay, and the alpha of Adam's paper is lr"),
     ("decay", "weight_decay for the weights, --schedule inverse-time for the learning rate"),
@@ -207,15 +212,15 @@ const KEYS_ELSEWHERE: &[(&str, &str)] = &[
     ("foreach", "leave it out: it changes no result"),
     ("fused", "leave it out: it changes no result"),
     ("capturable", "leave it out: it changes no result"),
-    ("betas", "one number for each of them: beta1=0.9,beta2=0.999"),
-    ("etas", "one number for each of them: etaminus=0.5,etaplus=1.2"),
+    ("betas", "give each number its own key: beta1=0.9,beta2=0.999"),
+    ("etas", "give each number its own key: etaminus=0.5,etaplus=1.2"),
     ("inplace", "leave it out: it changes no result"),
     ("differentiable", "leave it out"),
     ("params", "leave it out: groups of parameters are written bias@sgd:lr=0.1/adam"),
     ("maximize", "leave it out: losses are minimised"),
     ("reduction", "leave it out: a loss is the mean over samples"),
     ("fromlogits", "leave it out: the outputs are logits"),
-    ("infeatures", "leave it out: the layer before says it"),
+    ("infeatures", "leave it out: it follows from the previous layer"),
     ("bias", "leave it out: every linear layer has biases"),
     ("lastepoch", "leave it out"),
 ];
@@ -232,12 +237,12 @@ fn aliases(noun: &str) -> (&'static [Alias], &'static [&'static str]) {
     }
 }
 
-/// Letters and digits in lower case: `RMSprop`, `rms_prop` and `rms-prop` are one.
+/// Returns the letters and digits in lower case, so that `RMSprop`, `rms_prop` and `rms-prop` are equal.
 fn squeezed(word: &str) -> String {
     word.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase()
 }
 
-/// The same choice under the name it has in `names`, with the keys that its other name implies.
+/// Returns the choice under its name in `names`, with the keys that the other library's name implies.
 pub(crate) fn canonical<'a>(noun: &str, item: &'a Item, names: &[&str]) -> Cow<'a, Item> {
     if names.contains(&item.name.as_str()) {
         return Cow::Borrowed(item);
@@ -252,14 +257,14 @@ pub(crate) fn canonical<'a>(noun: &str, item: &'a Item, names: &[&str]) -> Cow<'
     })
 }
 
-/// The spec of a squeezed word, if that is one of `names`.
+/// Returns the spec for a squeezed word, if it names one of `names`.
 fn named<'a>(word: &str, names: &[&'a str], aliases: &[(&str, &'a str)]) -> Option<&'a str> {
     let own = names.iter().find(|name| squeezed(name) == word).copied();
     let is_ours = |spec: &&str| names.contains(&spec.split(':').next().unwrap_or(spec));
     own.or_else(|| aliases.iter().find(|(theirs, _)| *theirs == word).map(|row| row.1).filter(is_ours))
 }
 
-/// What to write in place of a name that only other libraries have.
+/// Returns what to write instead of a name that only other libraries have.
 pub(crate) fn elsewhere(noun: &str, name: &str) -> Option<&'static str> {
     let (_, endings) = aliases(noun);
     let word = squeezed(name);
@@ -268,7 +273,7 @@ pub(crate) fn elsewhere(noun: &str, name: &str) -> Option<&'static str> {
     ELSEWHERE.iter().find(|row| row.0 == noun && stems.contains(&row.1)).map(|row| row.2)
 }
 
-/// The arguments of `item` under the names its keys have here.
+/// Returns the arguments of `item` under our names of its keys.
 ///
 /// # Errors
 /// A usage error for a key that is given twice, under two names.
@@ -283,7 +288,7 @@ pub(crate) fn arguments(item: &Item, known: &[&str]) -> Result<Vec<(Option<Strin
             if key.is_some() && args.iter().any(|(given, _)| *given == key) {
                 let key = key.unwrap_or_default();
                 return Err(Error::usage(format!(
-                    "`{key}` stands twice in `{}`, under two names",
+                    "`{key}` is given twice in `{}`, under two names",
                     item.name
                 )));
             }
@@ -308,7 +313,7 @@ fn renamed(item: &Item, key: &str, value: &str, known: &[&str]) -> Vec<(Option<S
     vec![(Some(ours.unwrap_or(key).to_owned()), value.to_owned())]
 }
 
-/// What to do about a key that only other libraries have.
+/// Returns what to write instead of a key that only other libraries have.
 pub(crate) fn key_elsewhere(key: &str) -> Option<&'static str> {
     let word = squeezed(key);
     KEYS_ELSEWHERE.iter().find(|row| row.0 == word).map(|row| row.1)
@@ -419,6 +424,7 @@ mod tests {
                 "Dense:400,LeakyReLU(alpha=0.2),Dense(10)",
                 "linear:400,leaky-relu:negative_slope=0.2,linear:10",
             ),
+            ("AvgPool2d(2),Flatten(),Linear(10)", "avg-pool:2,flatten,linear:10"),
             (
                 "linear:4,leaky_relu,logistic,swish,hardswish,BatchNorm1d,linear:2",
                 "linear:4,leaky-relu,sigmoid,silu,hard-swish,batch-norm,linear:2",

@@ -1,4 +1,4 @@
-//! How precise the products of a step must be.
+//! Precision of the matrix products of a step.
 
 use super::spec;
 use crate::Error;
@@ -6,13 +6,13 @@ use schuss_kernels::{Precision, bf16};
 use std::fmt;
 use std::str::FromStr;
 
-/// `highest` (f32), `high` or `medium`: PyTorch's words of `torch.set_float32_matmul_precision`. They allow less
-/// precision where that is faster, and demand nothing.
+/// `highest` (f32), `high` or `medium`, as in `torch.set_float32_matmul_precision`. The lower settings permit less
+/// precision where that is faster, but do not require it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MatmulPrecision(pub(crate) Precision);
 
 impl MatmulPrecision {
-    /// What to tell where this machine cannot do what is allowed.
+    /// Returns a warning if this machine cannot make use of the setting.
     pub fn warning(self) -> Option<String> {
         let unable = self.0 != Precision::Highest && bf16::Unit::detect().is_none();
         unable.then(|| {

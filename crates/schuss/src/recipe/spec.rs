@@ -1,4 +1,4 @@
-//! Hyper-parameters as spec text: `name:key=value,...` to and from plain data, by way of serde.
+//! Conversion of hyper-parameters between spec text, `name:key=value,...`, and plain data, by way of serde.
 
 pub use schuss_data::spec::{Item, nearest};
 
@@ -10,19 +10,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// A row of a table of choices: a name, keys with their defaults, and what they must fulfil.
+/// Row of a table of choices: a name, keys with their defaults, and constraints on them.
 pub(crate) trait Choice:
     Default + PartialEq + Serialize + DeserializeOwned + Documented + DocumentedFields
 {
-    /// Its name in specs.
+    /// Name in specs.
     const NAME: &'static str;
 
-    /// Refuses values that make no sense, naming the key.
+    /// Checks the values; errors name the key.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 
-    /// The keys of `item` over those in `defaults`, and these over its own defaults.
+    /// Reads the keys of `item`, falling back to those in `defaults`, then to its own defaults.
     fn read(noun: &str, item: &Item, defaults: &str) -> Result<Self> {
         let choice: Self = read_keys(noun, item, Self::over(noun, defaults)?)?;
         let place = |error: Error| {
@@ -32,7 +32,7 @@ pub(crate) trait Choice:
         Ok(choice)
     }
 
-    /// Its defaults, but for the keys in `defaults`.
+    /// Returns its own defaults, overridden by the keys in `defaults`.
     fn over(noun: &str, defaults: &str) -> Result<Self> {
         match defaults {
             "" => Ok(Self::default()),
@@ -40,8 +40,8 @@ pub(crate) trait Choice:
         }
     }
 
-    /// What its documentation says, with the values that [`Self::read`] gives its keys. Without `item`'s keys they are
-    /// not checked: some must be given before they make sense.
+    /// Returns its documentation, with the values that [`Self::read`] gives its keys. If `item` has no keys, the values
+    /// are not checked, since some have no valid default.
     fn about(noun: &'static str, line: &'static str, item: &Item, defaults: &str) -> Result<About> {
         let choice = match item.args[..] {
             [] => Self::over(noun, defaults)?,
@@ -58,9 +58,9 @@ pub(crate) trait Choice:
     }
 }
 
-/// Makes the enum of a table of choices, one row each: names, reading, canonical text, conversion from a row.
-/// The canonical text keeps the keys in `always` and those that are not at their defaults. The last `untyped` rows have
-/// no name to type.
+/// Defines the enum of a table of choices, one variant per row, with names, parsing, canonical text and conversion from
+/// a row. The canonical text has the keys in `always` and those that are not at their defaults. The last `untyped` rows
+/// cannot be named in specs.
 macro_rules! choices {
     (
         $(#[$about:meta])* $vis:vis enum $name:ident ($noun:literal, always $always:expr $(, untyped $untyped:literal)?) {
@@ -75,18 +75,18 @@ macro_rules! choices {
         }
 
         impl $name {
-            /// Names of all that can be typed.
+            /// Names that can be used in specs.
             pub const NAMES: &'static [&'static str] = {
                 const ALL: &[&str] = &[$(<$row as $crate::recipe::spec::Choice>::NAME,)*];
                 ALL.split_at(ALL.len() $(- $untyped)?).0
             };
 
-            /// The choice of this name with these keys; none if there is no such name.
+            /// Reads the choice with the item's name and keys; `None` if there is no such name.
             pub(crate) fn read(item: &$crate::recipe::spec::Item) -> Option<$crate::Result<Self>> {
                 Self::read_over(item, "")
             }
 
-            /// The same with other defaults, `key=value,...`, for the keys that are left out.
+            /// Reads the choice with other defaults, `key=value,...`, for omitted keys.
             pub(crate) fn read_over(
                 item: &$crate::recipe::spec::Item,
                 defaults: &str,
@@ -101,7 +101,7 @@ macro_rules! choices {
                 }
             }
 
-            /// What there is to know about the choice of this name, its keys read as by `read_over`.
+            /// Returns the documentation of the choice, its keys read as by `read_over`.
             pub(crate) fn about(
                 item: &$crate::recipe::spec::Item,
                 defaults: &str,
@@ -126,7 +126,7 @@ macro_rules! choices {
         impl std::str::FromStr for $name {
             type Err = $crate::Error;
 
-            /// `name:key=value,...`; keys left out keep their defaults.
+            /// Parses `name:key=value,...`; omitted keys keep their defaults.
             fn from_str(text: &str) -> $crate::Result<Self> {
                 let item = $crate::recipe::spec::Item::parse(text)?;
                 Self::read(&item)
@@ -154,22 +154,22 @@ pub(crate) fn finite(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "a finite number", f64::is_finite)
 }
 
-/// Refuses what is not a finite number above zero.
+/// Refuses values that are not finite and positive.
 pub(crate) fn positive(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "a positive finite number", |value| value.is_finite() && value > 0.0)
 }
 
-/// Refuses what vanishes when it is rounded to f32: divisors.
+/// Refuses values that underflow when rounded to f32; for divisors.
 pub(crate) fn normal(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "positive", |value| value.is_finite() && value >= f64::from(f32::MIN_POSITIVE))
 }
 
-/// Refuses what is below 0, or 1 and above: shares that a memory keeps.
+/// Refuses values that are below 0, or 1 and above; for decay rates.
 pub(crate) fn below_one(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "at least 0 and below 1", |value| (0.0..1.0).contains(&value))
 }
 
-/// Refuses what counts nothing: fractions and numbers below 1.
+/// Refuses values that are not counts: fractions and numbers below 1.
 pub(crate) fn whole(keys: &[(&str, f64)]) -> Result<()> {
     refuse(keys, "a whole number, at least 1", |value| value.fract() == 0.0 && (1.0..=1e15).contains(&value))
 }
@@ -181,7 +181,7 @@ fn refuse(keys: &[(&str, f64)], wanted: &str, fine: impl Fn(f64) -> bool) -> Res
     }
 }
 
-/// The usage error for a name that is not in the list, with what stands for it here or the nearest one.
+/// Returns the usage error for an unknown name, with our counterpart of it or the nearest known name.
 pub(crate) fn unknown(noun: &str, name: &str, known: &[&str]) -> Error {
     let error = schuss_data::spec::unknown(noun, name, "", known);
     match names::elsewhere(noun, name) {
@@ -190,7 +190,7 @@ pub(crate) fn unknown(noun: &str, name: &str, known: &[&str]) -> Error {
     }
 }
 
-/// The usage error for a key that `place` does not have.
+/// Returns the usage error for a key that `place` does not have.
 fn unknown_key(name: &str, place: &str, known: &[&str]) -> Error {
     match names::key_elsewhere(name) {
         Some(advice) => Error::usage(format!("unknown key `{name}` for {place}"))
@@ -199,13 +199,13 @@ fn unknown_key(name: &str, place: &str, known: &[&str]) -> Error {
     }
 }
 
-/// Every text that `text` stands for: `adam:lr={1e-4,1e-3}` is two, and several braces make every combination.
+/// Expands braces: `adam:lr={1e-4,1e-3}` gives two texts, and several braces give every combination.
 ///
 /// # Errors
-/// A usage error for braces that are not closed, or hold an empty value.
+/// A usage error for braces that are not closed or contain an empty value.
 pub(crate) fn sweep(text: &str) -> Result<Vec<String>> {
     let form = || {
-        Error::usage(format!("`{text}` has braces that do not hold values with commas between them"))
+        Error::usage(format!("`{text}` has braces that do not contain comma-separated values"))
             .advise("write adam:lr={1e-4,1e-3}")
     };
     let Some((before, rest)) = text.split_once('{') else {
@@ -221,7 +221,7 @@ pub(crate) fn sweep(text: &str) -> Result<Vec<String>> {
     Ok(values.iter().flat_map(with).collect())
 }
 
-/// The items of a chain, the last one by itself. `+` separates only before a letter: `1e+5` is a number.
+/// Splits a chain into its items and the last item. `+` separates only before a letter: `1e+5` is a number.
 pub(crate) fn chain(text: &str) -> (Vec<&str>, &str) {
     let mut items = vec![];
     let mut start = 0;
@@ -234,7 +234,7 @@ pub(crate) fn chain(text: &str) -> (Vec<&str>, &str) {
     (items, &text[start..])
 }
 
-/// The keys of `item` over those of `read`; a value without a key belongs to the key of its position.
+/// Overrides the keys of `read` with those of `item`; a value without a key belongs to the key at its position.
 fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read: T) -> Result<T> {
     let names: Vec<String> = fields(&read).keys().cloned().collect();
     let known: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -258,7 +258,7 @@ fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read:
     Ok(read)
 }
 
-/// Refuses `adam:0.001,0.01`, which reads as two rates and would be a rate and a memory.
+/// Refuses `adam:0.001,0.01`, which looks like two learning rates but would be a learning rate and a decay rate.
 fn refuse_bare_row(noun: &str, item: &Item, args: &[(Option<String>, String)], known: &[&str]) -> Result<()> {
     let [(None, first), (None, second), ..] = args else { return Ok(()) };
     if noun != "optimizer" {
@@ -270,7 +270,7 @@ fn refuse_bare_row(noun: &str, item: &Item, args: &[(Option<String>, String)], k
     )))
 }
 
-/// A value of the same type as the one before; a key that may be left out takes a number.
+/// Reads a value of the same type as the previous one; an optional key takes a number.
 fn read_value(key: &str, text: &str, before: &Value) -> Result<Value> {
     let wrong = |wanted: &str| {
         let error = Error::usage(format!("{key} must be {wanted}, not `{text}`"));
@@ -296,14 +296,14 @@ fn read_value(key: &str, text: &str, before: &Value) -> Result<Value> {
             .split(':')
             .map(read_number)
             .collect::<Option<_>>()
-            .ok_or_else(|| wrong("finite numbers with `:` between them")),
-        _ => Ok(Value::String(text.to_lowercase().replace('_', "-"))), // one of several words
+            .ok_or_else(|| wrong("finite numbers separated by `:`")),
+        _ => Ok(Value::String(text.to_lowercase().replace('_', "-"))), // one of several names
     }
 }
 
-/// Whole numbers as such, for integer keys; none for NaN and infinities.
+/// Reads a number, whole numbers as integers; `None` for NaN and infinities.
 fn read_number(text: &str) -> Option<Value> {
-    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53: whole numbers up to there are f64s
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53: f64 represents every whole number up to here
     let number: f64 = text.parse().ok()?;
     let whole = number.fract() == 0.0 && (0.0..=EXACT).contains(&number);
     if whole {
@@ -313,7 +313,7 @@ fn read_number(text: &str) -> Option<Value> {
     }
 }
 
-/// Canonical text: the keys that `always` stand, and those that differ from their default.
+/// Returns the canonical text: the keys in `always`, and those that differ from their default.
 pub(crate) fn write_keys<T: Default + Serialize>(name: &str, value: &T, always: &[&str]) -> String {
     let defaults = fields(&T::default());
     let written: Vec<String> = fields(value)
@@ -324,7 +324,7 @@ pub(crate) fn write_keys<T: Default + Serialize>(name: &str, value: &T, always: 
     if written.is_empty() { name.to_owned() } else { format!("{name}:{}", written.join(",")) }
 }
 
-/// Numbers as short as they read back the same: `0.0001`, `1e-8`, `10`; lists as `30:60`; nothing for what is left out.
+/// Writes numbers in their shortest exact form, `0.0001`, `1e-8`, `10`, and lists as `30:60`; a missing value is empty.
 fn write_value(value: &Value) -> String {
     match value {
         Value::Array(list) => return list.iter().map(write_value).collect::<Vec<_>>().join(":"),
@@ -335,7 +335,7 @@ fn write_value(value: &Value) -> String {
     text.strip_suffix(".0").unwrap_or(&text).trim_matches('"').to_owned()
 }
 
-/// A number as canonical spec text.
+/// Returns a number as canonical spec text.
 pub(crate) fn write_number(number: f64) -> String {
     write_value(&Value::from(number))
 }

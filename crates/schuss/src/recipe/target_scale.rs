@@ -1,4 +1,4 @@
-//! Standardised targets: whether a trial has them, and what is said of it.
+//! Standardisation of numeric targets, and the messages about it.
 
 use super::{Targets, Trial, spec};
 use crate::loss::Loss;
@@ -8,24 +8,24 @@ use schuss_data::text::listed;
 use std::fmt;
 use std::str::FromStr;
 
-/// Whether numbers to predict are standardised for training: each less its mean, by its deviation over the training split.
+/// Scaling of numeric targets for training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetScale {
-    /// They are: outputs are compared with numbers of about 1, whatever the unit of the targets. Losses, metrics and
-    /// predictions are in original units.
+    /// Subtract the mean and divide by the standard deviation over the training split, so that targets are about 1,
+    /// whatever their unit. Losses, metrics and predictions are in original units.
     Standard,
-    /// Outputs are compared with the numbers as they are.
+    /// Use the targets as they are.
     None,
 }
 
 impl TargetScale {
-    /// Refuses to standardise what has no size of its own.
+    /// Checks that targets can be standardised.
     ///
     /// # Errors
     /// A usage error.
     pub(crate) fn check(self, targets: Targets, loss: &Loss) -> Result<()> {
         let refuse = |why: String| {
-            let what = format!("target-scale `{self}` is for numbers to predict, but {why}");
+            let what = format!("target-scale `{self}` does not apply: {why}");
             Err(Error::usage(what).at("--target-scale").advise("leave it out"))
         };
         match (self, targets) {
@@ -33,7 +33,7 @@ impl TargetScale {
             (Self::Standard, Targets::Class) => refuse("targets are classes".into()),
             (Self::Standard, Targets::Input) => refuse("the target is the input".into()),
             (Self::Standard, Targets::Real) if loss.power().is_none() => {
-                refuse(format!("loss `{loss}` takes them as they are; mse, l1, huber and smooth-l1 do not"))
+                refuse(format!("loss `{loss}` takes targets as they are; use mse, l1, huber or smooth-l1"))
             }
             (Self::Standard, Targets::Real) => Ok(()),
         }
@@ -62,7 +62,7 @@ impl fmt::Display for TargetScale {
 }
 
 impl Trial {
-    /// Whether numbers to predict are standardised; none where none are told.
+    /// Returns the scaling of numeric targets; `None` for other targets.
     pub fn target_scale(&self) -> Option<TargetScale> {
         let usual = match self.recipe.loss.power() {
             Some(_) => TargetScale::Standard,
@@ -71,7 +71,7 @@ impl Trial {
         (self.targets == Targets::Real).then(|| self.target_scale.unwrap_or(usual))
     }
 
-    /// Says that targets are standardised, and by what.
+    /// Returns a note that targets are standardised, with their means and deviations.
     pub fn scale_note(&self, data: &Dataset) -> Option<String> {
         if self.target_scale() != Some(TargetScale::Standard) {
             return None;
@@ -87,7 +87,7 @@ impl Trial {
         ))
     }
 
-    /// What may be wrong with the targets of a trial that diverged, and what to do about it.
+    /// Returns advice for a diverged trial whose targets are large and not standardised.
     pub(crate) fn advice_on_targets(&self, data: &Dataset) -> Option<String> {
         let size = |(number, (mean, deviation)): (usize, (&f64, &f64))| {
             (mean + data.offsets.label(number)).abs().max(*deviation)
@@ -97,21 +97,21 @@ impl Trial {
         let is_raw = self.target_scale() == Some(TargetScale::None) && largest > LARGE_TARGET;
         let way_out = match self.recipe.loss.power() {
             Some(_) => {
-                "--target-scale standard standardises them for training, and predictions stay in their units"
+                "--target-scale standard standardises them for training; predictions stay in original units"
             }
-            None => "a lower learning rate, or targets in a larger unit",
+            None => "use a lower learning rate, or targets in a larger unit",
         };
         let size = significant(largest);
         is_raw.then(|| {
-            format!("the targets are as large as {size}, and so are the errors and steps at first: {way_out}")
+            format!("the targets are as large as {size}, which makes the first errors and steps as large: {way_out}")
         })
     }
 }
 
-/// Targets above this size make steps of the usual learning rates too long.
+/// Target size above which steps at the usual learning rates are too large.
 const LARGE_TARGET: f64 = 10.0;
 
-/// A number in at most four significant digits.
+/// Formats a number with at most four significant digits.
 fn significant(number: f64) -> String {
     let rounded: f64 = format!("{number:.3e}").parse().unwrap_or(number);
     if rounded == 0.0 || (1e-4..1e15).contains(&rounded.abs()) {

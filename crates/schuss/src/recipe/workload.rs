@@ -1,4 +1,4 @@
-//! What is trained on besides the data itself: what the network is to say, and noise on its input.
+//! Targets of the network, and noise on its input.
 
 use super::spec::{self, Choice, choices};
 use crate::{Error, Result};
@@ -10,26 +10,26 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// What the outputs are compared with.
+/// Kind of target that outputs are compared with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Targets {
-    /// The class of a sample.
+    /// Class label.
     #[default]
     Class,
-    /// The numbers that are to be predicted for a sample: one for a regression, several 0 or 1 for several labels at once.
+    /// Numeric targets: one or more numbers for a regression, several 0s and 1s for multi-label classification.
     Real,
-    /// The sample itself, without noise: an autoencoder.
+    /// The sample itself, without noise, for an autoencoder.
     Input,
 }
 
 impl Targets {
-    /// Whether they are classes.
+    /// Returns true for class labels.
     pub fn is_class(&self) -> bool {
         *self == Self::Class
     }
 
-    /// What labels are to be taken as.
+    /// Returns the kind that labels are read as.
     pub(crate) fn label_kind(self) -> LabelKind {
         match self {
             Self::Class => LabelKind::Class,
@@ -38,12 +38,12 @@ impl Targets {
         }
     }
 
-    /// Those of data whose samples have labels; without any, a choice is needed.
+    /// Returns the kind of target for labelled data.
     ///
     /// # Errors
-    /// A usage error.
-    pub fn of(told: TargetKind) -> Result<Self> {
-        match told {
+    /// A usage error if the data have no labels: the user must choose.
+    pub fn of(kind: TargetKind) -> Result<Self> {
+        match kind {
             TargetKind::Class(_) => Ok(Self::Class),
             TargetKind::Real(_) => Ok(Self::Real),
             TargetKind::Nothing => {
@@ -53,24 +53,24 @@ impl Targets {
         }
     }
 
-    /// Refuses data of which a split has no such targets.
+    /// Checks that every split of the data has such targets.
     ///
     /// # Errors
-    /// A usage error where no split can, a data error that names the one that cannot.
+    /// A usage error if the training split has other targets, or a data error that names another split that has.
     pub fn check(self, data: &Dataset) -> Result<()> {
-        let told = data.told();
+        let kind = data.target_kind();
         if self == Self::Input {
             return Ok(());
         }
-        if Self::of(told)? != self {
-            return Err(Error::usage(format!("targets are to be `{self}`, but the data have {told}"))
+        if Self::of(kind)? != self {
+            return Err(Error::usage(format!("targets are set to `{self}`, but the data have {kind}"))
                 .at("--targets")
-                .advise(format!("--targets {} or input", Self::of(told)?)));
+                .advise(format!("--targets {} or input", Self::of(kind)?)));
         }
-        match data.splits().find(|(_, split)| data.told_of(split) != told) {
+        match data.splits().find(|(_, split)| data.target_kind_of(split) != kind) {
             Some((name, split)) => {
-                let other = data.told_of(split);
-                Err(Error::data(format!("the {name} split has {other}, the train split {told}"))
+                let other = data.target_kind_of(split);
+                Err(Error::data(format!("the {name} split has {other}, the train split {kind}"))
                     .at(&data.name))
             }
             None => Ok(()),
@@ -101,7 +101,7 @@ impl fmt::Display for Targets {
     }
 }
 
-/// Normal noise on every number.
+/// Adds normal noise to every input value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gaussian {
@@ -109,19 +109,20 @@ pub struct Gaussian {
     pub std: f64,
 }
 
-/// Some numbers become 0. Vincent et al., "Extracting and Composing Robust Features with Denoising Autoencoders", ICML 2008.
+/// Sets a random fraction of input values to 0. Vincent et al., "Extracting and Composing Robust Features with
+/// Denoising Autoencoders", ICML 2008.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Masking {
-    /// Their share.
+    /// Fraction of values set to 0.
     pub p: f64,
 }
 
-/// Some numbers become 0 or 1, with equal chances.
+/// Sets a random fraction of input values to 0 or 1, with equal probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SaltAndPepper {
-    /// Their share.
+    /// Fraction of values set to 0 or 1.
     pub p: f64,
 }
 
@@ -168,20 +169,20 @@ impl Choice for SaltAndPepper {
 }
 
 choices! {
-    /// Noise on the input, drawn anew for every sample of every epoch; samples of the evaluation split have noise of their
-    /// own that stays.
+    /// Noise on the input, drawn anew for every sample in every epoch; each sample of the evaluation split has its own
+    /// fixed noise.
     pub enum Noise ("noise", always &["std", "p"]) {
-        /// Normal.
+        /// Normal noise.
         Gaussian,
-        /// Zeros.
+        /// Random zeros.
         Masking,
-        /// Zeros and ones.
+        /// Random zeros and ones.
         SaltAndPepper,
     }
 }
 
 impl Noise {
-    /// Adds the noise that `draws` gives to the numbers of a sample.
+    /// Adds noise from `draws` to the numbers of a sample.
     pub(crate) fn disturb(&self, numbers: &mut [f32], draws: &mut Draws) {
         match self {
             Self::Gaussian(noise) => numbers.iter_mut().for_each(|x| *x += noise.std as f32 * draws.normal()),

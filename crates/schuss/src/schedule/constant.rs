@@ -4,21 +4,21 @@ use crate::recipe::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Constant: the optimizer's own value, or a share of it for the first updates.
+/// Constant: the optimizer's own value, or a multiple of it for the first updates.
 ///
 /// ```text
 /// η(t) = η factor   for t < total_iters
 /// η(t) = η          after
 /// ```
 ///
-/// Keys as in `torch.optim.lr_scheduler.ConstantLR`, whose defaults are factor 1/3 and total_iters 5. Here factor is 1,
-/// so that `constant` is what it says, and total_iters, left out, is without end.
+/// Keys as in `torch.optim.lr_scheduler.ConstantLR`, whose defaults are factor 1/3 and total_iters 5. Here the default
+/// factor is 1, so that `constant` really is constant, and without total_iters the factor applies to every update.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Constant {
-    /// Share of the optimizer's value.
+    /// Multiple of the optimizer's value.
     pub factor: f64,
-    /// For so many updates.
+    /// Number of updates to apply the factor for.
     pub total_iters: Option<u64>,
 }
 

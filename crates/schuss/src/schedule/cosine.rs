@@ -5,21 +5,21 @@ use crate::recipe::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Cosine: down along half a period of the cosine; and up again, if the trial goes on after `t_max`.
+/// Cosine: falls along half a period of the cosine, and rises again if the trial goes on after `t_max`.
 ///
 /// ```text
 /// η(t) = eta_min + (η − eta_min) (1 + cos(π t / t_max)) / 2
 /// ```
 ///
 /// Loshchilov and Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, equation 5 (arXiv
-/// 1608.03983). Keys and defaults are `torch.optim.lr_scheduler.CosineAnnealingLR`'s: eta_min 0; t_max, which torch must
-/// be given, is the rest of the trial when left out.
+/// 1608.03983). Keys and defaults are `torch.optim.lr_scheduler.CosineAnnealingLR`'s: eta_min 0. t_max, which is
+/// required in PyTorch, defaults to the rest of the trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosine {
-    /// Updates from the top to the bottom.
+    /// Number of updates from the maximum to the minimum.
     pub t_max: Option<u64>,
-    /// The bottom.
+    /// Minimum value.
     pub eta_min: f64,
 }
 
@@ -47,7 +47,7 @@ impl Anneal for Cosine {
     }
 }
 
-/// Cosine with warm restarts: half cosines one after the other, each `t_mult` times as long as the one before.
+/// Cosine with warm restarts: a series of half cosines, each `t_mult` times as long as the one before.
 ///
 /// ```text
 /// η(t) = eta_min + (η − eta_min) (1 + cos(π t_cur / t_i)) / 2
@@ -60,11 +60,11 @@ impl Anneal for Cosine {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct CosineRestarts {
-    /// Updates until the first restart.
+    /// Number of updates until the first restart.
     pub t_0: u64,
-    /// How many times longer it takes until the next.
+    /// Factor by which each period is longer than the one before.
     pub t_mult: u64,
-    /// The bottom.
+    /// Minimum value.
     pub eta_min: f64,
 }
 
@@ -75,7 +75,7 @@ impl Default for CosineRestarts {
 }
 
 impl CosineRestarts {
-    /// Updates since the last restart before update `t`, and until the next.
+    /// Returns the number of updates from the last restart to update `t`, and the length of the current period.
     fn period(&self, mut t: u64) -> (u64, u64) {
         let mut length = self.t_0.max(1);
         if self.t_mult <= 1 {

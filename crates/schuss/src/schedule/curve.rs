@@ -1,4 +1,4 @@
-//! One schedule by itself: a value per update; and the table of them all.
+//! A single schedule, which gives a value for every update, and the table of all schedules.
 
 use super::{
     Constant, Cosine, CosineRestarts, Cyclic, Exponential, InverseTime, Linear, Multistep, Noam, OneCycle,
@@ -7,29 +7,29 @@ use super::{
 use crate::recipe::spec::{self, Choice};
 use crate::{Error, Result};
 
-/// What a curve's own file provides. Its updates count from 0, wherever in a chain it stands.
+/// Interface of a curve. Its updates count from 0, whatever its position in a chain.
 pub(super) trait Anneal: Choice {
-    /// The knob at update `t`, where the optimizer says `base`. A length that is still left out never ends.
+    /// Returns the knob at update `t` for an optimizer value of `base`. Without a length, a curve never ends.
     fn value(&self, t: u64, base: f64) -> f64;
 
-    /// The momentum at update `t`, if a curve for the learning rate cycles that too.
+    /// Returns the momentum at update `t`, if a curve for the learning rate cycles momentum too.
     fn momentum(&self, _t: u64) -> Option<f64> {
         None
     }
 
-    /// After how many updates it has done what it does, if its keys say so.
+    /// Returns the number of updates after which the curve is complete, if its keys define one.
     fn length(&self) -> Option<u64> {
         None
     }
 
-    /// Gives the lengths that were left out, for a stretch of `updates`.
+    /// Fills in omitted lengths for a duration of `updates`.
     fn resolve(&mut self, _updates: u64) {}
 }
 
 macro_rules! declare {
     ($($(#[doc = $line:literal])* $curve:ident,)*) => {
         spec::choices! {
-            /// One schedule by itself.
+            /// A single schedule.
             pub enum Curve ("schedule", always &[]) {
                 $($(#[doc = $line])* $curve,)*
             }
@@ -62,52 +62,52 @@ macro_rules! declare {
 
 // The table: one row each.
 declare! {
-    /// The optimizer's own value, or a share of it for a while.
+    /// The optimizer's own value, or a multiple of it at first.
     Constant,
-    /// Up to the optimizer's own value.
+    /// Linear rise to the optimizer's own value.
     Warmup,
     /// A straight line.
     Linear,
-    /// A cut every so many updates.
+    /// A cut at regular intervals.
     Step,
-    /// A cut at each of some updates.
+    /// A cut at each milestone.
     Multistep,
-    /// A factor of its own at each of some updates.
+    /// A separate factor at each boundary.
     Piecewise,
-    /// The same share off at every update.
+    /// The same factor at every update.
     Exponential,
-    /// Down as the reciprocal of time.
+    /// Decay as the reciprocal of time.
     InverseTime,
-    /// Down to 0 along a power.
+    /// Decay to 0 along a power.
     Polynomial,
-    /// Down along half a cosine.
+    /// Decay along half a cosine.
     Cosine,
-    /// Half cosines, one after the other.
+    /// Repeated half cosines.
     CosineRestarts,
-    /// Up once and down below where it began.
+    /// One rise, then a fall below the start.
     OneCycle,
-    /// Up and down, again and again.
+    /// Repeated rise and fall.
     Cyclic,
-    /// Up, then down as one over the square root of time.
+    /// Warm-up, then decay as one over the square root of time.
     Noam,
-    /// Warm up, stay, decay.
+    /// Warm-up, stable phase, decay.
     Wsd,
-    /// Down slowly, then fast.
+    /// Slow decay, then fast.
     Rex,
-    /// A cut whenever the loss stops falling.
+    /// A cut whenever the loss stops improving.
     Plateau,
 }
 
-/// The share of `length` that is over at update `t`, from 0 to 1.
+/// Returns the fraction of `length` completed at update `t`, from 0 to 1.
 pub(super) fn progress(t: u64, length: u64) -> f64 {
     (t as f64 / length as f64).min(1.0)
 }
 
-/// Refuses counts of 0; `None` is a length that was left out.
+/// Refuses counts of 0; `None` is an omitted length.
 pub(super) fn counts(keys: &[(&str, Option<u64>)]) -> Result<()> {
     match keys.iter().find(|(_, count)| *count == Some(0)) {
         Some((key, _)) => Err(Error::usage(format!("{key} must be at least 1"))
-            .advise(format!("name it behind the schedule: {key}=30"))),
+            .advise(format!("add it to the schedule: {key}=30"))),
         None => Ok(()),
     }
 }

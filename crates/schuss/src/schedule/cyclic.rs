@@ -5,7 +5,7 @@ use crate::recipe::spec::{Choice, below_one, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Cyclic: up from `base_lr` to `max_lr` and down again, over and over; momentum goes the other way.
+/// Cyclic: rises from `base_lr` to `max_lr` and falls back, repeatedly; momentum moves the opposite way.
 ///
 /// ```text
 /// x: from 0 to 1 in step_size_up updates, back to 0 in step_size_down, and so on
@@ -15,40 +15,40 @@ use serde::{Deserialize, Serialize};
 ///
 /// Smith, "Cyclical Learning Rates for Training Neural Networks", WACV 2017 (arXiv 1506.01186). Keys and defaults are
 /// `torch.optim.lr_scheduler.CyclicLR`'s: step_size_up 2000, step_size_down as step_size_up, mode triangular, gamma 1,
-/// cycle_momentum true, base_momentum 0.8, max_momentum 0.9; base_lr and max_lr must be given and stand in place of the
+/// cycle_momentum true, base_momentum 0.8, max_momentum 0.9; base_lr and max_lr must be given and replace the
 /// optimizer's lr.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cyclic {
-    /// The bottom.
+    /// Minimum learning rate.
     pub base_lr: f64,
-    /// The top of the first cycle.
+    /// Maximum learning rate of the first cycle.
     pub max_lr: f64,
-    /// Updates from the bottom to the top.
+    /// Number of updates from the minimum to the maximum.
     pub step_size_up: u64,
-    /// Updates from the top to the bottom; as many as up when left out.
+    /// Number of updates from the maximum to the minimum; step_size_up by default.
     pub step_size_down: Option<u64>,
-    /// How later tops are lower.
+    /// Scaling of later cycles.
     pub mode: Mode,
-    /// What each update leaves of the height, in mode exp-range.
+    /// Factor on the amplitude at every update, in mode exp-range.
     pub gamma: f64,
-    /// Whether momentum (sgd's) or beta1 (Adam's) is driven as well.
+    /// True to drive momentum (SGD) or beta1 (Adam) as well.
     pub cycle_momentum: bool,
-    /// Momentum at the top of the first cycle.
+    /// Momentum at the maximum of the first cycle.
     pub base_momentum: f64,
-    /// Momentum at the bottom.
+    /// Momentum at the minimum learning rate.
     pub max_momentum: f64,
 }
 
-/// How the tops of later cycles are lower than that of the first.
+/// Scaling of later cycles relative to the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// Not at all.
+    /// No scaling.
     Triangular,
-    /// Each is half as high as the one before.
+    /// Half the amplitude of the cycle before.
     Triangular2,
-    /// By a factor at every update.
+    /// A factor of gamma at every update.
     ExpRange,
 }
 
@@ -69,7 +69,7 @@ impl Default for Cyclic {
 }
 
 impl Cyclic {
-    /// How high above the bottom update `t` is, as a share of the first cycle's height.
+    /// Returns the height of update `t` above the minimum, as a fraction of the first cycle's amplitude.
     fn height(&self, t: u64) -> f64 {
         let (up, down) = (self.step_size_up, self.step_size_down.unwrap_or(self.step_size_up));
         let cycle = up.saturating_add(down).max(1);

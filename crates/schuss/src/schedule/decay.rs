@@ -5,7 +5,7 @@ use crate::recipe::spec::{Choice, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Exponential: every update takes the same share off.
+/// Exponential: every update multiplies the value by the same factor.
 ///
 /// ```text
 /// η(t) = η gammaᵗ
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Exponential {
-    /// What each update leaves.
+    /// Factor at each update.
     pub gamma: f64,
 }
 
@@ -39,16 +39,16 @@ impl Anneal for Exponential {
 /// η(t) = η / (1 + decay_rate t / decay_steps)        staircase: ⌊t / decay_steps⌋
 /// ```
 ///
-/// Keys as in `keras.optimizers.schedules.InverseTimeDecay`: decay_rate must be given; defaults decay_steps 1, staircase
-/// false. The steps of Robbins and Monro, "A Stochastic Approximation Method", 1951, are of this kind.
+/// Keys as in `keras.optimizers.schedules.InverseTimeDecay`: decay_rate must be given; defaults decay_steps 1,
+/// staircase false. The steps of Robbins and Monro, "A Stochastic Approximation Method", 1951, are of this kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct InverseTime {
-    /// How much the divisor grows in `decay_steps` updates.
+    /// Growth of the divisor in `decay_steps` updates.
     pub decay_rate: f64,
-    /// Updates in which it grows so much.
+    /// Number of updates in which the divisor grows by `decay_rate`.
     pub decay_steps: u64,
-    /// Whether it grows only at the end of these.
+    /// True to grow only at the end of every `decay_steps` updates.
     pub staircase: bool,
 }
 
@@ -78,20 +78,20 @@ impl Anneal for InverseTime {
     }
 }
 
-/// Polynomial: down to 0 along a power; with power 1 a straight line.
+/// Polynomial: decays to 0 along a power; with power 1 a straight line.
 ///
 /// ```text
 /// η(t) = η (1 − min(t / total_iters, 1))^power
 /// ```
 ///
-/// Keys as in `torch.optim.lr_scheduler.PolynomialLR`; defaults power 1 and total_iters 5 as there; 5 updates,
-/// that is, where torch's users mostly count epochs.
+/// Keys and defaults are `torch.optim.lr_scheduler.PolynomialLR`'s: power 1, total_iters 5. These are 5 updates,
+/// whereas PyTorch users mostly count epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Polynomial {
-    /// Updates until 0 is reached.
+    /// Number of updates until 0 is reached.
     pub total_iters: u64,
-    /// The power.
+    /// Exponent.
     pub power: f64,
 }
 
@@ -120,7 +120,7 @@ impl Anneal for Polynomial {
     }
 }
 
-/// REX: slowly at first, then fast; better than straight lines at every budget, its authors find.
+/// REX: decays slowly at first, then fast; better than a linear decay at every budget, according to its authors.
 ///
 /// ```text
 /// p = min(t / total_steps, 1)
@@ -128,11 +128,11 @@ impl Anneal for Polynomial {
 /// ```
 ///
 /// Chen, Wolfe and Kyrillidis, "REX: Revisiting Budgeted Training with an Improved Schedule", MLSys 2022 (arXiv
-/// 2107.04197). Default: total_steps is the rest of the trial.
+/// 2107.04197). total_steps defaults to the rest of the trial.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rex {
-    /// Updates until 0 is reached.
+    /// Number of updates until 0 is reached.
     pub total_steps: Option<u64>,
 }
 

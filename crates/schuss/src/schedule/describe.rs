@@ -1,24 +1,24 @@
-//! What a schedule makes of a trial, in words: what it counts, and what becomes of the learning rate.
+//! Description of a schedule in words: the unit it counts in, and the course of the learning rate over the trial.
 
 use super::{Curve, Knobs, Plateaus, Schedule};
 use crate::recipe::Trial;
 use schuss_data::text::{brief, grouped};
 
-/// A share of the learning rate that moves no weight to speak of.
+/// Fraction of the peak learning rate below which weights hardly move.
 const NOTHING: f64 = 1e-6;
-/// Updates whose learning rate is looked at, at most.
+/// Maximum number of updates at which the learning rate is evaluated.
 const LOOKED_AT: u64 = 10_000;
 
-/// What a schedule makes of a trial.
+/// Effect of a schedule on a trial, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlook {
-    /// What it counts, and what becomes of the learning rate.
+    /// Unit it counts in, and the course of the learning rate.
     pub line: String,
-    /// What is probably not meant so.
+    /// Warnings about settings that are probably a mistake.
     pub warnings: Vec<String>,
 }
 
-/// The trial that a schedule drives.
+/// A schedule together with the trial it drives.
 struct CurveOverTrial<'a> {
     schedule: &'a Schedule,
     knobs: Knobs,
@@ -28,7 +28,8 @@ struct CurveOverTrial<'a> {
 }
 
 impl Trial {
-    /// What its schedule makes of it on `samples` training samples; nothing where that leaves everything as it is.
+    /// Describes the effect of the schedule on `samples` training samples; `None` if the schedule is constant, the
+    /// optimizer has no knobs or there are no updates.
     pub fn outlook(&self, samples: usize) -> Option<Outlook> {
         let schedule = &self.recipe.schedule;
         let updates = self.updates(samples);
@@ -62,7 +63,7 @@ impl CurveOverTrial<'_> {
         line + &self.fate()
     }
 
-    /// Numbers of updates that its curves were given.
+    /// Lengths given to the curves, in updates.
     fn lengths(&self) -> Vec<Length> {
         self.schedule.parts.iter().flat_map(|part| part.curves()).flat_map(lengths).collect()
     }
@@ -71,7 +72,7 @@ impl CurveOverTrial<'_> {
         self.schedule.at(update, self.knobs, &Plateaus::default()).lr
     }
 
-    /// Updates to look at: all, or evenly many of them, and the last.
+    /// Updates to evaluate: all, or an evenly spaced subset, and the last.
     fn updates(&self) -> impl Iterator<Item = u64> {
         let apart = self.updates.div_ceil(LOOKED_AT) as usize;
         (0..self.updates).step_by(apart).chain([self.updates - 1])
@@ -81,12 +82,12 @@ impl CurveOverTrial<'_> {
         self.updates().map(|update| self.lr(update)).fold(0.0, f64::max)
     }
 
-    /// What becomes of the learning rate.
+    /// Describes the course of the learning rate.
     fn fate(&self) -> String {
         let mut plateaus = self.schedule.parts.iter().filter_map(|part| part.plateau());
         if let Some(plateau) = plateaus.next_back() {
             return format!(
-                "; plateau counts evaluations at the ends of epochs, and cuts the rate to {} of itself after {} in a row without progress",
+                "; plateau counts evaluations at the ends of epochs, and multiplies the rate by {} after {} in a row without improvement",
                 plateau.factor,
                 plateau.patience + 1
             );
@@ -107,7 +108,7 @@ impl CurveOverTrial<'_> {
         self.dies().into_iter().chain(beyond).chain(self.patience()).collect()
     }
 
-    /// Whether the rate comes to nothing before the last epoch.
+    /// Warns if the learning rate vanishes before the last epoch.
     fn dies(&self) -> Option<String> {
         let bound = NOTHING * self.highest();
         let last_epoch = self.updates.saturating_sub(self.per_epoch);
@@ -116,7 +117,7 @@ impl CurveOverTrial<'_> {
         let first = self.updates().find(|update| *update > alive)?;
         (first < last_epoch).then(|| {
             format!(
-                "from update {} of {} (epoch {}) on the learning rate is below a millionth of its highest, so nothing more is learned: `{}` counts updates; for epochs, multiply its numbers by {}",
+                "from update {} of {} (epoch {}) on, the learning rate is below a millionth of its peak, so nothing more is learned: `{}` counts updates, not epochs; to count epochs, multiply its numbers by {}",
                 grouped(first + 1),
                 grouped(self.updates),
                 brief(first as f64 / self.per_epoch as f64 + 1.0, 3),
@@ -126,7 +127,7 @@ impl CurveOverTrial<'_> {
         })
     }
 
-    /// What never comes, or comes much too early.
+    /// Warns about a length that is never reached, or reached much too early.
     fn beyond(&self, length: &Length) -> Option<String> {
         let Length { key, updates, kind } = *length;
         let all = self.updates;
@@ -136,11 +137,11 @@ impl CurveOverTrial<'_> {
                 says(&format!("is beyond the {} updates of the trial: it is never reached", grouped(all)))
             }
             LengthKind::Rise if updates >= all => says(&format!(
-                "is all of the trial's {} updates: the rate never comes to its height",
+                "is no shorter than the trial's {} updates: the rate never reaches its peak",
                 grouped(all)
             )),
             LengthKind::Whole if updates > 2 * all => says(&format!(
-                "is much longer than the {} updates of the trial, which ends on the way down",
+                "is much longer than the {} updates of the trial, which ends before the rate is down",
                 grouped(all)
             )),
             LengthKind::Whole if 2 * updates < all => {
@@ -154,30 +155,30 @@ impl CurveOverTrial<'_> {
         let mut plateaus = self.schedule.parts.iter().filter_map(|part| part.plateau());
         let plateau = plateaus.find(|plateau| plateau.patience + 1 >= u64::from(self.epochs))?;
         Some(format!(
-            "plateau waits for {} evaluations at ends of epochs without progress, and the budget has {}: it never cuts the rate",
+            "plateau waits for {} epochs without improvement, but the budget is only {}: it never cuts the rate",
             plateau.patience + 1,
             if self.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", self.epochs) }
         ))
     }
 }
 
-/// A number of updates that a curve was given, under its key.
+/// A length in updates, with the key it was given under.
 struct Length {
     key: &'static str,
     updates: u64,
     kind: LengthKind,
 }
 
-/// What a number of updates stands for.
+/// Role of a length.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LengthKind {
-    /// Something happens again and again.
+    /// Interval of a repeated event.
     Every,
-    /// Something happens once.
+    /// Time of a single event.
     Milestone,
-    /// So long the rate rises.
+    /// Duration of the rise of the rate.
     Rise,
-    /// So long the curve is.
+    /// Duration of the whole curve.
     Whole,
 }
 
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
     use crate::recipe::{Budget, Recipe, UpdateRule};
 
-    /// Of 5 epochs of 100 updates.
+    /// Outlook on a trial of 5 epochs of 100 updates.
     fn outlook(schedule: &str) -> Outlook {
         let recipe = Recipe {
             update: UpdateRule::Batch(10),
@@ -260,7 +261,7 @@ mod tests {
         let warned = |schedule: &str| outlook(schedule).warnings.join("; ");
         assert!(warned("multistep:milestones=300:900").contains("milestones=900 is beyond the 500 updates"));
         assert!(warned("step:step_size=600").contains("never reached"));
-        assert!(warned("warmup:500").contains("never comes to its height"));
+        assert!(warned("warmup:500").contains("never reaches its peak"));
         assert!(
             warned("cosine:t_max=100").contains("much shorter")
                 && warned("cosine:t_max=5000").contains("longer")

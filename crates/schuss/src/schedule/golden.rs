@@ -1,19 +1,19 @@
-//! Every schedule against what PyTorch, Keras, optax and others computed: `golden/schedules`.
+//! Tests of every schedule against values from PyTorch, Keras, optax and others: `golden/schedules`.
 
 use super::{Knobs, Plateaus, Schedule};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
-/// The momentum of an optimizer whose schedule leaves it alone.
+/// Momentum of an optimizer whose schedule does not drive it.
 const MOMENTUM: f64 = 0.9;
 
-/// Values at updates 0, 1, ...; with losses, after so many evaluations.
+/// Values at updates 0, 1, ...; if there are losses, after 0, 1, ... evaluations.
 #[derive(Deserialize)]
 struct Case {
     schedule: String,
     base_lr: f64,
     lr: Vec<f64>,
-    /// Of schedules that drive it.
+    /// Present only if the schedule drives it.
     momentum: Option<Vec<f64>>,
     #[serde(default)]
     losses: Vec<f64>,
@@ -25,7 +25,7 @@ fn cases() -> Vec<(PathBuf, Case)> {
     files.map(|path| (path.clone(), serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())).collect()
 }
 
-/// The knobs at each update, or after each evaluation.
+/// Returns the knobs at each update, or after each evaluation.
 fn follow(case: &Case) -> Vec<Knobs> {
     let schedule: Schedule = case.schedule.parse().unwrap();
     let base = Knobs { lr: case.base_lr, momentum: MOMENTUM, beta2: 0.999 };
@@ -40,8 +40,8 @@ fn follow(case: &Case) -> Vec<Knobs> {
     knobs
 }
 
-/// As many, and each within 1e-9 of itself, or 1e-15 of the largest: what should be zero may not have cancelled to the last
-/// bit.
+/// Returns true if both have the same length and each value is within a relative 1e-9, or within 1e-15 of the largest:
+/// values that should be zero may not cancel to the last bit.
 fn agree(found: &[f64], expected: &[f64]) -> bool {
     let largest = expected.iter().copied().fold(0.0, f64::max);
     let close = |found: f64, expected: f64| (found - expected).abs() <= 1e-9 * expected + 1e-15 * largest;

@@ -5,23 +5,23 @@ use crate::recipe::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Linear: along a straight line from one share of the optimizer's value to another, where it stays.
+/// Linear: a straight line from one multiple of the optimizer's value to another, then constant.
 ///
 /// ```text
 /// p = min(t / total_iters, 1)
 /// η(t) = η (start_factor + (end_factor − start_factor) p)
 /// ```
 ///
-/// Keys as in `torch.optim.lr_scheduler.LinearLR`; defaults start_factor 1/3, end_factor 1 and total_iters 5 as
-/// there; 5 updates, that is, where torch's users mostly count epochs.
+/// Keys and defaults are `torch.optim.lr_scheduler.LinearLR`'s: start_factor 1/3, end_factor 1, total_iters 5. These
+/// are 5 updates, whereas PyTorch users mostly count epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Linear {
-    /// Share of the optimizer's value at the first update.
+    /// Multiple of the optimizer's value at the first update.
     pub start_factor: f64,
-    /// Share at the end.
+    /// Multiple of the optimizer's value at the end.
     pub end_factor: f64,
-    /// Updates from one to the other.
+    /// Number of updates from start to end.
     pub total_iters: u64,
 }
 
@@ -50,21 +50,21 @@ impl Anneal for Linear {
     }
 }
 
-/// Warm-up: from nothing to the optimizer's value along a straight line; what follows comes after a `+`.
+/// Warm-up: a straight line from 0 to the optimizer's value; append the next schedule with `+`.
 ///
 /// ```text
 /// p = min(t / total_iters, 1)
 /// η(t) = η (start_factor + (1 − start_factor) p)
 /// ```
 ///
-/// Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.2 (arXiv 1706.02677). Default: start_factor 0, so that
-/// update 1 changes nothing but what the optimizer remembers; total_iters must be given, as in `warmup:500+cosine`.
+/// Goyal et al., "Accurate, Large Minibatch SGD", 2017, section 2.2 (arXiv 1706.02677). Default: start_factor 0, so
+/// that update 1 changes only the optimizer's state; total_iters must be given, as in `warmup:500+cosine`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Warmup {
-    /// Updates until the optimizer's value is reached.
+    /// Number of updates until the optimizer's value is reached.
     pub total_iters: u64,
-    /// Share of the optimizer's value at the first update.
+    /// Multiple of the optimizer's value at the first update.
     pub start_factor: f64,
 }
 

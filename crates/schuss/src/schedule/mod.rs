@@ -1,8 +1,8 @@
-//! Schedules: from the number of an update to the learning rate, the momentum, the second beta.
+//! Schedules: learning rate, momentum and second beta as functions of the update count.
 //!
-//! A schedule is one file, or one of a family: its hyper-parameters as plain data, its equation, its value in closed
-//! form. To add one, write it and a row in the table of `curve.rs`. This file puts them one after the other, for every
-//! knob of the optimizer.
+//! Each schedule, or family of schedules, has its own file with its hyper-parameters as plain data, its equation and
+//! its value in closed form. To add one, write that file and add a row to the table in `curve.rs`. This file chains
+//! schedules and assigns them to the optimizer's knobs.
 
 mod constant;
 mod cosine;
@@ -43,23 +43,23 @@ use part::{Knob, KnobSchedule};
 use std::fmt;
 use std::str::FromStr;
 
-/// What a schedule may drive.
+/// Optimizer values that a schedule can drive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Knobs {
     /// Learning rate.
     pub lr: f64,
-    /// sgd's momentum, Adam's beta1.
+    /// Momentum of SGD, or beta1 of Adam.
     pub momentum: f64,
-    /// Adam's beta2.
+    /// Beta2 of Adam.
     pub beta2: f64,
 }
 
-/// What drives each knob: parts with `/` between them, each of a knob (`lr@`, which may be left out, `momentum@` or
-/// `beta1@`, `beta2@`) and curves with `+`, which means then, between them.
+/// Schedule of every knob: parts separated by `/`, each a knob (`lr@`, which may be omitted, `momentum@` or `beta1@`,
+/// `beta2@`) followed by curves joined with `+`, which run one after the other.
 ///
-/// A curve counts from 0 when its turn comes, and starts from the optimizer's value; its turn lasts as long as its own
-/// length (`total_iters`, `t_max`, ...), or so many updates as the key `for` says, which all of them take. The last one
-/// goes on to the end of the trial; with `for` it then stays where it is. This is `SequentialLR` of torch.
+/// Each curve counts updates from 0 and starts from the optimizer's value. It runs for its own length (`total_iters`,
+/// `t_max`, ...) or for the number of updates given by the key `for`, which every curve accepts. The last curve runs to
+/// the end of the trial; with `for` it holds its value after that many updates. This is PyTorch's `SequentialLR`.
 ///
 /// # Example
 /// ```
@@ -86,8 +86,8 @@ impl Schedule {
     /// Names of all schedules.
     pub const NAMES: &'static [&'static str] = Curve::NAMES;
 
-    /// The knobs for the update after so many, where the optimizer says `base`. For a schedule that is
-    /// [resolved](Self::resolve): a length that is left out never ends.
+    /// Returns the knobs after `update` updates for an optimizer whose own values are `base`. Meant for a
+    /// [resolved](Self::resolve) schedule: a curve without a length never ends.
     pub fn at(&self, update: u64, base: Knobs, plateaus: &Plateaus) -> Knobs {
         let mut knobs = base;
         for (index, part) in self.parts.iter().enumerate() {
@@ -102,10 +102,10 @@ impl Schedule {
         knobs
     }
 
-    /// Refuses hyper-parameters that make no sense, naming the key.
+    /// Checks the hyper-parameters.
     ///
     /// # Errors
-    /// Usage errors (exit 2).
+    /// Usage errors (exit 2) that name the key.
     pub fn check(&self) -> Result<()> {
         self.parts.iter().try_for_each(KnobSchedule::check)?;
         let driven: Vec<Knob> = self.parts.iter().flat_map(KnobSchedule::drives).collect();
@@ -114,13 +114,13 @@ impl Schedule {
             Some(Knob::Momentum) => Err(Error::usage("two schedules drive momentum")
                 .advise("one-cycle and cyclic leave it alone with cycle_momentum=false")),
             Some(knob) => Err(Error::usage(format!("two schedules drive {knob}"))
-                .advise("join them with `+`, which means then")),
+                .advise("chain them with `+`, one after the other")),
             None => Ok(()),
         }
     }
 
-    /// The same for a trial of so many `updates`, with the lengths that were left out (t_max, total_iters, total_steps,
-    /// ...) filled in: what is left of the trial.
+    /// Returns a copy for a trial of `updates` updates, in which omitted lengths (t_max, total_iters, total_steps, ...)
+    /// are set to the rest of the trial.
     #[must_use]
     pub fn resolve(&self, updates: u64) -> Self {
         let mut resolved = self.clone();
@@ -128,20 +128,20 @@ impl Schedule {
         resolved
     }
 
-    /// Whether it ends with a trial of so many updates, as one does whose lengths were left out: a longer trial would have
-    /// another schedule.
+    /// Returns true if the schedule ends exactly with a trial of `updates` updates, as it does if its lengths were
+    /// omitted: a longer trial would have a different schedule.
     pub fn ends_with(&self, updates: u64) -> bool {
         self.parts.iter().any(|part| part.ends_with(updates))
     }
 
-    /// Whether every update has the optimizer's own values.
+    /// Returns true if every update uses the optimizer's own values.
     pub fn is_constant(&self) -> bool {
         self.parts.iter().all(KnobSchedule::is_constant)
     }
 }
 
 impl<C: Into<Curve>> From<C> for Schedule {
-    /// Drives the learning rate.
+    /// Schedule of the learning rate.
     fn from(curve: C) -> Self {
         Self { parts: vec![KnobSchedule::from(curve.into())] }
     }
@@ -165,7 +165,7 @@ impl FromStr for Schedule {
 }
 
 impl fmt::Display for Schedule {
-    /// Every key that is not at its default.
+    /// Writes every key that is not at its default.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, part) in self.parts.iter().enumerate() {
             let sign = if index == 0 { "" } else { "/" };

@@ -4,20 +4,20 @@ use crate::recipe::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Noam: up along a straight line, then down as one over the square root of the update.
+/// Noam: linear warm-up, then decay as one over the square root of the update.
 ///
 /// ```text
 /// η(t) = η / √model_size · min(1 / √(t + 1), (t + 1) / (warmup_steps √warmup_steps))
 /// ```
 ///
-/// Vaswani et al., "Attention Is All You Need", NIPS 2017, equation 3 (arXiv 1706.03762), times the optimizer's lr: with
-/// `lr=1` it is the paper's. Defaults are the paper's: model_size 512, warmup_steps 4000.
+/// Vaswani et al., "Attention Is All You Need", NIPS 2017, equation 3 (arXiv 1706.03762), times the optimizer's lr;
+/// with `lr=1` it is the paper's schedule. Defaults as in the paper: model_size 512, warmup_steps 4000.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Noam {
-    /// Width of the network; only scales.
+    /// Width of the network; only a scale factor.
     pub model_size: u64,
-    /// Updates that go up.
+    /// Number of warm-up updates.
     pub warmup_steps: u64,
 }
 

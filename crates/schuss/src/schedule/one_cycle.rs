@@ -5,8 +5,8 @@ use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// One-cycle: up to `max_lr` in the first part of the trial, then down far below where it began; momentum goes the other
-/// way.
+/// One-cycle: rises to `max_lr` in the first part of the trial, then falls far below its start; momentum moves the
+/// opposite way.
 ///
 /// ```text
 /// initial = max_lr / div_factor      min = initial / final_div_factor      n = total_steps
@@ -22,42 +22,42 @@ use serde::{Deserialize, Serialize};
 ///
 /// Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates", 2017 (arXiv
 /// 1708.07120). Keys and defaults are `torch.optim.lr_scheduler.OneCycleLR`'s: pct_start 0.3, anneal_strategy cos,
-/// cycle_momentum true, base_momentum 0.85, max_momentum 0.95, div_factor 25, final_div_factor 10000, three_phase false;
-/// max_lr must be given and stands in place of the optimizer's lr; total_steps, left out, is the rest of the trial.
-/// After total_steps, where torch fails, all stays as it is; and what stands before it in a chain has the optimizer's
-/// values, which torch's constructor changes.
+/// cycle_momentum true, base_momentum 0.85, max_momentum 0.95, div_factor 25, final_div_factor 10000, three_phase
+/// false; max_lr must be given and replaces the optimizer's lr; total_steps defaults to the rest of the trial. After
+/// total_steps, where PyTorch raises an error, the values stay constant. Earlier curves in a chain use the optimizer's
+/// values, which PyTorch's constructor overwrites.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct OneCycle {
-    /// The top.
+    /// Maximum learning rate.
     pub max_lr: f64,
-    /// Updates of the whole cycle.
+    /// Number of updates in the whole cycle.
     pub total_steps: Option<u64>,
-    /// Share of it that goes up.
+    /// Fraction of the cycle in which the rate rises.
     pub pct_start: f64,
-    /// Along what.
+    /// Shape of the rise and fall.
     pub anneal_strategy: Strategy,
-    /// Whether momentum (sgd's) or beta1 (Adam's) is driven as well.
+    /// True to drive momentum (SGD) or beta1 (Adam) as well.
     pub cycle_momentum: bool,
-    /// Momentum where the learning rate is highest.
+    /// Momentum at the maximum learning rate.
     pub base_momentum: f64,
-    /// Momentum at both ends.
+    /// Momentum at the start and the end.
     pub max_momentum: f64,
-    /// max_lr by the first value.
+    /// max_lr divided by the first value.
     pub div_factor: f64,
-    /// The first value by the last.
+    /// First value divided by the last.
     pub final_div_factor: f64,
-    /// Whether the way down halts where the way up began.
+    /// True to pause the fall at the first value, in a third phase.
     pub three_phase: bool,
 }
 
-/// How one-cycle goes from one value to the next.
+/// Interpolation of one-cycle between two values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Along half a cosine.
+    /// Half a cosine.
     Cos,
-    /// Along a straight line.
+    /// A straight line.
     Linear,
 }
 
@@ -78,7 +78,7 @@ impl Default for OneCycle {
     }
 }
 
-/// Where the cycle turns: the update, which need not be whole, and the values there.
+/// A turning point of the cycle: the update, which may be fractional, and the values there.
 #[derive(Clone, Copy)]
 struct Turn {
     update: f64,
@@ -87,7 +87,7 @@ struct Turn {
 }
 
 impl OneCycle {
-    /// Begin, top, the halt of the third phase (or the top again), and end.
+    /// Returns the start, the maximum, the pause of the third phase (or the maximum again) and the end.
     fn turns(&self) -> [Turn; 4] {
         let Self { max_lr, pct_start, base_momentum, max_momentum, .. } = *self;
         let total = self.total_steps.unwrap_or(u64::MAX) as f64;
@@ -100,7 +100,7 @@ impl OneCycle {
         [begin, top, halt, end]
     }
 
-    /// The value at update `t` of what `read` looks at.
+    /// Interpolates the value selected by `read` at update `t`.
     fn anneal(&self, t: u64, read: impl Fn(&Turn) -> f64) -> f64 {
         let turns = self.turns();
         let t = (t as f64).min(turns[3].update);

@@ -1,4 +1,4 @@
-//! What drives one knob: curves, one after the other.
+//! Schedule of one knob: a chain of curves.
 
 use super::curve::{Curve, counts};
 use super::{Knobs, Plateau};
@@ -23,11 +23,11 @@ pub(super) struct KnobSchedule {
     last: Stretch,
 }
 
-/// A curve, and how long it is followed.
+/// A curve and its duration.
 #[derive(Clone, Debug, PartialEq)]
 struct Stretch {
     curve: Curve,
-    /// The key `for`.
+    /// Value of the key `for`.
     updates: Option<u64>,
 }
 
@@ -36,7 +36,7 @@ impl Knob {
     const NAMES: [(&str, Self); 4] =
         [("lr", Self::Lr), ("momentum", Self::Momentum), ("beta1", Self::Momentum), ("beta2", Self::Beta2)];
 
-    /// The knob itself.
+    /// Returns a mutable reference to this knob's value.
     pub(super) fn of(self, knobs: &mut Knobs) -> &mut f64 {
         match self {
             Self::Lr => &mut knobs.lr,
@@ -69,7 +69,7 @@ impl KnobSchedule {
         self.before.iter().chain([&self.last])
     }
 
-    /// The curve that is followed at `update`, and how many updates after its own first that is.
+    /// Returns the curve active at `update`, and the number of updates since that curve began.
     pub(super) fn active(&self, update: u64) -> (&Curve, u64) {
         let mut t = update;
         for stretch in &self.before {
@@ -82,12 +82,12 @@ impl KnobSchedule {
         (&self.last.curve, t.min(self.last.updates.unwrap_or(u64::MAX)))
     }
 
-    /// Its curves, in order.
+    /// Iterates over the curves, in order.
     pub(super) fn curves(&self) -> impl Iterator<Item = &Curve> {
         self.stretches().map(|stretch| &stretch.curve)
     }
 
-    /// Whether it comes to its end with a trial of so many updates: then its shape may have been made for that.
+    /// Returns true if the chain ends exactly with a trial of `updates` updates, so that it may have been made for it.
     pub(super) fn ends_with(&self, updates: u64) -> bool {
         let lengths = self.stretches().map(|stretch| stretch.length());
         lengths.sum::<Option<u64>>() == Some(updates)
@@ -96,16 +96,16 @@ impl KnobSchedule {
     pub(super) fn check(&self) -> Result<()> {
         self.stretches().try_for_each(Stretch::check)?;
         if let Some(endless) = self.before.iter().find(|stretch| stretch.length().is_none()) {
-            let wrong = format!("`{endless}` does not say how long it lasts, and another follows");
+            let wrong = format!("`{endless}` has no length, but another schedule follows it");
             return Err(Error::usage(wrong).advise("give its length in updates, such as for=500"));
         }
         if self.stretches().filter_map(Stretch::plateau).count() > 1 {
-            return Err(Error::usage("`plateau` stands twice in one chain").advise("leave one of them out"));
+            return Err(Error::usage("`plateau` appears twice in one chain").advise("remove one of them"));
         }
         Ok(())
     }
 
-    /// Gives the lengths that were left out.
+    /// Fills in omitted lengths.
     pub(super) fn resolve(&mut self, updates: u64) {
         let mut rest = updates;
         for stretch in &mut self.before {
@@ -115,7 +115,7 @@ impl KnobSchedule {
         self.last.resolve(rest.max(1));
     }
 
-    /// Its knob, and momentum if that is cycled with the learning rate.
+    /// Iterates over the driven knobs: its own, and momentum if that is cycled with the learning rate.
     pub(super) fn drives(&self) -> impl Iterator<Item = Knob> {
         let cycles = self.knob == Knob::Lr && self.stretches().any(|it| it.curve.momentum(0).is_some());
         [self.knob].into_iter().chain(cycles.then_some(Knob::Momentum))

@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Plateau: a cut whenever the evaluation loss has not fallen for more than `patience` epochs.
+/// Plateau: cuts the value whenever the evaluation loss has not improved for more than `patience` epochs.
 ///
 /// ```text
 /// a loss is better if it is below best (1 − threshold)      threshold_mode=abs: below best − threshold
@@ -14,46 +14,46 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Keys and defaults are `torch.optim.lr_scheduler.ReduceLROnPlateau`'s: mode min, factor 0.1, patience 10, threshold
-/// 0.0001, threshold_mode rel, cooldown 0, min_lr 0, eps 1e-8 (a smaller cut is none). It is shown the evaluation loss at
-/// each epoch's end, wherever in a chain it stands; mode max is for a metric that should rise.
+/// 0.0001, threshold_mode rel, cooldown 0, min_lr 0, eps 1e-8 (smaller cuts are skipped). It observes the evaluation
+/// loss at the end of every epoch, whatever its position in a chain; mode max is for a metric that should rise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Plateau {
-    /// Where the metric should go.
+    /// Desired direction of the metric.
     pub mode: Direction,
-    /// What each cut leaves.
+    /// Factor of each cut.
     pub factor: f64,
-    /// So many epochs in a row may be no better.
+    /// Number of epochs in a row without improvement that are tolerated.
     pub patience: u64,
-    /// How much lower than the best a loss must be to be better.
+    /// Minimum improvement over the best loss.
     pub threshold: f64,
-    /// What that is measured in.
+    /// Unit of the threshold.
     pub threshold_mode: ThresholdMode,
-    /// After a cut, epochs that do not count.
+    /// Number of epochs after a cut that are ignored.
     pub cooldown: u64,
-    /// Lowest value.
+    /// Lower bound of the value.
     pub min_lr: f64,
-    /// A cut by no more than this is not made.
+    /// Minimum size of a cut; smaller ones are skipped.
     pub eps: f64,
 }
 
-/// Where a metric should go.
+/// Desired direction of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
-    /// Down: a loss.
+    /// Lower is better, as for a loss.
     Min,
-    /// Up: an accuracy.
+    /// Higher is better, as for accuracy.
     Max,
 }
 
-/// What a plateau's threshold is measured in.
+/// Unit of a plateau's threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ThresholdMode {
-    /// Shares of the best loss.
+    /// Relative to the best loss.
     Rel,
-    /// The loss itself.
+    /// Absolute difference in loss.
     Abs,
 }
 
@@ -73,7 +73,7 @@ impl Default for Plateau {
 }
 
 impl Plateau {
-    /// Whether `metric` is better than the best so far by more than the threshold.
+    /// Returns true if `metric` improves on the best so far by more than the threshold.
     fn is_better(&self, metric: f64, best: Option<f64>) -> bool {
         let Some(best) = best else { return metric.is_finite() };
         let sign = match self.mode {
@@ -102,7 +102,7 @@ impl Choice for Plateau {
 }
 
 impl Anneal for Plateau {
-    /// Counts cuts in place of updates.
+    /// Takes a number of cuts instead of updates.
     fn value(&self, cuts: u64, base: f64) -> f64 {
         let mut value = base;
         for _ in 0..cuts {
@@ -116,26 +116,26 @@ impl Anneal for Plateau {
     }
 }
 
-/// The evaluations so far, as far as plateau schedules look at them.
+/// State of the plateau schedules after the evaluations so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plateaus {
-    /// One for each part of the schedule.
+    /// One per part of the schedule.
     watches: Vec<Watch>,
 }
 
-/// What one plateau has seen.
+/// State of one plateau.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Watch {
     best: Option<f64>,
-    /// Epochs in a row that were no better.
+    /// Number of epochs in a row without improvement.
     bad: u64,
-    /// Epochs that will not count.
+    /// Number of epochs still to be ignored.
     cooldown: u64,
     cuts: u64,
 }
 
 impl Plateaus {
-    /// Looks at the evaluation loss at an epoch's end.
+    /// Observes the evaluation loss at the end of an epoch.
     pub fn observe(&mut self, schedule: &Schedule, eval_loss: f64) {
         self.watches.resize(schedule.parts.len(), Watch::default());
         for (watch, part) in self.watches.iter_mut().zip(&schedule.parts) {
@@ -145,14 +145,14 @@ impl Plateaus {
         }
     }
 
-    /// Cuts so far in a part of the schedule.
+    /// Returns the number of cuts so far in a part of the schedule.
     pub(super) fn cuts(&self, part: usize) -> u64 {
         self.watches.get(part).map_or(0, |watch| watch.cuts)
     }
 }
 
 impl Watch {
-    /// In the order of torch's `step`.
+    /// Follows the order of operations of PyTorch's `step`.
     fn observe(&mut self, plateau: &Plateau, metric: f64) {
         if plateau.is_better(metric, self.best) {
             (self.best, self.bad) = (Some(metric), 0);

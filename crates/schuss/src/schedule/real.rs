@@ -1,14 +1,14 @@
-//! Powers and cosine in f64 of our own: the same bits on every machine, unlike a C library's.
+//! Powers and cosine in f64 that give the same bits on every machine, unlike those of the C library.
 
 use schuss_kernels::Math;
 use std::f64::consts::PI;
 
-/// The point that is the share `p` of the way from `start` to `end`; exactly these at 0 and 1.
+/// Interpolates linearly from `start` (p = 0) to `end` (p = 1), exact at both ends.
 pub(super) fn between(start: f64, end: f64, p: f64) -> f64 {
     start * (1.0 - p) + end * p
 }
 
-/// x^n by repeated squaring.
+/// Computes x^n by repeated squaring.
 pub(super) fn powi(x: f64, mut n: u64) -> f64 {
     let (mut power, mut square) = (1.0, x);
     while n > 0 {
@@ -21,9 +21,9 @@ pub(super) fn powi(x: f64, mut n: u64) -> f64 {
     power
 }
 
-/// x^p for x ≥ 0 and p ≥ 0.
+/// Computes x^p for x ≥ 0 and p ≥ 0.
 pub(crate) fn powf(x: f64, p: f64) -> f64 {
-    let whole = p as u64; // rounds down, and ends at u64::MAX
+    let whole = p as u64; // rounds down and saturates at u64::MAX
     if whole as f64 == p {
         powi(x, whole)
     } else if x == 0.0 {
@@ -33,13 +33,12 @@ pub(crate) fn powf(x: f64, p: f64) -> f64 {
     }
 }
 
-/// From 1 down to 0 along half a period of the cosine as p goes from 0 to 1, and on as the cosine does:
-/// (1 + cos πp) / 2.
+/// Computes (1 + cos πp) / 2: half a period of the cosine, from 1 at p = 0 to 0 at p = 1; periodic beyond.
 pub(super) fn half_cosine(p: f64) -> f64 {
     (1.0 + cos_pi(p)) / 2.0
 }
 
-/// cos(πp), to about 1e-16: p is folded exactly into [0, 1/4], where Taylor's polynomials are used.
+/// Computes cos(πp) to about 1e-16: p is folded exactly into [0, 1/4], where Taylor polynomials are used.
 fn cos_pi(p: f64) -> f64 {
     let turn = p.abs() % 2.0;
     let half = if turn > 1.0 { 2.0 - turn } else { turn };
@@ -47,12 +46,12 @@ fn cos_pi(p: f64) -> f64 {
     sign * if quarter > 0.25 { sin(PI * (0.5 - quarter)) } else { cos(PI * quarter) }
 }
 
-/// For |x| ≤ π/4: 1 − x²/(1·2) (1 − x²/(3·4) (1 − ...)), truncation 3e-18.
+/// Cosine for |x| ≤ π/4: 1 − x²/(1·2) (1 − x²/(3·4) (1 − ...)), truncation 3e-18.
 fn cos(x: f64) -> f64 {
     (1..=8).rev().fold(1.0, |sum, k| 1.0 - x * x * sum / f64::from((2 * k - 1) * (2 * k)))
 }
 
-/// For |x| ≤ π/4: x (1 − x²/(2·3) (1 − x²/(4·5) (1 − ...))), truncation 2e-19.
+/// Sine for |x| ≤ π/4: x (1 − x²/(2·3) (1 − x²/(4·5) (1 − ...))), truncation 2e-19.
 fn sin(x: f64) -> f64 {
     x * (1..=8).rev().fold(1.0, |sum, k| 1.0 - x * x * sum / f64::from((2 * k) * (2 * k + 1)))
 }

@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Step: a cut by the same factor every so many updates.
+/// Step: multiplies the value by a factor every `step_size` updates.
 ///
 /// ```text
 /// η(t) = η gamma^⌊t / step_size⌋
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Step {
-    /// Updates between two cuts.
+    /// Number of updates between two cuts.
     pub step_size: u64,
-    /// What each cut leaves.
+    /// Factor of each cut.
     pub gamma: f64,
 }
 
@@ -42,7 +42,7 @@ impl Anneal for Step {
     }
 }
 
-/// Multistep: a cut by the same factor at each of some updates.
+/// Multistep: multiplies the value by the same factor at each milestone.
 ///
 /// ```text
 /// η(t) = η gamma^(number of milestones ≤ t)
@@ -53,9 +53,9 @@ impl Anneal for Step {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Multistep {
-    /// Updates, from 0, before which a cut is made.
+    /// Updates, counted from 0, before which a cut is made.
     pub milestones: Vec<u64>,
-    /// What each cut leaves.
+    /// Factor of each cut.
     pub gamma: f64,
 }
 
@@ -83,7 +83,7 @@ impl Anneal for Multistep {
     }
 }
 
-/// Piecewise constant: at each of some updates, times a factor of its own.
+/// Piecewise constant: multiplies the value by a separate factor at each boundary.
 ///
 /// ```text
 /// η(t) = η · product of the scales whose boundaries ≤ t
@@ -94,9 +94,9 @@ impl Anneal for Multistep {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Piecewise {
-    /// Updates, from 0, before which the value changes.
+    /// Updates, counted from 0, before which the value changes.
     pub boundaries: Vec<u64>,
-    /// By what, for each of them.
+    /// Factor at each boundary.
     pub scales: Vec<f64>,
 }
 

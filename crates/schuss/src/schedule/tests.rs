@@ -1,10 +1,10 @@
-//! What schedules promise as texts and as a whole; their values are checked in `golden.rs`.
+//! Tests of parsing, printing and chaining; the values of schedules are checked in `golden.rs`.
 
 use super::{Constant, Cosine, Knobs, Plateaus, Schedule};
 
 const BASE: Knobs = Knobs { lr: 0.1, momentum: 0.9, beta2: 0.999 };
 
-/// One text for each of [`Schedule::NAMES`], in canonical form.
+/// One spec for each of [`Schedule::NAMES`], in canonical form.
 const EXAMPLES: [&str; 17] = [
     "constant",
     "warmup:total_iters=500",
@@ -73,7 +73,7 @@ fn nonsense_is_refused_with_the_key_named_and_the_nearest_suggested() {
         ("step:step_size=2.5", "step_size must be a whole number"),
         ("step:30,gamma=-1", "gamma must be"),
         ("multistep", "milestones must be given"),
-        ("multistep:milestones=30:x", "milestones must be finite numbers with `:`"),
+        ("multistep:milestones=30:x", "milestones must be finite numbers separated by `:`"),
         ("multistep:milestones=30:6.5", "milestones cannot be `30:6.5`"),
         ("piecewise:boundaries=1:2,scales=1", "same length"),
         ("exponential", "gamma must be"),
@@ -87,8 +87,8 @@ fn nonsense_is_refused_with_the_key_named_and_the_nearest_suggested() {
         ("plateau:factor=1", "factor must be"),
         ("warmup", "total_iters must be at least 1"),
         ("warmup:10+", "total_iters must be a whole number, not `10+`"),
-        ("cosine+constant", "`cosine` does not say how long it lasts"),
-        ("step:9+constant", "does not say how long it lasts"),
+        ("cosine+constant", "`cosine` has no length"),
+        ("step:9+constant", "has no length"),
         ("constant:for=x", "for must be a whole number"),
         ("constant:for=0", "for must be at least 1"),
         ("plateau:for=9+plateau", "twice"),

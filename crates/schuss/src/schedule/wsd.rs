@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// WSD: warm up, stay, decay.
+/// WSD: warm-up, stable phase, decay.
 ///
 /// ```text
 /// η(t) = η t / warmup_steps       t < warmup_steps
@@ -15,33 +15,33 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Hu et al., "MiniCPM", 2024, section 4 (arXiv 2404.06395); the last decay is that of Hägele et al., "Scaling Laws and
-/// Compute-Optimal Training Beyond Fixed Training Durations", 2024 (arXiv 2405.18392). Lengths are updates, or below 1
-/// shares of the trial. Defaults: warmup_steps 0, decay_steps 0.2, stable_steps what these leave of the trial, decay
-/// linear, min_lr_ratio 0.
+/// Compute-Optimal Training Beyond Fixed Training Durations", 2024 (arXiv 2405.18392). Lengths are in updates; values
+/// below 1 are fractions of the trial. Defaults: warmup_steps 0, decay_steps 0.2, stable_steps the rest of the trial,
+/// decay linear, min_lr_ratio 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Wsd {
-    /// Updates, or share of the trial, that go up.
+    /// Length of the warm-up, in updates or as a fraction of the trial.
     pub warmup_steps: f64,
-    /// Updates, or share of the trial, at the optimizer's value.
+    /// Length of the stable phase, in updates or as a fraction of the trial.
     pub stable_steps: Option<f64>,
-    /// Updates, or share of the trial, that go down.
+    /// Length of the decay, in updates or as a fraction of the trial.
     pub decay_steps: f64,
-    /// Along what.
+    /// Shape of the decay.
     pub decay: Decay,
-    /// Share of the optimizer's value that is left at the end.
+    /// Final value, as a fraction of the optimizer's value.
     pub min_lr_ratio: f64,
 }
 
-/// The way down.
+/// Shape of the decay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decay {
-    /// Along a straight line.
+    /// A straight line.
     Linear,
-    /// Along half a cosine.
+    /// Half a cosine.
     Cosine,
-    /// Fast, then slowly.
+    /// One minus the square root: fast at first, then slow.
     #[serde(alias = "sqrt")]
     OneMinusSqrt,
 }
@@ -59,7 +59,7 @@ impl Default for Wsd {
 }
 
 impl Wsd {
-    /// The lengths that are given, with their keys.
+    /// Iterates over the given lengths with their keys.
     fn lengths(&self) -> impl Iterator<Item = (&'static str, f64)> {
         let stable = self.stable_steps.map(|steps| ("stable_steps", steps));
         [("warmup_steps", self.warmup_steps), ("decay_steps", self.decay_steps)].into_iter().chain(stable)
@@ -75,12 +75,14 @@ impl Choice for Wsd {
         non_negative(&[("min_lr_ratio", self.min_lr_ratio)])?;
         if let Some((key, length)) = lengths.iter().find(|(_, length)| *length > 1.0 && length.fract() != 0.0)
         {
-            let wrong = format!("{key} must be a number of updates, or a share below 1, not {length}");
+            let wrong = format!("{key} must be a number of updates or a fraction below 1, not {length}");
             return Err(Error::usage(wrong));
         }
         let shares: f64 = lengths.iter().map(|(_, length)| length).filter(|length| **length < 1.0).sum();
         if shares > 1.0 + f64::EPSILON {
-            return Err(Error::usage("warmup_steps, stable_steps and decay_steps are more than the trial"));
+            return Err(Error::usage(
+                "warmup_steps, stable_steps and decay_steps add up to more than the trial",
+            ));
         }
         Ok(())
     }

@@ -3,11 +3,11 @@
 use super::engine::{Engine, Path, Uphill};
 use super::tally::{Halt, Partial, Seen};
 use crate::Result;
-use crate::network::{Arena, Dense, Mode, StageKind};
-use crate::optim::Strategy;
+use crate::network::{Entry, Gradients, Mode, Params, VectorGradients};
+use crate::optim::{Strategy, Updater};
 use crate::state::{State, StateCodec};
 use schuss_data::Feed;
-use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, input_gradient, weight_gradient};
+use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums, weight_gradient};
 use schuss_kernels::{Buffer, Team, padded};
 use std::io;
 use std::ops::Range;
@@ -76,84 +76,102 @@ impl State for Sums {
     }
 }
 
-impl Engine {
-    /// From the gradient at the outputs of `rows` samples to those of all parameters, which may be stepped at once;
-    /// `count` is what sums are divided by.
-    pub(super) fn backward(&mut self, rows: usize, count: f64, start: Start, mode: &Mode) {
-        if let Path::InBackward { .. } = self.path {
-            self.updater.advance();
-        }
-        let lowest = self.plan.lowest_trained();
-        for index in (lowest..self.plan.stages.len()).rev() {
-            match self.plan.stages[index].kind.clone() {
-                StageKind::Dense(dense) => self.dense(index, &dense, rows, count as f32, start),
-                _ => self.other(index, rows, count, start, mode),
-            }
-            self.arena.deltas.swap(0, 1);
-        }
+/// Destination of gradients that are summed over the samples of an update.
+struct Summing<'a> {
+    team: &'a mut Team,
+    values: &'a [f32],
+    tensors: &'a [Entry],
+    /// Place of the layer's vectors in the sums.
+    place: Range<usize>,
+    leaf: &'a mut [f32],
+    start: Start,
+}
+
+impl Gradients for Summing<'_> {
+    fn compute(&mut self) -> (&mut Team, &[f32]) {
+        (self.team, self.values)
     }
 
-    fn dense(&mut self, index: usize, stage: &Dense, rows: usize, count: f32, start: Start) {
-        if index > self.plan.lowest_trained() {
-            self.input_gradient(index, stage, rows);
-        }
-        match &self.path {
-            Path::Stored(_) => self.sum_dense(index, stage, rows, start),
-            _ => self.step_dense(index, stage, rows, count),
-        }
+    fn weight_and_bias(&mut self, x: Matrix, dy: Matrix) {
+        let [weight, bias] = self.tensors else { return };
+        column_sums(self.team, dy, self.start, &mut self.leaf[bias.range()]);
+        let to = MatrixMut::new(&mut self.leaf[weight.range()], weight.rows, weight.cols);
+        weight_gradient(self.team, x, dy, self.start, to);
     }
 
-    /// From `deltas[0]` at the outputs of a stage to `deltas[1]` at its inputs.
-    pub(super) fn input_gradient(&mut self, index: usize, stage: &Dense, rows: usize) {
-        let active = self.plan.relu_before(index);
-        let Arena { outputs, deltas: [delta, below], .. } = &mut self.arena;
-        let delta = Matrix::new(delta, rows, stage.outputs);
-        let w = Matrix::new(&self.params.values()[stage.weight.clone()], stage.inputs, stage.outputs);
-        let active = active.then(|| Matrix::new(&outputs[index - 1], rows, stage.inputs));
-        input_gradient(&mut self.team, delta, w, active, MatrixMut::new(below, rows, stage.inputs));
+    fn vectors(&mut self, sum: &mut VectorGradients) {
+        sum(self.team, self.values, &mut self.leaf[self.place.clone()], self.start);
+    }
+}
+
+/// Destination of gradients that are applied at once, those of a weight within the product that sums them.
+struct Stepping<'a> {
+    team: &'a mut Team,
+    params: &'a mut Params,
+    updater: &'a mut Updater<Buffer>,
+    tensors: &'a [Entry],
+    /// Entries that the layer trains.
+    trained: Range<usize>,
+    /// Room for the sums of its vectors.
+    sums: &'a mut [f32],
+    /// Divisor of sums.
+    count: f64,
+}
+
+impl Gradients for Stepping<'_> {
+    fn compute(&mut self) -> (&mut Team, &[f32]) {
+        (self.team, self.params.values())
     }
 
-    /// Adds a stage's gradient to the leaf.
-    fn sum_dense(&mut self, index: usize, stage: &Dense, rows: usize, start: Start) {
-        let Path::Stored(Sums { leaf, .. }) = &mut self.path else { return };
-        let x = self.arena.stage_input(&self.plan, index, rows);
-        let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
-        column_sums(&mut self.team, delta, start, &mut leaf[stage.bias.clone()]);
-        let to = MatrixMut::new(&mut leaf[stage.weight.clone()], stage.inputs, stage.outputs);
-        weight_gradient(&mut self.team, x, delta, start, to);
-    }
-
-    /// Steps a stage's bias and, within the product that sums their gradient, its weights.
-    fn step_dense(&mut self, index: usize, stage: &Dense, rows: usize, count: f32) {
-        let Path::InBackward { sums } = &mut self.path else { return };
-        let sums = &mut sums[..padded(stage.outputs)];
-        let x = self.arena.stage_input(&self.plan, index, rows);
-        let delta = Matrix::new(&self.arena.deltas[0], rows, stage.outputs);
-        column_sums(&mut self.team, delta, Start::Fresh, sums);
+    fn weight_and_bias(&mut self, x: Matrix, dy: Matrix) {
+        let [weight, bias] = self.tensors else { return };
+        let (entry, count) = (self.trained.start, self.count as f32);
+        let sums = &mut self.sums[..padded(bias.cols)];
+        column_sums(self.team, dy, Start::Fresh, sums);
         let values = self.params.values_mut();
-        let to = &mut values[stage.bias.clone()];
-        self.updater.step_tensor(&mut self.team, stage.entry + 1, sums, f64::from(count), to);
-        let to = MatrixMut::new(&mut values[stage.weight.clone()], stage.inputs, stage.outputs);
-        self.updater.step_within_product(&mut self.team, stage.entry, [x, delta], count, to);
+        self.updater.step_tensor(self.team, entry + 1, sums, f64::from(count), &mut values[bias.range()]);
+        let to = MatrixMut::new(&mut values[weight.range()], weight.rows, weight.cols);
+        self.updater.step_within_product(self.team, entry, [x, dy], count, to);
     }
 
-    /// A stage of any other kind: the gradient of its input, and those of its vectors.
-    fn other(&mut self, index: usize, rows: usize, count: f64, start: Start, mode: &Mode) {
-        let (entries, place) = self.plan.stages[index].vectors(&self.plan.layout);
-        let (sums, start) = match &mut self.path {
-            Path::Stored(Sums { leaf, .. }) => (&mut leaf[place.clone()], start),
-            Path::InBackward { sums } => (&mut sums[..place.len()], Start::Fresh),
-            Path::BlockedSample { .. } => return,
-        };
-        let seen = (self.params.values(), rows);
-        self.arena.backward(&mut self.team, (&self.plan, index), seen, (sums, start), mode);
-        if let Path::InBackward { sums } = &self.path {
-            for entry in entries {
-                let own = self.plan.layout.entries()[entry].range();
-                let sums = &sums[own.start - place.start..own.end - place.start];
-                let to = &mut self.params.values_mut()[own];
-                self.updater.step_tensor(&mut self.team, entry, sums, count, to);
+    fn vectors(&mut self, sum: &mut VectorGradients) {
+        let len = self.tensors[..self.trained.len()].iter().map(|tensor| tensor.range().len()).sum();
+        sum(self.team, self.params.values(), &mut self.sums[..len], Start::Fresh);
+        let mut rest = &self.sums[..len];
+        for (entry, tensor) in self.trained.clone().zip(self.tensors) {
+            let (own, others) = rest.split_at(tensor.range().len());
+            let to = &mut self.params.values_mut()[tensor.range()];
+            self.updater.step_tensor(self.team, entry, own, self.count, to);
+            rest = others;
+        }
+    }
+}
+
+impl Engine {
+    /// Sends the gradient at the outputs of `rows` samples back to all parameters, which may be stepped at once; `count`
+    /// is the divisor of sums.
+    pub(super) fn backward(&mut self, rows: usize, count: f64, start: Start, mode: &Mode) {
+        let Self { team, plan, arena, params, path, updater, .. } = self;
+        if let Path::InBackward { .. } = path {
+            updater.advance();
+        }
+        for index in (plan.lowest_trained()..plan.stages.len()).rev() {
+            let stage = &plan.stages[index];
+            let tensors = stage.tensors(&plan.layout);
+            match path {
+                Path::Stored(Sums { leaf, .. }) => {
+                    let (values, place) = (params.values(), stage.place(&plan.layout));
+                    let mut to = Summing { team, values, tensors, place, leaf, start };
+                    arena.backward(plan, index, rows, &mut to, mode);
+                }
+                Path::InBackward { sums } => {
+                    let trained = stage.trained();
+                    let mut to = Stepping { team, params, updater, tensors, trained, sums, count };
+                    arena.backward(plan, index, rows, &mut to, mode);
+                }
+                Path::BlockedSample { .. } => return,
             }
+            arena.deltas.swap(0, 1);
         }
     }
 

@@ -3,7 +3,7 @@
 use super::backward::Sums;
 use super::engine::Engine;
 use crate::loss::{Likelihood, Loss};
-use crate::network::{Arena, Dense, Mode, Plan, Role, StageKind};
+use crate::network::{Arena, Gradients, Mode, Plan, Role, VectorGradients};
 use crate::optim::{Descent, Rule, Updater};
 use crate::recipe::Trial;
 use crate::state::{State, StateCodec};
@@ -17,8 +17,9 @@ use std::ops::Range;
 
 /// Whoever watches linear layers.
 pub(super) trait Tap {
-    /// Some samples sent `x` into a layer, and the gradients `delta` came back to its outputs; sums begin or go on.
-    fn watch(&mut self, team: &mut Team, layer: &Dense, x: Matrix, delta: Matrix, start: Start);
+    /// Sees the inputs `x` of the linear layer with this weight, by its entry in the layout, and the gradients `delta` at
+    /// its outputs; sums begin or go on.
+    fn watch(&mut self, team: &mut Team, weight: usize, x: Matrix, delta: Matrix, start: Start);
 }
 
 /// What k-fac needs to know of an update's samples.
@@ -153,8 +154,8 @@ impl Moments {
 }
 
 impl Tap for Moments {
-    fn watch(&mut self, team: &mut Team, layer: &Dense, x: Matrix, delta: Matrix, start: Start) {
-        let Some(place) = self.layers.iter().find(|place| place.entry == layer.entry) else { return };
+    fn watch(&mut self, team: &mut Team, weight: usize, x: Matrix, delta: Matrix, start: Start) {
+        let Some(place) = self.layers.iter().find(|place| place.entry == weight) else { return };
         let [a, g] = place.moments.clone();
         let x = with_ones(x, &mut self.inputs);
         let [side, outputs] = [x, delta].map(|matrix| matrix.shape().1);
@@ -185,29 +186,45 @@ impl Engine {
         self.curvature = Some(curvature);
     }
 
-    /// Sends what is in `deltas[0]` back through the network, past the tap; penalties have no part in it.
-    fn send_back(&mut self, tap: &mut impl Tap, vectors: &mut [f32], rows: usize, start: Start, mode: &Mode) {
-        let lowest = self.plan.lowest_trained();
-        for index in (lowest..self.plan.stages.len()).rev() {
-            match self.plan.stages[index].kind.clone() {
-                StageKind::Dense(dense) => {
-                    let x = self.arena.stage_input(&self.plan, index, rows);
-                    let delta = Matrix::new(&self.arena.deltas[0], rows, dense.outputs);
-                    tap.watch(&mut self.team, &dense, x, delta, start);
-                    if index > lowest {
-                        self.input_gradient(index, &dense, rows);
-                    }
-                }
-                StageKind::Activity(_) => continue,
-                _ => {
-                    let (_, place) = self.plan.stages[index].vectors(&self.plan.layout);
-                    let sums = (&mut vectors[..place.len()], Start::Fresh);
-                    let seen = (self.params.values(), rows);
-                    self.arena.backward(&mut self.team, (&self.plan, index), seen, sums, mode);
-                }
+    /// Sends the gradients in `deltas[0]` back through the network, past the tap; penalties have no part in it.
+    fn send_back(&mut self, tap: &mut dyn Tap, vectors: &mut [f32], rows: usize, start: Start, mode: &Mode) {
+        let Self { team, plan, arena, params, .. } = self;
+        for index in (plan.lowest_trained()..plan.stages.len()).rev() {
+            let stage = &plan.stages[index];
+            if stage.operation().is_penalty() {
+                continue;
             }
-            self.arena.deltas.swap(0, 1);
+            let (values, weight) = (params.values(), stage.entries.start);
+            let mut to = Watching { team, values, tap, weight, vectors, start };
+            arena.backward(plan, index, rows, &mut to, mode);
+            arena.deltas.swap(0, 1);
         }
+    }
+}
+
+/// Destination of gradients that only a tap looks at.
+struct Watching<'a> {
+    team: &'a mut Team,
+    values: &'a [f32],
+    tap: &'a mut dyn Tap,
+    /// Entry of the layer's weight, if it is linear.
+    weight: usize,
+    /// Room for gradients of vectors, which nobody looks at.
+    vectors: &'a mut [f32],
+    start: Start,
+}
+
+impl Gradients for Watching<'_> {
+    fn compute(&mut self) -> (&mut Team, &[f32]) {
+        (self.team, self.values)
+    }
+
+    fn weight_and_bias(&mut self, x: Matrix, dy: Matrix) {
+        self.tap.watch(self.team, self.weight, x, dy, self.start);
+    }
+
+    fn vectors(&mut self, sum: &mut VectorGradients) {
+        sum(self.team, self.values, self.vectors, Start::Fresh);
     }
 }
 

@@ -142,8 +142,7 @@ impl<'d> Session<'d> {
     /// As for [`Session::new`].
     pub fn beside(other: Option<&Self>, trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
         trial.targets.check(data)?;
-        let (features, outputs) = (data.shape.features(), data.told().outputs());
-        let plan = Plan::for_targets(&trial.model, features, outputs, trial.targets)?;
+        let plan = Plan::for_targets(&trial.model, data.shape, data.target_kind().outputs(), trial.targets)?;
         trial.recipe.loss.check(&plan.model, trial.targets, [data.classes.len(), plan.outputs])?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());

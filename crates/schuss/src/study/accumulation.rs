@@ -1,4 +1,4 @@
-//! Shows that a gradient may be accumulated: one update from all samples, in microbatches of several sizes.
+//! Exhibit of gradient accumulation: one update from all samples, in microbatches of several sizes.
 
 use super::plan::Study;
 use super::record::Exhibit;
@@ -8,11 +8,11 @@ use crate::{Error, Result};
 use schuss_data::Dataset;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Samples of the one update: enough for several leaves of the sum, few enough to take a second.
+/// Number of samples in the update: enough for several leaves of the sum, few enough to take about a second.
 const SAMPLES: usize = 5_000;
 const MICROBATCHES: [usize; 5] = [1, 10, 100, 1_000, 4_096];
 
-/// One epoch-rule update of the study's network under every microbatch, and a hash of the weights after it.
+/// Runs one epoch-rule update of the study's network with each microbatch size, and hashes the weights after it.
 pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits, control: &Control) -> Result<Exhibit> {
     let planned = study
         .trials
@@ -54,7 +54,7 @@ fn row(
     Ok(vec![microbatch.to_string(), buffers, format!("{:016x}", xxh3_64(&bytes))])
 }
 
-/// The first samples of the training split.
+/// Returns the data with only the first samples of the training split.
 fn shortened(data: &Dataset) -> Result<Dataset> {
     let samples: Vec<u64> = (0..data.train.len().min(SAMPLES) as u64).collect();
     let (train, test) = (data.train.read(&samples)?.into(), data.test.read(&[0])?.into());

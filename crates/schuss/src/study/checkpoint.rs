@@ -1,5 +1,4 @@
-//! The file a trial goes on from: what it belongs to, how long its logs were, and the session's state, all under one
-//! checksum.
+//! Checkpoint file of a trial: its identity, the length of its logs and the state of its session, under one checksum.
 //!
 //! ```text
 //! "schuss\r\n"   version: u32   length: u64   header: JSON   state   best weights   XXH3-128 of all before: 16 bytes
@@ -16,57 +15,57 @@ use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Take, Write};
 use std::path::Path;
 use xxhash_rust::xxh3::Xxh3;
 
-/// Tells a checkpoint from other files, and shows what a transfer as text has done to it.
+/// Magic bytes; the line ending reveals a file altered by a transfer in text mode.
 const MAGIC: [u8; 8] = *b"schuss\r\n";
 const VERSION: u32 = 3;
 /// Magic, version and length of the header.
 const FIXED: u64 = 8 + 4 + 8;
 const CHECKSUM: u64 = 16;
-/// No header is longer: the record of a trial with an epoch in every 300 bytes has room for 200,000.
+/// Maximum length of the header: at 300 bytes per epoch, a trial's record has room for 200,000 epochs.
 const LONGEST: u64 = 64 << 20;
 
-/// What a checkpoint belongs to, and the files that go with it.
+/// Identity of a checkpoint, and its accompanying files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Header {
     /// Identity of the trial.
     #[serde(alias = "recipe_id")]
     pub(super) config_id: String,
-    /// The same whatever the number of epochs.
+    /// Identity of the trial regardless of its number of epochs.
     pub(super) course_id: String,
     pub(super) seed: u64,
     /// Fingerprint of its data.
     pub(super) data: String,
     /// Name of the arithmetic of its products.
     pub(super) arithmetic: String,
-    /// Bytes of the logs by then.
+    /// Length of the logs at the checkpoint, in bytes.
     pub(super) metrics_bytes: u64,
     pub(super) losses_bytes: Option<u64>,
-    /// Whether the best weights follow the state.
+    /// True if the best weights follow the state.
     #[serde(default)]
     pub(super) has_best: bool,
     /// The record of the trial, once it has ended.
     pub(super) record: Option<TrialRecord>,
 }
 
-/// Why a checkpoint is of no use.
+/// Reason why a checkpoint cannot be used.
 #[derive(Debug)]
 pub(super) enum Unusable {
-    /// There is none.
+    /// The file does not exist.
     Absent,
-    /// It is not whole, or not what was written.
+    /// The file is incomplete or corrupt.
     Damaged(String),
-    /// It is whole, but of no use here.
+    /// The file is intact, but cannot be used here.
     Refused(Error),
 }
 
 impl Unusable {
-    /// What to say where there is no other.
+    /// Converts to the error reported if there is no other checkpoint.
     pub(super) fn into_error(self) -> Error {
         match self {
             Self::Refused(error) => error,
-            Self::Absent => Error::failure("the checkpoint has gone away"),
+            Self::Absent => Error::failure("the checkpoint no longer exists"),
             Self::Damaged(why) => Error::failure(format!("the checkpoint does not fit the trial: {why}"))
-                .advise("the version of schuss that the run began with"),
+                .advise("the version of schuss that started the run"),
         }
     }
 }
@@ -80,7 +79,7 @@ impl From<io::Error> for Unusable {
     }
 }
 
-/// Writes a checkpoint, without the state of a `session` where nothing goes on from it; the one before is called `previous` from then on.
+/// Writes a checkpoint, including the state of `session` if given; an existing one at `path` is renamed to `previous`.
 pub(super) fn write(
     path: &Path,
     previous: &Path,
@@ -105,13 +104,13 @@ pub(super) fn write(
     })
 }
 
-/// A checkpoint whose checksum is right.
+/// A checkpoint with a valid checksum.
 pub(super) struct Checkpoint<F = File> {
     pub(super) header: Header,
     state: Take<BufReader<F>>,
 }
 
-/// Looks at every byte of a checkpoint before any of it is believed.
+/// Opens a checkpoint after verifying the checksum over all of its bytes.
 pub(super) fn open(path: &Path) -> Result<Checkpoint, Unusable> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(Unusable::Damaged("it is not a file".into()));
@@ -124,7 +123,7 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, Unusable> {
     })
 }
 
-/// The same for `length` bytes.
+/// Like [`open`], for a source of `length` bytes.
 pub(super) fn read<F: Read + Seek>(mut file: F, length: u64) -> Result<Checkpoint<F>, Unusable> {
     let body = length.checked_sub(CHECKSUM).filter(|body| *body >= FIXED);
     let body = body.ok_or_else(|| Unusable::Damaged("it is too short".into()))?;
@@ -137,7 +136,7 @@ pub(super) fn read<F: Read + Seek>(mut file: F, length: u64) -> Result<Checkpoin
     let [.., a, b, c, d, _, _, _, _, _, _, _, _] = fixed;
     let [.., e, f, g, h, i, j, k, l] = fixed;
     if magic != MAGIC {
-        return Err(Unusable::Damaged("it is no checkpoint".into()));
+        return Err(Unusable::Damaged("it is not a checkpoint".into()));
     }
     if u32::from_le_bytes([a, b, c, d]) != VERSION {
         let newer = Error::failure("the checkpoint was written by another version of schuss");
@@ -150,7 +149,7 @@ pub(super) fn read<F: Read + Seek>(mut file: F, length: u64) -> Result<Checkpoin
     Ok(Checkpoint { header, state: from.take(state) })
 }
 
-/// Whether the checksum behind the first `body` bytes is theirs.
+/// Verifies the checksum that follows the first `body` bytes.
 fn verify(file: &mut impl Read, body: u64) -> Result<(), Unusable> {
     let (mut hash, mut checksum) = (Xxh3::new(), [0; CHECKSUM as usize]);
     let read = io::copy(&mut file.by_ref().take(body), &mut hash)?;
@@ -162,7 +161,7 @@ fn verify(file: &mut impl Read, body: u64) -> Result<(), Unusable> {
 }
 
 impl<F: Read> Checkpoint<F> {
-    /// Brings a session of the same trial to where it was.
+    /// Restores the state of a session of the same trial.
     pub(super) fn restore(&mut self, session: &mut Session) -> Result<(), Unusable> {
         session.load(&mut self.state)?;
         if self.header.has_best {

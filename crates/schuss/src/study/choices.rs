@@ -1,4 +1,4 @@
-//! What may be chosen for a trial, as typed: on the command line, in `--trial`, and in a study file alike.
+//! Choices for a trial as spec text, the same on the command line, in `--trial` and in a study file.
 
 use crate::loss::{Bce, Mse};
 use crate::network::Model;
@@ -9,7 +9,7 @@ use crate::{Error, Result};
 use schuss_data::Dataset;
 use serde::{Deserialize, Serialize};
 
-/// Choices as spec text; what is left out is decided elsewhere, at last by the defaults.
+/// Choices as spec text; unset ones are filled in from elsewhere, finally by the defaults.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Choices {
@@ -28,46 +28,46 @@ pub struct Choices {
     /// Optimizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<String>,
-    /// Whose defaults the optimizer's keys have that are left out.
+    /// Library whose defaults apply to omitted keys of the optimizer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<String>,
-    /// How precise products must be.
+    /// Precision of matrix products.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matmul_precision: Option<String>,
-    /// What drives learning rate, momentum and second beta.
+    /// Schedule of learning rate, momentum and second beta.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<String>,
-    /// Weights before the first update.
+    /// Weight initialisation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,
     /// Samples per group of batch statistics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stats: Option<usize>,
-    /// What outputs are compared with.
+    /// Kind of target: `class`, `real` or `input`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<String>,
-    /// Whether numbers to predict are standardised.
+    /// Scaling of numeric targets: `standard` or `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_scale: Option<String>,
     /// Noise on the inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<String>,
-    /// Weights to begin with, from a file.
+    /// File to load the initial weights from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_from: Option<String>,
-    /// Epochs at most.
+    /// Maximum number of epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
-    /// Updates at most.
+    /// Maximum number of updates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_updates: Option<u64>,
-    /// What is to be reached.
+    /// Target to reach, e.g. `eval_accuracy>=0.96`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
-    /// Whether to go on once the target is reached.
+    /// True to continue after the target is reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beyond_target: Option<bool>,
-    /// What ends the trial.
+    /// Stop condition, e.g. `train_loss<0.1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop: Option<String>,
 }
@@ -100,7 +100,7 @@ macro_rules! each_choice {
 }
 
 impl Choices {
-    /// These choices, with those of `base` where none was made.
+    /// Returns these choices, with unset ones taken from `base`.
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         macro_rules! merge {
@@ -109,7 +109,7 @@ impl Choices {
         each_choice!(merge)
     }
 
-    /// Names of the choices made.
+    /// Names of the choices that are set.
     pub fn made(&self) -> Vec<&'static str> {
         macro_rules! list {
             ($($field:ident),*) => { [$((stringify!($field), self.$field.is_some())),*] };
@@ -117,11 +117,11 @@ impl Choices {
         each_choice!(list).into_iter().filter(|(_, made)| *made).map(|(name, _)| name).collect()
     }
 
-    /// These choices once for each combination of the values that stand in braces, `adam:lr={1e-4,1e-3}`; with the
-    /// values, but for those of update rule and optimizer, which name a trial anyway.
+    /// Returns a copy for each combination of values in braces, `adam:lr={1e-4,1e-3}`, labelled with these values;
+    /// the label omits those of update rule and optimizer, which are part of a trial's name anyway.
     ///
     /// # Errors
-    /// Usage errors for braces that hold no values.
+    /// Usage errors for braces without values.
     pub(crate) fn each(&self) -> Result<Vec<(String, Self)>> {
         let mut all = vec![(String::new(), self.clone())];
         for axis in AXES {
@@ -142,7 +142,7 @@ impl Choices {
         Ok(all)
     }
 
-    /// The value of a text choice that may be an axis, one of [`AXES`].
+    /// Returns the text choice called `name`, one of [`AXES`].
     pub(crate) fn axis_mut(&mut self, name: &str) -> Option<&mut Option<String>> {
         match name {
             "model" => Some(&mut self.model),
@@ -158,7 +158,7 @@ impl Choices {
         }
     }
 
-    /// Reads one `--trial`: `'name=slow update=sample optimizer=sgd:lr=0.01'`; the name is returned beside.
+    /// Parses one `--trial`, such as `'name=slow update=sample optimizer=sgd:lr=0.01'`, into its name and choices.
     ///
     /// # Errors
     /// A usage error that names the word.
@@ -179,10 +179,11 @@ impl Choices {
                 "beyond_target" => value.parse().ok().map(toml::Value::Boolean),
                 _ => Some(toml::Value::String(value.to_owned())),
             };
-            let parsed = parsed
-                .ok_or_else(|| Error::usage(format!("`{value}` is no value for {key}")).at("--trial"))?;
+            let parsed = parsed.ok_or_else(|| {
+                Error::usage(format!("`{value}` is not a valid value for {key}")).at("--trial")
+            })?;
             if table.insert(key.clone(), parsed).is_some() {
-                return Err(Error::usage(format!("`{key}` stands twice in --trial '{text}'")));
+                return Err(Error::usage(format!("duplicate key `{key}` in --trial '{text}'")));
             }
         }
         let name = table.remove("name").and_then(|name| name.as_str().map(str::to_owned));
@@ -191,7 +192,7 @@ impl Choices {
         Ok((name, choices))
     }
 
-    /// The trial these choices make on `data`.
+    /// Resolves these choices into a trial on `data`.
     ///
     /// # Errors
     /// Usage errors that name the choice.
@@ -203,8 +204,8 @@ impl Choices {
         if self.stats == Some(0) {
             return Err(Error::usage("stats must be at least 1, not 0"));
         }
-        let (inputs, told) = (data.shape.features(), data.told());
-        let targets = read(self.targets.as_deref(), "targets")?.map_or_else(|| Targets::of(told), Ok)?;
+        let (inputs, kind) = (data.shape.features(), data.target_kind());
+        let targets = read(self.targets.as_deref(), "targets")?.map_or_else(|| Targets::of(kind), Ok)?;
         targets.check(data)?;
         let loss = match targets {
             Targets::Class => defaults.0.loss,
@@ -213,10 +214,10 @@ impl Choices {
         };
         let target_scale: Option<TargetScale> = read(self.target_scale.as_deref(), "target-scale")?;
         let noise = read(self.noise.as_deref().filter(|noise| *noise != "none"), "noise")?;
-        let outputs = if targets == Targets::Input { inputs } else { told.outputs() };
+        let outputs = if targets == Targets::Input { inputs } else { kind.outputs() };
         let model = match &self.model {
             Some(text) => Model::read(text, inputs, outputs).map_err(|error| placed(error, "model"))?,
-            None => Model::for_data(inputs, told.outputs()),
+            None => Model::for_data(inputs, kind.outputs()),
         };
         let recipe = Recipe {
             update: read(self.update.as_deref(), "update")?.unwrap_or(defaults.0.update),
@@ -245,14 +246,14 @@ impl Choices {
         Ok(Trial { name, data, model, targets, target_scale, noise, init_from, recipe, budget, seed: 1 })
     }
 
-    /// The optimizer with the defaults of the dialect.
+    /// Parses the optimizer, with the defaults of the dialect.
     fn read_optimizer(&self) -> Result<Method> {
         let dialect = read(self.dialect.as_deref(), "dialect")?.unwrap_or_default();
         let text = self.optimizer.as_deref().unwrap_or(Sgd::NAME);
         Method::read(text, dialect).map_err(|error| placed(error, "optimizer"))
     }
 
-    /// The choices a trial amounts to, every one spelled out; a dialect is no more than the keys it stands for.
+    /// Returns the choices of a trial, all spelled out; a dialect is replaced by the keys it stands for.
     pub fn of(trial: &Trial) -> Self {
         let record = trial.record();
         let Budget { epochs, max_updates, target, beyond_target, stop } = trial.budget;
@@ -280,11 +281,11 @@ impl Choices {
     }
 }
 
-/// Choices that may be lists.
+/// Choices that may be axes of a study.
 pub(crate) const AXES: [&str; 9] =
     ["model", "loss", "update", "order", "optimizer", "schedule", "init", "noise", "matmul_precision"];
 
-/// Every key of a trial.
+/// All keys of a trial.
 pub(crate) const KEYS: &[&str] = {
     macro_rules! names {
         ($($field:ident),*) => { &[$(stringify!($field)),*] };
@@ -296,7 +297,7 @@ fn read<T: std::str::FromStr<Err = Error>>(text: Option<&str>, key: &str) -> Res
     text.map(str::parse).transpose().map_err(|error| placed(error, key))
 }
 
-/// The error, at the flag if it has no place yet.
+/// Adds the flag as the place of the error, unless it has one.
 fn placed(error: Error, key: &str) -> Error {
     if error.place.is_some() { error } else { error.at(format!("--{key}")) }
 }

@@ -1,8 +1,8 @@
-//! What curves say: envelopes of long ones, where accuracy turns down, what a further point of it costs.
+//! Analysis of curves: envelopes, running means, overfitting, and the training time per point of accuracy.
 
 use super::record::{EpochRecord, EvaluationPoint, Spread};
 
-/// Consecutive points of a curve drawn as one: none is lost, the range holds them all.
+/// Consecutive points of a curve drawn as one column, whose range covers all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Column {
     /// Index of the first point.
@@ -17,9 +17,9 @@ pub struct Column {
     pub mean: f64,
 }
 
-/// Cuts `values` into at most `columns` runs of nearly equal length, each with its range and mean.
+/// Splits `values` into at most `columns` runs of nearly equal length, each with its range and mean.
 ///
-/// Values that are not finite are left out; a column of nothing else is dropped.
+/// Non-finite values are ignored; a column without finite values is dropped.
 pub fn envelope(values: &[f32], columns: usize) -> Vec<Column> {
     let columns = columns.min(values.len());
     let edge = |i: usize| (i as u128 * values.len() as u128 / columns as u128) as usize;
@@ -37,7 +37,8 @@ fn column(values: &[f32], from: usize, to: usize) -> Option<Column> {
     (count > 0).then(|| Column { from, to, min, max, mean: sum / count as f64 })
 }
 
-/// Mean of each value and the finite ones among the `window - 1` before it; fewer at the start.
+/// Returns, for each value, the mean of the finite ones among it and the `window - 1` before it (fewer at the start);
+/// NaN if there are none.
 pub fn running_mean(values: &[f32], window: usize) -> Vec<f64> {
     let window = window.max(1);
     let finite = |i: usize| values[i].is_finite().then(|| f64::from(values[i]));
@@ -57,13 +58,13 @@ pub fn running_mean(values: &[f32], window: usize) -> Vec<f64> {
     means
 }
 
-/// A loss has risen if it lies above the lowest by more than this share of it.
+/// Rise above the lowest loss, as a fraction of it, beyond which a loss counts as risen.
 const RISEN: f64 = 0.02;
-/// And by more than so many times what it changes by between neighbouring evaluations, half of the time.
+/// The rise must also exceed this multiple of the median change between neighbouring evaluations.
 const NOISE: f64 = 3.0;
 
-/// Whether the evaluation loss rose for good after its lowest while the training loss still fell: the mean of the last
-/// three evaluations lies above the lowest by more than 2 % of it and by more than three times the median change
+/// Returns true if the evaluation loss rose for good after its lowest while the training loss still fell: the mean of
+/// the last three evaluations exceeds the lowest by more than 2 % of it and by more than three times the median change
 /// between neighbours, and the training loss at the end is below that at the lowest.
 pub fn overfitted(evaluations: &[EvaluationPoint]) -> bool {
     let losses: Vec<f64> = evaluations.iter().filter_map(|point| point.eval_loss).collect();
@@ -83,21 +84,21 @@ pub fn overfitted(evaluations: &[EvaluationPoint]) -> bool {
     still_falls && rise > RISEN * losses[lowest].abs() && rise > NOISE.min(after.len() as f64 / 2.0) * noise
 }
 
-/// Evaluations whose mean is the end of a curve.
+/// Number of last evaluations whose mean counts as the end of a curve.
 const LAST: usize = 3;
 
-/// What the accuracy gained in an epoch cost.
+/// Training time per point of accuracy gained in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PointCost {
-    /// The epoch.
+    /// Epoch.
     pub epoch: u32,
     /// Points of accuracy (1 % of the evaluation split) gained since the row before; negative if lost.
     pub points: f64,
-    /// Seconds of training per point; none where nothing was gained.
+    /// Seconds of training per point; `None` if nothing was gained.
     pub seconds: Option<f64>,
 }
 
-/// Seconds of training per further point of evaluation accuracy, epoch by epoch.
+/// Returns the seconds of training per point of evaluation accuracy gained, epoch by epoch.
 pub fn seconds_per_point(epochs: &[EpochRecord]) -> Vec<PointCost> {
     epochs.windows(2).filter_map(|pair| point_cost(&pair[0], &pair[1])).collect()
 }
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(means[1..], [1.0, 2.0, 3.0, 5.0]);
     }
 
-    /// Evaluations of these losses, while the training loss falls or not.
+    /// Evaluations with these losses, and a training loss that falls or stays constant.
     fn curve(losses: &[f64], train_falls: bool) -> Vec<EvaluationPoint> {
         let train = |i: usize| if train_falls { 1.0 / (i + 1) as f64 } else { 1.0 };
         let point = |(i, &loss): (usize, &f64)| EvaluationPoint {

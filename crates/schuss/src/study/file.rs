@@ -1,4 +1,4 @@
-//! Study files: plain TOML, and the lectures' studies that are built in.
+//! Study files in TOML, and the built-in studies of the lectures.
 
 use super::choices::{Choices, KEYS};
 use super::record::ReferenceRecord;
@@ -15,32 +15,32 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::str::FromStr;
 
-/// No study file is longer, in bytes.
+/// Maximum size of a study file, in bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// A study as written down. Every key may be left out.
+/// A study file. Every key is optional.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StudyFile {
-    /// One line.
+    /// One-line title.
     pub title: String,
-    /// Paragraphs that stand beside the figures.
+    /// Paragraphs shown beside the figures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// Seeds; each trial runs once with each.
+    /// Seeds; each trial runs once per seed.
     pub seeds: Option<Vec<u64>>,
-    /// Whether a trial that misses its target makes the command fail.
+    /// True if the command fails when a trial misses its target.
     #[serde(skip_serializing_if = "is_default")]
     pub require_target: bool,
-    /// What to train on.
+    /// Data, and the network to train on it.
     pub workload: Workload,
-    /// What the trials share, and the budget with it.
+    /// Choices shared by all trials, which may include the budget.
     #[serde(skip_serializing_if = "is_default")]
     pub recipe: Choices,
-    /// When to stop; the same keys as in `recipe`, kept apart for the reader's sake.
+    /// Budget shared by all trials; the same keys as in `recipe`, separate for readability.
     #[serde(skip_serializing_if = "is_default")]
     pub budget: Choices,
-    /// What to write down besides the ends of epochs.
+    /// Recordings in addition to the evaluation after each epoch.
     #[serde(skip_serializing_if = "is_default")]
     pub observe: Observe,
     /// Lists of choices; every combination is a trial.
@@ -54,66 +54,66 @@ pub struct StudyFile {
     pub surfaces: Vec<String>,
 }
 
-/// What to train on.
+/// Data, and the network to train on it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Workload {
-    /// Data spec; MNIST if found, else the built-in digits, when left out.
+    /// Data spec; by default MNIST if found, else the built-in digits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// Network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Column or columns of a table that are to be predicted.
+    /// Label column(s) of a table to predict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Height and width that pictures are brought to.
+    /// Height and width to resize images to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
-    /// Share of the training samples that is held out for curves and choices.
+    /// Fraction of the training samples held out for curves and choices.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
-    /// Columns of a table to learn from; all but the label when left out.
+    /// Feature columns of a table; by default all but the label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<String>,
-    /// Columns of a table to leave out.
+    /// Columns of a table to ignore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drop: Option<String>,
-    /// Which line of a text names its columns: yes, no, or the number of the line.
+    /// Header line of a text table: yes, no, or its line number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// What separates the cells of a text.
+    /// Delimiter between the cells of a text table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
-    /// What lines of a text begin with that are no rows.
+    /// Prefix of comment lines in a text table.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// What stands before the fraction of numbers in a text: point or comma.
+    /// Decimal separator of a text table: point or comma.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal: Option<String>,
-    /// What stands first in dates that do not begin with the year: day-first or month-first.
+    /// Order of dates that do not begin with the year: day-first or month-first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dates: Option<String>,
-    /// What to do about empty cells of a table: refuse, mean or drop.
+    /// Handling of empty cells of a table: refuse, mean or drop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
-    /// Which spellings of a cell say that nothing is known.
+    /// Spellings that mark a cell as missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_values: Option<String>,
-    /// What to do about categories that training never saw: zeros or refuse.
+    /// Handling of categories not seen in training: zeros or refuse.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
-    /// How stored numbers become those that a network sees; as usual for their kind when left out.
+    /// Normalisation of stored numbers into network inputs; the default depends on their kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalisation: Option<String>,
 }
 
 impl Workload {
-    /// Reads or draws the data, in as much of `memory` bytes as data may take; labels are taken as `targets`, or without
-    /// these as they look.
+    /// Loads or generates the data, within half of `memory` bytes if given; labels are interpreted as `targets`, or by
+    /// their values if that is `None`.
     ///
     /// # Errors
-    /// Usage errors for choices that mean nothing, data errors for files that are absent or damaged.
+    /// Usage errors for invalid choices, data errors for missing or damaged files.
     pub fn load(&self, memory: Option<u64>, targets: Option<Targets>) -> Result<Dataset> {
         let label_kind = targets.map_or(LabelKind::Guess, Targets::label_kind);
         let source = self.data.as_deref().map(str::parse::<DataSource>).transpose()?.unwrap_or_default();
@@ -121,9 +121,9 @@ impl Workload {
         source.load(&Request { ask: ReadOptions { label_kind, ..request.ask }, ..request })
     }
 
-    /// Reads or draws the data for a trained model that is to be asked about them: of data without a test split all
-    /// samples, a table as the model's own; what is to be predicted for its rows is read only where the answers are to be
-    /// `judged`.
+    /// Loads or generates data for predictions of a trained model: all samples if there is no test split, and tables
+    /// encoded as in the model's training. The label column of a table is read only if predictions are to be scored
+    /// (`judged`).
     ///
     /// # Errors
     /// As for [`Self::load`].
@@ -140,7 +140,7 @@ impl Workload {
         source.load(&Request { ask, whole: true, ..request })
     }
 
-    /// What is asked of the data besides where they are.
+    /// Builds the request for the data: everything but their source.
     fn request(&self, memory: Option<u64>) -> Result<Request> {
         let ask = ReadOptions {
             label: self.label.clone(),
@@ -161,7 +161,7 @@ impl Workload {
         Ok(Request { ask, validation: self.validation, normalisation, whole: false })
     }
 
-    /// How a text of columns is written.
+    /// Parses the format of a text table.
     fn form(&self) -> Result<Form> {
         Ok(Form {
             header: read(self.header.as_deref(), "header")?,
@@ -172,7 +172,7 @@ impl Workload {
         })
     }
 
-    /// The data that `name` stands for, with what changes them, as one line.
+    /// Formats the data spec `name` and all options that change the data, on one line.
     pub(crate) fn spec(&self, name: &str) -> String {
         let choices = [
             ("label", self.label.clone()),
@@ -199,17 +199,17 @@ fn read<T: FromStr<Err = Error>>(text: Option<&str>, key: &str) -> Result<Option
     text.map(str::parse).transpose().map_err(|error: Error| error.at(format!("--{key}")))
 }
 
-/// What to write down besides the ends of epochs.
+/// Recordings in addition to the evaluation after each epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Observe {
-    /// Evaluate every so many updates too.
+    /// Additional evaluation interval, in updates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u64>,
-    /// State the loss of every single update.
+    /// True to record the loss of every update.
     #[serde(skip_serializing_if = "is_default")]
     pub losses: bool,
-    /// Show that a gradient may be accumulated over microbatches of any size.
+    /// True to show that gradients can be accumulated over microbatches of any size.
     #[serde(skip_serializing_if = "is_default")]
     pub accumulation: bool,
 }
@@ -218,19 +218,19 @@ pub struct Observe {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TrialEntry {
-    /// What it is called; its differing choices when left out.
+    /// Name; by default the choices in which it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Evaluate every so many of its updates, in place of the study's number.
+    /// Additional evaluation interval, in updates, instead of the study's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eval_every: Option<u64>,
-    /// Seconds per epoch that a lecture printed.
+    /// Seconds per epoch printed in a lecture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference_seconds: Option<f64>,
-    /// Its own choices.
+    /// Choices of this trial.
     #[serde(flatten)]
     pub choices: Choices,
-    /// Figures that a lecture printed.
+    /// Results printed in a lecture.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reference: Vec<ReferenceRecord>,
 }
@@ -241,7 +241,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 macro_rules! built_in {
     ($($name:literal),*) => {
-        /// Names and texts of the studies that are built in.
+        /// Names and texts of the built-in studies.
         const BUILT_IN: &[(&str, &str)] =
             &[$(($name, include_str!(concat!("../../../../lectures/", $name, ".toml")))),*];
     };
@@ -259,7 +259,7 @@ built_in!(
 );
 
 impl StudyFile {
-    /// Reads or draws the data of its trials, in as much of `memory` bytes as data may take.
+    /// Loads or generates the data of its trials, within half of `memory` bytes if given.
     ///
     /// # Errors
     /// As for [`Workload::load`].
@@ -278,7 +278,7 @@ impl StudyFile {
         BUILT_IN.iter().map(|(name, text)| (*name, title(text))).collect()
     }
 
-    /// The study called `name`: a built-in one, or a file (anything with `/` or `.`, and whatever is there).
+    /// Loads the study `name`: a built-in one, or a file (any name with `/` or `.`, and any existing path).
     ///
     /// # Errors
     /// A usage error that names the file and line.
@@ -306,22 +306,22 @@ impl StudyFile {
         let read =
             std::fs::File::open(name).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
         if read.map_err(unreadable)? as u64 > LONGEST {
-            return Err(unreadable(std::io::Error::other("it is longer than any study, 4 MiB")));
+            return Err(unreadable(std::io::Error::other("it is larger than 4 MiB, the limit for a study")));
         }
         Self::parse(&text, name)
     }
 
-    /// A study from the text of a file that is called `name` in messages.
+    /// Parses the text of a study file, which messages call `name`.
     ///
     /// # Errors
-    /// Usage errors that name the line: no TOML, keys that are not known.
+    /// Usage errors that name the line: invalid TOML, unknown keys.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let file: Self = toml::from_str(text).map_err(|error| {
             let before = text.get(..error.span().map_or(0, |span| span.start)).unwrap_or_default();
             let line = before.matches('\n').count() + 1;
             Error::usage(error.message().replace('\n', " ")).at(format!("{name}, line {line}"))
         })?;
-        // A flattened table takes any key, so those of trials are checked here.
+        // A flattened table accepts any key, so those of trials are checked here.
         let table: toml::Table = toml::from_str(text).unwrap_or_default();
         let trials = table.get("trial").and_then(toml::Value::as_array).into_iter().flatten();
         let known = [KEYS, &["name", "eval_every", "reference", "reference_seconds"]].concat();
@@ -333,7 +333,7 @@ impl StudyFile {
         Ok(file)
     }
 
-    /// The choices all trials share.
+    /// Choices shared by all trials.
     pub(crate) fn shared(&self) -> Choices {
         let model = Choices { model: self.workload.model.clone(), ..Choices::default() };
         self.budget.clone().over(&self.recipe).over(&model)

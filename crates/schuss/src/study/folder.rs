@@ -1,5 +1,5 @@
-//! The folder of a run: `study.toml`, `limits.toml`, `trials/NN-name-seed/`, `summary.json`, `metrics.csv`, `report.html`,
-//! `charts/`.
+//! The folder of a run: `study.toml`, `limits.toml`, `split.json`, `trials/NN-name-seed/`, `summary.json`,
+//! `metrics.csv`, `report.html`, `charts/`.
 
 use super::StudyFile;
 use super::choices::Choices;
@@ -17,15 +17,15 @@ use serde::Serialize;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The resolved study, and what came of it.
+/// File of the resolved study.
 pub(super) const STUDY: &str = "study.toml";
-/// What the run may take: nothing that its results depend on.
+/// File of the run's resource limits, which never change its results.
 const LIMITS: &str = "limits.toml";
 pub(super) const SUMMARY: &str = "summary.json";
-/// The page that shows it.
+/// File of the HTML report.
 pub const REPORT: &str = "report.html";
 
-/// A run folder in progress; no other process writes into it meanwhile.
+/// A run folder, locked so that no other process writes into it.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -33,11 +33,11 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes `explicit`, or `runs/NAME` with the next free number, with the resolved study and what is known of its
-    /// summary in it.
+    /// Creates `explicit`, or `runs/NAME` with the next free number, containing the resolved study and its initial
+    /// summary.
     ///
     /// # Errors
-    /// A usage error if `explicit` is already there, a failure if nothing can be written.
+    /// A usage error if `explicit` already exists, a failure if the folder cannot be written.
     pub(super) fn create(
         explicit: Option<&Path>,
         study: &Study,
@@ -56,13 +56,13 @@ impl RunFolder {
             let path = explicit.map_or_else(|| next_free(&study.about.name), Path::to_owned);
             match files::create_folder(&path, &files) {
                 Ok(()) => return Self::open(&path),
-                Err(_) if explicit.is_none() && path.exists() => {} // another run was faster: the next number
+                Err(_) if explicit.is_none() && path.exists() => {} // another run took this number: try the next
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// The folder of a run that is there.
+    /// Opens the folder of an existing run.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let folder = Self { path: path.to_owned(), _lock: Lock::on(&path.join(STUDY))? };
         files::clean(path)?;
@@ -70,13 +70,13 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// What the run was allowed to take when it was last at work; what is usual where that is not written down.
+    /// Reads the limits the run last used, or returns the defaults if there is no such file.
     pub(super) fn limits(&self) -> Result<Limits> {
         let path = self.path.join(LIMITS);
         let damaged = |error: String| {
             Error::data(format!("the limits of the run cannot be read: {error}"))
                 .at(path.display())
-                .advise("delete the file; --memory, --threads and --checkpoint-every say them anew")
+                .advise("delete the file and set limits with --memory, --threads and --checkpoint-every")
         };
         match std::fs::read_to_string(&path) {
             Ok(text) => toml::from_str(&text).map_err(|error| damaged(error.to_string())),
@@ -85,17 +85,17 @@ impl RunFolder {
         }
     }
 
-    /// Notes what the run may take from now on.
+    /// Writes the limits that apply from now on.
     pub(super) fn write_limits(&self, limits: Limits) -> Result<()> {
         files::write(&self.path.join(LIMITS), to_toml(&limits)?.as_bytes())
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes the folder of trial `index` (from 0), with its resolved choices in it, unless it is there.
+    /// Creates the folder of trial `index` (from 0), containing its resolved choices, unless it exists.
     pub(super) fn trial(&self, index: usize, trial: &Trial) -> Result<TrialFolder> {
         let slug = format!("{:02}-{}-{}", index + 1, slug(&trial.name), trial.seed);
         let path = self.path.join("trials").join(&slug);
@@ -115,7 +115,7 @@ impl RunFolder {
         Ok(TrialFolder::new(path, format!("trials/{slug}")))
     }
 
-    /// Writes the study anew, with another budget.
+    /// Rewrites the study, with another budget.
     pub(super) fn write_study(&mut self, file: &StudyFile) -> Result<()> {
         let path = self.path.join(STUDY);
         files::write(&path, to_toml(file)?.as_bytes())?;
@@ -123,7 +123,7 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Writes `metrics.csv`: every evaluation of every trial as a row.
+    /// Writes `metrics.csv`, with one row per evaluation of each trial.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -139,7 +139,7 @@ impl RunFolder {
         files::write(&self.path.join(SUMMARY), to_json(summary)?.as_bytes())
     }
 
-    /// Writes `report.html` and, if there are any, the folder `charts`; where the page is.
+    /// Writes `report.html` and, if there are any charts, the folder `charts`. Returns the path of the page.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -153,7 +153,7 @@ impl RunFolder {
     }
 }
 
-/// The samples of each split, and which of them were held out here: those of no other seed and hash are the same.
+/// Number of samples per split, and the splits held out here; equal seed and hash mean the same held-out samples.
 #[derive(Serialize)]
 struct SplitText<'a> {
     counts: Counts,
@@ -161,7 +161,7 @@ struct SplitText<'a> {
     held_out: Option<&'a HeldOut>,
 }
 
-/// A record, such as the summary, as it stands in its file and behind `--json`.
+/// Formats a record, such as the summary, as in its file and in the output of `--json`.
 ///
 /// # Errors
 /// Never for the records made here.
@@ -182,10 +182,10 @@ struct TrialText<'a> {
 
 fn to_toml<T: Serialize>(value: &T) -> Result<String> {
     toml::to_string_pretty(value)
-        .map_err(|error| Error::failure(format!("the study cannot be written down: {error}")))
+        .map_err(|error| Error::failure(format!("the study cannot be written as TOML: {error}")))
 }
 
-/// `runs/NAME`, else `runs/NAME-2`, and so on.
+/// Returns the first free path of `runs/NAME`, `runs/NAME-2`, and so on.
 fn next_free(name: &str) -> PathBuf {
     let folder = Path::new("runs");
     let numbered = (2_u64..).map(|number| folder.join(format!("{name}-{number}")));
@@ -193,7 +193,7 @@ fn next_free(name: &str) -> PathBuf {
     names.find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| folder.join(name))
 }
 
-/// A name as part of a file name: letters, digits and single dashes.
+/// Reduces a name to letters, digits and single dashes, for use in a file name.
 fn slug(name: &str) -> String {
     let plain: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();

@@ -1,13 +1,13 @@
-//! Whether a trained network says more than one that never looks at its input.
+//! Comparison of a trained network with one that ignores its input.
 
 use crate::session::Outcome;
 
-/// A training loss so many times the loss before any update has exploded.
+/// Ratio of training loss to the loss before any update beyond which the loss has exploded.
 const EXPLODED: f64 = 10.0;
 
-/// Whether a trial that came to its end learned anything: its loss did not explode, and it is right more often than
-/// always answering the commonest class is or, of numbers, explains some of their variance. None of one that did not come
-/// to its end or made no update.
+/// Returns true if a trial learned something: its loss did not explode, and it is correct more often than always
+/// predicting the most common class or, for numeric targets, explains some of the variance. `None` if the trial did not
+/// run to its end or made no update.
 pub(super) fn learned(outcome: &Outcome) -> Option<bool> {
     let evaluation = outcome.evaluation.filter(|_| outcome.status.is_end() && outcome.updates > 0)?;
     let before = outcome.epochs.first().and_then(|row| row.eval_loss);

@@ -1,9 +1,9 @@
-//! `metrics.csv`: every evaluation of every trial of a run in one tidy table.
+//! `metrics.csv`: every evaluation of every trial of a run, in one tidy table.
 
 use super::record::{EpochRecord, EvaluationPoint, Summary, Trace, TrialRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Metrics that are known of every evaluation, each with its number; all others are known at the ends of epochs.
+/// A metric known at every evaluation, with its value; all others are known only at the ends of epochs.
 type Known = (&'static str, fn(&EvaluationPoint) -> Option<f64>);
 
 const KNOWN: [Known; 5] = [
@@ -14,8 +14,9 @@ const KNOWN: [Known; 5] = [
     ("r2", |point| point.deviation?.r2),
 ];
 
-/// The table: a column for each metric that was measured, whose cells are empty where there is no number. `test_loss` and
-/// `test_accuracy` are columns where the test split was looked at once, at the end, and stand in the last row of a trial.
+/// Formats the table, with a column for each metric measured; cells without a value are empty. `test_loss` and
+/// `test_accuracy` are columns if the test split was evaluated once, at the end; their values are in the last row of a
+/// trial.
 pub(super) fn csv(summary: &Summary, traces: &[Trace]) -> String {
     let rows = summary.trials.iter().flat_map(|trial| &trial.epochs);
     let names: BTreeSet<&str> = rows.flat_map(|row| row.metrics.keys().map(String::as_str)).collect();
@@ -41,7 +42,7 @@ pub(super) fn csv(summary: &Summary, traces: &[Trace]) -> String {
     text
 }
 
-/// The cells that every run has.
+/// Returns the cells that every run has.
 fn figures(trial: &TrialRecord, point: &EvaluationPoint) -> Vec<String> {
     vec![
         quoted(&trial.name),
@@ -56,7 +57,7 @@ fn figures(trial: &TrialRecord, point: &EvaluationPoint) -> Vec<String> {
     ]
 }
 
-/// A metric of an evaluation, or of the epoch that ended with it.
+/// Returns a metric of an evaluation, or of the epoch that ended with it.
 fn metric(name: &str, point: &EvaluationPoint, epochs: &BTreeMap<u64, &EpochRecord>) -> Option<f64> {
     let known = KNOWN.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value(point));
     known.or_else(|| epochs.get(&point.updates)?.metrics.get(name).copied().flatten())
@@ -66,7 +67,7 @@ fn cell(number: Option<f64>) -> String {
     number.filter(|number| number.is_finite()).map_or_else(String::new, |number| number.to_string())
 }
 
-/// RFC 4180: quotes around what has a comma, a quote or a line's end in it.
+/// Quotes text that contains a comma, a quote or a line break, as in RFC 4180.
 fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", text.replace('"', "\"\""))

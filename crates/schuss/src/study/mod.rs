@@ -1,4 +1,4 @@
-//! Trials compared, and the statistics over them.
+//! Studies: comparison of trials, with statistics over their seeds.
 
 mod accumulation;
 mod checkpoint;

@@ -7,7 +7,7 @@ use crate::Result;
 use schuss_data::Dataset;
 use std::path::Path;
 
-/// The run whose folder a model stands in.
+/// The run whose folder contains a model.
 #[derive(Clone, Debug)]
 pub struct Origin {
     file: StudyFile,
@@ -15,7 +15,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The run that the model file at `path` stands in, if it does.
+    /// Finds the run whose folder contains the model file at `path`, if there is one.
     pub fn of(path: &Path) -> Option<Self> {
         let path = std::path::absolute(path).ok()?;
         let folder = path.ancestors().take(4).find(|folder| folder.join(STUDY).is_file())?;
@@ -27,10 +27,10 @@ impl Origin {
         })
     }
 
-    /// The data as the run read them, with the same samples held out; from `elsewhere` where given.
+    /// Loads the data as the run did, with the same held-out samples; from `elsewhere` if given.
     ///
     /// # Errors
-    /// Usage and data errors, as when the run began.
+    /// Usage and data errors, as at the start of the run.
     pub fn data(&self, elsewhere: Option<&str>, memory: Option<u64>) -> Result<Dataset> {
         let written = self.file.workload.clone();
         let known = written.data.as_deref().map(|data| {
@@ -41,10 +41,10 @@ impl Origin {
         StudyFile { workload, ..self.file.clone() }.data(memory)
     }
 
-    /// Whether these are the data that the run was trained on.
+    /// Returns true if `data` is what the run was trained on.
     ///
     /// # Errors
-    /// What reading samples reports.
+    /// If samples cannot be read.
     pub fn is_of(&self, data: &Dataset) -> Result<bool> {
         Ok(data.fingerprint()? == self.summary.data.fingerprint)
     }

@@ -1,4 +1,4 @@
-//! From a study as written and the flags beside it to the list of trials that run.
+//! Resolution of a study file and flags into the list of trials to run.
 
 use super::choices::{AXES, Choices};
 use super::file::{Observe, StudyFile, TrialEntry, Workload};
@@ -10,46 +10,46 @@ use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::collections::BTreeMap;
 
-/// A study with everything decided.
+/// A study with all choices resolved.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Study {
     /// Name, title, notes.
     pub about: StudyRecord,
     /// One entry per recipe.
     pub trials: Vec<Planned>,
-    /// Each recipe runs once with each of these.
+    /// Seeds; each recipe runs once per seed.
     pub seeds: Vec<u64>,
-    /// Whether a trial that misses its target makes the command fail.
+    /// True if the command fails when a trial misses its target.
     pub require_target: bool,
-    /// What it trains on, as it was written.
+    /// Data and network, as written in the study file.
     pub workload: Workload,
-    /// What to write down besides the ends of epochs.
+    /// Recordings in addition to the evaluation after each epoch.
     pub observe: Observe,
     /// Names of error surfaces to descend.
     pub surfaces: Vec<String>,
 }
 
-/// A recipe of a study, and what a lecture printed for it.
+/// A recipe of a study, with the results that a lecture printed for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// The trial; its seed is one of the study's.
+    /// Trial; [`Study::runs`] sets its seed.
     pub trial: Trial,
-    /// Evaluate every so many updates, besides the ends of epochs.
+    /// Additional evaluation interval, in updates.
     pub eval_every: Option<u64>,
-    /// Figures that a lecture printed.
+    /// Results that a lecture printed.
     pub reference: Vec<ReferenceRecord>,
     /// Seconds per epoch that a lecture printed.
     pub reference_seconds: Option<f64>,
 }
 
-/// Choices that may be lists: every combination is a trial.
+/// Lists of choices; every combination is a trial.
 pub type Axes = BTreeMap<String, Vec<String>>;
 
 impl Study {
     /// Resolves a study file on `data`.
     ///
     /// # Errors
-    /// Usage errors: unknown names, choices that contradict, a model that does not fit the data.
+    /// Usage errors: unknown names, contradictory choices, a model that does not fit the data.
     pub fn resolve(name: &str, file: &StudyFile, data: &Dataset) -> Result<Self> {
         let shared = file.shared();
         let mut trials = Vec::new();
@@ -71,7 +71,7 @@ impl Study {
         }
         if let Some(twice) = (1..seeds.len()).find(|&i| seeds[..i].contains(&seeds[i])) {
             return Err(Error::usage(format!(
-                "seed {} stands twice; the same trial twice is no spread",
+                "duplicate seed {}; repeating the same trial does not measure spread",
                 seeds[twice]
             )));
         }
@@ -83,7 +83,7 @@ impl Study {
         Ok(Self { about, trials, seeds, require_target, workload, observe, surfaces })
     }
 
-    /// The same study as a file in which nothing is left to defaults.
+    /// Returns the study as a file with all defaults spelled out.
     pub fn to_file(&self, data: &Dataset) -> StudyFile {
         let entry = |planned: &Planned| TrialEntry {
             name: Some(planned.trial.name.clone()),
@@ -105,7 +105,7 @@ impl Study {
         }
     }
 
-    /// What the different schedules make of its trials on so many training samples.
+    /// Returns the distinct outlooks of the trials' schedules on `samples` training samples.
     pub fn outlooks(&self, samples: usize) -> Vec<Outlook> {
         let mut outlooks: Vec<Outlook> = vec![];
         for outlook in self.trials.iter().filter_map(|planned| planned.trial.outlook(samples)) {
@@ -116,7 +116,7 @@ impl Study {
         outlooks
     }
 
-    /// Multiply-adds of all its trials, if nothing but their budgets ends them.
+    /// Returns the multiply-adds of all trials, if each uses up its budget.
     ///
     /// # Errors
     /// A usage error if a network does not fit the data.
@@ -131,12 +131,12 @@ impl Study {
         Ok(one_seed * self.seeds.len() as f64)
     }
 
-    /// Says that targets are standardised for training, where those of a trial are.
+    /// Returns a note if the targets of a trial are standardised for training.
     pub fn scale_note(&self, data: &Dataset) -> Option<String> {
         self.trials.iter().find_map(|planned| planned.trial.scale_note(data))
     }
 
-    /// Every (trial, seed) in the order they run: all recipes with the first seed, then with the next.
+    /// Returns every (trial, seed) in run order: all recipes with the first seed, then with the next.
     pub fn runs(&self) -> impl Iterator<Item = (&Planned, Trial)> {
         let with = |seed: u64, planned: &Planned| Trial { seed, ..planned.trial.clone() };
         self.seeds
@@ -145,12 +145,14 @@ impl Study {
     }
 }
 
-/// The choices of a trial: its own, those of the axes, and what all share.
+/// Merges the choices of a trial: its own, those of the axes, and the shared ones.
 fn chosen(entry: &TrialEntry, axis: Choices, shared: &Choices) -> Result<Choices> {
     let own = entry.choices.made();
     if let Some(twice) = axis.made().into_iter().find(|name| own.contains(name)) {
         let name = entry.name.as_deref().unwrap_or("one");
-        return Err(Error::usage(format!("{twice} is a list here, but trial `{name}` chooses its own")));
+        return Err(Error::usage(format!(
+            "{twice} is an axis of the study, but trial `{name}` sets its own"
+        )));
     }
     Ok(entry.choices.clone().over(&axis).over(shared))
 }
@@ -180,33 +182,33 @@ fn planned(
     Ok(Planned { trial, eval_every, reference, reference_seconds })
 }
 
-/// The network of a trial.
+/// Plans the network of a trial.
 ///
 /// # Errors
 /// A usage error if it does not fit the data.
 pub(super) fn plan_of(trial: &Trial, data: &Dataset) -> Result<Plan> {
-    Plan::for_targets(&trial.model, data.shape.features(), data.told().outputs(), trial.targets)
+    Plan::for_targets(&trial.model, data.shape, data.target_kind().outputs(), trial.targets)
 }
 
-/// As many samples per update as find room at once, activations and gradients included, in half of the memory that is
-/// free; at least one, at most all.
+/// Returns the largest batch size whose activations and gradients fit in half of the free memory: at least one sample,
+/// at most all.
 fn samples_that_fit(trial: &Trial, data: &Dataset) -> Result<usize> {
     let plan = plan_of(trial, data)?;
     let free = machine::available_memory().ok_or_else(|| {
-        Error::failure("this system does not say how much memory is free")
+        Error::failure("this system does not report how much memory is free")
             .advise("a number: --update batch:100")
     })?;
     let samples = usize::try_from(free / 2).unwrap_or(usize::MAX) / plan.bytes_per_sample().max(1);
     Ok(samples.clamp(1, data.train.len()))
 }
 
-/// A name on one line, without control characters: it stands in tables and on terminals.
+/// Replaces control characters in a name, which is shown in tables and on terminals, and trims it.
 fn printable(name: &str) -> String {
     let plain = name.replace(char::is_control, " ");
     plain.trim().to_owned()
 }
 
-/// The cross product of the axes, each with a label of its values.
+/// Returns the cross product of the axes, each combination with a label of its values.
 fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
     let mut all = vec![(String::new(), Choices::default())];
     for (axis, values) in axes {
@@ -233,7 +235,7 @@ fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
     Ok(all)
 }
 
-/// `sgd`, `sgd (2)`: names are what tables and folders tell trials apart by.
+/// Numbers equal names, `sgd`, `sgd (2)`: tables and folders distinguish trials by name.
 fn number_equal_names(trials: &mut [Planned]) {
     for i in 0..trials.len() {
         let name = trials[i].trial.name.clone();

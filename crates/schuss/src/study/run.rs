@@ -1,4 +1,4 @@
-//! Runs a study: trial after trial, each alone, everything known written down as it becomes known.
+//! Runs the trials of a study, writing results to disk as they become known.
 
 mod alike;
 mod member;
@@ -21,41 +21,41 @@ use schuss_data::text::plain_io;
 use schuss_data::{Dataset, Split, mixing};
 use std::path::Path;
 
-/// Whoever watches a study run; all methods may be left out.
+/// Observer of a running study; all methods are optional.
 pub trait Watcher: Send {
-    /// A trial is about to start: number `index` (from 0) of `total`.
+    /// Called before a trial starts: number `index` (from 0) of `total`.
     fn started(&mut self, _trial: &Trial, _index: usize, _total: usize) {}
-    /// A trial tells something.
+    /// Called for every event of a trial.
     fn event(&mut self, _trial: &Trial, _event: &Event) {}
-    /// The trial has ended.
+    /// Called after a trial has ended.
     fn ended(&mut self, _record: &TrialRecord) {}
-    /// Something a careful person should hear of, in a sentence.
+    /// Called with a note or warning for the user, in one sentence.
     fn note(&mut self, _text: &str) {}
 }
 
-/// Nobody watches.
+/// Ignores everything.
 impl Watcher for () {}
 
-/// What a study brought, however it ended.
+/// Results of a study, however it ended.
 #[derive(Debug)]
 pub struct Finished {
-    /// Everything known.
+    /// Summary.
     pub summary: Summary,
-    /// What each trial recorded between its epochs, in the order of `summary.trials`.
+    /// Recordings of each trial between epochs, in the order of `summary.trials`.
     pub traces: Vec<Trace>,
-    /// What went wrong outside training, if anything did.
+    /// Error outside training, if there was one.
     pub error: Option<Error>,
-    /// What its schedules made of it.
+    /// Outlooks of its schedules.
     pub outlooks: Vec<Outlook>,
-    /// Where it is written down.
+    /// Folder of the run.
     pub folder: RunFolder,
 }
 
 /// Runs every trial of `study` on `data` and writes the folder `out`, or `runs/NAME` with the next free number.
 ///
 /// # Errors
-/// Only before training begins, and then nothing is left behind: a trial that cannot be made, a folder that cannot
-/// be written. Later errors are part of what is returned.
+/// Only before training begins, leaving nothing behind: a trial that cannot be created, a folder that cannot be
+/// written. Later errors are in [`Finished::error`].
 pub fn run(
     study: &Study,
     data: &Dataset,
@@ -74,30 +74,32 @@ pub fn run(
     go(study, data, limits, (folder, summary), control, watcher)
 }
 
-/// A run that may not have come to its end.
+/// An existing run, which may be unfinished.
 #[derive(Debug)]
 pub struct Begun {
-    /// Its study, resolved.
+    /// Resolved study.
     pub file: StudyFile,
-    /// What was known of it.
+    /// Summary so far.
     pub summary: Summary,
-    /// What it might take when it was last at work.
+    /// Limits it last used.
     pub limits: Limits,
     folder: RunFolder,
-    /// Whether it was begun before targets could be standardised, and tells numbers.
+    /// True if it has numeric targets and was started before these could be standardised.
     is_older: bool,
 }
 
 impl Begun {
-    /// Opens the folder of a run, or the one of that name in `runs`.
+    /// Opens the folder `run`, or `runs/` followed by it.
     ///
     /// # Errors
-    /// A usage error if there is no run, a data error if it is damaged, a failure if another process is at work on it.
+    /// A usage error if there is no run, a data error if it is damaged, a failure if another process is working on it.
     pub fn open(run: &Path) -> Result<Self> {
         let places = [run.to_owned(), Path::new("runs").join(run)];
         let places = places.map(|path| std::path::absolute(&path).unwrap_or(path));
         let path = places.iter().find(|path| path.join(STUDY).is_file()).ok_or_else(|| {
-            Error::usage("there is no run").at(run.display()).advise("the folder of a run, as runs/train")
+            Error::usage("there is no run")
+                .at(run.display())
+                .advise("the folder of a run, such as runs/train")
         })?;
         let folder = RunFolder::open(path)?;
         let read = |name: &str| {
@@ -117,18 +119,18 @@ impl Begun {
         Ok(Self { file, summary, limits, folder, is_older })
     }
 
-    /// Whether every trial has ended and is in the summary.
+    /// Returns true if every trial has ended and is in the summary.
     pub fn is_finished(&self) -> bool {
         let all = self.file.trials.len() * self.file.seeds.as_ref().map_or(1, Vec::len);
         let ended = |trial: &TrialRecord| !matches!(trial.status, Status::Interrupted | Status::Failed);
         self.summary.trials.iter().filter(|trial| ended(trial)).count() == all
     }
 
-    /// Gives every trial `epochs` epochs: those that used up fewer go on, to the same bits as if they had had as many from
-    /// the start. The run's `study.toml` has the new budget from then on.
+    /// Extends every trial to `epochs` epochs: those that used up fewer will continue, to the same bits as if they had
+    /// that many from the start. Writes the new budget to the run's `study.toml`.
     ///
     /// # Errors
-    /// A usage error for fewer epochs than a trial has, for trials that count updates, and where a schedule was made for
+    /// A usage error for fewer epochs than a trial has, for trials limited by updates, and for schedules that end with
     /// the old budget.
     pub fn extend(mut self, epochs: u32) -> Result<Self> {
         let train = self.summary.data.counts.train;
@@ -145,15 +147,15 @@ impl Begun {
         Ok(self)
     }
 
-    /// Where it is.
+    /// Path of the run folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Goes on with every trial that has not ended, to the same bits as if nothing had happened.
+    /// Resumes every trial that has not ended, to the same bits as without the interruption.
     ///
     /// # Errors
-    /// If the data are others, or no trial can be gone on with.
+    /// If the data differ, or no trial can be resumed.
     pub fn resume(
         self,
         study: &Study,
@@ -163,18 +165,18 @@ impl Begun {
         watcher: &mut dyn Watcher,
     ) -> Result<Finished> {
         if data.fingerprint()? != self.summary.data.fingerprint {
-            let changed = Error::data("the data are not those that the run began with");
+            let changed = Error::data("the data differ from those the run started with");
             let advice = if data.offsets.is_empty() {
                 "the same data, with --data"
             } else {
-                "the same data, with --data; a run that was begun before such large numbers were stored less an offset \
-                 must be begun again"
+                "the same data, with --data; a run started before large numbers were stored relative to an offset must \
+                 be started again"
             };
             return Err(changed.at(&data.origin).advise(advice));
         }
         if self.is_older {
             watcher.note(
-                "the run was begun before targets were standardised, and goes on as it was: --target-scale none",
+                "the run was started before targets were standardised and continues without: --target-scale none",
             );
         }
         if limits != self.limits {
@@ -185,7 +187,7 @@ impl Begun {
     }
 }
 
-/// Lets trials of a study that was resolved before there was a target scale go on without; whether there is any.
+/// Turns target scaling off for trials resolved before it existed. Returns true if there are any.
 fn keep_targets(file: &mut StudyFile) -> bool {
     let is_older =
         |choices: &&mut Choices| choices.targets.as_deref() == Some("real") && choices.target_scale.is_none();
@@ -194,15 +196,15 @@ fn keep_targets(file: &mut StudyFile) -> bool {
     older.map(|choices| choices.target_scale = Some(none.clone())).count() > 0
 }
 
-/// Gives a trial on `train` samples that many epochs; whether it had fewer.
+/// Extends a trial on `train` samples to `epochs` epochs. Returns true if it had fewer.
 fn extend(choices: &mut Choices, epochs: u32, train: usize) -> Result<bool> {
     let before = choices.epochs.unwrap_or_else(|| Budget::default().epochs);
     let anew = |what: String| Err(Error::usage(what).advise(format!("a new run with --epochs {epochs}")));
     if epochs < before {
-        return anew(format!("--epochs {epochs} is less than the {before} epochs that the trial has"));
+        return anew(format!("--epochs {epochs} is less than the trial's {before} epochs"));
     }
     if let Some(updates) = choices.max_updates {
-        return anew(format!("the trial ends after {updates} updates, which more epochs do not change"));
+        return anew(format!("the trial ends after {updates} updates, whatever its number of epochs"));
     }
     let update: UpdateRule = choices.update.as_deref().map(str::parse).transpose()?.unwrap_or_default();
     let per_epoch = train.div_ceil(update.samples(train).max(1)) as u64;
@@ -210,20 +212,20 @@ fn extend(choices: &mut Choices, epochs: u32, train: usize) -> Result<bool> {
         choices.schedule.as_deref().map(str::parse).transpose()?.unwrap_or_default();
     if epochs > before && schedule.ends_with(per_epoch * u64::from(before)) {
         return anew(format!(
-            "the schedule `{schedule}` ends with the {before} epochs it was made for: {epochs} would have had another from the start"
+            "the schedule `{schedule}` was made for {before} epochs: with {epochs} it would have differed from the start"
         ));
     }
     choices.epochs = Some(epochs);
     Ok(epochs > before)
 }
 
-/// Runs what has not ended of a study.
-/// A folder as seen from the one that the command was typed in.
+/// Shows a folder relative to the working directory of the command, if inside it.
 fn shown(folder: &Path, directory: &str) -> String {
     let inside = if directory.is_empty() { None } else { folder.strip_prefix(directory).ok() };
     inside.unwrap_or(folder).display().to_string()
 }
 
+/// Runs the trials of a study that have not ended.
 fn go(
     study: &Study,
     data: &Dataset,
@@ -256,8 +258,8 @@ fn go(
     }
 }
 
-/// Makes every trial once, so that whatever is wrong is found before anything is written; then all of the summary
-/// that needs no training.
+/// Creates every trial once, so that errors are found before anything is written, then all of the summary that needs
+/// no training.
 fn prepare(
     study: &Study,
     data: &Dataset,
@@ -279,7 +281,7 @@ fn prepare(
     Ok(summary)
 }
 
-/// Everything of the summary that is known before the first trial.
+/// Creates the summary with everything known before the first trial.
 fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> {
     let first = study.trials.first().map(|planned| &planned.trial);
     let parameters = |trial: &Trial| plan_of(trial, data).map_or(0, |plan| plan.layout.parameters());
@@ -317,7 +319,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
     })
 }
 
-/// Share of the commonest class per split, where classes are known without reading the samples.
+/// Returns the fraction of the most common class per split, if classes are known without reading the samples.
 fn chance(data: &Dataset) -> Result<Option<Chance>> {
     let of = |split: &Split| data.known_chance(split);
     let (train, test) = (of(&data.train)?, of(&data.test)?);
@@ -326,7 +328,7 @@ fn chance(data: &Dataset) -> Result<Option<Chance>> {
     Ok(both.map(|(train, test)| Chance { train, validation, test }))
 }
 
-/// Samples per split.
+/// Returns the number of samples per split.
 pub(super) fn counts(data: &Dataset) -> Counts {
     let validation = data.validation.as_ref().map(Split::len);
     Counts { train: data.train.len(), validation, test: data.test.len() }
@@ -336,13 +338,12 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     let mut warnings = data.warnings()?;
     if data.validation.is_none() {
         warnings.push(
-            "nothing is held out: curves and best weights are judged on the test split, so a choice made by them looks better than it is (--validation 0.1)"
+            "no validation split: curves and best weights are evaluated on the test split, so choices based on them look better than they are (--validation 0.1)"
                 .to_owned(),
         );
     }
     if study.trials.len() > 1 && study.seeds.len() == 1 {
-        warnings
-            .push("one seed per recipe: another seed may turn small differences around (--seeds 3)".into());
+        warnings.push("one seed per recipe: another seed may reverse small differences (--seeds 3)".into());
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
@@ -350,7 +351,7 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     Ok(warnings)
 }
 
-/// What is wrong with the orders that the trials read samples in.
+/// Returns warnings about the orders in which the trials read samples.
 fn order_warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     let mut warnings = vec![];
     let mut orders: Vec<Order> = vec![];

@@ -1,11 +1,11 @@
-//! What several seeds say together.
+//! Statistics over several seeds.
 
 use super::record::{EpochRecord, Group, Spread, Status, TrialRecord};
 use std::collections::BTreeMap;
 
 impl Spread {
-    /// Median of `values` with an interval: from six values on, the order statistics that hold the true median
-    /// in 95 % of cases (binomial), below that the whole range. None if there is no value.
+    /// Returns the median of `values` with an interval: for six values or more, the order statistics that contain the
+    /// true median in 95 % of cases (binomial); for fewer, the whole range. `None` if `values` is empty.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let n = values.len();
@@ -28,7 +28,7 @@ fn ranks_to_leave_out(n: usize) -> usize {
     k.saturating_sub(1)
 }
 
-/// One group per recipe, in the order of first appearance.
+/// Groups the trials by recipe, in order of first appearance.
 pub(crate) fn groups(trials: &[TrialRecord], held_out: bool) -> Vec<Group> {
     let mut keys: Vec<(&str, &str)> = Vec::new();
     for trial in trials {
@@ -43,7 +43,7 @@ pub(crate) fn groups(trials: &[TrialRecord], held_out: bool) -> Vec<Group> {
     keys.into_iter().map(|key| group(&members(key), held_out)).collect()
 }
 
-/// `held_out`: whether the curves looked at another split than the test split.
+/// Aggregates the trials of one recipe; `held_out` is true if the curves used a split other than the test split.
 fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
     let spread = |value: &dyn Fn(&TrialRecord) -> Option<f64>| {
         Spread::of(trials.iter().filter_map(|t| value(t)).collect())
@@ -68,7 +68,7 @@ fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
     }
 }
 
-/// Of every further metric of the last epochs.
+/// Returns the spread of each further metric of the last epochs.
 fn metrics(trials: &[&TrialRecord]) -> BTreeMap<String, Spread> {
     let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for (name, value) in trials.iter().filter_map(|trial| trial.epochs.last()).flat_map(|row| &row.metrics) {
@@ -77,7 +77,7 @@ fn metrics(trials: &[&TrialRecord]) -> BTreeMap<String, Spread> {
     values.into_iter().filter_map(|(name, values)| Some((name, Spread::of(values)?))).collect()
 }
 
-/// Seconds of training of a typical epoch, the median over those that went through all `train` samples.
+/// Returns the seconds of training in a typical epoch: the median over epochs that used all `train` samples.
 pub(crate) fn epoch_seconds(epochs: &[EpochRecord], train: usize) -> Option<f64> {
     let full = |pair: &&[EpochRecord]| pair[1].samples.saturating_sub(pair[0].samples) == train as u64;
     let seconds = epochs.windows(2).filter(full).map(|pair| pair[1].train_seconds);

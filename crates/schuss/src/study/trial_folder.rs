@@ -1,5 +1,5 @@
 //! The folder of a trial: `trial.toml`, `metrics.jsonl`, `losses.f32`, `model.safetensors`, `best.safetensors`,
-//! `checkpoint` and the one before it.
+//! `checkpoint` and `checkpoint.previous`.
 
 use super::checkpoint::{self, Checkpoint, Header, Unusable};
 use super::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
@@ -24,19 +24,19 @@ const PREVIOUS: &str = "checkpoint.previous";
 #[derive(Debug)]
 pub(super) struct TrialFolder {
     path: PathBuf,
-    /// The same, seen from the run folder.
+    /// Path relative to the run folder.
     relative: String,
     metrics: Option<Log>,
     losses: Option<Log>,
 }
 
-/// Where a trial begins or goes on.
+/// Starting point of a trial.
 pub(super) enum Start {
-    /// At its beginning.
+    /// From scratch.
     Fresh,
-    /// Where it was kept.
+    /// From a checkpoint.
     From(Box<Checkpoint>),
-    /// Nowhere: it has ended.
+    /// None: the trial has ended with this record.
     Ended(Box<TrialRecord>),
 }
 
@@ -45,7 +45,8 @@ impl TrialFolder {
         Self { path, relative, metrics: None, losses: None }
     }
 
-    /// Where the trial on such data goes on; `say` hears of checkpoints that cannot be used.
+    /// Finds the starting point of the trial on the data with fingerprint `data`; `say` gets a message for each
+    /// checkpoint that cannot be used.
     pub(super) fn start(&self, trial: &Trial, data: &str, say: &mut dyn FnMut(&str)) -> Result<Start> {
         files::clean(&self.path)?;
         let (last, previous) = (self.path.join(CHECKPOINT), self.path.join(PREVIOUS));
@@ -79,12 +80,12 @@ impl TrialFolder {
             return Ok(Start::Ended(Box::new(record)));
         }
         if refused {
-            say(&format!("{} begins anew: it has no other checkpoint", trial.name));
+            say(&format!("{} starts over: it has no other checkpoint", trial.name));
         }
         Ok(Start::Fresh)
     }
 
-    /// The checkpoint before the newest, if it can be used.
+    /// Returns the previous checkpoint, if it can be used.
     pub(super) fn previous(&self, trial: &Trial, data: &str) -> Result<Option<Checkpoint>> {
         let path = self.path.join(PREVIOUS);
         let Ok(checkpoint) = checkpoint::open(&path) else { return Ok(None) };
@@ -92,18 +93,18 @@ impl TrialFolder {
         Ok(Some(checkpoint).filter(|checkpoint| self.has_logs(&checkpoint.header)))
     }
 
-    /// From now on the checkpoint before the newest is the newest.
+    /// Replaces the newest checkpoint with the previous one.
     pub(super) fn take_previous(&self) -> Result<()> {
         files::rename(&self.path.join(PREVIOUS), &self.path.join(CHECKPOINT))
     }
 
-    /// Whether the logs are at least as long as they were.
+    /// Returns true if the logs are at least as long as when the checkpoint was written.
     fn has_logs(&self, header: &Header) -> bool {
         let length = |name| fs::metadata(self.path.join(name)).map_or(0, |file| file.len());
         length(METRICS) >= header.metrics_bytes && length(LOSSES) >= header.losses_bytes.unwrap_or(0)
     }
 
-    /// Begins the logs, or goes on with what counts of them.
+    /// Creates the logs, or reopens them truncated to their length at the checkpoint.
     pub(super) fn open_logs(&mut self, header: Option<&Header>) -> Result<()> {
         let (metrics, losses) = (self.path.join(METRICS), self.path.join(LOSSES));
         if let Some(header) = header {
@@ -119,7 +120,7 @@ impl TrialFolder {
         Ok(())
     }
 
-    /// What the logs say.
+    /// Reads the logs.
     pub(super) fn trace(&self) -> Result<Trace> {
         let read = |name: &str| fs::read(self.path.join(name)).unwrap_or_default();
         let (metrics, losses) = (read(METRICS), read(LOSSES));
@@ -134,7 +135,7 @@ impl TrialFolder {
         Ok(Trace { losses, evaluations, reconstructions: None })
     }
 
-    /// The picture of reconstructions, if there is one.
+    /// Reads the image of reconstructions, if there is one.
     pub(super) fn sheet(&self, trial: &Trial) -> Option<Sheet> {
         let png = fs::read(self.path.join(SHEET)).ok()?;
         Some(Sheet { png, rows: Reconstructions::rows(trial.noise.is_some()) })
@@ -153,8 +154,8 @@ impl TrialFolder {
         self.losses.as_mut().map_or(Ok(()), |log| log.append(&bytes))
     }
 
-    /// Keeps a session, behind everything it depends on. Of a trial that has ended and cannot be extended the record is
-    /// enough.
+    /// Writes a checkpoint of a session, after syncing the logs it depends on. For a trial that has ended and cannot be
+    /// extended, only the record is kept.
     pub(super) fn checkpoint(
         &mut self,
         session: &mut Session,
@@ -210,7 +211,7 @@ impl TrialFolder {
         files::write(&self.path.join(name), &save(params, &ModelFile::of(trial, data))?)
     }
 
-    /// Writes the picture of reconstructions and enters it into the record.
+    /// Writes the image of reconstructions and enters it into the record.
     pub(super) fn draw(&self, record: &mut TrialRecord, sheet: &Sheet) -> Result<()> {
         files::write(&self.path.join(SHEET), &sheet.png)?;
         record.reconstructions = Some(format!("{}/{SHEET}", self.relative));
@@ -218,26 +219,26 @@ impl TrialFolder {
     }
 }
 
-/// Whether `trial` has more epochs than when it ended.
+/// Returns true if `trial` has more epochs than when it ended.
 fn is_extended(record: &TrialRecord, trial: &Trial) -> bool {
     record.can_be_extended() && record.budget.epochs < trial.budget.epochs
 }
 
-/// Refuses a checkpoint of another trial or of other data.
+/// Refuses a checkpoint of a different trial or of different data.
 fn check_owner(header: &Header, trial: &Trial, data: &str, path: &Path) -> Result<()> {
     let refuse = |what: &str| Err(Error::failure(what).at(path.display()).advise("a new run"));
     if (&header.course_id, header.seed) != (&trial.course_id(), trial.seed) {
-        return refuse("the checkpoint belongs to another trial than the one in study.toml");
+        return refuse("the checkpoint belongs to a different trial than the one in study.toml");
     }
     if header.data != data {
-        let changed = Error::data("the data are not those that the run began with").at(path.display());
+        let changed = Error::data("the data differ from those the run started with").at(path.display());
         return Err(changed.advise("the same data, with --data"));
     }
     Ok(())
 }
 
 impl BestRecord {
-    /// Without the name of its file yet.
+    /// Creates a record whose file name is not set yet.
     pub(super) fn of(best: super::record::Best) -> Self {
         Self { model: String::new(), best }
     }

@@ -1,5 +1,5 @@
-//! What the tests share: where the goldens lie, small data sets, trials in one line, and a network in f64.
-#![allow(dead_code)] // every test program uses a part of it
+//! Shared test helpers: paths of golden files, small data sets, one-line trials, and a network in f64.
+#![allow(dead_code)] // every test program uses only a part
 
 pub(crate) mod twin;
 
@@ -13,7 +13,7 @@ use schuss_kernels::naive;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Numbers that PyTorch printed; see its README.
+/// Folder of recorded PyTorch results; see its README.
 pub(crate) fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden")
 }
@@ -46,7 +46,7 @@ pub(crate) fn resident(split: &Split) -> &Samples {
     split.resident().unwrap()
 }
 
-/// A trial over so many epochs; everything else at its default.
+/// A trial of the given number of epochs, otherwise with defaults.
 pub(crate) fn trial(model: &str, update: &str, optimizer: &str, epochs: u32) -> Trial {
     Trial {
         model: model.parse().unwrap(),
@@ -69,14 +69,14 @@ pub(crate) const ONE_THREAD: Limits = Limits {
     checkpoint_every: Cadence::Epochs(1),
 };
 
-/// Runs a trial to its end: what it knows, and its final weights.
+/// Runs a trial to its end; returns its outcome and final weights.
 pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> (Outcome, Params) {
     let mut session = Session::new(trial, data, limits).unwrap();
     let outcome = session.run(&Control::default(), &mut ()).unwrap();
     (outcome, session.params().clone())
 }
 
-/// The weights that a trial begins with.
+/// Initial weights of a trial.
 pub(crate) fn initial_params(trial: &Trial, data: &Dataset) -> Params {
     Session::new(trial, data, ONE_THREAD).unwrap().params().clone()
 }
@@ -106,12 +106,12 @@ pub(crate) fn save_params(params: &Params, path: &Path) {
     std::fs::write(path, save(params, &about).unwrap()).unwrap();
 }
 
-/// Every weight as bits, pad lanes included.
+/// Bits of every weight, padding included.
 pub(crate) fn bits(params: &Params) -> Vec<u32> {
     params.values().iter().map(|weight| weight.to_bits()).collect()
 }
 
-/// The rows of a trial without their seconds, as text that differs wherever a bit of a number does.
+/// Rows of a trial without their times, as text that differs if any bit of a number differs.
 pub(crate) fn rows_without_times(outcome: &Outcome) -> Vec<String> {
     let timeless = |row: &EpochRecord| EpochRecord {
         train_seconds: 0.0,
@@ -122,7 +122,7 @@ pub(crate) fn rows_without_times(outcome: &Outcome) -> Vec<String> {
     outcome.epochs.iter().map(|row| format!("{:?}", timeless(row))).collect()
 }
 
-/// Largest absolute difference between two lists of equal length, NaN if any is.
+/// Largest absolute difference between two lists of equal length; NaN if any difference is.
 pub(crate) fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     naive::largest(a.iter().zip(b).map(|(a, b)| (a - b).abs()))
@@ -133,7 +133,7 @@ pub(crate) fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
 }
 
-/// Says what is not tested here, past the test harness, which swallows what `eprintln` says.
+/// Reports a skipped test directly, since the test harness captures `eprintln` output.
 pub(crate) fn skip(why: &str) {
     let (thread, mut stderr) = (std::thread::current(), std::io::stderr());
     writeln!(stderr, "SKIPPED: {}: {why}", thread.name().unwrap_or("a test")).unwrap();

@@ -1,5 +1,5 @@
-//! The network once more, plain and in f64: its backward pass is checked against central differences, and then
-//! the library's against it.
+//! Plain f64 twin of the network: its backward pass is checked against central differences, and the library against the
+//! twin.
 
 use schuss::data::Split;
 use schuss::network::Params;
@@ -7,14 +7,14 @@ use schuss::network::Params;
 /// Linear layers with ReLU between them, under softmax cross-entropy.
 #[derive(Clone, Debug)]
 pub(crate) struct Twin {
-    /// Weight `[outputs, inputs]` and bias of every layer in turn, in PyTorch's order.
+    /// Weight `[outputs, inputs]` and bias of each layer, in PyTorch's order.
     pub(crate) tensors: Vec<Vec<f64>>,
 }
 
 /// An input and its class.
 pub(crate) type Sample = (Vec<f64>, usize);
 
-/// The samples of a split as the library sees them: f32 numbers.
+/// Samples of a split as the library uses them: f32 numbers.
 pub(crate) fn samples(split: &Split) -> Vec<Sample> {
     let split = super::resident(split);
     let input = |i| split.pixels(i).iter().map(|&pixel| f64::from(f32::from(pixel) / 255.0)).collect();
@@ -22,14 +22,14 @@ pub(crate) fn samples(split: &Split) -> Vec<Sample> {
 }
 
 impl Twin {
-    /// The same weights.
+    /// Twin with the same weights.
     pub(crate) fn of(params: &Params) -> Self {
         let entries = params.layout().entries().iter();
         let tensor = |entry| params.tensor(entry).into_iter().map(f64::from).collect();
         Self { tensors: entries.map(tensor).collect() }
     }
 
-    /// The input of every layer, and the logits last.
+    /// Inputs of every layer, followed by the logits.
     pub(crate) fn forward(&self, input: &[f64]) -> Vec<Vec<f64>> {
         let mut values = vec![input.to_vec()];
         for (index, layer) in self.tensors.chunks_exact(2).enumerate() {
@@ -48,7 +48,7 @@ impl Twin {
         samples.iter().map(loss).sum::<f64>() / samples.len() as f64
     }
 
-    /// Share of samples whose largest logit is that of their class.
+    /// Fraction of samples whose largest logit is that of their class.
     pub(crate) fn accuracy(&self, samples: &[Sample]) -> f64 {
         let right = |(x, class): &&Sample| {
             let logits = self.forward(x).pop().unwrap();
@@ -77,7 +77,7 @@ impl Twin {
         }
     }
 
-    /// The gradient at the outputs of every layer, from that at the logits and what went [forward](Self::forward).
+    /// Gradient at the outputs of every layer, from the gradient at the logits and the values of [`Self::forward`].
     pub(crate) fn backward(&self, values: &[Vec<f64>], top: Vec<f64>) -> Vec<Vec<f64>> {
         let mut deltas = vec![top];
         for (x, weight) in values.iter().zip(self.tensors.iter().step_by(2)).skip(1).rev() {
@@ -89,7 +89,7 @@ impl Twin {
         deltas
     }
 
-    /// One update of plain gradient descent on the mean loss of `samples`; their loss before it.
+    /// Makes one update of plain gradient descent on the mean loss of `samples`; returns the loss before it.
     pub(crate) fn descend(&mut self, samples: &[Sample], lr: f64) -> f64 {
         let (loss, gradient) = (self.loss(samples), self.gradient(samples));
         for (weight, slope) in self.tensors.iter_mut().flatten().zip(gradient.iter().flatten()) {

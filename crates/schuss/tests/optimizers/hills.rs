@@ -1,24 +1,24 @@
-//! Two hills on which the f64 reference goes down.
+//! Two test functions that the f64 reference minimises.
 
 use schuss::optim::{Method, Reference};
 
-/// A function to go down.
+/// Function to minimise.
 pub(crate) struct Hill {
-    /// The network with as many parameters as the function has.
+    /// Network with as many parameters as the function has arguments.
     model: &'static str,
     start: &'static [f64],
     /// Value and gradient.
     look: fn(&[f64]) -> (f64, Vec<f64>),
 }
 
-/// 10 dimensions, curvatures from 1 to 100, no axis of its own along a coordinate.
+/// Quadratic in 10 dimensions, curvatures from 1 to 100, no principal axis along a coordinate.
 pub(crate) const BOWL: Hill = Hill { model: "9-1", start: &[1.0; 10], look: bowl };
 
-/// The valley of Rosenbrock, from its usual start.
+/// Rosenbrock's valley, from its usual start.
 pub(crate) const ROSENBROCK: Hill = Hill { model: "1-1", start: &[-1.2, 1.0], look: rosenbrock };
 
 impl Hill {
-    /// The value where the method says to evaluate after so many updates, as a share of that at the start.
+    /// Value at the method's evaluation weights after `updates` updates, as a fraction of the initial value.
     pub(crate) fn descend(&self, method: &Method, updates: usize) -> f64 {
         let mut weights = self.start.to_vec();
         let mut reference = Reference::of_model(method, &self.model.parse().unwrap(), &weights).unwrap();
@@ -29,7 +29,7 @@ impl Hill {
     }
 }
 
-/// ½ Σ λᵢ (Hx)ᵢ², H a reflection: no coordinate goes down alone.
+/// Computes ½ Σ λᵢ (Hx)ᵢ², H a reflection: no coordinate descends independently.
 fn bowl(x: &[f64]) -> (f64, Vec<f64>) {
     let curvature = |i: usize| 100f64.powf(i as f64 / (x.len() - 1) as f64);
     let y = reflected(x);
@@ -38,7 +38,7 @@ fn bowl(x: &[f64]) -> (f64, Vec<f64>) {
     (value, reflected(&slopes))
 }
 
-/// x mirrored at the plane across (1, 2, 3, ...).
+/// Reflects x in the plane normal to (1, 2, 3, ...).
 fn reflected(x: &[f64]) -> Vec<f64> {
     let normal = |i: usize| (i + 1) as f64;
     let square: f64 = (0..x.len()).map(|i| normal(i) * normal(i)).sum();
@@ -46,7 +46,7 @@ fn reflected(x: &[f64]) -> Vec<f64> {
     x.iter().enumerate().map(|(i, x)| x - 2.0 * dot / square * normal(i)).collect()
 }
 
-/// 100 (y − x²)² + (1 − x)²
+/// Computes 100 (y − x²)² + (1 − x)².
 fn rosenbrock(at: &[f64]) -> (f64, Vec<f64>) {
     let (x, y) = (at[0], at[1]);
     let off = y - x * x;

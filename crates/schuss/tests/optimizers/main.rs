@@ -1,4 +1,4 @@
-//! The table test: every rule, its flags and the chains around it, against every promise an optimizer makes.
+//! Table-driven tests: every rule, its flags and the chains around it, against every guarantee of an optimizer.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -21,7 +21,7 @@ use sessions::{alone, digits, on_digits, on_wide, resumed, run, unkilled, wide};
 use std::collections::BTreeSet;
 use table::{Claim, ROWS, Row};
 
-/// Calls `check` with every row; says what it returns.
+/// Calls `check` with every row and reports its errors.
 fn for_every_row(check: impl Fn(&Row) -> Result<(), String>) {
     let wrong: Vec<String> = ROWS
         .iter()
@@ -44,7 +44,7 @@ fn every_rule_transform_and_wrapper_has_a_row() {
     }
 }
 
-/// Whether the f64 reference of a row goes down a hill as far as the table says.
+/// Checks that the f64 reference of a row descends a hill as far as the table requires.
 fn descends(row: &Row, hill: &Hill, claim: Claim) -> Result<(), String> {
     let Ok(reach) = claim else { return Ok(()) };
     let method: Method = row.at(reach.lr).parse().map_err(|error| format!("{error}"))?;
@@ -71,7 +71,7 @@ fn every_rule_trains_a_small_network() {
     });
 }
 
-/// The weights at the start and the gradients of the recorded stream.
+/// Initial weights and gradients of the recorded stream.
 fn stream() -> (Vec<f32>, Vec<Vec<f32>>) {
     let bytes = std::fs::read(golden().join("optim_steps/stream.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -84,7 +84,7 @@ fn stream() -> (Vec<f32>, Vec<Vec<f32>>) {
     (weights, gradients)
 }
 
-/// Numbers in PyTorch's order as they stand in parameters laid out like `params`.
+/// Copies numbers in PyTorch's order into parameters with the layout of `params`.
 fn laid_out(params: &Params, values: &[f32]) -> Params {
     let (mut params, mut rest) = (Params::zeros(params.layout().clone()), values);
     for entry in params.layout().clone().entries() {
@@ -124,7 +124,7 @@ fn f32_stays_with_the_f64_reference_over_50_recorded_gradients() {
     });
 }
 
-/// Every shape of update: all samples, many, one.
+/// Every kind of update: all samples, many, one.
 const UPDATES: [&str; 3] = ["epoch", "batch:32", "sample"];
 
 #[test]
@@ -175,7 +175,7 @@ fn delayed_updates_are_saved_with_what_they_owe() {
     }
 }
 
-/// The same optimizer behind a transform that changes nothing, which forces gradients to be stored whole.
+/// The same optimizer after a no-op transform, which forces gradients to be stored in full.
 fn staged(spec: &str) -> String {
     const NOTHING: &str = "clip-value:1e30+";
     let group = |group: &str| match group.split_once('@') {
@@ -201,7 +201,7 @@ fn every_strategy_that_applies_gives_the_same_bits() {
     assert_eq!(seen, BTreeSet::from(["fused", "in-backward", "staged"]));
 }
 
-/// Delayed updates add in another order.
+/// Delayed updates sum in a different order.
 #[test]
 fn delayed_updates_of_single_samples_agree_with_straight_ones() {
     let rows: Vec<_> =
@@ -216,7 +216,7 @@ fn delayed_updates_of_single_samples_agree_with_straight_ones() {
     }
 }
 
-/// From update 61 on, the learning rate is beyond all numbers.
+/// A trial whose learning rate overflows from update 61 on.
 fn explodes(row: &Row) -> Trial {
     let mut trial = on_digits(&row.spec(), 90);
     trial.recipe.schedule = "step:step_size=60,gamma=1e60".parse().unwrap();
@@ -256,19 +256,19 @@ fn the_weights_that_are_shown_are_those_evaluated() {
     let test = samples(&digits().test);
     for_every_row(|row| {
         let done = alone(&on_digits(&row.spec(), 20), digits());
-        let told = done.outcome.evaluation.unwrap().loss;
+        let reported = done.outcome.evaluation.unwrap().loss;
         let found = Twin::of(&done.params).loss(&test);
-        holds((told - found).abs() < 1e-5, || format!("loss {told} told, {found} at the weights shown"))
+        holds((reported - found).abs() < 1e-5, || format!("loss {reported} reported, {found} recomputed"))
     });
 }
 
-/// The weights shown after each of the first updates.
+/// Evaluation weights after each of the first updates.
 fn path(spec: &str, updates: u64) -> Vec<Vec<f32>> {
     let after = |updates| alone(&on_digits(spec, updates), digits()).params.values().to_vec();
     (1..=updates).map(after).collect()
 }
 
-/// A number of an average, from the weights after every update.
+/// Element of an averaged weight vector, computed from the weights after every update.
 type Average = fn(&[Vec<f32>], usize) -> f64;
 
 #[test]

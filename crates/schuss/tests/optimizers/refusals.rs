@@ -1,8 +1,8 @@
-//! What nobody means is refused, with the key named.
+//! Nonsensical values are refused, with the key named.
 
 use schuss::optim::{Method, Rule, Transform, Wrapper};
 
-/// Numbers that a key takes although most of their kind do not, and why.
+/// Numbers that a key accepts although most similar keys do not, and why.
 const TAKEN: [(&str, &str, &str); 4] = [
     ("adafactor", "beta2_decay", "an exponent, negative by definition"),
     ("momo", "f_star", "a lowest loss may be negative"),
@@ -10,7 +10,7 @@ const TAKEN: [(&str, &str, &str); 4] = [
     ("sgd", "dampening", "PyTorch takes any"),
 ];
 
-/// Memories: at 1 they would never take in anything.
+/// Decay rates: at 1 the average would never change.
 const MEMORIES: [&str; 9] = [
     "beta1",
     "beta2",
@@ -23,7 +23,7 @@ const MEMORIES: [&str; 9] = [
     "decay of k-fac",
 ];
 
-/// The keys of an item, from what is said to an unknown one.
+/// Keys of an item, taken from the error for an unknown key.
 fn keys(name: &str, prefix: &str, suffix: &str) -> Vec<String> {
     let error = format!("{prefix}{name}:no_such_key=1{suffix}").parse::<Method>().unwrap_err().to_string();
     let list =
@@ -31,7 +31,7 @@ fn keys(name: &str, prefix: &str, suffix: &str) -> Vec<String> {
     list.split_whitespace().map(|key| key.trim_matches(',').to_owned()).collect()
 }
 
-/// Every item with what has to stand around it.
+/// Every item with the prefix and suffix it needs.
 fn items() -> Vec<(&'static str, &'static str, &'static str)> {
     let rules = Rule::NAMES.iter().map(|name| (*name, "", ""));
     let before = Transform::NAMES.iter().chain(&["sam"]).map(|name| (*name, "", "+sgd"));
@@ -39,7 +39,7 @@ fn items() -> Vec<(&'static str, &'static str, &'static str)> {
     rules.chain(before).chain(after).collect()
 }
 
-/// Whether a key takes a number at all.
+/// Returns true if a key takes a number.
 fn is_numeric(name: &str, key: &str, prefix: &str, suffix: &str) -> bool {
     let error = format!("{prefix}{name}:{key}=nan{suffix}").parse::<Method>().unwrap_err().to_string();
     !error.contains("true or false") && !error.contains("adjust")

@@ -1,4 +1,4 @@
-//! Trials of a row of the table: small enough that all rows take seconds.
+//! Trials for a row of the table, small enough that all rows take seconds.
 
 use crate::common::{ONE_THREAD, bits, random_data, trial};
 use schuss::Trial;
@@ -8,22 +8,22 @@ use schuss::session::{Cadence, Control, Event, Limits, Outcome, Session, Sink};
 use schuss::{Error, Result};
 use std::sync::LazyLock;
 
-/// 30 updates per epoch.
+/// Update rule with 30 updates per epoch.
 pub(crate) const UPDATE: &str = "batch:20";
 static DIGITS: LazyLock<Dataset> =
     LazyLock::new(|| schuss::data::load("digits:train=600,test=200,size=8").unwrap());
 
-/// So small that all its products are done by one thread, and learned in two epochs.
+/// Data so small that one thread computes all products, and learnt in two epochs.
 pub(crate) fn digits() -> &'static Dataset {
     &DIGITS
 }
 
-/// A trial of so many updates on [`digits`].
+/// A trial of the given number of updates on [`digits`].
 pub(crate) fn on_digits(optimizer: &str, updates: u64) -> Trial {
     of_updates(trial("64-24-10", UPDATE, optimizer, 100), updates)
 }
 
-/// Large enough that every kind of work is shared out among threads, and that updates of one sample are delayed.
+/// Data large enough that every kind of work is split among threads, and that updates of one sample are delayed.
 static WIDE: LazyLock<Dataset> = LazyLock::new(|| random_data(40, 10, 64, 20, 3));
 
 pub(crate) fn wide() -> &'static Dataset {
@@ -40,7 +40,7 @@ fn of_updates(mut trial: Trial, updates: u64) -> Trial {
     trial
 }
 
-/// How a trial went, by which path, and the weights it shows.
+/// Outcome of a trial, the path it took, and its evaluation weights.
 pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     pub(crate) strategy: &'static str,
@@ -52,7 +52,7 @@ impl Done {
         bits(&self.params)
     }
 
-    /// Loss on the test split at the end, as a share of that at the start.
+    /// Final loss on the test split, as a fraction of the initial loss.
     pub(crate) fn share(&self) -> f64 {
         let rows = &self.outcome.epochs;
         rows[rows.len() - 1].eval_loss.unwrap_or(f64::NAN) / rows[0].eval_loss.unwrap()
@@ -70,10 +70,10 @@ pub(crate) fn alone(trial: &Trial, data: &Dataset) -> Done {
     run(trial, data, ONE_THREAD)
 }
 
-/// Keeps what a session saves, and ends it at a checkpoint as a kill would.
+/// Sink that keeps a session's checkpoints and ends it at one, as a kill would.
 struct Killer {
     kept: Vec<u8>,
-    /// Checkpoints to come.
+    /// Number of checkpoints left.
     left: usize,
 }
 
@@ -90,8 +90,8 @@ impl Sink for Killer {
     }
 }
 
-/// Hash of the state at the end of a trial that is killed at its `n`-th checkpoint, one every `every` updates, and goes on
-/// in another session; none if it has no so many.
+/// Hash of the final state of a trial that is killed at its `n`-th checkpoint, one every `every` updates, and resumed
+/// in another session; `None` if it has fewer checkpoints.
 pub(crate) fn resumed(
     trial: &Trial,
     data: &Dataset,
@@ -113,7 +113,7 @@ pub(crate) fn resumed(
     Some(again.digest())
 }
 
-/// The same of a trial that nobody kills.
+/// Hash of the final state of an uninterrupted trial.
 pub(crate) fn unkilled(trial: &Trial, data: &Dataset, eval_every: u64) -> String {
     let mut session = Session::new(trial, data, ONE_THREAD).unwrap();
     session.evaluate_every(Some(eval_every));

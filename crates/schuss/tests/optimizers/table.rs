@@ -1,9 +1,9 @@
-//! The table: every rule, its flags, and chains around it; with what each is to reach, and why it is not if it is not.
+//! Table of every rule, its flags and chains around it, with the values each must reach, or why it is exempt.
 
-/// What is to be reached; or why it cannot be.
+/// Value to reach, or the reason why it cannot be reached.
 pub(crate) type Claim = Result<Reach, &'static str>;
 
-/// A value falls to a share of what it was.
+/// Requirement that a value falls to a fraction of its initial value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reach {
     pub(crate) lr: f64,
@@ -11,7 +11,7 @@ pub(crate) struct Reach {
     pub(crate) share: f64,
 }
 
-/// An optimizer and what it promises.
+/// An optimizer and its guarantees.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     /// `{}` stands for the learning rate.
@@ -20,19 +20,19 @@ pub(crate) struct Row {
     pub(crate) rosenbrock: Claim,
     /// Evaluation loss of a small network.
     pub(crate) net: Claim,
-    /// Why f32 weights leave those of the f64 reference.
+    /// Reason why f32 weights depart from those of the f64 reference, if they do.
     pub(crate) rounding_decides: Option<&'static str>,
-    /// Why no learning rate makes it diverge.
+    /// Reason why no learning rate makes it diverge, if none does.
     pub(crate) outlives_any_rate: Option<&'static str>,
 }
 
 impl Row {
-    /// As typed, at this learning rate.
+    /// Spec with the given learning rate.
     pub(crate) fn at(&self, lr: f64) -> String {
         self.spec.replace("{}", &lr.to_string())
     }
 
-    /// As typed, at the network's learning rate.
+    /// Spec with the network's learning rate.
     pub(crate) fn spec(&self) -> String {
         self.at(self.net.map_or(0.0, |reach| reach.lr))
     }
@@ -68,7 +68,7 @@ const NULL_SPACE: &str =
 
 #[rustfmt::skip] // one row, one line
 pub(crate) const ROWS: &[Row] = &[
-    //  spec; a bowl: rate, updates, share left; Rosenbrock's valley, likewise; a network, likewise
+    //  spec; quadratic bowl: rate, updates, fraction left; Rosenbrock's valley: same; network: same
     row("sgd:lr={}", to(0.01, 100, 1e-3), to(0.003, 500, 1e-2), to(1.0, 90, 0.65)),
     row("sgd:lr={},momentum=0.9", to(0.01, 100, 1e-4), to(0.003, 500, 1e-6), to(0.1, 90, 0.45)),
     row("sgd:lr={},momentum=0.9,dampening=0.5", to(0.03, 100, 1e-4), to(0.003, 500, 1e-4), to(0.3, 90, 0.55)),

@@ -1,4 +1,4 @@
-//! What the footer and the messages of an Arrow IPC file claim.
+//! Claims in the footer and messages of an Arrow IPC file.
 
 use super::super::groups::Group;
 use super::{Refused, fits, plausible, size, within};
@@ -7,14 +7,14 @@ use arrow_ipc::{Block, Message, RecordBatch, root_as_footer, root_as_message};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-/// The footer's length and `ARROW1`.
+/// Bytes of the footer's length and `ARROW1`.
 const TAIL: u64 = 10;
-/// Stands before the length of a message.
+/// Marker before the length of a message.
 const CONTINUATION: [u8; 4] = [0xff; 4];
-/// Stands before a packed buffer: how long it is once unpacked.
+/// Bytes of the unpacked length that precedes a packed buffer.
 const PREFIX: usize = size_of::<i64>();
 
-/// Checks all that a file of `length` bytes claims; returns its batches, with what stands packed and unpacked of each.
+/// Checks all claims of a file of `length` bytes; returns its batches, with the packed and unpacked bytes of each.
 pub(in super::super) fn groups(file: &File, length: u64, limit: u64) -> Result<Vec<Group>, Refused> {
     let footer = footer(file, length, limit)?;
     let footer = root_as_footer(&footer).map_err(unsound)?;
@@ -70,7 +70,7 @@ impl Claims<'_> {
         let prefix = if message.starts_with(&CONTINUATION) { 8 } else { 4 };
         let message = root_as_message(message.get(prefix..).unwrap_or_default()).map_err(unsound)?;
         let batch =
-            batch(&message).ok_or_else(|| Refused::damaged("has a block that is no batch of rows"))?;
+            batch(&message).ok_or_else(|| Refused::damaged("has a block that is not a record batch"))?;
         self.batch(&batch, start.saturating_add(head), body)
     }
 
@@ -95,7 +95,7 @@ impl Claims<'_> {
         Ok(Group { rows, bytes: unpacked })
     }
 
-    /// Bytes that the packed buffer at `at` unpacks to; -1 says that it is not packed.
+    /// Returns the bytes that the packed buffer at `at` unpacks to; a stored -1 means that it is not packed.
     fn unpacked(&mut self, at: u64) -> Result<u64, Refused> {
         let mut prefix = [0; PREFIX];
         self.reader.seek(SeekFrom::Start(at))?;

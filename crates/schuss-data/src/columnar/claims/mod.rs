@@ -1,4 +1,4 @@
-//! What a file claims of itself, checked before its decoder acts on it: a decoder that asks for memory there is not ends
+//! Claims of a file, checked before its decoder acts on them: a decoder that requests more memory than there is ends
 //! the process, which nothing can contain.
 
 pub(super) mod arrow;
@@ -10,12 +10,12 @@ use crate::table::Origin;
 use crate::text::bytes;
 use std::io;
 
-/// What a group of rows may take however little may be used: an ordinary page is 1 MiB.
+/// Minimum limit for a row group, however small the memory budget: an ordinary page is 1 MiB.
 const LEAST: u64 = 4 << 20;
-/// Values that a byte of a file may stand for: real data packs hundreds of times at best, a few bytes can claim 2^31 nulls.
+/// Maximum values per byte of a file: real data packs hundreds of times at best, a few bytes can claim 2^31 nulls.
 const VALUES_PER_BYTE: u64 = 4_096;
 
-/// Why a file is not given to its decoder.
+/// Reason why a file is not passed to its decoder.
 #[derive(Debug)]
 pub(super) struct Refused {
     what: String,
@@ -38,22 +38,22 @@ impl From<io::Error> for Refused {
     }
 }
 
-/// Bytes that a group of rows may take of `memory` ones.
+/// Returns the bytes that a row group may take, given the `memory` budget.
 pub(super) fn limit(memory: u64) -> u64 {
     memory.max(LEAST)
 }
 
-/// That a group of rows takes no more than it may.
+/// Checks that a row group takes no more than the limit.
 fn fits(taken: u64, limit: u64) -> Result<(), Refused> {
     if taken <= limit {
         return Ok(());
     }
     let (taken, limit) = (bytes(taken), bytes(limit));
-    let what = format!("has a group of rows that unpacks to {taken}, but no more than {limit} may be used");
-    Err(Refused { what, advice: "write it in smaller groups of rows, or give more --memory" })
+    let what = format!("has a row group that unpacks to {taken}, above the limit of {limit}");
+    Err(Refused { what, advice: "write it in smaller row groups, or give more --memory" })
 }
 
-/// That a file of `length` bytes may hold so many values.
+/// Checks that a file of `length` bytes can hold this many values.
 fn plausible(values: u64, length: u64) -> Result<(), Refused> {
     if values <= length.saturating_mul(VALUES_PER_BYTE) {
         return Ok(());
@@ -61,7 +61,7 @@ fn plausible(values: u64, length: u64) -> Result<(), Refused> {
     Err(Refused::damaged(format!("claims {values} values in {}", bytes(length))))
 }
 
-/// That `from..from + size` lies within a file of `length` bytes.
+/// Checks that `from..from + size` lies within a file of `length` bytes.
 fn within(from: u64, size: u64, length: u64) -> Result<(), Refused> {
     match from.checked_add(size) {
         Some(end) if end <= length => Ok(()),
@@ -69,7 +69,7 @@ fn within(from: u64, size: u64, length: u64) -> Result<(), Refused> {
     }
 }
 
-/// A size or a count, which is never negative.
+/// Returns a size or a count, which must not be negative.
 fn size(claimed: i64) -> Result<u64, Refused> {
     u64::try_from(claimed).map_err(|_| Refused::damaged(format!("claims a size of {claimed}")))
 }

@@ -1,4 +1,4 @@
-//! What the footer and the page headers of a Parquet file claim.
+//! Claims in the footer and page headers of a Parquet file.
 
 use super::thrift::{self, Item};
 use super::{Refused, fits, plausible, size, within};
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
 
-/// The footer's length and `PAR1`.
+/// Bytes of the footer's length and `PAR1`.
 const TAIL: u64 = 8;
-/// Deepest column within columns.
+/// Maximum nesting depth of columns.
 const MAX_DEPTH: usize = 32;
 
-/// Checks the footer of a file of `length` bytes: its size, and the columns that it claims.
+/// Checks the footer of a file of `length` bytes: its size, and the columns it claims.
 pub(in super::super) fn footer(mut file: &File, length: u64, limit: u64) -> Result<(), Refused> {
     let mut tail = [0; 4];
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
@@ -28,13 +28,13 @@ pub(in super::super) fn footer(mut file: &File, length: u64, limit: u64) -> Resu
     thrift::walk(&mut BufReader::new(file).take(footer), &mut |path, item| schema.see(path, &item))
 }
 
-/// The tree of columns as it is claimed: elements in order, each saying how many of the next are its children.
+/// Claimed tree of columns: elements in order, each with the number of following ones that are its children.
 #[derive(Default)]
 struct Schema {
     elements: u64,
-    /// Children of the element that is being read.
+    /// Number of children of the current element.
     children: u64,
-    /// Children that are still to come, of each element that the next one stands in.
+    /// Number of children still to come, for each element that encloses the next one.
     open: Vec<u64>,
 }
 
@@ -62,13 +62,13 @@ impl Schema {
         }
         let (children, depth) = (grouped(self.children), self.open.len());
         if self.children > self.elements || depth > MAX_DEPTH {
-            return Err(Refused::damaged(format!("claims a column of {children} columns, {depth} deep")));
+            return Err(Refused::damaged(format!("claims a column of {children} columns at depth {depth}")));
         }
         Ok(())
     }
 }
 
-/// Checks how many rows and values all groups claim together.
+/// Checks the number of rows and values that all groups claim together.
 pub(in super::super) fn rows(metadata: &ParquetMetaData, length: u64) -> Result<(), Refused> {
     let mut values = 0_u64;
     for group in metadata.row_groups() {
@@ -80,16 +80,16 @@ pub(in super::super) fn rows(metadata: &ParquetMetaData, length: u64) -> Result<
     plausible(values, length)
 }
 
-/// What decoding a column of a group takes, in bytes.
+/// Memory for decoding a column of a group, in bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in super::super) struct Column {
-    /// Its dictionaries, and its largest page, packed and unpacked.
+    /// Size of its dictionaries, and of its largest page, packed and unpacked.
     pub(in super::super) pages: u64,
-    /// The largest page that holds words or lists, of which one may fill it; 0 for numbers.
+    /// Size of the largest page of words or lists, which a single one may fill; 0 for numbers.
     pub(in super::super) widest: u64,
 }
 
-/// Checks the columns of a group, page by page; `root` tells which of those that are wanted a leaf belongs to.
+/// Checks the columns of a group, page by page; `root` returns the selected column that a leaf belongs to.
 pub(in super::super) fn group(
     file: &File,
     length: u64,
@@ -110,12 +110,12 @@ pub(in super::super) fn group(
 }
 
 fn column(file: &File, length: u64, claimed: &ColumnChunkMetaData, limit: u64) -> Result<Column, Refused> {
-    /// Bytes of a value at least, once it is decoded.
+    /// Minimum bytes of a decoded value.
     const DECODED: u64 = 4;
     let mut left = size(claimed.num_values())?;
     let is_repeated = claimed.column_descr().max_rep_level() > 0;
     if is_repeated {
-        fits(left.saturating_mul(DECODED), limit)?; // they may all stand in one list
+        fits(left.saturating_mul(DECODED), limit)?; // they may all be in one list
     }
     let (mut dictionaries, mut largest, mut unpacked) = (0_u64, 0_u64, 0_u64);
     each_page(file, length, claimed, &mut |page| {
@@ -134,7 +134,7 @@ fn column(file: &File, length: u64, claimed: &ColumnChunkMetaData, limit: u64) -
     Ok(Column { pages: dictionaries.saturating_add(largest), widest })
 }
 
-/// Shows what each page of a column claims.
+/// Visits the claims of each page of a column.
 fn each_page(
     file: &File,
     length: u64,
@@ -142,7 +142,7 @@ fn each_page(
     see: &mut dyn FnMut(&Page) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
     if column.compression() == Compression::LZ4 {
-        let what = "is packed by the old LZ4 of Hadoop, which is not read";
+        let what = "is packed with the old LZ4 of Hadoop, which is not supported";
         return Err(Refused { what: what.into(), advice: "write it with LZ4_RAW or ZSTD" });
     }
     let start = size(column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset()))?;
@@ -165,22 +165,22 @@ fn each_page(
     Ok(())
 }
 
-/// What the header of a page claims.
+/// Claims in the header of a page.
 #[derive(Debug, Default)]
 struct Page {
     unpacked: u64,
     packed: u64,
     values: u64,
     nulls: u64,
-    /// Values of a dictionary.
+    /// Number of dictionary values.
     entries: u64,
-    /// Bytes of levels before what is packed.
+    /// Bytes of levels before the packed data.
     levels: u64,
     encoding: u64,
 }
 
 impl Page {
-    /// Reads a header; `rest` is what is left of its column.
+    /// Reads a header; `rest` is the remainder of its column.
     fn read<R: Read>(rest: &mut Take<R>) -> Result<Self, Refused> {
         let mut page = Self::default();
         thrift::walk(rest, &mut |path, item| page.see(path, &item))?;
@@ -194,7 +194,7 @@ impl Page {
         }
     }
 
-    /// The fields of `PageHeader` by their numbers in parquet.thrift.
+    /// Records a field of `PageHeader` by its number in parquet.thrift.
     fn see(&mut self, path: &[i16], item: &Item) -> Result<(), Refused> {
         let expected = match path {
             [1..=4] | [5, 1..=4] | [7, 1..=2] | [8, 1..=6] => matches!(item, Item::Number(_)),
@@ -223,7 +223,7 @@ impl Page {
         Ok(())
     }
 
-    /// That its encoding takes as much memory as the page claims, and not what its contents do.
+    /// Checks that the memory its encoding takes depends on the page's claims, not on its contents.
     fn is_read(&self) -> Result<(), Refused> {
         /// PLAIN, PLAIN_DICTIONARY, RLE, BIT_PACKED, DELTA_BINARY_PACKED, RLE_DICTIONARY, BYTE_STREAM_SPLIT.
         const READ: [u64; 7] = [0, 2, 3, 4, 5, 8, 9];
@@ -235,11 +235,11 @@ impl Page {
             7 => "DELTA_BYTE_ARRAY".to_owned(),
             number => format!("number {number}"),
         };
-        let what = format!("has a page in the encoding {encoding}, which is not read");
-        Err(Refused { what, advice: "write it with dictionaries or plain" })
+        let what = format!("has a page in the encoding {encoding}, which is not supported");
+        Err(Refused { what, advice: "write it with dictionary or plain encoding" })
     }
 
-    /// That a page packed by gzip, whose decoder does not look at what is claimed, unpacks to no more than that.
+    /// Checks that a page packed with gzip unpacks to no more than it claims, since its decoder ignores the claim.
     fn inflates(&self, body: &mut impl Read) -> Result<(), Refused> {
         io::copy(&mut body.take(self.levels), &mut io::sink())?;
         let packed = body.take(self.packed.saturating_sub(self.levels));
@@ -249,7 +249,7 @@ impl Page {
             Ok(size) if size > claimed => Err(Refused::damaged(format!(
                 "has a page that unpacks to more than the {size} bytes it claims"
             ))),
-            _ => Ok(()), // what cannot be unpacked is said by the decoder
+            _ => Ok(()), // the decoder reports pages that cannot be unpacked
         }
     }
 }

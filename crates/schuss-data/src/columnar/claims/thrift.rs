@@ -1,30 +1,30 @@
-//! Thrift's compact protocol, in which Parquet describes itself: every field is shown, none is kept.
+//! Thrift's compact protocol, used for Parquet metadata: every field is visited, none is kept.
 
 use super::Refused;
 use std::io::{self, Read, Take};
 
-/// Deepest record within records.
+/// Maximum nesting depth of records.
 const MAX_DEPTH: usize = 32;
 
-/// What stands in a field.
+/// Content of a field.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// A whole number of 16 bits or more.
     Number(i64),
     Truth,
-    /// So many items, which are shown next.
+    /// A list of this many items, which are visited next.
     List(u64),
-    /// A record, whose fields are shown next.
+    /// A record, whose fields are visited next.
     Record,
     /// The end of a record.
     End,
     Other,
 }
 
-/// Sees a field by the numbers of the fields it stands in, its own last.
+/// Visitor of a field, by the numbers of its enclosing fields and its own, which is last.
 pub(super) type See<'a> = dyn FnMut(&[i16], Item) -> Result<(), Refused> + 'a;
 
-/// Shows the fields of a record in order.
+/// Visits the fields of a record in order.
 pub(super) fn walk<R: Read>(bytes: &mut Take<R>, see: &mut See) -> Result<(), Refused> {
     Walk { bytes, path: Vec::new(), see }.record()
 }
@@ -52,7 +52,7 @@ impl<R: Read> Walk<'_, '_, R> {
                 step => last.saturating_add(step),
             };
             if id <= last || self.path.len() >= MAX_DEPTH {
-                return Err(Refused::damaged("is described by fields out of order"));
+                return Err(Refused::damaged("has metadata with fields out of order"));
             }
             last = id;
             self.path.push(id);
@@ -79,7 +79,7 @@ impl<R: Read> Walk<'_, '_, R> {
                 self.see(Item::Record)?;
                 self.record()
             }
-            _ => Err(Refused::damaged("is described by fields of no known kind")),
+            _ => Err(Refused::damaged("has metadata with fields of an unknown type")),
         }
     }
 
@@ -91,7 +91,7 @@ impl<R: Read> Walk<'_, '_, R> {
         };
         let kind = head & 15;
         if items > self.bytes.limit() || matches!(kind, 1 | 2) {
-            return Err(Refused::damaged("is described by a list that is longer than it"));
+            return Err(Refused::damaged("has metadata with a list that is longer than the rest"));
         }
         self.see(Item::List(items))?;
         (0..items).try_for_each(|_| self.value(kind))
@@ -105,13 +105,13 @@ impl<R: Read> Walk<'_, '_, R> {
         self.see(Item::Other)
     }
 
-    /// A whole number with its sign in the lowest bit.
+    /// Reads a whole number with its sign in the lowest bit.
     fn number(&mut self) -> Result<i64, Refused> {
         let folded = self.varint()?;
         Ok((folded >> 1).cast_signed() ^ (folded & 1).cast_signed().wrapping_neg())
     }
 
-    /// A whole number in groups of 7 bits, the lowest first; the highest bit of a byte says that another follows.
+    /// Reads a whole number in groups of 7 bits, lowest first; the highest bit of a byte means that another follows.
     fn varint(&mut self) -> Result<u64, Refused> {
         let mut number = 0;
         for shift in (0..u64::BITS).step_by(7) {
@@ -121,7 +121,7 @@ impl<R: Read> Walk<'_, '_, R> {
                 return Ok(number);
             }
         }
-        Err(Refused::damaged("is described by a number that does not end"))
+        Err(Refused::damaged("has metadata with a number that does not end"))
     }
 
     fn byte(&mut self) -> Result<u8, Refused> {

@@ -1,4 +1,4 @@
-//! Columns of every type that databases and data frames write.
+//! Tests of columns of every type that databases and data frames write.
 
 use super::{arrow, open, parquet, samples};
 use crate::reader::{Loaded, LoadedSplit, Missing, ReadOptions};
@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 type Native256 = <Decimal256Type as ArrowPrimitiveType>::Native;
 
-/// A table of one column and whole numbers to predict, which are no classes.
+/// Returns a table of one column and a numeric target that is not a class label.
 fn table(column: &ArrayRef) -> RecordBatch {
-    let told = Float64Array::from_iter_values((0..column.len()).map(|at| at as f64 + 0.5));
-    let columns: [(&str, ArrayRef); 2] = [("x", Arc::clone(column)), ("told", Arc::new(told))];
+    let target = Float64Array::from_iter_values((0..column.len()).map(|at| at as f64 + 0.5));
+    let columns: [(&str, ArrayRef); 2] = [("x", Arc::clone(column)), ("target", Arc::new(target))];
     RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true))).unwrap()
 }
 
@@ -25,7 +25,7 @@ fn numbers(found: &Loaded) -> Vec<f32> {
     floats
 }
 
-/// What the column becomes in an Arrow file and in a Parquet file; NaN where nothing stands.
+/// Returns the values of a column in an Arrow file, which equal those in a Parquet file; NaN if missing.
 fn read(column: impl Array + 'static) -> Vec<f32> {
     let batch = table(&(Arc::new(column) as ArrayRef));
     let found = open(&arrow(&batch), &ask()).unwrap();
@@ -142,15 +142,15 @@ fn structs_and_bytes_are_named_with_their_type_and_a_way_out() {
 
 #[test]
 fn a_model_asks_nothing_of_columns_that_it_does_not_read() {
-    let [features, told, bytes]: [ArrayRef; 3] = [
+    let [features, target, bytes]: [ArrayRef; 3] = [
         Arc::new(Float64Array::from(vec![0.5, 1.5, 2.5])),
         Arc::new(Int32Array::from(vec![1, 0, 1])),
         Arc::new(BinaryArray::from(vec![&b"1"[..], b"2", b"3"])),
     ];
-    let trained = [("x", features.clone()), ("y", told.clone())];
+    let trained = [("x", features.clone()), ("y", target.clone())];
     let table =
         open(&arrow(&RecordBatch::try_from_iter(trained).unwrap()), &ReadOptions::default()).unwrap().table;
-    let more = RecordBatch::try_from_iter([("raw", bytes), ("x", features), ("y", told)]).unwrap();
+    let more = RecordBatch::try_from_iter([("raw", bytes), ("x", features), ("y", target)]).unwrap();
     for file in [arrow(&more), parquet(&more, 9)] {
         assert!(open(&file, &ReadOptions::default()).is_err());
         let found = open(&file, &ReadOptions { table: table.clone(), ..ReadOptions::default() }).unwrap();

@@ -1,4 +1,4 @@
-//! What labels and codes are, and which cells say nothing.
+//! Tests of labels, codes and missing cells.
 
 use super::*;
 use crate::reader::LabelKind;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// What the server does with one request.
+/// Response of the server to one request.
 enum Answer {
     Whole(Vec<u8>),
     /// Promises all bytes, sends half, and hangs up.
@@ -18,14 +18,14 @@ enum Answer {
     Redirect(String),
 }
 
-/// An HTTP server on loopback, alive as long as the test program.
+/// HTTP server on loopback that lives as long as the test program.
 struct Server {
     url: String,
     requests: &'static AtomicUsize,
 }
 
 impl Server {
-    /// `answer` is given the path that is asked for.
+    /// Starts the server; `answer` receives the requested path.
     fn start(answer: impl Fn(&str) -> Answer + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/set/", listener.local_addr().unwrap());
@@ -72,11 +72,11 @@ fn serve(mut stream: TcpStream, answer: &impl Fn(&str) -> Answer) -> io::Result<
             stream.read(&mut [0; 1]).map(|_| ())
         }
         Answer::Status(status) => write!(stream, "{}\r\n", head(status, 0)),
-        Answer::Redirect(to) => write!(stream, "{}Location: {to}\r\n\r\n", head("302 Loaded", 0)),
+        Answer::Redirect(to) => write!(stream, "{}Location: {to}\r\n\r\n", head("302 Found", 0)),
     }
 }
 
-/// Unpacked content of the file that a path asks for; the four differ.
+/// Returns the decompressed content of the file at a requested path; the four differ.
 fn content(path: &str) -> Vec<u8> {
     let which = NAMES.iter().position(|name| path.contains(name)).unwrap();
     images(5 + which as u32, 9)
@@ -86,7 +86,7 @@ fn right(path: &str) -> Answer {
     Answer::Whole(gzip(&content(path)))
 }
 
-/// What `content` gives, as if it had been published.
+/// Returns checksums of the output of `content`, as if it had been published.
 fn published() -> [Checksum; 4] {
     NAMES.map(|name| {
         let content = content(name);
@@ -133,7 +133,7 @@ fn four_files_arrive_whole_and_are_then_kept() {
     let (name, got, total) = seen.last().unwrap();
     assert_eq!((&**name, Some(*got)), (NAMES[3], *total), "progress ends at the whole size");
     download(&deep, &[&server]).unwrap();
-    assert_eq!(server.requests(), 4, "files that are there and right are not asked for again");
+    assert_eq!(server.requests(), 4, "files that exist and are right are not requested again");
     assert_whole(&deep);
 }
 
@@ -156,7 +156,7 @@ fn a_link_planted_where_a_part_or_the_lock_is_written_costs_its_target_nothing()
 #[test]
 fn a_mirror_that_fails_is_followed_by_the_next() {
     let bad: [fn(&str) -> Answer; 7] = [
-        |_| Answer::Status("404 Not Loaded"),
+        |_| Answer::Status("404 Not Found"),
         |_| Answer::Whole(gzip(b"another file")),
         |path| Answer::Whole(gzip(&content(path).iter().map(|byte| byte ^ 1).collect::<Vec<_>>())),
         |_| Answer::Whole(b"<html>please log in</html>".to_vec()),

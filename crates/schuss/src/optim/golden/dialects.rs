@@ -1,18 +1,19 @@
-//! Every rule of every dialect against the system's own, given nothing but what that must be given: `golden/dialects`.
+//! Tests of every rule of every dialect against its framework, with only the required arguments given:
+//! `golden/dialects`.
 
 use super::*;
 use crate::optim::Dialect;
 
-/// What a file says about itself.
+/// Metadata of a golden file.
 #[derive(Deserialize)]
 struct Recorded {
     optimizer: String,
     dialect: String,
-    /// Of the learning rate.
+    /// Schedule of the learning rate.
     schedule: String,
 }
 
-/// What Burn computes in f32, f64 finds no further away than this.
+/// Tolerance between Burn, which computes in f32, and f64.
 const SINGLE: f64 = 2e-5;
 
 fn recorded() -> Vec<(Recorded, Vec<f64>)> {

@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// AdaBelief: Adam scaled by how far gradients are from their mean, so that steady gradients make long steps.
+/// AdaBelief: Adam scaled by how far gradients are from their running mean, so that steady gradients make long steps.
 ///
 /// ```text
 /// m ← m + (1 − β₁) (g − m)        s ← s + (1 − β₂) ((g − m)² − s) + ε₀
@@ -16,20 +16,20 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Zhuang et al., "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients", NeurIPS 2020
-/// (arXiv 2010.07468). Keys and defaults are `optax.adabelief`'s, which gives none for lr; the equation is computed with
+/// (arXiv 2010.07468). Keys and defaults are `optax.adabelief`'s, which has none for lr; the equation is computed with
 /// √(1 − β₂ᵗ) multiplied into η and ε.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaBelief {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the spread around it.
+    /// Decay rate β₂ of the mean squared deviation from it.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// ε₀, added to the spread at every update.
+    /// ε₀, added to the mean squared deviation at every update.
     pub eps_root: f64,
 }
 

@@ -7,7 +7,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Adadelta: a step as long as the recent steps of the weight, measured in its recent gradients.
+/// Adadelta: steps per weight, scaled by the size of its recent steps over that of its recent gradients.
 ///
 /// ```text
 /// g ← g + λ w
@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 pub struct Adadelta {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory ρ of both mean squares.
+    /// Decay rate ρ of both mean squares.
     pub rho: f64,
-    /// ε under the roots, without which no weight would ever move.
+    /// ε, added under both roots; without it, no weight would ever move.
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,

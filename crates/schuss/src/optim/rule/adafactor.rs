@@ -10,8 +10,8 @@ use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Lane, padded};
 use serde::{Deserialize, Serialize};
 
-/// Adafactor: Adam without momentum, whose second moments are a row times a column, and whose steps are shares of the
-/// weights.
+/// Adafactor: Adam without momentum, with second moments factored into a row and a column, and with steps relative to
+/// the size of the weights.
 ///
 /// ```text
 /// η ← max(ε₂, rms(w)) min(lr, 1 / √t)                      rms(x) = ‖x‖ / √n over a tensor
@@ -21,29 +21,29 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η / max(1, rms(u) / d) u
 /// ```
 ///
-/// Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", ICML 2018 (arXiv 1804.04235). Keys
-/// and defaults are `torch.optim.Adafactor`'s, δ being beta2_decay; its eps1 is the machine epsilon, here f32's. Differs:
-/// the paper adds ε₁ = 1e-30 to g² instead and has no decay.
+/// Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", ICML 2018 (arXiv 1804.04235).
+/// Keys and defaults are `torch.optim.Adafactor`'s, δ being beta2_decay; its eps1 is the machine epsilon, here f32's.
+/// Differs: the paper adds ε₁ = 1e-30 to g² instead and has no decay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adafactor {
-    /// Largest learning rate, relative to the weights; update t has at most 1 / √t.
+    /// Maximum learning rate, relative to the weights; at most 1 / √t at update t.
     pub lr: f64,
-    /// δ: the share of update t in the second moment is t^δ.
+    /// Exponent δ: the share of update t in the second moment is t^δ.
     pub beta2_decay: f64,
-    /// ε₁, below which no second moment's root comes.
+    /// ε₁, lower bound of the second moment's root.
     pub eps1: f64,
-    /// ε₂: weights whose mean square is less count as if they had this.
+    /// ε₂, lower bound of the weights' root mean square.
     pub eps2: f64,
-    /// Largest mean square of u, d.
+    /// Maximum root mean square d of u.
     pub d: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
 }
 
 impl Default for Adafactor {
     fn default() -> Self {
-        let eps1 = 1.192_092_9e-7; // f32's epsilon, as short as it reads back the same
+        let eps1 = 1.192_092_9e-7; // f32's epsilon, in the fewest digits that round-trip
         Self { lr: 0.01, beta2_decay: -0.8, eps1, eps2: 1e-3, d: 1.0, weight_decay: 0.0 }
     }
 }
@@ -105,7 +105,7 @@ impl Staged for Adafactor {
 }
 
 impl Adafactor {
-    /// Moves r and c, and writes u over the gradient.
+    /// Updates r and c, and overwrites the gradient with u.
     fn direct_matrix<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
@@ -132,7 +132,7 @@ impl Adafactor {
         }
     }
 
-    /// Moves v, and writes u over the gradient.
+    /// Updates v, and overwrites the gradient with u.
     fn direct_vector<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
@@ -146,7 +146,7 @@ impl Adafactor {
     }
 }
 
-/// g ← g / √max(factor v, least), where v stands in the place of the gradient.
+/// g ← g / √max(factor v, least), where v is passed in place of the gradient.
 #[derive(Clone, Copy)]
 struct Quotient {
     factor: f64,

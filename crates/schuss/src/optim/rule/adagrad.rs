@@ -7,7 +7,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Adagrad: a step per weight that shrinks with all its gradients so far.
+/// Adagrad: steps per weight that shrink with the sum of its squared gradients so far.
 ///
 /// ```text
 /// g ← g + λ w
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", JMLR 2011.
-/// Keys and defaults are `torch.optim.Adagrad`'s. Differs: optax and Keras begin with s = 0.1 and have ε = 1e-7 and
+/// Keys and defaults are `torch.optim.Adagrad`'s. Differs: optax and Keras start with s = 0.1 and have ε = 1e-7 and
 /// `eps_inside`; Burn has ε = 1e-5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
@@ -28,11 +28,11 @@ pub struct Adagrad {
     pub lr_decay: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// What s is at first.
+    /// Initial value of s.
     pub initial_accumulator_value: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Whether ε is added under the root.
+    /// True to add ε under the square root.
     pub eps_inside: bool,
 }
 

@@ -6,7 +6,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Adam: a step per weight, scaled by how large and how noisy its gradients have been.
+/// Adam: steps per weight, scaled by running means of its gradients and of their squares.
 ///
 /// ```text
 /// g ← g + λ w
@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η / (1 − β₁ᵗ) · m / d
 /// ```
 ///
-/// `amsgrad` takes the largest v so far (Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond", ICLR 2018);
-/// `eps_hat` adds ε before v is corrected.
+/// `amsgrad` uses the largest v so far (Reddi, Kale and Kumar, "On the Convergence of Adam and Beyond", ICLR 2018);
+/// `eps_hat` adds ε before the bias correction of v.
 ///
 /// Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015, algorithm 1 (arXiv 1412.6980).
 /// Keys and defaults are `torch.optim.Adam`'s; the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε, which
@@ -27,17 +27,17 @@ use serde::{Deserialize, Serialize};
 pub struct Adam {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite; above 0, since weights whose gradients are all 0 would become 0/0.
+    /// ε, added to the denominator; above 0, since weights whose gradients are all 0 would become 0/0.
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// Whether the largest v so far is used.
+    /// True to use the largest v so far (AMSGrad).
     pub amsgrad: bool,
-    /// Whether ε is added before v is corrected.
+    /// True to add ε before the bias correction of v.
     pub eps_hat: bool,
 }
 
@@ -49,7 +49,7 @@ impl Default for Adam {
 }
 
 impl Adam {
-    /// Corrections of both moments after update `t`: (1 − β₁ᵗ, 1 − β₂ᵗ).
+    /// Returns the bias corrections of both moments after update `t`: (1 − β₁ᵗ, 1 − β₂ᵗ).
     pub fn corrections(&self, t: u64) -> [f64; 2] {
         corrections(self.beta1, self.beta2, t)
     }
@@ -89,24 +89,24 @@ impl ByElement for Adam {
     }
 }
 
-/// Corrections of both moments after update `t`: (1 − β₁ᵗ, 1 − β₂ᵗ).
+/// Returns the bias corrections of both moments after update `t`: (1 − β₁ᵗ, 1 − β₂ᵗ).
 pub(super) fn corrections(beta1: f64, beta2: f64, t: u64) -> [f64; 2] {
-    let t = i32::try_from(t).unwrap_or(i32::MAX); // the powers have long vanished there
+    let t = i32::try_from(t).unwrap_or(i32::MAX); // the powers are zero long before
     [1.0 - beta1.powi(t), 1.0 - beta2.powi(t)]
 }
 
-/// What is added to √v: ε where it comes before the correction of v, else ε √(1 − β₂ᵗ).
+/// Returns the term added to √v: ε if it comes before the bias correction of v (`hat`), else ε √(1 − β₂ᵗ).
 pub(super) fn epsilon(eps: f64, hat: bool, correct2: f64) -> f64 {
     if hat { eps } else { eps * correct2.sqrt() }
 }
 
-/// The slots of [`Moments`], or of [`Largest`].
+/// Returns the slots of [`Moments`], or of [`Largest`] with `amsgrad`.
 pub(super) fn moments(amsgrad: bool) -> Vec<Slot> {
     let names = ["m", "v", "u"];
     names[..if amsgrad { 3 } else { 2 }].iter().map(|name| Slot::new(name)).collect()
 }
 
-/// Everything that is the same for all weights of an update.
+/// Constants of an update, the same for all weights.
 #[derive(Clone, Copy)]
 pub(super) struct Moments {
     pub(super) new1: f64,
@@ -114,16 +114,16 @@ pub(super) struct Moments {
     pub(super) new2: f64,
     /// η √(1 − β₂ᵗ) / (1 − β₁ᵗ)
     pub(super) step: f64,
-    /// As [`epsilon`] has it.
+    /// Result of [`epsilon`].
     pub(super) eps: f64,
-    /// λ of the penalty
+    /// λ of the L2 penalty
     pub(super) weight_decay: f64,
-    /// What decoupled decay leaves of a weight.
+    /// Factor that decoupled weight decay applies to a weight.
     pub(super) keep: f64,
 }
 
 impl Moments {
-    /// Moves the moments.
+    /// Updates the moments.
     #[inline(always)]
     fn observe<L: Lane>(&self, g: L, w: L, m: &mut L, v: &mut L) {
         let g = w.mul_add(L::splat(self.weight_decay), g);
@@ -131,7 +131,7 @@ impl Moments {
         *v = L::splat(self.keep2).mul_add(*v, L::splat(self.new2) * g * g);
     }
 
-    /// The new weight, where `v` scales the step.
+    /// Returns the new weight, with the step scaled by `v`.
     #[inline(always)]
     fn descend<L: Lane>(&self, w: L, m: L, v: L) -> L {
         let step = L::splat(self.step) * m / (v.sqrt() + L::splat(self.eps));
@@ -147,7 +147,7 @@ impl Elementwise<2> for Moments {
     }
 }
 
-/// The same with the largest v so far.
+/// [`Moments`] with the largest v so far (AMSGrad).
 #[derive(Clone, Copy)]
 pub(super) struct Largest(pub(super) Moments);
 

@@ -26,15 +26,15 @@ use serde::{Deserialize, Serialize};
 pub struct Adamax {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the largest gradient.
+    /// Decay rate β₂ of the largest gradient.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to |g| for numerical stability.
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// Whether ε is added to u where it divides, not to |g|.
+    /// True to add ε to u in the denominator instead of to |g|.
     pub eps_outside: bool,
 }
 
@@ -84,9 +84,9 @@ struct LargestGradient {
     keep2: f64,
     /// η / (1 − β₁ᵗ)
     step: f64,
-    /// ε where it is added to |g|
+    /// ε if it is added to |g|, else 0
     within: f64,
-    /// ε where it is added to u
+    /// ε if it is added to u, else 0
     outside: f64,
     weight_decay: f64,
 }

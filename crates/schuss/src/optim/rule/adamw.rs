@@ -5,7 +5,7 @@ use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// AdamW: Adam whose weights decay by themselves, not through the moments.
+/// AdamW: Adam with weight decay decoupled from the moments.
 ///
 /// ```text
 /// w ← w − η λ w
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η / (1 − β₁ᵗ) · m / d
 /// ```
 ///
-/// `amsgrad` takes the largest v so far; `eps_hat` adds ε before v is corrected.
+/// `amsgrad` uses the largest v so far; `eps_hat` adds ε before the bias correction of v.
 ///
 /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019 (arXiv 1711.05101). Keys and defaults are
 /// `torch.optim.AdamW`'s. Differs: λ is 1e-4 in optax and Burn, 4e-3 in Keras, which has `eps_hat`
@@ -25,17 +25,17 @@ use serde::{Deserialize, Serialize};
 pub struct AdamW {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
-    /// Whether the largest v so far is used.
+    /// True to use the largest v so far (AMSGrad).
     pub amsgrad: bool,
-    /// Whether ε is added before v is corrected.
+    /// True to add ε before the bias correction of v.
     pub eps_hat: bool,
 }
 

@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Adan: Adam with Nesterov's momentum, from the mean gradient and its mean change.
+/// Adan: Adam with Nesterov momentum, from running means of the gradient and of its change.
 ///
 /// ```text
 /// x ← min(t − 1, 1) (g − p)        p ← g
@@ -19,22 +19,23 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Xie et al., "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", TPAMI 2024
-/// (arXiv 2208.06677), whose β are 1 minus these. Keys and defaults are those of the authors' `Adan`. Differs: `optax.adan`
-/// has 1 − β₂ in the place of β₂ in n and u, which is another method, subtracts η λ w and adds 1e-8 under the root.
+/// (arXiv 2208.06677), whose β are 1 minus these. Keys and defaults are those of the authors' `Adan`. Differs:
+/// `optax.adan` has 1 − β₂ instead of β₂ in n and u, which is another method, subtracts η λ w and adds 1e-8 under the
+/// root.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adan {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the gradient.
+    /// Decay rate β₁ of the mean gradient.
     pub beta1: f64,
-    /// Memory β₂ of its change.
+    /// Decay rate β₂ of the mean change of the gradient.
     pub beta2: f64,
-    /// Memory β₃ of the second moment.
+    /// Decay rate β₃ of the second moment.
     pub beta3: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decay λ, which divides the new weight by 1 + η λ.
+    /// Weight decay λ, which divides the new weight by 1 + η λ.
     pub weight_decay: f64,
 }
 
@@ -84,10 +85,10 @@ impl ByElement for Adan {
 struct Changes {
     new1: f64,
     new2: f64,
-    /// How far the change is followed, β₂.
+    /// Weight β₂ of the change in the look-ahead.
     look_ahead: f64,
     keep3: f64,
-    /// 0 at the first update, which follows no other gradient, then 1.
+    /// 0 at the first update, which has no previous gradient, then 1.
     change: f64,
     /// Step along the mean gradient, times √(1 − β₃ᵗ).
     along_mean: f64,

@@ -16,29 +16,29 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η ((m / (1 − β₁ᵗ) + α s) / (√v / √(1 − β₂ᵗ) + ε) + λ w)
 /// ```
 ///
-/// Over the first k updates of a warm-up α grows in proportion to t, and β₃ from β₁ on so that the half-life of s does:
-/// 1 / ln β₃ goes in a straight line from 1 / ln β₁.
+/// During a warm-up of k updates, α grows in proportion to t, and β₃ grows from β₁ so that the half-life of s grows
+/// linearly: 1 / ln β₃ goes in a straight line from 1 / ln β₁.
 ///
 /// Pagliardini, Ablin and Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", ICLR 2025 (arXiv 2409.03137). Keys
-/// and defaults are `optax.contrib.ademamix`'s, which gives none for lr; `warmup` is the paper's T for both α and β₃.
+/// and defaults are `optax.contrib.ademamix`'s, which has none for lr; `warmup` is the paper's T for both α and β₃.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdEmaMix {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the fast first moment.
+    /// Decay rate β₁ of the fast first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// Memory β₃ of the slow first moment.
+    /// Decay rate β₃ of the slow first moment.
     pub beta3: f64,
-    /// How much the slow moment counts, α.
+    /// Weight α of the slow first moment.
     pub alpha: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
-    /// Updates k of the warm-up; 0 means none.
+    /// Number k of warm-up updates; 0 means no warm-up.
     pub warmup: f64,
 }
 
@@ -65,16 +65,14 @@ impl Choice for AdEmaMix {
         non_negative(&[("lr", lr), ("alpha", alpha), ("weight_decay", weight_decay), ("warmup", warmup)])?;
         below_one(&[("beta1", beta1), ("beta2", beta2), ("beta3", beta3)])?;
         if warmup > 0.0 && !(0.0 < beta1 && beta1 <= beta3) {
-            return Err(Error::usage(
-                "warmup needs beta1 above 0 and not above beta3, where beta3 goes from there",
-            ));
+            return Err(Error::usage("warmup needs 0 < beta1 <= beta3, since beta3 grows from beta1"));
         }
         normal(&[("eps", self.eps)])
     }
 }
 
 impl AdEmaMix {
-    /// α and β₃ of update `t`.
+    /// Returns α and β₃ of update `t`.
     fn slow(&self, t: u64) -> (f64, f64) {
         let p = t as f64 / self.warmup;
         if t as f64 >= self.warmup {

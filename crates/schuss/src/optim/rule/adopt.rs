@@ -8,8 +8,8 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// ADOPT: Adam whose gradient is scaled before the momentum, by a second moment that does not know it yet; the first
-/// update only measures.
+/// ADOPT: Adam whose gradient is scaled before it enters the momentum, by a second moment that does not include it yet.
+/// The first update only initializes the second moment.
 ///
 /// ```text
 /// f ← min(t − 1, 1)        c ← √√(t − 1)
@@ -21,19 +21,20 @@ use serde::{Deserialize, Serialize};
 /// Without `clip` c is infinite.
 ///
 /// Taniguchi et al., "ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate", NeurIPS 2024
-/// (arXiv 2411.02853). Keys and defaults are `optax.contrib.adopt`'s, which gives none for lr (there `use_clipping`).
+/// (arXiv 2411.02853). Keys and defaults are `optax.contrib.adopt`'s, which has none for lr and calls clip
+/// `use_clipping`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adopt {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the scaled gradient.
+    /// Decay rate β₁ of the scaled gradient.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// Least scale ε.
+    /// ε, lower bound of the denominator.
     pub eps: f64,
-    /// Whether a scaled gradient is at most c.
+    /// True to clip the scaled gradient to ±c.
     pub clip: bool,
 }
 

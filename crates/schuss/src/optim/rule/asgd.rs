@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Averaged SGD: gradient descent with slowly falling steps that keeps the mean of its weights on the side.
+/// Averaged SGD: gradient descent with slowly decaying steps that also keeps a running mean of its weights.
 ///
 /// ```text
 /// ηₜ ← η / (1 + κ η (t − 1))^α        μ ← 1 / max(t − 1 − t₀, 1)
@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 /// ax ← ax + μ (w − ax)
 /// ```
 ///
-/// Until update t₀ the mean is just the last weight. What is trained and evaluated is w, as in PyTorch.
+/// Until update t₀, the mean is just the last weight. As in PyTorch, w itself is trained and evaluated.
 ///
 /// Polyak and Juditsky, "Acceleration of Stochastic Approximation by Averaging", SIAM Journal on Control and
-/// Optimization, 1992; the falling steps as in Bottou, "Large-Scale Machine Learning with Stochastic Gradient Descent",
-/// COMPSTAT 2010. Keys and defaults are `torch.optim.ASGD`'s, which keeps ηₜ and μ in f32
-/// also where weights are f64.
+/// Optimization, 1992; the decaying steps as in Bottou, "Large-Scale Machine Learning with Stochastic Gradient
+/// Descent", COMPSTAT 2010. Keys and defaults are `torch.optim.ASGD`'s, which keeps ηₜ and μ in f32 even if the weights
+/// are f64.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Asgd {
@@ -30,9 +30,9 @@ pub struct Asgd {
     pub lr: f64,
     /// Decay κ, of the weights and of the steps.
     pub lambd: f64,
-    /// Power α of the steps' decay.
+    /// Exponent α of the steps' decay.
     pub alpha: f64,
-    /// Update t₀ after which the mean begins.
+    /// Update t₀ after which averaging starts.
     pub t0: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,

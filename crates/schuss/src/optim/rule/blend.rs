@@ -1,10 +1,10 @@
-//! Passes and sums that several staged rules are made of.
+//! Sweeps and reductions shared by staged rules.
 
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
 
-/// x ← keep x + share y, where y stands in the place of the gradient.
+/// x ← keep x + share y, where y is passed in place of the gradient.
 #[derive(Clone, Copy)]
 pub(crate) struct Blend {
     pub(crate) keep: f64,

@@ -8,49 +8,49 @@ use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// A rule of your own, which joins any trial as [`Rule::Custom`](super::Rule::Custom).
+/// A user-defined rule, which any trial can use as [`Rule::Custom`](super::Rule::Custom).
 ///
-/// It is asked tensor by tensor and may look at all of one. `examples/02-your-own-optimizer.rs` has one in a few lines.
+/// It is called once per tensor and sees the whole tensor. `examples/02-your-own-optimizer.rs` has a short one.
 pub trait CustomRule: Debug + Send + Sync {
-    /// Its name in tables and records.
+    /// Returns its name in tables and records.
     fn name(&self) -> String;
 
-    /// Numbers it keeps per weight, at first zero; at most [`MOST_SLOTS`].
+    /// Returns the number of values kept per weight, initially zero; at most [`MOST_SLOTS`].
     fn slots(&self) -> usize {
         0
     }
 
-    /// One update of a tensor.
+    /// Updates one tensor.
     fn step(&self, tensor: &mut CustomTensor);
 }
 
-/// What a rule of your own sees in an update.
+/// A tensor as a [`CustomRule`] sees it in an update.
 #[derive(Debug)]
 pub struct CustomTensor<'a> {
-    /// Update, from 1.
+    /// Update number, from 1.
     pub t: u64,
     /// Mean loss of the update's samples.
     pub loss: f64,
     /// Rows (inputs) and columns (outputs); a bias has one row.
     pub shape: [usize; 2],
-    /// Mean gradient over the update's samples, row after row.
+    /// Mean gradient over the update's samples, in row-major order.
     pub gradient: &'a [f32],
-    /// To be changed, in the same order.
+    /// Weights to update, in the same order.
     pub weights: &'a mut [f32],
-    /// What was kept for each weight, one list per slot.
+    /// State kept per weight, one list per slot, in the same order.
     pub slots: &'a mut [Vec<f32>],
 }
 
-/// Numbers per weight that a rule of your own may keep.
+/// Maximum number of values that a [`CustomRule`] may keep per weight.
 pub const MOST_SLOTS: usize = 8;
 
-/// The row of the table that holds a [`CustomRule`]. It cannot be typed.
+/// Row of the table that holds a [`CustomRule`]. It cannot be typed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Custom {
-    /// Its name, for records.
+    /// Name of the rule, for records.
     name: String,
-    /// Itself.
+    /// The rule.
     #[serde(skip)]
     rule: Option<Arc<dyn CustomRule>>,
 }
@@ -62,7 +62,7 @@ impl<R: CustomRule + 'static> From<Arc<R>> for Custom {
 }
 
 impl PartialEq for Custom {
-    /// The same rule, not one that does the same.
+    /// Compares identity, not behaviour.
     fn eq(&self, other: &Self) -> bool {
         match (&self.rule, &other.rule) {
             (Some(own), Some(other)) => Arc::ptr_eq(own, other),
@@ -75,7 +75,7 @@ impl Choice for Custom {
     const NAME: &'static str = "custom";
 
     fn check(&self) -> Result<()> {
-        Err(Error::usage("a rule of your own cannot be typed")
+        Err(Error::usage("a rule of your own cannot be named in a spec")
             .advise("the library: Rule::from(Custom::from(Arc::new(MyRule)))"))
     }
 }
@@ -112,7 +112,7 @@ impl Staged for Custom {
     }
 }
 
-/// The numbers that count, row after row.
+/// Returns the values without pad lanes, in row-major order.
 fn dense<B, T: Lane + Into<f64>>(tensor: &Tensor<B>, values: &[T]) -> Vec<f32> {
     let rows = values.chunks_exact(padded(tensor.cols)).take(tensor.rows);
     rows.flat_map(|row| row[..tensor.cols].iter().map(|&x| Into::<f64>::into(x) as f32)).collect()

@@ -10,7 +10,7 @@ use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// D-Adapt Adam: Adam whose learning rate is a lower bound d of how far the weights have to go.
+/// D-Adapt Adam: Adam whose learning rate is a lower bound d of the distance from the initial weights to the solution.
 ///
 /// ```text
 /// g ← g + λ w
@@ -21,21 +21,21 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Defazio and Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", ICML 2023 (arXiv 2301.07733). Keys and
-/// defaults are those of the authors' `dadaptation.DAdaptAdam`, without its corrections of bias.
+/// defaults are those of the authors' `dadaptation.DAdaptAdam`, without its bias correction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct DAdaptAdam {
-    /// Factor η of the step; 1 is meant, and schedules down from there.
+    /// Multiplier η of the step; meant to be 1, or a schedule that decays from 1.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment; above 0, since the estimate needs one.
+    /// Decay rate β₂ of the second moment; above 0, since the estimate needs one.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// The first bound.
+    /// Initial bound d.
     pub d0: f64,
 }
 
@@ -118,7 +118,7 @@ impl Reduction<2, 1> for Along {
     }
 }
 
-/// Moves m, v and s; the weight stays.
+/// Updates m, v and s; leaves the weight unchanged.
 #[derive(Clone, Copy)]
 struct Moments {
     beta1: f64,

@@ -1,4 +1,4 @@
-//! What the files of all rules provide, and what they are given.
+//! Traits that rules implement, and the context of an update.
 
 use super::linear::Linear;
 use super::slot::{Shown, Slot, SlotShape};
@@ -7,54 +7,54 @@ use crate::optim::arithmetic::{Arithmetic, Tensors};
 use crate::recipe::spec::Choice;
 use schuss_kernels::sweep::Elementwise;
 
-/// What the files of all rules provide.
+/// Properties of a rule.
 pub(crate) trait Describe: Choice {
-    /// What it keeps per weight, row, column or tensor.
+    /// Returns the state kept per weight, row, column or tensor.
     fn slots(&self) -> Vec<Slot> {
         vec![]
     }
 
-    /// Room for what an update works out on its way, from zeros at first; nothing there is of use later.
+    /// Returns the scratch buffers that an update needs: zeros at first, and not needed after the update.
     fn scratch(&self) -> Vec<SlotShape> {
         vec![]
     }
 
-    /// Whether slots and scratch of `shape` are of use for `tensor`; they are empty if not.
+    /// Returns true if `tensor` needs slots and scratch of `shape`; they are empty if not.
     fn needs(&self, _shape: SlotShape, _tensor: &Entry) -> bool {
         true
     }
 
-    /// Numbers it carries from update to update for all weights together, with what they are at first.
+    /// Returns the scalars carried from update to update for all weights together, with their initial values.
     fn scalars(&self) -> Vec<(&'static str, f64)> {
         vec![]
     }
 
-    /// Learning rate.
+    /// Returns the learning rate, if the rule has one.
     fn lr(&mut self) -> Option<&mut f64> {
         None
     }
 
-    /// Momentum, or the memory of a first moment.
+    /// Returns the momentum, or the decay rate of the first moment, if the rule has one.
     fn momentum(&mut self) -> Option<&mut f64> {
         None
     }
 
-    /// Memory of a second moment.
+    /// Returns the decay rate of the second moment, if the rule has one.
     fn beta2(&mut self) -> Option<&mut f64> {
         None
     }
 
-    /// Where the weights to be evaluated are found, if not among the weights themselves.
+    /// Returns the slot that determines the weights to evaluate; `None` if the trained weights are evaluated.
     fn shown(&self) -> Option<Shown> {
         None
     }
 
-    /// What decoupled decay leaves of a weight in an update.
+    /// Returns the factor that decoupled weight decay applies to a weight in an update.
     fn keep(&self) -> f64 {
         1.0
     }
 
-    /// Begins update `t` (from 1): carries the scalars on.
+    /// Begins update `t` (from 1): advances the scalars.
     fn begin(&self, _t: u64, _scalars: &mut [f64]) {}
 }
 
@@ -68,45 +68,45 @@ macro_rules! knobs {
 }
 pub(super) use knobs;
 
-/// A rule whose weights go their ways one by one.
+/// An element-wise rule.
 pub(super) trait ByElement: Describe {
-    /// Shows `visitor` the arithmetic of an update.
+    /// Passes the arithmetic of an update to `visitor`.
     fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> V::Output;
 }
 
 /// A rule that is a linear map of gradient, weight and velocity.
 pub(super) trait ByMap: ByElement {
-    /// Update `t` (from 1) as a linear map.
+    /// Returns update `t` (from 1) as a linear map.
     fn linear(&self, t: u64) -> Linear;
 }
 
-/// A rule that looks at whole tensors, or at all weights, before it changes one.
+/// A rule that needs whole tensors, or all weights, before it changes any.
 pub(super) trait Staged: Describe {
-    /// One update of all tensors of a group.
+    /// Updates all tensors of a group.
     fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>);
 }
 
-/// Which update it is, and what is known at its beginning.
+/// Number of an update, and values known at its start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step<'a> {
-    /// From 1.
+    /// Update number, from 1.
     pub(crate) t: u64,
-    /// The rule's scalars, after `begin`.
+    /// Scalars of the rule, after `begin`.
     pub(crate) scalars: &'a [f64],
-    /// Mean loss of the update's samples; NaN where nobody knows it.
+    /// Mean loss of the update's samples; NaN if unknown.
     pub(crate) loss: f64,
 }
 
 impl Step<'_> {
-    /// Update `t` of a rule without scalars.
+    /// Creates update `t` of a rule without scalars.
     pub(crate) fn at(t: u64) -> Self {
         Self { t, scalars: &[], loss: f64::NAN }
     }
 }
 
-/// Whoever wants to run an update's arithmetic, whatever its number of slots.
+/// A visitor that runs an update's arithmetic, for any number of slots.
 pub(crate) trait Visitor {
-    /// What it returns.
+    /// Result of the visit.
     type Output;
 
     /// Runs `update`, which has `S` slots.

@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use serde::{Deserialize, Serialize};
 
-/// DoG: a step as long as the way from the start so far, over the root of all squared gradients so far.
+/// DoG: the step size is the largest distance from the start so far, over the root of the sum of all squared gradients.
 ///
 /// ```text
 /// g ← g + λ w
@@ -18,16 +18,16 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Ivgi, Hinder and Carmon, "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule", ICML 2023
-/// (arXiv 2302.12022). Keys and defaults are those of the authors' `dog.DoG`, who advise to leave lr at 1 and to evaluate
+/// (arXiv 2302.12022). Keys and defaults are those of the authors' `dog.DoG`, who advise leaving lr at 1 and evaluating
 /// an average of the weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dog {
-    /// Factor η of the step.
+    /// Multiplier η of the step.
     pub lr: f64,
-    /// The first way, ρ, relative to the weights.
+    /// Initial distance ρ, relative to the weights.
     pub reps_rel: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the first sum of squared gradients for numerical stability.
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,

@@ -7,7 +7,7 @@ use crate::recipe::spec::{Choice, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// DoWG: DoG whose gradients count by how far the weights had come.
+/// DoWG: DoG whose gradients are weighted by the distance the weights had moved.
 ///
 /// ```text
 /// g ← g + λ w
@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dowg {
-    /// Factor η of the step.
+    /// Multiplier η of the step.
     pub lr: f64,
-    /// First d: the square of a way that is not too long; 0 means ε.
+    /// Initial d, the square of a distance that is not too long; 0 means ε.
     pub init_estim_sq_dist: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,

@@ -1,5 +1,4 @@
-//! The equations in the documentation of the rules, read and carried out as they stand: the plain twin of every rule
-//! that goes weight by weight.
+//! Tests of every element-wise rule against the equation in its documentation, parsed and evaluated as written.
 
 use super::{First, Rule};
 use crate::optim::Reference;
@@ -10,7 +9,7 @@ use std::collections::HashMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Every rule, and those of its flags that its equation has variants for.
+/// Every element-wise rule, with the flags for which its equation has variants.
 const RULES: &[&str] = &[
     "sgd:lr=0.1,momentum=0.9,dampening=0.3,weight_decay=0.01",
     "sgd:lr=0.1,momentum=0.9,dampening=0.3,weight_decay=0.01,nesterov=true",
@@ -52,7 +51,7 @@ const RULES: &[&str] = &[
     "freeze",
 ];
 
-/// How equations write the keys.
+/// Symbols of the keys in equations.
 const SYMBOLS: &[(&str, &str)] = &[
     ("lr", "η"),
     ("weight_decay", "λ"),
@@ -83,10 +82,10 @@ const SYMBOLS: &[(&str, &str)] = &[
     ("weight_lr_power", "a"),
 ];
 
-/// Numbers by name.
+/// Values by name.
 type Values = HashMap<String, f64>;
 
-/// The statements `name ← expression` of an equation, in their order.
+/// Returns the statements `name ← expression` of an equation, in order.
 fn statements(equation: &[String]) -> Vec<(&str, &str)> {
     let parts = equation.iter().flat_map(|line| line.split("  ").map(str::trim));
     parts.filter_map(|part| part.split_once(" ← ")).filter(|(name, _)| name.chars().all(in_name)).collect()
@@ -96,14 +95,14 @@ fn in_name(c: char) -> bool {
     c.is_alphanumeric() && !"ᵗ²".contains(c) || "∞′₊₋".contains(c)
 }
 
-/// An expression that is read and worked out from left to right.
+/// An expression, parsed and evaluated from left to right.
 struct Expression<'a> {
     rest: Peekable<Chars<'a>>,
     values: &'a Values,
 }
 
 impl Expression<'_> {
-    /// Its value.
+    /// Returns the value of an expression.
     fn value(text: &str, values: &Values) -> f64 {
         let mut expression = Expression { rest: text.chars().peekable(), values };
         let value = expression.sum();
@@ -111,7 +110,7 @@ impl Expression<'_> {
         value
     }
 
-    /// The next sign that is no space, if it is `wanted`.
+    /// Consumes the next character other than a space if it is `wanted`. Returns true if it was.
     fn takes(&mut self, wanted: char) -> bool {
         while self.rest.next_if_eq(&' ').is_some() {}
         self.rest.next_if_eq(&wanted).is_some()
@@ -191,7 +190,7 @@ impl Expression<'_> {
         text.parse().unwrap()
     }
 
-    /// A variable, or a function right before its parenthesis.
+    /// Evaluates a variable, or a function directly before its parenthesis.
     fn name(&mut self) -> f64 {
         let mut name = String::new();
         while let Some(c) = self.rest.next_if(|&c| in_name(c)) {
@@ -215,12 +214,12 @@ impl Expression<'_> {
     }
 }
 
-/// 0 at zero, unlike `signum`.
+/// Returns the sign of `x`: 0 at zero, unlike `signum`.
 fn sign(x: f64) -> f64 {
     if x == 0.0 { 0.0 } else { x.signum() }
 }
 
-/// What a weight's equation begins with: keys, slots, scalars and itself.
+/// Returns the initial values of a weight's equation: keys, slots, scalars and the weight itself.
 fn first_values(about: &About, rule: &Rule, weight: f64) -> Values {
     let mut values = Values::from([("w".to_owned(), weight)]);
     for key in &about.keys {
@@ -235,7 +234,7 @@ fn first_values(about: &About, rule: &Rule, weight: f64) -> Values {
     values
 }
 
-/// One update of a weight by the equation.
+/// Does one update of a weight by the equation.
 fn carry_out(statements: &[(&str, &str)], update: f64, gradient: f64, values: &mut Values) {
     values.extend([("t".to_owned(), update), ("g".to_owned(), gradient)]);
     for (name, expression) in statements {

@@ -5,7 +5,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Freeze: weights stay as they are, in a group that is not to be trained.
+/// Freeze: weights stay fixed, for a group that is not trained.
 ///
 /// ```text
 /// w ← w

@@ -6,7 +6,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// FTRL-Proximal: the weight that would have been best for all gradients so far; an L1 penalty makes weights exactly 0.
+/// FTRL-Proximal: the weights that would have been best for all gradients so far; an L1 penalty makes some exactly 0.
 ///
 /// ```text
 /// z ← z + g + 2 λ₃ w − (√(n + g²) − √n) / η · w
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// w ← (min(max(z, −λ₁), λ₁) − z) / (√n / η + β / η + 2 λ₂)
 /// ```
 ///
-/// The initial weights are forgotten at the first update: w follows from z alone.
+/// The initial weights are discarded at the first update: w follows from z alone.
 ///
 /// McMahan et al., "Ad Click Prediction: a View from the Trenches", KDD 2013, algorithm 1. Keys and defaults are
 /// `keras.optimizers.Ftrl`'s with its `learning_rate_power` −0.5 (there `l1_regularization_strength` and so on).
@@ -23,15 +23,15 @@ use serde::{Deserialize, Serialize};
 pub struct Ftrl {
     /// Learning rate η.
     pub lr: f64,
-    /// What n is at first.
+    /// Initial value of n.
     pub initial_accumulator_value: f64,
     /// L1 penalty λ₁.
     pub l1: f64,
-    /// L2 penalty λ₂, on the weight to be.
+    /// L2 penalty λ₂, on the new weight.
     pub l2: f64,
     /// L2 penalty λ₃, added to the gradient as 2 λ₃ w.
     pub l2_shrinkage: f64,
-    /// What is added to √n, β.
+    /// β, added to √n.
     pub beta: f64,
 }
 
@@ -60,7 +60,7 @@ impl Describe for Ftrl {
     knobs!(lr = lr);
 }
 
-/// Where a schedule goes down to 0 the learning rate stays here, since the equation divides by it.
+/// Lower bound of the learning rate for schedules that decay to 0, since the equation divides by it.
 const LEAST_LR: f64 = 1e-12;
 
 impl ByElement for Ftrl {
@@ -93,7 +93,7 @@ impl Elementwise<2> for Leader {
         let pull = w.mul_add(L::splat(self.shrinkage), g);
         *z = *z + (pull - (sum.sqrt() - n.sqrt()) / lr * w);
         *n = sum;
-        let least = L::splat(f64::from(f32::MIN_POSITIVE)); // without gradients so far 0/0 is to be 0
+        let least = L::splat(f64::from(f32::MIN_POSITIVE)); // without gradients so far, 0/0 must give 0
         let curvature = (n.sqrt() / lr + L::splat(self.curvature)).max(least);
         (z.max(-l1).min(l1) - *z) / curvature
     }

@@ -11,8 +11,8 @@ use schuss_kernels::Lane;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use serde::{Deserialize, Serialize};
 
-/// K-FAC: natural gradient, with the curvature of a linear layer taken for a product of two small matrices, A of what goes
-/// in and G of what comes back.
+/// K-FAC: natural gradient, with the curvature of a linear layer approximated by the Kronecker product of two small
+/// matrices, A for the inputs and G for the backpropagated gradients.
 ///
 /// ```text
 /// g ← g + λ w                     weights and bias as one matrix, [inputs + 1, outputs]
@@ -23,17 +23,18 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η v
 /// ```
 ///
-/// Targets are drawn as the loss means them, once per sample: classes from the softmax (`cross-entropy`, `nll`), or signs
-/// times the root of the loss's own curvature (`mse`, `bce`); other losses are refused. Drawing costs a second pass back
-/// through the network. The inverses are made anew at update 1 and whenever `every` updates have gone by, from
-/// eigenvectors in f64 on one thread: 0.8 s for all of 784-400-256-10. It takes linear layers whole, and no others: give
-/// these a rule of their own, `1@sgd/k-fac`. Where nobody watches the layers, as on an error surface, A and G are 0 and
-/// u = g / γ. It is made for updates from a hundred samples or more; fewer want a smaller η and a decay nearer to 1.
+/// Targets are drawn from the distribution that the loss implies, once per sample: classes from the softmax
+/// (`cross-entropy`, `nll`), or signs times the root of the loss's own curvature (`mse`, `bce`); other losses are
+/// rejected. Drawing costs a second backward pass. The inverses are recomputed at update 1 and after every `every`
+/// updates, from eigenvectors in f64 on one thread: 0.8 s for all of 784-400-256-10. The rule takes whole linear layers
+/// and no others: give other layers a rule of their own, as in `1@sgd/k-fac`. Without statistics of the layers, as on
+/// an error surface, A and G are 0 and u = g / γ. It is meant for updates of a hundred samples or more; smaller updates
+/// need a smaller η and a decay closer to 1.
 ///
 /// Martens and Grosse, "Optimizing Neural Networks with Kronecker-factored Approximate Curvature", ICML 2015 (arXiv
-/// 1503.05671): κ and `decay` of section 5, damping of section 6.3, inverses every 20 updates as in section 8. Differs: η,
-/// μ and γ are constants, ours, or driven by a schedule; the paper finds them anew at every update (sections 6.4 to 7),
-/// for which it looks at the loss more than once.
+/// 1503.05671): κ and `decay` of section 5, damping of section 6.3, inverses every 20 updates as in section 8. Differs:
+/// η, μ and γ are constants with schuss's own defaults, or driven by a schedule; the paper recomputes them at every
+/// update (sections 6.4 to 7), for which it evaluates the loss more than once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct KFac {
@@ -43,9 +44,9 @@ pub struct KFac {
     pub momentum: f64,
     /// Damping γ, which keeps steps short where the curvature is small.
     pub damping: f64,
-    /// What is kept of A and G from update to update, in the long run.
+    /// Decay rate of A and G in the long run.
     pub decay: f64,
-    /// Updates from one pair of inverses to the next.
+    /// Updates between recomputations of the inverses.
     pub every: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
@@ -80,7 +81,7 @@ impl Describe for KFac {
         ]
     }
 
-    /// A step on its way, and squares.
+    /// An intermediate product, and square matrices.
     fn scratch(&self) -> Vec<SlotShape> {
         vec![SlotShape::Layer, SlotShape::SquareOfInputs, SlotShape::SquareOfCols]
     }
@@ -116,14 +117,14 @@ impl Staged for KFac {
     }
 }
 
-/// Whether two tensors in a row are weights and biases of a linear layer, which stand side by side: together they are a
-/// matrix `[inputs + 1, outputs]`.
+/// Returns true if two consecutive tensors are weights and biases of a linear layer, which are adjacent in memory:
+/// together they form a matrix `[inputs + 1, outputs]`.
 fn is_layer<B>(weight: &Tensor<B>, bias: &Tensor<B>) -> bool {
     weight.is_matrix && bias.entry == weight.entry + 1
 }
 
 impl KFac {
-    /// Takes the moments of an update's samples in, [x 1]ᵀ [x 1] and δᵀ δ, into A and G of a layer's weights.
+    /// Adds the moments of an update's samples, [x 1]ᵀ [x 1] and δᵀ δ, to A and G of a layer's weights.
     pub(crate) fn take_in<A: Arithmetic>(
         &self,
         t: u64,
@@ -160,12 +161,12 @@ impl KFac {
         }
     }
 
-    /// u of what has neither A nor G: g ← g / γ
+    /// u of tensors without A and G: g ← g / γ
     fn scale<A: Arithmetic>(&self, g: &mut [A::T]) {
         g.iter_mut().for_each(|g| *g = *g / A::T::splat(self.damping));
     }
 
-    /// Moves velocity and weights along u, which stands in the place of the gradient.
+    /// Moves velocity and weights along u, which is passed in place of the gradient.
     fn descend<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
@@ -192,7 +193,7 @@ fn precondition<A: Arithmetic>(arithmetic: &mut A, weight: &mut Tensor<A::Buffer
     arithmetic.product(half, Matrix::new(gs, cols, cols), MatrixMut::new(g, rows, cols));
 }
 
-/// The trace over the number of rows.
+/// Returns the trace divided by the number of rows.
 fn mean_of_diagonal<T: Copy + Into<f64>>(matrix: Matrix<T>) -> f64 {
     let rows = matrix.shape().0;
     (0..rows).map(|k| matrix.row(k)[k].into()).sum::<f64>() / rows as f64

@@ -9,7 +9,7 @@ use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// LAMB: Adam whose step is, tensor by tensor, as long as the weights themselves.
+/// LAMB: Adam whose step is scaled, per tensor, to the norm of the weights.
 ///
 /// ```text
 /// m ← m + (1 − β₁) (g − m)        v ← β₂ v + (1 − β₂) g²
@@ -18,19 +18,19 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", ICLR 2020 (arXiv 1904.00962).
-/// Keys and defaults are `optax.lamb`'s, which gives none for lr.
+/// Keys and defaults are `optax.lamb`'s, which has none for lr.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lamb {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decay λ, within the step whose length is set.
+    /// Weight decay λ, included in the step before it is scaled.
     pub weight_decay: f64,
 }
 
@@ -81,7 +81,7 @@ impl Staged for Lamb {
     }
 }
 
-/// Moves the moments and writes the direction u over the gradient: the sweep's fixed input is the weight.
+/// Updates the moments and overwrites the gradient with the direction u; the sweep's fixed input is the weight.
 #[derive(Clone, Copy)]
 struct Direction {
     new1: f64,

@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// LARS: momentum whose steps are, tensor by tensor, a fixed share of the length of the weights.
+/// LARS: momentum whose steps are, per tensor, a fixed fraction of the norm of the weights.
 ///
 /// ```text
 /// g ← g + λ w
@@ -17,9 +17,9 @@ use serde::{Deserialize, Serialize};
 /// w ← w − v                       nesterov: w ← w − (η r g + μ v)
 /// ```
 ///
-/// You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017 (arXiv 1708.03888). Keys and defaults
-/// are `optax.lars`'s, which gives none for lr. Differs: the paper has ‖g‖ + λ ‖w‖ in the place of ‖g + λ w‖; many leave
-/// biases out, which `bias@sgd:lr=0.1/lars` does here.
+/// You, Gitman and Ginsburg, "Large Batch Training of Convolutional Networks", 2017 (arXiv 1708.03888). Keys and
+/// defaults are `optax.lars`'s, which has none for lr. Differs: the paper has ‖g‖ + λ ‖w‖ instead of ‖g + λ w‖. Biases
+/// are often excluded, as in `bias@sgd:lr=0.1/lars`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lars {
@@ -27,13 +27,13 @@ pub struct Lars {
     pub lr: f64,
     /// Momentum μ.
     pub momentum: f64,
-    /// Nesterov's look ahead; needs momentum.
+    /// True to use Nesterov momentum; needs momentum above 0.
     pub nesterov: bool,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// Trust coefficient τ: length of a step over the length of the weights.
+    /// Trust coefficient τ: norm of a step over the norm of the weights.
     pub trust_coefficient: f64,
-    /// ε, added to the length of the gradient.
+    /// ε, added to the norm of the gradient.
     pub eps: f64,
 }
 
@@ -84,7 +84,7 @@ impl Staged for Lars {
 }
 
 impl Lars {
-    /// r, from the lengths of gradient and weights.
+    /// Returns r from the norms of gradient and weights.
     fn trust(&self, [g, w]: [f64; 2]) -> f64 {
         if g > 0.0 && w > 0.0 { self.trust_coefficient * w / (g + self.eps) } else { 1.0 }
     }

@@ -7,7 +7,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Lion: steps of one length, along the sign of a momentum that looks at the newest gradient more than it remembers.
+/// Lion: steps of constant size along the sign of a momentum that weights new gradients more than its buffer does.
 ///
 /// ```text
 /// c ← β₁ m + (1 − β₁) g
@@ -16,18 +16,18 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023 (arXiv 2302.06675), whose authors advise
-/// a third to a tenth of AdamW's η and as much more λ. Keys as in `optax.lion`, which gives no default for lr and
-/// λ = 1e-3; lr 1e-4 and λ = 0 are the authors'.
+/// a third to a tenth of AdamW's η, and a λ larger by the same factor. Keys as in `optax.lion`, which has no default
+/// for lr and λ = 1e-3; lr 1e-4 and λ = 0 are the authors'.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lion {
     /// Learning rate η.
     pub lr: f64,
-    /// Share β₁ of the memory in the direction.
+    /// Weight β₁ of the momentum buffer in the direction.
     pub beta1: f64,
-    /// Memory β₂ of the momentum.
+    /// Decay rate β₂ of the momentum buffer.
     pub beta2: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
 }
 

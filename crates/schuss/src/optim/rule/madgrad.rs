@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 /// w ← μ w + (1 − μ) z
 /// ```
 ///
-/// x are the initial weights. Where η is 0, so is a.
+/// x are the initial weights. If η is 0, so is a.
 ///
 /// Defazio and Jelassi, "Adaptivity without Compromise: A Momentumized, Adaptive, Dual Averaged Gradient Method for
-/// Stochastic Optimization", JMLR 2022 (arXiv 2101.11075). Keys and defaults are `madgrad.MADGRAD`'s, which keeps no x
-/// where μ is 0 and works it out.
+/// Stochastic Optimization", JMLR 2022 (arXiv 2101.11075). Keys and defaults are `madgrad.MADGRAD`'s, which
+/// reconstructs x instead of storing it if μ is 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Madgrad {
@@ -30,7 +30,7 @@ pub struct Madgrad {
     pub momentum: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability, and to η.
     pub eps: f64,
 }
 

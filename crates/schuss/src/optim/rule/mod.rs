@@ -1,8 +1,8 @@
-//! Rules: from the gradient of a weight to the weight after the update. A rule owns the learning rate.
+//! Update rules, which compute new weights from gradients. A rule owns the learning rate.
 //!
-//! A rule is one file: its hyper-parameters as plain data, its equation, and its arithmetic written once for `f64`
-//! (reference, error surfaces) and every vector the kernels know. To add one, write the file and a row in the table
-//! at `rules!` below.
+//! A rule is one file: its hyper-parameters as plain data, its equation, and its arithmetic, written once for `f64`
+//! (reference, error surfaces) and for every vector type of the kernels. To add one, write the file and a row in the
+//! table at `rules!` below.
 
 mod adabelief;
 mod adadelta;
@@ -107,98 +107,98 @@ use crate::network::Entry;
 use crate::recipe::spec;
 use describe::{ByElement, ByMap, Staged, knobs};
 
-/// The table: one row per rule. Behind the name stands how it may be carried out:
+/// Table of rules, one per row. The word after the name says how the rule can be executed:
 ///
 /// - `Map`: linear in the gradient, so that updates of few samples may be delayed (`blocked-sample`);
-/// - `InBackward`: one of the few whose step the product of its gradient may write itself;
-/// - `Element`: weight by weight, in one pass;
-/// - `Staged`: looks at whole tensors first.
+/// - `InBackward`: element-wise, and one of the few that the product computing the gradient can apply itself;
+/// - `Element`: element-wise, in one pass;
+/// - `Staged`: needs whole tensors first.
 macro_rules! rules {
     ($do:ident) => {
         $do! {
             /// Gradient descent, with or without momentum.
             Sgd: Map,
-            /// Adaptive moments.
+            /// Adaptive moment estimation.
             Adam: InBackward,
-            /// Adam with decoupled decay.
+            /// Adam with decoupled weight decay.
             AdamW: InBackward,
-            /// Gradient descent that keeps the mean of its weights.
+            /// Averaged SGD: gradient descent that also averages its weights.
             Asgd: Element,
-            /// Steps that grow while the gradient keeps its sign.
+            /// Steps per weight that grow while the gradient keeps its sign.
             Rprop: Element,
-            /// Scaled by the sum of squared gradients.
+            /// Steps scaled by the sum of squared gradients.
             Adagrad: Element,
-            /// Scaled by recent gradients, in units of recent steps.
+            /// Steps scaled by recent gradients and recent steps.
             Adadelta: Element,
-            /// Scaled by the mean of squared gradients.
+            /// Steps scaled by a running mean of squared gradients.
             RmsProp: Element,
-            /// Adam scaled by the largest gradient.
+            /// Adam scaled by the largest recent gradient.
             Adamax: Element,
-            /// Adam with Nesterov's look ahead.
+            /// Adam with Nesterov momentum.
             NAdam: Element,
-            /// NAdam with decoupled decay and constant momentum.
+            /// NAdam with decoupled weight decay and constant momentum.
             NAdamW: Element,
-            /// Adam that waits for its second moment.
+            /// Adam that waits until its second moment is reliable.
             RAdam: Element,
-            /// The sign of a momentum.
+            /// Steps along the sign of a momentum.
             Lion: Element,
-            /// Adam with the mean change of gradients.
+            /// Adam with Nesterov momentum from the mean change of gradients.
             Adan: Element,
-            /// The best weight for all gradients so far.
+            /// Weights that would have been best for all gradients so far.
             Ftrl: Element,
-            /// The sign of the gradient.
+            /// Steps against the sign of the gradient.
             SignSgd: Element,
-            /// The sign of the mean gradient.
+            /// Steps against the sign of the mean gradient.
             Signum: Element,
-            /// The mean of all iterates of gradient descent.
+            /// Gradient descent evaluated at the mean of its iterates.
             ScheduleFreeSgd: Element,
-            /// The same mean, with gradients scaled as Adam's.
+            /// Schedule-free SGD with gradients scaled as in Adam.
             ScheduleFreeAdamW: Element,
-            /// Adam scaled by the spread of gradients.
+            /// Adam scaled by how far gradients are from their mean.
             AdaBelief: Element,
-            /// Adam whose second moment forgets slowly.
+            /// Adam whose second moment decreases slowly.
             Yogi: Element,
-            /// Adam that scales before it averages.
+            /// Adam that scales gradients before it averages them.
             Adopt: Element,
             /// AdamW with a second, slow first moment.
             AdEmaMix: Element,
             /// Dual averaging, scaled by a cube root.
             Madgrad: Element,
-            /// Jumps to the bottom of a parabola per weight.
+            /// Jumps to the minimum of a parabola per weight.
             Quickprop: Element,
-            /// No step at all.
+            /// No step: weights stay fixed.
             Freeze: Element,
-            /// Adam with steps as long as the weights.
+            /// Adam with steps scaled to the norm of the weights.
             Lamb: Staged,
-            /// Momentum whose steps are a fixed share of the weights' length.
+            /// Momentum with steps scaled to the norm of the weights.
             Lars: Staged,
-            /// Adam whose second moments are products of rows and columns.
+            /// Adam with second moments factored into rows and columns.
             Adafactor: Staged,
-            /// Momentum of gradients of length one.
+            /// Momentum of normalized gradients.
             NovoGrad: Staged,
-            /// Adagrad whose sums are kept per row and column.
+            /// Adagrad with accumulators per row and column.
             Sm3: Staged,
-            /// Adam that estimates how far the weights have to go.
+            /// Adam that estimates the distance to the solution.
             Prodigy: Staged,
-            /// Adam with a lower bound of that distance.
+            /// Adam with a lower bound of the distance to the solution.
             DAdaptAdam: Staged,
-            /// Steps as long as the way so far over the gradients so far.
+            /// Step size from the distance moved and the gradients so far.
             Dog: Staged,
-            /// DoG with gradients weighted by the way.
+            /// DoG with gradients weighted by the distance moved.
             Dowg: Staged,
-            /// Momentum with Polyak's step.
+            /// Momentum with Polyak's step size.
             Momo: Staged,
-            /// Polyak's step, from the loss itself.
+            /// Gradient descent with Polyak's step size, from the loss itself.
             PolyakSgd: Staged,
-            /// Momentum made orthogonal.
+            /// Orthogonalized momentum.
             Muon: Staged,
-            /// Gradients between inverse roots of their own second moments.
+            /// Gradients preconditioned by inverse roots of their second moments.
             Shampoo: Staged,
-            /// Adam in the axes of Shampoo.
+            /// Adam in the eigenbasis of Shampoo.
             Soap: Staged,
             /// Natural gradient, layer by layer.
             KFac: Staged,
-            /// A rule of your own; it stands last, since it cannot be typed.
+            /// A rule of your own; last in the table, since it cannot be typed.
             Custom: Staged,
         }
     };
@@ -207,54 +207,54 @@ macro_rules! rules {
 macro_rules! declare {
     ($($(#[doc = $line:literal])* $rule:ident: $kind:ident,)*) => {
         spec::choices! {
-            /// The rule that owns the learning rate.
+            /// Update rule, which owns the learning rate.
             pub enum Rule ("optimizer", always &["lr", "name"], untyped 1) {
                 $($(#[doc = $line])* $rule,)*
             }
         }
 
         impl Rule {
-            /// What it keeps between updates, tensor by tensor.
+            /// Returns the state that the rule keeps between updates, per tensor.
             pub fn slots(&self) -> Vec<Slot> {
                 match self { $(Self::$rule(rule) => rule.slots(),)* }
             }
 
-            /// Room for what an update works out on its way.
+            /// Returns the scratch buffers that an update needs.
             pub(crate) fn scratch(&self) -> Vec<SlotShape> {
                 match self { $(Self::$rule(rule) => rule.scratch(),)* }
             }
 
-            /// Whether slots and scratch of `shape` are of use for `tensor`.
+            /// Returns true if `tensor` needs slots and scratch of `shape`.
             pub(crate) fn needs(&self, shape: SlotShape, tensor: &Entry) -> bool {
                 match self { $(Self::$rule(rule) => rule.needs(shape, tensor),)* }
             }
 
-            /// Numbers it carries from update to update, with what they are at first.
+            /// Returns the scalars carried from update to update, with their initial values.
             pub(crate) fn scalars(&self) -> Vec<(&'static str, f64)> {
                 match self { $(Self::$rule(rule) => rule.scalars(),)* }
             }
 
-            /// Learning rate.
+            /// Returns the learning rate, if the rule has one.
             pub(crate) fn lr(&mut self) -> Option<&mut f64> {
                 match self { $(Self::$rule(rule) => rule.lr(),)* }
             }
 
-            /// Momentum, or the memory of a first moment.
+            /// Returns the momentum, or the decay rate of the first moment, if the rule has one.
             pub(crate) fn momentum(&mut self) -> Option<&mut f64> {
                 match self { $(Self::$rule(rule) => rule.momentum(),)* }
             }
 
-            /// Memory of a second moment.
+            /// Returns the decay rate of the second moment, if the rule has one.
             pub(crate) fn beta2(&mut self) -> Option<&mut f64> {
                 match self { $(Self::$rule(rule) => rule.beta2(),)* }
             }
 
-            /// Where the weights to be evaluated are found, if not among the weights themselves.
+            /// Returns the slot that determines the weights to evaluate; `None` if the trained weights are evaluated.
             pub(crate) fn shown(&self) -> Option<Shown> {
                 match self { $(Self::$rule(rule) => rule.shown(),)* }
             }
 
-            /// What decoupled decay leaves of a weight in an update.
+            /// Returns the factor that decoupled weight decay applies to a weight in an update.
             pub(crate) fn keep(&self) -> f64 {
                 match self { $(Self::$rule(rule) => rule.keep(),)* }
             }
@@ -264,39 +264,39 @@ macro_rules! declare {
                 match self { $(Self::$rule(rule) => rule.begin(t, scalars),)* }
             }
 
-            /// Update `t` (from 1) as a linear map, if it is one.
+            /// Returns update `t` (from 1) as a linear map, if it is one.
             pub(crate) fn linear(&self, t: u64) -> Option<Linear> {
                 match self { $(Self::$rule(_rule) => if_map!($kind, _rule.linear(t)),)* }
             }
 
-            /// Whether the product of a gradient may write the new weights.
+            /// Returns true if the product that computes a gradient can write the new weights.
             pub(crate) fn goes_in_backward(&self) -> bool {
                 let goes: Option<()> = match self { $(Self::$rule(_) => if_in_backward!($kind, ()),)* };
                 goes.is_some()
             }
 
-            /// Whether weights go their ways one by one.
+            /// Returns true if the rule is element-wise.
             pub(crate) fn is_by_element(&self) -> bool {
                 let by_element: Option<()> = match self { $(Self::$rule(_) => if_by_element!($kind, ()),)* };
                 by_element.is_some()
             }
 
-            /// Shows `visitor` the arithmetic of an update, if weights go their ways one by one.
+            /// Passes the arithmetic of an update to `visitor`, if the rule is element-wise.
             pub(crate) fn visit<V: Visitor>(&self, step: &Step, visitor: V) -> Option<V::Output> {
                 match self { $(Self::$rule(_rule) => if_by_element!($kind, _rule.visit(step, visitor)),)* }
             }
 
-            /// The same for visitors that are products, which only a few rules are made for.
+            /// Passes the arithmetic to a visitor that runs within a product, which only a few rules support.
             pub(crate) fn visit_in_backward<V: Visitor>(&self, step: &Step, visitor: V) -> Option<V::Output> {
                 match self { $(Self::$rule(_rule) => if_in_backward!($kind, _rule.visit(step, visitor)),)* }
             }
 
-            /// The same for visitors that delay updates.
+            /// Passes the arithmetic to a visitor that delays updates, which linear rules support.
             pub(crate) fn visit_map<V: Visitor>(&self, step: &Step, visitor: V) -> Option<V::Output> {
                 match self { $(Self::$rule(_rule) => if_map!($kind, _rule.visit(step, visitor)),)* }
             }
 
-            /// One update of all tensors of a group, if the rule looks at whole tensors.
+            /// Updates all tensors of a group, if the rule works on whole tensors.
             pub(crate) fn step<A: Arithmetic>(
                 &self,
                 step: &Step,

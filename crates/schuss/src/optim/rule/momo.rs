@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use serde::{Deserialize, Serialize};
 
-/// MoMo: momentum with Polyak's step, from a model of the loss made of all gradients so far.
+/// MoMo: momentum with Polyak's step size, from a model of the loss built from all gradients so far.
 ///
 /// ```text
 /// m ← μ m + (1 − μ) g             f ← μ f + (1 − μ) loss          c ← μ c + (1 − μ) g·w
@@ -16,20 +16,20 @@ use serde::{Deserialize, Serialize};
 /// w ← (w − τ m) / (1 + η λ)       dots and ‖·‖ over all weights; τ is 0 where m is
 /// ```
 ///
-/// The loss is the mean over the update's samples. Schaipp, Ohana, Eickenberg, Defazio and Gower, "MoMo: Momentum Models
-/// for Adaptive Learning Rates", ICML 2024 (arXiv 2305.07583). Defaults are those of the authors'
-/// `momo.Momo`, which calls μ `beta` and f* `lb`. Differs: `optax.contrib.momo` decays by η λ / (1 + η λ) w without
-/// dividing τ m by 1 + η λ.
+/// The loss is the mean over the update's samples. Schaipp, Ohana, Eickenberg, Defazio and Gower, "MoMo: Momentum
+/// Models for Adaptive Learning Rates", ICML 2024 (arXiv 2305.07583). Defaults are those of the authors' `momo.Momo`,
+/// which calls μ `beta` and f* `lb`. Differs: `optax.contrib.momo` decays by η λ / (1 + η λ) w without dividing τ m by
+/// 1 + η λ.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momo {
-    /// Learning rate η, which the step does not exceed.
+    /// Learning rate η, upper bound of the step size.
     pub lr: f64,
-    /// Memory μ of gradients and losses.
+    /// Decay rate μ of gradients and losses.
     pub momentum: f64,
-    /// Decay λ.
+    /// Weight decay λ.
     pub weight_decay: f64,
-    /// The lowest loss f* that can be reached.
+    /// Lowest loss f* that can be reached.
     pub f_star: f64,
 }
 

@@ -10,7 +10,7 @@ use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Muon: momentum made nearly orthogonal, so that a step changes all directions of a matrix alike.
+/// Muon: nearly orthogonalized momentum, so that a step changes all directions of a matrix alike.
 ///
 /// ```text
 /// m ← m + (1 − μ) (g − m)
@@ -20,33 +20,34 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η λ w − η s X           s = √max(1, outputs / inputs)
 /// ```
 ///
-/// It is for matrices of weights: biases stay as they are, and are given another rule, as in `weights@muon/adamw`.
+/// It updates weight matrices only: biases stay fixed unless they get another rule, as in `weights@muon/adamw`.
 /// `adjust` chooses s: `original`, as above; `match-rms-adamw`, 0.2 √max(outputs, inputs), whose steps are as large as
 /// AdamW's; `spectral-unclamped`, √(outputs / inputs).
 ///
-/// Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; match-rms-adamw and the decay are of Liu
-/// et al., "Muon is Scalable for LLM Training", 2025 (arXiv 2502.16982). Keys and defaults are `torch.optim.Muon`'s.
-/// Differs: PyTorch computes X in bf16, up to 8e-3 away from this, which computes in f32; Jordan has lr = 0.02 and no decay.
+/// Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024; match-rms-adamw and the decay are
+/// from Liu et al., "Muon is Scalable for LLM Training", 2025 (arXiv 2502.16982). Keys and defaults are
+/// `torch.optim.Muon`'s. Differs: PyTorch computes X in bf16, up to 8e-3 away from the f32 used here; Jordan has lr =
+/// 0.02 and no decay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Muon {
     /// Learning rate η.
     pub lr: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
     /// Momentum μ.
     pub momentum: f64,
-    /// Nesterov's look ahead.
+    /// True to use Nesterov momentum.
     pub nesterov: bool,
-    /// Steps of the iteration of Newton and Schulz.
+    /// Number of Newton-Schulz iterations.
     pub ns_steps: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, lower bound of the norm that X is divided by.
     pub eps: f64,
-    /// How the step depends on the shape of the matrix.
+    /// Scale of the step for the shape of the matrix: `original`, `match-rms-adamw` or `spectral-unclamped`.
     pub adjust: Adjust,
 }
 
-/// How a step of [`Muon`] depends on the shape of its matrix.
+/// Scale of a step of [`Muon`] for the shape of its matrix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Adjust {
@@ -70,7 +71,7 @@ impl Adjust {
     }
 }
 
-/// a, b and c of the iteration.
+/// Coefficients a, b and c of the Newton-Schulz iteration.
 const NEWTON_SCHULZ: [f64; 3] = [3.4445, -4.7750, 2.0315];
 
 impl Default for Muon {

@@ -9,7 +9,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// NAdam: Adam with Nesterov's look ahead, and a momentum that grows over the first updates.
+/// NAdam: Adam with Nesterov momentum, which grows over the first updates.
 ///
 /// ```text
 /// g ← g + λ w
@@ -18,28 +18,27 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η ((1 − μ) / (1 − p) g + μ′ / (1 − p μ′) m) / (√v / √(1 − β₂ᵗ) + ε)
 /// ```
 ///
-/// p, the product of all μ, is 1 at first. With `decoupled_weight_decay` w ← w − η λ w takes the place of the first line.
+/// p, the product of all μ, is initially 1. With `decoupled_weight_decay`, w ← w − η λ w replaces the first line.
 ///
 /// Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop. Keys and defaults are `torch.optim.NAdam`'s;
-/// the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε. PyTorch keeps p in f32 also where weights are f64.
-/// Differs: Keras has η = 0.001 and ε = 1e-7; optax
-/// has a constant momentum, see `nadamw`.
+/// the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε. PyTorch keeps p in f32 even if the weights are
+/// f64. Differs: Keras has η = 0.001 and ε = 1e-7; optax has a constant momentum, see `nadamw`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct NAdam {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment, and momentum in the end.
+    /// Decay rate β₁ of the first moment, and final momentum.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decay λ: an L2 penalty, unless it is decoupled.
+    /// Weight decay λ: an L2 penalty, unless it is decoupled.
     pub weight_decay: f64,
-    /// How fast the momentum grows, ψ.
+    /// Growth rate ψ of the momentum.
     pub momentum_decay: f64,
-    /// Whether the weights decay by themselves, not through the moments.
+    /// True to decouple weight decay from the moments, as in AdamW.
     pub decoupled_weight_decay: bool,
 }
 
@@ -69,7 +68,7 @@ impl Choice for NAdam {
 }
 
 impl NAdam {
-    /// Momentum μ of update `t`.
+    /// Returns the momentum μ of update `t`.
     fn momentum_at(&self, t: u64) -> f64 {
         self.beta1 * (1.0 - 0.5 * powf(0.96, t as f64 * self.momentum_decay))
     }
@@ -122,14 +121,14 @@ pub(super) struct LookAhead {
     pub(super) along_moment: f64,
     /// ε √(1 − β₂ᵗ)
     pub(super) eps: f64,
-    /// λ of the penalty
+    /// λ of the L2 penalty
     pub(super) weight_decay: f64,
-    /// η λ of decoupled decay
+    /// η λ of decoupled weight decay
     pub(super) decay: f64,
 }
 
 impl LookAhead {
-    /// The steps along the gradient and along the first moment.
+    /// Updates the moments. Returns the steps along the gradient and along the first moment.
     #[inline(always)]
     pub(super) fn steps<L: Lane>(&self, g: L, w: L, [m, v]: &mut [L; 2]) -> [L; 2] {
         let g = penalised(g, w, self.weight_decay);
@@ -140,7 +139,7 @@ impl LookAhead {
     }
 }
 
-/// One step after the other, as PyTorch rounds them.
+/// Applies one step after the other, as PyTorch rounds them.
 impl Elementwise<2> for LookAhead {
     #[inline(always)]
     fn apply<L: Lane>(&self, g: L, w: L, slots: &mut [L; 2]) -> L {

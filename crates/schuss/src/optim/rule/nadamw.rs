@@ -9,7 +9,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// NAdamW: Adam with Nesterov's look ahead, whose weights decay by themselves.
+/// NAdamW: Adam with Nesterov momentum and decoupled weight decay.
 ///
 /// ```text
 /// m ← m + (1 − β₁) (g − m)        v ← v + (1 − β₂) (g² − v)
@@ -19,19 +19,19 @@ use serde::{Deserialize, Serialize};
 ///
 /// Dozat, "Incorporating Nesterov Momentum into Adam", ICLR 2016 workshop, without his growing momentum; decay as in
 /// Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019 (arXiv 1711.05101). Keys and defaults are
-/// `optax.nadamw`'s, which gives none for lr; the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε.
+/// `optax.nadamw`'s, which has none for lr; the equation is computed with √(1 − β₂ᵗ) multiplied into η and ε.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct NAdamW {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
 }
 
@@ -75,7 +75,7 @@ impl ByElement for NAdamW {
     }
 }
 
-/// Both steps at once, as optax rounds them.
+/// Applies both steps at once, as optax rounds them.
 #[derive(Clone, Copy)]
 struct AtOnce(LookAhead);
 

@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// NovoGrad: momentum of gradients that are brought to length one, tensor by tensor.
+/// NovoGrad: momentum of gradients that are normalized per tensor.
 ///
 /// ```text
 /// v ← β₂ v + (1 − β₂) ‖g‖²        first v ← ‖g‖²; ‖·‖ over a tensor
@@ -17,19 +17,19 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Ginsburg et al., "Stochastic Gradient Methods with Layer-wise Adaptive Moments for Training of Deep Networks", 2019
-/// (arXiv 1905.11286). Keys and defaults are `optax.novograd`'s, which gives none for lr.
+/// (arXiv 1905.11286). Keys and defaults are `optax.novograd`'s, which has none for lr.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct NovoGrad {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decay λ, within the moment.
+    /// Weight decay λ, included in the first moment.
     pub weight_decay: f64,
 }
 

@@ -6,7 +6,7 @@ use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Polyak's step: as long as it takes to reach the lowest loss, were the loss a plane.
+/// Gradient descent with Polyak's step size: the step that would reach the lowest loss if the loss were linear.
 ///
 /// ```text
 /// γ ← min((loss − f) / (‖g‖² + ε), γ_max)   ‖·‖ over all weights; 0 where loss ≤ f or ‖g‖² + ε vanishes
@@ -14,17 +14,17 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// The loss is the mean over the update's samples. Loizou et al., "Stochastic Polyak Step-size for SGD: An Adaptive
-/// Learning Rate for Fast Convergence", AISTATS 2021 (arXiv 2002.10542); that a loss below f makes no step is SPS+ of
+/// Learning Rate for Fast Convergence", AISTATS 2021 (arXiv 2002.10542); making no step for a loss below f is SPS+ of
 /// Garrigos, Gower and Schaipp (arXiv 2307.14528). Keys and defaults are those of `optax.polyak_sgd`, which documents
-/// this but divides by its `scaling` s, since it scales the gradient first.
+/// this equation but divides by its `scaling` s, since it scales the gradient first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct PolyakSgd {
-    /// The longest step γ_max, in gradients.
+    /// Maximum step size γ_max.
     pub max_lr: f64,
-    /// Factor s of the step, which schedules drive.
+    /// Multiplier s of the step, driven by schedules.
     pub scaling: f64,
-    /// The lowest loss f that can be reached.
+    /// Lowest loss f that can be reached.
     pub f_min: f64,
     /// ε, which damps steps along small gradients.
     pub eps: f64,

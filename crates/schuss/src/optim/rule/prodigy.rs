@@ -9,7 +9,7 @@ use schuss_kernels::reduce::Reduction;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Prodigy: Adam whose learning rate is an estimate d, from below, of how far the weights have to go.
+/// Prodigy: Adam whose learning rate is an estimate d, from below, of the distance from initial weights to solution.
 ///
 /// ```text
 /// r ← β₃ r + η d²/d₀ g·(w₀ − w)   s ← β₃ s + η d²/d₀ g            dots and ‖·‖₁ over all weights
@@ -20,24 +20,24 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Mishchenko and Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", ICML 2024 (arXiv 2306.06101).
-/// Keys and defaults are those of the authors' `prodigyopt.Prodigy`, without its corrections of bias. Differs:
-/// `optax.contrib.prodigy` corrects them.
+/// Keys and defaults are those of the authors' `prodigyopt.Prodigy`, without its bias correction. Differs:
+/// `optax.contrib.prodigy` has bias correction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Prodigy {
-    /// Factor η of the step; 1 is meant, and schedules down from there.
+    /// Multiplier η of the step; meant to be 1, or a schedule that decays from 1.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// Memory β₃ of r and s; 0 means √β₂.
+    /// Decay rate β₃ of r and s; 0 means √β₂.
     pub beta3: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator, times d', for numerical stability.
     pub eps: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
-    /// The first estimate d₀.
+    /// Initial estimate d₀.
     pub d0: f64,
     /// Factor k of the estimate.
     pub d_coef: f64,
@@ -132,7 +132,7 @@ impl Reduction<1, 1> for Toward {
     }
 }
 
-/// Moves m, v and s; the weight stays.
+/// Updates m, v and s; leaves the weight unchanged.
 #[derive(Clone, Copy)]
 struct Moments {
     keep1: f64,
@@ -153,7 +153,7 @@ impl Elementwise<3> for Moments {
     }
 }
 
-/// w ← w − η (m / (√v + ε) + λ w), where m stands in the place of the gradient.
+/// w ← w − η (m / (√v + ε) + λ w), where m is passed in place of the gradient.
 #[derive(Clone, Copy)]
 pub(super) struct OverRoot {
     pub(super) lr: f64,

@@ -1,4 +1,4 @@
-//! What every rule of the table promises, whatever its equation.
+//! Guarantees of every rule in the table.
 
 use super::Rule;
 use crate::network::{Layout, Model};
@@ -7,7 +7,7 @@ use crate::optim::updater::Updater;
 use crate::schedule::Schedule;
 use schuss_kernels::{Buffer, Team};
 
-/// Large enough that threads share the work.
+/// Model large enough that threads share the work.
 const MODEL: &str = "70-50-20";
 
 struct Run {
@@ -37,14 +37,14 @@ impl Run {
         self.updater.step(&mut self.team, gradient, 1.0, &mut self.weights, 0.5);
     }
 
-    /// Places of pad lanes.
+    /// Returns the indices of pad lanes.
     fn pads(&self) -> impl Iterator<Item = usize> {
         let counts: Vec<usize> = self.layout.entries().iter().flat_map(|entry| entry.places()).collect();
         (0..self.layout.len()).filter(move |place| !counts.contains(place))
     }
 }
 
-/// Numbers up to `size` in the places that count.
+/// Returns numbers up to `size` for all parameters, and zeros in pad lanes.
 fn numbers(layout: &Layout, size: f32) -> Buffer {
     let mut buffer = Buffer::zeros(layout.len());
     for place in layout.entries().iter().flat_map(|entry| entry.places()) {
@@ -107,7 +107,7 @@ fn an_update_allocates_nothing() {
         let mut run = Run::new(spec, 1);
         let mut gradients = vec![numbers(&run.layout, 1.0); 14];
         let mut rest = gradients.split_off(1);
-        run.step_with(&mut gradients[0]); // a thread's own room is made at first
+        run.step_with(&mut gradients[0]); // the first update allocates each thread's workspace
         let count =
             allocation_counter::measure(|| rest.iter_mut().for_each(|gradient| run.step_with(gradient)));
         assert_eq!(count.count_total, 0, "{spec}");

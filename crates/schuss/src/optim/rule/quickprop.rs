@@ -7,8 +7,8 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Quickprop: each weight jumps to the bottom of the parabola through its last two gradients. Made for the update rule
-/// `epoch`.
+/// Quickprop: each weight jumps to the minimum of the parabola through its last two gradients. Meant for the update
+/// rule `epoch`.
 ///
 /// ```text
 /// g ← g + λ w
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 /// w ← w + d
 /// ```
 ///
-/// d is the last step, a and b are the slopes down along it now and before. A step is at most μ times the last; plain
-/// descent is added while the way still goes down, and stands alone (f = 0) after a step of at most 0.001.
+/// d is the last step; a and b are the downward slopes along it, now and before. A step is at most μ times the last.
+/// Plain descent is added while the slope still points down, and is used alone (f = 0) after a step of at most 0.001.
 ///
 /// Fahlman, "An Empirical Study of Learning Speed in Back-Propagation Networks", CMU-CS-88-162, 1988. The form, 0.001
 /// and the default of μ are FANN's. Differs: FANN has η = 0.7, adds a decay of 1e-4 to gradients not divided by the

@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// RAdam: Adam that goes along the bare first moment until the second is known well enough.
+/// RAdam: Adam that uses the first moment alone until the second is reliable enough.
 ///
 /// ```text
 /// g ← g + λ w
@@ -20,27 +20,27 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η / (1 − β₁ᵗ) · (1 − f + f r / d) m
 /// ```
 ///
-/// f is 1 where more than 5 gradients, in effect, have gone into v, else 0.
+/// f is 1 once v effectively averages more than 5 gradients, else 0.
 ///
 /// Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", ICLR 2020 (arXiv 1908.03265), with its
 /// threshold 4 raised to 5 as in the authors' code. Keys and defaults are `torch.optim.RAdam`'s: with
-/// `decoupled_weight_decay` w ← w − η λ w takes the place of the first line. Differs: optax has no `eps_hat`.
+/// `decoupled_weight_decay`, w ← w − η λ w replaces the first line. Differs: optax has no `eps_hat`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct RAdam {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decay λ: an L2 penalty, unless it is decoupled.
+    /// Weight decay λ: an L2 penalty, unless it is decoupled.
     pub weight_decay: f64,
-    /// Whether the weights decay by themselves, not through the moments.
+    /// True to decouple weight decay from the moments, as in AdamW.
     pub decoupled_weight_decay: bool,
-    /// Whether ε is added before v is corrected.
+    /// True to add ε before the bias correction of v.
     pub eps_hat: bool,
 }
 
@@ -63,7 +63,7 @@ impl Choice for RAdam {
 }
 
 impl RAdam {
-    /// r after update `t`; none while v is not known well enough.
+    /// Returns r after update `t`; `None` while v is not reliable enough.
     fn rectification(&self, t: u64) -> Option<f64> {
         let most = 2.0 / (1.0 - self.beta2) - 1.0;
         let power = power(self.beta2, t);
@@ -99,7 +99,7 @@ impl ByElement for RAdam {
     }
 }
 
-/// βᵗ with the error of every product carried along: what is lost of it, ρ would lose many times over.
+/// Returns βᵗ, carrying along the rounding error of every product, since ρ would amplify errors many times.
 fn power(beta: f64, mut t: u64) -> f64 {
     let (mut power, mut square) = ((1.0, 0.0), (beta, 0.0));
     while t > 0 {
@@ -112,7 +112,7 @@ fn power(beta: f64, mut t: u64) -> f64 {
     power.0
 }
 
-/// The product of two numbers with their errors.
+/// Returns the product of two numbers with their errors.
 fn product((a, a_error): (f64, f64), (b, b_error): (f64, f64)) -> (f64, f64) {
     let rough = a * b;
     let missing = a.mul_add(b, -rough) + (a * b_error + a_error * b);
@@ -124,13 +124,13 @@ fn product((a, a_error): (f64, f64), (b, b_error): (f64, f64)) -> (f64, f64) {
 struct Rectified {
     new1: f64,
     keep2: f64,
-    /// All factors of m that are the same for all weights.
+    /// Product of all factors of m that are the same for all weights.
     step: f64,
-    /// None while the second moment is left out.
+    /// `None` while the second moment is left out.
     eps: Option<f64>,
-    /// λ of the penalty
+    /// λ of the L2 penalty
     weight_decay: f64,
-    /// What decoupled decay leaves of a weight.
+    /// Factor that decoupled weight decay applies to a weight.
     keep: f64,
 }
 

@@ -7,7 +7,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// RMSprop: a step per weight, divided by the root of its recent mean square gradient.
+/// RMSprop: steps per weight, divided by the root of a running mean of its squared gradients.
 ///
 /// ```text
 /// g ← g + λ w
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η b        classic: w ← w − b
 /// ```
 ///
-/// `centered` divides by the variance, with the mean gradient a; in the `classic` form η stands inside the velocity,
-/// which differs only where it changes.
+/// `centered` divides by the root of the variance, with the mean gradient a. In the `classic` form, the velocity
+/// includes η, which makes a difference only when η changes.
 ///
 /// Tieleman and Hinton, "Neural Networks for Machine Learning", lecture 6.5, Coursera, 2012; centred as in Graves,
 /// "Generating Sequences With Recurrent Neural Networks", 2013 (arXiv 1308.0850). Keys and defaults are
@@ -30,19 +30,19 @@ use serde::{Deserialize, Serialize};
 pub struct RmsProp {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory α of the means.
+    /// Decay rate α of the running means.
     pub alpha: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// Momentum μ; 0 means none, and then no velocity is kept.
+    /// Momentum μ; 0 means none, and no velocity (momentum buffer) is kept.
     pub momentum: f64,
-    /// Whether the variance of the gradient is used, not its mean square.
+    /// True to use the variance of the gradient instead of its mean square.
     pub centered: bool,
-    /// Whether ε is added under the root.
+    /// True to add ε under the square root.
     pub eps_inside: bool,
-    /// Whether the learning rate stands inside the velocity.
+    /// True to include the learning rate in the velocity.
     pub classic: bool,
 }
 
@@ -73,7 +73,7 @@ impl Describe for RmsProp {
     knobs!(lr = lr, beta2 = alpha);
 
     fn momentum(&mut self) -> Option<&mut f64> {
-        (self.momentum > 0.0).then_some(&mut self.momentum) // without a velocity there is nothing to drive
+        (self.momentum > 0.0).then_some(&mut self.momentum) // without a velocity, there is nothing to schedule
     }
 }
 
@@ -89,19 +89,19 @@ impl ByElement for RmsProp {
 }
 
 impl RmsProp {
-    /// The quotient, where the mean gradient is `a` if it is taken off.
+    /// Returns g / d, centered with the mean gradient `a` if given.
     #[inline(always)]
     fn quotient<L: Lane>(&self, g: L, w: L, v: &mut L, a: Option<&mut L>) -> L {
         let g = penalised(g, w, self.weight_decay);
         *v = mean_square(*v, g, self.alpha);
         let spread = a.map_or(*v, |a| {
             *a = toward(*a, g, 1.0 - self.alpha);
-            (-*a).mul_add(*a, *v).max(L::splat(0.0)) // rounded, a² may be above v
+            (-*a).mul_add(*a, *v).max(L::splat(0.0)) // with rounding, a² may exceed v
         });
         g / root_with(spread, self.eps, self.eps_inside)
     }
 
-    /// The new weight, along the velocity `b`.
+    /// Returns the new weight, along the velocity `b`.
     #[inline(always)]
     fn roll<L: Lane>(&self, x: L, w: L, b: &mut L) -> L {
         let lr = L::splat(self.lr);

@@ -6,8 +6,8 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Rprop: a step length per weight, which grows while the gradient keeps its sign and shrinks when that changes; how
-/// large the gradient is does not matter. Made for the update rule `epoch`.
+/// Rprop: a step size per weight, which grows while the gradient keeps its sign and shrinks when the sign changes; the
+/// magnitude of the gradient does not matter. Meant for the update rule `epoch`.
 ///
 /// ```text
 /// s ← sign(g p)
@@ -16,24 +16,24 @@ use serde::{Deserialize, Serialize};
 /// w ← w − sign(p) d
 /// ```
 ///
-/// The step length d is η at first, and a weight whose gradient has changed its sign rests for one update.
+/// The step size d is initially η. A weight whose gradient has changed sign pauses for one update.
 ///
 /// Riedmiller and Braun, "A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP Algorithm", ICNN
-/// 1993, in the form without going back that Igel and Hüsken, "Improving the Rprop Learning Algorithm", NC 2000, call
+/// 1993, in the form without backtracking that Igel and Hüsken, "Improving the Rprop Learning Algorithm", NC 2000, call
 /// iRprop⁻. Keys and defaults are `torch.optim.Rprop`'s (there `etas` and `step_sizes`). Differs: optax starts at the
-/// learning rate it is given; FANN's steps begin at 0.1 and may shrink to 0.
+/// learning rate it is given; FANN's steps start at 0.1 and may shrink to 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rprop {
-    /// Step length at first, η.
+    /// Initial step size η.
     pub lr: f64,
-    /// Factor η₋ of the step length when the gradient changes its sign.
+    /// Factor η₋ of the step size when the gradient changes sign.
     pub etaminus: f64,
-    /// Factor η₊ of the step length while the gradient keeps its sign.
+    /// Factor η₊ of the step size while the gradient keeps its sign.
     pub etaplus: f64,
-    /// Shortest step d₋.
+    /// Minimum step size d₋.
     pub step_min: f64,
-    /// Longest step d₊.
+    /// Maximum step size d₊.
     pub step_max: f64,
 }
 
@@ -51,7 +51,7 @@ impl Choice for Rprop {
         positive(&[("lr", lr), ("etaminus", etaminus), ("step_min", step_min), ("step_max", step_max)])?;
         if etaminus >= 1.0 || etaplus <= 1.0 || !etaplus.is_finite() {
             return Err(Error::usage(format!(
-                "etaminus must be below 1 and etaplus above, not {etaminus} and {etaplus}"
+                "etaminus must be below 1 and etaplus above 1, not {etaminus} and {etaplus}"
             )));
         }
         if step_min > step_max {

@@ -9,7 +9,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Schedule-free AdamW: the mean of iterates that go along gradients scaled as Adam does, in place of its first moment.
+/// Schedule-free AdamW: the mean of iterates that follow gradients scaled as in Adam, in place of its first moment.
 ///
 /// ```text
 /// ηₜ ← η min(t / k, 1)        h ← max(h, ηₜ)        q ← t^r h^a
@@ -20,8 +20,8 @@ use serde::{Deserialize, Serialize};
 /// z ← z − ηₜ d
 /// ```
 ///
-/// z are the iterates, which begin at the weights; w is where gradients are taken (the paper's y), and what is evaluated
-/// is their mean x, with w = β₁ x + (1 − β₁) z. Without warm-up ηₜ is η.
+/// z are the iterates, which start at the initial weights. Gradients are taken at w (the paper's y); evaluation uses
+/// the mean x of the iterates, with w = β₁ x + (1 − β₁) z. Without warm-up, ηₜ is η.
 ///
 /// Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv 2405.15682). Keys and defaults are those of
 /// `schedulefree.AdamWScheduleFree`. Differs: the paper's algorithm corrects ηₜ, not v.
@@ -30,19 +30,19 @@ use serde::{Deserialize, Serialize};
 pub struct ScheduleFreeAdamW {
     /// Learning rate η.
     pub lr: f64,
-    /// How near to the mean the gradients are taken, β₁.
+    /// Weight β₁ of the mean in the point at which gradients are taken.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decay λ.
+    /// Weight decay λ.
     pub weight_decay: f64,
-    /// Updates k over which the learning rate grows.
+    /// Updates k of the learning rate's linear warm-up.
     pub warmup_steps: f64,
-    /// Power r of the update's number in its weight in the mean.
+    /// Exponent r of the update number in the weight of an iterate in the mean.
     pub r: f64,
-    /// Power a of the largest learning rate so far in that weight.
+    /// Exponent a of the largest learning rate so far in that weight.
     pub weight_lr_power: f64,
 }
 

@@ -8,8 +8,8 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Schedule-free SGD: the mean of all iterates of gradient descent, with gradients taken near that mean; it needs no
-/// schedule, and so no number of updates known in advance.
+/// Schedule-free SGD: the mean of all iterates of gradient descent, with gradients taken near that mean. It needs no
+/// schedule, so the number of updates need not be known in advance.
 ///
 /// ```text
 /// ηₜ ← η min(t / k, 1)        h ← max(h, ηₜ)        q ← t^r h^a
@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 /// z ← z − ηₜ g
 /// ```
 ///
-/// z are the iterates, which begin at the weights; w is where gradients are taken (the paper's y), and what is evaluated
-/// is their mean x, with w = μ x + (1 − μ) z. Without warm-up ηₜ is η.
+/// z are the iterates, which start at the initial weights. Gradients are taken at w (the paper's y); evaluation uses
+/// the mean x of the iterates, with w = μ x + (1 − μ) z. Without warm-up, ηₜ is η.
 ///
 /// Defazio et al., "The Road Less Scheduled", NeurIPS 2024 (arXiv 2405.15682). Keys and defaults are those of
 /// `schedulefree.SGDScheduleFree`.
@@ -29,15 +29,15 @@ use serde::{Deserialize, Serialize};
 pub struct ScheduleFreeSgd {
     /// Learning rate η.
     pub lr: f64,
-    /// How near to the mean the gradients are taken, μ (the paper's β).
+    /// Weight μ (the paper's β) of the mean in the point at which gradients are taken.
     pub momentum: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// Updates k over which the learning rate grows.
+    /// Updates k of the learning rate's linear warm-up.
     pub warmup_steps: f64,
-    /// Power r of the update's number in its weight in the mean.
+    /// Exponent r of the update number in the weight of an iterate in the mean.
     pub r: f64,
-    /// Power a of the largest learning rate so far in that weight.
+    /// Exponent a of the largest learning rate so far in that weight.
     pub weight_lr_power: f64,
 }
 
@@ -93,12 +93,12 @@ impl ByElement for ScheduleFreeSgd {
     }
 }
 
-/// x from w and z.
+/// Returns x in terms of w and slot `z`.
 pub(super) fn mean(z: usize, momentum: f64) -> Shown {
     Shown { slot: z, share: 1.0 - 1.0 / momentum }
 }
 
-/// Learning rates of the updates, and the weights of the iterates in their mean.
+/// Learning rates of the updates, and weights of the iterates in their mean.
 pub(super) struct Weighting {
     pub(super) lr: f64,
     pub(super) warmup_steps: f64,
@@ -132,7 +132,7 @@ impl Weighting {
         }
     }
 
-    /// What `begin` has prepared.
+    /// Returns the step that `begin` has prepared.
     pub(super) fn step(&self, step: &Step, momentum: f64) -> Interpolated {
         let share = match *step.scalars {
             [h, s] if s > 0.0 => self.weight(step.t, h) / s,
@@ -143,7 +143,7 @@ impl Weighting {
     }
 }
 
-/// A step of z, and the w that follows.
+/// A step of z, and the resulting w.
 #[derive(Clone, Copy)]
 pub(super) struct Interpolated {
     /// ηₜ

@@ -6,7 +6,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// SGD: a step against the gradient; with momentum, along a velocity that remembers earlier gradients.
+/// SGD: a step against the gradient; with momentum, along a velocity that accumulates earlier gradients.
 ///
 /// ```text
 /// g ← g + λ w        classic: g ← η (g + λ w)
@@ -15,26 +15,26 @@ use serde::{Deserialize, Serialize};
 /// w ← w − η u        classic: w ← w − u
 /// ```
 ///
-/// In the `classic` form η stands inside the velocity, which differs only where it changes.
+/// In the `classic` form, the velocity includes η, which makes a difference only when η changes.
 ///
 /// Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Nesterov's form as in
 /// Sutskever et al., "On the importance of initialization and momentum in deep learning", ICML 2013.
-/// Keys, defaults and the place of every rounding are `torch.optim.SGD`'s (whose `lr` is 0.001; ours is 0.1, and PyTorch
-/// refuses `nesterov` with dampening, which Burn has). Differs: Keras and scikit-learn are `classic`.
+/// Keys, defaults and every rounding are `torch.optim.SGD`'s (whose `lr` is 0.001; ours is 0.1, and PyTorch rejects
+/// `nesterov` with dampening, which Burn has). Differs: Keras and scikit-learn are `classic`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate η.
     pub lr: f64,
-    /// Momentum μ; 0 means none, and then no velocity is kept.
+    /// Momentum μ; 0 means none, and no velocity (momentum buffer) is kept.
     pub momentum: f64,
-    /// How much of each new gradient but the first is held back from the velocity, τ.
+    /// Dampening τ: fraction of every gradient but the first that does not enter the velocity.
     pub dampening: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// Nesterov's look ahead; needs momentum.
+    /// True to use Nesterov momentum; needs momentum above 0.
     pub nesterov: bool,
-    /// Whether the learning rate stands inside the velocity.
+    /// True to include the learning rate in the velocity.
     pub classic: bool,
 }
 
@@ -66,17 +66,17 @@ impl Describe for Sgd {
     }
 
     fn momentum(&mut self) -> Option<&mut f64> {
-        (self.momentum > 0.0).then_some(&mut self.momentum) // without a velocity there is nothing to drive
+        (self.momentum > 0.0).then_some(&mut self.momentum) // without a velocity, there is nothing to schedule
     }
 }
 
 impl ByMap for Sgd {
-    /// The equation above, solved for (w, v): κ gathers the ways of the gradient into w, p those of the old velocity.
-    /// Classic, the gradient is η g and the step u itself.
+    /// Solves the equation above for (w, v): κ is the total coefficient of the gradient in w, p that of the old
+    /// velocity. In the classic form, the gradient is η g and the step is u itself.
     fn linear(&self, t: u64) -> Linear {
         let Self { lr, momentum, weight_decay, nesterov, .. } = *self;
         if momentum == 0.0 {
-            return Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 1.0]], b: [-lr, 0.0] }; // a velocity rests
+            return Linear { a: [[1.0 - lr * weight_decay, 0.0], [0.0, 1.0]], b: [-lr, 0.0] }; // the velocity is unused
         }
         let (share, (inner, outer)) = (self.share(t), self.rates());
         let (kappa, p) =
@@ -100,12 +100,12 @@ impl ByElement for Sgd {
 }
 
 impl Sgd {
-    /// How much of the gradient of update `t` goes into the velocity.
+    /// Returns the fraction of the gradient of update `t` that enters the velocity.
     fn share(&self, t: u64) -> f64 {
         if t == 1 { 1.0 } else { 1.0 - self.dampening }
     }
 
-    /// Where the learning rate stands: factors of the gradient before the velocity, and of the step after it.
+    /// Returns the factors of the gradient before the velocity and of the step after it; one is the learning rate.
     fn rates(&self) -> (f64, f64) {
         if self.classic { (self.lr, 1.0) } else { (1.0, self.lr) }
     }
@@ -139,7 +139,7 @@ struct HeavyBall {
 }
 
 impl HeavyBall {
-    /// The step u along the velocity, which takes in the gradient.
+    /// Adds the gradient to the velocity. Returns the step u.
     #[inline(always)]
     fn step<L: Lane>(&self, g: L, v: &mut L) -> L {
         let momentum = L::splat(self.momentum);
@@ -156,7 +156,7 @@ impl Elementwise<1> for HeavyBall {
     }
 }
 
-/// With the learning rate inside the velocity.
+/// [`HeavyBall`] with the learning rate inside the velocity.
 #[derive(Clone, Copy)]
 struct Classic(HeavyBall);
 

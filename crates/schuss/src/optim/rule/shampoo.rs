@@ -11,7 +11,7 @@ use schuss_kernels::{Lane, padded};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Shampoo: the gradient between inverse roots of sums of its squares, as a matrix.
+/// Shampoo: the gradient matrix, preconditioned on both sides by inverse roots of its accumulated second moments.
 ///
 /// ```text
 /// g ← g + λ w
@@ -21,24 +21,25 @@ use std::ops::Range;
 /// w ← w − η v
 /// ```
 ///
-/// The roots are made anew at update 1 and whenever `every` updates have gone by, from eigenvalues and eigenvectors in f64
-/// on one thread: 0.4 s for 784 rows, 0.6 s or more for all of 784-400-256-10, which is why `every` is 100.
+/// The roots are recomputed at update 1 and after every `every` updates, from eigenvalues and eigenvectors in f64 on
+/// one thread: 0.4 s for 784 rows, 0.6 s or more for all of 784-400-256-10, which is why `every` is 100.
 ///
 /// Gupta, Koren and Singer, "Shampoo: Preconditioned Stochastic Tensor Optimization", ICML 2018 (arXiv 1802.09568),
-/// algorithm 1, which has no momentum and no decay; keys and defaults are ours. Differs: `pytorch_optimizer.Shampoo` makes
-/// no step before update `every`, and mixes its last step into the gradient instead of having a velocity.
+/// algorithm 1, which has no momentum and no decay; keys and defaults are schuss's own. Differs:
+/// `pytorch_optimizer.Shampoo` makes no step before update `every`, and mixes its last step into the gradient instead
+/// of keeping a velocity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shampoo {
     /// Learning rate η.
     pub lr: f64,
-    /// Momentum μ; 0 means none, and then no velocity is kept.
+    /// Momentum μ; 0 means none, and no velocity (momentum buffer) is kept.
     pub momentum: f64,
     /// L2 penalty λ, added to the gradient as λ w.
     pub weight_decay: f64,
-    /// ε, times the identity.
+    /// ε, added to L and R as a multiple of the identity.
     pub eps: f64,
-    /// Updates from one inverse root to the next.
+    /// Updates between recomputations of the inverse roots.
     pub every: f64,
 }
 
@@ -74,7 +75,7 @@ impl Describe for Shampoo {
         slots
     }
 
-    /// A step on its way, and squares.
+    /// An intermediate product, and square matrices.
     fn scratch(&self) -> Vec<SlotShape> {
         vec![SlotShape::Like, SlotShape::SquareOfRows, SlotShape::SquareOfCols]
     }
@@ -113,7 +114,7 @@ impl Staged for Shampoo {
     }
 }
 
-/// Where the roots stand among the slots.
+/// Indices of the roots among the slots.
 const ROOTS: Range<usize> = 2..4;
 
 /// L ← L + g gᵀ, R ← R + gᵀ g

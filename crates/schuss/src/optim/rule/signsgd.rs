@@ -7,20 +7,20 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// signSGD: steps of one length, against the sign of the gradient.
+/// signSGD: steps of constant size, against the sign of the gradient.
 ///
 /// ```text
 /// w ← w − η (sign(g) + λ w)
 /// ```
 ///
 /// Bernstein et al., "signSGD: Compressed Optimisation for Non-Convex Problems", ICML 2018 (arXiv 1802.04434),
-/// algorithm 1. As `optax.sign_sgd`, which has no decay and gives no default for lr.
+/// algorithm 1. As `optax.sign_sgd`, which has no decay and no default for lr.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct SignSgd {
     /// Learning rate η.
     pub lr: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
 }
 
@@ -49,7 +49,7 @@ impl ByElement for SignSgd {
 }
 
 impl SignSgd {
-    /// The new weight, against the sign of `d`.
+    /// Returns the new weight, moved against the sign of `d`.
     #[inline(always)]
     pub(super) fn against<L: Lane>(&self, d: L, w: L) -> L {
         penalised(d.sign(), w, self.weight_decay).mul_add(L::splat(-self.lr), w)

@@ -7,7 +7,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Signum: steps of one length, against the sign of the mean gradient.
+/// Signum: steps of constant size, against the sign of the mean gradient.
 ///
 /// ```text
 /// m ← μ m + (1 − μ) g
@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 pub struct Signum {
     /// Learning rate η.
     pub lr: f64,
-    /// Momentum μ, the memory of the mean gradient.
+    /// Momentum μ, the decay rate of the mean gradient.
     pub momentum: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
 }
 

@@ -1,75 +1,75 @@
-//! What rules keep between updates.
+//! State that rules keep between updates.
 
-/// Something a rule keeps between updates.
+/// A state buffer that a rule keeps between updates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slot {
-    /// Its name in checkpoints and equations.
+    /// Name in checkpoints and equations.
     pub name: &'static str,
-    /// How many numbers for a tensor.
+    /// Shape for a tensor.
     pub shape: SlotShape,
-    /// What it is before the first update.
+    /// Value before the first update.
     pub first: First,
 }
 
-/// How many numbers a slot keeps for a tensor of `[rows, cols]`.
+/// Shape of a slot for a tensor of shape `[rows, cols]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotShape {
-    /// One per weight.
+    /// `[rows, cols]`: one value per weight.
     Like,
-    /// One per row: per input of a weight.
+    /// `[rows]`: one value per input of a weight matrix.
     Rows,
-    /// One per column: per output.
+    /// `[cols]`: one value per output.
     Cols,
     /// `[rows, rows]`.
     SquareOfRows,
     /// `[cols, cols]`.
     SquareOfCols,
-    /// `[rows + 1, cols]`: a weight and the bias behind it.
+    /// `[rows + 1, cols]`: a weight matrix and the bias after it.
     Layer,
-    /// `[rows + 1, rows + 1]`: inputs of a layer, and the 1 that its bias sees.
+    /// `[rows + 1, rows + 1]`: inputs of a layer, and the 1 that its bias multiplies.
     SquareOfInputs,
-    /// As many rows and columns as the tensor has of what it has less.
+    /// Square matrix whose side is the smaller of `rows` and `cols`.
     SmallerSquare,
-    /// One.
+    /// A single value.
     Scalar,
 }
 
-/// What a slot is before the first update.
+/// Value of a slot before the first update.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum First {
-    /// The same number everywhere.
+    /// The same value everywhere.
     Value(f64),
     /// The initial weights.
     Weights,
 }
 
 impl Slot {
-    /// One number per weight, at first zero.
+    /// Creates a slot with one value per weight, initially zero.
     pub(crate) const fn new(name: &'static str) -> Self {
         Self { name, shape: SlotShape::Like, first: First::Value(0.0) }
     }
 
-    /// The same, at first `value`.
+    /// Creates a slot with one value per weight, initially `value`.
     pub(crate) const fn filled(name: &'static str, value: f64) -> Self {
         Self { first: First::Value(value), ..Self::new(name) }
     }
 
-    /// The same, at first the weight itself.
+    /// Creates a slot with one value per weight, initially the weight itself.
     pub(crate) const fn copied(name: &'static str) -> Self {
         Self { first: First::Weights, ..Self::new(name) }
     }
 
-    /// The same name in another shape.
+    /// Returns the slot with another shape.
     pub(crate) const fn shaped(self, shape: SlotShape) -> Self {
         Self { shape, ..self }
     }
 }
 
-/// Weights to be evaluated: w + share (slot − w).
+/// Weights to evaluate: w + share (slot − w).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shown {
     /// Index of the slot.
     pub(crate) slot: usize,
-    /// How far from the weights to the slot.
+    /// Fraction of the way from the weights to the slot.
     pub(crate) share: f64,
 }

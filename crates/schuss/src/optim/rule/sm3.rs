@@ -8,7 +8,7 @@ use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{LANES, Lane, padded};
 use serde::{Deserialize, Serialize};
 
-/// SM3: Adagrad that keeps a number per row and column instead of one per weight.
+/// SM3: Adagrad that keeps one value per row and column instead of one per weight.
 ///
 /// ```text
 /// v_ij ← min(r_i, c_j) + g_ij²    a bias keeps v itself: v ← v + g²
@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Anil, Gupta, Koren and Singer, "Memory-Efficient Adaptive Optimization", NeurIPS 2019 (arXiv 1901.11150), algorithm
-/// SM3-II; without momentum it is all in r and c. Keys, defaults and ε = 1e-8 are `optax.sm3`'s, which gives none for lr;
-/// the paper has neither ε nor momentum.
+/// SM3-II; without momentum, its only state is r and c. Keys, defaults and ε = 1e-8 are `optax.sm3`'s, which has none
+/// for lr; the paper has neither ε nor momentum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sm3 {
@@ -90,7 +90,7 @@ impl Staged for Sm3 {
     }
 }
 
-/// The largest of numbers that are not negative.
+/// Returns the largest of values that are not negative.
 fn largest<T: Lane + PartialOrd + Default>(values: &[T]) -> T {
     let mut lanes = [T::default(); LANES];
     for values in values.as_chunks::<LANES>().0 {
@@ -99,7 +99,7 @@ fn largest<T: Lane + PartialOrd + Default>(values: &[T]) -> T {
     lanes.into_iter().fold(T::default(), T::max)
 }
 
-/// One row of weights.
+/// Update of one row of weights.
 #[derive(Clone, Copy)]
 struct Cover {
     lr: f64,

@@ -12,7 +12,7 @@ use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Lane, padded};
 use serde::{Deserialize, Serialize};
 
-/// SOAP: Adam in the axes of Shampoo, the eigenvectors P and Q of sums of squares of the gradient as a matrix.
+/// SOAP: Adam in the eigenbasis of Shampoo, the eigenvectors P and Q of second moments of the gradient matrix.
 ///
 /// ```text
 /// m ← m + (1 − β₁) (g − m)        v ← v + (1 − β₂) ((P g Qᵀ)² − v)
@@ -22,31 +22,32 @@ use serde::{Deserialize, Serialize};
 /// P ← rows of P L made orthonormal, every few updates; likewise Q; v along with them
 /// ```
 ///
-/// The first gradient only makes L, R and their eigenvectors; t counts from the second. Rows are ordered by p·L p, the
-/// largest first, which is one step of power iteration; eigenvectors and orthonormal rows are made in f64 on one thread:
-/// 0.2 s for 784 rows, 0.3 s for all of 784-400-256-10. `max_dim=400` leaves its inputs out, and takes a fifth of that.
+/// The first gradient only initializes L, R and their eigenvectors; t counts from the second. The last line is one step
+/// of power iteration, with rows ordered by p·L p, largest first. Eigenvectors and orthonormal rows are computed in f64
+/// on one thread: 0.2 s for 784 rows, 0.3 s for all of 784-400-256-10, or a fifth of that with `max_dim=400`, which
+/// leaves out the 784 inputs.
 ///
-/// Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025 (arXiv 2409.11321). Keys and defaults are
-/// those of the authors' code, as `pytorch_optimizer.SOAP` has it, whose precondition_frequency is `every` and whose
-/// max_precondition_dim is `max_dim`.
+/// Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025 (arXiv 2409.11321). Keys and defaults
+/// are those of the authors' code, as `pytorch_optimizer.SOAP` has it, whose precondition_frequency is `every` and
+/// whose max_precondition_dim is `max_dim`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Soap {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// Memory β₃ of L and R.
+    /// Decay rate β₃ of L and R.
     pub shampoo_beta: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// Decoupled decay λ.
+    /// Decoupled weight decay λ.
     pub weight_decay: f64,
-    /// Updates from one change of axes to the next.
+    /// Updates between recomputations of P and Q.
     pub every: f64,
-    /// Sides longer than this keep their axes.
+    /// Largest side of a matrix that is rotated; longer sides have no P or Q.
     pub max_dim: f64,
 }
 
@@ -82,7 +83,7 @@ impl Describe for Soap {
         ]
     }
 
-    /// A moment in other axes, half of the way there, and squares.
+    /// A rotated moment, an intermediate product, and square matrices.
     fn scratch(&self) -> Vec<SlotShape> {
         vec![SlotShape::Like, SlotShape::Like, SlotShape::SquareOfRows, SlotShape::SquareOfCols]
     }
@@ -129,7 +130,7 @@ impl Staged for Soap {
 }
 
 impl Soap {
-    /// Moves m and v, and the weights along u.
+    /// Updates m and v, and moves the weights along u.
     fn descend<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
@@ -155,7 +156,7 @@ impl Soap {
         arithmetic.sweep(&Blend { keep, share: -keep * lr }, u, 1.0, w, []);
     }
 
-    /// Moves L and R.
+    /// Updates L and R.
     fn gather<A: Arithmetic>(&self, arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, g: &[A::T]) {
         let ([_, _, l, r, ..], [.., l_room, r_room]) =
             (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
@@ -175,7 +176,7 @@ impl Soap {
     }
 }
 
-/// P and Q, row after row; empty where a side keeps its axes.
+/// P and Q in row-major order; empty for a side that is not rotated.
 struct Axes<'a, T> {
     p: &'a [T],
     q: &'a [T],
@@ -233,7 +234,7 @@ fn first_axes<A: Arithmetic>(tensor: &mut Tensor<A::Buffer>, eigen: &mut Eigen) 
     }
 }
 
-/// One step of power iteration for P and Q; v follows their order.
+/// Does one step of power iteration for P and Q, and reorders v with them.
 fn turn_axes<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, eigen: &mut Eigen) {
     let ([_, v, l, r, p, q], [spare, _, l_room, r_room]) =
         (tensor.slots.as_mut_slice(), tensor.scratch.as_mut_slice())
@@ -257,7 +258,7 @@ fn turn_axes<A: Arithmetic>(arithmetic: &mut A, tensor: &mut Tensor<A::Buffer>, 
     }
 }
 
-/// Axes ← orthonormal rows of axes · sums, ordered by how long the axes are in `sums`.
+/// Axes ← orthonormal rows of axes · sums, ordered by a · sums a for each old axis a.
 fn power_iteration<A: Arithmetic>(
     arithmetic: &mut A,
     eigen: &mut Eigen,
@@ -280,7 +281,7 @@ fn write_rows<'a, T: Lane>(to: &mut [T], side: usize, row: impl Fn(usize) -> &'a
     }
 }
 
-/// m ← m / (√v + ε), where v stands in the place of the gradient.
+/// m ← m / (√v + ε), where v is passed in place of the gradient.
 #[derive(Clone, Copy)]
 struct OverRoot {
     eps: f64,

@@ -8,7 +8,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;
 use serde::{Deserialize, Serialize};
 
-/// Yogi: Adam whose second moment moves by a share of g² only, so that it does not forget quickly.
+/// Yogi: Adam whose second moment changes by at most a fixed share of g², so that it does not decrease quickly.
 ///
 /// ```text
 /// m ← m + (1 − β₁) (g − m)        v ← v − (1 − β₂) sign(v − g²) g²
@@ -16,20 +16,20 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Zaheer et al., "Adaptive Methods for Nonconvex Optimization", NeurIPS 2018. Keys and defaults are
-/// `optax.scale_by_yogi`'s, in which m begins at the same value as v; the equation is computed with √(1 − β₂ᵗ) multiplied
-/// into η and ε. Differs: the paper corrects neither moment.
+/// `optax.scale_by_yogi`'s, in which m starts at the same value as v; the equation is computed with √(1 − β₂ᵗ)
+/// multiplied into η and ε. Differs: the paper corrects neither moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Yogi {
     /// Learning rate η.
     pub lr: f64,
-    /// Memory β₁ of the first moment.
+    /// Decay rate β₁ of the first moment.
     pub beta1: f64,
-    /// Memory β₂ of the second moment.
+    /// Decay rate β₂ of the second moment.
     pub beta2: f64,
-    /// ε, which keeps the quotient finite.
+    /// ε, added to the denominator for numerical stability.
     pub eps: f64,
-    /// What m and v are at first.
+    /// Initial value of m and v.
     pub initial_accumulator_value: f64,
 }
 

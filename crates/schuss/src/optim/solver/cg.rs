@@ -10,7 +10,7 @@ use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;
 use serde::{Deserialize, Serialize};
 
-/// Nonlinear conjugate gradients: each direction is bent so that it does not undo the one before.
+/// Nonlinear conjugate gradients: each direction is chosen so that it does not undo the progress along the last.
 ///
 /// ```text
 /// d ← −g + β d⁻        w ← w + t d        y = g − g⁻
@@ -19,40 +19,41 @@ use serde::{Deserialize, Serialize};
 /// hager-zhang:         β = max((y − 2 d⁻ yᵀy / d⁻ᵀy)ᵀg / d⁻ᵀy, −1 / (‖d⁻‖ min(0.01, ‖g⁻‖)))
 /// ```
 ///
-/// t fulfils the strong Wolfe conditions; its search begins where the loss would fall as much as last time. Where d does
-/// not point downhill, and every `restart` iterations, it is −g again. An update is up to `max_iter` iterations; the
-/// direction goes on from update to update, unless the loss found first is not, to 10⁻⁴, the one found last: then the
-/// samples are others, and there is nothing that d should not undo.
+/// t satisfies the strong Wolfe conditions; its search starts at the step that promises the same decrease of the loss
+/// as the last step did. If d does not point downhill, and every `restart` iterations, it is reset to −g. An update is
+/// up to `max_iter` iterations. The direction carries over from update to update, unless the first loss of an update
+/// differs from the last loss of the previous one by more than a relative 10⁻⁴: the samples have then changed, and
+/// there is no progress for d to preserve.
 ///
 /// Fletcher and Reeves, Computer J. 7, 1964; Polak and Ribière, 1969; Hager and Zhang, SIAM J. Optim. 16, 2005; Nocedal
-/// and Wright, "Numerical Optimization", 2nd ed. 2006, section 5.2, for β⁺, the line search and its first step. Differs:
-/// SciPy's c₂ is 0.4; Hager and Zhang's own code has their line search.
+/// and Wright, "Numerical Optimization", 2nd ed. 2006, section 5.2, for β⁺, the line search and its first step.
+/// Differs: SciPy's c₂ is 0.4; Hager and Zhang's own code has their line search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cg {
-    /// The formula of β.
+    /// Formula of β: `fletcher-reeves`, `polak-ribiere-plus` or `hager-zhang`.
     pub beta: Beta,
-    /// Iterations per update.
+    /// Maximum iterations per update.
     pub max_iter: usize,
-    /// Iterations after which the direction is −g again; as many as there are weights if 0.
+    /// Iterations after which the direction is reset to −g; 0 means the number of weights.
     pub restart: u64,
-    /// How much the loss must fall, as a share of what its slope promises.
+    /// c₁: required decrease of the loss, as a fraction of the decrease its slope predicts.
     pub c1: f64,
-    /// What may be left of the slope.
+    /// c₂: largest slope accepted after a step, as a fraction of the slope before it.
     pub c2: f64,
-    /// An update ends where no gradient is larger.
+    /// An update ends when no gradient element is larger than this.
     pub tolerance_grad: f64,
-    /// An update ends where neither the loss nor a weight changes by so much.
+    /// An update ends when neither the loss nor any weight changes by more than this.
     pub tolerance_change: f64,
 }
 
-/// How much of the last direction goes into the next.
+/// Formula for β, the share of the last direction in the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Beta {
     /// Fletcher and Reeves.
     FletcherReeves,
-    /// Polak and Ribière's, not below zero.
+    /// Polak and Ribière, clamped to be non-negative.
     PolakRibierePlus,
     /// Hager and Zhang.
     HagerZhang,
@@ -91,7 +92,7 @@ impl Choice for Cg {
 }
 
 impl Cg {
-    /// Up to `max_iter` iterations on `parameters` weights.
+    /// Does up to `max_iter` iterations on `parameters` weights.
     pub(super) fn update<A: Arithmetic, O: Objective<A>>(
         &self,
         mut walk: Walk<A, O>,
@@ -113,7 +114,7 @@ impl Cg {
             let fell = value - walk.room.points.here.value;
             if moved <= self.tolerance_change && fell <= self.tolerance_change {
                 if walk.state.iterations == 1 {
-                    break; // not even straight downhill
+                    break; // no progress even along −g
                 }
                 walk.state.iterations = 0;
             }
@@ -126,7 +127,7 @@ impl Cg {
         StrongWolfe { c1: self.c1, c2: self.c2, tolerance: 0.0, evaluations: MOST_EVALUATIONS }
     }
 
-    /// Turns to the next direction; the first step to try there.
+    /// Sets the next direction. Returns the first step to try along it.
     fn turn<A: Arithmetic, O: Objective<A>>(&self, walk: &mut Walk<A, O>, parameters: usize) -> f64 {
         let last = walk.state.step * walk.state.slope;
         let most = if self.restart == 0 { parameters as u64 } else { self.restart };
@@ -156,13 +157,13 @@ impl Cg {
     }
 }
 
-/// Whether two losses at the same weights differ by more than the order of sums explains.
+/// Returns true if two losses at the same weights differ by more than the order of summation explains.
 fn is_another(left: f64, found: f64) -> bool {
     (found - left).abs() > 1e-4 * left.abs()
 }
 
 impl Beta {
-    /// From the products of gradients and directions.
+    /// Returns β from the dot products of gradients and directions.
     fn of(self, &[gg, gy, old_gg, yy, dg, dy, dd]: &[f64; 7]) -> f64 {
         let beta = match self {
             Self::FletcherReeves => gg / old_gg,

@@ -7,22 +7,22 @@ use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Gradient descent that looks for the length of each step: downhill until the loss has fallen enough.
+/// Gradient descent with a line search: each step is as long as it takes for the loss to decrease enough.
 ///
 /// ```text
 /// w ← w − t g        t: the first of η, η/2, η/4, ... with f(w − t g) ≤ f(w) − 10⁻⁴ t ‖g‖²
 /// ```
 ///
-/// With `line_search=strong-wolfe` t is sought, from η, until also |f'(t)| ≤ 0.9 |f'(0)|.
+/// With `line_search=strong-wolfe`, the search starts at η and also requires |f'(t)| ≤ 0.9 |f'(0)|.
 ///
-/// Armijo, "Minimization of functions having Lipschitz continuous first partial derivatives", Pacific J. Math. 16, 1966;
-/// Nocedal and Wright, "Numerical Optimization", 2nd ed. 2006, section 3.1.
+/// Armijo, "Minimization of functions having Lipschitz continuous first partial derivatives", Pacific J. Math. 16,
+/// 1966; Nocedal and Wright, "Numerical Optimization", 2nd ed. 2006, section 3.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct GradientDescent {
-    /// The first step tried η.
+    /// First step η to try.
     pub lr: f64,
-    /// How the step is found: `backtracking` or `strong-wolfe`.
+    /// Line search: `backtracking` or `strong-wolfe`.
     pub line_search: LineSearch,
 }
 
@@ -39,14 +39,14 @@ impl Choice for GradientDescent {
         positive(&[("lr", self.lr)])?;
         match self.line_search {
             LineSearch::None => Err(Error::usage("line_search must be backtracking or strong-wolfe")
-                .advise("without a line search it is the optimizer sgd")),
+                .advise("optimizer sgd, which is gradient descent without a line search")),
             _ => Ok(()),
         }
     }
 }
 
 impl GradientDescent {
-    /// One step.
+    /// Does one step.
     pub(super) fn update<A: Arithmetic, O: Objective<A>>(&self, mut walk: Walk<A, O>) -> Attempt<()> {
         const WOLFE: StrongWolfe =
             StrongWolfe { c1: ARMIJO, c2: 0.9, tolerance: 1e-9, evaluations: MOST_EVALUATIONS };

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::DerefMut;
 
-/// L-BFGS: Newton's direction, from the curvature that the last steps have met.
+/// L-BFGS: approximates Newton's direction from the curvature seen along the last steps.
 ///
 /// ```text
 /// s = w − w⁻        y = g − g⁻        ρ = 1 / yᵀs        γ = yᵀs / yᵀy
@@ -21,29 +21,29 @@ use std::ops::DerefMut;
 /// w ← w + t d
 /// ```
 ///
-/// An update is one `step()` of torch: up to `max_iter` iterations and about `max_eval` evaluations, pairs kept from
-/// update to update; a pair counts if yᵀs > 10⁻¹⁰. Without a line search t is η, but η min(1, 1/‖g‖₁) in the very first
-/// iteration; with `line_search=strong-wolfe` t is sought from there on, with c₁ = 10⁻⁴ and c₂ = 0.9.
+/// An update is one `step()` of torch: up to `max_iter` iterations and about `max_eval` evaluations. Pairs are kept
+/// from update to update; a pair is used if yᵀs > 10⁻¹⁰. Without a line search, t is η, but η min(1, 1/‖g‖₁) in the
+/// very first iteration; with `line_search=strong-wolfe`, the search starts from that t, with c₁ = 10⁻⁴ and c₂ = 0.9.
 ///
-/// Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", Math. Programming 45, 1989; Nocedal
-/// and Wright, "Numerical Optimization", 2nd ed. 2006, algorithms 7.4 and 7.5. Keys and defaults are
+/// Liu and Nocedal, "On the limited memory BFGS method for large scale optimization", Math. Programming 45, 1989;
+/// Nocedal and Wright, "Numerical Optimization", 2nd ed. 2006, algorithms 7.4 and 7.5. Keys and defaults are
 /// `torch.optim.LBFGS`'s.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct LBfgs {
-    /// The first step tried η.
+    /// First step η to try.
     pub lr: f64,
-    /// Iterations per update.
+    /// Maximum iterations per update.
     pub max_iter: usize,
-    /// Evaluations of value and gradient per update after which no iteration begins; 5/4 `max_iter` if 0.
+    /// Evaluations of loss and gradient per update after which no iteration starts; 0 means 5/4 `max_iter`.
     pub max_eval: usize,
-    /// An update ends where no gradient is larger.
+    /// An update ends when no gradient element is larger than this.
     pub tolerance_grad: f64,
-    /// An update ends where the loss, or every weight, changes by less.
+    /// An update ends when the loss, or every weight, changes by less than this.
     pub tolerance_change: f64,
-    /// Pairs that are remembered.
+    /// Number of pairs (s, y) kept.
     pub history_size: usize,
-    /// How far to go: `none` or `strong-wolfe`.
+    /// Line search: `none` or `strong-wolfe`.
     pub line_search: LineSearch,
 }
 
@@ -77,22 +77,22 @@ impl Choice for LBfgs {
         }
         match self.line_search {
             LineSearch::Backtracking => Err(Error::usage("line_search must be none or strong-wolfe")
-                .advise("backtracking alone does not keep yᵀs positive")),
+                .advise("strong-wolfe, since backtracking alone does not keep yᵀs positive")),
             _ => Ok(()),
         }
     }
 }
 
-/// Steps s and what they changed in the gradient, y.
+/// Pairs of steps s and the changes y of the gradient over them.
 #[derive(Clone, Debug)]
 pub(super) struct Pairs<B> {
-    /// The last of them count.
+    /// All pairs; only the last `most` are used.
     all: VecDeque<Pair<B>>,
-    /// Out of use.
+    /// Unused buffers.
     spare: Vec<Pair<B>>,
-    /// How many count.
+    /// Maximum number of pairs used.
     most: usize,
-    /// How many came in the present update.
+    /// Number of pairs added in the current update.
     new: usize,
 }
 
@@ -102,7 +102,7 @@ struct Pair<B> {
     y: B,
     /// ρ
     rho: f64,
-    /// What the first loop of the recursion leaves to the second.
+    /// Coefficient that the first loop of the recursion passes to the second.
     alpha: f64,
 }
 
@@ -111,31 +111,31 @@ impl<T, B: DerefMut<Target = [T]>> Pairs<B> {
         Self { all: VecDeque::new(), spare: vec![], most, new: 0 }
     }
 
-    /// Bytes held.
+    /// Returns the memory held, in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.all.iter().chain(&self.spare).map(|pair| 2 * size_of_val(&pair.s[..])).sum()
     }
 
-    /// Begins an update: from here on `undo` goes back to now.
+    /// Begins an update; `undo` returns to this point.
     pub(super) fn begin(&mut self) {
         let old = self.all.len().saturating_sub(self.most);
         self.spare.extend(self.all.drain(..old));
         self.new = 0;
     }
 
-    /// Forgets the pairs of the present update.
+    /// Drops the pairs of the current update.
     pub(super) fn undo(&mut self) {
         let known = self.all.len() - self.new;
         self.spare.extend(self.all.drain(known..));
         self.new = 0;
     }
 
-    /// Those that count.
+    /// Returns the index of the first pair used.
     fn first(&self) -> usize {
         self.all.len().saturating_sub(self.most)
     }
 
-    /// Looks at what the last step has changed; γ if that is new.
+    /// Adds the pair of the last step. Returns its γ, or `None` if the pair is not usable.
     fn learn<A: Arithmetic<T = T, Buffer = B>, O: Objective<A>>(
         &mut self,
         walk: &mut Walk<A, O>,
@@ -184,7 +184,7 @@ impl<T, B: DerefMut<Target = [T]>> Pairs<B> {
 }
 
 impl Pairs<Buffer> {
-    /// Writes down or reads back those that count; vectors are `len` long.
+    /// Saves or restores the pairs in use; vectors have length `len`.
     pub(super) fn code(&mut self, codec: &mut StateCodec, len: usize) -> io::Result<()> {
         self.begin();
         let mut all = Vec::from(std::mem::take(&mut self.all));
@@ -200,7 +200,7 @@ impl Pairs<Buffer> {
 }
 
 impl LBfgs {
-    /// Vectors that the pairs take at most.
+    /// Returns the maximum number of vectors that the pairs hold.
     pub(super) fn vectors(&self) -> usize {
         2 * (self.history_size + self.max_iter)
     }
@@ -209,7 +209,7 @@ impl LBfgs {
         if self.max_eval == 0 { self.max_iter * 5 / 4 } else { self.max_eval }
     }
 
-    /// One `step()`.
+    /// Does one `step()`.
     pub(super) fn update<A: Arithmetic, O: Objective<A>>(
         &self,
         mut walk: Walk<A, O>,
@@ -243,7 +243,7 @@ impl LBfgs {
         largest(walk.room.gradient()) <= self.tolerance_grad
     }
 
-    /// Turns to the next direction; the first step to try there.
+    /// Sets the next direction. Returns the first step to try along it.
     fn turn<A: Arithmetic, O: Objective<A>>(
         &self,
         walk: &mut Walk<A, O>,
@@ -262,8 +262,8 @@ impl LBfgs {
         self.lr
     }
 
-    /// Goes along the direction and looks at where it leads, after so many evaluations, but not in the last iteration if
-    /// nothing is searched for; evaluations it took.
+    /// Moves along the direction after `done` evaluations, and evaluates the new point, except in the last iteration
+    /// without a line search. Returns the number of evaluations made.
     fn go<A: Arithmetic, O: Objective<A>>(
         &self,
         walk: &mut Walk<A, O>,

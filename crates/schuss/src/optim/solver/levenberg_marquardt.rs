@@ -8,34 +8,35 @@ use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use serde::{Deserialize, Serialize};
 
-/// Levenberg and Marquardt's least squares: Gauss and Newton's step, shorter and steeper the less it can be trusted.
+/// Levenberg-Marquardt for least squares: a Gauss-Newton step, damped toward a short gradient step the less it can be
+/// trusted.
 ///
 /// ```text
 /// (JᵀJ + μ I) δ = −Jᵀr        w ← w + δ if that lowers Σ r², and μ ← down μ; else μ ← up μ and again
 /// ```
 ///
-/// r are the residuals of all samples and outputs, J their derivatives by the weights. For small networks under `mse`:
-/// work and memory grow with the square of the number of weights, the solution with its cube. μ is kept from update to
-/// update, at most 10¹⁰, where an update gives up, and at least 10⁻²⁰.
+/// r are the residuals of all samples and outputs, J their derivatives with respect to the weights. Meant for small
+/// networks with the loss `mse`: work and memory grow with the square of the number of weights, solving with its cube.
+/// μ is kept from update to update, between 10⁻²⁰ and 10¹⁰, at which an update gives up.
 ///
-/// Levenberg, Quart. Appl. Math. 2, 1944; Marquardt, SIAM J. Appl. Math. 11, 1963; with these defaults Hagan and Menhaj,
-/// "Training feedforward networks with the Marquardt algorithm", IEEE Trans. Neural Networks 5, 1994. Differs: MINPACK
-/// (SciPy) scales μ I by the columns of J and bounds the step.
+/// Levenberg, Quart. Appl. Math. 2, 1944; Marquardt, SIAM J. Appl. Math. 11, 1963; with these defaults Hagan and
+/// Menhaj, "Training feedforward networks with the Marquardt algorithm", IEEE Trans. Neural Networks 5, 1994. Differs:
+/// MINPACK (SciPy) scales μ I by the columns of J and bounds the step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Documented, DocumentedFields)]
 #[serde(default, deny_unknown_fields)]
 pub struct LevenbergMarquardt {
-    /// μ at first.
+    /// Initial μ.
     pub damping: f64,
-    /// What μ is multiplied by after a step that failed.
+    /// Factor applied to μ after a failed step.
     pub up: f64,
-    /// The same after one that did not.
+    /// Factor applied to μ after a successful step.
     pub down: f64,
-    /// Steps per update.
+    /// Maximum steps per update.
     pub max_iter: usize,
 }
 
 impl LevenbergMarquardt {
-    /// Networks with more weights are refused: their normal equations take more than 100 MB and seconds to solve.
+    /// Maximum number of weights; the normal equations of larger networks take more than 100 MB and seconds to solve.
     pub(crate) const MOST_WEIGHTS: usize = 2_048;
 }
 
@@ -64,7 +65,7 @@ const LEAST_DAMPING: f64 = 1e-20;
 const MOST_DAMPING: f64 = 1e10;
 
 impl LevenbergMarquardt {
-    /// Up to `max_iter` steps.
+    /// Does up to `max_iter` steps.
     pub(super) fn update<A: Arithmetic, O: Objective<A>>(
         &self,
         mut walk: Walk<A, O>,
@@ -79,7 +80,7 @@ impl LevenbergMarquardt {
         Ok(())
     }
 
-    /// Raises the damping until a step lowers the loss below `value`; whether one did.
+    /// Raises the damping until a step lowers the loss below `value`. Returns true if one did.
     fn descend<A: Arithmetic, O: Objective<A>>(
         &self,
         walk: &mut Walk<A, O>,
@@ -99,7 +100,7 @@ impl LevenbergMarquardt {
     }
 }
 
-/// The loss one step away, if there is a step.
+/// Returns the loss after one step, or `None` if there is no step.
 fn try_step<A: Arithmetic, O: Objective<A>>(
     walk: &mut Walk<A, O>,
     normal: &mut Normal<A::Buffer>,

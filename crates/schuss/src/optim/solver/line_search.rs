@@ -1,4 +1,4 @@
-//! How far to go along a direction.
+//! Line searches along a direction.
 
 use super::objective::{Attempt, Objective};
 use super::vectors::{add_scaled, dot, largest};
@@ -7,66 +7,66 @@ use serde::{Deserialize, Serialize};
 use std::mem::swap;
 use std::ops::DerefMut;
 
-/// How far a solver goes along a direction.
+/// Line search of a solver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LineSearch {
-    /// As far as the learning rate says.
+    /// No search: the step is the learning rate.
     None,
-    /// Half as far, until the loss falls as much as Armijo asks.
+    /// Halves the step until the loss decreases enough (Armijo's condition).
     Backtracking,
-    /// Until the loss falls enough and has flattened out.
+    /// Searches until the loss has decreased enough and its slope is small enough (strong Wolfe conditions).
     StrongWolfe,
 }
 
-/// The share of the fall promised by the slope that is asked for.
+/// Required decrease of the loss, as a fraction of the decrease its slope predicts (c₁).
 pub(super) const ARMIJO: f64 = 1e-4;
-/// What is left of a step that was too long.
+/// Factor by which a step that was too long is shortened.
 const SHRINK: f64 = 0.5;
-/// Evaluations of a line search at most, if nobody asks for fewer.
+/// Default maximum number of evaluations of a line search.
 pub(super) const MOST_EVALUATIONS: usize = 25;
 
 /// A point on the ray x + t d.
 #[derive(Clone, Debug)]
 pub(super) struct Point<B> {
     pub(super) t: f64,
-    /// The objective there; infinite where it is not a number.
+    /// Objective at the point; infinite if it is not a number.
     pub(super) value: f64,
-    /// Its derivative along the ray.
+    /// Derivative of the objective along the ray.
     pub(super) slope: f64,
     pub(super) gradient: B,
 }
 
 impl<T: Copy, B: DerefMut<Target = [T]>> Point<B> {
-    /// The ray's origin, with room for a gradient.
+    /// Creates the origin of a ray, with a buffer for the gradient.
     pub(super) fn new(gradient: B) -> Self {
         Self { t: 0.0, value: 0.0, slope: 0.0, gradient }
     }
 
-    /// Becomes a copy.
+    /// Copies another point into this one.
     pub(super) fn set(&mut self, other: &Self) {
         (self.t, self.value, self.slope) = (other.t, other.value, other.slope);
         self.gradient.copy_from_slice(&other.gradient);
     }
 }
 
-/// The points a line search looks at.
+/// Points of a line search.
 #[derive(Clone, Debug)]
 pub(super) struct Points<B> {
-    /// The origin before the search, the point it found after it.
+    /// Origin before the search, point found after it.
     pub(super) here: Point<B>,
     bracket: [Point<B>; 2],
     new: Point<B>,
 }
 
 impl<T: Copy, B: DerefMut<Target = [T]>> Points<B> {
-    /// Room for gradients made by `zeros`.
+    /// Creates points with gradient buffers made by `zeros`.
     pub(super) fn new(zeros: impl Fn() -> B) -> Self {
         let point = || Point::new(zeros());
         Self { here: point(), bracket: [point(), point()], new: point() }
     }
 
-    /// Bytes held.
+    /// Returns the memory held, in bytes.
     pub(super) fn bytes(&self) -> usize {
         4 * size_of_val(&self.here.gradient[..])
     }
@@ -79,7 +79,7 @@ pub(super) struct Ray<'a, A: Arithmetic, O> {
     pub(super) origin: &'a [A::T],
     /// d
     pub(super) direction: &'a [A::T],
-    /// Room for x + t d.
+    /// Buffer for x + t d.
     pub(super) trial: &'a mut [A::T],
 }
 
@@ -99,8 +99,8 @@ impl<A: Arithmetic, O: Objective<A>> Ray<'_, A, O> {
         Ok(())
     }
 
-    /// The first of t, t/2, t/4, ... where the loss has fallen enough below that at the origin; 0 if none of them is
-    /// good (Armijo, 1966).
+    /// Returns the first of t, t/2, t/4, ... at which the loss is far enough below that at the origin; 0 if there is
+    /// none (Armijo, 1966).
     pub(super) fn backtrack(&mut self, here: &Point<A::Buffer>, mut t: f64) -> Attempt<f64> {
         for _ in 0..MOST_EVALUATIONS {
             self.go(t);
@@ -113,32 +113,32 @@ impl<A: Arithmetic, O: Objective<A>> Ray<'_, A, O> {
     }
 }
 
-/// The strong Wolfe conditions, f(t) ≤ f(0) + c₁ t f'(0) and |f'(t)| ≤ c₂ |f'(0)|, sought as `torch.optim.LBFGS` does:
-/// a bracket that grows by cubic extrapolation, then shrinks by cubic interpolation (after minFunc, M. Schmidt 2005;
-/// Nocedal and Wright, "Numerical Optimization", 2nd ed. 2006, algorithms 3.5 and 3.6).
+/// Search for the strong Wolfe conditions, f(t) ≤ f(0) + c₁ t f'(0) and |f'(t)| ≤ c₂ |f'(0)|, as in
+/// `torch.optim.LBFGS`: a bracket grows by cubic extrapolation, then shrinks by cubic interpolation (after minFunc, M.
+/// Schmidt 2005; Nocedal and Wright, "Numerical Optimization", 2nd ed. 2006, algorithms 3.5 and 3.6).
 ///
-/// Differs where the loss is not a number, which torch goes on from: such a point counts as too far.
+/// Differs from torch if the loss is not a number: torch continues from such a point, here it counts as too far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StrongWolfe {
     pub(super) c1: f64,
     pub(super) c2: f64,
-    /// A bracket in which no weight differs by so much is small enough.
+    /// The search ends when no weight differs by this much or more within the bracket.
     pub(super) tolerance: f64,
     pub(super) evaluations: usize,
 }
 
-/// How the search for a bracket ended.
+/// Outcome of the search for a bracket.
 #[derive(PartialEq)]
 enum Bracket {
-    /// The first of the two points will do.
+    /// The first of the two points satisfies the conditions.
     Done,
-    /// A good point lies between them.
+    /// A point that satisfies the conditions lies between them.
     Between,
 }
 
 impl StrongWolfe {
-    /// From `points.here` along the ray, `first` at first; `points.here` is then the point found, the origin itself if
-    /// there is none better. Evaluations it took.
+    /// Searches from `points.here` along the ray, starting with the step `first`. `points.here` becomes the point
+    /// found, or stays the origin if no point is better. Returns the number of evaluations.
     pub(super) fn search<A: Arithmetic, O: Objective<A>>(
         &self,
         ray: &mut Ray<A, O>,
@@ -164,7 +164,7 @@ impl StrongWolfe {
         new.slope.abs() <= -self.c2 * origin.slope
     }
 
-    /// Looks for two points with a good one between them; evaluations after the first.
+    /// Searches for two points with a good one between them. Returns the number of evaluations after the first.
     fn bracket<A: Arithmetic, O: Objective<A>>(
         &self,
         ray: &mut Ray<A, O>,
@@ -195,7 +195,7 @@ impl StrongWolfe {
         Ok((Bracket::Between, self.evaluations))
     }
 
-    /// Shrinks the bracket, whose lower end is `low`, after so many evaluations.
+    /// Shrinks the bracket, whose end with the lower value is `low`, after `taken` evaluations. Returns the new count.
     fn zoom<A: Arithmetic, O: Objective<A>>(
         &self,
         ray: &mut Ray<A, O>,
@@ -216,7 +216,7 @@ impl StrongWolfe {
             }
             let done = self.is_flat(here, new);
             if !done && new.slope * (bracket[1 - *low].t - bracket[*low].t) >= 0.0 {
-                bracket.swap(0, 1); // the low becomes the high; the high goes
+                bracket.swap(0, 1); // the low end becomes the high end, the old high end is dropped
             }
             swap(&mut bracket[*low], new);
             if done {
@@ -227,12 +227,12 @@ impl StrongWolfe {
     }
 }
 
-/// The end of a bracket with the lower value.
+/// Returns the index of the end with the lower value.
 fn lower<B>(bracket: &[Point<B>; 2]) -> usize {
     usize::from(bracket[0].value > bracket[1].value)
 }
 
-/// Where to look inside a bracket; not `stuck` twice near its ends.
+/// Returns the next step to try inside a bracket, not near its ends twice in a row (`stuck`).
 fn inside<B>(bracket: &[Point<B>; 2], stuck: &mut bool) -> f64 {
     let [a, b] = bracket;
     let (left, right) = (a.t.min(b.t), a.t.max(b.t));
@@ -248,8 +248,8 @@ fn inside<B>(bracket: &[Point<B>; 2], stuck: &mut bool) -> f64 {
     }
 }
 
-/// The minimum of the cubic through two points with their slopes, within bounds; halfway between these if it has none
-/// (Nocedal and Wright, 3.59).
+/// Returns the minimum of the cubic through two points with their slopes, clamped to the bounds; the midpoint of the
+/// bounds if there is none (Nocedal and Wright, 3.59).
 fn interpolate<B>(a: &Point<B>, b: &Point<B>, [least, most]: [f64; 2]) -> f64 {
     let (a, b) = if a.t <= b.t { (a, b) } else { (b, a) };
     let d1 = a.slope + b.slope - 3.0 * (a.value - b.value) / (a.t - b.t);

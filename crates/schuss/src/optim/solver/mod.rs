@@ -1,6 +1,6 @@
-//! Solvers: methods that look at the objective of an update several times before they move the weights for good.
+//! Solvers: optimizers that evaluate the objective of an update several times before they commit to new weights.
 //!
-//! A solver is one file, as a rule is: its hyper-parameters as plain data, its equation, and its iteration, written once
+//! Like a rule, a solver is one file: its hyper-parameters as plain data, its equation, and its iteration, written once
 //! for the kernels and for `f64`. To add one, write the file and a row in the table below.
 
 mod cg;
@@ -37,13 +37,13 @@ use std::io;
 use std::ops::DerefMut;
 
 spec::choices! {
-    /// What moves all weights together, seeing the objective.
+    /// An optimizer that evaluates the objective and updates all weights together.
     pub enum Solver ("solver", always &["lr", "beta"]) {
         /// Gradient descent with a line search.
         GradientDescent,
         /// Nonlinear conjugate gradients.
         Cg,
-        /// Quasi-Newton with limited memory.
+        /// Limited-memory quasi-Newton.
         LBfgs,
         /// Damped least squares.
         LevenbergMarquardt,
@@ -51,7 +51,7 @@ spec::choices! {
 }
 
 impl Solver {
-    /// The first step that is tried.
+    /// Returns the first step to try, if the solver has one.
     fn lr(&mut self) -> Option<&mut f64> {
         match self {
             Self::GradientDescent(solver) => Some(&mut solver.lr),
@@ -60,7 +60,7 @@ impl Solver {
         }
     }
 
-    /// Vectors as long as the weights that it takes at most.
+    /// Returns the maximum number of vectors of the weights' length that the solver holds.
     pub(crate) fn vectors(&self) -> usize {
         const STATE_AND_ROOM: usize = 11;
         match self {
@@ -70,7 +70,7 @@ impl Solver {
     }
 }
 
-/// A solver at work on the parameters of a network.
+/// Running state of a solver on the parameters of a network.
 #[derive(Clone, Debug)]
 pub(crate) struct Solving<B> {
     solver: Solver,
@@ -79,17 +79,17 @@ pub(crate) struct Solving<B> {
     updates: u64,
     parameters: usize,
     state: SolverState<B>,
-    /// The state before the present update.
+    /// State before the current update.
     before: SolverState<B>,
-    /// L-BFGS's.
+    /// Pairs of L-BFGS.
     pairs: Pairs<B>,
-    /// Levenberg and Marquardt's.
+    /// Normal equations of Levenberg-Marquardt.
     normal: Option<Normal<B>>,
     room: Room<B>,
 }
 
 impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
-    /// No update done yet.
+    /// Creates the state before the first update.
     pub(crate) fn new<A: Arithmetic<T = T, Buffer = B>>(
         solver: &Solver,
         schedule: &Schedule,
@@ -116,29 +116,29 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
         }
     }
 
-    /// Bytes held.
+    /// Returns the memory held, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let normal = self.normal.as_ref().map_or(0, Normal::bytes);
         let room = self.room.points.bytes() + size_of_val(&self.room.trial[..]);
         2 * self.state.bytes() + self.pairs.bytes() + normal + room
     }
 
-    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    /// Passes the evaluation loss at the end of an epoch to schedules that wait for a plateau.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.plateaus.observe(&self.schedule, eval_loss);
     }
 
-    /// The weights after the last update, or before it if that was cancelled.
+    /// Returns the weights after the last update, or before it if it was cancelled.
     pub(crate) fn weights(&self) -> &[T] {
         &self.state.weights
     }
 
-    /// Takes over the weights before an update.
+    /// Sets the weights before an update.
     pub(crate) fn begin(&mut self, weights: &[T]) {
         self.state.weights.copy_from_slice(weights);
     }
 
-    /// One update; none at all if it is cancelled.
+    /// Does one update, or leaves the state unchanged if it is cancelled.
     pub(crate) fn update<A: Arithmetic<T = T, Buffer = B>, O: Objective<A>>(
         &mut self,
         objective: &mut O,
@@ -163,11 +163,11 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
             (Solver::Cg(solver), _) => solver.update(walk, self.parameters),
             (Solver::LBfgs(solver), _) => solver.update(walk, &mut self.pairs),
             (Solver::LevenbergMarquardt(solver), Some(normal)) => solver.update(walk, normal),
-            (Solver::LevenbergMarquardt(_), None) => Ok(()), // `new` made one
+            (Solver::LevenbergMarquardt(_), None) => Ok(()), // unreachable: `new` creates the equations
         }
     }
 
-    /// The solver with the step that its schedule says.
+    /// Returns the solver with the first step that its schedule gives.
     fn now(&self) -> Solver {
         let mut solver = self.solver.clone();
         if let Some(lr) = solver.lr().filter(|_| !self.schedule.is_constant()) {

@@ -6,13 +6,13 @@ use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::padded;
 use std::ops::DerefMut;
 
-/// Rows of J that one product takes.
+/// Rows of J per product.
 const ROWS: usize = 256;
 
 /// JᵀJ and Jᵀr for n weights, summed over rows of J in f64 by products of [`ROWS`] rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Normal<B> {
-    /// Where the weights stand among the parameters.
+    /// Indices of the weights within the parameters.
     places: Vec<usize>,
     /// J `[ROWS, n]`
     rows: B,
@@ -30,7 +30,7 @@ pub(crate) struct Normal<B> {
 }
 
 impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]>> Normal<B> {
-    /// For all weights that are trained.
+    /// Creates the equations for all trained weights.
     pub(super) fn new<A: Arithmetic<T = T, Buffer = B>>(layout: &Layout) -> Self {
         let trained = layout.entries().iter().filter(|entry| entry.role != Role::Buffer);
         let places: Vec<usize> = trained.flat_map(|entry| entry.places()).collect();
@@ -47,13 +47,13 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]>> Normal<B> {
         }
     }
 
-    /// Bytes held.
+    /// Returns the memory held, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let numbers = self.matrix.len() + self.factor.len() + self.slope.len() + self.step.len();
         size_of_val(&self.rows[..]) + size_of_val(&self.product[..]) + numbers * size_of::<f64>()
     }
 
-    /// Begins anew.
+    /// Resets all sums to zero.
     pub(crate) fn clear(&mut self) {
         self.filled = 0;
         self.matrix.fill(0.0);
@@ -78,7 +78,7 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]>> Normal<B> {
         }
     }
 
-    /// Adds what the last rows make; to be called when all are there.
+    /// Adds the remaining rows; to be called after the last row.
     pub(crate) fn close<A: Arithmetic<T = T, Buffer = B>>(&mut self, arithmetic: &mut A) {
         if self.filled > 0 {
             let n = self.places.len();
@@ -90,7 +90,8 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]>> Normal<B> {
         }
     }
 
-    /// The δ of damping μ, and where it belongs; none if the matrix is not positive definite in these numbers.
+    /// Returns the δ for damping μ, with the index of each weight; `None` if the matrix is not numerically positive
+    /// definite.
     pub(super) fn solve(&mut self, damping: f64) -> Option<impl Iterator<Item = (usize, f64)>> {
         let stride = padded(self.places.len());
         self.factor.copy_from_slice(&self.matrix);
@@ -103,7 +104,7 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]>> Normal<B> {
     }
 }
 
-/// A ← L, its Cholesky factor, in the lower triangle; none if A is not positive definite.
+/// A ← L, its Cholesky factor, in the lower triangle; `None` if A is not positive definite.
 fn factorise(a: &mut [f64], stride: usize, n: usize) -> Option<()> {
     for i in 0..n {
         let (above, row) = a.split_at_mut(i * stride);
@@ -134,7 +135,7 @@ fn substitute(l: &[f64], stride: usize, b: &mut [f64]) {
     }
 }
 
-/// xᵀ y by eight sums side by side, which a processor adds at once.
+/// xᵀ y, with eight accumulators so that it can be vectorized.
 fn dot(x: &[f64], y: &[f64]) -> f64 {
     const SIDE: usize = 8;
     let mut sums = [0.0; SIDE];
@@ -151,8 +152,8 @@ mod tests {
     use super::*;
     use crate::optim::arithmetic::ScalarF64;
 
-    /// 300 residuals of 5 weights, so that more than one product is made: residual r has the gradient (r mod 7)^i, so J is
-    /// of full rank.
+    /// Returns 300 residuals of 5 weights, enough for more than one product. Residual r has the gradient (r mod 7)^i,
+    /// so J has full rank.
     fn rows() -> impl Iterator<Item = (f64, Vec<f64>)> {
         (0..300).map(|r| {
             let x = f64::from(r % 7) / 7.0;

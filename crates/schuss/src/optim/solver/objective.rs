@@ -1,27 +1,28 @@
-//! What a solver sees of an update: a function of the weights.
+//! Objective of an update, as a function of the weights.
 
 use super::normal::Normal;
 use crate::optim::arithmetic::Arithmetic;
 
-/// Somebody asked to stop before the answer was there.
+/// Error of an evaluation that was cancelled before it finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cancelled;
 
-/// What came of looking, unless it was cancelled.
+/// Result of an evaluation, unless it was cancelled.
 pub(crate) type Attempt<T> = Result<T, Cancelled>;
 
-/// The mean loss over the samples of an update. Every call streams all of them, with the same noise and the same units
-/// dropped, so that it is one function throughout an update.
+/// Mean loss over the samples of an update. Every call streams all of them, with the same noise and the same dropout
+/// masks, so that it is one function throughout an update.
 pub(crate) trait Objective<A: Arithmetic> {
-    /// What the solver computes with meanwhile.
+    /// Returns the arithmetic that the solver computes with.
     fn arithmetic(&mut self) -> &mut A;
 
-    /// Its value at `weights`.
+    /// Returns the value at `weights`.
     fn value(&mut self, weights: &[A::T]) -> Attempt<f64>;
 
-    /// Its value at `weights`, and its gradient, zero where nothing is trained.
+    /// Returns the value at `weights` and writes the gradient, which is zero for parameters that are not trained.
     fn gradient(&mut self, weights: &[A::T], gradient: &mut [A::T]) -> Attempt<f64>;
 
-    /// Its value at `weights`, and the normal equations of the residuals whose squares it is a multiple of.
+    /// Returns the value at `weights` and writes the normal equations of the residuals; the value is a multiple of
+    /// their sum of squares.
     fn normal(&mut self, weights: &[A::T], normal: &mut Normal<A::Buffer>) -> Attempt<f64>;
 }

@@ -1,4 +1,4 @@
-//! What solvers keep between updates, and the room they work in.
+//! State that solvers keep between updates, and their workspace.
 
 use super::line_search::{LineSearch, Points, Ray, StrongWolfe};
 use super::objective::{Attempt, Objective};
@@ -9,23 +9,23 @@ use schuss_kernels::Buffer;
 use std::io;
 use std::ops::DerefMut;
 
-/// What a solver keeps between updates.
+/// State that a solver keeps between updates.
 #[derive(Clone, Debug)]
 pub(super) struct SolverState<B> {
     pub(super) weights: B,
-    /// The last direction.
+    /// Last direction.
     pub(super) direction: B,
-    /// The gradient where that was chosen.
+    /// Gradient at the point where the direction was chosen.
     pub(super) gradient: B,
-    /// The derivative along it there.
+    /// Derivative along the direction at that point.
     pub(super) slope: f64,
-    /// How far it went, in units of the direction.
+    /// Length of the last step, in units of the direction.
     pub(super) step: f64,
-    /// The loss at the weights, as the last update left them.
+    /// Loss at the weights after the last update.
     pub(super) value: f64,
-    /// Iterations since it began, or began anew.
+    /// Iterations since the start or the last restart.
     pub(super) iterations: u64,
-    /// Levenberg and Marquardt's μ; L-BFGS's first guess of the inverse curvature.
+    /// μ of Levenberg-Marquardt, or γ of L-BFGS, its initial estimate of the inverse curvature.
     pub(super) scale: f64,
 }
 
@@ -35,7 +35,7 @@ impl<T: Copy, B: DerefMut<Target = [T]>> SolverState<B> {
         Self { weights, direction, gradient, slope: 0.0, step: 0.0, value: 0.0, iterations: 0, scale }
     }
 
-    /// Becomes a copy.
+    /// Copies another state into this one.
     pub(super) fn set(&mut self, other: &Self) {
         self.weights.copy_from_slice(&other.weights);
         self.direction.copy_from_slice(&other.direction);
@@ -44,7 +44,7 @@ impl<T: Copy, B: DerefMut<Target = [T]>> SolverState<B> {
         (self.iterations, self.scale) = (other.iterations, other.scale);
     }
 
-    /// Bytes held.
+    /// Returns the memory held, in bytes.
     pub(super) fn bytes(&self) -> usize {
         3 * size_of_val(&self.weights[..])
     }
@@ -59,7 +59,7 @@ impl State for SolverState<Buffer> {
     }
 }
 
-/// Gradients and weights on the way.
+/// Workspace: points of the line search, and trial weights.
 #[derive(Clone, Debug)]
 pub(super) struct Room<B> {
     pub(super) points: Points<B>,
@@ -67,7 +67,7 @@ pub(super) struct Room<B> {
 }
 
 impl<B> Room<B> {
-    /// The gradient at the weights.
+    /// Returns the gradient at the weights.
     pub(super) fn gradient<T>(&self) -> &[T]
     where
         B: DerefMut<Target = [T]>,
@@ -76,7 +76,7 @@ impl<B> Room<B> {
     }
 }
 
-/// A solver's way through one update.
+/// A solver in the course of one update.
 pub(super) struct Walk<'a, A: Arithmetic, O> {
     pub(super) objective: &'a mut O,
     pub(super) state: &'a mut SolverState<A::Buffer>,
@@ -84,7 +84,7 @@ pub(super) struct Walk<'a, A: Arithmetic, O> {
 }
 
 impl<A: Arithmetic, O: Objective<A>> Walk<'_, A, O> {
-    /// Finds value and gradient at the weights.
+    /// Evaluates loss and gradient at the weights.
     pub(super) fn look(&mut self) -> Attempt<()> {
         let here = &mut self.room.points.here;
         here.t = 0.0;
@@ -98,7 +98,7 @@ impl<A: Arithmetic, O: Objective<A>> Walk<'_, A, O> {
         set_scaled(self.objective.arithmetic(), &mut self.state.direction, -1.0, gradient);
     }
 
-    /// Remembers where the direction was chosen; the derivative along it.
+    /// Stores the gradient at the point where the direction was chosen. Returns the derivative along the direction.
     pub(super) fn set_out(&mut self) -> f64 {
         let (state, here) = (&mut *self.state, &mut self.room.points.here);
         state.gradient.copy_from_slice(&here.gradient);
@@ -107,13 +107,14 @@ impl<A: Arithmetic, O: Objective<A>> Walk<'_, A, O> {
         state.slope
     }
 
-    /// A first step when nothing is known: no weight moves by more than 1.
+    /// Returns a first step when nothing is known: no weight moves by more than 1.
     pub(super) fn cautious(&mut self) -> f64 {
         let gradient = &self.room.points.here.gradient;
         (1.0 / sum_of_magnitudes(self.objective.arithmetic(), gradient)).min(1.0)
     }
 
-    /// Goes along the direction, by `first` where nothing is searched for; evaluations of value and gradient it took.
+    /// Moves the weights along the direction, by `first` if there is no line search. Returns the number of evaluations
+    /// of loss and gradient.
     pub(super) fn go(&mut self, line_search: LineSearch, wolfe: StrongWolfe, first: f64) -> Attempt<usize> {
         let (state, Room { points, trial }) = (&mut *self.state, &mut *self.room);
         let (origin, direction) = (&state.weights, &state.direction);

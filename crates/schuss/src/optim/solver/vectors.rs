@@ -1,4 +1,4 @@
-//! Vectors as long as the weights, by the sums and sweeps whose bits no thread changes.
+//! Operations on vectors of the weights' length, bitwise identical on any number of threads.
 
 use crate::optim::arithmetic::Arithmetic;
 use schuss_kernels::Lane;

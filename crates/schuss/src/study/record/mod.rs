@@ -1,7 +1,7 @@
-//! What a run leaves behind, as plain data: `summary.json` is [`Summary`], field by field.
+//! Records of a run as plain data: `summary.json` is [`Summary`], field by field.
 //!
-//! Fractions, not percentages; seconds; bytes; a number that is not finite is `null`. New keys may appear
-//! without a new schema number, so readers ignore keys they do not know.
+//! Values are fractions (not percentages), seconds and bytes; a non-finite number is `null`. New keys may appear
+//! without a new schema number, so readers should ignore unknown keys.
 
 mod surface;
 mod trial;
@@ -15,56 +15,56 @@ pub use trial::{
     TrialRecord,
 };
 
-/// A run: what was compared, on what, where, and what came out.
+/// Summary of a run: study, data, machine and results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Version of this format: 1.
     pub schema: u32,
-    /// What wrote it.
+    /// Version of schuss that wrote it.
     pub schuss: Release,
-    /// Title and notes of the study; flags alone make a study without notes.
+    /// Title and notes of the study; a study made from flags alone has no notes.
     pub study: StudyRecord,
     /// The command line, as typed.
     pub command: String,
-    /// When it began, in UTC: `2026-11-21T09:30:00Z`.
+    /// Start time in UTC: `2026-11-21T09:30:00Z`.
     #[serde(default)]
     pub began: String,
-    /// The folder it was typed in, which relative paths begin from.
+    /// Working directory of the command, which relative paths refer to.
     #[serde(default)]
     pub directory: String,
-    /// The folder of the run, as the command names it.
+    /// Folder of the run, relative to `directory` if inside it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub run: String,
-    /// What was trained on.
+    /// Data and network.
     pub workload: WorkloadRecord,
-    /// The data really used.
+    /// The data actually used.
     pub data: DataRecord,
-    /// Where it ran.
+    /// Machine it ran on.
     pub machine: Machine,
-    /// What a careful reader should know, e.g. that there was one seed only.
+    /// Warnings about the results, e.g. that there was only one seed.
     pub warnings: Vec<String>,
-    /// One entry per recipe: its seeds taken together.
+    /// One entry per recipe, aggregated over its seeds.
     pub groups: Vec<Group>,
     /// One entry per trial, in the order of the study.
     pub trials: Vec<TrialRecord>,
     /// Error surfaces with the paths of optimizers over them (lecture 23).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surfaces: Vec<SurfaceRecord>,
-    /// Further things shown, each by a small table.
+    /// Further exhibits, each with a small table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exhibits: Vec<Exhibit>,
 }
 
-/// Something shown by a small table besides the trials.
+/// An exhibit besides the trials, with a small table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exhibit {
-    /// One line.
+    /// One-line title.
     pub title: String,
-    /// What it shows.
+    /// Explanation of the table.
     pub text: String,
-    /// Heads of the columns.
+    /// Column headers.
     pub header: Vec<String>,
-    /// As many cells per row as there are columns.
+    /// Rows, with one cell per column.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -73,18 +73,18 @@ pub struct Exhibit {
 pub struct Release {
     /// Semantic version.
     pub version: String,
-    /// Commit it was built from, if known then.
+    /// Commit it was built from, if known at build time.
     pub commit: Option<String>,
 }
 
-/// What a study says about itself.
+/// Description of a study.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StudyRecord {
-    /// Name as on the command line, e.g. `lecture-25`; `compare` or `train` when flags alone made it.
+    /// Name as on the command line, e.g. `lecture-25`; `compare` or `train` if made from flags alone.
     pub name: String,
-    /// One line.
+    /// One-line title.
     pub title: String,
-    /// Paragraphs of plain text that stand beside the figures.
+    /// Paragraphs of plain text shown beside the figures.
     pub notes: Vec<String>,
 }
 
@@ -95,34 +95,35 @@ pub struct WorkloadRecord {
     pub data: String,
     /// Model spec, resolved, e.g. `784-400-256-10`.
     pub model: String,
-    /// Trainable numbers.
+    /// Number of trainable parameters.
     pub parameters: usize,
 }
 
-/// The data really used.
+/// The data actually used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataRecord {
     /// Hash of shapes, pixels and labels.
     pub fingerprint: String,
-    /// Where it came from, for people.
+    /// Human-readable origin.
     pub origin: String,
-    /// Samples per split.
+    /// Number of samples per split.
     pub counts: Counts,
-    /// Number of classes; 0 where labels are no classes.
+    /// Number of classes; 0 if labels are not classes.
     pub classes: usize,
-    /// Share of the commonest class in each split: the accuracy of always answering it. None where labels are no
-    /// classes, or known only once their samples are read; each trial's `test` has that of the split it was evaluated on.
+    /// Fraction of the most common class in each split: the accuracy of always predicting it. `None` if labels are not
+    /// classes, or are known only once their samples are read; each trial's `test` has it for the split it was
+    /// evaluated on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance: Option<Chance>,
-    /// Names of the labels, where there are several at once, each 0 or 1.
+    /// Names of the labels in multi-label data, each 0 or 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// The split that `eval_*` and the curves look at.
+    /// Split used for `eval_*` and the curves.
     pub eval_split: String,
 }
 
 impl DataRecord {
-    /// Share of the commonest class in the split that curves look at, if it was known before training.
+    /// Returns the fraction of the most common class in the evaluation split, if it was known before training.
     pub fn eval_chance(&self) -> Option<f64> {
         self.chance.map(|chance| {
             if self.eval_split == "test" { chance.test } else { chance.validation.unwrap_or(chance.test) }
@@ -130,38 +131,38 @@ impl DataRecord {
     }
 }
 
-/// Share of the commonest class per split.
+/// Fraction of the most common class per split.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Chance {
-    /// Of what is trained on.
+    /// In the training split.
     pub train: f64,
-    /// Of what is held out for curves and choices.
+    /// In the validation split, held out for curves and choices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
-    /// Of what is evaluated on.
+    /// In the test split.
     pub test: f64,
 }
 
-/// Samples per split.
+/// Number of samples per split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Trained on.
+    /// Training samples.
     pub train: usize,
-    /// Held out for curves and choices.
+    /// Validation samples, held out for curves and choices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<usize>,
-    /// Evaluated on, at the end where there is a validation split.
+    /// Test samples; evaluated only at the end if there is a validation split.
     pub test: usize,
 }
 
-/// Where it ran.
+/// Machine that a run used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
-    /// Processor's own name for itself.
+    /// Model name of the processor.
     pub cpu: String,
-    /// Cores this process may use.
+    /// Cores available to this process.
     pub cores: usize,
-    /// Instruction set the kernels run on.
+    /// Instruction set used by the kernels.
     pub isa: String,
     /// Operating system and architecture.
     pub os: String,
@@ -179,7 +180,7 @@ pub struct Group {
     pub seeds: Vec<u64>,
     /// Seconds of training per epoch.
     pub epoch_seconds: Option<Spread>,
-    /// Seconds of training until the target; none unless every seed reached it.
+    /// Seconds of training until the target; `None` unless every seed reached it.
     pub target_seconds: Option<Spread>,
     /// Running training loss of the last epoch.
     pub train_loss: Option<Spread>,
@@ -187,10 +188,10 @@ pub struct Group {
     pub eval_loss: Option<Spread>,
     /// Accuracy on the evaluation split after the last update.
     pub eval_accuracy: Option<Spread>,
-    /// Loss on the test split, looked at once at the end, where the curves looked at another split.
+    /// Loss on the test split, evaluated once at the end, if the curves used another split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_loss: Option<Spread>,
-    /// Accuracy there.
+    /// Accuracy on the test split, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_accuracy: Option<Spread>,
     /// Training samples per second.
@@ -213,16 +214,16 @@ pub struct Spread {
     pub n: usize,
 }
 
-/// What a lecture printed after an epoch.
+/// Results that a lecture printed after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReferenceRecord {
     /// Epoch, from 1.
     pub epoch: u32,
-    /// Its running training loss.
+    /// Running training loss of the epoch.
     #[serde(default)]
     pub loss: Option<f64>,
-    /// Its test accuracy.
+    /// Test accuracy after the epoch.
     #[serde(default)]
     pub accuracy: Option<f64>,
 }

@@ -1,4 +1,4 @@
-//! Error surfaces and the ways of optimizers over them.
+//! Error surfaces and the paths of optimizers over them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 pub struct SurfaceRecord {
     /// Short name, e.g. `saddle`.
     pub name: String,
-    /// One line.
+    /// One-line title.
     pub title: String,
-    /// Its equation, as text.
+    /// Equation, as text.
     pub equation: String,
-    /// What it teaches, one or two sentences.
+    /// Lesson, in one or two sentences.
     pub lesson: String,
     /// Range of w1, left to right.
     pub w1: [f64; 2],
@@ -27,14 +27,14 @@ pub struct SurfaceRecord {
     pub paths: Vec<PathRecord>,
 }
 
-/// The way of one optimizer down a surface.
+/// Path of one optimizer down a surface.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PathRecord {
     /// Name of the optimizer in the legend: `GD`, `SGD`, `momentum`, `Adam`.
     pub name: String,
-    /// Its spec, e.g. `sgd:lr=0.1,momentum=0.9`.
+    /// Optimizer spec, e.g. `sgd:lr=0.1,momentum=0.9`.
     pub optimizer: String,
-    /// Name of the start.
+    /// Name of the starting point.
     pub start: String,
     /// Weights before the first and after every update.
     pub points: Vec<[f64; 2]>,

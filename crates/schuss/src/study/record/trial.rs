@@ -1,4 +1,4 @@
-//! What is known of one trial.
+//! Record of a trial.
 
 use super::ReferenceRecord;
 use crate::recipe::UpdateRule;
@@ -6,7 +6,7 @@ use crate::schedule::Schedule;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
-/// One trial and what became of it.
+/// A trial and its results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
     /// Name of the recipe in the study.
@@ -27,19 +27,19 @@ pub struct TrialRecord {
     pub strategy: String,
     /// Threads of the step.
     pub threads: usize,
-    /// Whether anything else of ours ran at the same time.
+    /// Timing conditions.
     pub timing: Timing,
-    /// How it ended.
+    /// Outcome.
     pub status: Status,
-    /// Where it stopped being finite.
+    /// Point at which a value became non-finite, if one did.
     pub diverged: Option<Divergence>,
-    /// Whether it learned anything: better than chance, and no exploded loss. Unknown where it did not come to its end.
+    /// True if it learned something: better than chance, and no exploded loss. `None` if it did not run to its end.
     #[serde(default)]
     pub learned: Option<bool>,
-    /// Whether the evaluation loss rose for good after its lowest, while the training loss still fell.
+    /// True if the evaluation loss rose for good after its lowest, while the training loss still fell.
     #[serde(default)]
     pub overfitted: bool,
-    /// When it was to end.
+    /// Budget.
     #[serde(default)]
     pub budget: BudgetRecord,
     /// Weight updates done.
@@ -48,7 +48,7 @@ pub struct TrialRecord {
     pub samples: u64,
     /// Seconds of training: evaluation and files excluded.
     pub train_seconds: f64,
-    /// Of them in a typical epoch: the median over the full ones.
+    /// Seconds of training in a typical epoch: the median over full epochs.
     #[serde(default)]
     pub epoch_seconds: Option<f64>,
     /// Seconds from the trial's start to its end, everything included.
@@ -57,9 +57,9 @@ pub struct TrialRecord {
     pub load_wait_seconds: f64,
     /// Training samples per second of training.
     pub samples_per_second: Option<f64>,
-    /// Largest resident memory of the process during the trial, if the system tells.
+    /// Peak resident memory of the process during the trial, if the system reports it.
     pub peak_rss_bytes: Option<u64>,
-    /// What the trial's buffers take.
+    /// Memory of the trial's buffers.
     pub memory: MemoryRecord,
     /// The target and when it was reached.
     pub target: Option<TargetRecord>,
@@ -69,7 +69,7 @@ pub struct TrialRecord {
     pub test: Option<Evaluation>,
     /// Weights after the last update, relative to the run folder.
     pub model: Option<String>,
-    /// The weights with the lowest evaluation loss.
+    /// Weights with the lowest evaluation loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<BestRecord>,
     /// Hash of weights and optimizer state at the end: 128-bit XXH3, 32 hex digits.
@@ -77,19 +77,20 @@ pub struct TrialRecord {
     pub state: String,
     /// Loss of every single update, relative to the run folder: little-endian f32.
     pub losses: Option<String>,
-    /// Picture of inputs and their reconstructions, relative to the run folder: PNG.
+    /// Image of inputs and their reconstructions, relative to the run folder: PNG.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconstructions: Option<String>,
-    /// Figures a lecture printed for this trial.
+    /// Results that a lecture printed for this trial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference: Vec<ReferenceRecord>,
-    /// Seconds per epoch a lecture printed for this trial.
+    /// Seconds per epoch that a lecture printed for this trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_seconds: Option<f64>,
 }
 
 impl TrialRecord {
-    /// Whether more epochs make it go on: it ended since its own were used up, and its schedule was not made for these.
+    /// Returns true if more epochs would continue the trial: it used up its epochs, and its schedule does not end with
+    /// them.
     pub fn can_be_extended(&self) -> bool {
         let made_for_these = |schedule: Schedule| schedule.ends_with(self.budget.updates);
         self.status == Status::Finished
@@ -97,7 +98,8 @@ impl TrialRecord {
             && !self.recipe.schedule.parse().is_ok_and(made_for_these)
     }
 
-    /// Whether `other` does the same on `train` samples, whatever it is called: `batch:100` is `epoch` on 48.
+    /// Returns true if `other` trains identically on `train` samples, whatever its name: `batch:100` is `epoch` on 48
+    /// samples.
     pub fn is_same_recipe(&self, other: &Self, train: usize) -> bool {
         let samples = |record: &RecipeRecord| Some(record.update.parse::<UpdateRule>().ok()?.samples(train));
         let rest = |trial: &Self| {
@@ -117,7 +119,7 @@ pub struct RecipeRecord {
     pub update: String,
     /// Order of samples.
     pub order: String,
-    /// Optimizer: the learning rate, and every key that is not at its default.
+    /// Optimizer: the learning rate and every non-default key.
     pub optimizer: String,
     /// Learning-rate schedule.
     pub schedule: String,
@@ -125,104 +127,104 @@ pub struct RecipeRecord {
     pub loss: String,
     /// Initial weights.
     pub init: String,
-    /// Samples per group of batch statistics, where typed.
+    /// Samples per group of batch statistics, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stats: Option<usize>,
-    /// What outputs are compared with: `class`, or `input` for an autoencoder.
+    /// Kind of target: `class`, `real`, or `input` for an autoencoder.
     #[serde(default = "class")]
     pub targets: String,
-    /// Whether these are standardised, where they are numbers: `standard` or `none`.
+    /// Scaling of numeric targets: `standard` or `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_scale: Option<String>,
-    /// Noise on the inputs; none if absent.
+    /// Noise on the inputs, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<String>,
     /// Precision of matrix products.
     pub matmul_precision: String,
 }
 
-/// Whether anything else of ours ran at the same time.
+/// Timing conditions of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Timing {
-    /// Nothing else: the seconds are worth comparing.
+    /// No other trial ran at the same time: seconds are comparable.
     Alone,
-    /// Other trials ran beside it.
+    /// Other trials ran at the same time.
     Shared,
 }
 
-/// How a trial ended.
+/// Outcome of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It used up its epochs or updates.
+    /// Used up its epochs or updates.
     Finished,
-    /// It reached its target.
+    /// Reached its target.
     Target,
-    /// It met its `--stop` condition.
+    /// Met its `--stop` condition.
     Stopped,
-    /// A weight or a loss stopped being finite.
+    /// A weight or a loss became non-finite.
     Diverged,
-    /// Someone pressed Ctrl-C.
+    /// Interrupted with Ctrl-C.
     Interrupted,
-    /// Something outside training went wrong.
+    /// Failed with an error outside training.
     Failed,
 }
 
 impl Status {
-    /// Whether the trial came to its end, by its budget or a condition.
+    /// Returns true if the trial ran to its end, by its budget or a condition.
     pub fn is_end(self) -> bool {
         matches!(self, Self::Finished | Self::Target | Self::Stopped)
     }
 }
 
-/// Where a trial stopped being finite.
+/// Point at which a value of a trial became non-finite.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
-    /// Number of the update, from 1; 0 if the initial weights already overflow.
+    /// Update, counted from 1; 0 if the initial weights already overflow.
     pub update: u64,
-    /// Name of the layer, as in the model file.
+    /// Layer name, as in the model file.
     pub layer: String,
 }
 
-/// When a trial was to end, if no condition ended it.
+/// Budget of a trial, which ends it unless a condition does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetRecord {
-    /// Epochs at most.
+    /// Maximum number of epochs.
     pub epochs: u32,
-    /// Updates at most, where given.
+    /// Maximum number of updates, if given.
     pub max_updates: Option<u64>,
-    /// The updates that this makes.
+    /// Resulting number of updates.
     pub updates: u64,
 }
 
 impl BudgetRecord {
-    /// Whether trials with the one and with the other had as much to train with: as many epochs or as many updates.
+    /// Returns true if both budgets allow as much training: the same number of epochs or of updates.
     pub fn is_like(&self, other: &Self) -> bool {
         let same_epochs = (self.epochs, self.max_updates) == (other.epochs, other.max_updates);
         same_epochs || self.updates == other.updates
     }
 }
 
-/// Bytes of each kind of buffer.
+/// Memory by kind of buffer, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryRecord {
     /// Weights and biases.
     pub parameters: usize,
     /// Gradient sums.
     pub gradients: usize,
-    /// Momentum, second moments and the like.
+    /// Optimizer state: momentum buffers, second moments, etc.
     pub optimizer_state: usize,
     /// Activations, their gradients and the gathered inputs of one microbatch.
     pub activations: usize,
-    /// Weights and optimizer state as they were at the last report point, in case training diverges.
+    /// Copy of weights and optimizer state at the last report point, in case training diverges.
     pub copy: usize,
     /// The data set.
     pub data: usize,
 }
 
 impl MemoryRecord {
-    /// All of it.
+    /// Returns the total.
     pub fn total(&self) -> usize {
         let Self { parameters, gradients, optimizer_state, activations, copy, data } = self;
         parameters + gradients + optimizer_state + activations + copy + data
@@ -244,7 +246,7 @@ pub struct TargetRecord {
     pub updates: Option<u64>,
 }
 
-/// The state of a trial after an epoch.
+/// State of a trial after an epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// Epochs begun so far; the last may be partial. 0 is before any update.
@@ -263,7 +265,7 @@ pub struct EpochRecord {
     pub metrics: BTreeMap<String, Option<f64>>,
     /// Seconds of training in this epoch.
     pub train_seconds: f64,
-    /// Those of them in which the step waited for samples to be read; left out where it never did.
+    /// Part of `train_seconds` spent waiting for samples to be read; omitted if 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub load_wait_seconds: f64,
     /// Seconds since the trial's start, everything included.
@@ -274,7 +276,7 @@ fn is_zero(seconds: &f64) -> bool {
     *seconds == 0.0
 }
 
-/// Where a trial's evaluation loss was lowest.
+/// Point at which a trial's evaluation loss was lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// Epochs begun by then.
@@ -285,12 +287,12 @@ pub struct Best {
     pub eval_loss: f64,
 }
 
-/// The weights there.
+/// Weights with the lowest evaluation loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BestRecord {
-    /// Their file, relative to the run folder.
+    /// Weights file, relative to the run folder.
     pub model: String,
-    /// When, and the loss.
+    /// Point of training, and the loss.
     #[serde(flatten)]
     pub best: Best,
 }
@@ -301,46 +303,47 @@ pub struct Evaluation {
     /// Mean loss.
     #[serde(deserialize_with = "null_is_nan")]
     pub loss: f64,
-    /// Fraction classified correctly, of several labels the fraction all of whose labels are right; none without
-    /// classes or labels.
+    /// Fraction classified correctly; with several labels, the fraction with all labels correct. `None` without classes
+    /// or labels.
     pub accuracy: Option<f64>,
-    /// Share of the commonest class, or of the commonest combination of labels: the accuracy of always answering it.
+    /// Fraction of the most common class, or of the most common combination of labels: the accuracy of always
+    /// predicting it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chance: Option<f64>,
-    /// The class that was answered to every sample, if there was one.
+    /// Class predicted for every sample, if there was only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_class: Option<usize>,
-    /// How right several labels were.
+    /// Multi-label quality, with several labels.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelQuality>,
-    /// How well inputs were reconstructed, where they were to be.
+    /// Reconstruction quality, for an autoencoder.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub reconstruction: Option<Reconstruction>,
-    /// How far predicted numbers are off, where numbers are predicted.
+    /// Error of predicted numbers, for numeric targets.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<DeviationRecord>,
 }
 
-/// How far predicted numbers are from the true ones.
+/// Error of predicted numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviationRecord {
     /// Mean absolute error, in the units of the data.
     #[serde(deserialize_with = "null_is_nan")]
     pub mae: f64,
-    /// Share of the variance that is explained, the mean over outputs; none where one of them does not vary.
+    /// Fraction of variance explained (R²), averaged over outputs; `None` if an output does not vary.
     pub r2: Option<f64>,
 }
 
-/// How right several labels were, each by itself.
+/// Quality of multi-label predictions, each label by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelQuality {
-    /// Share of the labels of all samples that are right.
+    /// Fraction of labels predicted correctly, over all samples.
     pub label_accuracy: f64,
-    /// Mean of the F1 scores of all labels.
+    /// Mean F1 score over the labels.
     pub f1_macro: f64,
 }
 
-/// How well numbers in 0..=1 were reconstructed.
+/// Reconstruction quality of numbers in 0..=1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reconstruction {
     /// Mean squared error.
@@ -349,7 +352,7 @@ pub struct Reconstruction {
     /// Peak signal-to-noise ratio in decibels, 10 log₁₀(1 / mse).
     #[serde(deserialize_with = "null_is_nan")]
     pub psnr: f64,
-    /// Mean structural similarity; none for images smaller than 7 x 7.
+    /// Mean structural similarity; `None` for images smaller than 7 x 7.
     pub ssim: Option<f64>,
 }
 
@@ -364,41 +367,41 @@ pub struct EvaluationPoint {
     pub samples: u64,
     /// Seconds of training since the start.
     pub train_seconds: f64,
-    /// Running training loss of this epoch so far; none before the first update.
+    /// Running training loss of this epoch so far; `None` before the first update.
     pub train_loss: Option<f64>,
     /// Loss on the evaluation split.
     pub eval_loss: Option<f64>,
     /// Accuracy on the evaluation split.
     pub eval_accuracy: Option<f64>,
-    /// How well inputs were reconstructed, where they were to be.
+    /// Reconstruction quality, for an autoencoder.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub reconstruction: Option<Reconstruction>,
-    /// How far predicted numbers are off, where numbers are predicted.
+    /// Error of predicted numbers, for numeric targets.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub deviation: Option<DeviationRecord>,
 }
 
-/// What a trial recorded between its epochs.
+/// Recordings of a trial between epochs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
     /// Loss of every single update, if kept.
     pub losses: Vec<f32>,
-    /// Every evaluation, those of the epochs included.
+    /// Every evaluation, including those after epochs.
     pub evaluations: Vec<EvaluationPoint>,
     /// Inputs and their reconstructions at the end.
     pub reconstructions: Option<Sheet>,
 }
 
-/// Pictures side by side in rows: inputs, inputs with noise where there is any, reconstructions.
+/// Images in rows: inputs, noisy inputs if there is noise, reconstructions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sheet {
     /// PNG.
     pub png: Vec<u8>,
-    /// What each row shows, from the top.
+    /// Row captions, from the top.
     pub rows: Vec<&'static str>,
 }
 
-/// `null` stands for a number that is not finite.
+/// Reads `null`, which stands for a non-finite number, as NaN.
 fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }

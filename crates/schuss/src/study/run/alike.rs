@@ -1,9 +1,9 @@
-//! Warnings of trained networks that answer alike whatever they are shown.
+//! Warnings about trained networks whose predictions do not depend on the sample.
 
 use crate::study::record::TrialRecord;
 use schuss_data::Dataset;
 
-/// Says which recipes answer one class to every sample, with which seeds.
+/// Returns a warning for each recipe that predicts one class for every sample, with the seeds.
 pub(super) fn answers_one_class(trials: &[TrialRecord], data: &Dataset) -> Vec<String> {
     let mut recipes: Vec<(&str, Vec<OneClass>)> = vec![];
     for (trial, one) in trials.iter().filter_map(|trial| Some((trial, OneClass::of(trial, data)?))) {
@@ -15,12 +15,13 @@ pub(super) fn answers_one_class(trials: &[TrialRecord], data: &Dataset) -> Vec<S
     recipes.iter().map(|(name, seeds)| OneClass::warning(name, seeds)).collect()
 }
 
-/// What a trial that answers one class to every sample has of its answers.
+/// Predictions of a trial that predicts one class for every sample.
 struct OneClass {
     seed: u64,
     class: String,
-    /// Share of samples that are of this class, and of the commonest.
+    /// Fraction of samples of this class.
     accuracy: f64,
+    /// Fraction of samples of the most common class.
     chance: f64,
 }
 
@@ -39,25 +40,25 @@ impl OneClass {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let who = match seeds {
             [Self { seed, class, accuracy, .. }] => format!(
-                "{name}, seed {seed}: answers `{class}` to every sample, so its accuracy of {} says nothing",
+                "{name}, seed {seed}: predicts `{class}` for every sample, so its accuracy of {} means nothing",
                 percent(*accuracy)
             ),
             several => {
                 let seeds: Vec<String> = several.iter().map(|one| one.seed.to_string()).collect();
                 let seeds = seeds.join(", ");
                 format!(
-                    "{name}, seeds {seeds}: answers one class to every sample, so its accuracy says nothing"
+                    "{name}, seeds {seeds}: predicts one class for every sample, so its accuracy means nothing"
                 )
             }
         };
         format!(
-            "{who}: always answering the commonest class would reach {} (try another learning rate, class weights, more epochs)",
+            "{who}: always predicting the most common class would reach {} (try another learning rate, class weights, more epochs)",
             percent(seeds[0].chance)
         )
     }
 }
 
-/// Says which trials find no label in any sample, of several labels at once.
+/// Returns a warning for each multi-label trial that detects no label in any sample.
 pub(super) fn finds_no_label(trials: &[TrialRecord]) -> impl Iterator<Item = String> {
     let finds_none = |trial: &&TrialRecord| {
         let labels = trial.test.and_then(|test| test.labels);
@@ -65,7 +66,7 @@ pub(super) fn finds_no_label(trials: &[TrialRecord]) -> impl Iterator<Item = Str
     };
     trials.iter().filter(finds_none).map(|TrialRecord { name, seed, .. }| {
         format!(
-            "{name}, seed {seed}: finds no label in any sample (F1 0), whatever its accuracy (try pos_weight of bce, a higher learning rate, more epochs)"
+            "{name}, seed {seed}: detects no label in any sample (F1 0), whatever its accuracy (try pos_weight of bce, a higher learning rate, more epochs)"
         )
     })
 }

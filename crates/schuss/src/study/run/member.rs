@@ -13,7 +13,7 @@ use crate::study::trial_folder::TrialFolder;
 use crate::{Error, Result, machine};
 use schuss_data::text::grouped;
 
-/// Images of the evaluation split that are shown beside their reconstructions.
+/// Number of images of the evaluation split shown beside their reconstructions.
 const RECONSTRUCTIONS: usize = 10;
 
 /// A trial that is ready to run.
@@ -22,7 +22,7 @@ pub(super) struct Member<'r, 'a> {
     pub(super) run: Run<'r, 'a>,
 }
 
-/// A trial and where it is written down.
+/// A trial, with its folder and recordings.
 pub(super) struct Run<'r, 'a> {
     pub(super) runner: &'r Runner<'a>,
     pub(super) index: usize,
@@ -33,7 +33,7 @@ pub(super) struct Run<'r, 'a> {
 }
 
 impl Member<'_, '_> {
-    /// Runs the trial and writes its files; what went wrong goes beside the record.
+    /// Runs the trial and writes its files. Returns an error, if any, beside the record.
     pub(super) fn run(self) -> (TrialRecord, Trace, Option<Error>) {
         machine::reset_peak_memory();
         let Self { mut session, mut run } = self;
@@ -62,7 +62,7 @@ impl Member<'_, '_> {
 }
 
 impl<'r, 'a> Run<'r, 'a> {
-    /// At the trial's start, or where it was kept; beside another of its session.
+    /// Starts the trial, or resumes it from a checkpoint; `other` shares streamed samples with it.
     pub(super) fn begin(
         mut self,
         checkpoint: Option<Box<Checkpoint>>,
@@ -73,7 +73,7 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(Member { session, run: self })
     }
 
-    /// The session at the trial's start, or where it was kept.
+    /// Creates the session, at the trial's start or at a checkpoint.
     fn session(
         &mut self,
         checkpoint: Option<Box<Checkpoint>>,
@@ -95,7 +95,7 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(session)
     }
 
-    /// The session as a checkpoint has it, or as the one before has it if the newest does not fit.
+    /// Restores the session from the newest checkpoint, or from the previous one if the newest does not fit.
     fn restored(&self, newest: Checkpoint, other: Option<&Session<'a>>) -> Result<(Session<'a>, Header)> {
         let why = match self.restore(newest, other) {
             Err(Unusable::Damaged(why)) => why,
@@ -113,7 +113,7 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(found)
     }
 
-    /// A session of the trial, brought to where a checkpoint was taken.
+    /// Restores a session of the trial from a checkpoint.
     fn restore(
         &self,
         mut checkpoint: Checkpoint,
@@ -126,15 +126,15 @@ impl<'r, 'a> Run<'r, 'a> {
         if theirs != ours {
             let name = &self.trial.name;
             let other = Error::failure(format!(
-                "the trial `{name}` was trained with {theirs}, but this machine has {ours}: its bits would be others"
+                "the trial `{name}` was trained with {theirs}, but this machine has {ours}: its results would differ"
             ));
-            return Err(Unusable::Refused(other.advise("the machine it was begun on, or a new run")));
+            return Err(Unusable::Refused(other.advise("the machine it was started on, or a new run")));
         }
         checkpoint.restore(&mut session)?;
         Ok((session, checkpoint.header))
     }
 
-    /// Looks at the test split, once, where the curves looked at another.
+    /// Evaluates the test split once, if the curves used another split.
     fn test(&self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
         if self.runner.data.validation.is_some() {
             record.test = if record.status.is_end() { session.test(self.runner.control)? } else { None };
@@ -142,7 +142,7 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(())
     }
 
-    /// Writes what is known at the end besides the record, and enters it there; at last that the trial has ended.
+    /// Writes the final files and enters them into the record; last, marks the trial as ended in its checkpoint.
     fn finish(&mut self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
         self.write_best(session)?;
         self.place.finish(record, &self.trial, session, self.runner.data)?;
@@ -152,7 +152,7 @@ impl<'r, 'a> Run<'r, 'a> {
             self.trace.reconstructions = Some(sheet);
         }
         if record.status == Status::Interrupted {
-            return Ok(()); // it was kept when it was interrupted
+            return Ok(()); // the session wrote a checkpoint when interrupted
         }
         self.place.checkpoint(session, &self.trial, self.runner.fingerprint, Some(record))
     }

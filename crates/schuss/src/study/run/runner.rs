@@ -1,4 +1,4 @@
-//! Who runs the trials of a study: one after the other, or side by side.
+//! Runner for the trials of a study, one after the other or side by side.
 
 use super::member::{Member, Run};
 use super::{RunFolder, Study, Watcher};
@@ -11,7 +11,7 @@ use schuss_data::Dataset;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the workers of a run share: each takes the next session until none is left.
+/// State shared by the workers of a run: each takes the next session until none is left.
 pub(super) struct Runner<'a> {
     pub(super) study: &'a Study,
     pub(super) data: &'a Dataset,
@@ -24,13 +24,13 @@ pub(super) struct Runner<'a> {
     ended: Mutex<Ended>,
 }
 
-/// Which trials run when, and what each may take.
+/// Order of the trials, and the resource limits of each.
 pub(super) struct Schedule {
-    /// The trials of each session by their numbers, side by side within it.
+    /// Indices of the trials of each session, which run side by side.
     sessions: Vec<Vec<usize>>,
-    /// Sessions at a time.
+    /// Number of sessions at a time.
     workers: usize,
-    /// Of one trial.
+    /// Limits of one trial.
     pub(super) limits: Limits,
     pub(super) timing: Timing,
 }
@@ -50,14 +50,14 @@ impl Schedule {
     }
 }
 
-/// The trials that have ended, in the order in which they did, and what went wrong outside training.
+/// The trials that have ended, in order of completion, and the first error outside training.
 #[derive(Default)]
 pub(super) struct Ended {
     pub(super) trials: Vec<(usize, TrialRecord, Trace)>,
     pub(super) error: Option<Error>,
 }
 
-/// A lock that outlives a panic of whoever held it.
+/// Locks a mutex, even if a thread panicked while holding it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -83,7 +83,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs every session.
+    /// Runs all sessions.
     pub(super) fn run(self) -> Ended {
         std::thread::scope(|scope| {
             for _ in 1..self.schedule.workers {
@@ -94,7 +94,7 @@ impl<'a> Runner<'a> {
         self.ended.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The life of a worker.
+    /// Runs sessions on one worker until none is left, an error occurs or the run is interrupted.
     fn work(&self) {
         while lock(&self.ended).error.is_none() {
             let Some(members) = self.schedule.sessions.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
@@ -107,7 +107,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs trials, or what is left of them, on a thread each.
+    /// Runs the trials that have not ended, each on its own thread.
     fn session(&self, indices: &[usize]) {
         let mut members: Vec<Member> = Vec::with_capacity(indices.len());
         for &index in indices {
@@ -125,7 +125,7 @@ impl<'a> Runner<'a> {
         });
     }
 
-    /// A trial that is ready to run, beside another of its session; none if it has ended already.
+    /// Prepares a trial to run beside `other` of its session; `None` if it has already ended.
     fn begin(&self, index: usize, other: Option<&Session<'a>>) -> Result<Option<Member<'_, 'a>>> {
         let Some((planned, trial)) = self.study.runs().nth(index) else { return Ok(None) };
         let place = self.folder.trial(index, &trial)?;
@@ -133,7 +133,7 @@ impl<'a> Runner<'a> {
         let checkpoint = match start {
             Start::Ended(record) => {
                 let trace = Trace { reconstructions: place.sheet(&trial), ..place.trace()? };
-                let budget = budget(&trial, self.data); // a longer one may have been given to the run since
+                let budget = budget(&trial, self.data); // the run may have been extended since
                 let record = TrialRecord { config_id: trial.config_id(), budget, ..*record };
                 lock(&self.ended).trials.push((index, record, trace));
                 return Ok(None);
@@ -141,7 +141,7 @@ impl<'a> Runner<'a> {
             Start::From(checkpoint) => Some(checkpoint),
             Start::Fresh => None,
         };
-        self.control.set_samples(0); // those before belong to another trial
+        self.control.set_samples(0); // earlier ones belong to another trial
         self.watcher().started(&trial, index, self.study.seeds.len() * self.study.trials.len());
         let run = Run { runner: self, index, planned, trial, place, trace: Trace::default() };
         run.begin(checkpoint, other).map(Some)
@@ -166,14 +166,14 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// When a trial is to end.
+/// Returns the budget of a trial on `data`.
 pub(super) fn budget(trial: &Trial, data: &Dataset) -> BudgetRecord {
     let Budget { epochs, max_updates, .. } = trial.budget;
     BudgetRecord { epochs, max_updates, updates: trial.updates(data.train.len()) }
 }
 
-/// The trials of a study by session: those that run side by side on streamed samples in the same order have one
-/// between them, so that these are read once; all others have one each.
+/// Groups the trials of a study into sessions: trials that run side by side on streamed samples in the same order share
+/// one, so that each sample is read once; all others have their own.
 fn sessions(study: &Study, data: &Dataset, limits: Limits) -> Vec<Vec<usize>> {
     let together = limits.side_by_side && data.train.resident().is_none();
     let mut sessions: Vec<(_, Vec<usize>)> = vec![];

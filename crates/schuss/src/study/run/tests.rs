@@ -1,4 +1,4 @@
-//! Disks that fail and processes that die, at every single call.
+//! Fault injection: disks that fail and processes that die, at every single call.
 
 use super::*;
 use crate::files::faults::{self, Fault};
@@ -32,7 +32,7 @@ fn go_on(data: &Dataset, out: &Path) -> Finished {
     begun.resume(&study(data), data, limits(), &Control::default(), &mut ()).unwrap()
 }
 
-/// What trials left, times aside: state and evaluations by the record, losses by their file.
+/// Results of the trials except times: state and evaluations from the record, losses from their file.
 fn left(finished: &Finished) -> Vec<(String, Vec<Option<f64>>, Vec<u8>)> {
     assert!(finished.error.is_none(), "{:?}", finished.error);
     let of = |trial: &TrialRecord| {
@@ -68,7 +68,7 @@ fn whichever_call_a_disk_fails_at_or_a_process_dies_at_the_run_goes_on_to_the_sa
     }
 }
 
-/// The best weights on disk, and those of the epoch that the record names, trained anew up to there.
+/// Best weights on disk, and those of the epoch in the record, retrained up to there.
 fn best_on_disk_and_by_record(data: &Dataset, finished: &Finished, index: usize) -> [Vec<f32>; 2] {
     let record = &finished.summary.trials[index];
     let best = record.best.as_ref().unwrap();
@@ -82,7 +82,7 @@ fn best_on_disk_and_by_record(data: &Dataset, finished: &Finished, index: usize)
     [found.values().to_vec(), session.params().values().to_vec()]
 }
 
-/// Stops at the first thing that it is told.
+/// Interrupts at the first event.
 struct Impatient(Control);
 
 impl Watcher for Impatient {
@@ -214,7 +214,7 @@ fn every_truncation_and_every_bit_flip_of_a_checkpoint_is_found() {
     }
 }
 
-/// The same bytes with a right checksum.
+/// Appends a valid checksum.
 fn sealed(body: &[u8]) -> Vec<u8> {
     let checksum = xxhash_rust::xxh3::xxh3_128(body).to_le_bytes();
     [body, &checksum].concat()
@@ -277,7 +277,7 @@ fn a_run_from_before_the_target_scale_goes_on_without() {
     }
 }
 
-/// A run of so many epochs by a recipe, from the start.
+/// Runs a recipe for `epochs` epochs, from scratch.
 fn run_for(epochs: u32, recipe: &str, data: &Dataset, out: &Path) -> Result<Finished> {
     let text = format!(
         "recipe = {{ model = '64-3-10', {recipe}, epochs = {epochs} }}\nobserve = {{ losses = true }}\nseeds = [1, 2]"
@@ -323,10 +323,10 @@ fn a_recipe_that_answers_one_class_is_warned_of_once_with_its_seeds() {
         (test.only_class, test.accuracy, test.chance) = (Some(3), Some(0.1), Some(0.2));
     }
     let both = alike::answers_one_class(&trials, &data);
-    assert!(both.len() == 1 && both[0].contains(", seeds 1, 2: answers one class"), "{both:?}");
+    assert!(both.len() == 1 && both[0].contains(", seeds 1, 2: predicts one class"), "{both:?}");
     trials[1].test.as_mut().unwrap().only_class = None;
     let one = alike::answers_one_class(&trials, &data);
-    assert!(one.len() == 1 && one[0].contains("seed 1: answers `3` to every sample"), "{one:?}");
+    assert!(one.len() == 1 && one[0].contains("seed 1: predicts `3` for every sample"), "{one:?}");
     assert!(one[0].contains("accuracy of 10.0 %") && one[0].contains("20.0 %"), "{one:?}");
     trials[0].test.as_mut().unwrap().only_class = None;
     assert_eq!(alike::answers_one_class(&trials, &data), Vec::<String>::new());

@@ -1,18 +1,18 @@
-//! The way of one optimizer down a surface, by the arithmetic that trains the networks.
+//! Path of one optimizer down a surface, computed by the same rules that train networks.
 
 use super::{Point, Surface};
 use crate::optim::{Adam, Reference, Rule, Sgd};
 use crate::study::record::PathRecord;
 
-/// One line of the legend.
+/// An optimizer, as one line of the legend.
 pub(super) struct Optimizer {
     name: &'static str,
     rule: Rule,
-    /// Whether it sees one sample, or noise, instead of the whole gradient.
+    /// True if it uses the gradient of one sample, or with noise, instead of the full gradient.
     stochastic: bool,
 }
 
-/// The four that are compared; the first three at the same learning rate.
+/// Returns the four optimizers compared; the first three have the same learning rate.
 pub(super) fn optimizers(lr: f64, adam_lr: f64) -> [Optimizer; 4] {
     let sgd = |momentum| Rule::from(Sgd { lr, momentum, ..Sgd::default() });
     let adam = Rule::from(Adam { lr: adam_lr, ..Adam::default() });
@@ -20,7 +20,7 @@ pub(super) fn optimizers(lr: f64, adam_lr: f64) -> [Optimizer; 4] {
         .map(|(name, rule, stochastic)| Optimizer { name, rule, stochastic })
 }
 
-/// Descends until the updates are used up or the frame is left.
+/// Descends until the updates are used up or the path leaves the frame.
 pub(super) fn path(
     surface: &Surface,
     optimizer: &Optimizer,
@@ -50,7 +50,7 @@ pub(super) fn path(
     path
 }
 
-/// A path before its first update.
+/// Creates a path before its first update.
 fn standing(optimizer: &Optimizer, start: &str, w: Point, value: f64) -> PathRecord {
     PathRecord {
         name: optimizer.name.to_owned(),
@@ -65,7 +65,7 @@ fn standing(optimizer: &Optimizer, start: &str, w: Point, value: f64) -> PathRec
     }
 }
 
-/// Adam's moments after the last update, corrected for their start at 0, and the step per unit of m̂.
+/// Records Adam's moments after the last update, corrected for their start at 0, and the step per unit of m̂.
 fn note_moments(adam: &Adam, descent: &Reference, path: &mut PathRecord) {
     let corrections = adam.corrections(descent.updates());
     let corrected = |slot: usize| [0, 1].map(|axis| descent.slots()[slot][axis] / corrections[slot]);
@@ -75,7 +75,7 @@ fn note_moments(adam: &Adam, descent: &Reference, path: &mut PathRecord) {
     path.effective_step.push(v_hat.map(|v| adam.lr / (v.sqrt() + adam.eps)));
 }
 
-/// Where a path ended, in one sentence.
+/// Describes the end of a path, in one sentence.
 fn verdict(surface: &Surface, points: &[Point]) -> String {
     let (start, end, updates) = (points[0], points[points.len() - 1], points.len() - 1);
     let after = format!("after {updates} update{}", if updates == 1 { "" } else { "s" });
@@ -108,7 +108,7 @@ fn pair([a, b]: Point) -> String {
     format!("({}, {})", short(a), short(b))
 }
 
-/// `3`, `-2.805`, `2e-7`: three decimals, or a power of ten where they would all be 0.
+/// Formats as `3`, `-2.805` or `2e-7`: three decimals, or a power of ten if these would all be 0.
 fn short(number: f64) -> String {
     if number != 0.0 && number.abs() < 0.001 {
         return format!("{number:.0e}");

@@ -1,4 +1,4 @@
-//! Surfaces given by an equation, whose minima and saddles are known exactly.
+//! Surfaces given by an equation, with exactly known minima and saddles.
 
 use super::{Function, Surface};
 

@@ -1,4 +1,4 @@
-//! Error surfaces J(w1, w2) and the ways of GD, SGD, momentum and Adam down them, from the same starts.
+//! Error surfaces J(w1, w2) and the paths of GD, SGD, momentum and Adam down them, from the same starts.
 
 mod descent;
 mod equations;
@@ -25,11 +25,11 @@ pub fn names() -> &'static [&'static str] {
 
 /// Samples a surface and descends it with every optimizer from every start.
 ///
-/// `seed` fixes the noise and the order of samples that SGD sees: the same from every start, so that nothing
-/// but the start tells its paths apart. Everything else is the same for all seeds.
+/// `seed` fixes the noise and the order of samples of SGD: they are the same from every start, so that its paths
+/// differ only in their start. Everything else is the same for all seeds.
 ///
 /// # Errors
-/// A usage error for a name that is none of [`names`].
+/// A usage error for a name that is not in [`names`].
 pub fn draw(name: &str, seed: u64) -> Result<SurfaceRecord> {
     Ok(find(name)?.record(seed))
 }
@@ -44,7 +44,7 @@ fn find(name: &str) -> Result<Surface> {
     })
 }
 
-/// An error surface, and how it is descended.
+/// An error surface, and the settings for descending it.
 struct Surface {
     name: &'static str,
     title: &'static str,
@@ -55,7 +55,7 @@ struct Surface {
     /// Range of w2 in the frame.
     w2: [f64; 2],
     minima: Vec<Point>,
-    /// Where a path may stall.
+    /// Saddle point, at which a path may stall.
     saddle: Option<Point>,
     starts: &'static [(&'static str, Point)],
     /// Learning rate of GD, SGD and momentum.
@@ -66,7 +66,7 @@ struct Surface {
     function: Function,
 }
 
-/// J, its gradient, and what SGD sees of it.
+/// J, its gradient, and the stochastic gradient for SGD.
 enum Function {
     /// An equation; SGD sees its gradient with noise of this standard deviation on each component.
     Equation { value: fn(Point) -> f64, gradient: fn(Point) -> Point, noise: f64 },
@@ -89,7 +89,7 @@ impl Function {
         }
     }
 
-    /// What SGD takes for the gradient at `update`, counted from 0.
+    /// Returns the gradient that SGD uses at `update`, counted from 0.
     fn stochastic_gradient(&self, w: Point, update: usize, seed: u64) -> Point {
         match self {
             Self::Equation { gradient, noise, .. } => {
@@ -122,14 +122,14 @@ impl Surface {
         }
     }
 
-    /// J on the grid, row after row from the bottom.
+    /// Returns J on the grid, row after row from the bottom.
     fn grid(&self) -> Vec<f64> {
         let along = |[low, high]: [f64; 2], i: usize| low + (high - low) * i as f64 / (GRID - 1) as f64;
         let row = |r| (0..GRID).map(move |c| self.function.value([along(self.w1, c), along(self.w2, r)]));
         (0..GRID).flat_map(row).collect()
     }
 
-    /// Whether `w` lies in the frame.
+    /// Returns true if `w` lies in the frame.
     fn contains(&self, w: Point) -> bool {
         let within = |[low, high]: [f64; 2], at: f64| (low..=high).contains(&at);
         within(self.w1, w[0]) && within(self.w2, w[1])

@@ -1,4 +1,4 @@
-//! The true loss of a neuron with two weights, on the built-in digits: is it a 7 or a 6?
+//! True loss of a neuron with two weights that separates 7s from 6s of the built-in digits.
 //!
 //! p = σ(w1 x1 + w2 x2), J = mean of −ln p over the 7s and −ln(1 − p) over the 6s. The loss is convex, and as
 //! the two classes overlap it has one minimum at finite weights.
@@ -9,11 +9,11 @@ use schuss_data::digits;
 use schuss_data::order::{EpochOrder, Order};
 use schuss_kernels::Math;
 
-/// Samples of each of the two classes.
+/// Number of samples per class.
 const PER_CLASS: usize = 32;
 /// Side of an image in pixels.
 const SIDE: usize = 28;
-/// The data set is the same whatever the seed of the paths.
+/// Seed of the data set, independent of the seed of the paths.
 const DATA_SEED: u64 = 1;
 
 pub(super) fn surface() -> Surface {
@@ -39,7 +39,7 @@ pub(super) fn surface() -> Surface {
     }
 }
 
-/// A neuron with two weights, and the samples it is trained on.
+/// A neuron with two weights, and its training samples.
 pub(super) struct Neuron {
     samples: Vec<Sample>,
 }
@@ -62,7 +62,7 @@ impl Neuron {
         Self { samples }
     }
 
-    /// Mean loss over all samples.
+    /// Returns the mean loss over all samples.
     pub(super) fn value(&self, w: Point) -> f64 {
         let loss = |sample: &Sample| {
             let z = dot(w, sample.x);
@@ -71,7 +71,7 @@ impl Neuron {
         self.samples.iter().map(loss).sum::<f64>() / self.samples.len() as f64
     }
 
-    /// Gradient of [`Self::value`].
+    /// Returns the gradient of [`Self::value`].
     pub(super) fn gradient(&self, w: Point) -> Point {
         let sum = self.samples.iter().fold([0.0; 2], |sum, sample| {
             let gradient = sample.gradient(w);
@@ -80,14 +80,14 @@ impl Neuron {
         sum.map(|sum| sum / self.samples.len() as f64)
     }
 
-    /// Gradient on the one sample that belongs to `update` (from 0) of the sample rule.
+    /// Returns the gradient on the single sample of `update` (from 0) under the sample rule.
     pub(super) fn sample_gradient(&self, w: Point, update: usize, seed: u64) -> Point {
         let len = self.samples.len();
         let order = EpochOrder::new(Order::Shuffled, len, seed, (update / len) as u32);
         self.samples[order.index(update % len)].gradient(w)
     }
 
-    /// The weights of least loss: momentum goes on until the gradient has vanished.
+    /// Finds the weights of lowest loss, by descent with momentum until the gradient has vanished.
     fn minimum(&self) -> Point {
         let mut w = [0.0; 2];
         let mut descent = Reference::new(Rule::from(Sgd { lr: 2.0, momentum: 0.9, ..Sgd::default() }), &w);
@@ -105,7 +105,7 @@ impl Sample {
     }
 }
 
-/// Ink in the upper and in the lower half of every training digit that shows `wanted`, in pixels.
+/// Returns the ink in the upper and lower half of every training digit `wanted`, in pixels.
 fn ink_of(wanted: u32) -> impl Iterator<Item = Point> {
     let mut pixels = vec![0; SIDE * SIDE];
     let ink = |half: &[u8]| half.iter().map(|&pixel| f64::from(pixel)).sum::<f64>() / 255.0;

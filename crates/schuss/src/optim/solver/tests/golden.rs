@@ -1,4 +1,4 @@
-//! Against what torch.optim.LBFGS and SciPy did, recorded in golden/solvers.
+//! Tests of solvers against torch.optim.LBFGS and SciPy, as recorded in golden/solvers.
 
 use super::problems::{Problem, recorded};
 use super::{Run, distance};
@@ -10,7 +10,7 @@ struct Trajectory {
     problem: String,
     steps: Vec<Step>,
     loss: f64,
-    /// How far the original itself went astray from weights that differ by 1e-15.
+    /// Distance the original itself diverges when its initial weights are changed by 1e-15.
     gap_when_nudged: Vec<f64>,
 }
 
@@ -34,8 +34,8 @@ const L_BFGS: [&str; 10] = [
     "rosenbrock-10-history-3",
 ];
 
-/// f64 on both sides, so what is left is the order of sums, which the iteration makes larger: at most a thousand times
-/// what a change in the last digit of the start makes.
+/// Both sides compute in f64, so the remaining difference is the order of summation, which the iteration amplifies: at
+/// most to a thousand times the effect of changing the last digit of the start.
 #[test]
 fn l_bfgs_goes_the_way_of_torch_step_by_step() {
     for name in L_BFGS {
@@ -67,8 +67,8 @@ struct Descent {
     x: Vec<f64>,
 }
 
-/// The line searches differ, so the ways do; but all end at SciPy's minimum, at no more than twice its work, but for
-/// Fletcher and Reeves, whose slow progress on curved valleys is known (Nocedal and Wright, section 5.2).
+/// The line searches differ, so the paths do too, but all end at SciPy's minimum, with at most twice its work. The
+/// exception is Fletcher and Reeves, known for slow progress in curved valleys (Nocedal and Wright, section 5.2).
 #[test]
 fn conjugate_gradients_end_where_scipy_ends() {
     for name in ["cg-quadratic", "cg-rosenbrock-2", "cg-rosenbrock-10"] {
@@ -92,7 +92,7 @@ struct LinearDescent {
     minimum: Vec<f64>,
 }
 
-/// With line searches that leave next to nothing of the slope, every formula of β is that of linear conjugate gradients.
+/// With line searches that leave almost no slope, every formula of β reduces to that of linear conjugate gradients.
 #[test]
 fn with_exact_line_searches_conjugate_gradients_solve_a_quadratic_in_as_many_steps_as_it_has_dimensions() {
     let LinearDescent { points, minimum } = recorded("linear-cg-quadratic.json");

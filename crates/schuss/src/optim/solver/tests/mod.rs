@@ -1,4 +1,4 @@
-//! Solvers on plain `f64` functions: against recorded originals, and what they promise.
+//! Tests of solvers on plain `f64` functions: against recorded originals, and general guarantees.
 
 mod golden;
 mod problems;
@@ -10,12 +10,12 @@ use crate::optim::arithmetic::ScalarF64;
 use crate::schedule::Schedule;
 use problems::Problem;
 
-/// A problem as a solver sees it.
+/// Objective of a problem, which counts evaluations.
 struct Plainly<'a> {
     problem: &'a Problem,
     arithmetic: ScalarF64,
     evaluations: usize,
-    /// After so many evaluations all further ones are cancelled.
+    /// Number of evaluations after which further ones are cancelled.
     most: usize,
 }
 
@@ -55,7 +55,7 @@ impl Objective<ScalarF64> for Plainly<'_> {
     }
 }
 
-/// A solver at work on a problem.
+/// A solver running on a problem.
 struct Run<'a> {
     objective: Plainly<'a>,
     solving: Solving<Vec<f64>>,
@@ -80,7 +80,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// So many updates; the weights after them.
+    /// Does `count` updates and returns the weights after them.
     fn updates(&mut self, count: usize) -> &[f64] {
         (0..count).for_each(|_| self.update().unwrap());
         self.weights()
@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Largest absolute difference.
+/// Returns the largest absolute difference.
 fn distance(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     a.iter()

@@ -1,26 +1,26 @@
-//! Functions to be minimised, in `f64`: value, gradient, and residuals where they are sums of squares.
+//! Functions to be minimised, in `f64`: value, gradient, and residuals if they are sums of squares.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-/// A number that is written to golden/solvers, or many.
+/// Reads a file of golden/solvers.
 pub(super) fn recorded<T: DeserializeOwned>(name: &str) -> T {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden/solvers").join(name);
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// What is minimised.
+/// A function to be minimised.
 pub(super) enum Problem {
     /// Σ 100 (x_{i+1} − x_i²)² + (1 − x_i)²
     Rosenbrock(usize),
     /// xᵀ A x / 2 − bᵀ x
     Quadratic(Quadratic),
-    /// a exp(−b x) + c through points.
+    /// a exp(−b x) + c fitted to points.
     Exponential(Exponential),
-    /// 100 Σ (x − ln x): no number at all below zero, which is one long step away.
+    /// 100 Σ (x − ln x), which is NaN below zero, one long step away.
     Barrier(usize),
-    /// A network that learns some samples.
+    /// A network trained on a few samples.
     Network(Network),
 }
 
@@ -56,7 +56,7 @@ struct Tensor {
 }
 
 impl Problem {
-    /// The problem of a name in golden/solvers, and where it starts.
+    /// Returns the problem of this name in golden/solvers, and its starting point.
     pub(super) fn named(name: &str) -> (Self, Vec<f64>) {
         if let Some(len) = name.strip_prefix("rosenbrock-") {
             let len = len.parse().unwrap();
@@ -91,7 +91,7 @@ impl Problem {
         }
     }
 
-    /// Value and gradient.
+    /// Returns value and gradient.
     pub(super) fn look(&self, x: &[f64]) -> (f64, Vec<f64>) {
         match self {
             Self::Quadratic(quadratic) => quadratic.look(x),
@@ -105,7 +105,7 @@ impl Problem {
         }
     }
 
-    /// Residuals and their gradients.
+    /// Returns residuals and their gradients.
     pub(super) fn residuals(&self, x: &[f64]) -> Vec<(f64, Vec<f64>)> {
         let sparse = |at: &[(usize, f64)]| {
             let mut gradient = vec![0.0; x.len()];
@@ -173,7 +173,7 @@ impl Network {
         (value / samples as f64, gradient)
     }
 
-    /// Adds a sample's gradient; its loss.
+    /// Adds a sample's gradient and returns its loss.
     fn add_sample(
         &self,
         x: &[f64],

@@ -1,4 +1,4 @@
-//! What every solver promises.
+//! Guarantees of every solver.
 
 use super::problems::Problem;
 use super::{Run, distance};
@@ -79,7 +79,7 @@ fn every_solver_lowers_rosenbrocks_valley_update_by_update() {
     }
 }
 
-/// A solver that was interrupted at any evaluation goes on as if nobody had asked.
+/// A solver that was cancelled at any evaluation continues as if it had not been.
 #[test]
 fn a_cancelled_update_leaves_no_trace() {
     let (problem, start) = Problem::named("rosenbrock-2");

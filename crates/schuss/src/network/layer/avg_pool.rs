@@ -1,0 +1,57 @@
+//! Average pooling.
+
+use super::layers;
+use super::operation::{Backward, Forward, Operation};
+use crate::{Error, Result};
+use schuss_data::{ImageShape, Shape};
+use schuss_kernels::pool::{Windows, average_pool, average_pool_gradient};
+
+layers! {
+    /// y = mean of x over windows of k x k pixels that do not overlap, channel by channel; rows and columns that do not
+    /// fill a window are left out. `torch.nn.AvgPool2d`.
+    AvgPool = "avg-pool" {
+        /// Side k of the windows, which is also their stride.
+        kernel_size: usize = 2,
+    } => |layer| match layer.kernel_size {
+        0 => Err(Error::usage("kernel_size is 0, but a window has at least one pixel")),
+        _ => Ok(()),
+    };
+}
+
+impl AvgPool {
+    fn windows(&self, input: Shape) -> Option<Windows> {
+        let ImageShape { channels, height, width } = input.image()?;
+        (self.kernel_size <= height.min(width)).then_some(Windows {
+            channels,
+            height,
+            width,
+            side: self.kernel_size,
+        })
+    }
+}
+
+impl Operation for AvgPool {
+    fn output(&self, input: Shape) -> Result<Shape> {
+        let side = self.kernel_size;
+        let Some(windows) = self.windows(input) else {
+            let what = format!("needs images of at least {side} x {side} pixels, but gets {input}");
+            return Err(
+                Error::usage(what).advise("pool before any linear layer or flatten, in smaller windows")
+            );
+        };
+        let (height, width) = windows.output();
+        Ok(ImageShape { channels: windows.channels, height, width }.into())
+    }
+
+    fn forward(&self, pass: Forward) {
+        if let Some(windows) = self.windows(pass.input) {
+            average_pool(pass.team, windows, pass.x, pass.y);
+        }
+    }
+
+    fn backward(&self, pass: Backward) {
+        if let (Some(windows), Some(dx)) = (self.windows(pass.input), pass.dx) {
+            average_pool_gradient(pass.gradients.compute().0, windows, pass.dy, dx);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Dropout.
+
+use super::layers;
+use super::operation::{Backward, Forward, Mode, Operation};
+use crate::recipe::spec::below_one;
+use schuss_data::random::{Key, Purpose};
+use schuss_kernels::dropout::dropout;
+
+layers! {
+    /// In training, zero with probability p and else x / (1 − p); otherwise x. `torch.nn.Dropout`.
+    Dropout = "dropout" {
+        /// Share p of the inputs that are left out.
+        p: f64 = 0.5,
+    } => |layer| below_one(&[("p", layer.p)]);
+}
+
+impl Operation for Dropout {
+    fn forward(&self, pass: Forward) {
+        match pass.mode {
+            Some(mode) => dropout(pass.team, self.p, words(pass.layer, mode), pass.x, pass.y),
+            None => pass.pass_on(),
+        }
+    }
+
+    fn backward(&self, pass: Backward) {
+        let Some(dx) = pass.dx else { return };
+        let (team, _) = pass.gradients.compute();
+        dropout(team, self.p, words(pass.layer, pass.mode), pass.dy, dx);
+    }
+}
+
+/// The random words of an element, the same forwards and backwards: drawn for its layer and the position of its sample.
+fn words(layer: usize, mode: &Mode) -> impl Fn(usize, usize) -> [u32; 4] + Sync + use<> {
+    let key = Key { seed: mode.seed, purpose: Purpose::Dropout, epoch: mode.epoch };
+    let base = ((layer as u64) << 40) + mode.first as u64; // positions stay below
+    move |row, block| key.block(base + row as u64, block as u32)
+}

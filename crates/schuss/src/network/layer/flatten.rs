@@ -1,0 +1,27 @@
+//! Images as plain vectors.
+
+use super::layers;
+use super::operation::{Backward, Forward, Operation, pass_back};
+use crate::Result;
+use schuss_data::Shape;
+
+layers! {
+    /// The numbers of an image in a row: channel after channel, row after row. `torch.nn.Flatten`.
+    Flatten = "flatten" {}
+}
+
+impl Operation for Flatten {
+    fn output(&self, input: Shape) -> Result<Shape> {
+        Ok(Shape::Flat(input.features()))
+    }
+
+    fn forward(&self, pass: Forward) {
+        pass.pass_on();
+    }
+
+    fn backward(&self, pass: Backward) {
+        if let Some(dx) = pass.dx {
+            pass_back(pass.dy, dx);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Layers: each file has the keys, shapes, tensors and passes of one, `activations.rs` those of all activations.
+
+mod activations;
+mod activity_kl;
+mod activity_l1;
+mod avg_pool;
+mod batch_norm;
+mod dropout;
+mod flatten;
+mod layer_norm;
+mod linear;
+mod log_softmax;
+mod operation;
+mod prelu;
+
+pub(crate) use activations::*;
+pub(crate) use linear::Linear;
+pub(crate) use operation::{Backward, Forward, Gradients, Mode, Operation, Tensor, VectorGradients};
+
+use crate::recipe::spec::{self, Choice, choices};
+use activity_kl::ActivityKl;
+use activity_l1::ActivityL1;
+use avg_pool::AvgPool;
+use batch_norm::BatchNorm;
+use dropout::Dropout;
+use flatten::Flatten;
+use layer_norm::LayerNorm;
+use log_softmax::LogSoftmax;
+use prelu::Prelu;
+use std::sync::LazyLock;
+
+/// Widest layer accepted; a larger number is a typing error.
+pub(crate) const MAX_WIDTH: usize = 1 << 24;
+
+/// Defines layers: name, and keys with their defaults and checks.
+macro_rules! layers {
+    ($($(#[$doc:meta])* $layer:ident = $name:literal { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* } $(=> $check:expr;)?)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(
+                Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize,
+                documented::Documented, documented::DocumentedFields,
+            )]
+            #[serde(default, deny_unknown_fields)]
+            pub struct $layer {
+                $($(#[$field_doc])* pub $field: $type,)*
+            }
+
+            impl Default for $layer {
+                fn default() -> Self {
+                    Self { $($field: $default,)* }
+                }
+            }
+
+            impl $crate::recipe::spec::Choice for $layer {
+                const NAME: &'static str = $name;
+
+                $(fn check(&self) -> $crate::Result<()> {
+                    let check: fn(&Self) -> $crate::Result<()> = $check;
+                    check(self)
+                })?
+            }
+        )*
+    };
+}
+use layers;
+
+/// The one table of layers: whatever holds for each of them is made here, so that a row cannot be forgotten elsewhere.
+macro_rules! table {
+    ($($(#[doc = $line:literal])* $row:ident,)*) => {
+        choices! {
+            /// One layer of a network.
+            pub enum Layer ("layer", always &["outputs", "p", "kernel_size"]) {
+                $($(#[doc = $line])* $row,)*
+            }
+        }
+
+        impl Layer {
+            /// Its name in specs.
+            pub(crate) fn name(&self) -> &'static str {
+                match self { $(Self::$row(_) => <$row as Choice>::NAME,)* }
+            }
+
+            /// Its shapes, tensors and passes.
+            pub(crate) fn operation(&self) -> &dyn Operation {
+                match self { $(Self::$row(layer) => layer,)* }
+            }
+
+            fn all() -> Vec<Self> {
+                vec![$($row::default().into(),)*]
+            }
+        }
+    };
+}
+
+table! {
+    /// y = x W + b
+    Linear,
+    /// Some inputs left out in training.
+    Dropout,
+    /// Normalised over samples.
+    BatchNorm,
+    /// Normalised over the numbers of a sample.
+    LayerNorm,
+    /// Logarithms of probabilities.
+    LogSoftmax,
+    /// An image as a vector.
+    Flatten,
+    /// Means over windows of an image.
+    AvgPool,
+    /// A sparse code by the sum of its magnitudes.
+    ActivityL1,
+    /// A sparse code by its mean activity.
+    ActivityKl,
+    /// A learnt slope below zero.
+    Prelu,
+    /// max(x, 0)
+    Relu,
+    /// A small slope below zero.
+    LeakyRelu,
+    /// Exponential below zero.
+    Elu,
+    /// Exponential below zero, scaled so that mean and variance keep.
+    Selu,
+    /// Exponential below zero with a continuous slope.
+    Celu,
+    /// x Φ(x)
+    Gelu,
+    /// x Φ(x), nearly.
+    GeluTanh,
+    /// x σ(x)
+    Silu,
+    /// x tanh(ln(1 + eˣ))
+    Mish,
+    /// ln(1 + eˣ)
+    Softplus,
+    /// x / (1 + |x|)
+    Softsign,
+    /// 1 / (1 + e⁻ˣ)
+    Sigmoid,
+    /// ln σ(x)
+    LogSigmoid,
+    /// tanh x
+    Tanh,
+    /// x between two bounds.
+    HardTanh,
+    /// A straight sigmoid.
+    HardSigmoid,
+    /// x times a straight sigmoid.
+    HardSwish,
+    /// max(x, 0), at most 6.
+    Relu6,
+    /// x, unless it is small.
+    HardShrink,
+    /// x, brought towards 0.
+    SoftShrink,
+    /// x − tanh x
+    TanhShrink,
+    /// x
+    Identity,
+}
+
+/// The names of layers.
+pub(crate) struct LayerNames {
+    pub(crate) activations: Vec<&'static str>,
+    pub(crate) others: Vec<&'static str>,
+}
+
+impl Layer {
+    /// The names of activations and of other layers, in the order of the table.
+    pub(crate) fn names() -> &'static LayerNames {
+        static NAMES: LazyLock<LayerNames> = LazyLock::new(|| {
+            let all = Layer::all();
+            let (activations, others): (Vec<&Layer>, Vec<&Layer>) =
+                all.iter().partition(|layer| layer.operation().is_activation());
+            let names = |layers: Vec<&Layer>| layers.into_iter().map(Layer::name).collect();
+            LayerNames { activations: names(activations), others: names(others) }
+        });
+        &NAMES
+    }
+
+    /// Canonical text in a model: `linear:400`, `dropout:0.2`, `avg-pool:2`, all others with their keys.
+    pub(crate) fn short(&self) -> String {
+        match self {
+            Self::Linear(linear) => format!("{}:{}", self.name(), linear.outputs),
+            Self::Dropout(dropout) => format!("{}:{}", self.name(), spec::write_number(dropout.p)),
+            Self::AvgPool(pool) => format!("{}:{}", self.name(), pool.kernel_size),
+            _ => self.to_string(),
+        }
+    }
+}
