@@ -171,7 +171,7 @@ fn trials_that_do_not_fit_beside_each_other_are_refused_before_anything_is_writt
     let error = run("together", true).unwrap_err();
     assert_eq!(
         (error.exit_code(), error.advice.as_deref()),
-        (2, Some("more --memory, or trials one after the other: without --parallel"))
+        (2, Some("more --memory, or one trial at a time, without --parallel"))
     );
     assert!(!folder.path().join("together").exists());
 }

@@ -1,10 +1,10 @@
-//! What classes and labels a network answers, counted against those that are asked for.
+//! Counts of predicted classes and labels against the true ones.
 
 use schuss_kernels::rows::argmax;
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// How often each class is asked for and answered.
+/// Number of samples per true class and per predicted class.
 #[derive(Clone, Debug)]
 pub(crate) struct ClassCounts {
     asked: Vec<u64>,
@@ -16,7 +16,7 @@ impl ClassCounts {
         Self { asked: vec![0; classes], answered: vec![0; classes] }
     }
 
-    /// Takes in a sample of a class and the outputs for it.
+    /// Adds a sample of a class and its outputs.
     pub(crate) fn take(&mut self, class: usize, outputs: &[f32]) {
         for (counts, class) in [(&mut self.asked, class), (&mut self.answered, argmax(outputs))] {
             if let Some(count) = counts.get_mut(class) {
@@ -25,12 +25,12 @@ impl ClassCounts {
         }
     }
 
-    /// The share of the commonest class.
+    /// Returns the fraction of samples in the most common class.
     pub(crate) fn chance(&self) -> Option<f64> {
         share(self.asked.iter().copied())
     }
 
-    /// The class that is answered to every sample, if there is one.
+    /// Returns the class predicted for every sample, if there is one.
     pub(crate) fn only(&self) -> Option<usize> {
         let mut answered = self.answered.iter().enumerate().filter(|(_, count)| **count > 0);
         let (class, _) = answered.next()?;
@@ -38,27 +38,27 @@ impl ClassCounts {
     }
 }
 
-/// The share of the largest of some counts.
+/// Returns the largest of some counts as a fraction of their sum.
 fn share(counts: impl Iterator<Item = u64> + Clone) -> Option<f64> {
     let (most, all) = (counts.clone().max()?, counts.sum::<u64>());
     (all > 0).then(|| most as f64 / all as f64)
 }
 
-/// How right the answers to several labels at once are.
+/// Counts of correct predictions in a multi-label task.
 #[derive(Clone, Debug)]
 pub(crate) struct LabelCounts {
     samples: u64,
-    /// Samples all of whose labels are right.
+    /// Number of samples with all labels correct.
     exact: u64,
     labels: Vec<LabelCount>,
-    /// How often each combination of labels is asked for; of up to [`COMBINED`] labels.
+    /// Number of samples with each combination of true labels, for up to [`COMBINED`] labels.
     combinations: HashMap<u64, u64>,
 }
 
-/// Labels whose combinations are counted.
+/// Maximum number of labels whose combinations are counted.
 const COMBINED: usize = u64::BITS as usize;
 
-/// Samples by one label.
+/// Number of samples by true and predicted value of one label.
 #[derive(Clone, Copy, Debug, Default)]
 struct LabelCount {
     asked: u64,
@@ -72,7 +72,7 @@ impl LabelCounts {
         Self { samples: 0, exact: 0, labels, combinations: HashMap::new() }
     }
 
-    /// Takes in the labels of a sample, each 0 or 1, and the outputs for them, of which those above `bound` say 1.
+    /// Adds the labels of a sample, each 0 or 1, and its outputs, of which those above `bound` predict 1.
     pub(crate) fn take(&mut self, asked: &[f32], outputs: &[f32], bound: f32) {
         let (mut is_exact, mut combination) = (true, 0_u64);
         for (at, (label, (&asked, &output))) in
@@ -92,7 +92,7 @@ impl LabelCounts {
         }
     }
 
-    /// Scores under the `names` of the labels, if there was a sample.
+    /// Returns the scores with the `names` of the labels, if there was a sample.
     pub(crate) fn scores(&self, names: &[String]) -> Option<LabelScores> {
         let of_label = |(label, name): (&LabelCount, &String)| label.score(name, self.samples);
         let labels: Vec<LabelScore> = self.labels.iter().zip(names).map(of_label).collect();
@@ -123,35 +123,36 @@ impl LabelCount {
     }
 }
 
-/// How right the answers to several labels at once are, over some samples.
+/// Scores of multi-label predictions over some samples.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelScores {
-    /// Samples.
+    /// Number of samples.
     pub samples: u64,
-    /// Share of the samples all of whose labels are right.
+    /// Fraction of samples with all labels correct.
     pub accuracy: f64,
-    /// Share of the commonest combination of labels: the accuracy of always answering it. None for more than 64 labels.
+    /// Fraction of samples with the most common combination of labels: the accuracy of always predicting it. None for
+    /// more than 64 labels.
     pub chance: Option<f64>,
-    /// Share of the labels of all samples that are right.
+    /// Fraction of the labels of all samples that are correct.
     pub label_accuracy: f64,
     /// Mean of the F1 scores of all labels.
     pub f1_macro: f64,
-    /// Each label by itself.
+    /// Scores of each label.
     pub labels: Vec<LabelScore>,
 }
 
-/// How right the answers to one label are.
+/// Scores of the predictions of one label.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelScore {
-    /// Its name.
+    /// Name of the label.
     pub label: String,
-    /// Share of the samples for which it is right.
+    /// Fraction of samples for which the label is correct.
     pub accuracy: f64,
-    /// The accuracy of always answering what is commoner, 0 or 1.
+    /// Accuracy of always predicting the more common value, 0 or 1.
     pub chance: f64,
-    /// Harmonic mean of precision and recall; 0 where it is neither asked for nor answered.
+    /// Harmonic mean of precision and recall; 0 if the label is neither present nor predicted in any sample.
     pub f1: f64,
-    /// Samples that have it.
+    /// Number of samples that have the label.
     pub samples: u64,
 }
 
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!((counts.chance(), counts.only()), (Some(0.4), None));
     }
 
-    /// By hand, and scikit-learn's definitions: accuracy_score of rows, f1_score with zero_division=0.
+    /// Expected values by hand, with scikit-learn's definitions: accuracy_score of rows, f1_score with zero_division=0.
     #[test]
     fn several_labels_are_scored_as_scikit_learn_does() {
         let mut counts = LabelCounts::new(3);

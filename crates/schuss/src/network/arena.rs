@@ -1,4 +1,4 @@
-//! The buffers that one microbatch travels through, allocated once.
+//! Buffers for the forward and backward pass of one microbatch, allocated once.
 
 use super::layer::{Backward, Forward, Gradients};
 use super::units::Units;
@@ -12,8 +12,8 @@ use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
 use schuss_kernels::{Buffer, Team, padded};
 
-/// Samples that travel together when nobody says otherwise: enough to keep the products busy, few enough for
-/// the activations of wide layers to stay in the second cache.
+/// Default number of samples per microbatch: enough to keep the products busy, few enough for the activations of wide
+/// layers to stay in the L2 cache.
 pub(crate) const MICROBATCH: usize = 256;
 
 /// Inputs, activations, their gradients, labels and scores of up to `capacity` samples.
@@ -25,11 +25,11 @@ pub(crate) struct Arena {
     pub(crate) outputs: Vec<Buffer>,
     /// Gradient of the loss at the outputs of a stage and of the one before it: [capacity, widest]
     pub(crate) deltas: [Buffer; 2],
-    /// What the outputs are compared with, if not with classes: [capacity, outputs]
+    /// Targets, unless they are classes: [capacity, outputs]
     pub(crate) targets: Option<Buffer>,
-    /// What these are.
+    /// Kind of the targets.
     kind: Targets,
-    /// Their units, where outputs are compared with others than those stored.
+    /// Units of the targets, if outputs are not compared with the stored numbers.
     units: Option<Units>,
     /// Moments of normalising stages.
     scratch: Buffer,
@@ -40,7 +40,7 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    /// Buffers for microbatches of up to `capacity` samples.
+    /// Allocates buffers for microbatches of up to `capacity` samples.
     pub(crate) fn new(plan: &Plan, capacity: usize, targets: Targets, units: Option<Units>) -> Self {
         let rows = |width: usize| Buffer::zeros(capacity * padded(width));
         let widest = plan.widest_gradient();
@@ -57,14 +57,14 @@ impl Arena {
         }
     }
 
-    /// Bytes held.
+    /// Number of bytes held.
     pub(crate) fn bytes(&self) -> usize {
         let buffers = self.outputs.iter().chain(&self.deltas).chain([&self.input]).chain(&self.targets);
         let floats: usize = buffers.map(|buffer| buffer.len()).sum();
         floats * size_of::<f32>() + size_of_val(&self.labels[..]) + size_of_val(&self.scores[..])
     }
 
-    /// Gathers the samples of `batch`, normalised on the way, and what the outputs are compared with.
+    /// Gathers the samples of `batch`, normalised on the way, and their targets.
     ///
     /// # Errors
     /// A data error for a sample in a class that has no output.
@@ -87,7 +87,7 @@ impl Arena {
         Ok(())
     }
 
-    /// Disturbs the inputs of the gathered samples, `width` numbers each, by `noise`.
+    /// Applies `noise` to the inputs of the gathered samples, `width` numbers each.
     pub(crate) fn disturb(
         &mut self,
         team: &mut Team,
@@ -107,35 +107,35 @@ impl Arena {
         );
     }
 
-    /// What the outputs of sample `row` are compared with, if not with a class: as many numbers.
+    /// Returns the targets of sample `row`, one per output, unless they are classes.
     pub(crate) fn target(&self, plan: &Plan, row: usize) -> &[f32] {
         let from = self.targets.as_ref().unwrap_or(&self.input);
         &from[row * padded(plan.outputs)..][..plan.outputs]
     }
 
-    /// What the network sees of sample `row`.
+    /// Returns the network's inputs for sample `row`.
     pub(crate) fn input(&self, plan: &Plan, row: usize) -> &[f32] {
         &self.input[row * padded(plan.inputs)..][..plan.inputs]
     }
 
-    /// Writes the answers to the first `rows` samples to `deltas[0]`, which nobody needs where nothing is trained.
+    /// Writes the predictions for the first `rows` samples to `deltas[0]`, which is only needed in training.
     pub(crate) fn answer(&mut self, team: &mut Team, plan: &Plan, rows: usize, answer: Answer) {
         let outputs = Matrix::new(self.outputs.last().unwrap_or(&self.input), rows, plan.outputs);
         answer.write(team, outputs, MatrixMut::new(&mut self.deltas[0], rows, plan.outputs));
     }
 
-    /// The answer to sample `row`.
+    /// Returns the predictions for sample `row`.
     pub(crate) fn answered(&self, plan: &Plan, row: usize) -> &[f32] {
         &self.deltas[0][row * padded(plan.outputs)..][..plan.outputs]
     }
 
-    /// The outputs of sample `row`.
+    /// Returns the outputs for sample `row`.
     pub(crate) fn output(&self, plan: &Plan, row: usize) -> &[f32] {
         let from = self.outputs.last().unwrap_or(&self.input);
         &from[row * padded(plan.outputs)..][..plan.outputs]
     }
 
-    /// Runs the first `rows` samples through all stages, in training where there is a `mode`.
+    /// Runs the first `rows` samples through all stages, in training mode if `mode` is given.
     pub(crate) fn forward(
         &mut self,
         team: &mut Team,
@@ -163,8 +163,8 @@ impl Arena {
         }
     }
 
-    /// Sends gradients back through stage `index` of the plan: from `deltas[0]` at its outputs to `deltas[1]` at its
-    /// inputs, where a stage below needs them, and those of its tensors to `gradients`.
+    /// Propagates gradients back through stage `index` of the plan: from `deltas[0]` at its outputs to `deltas[1]` at
+    /// its inputs, if a stage below needs them; the gradients of its tensors go to `gradients`.
     pub(crate) fn backward(
         &mut self,
         plan: &Plan,
@@ -194,7 +194,7 @@ impl Arena {
 }
 
 impl Arena {
-    /// Targets or outputs in the units of the data.
+    /// Converts targets or outputs to the units of the data.
     pub(crate) fn numbers(&self, row: &[f32]) -> Vec<f64> {
         let number = |(output, &value): (usize, &f32)| match &self.units {
             Some(units) => units.told(output, value),
@@ -204,14 +204,14 @@ impl Arena {
     }
 }
 
-/// Writes what the outputs of a sample are compared with to the front of `to`.
+/// Writes the targets of a sample to the front of `to`, in the scale of the outputs.
 fn take_numbers(stored: &[f32], units: Option<&Units>, to: &mut [f32]) {
     for (output, (to, &number)) in to.iter_mut().zip(stored).enumerate() {
         *to = units.map_or(number, |units| units.wanted(output, number));
     }
 }
 
-/// Writes the classes of the samples of `batch` to the front of `labels`; 0 where they have none.
+/// Writes the classes of the samples of `batch` to the front of `labels`; 0 for samples without a class.
 ///
 /// # Errors
 /// A data error for a class beyond the last of `classes`.
@@ -228,5 +228,5 @@ pub(crate) fn take_classes(batch: &Batch, classes: usize, labels: &mut [u32]) ->
     Ok(())
 }
 
-/// Multiply-adds that the noise on one number is worth.
+/// Cost of the noise on one number, in multiply-adds.
 const NOISE_WORK: usize = 64;

@@ -1,21 +1,21 @@
-//! How far numbers are from those that are to be predicted.
+//! Errors of numeric predictions.
 
 use serde::Serialize;
 
-/// How far the numbers predicted for some samples are from those that were to be predicted, over all samples and outputs.
+/// Errors of numeric predictions, over all samples and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Deviation {
-    /// Samples.
+    /// Number of samples.
     pub samples: u64,
-    /// Mean of the squared differences.
+    /// Mean squared error.
     pub mse: f64,
-    /// Mean of the absolute differences.
+    /// Mean absolute error.
     pub mae: f64,
-    /// Share of the variance that is explained, the mean over outputs; none where one of them does not vary.
+    /// Fraction of the variance explained (R²), the mean over outputs; None if the target of an output does not vary.
     pub r2: Option<f64>,
 }
 
-/// What some samples add up to.
+/// Sums over samples.
 #[derive(Clone, Debug)]
 pub(crate) struct Sums {
     samples: u64,
@@ -23,7 +23,7 @@ pub(crate) struct Sums {
     outputs: Vec<Output>,
 }
 
-/// Sums of one output, of what was asked less the first of it.
+/// Sums of one output, over targets minus the first target.
 #[derive(Clone, Copy, Debug, Default)]
 struct Output {
     first: f64,
@@ -51,7 +51,7 @@ impl Sums {
         self.samples += 1;
     }
 
-    /// Means, if there was a sample.
+    /// Returns the means, if there was a sample.
     pub(crate) fn mean(&self) -> Option<Deviation> {
         let (samples, outputs) = (self.samples as f64, self.outputs.len() as f64);
         let squared: f64 = self.outputs.iter().map(|output| output.squared_error).sum();
@@ -76,7 +76,7 @@ impl Output {
 mod tests {
     use super::*;
 
-    /// scikit-learn 1.9.1: mean_squared_error, mean_absolute_error, r2_score of two outputs.
+    /// Expected values from scikit-learn 1.9.1: mean_squared_error, mean_absolute_error, r2_score of two outputs.
     #[test]
     fn deviations_are_those_of_scikit_learn() {
         let mut sums = Sums::new(2);

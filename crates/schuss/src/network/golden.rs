@@ -1,4 +1,4 @@
-//! Every activation and normalising layer, forward and backward, against PyTorch's in f64: `golden/activations`,
+//! Compares every activation and layer, forward and backward, with PyTorch in f64: `golden/activations`,
 //! `golden/layers`.
 
 use super::layer::Backward;
@@ -38,7 +38,7 @@ impl Bench {
         Self { team: Team::new(1).unwrap(), plan, params, arena, rows, mode }
     }
 
-    /// Its outputs for some inputs, row after row.
+    /// Returns its outputs for some inputs, row by row.
     fn forward(&mut self, inputs: &[f64], training: bool) -> Vec<f64> {
         scatter(&mut self.arena.input, inputs, self.plan.inputs);
         let (values, mode) = (self.params.values_mut(), training.then_some(&self.mode));
@@ -46,7 +46,7 @@ impl Bench {
         collect(&self.arena.outputs[0], self.rows, self.plan.outputs)
     }
 
-    /// The gradients of its inputs and, pad lanes included, of its vectors, from that of its outputs.
+    /// Returns the gradients of its inputs and, pad lanes included, of its vectors, from that of its outputs.
     fn backward(&mut self, upstream: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (plan, rows) = (&self.plan, self.rows);
         let stage = &plan.stages[0];
@@ -72,7 +72,7 @@ impl Bench {
         (collect(&dx, rows, plan.inputs), sums)
     }
 
-    /// A tensor of the layer.
+    /// Returns a tensor of the layer.
     fn tensor(&self, name: &str) -> Vec<f64> {
         let entries = self.params.layout().entries();
         let entry = entries.iter().find(|entry| entry.name == format!("0.{name}")).unwrap();
@@ -119,7 +119,7 @@ fn collect(from: &[f32], rows: usize, width: usize) -> Vec<f64> {
     rows.flat_map(|row| row[..width].iter().map(|&x| f64::from(x))).collect()
 }
 
-/// Every number within `tolerance` of itself, or of `least` where it is smaller.
+/// Checks that every number is within `tolerance` of the expected one, relative to it or to `least` if it is smaller.
 fn assert_near(found: &[f64], expected: &[f64], (tolerance, least): (f64, f64), place: &str) {
     assert_eq!(found.len(), expected.len(), "{place}");
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -158,7 +158,7 @@ struct LayerCase {
     layer: String,
     training: bool,
     samples: usize,
-    /// Channels, height and width of an image; none where a sample is as many numbers as it has outputs.
+    /// Channels, height and width of an image; none if a sample has as many numbers as outputs.
     image: Option<[usize; 3]>,
     outputs_per_sample: usize,
     inputs: Vec<f64>,
@@ -183,7 +183,7 @@ impl LayerCase {
         }
         assert_near(&bench.forward(&self.inputs, self.training), &self.outputs, (1e-5, 1.0), place);
         if !self.training {
-            return; // nobody trains on running statistics
+            return; // no training on running statistics
         }
         let (gradient, sums) = bench.backward(&self.output_gradient);
         assert_near(&gradient, &self.input_gradient, (1e-5, 1.0), &format!("gradient of {place}"));

@@ -1,4 +1,4 @@
-//! Weights before the first update.
+//! Initial weights.
 
 use super::layout::{Entry, Role};
 use crate::Result;
@@ -16,7 +16,7 @@ macro_rules! inits {
             #[serde(default, deny_unknown_fields)]
             pub struct $init {
                 $(
-                    /// Factor of all weights.
+                    /// Factor applied to all weights.
                     pub $gain: f64,
                 )?
             }
@@ -40,37 +40,39 @@ macro_rules! inits {
 }
 
 inits! {
-    /// Weights and biases uniform in ±1 / √inputs: what `torch.nn.Linear` does.
+    /// Weights and biases uniform in ±1 / √inputs, as in `torch.nn.Linear`.
     Pytorch = "pytorch";
     /// Weights uniform in ±gain √(6 / (inputs + outputs)), biases 0. Glorot and Bengio, AISTATS 2010.
     XavierUniform = "xavier-uniform" { gain: 1.0 };
-    /// Weights normal with deviation gain √(2 / (inputs + outputs)), biases 0. Glorot and Bengio, AISTATS 2010.
+    /// Weights normal with standard deviation gain √(2 / (inputs + outputs)), biases 0. Glorot and Bengio, AISTATS
+    /// 2010.
     XavierNormal = "xavier-normal" { gain: 1.0 };
-    /// Weights uniform in ±gain √(3 / inputs), biases 0. He et al., ICCV 2015 (arXiv 1502.01852); the gain is ReLU's √2.
+    /// Weights uniform in ±gain √(3 / inputs), biases 0. He et al., ICCV 2015 (arXiv 1502.01852); the gain is ReLU's
+    /// √2.
     KaimingUniform = "kaiming-uniform" { gain: std::f64::consts::SQRT_2 };
-    /// Weights normal with deviation gain / √inputs, biases 0. He et al., ICCV 2015 (arXiv 1502.01852).
+    /// Weights normal with standard deviation gain / √inputs, biases 0. He et al., ICCV 2015 (arXiv 1502.01852).
     KaimingNormal = "kaiming-normal" { gain: std::f64::consts::SQRT_2 };
-    /// Weights with orthonormal rows or columns, whichever are fewer, times gain; biases 0. Saxe, McClelland and Ganguli,
-    /// ICLR 2014 (arXiv 1312.6120).
+    /// Weights with orthonormal rows or columns, whichever are fewer, times gain; biases 0. Saxe, McClelland and
+    /// Ganguli, ICLR 2014 (arXiv 1312.6120).
     Orthogonal = "orthogonal" { gain: 1.0 };
-    /// All zero: every unit of a layer stays like every other.
+    /// All zero: all units of a layer stay identical.
     Zeros = "zeros";
 }
 
 choices! {
-    /// How weights and biases of linear layers are made before the first update.
+    /// Initial weights and biases of linear layers.
     pub enum Init ("init", always &[]) {
         /// PyTorch's default.
         Pytorch,
-        /// Glorot's, uniform.
+        /// Glorot, uniform.
         XavierUniform,
-        /// Glorot's, normal.
+        /// Glorot, normal.
         XavierNormal,
-        /// He's, uniform.
+        /// He, uniform.
         KaimingUniform,
-        /// He's, normal.
+        /// He, normal.
         KaimingNormal,
-        /// Orthonormal directions.
+        /// Orthonormal rows or columns.
         Orthogonal,
         /// All zero.
         Zeros,
@@ -84,7 +86,7 @@ impl Default for Init {
 }
 
 impl Init {
-    /// The numbers of a linear layer's tensor in PyTorch's order, `[outputs, inputs]` row after row.
+    /// Draws the numbers of a linear layer's tensor in PyTorch's order, `[outputs, inputs]` row by row.
     pub(crate) fn draw(&self, entry: &Entry, draws: &mut Draws) -> Vec<f32> {
         let (inputs, outputs, len) = (entry.fan_in as f64, entry.fan_out as f64, entry.len());
         if let Self::Pytorch(_) = self {
@@ -111,8 +113,8 @@ fn normal(deviation: f64, len: usize, draws: &mut Draws) -> Vec<f32> {
     (0..len).map(|_| deviation as f32 * draws.normal()).collect()
 }
 
-/// Normal draws made orthonormal one after the other (Gram and Schmidt, twice for the sake of rounding): rows where
-/// outputs are fewer than inputs, else columns.
+/// Normal draws, orthonormalised one after another (Gram-Schmidt, twice because of rounding): rows if outputs are fewer
+/// than inputs, otherwise columns.
 fn orthogonal(gain: f64, entry: &Entry, draws: &mut Draws) -> Vec<f32> {
     let (outputs, inputs) = (entry.cols, entry.rows);
     let (vectors, len) = (outputs.min(inputs), outputs.max(inputs));
@@ -143,7 +145,7 @@ mod tests {
     use crate::network::{Layout, Params};
     use std::sync::Arc;
 
-    /// The first layer's weights of 20-30 and of 30-20, `[outputs, inputs]`.
+    /// Returns the first layer's weights, `[outputs, inputs]`.
     fn weights(init: &str, widths: &str) -> Vec<f32> {
         let layout = Layout::new(
             &widths.parse().unwrap(),

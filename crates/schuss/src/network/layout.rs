@@ -1,4 +1,4 @@
-//! Where each tensor stands in the flat buffer of parameters.
+//! Offsets of tensors in the flat parameter buffer.
 
 use super::Model;
 use super::layer::Tensor;
@@ -7,7 +7,7 @@ use schuss_data::Shape;
 use schuss_kernels::padded;
 use std::ops::Range;
 
-/// What a tensor is for.
+/// Role of a tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
@@ -24,36 +24,36 @@ pub enum Role {
 /// One tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its name in a `torch.nn.Sequential` of the same layers: `0.weight`, `0.bias`, `2.weight`.
+    /// Name in a `torch.nn.Sequential` of the same layers: `0.weight`, `0.bias`, `2.weight`.
     pub name: String,
-    /// What it is for.
+    /// Role of the tensor.
     pub role: Role,
     /// Rows of a weight (its inputs); 1 for a bias.
     pub rows: usize,
     /// Columns (outputs), without padding.
     pub cols: usize,
-    /// Inputs that an output of its layer is computed from.
+    /// Number of inputs that an output of its layer is computed from.
     pub fan_in: usize,
-    /// Outputs that an input of its layer goes into.
+    /// Number of outputs that an input of its layer goes into.
     pub fan_out: usize,
-    /// What it is at first, if that is not drawn.
+    /// Initial value, unless it is drawn.
     pub first: Option<f32>,
-    /// Where it starts.
+    /// Offset of the first element in the buffer.
     pub offset: usize,
 }
 
 impl Entry {
-    /// Numbers it takes in the buffer, pad lanes included.
+    /// Range in the buffer, pad lanes included.
     pub fn range(&self) -> Range<usize> {
         self.offset..self.offset + self.rows * padded(self.cols)
     }
 
-    /// Numbers that count.
+    /// Number of elements, without padding.
     pub fn len(&self) -> usize {
         self.rows * self.cols
     }
 
-    /// Whether it has no number (it never does; layers have at least one unit).
+    /// Returns true if the tensor has no element (never the case; layers have at least one unit).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -71,7 +71,7 @@ impl Entry {
         }
     }
 
-    /// Places in the buffer of all its elements, in PyTorch's order: `[outputs, inputs]` row after row.
+    /// Positions of all elements in the buffer, in PyTorch's order: `[outputs, inputs]` row by row.
     pub fn places(&self) -> impl Iterator<Item = usize> + use<> {
         let (offset, rows, stride) = (self.offset, self.rows, padded(self.cols));
         (offset..offset + self.cols).flat_map(move |first| (0..rows).map(move |row| first + row * stride))
@@ -85,14 +85,14 @@ pub struct Layout {
     len: usize,
 }
 
-/// More numbers than this are refused before anything is allocated (64 GiB of weights alone).
+/// Maximum length of the buffer; more is refused before anything is allocated (64 GiB of weights alone).
 const MAX_PARAMETERS: usize = 1 << 34;
 
 impl Layout {
     /// Lays out the tensors of `model` for samples of shape `input`.
     ///
     /// # Errors
-    /// If a layer cannot take its input, or the network is too large to be meant.
+    /// If a layer does not accept its input, or the network is unreasonably large.
     pub fn new(model: &Model, input: impl Into<Shape>) -> Result<Self> {
         let (mut layout, mut input) = (Self { entries: vec![], len: 0 }, input.into());
         for (index, layer) in model.layers().iter().enumerate() {
@@ -105,12 +105,12 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Where numbers stand that are measured, not trained.
+    /// Ranges of numbers that are measured, not trained.
     pub(crate) fn measured(&self) -> impl Iterator<Item = Range<usize>> {
         self.entries.iter().filter(|entry| entry.role == Role::Buffer).map(Entry::range)
     }
 
-    /// Appends a tensor, unless there is no room.
+    /// Appends a tensor; returns None if there is no room.
     fn push(&mut self, layer: usize, tensor: &Tensor) -> Option<()> {
         let &Tensor { suffix, role, rows, cols, fan_in, fan_out, first } = tensor;
         let size = rows.checked_mul(padded(cols)).filter(|size| *size < MAX_PARAMETERS - self.len)?;
@@ -120,7 +120,7 @@ impl Layout {
         Some(())
     }
 
-    /// One vector of `len` numbers: weights that belong to no network.
+    /// Creates the layout of one vector of `len` numbers, for weights that belong to no network.
     pub(crate) fn of_vector(len: usize) -> Self {
         let entry = Entry {
             name: "0".into(),
@@ -135,22 +135,22 @@ impl Layout {
         Self { len: padded(len), entries: vec![entry] }
     }
 
-    /// The tensors, in order.
+    /// Tensors, in order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Numbers in the buffer, pad lanes included.
+    /// Length of the buffer, pad lanes included.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no tensor.
+    /// Returns true if there is no tensor.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Trainable numbers, pad lanes left out.
+    /// Number of trainable parameters, without pad lanes.
     pub fn parameters(&self) -> usize {
         self.entries.iter().filter(|entry| entry.role != Role::Buffer).map(Entry::len).sum()
     }

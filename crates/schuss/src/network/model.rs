@@ -1,4 +1,4 @@
-//! A network as typed.
+//! Models as specs.
 
 use super::layer::{Layer, Linear, MAX_WIDTH, Relu};
 use crate::recipe::spec::{self, Item};
@@ -8,7 +8,7 @@ use schuss_data::spec::split_outside_brackets;
 use std::fmt;
 use std::str::FromStr;
 
-/// A network as typed: layers, and the size of its input where it was given.
+/// A model: its layers, and the size of its input if given.
 ///
 /// # Example
 /// ```
@@ -31,14 +31,15 @@ impl Default for Model {
 }
 
 impl Model {
-    /// Linear layers of these widths with ReLU between them.
+    /// Creates linear layers of these widths with ReLU between them.
     fn perceptron(inputs: usize, widths: &[usize]) -> Self {
         let layer = |&outputs| [Layer::from(Linear { outputs }), Relu {}.into()];
         let mut layers: Vec<Layer> = widths.iter().flat_map(layer).collect();
         layers.pop();
         Self { inputs: Some(inputs), layers }
     }
-    /// The lectures' hidden layers between so many inputs and classes.
+
+    /// Creates a model with the lectures' hidden layers for the given numbers of inputs and classes.
     pub fn for_data(inputs: usize, classes: usize) -> Self {
         let mut model = Self::default().with_inputs(inputs);
         if let Some(last) = model.layers.last_mut() {
@@ -47,11 +48,11 @@ impl Model {
         model
     }
 
-    /// Reads a model in which `in` and `out` stand for the widths that the data ask for: `in-100-50-out`,
+    /// Parses a model in which `in` and `out` stand for the widths required by the data: `in-100-50-out`,
     /// `linear:100,relu,linear:out`.
     ///
     /// # Errors
-    /// Usage errors for what is no model.
+    /// Usage errors for invalid models.
     pub fn read(text: &str, inputs: usize, outputs: usize) -> Result<Self> {
         let width = |word: &str| match word.trim().to_lowercase().as_str() {
             "in" => inputs.to_string(),
@@ -70,12 +71,12 @@ impl Model {
         split_outside_brackets(text, ',').into_iter().map(layer).collect::<Vec<_>>().join(",").parse()
     }
 
-    /// Size of the input, where it was given.
+    /// Size of the input, if given.
     pub fn inputs(&self) -> Option<usize> {
         self.inputs
     }
 
-    /// The layers, first to last.
+    /// Layers, first to last.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
     }
@@ -92,21 +93,21 @@ impl Model {
         })
     }
 
-    /// The same with the size of its input.
+    /// Returns the model with the given size of its input.
     #[must_use]
     pub fn with_inputs(mut self, inputs: usize) -> Self {
         self.inputs = Some(inputs);
         self
     }
 
-    /// `a-b-...-z`: linear layers with ReLU between them.
+    /// Parses `a-b-...-z`: linear layers with ReLU between them.
     fn widths(text: &str) -> Result<Self> {
         let widths = text.split('-').map(|width| read_width(width, text)).collect::<Result<Vec<_>>>()?;
         let (&inputs, widths) = widths.split_first().ok_or_else(|| form(text))?;
         Ok(Self::perceptron(inputs, widths))
     }
 
-    /// Layers between commas; an item with `=` before any `:` is a key of the layer before it.
+    /// Parses layers separated by commas; an item with `=` before any `:` is a key of the previous layer.
     fn items(text: &str) -> Result<Self> {
         let is_key = |item: &str| item.split([':', '(']).next().is_some_and(|name| name.contains('='));
         let mut items: Vec<String> = vec![];
@@ -120,7 +121,7 @@ impl Model {
         Ok(Self { inputs: None, layers })
     }
 
-    /// The widths, if the layers are linear with ReLU between them.
+    /// Returns the widths, if the layers are linear with ReLU between them.
     fn as_widths(&self) -> Option<Vec<usize>> {
         let mut widths = vec![self.inputs?];
         for (i, layer) in self.layers.iter().enumerate() {

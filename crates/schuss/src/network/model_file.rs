@@ -1,6 +1,6 @@
-//! Model files: safetensors under the names of the same `torch.nn.Sequential`, so that PyTorch loads them in
-//! one line. What `predict` needs besides the weights stands as JSON under the metadata key `schuss`; being
-//! the only key, its place in the file is fixed.
+//! Model files: safetensors with the tensor names of the same `torch.nn.Sequential`, so that PyTorch loads them in one
+//! line. Everything else that `predict` needs is JSON under the metadata key `schuss`; as it is the only key, its place
+//! in the file is fixed.
 
 use super::{Model, Params, Plan, Units};
 use crate::loss::Loss;
@@ -17,51 +17,49 @@ use std::io::Read;
 use std::path::Path;
 
 const METADATA_KEY: &str = "schuss";
-/// Weights files beyond this are not ours to read into memory.
+/// Maximum size of a weights file.
 const MAX_BYTES: u64 = 1 << 36;
-/// No header is larger: one of 100,000 classes with names of 100 letters fits.
+/// Maximum size of a header; one with 100,000 classes and names of 100 letters fits.
 const MAX_HEADER: u64 = 16 << 20;
-/// Bytes that say how long the header is.
+/// Size of the length field before the header, in bytes.
 const LEAD: usize = 8;
 
-/// Everything about a model but its weights.
+/// Everything about a model except its weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelFile {
     /// Model spec, with the size of its input.
     pub model: String,
-    /// Names of the classes, in order of output; none where it predicts numbers.
+    /// Names of the classes, in the order of outputs; empty for regressions.
     pub classes: Vec<String>,
-    /// Names of the labels where it predicts several at once, in order of output; left out of the file where it does not.
+    /// Names of the labels of a multi-label model, in the order of outputs; otherwise omitted from the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Shape of an input.
     pub shape: Shape,
-    /// How the numbers of an input become those that the network sees.
+    /// Normalisation of inputs.
     pub normalisation: Normalisation,
-    /// How a picture becomes an input, where inputs are pixels.
+    /// Preparation of images, if inputs are pixels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preparation: Option<Preparation>,
-    /// How the columns of a table become those numbers, where it was trained on one.
+    /// Conversion of table columns to numbers, if the model was trained on a table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<Table>,
-    /// What is taken off the numbers of an input before they are rounded to 32 bits; left out of the file where nothing
-    /// is.
+    /// Offsets subtracted from numbers before they are rounded to 32 bits; omitted from the file if there are none.
     #[serde(default, skip_serializing_if = "Offsets::is_empty")]
     pub offsets: Offsets,
-    /// What its outputs are; left out of the file where they stand for classes.
+    /// Kind of the targets; omitted from the file if they are classes.
     #[serde(default, skip_serializing_if = "Targets::is_class")]
     pub targets: Targets,
-    /// Mean and deviation of the numbers to predict, in which its outputs are counted; left out of the file where outputs
-    /// are the numbers themselves.
+    /// Mean and standard deviation by which targets were standardised; omitted from the file if they were not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<Scale>,
-    /// The loss it was trained on, which decides what its outputs say; left out of the file where it is cross-entropy.
+    /// Training loss, which determines the meaning of outputs; omitted from the file if it is cross-entropy.
     #[serde(default, with = "text", skip_serializing_if = "Loss::is_fused")]
     pub loss: Loss,
 }
 
 impl ModelFile {
-    /// What a trial on `data` makes.
+    /// Returns the description of the model trained by a trial on `data`.
     pub fn of(trial: &Trial, data: &Dataset) -> Self {
         let tells_labels = trial.targets == Targets::Real && trial.recipe.loss.label_bound().is_some();
         Self {
@@ -81,14 +79,14 @@ impl ModelFile {
 }
 
 impl ModelFile {
-    /// Pictures as the network takes them, if it does.
+    /// Returns the format of images that the network takes, if it takes images.
     pub fn pictures(&self) -> Option<Pictures> {
         let shape = self.shape.image().filter(|shape| matches!(shape.channels, 1 | 3))?;
         Some(Pictures { shape, preparation: self.preparation.unwrap_or(Preparation::UNSAID) })
     }
 }
 
-/// A choice as the text it is typed as.
+/// Serialisation of a choice as its spec.
 mod text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use std::fmt::Display;
@@ -107,10 +105,10 @@ mod text {
     }
 }
 
-/// The bytes of a model file.
+/// Returns the bytes of a model file.
 ///
 /// # Errors
-/// If the tensors cannot be written down (they always can).
+/// If the tensors cannot be serialised (they always can).
 pub fn save(params: &Params, about: &ModelFile) -> Result<Vec<u8>> {
     let failure =
         |error: &dyn std::fmt::Display| Error::failure(format!("the model cannot be written: {error}"));
@@ -132,7 +130,7 @@ fn tensor_bytes(params: &Params, entry: &Entry) -> Vec<u8> {
 }
 
 impl ModelFile {
-    /// Reads a model file that schuss wrote: what it says about itself, and its weights.
+    /// Reads a model file written by schuss: its description and its weights.
     ///
     /// # Errors
     /// Data errors (exit 3) that name the file.
@@ -143,20 +141,20 @@ impl ModelFile {
         let about = about.ok_or_else(|| {
             Error::data("the file does not say which network its weights belong to")
                 .at(path.display())
-                .advise("use a model.safetensors that schuss wrote, or train --init-from this file")
+                .advise("use a model.safetensors written by schuss, or pass this file to train --init-from")
         })?;
         let about: Self = serde_json::from_str(about).map_err(|error| damaged(path, &error))?;
         let model: Model = about.model.parse().map_err(|error: Error| damaged(path, &error.what))?;
         let inputs = about.shape.checked_features();
-        let inputs = inputs.ok_or_else(|| damaged(path, &"its inputs are larger than any memory"))?;
+        let inputs = inputs.ok_or_else(|| damaged(path, &"its input shape is larger than any memory"))?;
         about.normalisation.check(about.shape).map_err(|error| damaged(path, &error.what))?;
         about.offsets.check(inputs).map_err(|error| damaged(path, &error.what))?;
         let plan = about.plan(&model).map_err(|error| damaged(path, &error.what))?;
         if !about.labels.is_empty() && about.labels.len() != plan.outputs {
-            return Err(damaged(path, &"the names of its labels do not fit its outputs"));
+            return Err(damaged(path, &"the number of its labels does not match its outputs"));
         }
         if about.scale.as_ref().is_some_and(|scale| !scale.fits(plan.outputs)) {
-            return Err(damaged(path, &"the scale of its targets does not fit its outputs"));
+            return Err(damaged(path, &"the scale of its targets does not match its outputs"));
         }
         if plan.layout.parameters() > bytes.len() / size_of::<f32>() {
             return Err(damaged(path, &format!("it is too short for the weights of `{}`", about.model)));
@@ -167,13 +165,13 @@ impl ModelFile {
         Ok((about, params))
     }
 
-    /// The units of its outputs, where these are not the numbers themselves.
+    /// Returns the units of the outputs, if they differ from those of the data.
     pub(crate) fn units(&self, outputs: usize) -> Option<Units> {
         let units = || Units::new(outputs, self.scale.as_ref(), &self.offsets);
         if self.targets == Targets::Real { units() } else { None }
     }
 
-    /// The plan of `model` for samples like those it was trained on.
+    /// Returns the plan of `model` for samples like those it was trained on.
     pub(crate) fn plan(&self, model: &Model) -> Result<Plan> {
         match self.targets {
             Targets::Real => Plan::unchecked(model, self.shape),
@@ -182,12 +180,12 @@ impl ModelFile {
     }
 }
 
-/// Replaces `params` by the weights in `path`: by name where all names are known, else by shape, and among tensors
-/// of equal shape by the order of their names (`Layer1.0.weight`). Metadata is not needed, nor PyTorch's count of the
-/// batches that a batch-norm layer has seen.
+/// Replaces `params` by the weights in `path`: matched by name if all names are known, otherwise by shape, and among
+/// tensors of equal shape by the order of their names (`Layer1.0.weight`). Metadata is not needed, nor
+/// `num_batches_tracked` of PyTorch's batch-norm layers.
 ///
 /// # Errors
-/// Data errors if the file cannot be read, usage errors if its shapes do not fit.
+/// Data errors if the file cannot be read, usage errors if its shapes do not match.
 pub fn load_weights(params: &mut Params, path: &Path) -> Result<()> {
     fill(params, &read(path)?, path)
 }
@@ -219,7 +217,7 @@ fn fill(params: &mut Params, bytes: &[u8], path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// For every tensor of the model, the name of its counterpart in the file.
+/// Returns the name of the counterpart in the file for every tensor of the model.
 fn matching_names(entries: &[Entry], file: &SafeTensors, path: &Path) -> Result<Vec<String>> {
     let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
     names.retain(|name| !name.ends_with(".num_batches_tracked"));
@@ -239,7 +237,7 @@ fn matching_names(entries: &[Entry], file: &SafeTensors, path: &Path) -> Result<
     Ok(by_shape(entries, &names, file).unwrap_or(names))
 }
 
-/// For every tensor of the model the first name not yet taken whose tensor has its shape, if all find one.
+/// Returns, for every tensor of the model, the first unused name whose tensor has its shape, if all have one.
 fn by_shape(entries: &[Entry], names: &[String], file: &SafeTensors) -> Option<Vec<String>> {
     let mut left = names.to_vec();
     let mut take = |entry: &Entry| {
@@ -250,7 +248,7 @@ fn by_shape(entries: &[Entry], names: &[String], file: &SafeTensors) -> Option<V
     entries.iter().map(&mut take).collect()
 }
 
-/// Sort key: numbers within the name by value, and a layer's weight before its bias.
+/// Returns a sort key: numbers within the name by value, and a layer's weight before its bias.
 fn natural(name: &str) -> Vec<(u64, String)> {
     let name = name.replace("weight", "\u{1}");
     let mut parts: Vec<(u64, String)> = vec![(0, String::new())];
@@ -279,7 +277,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     }
     let length = about.len();
     if length > MAX_BYTES {
-        return Err(Error::data(format!("a weights file of {length} bytes is larger than any network here"))
+        return Err(Error::data(format!("the file has {length} bytes; the maximum is {MAX_BYTES}"))
             .at(path.display()));
     }
     let mut file = File::open(path).map_err(unreadable)?;
@@ -294,7 +292,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::data(format!("not a whole safetensors file: {error}"))
+    Error::data(format!("not a valid safetensors file: {error}"))
         .at(path.display())
         .advise("name a model.safetensors file, or the folder of a run")
 }
@@ -414,7 +412,7 @@ mod tests {
         }
     }
 
-    /// Saves the weights of a 6-5-3 net under `names` and expects them back in their places.
+    /// Saves the weights of a 6-5-3 net under `names` and checks that they are loaded into their places.
     fn load_under(names: [&str; 4]) {
         let (params, _) = trained();
         let bytes: Vec<Vec<u8>> =

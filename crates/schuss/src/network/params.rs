@@ -1,4 +1,4 @@
-//! The weights: one flat buffer and its layout.
+//! Parameters: one flat buffer and its layout.
 
 use super::init::Init;
 use super::layout::{Entry, Layout};
@@ -14,12 +14,13 @@ pub struct Params {
 }
 
 impl Params {
-    /// All zero.
+    /// Creates parameters that are all zero.
     pub fn zeros(layout: Arc<Layout>) -> Self {
         Self { values: Buffer::zeros(layout.len()), layout }
     }
 
-    /// Weights before the first update: those of linear layers drawn by `init`, all others at their fixed first values.
+    /// Creates the initial parameters: those of linear layers drawn by `init`, all others at their fixed initial
+    /// values.
     ///
     /// Each number is a pure function of (seed, tensor, element).
     pub fn init(layout: Arc<Layout>, init: &Init, seed: u64) -> Self {
@@ -35,7 +36,7 @@ impl Params {
         params
     }
 
-    /// Every number, pad lanes included.
+    /// All numbers, pad lanes included.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
@@ -44,29 +45,29 @@ impl Params {
         &mut self.values
     }
 
-    /// What stands where.
+    /// Layout of the tensors.
     pub fn layout(&self) -> &Arc<Layout> {
         &self.layout
     }
 
-    /// The tensor of `entry` in PyTorch's order, `[outputs, inputs]` row after row.
+    /// Returns the tensor of `entry` in PyTorch's order, `[outputs, inputs]` row by row.
     pub fn tensor(&self, entry: &Entry) -> Vec<f32> {
         entry.places().map(|place| self.values[place]).collect()
     }
 
-    /// Overwrites the tensor of `entry` from PyTorch's order.
+    /// Overwrites the tensor of `entry` with values in PyTorch's order.
     pub fn set_tensor(&mut self, entry: &Entry, values: impl IntoIterator<Item = f32>) {
         entry.places().zip(values).for_each(|(place, value)| self.values[place] = value);
     }
 
-    /// Name of the first layer with a number that is not finite.
+    /// Returns the name of the first layer with a number that is not finite.
     pub(crate) fn first_non_finite(&self) -> Option<String> {
         let bad = |entry: &&Entry| self.values[entry.range()].iter().any(|x| !x.is_finite());
         self.layout.entries().iter().find(bad).map(|entry| layer_of(&entry.name))
     }
 }
 
-/// `2` of `2.weight`.
+/// Returns the layer of a tensor name: `2` of `2.weight`.
 pub(crate) fn layer_of(name: &str) -> String {
     name.split('.').next().unwrap_or(name).to_owned()
 }

@@ -1,4 +1,4 @@
-//! The checked list of stages that a network runs as; the backward pass is the same list read upwards.
+//! Validated list of the stages of a network; the backward pass goes through it in reverse.
 
 use super::layer::Operation;
 use super::layout::{Entry, Layout, Role};
@@ -10,24 +10,24 @@ use schuss_kernels::{Buffer, padded};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A network whose shapes fit its data.
+/// A network whose shapes match its data.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The network, with the size of its input.
+    /// Model with the size of its input.
     pub model: Model,
-    /// Places of its tensors.
+    /// Layout of its tensors.
     pub layout: Arc<Layout>,
     /// Stages, first to last.
     pub(crate) stages: Vec<Stage>,
     /// Shape of a sample.
     pub input: Shape,
-    /// Numbers per sample.
+    /// Number of features per sample.
     pub inputs: usize,
-    /// Numbers per output row.
+    /// Number of outputs per sample.
     pub outputs: usize,
 }
 
-/// A layer at its place in the network, with the ReLU that was fused into it.
+/// Layer at its place in the network, with the ReLU fused into it, if any.
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
     /// Index of the layer in the model, its name in files and messages.
@@ -54,18 +54,18 @@ impl Stage {
         &layout.entries()[self.entries.clone()]
     }
 
-    /// Entries that it trains.
+    /// Entries of its trained tensors.
     pub(crate) fn trained(&self) -> Range<usize> {
         self.entries.start..self.entries.start + self.trained
     }
 
-    /// Place of the tensors that it trains: one after the other in the parameters.
+    /// Range of its trained tensors, which are consecutive in the parameters.
     pub(crate) fn place(&self, layout: &Layout) -> Range<usize> {
         let ranges = layout.entries()[self.trained()].iter().map(Entry::range);
         ranges.reduce(|all, next| all.start..next.end).unwrap_or(0..0)
     }
 
-    /// Its weight and bias, if it is a linear layer.
+    /// Returns its weight and bias, if it is a linear layer.
     fn linear(&self, layout: &Layout) -> Option<Dense> {
         let (Layer::Linear(_), [weight, bias]) = (&self.kind, self.tensors(layout)) else { return None };
         let (inputs, outputs, relu) = (self.inputs, self.outputs, self.relu);
@@ -73,19 +73,19 @@ impl Stage {
     }
 }
 
-/// y = x W + b, then ReLU if asked.
+/// y = x W + b, then ReLU if `relu`.
 #[derive(Clone, Debug)]
 pub(crate) struct Dense {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
-    /// Place of W in the parameters.
+    /// Range of W in the parameters.
     pub(crate) weight: Range<usize>,
-    /// Place of b in the parameters.
+    /// Range of b in the parameters.
     pub(crate) bias: Range<usize>,
     pub(crate) relu: bool,
 }
 
-/// A network of nothing but linear layers with ReLU between them.
+/// A network of only linear layers, with or without ReLU between them.
 #[derive(Clone, Debug)]
 pub(crate) struct Perceptron {
     pub(crate) inputs: usize,
@@ -106,7 +106,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The same for any targets: `outputs` classes or numbers per sample, or the input itself.
+    /// Checks `model` for any targets: `outputs` classes or numbers per sample, or the input itself.
     ///
     /// # Errors
     /// Usage errors that name the layer.
@@ -120,14 +120,14 @@ impl Plan {
         let inputs = input.features();
         let (wanted, but) = match targets {
             Targets::Class => return Self::new(model, input, outputs),
-            Targets::Real => (outputs, format!("but {outputs} are to be predicted for a sample")),
+            Targets::Real => (outputs, format!("but a sample has {outputs} targets")),
             Targets::Input => (inputs, format!("but a sample has {inputs} numbers")),
         };
         let plan = Self::unchecked(model, input)?;
         if plan.outputs == wanted { Ok(plan) } else { Err(plan.misfit(&but, wanted)) }
     }
 
-    /// Plans `model` for samples of shape `input`, whatever its outputs stand for.
+    /// Plans `model` for samples of shape `input`, whatever its outputs are.
     ///
     /// # Errors
     /// Usage errors that name the layer.
@@ -147,14 +147,14 @@ impl Plan {
         Ok(Self { model, layout: Arc::new(layout), stages, input, inputs, outputs })
     }
 
-    /// The error for a wrong number of outputs.
+    /// Returns the error for a wrong number of outputs.
     fn misfit(&self, but: &str, wanted: usize) -> Error {
         let (model, outputs, last) = (&self.model, self.outputs, self.model.layers().len().saturating_sub(1));
         Error::usage(format!("layer {last} of model `{model}` has {outputs} outputs, {but}"))
             .advise(format!("end the model with {wanted}"))
     }
 
-    /// The network as linear layers with ReLU between them, if it is no more.
+    /// Returns the network as a perceptron, if it has no other layers.
     pub(crate) fn perceptron(&self) -> Option<Perceptron> {
         let stages =
             self.stages.iter().map(|stage| stage.linear(&self.layout)).collect::<Option<Vec<_>>>()?;
@@ -166,27 +166,27 @@ impl Plan {
         self.stages.iter().any(|stage| stage.operation().needs().batch_statistics)
     }
 
-    /// Refuses groups of `samples` samples that are too small for their statistics.
+    /// Checks that groups of `samples` samples are large enough for their statistics.
     ///
     /// # Errors
     /// A usage error that names the layer.
     pub(crate) fn check_statistics(&self, samples: usize) -> Result<()> {
         match self.stages.iter().find(|stage| stage.operation().needs().fewest_samples > samples) {
             Some(Stage { layer, .. }) => Err(Error::usage(format!(
-                "layer {layer} of model `{}` normalises over samples, but gets them one by one",
+                "layer {layer} of model `{}` normalises over samples, but gets only one at a time",
                 self.model
             ))
-            .advise("update from two samples or more (batch:32), or take layer-norm")),
+            .advise("use updates of at least 2 samples (batch:32), or layer-norm")),
             None => Ok(()),
         }
     }
 
-    /// Floats of scratch memory for passes over up to `rows` samples.
+    /// Number of floats of scratch memory for passes over up to `rows` samples.
     pub(crate) fn scratch(&self, rows: usize) -> usize {
         self.stages.iter().map(|stage| stage.operation().scratch(stage.input, rows)).max().unwrap_or(0)
     }
 
-    /// Floats of the longest vectors that a stage trains, pad lanes included.
+    /// Number of floats of the longest vectors that a stage trains, pad lanes included.
     pub(crate) fn largest_vectors(&self) -> usize {
         let biases = self.stages.iter().map(|stage| padded(stage.outputs));
         let is_vector = |stage: &&Stage| stage.linear(&self.layout).is_none();
@@ -194,7 +194,7 @@ impl Plan {
         biases.chain(others).max().unwrap_or(0)
     }
 
-    /// The first stage that trains anything: no gradient is needed below it.
+    /// Returns the first stage that trains anything: no gradient is needed below it.
     pub(crate) fn lowest_trained(&self) -> usize {
         self.stages.iter().position(|stage| stage.trained > 0).unwrap_or(self.stages.len())
     }
@@ -204,7 +204,7 @@ impl Plan {
         index > 0 && self.stages[index - 1].relu
     }
 
-    /// The widest row of gradients that a stage reads or writes.
+    /// Width of the widest row of gradients that a stage reads or writes.
     pub(crate) fn widest_gradient(&self) -> usize {
         let lowest = self.lowest_trained();
         let needed = |(index, stage): (usize, &Stage)| match index <= lowest {
@@ -214,7 +214,7 @@ impl Plan {
         self.stages.iter().enumerate().map(needed).max().unwrap_or(self.outputs)
     }
 
-    /// The layer whose outputs, one buffer per stage, are the first not to be finite.
+    /// Returns the first layer whose outputs are not finite; `outputs` has one buffer per stage.
     pub(crate) fn first_non_finite(&self, outputs: &[Buffer]) -> Option<String> {
         let mut stages = outputs.iter().zip(&self.stages);
         stages
@@ -222,13 +222,13 @@ impl Plan {
             .map(|(_, stage)| stage.layer.to_string())
     }
 
-    /// Bytes that a sample takes on its way: inputs, outputs of every stage, and gradients.
+    /// Number of bytes per sample in a pass: inputs, outputs of every stage, and gradients.
     pub fn bytes_per_sample(&self) -> usize {
         let outputs: usize = self.stages.iter().map(|stage| padded(stage.outputs)).sum();
         (padded(self.inputs) + outputs + 2 * padded(self.widest_gradient())) * size_of::<f32>()
     }
 
-    /// Multiply-adds of one sample's forward and backward pass.
+    /// Number of multiply-adds of one sample's forward and backward pass.
     pub fn work_per_sample(&self) -> usize {
         let passes = |index| if index == 0 { 2 } else { 3 }; // the gradient of the data is never computed
         let work =
@@ -237,10 +237,10 @@ impl Plan {
     }
 }
 
-/// One stage per layer.
+/// Creates one stage per layer.
 ///
 /// # Errors
-/// A usage error that names the layer that cannot take its input.
+/// A usage error that names the layer that does not accept its input.
 fn stages(model: &Model, layout: &Layout, input: Shape) -> Result<Vec<Stage>> {
     let (mut input, mut first) = (input, 0);
     let stage = |(layer, kind): (usize, &Layer)| {

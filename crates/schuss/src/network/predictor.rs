@@ -1,4 +1,4 @@
-//! What a trained network says about samples: the forward pass without a session.
+//! Predictions of a trained network: the forward pass without a session.
 
 use super::answers::{LabelCounts, LabelScores};
 use super::deviation::{Deviation, Sums};
@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// A network from a model file, ready to look at images.
+/// A network from a model file, ready to predict.
 ///
 /// # Example
 /// ```no_run
@@ -40,74 +40,74 @@ use std::path::Path;
 pub struct Predictor {
     about: ModelFile,
     plan: Plan,
-    /// Those of its outputs, where these are not the numbers themselves.
+    /// Units of the outputs, if they differ from those of the data.
     units: Option<Units>,
     params: Params,
     team: Team,
     arena: Arena,
-    /// Whether it is known what is to be predicted for the samples gathered.
+    /// True if the gathered samples have targets.
     labelled: bool,
 }
 
-/// What a network that predicts numbers says about one sample.
+/// Numeric prediction for one sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer<'a> {
-    /// Place of the sample in its split.
+    /// Index of the sample in its split.
     pub index: usize,
-    /// What is to be predicted for it, if that is known; of an autoencoder its normalised input.
+    /// Target, if known; for an autoencoder, the normalised input.
     pub asked: Option<&'a [f64]>,
-    /// As many numbers, in the same units.
+    /// Predicted numbers, in the same units as the target.
     pub output: &'a [f64],
 }
 
-/// What a network that predicts no classes says about one sample, in its own units.
+/// Prediction for one sample by a network that does not predict classes, in the network's own units.
 #[derive(Clone, Copy)]
 struct Answered<'a> {
     index: usize,
-    /// What is to be predicted as it is stored, if that is known.
+    /// Target as stored, if known.
     asked: Option<&'a [f32]>,
     outputs: &'a [f32],
-    /// The same, or the probabilities they stand for.
+    /// The outputs, or the probabilities computed from them.
     answer: &'a [f32],
 }
 
-/// How good a network is on some samples: the mean of the loss it was trained on, and what else was found.
+/// Result of evaluating a network on some samples: the mean of the loss it was trained with, and further scores.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Judged<T> {
-    /// In the units of the data where these are scaled for training.
+    /// Mean loss, in the units of the data if they were scaled for training.
     pub loss: f64,
-    /// The loss as it is typed.
+    /// Spec of the loss.
     pub loss_name: String,
-    /// What was found.
+    /// Further scores.
     #[serde(flatten)]
     pub found: T,
 }
 
-/// What the network says about one sample.
+/// Predicted class of one sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Prediction<'a> {
-    /// Place of the sample in its split.
+    /// Index of the sample in its split.
     pub index: usize,
-    /// The most probable class, the first of equals.
+    /// Most probable class; the first in case of ties.
     pub class: usize,
-    /// Its own class, if that is known.
+    /// True class, if known.
     pub label: Option<usize>,
-    /// One per class; together 1, unless the network was trained class by class (`bce`, `focal`). None where the loss it
-    /// was trained on makes no probabilities of outputs: `mse`, `hinge` and the like.
+    /// Probabilities, one per class. They sum to 1 unless the loss treats each class separately (`bce`, `focal`). None
+    /// if the loss does not turn outputs into probabilities: `mse`, `hinge` and the like.
     pub probabilities: Option<&'a [f32]>,
-    /// Its outputs, one per class.
+    /// Outputs, one per class.
     pub outputs: &'a [f32],
-    /// The loss it was trained on, for the sample's own class, or the first where that is not known.
+    /// Loss the network was trained with, for the true class, or for the first class if the true one is unknown.
     pub loss: f64,
-    /// What it adds to the number that a sum of losses is divided by: 1 but for class weights.
+    /// Contribution to the divisor of summed losses: 1, or the class weight.
     pub weight: f64,
 }
 
 impl Predictor {
-    /// Reads a model file that schuss wrote, for `threads` threads.
+    /// Reads a model file written by schuss, for `threads` threads.
     ///
     /// # Errors
-    /// Data errors that name the file; a usage error for a senseless number of threads.
+    /// Data errors that name the file; a usage error for an invalid number of threads.
     pub fn load(path: &Path, threads: usize) -> Result<Self> {
         let (about, params) = ModelFile::load(path)?;
         let plan = about.plan(&about.model.parse()?)?;
@@ -116,16 +116,16 @@ impl Predictor {
         Ok(Self { about, plan, units, params, team, arena, labelled: false })
     }
 
-    /// What the file says about the network.
+    /// Description of the model in the file.
     pub fn about(&self) -> &ModelFile {
         &self.about
     }
 
-    /// Shows every sample of `split` to the network, in order, and tells `visit` until that has seen enough.
+    /// Predicts the class of every sample of `split`, in order, and calls `visit` with it until `visit` breaks.
     ///
     /// # Errors
-    /// A usage error if the network has no input or output for a sample or no classes at all, a data error if its
-    /// numbers overflow on one, and whatever `visit` reports.
+    /// A usage error if the samples do not fit the network's inputs or it does not predict classes, a data error if a
+    /// class has no output or the outputs of a sample overflow, and any error of `visit`.
     pub fn predict(
         &mut self,
         split: &Split,
@@ -141,12 +141,11 @@ impl Predictor {
         )
     }
 
-    /// Shows every sample of `split` to a network that predicts numbers, in order, and tells `visit` until that has seen
-    /// enough.
+    /// Predicts the numbers for every sample of `split`, in order, and calls `visit` with them until `visit` breaks.
     ///
     /// # Errors
-    /// A usage error if the network has no input for a sample or predicts classes, a data error if its numbers overflow on
-    /// one, and whatever `visit` reports.
+    /// A usage error if the samples do not fit the network's inputs or it predicts classes, a data error if the outputs
+    /// of a sample overflow, and any error of `visit`.
     pub fn answer(
         &mut self,
         split: &Split,
@@ -162,13 +161,13 @@ impl Predictor {
         })
     }
 
-    /// Numbers that are stored, with what was taken off them.
+    /// Adds the offsets back to stored numbers.
     fn original(&self, stored: &[f32]) -> Vec<f64> {
         let offset = |output: usize| self.units.as_ref().map_or(0.0, |_| self.about.offsets.label(output));
         stored.iter().enumerate().map(|(output, &number)| f64::from(number) + offset(output)).collect()
     }
 
-    /// The numbers that answers stand for.
+    /// Converts predictions to the units of the data.
     fn numbers(&self, answer: &[f32]) -> Vec<f64> {
         let number = |(output, &value): (usize, &f32)| match &self.units {
             Some(units) => units.told(output, value),
@@ -177,7 +176,7 @@ impl Predictor {
         answer.iter().enumerate().map(number).collect()
     }
 
-    /// What outputs are compared with where numbers are stored.
+    /// Converts stored numbers to the scale of the outputs.
     fn wanted(&self, stored: &[f32]) -> Vec<f32> {
         let wanted = |(output, &number): (usize, &f32)| match &self.units {
             Some(units) => units.wanted(output, number),
@@ -186,7 +185,7 @@ impl Predictor {
         stored.iter().enumerate().map(wanted).collect()
     }
 
-    /// Tells `visit` what is answered to every sample of `split`.
+    /// Calls `visit` with the prediction for every sample of `split`.
     fn each_answer(
         &mut self,
         split: &Split,
@@ -208,13 +207,13 @@ impl Predictor {
         })
     }
 
-    /// How well an autoencoder reconstructs the images of `split`, without noise on them.
+    /// Returns how well an autoencoder reconstructs the images of `split`, without noise.
     ///
     /// # Errors
-    /// As for [`Self::answer`], and a usage error if it is no autoencoder of images.
+    /// As for [`Self::answer`], and a usage error if the model is not an autoencoder of images.
     pub fn quality(&mut self, split: &Split) -> Result<record::Reconstruction> {
         let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
-        let image = image.ok_or_else(|| Error::usage("the model is no autoencoder of images"))?;
+        let image = image.ok_or_else(|| Error::usage("the model is not an autoencoder of images"))?;
         let mut quality = Quality::new(image);
         self.each_answer(split, |_, answered| {
             answered.asked.iter().for_each(|image| quality.take(image, answered.answer));
@@ -223,10 +222,10 @@ impl Predictor {
         Ok(quality.mean())
     }
 
-    /// How far the numbers predicted for the samples of `split` are from those that are to be predicted.
+    /// Returns the loss and the errors of the numeric predictions for `split`.
     ///
     /// # Errors
-    /// As for [`Self::answer`], and a data error if nothing is known of the samples.
+    /// As for [`Self::answer`], and a data error if no sample has a target.
     pub fn deviation(&mut self, split: &Split) -> Result<Judged<Deviation>> {
         if self.about.targets.is_class() {
             return Err(Error::usage("the model predicts classes, not numbers"));
@@ -239,11 +238,11 @@ impl Predictor {
         Ok(Judged { loss, loss_name: self.about.loss.to_string(), found })
     }
 
-    /// How right the answers to several labels of the samples of `split` are.
+    /// Returns the loss and the multi-label scores on `split`.
     ///
     /// # Errors
-    /// As for [`Self::answer`], a usage error if the model does not predict several labels, and a data error if nothing is
-    /// known of the samples.
+    /// As for [`Self::answer`], a usage error if the model does not predict several labels, and a data error if no
+    /// sample has a target.
     pub fn label_scores(&mut self, split: &Split) -> Result<Judged<LabelScores>> {
         let (names, bound) = (self.about.labels.clone(), self.about.loss.label_bound());
         let bound = bound.filter(|_| !names.is_empty());
@@ -254,8 +253,8 @@ impl Predictor {
         Ok(Judged { loss, loss_name: self.about.loss.to_string(), found })
     }
 
-    /// The mean, over the samples of `split` of which it is known what is to be predicted, of the loss the network was
-    /// trained on; `take` sees what is to be predicted for each, and the answer.
+    /// Returns the mean loss over the samples of `split` that have targets, by the loss the network was trained with;
+    /// `take` is called with the stored target and the prediction of each.
     fn mean_loss(&mut self, split: &Split, mut take: impl FnMut(&Self, &[f32], &Answered)) -> Result<f64> {
         let units = self.units.as_ref().filter(|_| self.about.scale.is_some());
         let factors = units.and_then(|units| Some(units.factors(self.about.loss.power()?)));
@@ -275,8 +274,8 @@ impl Predictor {
         Ok(sum / samples as f64)
     }
 
-    /// Gathers the samples of `split`, lets `forward` see so many at once, and `visit` each with the first of its
-    /// company and its row there.
+    /// Gathers the samples of `split` in batches, calls `forward` with the number of rows of each, and then `visit` for
+    /// each sample with the position of its batch and its row there.
     fn each_row(
         &mut self,
         split: &Split,
@@ -318,7 +317,8 @@ impl Predictor {
         self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, None);
     }
 
-    /// Forward pass of the gathered samples; leaves their probabilities in `deltas[0]`, which nobody else needs here.
+    /// Runs the forward pass of the gathered samples; leaves their probabilities in `deltas[0]`, which is not needed
+    /// otherwise.
     fn score(&mut self, rows: usize) {
         self.forward(rows);
         let outputs = self.plan.outputs;
@@ -333,8 +333,8 @@ impl Predictor {
         );
     }
 
-    /// What stands in `row` of the arena. Outputs beyond the classes take part in the softmax, as in training, but
-    /// are never the answer.
+    /// Returns the prediction in `row` of the arena. Outputs beyond the classes take part in the softmax, as in
+    /// training, but are never predicted.
     fn prediction(&self, first: usize, row: usize) -> Result<Prediction<'_>> {
         let (index, loss) = (first + row, self.arena.scores[row].loss);
         if !loss.is_finite() {
@@ -351,7 +351,7 @@ impl Predictor {
     }
 }
 
-/// Bytes into which streamed samples are read ahead.
+/// Size of the read-ahead buffer for streamed samples, in bytes.
 const READ_AHEAD: u64 = 16 << 20;
 
 fn unlabelled() -> Error {
@@ -359,7 +359,7 @@ fn unlabelled() -> Error {
 }
 
 fn overflow(index: usize) -> Error {
-    Error::data(format!("the model's numbers overflow on sample {index}"))
+    Error::data(format!("the model's outputs overflow on sample {index}"))
         .advise("use a model whose training did not diverge")
 }
 
@@ -373,7 +373,7 @@ mod tests {
     use schuss_data::Samples;
     use tempfile::TempDir;
 
-    /// A network trained for an epoch, as a file, with what its session says of the test split.
+    /// Returns a network trained for an epoch, as a file, with its session's evaluation on the test split.
     fn trained(data: &schuss_data::Dataset) -> (TempDir, crate::study::record::Evaluation) {
         trained_as(Trial { model: "784-20-10".parse().unwrap(), ..Trial::default() }, data)
     }
@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn a_saved_model_gives_the_very_loss_and_accuracy_of_its_session() {
-        let data = schuss_data::load("digits:train=500,test=600").unwrap(); // 600 is no multiple of the microbatch
+        let data = schuss_data::load("digits:train=500,test=600").unwrap(); // 600 is not a multiple of the microbatch
         let (folder, expected) = trained(&data);
         for threads in [1, 2] {
             let (mut loss, mut correct, mut seen) = (0.0, 0, 0);
@@ -435,7 +435,7 @@ mod tests {
         assert!(refused.exit_code() == 2 && refused.what.contains("not classes"), "{refused}");
         let (classifier, _) = trained(&schuss_data::load("digits:train=100,test=20").unwrap());
         let refused = load(&classifier, 1).quality(&data.test).unwrap_err();
-        assert!(refused.exit_code() == 2 && refused.what.contains("no autoencoder"), "{refused}");
+        assert!(refused.exit_code() == 2 && refused.what.contains("not an autoencoder"), "{refused}");
     }
 
     #[test]
@@ -485,7 +485,7 @@ mod tests {
         };
         let of_logits = quality("linear:20,relu,linear:64", "bce");
         let of_probabilities = quality("linear:20,relu,linear:64,sigmoid", "bce:logits=false");
-        assert!((of_logits.mse - of_probabilities.mse).abs() < 1e-4, "the same network, told in two ways");
+        assert!((of_logits.mse - of_probabilities.mse).abs() < 1e-4, "the same network in two forms");
     }
 
     #[test]

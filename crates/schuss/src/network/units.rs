@@ -1,25 +1,26 @@
-//! The units of numbers to predict: how they become those that outputs are compared with, and back.
+//! Units of regression targets: conversion of stored numbers to the scale of the outputs, and back.
 
 use crate::recipe::{TargetScale, Targets, Trial};
 use crate::{Error, Result};
 use schuss_data::{Dataset, Offsets, Scale};
 
-/// The units of each output.
+/// Units of each output.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Units(Vec<Unit>);
 
-/// That of one output.
+/// Units of one output.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Unit {
-    /// What was taken off a number before it was stored.
+    /// Offset subtracted from a number before it was stored.
     offset: f64,
-    /// Of the numbers as they are stored.
+    /// Mean of the stored numbers.
     mean: f64,
+    /// Standard deviation of the stored numbers.
     deviation: f64,
 }
 
 impl Units {
-    /// Those of what a trial tells of `data` by so many outputs.
+    /// Returns the units of a trial's targets on `data`, for `outputs` outputs.
     ///
     /// # Errors
     /// A usage error for a scale that does not suit the targets.
@@ -35,8 +36,8 @@ impl Units {
         Ok(Self::new(outputs, is_standard.then_some(&data.scale), &data.offsets))
     }
 
-    /// Those of `outputs` numbers that are stored less `offsets`: standardised by a `scale`, or without one as they
-    /// are. None where numbers are compared with outputs as they are stored.
+    /// Returns the units of `outputs` numbers stored minus `offsets`, standardised if a `scale` is given. None if
+    /// outputs are compared with the stored numbers.
     pub(crate) fn new(outputs: usize, scale: Option<&Scale>, offsets: &Offsets) -> Option<Self> {
         let unit = |output: usize| {
             let offset = offsets.label(output);
@@ -51,13 +52,13 @@ impl Units {
         has_any.then(|| Self((0..outputs).map(unit).collect()))
     }
 
-    /// What `output` is compared with where a number is `stored`.
+    /// Converts a `stored` number to the scale of `output`.
     pub(crate) fn wanted(&self, output: usize, stored: f32) -> f32 {
         let Unit { mean, deviation, .. } = self.0[output];
         ((f64::from(stored) - mean) / deviation) as f32
     }
 
-    /// The number that the `value` of `output` stands for, without digits that 32 bits do not tell.
+    /// Converts a `value` of `output` to the units of the data, rounded to the digits that 32 bits hold.
     pub(crate) fn told(&self, output: usize, value: f32) -> f64 {
         let Unit { offset, mean, deviation } = self.0[output];
         let (exact, rest) = (offset + (mean + deviation * f64::from(value)), offset + mean);
@@ -70,7 +71,8 @@ impl Units {
         if rounded.is_finite() { rounded } else { exact }
     }
 
-    /// What the loss of each output is multiplied by in original units, if it grows with the unit to this `power`.
+    /// Returns the factors that convert each output's loss to original units, if the loss grows with the unit to this
+    /// `power`.
     pub(crate) fn factors(&self, power: i32) -> Vec<f64> {
         self.0.iter().map(|unit| unit.deviation.powi(power)).collect()
     }

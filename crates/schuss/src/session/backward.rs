@@ -1,4 +1,4 @@
-//! The plan read upwards: gradients of inputs, then of parameters, summed or stepped at once.
+//! The plan in reverse: gradients of inputs, then of parameters, summed or applied at once.
 
 use super::engine::{Engine, Path, Uphill};
 use super::tally::{Halt, Partial, Seen};
@@ -12,24 +12,24 @@ use schuss_kernels::{Buffer, Team, padded};
 use std::io;
 use std::ops::Range;
 
-/// Samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
+/// Number of samples whose gradients are summed in one f32 chain; the leaves of larger updates are added in f64.
 const LEAF: usize = 4_096;
 
-/// The same where leaves must hold whole groups of so many samples.
+/// Returns the number of samples of a leaf that holds whole groups, if given.
 pub(super) fn leaf_of(group: Option<usize>) -> usize {
     group.map_or(LEAF, |group| (LEAF / group).max(1) * group)
 }
 
 /// Sums over the samples of an update.
 pub(super) struct Sums {
-    /// Over the samples of a leaf, or of a whole update that has but one.
+    /// Sums over a leaf, or over a whole update of one leaf.
     pub(super) leaf: Buffer,
-    /// Over leaves; empty where an update has but one.
+    /// Sums over leaves; empty if an update has only one.
     total: Vec<f64>,
 }
 
 impl Sums {
-    /// For `len` numbers and updates of up to `samples` samples.
+    /// Allocates sums of `len` numbers for updates of up to `samples` samples.
     pub(super) fn new(len: usize, samples: usize, leaf: usize) -> Self {
         Self { leaf: Buffer::zeros(len), total: if samples > leaf { vec![0.0; len] } else { vec![] } }
     }
@@ -38,14 +38,14 @@ impl Sums {
         size_of_val(&self.leaf[..]) + size_of_val(&self.total[..])
     }
 
-    /// After `done` samples: a full leaf, or the last one, goes into the total of a large update.
+    /// Adds a leaf to the total of a large update, if it is full after `done` samples or the last one.
     pub(super) fn close_leaf(&mut self, team: &mut Team, (done, leaf): (usize, usize), last: bool) {
         if !self.total.is_empty() && (last || done.is_multiple_of(leaf)) {
             self.close(team, done <= leaf);
         }
     }
 
-    /// Adds the leaf to the total, or begins that.
+    /// Adds the leaf to the total, or starts the total with it.
     fn close(&mut self, team: &mut Team, first: bool) {
         let leaf = &self.leaf[..];
         const CHUNK: usize = 4_096;
@@ -56,7 +56,7 @@ impl Sums {
         });
     }
 
-    /// leaf ← (total, or leaf where there is none) / count.
+    /// leaf ← (total, or leaf if there is none) / count.
     pub(super) fn divide(&mut self, team: &mut Team, count: f64) {
         const CHUNK: usize = 4_096;
         let (leaf, total) = (&mut self.leaf[..], &self.total[..]);
@@ -81,7 +81,7 @@ struct Summing<'a> {
     team: &'a mut Team,
     values: &'a [f32],
     tensors: &'a [Entry],
-    /// Place of the layer's vectors in the sums.
+    /// Range of the layer's vectors in the sums.
     place: Range<usize>,
     leaf: &'a mut [f32],
     start: Start,
@@ -104,7 +104,7 @@ impl Gradients for Summing<'_> {
     }
 }
 
-/// Destination of gradients that are applied at once, those of a weight within the product that sums them.
+/// Destination of gradients that are applied at once; those of a weight within the product that sums them.
 struct Stepping<'a> {
     team: &'a mut Team,
     params: &'a mut Params,
@@ -112,7 +112,7 @@ struct Stepping<'a> {
     tensors: &'a [Entry],
     /// Entries that the layer trains.
     trained: Range<usize>,
-    /// Room for the sums of its vectors.
+    /// Buffer for the sums of its vectors.
     sums: &'a mut [f32],
     /// Divisor of sums.
     count: f64,
@@ -148,8 +148,8 @@ impl Gradients for Stepping<'_> {
 }
 
 impl Engine {
-    /// Sends the gradient at the outputs of `rows` samples back to all parameters, which may be stepped at once; `count`
-    /// is the divisor of sums.
+    /// Propagates the gradient at the outputs of `rows` samples back to all parameters, which may be stepped at once;
+    /// `count` is the divisor of sums.
     pub(super) fn backward(&mut self, rows: usize, count: f64, start: Start, mode: &Mode) {
         let Self { team, plan, arena, params, path, updater, .. } = self;
         if let Path::InBackward { .. } = path {
@@ -175,11 +175,11 @@ impl Engine {
         }
     }
 
-    /// Looks at the samples of an update again where the loss is higher, if that is where gradients are to be taken. What
-    /// sums are divided by; nothing, and the weights as they were, if cancelled.
+    /// Makes another pass over the samples of an update at weights with a higher loss, if gradients are to be evaluated
+    /// there. Returns the divisor of sums; None, with the weights restored, if cancelled.
     ///
     /// # Errors
-    /// What reading the samples reports, and the weights are as they were.
+    /// If samples cannot be read; the weights are restored.
     pub(super) fn look_uphill(
         &mut self,
         weight: f64,
@@ -200,7 +200,7 @@ impl Engine {
         Ok(Halt::stopped(seen)?.map(|seen| seen.weight))
     }
 
-    /// After `done` samples of an update.
+    /// Ends a leaf after `done` samples of an update, if it is full or the last one.
     pub(super) fn close_leaf(&mut self, done: usize, last: bool) {
         let Self { team, path, curvature, leaf, .. } = self;
         if let Path::Stored(gradients) = path {
@@ -211,8 +211,8 @@ impl Engine {
         }
     }
 
-    /// The optimizer's step on a stored gradient, divided once by what its samples weigh; a rule that looks at whole tensors
-    /// finds it divided.
+    /// Applies the optimizer's step to a stored gradient, divided once by the weight of its samples; rules that use
+    /// whole tensors get it divided.
     pub(super) fn step(&mut self, &Seen { tally, weight: mut count }: &Seen) {
         let Path::Stored(gradients) = &mut self.path else { return };
         if !gradients.total.is_empty() || self.strategy == Strategy::Staged {
@@ -226,7 +226,7 @@ impl Engine {
         let (sums, values) = (&mut gradients.leaf, self.params.values_mut());
         self.updater.step(&mut self.team, sums, count, values, tally.mean_minimised());
         if self.strategy == Strategy::InBackward {
-            self.path = Path::in_backward(&self.plan); // the update was begun under limits that cut it up
+            self.path = Path::in_backward(&self.plan); // the update was begun under limits that split it
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How often a trial is kept.
+//! Interval between checkpoints.
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -6,15 +6,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// How often a trial is kept, besides the ends of epochs: `30s`, `1e` (which adds nothing), `500u`.
+/// Interval between checkpoints, in addition to those at the ends of epochs: `30s`, `1e` (which adds none), `500u`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Cadence {
-    /// When so many seconds have passed since it was last.
+    /// Time since the last checkpoint.
     Seconds(Duration),
-    /// At the end of every so many epochs, and at no other.
+    /// Number of epochs; there is no checkpoint at the ends of other epochs.
     Epochs(u32),
-    /// Every so many updates.
+    /// Number of updates.
     Updates(u64),
 }
 
@@ -30,8 +30,8 @@ impl FromStr for Cadence {
 
     fn from_str(text: &str) -> Result<Self> {
         let refuse = || {
-            Error::usage(format!("`{text}` does not say how often to keep a trial"))
-                .advise("30s (seconds), 1e (epochs) or 500u (updates)")
+            Error::usage(format!("`{text}` is not an interval between checkpoints"))
+                .advise("use 30s (seconds), 1e (epochs) or 500u (updates)")
         };
         let (number, unit) =
             text.trim().split_at_checked(text.trim().len().saturating_sub(1)).ok_or_else(refuse)?;
@@ -74,7 +74,7 @@ impl fmt::Display for Cadence {
 }
 
 impl Cadence {
-    /// When the next time comes after `last`, if the clock says.
+    /// Returns the time of the next checkpoint after `last`, if the interval is in seconds.
     pub(super) fn due(&self, last: Instant) -> Option<Instant> {
         match self {
             Self::Seconds(seconds) => last.checked_add(*seconds),
@@ -82,7 +82,7 @@ impl Cadence {
         }
     }
 
-    /// Whether it comes at the end of an epoch.
+    /// Returns true if a checkpoint is due at the end of an epoch.
     pub(super) fn is_at_epoch(&self, epoch: u32) -> bool {
         match self {
             Self::Epochs(every) => epoch.is_multiple_of(*every),
@@ -90,12 +90,12 @@ impl Cadence {
         }
     }
 
-    /// Whether it comes after an update.
+    /// Returns true if a checkpoint is due after an update.
     pub(super) fn falls_on(&self, update: u64) -> bool {
         matches!(self, Self::Updates(every) if update > 0 && update.is_multiple_of(*every))
     }
 
-    /// Whether it comes after one of the updates behind `before`, up to `now`.
+    /// Returns true if a checkpoint is due after one of the updates from `before + 1` to `now`.
     pub(super) fn falls_between(&self, before: u64, now: u64) -> bool {
         matches!(self, Self::Updates(every) if before / every < now / every)
     }

@@ -1,10 +1,10 @@
-//! The two wires between a running session and whoever started it: "stop" one way, "how far" the other.
+//! Handle to a running session: requests a stop and reads the progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-/// Shared by the session, signal handlers and progress displays; cloning gives another handle to the same.
+/// Handle shared by the session, signal handlers and progress displays; clones refer to the same session.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     signal: Arc<AtomicUsize>,
@@ -12,22 +12,22 @@ pub struct Control {
 }
 
 impl Control {
-    /// The number of the signal that asked to stop; 0 while nobody has. Signal handlers write it.
+    /// Number of the signal that requested a stop, or 0; written by signal handlers.
     pub fn signal(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.signal)
     }
 
-    /// Asks the session to stop after the present update; it is then `interrupted`.
+    /// Requests a stop after the current update; the trial then ends as `interrupted`.
     pub fn interrupt(&self) {
         self.signal.store(2, Ordering::Relaxed);
     }
 
-    /// Whether someone asked to stop.
+    /// Returns true if a stop was requested.
     pub fn interrupted(&self) -> bool {
         self.signal.load(Ordering::Relaxed) != 0
     }
 
-    /// Training samples seen by the present trial.
+    /// Number of training samples seen by the current trial.
     pub fn samples(&self) -> u64 {
         self.samples.load(Ordering::Relaxed)
     }
@@ -37,11 +37,11 @@ impl Control {
     }
 }
 
-/// What updates look at while they run: whether they are to stop for good, or for a checkpoint.
+/// Stop conditions that updates check while they run: an interruption, or a checkpoint that is due.
 #[derive(Clone, Copy)]
 pub(crate) struct Watch<'a> {
     control: &'a Control,
-    /// When the next checkpoint is due.
+    /// Time at which the next checkpoint is due.
     due: Option<Instant>,
 }
 
@@ -50,12 +50,12 @@ impl<'a> Watch<'a> {
         Self { control, due }
     }
 
-    /// Whether someone asked to stop.
+    /// Returns true if a stop was requested.
     pub(crate) fn interrupted(&self) -> bool {
         self.control.interrupted()
     }
 
-    /// Whether a checkpoint is due.
+    /// Returns true if a checkpoint is due.
     pub(crate) fn is_due(&self) -> bool {
         self.due.is_some_and(|due| Instant::now() >= due)
     }

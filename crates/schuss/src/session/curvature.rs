@@ -1,4 +1,4 @@
-//! The curvature of linear layers, from gradients of drawn targets on their way back through the network.
+//! Curvature of linear layers, from gradients of sampled targets propagated back through the network.
 
 use super::backward::Sums;
 use super::engine::Engine;
@@ -15,41 +15,42 @@ use schuss_kernels::{Buffer, Team, padded};
 use std::io;
 use std::ops::Range;
 
-/// Whoever watches linear layers.
+/// Observer of linear layers.
 pub(super) trait Tap {
-    /// Sees the inputs `x` of the linear layer with this weight, by its entry in the layout, and the gradients `delta` at
-    /// its outputs; sums begin or go on.
+    /// Receives the inputs `x` of the linear layer with this weight, by its entry in the layout, and the gradients
+    /// `delta` at its outputs; `start` begins or continues sums.
     fn watch(&mut self, team: &mut Team, weight: usize, x: Matrix, delta: Matrix, start: Start);
 }
 
-/// What k-fac needs to know of an update's samples.
+/// Statistics of an update's samples for k-fac.
 pub(super) struct Curvature {
     likelihood: Likelihood,
     moments: Moments,
-    /// Room for gradients of vectors, which nobody needs here.
+    /// Buffer for gradients of vectors, which are not needed here.
     vectors: Buffer,
 }
 
-/// For every layer that is watched Σ [x 1]ᵀ [x 1] and Σ δᵀ δ over the samples of an update.
+/// Σ [x 1]ᵀ [x 1] and Σ δᵀ δ over the samples of an update, for every observed layer.
 struct Moments {
     layers: Vec<MomentSums>,
     sums: Sums,
-    /// Inputs of a layer with a 1 behind: [capacity, widest + 1]
+    /// Inputs of a layer with a 1 appended: [capacity, widest + 1]
     inputs: Buffer,
 }
 
-/// Where the sums of a layer stand.
+/// Ranges of the sums of a layer.
 struct MomentSums {
-    /// The layer's weights in the layout.
+    /// Entry of the layer's weights in the layout.
     entry: usize,
     moments: [Range<usize>; 2],
 }
 
 impl Curvature {
-    /// For updates of up to `samples` samples in microbatches of up to `capacity`, if a rule of the trial asks for it.
+    /// Allocates the sums for updates of up to `samples` samples in microbatches of up to `capacity`, if a rule of the
+    /// trial needs them.
     ///
     /// # Errors
-    /// Usage errors: losses and tensors whose curvature nobody knows.
+    /// Usage errors for losses and tensors whose curvature is not known.
     pub(super) fn new(
         (trial, plan): (&Trial, &Plan),
         updater: &Updater<Buffer>,
@@ -69,7 +70,7 @@ impl Curvature {
         self.moments.sums.bytes() + size_of_val(&self.moments.inputs[..]) + size_of_val(&self.vectors[..])
     }
 
-    /// Draws gradients at the outputs of the samples that are in `arena`.
+    /// Samples targets for the samples in `arena` and computes their gradients at the outputs.
     fn draw(&self, team: &mut Team, plan: &Plan, arena: &mut Arena, (rows, mode): (usize, &Mode)) {
         let key = Key { seed: mode.seed, purpose: Purpose::DrawnTargets, epoch: mode.epoch };
         let Arena { input, outputs, deltas, scores, .. } = arena;
@@ -81,12 +82,12 @@ impl Curvature {
         });
     }
 
-    /// After `done` samples of a large update.
+    /// Ends a leaf after `done` samples of a large update.
     pub(super) fn close_leaf(&mut self, team: &mut Team, (done, leaf): (usize, usize), last: bool) {
         self.moments.sums.close_leaf(team, (done, leaf), last);
     }
 
-    /// Hands the means over `count` samples to the rules of the update begun last.
+    /// Passes the means over `count` samples to the rules of the current update.
     pub(super) fn hand_over(&mut self, team: &mut Team, count: f64, updater: &mut Updater<Buffer>) {
         let Moments { layers, sums, .. } = &mut self.moments;
         sums.divide(team, count);
@@ -102,7 +103,7 @@ impl State for Curvature {
     }
 }
 
-/// Multiply-adds that drawing one output's gradient is worth.
+/// Cost of sampling one output's gradient, in multiply-adds.
 const DRAW_WORK: usize = 32;
 
 fn likelihood(loss: &Loss) -> Result<Likelihood> {
@@ -112,7 +113,7 @@ fn likelihood(loss: &Loss) -> Result<Likelihood> {
     })
 }
 
-/// Refuses k-fac for anything but the weights and biases of whole linear layers.
+/// Checks that k-fac is used only for the weights and biases of whole linear layers.
 fn check_layers(descent: &Descent, plan: &Plan) -> Result<()> {
     let (entries, groups) = (plan.layout.entries(), descent.assign(&plan.layout)?);
     let by_k_fac = |index: usize| {
@@ -128,7 +129,7 @@ fn check_layers(descent: &Descent, plan: &Plan) -> Result<()> {
         if partner.and_then(by_k_fac) != by_k_fac(index) {
             let (name, layer) = (&entry.name, entry.layer());
             return Err(Error::usage(format!(
-                "k-fac moves weights and biases of linear layers together, not tensor `{name}` by itself"
+                "k-fac updates the weight and bias of a linear layer together, not tensor `{name}` by itself"
             ))
             .advise(format!("another rule for that layer: {layer}@sgd:lr=0.1/k-fac")));
         }
@@ -165,7 +166,7 @@ impl Tap for Moments {
     }
 }
 
-/// X with a column of ones behind.
+/// Returns X with a column of ones appended.
 fn with_ones<'a>(x: Matrix, room: &'a mut [f32]) -> Matrix<'a> {
     let (rows, cols) = x.shape();
     for (row, to) in room.chunks_exact_mut(padded(cols + 1)).take(rows).enumerate() {
@@ -177,7 +178,7 @@ fn with_ones<'a>(x: Matrix, room: &'a mut [f32]) -> Matrix<'a> {
 }
 
 impl Engine {
-    /// Looks at the curvature for the samples that have just gone through the network, if a rule asks for it.
+    /// Adds the curvature of the samples of the last forward pass, if a rule needs it.
     pub(super) fn look_at_curvature(&mut self, rows: usize, start: Start, mode: &Mode) {
         let Some(mut curvature) = self.curvature.take() else { return };
         curvature.draw(&mut self.team, &self.plan, &mut self.arena, (rows, mode));
@@ -186,7 +187,7 @@ impl Engine {
         self.curvature = Some(curvature);
     }
 
-    /// Sends the gradients in `deltas[0]` back through the network, past the tap; penalties have no part in it.
+    /// Propagates the gradients in `deltas[0]` back through the network, observed by `tap` and without penalties.
     fn send_back(&mut self, tap: &mut dyn Tap, vectors: &mut [f32], rows: usize, start: Start, mode: &Mode) {
         let Self { team, plan, arena, params, .. } = self;
         for index in (plan.lowest_trained()..plan.stages.len()).rev() {
@@ -202,14 +203,14 @@ impl Engine {
     }
 }
 
-/// Destination of gradients that only a tap looks at.
+/// Destination of gradients that are only observed by a tap.
 struct Watching<'a> {
     team: &'a mut Team,
     values: &'a [f32],
     tap: &'a mut dyn Tap,
     /// Entry of the layer's weight, if it is linear.
     weight: usize,
-    /// Room for gradients of vectors, which nobody looks at.
+    /// Buffer for gradients of vectors, which are not used.
     vectors: &'a mut [f32],
     start: Start,
 }
@@ -237,10 +238,10 @@ mod tests {
     /// Units of the hidden layer.
     const HIDDEN: usize = 6;
 
-    /// A and G of a layer, row after row without pad lanes.
+    /// A and G of a layer, row by row without pad lanes.
     type Squares = [Vec<f64>; 2];
 
-    /// Parameters of 64-6-10, and A and G of both layers averaged over many epochs in which no weight moves.
+    /// Returns the parameters of 64-6-10, and A and G of both layers averaged over many epochs with constant weights.
     fn averages(data: &Dataset) -> (Vec<f32>, [Squares; 2]) {
         let mut trial = Trial { model: "64-6-10".parse().unwrap(), ..Trial::default() };
         trial.recipe.update = "batch:20".parse().unwrap();
@@ -261,7 +262,7 @@ mod tests {
         rows.flat_map(|row| row[..side].iter().map(|&x| f64::from(x))).collect()
     }
 
-    /// What these are means of: A over all samples, G also over all classes with the network's own probabilities.
+    /// Returns the expected means: A over all samples, G also over all classes with the network's own probabilities.
     fn expected(split: &Samples, values: &[f32]) -> [Squares; 2] {
         let at = |place: usize| f64::from(values[place]);
         let (bias, second) = (64 * 16, 65 * 16); // each row of weights or biases takes 16 numbers

@@ -24,7 +24,7 @@ use schuss_kernels::{Buffer, Lane, Precision, Team};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The live state of a trial and every buffer of its step.
+/// State of a trial and all buffers of its step.
 pub(crate) struct Engine {
     pub(super) team: Team,
     pub(super) plan: Plan,
@@ -35,66 +35,67 @@ pub(crate) struct Engine {
     /// Samples per update.
     samples: usize,
     pub(super) microbatch: usize,
-    /// Samples whose gradients are summed in one f32 chain.
+    /// Number of samples whose gradients are summed in one f32 chain.
     pub(super) leaf: usize,
     pub(super) strategy: Strategy,
     pub(super) path: Path,
-    /// The weights to be evaluated, where they are others than those that are trained.
+    /// Weights for evaluation, if they differ from the trained ones.
     pub(super) shown: Option<Params>,
     pub(super) uphill: Option<Uphill>,
-    /// An update that was stopped between two microbatches.
+    /// Update that was stopped between two microbatches.
     pub(super) partial: Option<Partial>,
-    /// What is measured, not trained, as it was before an update that looks at its samples more than once.
+    /// Copy of the running statistics before an update that makes several passes over its samples.
     measured: Vec<f32>,
     pub(super) curvature: Option<Box<Curvature>>,
-    /// What moves the weights, if no rule does.
+    /// Solver that updates the weights, if no rule does.
     pub(super) solver: Option<Solving<Buffer>>,
-    /// How often it has looked at the samples of an update.
+    /// Number of times the solver has evaluated the samples of an update.
     pub(super) evaluations: u64,
     quality: Option<Quality>,
-    /// What was answered in the last evaluation.
+    /// Predictions counted in the last evaluation.
     answers: Answers,
-    /// Names of the labels, where there are several.
+    /// Names of the labels of a multi-label task.
     labels: Vec<String>,
 }
 
-/// What a trial says about a sample's way through the network.
+/// Settings of a trial for passes through the network.
 pub(super) struct Setting {
     pub(super) loss: Loss,
     targets: Targets,
     noise: Option<Noise>,
-    /// What the loss of each output is multiplied by to be in the units of the targets, where these are others.
+    /// Factor of each output that converts the loss to the units of the targets, if targets are scaled.
     pub(super) factors: Option<Vec<f64>>,
     pub(super) seed: u64,
     /// Samples per group of batch statistics.
     pub(super) stats: usize,
 }
 
-/// How updates are carried out, with the buffers of its own.
+/// Path of the updates, with its own buffers.
 pub(super) enum Path {
-    /// The product that sums a gradient writes the new weights. Gradients of other tensors are summed here.
+    /// The product that sums the gradient of a weight writes the new weight. Gradients of other tensors are summed in
+    /// `sums`.
     InBackward { sums: Buffer },
     /// Gradients are stored.
     Stored(Sums),
-    /// The live weights and velocity stand there; those of the engine are brought up to date at report points, the
-    /// velocity by way of a buffer. The updates themselves go on one thread.
+    /// `blocked` has the live weights and velocity; those of the engine are brought up to date at report points, the
+    /// velocity by way of a buffer. The updates themselves run on one thread, `solo`.
     BlockedSample { blocked: Box<Blocked<Team>>, solo: Team, velocity: Buffer },
 }
 
-/// Gradients are taken uphill.
+/// Sharpness-aware gradients, evaluated at weights moved uphill.
 pub(super) struct Uphill {
     pub(super) sam: Sam,
-    /// Room for the weights meanwhile.
+    /// Copy of the weights before the move.
     pub(super) from: Buffer,
 }
 
 impl Path {
-    /// New weights are written by the products of their gradients.
+    /// Creates the path in which the products of gradients write the new weights.
     pub(super) fn in_backward(plan: &Plan) -> Self {
         Self::InBackward { sums: Buffer::zeros(plan.largest_vectors()) }
     }
 
-    /// The buffers of `strategy`; `solo` is a thread for whoever needs one.
+    /// Allocates the buffers of `strategy`; `solo` is a team of one thread for paths that need it.
     fn new(
         strategy: Strategy,
         plan: &Plan,
@@ -119,11 +120,11 @@ impl Path {
 }
 
 impl Engine {
-    /// An engine for a trial's updates of up to `samples` samples, on a team and one thread of its own, in microbatches
-    /// of as many samples as given, else of `most`, as many as evaluation takes in any case.
+    /// Creates an engine for updates of up to `samples` samples, on a team and on a second team of one thread.
+    /// Microbatches have the given number of samples, or `most`; evaluations take at least `most` at once.
     ///
     /// # Errors
-    /// If the optimizer's groups do not fit the network, or the network not the size of the update.
+    /// If the optimizer's groups do not match the network, or the network does not allow updates of this size.
     pub(crate) fn new(
         [mut team, solo]: [Team; 2],
         plan: Plan,
@@ -132,7 +133,7 @@ impl Engine {
         (samples, data): (usize, &Dataset),
         (microbatch, most): (Option<usize>, usize),
     ) -> crate::Result<Self> {
-        params.values_mut().iter_mut().for_each(|weight| *weight = weight.flush()); // as every update leaves them
+        params.values_mut().iter_mut().for_each(|weight| *weight = weight.flush()); // as after every update
         let recipe = &trial.recipe;
         let stats = recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
         plan.check_statistics(stats)?;
@@ -194,32 +195,32 @@ impl Engine {
         })
     }
 
-    /// The weights to be evaluated and kept.
+    /// Returns the weights for evaluation and model files.
     pub(crate) fn params(&self) -> &Params {
         self.shown.as_ref().unwrap_or(&self.params)
     }
 
-    /// Samples that are gathered at once at most.
+    /// Maximum number of samples gathered at once.
     pub(crate) fn at_once(&self) -> usize {
         self.arena.labels.len().max(blocked::ROWS)
     }
 
-    /// Room for the gradients of an update.
+    /// Allocates the sums for the gradients of an update.
     pub(super) fn new_sums(&self) -> Sums {
         Sums::new(self.plan.layout.len(), self.samples, self.leaf)
     }
 
-    /// The path of the updates.
+    /// Strategy of the updates.
     pub(crate) fn strategy(&self) -> Strategy {
         self.strategy
     }
 
-    /// Evaluations of value or gradient over the samples of an update so far, where a solver asks for them.
+    /// Number of evaluations of loss or gradient over the samples of an update so far, if a solver makes them.
     pub(crate) fn evaluations(&self) -> Option<u64> {
         self.solver.as_ref().map(|_| self.evaluations)
     }
 
-    /// Name of the arithmetic of its products.
+    /// Name of the arithmetic of matrix products.
     pub(crate) fn arithmetic(&self) -> &'static str {
         self.team.precision().arithmetic()
     }
@@ -245,7 +246,7 @@ impl Engine {
         MemoryRecord { parameters, gradients, optimizer_state, copy, activations, data }
     }
 
-    /// Brings weights and optimizer state up to the last update, for whoever looks at them.
+    /// Brings weights and optimizer state up to date with the last update, before they are read.
     pub(crate) fn settle(&mut self) {
         if let Path::BlockedSample { blocked, velocity, .. } = &mut self.path {
             blocked.settle(&mut self.team, self.params.values_mut(), velocity);
@@ -254,7 +255,7 @@ impl Engine {
         self.show();
     }
 
-    /// Brings the weights to be evaluated up to those that are trained; batch statistics of their own stay.
+    /// Updates the weights for evaluation from the trained ones; their own batch statistics are kept.
     pub(super) fn show(&mut self) {
         let Some(shown) = &mut self.shown else { return };
         let places: Vec<usize> = self.plan.layout.measured().flatten().collect();
@@ -264,7 +265,7 @@ impl Engine {
         places.iter().zip(measured).for_each(|(&place, number)| shown.values_mut()[place] = number);
     }
 
-    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    /// Passes the evaluation loss at the end of an epoch to plateau schedules.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.updater.observe(eval_loss);
         if let Some(solver) = &mut self.solver {
@@ -275,11 +276,11 @@ impl Engine {
         }
     }
 
-    /// Does updates from `positions.start` on, at least one and none beyond `positions.end`, and tells what each saw in
-    /// `seen`; nothing if `watch` says so before the first is done, which then goes on where it was stopped.
+    /// Runs updates from `positions.start` on, at least one and none beyond `positions.end`, and puts their tallies
+    /// into `seen`. If `watch` stops the first update, `seen` stays empty, and the next call continues that update.
     ///
     /// # Errors
-    /// What reading the samples reports, and then the first is as if it had not begun.
+    /// If samples cannot be read; the first update is then as if it had not begun.
     pub(crate) fn advance(
         &mut self,
         feed: &mut Feed,
@@ -299,7 +300,7 @@ impl Engine {
         Ok(())
     }
 
-    /// One update from the samples at `positions`, unless it is stopped before its last microbatch.
+    /// Runs one update on the samples at `positions`; returns None if it is stopped before its last microbatch.
     fn update(
         &mut self,
         feed: &mut Feed,
@@ -335,7 +336,8 @@ impl Engine {
         }
     }
 
-    /// An update that looks at its samples more than once: if it is cancelled, nothing is as it has changed it.
+    /// Runs an update that makes several passes over its samples; if it is cancelled, the running statistics are
+    /// restored.
     fn all_or_nothing(
         &mut self,
         update: impl FnOnce(&mut Self) -> crate::Result<Option<Tally>>,
@@ -351,8 +353,8 @@ impl Engine {
         done
     }
 
-    /// Sends the samples at `positions`, but for those done before, through the network and back: sums their
-    /// gradients, or steps within the products where the path is that. How far it came, if it was halted.
+    /// Sends the samples at `positions`, except those already done, forward and backward through the network: sums
+    /// their gradients, or steps within the products on that path. If halted, returns the progress so far.
     pub(super) fn look(
         &mut self,
         feed: &mut Feed,
@@ -388,12 +390,12 @@ impl Engine {
         Ok(Seen { tally: tally.weighed(weight), weight })
     }
 
-    /// Whether all weights are finite: ReLU may hide from the loss that one is not.
+    /// Returns true if all weights are finite; ReLU may hide a non-finite weight from the loss.
     pub(crate) fn is_finite(&self) -> bool {
         self.params.first_non_finite().is_none()
     }
 
-    /// The layer that is first not finite: by its outputs for the last microbatch, else by its weights.
+    /// Returns the first layer that is not finite: by its outputs for the last microbatch, otherwise by its weights.
     pub(crate) fn first_non_finite(&self) -> String {
         let outputs = match &self.path {
             Path::BlockedSample { blocked, .. } => blocked.outputs(),
@@ -405,29 +407,29 @@ impl Engine {
     }
 }
 
-/// What sums over samples of such a weight are divided by: where none weighs anything, loss and gradient are 0.
+/// Returns the divisor of sums over samples of total weight `weight`; if the weight is 0, loss and gradient are 0.
 pub(super) fn divisor(weight: f64) -> f64 {
     if weight == 0.0 { 1.0 } else { weight }
 }
 
-/// Samples per group of batch statistics at most, if the recipe does not say.
+/// Default maximum of samples per group of batch statistics.
 const MOST_STATISTICS: usize = 1_024;
 
-/// Updates of fewer samples make their products in f32, whatever the recipe allows: most of a tile would lie idle.
+/// Updates of fewer samples use f32 products whatever the recipe allows, since most of a tile would be idle.
 const FEWEST_FOR_TILES: usize = 16;
 
-/// What an update may be cut into so that no bit depends on where it is cut.
+/// Constraints on splitting an update, so that no bit depends on the microbatch.
 struct Pieces {
-    /// Samples of an update, or of a leaf of its sums.
+    /// Number of samples of an update, or of a leaf of its sums.
     whole: usize,
-    /// Samples of a group of batch statistics.
+    /// Number of samples of a group of batch statistics.
     groups: usize,
-    /// Samples that products add at once.
+    /// Number of samples that products add at once.
     terms: usize,
 }
 
 impl Pieces {
-    /// The microbatch next to `wanted`: whole, or of whole groups and terms.
+    /// Returns the microbatch size next to `wanted`: the whole, or a multiple of groups and terms.
     fn fit(&self, wanted: usize) -> usize {
         let Self { whole, groups, terms } = *self;
         if wanted >= whole && groups == 1 {

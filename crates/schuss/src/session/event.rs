@@ -1,29 +1,29 @@
-//! What a session tells while it runs, at report points only: sinks are called in order, inline.
+//! Events of a running session, at report points only: sinks are called in order, inline.
 
 use super::Session;
 use crate::Result;
 use crate::study::record::{EpochRecord, EvaluationPoint};
 
-/// Something worth telling.
+/// Event of a running session.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// An epoch has ended, or is about to begin with row 0.
+    /// An epoch has ended, or row 0 before the first epoch.
     Epoch(&'a EpochRecord),
-    /// Weights were evaluated; also told for the ends of epochs, before their row.
+    /// Weights were evaluated; also sent at the end of an epoch, before its row.
     Evaluation(&'a EvaluationPoint),
-    /// The losses of all updates since the last report point, in order.
+    /// Losses of all updates since the last report point, in order.
     Losses(&'a [f32]),
 }
 
-/// Whoever listens.
+/// Receiver of events.
 pub trait Sink {
-    /// Takes an event.
+    /// Receives an event.
     ///
     /// # Errors
-    /// If it cannot be written down; the session ends with that error.
+    /// If the event cannot be recorded; the session ends with that error.
     fn take(&mut self, event: &Event) -> Result<()>;
 
-    /// Keeps the session as it is now: everything told before belongs to what it [saves](Session::save).
+    /// Saves a checkpoint of the session; all events sent before belong to the state it [saves](Session::save).
     ///
     /// # Errors
     /// As for `take`.
@@ -32,7 +32,7 @@ pub trait Sink {
     }
 }
 
-/// Nobody listens.
+/// Ignores all events.
 impl Sink for () {
     fn take(&mut self, _: &Event) -> Result<()> {
         Ok(())

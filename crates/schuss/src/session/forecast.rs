@@ -1,4 +1,4 @@
-//! What a trial will take, from a few of its updates.
+//! Estimate of a trial's time and memory from a few of its updates.
 
 use super::control::Watch;
 use super::{Control, Limits, Session, blocked};
@@ -7,28 +7,29 @@ use crate::recipe::Trial;
 use schuss_data::Dataset;
 use std::time::{Duration, Instant};
 
-/// What a trial will take.
+/// Estimate of a trial's time and memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forecast {
-    /// Weight updates.
+    /// Number of weight updates.
     pub updates: u64,
     /// Seconds of training and evaluation, at the speed of a few updates just measured.
     pub seconds: f64,
     /// Seconds of training per sample, at the same speed.
     pub seconds_per_sample: f64,
-    /// Bytes of all buffers, the data left out.
+    /// Bytes of all buffers, without the data.
     pub bytes: usize,
 }
 
-/// How long the trial's updates are tried, and of how many samples at most.
+/// Duration of the measurement.
 const TRIED_FOR: Duration = Duration::from_millis(100);
-/// How long before that, so that caches are warm and threads awake.
+/// Duration of the warm-up before it, so that caches are warm and threads are awake.
 const WARM_UP: Duration = Duration::from_millis(30);
+/// Maximum number of samples per measured step.
 const TRIED_SAMPLES: usize = 2_048;
-/// Multiply-adds of an update that is tried, at most: half a second on two fast cores.
+/// Maximum number of multiply-adds per measured step: half a second on two fast cores.
 const TRIED_WORK: u64 = 40_000_000_000;
 
-/// Makes the trial's buffers, runs a few updates and forgets them.
+/// Allocates the trial's buffers, runs a few updates and discards them.
 ///
 /// # Errors
 /// As for [`Session::new`].

@@ -1,4 +1,4 @@
-//! What a session may take: threads, memory, time for checkpoints.
+//! Limits of a session: threads, memory, checkpoints.
 
 use super::engine::Engine;
 use super::{Cadence, blocked};
@@ -9,29 +9,28 @@ use crate::{Error, Result, machine};
 use schuss_data::{Dataset, Split, text};
 use serde::{Deserialize, Serialize};
 
-/// What may change the time of a trial, never a bit of its result.
+/// Settings that may change the run time of a trial, but never a bit of its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Threads of the step. All cores are not written down: they may be more or fewer where a run goes on.
+    /// Number of threads of the step. "All cores" is not saved, as their number may differ where a run is resumed.
     #[serde(skip_serializing_if = "is_all_cores")]
     pub threads: usize,
-    /// Samples that travel together, if not the built-in number.
+    /// Number of samples per microbatch, if not the default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub microbatch: Option<usize>,
-    /// Bytes that the process may take, if there is a limit: what does not fit is streamed.
+    /// Memory budget of the process in bytes, if limited; data that do not fit are streamed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
-    /// Whether trials of a study run side by side, the threads shared out among them; their times are then labelled
-    /// `shared`.
+    /// True if trials of a study run in parallel and share the threads; their times are then labelled `shared`.
     #[serde(rename = "parallel")]
     pub side_by_side: bool,
-    /// How often trials are kept, besides the ends of epochs.
+    /// Interval between checkpoints, in addition to those at the ends of epochs.
     pub checkpoint_every: Cadence,
 }
 
 impl Default for Limits {
-    /// All cores, one trial after the other.
+    /// All cores, one trial after another.
     fn default() -> Self {
         let threads = all_cores();
         let checkpoint_every = Cadence::default();
@@ -48,28 +47,28 @@ fn is_all_cores(threads: &usize) -> bool {
 }
 
 impl Limits {
-    /// For each of `workers` sessions side by side over the same `data` bytes.
+    /// Returns the limits of each of `workers` parallel sessions that share `data` bytes of data.
     pub(crate) fn shared_out(self, workers: usize, data: u64) -> Self {
         let memory = self.memory.map(|all| all.min(data) + all.saturating_sub(data) / workers as u64);
         Self { threads: (self.threads / workers).max(1), memory, ..self }
     }
 }
 
-/// Bytes for reading ahead.
+/// Number of bytes for reading ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ahead {
-    /// Of training samples.
+    /// For training samples.
     pub(super) train: u64,
-    /// Of each split that is evaluated.
+    /// For each evaluated split.
     pub(super) evaluated: u64,
 }
 
-/// More of it makes reading from front to end no faster.
+/// Number of bytes beyond which sequential reading gets no faster.
 const SEQUENTIAL: u64 = 16 << 20;
 
 impl Ahead {
-    /// Shares `left` bytes out: all that other splits do not need is for training samples. Where these are looked at for
-    /// batch statistics too, as if they were another split.
+    /// Divides `left` bytes: training samples get everything other splits do not need. If they are also read for batch
+    /// statistics, that counts as another split.
     fn of(left: u64, data: &Dataset, for_statistics: bool) -> Self {
         let is_streamed = |split: &Split| split.resident().is_none();
         let twice = for_statistics && is_streamed(&data.train);
@@ -80,15 +79,15 @@ impl Ahead {
     }
 }
 
-/// Samples that travel together where nobody says how many: the usual number, but no more than there are, and no more
-/// than an eighth of the limit holds.
+/// Returns the default size of microbatches: the usual number, but no more than there are samples, and no more than fit
+/// in an eighth of the limit.
 pub(super) fn microbatch(plan: &Plan, data: &Dataset, limits: Limits) -> usize {
     let longest = data.splits().map(|(_, split)| split.len()).max().unwrap_or(0);
     let held = limits.memory.map_or(u64::MAX, |memory| memory / 8 / plan.bytes_per_sample().max(1) as u64);
     usize::try_from(held).unwrap_or(usize::MAX).min(longest).clamp(1, MICROBATCH)
 }
 
-/// What the limit leaves beside the buffers, shared out among the splits that are streamed.
+/// Divides the memory that the buffers leave of the limit among the streamed splits.
 ///
 /// # Errors
 /// A usage error if the limit leaves nothing.
@@ -104,18 +103,17 @@ pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Res
 fn too_much(held: u64, data: &Dataset, memory: u64, limits: Limits) -> Error {
     let of_data = data.bytes() as u64;
     let advice = match () {
-        () if of_data > held / 2 => "more --memory, or a file made by `schuss data pack` where there is more",
-        () if limits.side_by_side => "more --memory, or trials one after the other: without --parallel",
+        () if of_data > held / 2 => "more --memory, or `schuss data pack` on a machine with more memory",
+        () if limits.side_by_side => "more --memory, or one trial at a time, without --parallel",
         () => "more --memory, a smaller --model, or an optimizer with less state",
     };
     let [held, of_data, memory] = [held, of_data, memory].map(text::bytes);
-    let what =
-        format!("data and buffers take {held}, {of_data} of it the data, but the process may take {memory}");
+    let what = format!("data and buffers need {held} ({of_data} for the data), but the limit is {memory}");
     Error::usage(what).advise(advice)
 }
 
-/// Refuses, before any of it is taken, what does not fit into the limit or into the memory that is free; `samples` per
-/// update, in microbatches of `microbatch`.
+/// Checks, before anything is allocated, that the trial fits in the limit and in the free memory; `samples` per update,
+/// in microbatches of `microbatch`.
 pub(super) fn check_memory(
     (plan, trial): (&Plan, &Trial),
     data: &Dataset,
@@ -124,9 +122,9 @@ pub(super) fn check_memory(
 ) -> Result<()> {
     let weights_and_slots = 1 + trial.recipe.optimizer.slots();
     let (copies, window) = match Strategy::choose(plan, trial, samples, microbatch) {
-        // live, as of the last report point, and in case of divergence; inputs of the block before and the present one
+        // live, at the last report point, and for divergence; inputs of the previous and the current block
         Strategy::BlockedSample => (3 * weights_and_slots, 2 * blocked::ROWS * plan.inputs),
-        // the last one a gradient
+        // the last one is a gradient
         Strategy::InBackward | Strategy::Fused | Strategy::Staged | Strategy::Solver => {
             (2 * weights_and_slots + 1, 0)
         }

@@ -1,4 +1,4 @@
-//! The live thing that runs a trial: the step loop, its clock, its meters, and what it tells.
+//! A running trial: the step loop, its clock, checkpoints, and events at report points.
 
 mod backward;
 mod blocked;
@@ -59,13 +59,13 @@ use tally::Tally;
 pub struct Session<'d> {
     trial: Trial,
     train: Feed<'d>,
-    /// What curves look at.
+    /// Split evaluated at report points: validation if there is one, otherwise test.
     eval: Feed<'d>,
-    /// How long steps had waited for samples when the present epoch began.
+    /// Time that steps had waited for samples when the current epoch began.
     waited: Duration,
-    /// What is looked at once, at the end, if that is another split.
+    /// Test split, evaluated once at the end, if it is not `eval`.
     test: Option<Feed<'d>>,
-    /// The training samples from the start, where averaged weights need batch statistics of their own.
+    /// Training samples in the order of epoch 0, if averaged weights need their own batch statistics.
     for_statistics: Option<Feed<'d>>,
     engine: Engine,
     /// Samples per update.
@@ -74,69 +74,72 @@ pub struct Session<'d> {
     eval_every: Option<u64>,
     data_bytes: usize,
     cadence: Cadence,
-    /// When it began, or went on.
+    /// Time at which the trial began or was resumed.
     began: Instant,
-    /// When it was kept last, or went on.
+    /// Time of the last checkpoint, or of resuming.
     kept: Instant,
     progress: Progress,
-    /// The losses of all updates since the last report point.
+    /// Losses of all updates since the last report point.
     losses: Vec<f32>,
-    /// What the updates done last saw.
+    /// Tallies of the most recent updates.
     seen: Vec<Tally>,
-    /// Weights and optimizer state at the last report point, where all was finite.
+    /// Weights and optimizer state at the last report point, all finite.
     copy: Snapshot,
-    /// The weights with the lowest evaluation loss so far, and whether they are others than when last asked for.
+    /// Weights with the lowest evaluation loss so far.
     best: Option<Params>,
+    /// True if `best` has changed since the last call of `new_best`.
     best_is_new: bool,
 }
 
-/// How a trial ended and what it knows.
+/// Outcome of a trial.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// How it ended.
+    /// Final status.
     pub status: Status,
-    /// Where it stopped being finite.
+    /// Update and layer that were first not finite.
     pub diverged: Option<Divergence>,
-    /// Weight updates done.
+    /// Number of weight updates.
     pub updates: u64,
-    /// Training samples seen.
+    /// Number of training samples seen.
     pub samples: u64,
     /// Seconds of training.
     pub train_seconds: f64,
-    /// Seconds in all.
+    /// Seconds of wall-clock time.
     pub wall_seconds: f64,
-    /// One row per epoch, row 0 before any update.
+    /// One row per epoch; row 0 is before the first update.
     pub epochs: Vec<EpochRecord>,
-    /// The target and when it was reached.
+    /// Target metric, and when it was reached.
     pub target: Option<TargetRecord>,
     /// Loss and accuracy of the final weights, if they were evaluated.
     pub evaluation: Option<Evaluation>,
-    /// Where the evaluation loss was lowest.
+    /// Point with the lowest evaluation loss.
     pub best: Option<Best>,
 }
 
-/// Why the step loop paused.
+/// Reason for a pause of the step loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pause {
     ReportPoint,
     Checkpoint,
-    /// There is no more room for losses.
+    /// The buffer for losses is full.
     Full,
     NotFinite,
     Interrupted,
 }
 
 impl<'d> Session<'d> {
-    /// Makes everything a trial needs; afterwards a step fails only if samples cannot be read.
+    /// Allocates everything a trial needs; afterwards a step can fail only if samples cannot be read.
     ///
     /// # Errors
-    /// If model and data do not fit, weights cannot be loaded, or the machine has too little memory or threads.
+    /// If model and data do not match, weights cannot be loaded, or the machine has too little memory or too few
+    /// threads.
     pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
         Self::beside(None, trial, data, limits)
     }
 
-    /// As [`Session::new`]; training samples that are streamed are read once for this trial and `other`, if they come
-    /// in the same order. Both are then to run at the same time, each on a thread of its own: whoever is faster waits.
+    /// Like [`Session::new`], but streamed training samples are read once for this trial and `other` if both use the
+    /// same order. Both must then run at the same time, each on its own thread: the faster one waits for the slower
+    /// one.
     ///
     /// # Errors
     /// As for [`Session::new`].
@@ -201,69 +204,70 @@ impl<'d> Session<'d> {
         })
     }
 
-    /// Evaluates every so many updates, besides the ends of epochs.
+    /// Sets the number of updates between evaluations, in addition to those at the ends of epochs.
     pub fn evaluate_every(&mut self, updates: Option<u64>) {
         self.eval_every = updates;
     }
 
-    /// What the order of the samples follows from.
+    /// Order and seed, which determine the order of the samples.
     fn order(&self) -> (Order, u64) {
         (self.trial.recipe.order, self.trial.seed)
     }
 
-    /// Epochs begun and updates done.
+    /// Returns the number of epochs begun and of updates done.
     pub fn place(&self) -> [u64; 2] {
         [u64::from(self.progress.epoch), self.progress.updates]
     }
 
-    /// The weights as they are now.
+    /// Returns the current weights, averaged if the optimizer averages them.
     pub fn params(&self) -> &Params {
         self.engine.params()
     }
 
-    /// Name of the path the updates take.
+    /// Name of the update strategy.
     pub fn strategy(&self) -> &'static str {
         self.engine.strategy().name()
     }
 
-    /// Name of the arithmetic of the products; `f32-fma-1` where the machine cannot do what the recipe allows.
+    /// Name of the arithmetic of matrix products; `f32-fma-1` if the machine does not support what the recipe allows.
     pub fn arithmetic(&self) -> &'static str {
         self.engine.arithmetic()
     }
 
-    /// The first `count` evaluated images as they are, as the network sees them, and as it answers, if it is an
-    /// autoencoder of images.
+    /// Returns the first `count` evaluated images as stored, as fed to the network, and reconstructed; None unless the
+    /// network is an autoencoder of images.
     ///
     /// # Errors
-    /// What reading them reports.
+    /// If samples cannot be read.
     pub fn reconstructions(&mut self, count: usize) -> Result<Option<Reconstructions>> {
         self.engine.reconstructions(&mut self.eval, count)
     }
 
-    /// Frozen loss and accuracy of the present weights on the test split; nothing if `control` says stop.
+    /// Returns loss and accuracy of the current weights on the test split, in evaluation mode; None if `control` is
+    /// interrupted.
     ///
     /// # Errors
-    /// What reading the samples reports.
+    /// If samples cannot be read.
     pub fn test(&mut self, control: &Control) -> Result<Option<Evaluation>> {
         let test = self.test.as_mut().unwrap_or(&mut self.eval);
         self.engine.evaluate(test, || control.interrupted())
     }
 
-    /// How long steps have waited for samples to be read.
+    /// Returns the time that steps have waited for samples.
     pub fn waited(&self) -> Duration {
         self.train.waited()
     }
 
-    /// What the buffers take.
+    /// Returns the memory used by the buffers.
     pub fn memory(&self) -> MemoryRecord {
         self.engine.memory(self.data_bytes)
     }
 
-    /// Trains until the budget is used up, a condition is met, a number stops being finite, or `control` says
-    /// stop; from the start, or from where a checkpoint was taken.
+    /// Trains until the budget is used up, a condition is met, a number is not finite, or `control` is interrupted;
+    /// begins at the start, or at the loaded checkpoint.
     ///
     /// # Errors
-    /// What `sink` reports, and what reading samples reports.
+    /// Any error of `sink`, or if samples cannot be read.
     pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
         (self.began, self.kept) = (Instant::now(), Instant::now());
         control.set_samples(self.progress.samples);
@@ -280,7 +284,7 @@ impl<'d> Session<'d> {
         Ok(self.outcome(ended.unwrap_or(Status::Finished)))
     }
 
-    /// Trains up to the next report point and reports; how the trial ended, if it did.
+    /// Trains up to the next report point and reports; returns the status if the trial has ended.
     fn stretch(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.begin_epoch();
         let pause = self.steps(control)?;
@@ -297,13 +301,13 @@ impl<'d> Session<'d> {
         }
     }
 
-    /// Brings the weights to be evaluated up to the last update.
+    /// Brings the weights for evaluation up to date with the last update.
     fn settle(&mut self) -> Result<()> {
         self.engine.settle();
         self.for_statistics.as_mut().map_or(Ok(()), |feed| self.engine.measure_statistics(feed))
     }
 
-    /// Evaluates and reports, if all is finite; how the trial ended, if it did.
+    /// Evaluates and reports, if everything is finite; returns the status if the trial has ended.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.settle()?;
         let Some(evaluation) = self.engine.evaluate(&mut self.eval, || control.interrupted())? else {
@@ -316,8 +320,8 @@ impl<'d> Session<'d> {
         }
     }
 
-    /// Ends an interrupted trial, which can go on later. An epoch without an update gets no row; weights that were
-    /// updated since the last evaluation claim none.
+    /// Ends an interrupted trial, which can be resumed later. An epoch without an update gets no row; weights that were
+    /// updated since the last evaluation get no evaluation.
     fn cut_short(&mut self, sink: &mut dyn Sink) -> Result<Status> {
         self.checkpoint(sink)?;
         self.settle()?;
@@ -341,7 +345,7 @@ impl<'d> Session<'d> {
         }
     }
 
-    /// The step loop: the clock runs, nothing is printed and nothing allocated.
+    /// Runs the step loop: the clock runs, and nothing is printed or allocated.
     fn steps(&mut self, control: &Control) -> Result<Pause> {
         let clock = Instant::now();
         let watch = Watch::new(control, self.cadence.due(self.kept));
@@ -371,7 +375,7 @@ impl<'d> Session<'d> {
         Ok(pause)
     }
 
-    /// The position of the next report point, if no update is cut short.
+    /// Returns the position of the next report point, if no update is cut short.
     fn next_report_point(&self) -> usize {
         let updates = self.progress.updates;
         let until_end = self.trial.budget.max_updates.map_or(u64::MAX, |max| max.saturating_sub(updates));
@@ -387,7 +391,7 @@ impl<'d> Session<'d> {
             || self.eval_every.is_some_and(|every| updates.is_multiple_of(every))
     }
 
-    /// What is known after a sink or a read failed.
+    /// Returns the outcome after a sink or reading samples has failed.
     pub fn failed(&self) -> Outcome {
         self.outcome(Status::Failed)
     }
@@ -409,5 +413,5 @@ impl<'d> Session<'d> {
     }
 }
 
-/// Losses that are told at once.
+/// Number of losses after which [`Event::Losses`] is sent.
 const MOST_LOSSES: usize = 1 << 16;

@@ -1,29 +1,30 @@
-//! How far a trial is, and what is known so far.
+//! Progress of a trial and its results so far.
 
 use super::tally::Tally;
 use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
 use serde::{Deserialize, Serialize};
 
-/// How far the trial is, and what is known so far.
+/// Progress of the trial and its results so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Progress {
-    /// Epochs begun.
+    /// Number of epochs begun.
     pub(super) epoch: u32,
-    /// Samples of the present epoch seen.
+    /// Number of samples of the current epoch seen.
     pub(super) position: usize,
-    /// Updates done and samples seen since the start.
+    /// Number of updates since the start.
     pub(super) updates: u64,
+    /// Number of samples seen since the start.
     pub(super) samples: u64,
-    /// The same at the last report point.
+    /// `updates` and `samples` at the last report point.
     pub(super) reported: [u64; 2],
-    /// Whether these weights are to be evaluated before the next update.
+    /// True if the weights must be evaluated before the next update.
     pub(super) evaluation_is_due: bool,
-    /// What the updates of the present epoch saw.
+    /// Sum of the tallies of the current epoch.
     pub(super) tally: Tally,
     pub(super) train_seconds: f64,
-    /// `train_seconds` when the present epoch began.
+    /// `train_seconds` at the start of the current epoch.
     pub(super) epoch_began: f64,
-    /// Seconds in all before the session began or went on.
+    /// Wall-clock seconds up to the time `began` of the session.
     pub(super) wall_seconds: f64,
     pub(super) epochs: Vec<EpochRecord>,
     pub(super) target: Option<TargetRecord>,
@@ -34,7 +35,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// Enters what some updates saw, up to the first whose loss is not finite; whether there was none.
+    /// Adds the tallies of some updates, up to the first whose loss is not finite; returns true if all are finite.
     pub(super) fn enter(&mut self, seen: &[Tally], losses: &mut Vec<f32>) -> bool {
         for tally in seen {
             self.updates += 1;

@@ -1,4 +1,4 @@
-//! How well outputs reconstruct images: squared error and structural similarity.
+//! Quality of reconstructed images: squared error and structural similarity.
 
 use crate::study::record::Reconstruction;
 use schuss_data::ImageShape;
@@ -7,7 +7,7 @@ use schuss_kernels::Math;
 /// Side of the square windows of structural similarity, in pixels.
 const WINDOW: usize = 7;
 
-/// What some reconstructed images add up to.
+/// Sums over reconstructed images.
 #[derive(Clone, Debug)]
 pub(crate) struct Quality {
     shape: ImageShape,
@@ -23,12 +23,12 @@ impl Quality {
         Self { shape, squared_error: 0.0, similarity: 0.0, images: 0, windows: Windows::default() }
     }
 
-    /// Of an image.
+    /// Returns the shape of an image.
     pub(crate) fn shape(&self) -> ImageShape {
         self.shape
     }
 
-    /// Takes in an image with numbers in 0..=1 and what became of it.
+    /// Adds an image with numbers in 0..=1 and its reconstruction.
     pub(crate) fn take(&mut self, image: &[f32], found: &[f32]) {
         let ImageShape { height, width, channels } = self.shape;
         let pairs = image.iter().zip(found).map(|(&x, &y)| f64::from(x - y));
@@ -39,7 +39,7 @@ impl Quality {
         self.images += 1;
     }
 
-    /// Means over all images; similarity is left out where images are smaller than a window.
+    /// Returns means over all images; the similarity is None if images are smaller than a window.
     pub(crate) fn mean(&self) -> Reconstruction {
         let mse = self.squared_error / (self.images as f64 * self.shape.features() as f64);
         let ssim = Some(self.similarity / self.images as f64).filter(|ssim| ssim.is_finite());
@@ -50,14 +50,14 @@ impl Quality {
 /// Sums of x, y, x², y², x y.
 type Moments = [f64; 5];
 
-/// Room for the sums of one image.
+/// Buffer for the sums of one image.
 #[derive(Clone, Debug, Default)]
 struct Windows {
     rows: Vec<Moments>,
 }
 
 impl Windows {
-    /// Mean structural similarity over all 7 x 7 windows, for numbers in 0..=1; NaN where there is no window.
+    /// Returns the mean structural similarity over all 7 x 7 windows, for numbers in 0..=1; NaN if there is no window.
     ///
     /// ```text
     /// (2 μx μy + c₁) (2 σxy + c₂) / ((μx² + μy² + c₁) (σx² + σy² + c₂))        c₁ = 0.01², c₂ = 0.03²
@@ -82,7 +82,7 @@ impl Windows {
         sum / (across * (height - WINDOW + 1)) as f64
     }
 
-    /// The moments of every 7 neighbours in a row.
+    /// Computes the moments of every 7 neighbours in a row.
     fn sum_rows(&mut self, x: &[f32], y: &[f32], width: usize) {
         self.rows.clear();
         for (x, y) in x.chunks_exact(width).zip(y.chunks_exact(width)) {
@@ -98,7 +98,7 @@ fn add(sum: Moments, terms: &Moments) -> Moments {
     std::array::from_fn(|i| sum[i] + terms[i])
 }
 
-/// Structural similarity of one window.
+/// Returns the structural similarity of one window.
 fn index(sums: Moments) -> f64 {
     const PIXELS: f64 = (WINDOW * WINDOW) as f64;
     const C: [f64; 2] = [0.01 * 0.01, 0.03 * 0.03];

@@ -1,31 +1,32 @@
-//! What an autoencoder makes of some images, as numbers and as a picture.
+//! Images reconstructed by an autoencoder, as numbers and as a picture.
 
 use crate::Result;
 use crate::study::record::Sheet;
 use schuss_data::{ImageShape, write_picture};
 
-/// Images, each as the numbers of its channels, rows and columns.
+/// Original and reconstructed images, each `[channels, height, width]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reconstructions {
-    /// Of one image.
+    /// Shape of one image.
     pub shape: ImageShape,
-    /// As they are.
+    /// Images as stored.
     pub inputs: Vec<Vec<f32>>,
-    /// As the network sees them, if there is noise on them.
+    /// Images with noise, as fed to the network, if there is noise.
     pub noisy: Option<Vec<Vec<f32>>>,
-    /// As it answers.
+    /// Reconstructions.
     pub outputs: Vec<Vec<f32>>,
 }
 
-/// Pixels between images, and their shade.
+/// Number of pixels between images.
 const GAP: usize = 2;
+/// Shade of the pixels between images.
 const PAPER: u8 = 255;
 
 impl Reconstructions {
-    /// All of them as one picture, an image and what becomes of it one below the other.
+    /// Draws all images as one picture, with each image above its reconstruction.
     ///
     /// # Errors
-    /// If no picture has such a shape.
+    /// If no picture can have this shape.
     pub fn sheet(&self) -> Result<Sheet> {
         let rows = [Some(&self.inputs), self.noisy.as_ref(), Some(&self.outputs)];
         let rows: Vec<&Vec<Vec<f32>>> = rows.into_iter().flatten().collect();
@@ -44,12 +45,12 @@ impl Reconstructions {
         Ok(Sheet { png: write_picture(&pixels, shape)?, rows: Self::rows(self.noisy.is_some()) })
     }
 
-    /// What each row of such a picture shows.
+    /// Labels of the rows of the picture.
     pub(crate) fn rows(noisy: bool) -> Vec<&'static str> {
         if noisy { vec!["input", "with noise", "reconstruction"] } else { vec!["input", "reconstruction"] }
     }
 
-    /// Draws an image; of channels that are no colours the first is shown.
+    /// Draws an image; only the first channel if the channels are not colours.
     fn place(&self, image: &[f32], [row, column]: [usize; 2], sheet: ImageShape, pixels: &mut [u8]) {
         let ImageShape { height, width, .. } = self.shape;
         for channel in 0..sheet.channels {

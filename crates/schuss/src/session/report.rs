@@ -1,4 +1,4 @@
-//! What a session tells at its report points, and how it finds that the trial has ended.
+//! Report points of a session, and the end of a trial.
 
 use super::tally::Tally;
 use super::{Event, Session, Sink};
@@ -11,7 +11,7 @@ use crate::study::record::{
 use std::collections::BTreeMap;
 
 impl Session<'_> {
-    /// Tells the evaluation and, at its end, the epoch; decides whether the trial has ended.
+    /// Reports the evaluation and, at its end, the epoch; returns the status if the trial has ended.
     pub(super) fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.copy = self.engine.snapshot();
         self.progress.reported = [self.progress.updates, self.progress.samples];
@@ -36,7 +36,7 @@ impl Session<'_> {
         Ok(ended)
     }
 
-    /// Takes a copy of the weights if no evaluation loss before was as low.
+    /// Copies the weights if their evaluation loss is the lowest so far.
     pub(super) fn compare_with_best(&mut self, point: &EvaluationPoint, loss: f64) {
         if self.progress.best.is_none_or(|best| loss < best.eval_loss) {
             self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
@@ -62,12 +62,12 @@ impl Session<'_> {
         }
     }
 
-    /// Running loss of the present epoch.
+    /// Mean training loss of the current epoch so far.
     pub(super) fn train_loss(&self) -> Option<f64> {
         Some(self.progress.tally.mean_loss()).filter(|loss| loss.is_finite())
     }
 
-    /// Whether a condition or the budget ends the trial here.
+    /// Returns the status if a condition or the budget ends the trial here.
     pub(super) fn ended(&mut self, point: &EvaluationPoint) -> Option<Status> {
         let budget = &self.trial.budget;
         let holds =
@@ -89,7 +89,7 @@ impl Session<'_> {
         (epochs_done || updates_done).then_some(Status::Finished)
     }
 
-    /// Writes the row of the present epoch; without an evaluation where it was cut short.
+    /// Reports the row of the current epoch, without an evaluation if the epoch was cut short.
     pub(super) fn close_epoch(&mut self, evaluation: Option<Evaluation>, sink: &mut dyn Sink) -> Result<()> {
         let row = EpochRecord {
             epoch: self.progress.epoch,
@@ -105,13 +105,13 @@ impl Session<'_> {
         };
         self.progress.evaluation = evaluation;
         sink.take(&Event::Epoch(&row))?;
-        self.progress.epochs.retain(|earlier| earlier.epoch != row.epoch); // cut short, gone on since
+        self.progress.epochs.retain(|earlier| earlier.epoch != row.epoch); // a row cut short, of an epoch resumed since
         self.progress.epochs.push(row);
         Ok(())
     }
 
-    /// Further metrics of an epoch: a reconstruction's quality, how far numbers are off, a solver's evaluations since the
-    /// start.
+    /// Returns further metrics of an epoch: quality of reconstructions, errors of numeric predictions, scores of
+    /// labels, and the number of a solver's evaluations since the start.
     pub(super) fn metrics(&self, evaluation: Option<Evaluation>) -> BTreeMap<String, Option<f64>> {
         let quality = evaluation.and_then(|evaluation| evaluation.reconstruction);
         let mut metrics = quality.map_or_else(BTreeMap::new, metrics);
@@ -126,7 +126,7 @@ impl Session<'_> {
         metrics
     }
 
-    /// Names the update and layer that are not finite and goes back to the last weights that are.
+    /// Records the update and layer that are not finite and restores the last weights that are.
     pub(super) fn diverge(&mut self, sink: &mut dyn Sink) -> Result<Status> {
         let layer = self.engine.first_non_finite();
         self.progress.diverged = Some(Divergence { update: self.progress.updates, layer });
@@ -137,13 +137,13 @@ impl Session<'_> {
         Ok(Status::Diverged)
     }
 
-    /// Seconds since the trial began, without those between a kill and going on.
+    /// Seconds since the trial began, without the time between a kill and resuming.
     pub(super) fn elapsed(&self) -> f64 {
         self.progress.wall_seconds + self.began.elapsed().as_secs_f64()
     }
 }
 
-/// Means over several labels, and the F1 score of each under its name.
+/// Returns means over several labels, and the F1 score of each under its name.
 fn label_metrics(labels: &LabelScores) -> impl Iterator<Item = (String, Option<f64>)> {
     let means = [("label_accuracy", labels.label_accuracy), ("f1_macro", labels.f1_macro)];
     let means = means.map(|(name, value)| (name.to_owned(), Some(value)));
@@ -158,7 +158,7 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
     }
 }
 
-/// A reconstruction's quality as further metrics of an epoch.
+/// Returns the quality of reconstructions as further metrics of an epoch.
 fn metrics(found: Reconstruction) -> BTreeMap<String, Option<f64>> {
     let metrics = [("mse", Some(found.mse)), ("psnr", Some(found.psnr)), ("ssim", found.ssim)];
     metrics.map(|(name, value)| (name.to_owned(), value)).into()

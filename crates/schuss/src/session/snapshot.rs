@@ -1,4 +1,4 @@
-//! The live state of a trial: copied, restored, written down and read back.
+//! Copying, restoring, saving and loading the state of a trial.
 
 use super::backward::Sums;
 use super::engine::{Engine, Path};
@@ -9,7 +9,7 @@ use crate::state::{State, StateCodec};
 use schuss_kernels::Buffer;
 use std::io;
 
-/// Weights and optimizer state at some moment.
+/// Copy of weights and optimizer state.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     params: Params,
@@ -18,13 +18,13 @@ pub(crate) struct Snapshot {
 }
 
 impl Engine {
-    /// A copy of weights and optimizer state.
+    /// Returns a copy of weights and optimizer state.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let (params, updater, solver) = (self.params.clone(), self.updater.clone(), self.solver.clone());
         Snapshot { params, updater, solver }
     }
 
-    /// Back to a copy.
+    /// Restores a copy.
     pub(crate) fn restore(&mut self, copy: &Snapshot) {
         self.params.clone_from(&copy.params);
         self.updater.clone_from(&copy.updater);
@@ -32,12 +32,12 @@ impl Engine {
         self.show();
     }
 
-    /// Whether an update was stopped between two microbatches.
+    /// Returns true if an update was stopped between two microbatches.
     pub(crate) fn is_within_update(&self) -> bool {
         self.partial.is_some()
     }
 
-    /// Whether what is pending belongs to `position` of an epoch of `len` samples.
+    /// Returns true if pending work belongs to `position` of an epoch of `len` samples.
     pub(crate) fn is_at(&self, position: usize, len: usize) -> bool {
         let begun = self.partial.map_or(0, |partial| partial.done);
         begun <= len - position
@@ -47,8 +47,8 @@ impl Engine {
             }
     }
 
-    /// Where the gradients of a begun update are summed. Where updates travel whole there is no such place yet: it is
-    /// made, and this one update goes on as it was begun, whatever limits it was begun under.
+    /// Returns the sums for the gradients of an unfinished update. The in-backward path has none, so they are
+    /// allocated, and this one update continues as it was begun, whatever the limits were then.
     fn sums_of_begun_update(&mut self) -> Option<&mut Sums> {
         if let Path::InBackward { .. } = self.path {
             self.path = Path::Stored(self.new_sums());
@@ -59,17 +59,17 @@ impl Engine {
         }
     }
 
-    /// Weights and optimizer state.
+    /// Saves or loads weights and optimizer state.
     pub(crate) fn code_trained(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         code_trained(codec, &mut self.params, &mut self.updater, &mut self.solver)
     }
 }
 
-/// Everything that later updates depend on.
+/// Everything later updates depend on.
 impl State for Engine {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         match self.path {
-            // the weights are those of the blocked path, settled
+            // the weights follow from the blocked path
             Path::BlockedSample { .. } => self.updater.code(codec)?,
             _ => self.code_trained(codec)?,
         }
@@ -101,14 +101,14 @@ impl State for Snapshot {
     }
 }
 
-/// Weights and optimizer state.
+/// Saves or loads weights and optimizer state.
 fn code_trained(
     codec: &mut StateCodec,
     params: &mut Params,
     updater: &mut Updater<Buffer>,
     solver: &mut Option<Solving<Buffer>>,
 ) -> io::Result<()> {
-    codec.expect("the network has another size", params.values().len() as u64)?;
+    codec.expect("the network has a different size", params.values().len() as u64)?;
     codec.words(params.values_mut())?;
     updater.code(codec)?;
     solver.code(codec)
@@ -126,13 +126,13 @@ mod tests {
         Limits { threads: 1, microbatch: Some(microbatch), ..Limits::default() }
     }
 
-    /// Trains to the end; the hash of what is left.
+    /// Trains to the end and returns the hash of weights and state.
     fn finish(mut session: Session) -> String {
         session.run(&Control::default(), &mut ()).unwrap();
         session.digest()
     }
 
-    /// The state of a trial whose first update was stopped after one microbatch.
+    /// Returns the state of a trial whose first update was stopped after one microbatch.
     fn stopped_within_its_first_update(mut session: Session, samples: usize) -> Vec<u8> {
         session.begin_epoch();
         session.progress.evaluation_is_due = false;

@@ -1,4 +1,4 @@
-//! Updates by a solver, which asks for value and gradient over the samples of an update as often as it likes.
+//! Updates by a solver, which evaluates loss and gradient over the samples of an update as often as it needs.
 
 use super::engine::{Engine, Path, divisor};
 use super::tally::{Halt, Partial, Seen, Tally};
@@ -14,10 +14,10 @@ use schuss_kernels::matrix::Start;
 use schuss_kernels::{Buffer, Team};
 use std::ops::Range;
 
-/// The solver of a trial, if it has one.
+/// Returns the solver of a trial, if it has one.
 ///
 /// # Errors
-/// Usage errors: networks or losses that it is not for.
+/// Usage errors for networks or losses that the solver does not support.
 pub(super) fn solver(trial: &Trial, plan: &Plan) -> Result<Option<Solving<Buffer>>> {
     let Some(solver) = trial.recipe.optimizer.solver() else { return Ok(None) };
     if let Solver::LevenbergMarquardt(_) = solver {
@@ -43,28 +43,28 @@ fn check_least_squares(trial: &Trial, plan: &Plan) -> Result<()> {
     }
     if plan.has_statistics() {
         return refuse(
-            format!("looks at samples one by one, but `{model}` has batch statistics"),
+            format!("processes samples one by one, but `{model}` has batch statistics"),
             "layer-norm",
         );
     }
     Ok(())
 }
 
-/// The samples of an update as a function of the weights.
+/// Loss of the samples of an update as a function of the weights.
 struct Samples<'a, 'f, C> {
     engine: &'a mut Engine,
     feed: &'a mut Feed<'f>,
     positions: Range<usize>,
     cancelled: C,
-    /// What the first evaluation saw.
+    /// Tally of the first evaluation.
     first: Option<Tally>,
     evaluations: u64,
-    /// Why it could not go on.
+    /// Error that stopped the evaluation.
     failure: Option<Error>,
 }
 
 impl Engine {
-    /// One update by the solver, unless it is cancelled before its last evaluation.
+    /// Runs one update by the solver; returns None if it is cancelled before its last evaluation.
     pub(super) fn solve(
         &mut self,
         feed: &mut Feed,
@@ -89,7 +89,7 @@ impl Engine {
         failure.map_or(Ok(seen), Err)
     }
 
-    /// Moves to `weights`, but for what is measured, not trained.
+    /// Copies `weights` to the trained parameters; running statistics are kept.
     fn place(&mut self, weights: &[f32]) {
         let trained = self.plan.layout.entries().iter().filter(|entry| entry.role != Role::Buffer);
         for range in trained.map(|entry| entry.range()) {
@@ -101,7 +101,7 @@ impl Engine {
         Mode { seed: self.setting.seed, epoch, first, stats: self.setting.stats, plain_means: false }
     }
 
-    /// The loss of the samples at `positions`, without looking for gradients.
+    /// Returns the loss of the samples at `positions`, without gradients.
     fn look_at_loss(
         &mut self,
         feed: &mut Feed,
@@ -149,12 +149,12 @@ impl Engine {
 }
 
 impl<C: Fn() -> bool> Samples<'_, '_, C> {
-    /// What was found; nothing, and why is kept, where it could not be read.
+    /// Returns the result; on an error, keeps it in `failure` and returns [`Cancelled`].
     fn found<T>(&mut self, found: Result<Option<T>>) -> Attempt<T> {
         found.unwrap_or_else(|failure| self.failure.replace(failure).and(None)).ok_or(Cancelled)
     }
 
-    /// The mean loss of an evaluation, as its gradient has it.
+    /// Counts an evaluation and returns its mean minimised loss.
     fn note(&mut self, tally: Tally) -> f64 {
         self.evaluations += 1;
         self.first.get_or_insert(tally);

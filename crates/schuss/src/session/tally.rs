@@ -1,4 +1,4 @@
-//! What updates see of their samples, and how far one has come that was stopped.
+//! Losses and counts of updates, and the progress of a stopped update.
 
 use crate::Error;
 use crate::state::{State, StateCodec};
@@ -6,23 +6,23 @@ use schuss_kernels::rows::Score;
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// What an update saw of its samples, at the weights before it.
+/// Losses and counts of an update's samples, at the weights before it.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
-    /// In the units of the targets.
+    /// Sum of the losses, in the units of the targets.
     pub(crate) loss: f64,
-    /// In the units that outputs are compared in: the loss that gradients belong to.
+    /// Sum of the minimised losses, in the units in which outputs and targets are compared; gradients belong to it.
     #[serde(skip)]
     pub(crate) minimised: f64,
     pub(crate) correct: u64,
     pub(crate) samples: u64,
 }
 
-/// Why the samples of an update were not all looked at.
+/// Reason why not all samples of an update were processed.
 pub(super) enum Halt {
-    /// It was asked to: how far it came.
+    /// A stop was requested; the progress so far.
     Stopped(Partial),
-    /// Some could not be read.
+    /// Samples could not be read.
     Failed(Error),
 }
 
@@ -33,7 +33,7 @@ impl From<Error> for Halt {
 }
 
 impl Halt {
-    /// Nothing where it was only asked to stop.
+    /// Returns None after a requested stop, and the error after a failure.
     pub(super) fn stopped<T>(found: Result<T, Self>) -> crate::Result<Option<T>> {
         match found {
             Ok(found) => Ok(Some(found)),
@@ -43,7 +43,7 @@ impl Halt {
     }
 }
 
-/// What an update saw, and what its sums are divided by: the number of samples, but for class weights.
+/// Tally of an update and the divisor of its sums: the number of samples, or the sum of their class weights.
 pub(super) struct Seen {
     pub(super) tally: Tally,
     pub(super) weight: f64,
@@ -57,12 +57,12 @@ impl Tally {
         self.samples += other.samples;
     }
 
-    /// What some scores add up to; losses are added one by one, so that the sum does not depend on the microbatch.
+    /// Adds some scores; losses are added one by one, so that the sum does not depend on the microbatch.
     pub(crate) fn count(&mut self, scores: &[Score]) {
         scores.iter().for_each(|score| self.count_one(*score, score.loss));
     }
 
-    /// The same for a sample whose loss is `loss` in the units of its targets.
+    /// Adds the score of a sample whose loss is `loss` in the units of its targets.
     pub(crate) fn count_one(&mut self, score: Score, loss: f64) {
         self.samples += 1;
         self.loss += loss;
@@ -74,12 +74,12 @@ impl Tally {
         self.loss / self.samples as f64
     }
 
-    /// The loss that the gradient belongs to.
+    /// Mean of the loss to which the gradient belongs.
     pub(crate) fn mean_minimised(&self) -> f64 {
         self.minimised / self.samples as f64
     }
 
-    /// The same where samples weighed `weight` together: the loss becomes their number times the weighted mean.
+    /// Returns the tally for samples of total weight `weight`: the loss becomes their number times the weighted mean.
     pub(super) fn weighed(self, weight: f64) -> Self {
         let samples = self.samples as f64;
         let weighed = |loss: f64| loss / weight * samples;
@@ -91,16 +91,17 @@ impl Tally {
     }
 }
 
-/// How far an update has come: what it saw so far of how many samples. Their gradients are in its path's sums.
+/// Progress of an unfinished update. The gradients of its samples so far are in the sums of its path.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Partial {
     pub(super) tally: Tally,
-    /// What their sums are divided by.
+    /// Divisor of the sums so far.
     pub(super) weight: f64,
+    /// Number of samples processed.
     pub(super) done: usize,
 }
 
-/// But for the loss that is minimised, which stands beside it where it is another than the one that is told.
+/// Without the minimised loss, which is stored separately if it differs from the reported one.
 impl State for Partial {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         let Self { tally: Tally { loss, correct, samples, .. }, weight, done } = self;

@@ -1,4 +1,4 @@
-//! Activations: functions of each number.
+//! Activations: element-wise functions.
 
 use super::layers;
 use super::operation::{Backward, Forward, Operation};
@@ -27,7 +27,7 @@ layers! {
     } => |layer| positive(&[("alpha", layer.alpha)]);
     /// x Φ(x), with the exact Φ(x) = (1 + erf(x / √2)) / 2. Hendrycks and Gimpel, 2016 (arXiv 1606.08415).
     Gelu = "gelu" {}
-    /// 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))): GELU's older approximation.
+    /// 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))): the older approximation of GELU.
     GeluTanh = "gelu-tanh" {}
     /// x σ(x), also called swish. Elfwing, Uchibe and Doya, Neural Networks 107, 2018 (arXiv 1702.03118).
     Silu = "silu" {}
@@ -37,7 +37,7 @@ layers! {
     Softplus = "softplus" {
         /// β
         beta: f64 = 1.0,
-        /// From here on the identity.
+        /// Value of βx above which the layer is the identity.
         threshold: f64 = 20.0,
     } => |layer| positive(&[("beta", layer.beta), ("threshold", layer.threshold)]);
     /// x / (1 + |x|)
@@ -48,7 +48,7 @@ layers! {
     LogSigmoid = "log-sigmoid" {}
     /// tanh x
     Tanh = "tanh" {}
-    /// x, but at least min_val and at most max_val.
+    /// x, limited to min_val..=max_val.
     HardTanh = "hard-tanh" {
         /// Lower bound.
         min_val: f64 = -1.0,
@@ -58,11 +58,11 @@ layers! {
         spec::finite(&[("min_val", layer.min_val), ("max_val", layer.max_val)])?;
         positive(&[("max_val - min_val", layer.max_val - layer.min_val)])
     };
-    /// x / 6 + 1/2, but at least 0 and at most 1.
+    /// x / 6 + 1/2, limited to 0..=1.
     HardSigmoid = "hard-sigmoid" {}
     /// x hard-sigmoid(x). Howard et al., ICCV 2019 (arXiv 1905.02244).
     HardSwish = "hard-swish" {}
-    /// max(x, 0), but at most 6.
+    /// min(max(x, 0), 6)
     Relu6 = "relu6" {}
     /// x where |x| > λ, else 0.
     HardShrink = "hard-shrink" {
@@ -80,7 +80,7 @@ layers! {
     Identity = "identity" {}
 }
 
-/// Gives each activation its kernel.
+/// Implements each activation with its kernel.
 macro_rules! activations {
     ($($layer:ident: |$keys:pat_param| $kernel:expr,)*) => {
         $(impl Operation for $layer {

@@ -7,10 +7,10 @@ use crate::recipe::spec::{self, below_one, positive};
 use schuss_kernels::padded;
 
 layers! {
-    /// Passes its input on, which lies in 0..1, and adds weight Σ KL(ρ ‖ mean x) to what is minimised, the mean taken over
-    /// a group of samples. Ng, "Sparse autoencoder", CS294A lecture notes, 2011.
+    /// Passes on its input, which lies in 0..1, and adds weight Σ KL(ρ ‖ mean x) to the objective, with the mean over a
+    /// group of samples. Ng, "Sparse autoencoder", CS294A lecture notes, 2011.
     ActivityKl = "activity-kl" {
-        /// Mean activity ρ that is asked of every unit.
+        /// Target mean activity ρ of every unit.
         rho: f64 = 0.05,
         /// Weight of the penalty.
         weight: f64 = 1.0,
@@ -26,7 +26,7 @@ impl Operation for ActivityKl {
         pass.pass_on();
     }
 
-    /// dX ← dY + the penalty's slope.
+    /// dX ← dY + the penalty's derivative.
     fn backward(&self, pass: Backward) {
         let Some(dx) = pass.dx else { return };
         let ((rows, cols), dx) = (pass.x.shape(), pass_back(pass.dy, dx));
@@ -49,8 +49,8 @@ impl Operation for ActivityKl {
 }
 
 impl ActivityKl {
-    /// Slope of weight KL(ρ ‖ mean) at a unit with these activities, times their number: sums over samples are divided
-    /// by it.
+    /// Returns the derivative of weight KL(ρ ‖ mean) for a unit with these activities, times their number, since sums
+    /// over samples are divided by it.
     fn slope(&self, activities: impl ExactSizeIterator<Item = f32>) -> f32 {
         let Self { rho, weight } = *self;
         let count = activities.len() as f64;

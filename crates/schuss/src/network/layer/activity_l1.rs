@@ -6,7 +6,7 @@ use crate::recipe::spec;
 use schuss_kernels::padded;
 
 layers! {
-    /// Passes its input on and adds weight Σ |x| (mean over samples) to what is minimised: a sparse code.
+    /// Passes on its input and adds weight Σ |x| (mean over samples) to the objective: a sparse code.
     ActivityL1 = "activity-l1" {
         /// Weight of the penalty.
         weight: f64 = 1e-4,
@@ -18,7 +18,7 @@ impl Operation for ActivityL1 {
         pass.pass_on();
     }
 
-    /// dX ← dY + the penalty's slope.
+    /// dX ← dY + the penalty's derivative.
     fn backward(&self, pass: Backward) {
         let Some(dx) = pass.dx else { return };
         let ((rows, cols), dx) = (pass.x.shape(), pass_back(pass.dy, dx));

@@ -7,10 +7,10 @@ use schuss_data::{ImageShape, Shape};
 use schuss_kernels::pool::{Windows, average_pool, average_pool_gradient};
 
 layers! {
-    /// y = mean of x over windows of k x k pixels that do not overlap, channel by channel; rows and columns that do not
-    /// fill a window are left out. `torch.nn.AvgPool2d`.
+    /// y = mean of x over non-overlapping windows of k x k pixels, per channel; rows and columns that do not fill a
+    /// window are dropped. `torch.nn.AvgPool2d`.
     AvgPool = "avg-pool" {
-        /// Side k of the windows, which is also their stride.
+        /// Side k of the windows, also their stride.
         kernel_size: usize = 2,
     } => |layer| match layer.kernel_size {
         0 => Err(Error::usage("kernel_size is 0, but a window has at least one pixel")),
@@ -35,9 +35,8 @@ impl Operation for AvgPool {
         let side = self.kernel_size;
         let Some(windows) = self.windows(input) else {
             let what = format!("needs images of at least {side} x {side} pixels, but gets {input}");
-            return Err(
-                Error::usage(what).advise("pool before any linear layer or flatten, in smaller windows")
-            );
+            return Err(Error::usage(what)
+                .advise("put avg-pool before any linear or flatten layer, or use smaller windows"));
         };
         let (height, width) = windows.output();
         Ok(ImageShape { channels: windows.channels, height, width }.into())

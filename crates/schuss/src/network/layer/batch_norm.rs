@@ -18,7 +18,7 @@ layers! {
     BatchNorm = "batch-norm" {
         /// ε
         eps: f64 = 1e-5,
-        /// Share of each group in the running statistics.
+        /// Weight of each group in the running statistics.
         momentum: f64 = 0.1,
     } => |layer| {
         normal(&[("eps", layer.eps)])?;
@@ -69,8 +69,8 @@ impl Operation for BatchNorm {
 }
 
 impl BatchNorm {
-    /// Normalises every group by its own moments, and mixes these into the running ones; the variance of a last group of
-    /// one sample is undefined and left out.
+    /// Normalises every group by its own moments and updates the running moments; a last group of one sample, whose
+    /// variance is undefined, does not update them.
     fn normalize_groups(&self, pass: Forward, mode: &Mode) {
         let [gain, bias, running_mean, running_var] = pass.places();
         let Forward { team, values, scratch, x, .. } = pass;
@@ -128,12 +128,12 @@ impl BatchNorm {
     }
 }
 
-/// The groups of `stats` rows that statistics are taken over; the last one takes what is left.
+/// Groups of `stats` rows for batch statistics; the last one has the remaining rows.
 pub(super) fn groups(rows: usize, stats: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(stats).map(move |first| first..rows.min(first + stats))
 }
 
-/// Some rows of a matrix.
+/// Returns some rows of a matrix.
 fn rows_of<'a>(matrix: Matrix<'a>, rows: &Range<usize>) -> Matrix<'a> {
     let cols = matrix.shape().1;
     Matrix::new(&matrix.data()[rows.start * padded(cols)..], rows.len(), cols)
@@ -148,7 +148,7 @@ fn mix(running: &mut [f32], found: &[f32], factor: f32, share: f64) {
         .for_each(|(running, found)| *running += share * (factor * found - *running));
 }
 
-/// Five parts of `len` numbers.
+/// Splits scratch memory into five parts of `len` numbers.
 fn fifths(scratch: &mut [f32], len: usize) -> [&mut [f32]; 5] {
     let mut parts = scratch.chunks_exact_mut(len);
     std::array::from_fn(|_| parts.next().unwrap_or_default())

@@ -7,9 +7,9 @@ use schuss_data::random::{Key, Purpose};
 use schuss_kernels::dropout::dropout;
 
 layers! {
-    /// In training, zero with probability p and else x / (1 − p); otherwise x. `torch.nn.Dropout`.
+    /// In training, 0 with probability p, otherwise x / (1 − p); in evaluation, x. `torch.nn.Dropout`.
     Dropout = "dropout" {
-        /// Share p of the inputs that are left out.
+        /// Probability p of zeroing an input.
         p: f64 = 0.5,
     } => |layer| below_one(&[("p", layer.p)]);
 }
@@ -29,9 +29,9 @@ impl Operation for Dropout {
     }
 }
 
-/// The random words of an element, the same forwards and backwards: drawn for its layer and the position of its sample.
+/// Returns the random words of an element, the same in both passes: drawn for its layer and the position of its sample.
 fn words(layer: usize, mode: &Mode) -> impl Fn(usize, usize) -> [u32; 4] + Sync + use<> {
     let key = Key { seed: mode.seed, purpose: Purpose::Dropout, epoch: mode.epoch };
-    let base = ((layer as u64) << 40) + mode.first as u64; // positions stay below
+    let base = ((layer as u64) << 40) + mode.first as u64; // positions are below 2^40
     move |row, block| key.block(base + row as u64, block as u32)
 }

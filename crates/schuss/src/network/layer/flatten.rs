@@ -6,7 +6,7 @@ use crate::Result;
 use schuss_data::Shape;
 
 layers! {
-    /// The numbers of an image in a row: channel after channel, row after row. `torch.nn.Flatten`.
+    /// The numbers of an image as a vector: channel by channel, row by row. `torch.nn.Flatten`.
     Flatten = "flatten" {}
 }
 

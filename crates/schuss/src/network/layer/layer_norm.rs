@@ -1,4 +1,4 @@
-//! Normalisation over the numbers of a sample.
+//! Normalisation over the features of a sample.
 
 use super::layers;
 use super::operation::{Backward, Forward, Operation, Tensor, gain_and_bias};
@@ -9,8 +9,8 @@ use schuss_kernels::normalize::{Moments, gain_gradient, layer_norm_gradient, nor
 use schuss_kernels::padded;
 
 layers! {
-    /// y = (x − mean) / √(variance + ε) γ + β over the numbers of a sample. `torch.nn.LayerNorm`. Ba, Kiros and Hinton,
-    /// 2016 (arXiv 1607.06450).
+    /// y = (x − mean) / √(variance + ε) γ + β over the features of a sample. `torch.nn.LayerNorm`. Ba, Kiros and
+    /// Hinton, 2016 (arXiv 1607.06450).
     LayerNorm = "layer-norm" {
         /// ε
         eps: f64 = 1e-5,

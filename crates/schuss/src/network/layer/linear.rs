@@ -10,7 +10,7 @@ use schuss_kernels::matrix::{Matrix, input_gradient, linear};
 layers! {
     /// y = x W + b, `torch.nn.Linear`; W `[inputs, outputs]`.
     Linear = "linear" {
-        /// Outputs.
+        /// Number of outputs.
         outputs: usize = 0,
     } => |layer| match layer.outputs {
         1..=MAX_WIDTH => Ok(()),

@@ -1,11 +1,11 @@
-//! Logarithms of probabilities.
+//! Log-probabilities.
 
 use super::layers;
 use super::operation::{Backward, Forward, Operation};
 use schuss_kernels::log_softmax::{log_softmax, log_softmax_gradient};
 
 layers! {
-    /// y = x − ln Σ exp x over the numbers of a sample, `torch.nn.LogSoftmax`.
+    /// y = x − ln Σ exp x over the features of a sample, `torch.nn.LogSoftmax`.
     LogSoftmax = "log-softmax" {}
 }
 

@@ -1,4 +1,4 @@
-//! Layers: each file has the keys, shapes, tensors and passes of one, `activations.rs` those of all activations.
+//! Layers: one file each for keys, shapes, tensors and passes; `activations.rs` has all activations.
 
 mod activations;
 mod activity_kl;
@@ -29,7 +29,7 @@ use log_softmax::LogSoftmax;
 use prelu::Prelu;
 use std::sync::LazyLock;
 
-/// Widest layer accepted; a larger number is a typing error.
+/// Maximum width of a layer; a larger number is a typing error.
 pub(crate) const MAX_WIDTH: usize = 1 << 24;
 
 /// Defines layers: name, and keys with their defaults and checks.
@@ -65,7 +65,7 @@ macro_rules! layers {
 }
 use layers;
 
-/// The one table of layers: whatever holds for each of them is made here, so that a row cannot be forgotten elsewhere.
+/// Table of all layers: code for each of them is generated here, so that a row cannot be forgotten elsewhere.
 macro_rules! table {
     ($($(#[doc = $line:literal])* $row:ident,)*) => {
         choices! {
@@ -96,23 +96,23 @@ macro_rules! table {
 table! {
     /// y = x W + b
     Linear,
-    /// Some inputs left out in training.
+    /// Zeroes random inputs in training.
     Dropout,
-    /// Normalised over samples.
+    /// Normalises over samples.
     BatchNorm,
-    /// Normalised over the numbers of a sample.
+    /// Normalises over the features of a sample.
     LayerNorm,
-    /// Logarithms of probabilities.
+    /// Log-probabilities.
     LogSoftmax,
-    /// An image as a vector.
+    /// Flattens an image to a vector.
     Flatten,
-    /// Means over windows of an image.
+    /// Averages over windows of an image.
     AvgPool,
-    /// A sparse code by the sum of its magnitudes.
+    /// L1 penalty on activations, for sparse codes.
     ActivityL1,
-    /// A sparse code by its mean activity.
+    /// KL penalty on mean activations, for sparse codes.
     ActivityKl,
-    /// A learnt slope below zero.
+    /// A learned slope below zero.
     Prelu,
     /// max(x, 0)
     Relu,
@@ -120,13 +120,13 @@ table! {
     LeakyRelu,
     /// Exponential below zero.
     Elu,
-    /// Exponential below zero, scaled so that mean and variance keep.
+    /// Exponential below zero, scaled to preserve mean and variance.
     Selu,
     /// Exponential below zero with a continuous slope.
     Celu,
     /// x Φ(x)
     Gelu,
-    /// x Φ(x), nearly.
+    /// x Φ(x), approximately.
     GeluTanh,
     /// x σ(x)
     Silu,
@@ -142,17 +142,17 @@ table! {
     LogSigmoid,
     /// tanh x
     Tanh,
-    /// x between two bounds.
+    /// x, limited to two bounds.
     HardTanh,
-    /// A straight sigmoid.
+    /// A piecewise linear sigmoid.
     HardSigmoid,
-    /// x times a straight sigmoid.
+    /// x times a piecewise linear sigmoid.
     HardSwish,
     /// max(x, 0), at most 6.
     Relu6,
-    /// x, unless it is small.
+    /// x, or 0 if it is small.
     HardShrink,
-    /// x, brought towards 0.
+    /// x, shrunk towards 0.
     SoftShrink,
     /// x − tanh x
     TanhShrink,
@@ -160,14 +160,14 @@ table! {
     Identity,
 }
 
-/// The names of layers.
+/// Names of layers.
 pub(crate) struct LayerNames {
     pub(crate) activations: Vec<&'static str>,
     pub(crate) others: Vec<&'static str>,
 }
 
 impl Layer {
-    /// The names of activations and of other layers, in the order of the table.
+    /// Returns the names of activations and of other layers, in the order of the table.
     pub(crate) fn names() -> &'static LayerNames {
         static NAMES: LazyLock<LayerNames> = LazyLock::new(|| {
             let all = Layer::all();
@@ -179,7 +179,7 @@ impl Layer {
         &NAMES
     }
 
-    /// Canonical text in a model: `linear:400`, `dropout:0.2`, `avg-pool:2`, all others with their keys.
+    /// Returns the canonical text in a model: `linear:400`, `dropout:0.2`, `avg-pool:2`, all others with their keys.
     pub(crate) fn short(&self) -> String {
         match self {
             Self::Linear(linear) => format!("{}:{}", self.name(), linear.outputs),

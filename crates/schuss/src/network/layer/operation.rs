@@ -1,4 +1,4 @@
-//! The interface of a layer: shapes, tensors, and its passes forward and backward.
+//! Interface of a layer: shapes, tensors, forward and backward pass.
 
 use crate::Result;
 use crate::network::layout::{Entry, Role};
@@ -49,13 +49,13 @@ pub(crate) trait Operation {
         false
     }
 
-    /// True if it passes its input on and only adds to what is minimised.
+    /// True if the layer passes on its input and only adds to the objective.
     fn is_penalty(&self) -> bool {
         false
     }
 }
 
-/// A tensor of a layer, before it has a place in the parameters.
+/// A tensor of a layer, not yet placed in the parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Tensor {
     /// Its name in PyTorch: `weight`, `running_mean`.
@@ -78,7 +78,7 @@ impl Tensor {
     }
 }
 
-/// The gain γ = 1 and bias β = 0 of a normalising layer.
+/// Returns the gain γ = 1 and bias β = 0 of a normalising layer.
 pub(crate) fn gain_and_bias(input: Shape) -> Vec<Tensor> {
     let tensor = |suffix, role, first| Tensor::per_feature(suffix, role, input, first);
     vec![tensor("weight", Role::Gain, 1.0), tensor("bias", Role::Bias, 0.0)]
@@ -99,7 +99,7 @@ impl Default for Needs {
     }
 }
 
-/// Facts about a microbatch in training.
+/// Context of a microbatch in training.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mode {
     pub(crate) seed: u64,
@@ -146,7 +146,7 @@ impl Forward<'_> {
 
 /// A backward pass: `dy` is the gradient at the outputs, `dx` becomes the one at the inputs.
 pub(crate) struct Backward<'a> {
-    /// Takes the gradients of the layer's tensors.
+    /// Destination of the gradients of the layer's tensors.
     pub(crate) gradients: &'a mut dyn Gradients,
     /// The layer's own tensors.
     pub(crate) tensors: &'a [Entry],
@@ -155,7 +155,7 @@ pub(crate) struct Backward<'a> {
     pub(crate) x: Matrix<'a>,
     pub(crate) y: Matrix<'a>,
     pub(crate) dy: Matrix<'a>,
-    /// None where no layer below trains anything.
+    /// None if no layer below trains anything.
     pub(crate) dx: Option<MatrixMut<'a>>,
     /// Index of the layer.
     pub(crate) layer: usize,
@@ -183,19 +183,19 @@ fn places<const N: usize>(tensors: &[Entry]) -> [Range<usize>; N] {
     std::array::from_fn(|index| tensors[index].range())
 }
 
-/// Computes the gradients of a layer's vectors, one after the other, from the parameters; from zero or going on.
+/// Computes the gradients of a layer's vectors, one after another, from the parameters, starting at zero or continuing.
 pub(crate) type VectorGradients<'a> = dyn FnMut(&mut Team, &[f32], &mut [f32], Start) + 'a;
 
 /// Destination of the gradients of one layer: an engine sums them, applies them at once, or watches them.
 ///
 /// A call may change the layer's parameters, so a layer computes dX first, or within [`vectors`](Self::vectors).
 pub(crate) trait Gradients {
-    /// The threads, and all parameters as they are now.
+    /// Returns the threads, and all parameters as they are now.
     fn compute(&mut self) -> (&mut Team, &[f32]);
 
-    /// Takes those of a weight and its bias, the layer's two tensors: Xᵀ dY, and the column sums of dY.
+    /// Receives the gradients of a weight and its bias, the layer's two tensors: Xᵀ dY, and the column sums of dY.
     fn weight_and_bias(&mut self, x: Matrix, dy: Matrix);
 
-    /// Takes those of the vectors that the layer trains, as `sum` computes them.
+    /// Receives the gradients of the vectors that the layer trains, as `sum` computes them.
     fn vectors(&mut self, sum: &mut VectorGradients);
 }

@@ -1,4 +1,4 @@
-//! ReLU with a learnt slope below zero.
+//! ReLU with a learned slope below zero.
 
 use super::layers;
 use super::operation::{Backward, Forward, Operation, Tensor};
@@ -8,10 +8,10 @@ use schuss_data::Shape;
 use schuss_kernels::activation::{Slopes, prelu, prelu_gradient, prelu_slope_gradients};
 
 layers! {
-    /// max(x, 0) + slope min(x, 0) with one slope per unit, which is learnt; `torch.nn.PReLU`. He et al., ICCV 2015
-    /// (arXiv 1502.01852).
+    /// max(x, 0) + slope min(x, 0) with one learned slope per unit; `torch.nn.PReLU`. He et al., ICCV 2015 (arXiv
+    /// 1502.01852).
     Prelu = "prelu" {
-        /// The slope at first.
+        /// Initial slope.
         slope: f64 = 0.25,
     } => |layer| spec::finite(&[("slope", layer.slope)]);
 }

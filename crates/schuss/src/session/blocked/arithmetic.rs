@@ -1,4 +1,4 @@
-//! What the blocked path computes with: the kernels on f32, or, in its tests, their plain twins on f64.
+//! Arithmetic of the blocked path: the f32 kernels or, in its tests, their plain counterparts in f64.
 
 use crate::optim::{Rule, Step, Sweep, WithinProduct};
 use schuss_data::Batch;
@@ -9,22 +9,21 @@ use schuss_kernels::{Buffer, Lane, Team, padded, single};
 use std::ops::DerefMut;
 use std::sync::{Mutex, PoisonError};
 
-/// Which update it is, from 1, and of which rule.
+/// Rule and number of an update, from 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Update<'a> {
     pub(crate) rule: &'a Rule,
     pub(crate) t: u64,
 }
 
-/// The operations of a blocked update. Matrices are padded to whole vectors; a velocity is `None` where the rule
-/// keeps none.
+/// Operations of a blocked update. Matrices are padded to whole vectors; a velocity is `None` if the rule has none.
 pub(crate) trait Arithmetic: Send {
-    /// A number.
+    /// Number type.
     type T: Lane + PartialOrd + Default + Send + Sync;
-    /// Many of them.
+    /// Buffer of numbers.
     type Buffer: DerefMut<Target = [Self::T]> + Send + Sync;
 
-    /// So many zeros.
+    /// Returns `len` zeros.
     fn zeros(len: usize) -> Self::Buffer;
 
     /// X ← the samples.
@@ -33,7 +32,7 @@ pub(crate) trait Arithmetic: Send {
     /// C ← C + A B.
     fn add_product(&mut self, a: Matrix<Self::T>, b: Matrix<Self::T>, c: MatrixMut<Self::T>);
 
-    /// Y ← X W + b, then ReLU if asked.
+    /// Y ← X W + b, then ReLU if `relu`.
     fn linear(
         &mut self,
         x: Matrix<Self::T>,
@@ -43,7 +42,7 @@ pub(crate) trait Arithmetic: Send {
         y: MatrixMut<Self::T>,
     );
 
-    /// Loss and gradient of every row.
+    /// Computes loss and gradient of every row.
     fn loss(
         &mut self,
         logits: Matrix<Self::T>,
@@ -61,7 +60,7 @@ pub(crate) trait Arithmetic: Send {
         dx: MatrixMut<Self::T>,
     );
 
-    /// An update of W, whose gradient is Xᵀ D.
+    /// Updates W, whose gradient is Xᵀ D.
     fn step(
         &mut self,
         update: Update,
@@ -71,7 +70,7 @@ pub(crate) trait Arithmetic: Send {
         v: Option<&mut [Self::T]>,
     );
 
-    /// An update of a bias, whose gradient is the sum of the rows of D, made in `sums`.
+    /// Updates a bias, whose gradient is the sum of the rows of D, computed in `sums`.
     fn step_bias(
         &mut self,
         update: Update,
@@ -114,7 +113,7 @@ pub(crate) trait Arithmetic: Send {
         dx: &mut [Self::T],
     );
 
-    /// Folds `owed` into W and V and makes the products `ahead`; whoever is first does `work` meanwhile.
+    /// Folds `owed` into W and V and computes the products `ahead`; the first thread does `work` at the same time.
     fn between_blocks(
         &mut self,
         w: MatrixMut<Self::T>,
@@ -231,7 +230,7 @@ impl Arithmetic for Team {
     }
 }
 
-/// One sample's backward pass and step as a visitor of its rule.
+/// Visitor of a rule: backward pass and step for one sample.
 struct Single<'a, I> {
     isa: schuss_kernels::Isa,
     x_and_d: [&'a [f32]; 2],

@@ -1,16 +1,16 @@
-//! How much of what is left of earlier numbers when linear updates follow each other, in f64.
+//! Coefficients of earlier weights and gradients after consecutive linear updates, in f64.
 //!
-//! With update t as [W; V]ₜ = Aₜ [W; V]ₜ₋₁ + bₜ gₜ, the weights after t are, from a base before update 1,
-//! Φₜ [W; V]₀ + Σᵢ≤ₜ (Aₜ ⋯ Aᵢ₊₁ bᵢ) gᵢ. Everything goes by recurrence: a power divided by a power would overflow.
+//! With update t as [W; V]ₜ = Aₜ [W; V]ₜ₋₁ + bₜ gₜ, the weights after t are, from a base before update 1, Φₜ [W; V]₀ +
+//! Σᵢ≤ₜ (Aₜ ⋯ Aᵢ₊₁ bᵢ) gᵢ. All coefficients are computed by recurrence, since quotients of powers would overflow.
 
 use crate::optim::{IDENTITY, Linear, Square};
 
-/// What a base and the gradients since have become.
+/// Coefficients of a base and of the gradients since.
 #[derive(Clone, Debug)]
 struct Run {
-    /// Φ: what is left of the base.
+    /// Φ, the coefficients of the base.
     base: Square,
-    /// For every update, what its gradient counts in (W, V).
+    /// Coefficients of every update's gradient in (W, V).
     gradients: Vec<[f64; 2]>,
 }
 
@@ -33,7 +33,7 @@ impl Run {
     }
 }
 
-/// What some updates owe the base before them; kept as long as the next ones are the same linear maps.
+/// Effect of some updates on the base before them; cached as long as the next ones are the same linear maps.
 #[derive(Debug, Default)]
 pub(super) struct Debt {
     made_for: Vec<Linear>,
@@ -41,7 +41,7 @@ pub(super) struct Debt {
 }
 
 impl Debt {
-    /// K, and (c, e) of every update.
+    /// Returns K, and (c, e) of every update.
     pub(super) fn of(&mut self, steps: &[Linear]) -> (Square, &[[f64; 2]]) {
         if self.made_for != steps {
             self.run.clear();
@@ -53,7 +53,7 @@ impl Debt {
     }
 }
 
-/// What the weights before each update of a block are made of, when the base stands before the block before it; kept as
+/// Coefficients of the weights before each update of a block, if the base is from before the previous block; cached as
 /// long as the next updates are the same linear maps.
 #[derive(Debug, Default)]
 pub(super) struct Window {
@@ -66,7 +66,7 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// Looks at other updates.
+    /// Computes the coefficients for other updates.
     pub(super) fn look_at(&mut self, before: &[Linear], within: &[Linear]) {
         if self.made_for[0] == before && self.made_for[1] == within {
             return;
@@ -86,7 +86,7 @@ impl Window {
         }
     }
 
-    /// For update `update` of the block: (α, β), and c of the updates before the block and of those within.
+    /// Returns (α, β) for update `update` of the block, and c of the updates before the block and within it.
     pub(super) fn row(&self, update: usize) -> ([f64; 2], &[f64], &[f64]) {
         let before = self.made_for[0].len();
         let start = update * before + update * update.saturating_sub(1) / 2;
@@ -100,14 +100,14 @@ mod tests {
     use super::*;
     use crate::optim::Rule;
 
-    /// Updates of a rule whose rate changes every time.
+    /// Updates of a rule whose learning rate changes every time.
     fn steps(spec: &str, count: u64) -> Vec<Linear> {
         let rate = |t: u64| 0.05 + 0.03 * (t as f64).sin();
         let rule = |t: u64| format!("{spec},lr={}", rate(t)).parse::<Rule>().unwrap();
         (1..=count).map(|t| rule(t).linear(t).unwrap()).collect()
     }
 
-    /// One weight under gradients of its own, straight.
+    /// Returns one weight and its velocity after every update, by the plain loop.
     fn straight(steps: &[Linear], gradients: &[f64], mut pair: [f64; 2]) -> Vec<[f64; 2]> {
         let mut all = vec![pair];
         for (step, gradient) in steps.iter().zip(gradients) {

@@ -1,16 +1,16 @@
-//! Updates of one or a few samples at nearly the price of large ones.
+//! Updates of one or a few samples at nearly the cost of large batches.
 //!
-//! The inputs of the first layer do not depend on the weights. So its weights stand still for a block of updates,
-//! while what each update would have changed is carried along exactly: the outputs of row r under update t are
+//! The inputs of the first layer do not depend on the weights. So its weights are fixed for a block of updates, while
+//! the change that each update would have made is carried along exactly: the outputs of row r in update t are
 //!
 //! ```text
 //! zᵣ = αₜ₋₁ Zᵣ + βₜ₋₁ Qᵣ + Σⱼ cₜ₋₁,ⱼ Gᵣⱼ δⱼ + bias     Z = X W₀ᵀ, Q = X V₀ᵀ, G = X Xᵀ
 //! ```
 //!
 //! over the rows j of all earlier updates since the base (W₀, V₀), with coefficients from [`coefficients`]. The window
-//! is the previous block and the present one: while the updates of a block run one after the other, the other threads
-//! fold the block before it into (W₀, V₀) and make Z, Q, G of the block after it. The deeper layers go one update at a
-//! time, in cache; rows of their weights whose input is zero are left out, and catch up when they are next read.
+//! is the previous and the current block: while the updates of a block run one after another, the other threads fold
+//! the previous block into (W₀, V₀) and compute Z, Q, G of the next block. The deeper layers run one update at a time,
+//! in cache; rows of their weights whose input is zero are skipped, and catch up when they are next read.
 
 mod arithmetic;
 mod coefficients;
@@ -37,10 +37,10 @@ use std::io;
 use std::mem;
 use std::ops::Range;
 
-/// Rows of a block, if updates are of one sample: whole tiles of 6 and of 14 rows.
+/// Number of rows of a block for updates of one sample: whole tiles of 6 and of 14 rows.
 pub(crate) const ROWS: usize = 84;
 
-/// A trial's weights, and the blocks of delayed updates.
+/// Weights of a trial, and blocks of delayed updates.
 pub(crate) struct Blocked<A: Arithmetic> {
     plan: Perceptron,
     course: ScheduledRule,
@@ -48,22 +48,22 @@ pub(crate) struct Blocked<A: Arithmetic> {
     samples: usize,
     /// Samples per block.
     rows: usize,
-    /// As laid out in the plan; the first layer's stand before the updates that are pending.
+    /// In the layout of the plan; those of the first layer are as before the pending updates.
     weights: A::Buffer,
-    /// The same for the velocity; empty where the rule keeps none.
+    /// Velocity in the same layout; empty if the rule has none.
     velocity: A::Buffer,
-    /// Updates done.
+    /// Number of updates done.
     updates: u64,
-    /// The block that is being folded in, the present one, and the next.
+    /// Previous block, which is being folded in, current block, and next block.
     blocks: [Block<A>; 3],
-    /// Rows of the present block that are done.
+    /// Number of rows of the current block that are done.
     done: usize,
     window: Window,
     debts: Debts<A::T>,
     deeper: Deeper<A>,
 }
 
-/// Some updates that follow each other, and what the first layer keeps of them.
+/// Consecutive updates and their matrices for the first layer.
 struct Block<A: Arithmetic> {
     /// Position in the epoch of its first sample.
     first: usize,
@@ -78,7 +78,7 @@ struct Block<A: Arithmetic> {
     q: A::Buffer,
     /// Gradients of the loss at the outputs: [rows, outputs]
     delta: A::Buffer,
-    /// Gram matrix with the block before, and within, times c: [rows, rows]
+    /// Gram matrices with the previous block and within this one, times c: [rows, rows]
     grams: [A::Buffer; 2],
 }
 
@@ -105,7 +105,7 @@ impl<A: Arithmetic> Block<A> {
 }
 
 impl<A: Arithmetic> Blocked<A> {
-    /// Updates of `samples` samples by a rule that is linear, from the weights given.
+    /// Creates the state for updates of `samples` samples by a linear rule, starting at `weights`.
     pub(crate) fn new(
         plan: Perceptron,
         course: ScheduledRule,
@@ -132,23 +132,23 @@ impl<A: Arithmetic> Blocked<A> {
         }
     }
 
-    /// Lets schedules that wait for a plateau look at the evaluation at an epoch's end.
+    /// Passes the evaluation loss at the end of an epoch to plateau schedules.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.course.observe(eval_loss);
     }
 
-    /// Updates done.
+    /// Returns the number of updates done.
     pub(crate) fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// Bytes held besides weights and velocity.
+    /// Number of bytes held besides weights and velocity.
     pub(crate) fn bytes(&self) -> usize {
         let floats = self.blocks.iter().map(Block::floats).sum::<usize>() + self.deeper.floats();
         floats * size_of::<A::T>()
     }
 
-    /// Whether the next update is the one at `position` of an epoch of `len` samples.
+    /// Returns true if the next update is at `position` of an epoch of `len` samples.
     pub(crate) fn is_at(&self, position: usize, len: usize) -> bool {
         let within = |block: &Block<A>| block.first.checked_add(block.rows).is_some_and(|end| end <= len);
         let [_, present, _] = &self.blocks;
@@ -157,16 +157,16 @@ impl<A: Arithmetic> Blocked<A> {
             && self.done.is_multiple_of(self.samples)
     }
 
-    /// Outputs of every stage in the update seen last.
+    /// Outputs of every stage in the last update.
     pub(crate) fn outputs(&self) -> &[A::Buffer] {
         &self.deeper.outputs
     }
 
-    /// Does the updates from `positions.start` on that lie in one block, up to `positions.end`; stops behind a loss that
-    /// is not finite. `solo` goes through the updates, `team` does what can be done meanwhile.
+    /// Runs the updates from `positions.start` to `positions.end` that lie in one block; stops after a loss that is not
+    /// finite. `solo` runs the updates, while `team` does the work that does not depend on them.
     ///
     /// # Errors
-    /// What reading the samples reports, and then there is no change.
+    /// If samples cannot be read; nothing is changed then.
     pub(crate) fn advance(
         &mut self,
         [team, solo]: [&mut A; 2],
@@ -214,7 +214,7 @@ impl<A: Arithmetic> Blocked<A> {
         Ok(())
     }
 
-    /// Begins an epoch: nothing is pending, and the first block's products are made from the weights as they are.
+    /// Begins an epoch: nothing is pending, and the products of the first block are computed from the current weights.
     fn open_epoch(&mut self, team: &mut A, feed: &mut Feed) -> Result<()> {
         let [before, present, _] = &mut self.blocks;
         before.rows = 0;
@@ -228,7 +228,7 @@ impl<A: Arithmetic> Blocked<A> {
         Ok(())
     }
 
-    /// Behind the last row of a block: idle rows catch up, and the next block's products take in what this one changed.
+    /// Ends a block: idle rows catch up, and the changes of this block are added to the products of the next one.
     fn close_block(&mut self, team: &mut A) {
         let first_layer = self.plan.stages[0].weight.end;
         self.deeper.settle(
@@ -253,13 +253,13 @@ impl<A: Arithmetic> Blocked<A> {
         self.next_block();
     }
 
-    /// The present block is the one to be folded in now; the one before it has been, so nothing of it is needed.
+    /// Moves on by a block: the current one will be folded in; the previous one has been and is discarded.
     fn next_block(&mut self) {
         self.blocks.rotate_left(1);
         self.blocks[2].rows = 0;
     }
 
-    /// Folds in the last block, whose predecessor has been already.
+    /// Folds in the last block; the one before it has been folded in already.
     fn close_epoch(&mut self, team: &mut A) {
         self.next_block();
         let mut weights = mem::replace(&mut self.weights, A::zeros(0));
@@ -270,7 +270,7 @@ impl<A: Arithmetic> Blocked<A> {
         self.blocks[1].rows = 0;
     }
 
-    /// Multiplies what was made for block `which` (Z, Q, G) by the coefficients of its updates, which follow `before`.
+    /// Multiplies Z, Q and G of block `which` by the coefficients of its updates, which follow the updates `before`.
     fn plan_block(&mut self, which: usize, before: &[Linear]) {
         let first = self.updates + 1;
         let block = &mut self.blocks[which];
@@ -281,8 +281,8 @@ impl<A: Arithmetic> Blocked<A> {
         block.weigh(&self.window, before.len(), self.samples, padded(self.plan.stages[0].outputs));
     }
 
-    /// What the weights and velocities are after the updates done so far; `weights` and `velocity` are copies of those
-    /// here.
+    /// Writes the weights and velocities after the updates done so far to `weights` and `velocity`; the state does not
+    /// change.
     pub(crate) fn settle(&self, team: &mut A, weights: &mut [A::T], velocity: &mut [A::T]) {
         weights.copy_from_slice(&self.weights);
         velocity.copy_from_slice(&self.velocity);
@@ -292,7 +292,7 @@ impl<A: Arithmetic> Blocked<A> {
         self.deeper.copy_of_rows().settle(team, &self.plan, &mut weights[first_layer..], velocity);
     }
 
-    /// Folds what is pending into `weights` and `velocity`.
+    /// Folds pending updates into `weights` and `velocity`.
     fn fold_pending(&self, team: &mut A, weights: &mut [A::T], velocity: &mut [A::T]) {
         let [before, present, _] = &self.blocks;
         let (block, rows) = if self.done > 0 { (present, self.done) } else { (before, before.rows) };
@@ -305,7 +305,7 @@ impl<A: Arithmetic> Blocked<A> {
     }
 }
 
-/// All but what is made anew from it: the debts and the window's coefficients.
+/// Everything except the debts and the window's coefficients, which are recomputed.
 impl State for Blocked<Team> {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         self.course.code(codec)?;
@@ -321,19 +321,19 @@ impl State for Blocked<Team> {
         if whole {
             Ok(())
         } else {
-            Err(io::Error::new(io::ErrorKind::InvalidData, "a block has another size"))
+            Err(io::Error::new(io::ErrorKind::InvalidData, "a block has a different size"))
         }
     }
 }
 
-/// As many rows of it as are in use: none at an epoch's end.
+/// Only the rows in use: none at the end of an epoch.
 impl State for Block<Team> {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         self.first.code(codec)?;
         self.rows.code(codec)?;
         let (rows, room) = (self.rows, self.labels.len());
         if rows > room {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block has another size"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a block has a different size"));
         }
         let nothing = Linear { a: [[0.0; 2]; 2], b: [0.0; 2] };
         codec.list(
@@ -348,13 +348,13 @@ impl State for Block<Team> {
         let Self { x, z, q, delta, grams, .. } = self;
         [x, z, q, delta].into_iter().chain(grams).try_for_each(|buffer| {
             let in_use = buffer.len() / room.max(1) * rows;
-            codec.expect("a block has another size", in_use as u64)?;
+            codec.expect("a block has a different size", in_use as u64)?;
             codec.words(&mut buffer[..in_use])
         })
     }
 }
 
-/// What blocks owe the weights, with room for the weighs of their rows.
+/// Pending changes of the weights by blocks, with a buffer for the factors of rows.
 struct Debts<T> {
     coefficients: Debt,
     weigh: Vec<[T; 2]>,
@@ -367,7 +367,7 @@ impl<T> Default for Debts<T> {
 }
 
 impl<T: Lane> Debts<T> {
-    /// What the first `rows` rows of `block` owe, if there are any.
+    /// Returns the pending changes by the first `rows` rows of `block`, if there are any.
     fn of<'a, A: Arithmetic<T = T>>(
         &'a mut self,
         block: &'a Block<A>,
@@ -387,7 +387,7 @@ impl<T: Lane> Debts<T> {
     }
 }
 
-/// The first layer's weights and velocities as matrices.
+/// Returns the first layer's weights and velocities as matrices.
 fn matrices<'a, T>(
     plan: &Perceptron,
     w: &'a mut [T],
@@ -399,7 +399,7 @@ fn matrices<'a, T>(
 }
 
 impl<A: Arithmetic> Block<A> {
-    /// Takes up to `rows` samples from position `first` on, in so many classes.
+    /// Gathers up to `rows` samples from position `first` on, in `classes` classes.
     fn gather(
         &mut self,
         team: &mut A,
@@ -414,7 +414,7 @@ impl<A: Arithmetic> Block<A> {
         take_classes(&batch, classes, &mut self.labels)
     }
 
-    /// The products that this block begins from, to be made; `before` are the inputs of the block before it.
+    /// Returns the products that this block starts from, to be computed; `before` has the inputs of the previous block.
     fn products<'a>(
         &'a mut self,
         plan: &Perceptron,

@@ -1,4 +1,4 @@
-//! The twins of the kernels on f64: plain loops over padded rows.
+//! Counterparts of the kernels in f64: plain loops over padded rows.
 
 use super::Arithmetic;
 use super::arithmetic::Update;
@@ -12,7 +12,7 @@ use schuss_kernels::window::{Ahead, Owed};
 
 pub(super) struct BlockedF64;
 
-/// Row `row` of a mutable matrix of `cols` columns.
+/// Returns row `row` of a mutable matrix of `cols` columns.
 fn row_mut(data: &mut [f64], row: usize, cols: usize) -> &mut [f64] {
     &mut data[row * padded(cols)..][..cols]
 }
@@ -232,7 +232,7 @@ fn fold(owed: &Owed<f64>, w: &mut [f64], mut v: Option<&mut [f64]>, cols: usize)
     }
 }
 
-/// A rule's update on plain numbers.
+/// Update of a rule on plain numbers.
 struct Step<'a> {
     gradient: &'a [f64],
     w: &'a mut [f64],

@@ -1,4 +1,4 @@
-//! The updates of a block one after the other: the first layer from its delayed products, the others in cache.
+//! Consecutive updates of a block: the first layer from its delayed products, the others in cache.
 
 use super::Arithmetic;
 use super::arithmetic::Update;
@@ -12,7 +12,7 @@ use schuss_kernels::{Lane, Team, padded};
 use std::io;
 use std::ops::Range;
 
-/// What the deeper layers need for one update.
+/// Buffers of the deeper layers for one update.
 pub(super) struct Deeper<A: Arithmetic> {
     /// One per stage: [samples, outputs]
     pub(super) outputs: Vec<A::Buffer>,
@@ -21,21 +21,22 @@ pub(super) struct Deeper<A: Arithmetic> {
     /// Gradient of a bias: [widest]
     sums: A::Buffer,
     scores: Vec<Score>,
-    /// For every stage: the outputs that are not zero, if updates are of one sample.
+    /// For every stage, the indices of the outputs that are not zero, if updates are of one sample.
     active: Vec<Vec<u32>>,
-    /// Whether updates are of one sample behind a ReLU, so that rows whose input is zero are left out.
+    /// True if updates are of one sample and every hidden layer has a ReLU, so that rows whose input is zero are
+    /// skipped.
     single: bool,
-    /// Whether rows that are left out move all the same.
+    /// True if skipped rows change all the same, by momentum or weight decay.
     lags: bool,
     idle: IdleRows<A::T>,
 }
 
-/// Rows of weights that were left out of updates because their input was zero, in blocks of updates.
+/// Rows of weights that were skipped in updates of a block because their input was zero.
 #[derive(Clone)]
 pub(super) struct IdleRows<T> {
-    /// For every stage behind the first and every row: the update of the block that it has seen.
+    /// For every stage after the first and every row, the last update of the block that was applied to it.
     last: Vec<Vec<u32>>,
-    /// What carries a row from after each update of the block to now.
+    /// Linear maps that take a row from after each update of the block to now.
     carry: Vec<Square>,
     phi: Vec<[[T; 2]; 2]>,
 }
@@ -68,7 +69,7 @@ impl<A: Arithmetic> Deeper<A> {
         self.outputs.iter().chain(&self.deltas).chain([&self.sums]).map(|buffer| buffer.len()).sum()
     }
 
-    /// All rows have seen all updates.
+    /// Marks all rows as up to date.
     pub(super) fn begin_block(&mut self) {
         self.idle.last.iter_mut().for_each(|rows| rows.fill(0));
         self.idle.carry.clear();
@@ -80,7 +81,7 @@ impl<A: Arithmetic> Deeper<A> {
         self.idle.clone()
     }
 
-    /// Brings every row up to now.
+    /// Brings every row up to date.
     pub(super) fn settle(
         &mut self,
         arithmetic: &mut A,
@@ -92,7 +93,7 @@ impl<A: Arithmetic> Deeper<A> {
     }
 }
 
-/// Rows that have not moved yet; all else is made anew by every update.
+/// Only rows that are not up to date; everything else is recomputed in every update.
 impl State for Deeper<Team> {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         let IdleRows { last, carry, phi } = &mut self.idle;
@@ -103,13 +104,13 @@ impl State for Deeper<Team> {
 }
 
 impl<T: Lane> IdleRows<T> {
-    /// After an update: what carries rows on from here is nothing yet.
+    /// Adds the map for rows that are up to date after an update: the identity.
     fn push(&mut self) {
         self.carry.push(IDENTITY);
         self.phi.push(IDENTITY.map(|row| row.map(T::splat)));
     }
 
-    /// All rows left out of an update move by `step`.
+    /// Applies `step` to all rows skipped in an update.
     fn step(&mut self, step: &Linear) {
         for (carry, phi) in self.carry.iter_mut().zip(&mut self.phi) {
             *carry = step.carry_square(*carry);
@@ -118,7 +119,7 @@ impl<T: Lane> IdleRows<T> {
         self.push();
     }
 
-    /// Brings every row up to now; weights and velocities are those behind the first layer's weights.
+    /// Brings every row up to date; `weights` and `velocity` begin after the first layer's weights.
     pub(super) fn settle<A: Arithmetic<T = T>>(
         &mut self,
         arithmetic: &mut A,
@@ -146,7 +147,7 @@ impl<T: Lane> IdleRows<T> {
     }
 }
 
-/// The numbers that are not zero, without a branch on them; `list` has room for all.
+/// Lists the indices of the numbers that are not zero, without branching on them; `list` has room for all.
 fn list_active<T: Copy + PartialEq + Default>(x: &[T], list: &mut Vec<u32>) {
     list.clear();
     list.resize(x.len(), 0);
@@ -158,7 +159,7 @@ fn list_active<T: Copy + PartialEq + Default>(x: &[T], list: &mut Vec<u32>) {
     list.truncate(count);
 }
 
-/// A stage's weights and velocities.
+/// Returns a stage's weights and velocities.
 fn place<'a, T>(
     stage: &Dense,
     offset: usize,
@@ -169,20 +170,20 @@ fn place<'a, T>(
     (&mut weights[range.clone()], velocity.get_mut(range))
 }
 
-/// The updates of the present block, and all that they change.
+/// Updates of the current block, and everything they change.
 pub(super) struct Sequence<'a, A: Arithmetic> {
     pub(super) plan: &'a Perceptron,
     pub(super) course: &'a ScheduledRule,
     /// Samples per update.
     pub(super) samples: usize,
-    /// Everything behind the first layer's weights.
+    /// All parameters after the first layer's weights.
     pub(super) weights: &'a mut [A::T],
     pub(super) velocity: &'a mut [A::T],
     pub(super) updates: &'a mut u64,
-    /// Rows of the block.
+    /// Number of rows of the block.
     pub(super) block: usize,
     pub(super) labels: &'a [u32],
-    /// The first layer's outputs without their bias and without what this block's updates change.
+    /// Outputs of the first layer without bias and without the changes by this block's updates.
     pub(super) z: &'a mut [A::T],
     /// Gram matrix within the block, times c.
     pub(super) within: &'a [A::T],
@@ -192,7 +193,7 @@ pub(super) struct Sequence<'a, A: Arithmetic> {
 }
 
 impl<A: Arithmetic> Sequence<'_, A> {
-    /// The updates of `rows`, up to the first whose loss is not finite.
+    /// Runs the updates of `rows`, up to the first whose loss is not finite.
     pub(super) fn run(&mut self, solo: &mut A, rows: Range<usize>, seen: &mut Vec<Tally>) {
         for first in rows.clone().step_by(self.samples) {
             let rows = first..rows.end.min(first + self.samples);
@@ -207,7 +208,8 @@ impl<A: Arithmetic> Sequence<'_, A> {
         }
     }
 
-    /// The first layer's outputs: its products ahead, what the block's earlier updates changed, bias and ReLU.
+    /// Computes the first layer's outputs: its precomputed products, the changes by the block's earlier updates, bias
+    /// and ReLU.
     fn first_layer(&mut self, solo: &mut A, rows: Range<usize>) {
         let stage = &self.plan.stages[0];
         let (stride, earlier) = (padded(stage.outputs), rows.start);
@@ -228,7 +230,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
         }
     }
 
-    /// The deeper layers and the loss; leaves the gradient at the outputs, divided by the number of samples.
+    /// Runs the deeper layers and the loss; leaves the gradient at the outputs, divided by the number of samples.
     fn forward(&mut self, solo: &mut A, rows: Range<usize>) -> Tally {
         for index in 1..self.plan.stages.len() {
             if self.deeper.single {
@@ -252,7 +254,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
         tally
     }
 
-    /// Outputs of stage `index` for some samples.
+    /// Computes the outputs of stage `index` for some samples.
     fn layer(&mut self, solo: &mut A, index: usize, rows: usize) {
         let (stage, offset) = (&self.plan.stages[index], self.plan.stages[0].weight.end);
         let (before, from_here) = self.deeper.outputs.split_at_mut(index);
@@ -262,7 +264,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
         solo.linear(x, w, bias, stage.relu, MatrixMut::new(&mut from_here[0], rows, stage.outputs));
     }
 
-    /// The same for one sample, from the inputs that are not zero.
+    /// Computes the outputs for one sample, from the inputs that are not zero.
     fn layer_of_one(&mut self, solo: &mut A, index: usize) {
         let (stage, offset) = (&self.plan.stages[index], self.plan.stages[0].weight.end);
         let Deeper { outputs, active, idle, lags, .. } = &mut *self.deeper;
@@ -281,7 +283,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
         solo.linear_of_one(x, active, w, bias, stage.relu, &mut from_here[0]);
     }
 
-    /// Gradients and steps, last layer first; the first layer's gradient joins the block's.
+    /// Computes gradients and steps, last layer first; the first layer's gradient is added to the block.
     fn backward(&mut self, solo: &mut A, rows: Range<usize>) {
         let (count, offset) = (rows.len(), self.plan.stages[0].weight.end);
         let rule = &self.course.at(*self.updates);

@@ -1,4 +1,5 @@
-//! Delayed updates are the straight ones: in f64 to 1e-12, in f32 no further from f64 than the straight f32 loop.
+//! Delayed updates against the plain loop, one update after another: equal in f64 to 1e-12; in f32 at most twice as far
+//! from f64 as the plain f32 loop.
 
 use super::arithmetic::Update;
 use super::plain::BlockedF64;
@@ -24,7 +25,7 @@ const RULES: [&str; 9] = [
     "sgd:lr=0.02,momentum=0.9,nesterov=true,weight_decay=0.01,classic=true",
 ];
 
-/// One layer to five, one of them without a ReLU behind its first layer.
+/// One to five layers; one model has no ReLU after its first layer.
 const MODELS: [&str; 5] =
     ["12-3", "12-20-3", "12-20-17-3", "linear:9,linear:8,relu,linear:3", "12-20-17-16-5-3"];
 
@@ -45,7 +46,7 @@ fn initial(plan: &Plan) -> Params {
     Params::init(plan.layout.clone(), &Init::default(), 5)
 }
 
-/// The initial weights as numbers of `A`.
+/// Returns the initial weights as numbers of `A`.
 fn weights_of<A: Arithmetic>(plan: &Plan) -> A::Buffer {
     let values = initial(plan);
     let mut weights = A::zeros(values.values().len());
@@ -53,7 +54,7 @@ fn weights_of<A: Arithmetic>(plan: &Plan) -> A::Buffer {
     weights
 }
 
-/// A learning rate that falls; rate and momentum that go up and down, the momentum down to 0; momentum that ends.
+/// A decaying learning rate; cyclic learning rate and momentum, the momentum down to 0; a momentum that drops to 0.
 const SCHEDULES: [&str; 3] = [
     "step:step_size=20,gamma=0.7",
     "cyclic:base_lr=0.01,max_lr=0.03,step_size_up=5,base_momentum=0",
@@ -64,14 +65,14 @@ fn course(rule: &Rule, schedule: &str) -> ScheduledRule {
     ScheduledRule::new(rule.clone(), schedule.parse::<Schedule>().unwrap())
 }
 
-/// The samples in the order of an epoch.
+/// Returns the samples in the order of an epoch.
 fn feed(split: &Split, epoch: u32) -> Feed<'_> {
     let mut feed = Feed::new(split, &Normalisation::Unit, (Order::Shuffled, 5), (1_000, 0)).unwrap();
     feed.begin(epoch);
     feed
 }
 
-/// Two epochs by delayed updates, in blocks of `rows` and pauses of `pause` samples; the weights after them.
+/// Returns the weights after two epochs of delayed updates, in blocks of `rows` and pauses of `pause` samples.
 fn delayed<A: Arithmetic>(
     [team, solo]: [&mut A; 2],
     (plan, rule, schedule): (&Plan, &Rule, &str),
@@ -100,7 +101,7 @@ fn delayed<A: Arithmetic>(
     weights
 }
 
-/// The same by the straight loop: one update after the other, on all weights.
+/// Returns the same by the plain loop: one update after another, on all weights.
 fn straight<A: Arithmetic>(
     arithmetic: &mut A,
     (plan, rule, schedule): (&Plan, &Rule, &str),
@@ -122,7 +123,7 @@ fn straight<A: Arithmetic>(
     weights
 }
 
-/// One straight update.
+/// One update of the plain loop.
 struct Straight<'a, T> {
     plan: &'a Perceptron,
     rule: &'a Rule,
@@ -146,7 +147,7 @@ impl<T: Lane> Straight<'_, T> {
         }
     }
 
-    /// The input of every stage, and the logits last.
+    /// Returns the input of every stage, and the logits last.
     fn forward<A: Arithmetic<T = T>>(&self, arithmetic: &mut A, batch: &Batch) -> Vec<A::Buffer> {
         let rows = batch.len();
         let mut values = vec![A::zeros(rows * padded(self.plan.inputs))];
@@ -162,7 +163,7 @@ impl<T: Lane> Straight<'_, T> {
         values
     }
 
-    /// Steps stage `index`; the gradient at its inputs.
+    /// Steps stage `index`; returns the gradient at its inputs.
     fn stage<A: Arithmetic<T = T>>(
         &mut self,
         arithmetic: &mut A,
@@ -201,7 +202,7 @@ fn for_every_case(mut check: impl FnMut((&Plan, &Rule, &str), usize, &str)) {
         for rule in RULES.map(|rule| rule.parse::<Rule>().unwrap()) {
             for schedule in SCHEDULES {
                 if schedule != SCHEDULES[0] && rule.slots().is_empty() {
-                    continue; // nothing to drive
+                    continue; // no momentum to schedule
                 }
                 for samples in [1, 4] {
                     let case = format!("{model}, {rule}, {schedule}, {samples} samples per update");

@@ -1,4 +1,4 @@
-//! What the network answers while it is evaluated, where there are classes or several labels.
+//! Counts of predicted classes or labels during an evaluation.
 
 use super::Engine;
 use crate::network::{ClassCounts, LabelCounts, LabelScores};
@@ -6,21 +6,21 @@ use crate::recipe::{Targets, Trial};
 use crate::study::record::LabelQuality;
 use schuss_data::Dataset;
 
-/// What is counted of answers.
+/// Counts of predictions.
 #[derive(Clone)]
 pub(super) enum Answers {
     Classes(ClassCounts),
-    /// Outputs above `bound` say 1.
+    /// Outputs above `bound` predict 1.
     Labels {
         counts: LabelCounts,
         bound: f32,
     },
-    /// Answers are numbers.
+    /// Predictions are numbers and are not counted.
     Numbers,
 }
 
 impl Answers {
-    /// None yet to `outputs` outputs of a trial on `data`.
+    /// Creates empty counts for `outputs` outputs of a trial on `data`.
     pub(super) fn of(trial: &Trial, data: &Dataset, outputs: usize) -> Self {
         match (trial.targets, trial.recipe.loss.label_bound()) {
             (Targets::Class, _) => Self::Classes(ClassCounts::new(outputs)),
@@ -31,7 +31,7 @@ impl Answers {
         }
     }
 
-    /// The same before any answer.
+    /// Returns empty counts of the same kind.
     fn emptied(&self, outputs: usize) -> Self {
         match self {
             Self::Classes(_) => Self::Classes(ClassCounts::new(outputs)),
@@ -40,19 +40,19 @@ impl Answers {
         }
     }
 
-    /// The class that was answered to every sample, if there was one.
+    /// Returns the class predicted for every sample, if there is one.
     pub(super) fn only_class(&self) -> Option<usize> {
         if let Self::Classes(counts) = self { counts.only() } else { None }
     }
 }
 
 impl Engine {
-    /// Forgets the answers of the evaluation before.
+    /// Clears the counts of the previous evaluation.
     pub(super) fn forget_answers(&mut self) {
         self.answers = self.answers.emptied(self.plan.outputs);
     }
 
-    /// Counts the answers to the first `rows` samples of the arena.
+    /// Counts the predictions for the first `rows` samples of the arena.
     pub(super) fn count_answers(&mut self, rows: usize) {
         let (arena, plan) = (&self.arena, &self.plan);
         for row in 0..rows {
@@ -68,12 +68,12 @@ impl Engine {
         }
     }
 
-    /// How right several labels were in the last evaluation.
+    /// Returns the scores of a multi-label task in the last evaluation.
     pub(crate) fn label_scores(&self) -> Option<LabelScores> {
         if let Answers::Labels { counts, .. } = &self.answers { counts.scores(&self.labels) } else { None }
     }
 
-    /// Share of the commonest class or combination of labels in the last evaluation.
+    /// Returns the fraction of samples with the most common class or label combination in the last evaluation.
     pub(super) fn chance(&self, labels: Option<&LabelScores>) -> Option<f64> {
         match &self.answers {
             Answers::Classes(counts) => counts.chance(),
@@ -81,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// The class that was answered to every sample of the last evaluation, if there was one.
+    /// Returns the class predicted for every sample of the last evaluation, if there is one.
     pub(super) fn only_class(&self) -> Option<usize> {
         self.answers.only_class()
     }

@@ -1,4 +1,4 @@
-//! What the network says of samples: gathering, the forward pass, loss and answers.
+//! Evaluation of samples: gathering, the forward pass, loss and predictions.
 
 use super::{Engine, Setting, divisor};
 use crate::loss::Answer;
@@ -13,8 +13,8 @@ use schuss_data::random::{Key, Purpose};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 
 impl Engine {
-    /// Adds to what sums over samples are divided by: the number of those gathered, but for class weights. These are
-    /// added one by one, so that the sum does not depend on the microbatch.
+    /// Adds the weight of the gathered samples to `sum`, the divisor of sums over samples: their number, or their class
+    /// weights, added one by one so that the sum does not depend on the microbatch.
     pub(in crate::session) fn add_weights(&self, rows: usize, sum: &mut f64) {
         match self.setting.targets {
             Targets::Class if !self.setting.loss.is_fused() => {
@@ -25,7 +25,7 @@ impl Engine {
         }
     }
 
-    /// Gathers samples, keeps them as targets where asked, and disturbs them by noise drawn for `purpose`.
+    /// Gathers samples, keeps them as targets for autoencoders, and applies noise drawn for `purpose`.
     pub(in crate::session) fn gather(
         &mut self,
         feed: &mut Feed,
@@ -42,16 +42,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether the weights to be evaluated are averages, whose batch statistics are not those of training.
+    /// Returns true if the weights for evaluation are averages, whose batch statistics are not those of training.
     pub(crate) fn needs_own_statistics(&self) -> bool {
         self.shown.is_some() && self.plan.layout.measured().next().is_some()
     }
 
-    /// Gives averaged weights batch statistics of their own, as PyTorch's `update_bn` does: the plain means over the first
-    /// groups of epoch 0, as many as there are, but no more than [`MOST_GROUPS`].
+    /// Computes batch statistics for averaged weights, like PyTorch's `update_bn`: plain means over the first groups of
+    /// epoch 0, at most [`MOST_GROUPS`].
     ///
     /// # Errors
-    /// What reading the samples reports.
+    /// If samples cannot be read.
     pub(crate) fn measure_statistics(&mut self, feed: &mut Feed) -> crate::Result<()> {
         let stats = self.setting.stats;
         let samples = feed.len().min(MOST_GROUPS * stats);
@@ -67,10 +67,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Frozen loss and accuracy over all of `feed`, which stands at its own order.
+    /// Returns loss and accuracy over all of `feed`, in evaluation mode and in the feed's own order; None if cancelled.
     ///
     /// # Errors
-    /// What reading the samples reports.
+    /// If samples cannot be read.
     pub(crate) fn evaluate(
         &mut self,
         feed: &mut Feed,
@@ -119,16 +119,16 @@ impl Engine {
         }))
     }
 
-    /// Whether its outputs are numbers to predict, and not logits.
+    /// Returns true if outputs are numeric predictions, not logits.
     fn predicts_numbers(&self) -> bool {
         let Setting { loss, targets, .. } = &self.setting;
         *targets == Targets::Real && loss.answer(*targets) == Answer::AsItIs
     }
 
-    /// What becomes of the first `count` samples of `feed`, evaluated as ever, if they are images.
+    /// Returns the first `count` samples of `feed` and their reconstructions, evaluated as usual, if they are images.
     ///
     /// # Errors
-    /// What reading the samples reports.
+    /// If samples cannot be read.
     pub(crate) fn reconstructions(
         &mut self,
         feed: &mut Feed,
@@ -149,14 +149,14 @@ impl Engine {
         }))
     }
 
-    /// From the outputs of evaluated samples to answers.
+    /// Computes predictions from the outputs of evaluated samples.
     fn answer(&mut self, rows: usize) {
         let answer = self.setting.loss.answer(self.setting.targets);
         self.arena.answer(&mut self.team, &self.plan, rows, answer);
     }
 
-    /// Forward pass and loss of the gathered samples, in training where a `mode` is given; leaves the gradient at the
-    /// outputs in `deltas[0]`.
+    /// Runs the forward pass and the loss of the gathered samples, in training mode if `mode` is given; leaves the
+    /// gradient at the outputs in `deltas[0]`.
     pub(in crate::session) fn evaluate_rows(&mut self, rows: usize, mode: Option<&Mode>, tally: &mut Tally) {
         match (mode, &mut self.shown) {
             (None, Some(shown)) => {
@@ -187,5 +187,5 @@ impl Engine {
     }
 }
 
-/// Groups of samples that batch statistics of averaged weights are taken over, at most.
+/// Maximum number of groups for the batch statistics of averaged weights.
 const MOST_GROUPS: usize = 256;
