@@ -1,8 +1,6 @@
 //! The units of numbers to predict: how they become those that outputs are compared with, and back.
 
-use crate::recipe::{TargetScale, Targets, Trial};
-use crate::{Error, Result};
-use schuss_data::{Dataset, Offsets, Scale};
+use schuss_data::{Offsets, Scale};
 
 /// The units of each output.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,22 +17,6 @@ struct Unit {
 }
 
 impl Units {
-    /// Those of what a trial tells of `data` by so many outputs.
-    ///
-    /// # Errors
-    /// A usage error for a scale that does not suit the targets.
-    pub(crate) fn of(trial: &Trial, data: &Dataset, outputs: usize) -> Result<Option<Self>> {
-        trial.target_scale.map_or(Ok(()), |scale| scale.check(trial.targets, &trial.recipe.loss))?;
-        if trial.targets != Targets::Real {
-            return Ok(None);
-        }
-        let is_standard = trial.target_scale() == Some(TargetScale::Standard);
-        if is_standard && !data.scale.fits(outputs) {
-            return Err(Error::failure("mean and deviation of the targets are not known"));
-        }
-        Ok(Self::new(outputs, is_standard.then_some(&data.scale), &data.offsets))
-    }
-
     /// Those of `outputs` numbers that are stored less `offsets`: standardised by a `scale`, or without one as they
     /// are. None where numbers are compared with outputs as they are stored.
     pub(crate) fn new(outputs: usize, scale: Option<&Scale>, offsets: &Offsets) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! How far a trial is, and what is known so far.
 
 use super::tally::Tally;
-use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
+use crate::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
 use serde::{Deserialize, Serialize};
 
 /// How far the trial is, and what is known so far.

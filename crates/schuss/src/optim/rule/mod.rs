@@ -104,7 +104,7 @@ pub(crate) use slot::Shown;
 
 use super::arithmetic::{Arithmetic, Tensors};
 use crate::network::Entry;
-use crate::recipe::spec;
+use crate::spec;
 use describe::{ByElement, ByMap, Staged, knobs};
 
 /// Table of rules, one per row. The word after the name says how the rule can be executed:

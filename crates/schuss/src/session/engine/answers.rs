@@ -1,9 +1,10 @@
 //! What the network answers while it is evaluated, where there are classes or several labels.
 
 use super::Engine;
-use crate::network::{ClassCounts, LabelCounts, LabelScores};
-use crate::recipe::{Targets, Trial};
-use crate::study::record::LabelQuality;
+use crate::loss::Targets;
+use crate::metrics::{ClassCounts, LabelCounts, LabelScores};
+use crate::recipe::Trial;
+use crate::record::LabelQuality;
 use schuss_data::Dataset;
 
 /// What is counted of answers.

@@ -1,7 +1,7 @@
 //! What an autoencoder makes of some images, as numbers and as a picture.
 
 use crate::Result;
-use crate::study::record::Sheet;
+use crate::record::Sheet;
 use schuss_data::{ImageShape, write_picture};
 
 /// Images, each as the numbers of its channels, rows and columns.

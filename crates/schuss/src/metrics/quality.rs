@@ -1,6 +1,6 @@
 //! How well outputs reconstruct images: squared error and structural similarity.
 
-use crate::study::record::Reconstruction;
+use crate::record::Reconstruction;
 use schuss_data::ImageShape;
 use schuss_kernels::Math;
 
