@@ -124,7 +124,7 @@ fn what_is_wrong_with_little_or_broken_data_says_where_and_what_to_do() {
     fs::write(place.join("one.csv"), "a,b\n1,x\n").unwrap();
     fs::write(place.join("bare.csv"), "a,b\n").unwrap();
     for (data, size, code, parts) in [
-        ("./one.csv", "8", 3, ["1 sample cannot be divided", "in    ./one.csv"]),
+        ("./one.csv", "8", 3, ["1 sample cannot be split in two", "in    ./one.csv"]),
         ("./bare.csv", "8", 3, ["a header but no rows", "try   add rows"]),
         ("./pictures", "8", 3, ["in    ./pictures/cat/1.png", "try   save it again"]),
         ("./pictures", "0", 2, ["1 to 4096 pixels", "in    --size"]),

@@ -420,7 +420,7 @@ mod tests {
             ("sgd:nesterov=true", "nesterov needs momentum"),
             ("adam:beta1=1", "beta1 must be"),
             ("adam:eps=0", "eps must be positive"),
-            ("sgd:lr=0.1,lr=0.2", "twice"),
+            ("sgd:lr=0.1,lr=0.2", "duplicate `lr=0.2`"),
         ] {
             let error = text.parse::<Rule>().unwrap_err();
             assert_eq!(error.exit_code(), 2);
