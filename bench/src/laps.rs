@@ -1,8 +1,8 @@
 //! Timing of epochs in a real session, as a study would run them.
 
 use schuss::data::Dataset;
+use schuss::record::Status;
 use schuss::session::{Control, Limits, Session};
-use schuss::study::record::Status;
 use schuss::{Budget, Error, Recipe, Result, Trial};
 
 /// Training task, in command-line specs.

@@ -1,8 +1,9 @@
 //! Fuzz targets that read bytes as specs and study files.
 
+use schuss::network::Noise;
 use schuss::network::{Init, Model};
 use schuss::optim::Method;
-use schuss::recipe::{Noise, UpdateRule};
+use schuss::recipe::UpdateRule;
 use schuss::schedule::Schedule;
 use schuss::session::Cadence;
 use schuss::study::{Study, StudyFile};

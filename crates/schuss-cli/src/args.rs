@@ -6,7 +6,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use schuss::Result;
 use schuss::data::order::Order;
-use schuss::recipe::Targets;
+use schuss::loss::Targets;
 use schuss::session::Limits;
 use schuss::study::Workload;
 use schuss_data::text::parse_bytes;

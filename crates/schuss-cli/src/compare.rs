@@ -6,8 +6,8 @@ use crate::terminal::Screen;
 use crate::{estimate, signals, study, terminal};
 use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
+use schuss::record::{Status, Summary, TrialRecord};
 use schuss::session::{Control, Limits};
-use schuss::study::record::{Status, Summary, TrialRecord};
 use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, Workload, run, to_json};
 use schuss::{Error, Result};
 use schuss_data::text::grouped;
@@ -221,7 +221,7 @@ fn deliver(text: &str) -> Result<()> {
 fn exit_code(summary: &Summary, control: &Control, require_target: bool) -> u8 {
     let all =
         |status: Status| !summary.trials.is_empty() && summary.trials.iter().all(|t| t.status == status);
-    let missed = |target: &schuss::study::record::TargetRecord| target.seconds.is_none();
+    let missed = |target: &schuss::record::TargetRecord| target.seconds.is_none();
     if control.interrupted() {
         return signals::exit_code(control);
     }

@@ -5,7 +5,7 @@ use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
 use schuss::data::order::Order;
 use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey, mixing};
-use schuss::recipe::Targets;
+use schuss::loss::Targets;
 use schuss::study::Workload;
 use schuss::{Error, Result, files};
 use schuss_data::table::ColumnKind;
@@ -39,9 +39,7 @@ pub(crate) fn show(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let missing = workload.missing.clone().or_else(|| Some("mean".into())); // shown in spite of missing cells
-    let data =
-        Workload { missing, ..workload.clone() }.load(memory.map(parse_bytes).transpose()?, targets)?;
+    let data = workload.load_to_show(memory.map(parse_bytes).transpose()?, targets)?;
     let surveys = data::survey(&data)?;
     let text = facts(&data, workload.missing.is_none())?
         + &splits(&data, &surveys)

@@ -2,7 +2,8 @@
 
 use crate::terminal::Screen;
 use schuss::optim::{Counterpart, Dialect};
-use schuss::recipe::{About, Key, Table};
+use schuss::recipe::Table;
+use schuss::spec::{About, Key};
 use schuss::{Error, Result};
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use crate::args::Cli;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches};
 use schuss::Error;
-use schuss::recipe::spec::nearest;
+use schuss::spec::nearest;
 use std::ffi::OsString;
 
 /// Reason why no command was parsed.

@@ -91,8 +91,8 @@ pub(crate) fn say_warnings(data: &Dataset) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use schuss::loss::Targets;
     use schuss::network::save;
-    use schuss::recipe::Targets;
     use schuss::session::Session;
     use schuss::{Budget, Recipe, Trial};
     use tempfile::TempDir;

@@ -124,7 +124,7 @@ fn what_is_wrong_with_little_or_broken_data_says_where_and_what_to_do() {
     fs::write(place.join("one.csv"), "a,b\n1,x\n").unwrap();
     fs::write(place.join("bare.csv"), "a,b\n").unwrap();
     for (data, size, code, parts) in [
-        ("./one.csv", "8", 3, ["1 sample cannot be divided", "in    ./one.csv"]),
+        ("./one.csv", "8", 3, ["1 sample cannot be split in two", "in    ./one.csv"]),
         ("./bare.csv", "8", 3, ["a header but no rows", "try   add rows"]),
         ("./pictures", "8", 3, ["in    ./pictures/cat/1.png", "try   save it again"]),
         ("./pictures", "0", 2, ["1 to 4096 pixels", "in    --size"]),
@@ -225,4 +225,34 @@ fn a_device_is_neither_a_model_nor_a_study() {
     place.small(&["train", "--init-from", "/dev/zero"]).refused(3, "not a regular file");
     place.run(&["eval", "/dev/zero", "digits:train=10,test=10"]).refused(3, "regular file");
     place.run(&["compare", "/dev/zero"]).refused(2, "not a regular file");
+}
+
+#[test]
+fn options_without_effect_on_the_data_are_refused_by_name() {
+    let place = Place::new();
+    for (flag, value, kind) in [
+        ("--label", "kind", "tables"),
+        ("--size", "14", "image files"),
+        ("--header", "yes", "tables"),
+        ("--delimiter", ";", "tables"),
+        ("--columns", "a", "tables"),
+        ("--drop", "a", "tables"),
+        ("--missing", "mean", "tables"),
+        ("--missing-values", "NA", "tables"),
+        ("--unknown", "refuse", "tables"),
+    ] {
+        let refused =
+            place.run(&["train", "--data", "digits:train=50,test=20", "--epochs", "1", flag, value]);
+        let words = format!("{flag} has no effect on digits:train=50,test=20");
+        assert!(refused.code == 2 && refused.stderr.contains(&words), "{flag}: {}", refused.stderr);
+        assert!(refused.stderr.contains(&format!("it is for {kind}")), "{flag}: {}", refused.stderr);
+    }
+    std::fs::write(place.join("t.csv"), "a,b\n1,0\n2,1\n3,0\n4,1\n5,0\n6,1\n").unwrap();
+    let table = place.run(&["train", "--data", "t.csv", "--size", "14"]);
+    assert!(table.code == 2 && table.stderr.contains("--size has no effect"), "{}", table.stderr);
+    assert_eq!(
+        place.run(&["data", "show", "digits:train=50,test=20"]).code,
+        0,
+        "missing cells are no matter"
+    );
 }

@@ -106,17 +106,6 @@ impl DataSource {
     /// # Errors
     /// A data error that names the file, or the places searched.
     pub fn load(&self, request: &Request) -> Result<Dataset> {
-        let data = self.load_any(request)?;
-        let chosen = [(&request.ask.columns, "--columns"), (&request.ask.drop, "--drop")];
-        match chosen.into_iter().find(|(list, _)| list.is_some() && data.table.is_none()) {
-            Some((_, flag)) => Err(Error::usage(format!("{} has no columns with names", data.name))
-                .at(flag)
-                .advise("leave the flag out: it is for tables")),
-            None => Ok(data),
-        }
-    }
-
-    fn load_any(&self, request: &Request) -> Result<Dataset> {
         match &self.0 {
             SourceKind::Digits(digits) => digits::within(digits, request.ask.memory)?.with(request),
             SourceKind::Published(published) => {

@@ -1,7 +1,7 @@
 //! Hints at the end of a run: location of the best weights, command to train longer.
 
 use crate::text::{loss, plural, shell_word};
-use schuss::study::record::{Best, BestRecord, Status, Summary, TrialRecord};
+use schuss::record::{Best, BestRecord, Status, Summary, TrialRecord};
 use std::path::Path;
 
 /// Maximum number of trials named individually.

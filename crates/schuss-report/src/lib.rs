@@ -23,7 +23,7 @@ pub use verdict::verdict;
 use chart::Fineness;
 use figures::Figures;
 use rayon::prelude::*;
-use schuss::study::record::{Summary, Trace};
+use schuss::record::{Summary, Trace};
 use schuss_data::Result;
 
 /// Returns the title of a run: its own title, else the name of its study, else recipe and data.

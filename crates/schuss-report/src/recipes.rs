@@ -1,7 +1,7 @@
 //! Trials of a run grouped by recipe; each recipe is one line of a chart.
 
 use crate::text::shorten;
-use schuss::study::record::{
+use schuss::record::{
     Best, EpochRecord, EvaluationPoint, Group, Reconstruction, Status, Summary, Trace, TrialRecord,
 };
 

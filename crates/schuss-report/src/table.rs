@@ -2,7 +2,7 @@
 
 use crate::tables::{Table, tables};
 use comfy_table::{CellAlignment, ContentArrangement};
-use schuss::study::record::Summary;
+use schuss::record::Summary;
 
 /// Table preset with one rule, below the head; positions are those of `comfy_table::presets`.
 const RULES: &str = "     ──            ";

@@ -4,7 +4,7 @@ use crate::{
     recipes::{self, Recipe, recipes},
     text::{self, NONE},
 };
-use schuss::study::record::{
+use schuss::record::{
     Best, Divergence, Exhibit, Group, ReferenceRecord, Spread, Status, Summary, TargetRecord, Timing,
     TrialRecord,
 };

@@ -5,7 +5,7 @@ use crate::{
     tables::target_words,
     text::{count, list, loss, percent, plural, seconds, significant},
 };
-use schuss::study::record::{
+use schuss::record::{
     Evaluation, PathRecord, Spread, Status, Summary, SurfaceRecord, TargetRecord, Timing, TrialRecord,
 };
 

@@ -3,7 +3,7 @@
 mod sample;
 
 use sample::{ADAM, MOMENTUM, SGD, Sketch, autoencoders, lecture_24, lecture_25, summary, surfaces, trial};
-use schuss::study::record::{Exhibit, Status, Summary, Trace};
+use schuss::record::{Exhibit, Status, Summary, Trace};
 use schuss_report::{Formats, charts, html, table, verdict};
 use std::{collections::BTreeMap, path::Path};
 

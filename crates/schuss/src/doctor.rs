@@ -1,8 +1,8 @@
 //! Measured speed of this machine: peaks of arithmetic and memory, the disk, and epochs of the lectures' network.
 
 use crate::recipe::{Budget, Recipe, Trial, UpdateRule};
+use crate::record::Machine;
 use crate::session::{Limits, forecast};
-use crate::study::record::Machine;
 use crate::{Error, Result, files, machine, network};
 use schuss_kernels::peak::{copy_gigabytes, fma_gflops};
 use serde::Serialize;

@@ -41,11 +41,14 @@ pub mod doctor;
 pub mod files;
 pub mod loss;
 pub mod machine;
+pub mod metrics;
 pub mod network;
 pub mod optim;
 pub mod recipe;
+pub mod record;
 pub mod schedule;
 pub mod session;
+pub mod spec;
 mod state;
 pub mod study;
 

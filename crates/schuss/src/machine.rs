@@ -6,7 +6,7 @@ mod variables;
 pub use schuss_kernels::return_freed_memory;
 pub use variables::check as check_variables;
 
-use crate::study::record::Machine;
+use crate::record::Machine;
 use crate::{Error, Result};
 use schuss_kernels::Team;
 use std::fs;

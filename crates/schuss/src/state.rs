@@ -144,7 +144,7 @@ impl State for bool {
 
 impl State for Buffer {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
-        codec.expect("a tensor has another size", self.len() as u64)?;
+        codec.expect("a tensor has a different size", self.len() as u64)?;
         codec.words(self)
     }
 }

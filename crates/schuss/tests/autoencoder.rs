@@ -6,10 +6,11 @@ mod common;
 use common::{ONE_THREAD, bits, golden, rows_without_times, save_params, trial};
 use schuss::data::{Dataset, ImageShape, Samples};
 use schuss::loss::Loss;
+use schuss::loss::Targets;
 use schuss::network::{Params, Plan};
-use schuss::recipe::{Recipe, Targets, Trial};
+use schuss::recipe::{Recipe, Trial};
+use schuss::record::EpochRecord;
 use schuss::session::{Limits, Session};
-use schuss::study::record::EpochRecord;
 use serde::Deserialize;
 
 const NOISES: [&str; 3] = ["gaussian:std=0.4", "masking:p=0.4", "salt-and-pepper:p=0.3"];

@@ -5,8 +5,8 @@ mod common;
 use common::{ONE_THREAD, bits, initial_params, random_data, run, trial};
 use schuss::data::{Dataset, Samples};
 use schuss::recipe::Trial;
+use schuss::record::Status;
 use schuss::session::{Control, Event, Limits, Outcome, Session};
-use schuss::study::record::Status;
 use std::time::{Duration, Instant};
 
 /// 20 updates of 5 samples per epoch.

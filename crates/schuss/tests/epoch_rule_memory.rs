@@ -9,8 +9,8 @@ mod common;
 use allocation_counter::{AllocationInfo, measure};
 use common::{ONE_THREAD, trial};
 use schuss::data::{Dataset, Samples};
+use schuss::record::MemoryRecord;
 use schuss::session::{Control, Session};
-use schuss::study::record::MemoryRecord;
 
 /// The 10,000 digits of `small`, repeated `times` times: memory use is that of as many new ones.
 fn repeated(small: &Dataset, times: usize) -> Dataset {

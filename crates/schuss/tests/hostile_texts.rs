@@ -1,8 +1,9 @@
 //! Any text on the command line or in a study file is accepted or refused with exit code 2; nothing panics or hangs.
 
+use schuss::network::Noise;
 use schuss::network::{Init, Model};
 use schuss::optim::Method;
-use schuss::recipe::{Noise, UpdateRule};
+use schuss::recipe::UpdateRule;
 use schuss::schedule::Schedule;
 use schuss::session::Cadence;
 use schuss::study::{Study, StudyFile};

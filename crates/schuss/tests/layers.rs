@@ -6,8 +6,9 @@ mod common;
 use allocation_counter::measure;
 use common::{ONE_THREAD, bits, random_data, rows_without_times, run, trial};
 use schuss::data::{Dataset, ImageShape};
+use schuss::loss::Targets;
 use schuss::network::{Entry, Layer, ModelFile, Params, save};
-use schuss::recipe::{Targets, Trial};
+use schuss::recipe::Trial;
 use schuss::session::{Control, Limits, Session};
 
 /// 103 images of 4 x 3 pixels in 3 classes: under batch:7 the last update has five samples.

@@ -7,7 +7,7 @@ mod common;
 
 use common::{ONE_THREAD, golden, skip, trial};
 use schuss::data::Dataset;
-use schuss::study::record::EpochRecord;
+use schuss::record::EpochRecord;
 use serde::Deserialize;
 use std::sync::OnceLock;
 

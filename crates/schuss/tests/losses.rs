@@ -7,9 +7,10 @@ use allocation_counter::measure;
 use common::{ONE_THREAD, bits, random_data, rows_without_times, run, trial};
 use schuss::data::Dataset;
 use schuss::loss::Loss;
-use schuss::recipe::{Targets, Trial};
+use schuss::loss::Targets;
+use schuss::recipe::Trial;
+use schuss::record::Status;
 use schuss::session::{Control, Limits, Session};
-use schuss::study::record::Status;
 
 /// Losses with keys that are not at their defaults.
 const MORE: [&str; 5] = [

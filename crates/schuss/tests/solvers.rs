@@ -4,9 +4,10 @@ mod common;
 
 use common::{ONE_THREAD, bits, initial_params, random_data, rows_without_times, run, trial};
 use schuss::data::Dataset;
-use schuss::recipe::{Targets, Trial};
+use schuss::loss::Targets;
+use schuss::recipe::Trial;
+use schuss::record::Status;
 use schuss::session::{Control, Limits, Outcome, Session};
-use schuss::study::record::Status;
 use std::time::Duration;
 
 const SOLVERS: [&str; 7] = [

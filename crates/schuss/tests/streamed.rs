@@ -4,8 +4,8 @@ mod common;
 
 use common::{ONE_THREAD, bits, random_data, rows_without_times, run, trial};
 use schuss::data::{Access, Dataset, Samples, Split, Store};
+use schuss::record::{Status, Summary};
 use schuss::session::{Control, Limits, Session};
-use schuss::study::record::{Status, Summary};
 use schuss::study::{Study, StudyFile};
 use schuss::{Error, Result, Trial};
 use std::sync::Arc;

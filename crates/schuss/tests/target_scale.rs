@@ -5,8 +5,9 @@ mod common;
 use common::{ONE_THREAD, bits, resident, run, trial};
 use schuss::Trial;
 use schuss::data::{Dataset, Labels, Offsets, Samples, Shape, Split, Values};
+use schuss::loss::Targets;
 use schuss::network::{Judged, ModelFile, Params, Predictor, save};
-use schuss::recipe::{TargetScale, Targets};
+use schuss::recipe::TargetScale;
 use schuss::session::{Control, Limits, Session};
 use schuss::study::{Choices, Study, StudyFile};
 use std::ops::ControlFlow;
@@ -183,7 +184,7 @@ fn prices_are_learnt_with_the_usual_optimizer_and_told_as_prices() {
     let model = "linear:8,relu,linear:1".parse().unwrap();
     let none = Trial { target_scale: Some(TargetScale::None), model, ..trial };
     let status = run(&none, &data, ONE_THREAD).0.status;
-    assert_eq!(status, schuss::study::record::Status::Diverged, "as without standardising");
+    assert_eq!(status, schuss::record::Status::Diverged, "as without standardising");
 }
 
 #[test]

@@ -7,8 +7,8 @@ use common::{golden, largest_difference, run};
 use schuss::data::Dataset;
 use schuss::network::load_weights;
 use schuss::recipe::{Order, Trial};
+use schuss::record::EpochRecord;
 use schuss::session::Limits;
-use schuss::study::record::EpochRecord;
 use serde::Deserialize;
 use std::path::Path;
 

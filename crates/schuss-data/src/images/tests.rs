@@ -427,7 +427,7 @@ fn links_that_lead_round_in_circles_are_not_followed() {
     }
     let found = open(root.path()).unwrap();
     assert_eq!(found.train.len(), 2, "each picture once");
-    assert!(found.notes.iter().any(|note| note.starts_with("3 links")), "{:?}", found.notes);
+    assert!(found.notes.iter().any(|note| note.starts_with("3 circular links")), "{:?}", found.notes);
 }
 
 #[test]

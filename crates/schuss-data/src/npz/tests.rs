@@ -90,7 +90,7 @@ fn an_unpacked_archive_that_does_not_fit_into_memory_is_read_where_it_lies() {
     assert!(matches!(found.train, LoadedSplit::Streamed(_)));
     assert_eq!(samples(&found.train), expected);
     let error = open_as(&packed(&files), &ask).unwrap_err();
-    assert!(error.what.contains("it is packed") && error.exit_code() == 3, "{error}");
+    assert!(error.what.contains("it is compressed") && error.exit_code() == 3, "{error}");
 }
 
 #[test]

@@ -280,7 +280,7 @@ fn the_time_spent_waiting_is_counted() {
 fn a_store_of_blocks_reads_each_once_an_epoch_in_an_order_of_such_blocks() {
     for (order, block, reads) in [("blocks:4,size=10", 10, 30), ("blocks:3,size=20", 10, 30)] {
         let store = Arc::new(Numbers { len: 300, block: Some(block), ..Numbers::default() });
-        let window = Window { chunk: 7, groups: true, depth: 1, loaders: 2 };
+        let window = Window { chunk: 7, groups: true, depth: 1, loaders: 1 };
         let mut ring = Ring::new(store.clone(), order.parse().unwrap(), 5, window).unwrap();
         for first in (0..300).step_by(5) {
             ring.rows(0, first, 5).unwrap();

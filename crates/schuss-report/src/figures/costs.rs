@@ -12,10 +12,8 @@ use crate::{
     tables::target_words,
     text::{self, seconds},
 };
-use schuss::study::{
-    curve::seconds_per_point,
-    record::{Status, Summary},
-};
+use schuss::record::{Status, Summary};
+use schuss::study::curve::seconds_per_point;
 
 pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness) -> Vec<Figure> {
     let mut figures = Vec::new();

@@ -10,7 +10,7 @@ use crate::{
     recipes::{Recipe, Run, chance, commonest, median, tell_classes},
     text,
 };
-use schuss::study::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
+use schuss::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
 
 /// Metric on the y axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::{
     chart::{Drawing, Fineness},
     recipes::recipes,
 };
-use schuss::study::record::{Summary, Trace};
+use schuss::record::{Summary, Trace};
 
 /// Chart with its title and caption.
 pub(crate) struct Figure {

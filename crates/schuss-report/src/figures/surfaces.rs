@@ -10,7 +10,7 @@ use crate::{
     },
     text,
 };
-use schuss::study::record::{PathRecord, SurfaceRecord};
+use schuss::record::{PathRecord, SurfaceRecord};
 
 pub(super) fn figures(surfaces: &[SurfaceRecord], fineness: Fineness) -> Vec<Vec<Figure>> {
     surfaces.iter().map(|surface| surface_figures(surface, fineness)).collect()

@@ -14,7 +14,7 @@ use crate::{
     verdict,
 };
 use parts::{Parts, definition};
-use schuss::study::record::{RecipeRecord, Summary, SurfaceRecord, Trace, TrialRecord};
+use schuss::record::{RecipeRecord, Summary, SurfaceRecord, Trace, TrialRecord};
 use schuss_data::text::listed;
 use std::fmt::Write as _;
 

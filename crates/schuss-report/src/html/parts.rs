@@ -8,7 +8,7 @@ use crate::{
     tables::Table,
     text::{escape, plural, shorten},
 };
-use schuss::study::record::Sheet;
+use schuss::record::Sheet;
 use std::fmt::Write as _;
 
 /// Length that every sentence may have, in characters.

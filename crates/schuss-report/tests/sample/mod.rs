@@ -1,6 +1,6 @@
 //! Synthetic records of runs with plausible curves, to test reports.
 
-use schuss::study::record::*;
+use schuss::record::*;
 
 /// Shape of a synthetic trial.
 pub(crate) struct Sketch {

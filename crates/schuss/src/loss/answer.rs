@@ -1,7 +1,7 @@
 //! Conversion of a trained network's outputs to answers, which depends on the loss it was trained on.
 
 use super::{Bce, Loss};
-use crate::recipe::Targets;
+use crate::loss::Targets;
 use schuss_kernels::activation::{Identity, Sigmoid, activate};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{Score, softmax};

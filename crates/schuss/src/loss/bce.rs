@@ -1,5 +1,5 @@
 use super::{RowLoss, Target, mean_of_each, mean_of_outputs};
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;

@@ -1,6 +1,6 @@
 //! Class weights, one per class: `class_weights=1:2:0.5`.
 
-use crate::recipe::spec::non_negative;
+use crate::spec::non_negative;
 use crate::{Error, Result};
 
 /// Returns the weight of a class, which is 1 if no weights are given.

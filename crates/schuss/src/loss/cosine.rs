@@ -1,5 +1,5 @@
 use super::{RowLoss, Target};
-use crate::recipe::spec::Choice;
+use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

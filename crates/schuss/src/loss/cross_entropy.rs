@@ -1,6 +1,6 @@
 use super::{RowLoss, Target, class_weights};
 use crate::Result;
-use crate::recipe::spec::{Choice, below_one};
+use crate::spec::{Choice, below_one};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 use super::{RowLoss, Target, mean_of_each};
-use crate::recipe::spec::{Choice, finite, non_negative};
+use crate::spec::{Choice, finite, non_negative};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;

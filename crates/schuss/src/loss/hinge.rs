@@ -3,7 +3,7 @@
 
 use super::{RowLoss, Target, mean_of_each};
 use crate::Result;
-use crate::recipe::spec::{Choice, finite};
+use crate::spec::{Choice, finite};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 use super::l1::sign;
 use super::{RowLoss, Target, mean_of_each};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative, positive};
+use crate::spec::{Choice, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

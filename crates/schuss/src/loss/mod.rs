@@ -17,6 +17,7 @@ mod multi_margin;
 mod nll;
 mod poisson;
 mod squared;
+mod targets;
 
 pub use bce::Bce;
 pub use cosine::Cosine;
@@ -30,17 +31,28 @@ pub use multi_margin::MultiMargin;
 pub use nll::Nll;
 pub use poisson::Poisson;
 pub use squared::Mse;
+pub use targets::Targets;
 
 pub(crate) use answer::Answer;
 pub(crate) use likelihood::Likelihood;
 
-use crate::network::{Layer, Model};
-use crate::recipe::Targets;
-use crate::recipe::spec::{Choice, choices};
+use crate::spec::{Choice, choices};
 use crate::{Error, Result};
 use schuss_kernels::Team;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{self, Score};
+use std::fmt;
+
+/// End of a network, as far as a loss depends on it.
+#[derive(Clone, Copy)]
+pub(crate) struct Ending<'a> {
+    /// Spec of the network, for error messages.
+    pub(crate) text: &'a dyn fmt::Display,
+    /// Name of the last layer.
+    pub(crate) last_layer: Option<&'static str>,
+    /// Number of outputs.
+    pub(crate) outputs: usize,
+}
 
 /// Target of one row of outputs.
 #[derive(Clone, Copy, Debug)]
@@ -234,18 +246,14 @@ impl Loss {
     ///
     /// # Errors
     /// Usage errors.
-    pub(crate) fn check(
-        &self,
-        model: &Model,
-        targets: Targets,
-        [classes, outputs]: [usize; 2],
-    ) -> Result<()> {
-        self.check_outputs(outputs)?;
-        let (last, wanted) = (model.layers().last().map(Layer::name), self.last_layers());
-        if !wanted.is_empty() && last.is_none_or(|last| !wanted.contains(&last)) {
+    pub(crate) fn check(&self, network: Ending, targets: Targets, classes: usize) -> Result<()> {
+        self.check_outputs(network.outputs)?;
+        let wanted = self.last_layers();
+        if !wanted.is_empty() && network.last_layer.is_none_or(|last| !wanted.contains(&last)) {
             let wanted = wanted.join(" or ");
             return Err(Error::usage(format!(
-                "loss `{self}` needs a model that ends with {wanted}, not `{model}`"
+                "loss `{self}` needs a model that ends with {wanted}, not `{}`",
+                network.text
             ))
             .advise(format!("add `,{wanted}` to the layers")));
         }

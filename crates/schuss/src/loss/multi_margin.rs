@@ -1,5 +1,5 @@
 use super::{RowLoss, Target, class_weights};
-use crate::recipe::spec::{Choice, finite};
+use crate::spec::{Choice, finite};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};

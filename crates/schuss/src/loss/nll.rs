@@ -1,6 +1,6 @@
 use super::{RowLoss, Target, class_weights};
 use crate::Result;
-use crate::recipe::spec::Choice;
+use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

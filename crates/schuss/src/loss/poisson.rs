@@ -1,6 +1,6 @@
 use super::{RowLoss, Target, mean_of_each};
 use crate::Result;
-use crate::recipe::spec::{Choice, normal};
+use crate::spec::{Choice, normal};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,8 @@ use super::layer::{Backward, Forward, Gradients};
 use super::units::Units;
 use super::{Mode, Plan};
 use crate::loss::Answer;
-use crate::recipe::{Noise, Targets};
+use crate::loss::Targets;
+use crate::network::Noise;
 use crate::{Error, Result};
 use schuss_data::Batch;
 use schuss_data::random::Key;
@@ -197,7 +198,7 @@ impl Arena {
     /// Converts targets or outputs to the units of the data.
     pub(crate) fn numbers(&self, row: &[f32]) -> Vec<f64> {
         let number = |(output, &value): (usize, &f32)| match &self.units {
-            Some(units) => units.told(output, value),
+            Some(units) => units.original(output, value),
             None => f64::from(value),
         };
         row.iter().enumerate().map(number).collect()

@@ -3,7 +3,7 @@
 
 use super::layer::Backward;
 use super::{Arena, Gradients, Mode, Model, Params, Plan, VectorGradients};
-use crate::recipe::Targets;
+use crate::loss::Targets;
 use schuss_data::{ImageShape, Shape};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use schuss_kernels::{Team, padded};

@@ -2,7 +2,7 @@
 
 use super::layout::{Entry, Role};
 use crate::Result;
-use crate::recipe::spec::{Choice, choices, positive};
+use crate::spec::{Choice, choices, positive};
 use documented::{Documented, DocumentedFields};
 use schuss_data::random::Draws;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Models as specs.
 
 use super::layer::{Layer, Linear, MAX_WIDTH, Relu};
-use crate::recipe::spec::{self, Item};
+use crate::spec::{self, Item};
 use crate::{Error, Result};
 use schuss_data::Shape;
 use schuss_data::spec::split_outside_brackets;

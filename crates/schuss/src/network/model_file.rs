@@ -4,12 +4,12 @@
 
 use super::{Model, Params, Plan, Units};
 use crate::loss::Loss;
+use crate::loss::Targets;
 use crate::network::layout::Entry;
-use crate::recipe::{TargetScale, Targets, Trial};
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schuss_data::table::Table;
-use schuss_data::{Dataset, Normalisation, Offsets, Pictures, Preparation, Scale, Shape};
+use schuss_data::{Normalisation, Offsets, Pictures, Preparation, Scale, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fs::File;
@@ -56,26 +56,6 @@ pub struct ModelFile {
     /// Training loss, which determines the meaning of outputs; omitted from the file if it is cross-entropy.
     #[serde(default, with = "text", skip_serializing_if = "Loss::is_fused")]
     pub loss: Loss,
-}
-
-impl ModelFile {
-    /// Returns the description of the model trained by a trial on `data`.
-    pub fn of(trial: &Trial, data: &Dataset) -> Self {
-        let tells_labels = trial.targets == Targets::Real && trial.recipe.loss.label_bound().is_some();
-        Self {
-            model: trial.model.to_string(),
-            classes: data.classes.clone(),
-            labels: if tells_labels { data.labels.clone() } else { vec![] },
-            shape: data.shape,
-            normalisation: data.normalisation.clone(),
-            preparation: data.preparation,
-            table: data.table.clone(),
-            offsets: data.offsets.clone(),
-            targets: trial.targets,
-            scale: (trial.target_scale() == Some(TargetScale::Standard)).then(|| data.scale.clone()),
-            loss: trial.recipe.loss.clone(),
-        }
-    }
 }
 
 impl ModelFile {

@@ -3,7 +3,7 @@
 use super::layer::Operation;
 use super::layout::{Entry, Layout, Role};
 use super::{Layer, Model};
-use crate::recipe::Targets;
+use crate::loss::{Ending, Targets};
 use crate::{Error, Result};
 use schuss_data::Shape;
 use schuss_kernels::{Buffer, padded};
@@ -145,6 +145,12 @@ impl Plan {
         let stages = fuse_relu(stages(&model, &layout, input)?);
         let outputs = stages.last().map_or(inputs, |stage| stage.outputs);
         Ok(Self { model, layout: Arc::new(layout), stages, input, inputs, outputs })
+    }
+
+    /// Returns the facts about the network that a loss depends on.
+    pub(crate) fn ending(&self) -> Ending<'_> {
+        let last_layer = self.model.layers().last().map(Layer::name);
+        Ending { text: &self.model, last_layer, outputs: self.outputs }
     }
 
     /// Returns the error for a wrong number of outputs.

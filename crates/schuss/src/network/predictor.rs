@@ -1,12 +1,10 @@
 //! Predictions of a trained network: the forward pass without a session.
 
-use super::answers::{LabelCounts, LabelScores};
-use super::deviation::{Deviation, Sums};
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
 use crate::loss::Target;
-use crate::recipe::Targets;
-use crate::session::quality::Quality;
-use crate::study::record;
+use crate::loss::Targets;
+use crate::metrics::{Deviation, LabelCounts, LabelScores, Quality, Sums};
+use crate::record;
 use crate::{Error, Result, machine};
 use schuss_data::order::Order;
 use schuss_data::{Feed, Split};
@@ -170,7 +168,7 @@ impl Predictor {
     /// Converts predictions to the units of the data.
     fn numbers(&self, answer: &[f32]) -> Vec<f64> {
         let number = |(output, &value): (usize, &f32)| match &self.units {
-            Some(units) => units.told(output, value),
+            Some(units) => units.original(output, value),
             None => f64::from(value),
         };
         answer.iter().enumerate().map(number).collect()
@@ -374,11 +372,11 @@ mod tests {
     use tempfile::TempDir;
 
     /// Returns a network trained for an epoch, as a file, with its session's evaluation on the test split.
-    fn trained(data: &schuss_data::Dataset) -> (TempDir, crate::study::record::Evaluation) {
+    fn trained(data: &schuss_data::Dataset) -> (TempDir, crate::record::Evaluation) {
         trained_as(Trial { model: "784-20-10".parse().unwrap(), ..Trial::default() }, data)
     }
 
-    fn trained_as(trial: Trial, data: &schuss_data::Dataset) -> (TempDir, crate::study::record::Evaluation) {
+    fn trained_as(trial: Trial, data: &schuss_data::Dataset) -> (TempDir, crate::record::Evaluation) {
         let trial = Trial { budget: Budget { epochs: 1, ..Budget::default() }, ..trial };
         let mut session = Session::new(&trial, data, Limits::default()).unwrap();
         let outcome = session.run(&Default::default(), &mut ()).unwrap();

@@ -1,8 +1,6 @@
 //! Units of regression targets: conversion of stored numbers to the scale of the outputs, and back.
 
-use crate::recipe::{TargetScale, Targets, Trial};
-use crate::{Error, Result};
-use schuss_data::{Dataset, Offsets, Scale};
+use schuss_data::{Offsets, Scale};
 
 /// Units of each output.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,22 +18,6 @@ struct Unit {
 }
 
 impl Units {
-    /// Returns the units of a trial's targets on `data`, for `outputs` outputs.
-    ///
-    /// # Errors
-    /// A usage error for a scale that does not suit the targets.
-    pub(crate) fn of(trial: &Trial, data: &Dataset, outputs: usize) -> Result<Option<Self>> {
-        trial.target_scale.map_or(Ok(()), |scale| scale.check(trial.targets, &trial.recipe.loss))?;
-        if trial.targets != Targets::Real {
-            return Ok(None);
-        }
-        let is_standard = trial.target_scale() == Some(TargetScale::Standard);
-        if is_standard && !data.scale.fits(outputs) {
-            return Err(Error::failure("mean and deviation of the targets are not known"));
-        }
-        Ok(Self::new(outputs, is_standard.then_some(&data.scale), &data.offsets))
-    }
-
     /// Returns the units of `outputs` numbers stored minus `offsets`, standardised if a `scale` is given. None if
     /// outputs are compared with the stored numbers.
     pub(crate) fn new(outputs: usize, scale: Option<&Scale>, offsets: &Offsets) -> Option<Self> {
@@ -59,7 +41,7 @@ impl Units {
     }
 
     /// Converts a `value` of `output` to the units of the data, rounded to the digits that 32 bits hold.
-    pub(crate) fn told(&self, output: usize, value: f32) -> f64 {
+    pub(crate) fn original(&self, output: usize, value: f32) -> f64 {
         let Unit { offset, mean, deviation } = self.0[output];
         let (exact, rest) = (offset + (mean + deviation * f64::from(value)), offset + mean);
         if offset == 0.0 {
@@ -94,9 +76,9 @@ mod tests {
             (-5e6, scale(0.1, 0.05), -4_999_999.85),
         ] {
             let units = Units::new(1, scale.as_ref(), &offsets(offset)).unwrap();
-            let told = units.told(0, units.wanted(0, (number - offset) as f32));
+            let original = units.original(0, units.wanted(0, (number - offset) as f32));
             let wide = if scale.is_some() { 1e-7 * (number - offset).abs() } else { 64.0 };
-            assert!((told - number).abs() <= wide, "{told}, not {number}");
+            assert!((original - number).abs() <= wide, "{original}, not {number}");
         }
         assert_eq!(Units::new(1, None, &Offsets::default()), None);
     }

@@ -1,6 +1,6 @@
 //! Dialects: the defaults of PyTorch, optax, Keras, Burn and scikit-learn for rules of the same name.
 
-use crate::recipe::spec;
+use crate::spec;
 use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;

@@ -2,7 +2,7 @@
 
 use super::arithmetic::Arithmetic;
 use crate::Result;
-use crate::recipe::spec::{self, Choice};
+use crate::spec::{self, Choice};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;

@@ -3,7 +3,7 @@
 use super::arithmetic::{Arithmetic, Tensor, Tensors};
 use super::rule::blend::{Blend, Lengths};
 use crate::Result;
-use crate::recipe::spec::{Choice, choices, non_negative, positive};
+use crate::spec::{Choice, choices, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::sweep::Elementwise;

@@ -2,7 +2,7 @@
 
 use super::arithmetic::Arithmetic;
 use super::rule::blend::Blend;
-use crate::recipe::spec::{Choice, below_one, choices};
+use crate::spec::{Choice, below_one, choices};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;

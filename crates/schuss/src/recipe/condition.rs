@@ -1,7 +1,7 @@
 //! Conditions on a metric, such as `eval_accuracy>=0.97` or `train_loss<0.1`.
 
-use super::{Targets, spec};
-use crate::loss::Loss;
+use crate::loss::{Loss, Targets};
+use crate::spec;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;

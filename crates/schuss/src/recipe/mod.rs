@@ -2,24 +2,22 @@
 
 mod about;
 mod condition;
-pub(crate) mod names;
+mod model_file;
 mod precision;
-pub mod spec;
 mod target_scale;
-mod workload;
 
-pub use about::{About, Key, Table, about};
+pub use about::{Table, about};
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
 pub use schuss_data::order::Order;
 pub use target_scale::TargetScale;
-pub use workload::{Noise, Targets};
 
-use crate::loss::Loss;
-use crate::network::{Init, Model};
+use crate::loss::{Loss, Targets};
+use crate::network::{Init, Model, Noise};
 use crate::optim::Method;
-use crate::schedule::Schedule;
-use crate::study::record::RecipeRecord;
+use crate::record::RecipeRecord;
+use crate::schedule::{CurveOverTrial, Outlook, Schedule};
+use crate::spec;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -268,6 +266,22 @@ impl Trial {
 
 fn hex(text: &str) -> String {
     Sha256::digest(text).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Trial {
+    /// Describes the effect of the schedule on `samples` training samples; `None` if the schedule is constant, the
+    /// optimizer has no knobs or there are no updates.
+    pub fn outlook(&self, samples: usize) -> Option<Outlook> {
+        let schedule = &self.recipe.schedule;
+        let updates = self.updates(samples);
+        let knobs = self.recipe.optimizer.knobs()?;
+        if schedule.is_constant() || updates == 0 {
+            return None;
+        }
+        let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
+        let epochs = self.budget.epochs;
+        Some(CurveOverTrial { schedule, knobs, updates, per_epoch, epochs }.outlook())
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Precision of the matrix products of a step.
 
-use super::spec;
 use crate::Error;
+use crate::spec;
 use schuss_kernels::{Precision, bf16};
 use std::fmt;
 use std::str::FromStr;

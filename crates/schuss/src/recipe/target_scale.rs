@@ -1,7 +1,8 @@
 //! Standardisation of numeric targets, and the messages about it.
 
-use super::{Targets, Trial, spec};
-use crate::loss::Loss;
+use super::Trial;
+use crate::loss::{Loss, Targets};
+use crate::spec;
 use crate::{Error, Result};
 use schuss_data::Dataset;
 use schuss_data::text::listed;

@@ -1,6 +1,6 @@
 use super::curve::{Anneal, counts};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

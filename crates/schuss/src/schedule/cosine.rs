@@ -1,7 +1,7 @@
 use super::curve::{Anneal, counts};
 use super::real::{between, half_cosine};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

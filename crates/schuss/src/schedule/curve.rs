@@ -4,7 +4,7 @@ use super::{
     Constant, Cosine, CosineRestarts, Cyclic, Exponential, InverseTime, Linear, Multistep, Noam, OneCycle,
     Piecewise, Plateau, Polynomial, Rex, Step, Warmup, Wsd,
 };
-use crate::recipe::spec::{self, Choice};
+use crate::spec::{self, Choice};
 use crate::{Error, Result};
 
 /// Interface of a curve. Its updates count from 0, whatever its position in a chain.

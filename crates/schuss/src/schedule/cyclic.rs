@@ -1,7 +1,7 @@
 use super::curve::{Anneal, counts};
 use super::real::{between, powi};
 use crate::Result;
-use crate::recipe::spec::{Choice, below_one, non_negative, positive};
+use crate::spec::{Choice, below_one, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 use super::curve::{Anneal, counts, progress};
 use super::real::{powf, powi};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative, positive};
+use crate::spec::{Choice, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

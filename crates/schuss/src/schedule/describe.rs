@@ -1,7 +1,6 @@
 //! Description of a schedule in words: the unit it counts in, and the course of the learning rate over the trial.
 
 use super::{Curve, Knobs, Plateaus, Schedule};
-use crate::recipe::Trial;
 use schuss_data::text::{brief, grouped};
 
 /// Fraction of the peak learning rate below which weights hardly move.
@@ -19,31 +18,23 @@ pub struct Outlook {
 }
 
 /// A schedule together with the trial it drives.
-struct CurveOverTrial<'a> {
-    schedule: &'a Schedule,
-    knobs: Knobs,
-    updates: u64,
-    per_epoch: u64,
-    epochs: u32,
-}
-
-impl Trial {
-    /// Describes the effect of the schedule on `samples` training samples; `None` if the schedule is constant, the
-    /// optimizer has no knobs or there are no updates.
-    pub fn outlook(&self, samples: usize) -> Option<Outlook> {
-        let schedule = &self.recipe.schedule;
-        let updates = self.updates(samples);
-        let knobs = self.recipe.optimizer.knobs()?;
-        if schedule.is_constant() || updates == 0 {
-            return None;
-        }
-        let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
-        let course = CurveOverTrial { schedule, knobs, updates, per_epoch, epochs: self.budget.epochs };
-        Some(Outlook { line: course.line(), warnings: course.warnings() })
-    }
+pub(crate) struct CurveOverTrial<'a> {
+    pub(crate) schedule: &'a Schedule,
+    /// Knobs as typed, before the schedule.
+    pub(crate) knobs: Knobs,
+    /// Updates of the trial.
+    pub(crate) updates: u64,
+    /// Updates per epoch.
+    pub(crate) per_epoch: u64,
+    pub(crate) epochs: u32,
 }
 
 impl CurveOverTrial<'_> {
+    /// Describes the effect of the schedule on the trial.
+    pub(crate) fn outlook(&self) -> Outlook {
+        Outlook { line: self.line(), warnings: self.warnings() }
+    }
+
     fn line(&self) -> String {
         let per_epoch = match self.per_epoch {
             1 => "one per epoch".to_owned(),
@@ -222,7 +213,7 @@ fn lengths(curve: &Curve) -> Vec<Length> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{Budget, Recipe, UpdateRule};
+    use crate::recipe::{Budget, Recipe, Trial, UpdateRule};
 
     /// Outlook on a trial of 5 epochs of 100 updates.
     fn outlook(schedule: &str) -> Outlook {

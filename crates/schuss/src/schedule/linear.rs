@@ -1,7 +1,7 @@
 use super::curve::{Anneal, counts, progress};
 use super::real::between;
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

@@ -29,6 +29,8 @@ pub use curve::Curve;
 pub use cyclic::{Cyclic, Mode};
 pub use decay::{Exponential, InverseTime, Polynomial, Rex};
 pub use describe::Outlook;
+
+pub(crate) use describe::CurveOverTrial;
 pub use linear::{Linear, Warmup};
 pub use noam::Noam;
 pub use one_cycle::{OneCycle, Strategy};

@@ -1,6 +1,6 @@
 use super::curve::{Anneal, counts};
 use super::real::{between, half_cosine};
-use crate::recipe::spec::{Choice, below_one, positive};
+use crate::spec::{Choice, below_one, positive};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};

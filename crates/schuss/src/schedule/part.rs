@@ -2,7 +2,7 @@
 
 use super::curve::{Curve, counts};
 use super::{Knobs, Plateau};
-use crate::recipe::spec::{self, Item};
+use crate::spec::{self, Item};
 use crate::{Error, Result};
 use std::fmt;
 use std::str::FromStr;

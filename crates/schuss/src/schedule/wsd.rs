@@ -1,6 +1,6 @@
 use super::curve::Anneal;
 use super::real::{between, half_cosine};
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};

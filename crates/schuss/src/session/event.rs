@@ -2,7 +2,7 @@
 
 use super::Session;
 use crate::Result;
-use crate::study::record::{EpochRecord, EvaluationPoint};
+use crate::record::{EpochRecord, EvaluationPoint};
 
 /// Event of a running session.
 #[derive(Clone, Debug)]

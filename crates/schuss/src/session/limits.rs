@@ -3,8 +3,8 @@
 use super::engine::Engine;
 use super::{Cadence, blocked};
 use crate::network::{MICROBATCH, Plan};
-use crate::optim::Strategy;
 use crate::recipe::Trial;
+use crate::session::Strategy;
 use crate::{Error, Result, machine};
 use schuss_data::{Dataset, Split, text};
 use serde::{Deserialize, Serialize};

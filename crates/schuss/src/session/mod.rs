@@ -10,12 +10,11 @@ mod event;
 mod forecast;
 mod limits;
 mod progress;
-pub(crate) mod quality;
-mod reconstructions;
 mod report;
 mod snapshot;
 mod solve;
 mod state;
+mod strategy;
 mod tally;
 
 pub use cadence::Cadence;
@@ -23,13 +22,15 @@ pub use control::Control;
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
 pub use limits::Limits;
-pub use reconstructions::Reconstructions;
+
+pub(crate) use strategy::Strategy;
 
 use crate::Result;
 use crate::machine;
+use crate::metrics::Reconstructions;
 use crate::network::{Params, Plan, load_weights};
 use crate::recipe::Trial;
-use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
+use crate::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
 use control::Watch;
 use engine::Engine;
 use limits::{check_memory, microbatch, read_ahead};
@@ -146,7 +147,7 @@ impl<'d> Session<'d> {
     pub fn beside(other: Option<&Self>, trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
         trial.targets.check(data)?;
         let plan = Plan::for_targets(&trial.model, data.shape, data.target_kind().outputs(), trial.targets)?;
-        trial.recipe.loss.check(&plan.model, trial.targets, [data.classes.len(), plan.outputs])?;
+        trial.recipe.loss.check(plan.ending(), trial.targets, data.classes.len())?;
         let samples = trial.recipe.update.samples(data.train.len());
         let trial = &trial.resolved(data.train.len());
         let most = microbatch(&plan, data, limits);

@@ -1,7 +1,7 @@
 //! Progress of a trial and its results so far.
 
 use super::tally::Tally;
-use crate::study::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
+use crate::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
 use serde::{Deserialize, Serialize};
 
 /// Progress of the trial and its results so far.

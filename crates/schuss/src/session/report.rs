@@ -3,9 +3,9 @@
 use super::tally::Tally;
 use super::{Event, Session, Sink};
 use crate::Result;
-use crate::network::LabelScores;
+use crate::metrics::LabelScores;
 use crate::recipe::{Condition, Metric};
-use crate::study::record::{
+use crate::record::{
     Best, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, Reconstruction, Status,
 };
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! Exhibit of gradient accumulation: one update from all samples, in microbatches of several sizes.
 
 use super::plan::Study;
-use super::record::Exhibit;
 use crate::recipe::{Budget, Recipe, Trial, UpdateRule};
+use crate::record::Exhibit;
 use crate::session::{Control, Limits, Session};
 use crate::{Error, Result};
 use schuss_data::Dataset;

@@ -4,9 +4,9 @@
 //! "schuss\r\n"   version: u32   length: u64   header: JSON   state   best weights   XXH3-128 of all before: 16 bytes
 //! ```
 
-use super::record::TrialRecord;
 use crate::Error;
 use crate::files;
+use crate::record::TrialRecord;
 use crate::session::Session;
 use crate::state::StateCodec;
 use serde::{Deserialize, Serialize};

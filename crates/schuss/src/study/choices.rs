@@ -1,10 +1,13 @@
 //! Choices for a trial as spec text, the same on the command line, in `--trial` and in a study file.
 
+use crate::loss::Targets;
 use crate::loss::{Bce, Mse};
 use crate::network::Model;
+use crate::network::Noise;
 use crate::optim::{Method, Sgd};
-use crate::recipe::spec::Choice;
-use crate::recipe::{Budget, Noise, Recipe, TargetScale, Targets, Trial, spec};
+use crate::recipe::{Budget, Recipe, TargetScale, Trial};
+use crate::spec;
+use crate::spec::Choice;
 use crate::{Error, Result};
 use schuss_data::Dataset;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Analysis of curves: envelopes, running means, overfitting, and the training time per point of accuracy.
 
-use super::record::{EpochRecord, EvaluationPoint, Spread};
+use crate::record::{EpochRecord, EvaluationPoint, Spread};
 
 /// Consecutive points of a curve drawn as one column, whose range covers all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,17 +1,19 @@
 //! Study files in TOML, and the built-in studies of the lectures.
 
 use super::choices::{Choices, KEYS};
-use super::record::ReferenceRecord;
+use crate::loss::Targets;
 use crate::network::ModelFile;
-use crate::recipe::{Targets, spec};
+use crate::record::ReferenceRecord;
+use crate::spec;
 use crate::{Error, Result, machine};
 use schuss_data::csv::Form;
-use schuss_data::reader::{LabelKind, ReadOptions};
+use schuss_data::reader::{LabelKind, Missing, ReadOptions};
 use schuss_data::table::{Table, Target};
 use schuss_data::text::plain_io;
 use schuss_data::{Centring, DataSource, Dataset, Request};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::Read;
 use std::str::FromStr;
 
@@ -115,10 +117,42 @@ impl Workload {
     /// # Errors
     /// Usage errors for invalid choices, data errors for missing or damaged files.
     pub fn load(&self, memory: Option<u64>, targets: Option<Targets>) -> Result<Dataset> {
+        self.load_with(self.missing()?.unwrap_or_default(), memory, targets)
+    }
+
+    /// Loads data to look at, as [`Self::load`] does, but fills in missing cells unless `missing` is given.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn load_to_show(&self, memory: Option<u64>, targets: Option<Targets>) -> Result<Dataset> {
+        self.load_with(self.missing()?.unwrap_or(Missing::Mean), memory, targets)
+    }
+
+    fn load_with(&self, missing: Missing, memory: Option<u64>, targets: Option<Targets>) -> Result<Dataset> {
         let label_kind = targets.map_or(LabelKind::Guess, Targets::label_kind);
         let source = self.data.as_deref().map(str::parse::<DataSource>).transpose()?.unwrap_or_default();
         let request = self.request(memory)?;
-        source.load(&Request { ask: ReadOptions { label_kind, ..request.ask }, ..request })
+        let ask = ReadOptions { label_kind, missing, ..request.ask };
+        let data = source.load(&Request { ask, ..request })?;
+        self.check_effect(&data)?;
+        Ok(data)
+    }
+
+    /// Refuses options without effect on the data.
+    fn check_effect(&self, data: &Dataset) -> Result<()> {
+        let is_idle = |option: &DataOption| match option.value.as_deref() {
+            None => false,
+            Some("none") if option.key == "label" => false, // holds for data without labels
+            Some(_) => !option.concerns.are(data),
+        };
+        match self.options().into_iter().find(is_idle) {
+            Some(DataOption { key, concerns, .. }) => {
+                Err(Error::usage(format!("--{key} has no effect on {}, it is for {concerns}", data.name))
+                    .at(format!("--{key}"))
+                    .advise("leave it out"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Loads or generates data for predictions of a trained model: all samples if there is no test split, and tables
@@ -149,7 +183,7 @@ impl Workload {
             label_kind: LabelKind::Guess,
             missing_values: read(self.missing_values.as_deref(), "missing-values")?.unwrap_or_default(),
             unknown: read(self.unknown.as_deref(), "unknown")?.unwrap_or_default(),
-            missing: read(self.missing.as_deref(), "missing")?.unwrap_or_default(),
+            missing: self.missing()?.unwrap_or_default(),
             memory: memory.map_or_else(machine::memory_for_data, |memory| memory / 2),
             columns: self.columns.clone(),
             drop: self.drop.clone(),
@@ -172,26 +206,76 @@ impl Workload {
         })
     }
 
+    fn missing(&self) -> Result<Option<Missing>> {
+        read(self.missing.as_deref(), "missing")
+    }
+
+    /// The options that change the data.
+    fn options(&self) -> [DataOption; 14] {
+        let option =
+            |key, value: &Option<String>, concerns| DataOption { key, value: value.clone(), concerns };
+        let size = self.size.map(|size| size.to_string());
+        let validation = self.validation.map(|share| share.to_string());
+        [
+            option("label", &self.label, Concerns::Labels),
+            option("size", &size, Concerns::Images),
+            option("validation", &validation, Concerns::All),
+            option("columns", &self.columns, Concerns::Tables),
+            option("drop", &self.drop, Concerns::Tables),
+            option("header", &self.header, Concerns::Tables),
+            option("delimiter", &self.delimiter, Concerns::Tables),
+            option("comment", &self.comment, Concerns::Tables),
+            option("decimal", &self.decimal, Concerns::Tables),
+            option("dates", &self.dates, Concerns::Tables),
+            option("missing", &self.missing, Concerns::Tables),
+            option("missing-values", &self.missing_values, Concerns::Tables),
+            option("unknown", &self.unknown, Concerns::Tables),
+            option("normalisation", &self.normalisation, Concerns::All),
+        ]
+    }
+
     /// Formats the data spec `name` and all options that change the data, on one line.
     pub(crate) fn spec(&self, name: &str) -> String {
-        let choices = [
-            ("label", self.label.clone()),
-            ("size", self.size.map(|size| size.to_string())),
-            ("validation", self.validation.map(|share| share.to_string())),
-            ("columns", self.columns.clone()),
-            ("drop", self.drop.clone()),
-            ("header", self.header.clone()),
-            ("delimiter", self.delimiter.clone()),
-            ("comment", self.comment.clone()),
-            ("decimal", self.decimal.clone()),
-            ("dates", self.dates.clone()),
-            ("missing", self.missing.clone()),
-            ("missing-values", self.missing_values.clone()),
-            ("unknown", self.unknown.clone()),
-            ("normalisation", self.normalisation.clone()),
-        ];
-        let made = choices.into_iter().filter_map(|(key, value)| Some(format!(" {key}={}", value?)));
-        std::iter::once(name.to_owned()).chain(made).collect()
+        let given = |option: DataOption| Some(format!(" {}={}", option.key, option.value?));
+        std::iter::once(name.to_owned()).chain(self.options().into_iter().filter_map(given)).collect()
+    }
+}
+
+/// An option of a workload, as typed.
+struct DataOption {
+    key: &'static str,
+    value: Option<String>,
+    concerns: Concerns,
+}
+
+/// Data that an option has an effect on.
+#[derive(Clone, Copy)]
+enum Concerns {
+    All,
+    Tables,
+    /// Tables, and images in one.
+    Labels,
+    Images,
+}
+
+impl Concerns {
+    fn are(self, data: &Dataset) -> bool {
+        match self {
+            Self::All => true,
+            Self::Tables => data.table.is_some(),
+            Self::Labels => data.table.is_some() || data.pictures,
+            Self::Images => data.pictures,
+        }
+    }
+}
+
+impl fmt::Display for Concerns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "all data",
+            Self::Tables | Self::Labels => "tables",
+            Self::Images => "image files",
+        })
     }
 }
 

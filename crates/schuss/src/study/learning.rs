@@ -22,7 +22,7 @@ pub(super) fn learned(outcome: &Outcome) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::study::record::{DeviationRecord, EpochRecord, Evaluation, Status};
+    use crate::record::{DeviationRecord, EpochRecord, Evaluation, Status};
 
     fn outcome(train_loss: f64, accuracy: Option<f64>, r2: Option<f64>) -> Outcome {
         let row = |eval_loss, train_loss| EpochRecord { eval_loss, train_loss, ..EpochRecord::default() };

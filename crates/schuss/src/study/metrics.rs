@@ -1,6 +1,6 @@
 //! `metrics.csv`: every evaluation of every trial of a run, in one tidy table.
 
-use super::record::{EpochRecord, EvaluationPoint, Summary, Trace, TrialRecord};
+use crate::record::{EpochRecord, EvaluationPoint, Summary, Trace, TrialRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A metric known at every evaluation, with its value; all others are known only at the ends of epochs.

@@ -1,6 +1,7 @@
 //! Studies: comparison of trials, with statistics over their seeds.
 
 mod accumulation;
+mod alike;
 mod checkpoint;
 mod choices;
 pub mod curve;
@@ -10,7 +11,6 @@ mod learning;
 mod metrics;
 mod origin;
 mod plan;
-pub mod record;
 mod run;
 mod statistics;
 pub mod surface;

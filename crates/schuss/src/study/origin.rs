@@ -1,9 +1,9 @@
 //! The run that a model came from, and the data it was trained on.
 
 use super::folder::{STUDY, SUMMARY};
-use super::record::Summary;
 use super::{StudyFile, Workload};
 use crate::Result;
+use crate::record::Summary;
 use schuss_data::Dataset;
 use std::path::Path;
 

@@ -2,10 +2,11 @@
 
 use super::choices::{AXES, Choices};
 use super::file::{Observe, StudyFile, TrialEntry, Workload};
-use super::record::{ReferenceRecord, StudyRecord};
 use crate::network::Plan;
-use crate::recipe::{Trial, spec};
+use crate::recipe::Trial;
+use crate::record::{ReferenceRecord, StudyRecord};
 use crate::schedule::Outlook;
+use crate::spec;
 use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::collections::BTreeMap;

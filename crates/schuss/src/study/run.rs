@@ -7,11 +7,11 @@ mod runner;
 use super::choices::Choices;
 use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::{Study, plan_of};
-use super::record::{
-    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
-};
 use super::{StudyFile, accumulation, statistics, surface};
 use crate::recipe::{Budget, MatmulPrecision, TargetScale, Trial, UpdateRule};
+use crate::record::{
+    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
+};
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Error, Result, machine};

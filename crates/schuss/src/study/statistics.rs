@@ -1,6 +1,6 @@
 //! Statistics over several seeds.
 
-use super::record::{EpochRecord, Group, Spread, Status, TrialRecord};
+use crate::record::{EpochRecord, Group, Spread, Status, TrialRecord};
 use std::collections::BTreeMap;
 
 impl Spread {

@@ -2,11 +2,12 @@
 //! `checkpoint` and `checkpoint.previous`.
 
 use super::checkpoint::{self, Checkpoint, Header, Unusable};
-use super::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
 use crate::files::{self, Log};
+use crate::metrics::Reconstructions;
 use crate::network::{ModelFile, Params, save};
 use crate::recipe::Trial;
-use crate::session::{Reconstructions, Session};
+use crate::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
+use crate::session::Session;
 use crate::{Error, Result};
 use schuss_data::Dataset;
 use std::fs;
@@ -239,7 +240,7 @@ fn check_owner(header: &Header, trial: &Trial, data: &str, path: &Path) -> Resul
 
 impl BestRecord {
     /// Creates a record whose file name is not set yet.
-    pub(super) fn of(best: super::record::Best) -> Self {
+    pub(super) fn of(best: crate::record::Best) -> Self {
         Self { model: String::new(), best }
     }
 }

@@ -5,10 +5,11 @@ pub(crate) mod twin;
 
 use schuss::data::random::{Key, Purpose};
 use schuss::data::{Dataset, ImageShape, Normalisation, Samples, Split};
+use schuss::loss::Targets;
 use schuss::network::{Model, ModelFile, Params, Plan, save};
-use schuss::recipe::{Budget, Recipe, Targets, Trial};
+use schuss::recipe::{Budget, Recipe, Trial};
+use schuss::record::EpochRecord;
 use schuss::session::{Cadence, Control, Limits, Outcome, Session};
-use schuss::study::record::EpochRecord;
 use schuss_kernels::naive;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use super::layers;
 use super::operation::{Backward, Forward, Operation};
-use crate::recipe::spec::{self, positive};
+use crate::spec::{self, positive};
 use schuss_kernels::activation::{self, activate, activation_gradient};
 
 layers! {

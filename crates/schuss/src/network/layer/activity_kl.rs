@@ -3,7 +3,7 @@
 use super::batch_norm::groups;
 use super::layers;
 use super::operation::{Backward, Forward, Needs, Operation, pass_back};
-use crate::recipe::spec::{self, below_one, positive};
+use crate::spec::{self, below_one, positive};
 use schuss_kernels::padded;
 
 layers! {

@@ -2,7 +2,7 @@
 
 use super::layers;
 use super::operation::{Backward, Forward, Operation, pass_back};
-use crate::recipe::spec;
+use crate::spec;
 use schuss_kernels::padded;
 
 layers! {

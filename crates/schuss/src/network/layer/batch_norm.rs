@@ -3,7 +3,7 @@
 use super::layers;
 use super::operation::{Backward, Forward, Mode, Needs, Operation, Tensor, gain_and_bias};
 use crate::network::layout::Role;
-use crate::recipe::spec::{self, normal};
+use crate::spec::{self, normal};
 use schuss_data::Shape;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums};
 use schuss_kernels::normalize::{

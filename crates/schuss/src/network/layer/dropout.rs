@@ -2,7 +2,7 @@
 
 use super::layers;
 use super::operation::{Backward, Forward, Mode, Operation};
-use crate::recipe::spec::below_one;
+use crate::spec::below_one;
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::dropout::dropout;
 

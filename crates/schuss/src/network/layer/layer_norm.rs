@@ -2,7 +2,7 @@
 
 use super::layers;
 use super::operation::{Backward, Forward, Operation, Tensor, gain_and_bias};
-use crate::recipe::spec::normal;
+use crate::spec::normal;
 use schuss_data::Shape;
 use schuss_kernels::matrix::column_sums;
 use schuss_kernels::normalize::{Moments, gain_gradient, layer_norm_gradient, normalize, row_moments};

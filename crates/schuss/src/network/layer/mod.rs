@@ -17,7 +17,7 @@ pub(crate) use activations::*;
 pub(crate) use linear::Linear;
 pub(crate) use operation::{Backward, Forward, Gradients, Mode, Operation, Tensor, VectorGradients};
 
-use crate::recipe::spec::{self, Choice, choices};
+use crate::spec::{self, Choice, choices};
 use activity_kl::ActivityKl;
 use activity_l1::ActivityL1;
 use avg_pool::AvgPool;
@@ -52,7 +52,7 @@ macro_rules! layers {
                 }
             }
 
-            impl $crate::recipe::spec::Choice for $layer {
+            impl $crate::spec::Choice for $layer {
                 const NAME: &'static str = $name;
 
                 $(fn check(&self) -> $crate::Result<()> {

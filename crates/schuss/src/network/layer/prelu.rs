@@ -3,7 +3,7 @@
 use super::layers;
 use super::operation::{Backward, Forward, Operation, Tensor};
 use crate::network::layout::Role;
-use crate::recipe::spec;
+use crate::spec;
 use schuss_data::Shape;
 use schuss_kernels::activation::{Slopes, prelu, prelu_gradient, prelu_slope_gradients};
 

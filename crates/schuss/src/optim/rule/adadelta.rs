@@ -1,7 +1,7 @@
 use super::terms::{mean_square, penalised};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use crate::spec::{Choice, below_one, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

@@ -1,7 +1,7 @@
 use super::terms::{penalised, root_with};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative, normal};
+use crate::spec::{Choice, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

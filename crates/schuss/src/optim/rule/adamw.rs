@@ -1,7 +1,7 @@
 use super::adam::{Largest, Moments, corrections, epsilon, moments};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use crate::spec::{Choice, below_one, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
 use super::adam::corrections;
 use super::terms::{mean_square, penalised, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
-use crate::recipe::spec::{Choice, below_one, non_negative, normal};
 use crate::schedule::real::powf;
+use crate::spec::{Choice, below_one, non_negative, normal};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::sweep::Elementwise;

@@ -1,8 +1,8 @@
 use super::terms::{penalised, toward};
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative};
 use crate::schedule::real::powf;
+use crate::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

@@ -1,6 +1,6 @@
 use super::{Describe, Slot, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::Choice;
+use crate::spec::Choice;
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::{Lane, padded};

@@ -3,7 +3,7 @@ use super::prodigy::OverRoot;
 use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use crate::spec::{Choice, below_one, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;

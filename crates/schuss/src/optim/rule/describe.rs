@@ -4,7 +4,7 @@ use super::linear::Linear;
 use super::slot::{Shown, Slot, SlotShape};
 use crate::network::Entry;
 use crate::optim::arithmetic::{Arithmetic, Tensors};
-use crate::recipe::spec::Choice;
+use crate::spec::Choice;
 use schuss_kernels::sweep::Elementwise;
 
 /// Properties of a rule.

@@ -2,7 +2,7 @@ use super::blend::Descend;
 use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, non_negative, normal};
+use crate::spec::{Choice, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;

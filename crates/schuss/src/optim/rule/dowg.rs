@@ -3,7 +3,7 @@ use super::dog::squares;
 use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, non_negative, normal};
+use crate::spec::{Choice, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 
 use super::{First, Rule};
 use crate::optim::Reference;
-use crate::recipe::About;
-use crate::recipe::spec::Item;
+use crate::spec::About;
+use crate::spec::Item;
 use schuss_data::random::{Key, Purpose};
 use std::collections::HashMap;
 use std::iter::Peekable;

@@ -1,5 +1,5 @@
 use super::{ByElement, Describe, Step, Visitor};
-use crate::recipe::spec::Choice;
+use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

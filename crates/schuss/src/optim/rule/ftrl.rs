@@ -1,6 +1,6 @@
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative, positive};
+use crate::spec::{Choice, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

@@ -1,7 +1,7 @@
 use super::blend::Lengths;
 use super::{Describe, Slot, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;

@@ -104,7 +104,7 @@ pub(crate) use slot::Shown;
 
 use super::arithmetic::{Arithmetic, Tensors};
 use crate::network::Entry;
-use crate::recipe::spec;
+use crate::spec;
 use describe::{ByElement, ByMap, Staged, knobs};
 
 /// Table of rules, one per row. The word after the name says how the rule can be executed:
@@ -420,7 +420,7 @@ mod tests {
             ("sgd:nesterov=true", "nesterov needs momentum"),
             ("adam:beta1=1", "beta1 must be"),
             ("adam:eps=0", "eps must be positive"),
-            ("sgd:lr=0.1,lr=0.2", "twice"),
+            ("sgd:lr=0.1,lr=0.2", "duplicate `lr=0.2`"),
         ] {
             let error = text.parse::<Rule>().unwrap_err();
             assert_eq!(error.exit_code(), 2);

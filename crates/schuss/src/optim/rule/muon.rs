@@ -2,7 +2,7 @@ use super::blend::{Blend, Lengths};
 use super::{Describe, Slot, SlotShape, Staged, Step};
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use crate::spec::{Choice, below_one, non_negative, normal};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;

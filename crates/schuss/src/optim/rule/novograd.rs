@@ -2,7 +2,7 @@ use super::blend::Lengths;
 use super::{Describe, Slot, SlotShape, Staged, Step, knobs};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, below_one, non_negative, normal};
+use crate::spec::{Choice, below_one, non_negative, normal};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

@@ -1,7 +1,7 @@
 use super::blend::{Descend, Lengths};
 use super::{Describe, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, non_negative, positive};
+use crate::spec::{Choice, non_negative, positive};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@ use super::blend::Magnitude;
 use super::{Describe, Slot, Staged, Step};
 use crate::Result;
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, below_one, non_negative, normal, positive};
+use crate::spec::{Choice, below_one, non_negative, normal, positive};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::reduce::Reduction;

@@ -1,7 +1,7 @@
 use super::terms::penalised;
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative, positive};
+use crate::spec::{Choice, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

@@ -1,5 +1,5 @@
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
-use crate::recipe::spec::{Choice, positive};
+use crate::spec::{Choice, positive};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;

@@ -3,7 +3,7 @@ use super::schedule_free_sgd::{Interpolated, Weighting, mean};
 use super::terms::{mean_square, penalised};
 use super::{ByElement, Describe, Shown, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, below_one, non_negative, normal, positive};
+use crate::spec::{Choice, below_one, non_negative, normal, positive};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

@@ -1,8 +1,8 @@
 use super::terms::{penalised, toward};
 use super::{ByElement, Describe, Shown, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, below_one, non_negative, positive};
 use crate::schedule::real::powf;
+use crate::spec::{Choice, below_one, non_negative, positive};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

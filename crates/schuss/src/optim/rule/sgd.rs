@@ -1,5 +1,5 @@
 use super::{ByElement, ByMap, Describe, Linear, Slot, Step, Visitor};
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;

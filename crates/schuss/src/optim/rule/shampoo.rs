@@ -4,7 +4,7 @@ use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::optim::eigen::Eigen;
-use crate::recipe::spec::{Choice, below_one, non_negative, normal, whole};
+use crate::spec::{Choice, below_one, non_negative, normal, whole};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::{Lane, padded};

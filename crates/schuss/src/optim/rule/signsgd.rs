@@ -1,7 +1,7 @@
 use super::terms::penalised;
 use super::{ByElement, Describe, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

@@ -1,7 +1,7 @@
 use super::signsgd::SignSgd;
 use super::{ByElement, Describe, Slot, Step, Visitor, knobs};
 use crate::Result;
-use crate::recipe::spec::{Choice, below_one, non_negative};
+use crate::spec::{Choice, below_one, non_negative};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;
 use schuss_kernels::sweep::Elementwise;

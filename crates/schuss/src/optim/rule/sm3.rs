@@ -2,7 +2,7 @@ use super::{Describe, Slot, SlotShape, Staged, Step};
 use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::recipe::spec::{Choice, below_one, non_negative};
+use crate::spec::{Choice, below_one, non_negative};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{LANES, Lane, padded};

@@ -2,7 +2,7 @@ use super::line_search::{ARMIJO, LineSearch, MOST_EVALUATIONS, StrongWolfe};
 use super::objective::{Attempt, Objective};
 use super::state::Walk;
 use crate::optim::arithmetic::Arithmetic;
-use crate::recipe::spec::{Choice, positive};
+use crate::spec::{Choice, positive};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};

@@ -3,7 +3,7 @@ use super::objective::{Attempt, Objective};
 use super::state::Walk;
 use super::vectors::{add_scaled, combine, dot, largest, set_scaled};
 use crate::optim::arithmetic::Arithmetic;
-use crate::recipe::spec::{Choice, non_negative};
+use crate::spec::{Choice, non_negative};
 use crate::state::{State, StateCodec};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};

@@ -2,7 +2,7 @@ use super::normal::Normal;
 use super::objective::{Attempt, Objective};
 use super::state::Walk;
 use crate::optim::arithmetic::Arithmetic;
-use crate::recipe::spec::{Choice, positive};
+use crate::spec::{Choice, positive};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Lane;

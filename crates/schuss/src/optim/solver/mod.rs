@@ -26,8 +26,8 @@ pub(crate) use objective::{Attempt, Cancelled, Objective};
 
 use super::arithmetic::Arithmetic;
 use crate::network::Layout;
-use crate::recipe::spec;
 use crate::schedule::{Knobs, Plateaus, Schedule};
+use crate::spec;
 use crate::state::{State, StateCodec};
 use l_bfgs::Pairs;
 use line_search::Points;

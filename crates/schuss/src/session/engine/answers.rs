@@ -1,9 +1,10 @@
 //! Counts of predicted classes or labels during an evaluation.
 
 use super::Engine;
-use crate::network::{ClassCounts, LabelCounts, LabelScores};
-use crate::recipe::{Targets, Trial};
-use crate::study::record::LabelQuality;
+use crate::loss::Targets;
+use crate::metrics::{ClassCounts, LabelCounts, LabelScores};
+use crate::recipe::Trial;
+use crate::record::LabelQuality;
 use schuss_data::Dataset;
 
 /// Counts of predictions.

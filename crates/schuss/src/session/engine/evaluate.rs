@@ -2,12 +2,12 @@
 
 use super::{Engine, Setting, divisor};
 use crate::loss::Answer;
-use crate::network::{Arena, Deviation, Mode, Sums};
-use crate::recipe::Targets;
-use crate::session::quality::Quality;
-use crate::session::reconstructions::Reconstructions;
+use crate::loss::Targets;
+use crate::metrics::{Deviation, Sums};
+use crate::metrics::{Quality, Reconstructions};
+use crate::network::{Arena, Mode};
+use crate::record::{DeviationRecord, Evaluation};
 use crate::session::tally::Tally;
-use crate::study::record::{DeviationRecord, Evaluation};
 use schuss_data::Feed;
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::matrix::{Matrix, MatrixMut};

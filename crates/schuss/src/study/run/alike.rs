@@ -1,6 +1,6 @@
 //! Warnings about trained networks whose predictions do not depend on the sample.
 
-use crate::study::record::TrialRecord;
+use crate::record::TrialRecord;
 use schuss_data::Dataset;
 
 /// Returns a warning for each recipe that predicts one class for every sample, with the seeds.

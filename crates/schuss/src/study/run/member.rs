@@ -2,12 +2,12 @@
 
 use super::runner::{Runner, budget};
 use crate::recipe::Trial;
+use crate::record::{BestRecord, Status, Trace, TrialRecord};
 use crate::session::{Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Header, Unusable};
 use crate::study::curve::overfitted;
 use crate::study::learning::learned;
 use crate::study::plan::Planned;
-use crate::study::record::{BestRecord, Status, Trace, TrialRecord};
 use crate::study::statistics::epoch_seconds;
 use crate::study::trial_folder::TrialFolder;
 use crate::{Error, Result, machine};

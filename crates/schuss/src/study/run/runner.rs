@@ -3,8 +3,8 @@
 use super::member::{Member, Run};
 use super::{RunFolder, Study, Watcher};
 use crate::recipe::{Budget, Trial};
+use crate::record::{BudgetRecord, Timing, Trace, TrialRecord};
 use crate::session::{Control, Limits, Session};
-use crate::study::record::{BudgetRecord, Timing, Trace, TrialRecord};
 use crate::study::trial_folder::Start;
 use crate::{Error, Result};
 use schuss_data::Dataset;

@@ -2,7 +2,7 @@
 
 use super::{Point, Surface};
 use crate::optim::{Adam, Reference, Rule, Sgd};
-use crate::study::record::PathRecord;
+use crate::record::PathRecord;
 
 /// An optimizer, as one line of the legend.
 pub(super) struct Optimizer {

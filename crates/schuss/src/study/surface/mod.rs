@@ -4,9 +4,9 @@ mod descent;
 mod equations;
 mod neuron;
 
-use super::record::SurfaceRecord;
 use crate::Result;
-use crate::recipe::spec;
+use crate::record::SurfaceRecord;
+use crate::spec;
 use neuron::Neuron;
 use schuss_data::random::{Key, Purpose};
 

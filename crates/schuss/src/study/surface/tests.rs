@@ -1,5 +1,5 @@
 use super::*;
-use crate::study::record::PathRecord;
+use crate::record::PathRecord;
 
 fn all_surfaces() -> impl Iterator<Item = Surface> {
     names().iter().map(|name| find(name).unwrap())

@@ -1,8 +1,6 @@
 //! Record of a trial.
 
 use super::ReferenceRecord;
-use crate::recipe::UpdateRule;
-use crate::schedule::Schedule;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -86,30 +84,6 @@ pub struct TrialRecord {
     /// Seconds per epoch that a lecture printed for this trial.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference_seconds: Option<f64>,
-}
-
-impl TrialRecord {
-    /// Returns true if more epochs would continue the trial: it used up its epochs, and its schedule does not end with
-    /// them.
-    pub fn can_be_extended(&self) -> bool {
-        let made_for_these = |schedule: Schedule| schedule.ends_with(self.budget.updates);
-        self.status == Status::Finished
-            && self.budget.max_updates.is_none()
-            && !self.recipe.schedule.parse().is_ok_and(made_for_these)
-    }
-
-    /// Returns true if `other` trains identically on `train` samples, whatever its name: `batch:100` is `epoch` on 48
-    /// samples.
-    pub fn is_same_recipe(&self, other: &Self, train: usize) -> bool {
-        let samples = |record: &RecipeRecord| Some(record.update.parse::<UpdateRule>().ok()?.samples(train));
-        let rest = |trial: &Self| {
-            let recipe = RecipeRecord { update: String::new(), ..trial.recipe.clone() };
-            let target =
-                trial.target.clone().map(|target| (target.metric, target.op, target.value.to_bits()));
-            (trial.network.clone(), recipe, target, trial.budget)
-        };
-        samples(&self.recipe) == samples(&other.recipe) && rest(self) == rest(other)
-    }
 }
 
 /// The resolved recipe, each choice as canonical spec text.

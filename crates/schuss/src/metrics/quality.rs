@@ -1,6 +1,6 @@
 //! Quality of reconstructed images: squared error and structural similarity.
 
-use crate::study::record::Reconstruction;
+use crate::record::Reconstruction;
 use schuss_data::ImageShape;
 use schuss_kernels::Math;
 

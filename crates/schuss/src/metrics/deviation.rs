@@ -37,9 +37,9 @@ impl Sums {
         Self { samples: 0, absolute: 0.0, outputs: vec![Output::default(); outputs] }
     }
 
-    pub(crate) fn take(&mut self, asked: &[f64], told: &[f64]) {
-        for ((output, &asked), &told) in self.outputs.iter_mut().zip(asked).zip(told) {
-            let error = told - asked;
+    pub(crate) fn take(&mut self, asked: &[f64], original: &[f64]) {
+        for ((output, &asked), &original) in self.outputs.iter_mut().zip(asked).zip(original) {
+            let error = original - asked;
             if self.samples == 0 {
                 output.first = asked;
             }
@@ -81,7 +81,7 @@ mod tests {
     fn deviations_are_those_of_scikit_learn() {
         let mut sums = Sums::new(2);
         let pairs = [([0.5, 1.0], [0.0, 2.0]), ([-1.0, 1.0], [-1.0, 2.0]), ([7.0, -6.0], [8.0, -5.0])];
-        pairs.iter().for_each(|(asked, told)| sums.take(asked, told));
+        pairs.iter().for_each(|(asked, original)| sums.take(asked, original));
         let found = sums.mean().unwrap();
         assert!((found.mse - 0.708_333_333_333_333_4).abs() < 1e-12);
         assert!((found.mae - 0.75).abs() < 1e-12);

@@ -1,7 +1,7 @@
 //! Images reconstructed by an autoencoder, as numbers and as a picture.
 
 use crate::Result;
-use crate::study::record::Sheet;
+use crate::record::Sheet;
 use schuss_data::{ImageShape, write_picture};
 
 /// Original and reconstructed images, each `[channels, height, width]`.

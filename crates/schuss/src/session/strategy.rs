@@ -1,9 +1,10 @@
 //! Execution strategies for updates. The choice of `blocked-sample`, which rounds differently, depends on the trial
 //! alone; `in-backward` and `fused` give bitwise identical results.
 
-use super::{Descent, Gradient, Group};
+use crate::loss::Targets;
 use crate::network::Plan;
-use crate::recipe::{Targets, Trial};
+use crate::optim::{Descent, Gradient, Group};
+use crate::recipe::Trial;
 
 /// Execution strategy for updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

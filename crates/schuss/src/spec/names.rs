@@ -1,6 +1,6 @@
 //! Names used by PyTorch, optax, Keras and scikit-learn for the same choices. Records always contain our own name.
 
-use super::spec::Item;
+use super::Item;
 use crate::{Error, Result};
 use std::borrow::Cow;
 
@@ -348,7 +348,7 @@ mod tests {
             ("schedule", Schedule::NAMES.to_vec()),
             ("layer", crate::network::Layer::NAMES.to_vec()),
             ("init", Init::NAMES.to_vec()),
-            ("noise", crate::recipe::Noise::NAMES.to_vec()),
+            ("noise", crate::network::Noise::NAMES.to_vec()),
         ] {
             for (theirs, ours) in super::aliases(noun).0 {
                 assert!(names.contains(&ours.split(':').next().unwrap()), "{noun} {theirs}: {ours}");

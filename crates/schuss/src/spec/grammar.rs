@@ -77,22 +77,22 @@ macro_rules! choices {
         impl $name {
             /// Names that can be used in specs.
             pub const NAMES: &'static [&'static str] = {
-                const ALL: &[&str] = &[$(<$row as $crate::recipe::spec::Choice>::NAME,)*];
+                const ALL: &[&str] = &[$(<$row as $crate::spec::Choice>::NAME,)*];
                 ALL.split_at(ALL.len() $(- $untyped)?).0
             };
 
             /// Reads the choice with the item's name and keys; `None` if there is no such name.
-            pub(crate) fn read(item: &$crate::recipe::spec::Item) -> Option<$crate::Result<Self>> {
+            pub(crate) fn read(item: &$crate::spec::Item) -> Option<$crate::Result<Self>> {
                 Self::read_over(item, "")
             }
 
             /// Reads the choice with other defaults, `key=value,...`, for omitted keys.
             pub(crate) fn read_over(
-                item: &$crate::recipe::spec::Item,
+                item: &$crate::spec::Item,
                 defaults: &str,
             ) -> Option<$crate::Result<Self>> {
-                use $crate::recipe::spec::Choice;
-                let item = &*$crate::recipe::names::canonical($noun, item, Self::NAMES);
+                use $crate::spec::Choice;
+                let item = &*$crate::spec::names::canonical($noun, item, Self::NAMES);
                 match item.name.as_str() {
                     $(<$row as Choice>::NAME => {
                         Some(<$row as Choice>::read($noun, item, defaults).map(Self::$row))
@@ -103,11 +103,11 @@ macro_rules! choices {
 
             /// Returns the documentation of the choice, its keys read as by `read_over`.
             pub(crate) fn about(
-                item: &$crate::recipe::spec::Item,
+                item: &$crate::spec::Item,
                 defaults: &str,
-            ) -> Option<$crate::Result<$crate::recipe::About>> {
-                use $crate::recipe::spec::Choice;
-                let item = &*$crate::recipe::names::canonical($noun, item, Self::NAMES);
+            ) -> Option<$crate::Result<$crate::spec::About>> {
+                use $crate::spec::Choice;
+                let item = &*$crate::spec::names::canonical($noun, item, Self::NAMES);
                 match item.name.as_str() {
                     $(<$row as Choice>::NAME => {
                         Some(<$row as Choice>::about($noun, concat!($($line),*), item, defaults))
@@ -128,15 +128,15 @@ macro_rules! choices {
 
             /// Parses `name:key=value,...`; omitted keys keep their defaults.
             fn from_str(text: &str) -> $crate::Result<Self> {
-                let item = $crate::recipe::spec::Item::parse(text)?;
+                let item = $crate::spec::Item::parse(text)?;
                 Self::read(&item)
-                    .unwrap_or_else(|| Err($crate::recipe::spec::unknown($noun, &item.name, Self::NAMES)))
+                    .unwrap_or_else(|| Err($crate::spec::unknown($noun, &item.name, Self::NAMES)))
             }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                use $crate::recipe::spec::{Choice, write_keys};
+                use $crate::spec::{Choice, write_keys};
                 f.write_str(&match self { $(Self::$row(row) => write_keys(<$row as Choice>::NAME, row, $always),)* })
             }
         }
