@@ -5,7 +5,7 @@ use crate::offers::{Offers, Studies};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use schuss::Result;
-use schuss::data::order::Order;
+use schuss::data::stream::order::Order;
 use schuss::loss::Targets;
 use schuss::session::Limits;
 use schuss::study::Workload;

@@ -3,12 +3,13 @@
 use crate::compare::warn;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
 use indicatif::{ProgressBar, ProgressStyle};
-use schuss::data::order::Order;
-use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey, mixing};
+use schuss::data::split::mixing;
+use schuss::data::stream::order::Order;
+use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey};
 use schuss::loss::Targets;
 use schuss::study::Workload;
 use schuss::{Error, Result, files};
-use schuss_data::table::ColumnKind;
+use schuss_data::format::table::ColumnKind;
 use schuss_data::text::{bytes, grouped, parse_bytes};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -272,7 +273,7 @@ pub(crate) fn pack(
     let loaders = std::thread::available_parallelism().map_or(1, usize::from);
     let mut failure = None;
     let written = files::write_by(to, None, |file| {
-        data::pack::write(&contents, loaders, file).map_err(|error| {
+        data::format::pack::write(&contents, loaders, file).map_err(|error| {
             let reported = std::io::Error::other(error.what.clone());
             failure = Some(error);
             reported

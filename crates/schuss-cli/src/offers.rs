@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Error};
-use schuss::data::order::Order;
+use schuss::data::stream::order::Order;
 use schuss::recipe::Table;
 use schuss::study::StudyFile;
 use std::ffi::OsStr;

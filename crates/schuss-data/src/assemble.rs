@@ -1,11 +1,11 @@
 //! Builds a data set from the samples of a source: holds out missing splits and fits the normalisation.
 
-use crate::hold_out::{HeldOut, hold_out};
+use crate::format::table::Target;
 use crate::random::Purpose;
 use crate::reader::{Loaded, LoadedSplit, ReadOptions};
-use crate::relabel;
 use crate::scale::TargetNumbers;
-use crate::table::Target;
+use crate::split::hold_out::{HeldOut, hold_out};
+use crate::split::relabel;
 use crate::{
     Centring, Dataset, Error, Normalisation, Normalise, Offsets, Preparation, Result, Samples, Scale, Shape,
     Split,
@@ -193,6 +193,6 @@ impl Drawing {
 
     fn held_out(&self) -> Option<HeldOut> {
         let (drawn, hash) = (self.drawn.clone(), format!("{:032x}", self.hash.digest128()));
-        (!drawn.is_empty()).then_some(HeldOut { seed: crate::hold_out::SEED, drawn, hash })
+        (!drawn.is_empty()).then_some(HeldOut { seed: crate::split::hold_out::SEED, drawn, hash })
     }
 }

@@ -1,6 +1,6 @@
 //! Data sets for training and evaluation: splits of samples, resident in memory or streamed.
 
-use crate::table::{Table, shown};
+use crate::format::table::{Table, shown};
 use crate::text::{grouped, listed};
 use crate::{
     Error, HeldOut, Labels, Normalisation, Offsets, Preparation, Result, Row, Samples, Scale, Shape, Store,

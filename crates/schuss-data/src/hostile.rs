@@ -1,12 +1,13 @@
 //! Damaged and malicious files in every format: each is refused as bad data or read to valid samples; nothing panics,
 //! hangs, or exceeds its memory budget.
 
-use crate::encoded::{self, Blob, Blobs, Encoded};
+use crate::format::encoded::{self, Blob, Blobs, Encoded};
+use crate::format::table::Origin;
+use crate::format::{csv, npy};
 use crate::random::{Draws, Key, Purpose};
 use crate::reader::{self, Loaded, LoadedSplit, Missing, ReadOptions};
-use crate::table::Origin;
 use crate::testing::{gzip, npy};
-use crate::{Error, Labels, Result, Samples, Values, csv, npy};
+use crate::{Error, Labels, Result, Samples, Values};
 use allocation_counter::measure;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -362,7 +363,8 @@ fn labels_in_idx_that_unpack_to_much_are_refused_before_they_do() {
     use crate::testing::{idx, images};
     let folder = TempDir::new().unwrap();
     let labels = gzip(&idx(0x0801, &[CLAIMED as u32], &vec![0; CLAIMED as usize]));
-    for (name, bytes) in crate::folder::NAMES.iter().zip([images(3, 4), labels.clone(), images(3, 4), labels])
+    for (name, bytes) in
+        crate::format::folder::NAMES.iter().zip([images(3, 4), labels.clone(), images(3, 4), labels])
     {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }

@@ -1,7 +1,7 @@
 //! Finds the data for a spec: `mnist`, `fashion-mnist`, `digits:train=60000`, or the PATH of a file or folder.
 
 use crate::digits::{self, Digits};
-use crate::folder::{self, Files};
+use crate::format::folder::{self, Files};
 use crate::published::{self, MNIST, Published};
 use crate::reader::{self, DefaultNormalisation, Loaded, LoadedSplit};
 use crate::spec::{Item, unknown};

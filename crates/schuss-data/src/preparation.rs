@@ -1,6 +1,6 @@
 //! Conversion of pictures to samples, the same in training and in prediction, whatever files they come from.
 
-use crate::encoded::prepare::MAX_SIDE;
+use crate::format::encoded::prepare::MAX_SIDE;
 use crate::{Dataset, ImageShape, Result, Values};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, RgbImage};

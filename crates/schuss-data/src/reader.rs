@@ -1,16 +1,11 @@
 //! Readers of the samples at a path, in up to three splits, with notes for the user.
 
-#[cfg(feature = "parquet")]
-use crate::columnar;
-use crate::csv::Form;
-use crate::encoded::Pictures;
-use crate::recognise::{self, Format};
+use crate::format::csv::Form;
+use crate::format::encoded::Pictures;
+use crate::format::table::{MissingValues, Table, Unknown};
+use crate::format::{images, packed, recognise, shards, tables};
 use crate::spec::unknown;
-use crate::table::{MissingValues, Table, Unknown};
-use crate::{
-    Centring, Error, Offsets, Result, Samples, Shape, Store, csv, images, npy, npz, packed, shards, tables,
-    zipped,
-};
+use crate::{Centring, Error, Offsets, Result, Samples, Shape, Store};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -202,21 +197,7 @@ pub fn open(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     if packed::is_pack(path) {
         return packed::read(path, ask);
     }
-    match recognise::format(path)? {
-        Format::Text => csv::read(path, ask),
-        Format::Npy => npy::read(path, ask),
-        Format::Zip => match zipped::read(path, ask)? {
-            Some(found) => Ok(found),
-            None => npz::read(path, ask),
-        },
-        #[cfg(feature = "parquet")]
-        Format::Parquet => columnar::read(path, columnar::Format::Parquet, ask),
-        #[cfg(feature = "parquet")]
-        Format::Arrow => columnar::read(path, columnar::Format::Arrow, ask),
-        #[cfg(not(feature = "parquet"))]
-        Format::Parquet | Format::Arrow => Err(recognise::left_out(path)),
-        Format::Tar => shards::read(path, ask)?.ok_or_else(|| recognise::unknown_folder(path)),
-    }
+    (recognise::format(path)?.read)(path, ask)
 }
 
 fn folder(path: &Path, ask: &ReadOptions) -> Result<Loaded> {

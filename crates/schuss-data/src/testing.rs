@@ -54,7 +54,7 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 pub(crate) fn write_set(folder: &Path, ending: &str) {
     let contents = [images(3, 4), labels(&[0, 1, 2]), images(2, 4), labels(&[3, 1])];
     std::fs::create_dir_all(folder).unwrap();
-    for (name, content) in crate::folder::NAMES.iter().zip(contents) {
+    for (name, content) in crate::format::folder::NAMES.iter().zip(contents) {
         let content = if ending == ".gz" { gzip(&content) } else { content };
         std::fs::write(folder.join(format!("{name}{ending}")), content).unwrap();
     }

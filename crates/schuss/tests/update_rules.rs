@@ -5,7 +5,7 @@ mod common;
 use common::twin::{Sample, Twin, samples};
 use common::{ONE_THREAD, bits, initial_params, largest_difference, random_data, run, trial};
 use schuss::data::Dataset;
-use schuss::data::order::EpochOrder;
+use schuss::data::stream::order::EpochOrder;
 use schuss::recipe::{Order, Trial};
 use schuss::session::{Control, Event, Session};
 

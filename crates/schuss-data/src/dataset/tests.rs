@@ -1,7 +1,7 @@
 use super::*;
-use crate::hold_out::hold_out;
+use crate::Access;
 use crate::random::Purpose;
-use crate::store::Access;
+use crate::split::hold_out::hold_out;
 use crate::{Values, digits};
 
 fn floats(len: usize) -> Samples {

@@ -14,7 +14,7 @@ mod stroke;
 #[rustfmt::skip] // tables of points
 mod skeleton;
 
-use crate::packed::Room;
+use crate::format::packed::Room;
 use crate::random::{Draws, Key, Purpose};
 use crate::{Dataset, ImageShape, Result, Samples, Split};
 use distort::Hand;

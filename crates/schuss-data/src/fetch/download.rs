@@ -2,8 +2,8 @@
 //! folder.
 
 use super::Progress;
-use crate::folder::{self, NAMES};
-use crate::idx::Stream;
+use crate::format::folder::{self, NAMES};
+use crate::format::idx::Stream;
 use crate::published::Checksum;
 use crate::{Error, Result, file};
 use sha2::{Digest, Sha256};

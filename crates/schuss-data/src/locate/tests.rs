@@ -83,7 +83,7 @@ fn a_folder_is_read_in_every_layout_and_spelling() {
     assert_eq!(prints.len(), 1);
     let dotted = TempDir::new().unwrap();
     write_set(dotted.path(), "");
-    for name in crate::folder::NAMES {
+    for name in crate::format::folder::NAMES {
         let to = dotted.path().join(name.replace("-idx", ".idx"));
         fs::rename(dotted.path().join(name), to).unwrap();
     }

@@ -1,7 +1,9 @@
 use super::*;
+use crate::format::pack;
 use crate::reader::{LoadedSplit, Missing, ReadOptions};
+use crate::split::survey;
 use crate::testing::{npy, samples, saved};
-use crate::{DataSource, Dataset, Normalisation, Normalise, Request, Values, pack, survey};
+use crate::{DataSource, Dataset, Normalisation, Normalise, Request, Values};
 use std::path::Path;
 
 fn offset(numbers: &[f64]) -> f64 {

@@ -8,7 +8,7 @@ use crate::loss::Targets;
 use crate::network::layout::Entry;
 use crate::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use schuss_data::table::Table;
+use schuss_data::format::table::Table;
 use schuss_data::{Normalisation, Offsets, Pictures, Preparation, Scale, Shape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

@@ -6,7 +6,7 @@ use crate::loss::Targets;
 use crate::metrics::{Deviation, LabelCounts, LabelScores, Quality, Sums};
 use crate::record;
 use crate::{Error, Result, machine};
-use schuss_data::order::Order;
+use schuss_data::stream::order::Order;
 use schuss_data::{Feed, Split};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::argmax;

@@ -9,7 +9,7 @@ mod target_scale;
 pub use about::{Table, about};
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
-pub use schuss_data::order::Order;
+pub use schuss_data::stream::order::Order;
 pub use target_scale::TargetScale;
 
 use crate::loss::{Loss, Targets};

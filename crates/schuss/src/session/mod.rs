@@ -35,7 +35,7 @@ use control::Watch;
 use engine::Engine;
 use limits::{check_memory, microbatch, read_ahead};
 use progress::Progress;
-use schuss_data::order::Order;
+use schuss_data::stream::order::Order;
 use schuss_data::{Dataset, Feed};
 use snapshot::Snapshot;
 use std::time::{Duration, Instant};

@@ -16,9 +16,10 @@ use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Error, Result, machine};
 use runner::{Ended, Runner, Schedule};
-use schuss_data::order::Order;
+use schuss_data::split::mixing;
+use schuss_data::stream::order::Order;
 use schuss_data::text::plain_io;
-use schuss_data::{Dataset, Split, mixing};
+use schuss_data::{Dataset, Split};
 use std::path::Path;
 
 /// Observer of a running study; all methods are optional.

@@ -7,7 +7,7 @@ use super::*;
 use crate::network::{Init, Params, Plan};
 use crate::optim::Rule;
 use crate::schedule::Schedule;
-use schuss_data::order::Order;
+use schuss_data::stream::order::Order;
 use schuss_data::{Batch, Feed, Normalisation, Samples, Split};
 use schuss_kernels::Team;
 use schuss_kernels::naive::largest;

@@ -6,7 +6,7 @@
 use super::{Function, Point, Surface};
 use crate::optim::{Reference, Rule, Sgd};
 use schuss_data::digits;
-use schuss_data::order::{EpochOrder, Order};
+use schuss_data::stream::order::{EpochOrder, Order};
 use schuss_kernels::Math;
 
 /// Number of samples per class.

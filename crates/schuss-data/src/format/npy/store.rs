@@ -1,0 +1,92 @@
+//! Array read directly from its file, sample by sample.
+
+use super::Array;
+use crate::format::pread::read_at;
+use crate::format::table::Origin;
+use crate::stream::refill::{push_label, refill, runs};
+use crate::{Access, Labels, Result, Samples, Store, Values, file};
+use std::borrow::Cow;
+use std::fs::File;
+use std::sync::Arc;
+
+/// Size limit of a read of neighbouring samples, in bytes, unless a single sample has more.
+const RUN: usize = 1 << 20;
+
+/// Array in a file, with the labels of its samples in memory.
+pub(crate) struct Stored {
+    origin: Origin,
+    file: File,
+    /// Offset of its first number.
+    start: u64,
+    array: Array,
+    labels: Labels,
+}
+
+impl Stored {
+    /// Opens an array whose header begins `offset` bytes into the file.
+    ///
+    /// # Errors
+    /// A data error if its samples are not contiguous.
+    pub(crate) fn open(origin: Origin, offset: u64, array: Array, labels: Labels) -> Result<Arc<dyn Store>> {
+        if array.header.fortran && array.header.shape.len() > 1 {
+            let why = "its samples are not stored one after the other";
+            return Err(array.too_large(
+                &origin,
+                why,
+                "save it again with numpy.ascontiguousarray, or give more --memory",
+            ));
+        }
+        let (file, _) = file::open(&origin.path)?;
+        let start = offset.saturating_add(array.header.start);
+        Ok(Arc::new(Self { origin, file, start, array, labels }))
+    }
+
+    fn read_run(&self, first: u64, count: u64, buffer: &mut Vec<u8>, values: &mut Values) -> Result<()> {
+        if first.saturating_add(count) > self.array.layout.samples {
+            return Err(self.origin.refuse(format!("has no sample {first}")));
+        }
+        let stride = self.array.stride();
+        buffer.resize(stride.saturating_mul(usize::try_from(count).unwrap_or(0)), 0);
+        let offset = self.start.saturating_add(first.saturating_mul(stride as u64));
+        let read = read_at(&self.file, buffer, offset)
+            .map_err(|error| self.origin.refuse(format!("cannot be read: {error}")))?;
+        if read < buffer.len() {
+            return Err(self
+                .origin
+                .refuse_row(first, "was truncated after it was opened")
+                .advise("start again"));
+        }
+        self.array.decode(buffer, first, values, &self.origin)
+    }
+}
+
+impl Store for Stored {
+    fn len(&self) -> u64 {
+        self.array.layout.samples
+    }
+
+    fn held(&self) -> usize {
+        self.labels.bytes().saturating_add(size_of_val(&self.array.offsets[..]))
+    }
+
+    fn access(&self) -> Access {
+        Access::Random
+    }
+
+    fn labels(&self) -> Option<Cow<'_, Labels>> {
+        Some(Cow::Borrowed(&self.labels))
+    }
+
+    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
+        let features = self.array.layout.shape.features();
+        let most = RUN.checked_div(self.array.stride()).unwrap_or(1).max(1);
+        refill(into, features, (self.array.emptied(), self.labels.emptied()), |values, labels| {
+            let mut buffer = Vec::new();
+            for (first, count) in runs(indices, most) {
+                self.read_run(first, count, &mut buffer, values)?;
+            }
+            indices.iter().for_each(|&index| push_label(labels, &self.labels, index));
+            Ok(())
+        })
+    }
+}

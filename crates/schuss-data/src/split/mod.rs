@@ -1,0 +1,14 @@
+//! Splits: held out, drawn, relabelled, surveyed.
+
+mod class_order;
+pub(crate) mod hold_out;
+mod impute;
+pub mod mixing;
+pub(crate) mod rebased;
+pub(crate) mod relabel;
+mod subset;
+mod survey;
+
+pub use hold_out::HeldOut;
+pub use subset::Subset;
+pub use survey::{Range, Survey, survey};
