@@ -224,3 +224,17 @@ fn less_precision_is_used_where_the_machine_has_it_and_said_where_it_has_not() {
         assert!(off > 0.0 && off < distance, "{word} is {off} off");
     }
 }
+
+/// `config_id` was called `recipe_id` before.
+#[test]
+fn records_under_the_old_name_of_the_identity_are_read() {
+    let place = Place::new();
+    let trained = place.run(&["train", "--data", "digits:train=100,test=50", "--epochs", "1", "--out", "old"]);
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    let summary = place.join("old/summary.json");
+    let written = std::fs::read_to_string(&summary).unwrap();
+    assert!(written.contains("\"config_id\"") && !written.contains("recipe_id"));
+    std::fs::write(&summary, written.replace("\"config_id\"", "\"recipe_id\"")).unwrap();
+    let longer = place.run(&["resume", "old", "--epochs", "2"]);
+    assert_eq!(longer.code, 0, "{}", longer.stderr);
+}
