@@ -229,7 +229,8 @@ fn less_precision_is_used_where_the_machine_has_it_and_said_where_it_has_not() {
 #[test]
 fn records_under_the_old_name_of_the_identity_are_read() {
     let place = Place::new();
-    let trained = place.run(&["train", "--data", "digits:train=100,test=50", "--epochs", "1", "--out", "old"]);
+    let trained =
+        place.run(&["train", "--data", "digits:train=100,test=50", "--epochs", "1", "--out", "old"]);
     assert_eq!(trained.code, 0, "{}", trained.stderr);
     let summary = place.join("old/summary.json");
     let written = std::fs::read_to_string(&summary).unwrap();
