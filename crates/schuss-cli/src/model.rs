@@ -83,9 +83,13 @@ pub(crate) fn fit(about: &ModelFile, data: Dataset, judges: bool) -> Result<Data
     }
 }
 
-/// Prints warnings about the data on stderr.
+/// Beginnings of the notes on data that a model reads which are worth a line: warnings, and changes to images.
+const SAID: [&str; 4] = ["warning: ", "size: ", "inverted: ", "transparency: "];
+
+/// Prints warnings about the data, and changes to its images, on stderr.
 pub(crate) fn say_warnings(data: &Dataset) {
-    data.notes.iter().filter(|note| note.starts_with("warning:")).for_each(|note| say(true, note));
+    let is_said = |note: &&String| SAID.iter().any(|start| note.starts_with(start));
+    data.notes.iter().filter(is_said).for_each(|note| say(true, note));
 }
 
 #[cfg(test)]
