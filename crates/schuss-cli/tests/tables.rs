@@ -267,3 +267,21 @@ fn seconds_since_1970_are_learnt_and_told_of_a_new_file() {
     let raw = place.run(&["train", "--data", "./t.csv", "--normalisation", "none", "--epochs", "1"]);
     assert!((raw.stdout + &raw.stderr).contains("lose the last digits of `time`"));
 }
+
+#[test]
+fn eval_counts_the_categories_that_training_never_saw() {
+    let place = Place::new();
+    let rows = |kinds: [&str; 2]| {
+        let row = |i: usize| format!("{},{},{}\n", kinds[i % 2], i, i % 2);
+        format!("kind,x,label\n{}", (0..20).map(row).collect::<String>())
+    };
+    std::fs::write(place.join("seen.csv"), rows(["a", "b"])).unwrap();
+    std::fs::write(place.join("new.csv"), rows(["a", "z"])).unwrap();
+    let train =
+        ["train", "--data", "seen.csv", "--model", "linear:2", "--epochs", "1", "--update", "batch:4"];
+    assert_eq!(place.run(&train).code, 0);
+    let judged = place.run(&["eval", "runs/train", "new.csv"]);
+    let said = format!("{}{}", judged.stdout, judged.stderr);
+    assert!(judged.code == 0 && said.contains("categories that training never saw, `z` (10)"), "{said}");
+    place.run(&["eval", "runs/train", "new.csv", "--unknown", "refuse"]).refused(3, "`z`");
+}

@@ -128,6 +128,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("optimizer", "gd", "sgd with --update epoch"),
     ("optimizer", "bgd", "sgd with --update epoch"),
     ("optimizer", "sparseadam", "adam"),
+    ("optimizer", "sam", "sam+sgd:lr=0.1,momentum=0.9, or sam+ before another rule"),
     ("loss", "logcosh", "huber, which is close to it"),
     ("schedule", "invscaling", "inverse-time:decay_rate=0.01"),
     ("schedule", "adaptive", "plateau"),
@@ -436,6 +437,7 @@ mod tests {
     fn what_has_no_counterpart_is_refused_with_what_to_write() {
         for (text, advice) in [
             ("momentum", "sgd:lr=0.1,momentum=0.9"),
+            ("sam", "sam+sgd:lr=0.1,momentum=0.9"),
             ("adam:alpha=1", "weight_decay"),
             ("adam:clipnorm=1", "clip-global-norm:1+"),
             ("adam:betas=0.9", "beta1=0.9,beta2=0.999"),

@@ -216,3 +216,14 @@ fn a_list_is_the_label_as_a_whole() {
         );
     }
 }
+
+#[test]
+fn numbers_stored_as_text_are_numbers_and_floats_without_fraction_are_classes_like_whole_numbers() {
+    assert_eq!(read(StringArray::from(vec!["1.5", "-2"])), [1.5, -2.0]);
+    let features: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 1.5, 2.5, 3.5]));
+    let label: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 0.0, 1.0, 0.0]));
+    let batch = RecordBatch::try_from_iter([("x", features), ("label", label)]).unwrap();
+    for file in [arrow(&batch), parquet(&batch, 9)] {
+        assert_eq!(open(&file, &ReadOptions::default()).unwrap().classes, ["0", "1"]);
+    }
+}
