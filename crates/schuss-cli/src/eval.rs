@@ -71,7 +71,7 @@ pub(crate) fn run(
 fn judged(model: &Path, about: &ModelFile, data: Option<&str>, reading: &Reading) -> Result<Dataset> {
     let origin = Origin::of(&model::find(model)?);
     match (data, origin) {
-        (Some(spec), Some(origin)) => match held_out(&origin, spec)? {
+        (Some(spec), Some(origin)) => match held_out(&origin, about, spec)? {
             Some(held_out) => Ok(held_out),
             None => reading.workload(spec).load_for(about, true),
         },
@@ -94,10 +94,9 @@ fn judged(model: &Path, about: &ModelFile, data: Option<&str>, reading: &Reading
 }
 
 /// Returns the rows that a run held out, if `spec` is the data it was trained on and they had no test split.
-fn held_out(origin: &Origin, spec: &str) -> Result<Option<Dataset>> {
-    let Some(data) = origin.data(Some(spec), None).ok().filter(|data| data.held_out.is_some()) else {
-        return Ok(None);
-    };
+fn held_out(origin: &Origin, about: &ModelFile, spec: &str) -> Result<Option<Dataset>> {
+    let is_like = |data: &Dataset| data.held_out.is_some() && data.table == about.table;
+    let Some(data) = origin.data(Some(spec), None).ok().filter(is_like) else { return Ok(None) };
     if !origin.is_of(&data)? {
         return Ok(None);
     }
