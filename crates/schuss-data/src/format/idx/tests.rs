@@ -171,7 +171,7 @@ fn a_file_this_user_may_not_read_is_refused() {
     fs::set_permissions(pair._folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let mut nobody = Command::new("setpriv");
     nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
-    alone(&mut nobody, "idx::tests::nobody_reads_the_pair");
+    alone(&mut nobody, "format::idx::tests::nobody_reads_the_pair");
     let Ok(output) = nobody.env("SCHUSS_TEST_PAIR", pair._folder.path()).output() else {
         return skip("needs setpriv to become another user");
     };
@@ -198,7 +198,7 @@ fn a_header_that_promises_the_moon_costs_neither_time_nor_memory() {
         return skip("reads peak memory from /proc");
     }
     let mut program = Command::new(std::env::current_exe().unwrap());
-    alone(&mut program, "idx::tests::promises_of_the_moon_are_refused_at_once");
+    alone(&mut program, "format::idx::tests::promises_of_the_moon_are_refused_at_once");
     let output = program.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

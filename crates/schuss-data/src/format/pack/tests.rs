@@ -340,7 +340,7 @@ fn a_header_that_promises_the_moon_costs_neither_time_nor_memory() {
         return skip("reads peak memory from /proc");
     }
     let mut program = Command::new(std::env::current_exe().unwrap());
-    alone(&mut program, "pack::tests::promises_of_the_moon_are_refused_at_once");
+    alone(&mut program, "format::pack::tests::promises_of_the_moon_are_refused_at_once");
     let output = program.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
