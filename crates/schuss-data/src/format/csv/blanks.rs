@@ -40,7 +40,7 @@ fn take_quoted<'a>(mut text: &'a [u8], bytes: &mut Vec<u8>) -> &'a [u8] {
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     #[test]
     fn runs_of_blanks_separate_cells_and_quotes_keep_them_together() {

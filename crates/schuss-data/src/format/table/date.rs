@@ -238,7 +238,7 @@ fn offset(zone: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, clippy::unwrap_used)]
+#[allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use DateOrder::{DayFirst, MonthFirst};
