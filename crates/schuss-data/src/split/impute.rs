@@ -2,8 +2,8 @@
 //! training.
 
 use crate::format::table::{ColumnKind, Table};
-use crate::{Access, Dataset, Labels, Result, Samples, Split, Store, Values};
-use std::borrow::Cow;
+use crate::split::converted::{Convert, converted};
+use crate::{Dataset, Result, Samples, Split, Values};
 use std::sync::Arc;
 
 impl Dataset {
@@ -22,9 +22,9 @@ impl Dataset {
             return Ok(self);
         }
         let seen = if self.train.is_empty() { &self.test } else { &self.train };
-        let means = means(seen, self.shape.features())?;
-        let table = with_means(table, &means);
-        let fill = |split| fill(split, &means);
+        let means = Arc::new(Means(means(seen, self.shape.features())?));
+        let table = with_means(table, &means.0);
+        let fill = |split| converted(split, &means);
         Ok(Self {
             train: fill(self.train)?,
             validation: self.validation.map(fill).transpose()?,
@@ -36,7 +36,7 @@ impl Dataset {
 }
 
 /// Returns the mean of each feature over the samples that have it; 0 if none has.
-fn means(split: &Split, features: usize) -> Result<Arc<[f32]>> {
+fn means(split: &Split, features: usize) -> Result<Vec<f32>> {
     let (mut sums, mut counts) = (vec![0.0; features], vec![0.0; features]);
     split.each_block(|_, block| {
         let Values::Floats(floats) = block.values() else { return Ok(()) };
@@ -67,54 +67,23 @@ fn with_means(table: &Table, means: &[f32]) -> Table {
     table
 }
 
-fn fill(split: Split, means: &Arc<[f32]>) -> Result<Split> {
-    Ok(match split {
-        Split::Resident(samples) => Split::Resident(fill_samples(samples, means)?),
-        Split::Streamed(store) => Split::Streamed(Arc::new(Imputed { store, means: Arc::clone(means) })),
-    })
-}
+/// Means of features, which replace missing numbers.
+struct Means(Vec<f32>);
 
-fn fill_samples(samples: Samples, means: &[f32]) -> Result<Samples> {
-    let features = samples.features();
-    let (mut values, labels) = samples.into_parts();
-    if let Values::Floats(floats) = &mut values {
-        for row in floats.chunks_exact_mut(means.len().max(1)) {
-            row.iter_mut()
-                .zip(means)
-                .filter(|(number, _)| number.is_nan())
-                .for_each(|(number, &mean)| *number = mean);
+impl Convert for Means {
+    fn samples(&self, samples: Samples) -> Result<Samples> {
+        let means = &self.0;
+        let features = samples.features();
+        let (mut values, labels) = samples.into_parts();
+        if let Values::Floats(floats) = &mut values {
+            for row in floats.chunks_exact_mut(means.len().max(1)) {
+                row.iter_mut()
+                    .zip(means)
+                    .filter(|(number, _)| number.is_nan())
+                    .for_each(|(number, &mean)| *number = mean);
+            }
         }
-    }
-    Samples::new(values, labels, features)
-}
-
-/// A store whose missing numbers are imputed when it is read.
-struct Imputed {
-    store: Arc<dyn Store>,
-    means: Arc<[f32]>,
-}
-
-impl Store for Imputed {
-    fn len(&self) -> u64 {
-        self.store.len()
-    }
-
-    fn held(&self) -> usize {
-        self.store.held()
-    }
-
-    fn access(&self) -> Access {
-        self.store.access()
-    }
-
-    fn labels(&self) -> Option<Cow<'_, Labels>> {
-        self.store.labels()
-    }
-
-    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
-        self.store.read(indices, into)?;
-        *into = fill_samples(std::mem::take(into), &self.means)?;
-        Ok(())
+        Samples::new(values, labels, features)
     }
 }
 

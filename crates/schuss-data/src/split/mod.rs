@@ -1,6 +1,7 @@
 //! Splits: held out, drawn, relabelled, surveyed.
 
 mod class_order;
+mod converted;
 pub(crate) mod hold_out;
 mod impute;
 pub mod mixing;

@@ -1,7 +1,8 @@
 //! Conversion of stored samples from one set of offsets to another.
 
 use crate::offsets::rounded;
-use crate::{Access, Labels, Offsets, Result, Samples, Split, Store, Values};
+use crate::split::converted::{Convert, converted};
+use crate::{Labels, Offsets, Result, Samples, Split, Values};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -14,11 +15,7 @@ impl Offsets {
         if self == wanted {
             return Ok(split);
         }
-        let shifts = Arc::new(Shifts { stored: self.clone(), wanted: wanted.clone() });
-        Ok(match split {
-            Split::Resident(samples) => Split::Resident(shifts.shift(samples)?),
-            Split::Streamed(store) => Split::Streamed(Arc::new(Rebased { store, shifts })),
-        })
+        converted(split, &Arc::new(Shifts { stored: self.clone(), wanted: wanted.clone() }))
     }
 }
 
@@ -27,8 +24,8 @@ struct Shifts {
     wanted: Offsets,
 }
 
-impl Shifts {
-    fn shift(&self, samples: Samples) -> Result<Samples> {
+impl Convert for Shifts {
+    fn samples(&self, samples: Samples) -> Result<Samples> {
         let features = samples.features();
         let (mut values, mut labels) = samples.into_parts();
         if let Values::Floats(values) = &mut values {
@@ -40,6 +37,11 @@ impl Shifts {
         }
         Samples::new(values, labels, features)
     }
+
+    /// Classes stay the same; numbers are not known without reading them.
+    fn labels<'a>(&self, labels: Cow<'a, Labels>) -> Option<Cow<'a, Labels>> {
+        Some(labels).filter(|labels| !matches!(**labels, Labels::Real { .. }))
+    }
 }
 
 /// Subtracts `shift(column)` from every number in rows of `width`.
@@ -48,36 +50,5 @@ fn rows(numbers: &mut [f32], width: usize, shift: impl Fn(usize) -> f64) {
         for (at, number) in row.iter_mut().enumerate() {
             *number = rounded(f64::from(*number), shift(at));
         }
-    }
-}
-
-/// A store whose samples are converted to other offsets when they are read.
-struct Rebased {
-    store: Arc<dyn Store>,
-    shifts: Arc<Shifts>,
-}
-
-impl Store for Rebased {
-    fn len(&self) -> u64 {
-        self.store.len()
-    }
-
-    fn held(&self) -> usize {
-        self.store.held()
-    }
-
-    fn access(&self) -> Access {
-        self.store.access()
-    }
-
-    /// Classes stay the same; numbers are not known without reading them.
-    fn labels(&self) -> Option<Cow<'_, Labels>> {
-        self.store.labels().filter(|labels| !matches!(**labels, Labels::Real { .. }))
-    }
-
-    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
-        self.store.read(indices, into)?;
-        *into = self.shifts.shift(std::mem::take(into))?;
-        Ok(())
     }
 }

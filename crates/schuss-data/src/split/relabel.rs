@@ -3,7 +3,8 @@
 use crate::classes::{self, MAX_CLASSES};
 use crate::format::table::{Table, Target};
 use crate::reader::{LabelKind, Loaded, LoadedSplit};
-use crate::{Access, Error, Labels, Result, Samples, Split, Store};
+use crate::split::converted::{Convert, converted};
+use crate::{Error, Labels, Result, Samples, Split};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,45 +17,21 @@ pub(crate) type Map = Arc<dyn Fn(Labels) -> Labels + Send + Sync>;
 /// # Errors
 /// None expected: the number of labels stays the same.
 pub(crate) fn mapped(split: Split, map: &Map) -> Result<Split> {
-    Ok(match split {
-        Split::Resident(samples) => Split::Resident(of_samples(samples, map)?),
-        Split::Streamed(store) => Split::Streamed(Arc::new(Relabelled { store, map: Arc::clone(map) })),
-    })
+    converted(split, &Arc::new(Relabelling(Arc::clone(map))))
 }
 
-fn of_samples(samples: Samples, map: &Map) -> Result<Samples> {
-    let features = samples.features();
-    let (values, labels) = samples.into_parts();
-    Samples::new(values, map(labels), features)
-}
+/// The conversion of labels by a map.
+struct Relabelling(Map);
 
-/// A store whose labels are mapped when they are read.
-struct Relabelled {
-    store: Arc<dyn Store>,
-    map: Map,
-}
-
-impl Store for Relabelled {
-    fn len(&self) -> u64 {
-        self.store.len()
+impl Convert for Relabelling {
+    fn samples(&self, samples: Samples) -> Result<Samples> {
+        let features = samples.features();
+        let (values, labels) = samples.into_parts();
+        Samples::new(values, (self.0)(labels), features)
     }
 
-    fn held(&self) -> usize {
-        self.store.held()
-    }
-
-    fn access(&self) -> Access {
-        self.store.access()
-    }
-
-    fn labels(&self) -> Option<Cow<'_, Labels>> {
-        self.store.labels().map(|labels| Cow::Owned((self.map)(labels.into_owned())))
-    }
-
-    fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
-        self.store.read(indices, into)?;
-        *into = of_samples(std::mem::take(into), &self.map)?;
-        Ok(())
+    fn labels<'a>(&self, labels: Cow<'a, Labels>) -> Option<Cow<'a, Labels>> {
+        Some(Cow::Owned((self.0)(labels.into_owned())))
     }
 }
 

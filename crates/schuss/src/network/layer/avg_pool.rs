@@ -13,7 +13,7 @@ layers! {
         /// Side k of the windows, also their stride.
         kernel_size: usize = 2,
     } => |layer| match layer.kernel_size {
-        0 => Err(Error::usage("kernel_size is 0, but a window has at least one pixel")),
+        0 => Err(Error::usage("kernel_size is 0, but a window has at least one pixel").advise("avg-pool:2")),
         _ => Ok(()),
     };
 }
