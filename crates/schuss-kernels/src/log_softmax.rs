@@ -17,7 +17,7 @@ pub fn log_softmax(team: &mut Team, z: Matrix, y: MatrixMut) {
     let (rows, cols) = z.shape();
     assert!(y.shape() == (rows, cols));
     let pass = Forward { z, y: SharedMut::new(y.into_data()) };
-    passes::each_row(team, &pass, WORK, (rows, cols));
+    passes::each_row(team, &pass, WORK, rows, cols);
 }
 
 /// Dᶻ ← dy − softmax(z) Σ dy, from Y = ln softmax(Z); all `[m, n]`.
@@ -28,7 +28,7 @@ pub fn log_softmax_gradient(team: &mut Team, y: Matrix, dy: Matrix, dz: MatrixMu
     let (rows, cols) = y.shape();
     assert!(dy.shape() == (rows, cols) && dz.shape() == (rows, cols));
     let pass = Backward { y, dy, dz: SharedMut::new(dz.into_data()) };
-    passes::each_row(team, &pass, WORK, (rows, cols));
+    passes::each_row(team, &pass, WORK, rows, cols);
 }
 
 struct Forward<'a> {

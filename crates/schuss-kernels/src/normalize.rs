@@ -30,8 +30,9 @@ pub enum Moments<'a> {
 
 impl Moments<'_> {
     /// # Panics
-    /// If there are too few for a matrix of this shape.
-    fn check(self, (rows, cols): (usize, usize)) -> Self {
+    /// If there are too few for X.
+    fn check(self, x: Matrix) -> Self {
+        let (rows, cols) = x.shape();
         let (mean, scale, needed) = match self {
             Self::PerRow { mean, scale } => (mean, scale, rows),
             Self::PerColumn { mean, scale } => (mean, scale, padded(cols)),
@@ -66,7 +67,7 @@ pub fn row_moments(team: &mut Team, x: Matrix, eps: f64, mean: &mut [f32], scale
     let (rows, cols) = x.shape();
     assert!(mean.len() >= rows && scale.len() >= rows);
     let pass = RowMoments { x, eps: eps as f32, mean: SharedMut::new(mean), scale: SharedMut::new(scale) };
-    passes::each_row(team, &pass, WORK, (rows, cols));
+    passes::each_row(team, &pass, WORK, rows, cols);
 }
 
 /// Computes mean and variance (over m) of every column of X `[m, n]`, summed in f64 in row order. `mean` and
@@ -100,7 +101,7 @@ pub fn scales(variance: &[f32], eps: f64, scale: &mut [f32]) {
 /// # Panics
 /// If the shapes do not match.
 pub fn normalize(team: &mut Team, x: Matrix, moments: Moments, gain: &[f32], bias: &[f32], y: MatrixMut) {
-    let (moments, width) = (moments.check(x.shape()), padded(x.shape().1));
+    let (moments, width) = (moments.check(x), padded(x.shape().1));
     assert!(gain.len() >= width && bias.len() >= width);
     passes::map(team, &Normalize { moments, gain, bias }, WORK, [x], y);
 }
@@ -118,7 +119,7 @@ pub fn gain_gradient(
     start: Start,
     sums: &mut [f32],
 ) {
-    let chain = GainTerm(moments.check(x.shape()));
+    let chain = GainTerm(moments.check(x));
     passes::column_chains(team, &chain, [x, dy], start, sums);
 }
 
@@ -139,13 +140,21 @@ pub fn layer_norm_gradient(
     assert!(matches!(moments, Moments::PerRow { .. }), "layer normalisation has moments per row");
     assert!(dy.shape() == (rows, cols) && dx.shape() == (rows, cols) && gain.len() >= padded(cols));
     let dx = SharedMut::new(dx.into_data());
-    let pass = LayerGradient { x, moments: moments.check((rows, cols)), gain, dy, dx };
-    passes::each_row(team, &pass, 2 * WORK, (rows, cols));
+    let pass = LayerGradient { x, moments: moments.check(x), gain, dy, dx };
+    passes::each_row(team, &pass, 2 * WORK, rows, cols);
+}
+
+/// Gradients of gain and bias over the rows of a batch, one per column and padded to whole vectors.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchGradients<'a> {
+    /// Σ dy x̂ of every column: [`gain_gradient`].
+    pub gain: &'a [f32],
+    /// Σ dy of every column: [`crate::matrix::column_sums`].
+    pub bias: &'a [f32],
 }
 
 /// Computes Dˣ of batch normalisation by the moments of these same rows: scale gain (dy − mean(dy) − x̂
-/// mean(dy x̂)) with means over the column, from `sum_dy` ([`crate::matrix::column_sums`]) and `sum_dy_x`
-/// ([`gain_gradient`]) of these rows.
+/// mean(dy x̂)) with means over the column, from the `sums` over these rows.
 ///
 /// # Panics
 /// If the shapes do not match.
@@ -154,14 +163,13 @@ pub fn batch_norm_gradient(
     x: Matrix,
     moments: Moments,
     gain: &[f32],
-    [sum_dy, sum_dy_x]: [&[f32]; 2],
+    sums: BatchGradients,
     dy: Matrix,
     dx: MatrixMut,
 ) {
     let (rows, cols) = x.shape();
-    assert!([gain, sum_dy, sum_dy_x].iter().all(|columns| columns.len() >= padded(cols)));
-    let moments = moments.check((rows, cols));
-    let pass = BatchGradient { moments, gain, sum_dy, sum_dy_x, count: rows as f32 };
+    assert!([gain, sums.gain, sums.bias].iter().all(|columns| columns.len() >= padded(cols)));
+    let pass = BatchGradient { moments: moments.check(x), gain, sums, count: rows as f32 };
     passes::map(team, &pass, WORK, [x, dy], dx);
 }
 
@@ -316,8 +324,7 @@ impl RowPass for LayerGradient<'_> {
 struct BatchGradient<'a> {
     moments: Moments<'a>,
     gain: &'a [f32],
-    sum_dy: &'a [f32],
-    sum_dy_x: &'a [f32],
+    sums: BatchGradients<'a>,
     count: f32,
 }
 
@@ -328,7 +335,7 @@ impl Map<2> for BatchGradient<'_> {
         let count = V::splat(f64::from(self.count));
         // SAFETY: `batch_norm_gradient` checked that all hold a padded row.
         unsafe {
-            let mean = x.mul_add(at(self.sum_dy_x, col), at(self.sum_dy, col)) / count;
+            let mean = x.mul_add(at(self.sums.gain, col), at(self.sums.bias, col)) / count;
             scale * at(self.gain, col) * (dy - mean)
         }
     }

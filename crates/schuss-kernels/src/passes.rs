@@ -74,7 +74,7 @@ pub(crate) trait RowPass: Sync {
 
 /// Runs a pass over the rows of a matrix, unless it is empty. `work` is the approximate cost of one element,
 /// in multiply-adds.
-pub(crate) fn each_row<P: RowPass>(team: &mut Team, pass: &P, work: usize, (rows, cols): (usize, usize)) {
+pub(crate) fn each_row<P: RowPass>(team: &mut Team, pass: &P, work: usize, rows: usize, cols: usize) {
     if cols == 0 {
         return;
     }

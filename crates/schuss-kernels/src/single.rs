@@ -18,13 +18,23 @@ fn check(active: &[u32], rows: usize) {
     assert!(active.iter().all(|&row| (row as usize) < rows), "an active row is out of range for {rows} rows");
 }
 
+/// Inputs of one sample, after the ReLU of the layer before.
+#[derive(Clone, Copy, Debug)]
+pub struct SparseInput<'a> {
+    /// x `[inputs]`
+    pub x: &'a [f32],
+    /// Indices of the inputs that are not zero, in order: the active rows of W.
+    pub active: &'a [u32],
+}
+
 /// y ← Σ xᵢ wᵢ + b over the active rows i in order, then ReLU if `relu`: bit-identical to
-/// [`crate::matrix::linear`] if all other inputs are zero. `x` `[inputs]`, W `[inputs, outputs]`, `bias` and
+/// [`crate::matrix::linear`] if all other inputs are zero. W `[inputs, outputs]`, `bias` and
 /// `y` `[outputs]`.
 ///
 /// # Panics
 /// If the shapes do not match.
-pub fn linear(isa: Isa, x: &[f32], active: &[u32], w: Matrix, bias: &[f32], relu: bool, y: &mut [f32]) {
+pub fn linear(isa: Isa, input: SparseInput, w: Matrix, bias: &[f32], relu: bool, y: &mut [f32]) {
+    let SparseInput { x, active } = input;
     let (rows, cols) = w.shape();
     check(active, rows.min(x.len()));
     assert!(bias.len() >= padded(cols) && y.len() >= padded(cols));
@@ -167,20 +177,20 @@ pub(crate) fn splat<V: Vector>(x: f32) -> V {
 /// Backward pass and update for one sample, in one pass over the active rows: dxᵢ = d · wᵢ with the old
 /// weights, then wᵢ ← update(xᵢ d, wᵢ, slots). dx is 0 elsewhere and in the pad lanes.
 ///
-/// `x` `[inputs]` is the layer's input after its ReLU, `d` `[outputs]`, W and slots `[inputs, outputs]`. A
-/// dot product uses 16 lanes in order and a fixed tree, as in [`crate::matrix::input_gradient`].
+/// `d` `[outputs]` is the gradient at the layer's outputs, W and slots `[inputs, outputs]`. A dot product uses 16 lanes in order and a fixed tree, as in [`crate::matrix::input_gradient`].
 ///
 /// # Panics
 /// If the shapes do not match.
 pub fn descend<U: Elementwise<S>, const S: usize>(
     isa: Isa,
-    [x, d]: [&[f32]; 2],
-    active: &[u32],
+    input: SparseInput,
+    d: &[f32],
     update: &U,
     w: MatrixMut,
     slots: [&mut [f32]; S],
     dx: &mut [f32],
 ) {
+    let SparseInput { x, active } = input;
     let (rows, cols) = w.shape();
     let stride = padded(cols);
     check(active, rows.min(x.len()));
@@ -297,7 +307,8 @@ mod tests {
                 let (x, w, b) = (input(&mut sample, k), sample.vector(k * n, 1.0), sample.vector(n, 1.0));
                 let (wp, bp, mut y) = (pad(&w, k, n), pad(&b, 1, n), Buffer::zeros(padded(n)));
                 for relu in [false, true] {
-                    linear(isa, &x, &active(&x), Matrix::new(&wp, k, n), &bp, relu, &mut y);
+                    let input = SparseInput { x: &x, active: &active(&x) };
+                    linear(isa, input, Matrix::new(&wp, k, n), &bp, relu, &mut y);
                     assert_eq!(y[..n], naive::linear(&x, &w, &b, relu, 1, k, n), "{k} x {n}");
                 }
             }
@@ -314,7 +325,8 @@ mod tests {
                 let (mut wp, mut vp, mut dx) = (pad(&w, k, n), pad(&v, k, n), Buffer::zeros(padded(k)));
                 let dp = pad(&d, 1, n);
                 let to = MatrixMut::new(&mut wp, k, n);
-                descend(isa, [&x, &dp], &active(&x), &HeavyBall, to, [&mut vp], &mut dx);
+                let input = SparseInput { x: &x, active: &active(&x) };
+                descend(isa, input, &dp, &HeavyBall, to, [&mut vp], &mut dx);
                 let (wp, vp) = (unpad(&wp, k, n), unpad(&vp, k, n));
                 for row in 0..k {
                     let active = x[row] != 0.0;

@@ -160,6 +160,30 @@ impl<'a> Ahead<'a> {
     }
 }
 
+/// Room for panels of 16 numbers per row.
+#[derive(Default)]
+struct Room {
+    /// W and V, after the fold.
+    copies: [Buffer; 2],
+    /// Xᵀ times the weighted deltas for V.
+    sums: Buffer,
+    /// Weighted deltas for W and for V.
+    deltas: [Buffer; 2],
+}
+
+impl Room {
+    /// Makes room for panels of all inputs of the layer, and of the rows of a block.
+    fn grow(&mut self, inputs: usize, rows: usize) {
+        let of_inputs = self.copies.iter_mut().chain([&mut self.sums]).map(|buffer| (buffer, inputs));
+        let of_rows = self.deltas.iter_mut().map(|buffer| (buffer, rows));
+        for (buffer, rows) in of_inputs.chain(of_rows) {
+            if buffer.len() < rows * LANES {
+                *buffer = Buffer::zeros(rows * LANES);
+            }
+        }
+    }
+}
+
 /// Sixteen outputs of the layer: fold, then the next block's products with the new weights while they are in
 /// cache.
 struct Panel<'t, 'a> {
@@ -173,44 +197,32 @@ impl Kernel for Panel<'_, '_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let Tasks { inputs, has_velocity, .. } = *self.tasks;
-        let mut panels = PANELS.take();
-        let owed_rows = self.tasks.owed.map_or(0, |owed| owed.weigh.len());
-        for (buffer, rows) in panels.iter_mut().zip([inputs, inputs, inputs, owed_rows, owed_rows]) {
-            if buffer.len() < rows * LANES {
-                *buffer = Buffer::zeros(rows * LANES);
-            }
-        }
-        let [weights, velocities, sums, delta_w, delta_v] = &mut panels;
+        let mut room = ROOM.take();
+        room.grow(inputs, self.tasks.owed.map_or(0, |owed| owed.weigh.len()));
         match &self.tasks.owed {
-            Some(owed) => self.fold::<V>(owed, [weights, velocities], sums, [delta_w, delta_v]),
+            Some(owed) => self.fold::<V>(owed, &mut room),
             None => {
-                for (to, from) in [weights, velocities].into_iter().zip(self.tasks.weights) {
+                for (to, from) in room.copies.iter_mut().zip(self.tasks.weights) {
                     // SAFETY: W and V hold this panel in every row, and only this task touches it.
                     unsafe { pack_panel::<V>(from.at(self.panel * LANES), self.tasks.stride, inputs, to) };
                 }
             }
         }
         if let Some(ahead) = &self.tasks.ahead {
-            self.product::<V>(ahead.x, &panels[0], ahead.z);
+            self.product::<V>(ahead.x, &room.copies[0], ahead.z);
             if let Some(q) = ahead.q.filter(|_| has_velocity) {
-                self.product::<V>(ahead.x, &panels[1], q);
+                self.product::<V>(ahead.x, &room.copies[1], q);
             }
         }
-        PANELS.set(panels);
+        ROOM.set(room);
     }
 }
 
 impl Panel<'_, '_> {
     /// Folds the previous block into W and V, and keeps a copy of the new panel of each.
     #[inline(always)]
-    fn fold<V: Vector>(
-        &self,
-        owed: &Owed,
-        copies: [&mut Buffer; 2],
-        sums: &mut Buffer,
-        deltas: [&mut Buffer; 2],
-    ) {
-        let [delta_w, delta_v] = deltas;
+    fn fold<V: Vector>(&self, owed: &Owed, room: &mut Room) {
+        let Room { copies, sums, deltas: [delta_w, delta_v] } = room;
         self.weighed_deltas::<V>(owed, 0, delta_w);
         let sums = SharedMut::new(sums);
         if self.tasks.has_velocity {
@@ -221,7 +233,7 @@ impl Panel<'_, '_> {
         let fold = Fold {
             weights: self.tasks.weights,
             velocity_sums: self.tasks.has_velocity.then_some(sums),
-            copies: copies.map(|copy| SharedMut::new(copy)),
+            copies: copies.each_mut().map(|copy| SharedMut::new(copy)),
             keep: owed.keep,
             stride: self.tasks.stride,
             panel: self.panel * LANES,
@@ -345,8 +357,8 @@ impl Drop for Tasks<'_> {
 thread_local! {
     /// Room for the packed inputs of the thread that creates tasks; grows and stays.
     static PACKED: Cell<Buffer> = Cell::default();
-    /// Room for a panel of W, of V, of the sums for V, and of the weighted deltas for each; grows and stays.
-    static PANELS: Cell<[Buffer; 5]> = Cell::default();
+    /// Room of a thread for panels; grows and stays.
+    static ROOM: Cell<Room> = Cell::default();
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use schuss_kernels::dropout::dropout;
 use schuss_kernels::log_softmax::{log_softmax, log_softmax_gradient};
 use schuss_kernels::matrix::{self, Matrix, MatrixMut, Start};
 use schuss_kernels::naive::Sample;
-use schuss_kernels::normalize::{self, Moments};
+use schuss_kernels::normalize::{self, BatchGradients, Moments};
 use schuss_kernels::pool::{Windows, average_pool, average_pool_gradient};
 use schuss_kernels::reduce::{Reduction, reduce, reduce_reference};
 use schuss_kernels::rows::{Score, every_row, softmax, softmax_cross_entropy};
+use schuss_kernels::single::{self, SparseInput};
 use schuss_kernels::sweep::{Elementwise, sweep, sweep_reference};
 use schuss_kernels::window::{Ahead, Owed, Tasks};
-use schuss_kernels::{Isa, LANES, Lane, Math, Precision, Team, padded, single};
+use schuss_kernels::{Isa, LANES, Lane, Math, Precision, Team, padded};
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -171,7 +172,7 @@ const CALLS: &[(&str, Call)] = &[
     ("single::linear", |team, of| {
         let (x, w, b, mut y) = (of.slice(K), of.matrix(K, N), of.slice(padded(N)), of.slice(padded(N)));
         let active = [0, 3, of.size(K - 1) as u32];
-        single::linear(team.isa(), &x, &active, w.get(), &b, true, &mut y);
+        single::linear(team.isa(), SparseInput { x: &x, active: &active }, w.get(), &b, true, &mut y);
     }),
     ("single::catch_up", |team, of| {
         let (mut w, mut v) = (of.matrix(K, N), of.matrix(K, N));
@@ -186,7 +187,7 @@ const CALLS: &[(&str, Call)] = &[
         let (mut v, mut dx) = (of.slice(K * padded(N)), of.slice(padded(K)));
         let active = [1, of.size(K - 1) as u32];
         let (isa, w) = (team.isa(), w.get_mut());
-        single::descend(isa, [&x, &d], &active, &Momentum, w, [&mut v], &mut dx);
+        single::descend(isa, SparseInput { x: &x, active: &active }, &d, &Momentum, w, [&mut v], &mut dx);
     }),
     ("sweep", |team, of| {
         let (sums, mut w, mut v) = (of.slice(64), of.slice(64), of.slice(64));
@@ -304,8 +305,8 @@ const CALLS: &[(&str, Call)] = &[
         let [mean, scale, gain, sum, along] = [(); 5].map(|()| of.slice(padded(N)));
         let (x, dy, mut dx) = (of.matrix(M, N), of.matrix(M, N), of.matrix(M, N));
         let moments = Moments::PerColumn { mean: &mean, scale: &scale };
-        let dx = dx.get_mut();
-        normalize::batch_norm_gradient(team, x.get(), moments, &gain, [&sum, &along], dy.get(), dx);
+        let (dx, sums) = (dx.get_mut(), BatchGradients { gain: &along, bias: &sum });
+        normalize::batch_norm_gradient(team, x.get(), moments, &gain, sums, dy.get(), dx);
     }),
     ("window::Tasks", |team, of| {
         let (mut w, mut v) = (of.matrix(K, N), of.matrix(K, N));

@@ -153,7 +153,7 @@ impl Team {
     }
 
     /// Returns the mode for the products of a layer with these inputs and outputs, if they are done in bf16.
-    pub(crate) fn bf16_mode(&self, [inputs, outputs]: [usize; 2]) -> Option<Mode> {
+    pub(crate) fn bf16_mode(&self, inputs: usize, outputs: usize) -> Option<Mode> {
         self.bf16.mode.filter(|_| inputs.min(outputs) >= WORTHWHILE)
     }
 

@@ -130,7 +130,7 @@ pub fn linear(team: &mut Team, x: Matrix, w: Matrix, bias: &[f32], relu: bool, y
         y: SharedMut::new(y.data),
         stride: y.stride,
     };
-    if let Some(mode) = team.bf16_mode([w.rows, w.cols]) {
+    if let Some(mode) = team.bf16_mode(w.rows, w.cols) {
         return bf16::multiply(team, mode, Factor::rows(x), Factor::columns(w), &forward);
     }
     multiply(team, Left::rows(x), w.data, Shape { rows: x.rows, stride: w.stride, depth: x.cols }, &forward);
@@ -173,7 +173,7 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
     assert!(x.rows == d.rows && w.rows == x.cols && w.cols == d.cols);
     assert!(slots.iter().all(|slot| slot.len() >= w.rows * w.stride));
     let slots = slots.map(SharedMut::new);
-    if x.rows == 1 && count == 1.0 && team.bf16_mode([x.cols, d.cols]).is_none() {
+    if x.rows == 1 && count == 1.0 && team.bf16_mode(x.cols, d.cols).is_none() {
         let (isa, rows) = (team.isa(), w.rows);
         let (x, d, w) = (x.row(0), d.row(0), SharedMut::new(w.data));
         return team.split(rows * d.len(), rows, |rows| isa.run(RankOne { x, d, update, w, slots, rows }));
@@ -184,7 +184,7 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
 
 /// Computes Xᵀ D with its epilogue.
 fn outer_product<E: Epilogue>(team: &mut Team, x: Matrix, d: Matrix, epilogue: &E) {
-    if let Some(mode) = team.bf16_mode([x.cols, d.cols]) {
+    if let Some(mode) = team.bf16_mode(x.cols, d.cols) {
         return bf16::multiply(team, mode, Factor::columns(x), Factor::columns(d), epilogue);
     }
     let shape = Shape { rows: x.cols, stride: d.stride, depth: x.rows };
@@ -201,7 +201,7 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
     assert!(active.is_none_or(|active| active.rows == dx.rows && active.cols == dx.cols));
     let (rows, stride) = (d.rows, dx.stride);
     let to = SharedMut::new(dx.data);
-    if let Some(mode) = team.bf16_mode([w.rows, w.cols]) {
+    if let Some(mode) = team.bf16_mode(w.rows, w.cols) {
         let masked = Masked { active, cols: w.rows, to, stride };
         return bf16::multiply(team, mode, Factor::rows(d), Factor::rows(w), &masked);
     }

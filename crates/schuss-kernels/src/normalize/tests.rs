@@ -43,7 +43,8 @@ impl Case {
         if per_row {
             layer_norm_gradient(team, x, moments, &gain, dy, to);
         } else {
-            batch_norm_gradient(team, x, moments, &gain, [&dbias, &dgain], dy, to);
+            let sums = BatchGradients { gain: &dgain, bias: &dbias };
+            batch_norm_gradient(team, x, moments, &gain, sums, dy, to);
         }
         [dense(&y, m, n), dense(&dx, m, n), dense(&dgain, 1, n), dense(&dbias, 1, n)]
     }

@@ -7,7 +7,7 @@ use crate::spec::{self, normal};
 use schuss_data::Shape;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, column_sums};
 use schuss_kernels::normalize::{
-    Moments, batch_norm_gradient, column_moments, gain_gradient, normalize, scales,
+    BatchGradients, Moments, batch_norm_gradient, column_moments, gain_gradient, normalize, scales,
 };
 use schuss_kernels::{Team, padded};
 use std::ops::Range;
@@ -52,8 +52,10 @@ impl Operation for BatchNorm {
             }
             for group in groups(x.shape().0, mode.stats) {
                 let [x, dy] = [x, dy].map(|matrix| rows_of(matrix, &group));
-                let dx = dx.as_deref_mut().map(|dx| &mut dx[group.start * stride..]);
-                self.group_gradient(team, scratch, &values[gain.clone()], [x, dy], dx, sums);
+                let (rows, cols) = x.shape();
+                let dx =
+                    dx.as_deref_mut().map(|dx| MatrixMut::new(&mut dx[group.start * stride..], rows, cols));
+                self.group_gradient(team, Group { x, dy, dx }, &values[gain.clone()], scratch, sums);
             }
         });
     }
@@ -66,6 +68,13 @@ impl Operation for BatchNorm {
     fn needs(&self) -> Needs {
         Needs { batch_statistics: true, fewest_samples: 2 }
     }
+}
+
+/// Samples that are normalised together, in the backward pass.
+struct Group<'a> {
+    x: Matrix<'a>,
+    dy: Matrix<'a>,
+    dx: Option<MatrixMut<'a>>,
 }
 
 impl BatchNorm {
@@ -106,13 +115,12 @@ impl BatchNorm {
     fn group_gradient(
         &self,
         team: &mut Team,
-        scratch: &mut [f32],
+        group: Group,
         gain: &[f32],
-        [x, dy]: [Matrix; 2],
-        dx: Option<&mut [f32]>,
+        scratch: &mut [f32],
         sums: &mut [f32],
     ) {
-        let (rows, cols) = x.shape();
+        let Group { x, dy, dx } = group;
         let [mean, scale, variance, of_gain, of_bias] = fifths(scratch, gain.len());
         column_moments(team, x, mean, variance);
         scales(variance, self.eps, scale);
@@ -120,8 +128,8 @@ impl BatchNorm {
         gain_gradient(team, x, moments, dy, Start::Fresh, of_gain);
         column_sums(team, dy, Start::Fresh, of_bias);
         if let Some(dx) = dx {
-            let dx = MatrixMut::new(dx, rows, cols);
-            batch_norm_gradient(team, x, moments, gain, [of_bias, of_gain], dy, dx);
+            let sums = BatchGradients { gain: of_gain, bias: of_bias };
+            batch_norm_gradient(team, x, moments, gain, sums, dy, dx);
         }
         let found = of_gain.iter().chain(&*of_bias);
         sums.iter_mut().zip(found).for_each(|(sum, found)| *sum += found);

@@ -182,7 +182,7 @@ impl Arithmetic for Team {
         relu: bool,
         y: &mut [f32],
     ) {
-        single::linear(self.isa(), x, active, w, bias, relu, y);
+        single::linear(self.isa(), single::SparseInput { x, active }, w, bias, relu, y);
     }
 
     fn catch_up(
@@ -244,7 +244,8 @@ impl<'a, I: Iterator<Item = &'a mut [f32]>> crate::optim::Visitor for Single<'a,
     type Output = ();
 
     fn visit<U: schuss_kernels::sweep::Elementwise<S>, const S: usize>(self, update: &U) {
-        let Self { isa, x_and_d, active, w, slots, dx } = self;
-        single::descend(isa, x_and_d, active, update, w, crate::optim::take::<_, S>(slots), dx);
+        let Self { isa, x_and_d: [x, d], active, w, slots, dx } = self;
+        let input = single::SparseInput { x, active };
+        single::descend(isa, input, d, update, w, crate::optim::take::<_, S>(slots), dx);
     }
 }
