@@ -22,8 +22,10 @@ pub(crate) fn say(json: bool, line: &str) {
     let _ = if json { writeln!(std::io::stderr(), "{line}") } else { writeln!(std::io::stdout(), "{line}") };
 }
 
-/// Maximum number of epoch lines: of all trials together, and of one trial.
-const LINES: (usize, usize) = (40, 20);
+/// Maximum number of epoch lines of all trials together.
+const LINES: usize = 40;
+/// Maximum number of epoch lines of one trial.
+const LINES_PER_TRIAL: usize = 20;
 
 /// Destination and verbosity of progress output.
 #[derive(Clone, Copy)]
@@ -68,13 +70,20 @@ pub(crate) struct Progress {
     /// Lines per trial.
     lines: u32,
     /// Last epoch of each running trial, if not printed yet.
-    unsaid: BTreeMap<(String, u64), Line>,
+    unsaid: BTreeMap<TrialName, Line>,
     /// Trial last named on its own line.
-    named: Option<(String, u64)>,
+    named: Option<TrialName>,
     left_out: bool,
     bar: ProgressBar,
     ticker: Option<Ticker>,
     control: Control,
+}
+
+/// Name of a trial.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct TrialName {
+    recipe: String,
+    seed: u64,
 }
 
 /// Report of an epoch.
@@ -93,10 +102,10 @@ impl Progress {
         Self {
             shown,
             samples: data.train.len() as u64,
-            split: data.evaluated().0,
+            split: data.evaluated_name(),
             streamed: data.train.resident().is_none(),
             width: if several { names.max().unwrap_or(0) } else { 0 },
-            lines: (LINES.0 / trials).clamp(1, LINES.1) as u32,
+            lines: (LINES / trials).clamp(1, LINES_PER_TRIAL) as u32,
             unsaid: BTreeMap::new(),
             named: None,
             left_out: false,
@@ -120,7 +129,7 @@ impl Progress {
             return; // divergence is reported at the end of the trial
         }
         let line = self.line(trial, row);
-        let key = (trial.name.clone(), trial.seed);
+        let key = TrialName { recipe: trial.name.clone(), seed: trial.seed };
         let every = trial.budget.epochs.div_ceil(self.lines).max(1);
         if self.lines > 1 && row.epoch.is_multiple_of(every) {
             self.unsaid.remove(&key);
@@ -131,7 +140,7 @@ impl Progress {
     }
 
     /// Prints a line, after the trial's heading if it has one and was not named last.
-    fn say_line(&mut self, key: (String, u64), Line { heading, figures }: Line) {
+    fn say_line(&mut self, key: TrialName, Line { heading, figures }: Line) {
         if let Some(heading) = heading.filter(|_| self.named.as_ref() != Some(&key)) {
             self.say(&heading);
             self.named = Some(key);
@@ -288,7 +297,7 @@ impl Watcher for Progress {
     fn ended(&mut self, record: &TrialRecord) {
         self.ticker = None;
         self.bar.finish_and_clear();
-        let key = (record.name.clone(), record.seed);
+        let key = TrialName { recipe: record.name.clone(), seed: record.seed };
         if let Some(line) = self.unsaid.remove(&key) {
             self.say_line(key, line);
         }

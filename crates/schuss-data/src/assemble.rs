@@ -57,8 +57,14 @@ impl From<Split> for LoadedSplit {
 
 impl Dataset {
     /// Creates a data set from training and test samples, normalised as pixels are.
-    pub fn given(name: &str, shape: impl Into<Shape>, classes: Vec<String>, splits: [Samples; 2]) -> Self {
-        let [train, test] = splits.map(Split::from);
+    pub fn given(
+        name: &str,
+        shape: impl Into<Shape>,
+        classes: Vec<String>,
+        train: Samples,
+        test: Samples,
+    ) -> Self {
+        let (train, test) = (Split::from(train), Split::from(test));
         let scale = Scale::of(&train).unwrap_or_default(); // samples in memory can always be read
         Self {
             name: name.to_owned(),
@@ -100,7 +106,7 @@ impl Dataset {
         let validation = validation.map(Split::from);
         let held_out = drawing.held_out();
         let train = drawing.train;
-        let given = Self::given(&name, shape, classes, [Samples::default(), Samples::default()]);
+        let given = Self::given(&name, shape, classes, Samples::default(), Samples::default());
         Self { origin, train, validation, test, table, offsets, pictures, held_out, notes, ..given }
             .with(request)
     }
@@ -110,7 +116,7 @@ impl Dataset {
         let Loaded { shape, classes, train, table, offsets, notes, .. } = found;
         let test = Split::from(train);
         let none = test.read(&[])?;
-        let given = Self::given(&name, shape, classes, [none, Samples::default()]);
+        let given = Self::given(&name, shape, classes, none, Samples::default());
         Ok(Self { origin, test, table, offsets, notes, ..given })
     }
 

@@ -184,9 +184,14 @@ impl Dataset {
         [("train", &self.train)].into_iter().chain(validation).chain([("test", &self.test)])
     }
 
-    /// Returns the split used for curves and model selection, with its name: validation if there is one, else test.
-    pub fn evaluated(&self) -> (&'static str, &Split) {
-        self.validation.as_ref().map_or(("test", &self.test), |split| ("validation", split))
+    /// Returns the split used for curves and model selection: validation if there is one, else test.
+    pub fn evaluated(&self) -> &Split {
+        self.validation.as_ref().unwrap_or(&self.test)
+    }
+
+    /// Returns the name of the split used for curves and model selection.
+    pub fn evaluated_name(&self) -> &'static str {
+        if self.validation.is_some() { "validation" } else { "test" }
     }
 
     /// Returns warnings about the classes if labels are known without reading the samples; see
@@ -263,7 +268,7 @@ impl Dataset {
         if !self.labels.is_empty() {
             return Ok(Some(format!("labels: {}, each 0 or 1", first(&self.labels))));
         }
-        let (name, split) = self.evaluated();
+        let (name, split) = (self.evaluated_name(), self.evaluated());
         let share = |chance| format!("; the commonest class has {:.1} % of the {name} split", 100.0 * chance);
         let share = self.known_chance(split)?.map_or_else(String::new, share);
         Ok((!self.classes.is_empty()).then(|| format!("classes: {}{share}", first(&self.classes))))

@@ -187,7 +187,7 @@ pub(crate) fn picture(format: image::ImageFormat) -> Vec<u8> {
 fn decode(bytes: &[u8], size: Option<usize>) -> Result<()> {
     let encoded = Encoded { blobs: Arc::new(InMemory(bytes.to_vec())), labels: Labels::Absent(1) };
     let ask = ReadOptions { size, memory: 1 << 16, ..ReadOptions::default() };
-    let found = encoded::found(encoded, [None, None], Vec::new(), Vec::new(), &ask)?;
+    let found = encoded::found(encoded, None, None, Vec::new(), Vec::new(), &ask)?;
     if found.shape.features() > 1 << 16 { Ok(()) } else { assert_sound(&found) }
 }
 

@@ -37,8 +37,8 @@ fn targets(samples: &Samples, other: impl Fn(&[f32]) -> Vec<f32>) -> Samples {
     Samples::new(samples.values().clone(), Labels::Real { values: rows.concat(), width }, 2).unwrap()
 }
 
-fn of(splits: [Samples; 2]) -> Dataset {
-    Dataset::given("points", Shape::Flat(2), vec![], splits)
+fn of([train, test]: [Samples; 2]) -> Dataset {
+    Dataset::given("points", Shape::Flat(2), vec![], train, test)
 }
 
 fn data() -> Dataset {

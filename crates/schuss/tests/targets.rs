@@ -25,7 +25,7 @@ fn points(len: usize, offset: usize) -> Samples {
 }
 
 fn data() -> Dataset {
-    Dataset::given("points", Shape::Flat(2), vec![], [points(400, 0), points(100, 1_000)])
+    Dataset::given("points", Shape::Flat(2), vec![], points(400, 0), points(100, 1_000))
 }
 
 fn regression(model: &str, loss: &str, epochs: u32) -> Trial {
@@ -145,8 +145,8 @@ fn several_labels_at_once_are_learnt_with_binary_cross_entropy() {
         let labels = targets.map(|x| f32::from(u8::from(x > 0.0))).collect();
         Samples::new(samples.values().clone(), Labels::Real { values: labels, width: 2 }, 2).unwrap()
     };
-    let splits = [signs(points(400, 0)), signs(points(100, 1_000))];
-    let data = Dataset::given("signs", Shape::Flat(2), vec![], splits);
+    let (train, test) = (signs(points(400, 0)), signs(points(100, 1_000)));
+    let data = Dataset::given("signs", Shape::Flat(2), vec![], train, test);
     let trial = regression("linear:16,tanh,linear:2,sigmoid", "bce:logits=false", 60);
     let last = run(&trial, &data, ONE_THREAD).0.evaluation.unwrap();
     assert!(last.loss < 0.2, "{last:?}");
@@ -206,8 +206,8 @@ fn what_the_labels_cannot_tell_is_refused_with_advice() {
     let without = |samples: &Samples| {
         Samples::new(samples.values().clone(), Labels::Absent(samples.len()), samples.features()).unwrap()
     };
-    let unlabelled = [without(&points(20, 0)), without(&points(5, 0))];
-    let data = Dataset::given("points", Shape::Flat(2), vec![], unlabelled);
+    let (train, test) = (without(&points(20, 0)), without(&points(5, 0)));
+    let data = Dataset::given("points", Shape::Flat(2), vec![], train, test);
     refused(&data, "", 2, "--targets input");
     assert!(resolve(&data, "targets=input model=2-3-2").is_ok());
     let half = Dataset { test: without(&points(5, 0)).into(), ..self::data() };

@@ -11,9 +11,9 @@ fn floats(len: usize) -> Samples {
 }
 
 fn dataset(train: impl Into<Split>, test: impl Into<Split>) -> Dataset {
-    let none = [Samples::default(), Samples::default()];
+    let none = Samples::default;
     let (train, test) = (train.into(), test.into());
-    Dataset { train, test, ..Dataset::given("table", Shape::Flat(3), vec![], none) }
+    Dataset { train, test, ..Dataset::given("table", Shape::Flat(3), vec![], none(), none()) }
 }
 
 #[test]
@@ -66,9 +66,8 @@ fn a_data_set_knows_what_is_to_be_told_of_its_samples() {
 fn classes_that_training_never_sees_and_a_single_class_are_warned_of() {
     let of = |classes: &[u32]| Samples::images(vec![0; classes.len()], classes.to_vec(), 1).unwrap();
     let names = ["a", "b", "c"].map(String::from).to_vec();
-    let data = |train: &[u32], test: &[u32]| {
-        Dataset::given("x", Shape::Flat(1), names.clone(), [of(train), of(test)])
-    };
+    let data =
+        |train: &[u32], test: &[u32]| Dataset::given("x", Shape::Flat(1), names.clone(), of(train), of(test));
     assert!(data(&[0, 1], &[1, 1]).warnings().unwrap().is_empty());
     let warnings = data(&[0, 0], &[0, 2, 1]).warnings().unwrap();
     assert!(warnings[0].ends_with("never sees: `b` (1), `c` (1)"), "{warnings:?}");
@@ -99,8 +98,8 @@ impl Store for Unread {
 #[test]
 fn classes_of_streamed_samples_are_looked_at_without_reading_them_where_they_are_known() {
     let of = |classes: &[u32]| Split::Streamed(Arc::new(Unread(Labels::Class(classes.to_vec()))));
-    let given =
-        Dataset::given("x", Shape::Flat(1), ["a", "b"].map(String::from).to_vec(), Default::default());
+    let (classes, none) = (["a", "b"].map(String::from).to_vec(), Samples::default);
+    let given = Dataset::given("x", Shape::Flat(1), classes, none(), none());
     let data = Dataset { train: of(&[0; 8]), test: of(&[1, 0, 1]), ..given };
     let warnings = data.warnings().unwrap();
     assert!(warnings[0].contains("the test split") && warnings[0].ends_with("`b` (2)"), "{warnings:?}");

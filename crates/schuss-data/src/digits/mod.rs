@@ -78,7 +78,7 @@ impl fmt::Display for Digits {
 
 /// Draws both splits, on all cores: `train + test` images of `size * size` bytes, all in memory.
 pub fn generate(spec: &Digits) -> Dataset {
-    named(spec, [split(spec, TRAIN, spec.train), split(spec, TEST, spec.test)])
+    named(spec, split(spec, TRAIN, spec.train), split(spec, TEST, spec.test))
 }
 
 /// Draws only as many splits as `memory` bytes hold; the others are drawn whenever they are read.
@@ -93,14 +93,14 @@ pub(crate) fn within(spec: &Digits, memory: u64) -> Result<Dataset> {
     let [train, test] = room.place([Some(Drawn::train(spec)), Some(Drawn::test(spec))])?;
     let none = || Split::from(Samples::default());
     let (train, test) = (train.unwrap_or_else(none), test.unwrap_or_else(none));
-    Ok(Dataset { train, test, ..named(spec, [Samples::default(), Samples::default()]) })
+    Ok(Dataset { train, test, ..named(spec, Samples::default(), Samples::default()) })
 }
 
-fn named(spec: &Digits, splits: [Samples; 2]) -> Dataset {
+fn named(spec: &Digits, train: Samples, test: Samples) -> Dataset {
     let classes = (0..DIGITS.len()).map(|digit| digit.to_string()).collect();
     let shape = ImageShape { channels: 1, height: spec.size, width: spec.size };
     let origin = "digits, drawn by schuss".into();
-    Dataset { origin, ..Dataset::given(&spec.to_string(), shape, classes, splits) }
+    Dataset { origin, ..Dataset::given(&spec.to_string(), shape, classes, train, test) }
 }
 
 fn split(spec: &Digits, stream: u32, len: usize) -> Samples {

@@ -84,17 +84,14 @@ impl Files {
 
     /// Refuses, from their headers alone, files that do not fit in `memory` bytes.
     fn check_memory(&self, memory: u64) -> Result<()> {
-        let splits: Vec<[&Path; 2]> = [&self.train]
-            .into_iter()
-            .chain(&self.test)
-            .map(|split| split.each_ref().map(|path| &**path))
-            .collect();
-        let held =
-            splits.iter().try_fold(0_u64, |held, split| Ok(held.saturating_add(idx::promised(*split)?)))?;
+        let splits = || [&self.train].into_iter().chain(&self.test);
+        let held = splits().try_fold(0_u64, |held, [images, labels]| {
+            Ok(held.saturating_add(idx::promised(images, labels)?))
+        })?;
         if held <= memory {
             return Ok(());
         }
-        let names: Vec<_> = splits.iter().map(|[images, _]| file::name(images)).collect();
+        let names: Vec<_> = splits().map(|[images, _]| file::name(images)).collect();
         let what = format!(
             "{} hold {} of pixels and labels, but {} may be held in memory, and IDX files are not streamed",
             names.join(" and "),

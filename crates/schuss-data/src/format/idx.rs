@@ -49,7 +49,7 @@ pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Samples)>
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn promised([images, labels]: [&Path; 2]) -> Result<u64> {
+pub(crate) fn promised(images: &Path, labels: &Path) -> Result<u64> {
     let held = file::open(images)?;
     let (_, images, ..) = begin::<3>(held.0, &IMAGES, &Blame { path: images, length: held.1 })?;
     let held = file::open(labels)?;

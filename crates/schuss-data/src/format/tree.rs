@@ -103,7 +103,7 @@ pub(crate) fn read(
     let others =
         [tree.validation, tree.test].map(|branch| (!branch.is_empty()).then(|| encode(branch)).transpose());
     let [validation, test] = others;
-    encoded::found(encode(tree.train)?, [validation?, test?], classes.clone(), notes, ask).map(Some)
+    encoded::found(encode(tree.train)?, validation?, test?, classes.clone(), notes, ask).map(Some)
 }
 
 /// Pictures of all splits.
@@ -151,10 +151,9 @@ impl LeftOut {
         }
     }
 
-    /// Returns a note on these files; `what` is the noun for one and for several.
-    fn note(&self, what: [&str; 2]) -> Option<String> {
+    /// Returns a note on these files, called `one` or `several`.
+    fn note(&self, one: &str, several: &str) -> Option<String> {
         let more = if self.count > self.named.len() as u64 { ", ..." } else { "" };
-        let [one, several] = what;
         let noun = if self.count == 1 { one } else { several };
         (self.count > 0)
             .then(|| format!("left out: {} {noun}: {}{more}", grouped(self.count), self.named.join(", ")))
@@ -179,7 +178,9 @@ impl Tree {
                 (true, None) => tree.left_out.add(entry),
             }
         }
-        tree.notes.extend(outside.note(OUTSIDE));
+        tree.notes.extend(
+            outside.note("picture outside the folders of splits", "pictures outside the folders of splits"),
+        );
         tree
     }
 
@@ -232,8 +233,10 @@ impl Tree {
         let vanished = (!vanished.is_empty())
             .then(|| format!("warning: folders without a readable picture make no class: {folders}"));
         self.notes.extend(vanished);
-        self.notes.extend(loose.note(LOOSE));
-        self.notes.extend(self.left_out.note(OTHERS));
+        self.notes.extend(
+            loose.note("picture outside the folders of classes", "pictures outside the folders of classes"),
+        );
+        self.notes.extend(self.left_out.note("file that is not a picture", "files that are not pictures"));
         for (split, branch) in [("validation", &self.validation), ("test", &self.test)] {
             self.notes.extend(branch.lacking(&self.train).map(|lacking| format!("{split} split: {lacking}")));
         }
@@ -241,12 +244,6 @@ impl Tree {
 }
 
 /// Nouns for files that are left out: for one, and for several.
-const OTHERS: [&str; 2] = ["file that is not a picture", "files that are not pictures"];
-const LOOSE: [&str; 2] =
-    ["picture outside the folders of classes", "pictures outside the folders of classes"];
-const OUTSIDE: [&str; 2] =
-    ["picture outside the folders of splits", "pictures outside the folders of splits"];
-
 /// Purpose of a split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {

@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn classes_get_the_numbers_that_a_model_has_for_their_names() {
         let given =
-            Dataset::given("x", Shape::Flat(1), names(&["b", "d"]), [samples(&[0, 1]), samples(&[1, 1, 0])]);
+            Dataset::given("x", Shape::Flat(1), names(&["b", "d"]), samples(&[0, 1]), samples(&[1, 1, 0]));
         let streamed = Split::Streamed(Arc::new(samples(&[1, 0])));
         let data = Dataset { validation: Some(streamed), ..given };
         let same = data.clone().in_classes(&names(&["b", "d"])).unwrap();

@@ -80,7 +80,7 @@ const COMPARED: u64 = 1 << 22;
 /// Any error from reading the samples.
 pub fn survey(data: &Dataset) -> Result<Vec<Survey>> {
     let mut seen = HashMap::new();
-    let of = |(name, split)| of_split((name, split), data.classes.len(), &data.offsets, &mut seen);
+    let of = |(name, split)| of_split(name, split, data.classes.len(), &data.offsets, &mut seen);
     data.splits().map(of).collect()
 }
 
@@ -88,7 +88,8 @@ pub fn survey(data: &Dataset) -> Result<Vec<Survey>> {
 type Seen = HashMap<u64, (&'static str, u64)>;
 
 fn of_split(
-    (name, split): (&'static str, &Split),
+    name: &'static str,
+    split: &Split,
     classes: usize,
     offsets: &Offsets,
     seen: &mut Seen,
@@ -211,7 +212,7 @@ mod tests {
         let train = floats(&[[1.0, 5.0], [1.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 5.0]], &[0, 0, 1, 1, 0]);
         let test = floats(&[[2.0, 5.0], [9.0, 5.0]], &[1, 1]);
         let names = vec!["no".to_owned(), "yes".to_owned()];
-        let surveys = survey(&Dataset::given("x", Shape::Flat(2), names, [train, test])).unwrap();
+        let surveys = survey(&Dataset::given("x", Shape::Flat(2), names, train, test)).unwrap();
         let [train, test] = &surveys[..] else { panic!("{surveys:?}") };
         assert_eq!((train.duplicates, train.contradictions, train.shared), (1, 1, 0));
         assert_eq!((test.duplicates, test.contradictions, test.shared), (0, 0, 1));

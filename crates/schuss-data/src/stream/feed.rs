@@ -24,8 +24,8 @@ enum SampleSource<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// Creates a feed of `split` in the order given by `order` and `seed`, starting at epoch 0; `ahead` is the largest
-    /// number of samples requested at once, and the memory in bytes for reading ahead.
+    /// Creates a feed of `split` in the order given by `order` and `seed`, starting at epoch 0. At most
+    /// `rows` samples are requested at once; streamed splits are read ahead within `memory` bytes.
     ///
     /// # Errors
     /// A usage error if the memory is too small, a failure if reader threads cannot be started, a data error if the
@@ -33,14 +33,16 @@ impl<'a> Feed<'a> {
     pub fn new(
         split: &'a Split,
         normalisation: &'a Normalisation,
-        (order, seed): (Order, u64),
-        ahead: (usize, u64),
+        order: Order,
+        seed: u64,
+        rows: usize,
+        memory: u64,
     ) -> Result<Self> {
         let len = split.len();
         let source = match split {
             Split::Resident(samples) => SampleSource::Resident(samples, EpochOrder::new(order, len, seed, 0)),
             Split::Streamed(store) => {
-                let window = window(&**store, order, ahead)?;
+                let window = window(&**store, order, rows, memory)?;
                 SampleSource::Streamed(Ring::new(Arc::clone(store), order, seed, window)?)
             }
         };
@@ -116,7 +118,7 @@ impl<'a> Feed<'a> {
 const LOADERS: usize = 8;
 
 /// Returns how far to read ahead, within `memory` bytes, of requests for up to `rows` samples at once.
-fn window(store: &dyn Store, order: Order, (rows, memory): (usize, u64)) -> Result<Window> {
+fn window(store: &dyn Store, order: Order, rows: usize, memory: u64) -> Result<Window> {
     let mut first = Samples::default();
     let (len, none): (u64, &[u64]) = (store.len(), &[]);
     store.read(if len > 0 { &[0] } else { none }, &mut first)?;
@@ -207,7 +209,7 @@ mod tests {
         let splits = [Split::from(samples.clone()), Split::Streamed(Arc::new(samples))];
         for order in [Order::Shuffled, Order::Sequential, Order::Replacement] {
             let [resident, streamed] = splits.each_ref().map(|split| {
-                let mut feed = Feed::new(split, &Normalisation::None, (order, 3), (60, 1 << 20)).unwrap();
+                let mut feed = Feed::new(split, &Normalisation::None, order, 3, 60, 1 << 20).unwrap();
                 feed.begin(5);
                 let mut seen = vec![];
                 for (first, rows) in [(0, 40), (40, 60), (7, 1)] {

@@ -7,7 +7,8 @@ use crate::{Labels, Result, Samples, Values};
 pub(crate) fn refill(
     into: &mut Samples,
     features: usize,
-    (values, labels): (Values, Labels),
+    values: Values,
+    labels: Labels,
     fill: impl FnOnce(&mut Values, &mut Labels) -> Result<()>,
 ) -> Result<()> {
     let nothing = Samples::new(Values::Bytes(Vec::new()), Labels::Absent(0), 0)?;

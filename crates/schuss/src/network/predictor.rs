@@ -282,7 +282,7 @@ impl Predictor {
     ) -> Result<()> {
         self.check(split)?;
         let normalisation = self.about.normalisation.clone();
-        let mut feed = Feed::new(split, &normalisation, (Order::Sequential, 0), (MICROBATCH, READ_AHEAD))?;
+        let mut feed = Feed::new(split, &normalisation, Order::Sequential, 0, MICROBATCH, READ_AHEAD)?;
         for first in (0..split.len()).step_by(MICROBATCH) {
             let rows = MICROBATCH.min(split.len() - first);
             let batch = feed.rows(first, rows)?;

@@ -40,7 +40,7 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
     let updates = trial.updates(data.train.len());
     let epochs = updates as f64 / per_epoch as f64;
     let samples = epochs * data.train.len() as f64;
-    let evaluations = (1.0 + epochs.ceil()) * data.evaluated().1.len() as f64 / 3.0; // forward is a third of the work
+    let evaluations = (1.0 + epochs.ceil()) * data.evaluated().len() as f64 / 3.0; // forward is a third of the work
     let seconds_per_sample = session.seconds_per_sample()?;
     Ok(Forecast {
         updates,

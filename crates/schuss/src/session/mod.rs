@@ -166,7 +166,8 @@ impl<'d> Session<'d> {
         )?;
         let at_once = engine.at_once().max(limits.microbatch.unwrap_or(0));
         let ahead = read_ahead(&engine, data, limits)?;
-        let feed = |split, order, ahead| Feed::new(split, &data.normalisation, order, (at_once, ahead));
+        let feed =
+            |split, (order, seed), ahead| Feed::new(split, &data.normalisation, order, seed, at_once, ahead);
         let evaluated = |split| feed(split, (Order::Sequential, 0), ahead.evaluated);
         let together = other.filter(|other| other.order() == (trial.recipe.order, trial.seed));
         let target = trial.budget.target.map(|target| TargetRecord {
@@ -183,7 +184,7 @@ impl<'d> Session<'d> {
                 Some(other) => other.train.beside(),
                 None => feed(&data.train, (trial.recipe.order, trial.seed), ahead.train)?,
             },
-            eval: evaluated(data.evaluated().1)?,
+            eval: evaluated(data.evaluated())?,
             test: data.validation.as_ref().map(|_| evaluated(&data.test)).transpose()?,
             for_statistics: engine
                 .needs_own_statistics()

@@ -309,7 +309,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
             classes: data.classes.len(),
             chance: chance(data)?,
             labels: data.labels.clone(),
-            eval_split: data.evaluated().0.into(),
+            eval_split: data.evaluated_name().into(),
         },
         machine: machine::describe(),
         warnings: warnings(study, data)?,

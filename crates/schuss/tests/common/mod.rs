@@ -39,7 +39,7 @@ fn random_split(features: usize, classes: usize, len: usize, seed: u64) -> Sampl
 pub(crate) fn data_of(train: Samples, test: Samples, classes: usize) -> Dataset {
     let shape = ImageShape { channels: 1, height: 1, width: train.features() };
     let classes = (0..classes).map(|class| class.to_string()).collect();
-    Dataset::given("random", shape, classes, [train, test])
+    Dataset::given("random", shape, classes, train, test)
 }
 
 /// The samples of a split that is in memory.

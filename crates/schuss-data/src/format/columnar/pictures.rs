@@ -101,7 +101,7 @@ pub(super) fn read(groups: Groups, picture: usize, ask: &ReadOptions) -> Result<
         None => Labels::Absent(pictures.len()),
     };
     let blobs = Arc::new(Pictures { origin: groups.origin.clone(), pictures });
-    encoded::found(Encoded { blobs, labels }, [None, None], names, left_out.into_iter().collect(), ask)
+    encoded::found(Encoded { blobs, labels }, None, None, names, left_out.into_iter().collect(), ask)
 }
 
 /// Notes the columns that are neither pictures nor labels.

@@ -48,7 +48,7 @@ impl Store for Rows {
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         let (features, _) = self.encoder.widths();
-        refill(into, features, (Values::Floats(Vec::new()), self.encoder.labels()), |values, labels| {
+        refill(into, features, Values::Floats(Vec::new()), self.encoder.labels(), |values, labels| {
             for (first, count) in runs(indices, RUN) {
                 self.read_run(first, count, values, labels)?;
             }

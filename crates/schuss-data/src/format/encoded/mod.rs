@@ -59,7 +59,8 @@ pub(crate) struct Encoded {
 /// A data error that names the first unreadable sample and counts the others, or names two that do not match.
 pub(crate) fn found(
     train: Encoded,
-    [validation, test]: [Option<Encoded>; 2],
+    validation: Option<Encoded>,
+    test: Option<Encoded>,
     classes: Vec<String>,
     mut notes: Vec<String>,
     ask: &ReadOptions,

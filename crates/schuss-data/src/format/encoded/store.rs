@@ -82,7 +82,7 @@ impl Store for Decoded {
 
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         let features = self.form.shape().features();
-        refill(into, features, (self.form.emptied(), self.labels.emptied()), |values, labels| {
+        refill(into, features, self.form.emptied(), self.labels.emptied(), |values, labels| {
             for &index in indices {
                 let at = usize::try_from(index).ok().filter(|&at| at < self.blobs.len());
                 let Some(at) = at else {

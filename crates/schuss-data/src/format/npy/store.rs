@@ -80,7 +80,7 @@ impl Store for Stored {
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         let features = self.array.layout.shape.features();
         let most = RUN.checked_div(self.array.stride()).unwrap_or(1).max(1);
-        refill(into, features, (self.array.emptied(), self.labels.emptied()), |values, labels| {
+        refill(into, features, self.array.emptied(), self.labels.emptied(), |values, labels| {
             let mut buffer = Vec::new();
             for (first, count) in runs(indices, most) {
                 self.read_run(first, count, &mut buffer, values)?;

@@ -60,12 +60,12 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
         return Ok(Some(found));
     }
     let Some(train) = train.map(encode).transpose()? else { return Ok(None) };
-    let others = [validation.map(encode).transpose()?, test.map(encode).transpose()?];
+    let (validation, test) = (validation.map(encode).transpose()?, test.map(encode).transpose()?);
     let bare = |split: &Encoded| matches!(split.labels, Labels::Absent(_));
-    if others.iter().flatten().any(|other| bare(other) != bare(&train)) {
+    if [&validation, &test].into_iter().flatten().any(|other| bare(other) != bare(&train)) {
         return Err(origin.refuse("has labels in one split but none in another"));
     }
-    encoded::found(train, others, words, notes, ask).map(Some)
+    encoded::found(train, validation, test, words, notes, ask).map(Some)
 }
 
 /// Reads samples without labels that lie in folders of splits and classes, as on disk, if there are such
