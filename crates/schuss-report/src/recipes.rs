@@ -1,5 +1,6 @@
 //! Trials of a run grouped by recipe; each recipe is one line of a chart.
 
+use crate::chart::scale::{Bounds, range};
 use crate::text::shorten;
 use schuss::record::{
     Best, EpochRecord, EvaluationPoint, Group, Reconstruction, Status, Summary, Trace, TrialRecord,
@@ -80,9 +81,9 @@ impl Recipe<'_> {
     }
 
     /// Returns the range over its trials, if there is more than one value.
-    pub(crate) fn range(&self, of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<(f64, f64)> {
+    pub(crate) fn range(&self, of: impl Fn(&TrialRecord) -> Option<f64>) -> Option<Bounds> {
         let values: Vec<f64> = self.runs.iter().filter_map(|run| of(run.trial)).collect();
-        if values.len() < 2 { None } else { crate::chart::scale::range(values.into_iter()) }
+        if values.len() < 2 { None } else { range(values.into_iter()) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Drawing, palette,
-    scale::{Scale, range},
+    scale::{Bounds, Scale, range},
     svg::{Anchor, Path, Svg},
 };
 use crate::text::shorten;
@@ -23,7 +23,7 @@ pub(crate) struct Bar {
     /// Value; if none, only the word is drawn.
     pub(crate) value: Option<f64>,
     /// Range over seeds.
-    pub(crate) range: Option<(f64, f64)>,
+    pub(crate) range: Option<Bounds>,
     /// Value printed elsewhere, drawn hollow.
     pub(crate) printed: Option<f64>,
     /// Value as text.
@@ -39,9 +39,10 @@ const THICKNESS: f64 = 14.0;
 
 impl BarChart {
     pub(crate) fn draw(&self) -> Drawing {
-        let shown = |bar: &Bar| [bar.value, bar.range.map(|range| range.1), bar.printed];
+        let shown = |bar: &Bar| [bar.value, bar.range.map(|range| range.high), bar.printed];
         let largest = range(self.bars.iter().flat_map(shown).flatten());
-        let scale = Scale::linear((0.0, largest.map_or(1.0, |(_, high)| high.max(0.0))), LEFT, RIGHT);
+        let high = largest.map_or(1.0, |range| range.high.max(0.0));
+        let scale = Scale::linear(Bounds { low: 0.0, high }, LEFT, RIGHT);
         let mut svg = Svg::default();
         svg.text("quiet", Anchor::Start, [LEFT, 14.0], &self.label);
         for (i, bar) in self.bars.iter().enumerate() {
@@ -80,7 +81,7 @@ impl Bar {
     }
 
     fn draw_range(&self, svg: &mut Svg, scale: &Scale, y: f64) {
-        let ends = self.range.map(|(low, high)| (scale.position(low), scale.position(high)));
+        let ends = self.range.map(|range| (scale.position(range.low), scale.position(range.high)));
         let Some((Some(low), Some(high))) = ends else { return };
         svg.line("whisker", [low, y], [high, y]);
         for x in [low, high] {

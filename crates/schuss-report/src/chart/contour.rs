@@ -7,7 +7,7 @@ use super::{
     marching::Grid,
     palette,
     polyline::simplify,
-    scale::{Scale, Spacing, range},
+    scale::{Bounds, Scale, Spacing, range},
     svg::{Anchor, Path, Svg},
 };
 use crate::text;
@@ -15,8 +15,8 @@ use crate::text;
 /// Surface with descent paths.
 #[derive(Clone, Debug)]
 pub(crate) struct ContourChart<'a> {
-    pub(crate) x: (f64, f64),
-    pub(crate) y: (f64, f64),
+    pub(crate) x: Bounds,
+    pub(crate) y: Bounds,
     /// Points per side of the grid.
     pub(crate) size: usize,
     /// Heights, row after row from the bottom.
@@ -49,7 +49,7 @@ impl ContourChart<'_> {
         };
         let axis = |name: &str| Axis::new(name, Spacing::Linear, text::plain);
         self.draw_levels(&mut svg, &pen);
-        plot.draw_axes(&mut svg, (&axis("w₁"), &pen.x), (&axis("w₂"), &pen.y));
+        plot.draw_axes(&mut svg, &axis("w₁"), &pen.x, &axis("w₂"), &pen.y);
         self.paths.iter().for_each(|track| pen.track(&mut svg, track));
         self.draw_points(&mut svg, &pen);
         self.draw_legend(&mut svg, &plot);
@@ -66,7 +66,7 @@ impl ContourChart<'_> {
 
     /// Returns the levels: heights above the lowest point that grow by a constant factor, over four decades.
     pub(crate) fn levels(&self) -> Vec<f64> {
-        let Some((low, high)) = range(self.values.iter().copied()) else { return Vec::new() };
+        let Some(Bounds { low, high }) = range(self.values.iter().copied()) else { return Vec::new() };
         let above = |i: i32| (high - low) * 10f64.powf(-4.0 * f64::from(i) / f64::from(LEVELS));
         (1..=LEVELS).rev().map(|i| low + above(i)).collect()
     }
@@ -77,7 +77,7 @@ impl ContourChart<'_> {
         }
         let grid = Grid { size: self.size, values: self.values };
         let cells = (self.size - 1) as f64;
-        let along = |(low, high): (f64, f64), at: f64| low + (high - low) * at / cells;
+        let along = |side: Bounds, at: f64| side.low + (side.high - side.low) * at / cells;
         for (i, level) in self.levels().into_iter().enumerate() {
             let mut path = Path::default();
             for line in grid.level_lines(level) {
@@ -119,7 +119,7 @@ impl ContourChart<'_> {
             }
         }
         let x = plot.right + labels::GAP;
-        labels::beside(svg, labels, plot.right, (plot.top, plot.bottom - 60.0));
+        labels::beside(svg, labels, plot.right, plot.top, plot.bottom - 60.0);
         let mut ring = Path::default();
         ring.stamp([x + 13.0, plot.bottom - 34.0], "m-5 0a5 5 0 1 0 10 0a5 5 0 1 0-10 0");
         svg.path("start", &ring);

@@ -3,7 +3,7 @@
 use super::{
     labels,
     palette::{self, LIGHT},
-    scale::{Scale, Spacing, range},
+    scale::{Bounds, Scale, Spacing, range},
     svg::{Anchor, Svg, px},
 };
 use crate::text::{escape, shorten};
@@ -15,7 +15,7 @@ pub(crate) struct Axis {
     pub(crate) label: String,
     pub(crate) spacing: Spacing,
     /// Range to show, if not derived from the values.
-    pub(crate) bounds: Option<(f64, f64)>,
+    pub(crate) bounds: Option<Bounds>,
     /// Minimum distance of ticks: 1 for counts.
     pub(crate) step: f64,
     /// Format of tick labels.
@@ -32,10 +32,10 @@ impl Axis {
         match (self.spacing, self.bounds) {
             (Spacing::Linear, Some(bounds)) => Scale::linear(bounds, start, end),
             (Spacing::Linear, None) => {
-                let (low, high) = range(values.iter().copied()).unwrap_or((0.0, 1.0));
-                Scale::linear((low.min(0.0), high.max(0.0)), start, end)
+                let range = range(values.iter().copied()).unwrap_or(Bounds { low: 0.0, high: 1.0 });
+                Scale::linear(Bounds { low: range.low.min(0.0), high: range.high.max(0.0) }, start, end)
             }
-            (Spacing::Log, Some((low, high))) => Scale::log(&[low, high], start, end),
+            (Spacing::Log, Some(Bounds { low, high })) => Scale::log(&[low, high], start, end),
             (Spacing::Log, None) => Scale::log(values, start, end),
         }
     }
@@ -46,7 +46,7 @@ impl Axis {
         let mut values = values.to_vec();
         if self.spacing == Spacing::Log {
             values.retain(|value| *value > 0.0);
-            if let Some((low, high)) = range(values.iter().copied()) {
+            if let Some(Bounds { low, high }) = range(values.iter().copied()) {
                 values.extend([low / AIR, high * AIR]);
             }
         }
@@ -76,12 +76,7 @@ impl Plot {
     }
 
     /// Draws ticks and axis labels; the label of the y axis is horizontal, above the axis.
-    pub(super) fn draw_axes(
-        &self,
-        svg: &mut Svg,
-        (x, x_scale): (&Axis, &Scale),
-        (y, y_scale): (&Axis, &Scale),
-    ) {
+    pub(super) fn draw_axes(&self, svg: &mut Svg, x: &Axis, x_scale: &Scale, y: &Axis, y_scale: &Scale) {
         for tick in y_scale.ticks(y.step, TICKS_APART[1]) {
             let Some(at) = y_scale.position(tick) else { continue };
             svg.text("quiet", Anchor::End, [self.left - 8.0, at + 4.5], &(y.number)(tick));

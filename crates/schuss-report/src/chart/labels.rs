@@ -25,8 +25,8 @@ pub(super) struct Label<'a> {
     pub(super) y: f64,
 }
 
-/// Draws labels as near to their preferred heights as possible without overlap.
-pub(super) fn beside(svg: &mut Svg, mut labels: Vec<Label>, x: f64, (top, bottom): (f64, f64)) {
+/// Draws labels between `top` and `bottom`, as near to their preferred heights as possible without overlap.
+pub(super) fn beside(svg: &mut Svg, mut labels: Vec<Label>, x: f64, top: f64, bottom: f64) {
     labels.sort_by(|a, b| a.y.total_cmp(&b.y));
     let texts: Vec<Vec<String>> = labels.iter().map(|label| wrap(label.name)).collect();
     let heights: Vec<f64> = texts.iter().map(|lines| lines.len() as f64 * LINE + 5.0).collect();

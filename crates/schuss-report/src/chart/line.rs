@@ -80,7 +80,7 @@ impl LineChart {
         let y = self.y.airy_scale(&self.values(|[_, y]| y), plot.bottom, plot.top);
         let mut svg = Svg::default();
         plot.draw_grid(&mut svg, &self.y, &y);
-        plot.draw_axes(&mut svg, (&self.x, &x), (&self.y, &y));
+        plot.draw_axes(&mut svg, &self.x, &x, &self.y, &y);
         self.levels.iter().for_each(|level| level.draw(&mut svg, &plot, &y));
         let markers = MARKERS[usize::from(self.series.len() > labels::DIRECT)];
         let pen = Pen { x, y, tolerance: fineness.tolerance, markers };
@@ -90,7 +90,7 @@ impl LineChart {
         self.levels.iter().for_each(|level| level.label(&mut svg, &plot, &pen.y)); // on top, to stay readable
         self.draw_marks(&mut svg, &pen, &plot);
         if self.direct() {
-            labels::beside(&mut svg, self.labels(&y, &plot), plot.right, (plot.top, plot.bottom));
+            labels::beside(&mut svg, self.labels(&y, &plot), plot.right, plot.top, plot.bottom);
         }
         self.drawing(svg, &pen, &plot)
     }

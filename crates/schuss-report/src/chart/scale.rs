@@ -1,5 +1,12 @@
 //! Linear and logarithmic scales from values to pixels, and their ticks.
 
+/// Smallest and largest of some values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
 /// Spacing of values along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spacing {
@@ -11,22 +18,22 @@ impl Spacing {
     /// Returns logarithmic spacing if the largest of the positive values is more than `ratio` times the smallest.
     pub(crate) fn for_values(values: impl Iterator<Item = f64>, ratio: f64) -> Self {
         match positive_range(values) {
-            Some((low, high)) if high > ratio * low => Self::Log,
+            Some(Bounds { low, high }) if high > ratio * low => Self::Log,
             _ => Self::Linear,
         }
     }
 }
 
 /// Returns the smallest and largest of the positive finite values.
-fn positive_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+fn positive_range(values: impl Iterator<Item = f64>) -> Option<Bounds> {
     range(values.filter(|value| *value > 0.0))
 }
 
 /// Returns the smallest and largest of the finite values.
-pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<Bounds> {
     values.filter(|value| value.is_finite()).fold(None, |range, value| match range {
-        None => Some((value, value)),
-        Some((low, high)) => Some((low.min(value), high.max(value))),
+        None => Some(Bounds { low: value, high: value }),
+        Some(Bounds { low, high }) => Some(Bounds { low: low.min(value), high: high.max(value) }),
     })
 }
 
@@ -47,14 +54,16 @@ pub(crate) struct Scale {
 
 impl Scale {
     /// Creates a linear scale over exactly this range.
-    pub(crate) fn linear((low, high): (f64, f64), start: f64, end: f64) -> Self {
+    pub(crate) fn linear(bounds: Bounds, start: f64, end: f64) -> Self {
+        let Bounds { low, high } = bounds;
         let high = if high > low { high } else { low + low.abs().max(1.0) };
         Self { spacing: Spacing::Linear, low, high, start, end, zero: start }
     }
 
     /// Creates a logarithmic scale over the positive values, with a position before its start for 0 if it occurs.
     pub(crate) fn log(values: &[f64], start: f64, end: f64) -> Self {
-        let (low, high) = positive_range(values.iter().copied()).unwrap_or((0.1, 1.0));
+        let bounds = positive_range(values.iter().copied());
+        let Bounds { low, high } = bounds.unwrap_or(Bounds { low: 0.1, high: 1.0 });
         let high = if high > low { high } else { low * 10.0 };
         let gap = if values.contains(&0.0) { ZERO_GAP.copysign(end - start) } else { 0.0 };
         Self { spacing: Spacing::Log, low, high, start: start + gap, end, zero: start }
@@ -135,10 +144,14 @@ fn tidy(value: f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn linear(low: f64, high: f64, end: f64) -> Scale {
+        Scale::linear(Bounds { low, high }, 0.0, end)
+    }
+
     #[test]
     fn ticks_are_round_and_within_the_range() {
-        assert_eq!(Scale::linear((0.0, 1.0), 0.0, 400.0).ticks(0.0, 60.0), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0],);
-        assert_eq!(Scale::linear((0.0, 3.0), 0.0, 400.0).ticks(1.0, 60.0), [0.0, 1.0, 2.0, 3.0]);
+        assert_eq!(linear(0.0, 1.0, 400.0).ticks(0.0, 60.0), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0],);
+        assert_eq!(linear(0.0, 3.0, 400.0).ticks(1.0, 60.0), [0.0, 1.0, 2.0, 3.0]);
         assert_eq!(Scale::log(&[0.03, 2.5], 0.0, 300.0).ticks(0.0, 60.0), [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]);
         assert_eq!(Scale::log(&[10.0, 6e5], 0.0, 300.0).ticks(1.0, 60.0), [10.0, 100.0, 1e3, 1e4, 1e5]);
     }
@@ -154,8 +167,8 @@ mod tests {
     #[test]
     fn degenerate_ranges_and_numbers_that_are_not_finite_do_no_harm() {
         for scale in [
-            Scale::linear((2.0, 2.0), 0.0, 10.0),
-            Scale::linear((0.0, 0.0), 0.0, 10.0),
+            linear(2.0, 2.0, 10.0),
+            linear(0.0, 0.0, 10.0),
             Scale::log(&[], 0.0, 10.0),
             Scale::log(&[f64::NAN, -1.0, 3.0], 0.0, 10.0),
         ] {

@@ -6,7 +6,7 @@ use crate::{
         Axis, Fineness,
         bars::{Bar, BarChart},
         line::{LineChart, Series},
-        scale::Spacing,
+        scale::{Bounds, Spacing},
     },
     recipes::{Recipe, epoch_seconds, median, target_seconds},
     tables::target_words,
@@ -48,7 +48,7 @@ fn per_epoch(recipes: &[Recipe]) -> Option<Figure> {
 fn bar(
     recipe: &Recipe,
     value: Option<f64>,
-    range: Option<(f64, f64)>,
+    range: Option<Bounds>,
     printed: Option<f64>,
     word: String,
 ) -> Bar {

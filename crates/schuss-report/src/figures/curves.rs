@@ -5,7 +5,7 @@ use crate::{
     chart::{
         Axis, Fineness,
         line::{Level, LineChart, Mark, MarkKind, Series},
-        scale::{Spacing, range},
+        scale::{Bounds, Spacing, range},
     },
     recipes::{Recipe, Run, chance, commonest, median, tell_classes},
     text,
@@ -53,9 +53,8 @@ pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness)
 fn metrics(summary: &Summary, recipes: &[Recipe]) -> Vec<Metric> {
     let points: Vec<EvaluationPoint> =
         recipes.iter().flat_map(|recipe| recipe.runs.iter().flat_map(Run::evaluations)).collect();
-    let best = |metric: Metric| {
-        range(points.iter().filter_map(|point| metric.value(point))).map(|(_, largest)| largest)
-    };
+    let best =
+        |metric: Metric| range(points.iter().filter_map(|point| metric.value(point))).map(|range| range.high);
     let mut metrics = vec![Metric::TrainLoss, Metric::EvalLoss];
     let similar = best(Metric::Similarity).is_some();
     if tell_classes(summary) {
@@ -274,9 +273,10 @@ impl Metric {
             Self::Similarity => format!("{split} SSIM"),
         };
         match self {
-            Self::Accuracy => {
-                Axis { bounds: Some((0.0, 100.0)), ..Axis::new(label, Spacing::Linear, text::plain) }
-            }
+            Self::Accuracy => Axis {
+                bounds: Some(Bounds { low: 0.0, high: 100.0 }),
+                ..Axis::new(label, Spacing::Linear, text::plain)
+            },
             Self::Error => Axis::new(label + ", log", Spacing::Log, text::plain),
             Self::Similarity => Axis::new(label, Spacing::Linear, text::plain),
             Self::TrainLoss | Self::EvalLoss => match Spacing::for_values(values.into_iter(), LOG_RATIO) {
@@ -299,7 +299,8 @@ impl Along {
     /// Returns the x axis, logarithmic if one recipe's whole range is a small part of another's.
     fn axis(self, series: &[Series]) -> Axis {
         let ends = series.iter().filter_map(|series| {
-            range(series.points.iter().filter(|[_, y]| y.is_finite()).map(|[x, _]| *x)).map(|(_, last)| last)
+            range(series.points.iter().filter(|[_, y]| y.is_finite()).map(|[x, _]| *x))
+                .map(|range| range.high)
         });
         let spacing = Spacing::for_values(ends, LOG_RATIO);
         let log = if spacing == Spacing::Log { ", log" } else { "" };
@@ -327,7 +328,8 @@ fn across_seeds(recipe: &Recipe, metric: Metric, x: impl Fn(&EvaluationPoint) ->
     let row = |i: usize| {
         let here: Vec<&EvaluationPoint> = curves.iter().filter_map(|curve| curve.get(i)).collect();
         let values: Vec<f64> = here.iter().filter_map(|point| metric.value(point)).collect();
-        let (low, high) = range(values.iter().copied()).unwrap_or((f64::NAN, f64::NAN));
+        let range = range(values.iter().copied());
+        let Bounds { low, high } = range.unwrap_or(Bounds { low: f64::NAN, high: f64::NAN });
         Row {
             x: median(here.iter().map(|point| x(point)).collect()).unwrap_or(f64::NAN),
             low,

@@ -6,7 +6,7 @@ use crate::{
         Axis, Fineness,
         contour::{ContourChart, Track},
         line::{LineChart, Series},
-        scale::Spacing,
+        scale::{Bounds, Spacing},
     },
     text,
 };
@@ -38,8 +38,8 @@ fn style(surface: &SurfaceRecord, path: &PathRecord) -> usize {
 fn contours(surface: &SurfaceRecord, fineness: Fineness) -> Figure {
     let track = |path| track(surface, path);
     let chart = ContourChart {
-        x: (surface.w1[0], surface.w1[1]),
-        y: (surface.w2[0], surface.w2[1]),
+        x: Bounds { low: surface.w1[0], high: surface.w1[1] },
+        y: Bounds { low: surface.w2[0], high: surface.w2[1] },
         size: surface.size,
         values: &surface.values,
         minima: &surface.minima,

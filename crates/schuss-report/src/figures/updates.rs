@@ -5,7 +5,7 @@ use crate::{
     chart::{
         Axis, Fineness,
         line::{LineChart, Series},
-        scale::{Spacing, range},
+        scale::{Bounds, Spacing, range},
     },
     recipes::{Recipe, Run},
     text,
@@ -31,17 +31,18 @@ pub(super) fn figures(recipes: &[Recipe], fineness: Fineness) -> Vec<Figure> {
 }
 
 /// Returns a common range for all charts, so that they can be compared.
-fn bounds(recipes: &[Recipe]) -> (f64, f64) {
+fn bounds(recipes: &[Recipe]) -> Bounds {
     let traces = recipes.iter().flat_map(|recipe| recipe.runs.iter().filter_map(|run| run.trace));
     let losses = traces.flat_map(|trace| trace.losses.iter().map(|loss| f64::from(*loss)));
-    let (low, high) = range(losses.filter(|loss| *loss > 0.0)).unwrap_or((0.1, 1.0));
-    (low.max(high * DEPTH), high)
+    let range = range(losses.filter(|loss| *loss > 0.0));
+    let Bounds { low, high } = range.unwrap_or(Bounds { low: 0.1, high: 1.0 });
+    Bounds { low: low.max(high * DEPTH), high }
 }
 
 fn figure(
     recipe: &Recipe,
     run: &Run,
-    bounds: (f64, f64),
+    bounds: Bounds,
     several: bool,
     fineness: Fineness,
     number: usize,
@@ -56,7 +57,7 @@ fn figure(
             &format!("; band: from the least to the largest loss; line: mean of the last {}", count(window));
     }
     caption += ".";
-    if losses.iter().any(|loss| f64::from(*loss) < bounds.0) {
+    if losses.iter().any(|loss| f64::from(*loss) < bounds.low) {
         caption += " Losses below the axis are drawn on its edge.";
     }
     Figure {
@@ -68,20 +69,14 @@ fn figure(
     }
 }
 
-fn chart(
-    recipe: &Recipe,
-    losses: &[f32],
-    window: usize,
-    bounds: (f64, f64),
-    fineness: Fineness,
-) -> LineChart {
+fn chart(recipe: &Recipe, losses: &[f32], window: usize, bounds: Bounds, fineness: Fineness) -> LineChart {
     let columns = envelope(losses, fineness.columns);
     let means = running_mean(losses, window);
     let middle = |from: usize, to: usize| (from + to + 1) as f64 / 2.0;
     let band = |c: &Column| [middle(c.from, c.to), f64::from(c.min), f64::from(c.max)];
-    let spacing = Spacing::for_values([bounds.0, bounds.1].into_iter(), 20.0);
+    let spacing = Spacing::for_values([bounds.low, bounds.high].into_iter(), 20.0);
     let label = if spacing == Spacing::Log { "loss of each update, log" } else { "loss of each update" };
-    let y_bounds = if spacing == Spacing::Log { bounds } else { (0.0, bounds.1) };
+    let y_bounds = if spacing == Spacing::Log { bounds } else { Bounds { low: 0.0, ..bounds } };
     LineChart {
         size: SIZE,
         x: Axis { step: 1.0, ..Axis::new("weight updates", Spacing::Linear, text::plain) },
