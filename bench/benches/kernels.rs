@@ -43,13 +43,13 @@ fn products(criterion: &mut Criterion) {
         );
         for rows in [100, 256] {
             for [k, n] in LAYERS {
-                products_of_layer(criterion, &mut team, [rows, k, n]);
+                products_of_layer(criterion, &mut team, rows, k, n);
             }
         }
     }
 }
 
-fn products_of_layer(criterion: &mut Criterion, team: &mut Team, [m, k, n]: [usize; 3]) {
+fn products_of_layer(criterion: &mut Criterion, team: &mut Team, m: usize, k: usize, n: usize) {
     let mut group = criterion.benchmark_group(format!("{m}x{k}x{n}/{}t", team.threads()));
     group.throughput(Throughput::Elements((2 * m * k * n) as u64));
     group

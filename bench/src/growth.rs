@@ -95,11 +95,18 @@ fn off_neighbours(values: &[f64]) -> Vec<f64> {
     values.iter().enumerate().map(|(i, value)| value / mean(i)).collect()
 }
 
-/// A family and the rows of each of its lines.
-pub type Measured = (Family, Vec<Vec<Row>>);
+/// A family, measured.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// The family.
+    pub family: Family,
+    /// Rows of each of its lines.
+    pub rows: Vec<Vec<Row>>,
+}
 
 /// Formats all rows as a table for the terminal.
-pub fn table((family, lines): &Measured) -> String {
+pub fn table(measured: &Measured) -> String {
+    let Measured { family, rows } = measured;
     let mut text = format!(
         "{}: {}\n{:>20} {:14} {:14} {:>10} {:>10} {:>7} {:>15}\n",
         family.title,
@@ -112,7 +119,7 @@ pub fn table((family, lines): &Measured) -> String {
         "share",
         "by neighbours"
     );
-    for (line, rows) in family.lines.iter().zip(lines) {
+    for (line, rows) in family.lines.iter().zip(rows) {
         for row in rows {
             let _ = writeln!(
                 text,
@@ -135,8 +142,8 @@ pub fn table((family, lines): &Measured) -> String {
 pub fn csv(measured: &[Measured]) -> String {
     let mut text =
         "family,size,optimizer,strategy,seconds_per_sample,limit_seconds,by_neighbours\n".to_owned();
-    for (family, lines) in measured {
-        for (line, rows) in family.lines.iter().zip(lines) {
+    for Measured { family, rows } in measured {
+        for (line, rows) in family.lines.iter().zip(rows) {
             for row in rows {
                 let (slug, name, Best { strategy, seconds }) = (family.slug, line.name, row.best);
                 let Row { size, limit, off, .. } = row;
@@ -148,11 +155,12 @@ pub fn csv(measured: &[Measured]) -> String {
 }
 
 /// Draws a family as SVG.
-pub fn chart((family, lines): &Measured, peak: f64) -> String {
+pub fn chart(measured: &Measured, peak: f64) -> String {
+    let Measured { family, rows } = measured;
     let points = |rows: &[Row], seconds: fn(&Row) -> f64| {
         rows.iter().map(|row| [row.size as f64, seconds(row) * 1e6]).collect::<Vec<_>>()
     };
-    let named = family.lines.iter().zip(lines);
+    let named = family.lines.iter().zip(rows);
     GrowthChart {
         title: family.title.to_owned(),
         subtitle: format!("{}; limit at {peak:.0} GFLOP/s", family.subtitle),
@@ -161,7 +169,7 @@ pub fn chart((family, lines): &Measured, peak: f64) -> String {
         lines: named
             .map(|(line, rows)| (line.name.to_owned(), points(rows, |row| row.best.seconds)))
             .collect(),
-        limit: lines.first().map(|rows| points(rows, |row| row.limit)).unwrap_or_default(),
+        limit: rows.first().map(|rows| points(rows, |row| row.limit)).unwrap_or_default(),
     }
     .svg()
 }

@@ -39,10 +39,11 @@ fn run() -> Result<()> {
     }
     let (measured, peak) = measure(rounds)?;
     println!("FMA peak {peak:.0} GFLOP/s on {} threads", Limits::default().threads);
-    measured.iter().for_each(|family| println!("\n{}", growth::table(family)));
+    measured.iter().for_each(|measured| println!("\n{}", growth::table(measured)));
     let mut files = vec![("growth.csv".to_owned(), growth::csv(&measured))];
-    let charts =
-        measured.iter().map(|family| (format!("{}.svg", family.0.slug), growth::chart(family, peak)));
+    let chart =
+        |measured: &Measured| (format!("{}.svg", measured.family.slug), growth::chart(measured, peak));
+    let charts = measured.iter().map(chart);
     files.extend(charts);
     files::create_folder(folder, &files)
 }
@@ -78,8 +79,8 @@ fn rows(family: Family, best: &mut &[Best], data: &Dataset, peak: f64) -> Result
         *best = others;
         growth::rows(line, own, data, peak)
     };
-    let lines = family.lines.iter().map(rows).collect::<Result<_>>()?;
-    Ok((family, lines))
+    let rows = family.lines.iter().map(rows).collect::<Result<_>>()?;
+    Ok(Measured { family, rows })
 }
 
 fn fma_peak() -> Result<f64> {

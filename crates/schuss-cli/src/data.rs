@@ -36,7 +36,8 @@ const BAR: usize = 16;
 pub(crate) fn show(
     workload: &Workload,
     targets: Option<Targets>,
-    (order, memory): (Order, Option<&str>),
+    order: Order,
+    memory: Option<&str>,
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
@@ -349,8 +350,8 @@ mod tests {
     fn show_tells_counts_balance_and_fingerprint_and_draws_every_class() {
         let spec = "digits:train=300,test=50";
         let mut shown = Vec::new();
-        let how = (Order::Sequential, None);
-        show(&Reading::default().workload(spec), None, how, &Screen::detect(), &mut shown).unwrap();
+        let (workload, screen) = (Reading::default().workload(spec), Screen::detect());
+        show(&workload, None, Order::Sequential, None, &screen, &mut shown).unwrap();
         let text = String::from_utf8(shown).unwrap();
         let data = data::load(spec).unwrap();
         assert!(text.contains(&data.fingerprint().unwrap()) && text.contains("1 x 28 x 28: 784 numbers"));

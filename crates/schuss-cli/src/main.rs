@@ -57,7 +57,7 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
             predict::run(&model, &input, &reading, json, screen, out)?;
         }
         Command::Data(DataCommand::Show { data, reading, targets, order, memory }) => {
-            data::show(&reading.workload(&data), targets, (order, memory.as_deref()), screen, out)?;
+            data::show(&reading.workload(&data), targets, order, memory.as_deref(), screen, out)?;
         }
         Command::Data(DataCommand::Pack { data, out: to, reading, targets, memory }) => {
             data::pack(&reading.workload(&data), targets, &to, memory.as_deref(), out)?;
