@@ -1,7 +1,7 @@
 //! `schuss data show`, `schuss data pack` and `schuss data fetch`.
 
 use crate::compare::warn;
-use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
+use crate::terminal::{Screen, Tile, bar, deliver, fit, percent};
 use indicatif::{ProgressBar, ProgressStyle};
 use schuss::data::split::mixing;
 use schuss::data::stream::order::Order;
@@ -10,7 +10,7 @@ use schuss::loss::Targets;
 use schuss::study::Workload;
 use schuss::{Error, Result, files};
 use schuss_data::format::table::ColumnKind;
-use schuss_data::text::{bytes, grouped, parse_bytes};
+use schuss_data::text::{bytes, grouped, parse_bytes, printable};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::path::Path;

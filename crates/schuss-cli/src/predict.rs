@@ -2,13 +2,13 @@
 
 use crate::args::Reading;
 use crate::model;
-use crate::terminal::{Screen, Tile, bar, deliver, fit, percent, printable};
-use schuss::data::{self, ImageShape, Labels, Picture, Samples, Split};
+use crate::terminal::{Screen, Tile, bar, deliver, fit, percent};
+use schuss::data;
 use schuss::loss::Targets;
-use schuss::network::{Answer, Prediction, Predictor};
-use schuss::study::Workload;
+use schuss::network::{Answer, Prediction, Predictor, PreparedPicture};
+use schuss::study::{TrainedModel, Workload};
 use schuss::{Error, Result};
-use schuss_data::text::grouped;
+use schuss_data::text::{grouped, printable};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -34,17 +34,17 @@ pub(crate) fn run(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let is_picture = |input: &String| data::is_picture(Path::new(input)) && !Path::new(input).is_dir();
-    let mut predictor = model::load(model)?;
+    let is_picture = |input: &String| data::is_picture_file(Path::new(input));
+    let mut model = model::open(model)?;
     match inputs {
-        [input] if is_picture(input) => picture(&mut predictor, Path::new(input), json, screen, out),
-        [input] => samples(&mut predictor, &reading.workload(input), json, out),
+        [input] if is_picture(input) => picture(&mut model.predictor, Path::new(input), json, screen, out),
+        [input] => samples(&mut model, &reading.workload(input), json, out),
         several => match several.iter().find(|input| !is_picture(input)) {
             Some(input) => Err(Error::usage(format!(
                 "`{input}` is not an image: only images can be given several at a time"
             ))
             .advise("pass one table, folder or other data set at a time")),
-            None => several.iter().try_for_each(|input| one_of(&mut predictor, input, json, out)),
+            None => several.iter().try_for_each(|input| one_of(&mut model.predictor, input, json, out)),
         },
     }
 }
@@ -52,7 +52,7 @@ pub(crate) fn run(
 /// Prints one line for one of several images.
 fn one_of(predictor: &mut Predictor, file: &str, json: bool, out: &mut dyn Write) -> Result<()> {
     let about = predictor.about().clone();
-    let (split, _) = prepared(predictor, Path::new(file))?;
+    let split = prepared(predictor, Path::new(file))?.split;
     let asked = Asked::File(file);
     match about.targets {
         Targets::Class => {
@@ -94,14 +94,15 @@ impl Asked<'_> {
 }
 
 /// Prints one line per test sample, in order.
-fn samples(predictor: &mut Predictor, workload: &Workload, json: bool, out: &mut dyn Write) -> Result<()> {
-    let about = predictor.about();
+fn samples(model: &mut TrainedModel, workload: &Workload, json: bool, out: &mut dyn Write) -> Result<()> {
+    let about = model.predictor.about();
     if about.targets == Targets::Input && about.shape.image().is_some() {
         return Err(Error::usage("the model is an autoencoder: it predicts no classes")
             .advise("measure the reconstructions with schuss eval, or pass a PNG image"));
     }
-    let data = model::fit(about, workload.load_for(about, false)?, false)?;
+    let data = model.prediction_data(workload)?;
     model::say_warnings(&data);
+    let predictor = &mut model.predictor;
     let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
     let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
     if predictor.about().targets.is_class() {
@@ -141,8 +142,7 @@ fn answer(asked: Asked, found: &Answer, labels: &[String], json: bool) -> String
 /// Formats `index label,label label=probability ...`, or the same as JSON.
 fn several_labels(asked: Asked, answer: &Answer, labels: &[String], json: bool) -> String {
     let each = || labels.iter().zip(answer.output);
-    let holds = |(label, &probability): (&'_ String, &f64)| (probability > 0.5).then(|| label.clone());
-    let found: Vec<String> = each().filter_map(holds).collect();
+    let found = answer.labels(labels);
     if json {
         let probabilities: serde_json::Map<String, serde_json::Value> =
             each().map(|(label, probability)| (label.clone(), json!(probability))).collect();
@@ -173,8 +173,8 @@ const BLOCK: usize = 1 << 14;
 
 /// Formats `index class probability`, or the same with all probabilities as JSON.
 fn line(asked: Asked, prediction: &Prediction, classes: &[String], json: bool) -> String {
-    let Prediction { class, probabilities, outputs, .. } = *prediction;
-    let (name, probability) = (&classes[class], probabilities.unwrap_or(outputs)[class]);
+    let Prediction { class, probabilities, .. } = *prediction;
+    let (name, probability) = (&classes[class], prediction.class_scores()[class]);
     if json {
         asked.json(json!({
             "class": name,
@@ -193,56 +193,47 @@ fn picture(
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let (split, seen) = prepared(predictor, path)?;
-    let Some(shape) = predictor.about().shape.image() else { return Ok(()) };
+    let picture = prepared(predictor, path)?;
     let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
     match predictor.about().targets {
         Targets::Class => {}
-        Targets::Input => return reconstruction(predictor, (&split, shape), json, screen, out),
+        Targets::Input => return reconstruction(predictor, &picture, json, screen, out),
         Targets::Real => {
-            return predictor
-                .answer(&split, &mut |found| deliver(out, &answer(Asked::Sample(0), &found, &labels, json)));
+            return predictor.answer(&picture.split, &mut |found| {
+                deliver(out, &answer(Asked::Sample(0), &found, &labels, json))
+            });
         }
     }
-    predictor.predict(&split, &mut |prediction| {
+    predictor.predict(&picture.split, &mut |prediction| {
         if json {
             return deliver(out, &line(Asked::Sample(0), &prediction, &classes, true));
         }
-        let drawn = screen.draw(std::slice::from_ref(&seen), PER_ROW);
+        let drawn = screen.draw(&[Tile::new(&picture.pixels, picture.shape, vec![])], PER_ROW);
         deliver(out, &(drawn + &ranking(&prediction, &classes)))
     })
 }
 
-/// Returns an image as input of the model, and as a tile to draw.
-fn prepared(predictor: &Predictor, path: &Path) -> Result<(Split, Tile)> {
-    let Some(shape) = predictor.about().shape.image() else {
-        let what = format!("the model takes {}, not an image", predictor.about().shape);
-        return Err(Error::usage(what).at(path.display()));
-    };
-    let preparation = predictor.about().preparation;
-    let picture = data::read_picture(path, shape, preparation)?;
-    if preparation.is_none() {
-        let unsaid = "the model file does not record how images were prepared in training: bright borders are inverted";
-        let _ = writeln!(std::io::stderr(), "{}: {unsaid}", path.display());
+/// Returns an image as input of the model; reports on stderr how it was changed.
+fn prepared(predictor: &Predictor, path: &Path) -> Result<PreparedPicture> {
+    let picture = predictor.read_picture(path)?;
+    for note in &picture.notes {
+        let _ = writeln!(std::io::stderr(), "{}: {note}", path.display());
     }
-    tell_changes(path, &picture, shape);
-    let seen = Tile::new(&picture.pixels, shape, vec![]);
-    Ok((Samples::new(picture.values, Labels::Absent(1), shape.features())?.into(), seen))
+    Ok(picture)
 }
 
 /// Draws the image and its reconstruction side by side, or prints the reconstructed pixels as JSON.
 fn reconstruction(
     predictor: &mut Predictor,
-    (split, shape): (&Split, ImageShape),
+    picture: &PreparedPicture,
     json: bool,
     screen: &Screen,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let sample = split.read(&[0])?;
-    let quality = predictor.quality(split)?;
-    predictor.answer(split, &mut |found| {
-        let pixels: Vec<u8> =
-            found.output.iter().map(|x| (x.clamp(0.0, 1.0) * 255.0).round() as u8).collect();
+    let sample = picture.split.read(&[0])?;
+    let quality = predictor.quality(&picture.split)?;
+    predictor.answer(&picture.split, &mut |found| {
+        let pixels = found.pixels();
         if json {
             let value =
                 json!({ "mse": quality.mse, "psnr": quality.psnr, "ssim": quality.ssim, "pixels": pixels });
@@ -250,34 +241,16 @@ fn reconstruction(
         }
         let error = format!("mse {:.6}", quality.mse);
         let tiles = [(sample.pixels(0), "input".to_owned()), (&pixels, error)];
-        let tiles = tiles.map(|(pixels, caption)| Tile::new(pixels, shape, vec![caption]));
+        let tiles = tiles.map(|(pixels, caption)| Tile::new(pixels, picture.shape, vec![caption]));
         deliver(out, &screen.draw(&tiles, PER_ROW))
     })
 }
 
-/// Reports on stderr how the image was changed to match the model's input.
-fn tell_changes(path: &Path, picture: &Picture, shape: ImageShape) {
-    let (width, height) = picture.original;
-    let resized = format!("resized from {width} x {height} to {} x {}", shape.width, shape.height);
-    let changes = [
-        (picture.resized, &*resized),
-        (
-            picture.inverted,
-            "inverted, since it is dark on bright and the model was trained on bright on dark",
-        ),
-    ];
-    for (_, change) in changes.iter().filter(|(done, _)| *done) {
-        let _ = writeln!(std::io::stderr(), "{}: {change}", path.display());
-    }
-}
-
 /// Lists classes by descending probability, or by descending output if outputs are not probabilities.
 fn ranking(prediction: &Prediction, classes: &[String]) -> String {
-    let scores = prediction.probabilities.unwrap_or(prediction.outputs);
-    let mut order: Vec<usize> = (0..scores.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let scores = prediction.class_scores();
     let mut text = String::new();
-    for class in order.into_iter().take(CLASSES) {
+    for class in prediction.ranking().into_iter().take(CLASSES) {
         if prediction.probabilities.is_none() {
             let _ = writeln!(text, "{} {:>8.4}", fit(&classes[class], NAME), scores[class]);
             continue;
@@ -297,6 +270,7 @@ fn ranking(prediction: &Prediction, classes: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::model::tests::{trained, trained_autoencoder};
+    use schuss::data::ImageShape;
     use serde_json::Value;
 
     fn predict(input: &str, json: bool) -> Result<String> {

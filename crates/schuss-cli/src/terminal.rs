@@ -2,6 +2,7 @@
 
 use schuss::data::ImageShape;
 use schuss::{Error, Result};
+use schuss_data::text::printable;
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::ops::ControlFlow;
 
@@ -221,11 +222,6 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
         return format!("{text:width$}");
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
-/// Replaces control characters, since names from files could otherwise send commands to the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Formats a fraction in percent: `97.7 %`.

@@ -48,7 +48,7 @@ fn several_labels_are_answered_by_name_and_judged_one_by_one() {
         ran.stdout
     );
     assert!(ran.stdout.contains("F1 %"), "{}", ran.stdout);
-    let line = "always predicting the commonest combination of labels has an accuracy of";
+    let line = "always predicting the most common combination of labels has an accuracy of";
     assert!(ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains(line), "{}", ran.stdout);
 
     let judged = done(place.run(&["eval", "runs/train", "--json"])).json();
@@ -65,7 +65,7 @@ fn several_labels_are_answered_by_name_and_judged_one_by_one() {
     let text = done(place.run(&["eval", "runs/train"])).stdout;
     for part in [
         "all labels of a sample right",
-        "commonest combination",
+        "most common combination",
         "the mean over labels",
         "(bce)",
         "  second ",
@@ -96,7 +96,7 @@ fn lopsided(place: &Place) -> String {
 }
 
 #[test]
-fn accuracy_stands_beside_the_share_of_the_commonest_class_and_a_model_that_only_answers_it_is_named() {
+fn accuracy_stands_beside_the_share_of_the_most_common_class_and_a_model_that_only_answers_it_is_named() {
     let place = Place::new();
     let data = lopsided(&place);
     let args =
@@ -108,9 +108,9 @@ fn accuracy_stands_beside_the_share_of_the_commonest_class_and_a_model_that_only
     let share = summary["data"]["chance"]["test"].as_f64().unwrap();
     let one_line = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
-        format!("classes: no, yes; the commonest class has {:.1} % of the test split", 100.0 * share),
-        format!("always predicting the commonest class has an accuracy of {:.2} %", 100.0 * share),
-        format!("(the commonest class alone: {:.2} %)", 100.0 * share),
+        format!("classes: no, yes; the most common class has {:.1} % of the test split", 100.0 * share),
+        format!("always predicting the most common class has an accuracy of {:.2} %", 100.0 * share),
+        format!("(the most common class alone: {:.2} %)", 100.0 * share),
     ] {
         assert!(one_line.contains(&part), "`{part}` is not in {}", ran.stdout);
     }
@@ -118,11 +118,11 @@ fn accuracy_stands_beside_the_share_of_the_commonest_class_and_a_model_that_only
     let judged = done(place.run(&["eval", "runs/train", "--json"])).json();
     assert!(close(&judged["chance"], share) && judged["only_class"] == "no", "{judged}");
     let text = done(place.run(&["eval", "runs/train"])).stdout;
-    assert!(text.contains(&format!("chance    {share:.4} (the commonest class alone)")), "{text}");
+    assert!(text.contains(&format!("chance    {share:.4} (the most common class alone)")), "{text}");
     assert!(text.contains("it predicts `no` for every sample"), "{text}");
     let page = std::fs::read_to_string(place.join("runs/train/report.html")).unwrap();
-    assert!(page.contains(&format!("the commonest class has {:.2} % of the test split", 100.0 * share)));
-    assert!(page.contains("commonest class: "), "no line in the chart of accuracy");
+    assert!(page.contains(&format!("the most common class has {:.2} % of the test split", 100.0 * share)));
+    assert!(page.contains("most common class: "), "no line in the chart of accuracy");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn long_lists_of_classes_are_cut_with_a_count() {
     std::fs::write(place.join("words.csv"), "a,b,word\n".to_owned() + &rows).unwrap();
     let ran = done(place.run(&["train", "--data", "./words.csv", "--model", "linear:150", "--epochs", "1"]));
     assert!(ran.stdout.contains("classes: word000, word001, "), "{}", ran.stdout);
-    assert!(ran.stdout.contains("word007 and 142 more; the commonest class has "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("word007 and 142 more; the most common class has "), "{}", ran.stdout);
     let shown = done(place.run(&["data", "show", "./words.csv"])).stdout;
     assert!(
         shown.contains("\nword099 ") && !shown.contains("\nword100 ") && shown.contains("\nand 50 more\n"),

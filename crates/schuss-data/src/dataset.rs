@@ -269,7 +269,8 @@ impl Dataset {
             return Ok(Some(format!("labels: {}, each 0 or 1", first(&self.labels))));
         }
         let (name, split) = (self.evaluated_name(), self.evaluated());
-        let share = |chance| format!("; the commonest class has {:.1} % of the {name} split", 100.0 * chance);
+        let share =
+            |chance| format!("; the most common class has {:.1} % of the {name} split", 100.0 * chance);
         let share = self.known_chance(split)?.map_or_else(String::new, share);
         Ok((!self.classes.is_empty()).then(|| format!("classes: {}{share}", first(&self.classes))))
     }

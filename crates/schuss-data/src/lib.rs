@@ -34,7 +34,7 @@ pub use assemble::Request;
 pub use dataset::{Dataset, FINGERPRINTED, Split, TargetKind};
 pub use error::{Error, ErrorKind, Result};
 pub use fetch::{Progress, fetch};
-pub use format::{Picture, Pictures, is_picture, read_picture, read_split, write_picture};
+pub use format::{Picture, Pictures, is_picture_file, read_picture, read_split, write_picture};
 pub use locate::{DataSource, find, load, load_default};
 pub use normalisation::{Affine, Normalisation, Normalise};
 pub use offsets::{Centring, Offsets};

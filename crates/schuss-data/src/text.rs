@@ -51,6 +51,11 @@ pub fn listed(items: impl Iterator<Item = String>, count: usize) -> String {
     listed
 }
 
+/// Replaces control characters, since names from files could otherwise send commands to the terminal.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// Formats a size in decimal units: `812 bytes`, `6.1 MB`, `12 GB`.
 pub fn bytes(size: u64) -> String {
     const UNITS: [(f64, &str); 4] = [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")];

@@ -126,7 +126,7 @@ pub(crate) fn tell_classes(summary: &Summary) -> bool {
     summary.trials.iter().any(is_right_or_wrong)
 }
 
-/// Returns the accuracy of always predicting the commonest class, or combination of labels, of the evaluation split.
+/// Returns the accuracy of always predicting the most common class, or combination of labels, of the evaluation split.
 pub(crate) fn chance(summary: &Summary) -> Option<f64> {
     let measured =
         || summary.trials.iter().find_map(|trial| trial.epochs.iter().find_map(|row| metric(row, "chance")));
@@ -134,8 +134,12 @@ pub(crate) fn chance(summary: &Summary) -> Option<f64> {
 }
 
 /// Returns the prediction whose accuracy is [`chance`].
-pub(crate) fn commonest(summary: &Summary) -> &'static str {
-    if summary.data.labels.is_empty() { "the commonest class" } else { "the commonest combination of labels" }
+pub(crate) fn most_common(summary: &Summary) -> &'static str {
+    if summary.data.labels.is_empty() {
+        "the most common class"
+    } else {
+        "the most common combination of labels"
+    }
 }
 
 /// Returns the accuracy on the evaluation split after the last update.

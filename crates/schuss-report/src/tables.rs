@@ -134,7 +134,7 @@ fn results(summary: &Summary) -> Table {
         note += "; test: after the last update, over the test split, which was not used before";
         let chance = summary.trials.iter().find_map(|trial| trial.test?.chance);
         note += &chance.map_or_else(String::new, |chance| {
-            format!(" (there {} has {} %)", recipes::commonest(summary), text::percent(chance))
+            format!(" (there {} has {} %)", recipes::most_common(summary), text::percent(chance))
         });
     }
     per_trial(summary, measured.title(), note, &head, |trial| {
@@ -170,7 +170,7 @@ fn chance_note(summary: &Summary) -> String {
     recipes::chance(summary).map_or_else(String::new, |chance| {
         format!(
             "; always predicting {} has an accuracy of {} %",
-            recipes::commonest(summary),
+            recipes::most_common(summary),
             text::percent(chance)
         )
     })

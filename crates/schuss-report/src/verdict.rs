@@ -209,10 +209,10 @@ fn highest_accuracy(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
     ))
 }
 
-/// Returns the baseline of an accuracy: always predicting the commonest class.
+/// Returns the baseline of an accuracy: always predicting the most common class.
 fn beside(summary: &Summary) -> String {
     recipes::chance(summary).map_or_else(String::new, |chance| {
-        format!(" ({} alone: {} %)", recipes::commonest(summary), percent(chance))
+        format!(" ({} alone: {} %)", recipes::most_common(summary), percent(chance))
     })
 }
 

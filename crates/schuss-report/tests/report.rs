@@ -314,7 +314,7 @@ fn a_verdict_over_seeds_says_whether_ranges_overlap() {
 }
 
 #[test]
-fn the_commonest_class_of_the_split_looked_at_is_the_level_of_accuracy_in_charts_tables_and_sentences() {
+fn the_most_common_class_of_the_split_looked_at_is_the_level_of_accuracy_in_charts_tables_and_sentences() {
     let (mut summary, traces) = lecture_24();
     let sentences = |summary: &Summary| {
         let files = files(summary, &traces);
@@ -324,9 +324,9 @@ fn the_commonest_class_of_the_split_looked_at_is_the_level_of_accuracy_in_charts
     };
     let parts = |exact: &str| {
         [
-            format!("commonest class: {exact} %"),
-            format!("always predicting the commonest class has an accuracy of {exact} %"),
-            format!("(the commonest class alone: {exact} %)"),
+            format!("most common class: {exact} %"),
+            format!("always predicting the most common class has an accuracy of {exact} %"),
+            format!("(the most common class alone: {exact} %)"),
         ]
     };
     for (text, part) in sentences(&summary).iter().zip(parts("11.35")) {

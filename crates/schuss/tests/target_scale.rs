@@ -6,7 +6,8 @@ use common::{ONE_THREAD, bits, resident, run, trial};
 use schuss::Trial;
 use schuss::data::{Dataset, Labels, Offsets, Samples, Shape, Split, Values};
 use schuss::loss::Targets;
-use schuss::network::{Judged, ModelFile, Params, Predictor, save};
+use schuss::metrics::Deviation;
+use schuss::network::{ModelFile, Params, Predictor, Scores, WithLoss, save};
 use schuss::recipe::TargetScale;
 use schuss::session::{Control, Limits, Session};
 use schuss::study::{Choices, Study, StudyFile};
@@ -57,6 +58,11 @@ fn predictor(trial: &Trial, data: &Dataset, params: &Params) -> Predictor {
     let path = folder.path().join("model.safetensors");
     std::fs::write(&path, save(params, &ModelFile::of(trial, data)).unwrap()).unwrap();
     Predictor::load(&path, 1).unwrap()
+}
+
+fn evaluate(predictor: &mut Predictor, data: &Dataset) -> WithLoss<Deviation> {
+    let Scores::Numbers(scores) = predictor.evaluate(data).unwrap() else { panic!("a regression") };
+    scores
 }
 
 /// Mean over samples and outputs of `value` of the error and the output, in the targets' original units.
@@ -158,8 +164,7 @@ fn a_saved_model_gives_the_loss_of_its_session_in_original_units_whatever_the_lo
     for loss in ["mse", "l1", "huber:delta=0.5", "smooth-l1"] {
         let trial = regression(1, loss, "batch:20", "adam:lr=0.02", 3);
         let (outcome, params) = run(&trial, &data, ONE_THREAD);
-        let Judged { loss: found, loss_name, .. } =
-            predictor(&trial, &data, &params).deviation(&data.test).unwrap();
+        let WithLoss { loss: found, loss_name, .. } = evaluate(&mut predictor(&trial, &data, &params), &data);
         let expected = outcome.evaluation.unwrap().loss;
         assert!((found / expected - 1.0).abs() < 1e-9, "{loss}: {found}, not {expected}");
         assert_eq!(loss_name, trial.recipe.loss.to_string());
@@ -172,7 +177,7 @@ fn prices_are_learnt_with_the_usual_optimizer_and_told_as_prices() {
     let trial = regression(1, "mse", "batch:20", "sgd:lr=0.1", 30);
     let (outcome, params) = run(&trial, &data, ONE_THREAD);
     let mut predictor = predictor(&trial, &data, &params);
-    let Judged { loss, found, .. } = predictor.deviation(&data.test).unwrap();
+    let WithLoss { loss, scores: found, .. } = evaluate(&mut predictor, &data);
     assert!(found.r2.unwrap() > 0.9, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-5, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
@@ -195,7 +200,7 @@ fn tiny_targets_one_that_never_changes_and_a_single_row_are_learnt() {
     let data = of([targets(&all, tiny), targets(&test, tiny)]);
     let trial = regression(1, "mse", "batch:20", "adam:lr=0.02", 60);
     let (_, params) = run(&trial, &data, ONE_THREAD);
-    let found = predictor(&trial, &data, &params).deviation(&data.test).unwrap().found;
+    let found = evaluate(&mut predictor(&trial, &data, &params), &data).scores;
     assert!(found.r2.unwrap() > 0.8, "{found:?}");
 
     let constant = |row: &[f32]| vec![row[0], 7.0e6];
@@ -229,7 +234,7 @@ fn times_are_told_to_the_second() {
     let trial = regression(1, "mse", "batch:20", "adam:lr=0.02", 60);
     let (outcome, params) = run(&trial, &data, ONE_THREAD);
     let mut predictor = predictor(&trial, &data, &params);
-    let Judged { loss, found, .. } = predictor.deviation(&data.test).unwrap();
+    let WithLoss { loss, scores: found, .. } = evaluate(&mut predictor, &data);
     assert!(found.mae < 2.0 && found.r2.unwrap() > 0.9, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-3, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");

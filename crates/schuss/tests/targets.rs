@@ -6,7 +6,7 @@ use common::{ONE_THREAD, bits, resident, run, trial};
 use schuss::Trial;
 use schuss::data::{Dataset, Labels, Samples, Shape, Split, Values};
 use schuss::loss::Targets;
-use schuss::network::{ModelFile, Params, Predictor, save};
+use schuss::network::{ModelFile, Params, Predictor, Scores, save};
 use schuss::recipe::TargetScale;
 use schuss::session::{Control, Session};
 use schuss::study::{Study, StudyFile};
@@ -122,7 +122,8 @@ fn a_saved_regression_tells_its_numbers_and_how_far_they_are_off() {
     let path = folder.path().join("model.safetensors");
     std::fs::write(&path, save(&params, &about).unwrap()).unwrap();
     let mut predictor = Predictor::load(&path, 1).unwrap();
-    let found = predictor.deviation(&data.test).unwrap().found;
+    let Scores::Numbers(found) = predictor.evaluate(&data).unwrap() else { panic!("a regression") };
+    let found = found.scores;
     assert!((found.mse - outcome.evaluation.unwrap().loss).abs() < 1e-9, "{found:?}");
     assert!(found.samples == 100 && found.r2.is_some_and(|r2| r2 > 0.5), "{found:?}");
     let unlabelled = Samples::new(resident(&data.test).values().clone(), Labels::Absent(100), 2).unwrap();
@@ -135,7 +136,7 @@ fn a_saved_regression_tells_its_numbers_and_how_far_they_are_off() {
     };
     predictor.answer(&split, &mut visit).unwrap();
     assert_eq!(targets, 100);
-    assert_eq!(predictor.deviation(&split).unwrap_err().exit_code(), 3);
+    assert_eq!(predictor.evaluate(&Dataset { test: split, ..data }).unwrap_err().exit_code(), 3);
 }
 
 #[test]
@@ -161,16 +162,17 @@ fn several_labels_at_once_are_learnt_with_binary_cross_entropy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         std::fs::write(&path, save(&params, &ModelFile::of(&trial, &named)).unwrap()).unwrap();
-        let found = Predictor::load(&path, 1).unwrap().label_scores(&named.test).unwrap();
+        let found = Predictor::load(&path, 1).unwrap().evaluate(&named).unwrap();
+        let Scores::Labels(found) = found else { panic!("several labels") };
         let expected = outcome.evaluation.unwrap();
         let quality = expected.labels.unwrap();
-        assert_eq!((Some(found.found.accuracy), found.found.chance), (expected.accuracy, expected.chance));
+        assert_eq!((Some(found.scores.accuracy), found.scores.chance), (expected.accuracy, expected.chance));
         assert_eq!(
-            (found.found.f1_macro, found.found.label_accuracy),
+            (found.scores.f1_macro, found.scores.label_accuracy),
             (quality.f1_macro, quality.label_accuracy)
         );
         assert!((found.loss - expected.loss).abs() < 1e-12, "{loss}: {found:?}");
-        assert_eq!(found.found.labels.iter().map(|score| &score.label).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(found.scores.labels.iter().map(|score| &score.label).collect::<Vec<_>>(), ["a", "b"]);
     }
 }
 

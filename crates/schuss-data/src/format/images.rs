@@ -107,8 +107,13 @@ impl Walk {
     }
 }
 
+/// Returns true if the path has the extension of a picture and is not a folder.
+pub fn is_picture_file(path: &Path) -> bool {
+    is_picture(path) && !path.is_dir()
+}
+
 /// Returns true if the file name has the extension of a picture.
-pub fn is_picture(path: &Path) -> bool {
+pub(crate) fn is_picture(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&&*ending))
 }

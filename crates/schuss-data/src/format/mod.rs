@@ -26,7 +26,7 @@ pub(crate) mod zips;
 
 pub use encoded::Pictures;
 pub use idx::read_split;
-pub use images::is_picture;
+pub use images::is_picture_file;
 pub use picture::{Picture, read_picture, write_picture};
 
 use crate::Result;

@@ -7,7 +7,7 @@ use crate::{
         line::{Level, LineChart, Mark, MarkKind, Series},
         scale::{Bounds, Spacing, range},
     },
-    recipes::{Recipe, Run, chance, commonest, median, tell_classes},
+    recipes::{Recipe, Run, chance, median, most_common, tell_classes},
     text,
 };
 use schuss::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
@@ -191,15 +191,15 @@ impl Subject<'_> {
         })
     }
 
-    /// Returns the level of predictions that ignore the input: always the commonest class, or every class with equal
+    /// Returns the level of predictions that ignore the input: always the most common class, or every class with equal
     /// probability.
     fn levels(&self, metric: Metric) -> Vec<Level> {
         let classes = self.summary.data.classes;
         let cross_entropy =
             self.summary.trials.iter().all(|trial| trial.recipe.loss.starts_with("cross-entropy"));
         let chance = chance(self.summary);
-        let commonest = commonest(self.summary).trim_start_matches("the ");
-        let share = |share: f64| (100.0 * share, format!("{commonest}: {} %", text::percent(share)));
+        let most_common = most_common(self.summary).trim_start_matches("the ");
+        let share = |share: f64| (100.0 * share, format!("{most_common}: {} %", text::percent(share)));
         let level = match metric {
             Metric::Similarity => None,
             Metric::Accuracy => chance.map(share),

@@ -360,12 +360,12 @@ fn choices(name: &str, trial: &TrialRecord) -> Vec<Choice> {
     ]
 }
 
-/// Returns the number of classes, or the labels, with the share of the commonest; none for other targets.
+/// Returns the number of classes, or the labels, with the share of the most common; none for other targets.
 fn answers(summary: &Summary) -> Option<(&'static str, String)> {
     let data = &summary.data;
     let share = recipes::chance(summary).map_or_else(String::new, |chance| {
-        let (commonest, split) = (recipes::commonest(summary), &data.eval_split);
-        format!("; {commonest} has {} % of the {split} split", percent(chance))
+        let (most_common, split) = (recipes::most_common(summary), &data.eval_split);
+        format!("; {most_common} has {} % of the {split} split", percent(chance))
     });
     match (data.labels.len(), data.classes) {
         (0, 0) => None,

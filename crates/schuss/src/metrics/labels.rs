@@ -1,48 +1,8 @@
-//! Counts of predicted classes and labels against the true ones.
+//! Counts of predicted labels against the true ones.
 
-use schuss_kernels::rows::argmax;
+use super::classes::largest_share;
 use serde::Serialize;
 use std::collections::HashMap;
-
-/// Number of samples per true class and per predicted class.
-#[derive(Clone, Debug)]
-pub(crate) struct ClassCounts {
-    asked: Vec<u64>,
-    answered: Vec<u64>,
-}
-
-impl ClassCounts {
-    pub(crate) fn new(classes: usize) -> Self {
-        Self { asked: vec![0; classes], answered: vec![0; classes] }
-    }
-
-    /// Adds a sample of a class and its outputs.
-    pub(crate) fn take(&mut self, class: usize, outputs: &[f32]) {
-        for (counts, class) in [(&mut self.asked, class), (&mut self.answered, argmax(outputs))] {
-            if let Some(count) = counts.get_mut(class) {
-                *count += 1;
-            }
-        }
-    }
-
-    /// Returns the fraction of samples in the most common class.
-    pub(crate) fn chance(&self) -> Option<f64> {
-        share(self.asked.iter().copied())
-    }
-
-    /// Returns the class predicted for every sample, if there is one.
-    pub(crate) fn only(&self) -> Option<usize> {
-        let mut answered = self.answered.iter().enumerate().filter(|(_, count)| **count > 0);
-        let (class, _) = answered.next()?;
-        answered.next().is_none().then_some(class)
-    }
-}
-
-/// Returns the largest of some counts as a fraction of their sum.
-fn share(counts: impl Iterator<Item = u64> + Clone) -> Option<f64> {
-    let (most, all) = (counts.clone().max()?, counts.sum::<u64>());
-    (all > 0).then(|| most as f64 / all as f64)
-}
 
 /// Counts of correct predictions in a multi-label task.
 #[derive(Clone, Debug)]
@@ -100,7 +60,7 @@ impl LabelCounts {
         (self.samples > 0 && !labels.is_empty()).then(|| LabelScores {
             samples: self.samples,
             accuracy: self.exact as f64 / self.samples as f64,
-            chance: share(self.combinations.values().copied()),
+            chance: largest_share(self.combinations.values().copied()),
             label_accuracy: mean(|label| label.accuracy),
             f1_macro: mean(|label| label.f1),
             labels: labels.clone(),
@@ -159,16 +119,6 @@ pub struct LabelScore {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_that_answers_one_class_is_known_and_the_commonest_class_is_its_chance() {
-        let mut counts = ClassCounts::new(3);
-        assert_eq!((counts.chance(), counts.only()), (None, None));
-        [0, 2, 2, 1].into_iter().for_each(|class| counts.take(class, &[0.0, 0.0, 1.0]));
-        assert_eq!((counts.chance(), counts.only()), (Some(0.5), Some(2)));
-        counts.take(1, &[0.0, 1.0, 0.0]);
-        assert_eq!((counts.chance(), counts.only()), (Some(0.4), None));
-    }
 
     /// Expected values by hand, with scikit-learn's definitions: accuracy_score of rows, f1_score with zero_division=0.
     #[test]

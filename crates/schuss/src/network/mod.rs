@@ -6,12 +6,14 @@ mod golden;
 mod init;
 mod layer;
 mod layout;
+mod matching;
 mod model;
 mod model_file;
 mod noise;
 mod params;
 mod plan;
 mod predictor;
+mod scores;
 mod units;
 
 pub use init::Init;
@@ -22,7 +24,8 @@ pub use model_file::{ModelFile, load_weights, save};
 pub use noise::Noise;
 pub use params::Params;
 pub use plan::Plan;
-pub use predictor::{Answer, Judged, Prediction, Predictor};
+pub use predictor::{Answer, Prediction, Predictor, PreparedPicture};
+pub use scores::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
 
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};
 pub(crate) use layer::{Gradients, Mode, VectorGradients};

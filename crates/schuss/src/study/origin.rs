@@ -9,14 +9,14 @@ use std::path::Path;
 
 /// The run whose folder contains a model.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub(super) struct Origin {
     file: StudyFile,
     summary: Summary,
 }
 
 impl Origin {
     /// Finds the run whose folder contains the model file at `path`, if there is one.
-    pub fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         let path = std::path::absolute(path).ok()?;
         let folder = path.ancestors().take(4).find(|folder| folder.join(STUDY).is_file())?;
         let file = std::fs::read_to_string(folder.join(STUDY)).ok()?;
@@ -31,21 +31,21 @@ impl Origin {
     ///
     /// # Errors
     /// Usage and data errors, as at the start of the run.
-    pub fn data(&self, elsewhere: Option<&str>, memory: Option<u64>) -> Result<Dataset> {
+    pub(super) fn data(&self, elsewhere: Option<&str>) -> Result<Dataset> {
         let written = self.file.workload.clone();
         let known = written.data.as_deref().map(|data| {
             let there = Path::new(&self.summary.directory).join(data);
             if there.exists() { there.display().to_string() } else { data.to_owned() }
         });
         let workload = Workload { data: elsewhere.map(str::to_owned).or(known), ..written };
-        StudyFile { workload, ..self.file.clone() }.data(memory)
+        StudyFile { workload, ..self.file.clone() }.data(None)
     }
 
     /// Returns true if `data` is what the run was trained on.
     ///
     /// # Errors
     /// If samples cannot be read.
-    pub fn is_of(&self, data: &Dataset) -> Result<bool> {
+    pub(super) fn is_of(&self, data: &Dataset) -> Result<bool> {
         Ok(data.fingerprint()? == self.summary.data.fingerprint)
     }
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 const METRICS: &str = "metrics.jsonl";
 const LOSSES: &str = "losses.f32";
-const MODEL: &str = "model.safetensors";
+pub(super) const MODEL: &str = "model.safetensors";
 const BEST: &str = "best.safetensors";
 const SHEET: &str = "reconstructions.png";
 const CHECKPOINT: &str = "checkpoint";

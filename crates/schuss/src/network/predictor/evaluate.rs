@@ -1,0 +1,178 @@
+//! Evaluation of a model on data.
+
+use super::numbers::Answered;
+use super::{Prediction, Predictor};
+use crate::loss::{Target, Targets};
+use crate::metrics::{ConfusionMatrix, Deviation, LabelCounts, LabelScores, Quality, Sums};
+use crate::network::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
+use crate::record::Reconstruction;
+use crate::{Error, Result};
+use schuss_data::{Dataset, Split};
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+
+/// Maximum number of mistakes kept.
+const WORST: usize = 8;
+
+impl Predictor {
+    /// Evaluates the model on the test split of `data`, whose classes are matched to the model's by name.
+    ///
+    /// # Errors
+    /// A usage error for samples of another shape or classes that the model does not know, a data error if no sample
+    /// has a label or the outputs of a sample overflow, and any error from reading the samples.
+    pub fn evaluate(&mut self, data: &Dataset) -> Result<Scores> {
+        let data = &*self.matched(data)?;
+        let (about, split) = (&self.about, &data.test);
+        if split.is_empty() {
+            return Err(Error::data("the test split is empty").at(&data.name));
+        }
+        match about.targets {
+            Targets::Class => self.class_scores(data).map(Scores::Classes),
+            Targets::Input if about.shape.image().is_some() => {
+                Ok(Scores::Images(ImageScores { quality: self.quality(split)?, samples: split.len() }))
+            }
+            Targets::Real if !about.labels.is_empty() => self.label_scores(split).map(Scores::Labels),
+            Targets::Real | Targets::Input => self.deviation(split).map(Scores::Numbers),
+        }
+    }
+
+    /// Returns how well an autoencoder reconstructs the images of `split`, without noise.
+    ///
+    /// # Errors
+    /// As for [`Self::answer`], and a usage error if the model is not an autoencoder of images.
+    pub fn quality(&mut self, split: &Split) -> Result<Reconstruction> {
+        let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
+        let image = image.ok_or_else(|| Error::usage("the model is not an autoencoder of images"))?;
+        let mut quality = Quality::new(image);
+        self.each_answer(split, |_, answered| {
+            answered.asked.iter().for_each(|image| quality.take(image, answered.answer));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(quality.mean())
+    }
+
+    /// Returns the data with the model's classes: a copy only if they have others.
+    fn matched<'d>(&self, data: &'d Dataset) -> Result<Cow<'d, Dataset>> {
+        self.about.check_shape(data)?;
+        let has_others = !data.classes.is_empty() && data.classes != self.about.classes;
+        if self.about.targets.is_class() && has_others {
+            return self.about.match_to_evaluate(data.clone()).map(Cow::Owned);
+        }
+        Ok(Cow::Borrowed(data))
+    }
+
+    /// Returns loss and scores of the predicted classes.
+    fn class_scores(&mut self, data: &Dataset) -> Result<ClassScores> {
+        let mut sums = ClassSums::new(self.about.classes.clone());
+        self.predict(&data.test, &mut |prediction| {
+            prediction.label.map_or(Ok(()), |actual| sums.take(actual, &prediction))?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let scores = sums.scores(self.about.loss.to_string());
+        scores.ok_or_else(|| Error::data("the test split has no labels").at(&data.name))
+    }
+
+    /// Returns loss and errors of the predicted numbers.
+    fn deviation(&mut self, split: &Split) -> Result<WithLoss<Deviation>> {
+        let mut sums = Sums::new(self.plan.outputs);
+        let loss = self.mean_loss(split, |predictor, asked, answered| {
+            sums.take(&predictor.original(asked), &predictor.numbers(answered.answer));
+        })?;
+        self.with_loss(loss, sums.mean())
+    }
+
+    /// Returns loss and scores of several labels per sample.
+    fn label_scores(&mut self, split: &Split) -> Result<WithLoss<LabelScores>> {
+        let names = self.about.labels.clone();
+        let bound = self.about.loss.label_bound();
+        let bound = bound.ok_or_else(|| Error::usage("the model does not predict several labels"))?;
+        let mut counts = LabelCounts::new(names.len());
+        let loss = self.mean_loss(split, |_, asked, answered| counts.take(asked, answered.outputs, bound))?;
+        self.with_loss(loss, counts.scores(&names))
+    }
+
+    fn with_loss<T>(&self, loss: f64, scores: Option<T>) -> Result<WithLoss<T>> {
+        let scores = scores.ok_or_else(|| Error::data("no sample has a label to compare with"))?;
+        Ok(WithLoss { loss, loss_name: self.about.loss.to_string(), scores })
+    }
+
+    /// Returns the mean loss over the samples of `split` that have targets, by the loss the network was trained with;
+    /// `take` is called with the stored target and the prediction of each.
+    fn mean_loss(&mut self, split: &Split, mut take: impl FnMut(&Self, &[f32], &Answered)) -> Result<f64> {
+        let units = self.units.as_ref().filter(|_| self.about.scale.is_some());
+        let factors = units.and_then(|units| Some(units.factors(self.about.loss.power()?)));
+        let mut delta = vec![0.0; self.plan.outputs];
+        let (mut sum, mut samples) = (0.0, 0_u64);
+        self.each_answer(split, |predictor, answered| {
+            let Some(asked) = answered.asked else { return Ok(ControlFlow::Continue(())) };
+            let (loss, wanted) = (&predictor.about.loss, predictor.wanted(asked));
+            sum += match &factors {
+                Some(factors) => loss.in_units(answered.outputs, &wanted, factors),
+                None => loss.row(answered.outputs, Target::Row(&wanted), &mut delta),
+            };
+            samples += 1;
+            take(predictor, asked, &answered);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(sum / samples as f64)
+    }
+}
+
+/// Sums over predicted classes.
+struct ClassSums {
+    classes: Vec<String>,
+    loss: f64,
+    /// Divisor of the summed losses: the number of samples unless there are class weights.
+    weight: f64,
+    confusion: ConfusionMatrix,
+    /// Largest loss first.
+    worst: Vec<Mistake>,
+}
+
+impl ClassSums {
+    fn new(classes: Vec<String>) -> Self {
+        let confusion = ConfusionMatrix::new(classes.len());
+        Self { classes, loss: 0.0, weight: 0.0, confusion, worst: vec![] }
+    }
+
+    /// Adds a prediction for a sample of class `actual`.
+    fn take(&mut self, actual: usize, prediction: &Prediction) -> Result<()> {
+        let Some(name) = self.classes.get(actual) else {
+            let classes = self.classes.len();
+            return Err(Error::data(format!(
+                "a sample is labelled {actual}, but there are {classes} classes"
+            )));
+        };
+        self.loss += prediction.loss;
+        self.weight += prediction.weight;
+        self.confusion.add(actual, prediction.class);
+        let place = self.worst.partition_point(|worse| worse.loss >= prediction.loss);
+        if prediction.class != actual && place < WORST {
+            self.worst.insert(place, self.mistake(name.clone(), prediction));
+            self.worst.truncate(WORST);
+        }
+        Ok(())
+    }
+
+    fn mistake(&self, actual: String, prediction: &Prediction) -> Mistake {
+        let Prediction { index, class, probabilities, loss, .. } = *prediction;
+        let predicted = self.classes[class].clone();
+        Mistake { index, actual, predicted, probability: probabilities.map(|all| all[class].into()), loss }
+    }
+
+    /// Returns the scores, if there was a sample.
+    fn scores(self, loss_name: String) -> Option<ClassScores> {
+        let Self { classes, loss, weight, confusion, worst } = self;
+        Some(ClassScores {
+            accuracy: confusion.accuracy()?,
+            chance: confusion.chance()?,
+            only_class: confusion.only_class().map(|class| classes[class].clone()),
+            loss: loss / if weight == 0.0 { 1.0 } else { weight },
+            loss_name,
+            samples: confusion.samples(),
+            classes,
+            confusion,
+            worst,
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! Predictions of a trained network: the forward pass without a session.
+
+mod classes;
+mod evaluate;
+mod numbers;
+mod picture;
+#[cfg(test)]
+mod tests;
+
+pub use classes::Prediction;
+pub use numbers::Answer;
+pub use picture::PreparedPicture;
+
+use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
+use crate::loss::Targets;
+use crate::{Error, Result, machine};
+use schuss_data::stream::order::Order;
+use schuss_data::{Feed, Split};
+use schuss_kernels::Team;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// Size of the read-ahead buffer for streamed samples, in bytes.
+const READ_AHEAD: u64 = 16 << 20;
+
+/// A trained network, ready to predict.
+///
+/// # Example
+/// ```
+/// use schuss::Trial;
+/// use schuss::network::{ModelFile, Predictor, Scores};
+/// use schuss::session::{Control, Limits, Session};
+/// use std::ops::ControlFlow;
+///
+/// # fn main() -> schuss::Result<()> {
+/// let data = schuss::data::load("digits:train=1000,test=200")?;
+/// let trial = Trial { model: "784-20-10".parse()?, ..Trial::default() };
+/// let mut session = Session::new(&trial, &data, Limits::default())?;
+/// session.run(&Control::default(), &mut ())?;
+///
+/// let about = ModelFile::of(&trial, &data);
+/// let mut predictor = Predictor::new(about, session.params().clone(), 1)?;
+/// let mut correct = 0;
+/// predictor.predict(&data.test, &mut |prediction| {
+///     correct += u64::from(prediction.label == Some(prediction.class));
+///     Ok(ControlFlow::Continue(()))
+/// })?;
+/// let Scores::Classes(scores) = predictor.evaluate(&data)? else { panic!("digits are classes") };
+/// assert_eq!(scores.confusion.correct(), correct);
+/// assert!(scores.accuracy > scores.chance);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Predictor {
+    about: ModelFile,
+    plan: Plan,
+    /// Units of the outputs, if they differ from those of the data.
+    units: Option<Units>,
+    params: Params,
+    team: Team,
+    arena: Arena,
+    /// True if the gathered samples have targets.
+    labelled: bool,
+}
+
+impl Predictor {
+    /// Reads a model file written by schuss, for `threads` threads.
+    ///
+    /// # Errors
+    /// Data errors that name the file; a usage error for an invalid number of threads.
+    pub fn load(path: &Path, threads: usize) -> Result<Self> {
+        let (about, params) = ModelFile::load(path)?;
+        Self::new(about, params, threads)
+    }
+
+    /// Creates a predictor for the model `about` with the weights `params`, for `threads` threads.
+    ///
+    /// # Errors
+    /// A usage error for weights of another model, or an invalid number of threads.
+    pub fn new(about: ModelFile, params: Params, threads: usize) -> Result<Self> {
+        let plan = about.plan(&about.model.parse()?)?;
+        if plan.layout != *params.layout() {
+            return Err(Error::usage(format!("the weights are not those of a model `{}`", about.model)));
+        }
+        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets, None));
+        let units = about.units(plan.outputs);
+        Ok(Self { about, plan, units, params, team, arena, labelled: false })
+    }
+
+    /// Description of the model.
+    pub fn about(&self) -> &ModelFile {
+        &self.about
+    }
+
+    /// Gathers the samples of `split` in batches, calls `forward` with the number of rows of each, and then `visit` for
+    /// each sample with the position of its batch and its row there.
+    fn each_row(
+        &mut self,
+        split: &Split,
+        forward: impl Fn(&mut Self, usize),
+        mut visit: impl FnMut(&Self, usize, usize) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        self.check(split)?;
+        let normalisation = self.about.normalisation.clone();
+        let mut feed = Feed::new(split, &normalisation, Order::Sequential, 0, MICROBATCH, READ_AHEAD)?;
+        for first in (0..split.len()).step_by(MICROBATCH) {
+            let rows = MICROBATCH.min(split.len() - first);
+            let batch = feed.rows(first, rows)?;
+            self.labelled = match self.about.targets {
+                Targets::Class => batch.class(0).is_some(),
+                Targets::Real => !batch.reals(0).is_empty(),
+                Targets::Input => true,
+            };
+            self.arena.gather(&mut self.team, &self.plan, &batch)?;
+            forward(self, rows);
+            for row in 0..rows {
+                if visit(self, first, row)?.is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, split: &Split) -> Result<()> {
+        let (inputs, given) = (self.plan.inputs, split.read(&[])?.features());
+        if given == inputs {
+            return Ok(());
+        }
+        let model = &self.plan.model;
+        Err(Error::usage(format!("model `{model}` takes {inputs} numbers, but a sample has {given}")))
+    }
+
+    fn forward(&mut self, rows: usize) {
+        self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, None);
+    }
+}
+
+fn overflow(index: usize) -> Error {
+    Error::data(format!("the model's outputs overflow on sample {index}"))
+        .advise("use a model whose training did not diverge")
+}
