@@ -5,7 +5,7 @@ use crate::model;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent};
 use schuss::data;
 use schuss::loss::Targets;
-use schuss::network::{Answer, Prediction, Predictor, PreparedPicture};
+use schuss::network::{ClassPrediction, NumberPrediction, Predictor, PreparedPicture};
 use schuss::study::{TrainedModel, Workload};
 use schuss::{Error, Result};
 use schuss_data::text::{grouped, printable};
@@ -53,14 +53,14 @@ pub(crate) fn run(
 fn one_of(predictor: &mut Predictor, file: &str, json: bool, out: &mut dyn Write) -> Result<()> {
     let about = predictor.about().clone();
     let split = prepared(predictor, Path::new(file))?.split;
-    let asked = Asked::File(file);
+    let subject = Subject::File(file);
     match about.targets {
-        Targets::Class => {
-            predictor.predict(&split, &mut |found| deliver(out, &line(asked, &found, &about.classes, json)))
-        }
-        Targets::Real => {
-            predictor.answer(&split, &mut |found| deliver(out, &answer(asked, &found, &about.labels, json)))
-        }
+        Targets::Class => predictor.predict_classes(&split, &mut |found| {
+            deliver(out, &class_line(subject, &found, &about.classes, json))
+        }),
+        Targets::Real => predictor.predict_numbers(&split, &mut |found| {
+            deliver(out, &number_line(subject, &found, &about.labels, json))
+        }),
         Targets::Input => Err(Error::usage("the model is an autoencoder: it predicts no classes")
             .advise("pass one image at a time to see its reconstruction")),
     }
@@ -68,12 +68,12 @@ fn one_of(predictor: &mut Predictor, file: &str, json: bool, out: &mut dyn Write
 
 /// Subject of a prediction.
 #[derive(Clone, Copy)]
-enum Asked<'a> {
+enum Subject<'a> {
     Sample(usize),
     File(&'a str),
 }
 
-impl Asked<'_> {
+impl Subject<'_> {
     /// Returns the first column of a line.
     fn text(self) -> String {
         match self {
@@ -106,12 +106,12 @@ fn samples(model: &mut TrainedModel, workload: &Workload, json: bool, out: &mut 
     let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
     let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
     if predictor.about().targets.is_class() {
-        predictor.predict(&data.test, &mut |found| {
-            lines.add(found.index, &line(Asked::Sample(found.index), &found, &classes, json))
+        predictor.predict_classes(&data.test, &mut |found| {
+            lines.add(found.index, &class_line(Subject::Sample(found.index), &found, &classes, json))
         })
     } else {
-        predictor.answer(&data.test, &mut |found| {
-            lines.add(found.index, &answer(Asked::Sample(found.index), &found, &labels, json))
+        predictor.predict_numbers(&data.test, &mut |found| {
+            lines.add(found.index, &number_line(Subject::Sample(found.index), &found, &labels, json))
         })
     }
 }
@@ -135,31 +135,35 @@ impl Lines<'_> {
 }
 
 /// Formats the prediction of numbers, or of several labels, for a sample.
-fn answer(asked: Asked, found: &Answer, labels: &[String], json: bool) -> String {
-    if labels.is_empty() { numbers(asked, found, json) } else { several_labels(asked, found, labels, json) }
+fn number_line(subject: Subject, found: &NumberPrediction, labels: &[String], json: bool) -> String {
+    if labels.is_empty() {
+        numbers(subject, found, json)
+    } else {
+        several_labels(subject, found, labels, json)
+    }
 }
 
 /// Formats `index label,label label=probability ...`, or the same as JSON.
-fn several_labels(asked: Asked, answer: &Answer, labels: &[String], json: bool) -> String {
-    let each = || labels.iter().zip(answer.output);
-    let found = answer.labels(labels);
+fn several_labels(subject: Subject, prediction: &NumberPrediction, labels: &[String], json: bool) -> String {
+    let each = || labels.iter().zip(prediction.numbers);
+    let found = prediction.labels(labels);
     if json {
         let probabilities: serde_json::Map<String, serde_json::Value> =
             each().map(|(label, probability)| (label.clone(), json!(probability))).collect();
-        return asked.json(json!({ "labels": found, "probabilities": probabilities }));
+        return subject.json(json!({ "labels": found, "probabilities": probabilities }));
     }
     let probabilities = each().map(|(label, probability)| format!("\t{}={probability:.6}", printable(label)));
     let found = if found.is_empty() { "none".into() } else { printable(&found.join(",")) };
-    format!("{}\t{found}{}\n", asked.text(), probabilities.collect::<String>())
+    format!("{}\t{found}{}\n", subject.text(), probabilities.collect::<String>())
 }
 
 /// Formats `index number number ...`, or the same as JSON.
-fn numbers(asked: Asked, answer: &Answer, json: bool) -> String {
+fn numbers(subject: Subject, prediction: &NumberPrediction, json: bool) -> String {
     if json {
-        return asked.json(json!({ "numbers": answer.output }));
+        return subject.json(json!({ "numbers": prediction.numbers }));
     }
-    let numbers = answer.output.iter().map(|&number| format!("\t{}", shortest(number)));
-    format!("{}{}\n", asked.text(), numbers.collect::<String>())
+    let numbers = prediction.numbers.iter().map(|&number| format!("\t{}", shortest(number)));
+    format!("{}{}\n", subject.text(), numbers.collect::<String>())
 }
 
 /// Formats a number with the fewest digits that identify it at its precision.
@@ -172,17 +176,17 @@ fn shortest(number: f64) -> String {
 const BLOCK: usize = 1 << 14;
 
 /// Formats `index class probability`, or the same with all probabilities as JSON.
-fn line(asked: Asked, prediction: &Prediction, classes: &[String], json: bool) -> String {
-    let Prediction { class, probabilities, .. } = *prediction;
+fn class_line(subject: Subject, prediction: &ClassPrediction, classes: &[String], json: bool) -> String {
+    let ClassPrediction { class, probabilities, .. } = *prediction;
     let (name, probability) = (&classes[class], prediction.class_scores()[class]);
     if json {
-        asked.json(json!({
+        subject.json(json!({
             "class": name,
             "probability": probabilities.map(|all| all[class]),
             "probabilities": probabilities,
         }))
     } else {
-        format!("{}\t{}\t{probability:.6}\n", asked.text(), printable(name))
+        format!("{}\t{}\t{probability:.6}\n", subject.text(), printable(name))
     }
 }
 
@@ -199,14 +203,14 @@ fn picture(
         Targets::Class => {}
         Targets::Input => return reconstruction(predictor, &picture, json, screen, out),
         Targets::Real => {
-            return predictor.answer(&picture.split, &mut |found| {
-                deliver(out, &answer(Asked::Sample(0), &found, &labels, json))
+            return predictor.predict_numbers(&picture.split, &mut |found| {
+                deliver(out, &number_line(Subject::Sample(0), &found, &labels, json))
             });
         }
     }
-    predictor.predict(&picture.split, &mut |prediction| {
+    predictor.predict_classes(&picture.split, &mut |prediction| {
         if json {
-            return deliver(out, &line(Asked::Sample(0), &prediction, &classes, true));
+            return deliver(out, &class_line(Subject::Sample(0), &prediction, &classes, true));
         }
         let drawn = screen.draw(&[Tile::new(&picture.pixels, picture.shape, vec![])], PER_ROW);
         deliver(out, &(drawn + &ranking(&prediction, &classes)))
@@ -232,7 +236,7 @@ fn reconstruction(
 ) -> Result<()> {
     let sample = picture.split.read(&[0])?;
     let quality = predictor.quality(&picture.split)?;
-    predictor.answer(&picture.split, &mut |found| {
+    predictor.predict_numbers(&picture.split, &mut |found| {
         let pixels = found.pixels();
         if json {
             let value =
@@ -247,7 +251,7 @@ fn reconstruction(
 }
 
 /// Lists classes by descending probability, or by descending output if outputs are not probabilities.
-fn ranking(prediction: &Prediction, classes: &[String]) -> String {
+fn ranking(prediction: &ClassPrediction, classes: &[String]) -> String {
     let scores = prediction.class_scores();
     let mut text = String::new();
     for class in prediction.ranking().into_iter().take(CLASSES) {
@@ -329,7 +333,7 @@ mod tests {
     fn classes_are_ranked_by_probability() {
         let classes: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
         let probabilities = &[0.25, 0.0, 0.75];
-        let prediction = Prediction {
+        let prediction = ClassPrediction {
             index: 0,
             class: 2,
             label: None,
@@ -344,7 +348,7 @@ mod tests {
         assert!(text.lines().next().unwrap().ends_with(&"█".repeat(30)));
         let many: Vec<String> = (0..1_030).map(|class| class.to_string()).collect();
         let outputs = vec![0.0; many.len()];
-        let prediction = Prediction { probabilities: Some(&outputs), outputs: &outputs, ..prediction };
+        let prediction = ClassPrediction { probabilities: Some(&outputs), outputs: &outputs, ..prediction };
         let text = ranking(&prediction, &many);
         assert!(text.lines().count() == CLASSES + 1 && text.ends_with("and 1,010 more classes\n"), "{text}");
     }

@@ -68,14 +68,16 @@ fn evaluate(predictor: &mut Predictor, data: &Dataset) -> WithLoss<Deviation> {
 /// Mean over samples and outputs of `value` of the error and the output, in the targets' original units.
 fn mean(predictor: &mut Predictor, split: &Split, value: impl Fn(f64, usize) -> f64) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
-    let mut visit = |answer: schuss::network::Answer| {
-        for (output, (targets, asked)) in answer.output.iter().zip(answer.asked.unwrap()).enumerate() {
+    let mut visit = |prediction: schuss::network::NumberPrediction| {
+        for (output, (targets, asked)) in
+            prediction.numbers.iter().zip(prediction.target.unwrap()).enumerate()
+        {
             sum += value(targets - asked, output);
             count += 1.0;
         }
         Ok(ControlFlow::Continue(()))
     };
-    predictor.answer(split, &mut visit).unwrap();
+    predictor.predict_numbers(split, &mut visit).unwrap();
     sum / count
 }
 
@@ -181,11 +183,11 @@ fn prices_are_learnt_with_the_usual_optimizer_and_told_as_prices() {
     assert!(found.r2.unwrap() > 0.9, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-5, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
-    let mut visit = |answer: schuss::network::Answer| {
-        assert!((50_000.0..600_000.0).contains(&answer.output[0]), "{answer:?}");
+    let mut visit = |prediction: schuss::network::NumberPrediction| {
+        assert!((50_000.0..600_000.0).contains(&prediction.numbers[0]), "{prediction:?}");
         Ok(ControlFlow::Continue(()))
     };
-    predictor.answer(&data.test, &mut visit).unwrap();
+    predictor.predict_numbers(&data.test, &mut visit).unwrap();
     let model = "linear:8,relu,linear:1".parse().unwrap();
     let none = Trial { target_scale: Some(TargetScale::None), model, ..trial };
     let status = run(&none, &data, ONE_THREAD).0.status;
@@ -238,11 +240,13 @@ fn times_are_told_to_the_second() {
     assert!(found.mae < 2.0 && found.r2.unwrap() > 0.9, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-3, "{found:?}");
     assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
-    let mut visit = |answer: schuss::network::Answer| {
-        assert!(answer.asked.unwrap()[0].fract() == 0.0 && (answer.output[0] - start).abs() < 200.0);
+    let mut visit = |prediction: schuss::network::NumberPrediction| {
+        assert!(
+            prediction.target.unwrap()[0].fract() == 0.0 && (prediction.numbers[0] - start).abs() < 200.0
+        );
         Ok(ControlFlow::Continue(()))
     };
-    predictor.answer(&data.test, &mut visit).unwrap();
+    predictor.predict_numbers(&data.test, &mut visit).unwrap();
 }
 
 fn resolve(data: &Dataset, choices: &str) -> schuss::Result<Study> {

@@ -129,12 +129,12 @@ fn a_saved_regression_tells_its_numbers_and_how_far_they_are_off() {
     let unlabelled = Samples::new(resident(&data.test).values().clone(), Labels::Absent(100), 2).unwrap();
     let mut targets = 0;
     let split = unlabelled.into();
-    let mut visit = |answer: schuss::network::Answer| {
-        assert!(answer.asked.is_none() && answer.output.len() == 2);
+    let mut visit = |prediction: schuss::network::NumberPrediction| {
+        assert!(prediction.target.is_none() && prediction.numbers.len() == 2);
         targets += 1;
         Ok(std::ops::ControlFlow::Continue(()))
     };
-    predictor.answer(&split, &mut visit).unwrap();
+    predictor.predict_numbers(&split, &mut visit).unwrap();
     assert_eq!(targets, 100);
     assert_eq!(predictor.evaluate(&Dataset { test: split, ..data }).unwrap_err().exit_code(), 3);
 }

@@ -27,8 +27,8 @@ pub(crate) struct Sums {
 #[derive(Clone, Copy, Debug, Default)]
 struct Output {
     first: f64,
-    asked: f64,
-    asked_squared: f64,
+    target: f64,
+    target_squared: f64,
     squared_error: f64,
 }
 
@@ -37,14 +37,14 @@ impl Sums {
         Self { samples: 0, absolute: 0.0, outputs: vec![Output::default(); outputs] }
     }
 
-    pub(crate) fn take(&mut self, asked: &[f64], original: &[f64]) {
-        for ((output, &asked), &original) in self.outputs.iter_mut().zip(asked).zip(original) {
-            let error = original - asked;
+    pub(crate) fn take(&mut self, target: &[f64], predicted: &[f64]) {
+        for ((output, &target), &predicted) in self.outputs.iter_mut().zip(target).zip(predicted) {
+            let error = predicted - target;
             if self.samples == 0 {
-                output.first = asked;
+                output.first = target;
             }
-            output.asked += asked - output.first;
-            output.asked_squared += (asked - output.first).powi(2);
+            output.target += target - output.first;
+            output.target_squared += (target - output.first).powi(2);
             output.squared_error += error * error;
             self.absolute += error.abs();
         }
@@ -67,7 +67,7 @@ impl Sums {
 
 impl Output {
     fn explained(&self, samples: f64) -> Option<f64> {
-        let spread = self.asked_squared - self.asked * self.asked / samples;
+        let spread = self.target_squared - self.target * self.target / samples;
         (spread > 0.0).then(|| 1.0 - self.squared_error / spread)
     }
 }
@@ -81,7 +81,7 @@ mod tests {
     fn deviations_are_those_of_scikit_learn() {
         let mut sums = Sums::new(2);
         let pairs = [([0.5, 1.0], [0.0, 2.0]), ([-1.0, 1.0], [-1.0, 2.0]), ([7.0, -6.0], [8.0, -5.0])];
-        pairs.iter().for_each(|(asked, original)| sums.take(asked, original));
+        pairs.iter().for_each(|(target, predicted)| sums.take(target, predicted));
         let found = sums.mean().unwrap();
         assert!((found.mse - 0.708_333_333_333_333_4).abs() < 1e-12);
         assert!((found.mae - 0.75).abs() < 1e-12);

@@ -21,8 +21,8 @@ const COMBINED: usize = u64::BITS as usize;
 /// Number of samples by true and predicted value of one label.
 #[derive(Clone, Copy, Debug, Default)]
 struct LabelCount {
-    asked: u64,
-    answered: u64,
+    actual: u64,
+    predicted: u64,
     both: u64,
 }
 
@@ -33,17 +33,17 @@ impl LabelCounts {
     }
 
     /// Adds the labels of a sample, each 0 or 1, and its outputs, of which those above `bound` predict 1.
-    pub(crate) fn take(&mut self, asked: &[f32], outputs: &[f32], bound: f32) {
+    pub(crate) fn take(&mut self, actual: &[f32], outputs: &[f32], bound: f32) {
         let (mut is_exact, mut combination) = (true, 0_u64);
-        for (at, (label, (&asked, &output))) in
-            self.labels.iter_mut().zip(asked.iter().zip(outputs)).enumerate()
+        for (at, (label, (&actual, &output))) in
+            self.labels.iter_mut().zip(actual.iter().zip(outputs)).enumerate()
         {
-            let (asked, answered) = (asked > 0.5, output > bound);
-            label.asked += u64::from(asked);
-            label.answered += u64::from(answered);
-            label.both += u64::from(asked && answered);
-            is_exact &= asked == answered;
-            combination |= u64::from(asked && at < COMBINED) << (at % COMBINED);
+            let (actual, predicted) = (actual > 0.5, output > bound);
+            label.actual += u64::from(actual);
+            label.predicted += u64::from(predicted);
+            label.both += u64::from(actual && predicted);
+            is_exact &= actual == predicted;
+            combination |= u64::from(actual && at < COMBINED) << (at % COMBINED);
         }
         self.samples += 1;
         self.exact += u64::from(is_exact);
@@ -70,15 +70,15 @@ impl LabelCounts {
 
 impl LabelCount {
     fn score(self, name: &str, samples: u64) -> LabelScore {
-        let Self { asked, answered, both } = self;
-        let right = samples + 2 * both - asked - answered;
-        let f1 = if asked + answered == 0 { 0.0 } else { 2.0 * both as f64 / (asked + answered) as f64 };
+        let Self { actual, predicted, both } = self;
+        let right = samples + 2 * both - actual - predicted;
+        let f1 = if actual + predicted == 0 { 0.0 } else { 2.0 * both as f64 / (actual + predicted) as f64 };
         LabelScore {
             label: name.to_owned(),
             accuracy: right as f64 / samples as f64,
-            chance: asked.max(samples - asked) as f64 / samples as f64,
+            chance: actual.max(samples - actual) as f64 / samples as f64,
             f1,
-            samples: asked,
+            samples: actual,
         }
     }
 }
@@ -126,9 +126,9 @@ mod tests {
         let mut counts = LabelCounts::new(3);
         let names = ["cat", "dog", "bird"].map(str::to_owned);
         assert_eq!(counts.scores(&names), None);
-        let asked = [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]];
+        let actual = [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]];
         let outputs = [[0.9, 0.1, 0.2], [0.8, 0.4, 0.1], [0.7, 0.6, 0.1], [0.1, 0.2, 0.3]];
-        asked.iter().zip(&outputs).for_each(|(asked, outputs)| counts.take(asked, outputs, 0.5));
+        actual.iter().zip(&outputs).for_each(|(actual, outputs)| counts.take(actual, outputs, 0.5));
         let found = counts.scores(&names).unwrap();
         assert_eq!((found.samples, found.accuracy, found.chance), (4, 0.25, Some(0.5)));
         let of = |score: &LabelScore| [score.accuracy, score.chance, score.f1];

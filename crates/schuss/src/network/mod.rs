@@ -24,7 +24,7 @@ pub use model_file::{ModelFile, load_weights, save};
 pub use noise::Noise;
 pub use params::Params;
 pub use plan::Plan;
-pub use predictor::{Answer, Prediction, Predictor, PreparedPicture};
+pub use predictor::{ClassPrediction, NumberPrediction, Predictor, PreparedPicture};
 pub use scores::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
 
 pub(crate) use arena::{Arena, MICROBATCH, take_classes};

@@ -1,4 +1,4 @@
-//! Prediction of classes.
+//! ClassPrediction of classes.
 
 use super::{Predictor, overflow};
 use crate::network::Arena;
@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 
 /// Predicted class of one sample.
 #[derive(Clone, Copy, Debug)]
-pub struct Prediction<'a> {
+pub struct ClassPrediction<'a> {
     /// Index of the sample in its split.
     pub index: usize,
     /// Most probable class; the first in case of ties.
@@ -29,7 +29,7 @@ pub struct Prediction<'a> {
     pub weight: f64,
 }
 
-impl Prediction<'_> {
+impl ClassPrediction<'_> {
     /// Returns the probability of every class, or its output if outputs are not probabilities.
     pub fn class_scores(&self) -> &[f32] {
         self.probabilities.unwrap_or(self.outputs)
@@ -50,10 +50,10 @@ impl Predictor {
     /// # Errors
     /// A usage error if the samples do not fit the network's inputs or it does not predict classes, a data error if a
     /// class has no output or the outputs of a sample overflow, and any error of `visit`.
-    pub fn predict(
+    pub fn predict_classes(
         &mut self,
         split: &Split,
-        visit: &mut dyn FnMut(Prediction) -> Result<ControlFlow<()>>,
+        visit: &mut dyn FnMut(ClassPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if !self.about.targets.is_class() {
             return Err(Error::usage("the model predicts numbers, not classes"));
@@ -61,7 +61,7 @@ impl Predictor {
         self.each_row(
             split,
             |predictor, rows| predictor.score(rows),
-            |predictor, first, row| visit(predictor.prediction(first, row)?),
+            |predictor, first, row| visit(predictor.class_prediction(first, row)?),
         )
     }
 
@@ -83,7 +83,7 @@ impl Predictor {
 
     /// Returns the prediction in `row` of the arena. Outputs beyond the classes take part in the softmax, as in
     /// training, but are never predicted.
-    fn prediction(&self, first: usize, row: usize) -> Result<Prediction<'_>> {
+    fn class_prediction(&self, first: usize, row: usize) -> Result<ClassPrediction<'_>> {
         let (index, loss) = (first + row, self.arena.scores[row].loss);
         if !loss.is_finite() {
             return Err(overflow(index));
@@ -91,10 +91,18 @@ impl Predictor {
         let classes = self.about.classes.len();
         let part = row * padded(self.plan.outputs)..;
         let logits = self.arena.outputs.last().map_or(&[][..], |logits| &logits[part.clone()][..classes]);
-        let answers = &self.arena.deltas[0][part][..classes];
-        let probabilities = self.about.loss.gives_probabilities().then_some(answers);
+        let probabilities = &self.arena.deltas[0][part][..classes];
+        let probabilities = self.about.loss.gives_probabilities().then_some(probabilities);
         let class = self.arena.labels[row] as usize;
         let (label, weight) = (self.labelled.then_some(class), self.about.loss.weight(class));
-        Ok(Prediction { index, class: argmax(logits), label, probabilities, outputs: logits, loss, weight })
+        Ok(ClassPrediction {
+            index,
+            class: argmax(logits),
+            label,
+            probabilities,
+            outputs: logits,
+            loss,
+            weight,
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Evaluation of a model on data.
 
-use super::numbers::Answered;
-use super::{Prediction, Predictor};
+use super::numbers::RawPrediction;
+use super::{ClassPrediction, Predictor};
 use crate::loss::{Target, Targets};
 use crate::metrics::{ConfusionMatrix, Deviation, LabelCounts, LabelScores, Quality, Sums};
 use crate::network::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
@@ -39,13 +39,13 @@ impl Predictor {
     /// Returns how well an autoencoder reconstructs the images of `split`, without noise.
     ///
     /// # Errors
-    /// As for [`Self::answer`], and a usage error if the model is not an autoencoder of images.
+    /// As for [`Self::predict_numbers`], and a usage error if the model is not an autoencoder of images.
     pub fn quality(&mut self, split: &Split) -> Result<Reconstruction> {
         let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
         let image = image.ok_or_else(|| Error::usage("the model is not an autoencoder of images"))?;
         let mut quality = Quality::new(image);
-        self.each_answer(split, |_, answered| {
-            answered.asked.iter().for_each(|image| quality.take(image, answered.answer));
+        self.each_number_row(split, |_, raw| {
+            raw.target.iter().for_each(|image| quality.take(image, raw.predicted));
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(quality.mean())
@@ -64,7 +64,7 @@ impl Predictor {
     /// Returns loss and scores of the predicted classes.
     fn class_scores(&mut self, data: &Dataset) -> Result<ClassScores> {
         let mut sums = ClassSums::new(self.about.classes.clone());
-        self.predict(&data.test, &mut |prediction| {
+        self.predict_classes(&data.test, &mut |prediction| {
             prediction.label.map_or(Ok(()), |actual| sums.take(actual, &prediction))?;
             Ok(ControlFlow::Continue(()))
         })?;
@@ -75,8 +75,8 @@ impl Predictor {
     /// Returns loss and errors of the predicted numbers.
     fn deviation(&mut self, split: &Split) -> Result<WithLoss<Deviation>> {
         let mut sums = Sums::new(self.plan.outputs);
-        let loss = self.mean_loss(split, |predictor, asked, answered| {
-            sums.take(&predictor.original(asked), &predictor.numbers(answered.answer));
+        let loss = self.mean_loss(split, |predictor, target, raw| {
+            sums.take(&predictor.original(target), &predictor.numbers(raw.predicted));
         })?;
         self.with_loss(loss, sums.mean())
     }
@@ -87,7 +87,7 @@ impl Predictor {
         let bound = self.about.loss.label_bound();
         let bound = bound.ok_or_else(|| Error::usage("the model does not predict several labels"))?;
         let mut counts = LabelCounts::new(names.len());
-        let loss = self.mean_loss(split, |_, asked, answered| counts.take(asked, answered.outputs, bound))?;
+        let loss = self.mean_loss(split, |_, target, raw| counts.take(target, raw.outputs, bound))?;
         self.with_loss(loss, counts.scores(&names))
     }
 
@@ -98,20 +98,24 @@ impl Predictor {
 
     /// Returns the mean loss over the samples of `split` that have targets, by the loss the network was trained with;
     /// `take` is called with the stored target and the prediction of each.
-    fn mean_loss(&mut self, split: &Split, mut take: impl FnMut(&Self, &[f32], &Answered)) -> Result<f64> {
+    fn mean_loss(
+        &mut self,
+        split: &Split,
+        mut take: impl FnMut(&Self, &[f32], &RawPrediction),
+    ) -> Result<f64> {
         let units = self.units.as_ref().filter(|_| self.about.scale.is_some());
         let factors = units.and_then(|units| Some(units.factors(self.about.loss.power()?)));
         let mut delta = vec![0.0; self.plan.outputs];
         let (mut sum, mut samples) = (0.0, 0_u64);
-        self.each_answer(split, |predictor, answered| {
-            let Some(asked) = answered.asked else { return Ok(ControlFlow::Continue(())) };
-            let (loss, wanted) = (&predictor.about.loss, predictor.wanted(asked));
+        self.each_number_row(split, |predictor, raw| {
+            let Some(target) = raw.target else { return Ok(ControlFlow::Continue(())) };
+            let (loss, wanted) = (&predictor.about.loss, predictor.wanted(target));
             sum += match &factors {
-                Some(factors) => loss.in_units(answered.outputs, &wanted, factors),
-                None => loss.row(answered.outputs, Target::Row(&wanted), &mut delta),
+                Some(factors) => loss.in_units(raw.outputs, &wanted, factors),
+                None => loss.row(raw.outputs, Target::Row(&wanted), &mut delta),
             };
             samples += 1;
-            take(predictor, asked, &answered);
+            take(predictor, target, &raw);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(sum / samples as f64)
@@ -136,7 +140,7 @@ impl ClassSums {
     }
 
     /// Adds a prediction for a sample of class `actual`.
-    fn take(&mut self, actual: usize, prediction: &Prediction) -> Result<()> {
+    fn take(&mut self, actual: usize, prediction: &ClassPrediction) -> Result<()> {
         let Some(name) = self.classes.get(actual) else {
             let classes = self.classes.len();
             return Err(Error::data(format!(
@@ -154,8 +158,8 @@ impl ClassSums {
         Ok(())
     }
 
-    fn mistake(&self, actual: String, prediction: &Prediction) -> Mistake {
-        let Prediction { index, class, probabilities, loss, .. } = *prediction;
+    fn mistake(&self, actual: String, prediction: &ClassPrediction) -> Mistake {
+        let ClassPrediction { index, class, probabilities, loss, .. } = *prediction;
         let predicted = self.classes[class].clone();
         Mistake { index, actual, predicted, probability: probabilities.map(|all| all[class].into()), loss }
     }

@@ -7,8 +7,8 @@ mod picture;
 #[cfg(test)]
 mod tests;
 
-pub use classes::Prediction;
-pub use numbers::Answer;
+pub use classes::ClassPrediction;
+pub use numbers::NumberPrediction;
 pub use picture::PreparedPicture;
 
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
@@ -41,7 +41,7 @@ const READ_AHEAD: u64 = 16 << 20;
 /// let about = ModelFile::of(&trial, &data);
 /// let mut predictor = Predictor::new(about, session.params().clone(), 1)?;
 /// let mut correct = 0;
-/// predictor.predict(&data.test, &mut |prediction| {
+/// predictor.predict_classes(&data.test, &mut |prediction| {
 ///     correct += u64::from(prediction.label == Some(prediction.class));
 ///     Ok(ControlFlow::Continue(()))
 /// })?;

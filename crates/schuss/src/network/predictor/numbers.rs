@@ -7,37 +7,37 @@ use std::ops::ControlFlow;
 
 /// Numeric prediction for one sample.
 #[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
+pub struct NumberPrediction<'a> {
     /// Index of the sample in its split.
     pub index: usize,
     /// Target, if known; for an autoencoder, the normalised input.
-    pub asked: Option<&'a [f64]>,
+    pub target: Option<&'a [f64]>,
     /// Predicted numbers, in the same units as the target; with several labels, the probability of each.
-    pub output: &'a [f64],
+    pub numbers: &'a [f64],
 }
 
-impl Answer<'_> {
+impl NumberPrediction<'_> {
     /// Returns the labels, out of all `labels` of a model, whose probability is above one half.
     pub fn labels<'l>(&self, labels: &'l [String]) -> Vec<&'l str> {
         let applies = |(label, probability): (&'l String, &f64)| (*probability > 0.5).then_some(&**label);
-        labels.iter().zip(self.output).filter_map(applies).collect()
+        labels.iter().zip(self.numbers).filter_map(applies).collect()
     }
 
     /// Returns an image reconstructed by an autoencoder: a byte per number, 255 for 1 and above.
     pub fn pixels(&self) -> Vec<u8> {
-        self.output.iter().map(|x| (x.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
+        self.numbers.iter().map(|x| (x.clamp(0.0, 1.0) * 255.0).round() as u8).collect()
     }
 }
 
 /// Prediction for one sample by a network that does not predict classes, in the network's own units.
 #[derive(Clone, Copy)]
-pub(super) struct Answered<'a> {
+pub(super) struct RawPrediction<'a> {
     index: usize,
     /// Target as stored, if known.
-    pub(super) asked: Option<&'a [f32]>,
+    pub(super) target: Option<&'a [f32]>,
     pub(super) outputs: &'a [f32],
     /// The outputs, or the probabilities computed from them.
-    pub(super) answer: &'a [f32],
+    pub(super) predicted: &'a [f32],
 }
 
 impl Predictor {
@@ -46,23 +46,23 @@ impl Predictor {
     /// # Errors
     /// A usage error if the samples do not fit the network's inputs or it predicts classes, a data error if the outputs
     /// of a sample overflow, and any error of `visit`.
-    pub fn answer(
+    pub fn predict_numbers(
         &mut self,
         split: &Split,
-        visit: &mut dyn FnMut(Answer) -> Result<ControlFlow<()>>,
+        visit: &mut dyn FnMut(NumberPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        self.each_answer(split, |predictor, answered| {
-            let asked = answered.asked.map(|stored| predictor.original(stored));
-            let output = predictor.numbers(answered.answer);
-            visit(Answer { index: answered.index, asked: asked.as_deref(), output: &output })
+        self.each_number_row(split, |predictor, raw| {
+            let target = raw.target.map(|stored| predictor.original(stored));
+            let numbers = predictor.numbers(raw.predicted);
+            visit(NumberPrediction { index: raw.index, target: target.as_deref(), numbers: &numbers })
         })
     }
 
     /// Calls `visit` with the prediction for every sample of `split`.
-    pub(super) fn each_answer(
+    pub(super) fn each_number_row(
         &mut self,
         split: &Split,
-        mut visit: impl FnMut(&Self, Answered) -> Result<ControlFlow<()>>,
+        mut visit: impl FnMut(&Self, RawPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if self.about.targets.is_class() {
             return Err(Error::usage("the model predicts classes, not numbers"));
@@ -78,8 +78,8 @@ impl Predictor {
             if outputs.iter().any(|x| !x.is_finite()) {
                 return Err(overflow(index));
             }
-            let asked = predictor.labelled.then(|| arena.target(plan, row));
-            visit(predictor, Answered { index, asked, outputs, answer: arena.answered(plan, row) })
+            let target = predictor.labelled.then(|| arena.target(plan, row));
+            visit(predictor, RawPrediction { index, target, outputs, predicted: arena.answered(plan, row) })
         })
     }
 
@@ -90,12 +90,12 @@ impl Predictor {
     }
 
     /// Converts predictions to the units of the data.
-    pub(super) fn numbers(&self, answer: &[f32]) -> Vec<f64> {
+    pub(super) fn numbers(&self, predicted: &[f32]) -> Vec<f64> {
         let number = |(output, &value): (usize, &f32)| match &self.units {
             Some(units) => units.original(output, value),
             None => f64::from(value),
         };
-        answer.iter().enumerate().map(number).collect()
+        predicted.iter().enumerate().map(number).collect()
     }
 
     /// Converts stored numbers to the scale of the outputs.

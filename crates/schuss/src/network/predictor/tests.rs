@@ -35,7 +35,7 @@ fn a_saved_model_gives_the_very_loss_and_accuracy_of_its_session() {
         let (mut loss, mut correct, mut seen) = (0.0, 0, 0);
         let mut predictor = load(&folder, threads);
         predictor
-            .predict(&data.test, &mut |prediction| {
+            .predict_classes(&data.test, &mut |prediction| {
                 assert_eq!(prediction.index, seen);
                 let sum: f32 = prediction.probabilities.unwrap().iter().sum();
                 assert!(prediction.probabilities.unwrap().len() == 10 && (sum - 1.0).abs() < 1e-5, "{sum}");
@@ -63,7 +63,7 @@ fn a_saved_autoencoder_reconstructs_as_well_as_its_session_and_knows_no_classes(
     let (folder, expected) = trained_as(trial, &data);
     let mut predictor = load(&folder, 2);
     assert_eq!(Some(predictor.quality(&data.test).unwrap()), expected.reconstruction);
-    let refused = predictor.predict(&data.test, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
+    let refused = predictor.predict_classes(&data.test, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
     assert!(refused.exit_code() == 2 && refused.what.contains("not classes"), "{refused}");
     let (classifier, _) = trained(&schuss_data::load("digits:train=100,test=20").unwrap());
     let refused = load(&classifier, 1).quality(&data.test).unwrap_err();
@@ -81,7 +81,7 @@ fn a_network_trained_to_tell_class_by_class_answers_with_sigmoids_and_the_loss_o
         let (folder, expected) = trained_as(trial, &data);
         let (mut sum, mut correct, mut all) = (0.0, 0, vec![]);
         load(&folder, 1)
-            .predict(&data.test, &mut |prediction| {
+            .predict_classes(&data.test, &mut |prediction| {
                 sum += prediction.loss;
                 correct += usize::from(Some(prediction.class) == prediction.label);
                 let probabilities = prediction.probabilities.unwrap();
@@ -108,8 +108,8 @@ fn an_autoencoder_trained_on_logits_is_measured_by_their_sigmoids_in_its_session
         let found = predictor.quality(&data.test).unwrap();
         assert_eq!(Some(&found), expected.reconstruction.as_ref(), "{loss}");
         predictor
-            .answer(&data.test, &mut |found| {
-                assert!(found.output.iter().all(|x| (0.0..=1.0).contains(x)), "{loss}");
+            .predict_numbers(&data.test, &mut |found| {
+                assert!(found.numbers.iter().all(|x| (0.0..=1.0).contains(x)), "{loss}");
                 Ok(ControlFlow::Continue(()))
             })
             .unwrap();
@@ -125,11 +125,11 @@ fn a_visitor_that_has_seen_enough_is_not_called_again() {
     let data = schuss_data::load("digits:train=100,test=20").unwrap();
     let (folder, _) = trained(&data);
     let mut seen = 0;
-    let mut visit = |_: Prediction| {
+    let mut visit = |_: ClassPrediction| {
         seen += 1;
         Ok(if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     };
-    load(&folder, 1).predict(&data.test, &mut visit).unwrap();
+    load(&folder, 1).predict_classes(&data.test, &mut visit).unwrap();
     assert_eq!(seen, 3);
 }
 
@@ -142,7 +142,7 @@ fn samples_that_do_not_fit_are_usage_errors_and_classes_beyond_the_last_data_err
     let refused = [(small, 2, "takes 784 numbers, but a sample has 4"), (eleventh, 3, "labelled 10")];
     for (split, code, part) in refused {
         let mut predictor = load(&folder, 1);
-        let error = predictor.predict(&split, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
+        let error = predictor.predict_classes(&split, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
         assert!(error.exit_code() == code && error.what.contains(part), "{error}");
     }
 }
@@ -239,7 +239,7 @@ fn weights_of_another_model_are_refused() {
 #[test]
 fn classes_are_ranked_by_probability_or_else_by_output() {
     let (outputs, probabilities) = ([1.0, -2.0, 3.0], [0.25, 0.0, 0.75]);
-    let prediction = Prediction {
+    let prediction = ClassPrediction {
         index: 0,
         class: 2,
         label: None,
@@ -249,15 +249,18 @@ fn classes_are_ranked_by_probability_or_else_by_output() {
         weight: 1.0,
     };
     assert_eq!((prediction.ranking(), prediction.class_scores()), (vec![2, 0, 1], &probabilities[..]));
-    let prediction = Prediction { probabilities: None, ..prediction };
+    let prediction = ClassPrediction { probabilities: None, ..prediction };
     assert_eq!((prediction.ranking(), prediction.class_scores()), (vec![2, 0, 1], &outputs[..]));
 }
 
 #[test]
 fn labels_above_one_half_apply_and_pixels_stay_within_a_byte() {
-    let answer = Answer { index: 0, asked: None, output: &[0.5, 0.500_1, 1.0] };
-    assert_eq!(answer.labels(&["a", "b", "c"].map(String::from)), ["b", "c"]);
-    assert_eq!(Answer { output: &[-1.0, 0.0, 0.5, 1.0, 2.0], ..answer }.pixels(), [0, 0, 128, 255, 255]);
+    let prediction = NumberPrediction { index: 0, target: None, numbers: &[0.5, 0.500_1, 1.0] };
+    assert_eq!(prediction.labels(&["a", "b", "c"].map(String::from)), ["b", "c"]);
+    assert_eq!(
+        NumberPrediction { numbers: &[-1.0, 0.0, 0.5, 1.0, 2.0], ..prediction }.pixels(),
+        [0, 0, 128, 255, 255]
+    );
 }
 
 #[test]
