@@ -183,9 +183,9 @@ mod tests {
         matrix
     }
 
-    /// Expected values from scikit-learn 1.9.1: confusion_matrix, accuracy_score, recall_score(average=None).
+    /// The example of `confusion_matrix` in the documentation of scikit-learn, with fractions by hand.
     #[test]
-    fn a_confusion_matrix_is_that_of_scikit_learn() {
+    fn rows_of_a_confusion_matrix_are_true_classes_as_in_scikit_learn() {
         let found = matrix(3, &[[2, 0], [0, 0], [2, 2], [2, 2], [0, 0], [1, 2]]);
         assert_eq!(found.counts(), [[2, 0, 0], [0, 0, 1], [1, 0, 2]]);
         assert_eq!((found.samples(), found.correct(), found.accuracy()), (6, 4, Some(4.0 / 6.0)));
