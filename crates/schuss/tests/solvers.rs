@@ -156,7 +156,7 @@ fn levenberg_and_marquardt_refuse_what_they_are_not_for() {
 fn solvers_stand_alone() {
     for text in ["bias@sgd/l-bfgs", "clip-value:1+cg", "weights@l-bfgs", "l-bfgs+ema:0.9"] {
         let error = text.parse::<schuss::optim::Method>().unwrap_err().to_string();
-        assert!(error.contains("by itself"), "{text}: {error}");
+        assert!(error.contains("the only item"), "{text}: {error}");
     }
     let trial = trial("6-8-3", "epoch", "l-bfgs", 1);
     assert_eq!(Session::new(&trial, &data(), ONE_THREAD).unwrap().strategy(), "solver");

@@ -138,7 +138,7 @@ fn contents(reader: Box<dyn Read>, promise: &Promise, reserve: u64, blame: &Blam
     match outcome {
         Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(blame.io(&error)),
         _ if got > promise.bytes() => {
-            Err(blame.error(format!("goes on after the {promise} its header promises")))
+            Err(blame.error(format!("continues after the {promise} its header promises")))
         }
         _ if got < promise.bytes() => Err(promise.broken(got, blame)),
         Err(_) => Err(blame.error("ends in the middle of a gzip stream")),
@@ -182,7 +182,7 @@ impl Promise {
                 std::cmp::Ordering::Less => {
                     let extra = grouped(there.saturating_sub(promised));
                     Err(blame
-                        .error(format!("goes on for {extra} bytes after the {self} its header promises")))
+                        .error(format!("continues for {extra} bytes after the {self} its header promises")))
                 }
                 std::cmp::Ordering::Equal => Ok(promised),
             };

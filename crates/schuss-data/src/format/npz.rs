@@ -326,7 +326,7 @@ impl<'a> Arrays<'a> {
         let decoded = decode(&array.named(&entry.name), &mut file, origin)?;
         match file.read(&mut [0]) {
             Ok(0) => Ok(decoded),
-            Ok(_) => Err(origin.refuse(format!("goes on after the end of `{}`", entry.name))),
+            Ok(_) => Err(origin.refuse(format!("continues after the end of `{}`", entry.name))),
             Err(error) => Err(broken(origin, &entry.name, &error)),
         }
     }

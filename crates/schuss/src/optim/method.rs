@@ -331,7 +331,7 @@ impl Group {
 
 /// Returns the error for a solver used within a chain or a group.
 fn alone(solver: &str) -> Error {
-    Error::usage(format!("solver `{solver}` updates all weights and must stand by itself"))
+    Error::usage(format!("solver `{solver}` updates all weights and must be the only item"))
         .advise("the solver alone, without groups, transforms or wrappers")
 }
 

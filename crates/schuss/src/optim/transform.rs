@@ -118,7 +118,7 @@ pub(crate) struct Moment {
 }
 
 impl Transform {
-    /// Applies the transform. Returns true if the update goes on.
+    /// Applies the transform. Returns true if the update continues.
     pub(crate) fn apply<A: Arithmetic>(
         &self,
         arithmetic: &mut A,

@@ -5,7 +5,7 @@ use crate::spec::{Choice, non_negative};
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
 
-/// Cosine: falls along half a period of the cosine, and rises again if the trial goes on after `t_max`.
+/// Cosine: falls along half a period of the cosine, and rises again if the trial continues after `t_max`.
 ///
 /// ```text
 /// η(t) = eta_min + (η − eta_min) (1 + cos(π t / t_max)) / 2

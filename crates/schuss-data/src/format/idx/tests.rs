@@ -75,9 +75,9 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
         (flipped, "is not valid gzip: corrupt gzip stream does not have a matching checksum"),
         ([&packed[..], b"some more, of ten"].concat(), "is not valid gzip: invalid gzip header"),
         ([&GZIP[..], b"nonsense, not a gzip stream"].concat(), "is not valid gzip: invalid gzip header"),
-        ([&good[..], &[0; 5]].concat(), "goes on for 5 bytes after the 3 images its header promises"),
-        (gzip(&[&good[..], &[0; 5]].concat()), "goes on after the 3 images its header promises"),
-        (bomb, "goes on after the 10 images its header promises"),
+        ([&good[..], &[0; 5]].concat(), "continues for 5 bytes after the 3 images its header promises"),
+        (gzip(&[&good[..], &[0; 5]].concat()), "continues after the 3 images its header promises"),
+        (bomb, "continues after the 10 images its header promises"),
         (labels(&[1; 40]), "is not an IDX file of images: it starts with 0x00000801, not 0x00000803"),
         (
             idx(0x0804, &[1; 4], &[0]),

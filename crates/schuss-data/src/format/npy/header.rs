@@ -60,7 +60,7 @@ impl Header {
         match promised {
             Some(promised) if promised == there => Ok(()),
             Some(promised) if promised < there => Err(format!(
-                "goes on for {} bytes after the array its header promises",
+                "continues for {} bytes after the array its header promises",
                 there.saturating_sub(promised)
             )),
             _ => Err(format!("is too short for the array of {:?} that its header promises", self.shape)),

@@ -84,7 +84,7 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
     let cases = [
         (good[..30].to_vec(), "ends within its header"),
         (good[..good.len() - 1].to_vec(), "is too short for the array of [2, 3] that its header promises"),
-        ([&good[..], b"x"].concat(), "goes on for 1 bytes after the array its header promises"),
+        ([&good[..], b"x"].concat(), "continues for 1 bytes after the array its header promises"),
         (long, "claims a header of 4294967295 bytes"),
         (
             npy("|O", "(2, 3)", &[0; 48]),
