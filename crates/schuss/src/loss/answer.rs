@@ -51,11 +51,11 @@ impl Loss {
             if !self.is_fused() {
                 let mut delta = Buffer::zeros(rows * padded(cols));
                 let delta = MatrixMut::new(&mut delta, rows, cols);
-                self.compute(team, outputs, (labels, None), delta, scores);
+                self.compute(team, outputs, labels, None, delta, scores);
             }
             return;
         }
-        self.compute(team, outputs, (labels, None), MatrixMut::new(to, rows, cols), scores);
+        self.compute(team, outputs, labels, None, MatrixMut::new(to, rows, cols), scores);
         answer.write(team, outputs, MatrixMut::new(to, rows, cols));
     }
 }

@@ -286,7 +286,8 @@ impl Loss {
         &self,
         team: &mut Team,
         outputs: Matrix,
-        (labels, rows): (&[u32], Option<Matrix>),
+        labels: &[u32],
+        rows: Option<Matrix>,
         delta: MatrixMut,
         scores: &mut [Score],
     ) {

@@ -39,7 +39,7 @@ impl Reconstructions {
         let mut pixels = vec![PAPER; shape.features()];
         for (row, images) in rows.iter().enumerate() {
             for (column, image) in images.iter().enumerate() {
-                self.place(image, [row, column], shape, &mut pixels);
+                self.place(image, row, column, shape, &mut pixels);
             }
         }
         Ok(Sheet { png: write_picture(&pixels, shape)?, rows: Self::rows(self.noisy.is_some()) })
@@ -50,8 +50,8 @@ impl Reconstructions {
         if noisy { vec!["input", "with noise", "reconstruction"] } else { vec!["input", "reconstruction"] }
     }
 
-    /// Draws an image; only the first channel if the channels are not colours.
-    fn place(&self, image: &[f32], [row, column]: [usize; 2], sheet: ImageShape, pixels: &mut [u8]) {
+    /// Draws an image in this row and column of the sheet; only the first channel if the channels are not colours.
+    fn place(&self, image: &[f32], row: usize, column: usize, sheet: ImageShape, pixels: &mut [u8]) {
         let ImageShape { height, width, .. } = self.shape;
         for channel in 0..sheet.channels {
             let plane = &image[channel * height * width..][..height * width];

@@ -88,13 +88,15 @@ impl Arena {
         Ok(())
     }
 
-    /// Applies `noise` to the inputs of the gathered samples, `width` numbers each.
+    /// Applies `noise` to the inputs of the `rows` gathered samples, `width` numbers each, from position
+    /// `first` of the epoch on.
     pub(crate) fn disturb(
         &mut self,
         team: &mut Team,
         noise: &Noise,
         key: Key,
-        (first, rows): (usize, usize),
+        first: usize,
+        rows: usize,
         width: usize,
     ) {
         let stride = padded(width);

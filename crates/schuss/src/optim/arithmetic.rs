@@ -173,19 +173,24 @@ pub(crate) struct Tensor<B> {
 }
 
 impl<B> Tensor<B> {
-    /// Creates the tensor of `entry`, the `index`-th of the layout, with the initial state of `rule` and its wrappers.
+    /// Creates the tensor of `entry`, the `index`-th of the layout, with the initial state of `rule` and of
+    /// this number of wrappers.
     pub(crate) fn new<A: Arithmetic<Buffer = B>>(
         index: usize,
         entry: &Entry,
-        (rule, wrappers): (&Rule, usize),
+        rule: &Rule,
+        wrappers: usize,
         weights: &[A::T],
     ) -> Self {
         let place = entry.range();
         let room = |shape| if rule.needs(shape, entry) { dimensions(shape, entry) } else { (0, 0) };
-        let first = |slot: &Slot| first_values::<A>(slot.first, room(slot.shape), &weights[place.clone()]);
-        let slots = rule.slots().iter().map(first).collect();
         let weights = &weights[place.clone()];
-        let copy = |_| first_values::<A>(First::Weights, (entry.rows, entry.cols), weights);
+        let first = |slot: &Slot| {
+            let (rows, cols) = room(slot.shape);
+            first_values::<A>(slot.first, rows, cols, weights)
+        };
+        let slots = rule.slots().iter().map(first).collect();
+        let copy = |_| first_values::<A>(First::Weights, entry.rows, entry.cols, weights);
         let around = (0..wrappers).map(copy).collect();
         let zeros = |(rows, cols)| A::zeros(rows * padded(cols));
         let scratch = rule.scratch().into_iter().map(|shape| zeros(room(shape))).collect();
@@ -225,7 +230,7 @@ fn dimensions(shape: SlotShape, entry: &Entry) -> (usize, usize) {
 }
 
 /// Returns a slot of shape `[rows, cols]` before the first update; pad lanes are zero.
-fn first_values<A: Arithmetic>(first: First, (rows, cols): (usize, usize), weights: &[A::T]) -> A::Buffer {
+fn first_values<A: Arithmetic>(first: First, rows: usize, cols: usize, weights: &[A::T]) -> A::Buffer {
     let mut values = A::zeros(rows * padded(cols));
     match first {
         First::Weights => values.copy_from_slice(weights),

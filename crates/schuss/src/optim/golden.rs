@@ -149,7 +149,7 @@ fn f32_weights(case: &Case, isa: Isa) -> Vec<f32> {
     let (mut w, mut g) = (laid_out(&layout, &weights), Buffer::zeros(layout.len()));
     let mut team = Team::with_isa(1, isa).unwrap();
     let mut updater =
-        Updater::new::<Team>(case.method.descent(), (&Schedule::default(), 0), &layout, &w).unwrap();
+        Updater::new::<Team>(case.method.descent(), &Schedule::default(), 0, &layout, &w).unwrap();
     let mut seen = vec![];
     for (update, (gradient, loss)) in (1..).zip(gradients.iter().zip(losses)) {
         g.copy_from_slice(&laid_out(&layout, gradient));

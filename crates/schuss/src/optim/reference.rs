@@ -52,7 +52,7 @@ impl Reference {
     fn on(descent: &Descent, schedule: &Schedule, layout: Layout, weights: &[f64]) -> Result<Self> {
         let mut laid_out = vec![0.0; layout.len()];
         scatter(&layout, weights, &mut laid_out);
-        let updater = Updater::new::<ScalarF64>(descent, (schedule, 0), &layout, &laid_out)?;
+        let updater = Updater::new::<ScalarF64>(descent, schedule, 0, &layout, &laid_out)?;
         let gradient = descent.gradient;
         Ok(Self {
             updater,

@@ -36,8 +36,8 @@ impl Stepper {
     /// Returns an error if the groups of `method` do not fit the network, or if the threads cannot be started.
     pub fn new(method: &Method, params: &Params, threads: usize) -> Result<Self> {
         let descent = method.groups()?;
-        let start = (&Schedule::default(), 0);
-        let updater = Updater::new::<Team>(descent, start, params.layout(), params.values())?;
+        let schedule = Schedule::default();
+        let updater = Updater::new::<Team>(descent, &schedule, 0, params.layout(), params.values())?;
         Ok(Self { updater, team: machine::team(threads)? })
     }
 

@@ -47,7 +47,8 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     /// Returns an error if the groups do not fit the layout.
     pub(crate) fn new<A>(
         descent: &Descent,
-        (schedule, seed): (&Schedule, u64),
+        schedule: &Schedule,
+        seed: u64,
         layout: &Layout,
         weights: &[T],
     ) -> Result<Self>
@@ -69,7 +70,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         for (index, (entry, group)) in layout.entries().iter().zip(descent.assign(layout)?).enumerate() {
             places.push(group.map(|group| {
                 let live = &mut groups[group];
-                live.tensors.push(Tensor::new::<A>(index, entry, (&live.rule, live.after.len()), weights));
+                live.tensors.push(Tensor::new::<A>(index, entry, &live.rule, live.after.len(), weights));
                 live.eigen.make_room(largest_square(entry, &live.rule));
                 (group, live.tensors.len() - 1)
             }));
@@ -175,7 +176,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         A: Arithmetic<T = T, Buffer = B>,
     {
         for group in &mut self.groups {
-            group.step(arithmetic, self.updates, (sums, count), weights, loss);
+            group.step(arithmetic, self.updates, sums, count, weights, loss);
         }
     }
 
@@ -203,7 +204,8 @@ impl Updater<Buffer> {
         &mut self,
         team: &mut Team,
         entry: usize,
-        [x, d]: [Matrix; 2],
+        x: Matrix,
+        d: Matrix,
         count: f32,
         weights: MatrixMut,
     ) {
@@ -237,7 +239,8 @@ impl<B> Live<B> {
         &mut self,
         arithmetic: &mut A,
         t: u64,
-        (sums, count): (&mut [A::T], f64),
+        sums: &mut [A::T],
+        count: f64,
         weights: &mut [A::T],
         loss: f64,
     ) where
@@ -258,9 +261,9 @@ impl<B> Live<B> {
         move_weights(rule, t, arithmetic, count, &mut group, loss);
         for (index, wrapper) in after.iter().enumerate() {
             for tensor in group.all.iter_mut() {
-                let (place, numbers) = (tensor.place.clone(), tensor.len());
-                let seen = (&mut group.weights[place.clone()], &group.gradients[place]);
-                wrapper.after(arithmetic, t, (&mut tensor.around[index], numbers), seen);
+                let (place, len) = (tensor.place.clone(), tensor.len());
+                let (w, g) = (&mut group.weights[place.clone()], &group.gradients[place]);
+                wrapper.after(arithmetic, t, &mut tensor.around[index], w, g, len);
             }
         }
     }

@@ -157,13 +157,15 @@ impl Wrapper {
         }
     }
 
-    /// Runs after the rule's step of update `t`; `numbers` is the number of weights in the tensor, without pad lanes.
+    /// Runs after the rule's step of update `t`; `len` is the number of weights in the tensor, without pad lanes.
     pub(crate) fn after<A: Arithmetic>(
         &self,
         arithmetic: &mut A,
         t: u64,
-        (slot, numbers): (&mut [A::T], usize),
-        (weights, gradients): (&mut [A::T], &[A::T]),
+        slot: &mut [A::T],
+        weights: &mut [A::T],
+        gradients: &[A::T],
+        len: usize,
     ) {
         let mut follow = |slot: &mut [A::T], weights: &[A::T], share| {
             arithmetic.sweep(&Blend::toward(share), weights, 1.0, slot, []);
@@ -179,7 +181,7 @@ impl Wrapper {
             }
             Self::Cautious(_) => {
                 let [kept] = arithmetic.reduce(&AgainstGradient, gradients, weights, [slot]);
-                let factor = 1.0 / (kept / numbers as f64).max(1e-3);
+                let factor = 1.0 / (kept / len as f64).max(1e-3);
                 arithmetic.sweep(&Mask { factor }, gradients, 1.0, weights, [slot]);
             }
             Self::Swa(_) | Self::Lookahead(_) => {}

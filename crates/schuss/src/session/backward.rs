@@ -132,7 +132,7 @@ impl Gradients for Stepping<'_> {
         let values = self.params.values_mut();
         self.updater.step_tensor(self.team, entry + 1, sums, f64::from(count), &mut values[bias.range()]);
         let to = MatrixMut::new(&mut values[weight.range()], weight.rows, weight.cols);
-        self.updater.step_within_product(self.team, entry, [x, dy], count, to);
+        self.updater.step_within_product(self.team, entry, x, dy, count, to);
     }
 
     fn vectors(&mut self, sum: &mut VectorGradients) {

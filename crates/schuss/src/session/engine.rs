@@ -149,7 +149,7 @@ impl Engine {
         let descent = recipe.optimizer.descent();
         let solver = solve::solver(trial, &plan)?;
         let updater =
-            Updater::new::<Team>(descent, (&recipe.schedule, trial.seed), &plan.layout, params.values())?;
+            Updater::new::<Team>(descent, &recipe.schedule, trial.seed, &plan.layout, params.values())?;
         let curvature = Curvature::new((trial, &plan), &updater, [samples, leaf, microbatch])?;
         let strategy = Strategy::choose(&plan, trial, samples, microbatch);
         let path = Path::new(strategy, &plan, trial, (&params, solo), [samples, leaf]);

@@ -76,8 +76,8 @@ impl Staged for Lars {
         for Tensor { place, slots, .. } in tensors.all {
             let (w, g) = (&mut tensors.weights[place.clone()], &tensors.gradients[place.clone()]);
             let [v] = slots.as_mut_slice() else { continue };
-            let lengths = arithmetic.reduce(&Lengths { weight_decay }, g, w, []).map(f64::sqrt);
-            let lr = self.lr * self.trust(lengths);
+            let [g_norm, w_norm] = arithmetic.reduce(&Lengths { weight_decay }, g, w, []).map(f64::sqrt);
+            let lr = self.lr * self.trust(g_norm, w_norm);
             arithmetic.sweep(&HeavyBall { lr, momentum, nesterov, weight_decay }, g, 1.0, w, [v]);
         }
     }
@@ -85,7 +85,7 @@ impl Staged for Lars {
 
 impl Lars {
     /// Returns r from the norms of gradient and weights.
-    fn trust(&self, [g, w]: [f64; 2]) -> f64 {
+    fn trust(&self, g: f64, w: f64) -> f64 {
         if g > 0.0 && w > 0.0 { self.trust_coefficient * w / (g + self.eps) } else { 1.0 }
     }
 }

@@ -396,7 +396,7 @@ mod tests {
             let mut team = Team::new(1).unwrap();
             let method = Method::from(rule.clone());
             let mut updater =
-                Updater::new::<Team>(method.descent(), (&Schedule::default(), 0), &layout, &weights).unwrap();
+                Updater::new::<Team>(method.descent(), &Schedule::default(), 0, &layout, &weights).unwrap();
             for update in 0..30 {
                 gradients[0] = if (10..20).contains(&update) { 0.1 } else { 0.0 };
                 updater.advance();

@@ -23,7 +23,7 @@ impl Run {
         let weights = numbers(&layout, 0.1);
         let method: Method = spec.parse().unwrap();
         let updater =
-            Updater::new::<Team>(method.descent(), (&Schedule::default(), 0), &layout, &weights).unwrap();
+            Updater::new::<Team>(method.descent(), &Schedule::default(), 0, &layout, &weights).unwrap();
         Self { layout, team: Team::new(threads).unwrap(), updater, weights }
     }
 

@@ -101,23 +101,32 @@ impl ByElement for RAdam {
 
 /// Returns βᵗ, carrying along the rounding error of every product, since ρ would amplify errors many times.
 fn power(beta: f64, mut t: u64) -> f64 {
-    let (mut power, mut square) = ((1.0, 0.0), (beta, 0.0));
+    let [mut power, mut square] = [1.0, beta].map(|value| Compensated { value, error: 0.0 });
     while t > 0 {
         if t & 1 == 1 {
-            power = product(power, square);
+            power = power.times(square);
         }
-        square = product(square, square);
+        square = square.times(square);
         t >>= 1;
     }
-    power.0
+    power.value
 }
 
-/// Returns the product of two numbers with their errors.
-fn product((a, a_error): (f64, f64), (b, b_error): (f64, f64)) -> (f64, f64) {
-    let rough = a * b;
-    let missing = a.mul_add(b, -rough) + (a * b_error + a_error * b);
-    let sum = rough + missing;
-    (sum, missing - (sum - rough))
+/// Number, and the rounding error to add to it.
+#[derive(Clone, Copy)]
+struct Compensated {
+    value: f64,
+    error: f64,
+}
+
+impl Compensated {
+    fn times(self, other: Self) -> Self {
+        let rough = self.value * other.value;
+        let missing =
+            self.value.mul_add(other.value, -rough) + (self.value * other.error + self.error * other.value);
+        let value = rough + missing;
+        Self { value, error: missing - (value - rough) }
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -152,8 +152,8 @@ impl Cg {
     fn bend<A: Arithmetic, O: Objective<A>>(&self, walk: &mut Walk<A, O>) {
         let (state, gradient) = (&mut *walk.state, &walk.room.points.here.gradient);
         let arithmetic = walk.objective.arithmetic();
-        let beta = self.beta.of(&arithmetic.reduce(&Products, gradient, &state.gradient, [&state.direction]));
-        combine(arithmetic, &mut state.direction, [-1.0, beta], gradient);
+        let products = Products::of(arithmetic, gradient, &state.gradient, &state.direction);
+        combine(arithmetic, &mut state.direction, -1.0, gradient, self.beta.of(products));
     }
 }
 
@@ -164,7 +164,8 @@ fn is_another(left: f64, found: f64) -> bool {
 
 impl Beta {
     /// Returns β from the dot products of gradients and directions.
-    fn of(self, &[gg, gy, old_gg, yy, dg, dy, dd]: &[f64; 7]) -> f64 {
+    fn of(self, products: Products) -> f64 {
+        let Products { gg, gy, old_gg, yy, dg, dy, dd } = products;
         let beta = match self {
             Self::FletcherReeves => gg / old_gg,
             Self::PolakRibierePlus => (gy / old_gg).max(0.0),
@@ -178,10 +179,32 @@ impl Beta {
     }
 }
 
-/// gᵀg, gᵀy, g⁻ᵀg⁻, yᵀy, d⁻ᵀg, d⁻ᵀy, d⁻ᵀd⁻
-struct Products;
+/// Dot products of the gradient g, the one before g⁻, their difference y, and the direction before d⁻.
+struct Products {
+    gg: f64,
+    gy: f64,
+    /// g⁻ᵀg⁻
+    old_gg: f64,
+    yy: f64,
+    /// d⁻ᵀg
+    dg: f64,
+    /// d⁻ᵀy
+    dy: f64,
+    /// d⁻ᵀd⁻
+    dd: f64,
+}
 
-impl Reduction<1, 7> for Products {
+impl Products {
+    fn of<A: Arithmetic>(arithmetic: &mut A, g: &[A::T], old: &[A::T], d: &[A::T]) -> Self {
+        let [gg, gy, old_gg, yy, dg, dy, dd] = arithmetic.reduce(&Terms, g, old, [d]);
+        Self { gg, gy, old_gg, yy, dg, dy, dd }
+    }
+}
+
+/// Terms of [`Products`], in the order of its fields.
+struct Terms;
+
+impl Reduction<1, 7> for Terms {
     #[inline(always)]
     fn terms<L: Lane>(&self, g: L, old: L, [d]: [L; 1]) -> [L; 7] {
         let y = g - old;

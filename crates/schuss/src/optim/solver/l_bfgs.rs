@@ -175,7 +175,7 @@ impl<T, B: DerefMut<Target = [T]>> Pairs<B> {
             *alpha = dot(arithmetic, s, direction) * *rho;
             add_scaled(arithmetic, direction, -*alpha, y);
         }
-        combine(arithmetic, direction, [0.0, gamma], gradient);
+        combine(arithmetic, direction, 0.0, gradient, gamma);
         for Pair { s, y, rho, alpha } in self.all.range(first..) {
             let beta = dot(arithmetic, y, direction) * rho;
             add_scaled(arithmetic, direction, alpha - beta, s);

@@ -186,7 +186,7 @@ impl StrongWolfe {
                 swap(end, new);
                 return Ok((Bracket::Between, taken));
             }
-            let t = interpolate(before, new, [new.t + 0.01 * (new.t - before.t), 10.0 * new.t]);
+            let t = interpolate(before, new, new.t + 0.01 * (new.t - before.t), 10.0 * new.t);
             swap(before, new);
             ray.evaluate(t, new)?;
         }
@@ -236,7 +236,7 @@ fn lower<B>(bracket: &[Point<B>; 2]) -> usize {
 fn inside<B>(bracket: &[Point<B>; 2], stuck: &mut bool) -> f64 {
     let [a, b] = bracket;
     let (left, right) = (a.t.min(b.t), a.t.max(b.t));
-    let t = interpolate(a, b, [left, right]);
+    let t = interpolate(a, b, left, right);
     let margin = 0.1 * (right - left);
     let near_an_end = (right - t).min(t - left) < margin;
     let too_near = near_an_end && (*stuck || t >= right || t <= left);
@@ -248,9 +248,9 @@ fn inside<B>(bracket: &[Point<B>; 2], stuck: &mut bool) -> f64 {
     }
 }
 
-/// Returns the minimum of the cubic through two points with their slopes, clamped to the bounds; the midpoint of the
-/// bounds if there is none (Nocedal and Wright, 3.59).
-fn interpolate<B>(a: &Point<B>, b: &Point<B>, [least, most]: [f64; 2]) -> f64 {
+/// Returns the minimum of the cubic through two points with their slopes, clamped to `least..most`; the midpoint
+/// if there is none (Nocedal and Wright, 3.59).
+fn interpolate<B>(a: &Point<B>, b: &Point<B>, least: f64, most: f64) -> f64 {
     let (a, b) = if a.t <= b.t { (a, b) } else { (b, a) };
     let d1 = a.slope + b.slope - 3.0 * (a.value - b.value) / (a.t - b.t);
     let d2 = (d1 * d1 - a.slope * b.slope).sqrt();

@@ -33,7 +33,7 @@ pub(super) fn add_scaled<A: Arithmetic>(arithmetic: &mut A, y: &mut [A::T], a: f
 }
 
 /// y ← a x + b y
-pub(super) fn combine<A: Arithmetic>(arithmetic: &mut A, y: &mut [A::T], [a, b]: [f64; 2], x: &[A::T]) {
+pub(super) fn combine<A: Arithmetic>(arithmetic: &mut A, y: &mut [A::T], a: f64, x: &[A::T], b: f64) {
     arithmetic.sweep(&Add { a, b }, x, 1.0, y, []);
 }
 

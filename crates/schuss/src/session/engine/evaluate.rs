@@ -37,7 +37,7 @@ impl Engine {
         self.arena.gather(&mut self.team, &self.plan, &feed.rows(first, rows)?)?;
         if let Some(noise) = &self.setting.noise {
             let key = Key { seed: self.setting.seed, purpose, epoch };
-            self.arena.disturb(&mut self.team, noise, key, (first, rows), self.plan.inputs);
+            self.arena.disturb(&mut self.team, noise, key, first, rows, self.plan.inputs);
         }
         Ok(())
     }
@@ -171,7 +171,8 @@ impl Engine {
         self.setting.loss.compute(
             &mut self.team,
             outputs,
-            (&labels[..rows], targets),
+            &labels[..rows],
+            targets,
             MatrixMut::new(&mut deltas[0], rows, width),
             &mut scores[..rows],
         );
