@@ -3,11 +3,20 @@
 use std::fs;
 use std::path::Path;
 
-/// File names of a group's limit and usage, and the prefix of the line in `memory.stat` with the size of the cache.
-type Names = [&'static str; 3];
+/// Names in the folder of a group.
+#[derive(Clone, Copy)]
+struct Names {
+    /// File with the limit.
+    limit: &'static str,
+    /// File with the memory in use.
+    used: &'static str,
+    /// Prefix of the line in `memory.stat` with the size of the cache.
+    cache: &'static str,
+}
 
-const SECOND: Names = ["memory.max", "memory.current", "file "];
-const FIRST: Names = ["memory.limit_in_bytes", "memory.usage_in_bytes", "total_cache "];
+const SECOND: Names = Names { limit: "memory.max", used: "memory.current", cache: "file " };
+const FIRST: Names =
+    Names { limit: "memory.limit_in_bytes", used: "memory.usage_in_bytes", cache: "total_cache " };
 
 /// Returns the bytes left by each limit of the groups listed in `groups`, in the format of `/proc/self/cgroup`, and of
 /// all their ancestors below `root`.
@@ -28,7 +37,8 @@ fn group<'a>(line: &'a str, root: &Path) -> Option<impl Iterator<Item = u64> + u
 }
 
 /// Returns the bytes left by a group's limit. Its page cache counts as free: it is dropped when memory runs short.
-fn left_in(group: &Path, [limit, used, cache]: Names) -> Option<u64> {
+fn left_in(group: &Path, names: Names) -> Option<u64> {
+    let Names { limit, used, cache } = names;
     let read = |name: &str| fs::read_to_string(group.join(name)).ok();
     let number = |name| read(name)?.trim().parse::<u64>().ok();
     let stat = read("memory.stat").unwrap_or_default();
