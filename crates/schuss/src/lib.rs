@@ -49,7 +49,7 @@ pub mod record;
 pub mod schedule;
 pub mod session;
 pub mod spec;
-mod state;
+pub mod state;
 pub mod study;
 
 pub use recipe::{Budget, Recipe, Trial, UpdateRule};

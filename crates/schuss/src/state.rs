@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind, Read, Write};
 
 /// State that can be saved, and loaded into a value created for the same trial.
-pub(crate) trait State {
+pub trait State {
     /// Passes every part to `codec`, in the same order in both directions.
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()>;
 }
 
 /// Direction of the transfer, and its stream.
-pub(crate) enum StateCodec<'a> {
+pub enum StateCodec<'a> {
     /// Parts are written.
     Save(&'a mut dyn Write),
     /// Parts are replaced by those read.
@@ -24,7 +24,7 @@ const ROOM: usize = 8_192;
 
 impl StateCodec<'_> {
     /// Returns true if parts are loaded.
-    pub(crate) fn loads(&self) -> bool {
+    pub fn loads(&self) -> bool {
         matches!(self, Self::Load(_))
     }
 
@@ -36,7 +36,7 @@ impl StateCodec<'_> {
     }
 
     /// Saves or loads numbers, little-endian.
-    pub(crate) fn words<T: Word>(&mut self, words: &mut [T]) -> io::Result<()> {
+    pub fn words<T: Word>(&mut self, words: &mut [T]) -> io::Result<()> {
         let mut room = [0; ROOM];
         for words in words.chunks_mut(ROOM / T::BYTES) {
             let bytes = &mut room[..words.len() * T::BYTES];
@@ -53,7 +53,7 @@ impl StateCodec<'_> {
 
     /// Saves or loads a list, with its length. It grows as elements are read, so that a wrong length does not allocate
     /// more memory than the file has bytes.
-    pub(crate) fn list<T>(
+    pub fn list<T>(
         &mut self,
         list: &mut Vec<T>,
         fresh: impl Fn() -> T,
@@ -73,7 +73,7 @@ impl StateCodec<'_> {
     }
 
     /// Saves or loads a small value as JSON.
-    pub(crate) fn json<T: Serialize + DeserializeOwned>(&mut self, value: &mut T) -> io::Result<()> {
+    pub fn json<T: Serialize + DeserializeOwned>(&mut self, value: &mut T) -> io::Result<()> {
         let mut text = if self.loads() { vec![] } else { serde_json::to_vec(value)? };
         self.list(&mut text, || 0, |codec, byte| codec.bytes(std::slice::from_mut(byte)))?;
         *value = serde_json::from_slice(&text)?;
@@ -81,7 +81,7 @@ impl StateCodec<'_> {
     }
 
     /// Saves `here`, or checks that the saved number equals it; `what` is the error message.
-    pub(crate) fn expect(&mut self, what: &'static str, mut here: u64) -> io::Result<()> {
+    pub fn expect(&mut self, what: &'static str, mut here: u64) -> io::Result<()> {
         let ours = here;
         here.code(self)?;
         if here == ours { Ok(()) } else { Err(io::Error::new(ErrorKind::InvalidData, what)) }
@@ -89,7 +89,7 @@ impl StateCodec<'_> {
 }
 
 /// A number of a fixed size.
-pub(crate) trait Word: Copy {
+pub trait Word: Copy {
     /// Size in bytes.
     const BYTES: usize;
 

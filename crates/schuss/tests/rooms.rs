@@ -64,3 +64,21 @@ fn every_room_stands_in_the_list_once_and_there_is_no_other() {
         ROOMS.iter().map(|room| (*room).to_owned()).chain(["lib".to_owned()]).collect();
     assert_eq!(rooms, listed);
 }
+
+/// Rooms that drive an engine without knowing what it runs on.
+const ABOVE_THE_ENGINE: [&str; 4] = ["recipe", "session", "study", "doctor"];
+
+#[test]
+fn nothing_above_the_cpu_engine_names_its_threads_buffers_or_padding() {
+    let cpu = source().join("session/cpu");
+    let is_above = |path: &Path| ABOVE_THE_ENGINE.contains(&room(path).as_str()) && !path.starts_with(&cpu);
+    let mut named = Vec::new();
+    for path in files(&source()).iter().filter(|path| is_above(path) && !is_test(path)) {
+        let text = fs::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let words = code.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let kernels = words.filter(|word| ["Team", "Buffer", "padded"].contains(word));
+        named.extend(kernels.map(|word| format!("{} names {word}", path.display())));
+    }
+    assert_eq!(named, [""; 0]);
+}

@@ -58,11 +58,11 @@ impl Arena {
         }
     }
 
-    /// Number of bytes held.
-    pub(crate) fn bytes(&self) -> usize {
-        let buffers = self.outputs.iter().chain(&self.deltas).chain([&self.input]).chain(&self.targets);
-        let floats: usize = buffers.map(|buffer| buffer.len()).sum();
-        floats * size_of::<f32>() + size_of_val(&self.labels[..]) + size_of_val(&self.scores[..])
+    /// Number of bytes of buffers for microbatches of up to `capacity` samples.
+    pub(crate) fn bytes(plan: &Plan, capacity: usize, targets: Targets) -> usize {
+        let goals = if targets.is_class() { 0 } else { padded(plan.outputs) * size_of::<f32>() };
+        let sample = plan.bytes_per_sample() + goals + size_of::<u32>() + size_of::<Score>();
+        capacity * sample + plan.scratch(capacity) * size_of::<f32>()
     }
 
     /// Gathers the samples of `batch`, normalised on the way, and their targets.
@@ -166,8 +166,8 @@ impl Arena {
         }
     }
 
-    /// Propagates gradients back through stage `index` of the plan: from `deltas[0]` at its outputs to `deltas[1]` at
-    /// its inputs, if a stage below needs them; the gradients of its tensors go to `gradients`.
+    /// Propagates the gradient in `deltas[0]` back through stage `index` of the plan, from its outputs to its inputs, if
+    /// a stage below needs it; the gradients of its tensors go to `gradients`.
     pub(crate) fn backward(
         &mut self,
         plan: &Plan,
@@ -193,6 +193,7 @@ impl Arena {
             after_relu: plan.relu_before(index),
             mode,
         });
+        self.deltas.swap(0, 1);
     }
 }
 

@@ -93,6 +93,13 @@ pub(crate) struct Perceptron {
     pub(crate) stages: Vec<Dense>,
 }
 
+impl Perceptron {
+    /// Numbers of inputs and outputs of the first layer.
+    pub(crate) fn first_layer(&self) -> (usize, usize) {
+        self.stages.first().map_or((0, 0), |first| (first.inputs, first.outputs))
+    }
+}
+
 impl Plan {
     /// Checks `model` against samples of shape `input` in `classes` classes.
     ///
@@ -203,6 +210,11 @@ impl Plan {
     /// Returns the first stage that trains anything: no gradient is needed below it.
     pub(crate) fn lowest_trained(&self) -> usize {
         self.stages.iter().position(|stage| stage.trained > 0).unwrap_or(self.stages.len())
+    }
+
+    /// Returns the stages that gradients go through, last to first.
+    pub(crate) fn backwards(&self) -> impl Iterator<Item = usize> + use<> {
+        (self.lowest_trained()..self.stages.len()).rev()
     }
 
     /// True if the stage before `index` ends with a fused ReLU.

@@ -207,6 +207,16 @@ impl<B> Tensor<B> {
         }
     }
 
+    /// Number of elements of all buffers for a tensor of `rule` with some wrappers, pad lanes included.
+    pub(crate) fn floats(entry: &Entry, rule: &Rule, wrappers: usize) -> usize {
+        let size = |shape: SlotShape| {
+            let (rows, cols) = dimensions(shape, entry);
+            if rule.needs(shape, entry) { rows * padded(cols) } else { 0 }
+        };
+        let shapes = rule.slots().into_iter().map(|slot| slot.shape).chain(rule.scratch());
+        shapes.map(size).sum::<usize>() + wrappers * entry.range().len()
+    }
+
     /// Returns the number of elements, without pad lanes.
     pub(crate) fn len(&self) -> usize {
         self.rows * self.cols

@@ -33,6 +33,11 @@ const NEGLIGIBLE: f64 = 1e-30;
 const MOST_SWEEPS: usize = 50;
 
 impl Eigen {
+    /// Size of the workspace for matrices of up to `side` rows, as a multiple of `f32`.
+    pub(crate) fn floats(side: usize) -> usize {
+        (2 * side * side + 5 * side) * (size_of::<f64>() / size_of::<f32>())
+    }
+
     /// Allocates the workspace for matrices of up to `side` rows.
     pub(crate) fn make_room(&mut self, side: usize) {
         if side > self.side() {

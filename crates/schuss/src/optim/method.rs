@@ -131,16 +131,6 @@ impl Method {
         Some(Knobs { lr: knob(rule.lr()), momentum: knob(rule.momentum()), beta2: knob(rule.beta2()) })
     }
 
-    /// Returns the largest number of state values per weight that any group keeps.
-    pub(crate) fn slots(&self) -> usize {
-        match self {
-            Self::Descent(Descent { groups, .. }) => {
-                groups.iter().map(|group| group.rule.slots().len() + group.after.len()).max().unwrap_or(0)
-            }
-            Self::Solver(solver) => solver.vectors(),
-        }
-    }
-
     /// Returns the method with a momentum buffer for plain `sgd` if `schedule` drives the momentum, as in PyTorch.
     #[must_use]
     pub(crate) fn with_velocity(mut self, schedule: &Schedule) -> Self {
@@ -148,10 +138,7 @@ impl Method {
         let driven = schedule.at(0, none, &Plateaus::default()).momentum;
         let Self::Descent(Descent { groups, .. }) = &mut self else { return self };
         for group in groups.iter_mut().filter(|_| driven > 0.0) {
-            match &mut group.rule {
-                Rule::Sgd(sgd) if sgd.momentum == 0.0 => sgd.momentum = driven,
-                _ => {}
-            }
+            group.rule.add_momentum(driven);
         }
         self
     }
@@ -200,6 +187,12 @@ impl Method {
 }
 
 impl Descent {
+    /// Returns true if the weights to evaluate may differ from those being trained.
+    pub(crate) fn shows_others(&self) -> bool {
+        let shows = |group: &Group| group.rule.shown().is_some() || group.after.iter().any(Wrapper::may_show);
+        self.groups.iter().any(shows)
+    }
+
     /// Returns, for every tensor, the index of the first group that selects it; `None` for running statistics, or if
     /// there are no groups.
     ///
@@ -267,11 +260,14 @@ fn read_gradient(text: &str) -> Result<(Gradient, &str)> {
     }
 }
 
-/// Restricts a lone Muon to hidden weight matrices, which it is made for, and adds AdamW for all other tensors.
+/// Restricts a lone rule that is made for hidden weight matrices to them, and adds its usual companion for all other
+/// tensors.
 fn with_rest(mut groups: Vec<Group>, dialect: Dialect) -> Result<Vec<Group>> {
-    if let [Group { select: select @ Select::All, rule: Rule::Muon(_), .. }] = groups.as_mut_slice() {
+    if let [Group { select: select @ Select::All, rule, .. }] = groups.as_mut_slice()
+        && let Some(companion) = rule.wants().beside
+    {
         *select = Select::Hidden;
-        groups.push(Group::read("adamw", dialect)?);
+        groups.push(Group::read(companion, dialect)?);
     }
     Ok(groups)
 }

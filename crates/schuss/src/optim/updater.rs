@@ -78,32 +78,25 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         Ok(Self { groups, places, updates: 0 })
     }
 
-    /// Returns the memory held, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        let tensors = self.groups.iter().flat_map(|group| &group.tensors);
-        tensors
-            .flat_map(|tensor| tensor.slots.iter().chain(&tensor.around).chain(&tensor.scratch))
-            .map(|slot| size_of_val(&slot[..]))
-            .sum()
+    /// Number of elements of all buffers that `descent` needs, as multiples of `f32`.
+    ///
+    /// # Errors
+    /// Returns an error if the groups do not fit the layout.
+    pub(crate) fn floats(descent: &Descent, layout: &Layout) -> Result<usize> {
+        let mut squares = vec![0; descent.groups.len()];
+        let mut floats = 0;
+        for (entry, group) in layout.entries().iter().zip(descent.assign(layout)?) {
+            let Some(index) = group else { continue };
+            let Group { rule, after, .. } = &descent.groups[index];
+            floats += Tensor::<B>::floats(entry, rule, after.len());
+            squares[index] = largest_square(entry, rule).max(squares[index]);
+        }
+        Ok(floats + squares.into_iter().map(Eigen::floats).sum::<usize>())
     }
 
     /// Returns the slots of the tensor at `entry`, in the order of [`Rule::slots`].
     pub(crate) fn slots(&self, entry: usize) -> &[B] {
         self.places[entry].map_or(&[], |(group, tensor)| &self.groups[group].tensors[tensor].slots)
-    }
-
-    /// Sets the number of updates and the first slot to those of updates done outside this type. `slot` is laid out
-    /// like the parameters, and empty if the rule has none.
-    pub(crate) fn set_first_slot(&mut self, updates: u64, slot: &[T])
-    where
-        T: Copy,
-    {
-        self.updates = updates;
-        for tensor in self.groups.iter_mut().flat_map(|group| &mut group.tensors) {
-            if let (Some(to), Some(from)) = (tensor.slots.first_mut(), slot.get(tensor.place.clone())) {
-                to.copy_from_slice(from);
-            }
-        }
     }
 
     /// Begins the next update.
@@ -117,7 +110,7 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
 
     /// Returns the layout entries of the weights of all layers whose curvature a rule needs; their biases follow them.
     pub(crate) fn watched(&self) -> Vec<usize> {
-        let asking = self.groups.iter().filter(|group| matches!(group.rule, Rule::KFac(_)));
+        let asking = self.groups.iter().filter(|group| group.rule.wants().curvature);
         let weights = asking.flat_map(|group| &group.tensors).filter(|tensor| tensor.is_matrix);
         weights.map(|tensor| tensor.entry).collect()
     }
@@ -130,21 +123,12 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     {
         let Some((group, tensor)) = self.places[entry] else { return };
         let Live { rule, tensors, .. } = &mut self.groups[group];
-        if let Rule::KFac(rule) = rule {
-            rule.take_in(self.updates, arithmetic, &mut tensors[tensor], moments);
-        }
+        rule.take_in(self.updates, arithmetic, &mut tensors[tensor], moments);
     }
 
     /// Passes the evaluation loss at the end of an epoch to schedules that wait for a plateau.
     pub(crate) fn observe(&mut self, eval_loss: f64) {
         self.groups.iter_mut().for_each(|group| group.course.observe(eval_loss));
-    }
-
-    /// Returns true if the weights to evaluate may differ from those being trained.
-    pub(crate) fn shows_others(&self) -> bool {
-        let shows =
-            |group: &Live<B>| group.rule.shown().is_some() || group.after.iter().any(Wrapper::may_show);
-        self.groups.iter().any(shows)
     }
 
     /// Turns a copy of the trained weights into the weights to evaluate.

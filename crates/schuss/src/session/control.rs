@@ -38,25 +38,46 @@ impl Control {
 }
 
 /// Stop conditions that updates check while they run: an interruption, or a checkpoint that is due.
-#[derive(Clone, Copy)]
-pub(crate) struct Watch<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Watch<'a> {
     control: &'a Control,
     /// Time at which the next checkpoint is due.
     due: Option<Instant>,
+    /// Number of questions until a stop, in tests.
+    #[cfg(test)]
+    patience: Option<&'a std::cell::Cell<usize>>,
 }
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(control: &'a Control, due: Option<Instant>) -> Self {
-        Self { control, due }
+        Self {
+            control,
+            due,
+            #[cfg(test)]
+            patience: None,
+        }
+    }
+
+    /// Creates a watch that requests a stop after as many questions as there is patience.
+    #[cfg(test)]
+    pub(crate) fn with_patience(control: &'a Control, patience: &'a std::cell::Cell<usize>) -> Self {
+        Self { patience: Some(patience), ..Self::new(control, None) }
     }
 
     /// Returns true if a stop was requested.
-    pub(crate) fn interrupted(&self) -> bool {
+    pub fn interrupted(&self) -> bool {
+        #[cfg(test)]
+        if let Some(patience) = self.patience {
+            match patience.get().checked_sub(1) {
+                Some(left) => patience.set(left),
+                None => self.control.interrupt(),
+            }
+        }
         self.control.interrupted()
     }
 
     /// Returns true if a checkpoint is due.
-    pub(crate) fn is_due(&self) -> bool {
+    pub fn is_due(&self) -> bool {
         self.due.is_some_and(|due| Instant::now() >= due)
     }
 }

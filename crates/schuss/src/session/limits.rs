@@ -1,10 +1,8 @@
 //! Limits of a session: threads, memory, checkpoints.
 
-use super::engine::Engine;
-use super::{Cadence, blocked};
-use crate::network::{MICROBATCH, Plan};
-use crate::recipe::Trial;
-use crate::session::Strategy;
+use super::{Cadence, Engine};
+use crate::network::Model;
+use crate::record::MemoryRecord;
 use crate::{Error, Result, machine};
 use schuss_data::{Dataset, Split, text};
 use serde::{Deserialize, Serialize};
@@ -79,25 +77,17 @@ impl Ahead {
     }
 }
 
-/// Returns the default size of microbatches: the usual number, but no more than there are samples, and no more than fit
-/// in an eighth of the limit.
-pub(super) fn microbatch(plan: &Plan, data: &Dataset, limits: Limits) -> usize {
-    let longest = data.splits().map(|(_, split)| split.len()).max().unwrap_or(0);
-    let held = limits.memory.map_or(u64::MAX, |memory| memory / 8 / plan.bytes_per_sample().max(1) as u64);
-    usize::try_from(held).unwrap_or(usize::MAX).min(longest).clamp(1, MICROBATCH)
-}
-
 /// Divides the memory that the buffers leave of the limit among the streamed splits.
 ///
 /// # Errors
 /// A usage error if the limit leaves nothing.
-pub(super) fn read_ahead(engine: &Engine, data: &Dataset, limits: Limits) -> Result<Ahead> {
+pub(super) fn read_ahead(engine: &dyn Engine, data: &Dataset, limits: Limits) -> Result<Ahead> {
     let Some(memory) = limits.memory else {
-        return Ok(Ahead::of(machine::memory_for_data() / 2, data, engine.needs_own_statistics()));
+        return Ok(Ahead::of(machine::memory_for_data() / 2, data, engine.needs_statistics()));
     };
-    let held = engine.memory(data.bytes()).total() as u64;
+    let held = (engine.memory().total() + data.bytes()) as u64;
     let left = memory.checked_sub(held).ok_or_else(|| too_much(held, data, memory, limits))?;
-    Ok(Ahead::of(left, data, engine.needs_own_statistics()))
+    Ok(Ahead::of(left, data, engine.needs_statistics()))
 }
 
 fn too_much(held: u64, data: &Dataset, memory: u64, limits: Limits) -> Error {
@@ -112,25 +102,17 @@ fn too_much(held: u64, data: &Dataset, memory: u64, limits: Limits) -> Error {
     Error::usage(what).advise(advice)
 }
 
-/// Checks, before anything is allocated, that the trial fits in the limit and in the free memory; `samples` per update,
-/// in microbatches of `microbatch`.
+/// Checks, before anything is allocated, that buffers of this size fit in the limit and in the free memory.
+///
+/// # Errors
+/// Usage errors with the memory needed.
 pub(super) fn check_memory(
-    (plan, trial): (&Plan, &Trial),
+    model: &Model,
     data: &Dataset,
-    [samples, microbatch]: [usize; 2],
+    buffers: &MemoryRecord,
     limits: Limits,
 ) -> Result<()> {
-    let weights_and_slots = 1 + trial.recipe.optimizer.slots();
-    let (copies, window) = match Strategy::choose(plan, trial, samples, microbatch) {
-        // live, at the last report point, and for divergence; inputs of the previous and the current block
-        Strategy::BlockedSample => (3 * weights_and_slots, 2 * blocked::ROWS * plan.inputs),
-        // the last one is a gradient
-        Strategy::InBackward | Strategy::Fused | Strategy::Staged | Strategy::Solver => {
-            (2 * weights_and_slots + 1, 0)
-        }
-    };
-    let floats = (copies * plan.layout.len() + window) as u64 * size_of::<f32>() as u64;
-    let needed = floats + (microbatch * plan.bytes_per_sample()) as u64;
+    let needed = buffers.total() as u64;
     let held = needed + data.bytes() as u64;
     if let Some(memory) = limits.memory.filter(|&memory| memory < held) {
         return Err(too_much(held, data, memory, limits));
@@ -138,7 +120,7 @@ pub(super) fn check_memory(
     match machine::available_memory() {
         Some(available) if needed > available => {
             let gib = |bytes: u64| bytes as f64 / (1 << 30) as f64;
-            let (model, needed, available) = (&plan.model, gib(needed), gib(available));
+            let (needed, available) = (gib(needed), gib(available));
             Err(Error::usage(format!("model `{model}` needs {needed:.1} GiB for weights, gradients and optimizer state, but {available:.1} GiB are free"))
                 .advise("a smaller --model"))
         }

@@ -1,45 +1,36 @@
 //! A running trial: the step loop, its clock, checkpoints, and events at report points.
 
-mod backward;
-mod blocked;
 mod cadence;
 mod control;
-mod curvature;
+mod cpu;
 mod engine;
 mod event;
 mod forecast;
 mod limits;
 mod progress;
 mod report;
-mod snapshot;
-mod solve;
 mod state;
-mod strategy;
 mod tally;
 
 pub use cadence::Cadence;
-pub use control::Control;
+pub use control::{Control, Watch};
+pub use cpu::Cpu;
+pub use engine::{Engine, Evaluated};
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
 pub use limits::Limits;
-
-pub(crate) use strategy::Strategy;
+pub use tally::Tally;
 
 use crate::Result;
-use crate::machine;
-use crate::metrics::Reconstructions;
-use crate::network::{Params, Plan, load_weights};
+use crate::metrics::{LabelScores, Reconstructions};
+use crate::network::Params;
 use crate::recipe::Trial;
 use crate::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
-use control::Watch;
-use engine::Engine;
-use limits::{check_memory, microbatch, read_ahead};
+use limits::read_ahead;
 use progress::Progress;
 use schuss_data::stream::order::Order;
 use schuss_data::{Dataset, Feed};
-use snapshot::Snapshot;
 use std::time::{Duration, Instant};
-use tally::Tally;
 
 /// A trial in progress.
 ///
@@ -68,7 +59,7 @@ pub struct Session<'d> {
     test: Option<Feed<'d>>,
     /// Training samples in the order of epoch 0, if averaged weights need their own batch statistics.
     for_statistics: Option<Feed<'d>>,
-    engine: Engine,
+    engine: Box<dyn Engine>,
     /// Samples per update.
     samples: usize,
     /// Updates between evaluations within an epoch.
@@ -84,8 +75,8 @@ pub struct Session<'d> {
     losses: Vec<f32>,
     /// Tallies of the most recent updates.
     seen: Vec<Tally>,
-    /// Weights and optimizer state at the last report point, all finite.
-    copy: Snapshot,
+    /// Scores of every label in the last evaluation, if the samples have several.
+    labels: Option<LabelScores>,
     /// Weights with the lowest evaluation loss so far.
     best: Option<Params>,
     /// True if `best` has changed since the last call of `new_best`.
@@ -129,7 +120,8 @@ enum Pause {
 }
 
 impl<'d> Session<'d> {
-    /// Allocates everything a trial needs; afterwards a step can fail only if samples cannot be read.
+    /// Allocates everything a trial needs on the processor cores; afterwards a step can fail only if samples cannot be
+    /// read.
     ///
     /// # Errors
     /// If model and data do not match, weights cannot be loaded, or the machine has too little memory or too few
@@ -145,52 +137,45 @@ impl<'d> Session<'d> {
     /// # Errors
     /// As for [`Session::new`].
     pub fn beside(other: Option<&Self>, trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
-        trial.targets.check(data)?;
-        let plan = Plan::for_targets(&trial.model, data.shape, data.target_kind().outputs(), trial.targets)?;
-        trial.recipe.loss.check(plan.ending(), trial.targets, data.classes.len())?;
-        let samples = trial.recipe.update.samples(data.train.len());
-        let trial = &trial.resolved(data.train.len());
-        let most = microbatch(&plan, data, limits);
-        check_memory((&plan, trial), data, [samples, limits.microbatch.unwrap_or(most)], limits)?;
-        let mut params = Params::init(plan.layout.clone(), &trial.recipe.init, trial.seed);
-        if let Some(path) = &trial.init_from {
-            load_weights(&mut params, path)?;
-        }
-        let engine = Engine::new(
-            [machine::team(limits.threads)?, machine::team(1)?],
-            plan,
-            trial,
-            params,
-            (samples, data),
-            (limits.microbatch, most),
-        )?;
+        let engine = Box::new(Cpu::new(trial, data, limits)?);
+        Self::with_engine(engine, other, trial, data, limits)
+    }
+
+    /// Like [`Session::beside`], with an engine that was made for the same trial and data.
+    ///
+    /// # Errors
+    /// If the memory limit leaves no room for reading samples, or samples cannot be read.
+    pub fn with_engine(
+        engine: Box<dyn Engine>,
+        other: Option<&Self>,
+        trial: &Trial,
+        data: &'d Dataset,
+        limits: Limits,
+    ) -> Result<Self> {
+        let trial = trial.resolved(data.train.len());
+        let order = (trial.recipe.order, trial.seed);
         let at_once = engine.at_once().max(limits.microbatch.unwrap_or(0));
-        let ahead = read_ahead(&engine, data, limits)?;
+        let ahead = read_ahead(&*engine, data, limits)?;
         let feed =
             |split, (order, seed), ahead| Feed::new(split, &data.normalisation, order, seed, at_once, ahead);
         let evaluated = |split| feed(split, (Order::Sequential, 0), ahead.evaluated);
-        let together = other.filter(|other| other.order() == (trial.recipe.order, trial.seed));
-        let target = trial.budget.target.map(|target| TargetRecord {
-            metric: target.metric.to_string(),
-            op: target.op.to_string(),
-            value: target.value,
-            seconds: None,
-            updates: None,
-        });
+        let train = match other.filter(|other| other.order() == order) {
+            Some(other) => other.train.beside(),
+            None => feed(&data.train, order, ahead.train)?,
+        };
+        let for_statistics = match engine.needs_statistics() {
+            true => Some(feed(&data.train, order, ahead.evaluated)?),
+            false => None,
+        };
+        let samples = trial.recipe.update.samples(data.train.len());
+        let most_losses = data.train.len().div_ceil(samples).min(MOST_LOSSES) + engine.at_once();
         Ok(Self {
-            trial: trial.clone(),
             waited: Duration::ZERO,
-            train: match together {
-                Some(other) => other.train.beside(),
-                None => feed(&data.train, (trial.recipe.order, trial.seed), ahead.train)?,
-            },
+            train,
             eval: evaluated(data.evaluated())?,
             test: data.validation.as_ref().map(|_| evaluated(&data.test)).transpose()?,
-            for_statistics: engine
-                .needs_own_statistics()
-                .then(|| feed(&data.train, (trial.recipe.order, trial.seed), ahead.evaluated))
-                .transpose()?,
-            copy: engine.snapshot(),
+            for_statistics,
+            seen: Vec::with_capacity(engine.at_once()),
             engine,
             samples,
             eval_every: None,
@@ -198,9 +183,10 @@ impl<'d> Session<'d> {
             cadence: limits.checkpoint_every,
             began: Instant::now(),
             kept: Instant::now(),
-            progress: Progress { target, evaluation_is_due: true, ..Progress::default() },
-            losses: Vec::with_capacity(data.train.len().div_ceil(samples).min(MOST_LOSSES) + blocked::ROWS),
-            seen: Vec::with_capacity(blocked::ROWS),
+            progress: Progress { target: target(&trial), evaluation_is_due: true, ..Progress::default() },
+            trial,
+            losses: Vec::with_capacity(most_losses),
+            labels: None,
             best: None,
             best_is_new: false,
         })
@@ -228,7 +214,7 @@ impl<'d> Session<'d> {
 
     /// Name of the update strategy.
     pub fn strategy(&self) -> &'static str {
-        self.engine.strategy().name()
+        self.engine.strategy()
     }
 
     /// Name of the arithmetic of matrix products; `f32-fma-1` if the machine does not support what the recipe allows.
@@ -252,7 +238,7 @@ impl<'d> Session<'d> {
     /// If samples cannot be read.
     pub fn test(&mut self, control: &Control) -> Result<Option<Evaluation>> {
         let test = self.test.as_mut().unwrap_or(&mut self.eval);
-        self.engine.evaluate(test, || control.interrupted())
+        Ok(self.engine.evaluate(test, control)?.map(|evaluated| evaluated.evaluation))
     }
 
     /// Returns the time that steps have waited for samples.
@@ -262,7 +248,7 @@ impl<'d> Session<'d> {
 
     /// Returns the memory used by the buffers.
     pub fn memory(&self) -> MemoryRecord {
-        self.engine.memory(self.data_bytes)
+        MemoryRecord { data: self.data_bytes, ..self.engine.memory() }
     }
 
     /// Trains until the budget is used up, a condition is met, a number is not finite, or `control` is interrupted;
@@ -305,16 +291,17 @@ impl<'d> Session<'d> {
 
     /// Brings the weights for evaluation up to date with the last update.
     fn settle(&mut self) -> Result<()> {
-        self.engine.settle();
-        self.for_statistics.as_mut().map_or(Ok(()), |feed| self.engine.measure_statistics(feed))
+        self.engine.settle(self.for_statistics.as_mut())
     }
 
     /// Evaluates and reports, if everything is finite; returns the status if the trial has ended.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.settle()?;
-        let Some(evaluation) = self.engine.evaluate(&mut self.eval, || control.interrupted())? else {
+        let Some(evaluated) = self.engine.evaluate(&mut self.eval, control)? else {
             return self.cut_short(sink).map(Some);
         };
+        let Evaluated { evaluation, labels } = evaluated;
+        self.labels = labels;
         if evaluation.loss.is_finite() && self.engine.is_finite() {
             self.report(evaluation, sink)
         } else {
@@ -354,6 +341,7 @@ impl<'d> Session<'d> {
         self.train.begin(self.progress.epoch - 1);
         let pause = loop {
             let positions = self.progress.position..self.next_report_point();
+            self.seen.clear();
             self.engine.advance(&mut self.train, positions, watch, &mut self.seen)?;
             if self.seen.is_empty() {
                 break if watch.interrupted() { Pause::Interrupted } else { Pause::Checkpoint };
@@ -369,7 +357,7 @@ impl<'d> Session<'d> {
             if watch.is_due() || self.cadence.falls_between(before, self.progress.updates) {
                 break Pause::Checkpoint;
             }
-            if self.losses.len() + blocked::ROWS > self.losses.capacity() {
+            if self.losses.len() + self.engine.at_once() > self.losses.capacity() {
                 break Pause::Full;
             }
         };
@@ -413,6 +401,17 @@ impl<'d> Session<'d> {
             best: progress.best,
         }
     }
+}
+
+/// Returns the record of a trial's target, not reached yet.
+fn target(trial: &Trial) -> Option<TargetRecord> {
+    trial.budget.target.map(|target| TargetRecord {
+        metric: target.metric.to_string(),
+        op: target.op.to_string(),
+        value: target.value,
+        seconds: None,
+        updates: None,
+    })
 }
 
 /// Number of losses after which [`Event::Losses`] is sent.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 impl Session<'_> {
     /// Reports the evaluation and, at its end, the epoch; returns the status if the trial has ended.
     pub(super) fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
-        self.copy = self.engine.snapshot();
+        self.engine.keep();
         self.progress.reported = [self.progress.updates, self.progress.samples];
         self.progress.evaluation = Some(evaluation);
         self.progress.evaluation_is_due = false;
@@ -120,8 +120,8 @@ impl Session<'_> {
         }
         let chance = evaluation.and_then(|evaluation| evaluation.chance);
         metrics.extend(chance.map(|chance| ("chance".to_owned(), Some(chance))));
-        let labels = self.engine.label_scores().filter(|_| evaluation.is_some());
-        metrics.extend(labels.iter().flat_map(label_metrics));
+        let labels = self.labels.iter().filter(|_| evaluation.is_some());
+        metrics.extend(labels.flat_map(label_metrics));
         metrics.extend(self.engine.evaluations().map(|count| ("evaluations".to_owned(), Some(count as f64))));
         metrics
     }
@@ -130,7 +130,7 @@ impl Session<'_> {
     pub(super) fn diverge(&mut self, sink: &mut dyn Sink) -> Result<Status> {
         let layer = self.engine.first_non_finite();
         self.progress.diverged = Some(Divergence { update: self.progress.updates, layer });
-        self.engine.restore(&self.copy);
+        self.engine.restore();
         [self.progress.updates, self.progress.samples] = self.progress.reported;
         self.progress.tally = Tally::default();
         self.close_epoch(None, sink)?;

@@ -54,20 +54,11 @@ impl Session<'_> {
     pub fn load(&mut self, mut from: &mut dyn Read) -> std::io::Result<()> {
         self.code(&mut StateCodec::Load(&mut from))?;
         (self.best, self.best_is_new) = (None, false);
-        self.engine.settle();
-        if self.is_at_copy() {
-            self.copy = self.engine.snapshot();
-        }
         self.go_on_if_extended();
         let Progress { position, updates, samples, .. } = self.progress;
         let counts = updates.max(samples) < MOST_COUNTED;
         let fits = counts && position <= self.train.len() && self.engine.is_at(position, self.train.len());
         if fits { Ok(()) } else { Err(std::io::Error::other("its position does not match the data")) }
-    }
-
-    /// Returns true if weights and state are those of the last report point, so that no separate copy is needed.
-    fn is_at_copy(&self) -> bool {
-        self.progress.reported[0] == self.progress.updates && !self.engine.is_within_update()
     }
 
     /// Continues a trial that used up its epochs, if it is now given more.
@@ -84,11 +75,11 @@ impl Session<'_> {
 
     /// Returns the hash of weights and optimizer state: 128-bit XXH3, as 32 hex digits.
     pub fn digest(&mut self) -> String {
-        self.engine.settle();
         let mut hash = Xxh3::new();
-        match self.engine.code_trained(&mut StateCodec::Save(&mut hash)) {
+        let settled = self.engine.settle(None).map_err(std::io::Error::other);
+        match settled.and_then(|()| self.engine.trained_state(&mut StateCodec::Save(&mut hash))) {
             Ok(()) => format!("{:032x}", hash.digest128()),
-            Err(_) => String::new(), // writing to a hash never fails
+            Err(_) => String::new(), // nothing is read, and writing to a hash never fails
         }
     }
 }
@@ -97,8 +88,7 @@ impl State for Session<'_> {
     fn code(&mut self, codec: &mut StateCodec) -> std::io::Result<()> {
         (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
         codec.json(&mut self.progress)?;
-        self.engine.code(codec)?;
-        if self.is_at_copy() { Ok(()) } else { self.copy.code(codec) }
+        self.engine.state(codec)
     }
 }
 

@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 /// Magic bytes; the line ending reveals a file altered by a transfer in text mode.
 const MAGIC: [u8; 8] = *b"schuss\r\n";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Magic, version and length of the header.
 const FIXED: u64 = 8 + 4 + 8;
 const CHECKSUM: u64 = 16;

@@ -1,10 +1,10 @@
 //! Studies: comparison of trials, with statistics over their seeds.
 
-mod accumulation;
 mod alike;
 mod checkpoint;
 mod choices;
 pub mod curve;
+mod exhibit;
 mod file;
 mod find_model;
 mod folder;
@@ -19,6 +19,7 @@ mod trained_model;
 mod trial_folder;
 
 pub use choices::Choices;
+pub use exhibit::Printed;
 pub use file::{Observe, StudyFile, TrialEntry, Workload};
 pub use folder::{REPORT, RunFolder, to_json};
 pub use plan::{Axes, Planned, Study};

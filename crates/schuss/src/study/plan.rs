@@ -1,10 +1,11 @@
 //! Resolution of a study file and flags into the list of trials to run.
 
 use super::choices::{AXES, Choices};
+use super::exhibit::Printed;
 use super::file::{Observe, StudyFile, TrialEntry, Workload};
 use crate::network::Plan;
 use crate::recipe::Trial;
-use crate::record::{ReferenceRecord, StudyRecord};
+use crate::record::StudyRecord;
 use crate::schedule::Outlook;
 use crate::spec;
 use crate::{Error, Result, machine};
@@ -30,7 +31,7 @@ pub struct Study {
     pub surfaces: Vec<String>,
 }
 
-/// A recipe of a study, with the results that a lecture printed for it.
+/// A recipe of a study.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
     /// Trial; [`Study::runs`] sets its seed.
@@ -38,9 +39,7 @@ pub struct Planned {
     /// Additional evaluation interval, in updates.
     pub eval_every: Option<u64>,
     /// Results that a lecture printed.
-    pub reference: Vec<ReferenceRecord>,
-    /// Seconds per epoch that a lecture printed.
-    pub reference_seconds: Option<f64>,
+    pub printed: Printed,
 }
 
 /// Lists of choices; every combination is a trial.
@@ -89,9 +88,9 @@ impl Study {
         let entry = |planned: &Planned| TrialEntry {
             name: Some(planned.trial.name.clone()),
             eval_every: planned.eval_every,
-            reference_seconds: planned.reference_seconds,
+            reference_seconds: planned.printed.seconds,
             choices: Choices::of(&planned.trial),
-            reference: planned.reference.clone(),
+            reference: planned.printed.results.clone(),
         };
         StudyFile {
             title: self.about.title.clone(),
@@ -179,8 +178,7 @@ fn planned(
         (None, label) => printable(&format!("{label} {values}")),
     };
     let eval_every = entry.eval_every.or(file.observe.eval_every);
-    let TrialEntry { reference, reference_seconds, .. } = entry.clone();
-    Ok(Planned { trial, eval_every, reference, reference_seconds })
+    Ok(Planned { trial, eval_every, printed: Printed::of(entry) })
 }
 
 /// Plans the network of a trial.

@@ -5,9 +5,10 @@ mod member;
 mod runner;
 
 use super::choices::Choices;
+use super::exhibit::Gallery;
 use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::{Study, plan_of};
-use super::{StudyFile, accumulation, statistics, surface};
+use super::{StudyFile, statistics};
 use crate::recipe::{Budget, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
     Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
@@ -273,12 +274,7 @@ fn prepare(
         Session::new(&planned.trial, data, each)?;
     }
     let mut summary = new_summary(study, data, command)?;
-    for name in study.surfaces.iter().take_while(|_| !control.interrupted()) {
-        summary.surfaces.push(surface::draw(name, study.seeds[0])?);
-    }
-    if study.observe.accumulation && !control.interrupted() {
-        summary.exhibits.push(accumulation::exhibit(study, data, limits, control)?);
-    }
+    Gallery { study, data, limits, control }.draw(&mut summary)?;
     Ok(summary)
 }
 

@@ -1,14 +1,20 @@
 //! Traits that rules implement, and the context of an update.
 
 use super::linear::Linear;
+use super::needs::Needs;
 use super::slot::{Shown, Slot, SlotShape};
 use crate::network::Entry;
-use crate::optim::arithmetic::{Arithmetic, Tensors};
+use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::spec::Choice;
 use schuss_kernels::sweep::Elementwise;
 
 /// Properties of a rule.
 pub(crate) trait Describe: Choice {
+    /// Returns the needs of the rule beyond gradients, weights and its own state.
+    fn wants(&self) -> Needs {
+        Needs::default()
+    }
+
     /// Returns the state kept per weight, row, column or tensor.
     fn slots(&self) -> Vec<Slot> {
         vec![]
@@ -43,6 +49,9 @@ pub(crate) trait Describe: Choice {
     fn beta2(&mut self) -> Option<&mut f64> {
         None
     }
+
+    /// Sets a first momentum that a schedule will drive, if the rule can have a momentum buffer and has none.
+    fn add_momentum(&mut self, _momentum: f64) {}
 
     /// Returns the slot that determines the weights to evaluate; `None` if the trained weights are evaluated.
     fn shown(&self) -> Option<Shown> {
@@ -84,6 +93,17 @@ pub(super) trait ByMap: ByElement {
 pub(super) trait Staged: Describe {
     /// Updates all tensors of a group.
     fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>);
+
+    /// Receives curvature statistics of update `t` before its step, if the rule [wants](Describe::wants) them: the means
+    /// over the update's samples of [x 1]ᵀ [x 1] and of δᵀ δ, for the linear layer of `weight`.
+    fn take_in<A: Arithmetic>(
+        &self,
+        _t: u64,
+        _arithmetic: &mut A,
+        _weight: &mut Tensor<A::Buffer>,
+        _moments: [&[A::T]; 2],
+    ) {
+    }
 }
 
 /// Number of an update, and values known at its start.

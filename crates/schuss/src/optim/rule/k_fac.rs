@@ -1,6 +1,6 @@
 use super::blend::{Blend, Descend};
 use super::shampoo::scale_and_square;
-use super::{Describe, Slot, SlotShape, Staged, Step, knobs};
+use super::{Describe, Needs, Slot, SlotShape, Staged, Step, knobs};
 use crate::Result;
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
@@ -70,6 +70,10 @@ impl Choice for KFac {
 }
 
 impl Describe for KFac {
+    fn wants(&self) -> Needs {
+        Needs { curvature: true, ..Needs::default() }
+    }
+
     fn slots(&self) -> Vec<Slot> {
         let slot = |name, shape| Slot::new(name).shaped(shape);
         vec![
@@ -94,6 +98,20 @@ impl Describe for KFac {
 }
 
 impl Staged for KFac {
+    /// Adds the moments of an update's samples, [x 1]ᵀ [x 1] and δᵀ δ, to A and G of a layer's weights.
+    fn take_in<A: Arithmetic>(
+        &self,
+        t: u64,
+        arithmetic: &mut A,
+        weight: &mut Tensor<A::Buffer>,
+        moments: [&[A::T]; 2],
+    ) {
+        let keep = self.decay.min(1.0 - 1.0 / t as f64);
+        for (kept, found) in weight.slots.iter_mut().zip(moments) {
+            arithmetic.sweep(&Blend { keep, share: 1.0 - keep }, found, 1.0, kept, []);
+        }
+    }
+
     fn step<A: Arithmetic>(&self, step: &Step, arithmetic: &mut A, tensors: Tensors<A>) {
         let Tensors { all, weights, gradients, eigen, .. } = tensors;
         let renew = (step.t - 1).is_multiple_of(self.every as u64);
@@ -124,20 +142,6 @@ fn is_layer<B>(weight: &Tensor<B>, bias: &Tensor<B>) -> bool {
 }
 
 impl KFac {
-    /// Adds the moments of an update's samples, [x 1]ᵀ [x 1] and δᵀ δ, to A and G of a layer's weights.
-    pub(crate) fn take_in<A: Arithmetic>(
-        &self,
-        t: u64,
-        arithmetic: &mut A,
-        weight: &mut Tensor<A::Buffer>,
-        moments: [&[A::T]; 2],
-    ) {
-        let keep = self.decay.min(1.0 - 1.0 / t as f64);
-        for (kept, found) in weight.slots.iter_mut().zip(moments) {
-            arithmetic.sweep(&Blend { keep, share: 1.0 - keep }, found, 1.0, kept, []);
-        }
-    }
-
     fn renew_inverses<A: Arithmetic>(
         &self,
         arithmetic: &mut A,

@@ -35,6 +35,7 @@ mod momo;
 mod muon;
 mod nadam;
 mod nadamw;
+mod needs;
 mod novograd;
 mod polyak_sgd;
 mod prodigy;
@@ -102,10 +103,11 @@ pub(crate) use describe::{Describe, Step, Visitor};
 pub(crate) use linear::{IDENTITY, Linear, Square};
 pub(crate) use slot::Shown;
 
-use super::arithmetic::{Arithmetic, Tensors};
+use super::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::network::Entry;
 use crate::spec;
 use describe::{ByElement, ByMap, Staged, knobs};
+use needs::Needs;
 
 /// Table of rules, one per row. The word after the name says how the rule can be executed:
 ///
@@ -219,6 +221,11 @@ macro_rules! declare {
                 match self { $(Self::$rule(rule) => rule.slots(),)* }
             }
 
+            /// Returns the needs of the rule beyond gradients, weights and its own state.
+            pub(crate) fn wants(&self) -> Needs {
+                match self { $(Self::$rule(rule) => rule.wants(),)* }
+            }
+
             /// Returns the scratch buffers that an update needs.
             pub(crate) fn scratch(&self) -> Vec<SlotShape> {
                 match self { $(Self::$rule(rule) => rule.scratch(),)* }
@@ -247,6 +254,11 @@ macro_rules! declare {
             /// Returns the decay rate of the second moment, if the rule has one.
             pub(crate) fn beta2(&mut self) -> Option<&mut f64> {
                 match self { $(Self::$rule(rule) => rule.beta2(),)* }
+            }
+
+            /// Sets a first momentum that a schedule will drive, if the rule can have a momentum buffer and has none.
+            pub(crate) fn add_momentum(&mut self, momentum: f64) {
+                match self { $(Self::$rule(rule) => rule.add_momentum(momentum),)* }
             }
 
             /// Returns the slot that determines the weights to evaluate; `None` if the trained weights are evaluated.
@@ -294,6 +306,19 @@ macro_rules! declare {
             /// Passes the arithmetic to a visitor that delays updates, which linear rules support.
             pub(crate) fn visit_map<V: Visitor>(&self, step: &Step, visitor: V) -> Option<V::Output> {
                 match self { $(Self::$rule(_rule) => if_map!($kind, _rule.visit(step, visitor)),)* }
+            }
+
+            /// Passes curvature statistics of update `t` to the rule, for the linear layer of `weight`.
+            pub(crate) fn take_in<A: Arithmetic>(
+                &self,
+                t: u64,
+                arithmetic: &mut A,
+                weight: &mut Tensor<A::Buffer>,
+                moments: [&[A::T]; 2],
+            ) -> Option<()> {
+                match self {
+                    $(Self::$rule(_rule) => if_staged!($kind, _rule.take_in(t, arithmetic, weight, moments)),)*
+                }
             }
 
             /// Updates all tensors of a group, if the rule works on whole tensors.

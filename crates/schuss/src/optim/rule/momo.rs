@@ -1,5 +1,5 @@
 use super::blend::Blend;
-use super::{Describe, Slot, Staged, Step};
+use super::{Describe, Needs, Slot, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::spec::{Choice, below_one, non_negative};
 use crate::{Error, Result};
@@ -53,6 +53,10 @@ impl Choice for Momo {
 }
 
 impl Describe for Momo {
+    fn wants(&self) -> Needs {
+        Needs { loss: true, ..Needs::default() }
+    }
+
     fn slots(&self) -> Vec<Slot> {
         vec![Slot::new("m")]
     }

@@ -1,5 +1,5 @@
 use super::blend::{Blend, Lengths};
-use super::{Describe, Slot, SlotShape, Staged, Step};
+use super::{Describe, Needs, Slot, SlotShape, Staged, Step};
 use crate::network::{Entry, Role};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::spec::{Choice, below_one, non_negative, normal};
@@ -99,6 +99,10 @@ impl Choice for Muon {
 }
 
 impl Describe for Muon {
+    fn wants(&self) -> Needs {
+        Needs { beside: Some("adamw"), ..Needs::default() }
+    }
+
     fn slots(&self) -> Vec<Slot> {
         vec![Slot::new("m")]
     }

@@ -1,5 +1,5 @@
 use super::blend::{Descend, Lengths};
-use super::{Describe, Staged, Step};
+use super::{Describe, Needs, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
 use crate::spec::{Choice, non_negative, positive};
 use crate::{Error, Result};
@@ -50,6 +50,10 @@ impl Choice for PolyakSgd {
 }
 
 impl Describe for PolyakSgd {
+    fn wants(&self) -> Needs {
+        Needs { loss: true, ..Needs::default() }
+    }
+
     fn lr(&mut self) -> Option<&mut f64> {
         Some(&mut self.scaling)
     }

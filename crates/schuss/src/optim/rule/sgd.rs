@@ -68,6 +68,12 @@ impl Describe for Sgd {
     fn momentum(&mut self) -> Option<&mut f64> {
         (self.momentum > 0.0).then_some(&mut self.momentum) // without a velocity, there is nothing to schedule
     }
+
+    fn add_momentum(&mut self, momentum: f64) {
+        if self.momentum == 0.0 {
+            self.momentum = momentum;
+        }
+    }
 }
 
 impl ByMap for Sgd {

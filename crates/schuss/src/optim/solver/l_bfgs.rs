@@ -111,11 +111,6 @@ impl<T, B: DerefMut<Target = [T]>> Pairs<B> {
         Self { all: VecDeque::new(), spare: vec![], most, new: 0 }
     }
 
-    /// Returns the memory held, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.all.iter().chain(&self.spare).map(|pair| 2 * size_of_val(&pair.s[..])).sum()
-    }
-
     /// Begins an update; `undo` returns to this point.
     pub(super) fn begin(&mut self) {
         let old = self.all.len().saturating_sub(self.most);

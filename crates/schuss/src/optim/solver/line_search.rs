@@ -65,11 +65,6 @@ impl<T: Copy, B: DerefMut<Target = [T]>> Points<B> {
         let point = || Point::new(zeros());
         Self { here: point(), bracket: [point(), point()], new: point() }
     }
-
-    /// Returns the memory held, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        4 * size_of_val(&self.here.gradient[..])
-    }
 }
 
 /// x + t d for t > 0.

@@ -60,12 +60,13 @@ impl Solver {
         }
     }
 
-    /// Returns the maximum number of vectors of the weights' length that the solver holds.
-    pub(crate) fn vectors(&self) -> usize {
-        const STATE_AND_ROOM: usize = 11;
+    /// Maximum number of elements of all buffers, as multiples of `f32`.
+    pub(crate) fn floats(&self, layout: &Layout) -> usize {
+        const VECTORS: usize = 2 * SolverState::<()>::VECTORS + Room::<()>::VECTORS;
         match self {
-            Self::LBfgs(solver) => STATE_AND_ROOM + solver.vectors(),
-            _ => STATE_AND_ROOM,
+            Self::LBfgs(solver) => (VECTORS + solver.vectors()) * layout.len(),
+            Self::LevenbergMarquardt(_) => VECTORS * layout.len() + Normal::<()>::floats(layout),
+            Self::GradientDescent(_) | Self::Cg(_) => VECTORS * layout.len(),
         }
     }
 }
@@ -114,13 +115,6 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
             normal,
             room: Room { points: Points::new(zeros), trial: zeros() },
         }
-    }
-
-    /// Returns the memory held, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        let normal = self.normal.as_ref().map_or(0, Normal::bytes);
-        let room = self.room.points.bytes() + size_of_val(&self.room.trial[..]);
-        2 * self.state.bytes() + self.pairs.bytes() + normal + room
     }
 
     /// Passes the evaluation loss at the end of an epoch to schedules that wait for a plateau.

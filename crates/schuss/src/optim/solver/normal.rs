@@ -29,6 +29,15 @@ pub(crate) struct Normal<B> {
     step: Vec<f64>,
 }
 
+impl<B> Normal<B> {
+    /// Number of elements of all buffers, as multiples of `f32`.
+    pub(super) fn floats(layout: &Layout) -> usize {
+        let (n, stride) = (layout.parameters(), padded(layout.parameters()));
+        let (singles, doubles, places) = (ROWS * stride + n * stride, 2 * n * stride + 2 * n, n);
+        singles + 2 * (doubles + places)
+    }
+}
+
 impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]>> Normal<B> {
     /// Creates the equations for all trained weights.
     pub(super) fn new<A: Arithmetic<T = T, Buffer = B>>(layout: &Layout) -> Self {
@@ -45,12 +54,6 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]>> Normal<B> {
             step: vec![0.0; n],
             places,
         }
-    }
-
-    /// Returns the memory held, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let numbers = self.matrix.len() + self.factor.len() + self.slope.len() + self.step.len();
-        size_of_val(&self.rows[..]) + size_of_val(&self.product[..]) + numbers * size_of::<f64>()
     }
 
     /// Resets all sums to zero.

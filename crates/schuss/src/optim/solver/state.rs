@@ -29,6 +29,11 @@ pub(super) struct SolverState<B> {
     pub(super) scale: f64,
 }
 
+impl<B> SolverState<B> {
+    /// Number of vectors of the weights' length.
+    pub(super) const VECTORS: usize = 3;
+}
+
 impl<T: Copy, B: DerefMut<Target = [T]>> SolverState<B> {
     pub(super) fn new(zeros: impl Fn() -> B, scale: f64) -> Self {
         let [weights, direction, gradient] = [zeros(), zeros(), zeros()];
@@ -42,11 +47,6 @@ impl<T: Copy, B: DerefMut<Target = [T]>> SolverState<B> {
         self.gradient.copy_from_slice(&other.gradient);
         (self.slope, self.step, self.value) = (other.slope, other.step, other.value);
         (self.iterations, self.scale) = (other.iterations, other.scale);
-    }
-
-    /// Returns the memory held, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        3 * size_of_val(&self.weights[..])
     }
 }
 
@@ -67,6 +67,9 @@ pub(super) struct Room<B> {
 }
 
 impl<B> Room<B> {
+    /// Number of vectors of the weights' length: a gradient per point, and trial weights.
+    pub(super) const VECTORS: usize = 5;
+
     /// Returns the gradient at the weights.
     pub(super) fn gradient<T>(&self) -> &[T]
     where

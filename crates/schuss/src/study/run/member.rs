@@ -159,7 +159,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
     fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
         let Outcome { samples, train_seconds, .. } = *outcome;
-        TrialRecord {
+        let mut record = TrialRecord {
             name: self.trial.name.clone(),
             config_id: self.trial.config_id(),
             seed: self.trial.seed,
@@ -192,9 +192,11 @@ impl<'r, 'a> Run<'r, 'a> {
             state: session.digest(),
             losses: None,
             reconstructions: None,
-            reference: self.planned.reference.clone(),
-            reference_seconds: self.planned.reference_seconds,
-        }
+            reference: vec![],
+            reference_seconds: None,
+        };
+        self.planned.printed.enter(&mut record);
+        record
     }
 
     fn write_best(&self, session: &mut Session) -> Result<()> {

@@ -1,8 +1,8 @@
 //! Exhibit of gradient accumulation: one update from all samples, in microbatches of several sizes.
 
-use super::plan::Study;
+use super::Gallery;
 use crate::recipe::{Budget, Recipe, Trial, UpdateRule};
-use crate::record::Exhibit;
+use crate::record::{Exhibit, Summary};
 use crate::session::{Control, Limits, Session};
 use crate::{Error, Result};
 use schuss_data::Dataset;
@@ -12,8 +12,20 @@ use xxhash_rust::xxh3::xxh3_64;
 const SAMPLES: usize = 5_000;
 const MICROBATCHES: [usize; 5] = [1, 10, 100, 1_000, 4_096];
 
+/// Adds the exhibit if the study asks for it.
+///
+/// # Errors
+/// A usage error for a study without trials, or any error of a session.
+pub(super) fn draw(gallery: &Gallery, summary: &mut Summary) -> Result<()> {
+    if gallery.study.observe.accumulation {
+        summary.exhibits.push(exhibit(gallery)?);
+    }
+    Ok(())
+}
+
 /// Runs one epoch-rule update of the study's network with each microbatch size, and hashes the weights after it.
-pub(super) fn exhibit(study: &Study, data: &Dataset, limits: Limits, control: &Control) -> Result<Exhibit> {
+fn exhibit(gallery: &Gallery) -> Result<Exhibit> {
+    let &Gallery { study, data, limits, control } = gallery;
     let planned = study
         .trials
         .first()

@@ -65,8 +65,11 @@ impl<A: Arithmetic> Deeper<A> {
         deeper
     }
 
-    pub(super) fn floats(&self) -> usize {
-        self.outputs.iter().chain(&self.deltas).chain([&self.sums]).map(|buffer| buffer.len()).sum()
+    /// Number of elements of all buffers.
+    pub(super) fn floats(plan: &Perceptron, samples: usize) -> usize {
+        let widths = || plan.stages.iter().map(|stage| padded(stage.outputs));
+        let widest = widths().max().unwrap_or(0);
+        samples * (widths().sum::<usize>() + 2 * widest) + widest
     }
 
     /// Marks all rows as up to date.
@@ -250,7 +253,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
             deltas[0][..rows.len() * padded(classes)].iter_mut().for_each(|delta| *delta = share * *delta);
         }
         let mut tally = Tally::default();
-        tally.count(scores);
+        scores.iter().for_each(|score| tally.count(score.loss, score.loss, score.correct));
         tally
     }
 

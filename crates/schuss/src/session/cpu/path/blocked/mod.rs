@@ -22,10 +22,10 @@ mod tests;
 
 pub(crate) use arithmetic::Arithmetic;
 
-use super::tally::Tally;
 use crate::Result;
 use crate::network::{Perceptron, take_classes};
 use crate::optim::{Linear, ScheduledRule};
+use crate::session::tally::Tally;
 use crate::state::{State, StateCodec};
 use coefficients::{Debt, Window};
 use schuss_data::Feed;
@@ -98,9 +98,10 @@ impl<A: Arithmetic> Block<A> {
         }
     }
 
-    fn floats(&self) -> usize {
-        let [with_before, within] = &self.grams;
-        [&self.x, &self.z, &self.q, &self.delta, with_before, within].iter().map(|buffer| buffer.len()).sum()
+    /// Number of elements of a block's buffers.
+    fn floats(rows: usize, inputs: usize, outputs: usize, has_velocity: bool) -> usize {
+        let [x, z, grams] = [inputs, outputs, rows].map(|cols| rows * padded(cols));
+        x + (2 + usize::from(has_velocity)) * z + 2 * grams
     }
 }
 
@@ -114,8 +115,8 @@ impl<A: Arithmetic> Blocked<A> {
         weights: A::Buffer,
     ) -> Self {
         let velocity = !course.typed().slots().is_empty();
-        let rows = (rows / samples).max(1) * samples;
-        let (inputs, outputs) = plan.stages.first().map_or((0, 0), |first| (first.inputs, first.outputs));
+        let rows = whole_updates(rows, samples);
+        let (inputs, outputs) = plan.first_layer();
         Self {
             samples,
             rows,
@@ -142,10 +143,33 @@ impl<A: Arithmetic> Blocked<A> {
         self.updates
     }
 
-    /// Number of bytes held besides weights and velocity.
-    pub(crate) fn bytes(&self) -> usize {
-        let floats = self.blocks.iter().map(Block::floats).sum::<usize>() + self.deeper.floats();
-        floats * size_of::<A::T>()
+    /// Returns the rule with the state of its schedule.
+    pub(crate) fn rule(&self) -> &ScheduledRule {
+        &self.course
+    }
+
+    /// Starts over at the given state, with nothing pending.
+    pub(crate) fn restart(
+        &mut self,
+        updates: u64,
+        rule: &ScheduledRule,
+        weights: &[A::T],
+        velocity: &[A::T],
+    ) {
+        self.updates = updates;
+        self.course.clone_from(rule);
+        self.weights.copy_from_slice(weights);
+        self.velocity.copy_from_slice(velocity);
+        self.blocks.iter_mut().for_each(|block| block.rows = 0);
+        self.done = 0;
+        self.deeper.begin_block();
+    }
+
+    /// Number of elements of all buffers besides weights and velocity.
+    pub(crate) fn floats(plan: &Perceptron, samples: usize, rows: usize, has_velocity: bool) -> usize {
+        let (inputs, outputs) = plan.first_layer();
+        let rows = whole_updates(rows, samples);
+        3 * Block::<A>::floats(rows, inputs, outputs, has_velocity) + Deeper::<A>::floats(plan, samples)
     }
 
     /// Returns true if the next update is at `position` of an epoch of `len` samples.
@@ -303,6 +327,11 @@ impl<A: Arithmetic> Blocked<A> {
         let (w, v) = matrices(&self.plan, &mut weights[..first_layer], v);
         team.between_blocks(w, v, owed, None, || {});
     }
+}
+
+/// Returns the number of rows of a block of about `rows` rows that holds whole updates.
+fn whole_updates(rows: usize, samples: usize) -> usize {
+    (rows / samples).max(1) * samples
 }
 
 /// Everything except the debts and the window's coefficients, which are recomputed.

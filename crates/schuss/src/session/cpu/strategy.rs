@@ -8,7 +8,7 @@ use crate::recipe::Trial;
 
 /// Execution strategy for updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Strategy {
+pub(super) enum Strategy {
     /// An update fits in one microbatch; the product that computes a weight's gradient writes the new weight.
     InBackward,
     /// Gradients are summed over several microbatches; then one pass updates all weights.
@@ -30,14 +30,17 @@ const FEWEST_WEIGHTS: usize = 1 << 13;
 
 impl Strategy {
     /// Chooses the strategy for a trial's updates of `samples` samples on `plan`, in microbatches of `microbatch`.
-    pub(crate) fn choose(plan: &Plan, trial: &Trial, samples: usize, microbatch: usize) -> Self {
+    pub(super) fn choose(plan: &Plan, trial: &Trial, samples: usize, microbatch: usize) -> Self {
         let Descent { groups, gradient } = trial.recipe.optimizer.descent();
         let plain = *gradient == Gradient::Plain && groups.iter().all(Group::is_plain);
         if trial.recipe.optimizer.solver().is_some() {
             Self::Solver
         } else if Self::may_delay(plan, trial, samples) {
             Self::BlockedSample
-        } else if plain && samples <= microbatch && groups.iter().all(|group| group.rule.goes_in_backward()) {
+        } else if plain
+            && samples <= microbatch
+            && groups.iter().all(|group| group.rule.goes_in_backward() && !group.rule.wants().loss)
+        {
             Self::InBackward
         } else if plain && groups.iter().all(|group| group.rule.is_by_element()) {
             Self::Fused
@@ -57,7 +60,7 @@ impl Strategy {
     }
 
     /// Returns its name in records.
-    pub(crate) fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::InBackward => "in-backward",
             Self::Fused => "fused",

@@ -1,10 +1,11 @@
 //! Curvature of linear layers, from gradients of sampled targets propagated back through the network.
 
-use super::backward::Sums;
-use super::engine::Engine;
+use super::passes::{Microbatch, Passes};
+use super::sizes::Sizes;
+use super::sums::Sums;
 use crate::loss::{Likelihood, Loss};
-use crate::network::{Arena, Gradients, Mode, Plan, Role, VectorGradients};
-use crate::optim::{Descent, Rule, Updater};
+use crate::network::{Arena, Gradients, Plan, Role, VectorGradients};
+use crate::optim::{Descent, Updater};
 use crate::recipe::Trial;
 use crate::state::{State, StateCodec};
 use crate::{Error, Result};
@@ -46,32 +47,53 @@ struct MomentSums {
 }
 
 impl Curvature {
-    /// Allocates the sums for updates of up to `samples` samples in microbatches of up to `capacity`, if a rule of the
-    /// trial needs them.
+    /// Allocates the sums for the updates of a trial, if a rule needs them.
     ///
     /// # Errors
     /// Usage errors for losses and tensors whose curvature is not known.
-    pub(super) fn new(
-        (trial, plan): (&Trial, &Plan),
-        updater: &Updater<Buffer>,
-        [samples, leaf, capacity]: [usize; 3],
-    ) -> Result<Option<Box<Self>>> {
+    pub(super) fn new(trial: &Trial, plan: &Plan, sizes: &Sizes) -> Result<Option<Box<Self>>> {
         let descent = trial.recipe.optimizer.descent();
-        if !descent.groups.iter().any(|group| matches!(group.rule, Rule::KFac(_))) {
+        if !descent.groups.iter().any(|group| group.rule.wants().curvature) {
             return Ok(None);
         }
         check_layers(descent, plan)?;
         let likelihood = likelihood(&trial.recipe.loss)?;
-        let moments = Moments::new(plan, updater, [samples, leaf, capacity]);
+        let moments = Moments::new(plan, descent, sizes)?;
         Ok(Some(Box::new(Self { likelihood, moments, vectors: Buffer::zeros(plan.largest_vectors()) })))
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.moments.sums.bytes() + size_of_val(&self.moments.inputs[..]) + size_of_val(&self.vectors[..])
+    /// Number of bytes that the curvature of `descent` needs.
+    ///
+    /// # Errors
+    /// If the groups do not fit the layout.
+    pub(super) fn bytes(descent: &Descent, plan: &Plan, sizes: &Sizes) -> Result<usize> {
+        let shape = MomentShape::of(plan, descent)?;
+        if shape.layers.is_empty() {
+            return Ok(0);
+        }
+        let inputs = sizes.microbatch * shape.widest;
+        Ok(Sums::bytes(shape.len, sizes) + (inputs + plan.largest_vectors()) * size_of::<f32>())
+    }
+
+    /// Adds the curvature of a microbatch after its forward pass.
+    pub(super) fn add(&mut self, passes: &mut Passes, microbatch: &Microbatch) {
+        let Passes { team, plan, arena, params, .. } = passes;
+        self.draw(team, plan, arena, microbatch);
+        for index in plan.backwards() {
+            let stage = &plan.stages[index];
+            if stage.operation().is_penalty() {
+                continue;
+            }
+            let (values, weight, start) = (params.values(), stage.entries.start, microbatch.start);
+            let (tap, vectors) = (&mut self.moments, &mut self.vectors[..]);
+            let mut to = Watching { team, values, tap, weight, vectors, start };
+            arena.backward(plan, index, microbatch.rows, &mut to, &microbatch.mode);
+        }
     }
 
     /// Samples targets for the samples in `arena` and computes their gradients at the outputs.
-    fn draw(&self, team: &mut Team, plan: &Plan, arena: &mut Arena, (rows, mode): (usize, &Mode)) {
+    fn draw(&self, team: &mut Team, plan: &Plan, arena: &mut Arena, microbatch: &Microbatch) {
+        let Microbatch { rows, ref mode, .. } = *microbatch;
         let key = Key { seed: mode.seed, purpose: Purpose::DrawnTargets, epoch: mode.epoch };
         let Arena { input, outputs, deltas, scores, .. } = arena;
         let outputs = Matrix::new(outputs.last().unwrap_or(input), rows, plan.outputs);
@@ -82,9 +104,9 @@ impl Curvature {
         });
     }
 
-    /// Ends a leaf after `done` samples of a large update.
-    pub(super) fn close_leaf(&mut self, team: &mut Team, (done, leaf): (usize, usize), last: bool) {
-        self.moments.sums.close_leaf(team, (done, leaf), last);
+    /// Ends a leaf of `leaf` samples after `done` samples of a large update.
+    pub(super) fn close_leaf(&mut self, team: &mut Team, leaf: usize, done: usize, last: bool) {
+        self.moments.sums.close_leaf(team, leaf, done, last);
     }
 
     /// Passes the means over `count` samples to the rules of the current update.
@@ -118,7 +140,7 @@ fn check_layers(descent: &Descent, plan: &Plan) -> Result<()> {
     let (entries, groups) = (plan.layout.entries(), descent.assign(&plan.layout)?);
     let by_k_fac = |index: usize| {
         let group = groups.get(index).copied().flatten()?;
-        matches!(descent.groups[group].rule, Rule::KFac(_)).then_some(group)
+        descent.groups[group].rule.wants().curvature.then_some(group)
     };
     let is_weight = |index: usize| entries[index].role == Role::Weight;
     for (index, entry) in entries.iter().enumerate().filter(|(index, _)| by_k_fac(*index).is_some()) {
@@ -137,20 +159,41 @@ fn check_layers(descent: &Descent, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-impl Moments {
-    fn new(plan: &Plan, updater: &Updater<Buffer>, [samples, leaf, capacity]: [usize; 3]) -> Self {
-        let (mut layers, mut len, mut widest) = (vec![], 0, 0);
-        for &entry in &updater.watched() {
+/// Sizes of the moments of all observed layers.
+struct MomentShape {
+    layers: Vec<MomentSums>,
+    /// Number of sums.
+    len: usize,
+    /// Largest number of inputs of a layer and the 1 appended to them.
+    widest: usize,
+}
+
+impl MomentShape {
+    fn of(plan: &Plan, descent: &Descent) -> Result<Self> {
+        let mut shape = Self { layers: vec![], len: 0, widest: 0 };
+        for (entry, group) in descent.assign(&plan.layout)?.into_iter().enumerate() {
             let tensor = &plan.layout.entries()[entry];
+            let wants = group.is_some_and(|group| descent.groups[group].rule.wants().curvature);
+            if !wants || tensor.role != Role::Weight {
+                continue;
+            }
             let moments = [tensor.rows + 1, tensor.cols].map(|side| {
-                let first = len;
-                len += side * padded(side);
-                first..len
+                let first = shape.len;
+                shape.len += side * padded(side);
+                first..shape.len
             });
-            widest = widest.max(padded(tensor.rows + 1));
-            layers.push(MomentSums { entry, moments });
+            shape.widest = shape.widest.max(padded(tensor.rows + 1));
+            shape.layers.push(MomentSums { entry, moments });
         }
-        Self { layers, sums: Sums::new(len, samples, leaf), inputs: Buffer::zeros(capacity * widest) }
+        Ok(shape)
+    }
+}
+
+impl Moments {
+    fn new(plan: &Plan, descent: &Descent, sizes: &Sizes) -> Result<Self> {
+        let MomentShape { layers, len, widest } = MomentShape::of(plan, descent)?;
+        let inputs = Buffer::zeros(sizes.microbatch * widest);
+        Ok(Self { layers, sums: Sums::new(len, sizes), inputs })
     }
 }
 
@@ -175,32 +218,6 @@ fn with_ones<'a>(x: Matrix, room: &'a mut [f32]) -> Matrix<'a> {
         to[cols] = 1.0;
     }
     Matrix::new(room, rows, cols + 1)
-}
-
-impl Engine {
-    /// Adds the curvature of the samples of the last forward pass, if a rule needs it.
-    pub(super) fn look_at_curvature(&mut self, rows: usize, start: Start, mode: &Mode) {
-        let Some(mut curvature) = self.curvature.take() else { return };
-        curvature.draw(&mut self.team, &self.plan, &mut self.arena, (rows, mode));
-        let Curvature { moments, vectors, .. } = &mut *curvature;
-        self.send_back(moments, vectors, rows, start, mode);
-        self.curvature = Some(curvature);
-    }
-
-    /// Propagates the gradients in `deltas[0]` back through the network, observed by `tap` and without penalties.
-    fn send_back(&mut self, tap: &mut dyn Tap, vectors: &mut [f32], rows: usize, start: Start, mode: &Mode) {
-        let Self { team, plan, arena, params, .. } = self;
-        for index in (plan.lowest_trained()..plan.stages.len()).rev() {
-            let stage = &plan.stages[index];
-            if stage.operation().is_penalty() {
-                continue;
-            }
-            let (values, weight) = (params.values(), stage.entries.start);
-            let mut to = Watching { team, values, tap, weight, vectors, start };
-            arena.backward(plan, index, rows, &mut to, mode);
-            arena.deltas.swap(0, 1);
-        }
-    }
 }
 
 /// Destination of gradients that are only observed by a tap.
@@ -231,9 +248,10 @@ impl Gradients for Watching<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Control, Limits, Session};
     use super::*;
-    use schuss_data::{Dataset, Samples};
+    use crate::session::{Control, Cpu, Engine, Limits, Session, Watch};
+    use schuss_data::stream::order::Order;
+    use schuss_data::{Dataset, Feed, Samples};
 
     /// Units of the hidden layer.
     const HIDDEN: usize = 6;
@@ -246,15 +264,22 @@ mod tests {
         let mut trial = Trial { model: "64-6-10".parse().unwrap(), ..Trial::default() };
         trial.recipe.update = "batch:20".parse().unwrap();
         trial.recipe.optimizer = "k-fac:lr=0,decay=0.99999".parse().unwrap();
-        trial.budget.epochs = 60;
-        let mut session = Session::new(&trial, data, Limits::default()).unwrap();
-        session.run(&Control::default(), &mut ()).unwrap();
+        let mut cpu = Cpu::new(&trial, data, Limits::default()).unwrap();
+        let mut feed = Feed::new(&data.train, &data.normalisation, Order::Shuffled, 1, 100, 0).unwrap();
+        let (control, mut seen) = (Control::default(), vec![]);
+        for epoch in 0..60 {
+            feed.begin(epoch);
+            for first in (0..feed.len()).step_by(20) {
+                let watch = Watch::new(&control, None);
+                cpu.advance(&mut feed, first..first + 20, watch, &mut seen).unwrap();
+            }
+        }
         let layer = |entry, sides: [usize; 2]| {
-            let slots = session.engine.updater.slots(entry);
+            let slots = cpu.path.slots(entry);
             [0, 1].map(|k| dense(&slots[k], sides[k]))
         };
         let moments = [layer(0, [65, HIDDEN]), layer(2, [HIDDEN + 1, 10])];
-        (session.params().values().to_vec(), moments)
+        (cpu.params().values().to_vec(), moments)
     }
 
     fn dense(square: &[f32], side: usize) -> Vec<f64> {

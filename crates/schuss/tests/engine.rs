@@ -1,0 +1,164 @@
+//! A session drives any engine, and keeps to the order of calls that `Engine` documents.
+
+mod common;
+
+use common::{ONE_THREAD, trial};
+use schuss::Result;
+use schuss::data::{Dataset, Feed};
+use schuss::metrics::Reconstructions;
+use schuss::network::Params;
+use schuss::record::MemoryRecord;
+use schuss::session::{Control, Cpu, Engine, Evaluated, Session, Tally, Watch};
+use schuss::state::StateCodec;
+use std::io;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
+
+/// An engine that passes every call on to another and notes its name.
+struct Noted {
+    engine: Cpu,
+    calls: Arc<Mutex<Vec<&'static str>>>,
+}
+
+impl Noted {
+    fn note(&self, call: &'static str) {
+        self.calls.lock().unwrap().push(call);
+    }
+}
+
+impl Engine for Noted {
+    fn advance(
+        &mut self,
+        feed: &mut Feed,
+        positions: Range<usize>,
+        watch: Watch,
+        seen: &mut Vec<Tally>,
+    ) -> Result<()> {
+        self.note("advance");
+        assert!(seen.is_empty() && seen.capacity() >= self.at_once());
+        let end = positions.end;
+        let start = positions.start as u64;
+        self.engine.advance(feed, positions, watch, seen)?;
+        assert!(start + seen.iter().map(|tally| tally.samples).sum::<u64>() <= end as u64);
+        Ok(())
+    }
+
+    fn settle(&mut self, samples: Option<&mut Feed>) -> Result<()> {
+        self.note("settle");
+        assert_eq!(samples.is_some(), self.needs_statistics());
+        self.engine.settle(samples)
+    }
+
+    fn needs_statistics(&self) -> bool {
+        self.engine.needs_statistics()
+    }
+
+    fn evaluate(&mut self, feed: &mut Feed, control: &Control) -> Result<Option<Evaluated>> {
+        self.note("evaluate");
+        self.engine.evaluate(feed, control)
+    }
+
+    fn reconstructions(&mut self, feed: &mut Feed, count: usize) -> Result<Option<Reconstructions>> {
+        self.engine.reconstructions(feed, count)
+    }
+
+    fn observe(&mut self, eval_loss: f64) {
+        self.note("observe");
+        self.engine.observe(eval_loss);
+    }
+
+    fn params(&self) -> &Params {
+        self.engine.params()
+    }
+
+    fn is_finite(&self) -> bool {
+        self.engine.is_finite()
+    }
+
+    fn first_non_finite(&self) -> String {
+        self.engine.first_non_finite()
+    }
+
+    fn keep(&mut self) {
+        self.note("keep");
+        self.engine.keep();
+    }
+
+    fn restore(&mut self) {
+        self.note("restore");
+        self.engine.restore();
+    }
+
+    fn state(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.engine.state(codec)
+    }
+
+    fn trained_state(&mut self, codec: &mut StateCodec) -> io::Result<()> {
+        self.engine.trained_state(codec)
+    }
+
+    fn is_at(&self, position: usize, len: usize) -> bool {
+        self.engine.is_at(position, len)
+    }
+
+    fn at_once(&self) -> usize {
+        self.engine.at_once()
+    }
+
+    fn memory(&self) -> MemoryRecord {
+        self.engine.memory()
+    }
+
+    fn strategy(&self) -> &'static str {
+        self.engine.strategy()
+    }
+
+    fn arithmetic(&self) -> &'static str {
+        self.engine.arithmetic()
+    }
+}
+
+fn data() -> Dataset {
+    schuss::data::load("digits:train=300,test=60,size=8").unwrap()
+}
+
+/// Runs a trial of two epochs on an engine that notes its calls; returns them and the hash of the trained state.
+fn noted(optimizer: &str, update: &str) -> (Vec<&'static str>, String) {
+    let (data, trial) = (data(), trial("64-20-10", update, optimizer, 2));
+    let calls = Arc::new(Mutex::new(vec![]));
+    let engine = Noted { engine: Cpu::new(&trial, &data, ONE_THREAD).unwrap(), calls: Arc::clone(&calls) };
+    let mut session = Session::with_engine(Box::new(engine), None, &trial, &data, ONE_THREAD).unwrap();
+    session.run(&Control::default(), &mut ()).unwrap();
+    let calls = calls.lock().unwrap().clone();
+    (calls, session.digest())
+}
+
+#[test]
+fn an_engine_that_is_handed_in_trains_to_the_same_bits() {
+    for optimizer in ["sgd:lr=0.1,momentum=0.9", "adam+ema:0.9", "clip-global-norm:1+sgd"] {
+        let (data, trial) = (data(), trial("64-20-10", "batch:100", optimizer, 2));
+        let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
+        session.run(&Control::default(), &mut ()).unwrap();
+        assert_eq!(noted(optimizer, "batch:100").1, session.digest(), "{optimizer}");
+    }
+}
+
+#[test]
+fn a_session_calls_its_engine_in_the_documented_order() {
+    let (calls, _) = noted("sgd:lr=0.1", "batch:100");
+    let first = ["settle", "evaluate", "keep"];
+    let epoch = ["advance", "advance", "advance", "settle", "evaluate", "keep", "observe"];
+    assert_eq!(calls, [&first[..], &epoch, &epoch].concat());
+}
+
+#[test]
+fn a_trial_that_diverges_returns_to_the_copy_of_the_last_report_point() {
+    let (calls, digest) = noted("sgd:lr=1e30", "batch:100");
+    assert_eq!(calls.iter().filter(|call| **call == "restore").count(), 1);
+    assert_eq!(calls.last(), Some(&"restore"));
+    let (data, trial) = (data(), trial("64-20-10", "batch:100", "sgd:lr=1e30", 0));
+    let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
+    session.run(&Control::default(), &mut ()).unwrap();
+    assert_eq!(session.params().values().iter().filter(|weight| !weight.is_finite()).count(), 0);
+    assert_eq!(digest.len(), 32);
+}
