@@ -11,6 +11,15 @@ pub trait State {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()>;
 }
 
+/// State with a copy, for which memory is allocated once.
+pub(crate) trait Snapshot {
+    /// Returns a copy of the state alone, without scratch memory.
+    fn snapshot(&self) -> Self;
+
+    /// Copies the state of `other`, which belongs to the same trial; scratch memory keeps its size.
+    fn copy_from(&mut self, other: &Self);
+}
+
 /// Direction of the transfer, and its stream.
 pub enum StateCodec<'a> {
     /// Parts are written.

@@ -30,7 +30,7 @@ const TRIALS: [(&str, &str, &str); 17] = [
 ];
 
 /// Bytes that no formula counts: losses, rows of records, indices of samples, panels of the kernels.
-const UNCOUNTED: f64 = 400e3;
+const UNCOUNTED: f64 = 700e3;
 
 #[test]
 fn a_session_allocates_the_memory_it_reports() {
@@ -50,10 +50,7 @@ fn a_session_allocates_the_memory_it_reports() {
         let (reported, held) = (reported as f64, info.bytes_max as f64);
         println!("{optimizer}, {update}: {held} bytes at most, {reported} reported");
         assert_eq!(found, strategy, "{optimizer}, {update}");
-        assert!(held >= 0.99 * reported, "{optimizer}, {update}: {reported} bytes reported, {held} held");
-        assert!(
-            held <= reported + UNCOUNTED,
-            "{optimizer}, {update}: {reported} bytes reported, {held} held"
-        );
+        let fits = held >= reported && held <= reported + UNCOUNTED;
+        assert!(fits, "{optimizer}, {update}: {reported} bytes reported, {held} held");
     }
 }

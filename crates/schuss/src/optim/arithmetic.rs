@@ -207,20 +207,27 @@ impl<B> Tensor<B> {
         }
     }
 
-    /// Number of elements of all buffers for a tensor of `rule` with some wrappers, pad lanes included.
-    pub(crate) fn floats(entry: &Entry, rule: &Rule, wrappers: usize) -> usize {
-        let size = |shape: SlotShape| {
-            let (rows, cols) = dimensions(shape, entry);
-            if rule.needs(shape, entry) { rows * padded(cols) } else { 0 }
-        };
-        let shapes = rule.slots().into_iter().map(|slot| slot.shape).chain(rule.scratch());
-        shapes.map(size).sum::<usize>() + wrappers * entry.range().len()
+    /// Number of state values of `rule` and some wrappers for a tensor, pad lanes included.
+    pub(crate) fn state_floats(entry: &Entry, rule: &Rule, wrappers: usize) -> usize {
+        let slots = rule.slots().into_iter().map(|slot| floats(slot.shape, entry, rule));
+        slots.sum::<usize>() + wrappers * entry.range().len()
+    }
+
+    /// Number of scratch values of `rule` for a tensor, pad lanes included.
+    pub(crate) fn scratch_floats(entry: &Entry, rule: &Rule) -> usize {
+        rule.scratch().into_iter().map(|shape| floats(shape, entry, rule)).sum()
     }
 
     /// Returns the number of elements, without pad lanes.
     pub(crate) fn len(&self) -> usize {
         self.rows * self.cols
     }
+}
+
+/// Number of elements of a buffer of `rule` for the tensor `entry`, pad lanes included.
+fn floats(shape: SlotShape, entry: &Entry, rule: &Rule) -> usize {
+    let (rows, cols) = dimensions(shape, entry);
+    if rule.needs(shape, entry) { rows * padded(cols) } else { 0 }
 }
 
 /// Returns rows and columns of a slot of the tensor `entry`.

@@ -32,4 +32,4 @@ pub use wrapper::Wrapper;
 pub(crate) use arithmetic::take;
 pub(crate) use rule::{IDENTITY, Linear, Square, Step, Visitor};
 pub(crate) use scheduled_rule::ScheduledRule;
-pub(crate) use updater::{Sweep, Updater, WithinProduct};
+pub(crate) use updater::{Floats, Sweep, Updater, WithinProduct};

@@ -10,12 +10,21 @@ use super::wrapper::Wrapper;
 use crate::Result;
 use crate::network::Layout;
 use crate::schedule::Schedule;
-use crate::state::{State, StateCodec};
+use crate::state::{Snapshot, State, StateCodec};
 use schuss_kernels::matrix::{Matrix, MatrixMut, update_weights};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Buffer, Lane, Team};
 use std::io;
 use std::ops::DerefMut;
+
+/// Sizes of buffers, as multiples of `f32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Floats {
+    /// Kept from update to update, and copied at report points.
+    pub(crate) state: usize,
+    /// Needed within an update.
+    pub(crate) scratch: usize,
+}
 
 /// Running state of an optimizer on the parameters of a network.
 #[derive(Clone, Debug)]
@@ -78,20 +87,22 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         Ok(Self { groups, places, updates: 0 })
     }
 
-    /// Number of elements of all buffers that `descent` needs, as multiples of `f32`.
+    /// Sizes of all buffers that `descent` needs.
     ///
     /// # Errors
     /// Returns an error if the groups do not fit the layout.
-    pub(crate) fn floats(descent: &Descent, layout: &Layout) -> Result<usize> {
+    pub(crate) fn floats(descent: &Descent, layout: &Layout) -> Result<Floats> {
         let mut squares = vec![0; descent.groups.len()];
-        let mut floats = 0;
+        let (mut state, mut scratch) = (0, 0);
         for (entry, group) in layout.entries().iter().zip(descent.assign(layout)?) {
             let Some(index) = group else { continue };
             let Group { rule, after, .. } = &descent.groups[index];
-            floats += Tensor::<B>::floats(entry, rule, after.len());
+            state += Tensor::<B>::state_floats(entry, rule, after.len());
+            scratch += Tensor::<B>::scratch_floats(entry, rule);
             squares[index] = largest_square(entry, rule).max(squares[index]);
         }
-        Ok(floats + squares.into_iter().map(Eigen::floats).sum::<usize>())
+        scratch += squares.into_iter().map(Eigen::floats).sum::<usize>();
+        Ok(Floats { state, scratch })
     }
 
     /// Returns the slots of the tensor at `entry`, in the order of [`Rule::slots`].
@@ -215,6 +226,40 @@ impl State for Updater<Buffer> {
             }
         }
         Ok(())
+    }
+}
+
+impl Snapshot for Updater<Buffer> {
+    fn snapshot(&self) -> Self {
+        let groups = self.groups.iter().map(|group| Live {
+            before: group.before.clone(),
+            course: group.course.clone(),
+            rule: group.rule.clone(),
+            after: group.after.clone(),
+            seed: group.seed,
+            scalars: group.scalars.clone(),
+            tensors: group
+                .tensors
+                .iter()
+                .map(|tensor| Tensor { scratch: vec![], ..tensor.clone() })
+                .collect(),
+            eigen: Eigen::default(),
+        });
+        Self { groups: groups.collect(), places: self.places.clone(), updates: self.updates }
+    }
+
+    fn copy_from(&mut self, other: &Self) {
+        self.updates = other.updates;
+        for (group, other) in self.groups.iter_mut().zip(&other.groups) {
+            group.course.clone_from(&other.course);
+            group.rule.clone_from(&other.rule);
+            group.scalars.clone_from(&other.scalars);
+            for (tensor, other) in group.tensors.iter_mut().zip(&other.tensors) {
+                let kept = tensor.slots.iter_mut().chain(&mut tensor.around);
+                let others = other.slots.iter().chain(&other.around);
+                kept.zip(others).for_each(|(to, from)| to.copy_from_slice(from));
+            }
+        }
     }
 }
 

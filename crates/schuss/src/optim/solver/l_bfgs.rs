@@ -179,6 +179,23 @@ impl<T, B: DerefMut<Target = [T]>> Pairs<B> {
 }
 
 impl Pairs<Buffer> {
+    /// Copies the pairs of another list that are in use, into buffers allocated before.
+    pub(super) fn set(&mut self, other: &Self) {
+        self.spare.extend(self.all.drain(..));
+        for pair in other.all.iter().skip(other.first()) {
+            let Pair { s, y, rho, alpha } = pair;
+            match self.spare.pop() {
+                Some(mut spare) => {
+                    spare.s.copy_from_slice(s);
+                    spare.y.copy_from_slice(y);
+                    self.all.push_back(Pair { rho: *rho, alpha: *alpha, ..spare });
+                }
+                None => self.all.push_back(pair.clone()),
+            }
+        }
+        self.new = 0;
+    }
+
     /// Saves or restores the pairs in use; vectors have length `len`.
     pub(super) fn code(&mut self, codec: &mut StateCodec, len: usize) -> io::Result<()> {
         self.begin();
@@ -195,9 +212,14 @@ impl Pairs<Buffer> {
 }
 
 impl LBfgs {
-    /// Returns the maximum number of vectors that the pairs hold.
-    pub(super) fn vectors(&self) -> usize {
-        2 * (self.history_size + self.max_iter)
+    /// Maximum number of vectors of the pairs kept from update to update.
+    pub(super) fn vectors_kept(&self) -> usize {
+        2 * self.history_size
+    }
+
+    /// Maximum number of vectors of the pairs added in an update, since none is dropped before its end.
+    pub(super) fn vectors_within_update(&self) -> usize {
+        2 * self.max_iter
     }
 
     fn max_eval(&self) -> usize {

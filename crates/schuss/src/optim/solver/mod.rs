@@ -25,10 +25,11 @@ pub(crate) use normal::Normal;
 pub(crate) use objective::{Attempt, Cancelled, Objective};
 
 use super::arithmetic::Arithmetic;
+use super::updater::Floats;
 use crate::network::Layout;
 use crate::schedule::{Knobs, Plateaus, Schedule};
 use crate::spec;
-use crate::state::{State, StateCodec};
+use crate::state::{Snapshot, State, StateCodec};
 use l_bfgs::Pairs;
 use line_search::Points;
 use schuss_kernels::Buffer;
@@ -60,13 +61,21 @@ impl Solver {
         }
     }
 
-    /// Maximum number of elements of all buffers, as multiples of `f32`.
-    pub(crate) fn floats(&self, layout: &Layout) -> usize {
-        const VECTORS: usize = 2 * SolverState::<()>::VECTORS + Room::<()>::VECTORS;
+    /// Maximum sizes of all buffers.
+    pub(crate) fn floats(&self, layout: &Layout) -> Floats {
+        const STATE: usize = SolverState::<()>::VECTORS;
+        const SCRATCH: usize = STATE + Room::<()>::VECTORS; // with the state before an update
+        let vectors =
+            |state, scratch| Floats { state: state * layout.len(), scratch: scratch * layout.len() };
         match self {
-            Self::LBfgs(solver) => (VECTORS + solver.vectors()) * layout.len(),
-            Self::LevenbergMarquardt(_) => VECTORS * layout.len() + Normal::<()>::floats(layout),
-            Self::GradientDescent(_) | Self::Cg(_) => VECTORS * layout.len(),
+            Self::LBfgs(solver) => {
+                vectors(STATE + solver.vectors_kept(), SCRATCH + solver.vectors_within_update())
+            }
+            Self::LevenbergMarquardt(_) => {
+                let Floats { state, scratch } = vectors(STATE, SCRATCH);
+                Floats { state, scratch: scratch + Normal::<()>::floats(layout) }
+            }
+            Self::GradientDescent(_) | Self::Cg(_) => vectors(STATE, SCRATCH),
         }
     }
 }
@@ -169,6 +178,31 @@ impl<T: Copy + Into<f64>, B: DerefMut<Target = [T]> + Clone> Solving<B> {
             *lr = self.schedule.at(self.updates - 1, typed, &self.plateaus).lr;
         }
         solver
+    }
+}
+
+impl Snapshot for Solving<Buffer> {
+    fn snapshot(&self) -> Self {
+        let nothing = || SolverState::new(|| Buffer::zeros(0), 0.0);
+        Self {
+            solver: self.solver.clone(),
+            schedule: self.schedule.clone(),
+            plateaus: self.plateaus.clone(),
+            updates: self.updates,
+            parameters: self.parameters,
+            state: self.state.clone(),
+            before: nothing(),
+            pairs: self.pairs.clone(),
+            normal: None,
+            room: Room { points: Points::new(|| Buffer::zeros(0)), trial: Buffer::zeros(0) },
+        }
+    }
+
+    fn copy_from(&mut self, other: &Self) {
+        self.plateaus.clone_from(&other.plateaus);
+        self.updates = other.updates;
+        self.state.set(&other.state);
+        self.pairs.set(&other.pairs);
     }
 }
 

@@ -7,7 +7,7 @@ use super::strategy::Strategy;
 use super::sums::Sums;
 use crate::Result;
 use crate::network::{Arena, Plan};
-use crate::optim::{Gradient, Updater};
+use crate::optim::{Floats, Gradient, Updater};
 use crate::recipe::Trial;
 use crate::record::MemoryRecord;
 use schuss_kernels::Buffer;
@@ -21,29 +21,28 @@ pub(super) fn memory(plan: &Plan, trial: &Trial, sizes: &Sizes, strategy: Strate
     let descent = method.descent();
     let floats = |len: usize| len * size_of::<f32>();
     let parameters = floats(plan.layout.len());
-    let rules = floats(Updater::<Buffer>::floats(descent, &plan.layout)?);
+    let rules = Updater::<Buffer>::floats(descent, &plan.layout)?;
     let stored = Sums::bytes(plan.layout.len(), sizes);
     let uphill = if descent.gradient == Gradient::Plain { 0 } else { parameters };
     let activations = Arena::bytes(plan, sizes.capacity, trial.targets);
     let shown = if descent.shows_others() { parameters } else { 0 };
-    // of the last report point, and of the lowest evaluation loss
-    let copies = |state: usize| (parameters + state) + parameters + shown;
-    let record = |gradients, optimizer_state, work| MemoryRecord {
+    let record = |gradients, optimizer: Floats, work| MemoryRecord {
         parameters,
         gradients,
-        optimizer_state,
+        optimizer_state: floats(optimizer.state + optimizer.scratch),
         activations: activations + work,
-        copy: copies(optimizer_state),
+        // of the last report point, and the weights of the lowest evaluation loss
+        copy: parameters + floats(optimizer.state) + parameters + shown,
         data: 0,
     };
     Ok(match (strategy, method.solver(), plan.perceptron()) {
         (Strategy::InBackward, ..) => record(floats(plan.largest_vectors()), rules, 0),
         (Strategy::BlockedSample, _, Some(net)) => {
-            let work = BlockedSample::bytes(&net, sizes.samples, rules > 0);
-            let live = parameters + rules; // with the pending changes still to be made
+            let work = BlockedSample::bytes(&net, sizes.samples, rules.state > 0);
+            let live = parameters + floats(rules.state); // with the pending changes still to be made
             record(0, rules, work + live)
         }
-        (Strategy::Solver, Some(solver), _) => record(stored, floats(solver.floats(&plan.layout)), 0),
+        (Strategy::Solver, Some(solver), _) => record(stored, solver.floats(&plan.layout), 0),
         _ => record(stored + uphill + Curvature::bytes(descent, plan, sizes)?, rules, 0),
     })
 }

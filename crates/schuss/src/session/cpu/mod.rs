@@ -192,13 +192,13 @@ impl Engine for Cpu {
     }
 
     fn keep(&mut self) {
-        self.copy.clone_from(&self.passes.params);
+        self.copy.values_mut().copy_from_slice(self.passes.params.values());
         self.path.keep();
         self.copy_is_old = false;
     }
 
     fn restore(&mut self) {
-        self.passes.params.clone_from(&self.copy);
+        self.passes.params.values_mut().copy_from_slice(self.copy.values());
         self.path.restore(&self.passes);
         self.show();
         self.copy_is_old = false;

@@ -258,7 +258,7 @@ impl Passes {
         let Some(shown) = &mut self.shown else { return };
         let places: Vec<usize> = self.plan.layout.measured().flatten().collect();
         let measured: Vec<f32> = places.iter().map(|&place| shown.values()[place]).collect();
-        shown.clone_from(&self.params);
+        shown.values_mut().copy_from_slice(self.params.values());
         show(shown.values_mut());
         places.iter().zip(measured).for_each(|(&place, number)| shown.values_mut()[place] = number);
     }

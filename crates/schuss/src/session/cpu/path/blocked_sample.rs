@@ -9,7 +9,7 @@ use crate::session::control::Watch;
 use crate::session::cpu::passes::Passes;
 use crate::session::cpu::sizes::Sizes;
 use crate::session::tally::Tally;
-use crate::state::{State, StateCodec};
+use crate::state::{Snapshot, State, StateCodec};
 use schuss_data::Feed;
 use schuss_kernels::{Buffer, Team};
 use std::io;
@@ -26,7 +26,6 @@ pub(in crate::session::cpu) struct BlockedSample {
 }
 
 /// Optimizer state without pending changes.
-#[derive(Clone)]
 struct Settled {
     updates: u64,
     rule: ScheduledRule,
@@ -110,6 +109,18 @@ impl Path for BlockedSample {
 
     fn outputs<'a>(&'a self, _: &'a Passes) -> &'a [Buffer] {
         self.blocked.outputs()
+    }
+}
+
+impl Snapshot for Settled {
+    fn snapshot(&self) -> Self {
+        Self { updates: self.updates, rule: self.rule.clone(), velocity: self.velocity.clone() }
+    }
+
+    fn copy_from(&mut self, other: &Self) {
+        self.updates = other.updates;
+        self.rule.clone_from(&other.rule);
+        self.velocity.copy_from_slice(&other.velocity);
     }
 }
 

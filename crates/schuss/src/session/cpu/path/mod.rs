@@ -16,7 +16,7 @@ use super::passes::Passes;
 use crate::Result;
 use crate::session::control::Watch;
 use crate::session::tally::Tally;
-use crate::state::{State, StateCodec};
+use crate::state::{Snapshot, State, StateCodec};
 use schuss_data::Feed;
 use schuss_kernels::Buffer;
 use std::io;
@@ -89,17 +89,17 @@ struct Copied<S> {
     copy: S,
 }
 
-impl<S: Clone> Copied<S> {
+impl<S: Snapshot> Copied<S> {
     fn new(live: S) -> Self {
-        Self { copy: live.clone(), live }
+        Self { copy: live.snapshot(), live }
     }
 
     fn keep(&mut self) {
-        self.copy.clone_from(&self.live);
+        self.copy.copy_from(&self.live);
     }
 
     fn restore(&mut self) {
-        self.live.clone_from(&self.copy);
+        self.live.copy_from(&self.copy);
     }
 }
 
