@@ -10,6 +10,7 @@ use crate::{
     Centring, Dataset, Error, Normalisation, Normalise, Offsets, Preparation, Result, Samples, Scale, Shape,
     Split,
 };
+use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Options for loading data, apart from their source.
@@ -40,7 +41,7 @@ const TEST_SHARE: f64 = 0.2;
 impl From<LoadedSplit> for Split {
     fn from(part: LoadedSplit) -> Self {
         match part {
-            LoadedSplit::Resident(samples) => Self::Resident(samples),
+            LoadedSplit::Resident(samples) => samples.into(),
             LoadedSplit::Streamed(store) => Self::Streamed(store),
         }
     }
@@ -49,7 +50,7 @@ impl From<LoadedSplit> for Split {
 impl From<Split> for LoadedSplit {
     fn from(split: Split) -> Self {
         match split {
-            Split::Resident(samples) => Self::Resident(samples),
+            Split::Resident(samples) => Self::Resident(Arc::unwrap_or_clone(samples)),
             Split::Streamed(store) => Self::Streamed(store),
         }
     }
@@ -189,7 +190,7 @@ struct Drawing {
 
 impl Drawing {
     fn hold_out(&mut self, name: &str, share: f64, purpose: Purpose) -> Result<Split> {
-        let train = std::mem::replace(&mut self.train, Split::Resident(Samples::default()));
+        let train = std::mem::replace(&mut self.train, Samples::default().into());
         let (train, held, indices) = hold_out(train, share, purpose)?;
         indices.iter().for_each(|index| self.hash.update(&index.to_le_bytes()));
         self.train = train;

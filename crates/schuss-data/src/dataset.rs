@@ -11,15 +11,15 @@ use std::sync::Arc;
 /// A split of a data set.
 #[derive(Clone)]
 pub enum Split {
-    /// Held in memory.
-    Resident(Samples),
+    /// Held in memory, by everything that reads them.
+    Resident(Arc<Samples>),
     /// Streamed: read when needed.
     Streamed(Arc<dyn Store>),
 }
 
 impl From<Samples> for Split {
     fn from(samples: Samples) -> Self {
-        Self::Resident(samples)
+        Self::Resident(Arc::new(samples))
     }
 }
 
@@ -55,7 +55,7 @@ impl Split {
     /// Returns the samples as a store.
     pub fn store(&self) -> &dyn Store {
         match self {
-            Self::Resident(samples) => samples,
+            Self::Resident(samples) => &**samples,
             Self::Streamed(store) => &**store,
         }
     }

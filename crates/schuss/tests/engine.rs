@@ -8,7 +8,7 @@ use schuss::data::{Dataset, Feed};
 use schuss::metrics::Reconstructions;
 use schuss::network::Params;
 use schuss::record::MemoryRecord;
-use schuss::session::{Control, Cpu, Engine, Evaluated, Session, Tally, Watch};
+use schuss::session::{Control, Cpu, Engine, Evaluated, Outcome, Session, Tally, Watch};
 use schuss::state::StateCodec;
 use std::io;
 use std::ops::Range;
@@ -161,4 +161,42 @@ fn a_trial_that_diverges_returns_to_the_copy_of_the_last_report_point() {
     session.run(&Control::default(), &mut ()).unwrap();
     assert_eq!(session.params().values().iter().filter(|weight| !weight.is_finite()).count(), 0);
     assert_eq!(digest.len(), 32);
+}
+
+#[test]
+fn single_steps_give_the_bits_and_the_rows_of_a_run() {
+    for (optimizer, update) in
+        [("adam+ema:0.9", "batch:70"), ("sgd:lr=0.02,momentum=0.9", "sample"), ("cg", "epoch")]
+    {
+        let data = schuss::data::load("digits:train=300,test=60").unwrap();
+        let trial = trial("784-20-10", update, optimizer, 2);
+        let [mut run, mut steps] = [(); 2].map(|()| Session::new(&trial, &data, ONE_THREAD).unwrap());
+        let whole = run.run(&Control::default(), &mut ()).unwrap();
+        let control = Control::default();
+        let mut calls = 1;
+        let outcome = loop {
+            match steps.step(&control, &mut ()).unwrap() {
+                Some(outcome) => break outcome,
+                None => calls += 1,
+            }
+        };
+        assert_eq!(calls, whole.updates, "{optimizer}");
+        let losses = |outcome: &Outcome| {
+            outcome.epochs.iter().map(|row| (row.epoch, row.train_loss, row.eval_loss)).collect::<Vec<_>>()
+        };
+        assert_eq!(losses(&outcome), losses(&whole), "{optimizer}");
+        assert_eq!(steps.digest(), run.digest(), "{optimizer}");
+    }
+}
+
+#[test]
+fn a_session_outlives_the_data_set_it_was_made_from() {
+    let trial = trial("64-20-10", "batch:100", "sgd", 1);
+    let mut session = {
+        let data = data();
+        Session::new(&trial, &data, ONE_THREAD).unwrap()
+    };
+    let outcome =
+        std::thread::spawn(move || session.run(&Control::default(), &mut ()).unwrap()).join().unwrap();
+    assert_eq!(outcome.updates, 3);
 }

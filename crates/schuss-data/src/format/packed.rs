@@ -100,7 +100,7 @@ impl Dataset {
         let about = serde_json::to_string(&about).map_err(|error| Error::failure(error.to_string()))?;
         let store = |split: &Split| -> Arc<dyn Store> {
             match split {
-                Split::Resident(samples) => Arc::new(samples.clone()),
+                Split::Resident(samples) => Arc::<Samples>::clone(samples),
                 Split::Streamed(store) => Arc::clone(store),
             }
         };

@@ -24,7 +24,7 @@ pub(super) trait Convert: Send + Sync {
 /// As for [`Convert::samples`].
 pub(super) fn converted(split: Split, convert: &Arc<impl Convert + 'static>) -> Result<Split> {
     Ok(match split {
-        Split::Resident(samples) => Split::Resident(convert.samples(samples)?),
+        Split::Resident(samples) => convert.samples(Arc::unwrap_or_clone(samples))?.into(),
         Split::Streamed(store) => {
             Split::Streamed(Arc::new(Converted { store, convert: Arc::clone(convert) }))
         }

@@ -29,7 +29,8 @@ pub(crate) fn hold_out(split: Split, share: f64, purpose: Purpose) -> Result<(Sp
     let quotas = strata.quotas(share)?;
     let held = strata.draw(&split, quotas, purpose)?;
     match split {
-        Split::Resident(mut samples) => {
+        Split::Resident(samples) => {
+            let mut samples = Arc::unwrap_or_clone(samples);
             let taken = samples.take_out(&held)?;
             Ok((samples.into(), taken.into(), held))
         }

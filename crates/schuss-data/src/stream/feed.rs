@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Feed of a split's samples in the order of a trial.
-pub struct Feed<'a> {
-    source: SampleSource<'a>,
-    normalisation: &'a Normalisation,
+pub struct Feed {
+    source: SampleSource,
+    normalisation: Arc<Normalisation>,
     len: usize,
     features: usize,
     order: Order,
@@ -17,13 +17,13 @@ pub struct Feed<'a> {
     epoch: u32,
 }
 
-enum SampleSource<'a> {
+enum SampleSource {
     /// Samples with the order of the current epoch.
-    Resident(&'a Samples, EpochOrder),
+    Resident(Arc<Samples>, EpochOrder),
     Streamed(Ring),
 }
 
-impl<'a> Feed<'a> {
+impl Feed {
     /// Creates a feed of `split` in the order given by `order` and `seed`, starting at epoch 0. At most
     /// `rows` samples are requested at once; streamed splits are read ahead within `memory` bytes.
     ///
@@ -31,8 +31,8 @@ impl<'a> Feed<'a> {
     /// A usage error if the memory is too small, a failure if reader threads cannot be started, a data error if the
     /// split cannot be read.
     pub fn new(
-        split: &'a Split,
-        normalisation: &'a Normalisation,
+        split: &Split,
+        normalisation: &Normalisation,
         order: Order,
         seed: u64,
         rows: usize,
@@ -40,13 +40,16 @@ impl<'a> Feed<'a> {
     ) -> Result<Self> {
         let len = split.len();
         let source = match split {
-            Split::Resident(samples) => SampleSource::Resident(samples, EpochOrder::new(order, len, seed, 0)),
+            Split::Resident(samples) => {
+                SampleSource::Resident(Arc::clone(samples), EpochOrder::new(order, len, seed, 0))
+            }
             Split::Streamed(store) => {
                 let window = window(&**store, order, rows, memory)?;
                 SampleSource::Streamed(Ring::new(Arc::clone(store), order, seed, window)?)
             }
         };
         let features = split.read(&[])?.features();
+        let normalisation = Arc::new(normalisation.clone());
         Ok(Self { source, normalisation, len, features, order, seed, epoch: 0 })
     }
 
@@ -55,11 +58,12 @@ impl<'a> Feed<'a> {
     pub fn beside(&self) -> Self {
         let source = match &self.source {
             SampleSource::Resident(samples, _) => {
-                SampleSource::Resident(samples, EpochOrder::new(self.order, self.len, self.seed, 0))
+                let order = EpochOrder::new(self.order, self.len, self.seed, 0);
+                SampleSource::Resident(Arc::clone(samples), order)
             }
             SampleSource::Streamed(ring) => SampleSource::Streamed(ring.beside()),
         };
-        Self { source, epoch: 0, ..*self }
+        Self { source, normalisation: Arc::clone(&self.normalisation), epoch: 0, ..*self }
     }
 
     /// Stops requesting samples for now; feeds created by [`Self::beside`] need not wait for it.
@@ -101,7 +105,7 @@ impl<'a> Feed<'a> {
             SampleSource::Resident(samples, order) => BatchSamples::Resident { samples, order, first },
             SampleSource::Streamed(ring) => BatchSamples::Streamed(ring.rows(self.epoch, first, rows)?),
         };
-        Ok(Batch { place, rows, features: self.features, normalisation: self.normalisation })
+        Ok(Batch { place, rows, features: self.features, normalisation: &self.normalisation })
     }
 
     /// Returns the total time that requests have waited for samples.

@@ -58,7 +58,7 @@ pub fn forecast(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Forecas
     })
 }
 
-impl Session<'_> {
+impl Session {
     /// Measures the training time per sample of `work` multiply-adds.
     fn seconds_per_sample(&mut self, work: usize) -> Result<f64> {
         let control = Control::default();

@@ -48,17 +48,17 @@ use std::time::{Duration, Instant};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Session<'d> {
+pub struct Session {
     trial: Trial,
-    train: Feed<'d>,
+    train: Feed,
     /// Split evaluated at report points: validation if there is one, otherwise test.
-    eval: Feed<'d>,
+    eval: Feed,
     /// Time that steps had waited for samples when the current epoch began.
     waited: Duration,
     /// Test split, evaluated once at the end, if it is not `eval`.
-    test: Option<Feed<'d>>,
+    test: Option<Feed>,
     /// Training samples in the order of epoch 0, if averaged weights need their own batch statistics.
-    for_statistics: Option<Feed<'d>>,
+    for_statistics: Option<Feed>,
     engine: Box<dyn Engine>,
     /// Samples per update.
     samples: usize,
@@ -113,20 +113,20 @@ pub struct Outcome {
 enum Pause {
     ReportPoint,
     Checkpoint,
-    /// The buffer for losses is full.
+    /// The buffer for losses is full, or no more samples were asked for.
     Full,
     NotFinite,
     Interrupted,
 }
 
-impl<'d> Session<'d> {
+impl Session {
     /// Allocates everything a trial needs on the processor cores; afterwards a step can fail only if samples cannot be
     /// read.
     ///
     /// # Errors
     /// If model and data do not match, weights cannot be loaded, or the machine has too little memory or too few
     /// threads.
-    pub fn new(trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
+    pub fn new(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Self> {
         Self::beside(None, trial, data, limits)
     }
 
@@ -136,7 +136,7 @@ impl<'d> Session<'d> {
     ///
     /// # Errors
     /// As for [`Session::new`].
-    pub fn beside(other: Option<&Self>, trial: &Trial, data: &'d Dataset, limits: Limits) -> Result<Self> {
+    pub fn beside(other: Option<&Self>, trial: &Trial, data: &Dataset, limits: Limits) -> Result<Self> {
         let engine = Box::new(Cpu::new(trial, data, limits)?);
         Self::with_engine(engine, other, trial, data, limits)
     }
@@ -149,7 +149,7 @@ impl<'d> Session<'d> {
         engine: Box<dyn Engine>,
         other: Option<&Self>,
         trial: &Trial,
-        data: &'d Dataset,
+        data: &Dataset,
         limits: Limits,
     ) -> Result<Self> {
         let trial = trial.resolved(data.train.len());
@@ -257,25 +257,68 @@ impl<'d> Session<'d> {
     /// # Errors
     /// Any error of `sink`, or if samples cannot be read.
     pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
-        (self.began, self.kept) = (Instant::now(), Instant::now());
-        control.set_samples(self.progress.samples);
-        let mut ended = self.progress.ended;
-        if self.progress.evaluation_is_due && ended.is_none() {
-            ended = self.evaluate(control, sink)?;
-        } else {
-            self.settle()?;
-        }
+        let mut ended = self.begin(control, sink)?;
         while ended.is_none() {
-            ended = self.stretch(control, sink)?;
+            ended = self.stretch(control, sink, usize::MAX)?;
         }
         self.train.leave();
+        self.stop_clock();
         Ok(self.outcome(ended.unwrap_or(Status::Finished)))
     }
 
-    /// Trains up to the next report point and reports; returns the status if the trial has ended.
-    fn stretch(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
+    /// Trains for one update, and evaluates and reports where [`run`](Self::run) does; returns the outcome once the
+    /// trial has ended. Steps and runs may follow each other in any order: the bits are those of one run.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    ///
+    /// # Example
+    /// ```
+    /// use schuss::session::{Control, Event, Limits, Session};
+    /// use schuss::{Budget, Trial};
+    ///
+    /// # fn main() -> schuss::Result<()> {
+    /// let data = schuss::data::load("digits:train=300,test=60,size=8")?;
+    /// let budget = Budget { epochs: 1, ..Budget::default() };
+    /// let trial = Trial { model: "64-10".parse()?, budget, ..Trial::default() };
+    /// let mut session = Session::new(&trial, &data, Limits::default())?;
+    /// let mut losses = vec![];
+    /// let mut sink = |event: &Event| {
+    ///     if let Event::Losses(new) = event {
+    ///         losses.extend_from_slice(new);
+    ///     }
+    ///     Ok(())
+    /// };
+    /// while session.step(&Control::default(), &mut sink)?.is_none() {}
+    /// assert_eq!(losses.len(), 3); // batches of 100
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn step(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Outcome>> {
+        let ended = match self.begin(control, sink)? {
+            None => self.stretch(control, sink, self.samples)?,
+            ended => ended,
+        };
+        self.stop_clock();
+        Ok(ended.map(|status| self.outcome(status)))
+    }
+
+    /// Begins or continues training: evaluates if that is due; returns the status if the trial has ended.
+    fn begin(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
+        (self.began, self.kept) = (Instant::now(), Instant::now());
+        control.set_samples(self.progress.samples);
+        if self.progress.evaluation_is_due && self.progress.ended.is_none() {
+            return self.evaluate(control, sink);
+        }
+        self.settle()?;
+        Ok(self.progress.ended)
+    }
+
+    /// Trains up to the next report point, for at most `most` samples, and reports; returns the status if the trial has
+    /// ended.
+    fn stretch(&mut self, control: &Control, sink: &mut dyn Sink, most: usize) -> Result<Option<Status>> {
         self.begin_epoch();
-        let pause = self.steps(control)?;
+        let pause = self.steps(control, most)?;
         sink.take(&Event::Losses(&self.losses))?;
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
@@ -335,12 +378,13 @@ impl<'d> Session<'d> {
     }
 
     /// Runs the step loop: the clock runs, and nothing is printed or allocated.
-    fn steps(&mut self, control: &Control) -> Result<Pause> {
+    fn steps(&mut self, control: &Control, most: usize) -> Result<Pause> {
         let clock = Instant::now();
         let watch = Watch::new(control, self.cadence.due(self.kept));
+        let end = self.progress.position.saturating_add(most);
         self.train.begin(self.progress.epoch - 1);
         let pause = loop {
-            let positions = self.progress.position..self.next_report_point();
+            let positions = self.progress.position..self.next_report_point().min(end);
             self.seen.clear();
             self.engine.advance(&mut self.train, positions, watch, &mut self.seen)?;
             if self.seen.is_empty() {
@@ -357,7 +401,8 @@ impl<'d> Session<'d> {
             if watch.is_due() || self.cadence.falls_between(before, self.progress.updates) {
                 break Pause::Checkpoint;
             }
-            if self.losses.len() + self.engine.at_once() > self.losses.capacity() {
+            let is_full = self.losses.len() + self.engine.at_once() > self.losses.capacity();
+            if is_full || self.progress.position >= end {
                 break Pause::Full;
             }
         };

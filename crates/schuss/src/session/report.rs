@@ -9,8 +9,9 @@ use crate::record::{
     Best, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, Reconstruction, Status,
 };
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-impl Session<'_> {
+impl Session {
     /// Reports the evaluation and, at its end, the epoch; returns the status if the trial has ended.
     pub(super) fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.engine.keep();
@@ -131,10 +132,16 @@ impl Session<'_> {
         let layer = self.engine.first_non_finite();
         self.progress.diverged = Some(Divergence { update: self.progress.updates, layer });
         self.engine.restore();
+        self.progress.ended = Some(Status::Diverged);
         [self.progress.updates, self.progress.samples] = self.progress.reported;
         self.progress.tally = Tally::default();
         self.close_epoch(None, sink)?;
         Ok(Status::Diverged)
+    }
+
+    /// Adds the wall-clock time since `began` to that of the trial.
+    pub(super) fn stop_clock(&mut self) {
+        (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
     }
 
     /// Seconds since the trial began, without the time between a kill and resuming.

@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::time::Instant;
 use xxhash_rust::xxh3::Xxh3;
 
-impl Session<'_> {
+impl Session {
     /// Saves a checkpoint.
     pub(super) fn checkpoint(&mut self, sink: &mut dyn Sink) -> Result<()> {
         sink.checkpoint(self)?;
@@ -84,9 +84,9 @@ impl Session<'_> {
     }
 }
 
-impl State for Session<'_> {
+impl State for Session {
     fn code(&mut self, codec: &mut StateCodec) -> std::io::Result<()> {
-        (self.progress.wall_seconds, self.began) = (self.elapsed(), Instant::now());
+        self.stop_clock();
         codec.json(&mut self.progress)?;
         self.engine.state(codec)
     }

@@ -42,8 +42,8 @@ pub(super) struct Setting {
 }
 
 /// Samples of one update.
-pub(super) struct Samples<'a, 'f> {
-    pub(super) feed: &'a mut Feed<'f>,
+pub(super) struct Samples<'a> {
+    pub(super) feed: &'a mut Feed,
     pub(super) positions: Range<usize>,
 }
 

@@ -18,7 +18,7 @@ const RECONSTRUCTIONS: usize = 10;
 
 /// A trial that is ready to run.
 pub(super) struct Member<'r, 'a> {
-    pub(super) session: Session<'a>,
+    pub(super) session: Session,
     pub(super) run: Run<'r, 'a>,
 }
 
@@ -66,7 +66,7 @@ impl<'r, 'a> Run<'r, 'a> {
     pub(super) fn begin(
         mut self,
         checkpoint: Option<Box<Checkpoint>>,
-        other: Option<&Session<'a>>,
+        other: Option<&Session>,
     ) -> Result<Member<'r, 'a>> {
         let mut session = self.session(checkpoint, other)?;
         session.evaluate_every(self.planned.eval_every);
@@ -74,11 +74,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Creates the session, at the trial's start or at a checkpoint.
-    fn session(
-        &mut self,
-        checkpoint: Option<Box<Checkpoint>>,
-        other: Option<&Session<'a>>,
-    ) -> Result<Session<'a>> {
+    fn session(&mut self, checkpoint: Option<Box<Checkpoint>>, other: Option<&Session>) -> Result<Session> {
         let Some(checkpoint) = checkpoint else {
             self.place.open_logs(None)?;
             return Session::beside(other, &self.trial, self.runner.data, self.runner.schedule.limits);
@@ -96,7 +92,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Restores the session from the newest checkpoint, or from the previous one if the newest does not fit.
-    fn restored(&self, newest: Checkpoint, other: Option<&Session<'a>>) -> Result<(Session<'a>, Header)> {
+    fn restored(&self, newest: Checkpoint, other: Option<&Session>) -> Result<(Session, Header)> {
         let why = match self.restore(newest, other) {
             Err(Unusable::Damaged(why)) => why,
             found => return found.map_err(Unusable::into_error),
@@ -117,8 +113,8 @@ impl<'r, 'a> Run<'r, 'a> {
     fn restore(
         &self,
         mut checkpoint: Checkpoint,
-        other: Option<&Session<'a>>,
-    ) -> std::result::Result<(Session<'a>, Header), Unusable> {
+        other: Option<&Session>,
+    ) -> std::result::Result<(Session, Header), Unusable> {
         let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
         let mut session = Session::beside(other, &begun, self.runner.data, self.runner.schedule.limits)
             .map_err(Unusable::Refused)?;

@@ -126,7 +126,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Prepares a trial to run beside `other` of its session; `None` if it has already ended.
-    fn begin(&self, index: usize, other: Option<&Session<'a>>) -> Result<Option<Member<'_, 'a>>> {
+    fn begin(&self, index: usize, other: Option<&Session>) -> Result<Option<Member<'_, 'a>>> {
         let Some((planned, trial)) = self.study.runs().nth(index) else { return Ok(None) };
         let place = self.folder.trial(index, &trial)?;
         let start = place.start(&trial, self.fingerprint, &mut |text| self.watcher().note(text))?;

@@ -169,9 +169,9 @@ fn place(params: &mut Params, weights: &[f32]) {
 }
 
 /// Loss of the samples of an update as a function of the weights.
-struct Evaluations<'a, 'f> {
+struct Evaluations<'a> {
     passes: &'a mut Passes,
-    samples: Samples<'a, 'f>,
+    samples: Samples<'a>,
     gradient: &'a mut Summed,
     watch: Watch<'a>,
     /// Tally of the first evaluation.
@@ -182,7 +182,7 @@ struct Evaluations<'a, 'f> {
     failure: Option<Error>,
 }
 
-impl Evaluations<'_, '_> {
+impl Evaluations<'_> {
     /// Returns the result; on an error, keeps it in `failure` and returns [`Cancelled`].
     fn found<T>(&mut self, found: Result<Option<T>>) -> Attempt<T> {
         found.unwrap_or_else(|failure| self.failure.replace(failure).and(None)).ok_or(Cancelled)
@@ -220,7 +220,7 @@ impl Evaluations<'_, '_> {
     }
 }
 
-impl Objective<Team> for Evaluations<'_, '_> {
+impl Objective<Team> for Evaluations<'_> {
     fn arithmetic(&mut self) -> &mut Team {
         &mut self.passes.team
     }

@@ -66,7 +66,7 @@ fn course(rule: &Rule, schedule: &str) -> ScheduledRule {
 }
 
 /// Returns the samples in the order of an epoch.
-fn feed(split: &Split, epoch: u32) -> Feed<'_> {
+fn feed(split: &Split, epoch: u32) -> Feed {
     let mut feed = Feed::new(split, &Normalisation::Unit, Order::Shuffled, 5, 1_000, 0).unwrap();
     feed.begin(epoch);
     feed
