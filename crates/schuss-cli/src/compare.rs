@@ -14,12 +14,15 @@ use schuss_data::text::grouped;
 use schuss_report::{Formats, charts, html, shell_word, table};
 use std::path::{Path, PathBuf};
 
+/// File formats of the charts of a comparison.
+const COMPARED: Formats = if cfg!(feature = "png") { Formats::SvgAndPng } else { Formats::Svg };
+
 /// Trains and compares recipes, and returns the exit code.
 pub(crate) fn compare(name: Option<&str>, flags: &Flags, screen: &Screen) -> Result<u8> {
     let file = study::from_flags(name, flags)?;
     let title =
         name.map_or("compare", |name| name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml"));
-    execute(title, &file, flags, (Formats::SvgAndPng, screen))
+    execute(title, &file, flags, (COMPARED, screen))
 }
 
 /// Name of a study with one recipe.
@@ -96,7 +99,7 @@ pub(crate) fn resume(
     signals::listen(&control)?;
     let mut progress = Progress::new(&control, &study, &data, shown);
     let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
-    let formats = if study.about.name == TRAIN { Formats::Svg } else { Formats::SvgAndPng };
+    let formats = if study.about.name == TRAIN { Formats::Svg } else { COMPARED };
     present(&finished, &place, (json, &progress), (formats, screen))?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)

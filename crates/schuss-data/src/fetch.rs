@@ -45,5 +45,7 @@ fn fill(folder: PathBuf, published: &Published, mirrors: &[String], _: &mut Prog
     let (title, mirrors) = (published.title, mirrors.join(" or "));
     Err(crate::Error::usage(format!("this schuss was built without downloads, so it cannot fetch {title}"))
         .at(format!("feature `download`; schuss looks for {title} in {}", folder.display()))
-        .advise(format!("put its four files there yourself (from {mirrors}), or use --data digits")))
+        .advise(format!(
+            "cargo build --release --features download; or put its four files there yourself (from {mirrors})"
+        )))
 }

@@ -8,6 +8,7 @@ mod chart;
 mod closing;
 mod figures;
 pub mod html;
+#[cfg(feature = "png")]
 mod png;
 mod recipes;
 pub mod table;
@@ -22,7 +23,6 @@ pub use verdict::verdict;
 
 use chart::Fineness;
 use figures::Figures;
-use rayon::prelude::*;
 use schuss::record::{Summary, Trace};
 use schuss_data::Result;
 
@@ -52,7 +52,8 @@ fn data_name(data: &str) -> String {
 pub enum Formats {
     /// SVG only, which takes a millisecond in all.
     Svg,
-    /// SVG, and the same rendered as PNG, which takes about a hundredth of a second per chart.
+    /// SVG, and the same rendered as PNG, which takes about a hundredth of a second per chart; in builds with the
+    /// feature `png`.
     SvgAndPng,
 }
 
@@ -63,7 +64,7 @@ pub type NamedFile = (String, Vec<u8>);
 /// nothing was recorded.
 ///
 /// # Errors
-/// If a chart cannot be rendered as PNG.
+/// If a chart cannot be rendered as PNG, or this build cannot draw PNG.
 pub fn charts(summary: &Summary, traces: &[Trace], formats: Formats) -> Result<Vec<NamedFile>> {
     let origin = text::without_folders(&summary.data.origin);
     let subtitle = [title(summary), origin, summary.workload.model.clone()].join(" · ");
@@ -81,7 +82,16 @@ pub fn charts(summary: &Summary, traces: &[Trace], formats: Formats) -> Result<V
     Ok(files)
 }
 
+#[cfg(feature = "png")]
 fn pngs(svgs: &[(String, String)]) -> Result<Vec<NamedFile>> {
+    use rayon::prelude::*;
     let renderer = png::Renderer::new();
     svgs.par_iter().map(|(slug, svg)| Ok((format!("{slug}.png"), renderer.png(svg)?))).collect()
+}
+
+#[cfg(not(feature = "png"))]
+fn pngs(_: &[(String, String)]) -> Result<Vec<NamedFile>> {
+    Err(schuss_data::Error::usage("this schuss was built without PNG charts")
+        .at("feature `png`")
+        .advise("cargo build --release --features png, or the charts as SVG"))
 }

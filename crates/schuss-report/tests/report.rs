@@ -9,7 +9,8 @@ use std::{collections::BTreeMap, path::Path};
 
 /// Returns all files of a report.
 fn files(summary: &Summary, traces: &[Trace]) -> BTreeMap<String, Vec<u8>> {
-    let mut files = charts(summary, traces, Formats::SvgAndPng).unwrap();
+    let formats = if cfg!(feature = "png") { Formats::SvgAndPng } else { Formats::Svg };
+    let mut files = charts(summary, traces, formats).unwrap();
     files.push(("report.html".into(), html::page(summary, traces).into_bytes()));
     let count = files.len();
     let files = BTreeMap::from_iter(files);
@@ -295,6 +296,15 @@ fn the_page_stays_small_whatever_the_run() {
     check_page(&html::page(&summary, &vec![trace; 8]));
 }
 
+#[cfg(not(feature = "png"))]
+#[test]
+fn png_charts_that_were_left_out_say_how_to_build_them_in() {
+    let (summary, traces) = lecture_25(1);
+    let error = charts(&summary, &traces, Formats::SvgAndPng).unwrap_err();
+    assert_eq!((error.exit_code(), error.advice.unwrap().contains("--features png")), (2, true));
+}
+
+#[cfg(feature = "png")]
 #[test]
 fn a_chart_is_the_same_picture_in_both_formats_and_alone_where_svg_suffices() {
     let (summary, traces) = lecture_25(1);
