@@ -1,5 +1,6 @@
 //! Command-line interface. Help, man pages and completions are all generated from these definitions.
 
+use crate::choices::{ChoiceFlags, Reading};
 use crate::explain;
 use crate::offers::{Offers, Studies};
 use clap::builder::PossibleValuesParser;
@@ -8,7 +9,6 @@ use schuss::Result;
 use schuss::data::stream::order::Order;
 use schuss::loss::Targets;
 use schuss::session::Limits;
-use schuss::study::Workload;
 use schuss_data::text::parse_bytes;
 use std::path::PathBuf;
 
@@ -210,170 +210,8 @@ pub(crate) enum DataCommand {
 /// Flags of `train` and `compare`. In `compare`, a repeated flag is an axis: every combination is a trial.
 #[derive(Debug, Default, Args)]
 pub(crate) struct Flags {
-    /// Data: mnist, digits:train=1000, or a path
-    ///
-    /// mnist | fashion-mnist | digits:train=60000,test=10000,size=28,seed=1 | the path of a table, a pack or a folder
-    /// [default: mnist if found, else digits]
-    #[arg(
-        long,
-        value_name = "SPEC",
-        aliases = ["dataset", "data-path", "data-dir", "train-data"],
-        value_hint = ValueHint::AnyPath,
-        help_heading = "Workload"
-    )]
-    pub(crate) data: Option<String>,
-    /// Network: 784-400-256-10, or its layers
-    ///
-    /// Layer widths, 784-400-256-10 (linear layers with ReLU between them), or a list of layers,
-    /// linear:400,relu,dropout:0.2,linear:10; `in` and `out` stand for the input and output widths of the data:
-    /// in-100-50-out. See `schuss list layers` and `schuss list activations` [default: in-400-256-out]
-    #[arg(
-        long,
-        value_name = "SPEC",
-        aliases = ["net", "network", "arch", "architecture"],
-        value_parser = Offers(&["layers", "activations"]),
-        hide_possible_values = true,
-        help_heading = "Workload"
-    )]
-    pub(crate) model: Vec<String>,
     #[command(flatten)]
-    pub(crate) reading: Reading,
-    /// Fraction of training samples to hold out: 0.1
-    ///
-    /// Curves, targets and best weights then use this validation split; the test split is evaluated once, at the end
-    #[arg(
-        long,
-        value_name = "SHARE",
-        aliases = ["val-split", "validation-split", "validation-fraction", "validation-size", "val-size"],
-        allow_negative_numbers = true,
-        help_heading = "Workload"
-    )]
-    pub(crate) validation: Option<f64>,
-    /// Scaling of the inputs: unit, standard, ...
-    ///
-    /// unit | standard | channel | mnist | imagenet | none [default: unit for pixels, else standard]
-    #[arg(long, alias = "normalization", value_name = "WORD", help_heading = "Workload")]
-    pub(crate) normalisation: Option<String>,
-    /// Prediction target: class | real | input
-    ///
-    /// class | real (regression) | input (autoencoder) [default: inferred from the labels]
-    #[arg(long, value_name = "WORD", help_heading = "Workload")]
-    pub(crate) targets: Option<String>,
-    /// Scaling of numeric targets: standard | none
-    ///
-    /// For training: standard (mean 0, standard deviation 1; losses and predictions stay in original units) | none
-    /// [default: standard with mse, l1, huber and smooth-l1, else none]
-    #[arg(long, value_name = "WORD", help_heading = "Workload")]
-    pub(crate) target_scale: Option<String>,
-    /// Noise on the inputs
-    ///
-    /// gaussian:std=0.3 | masking:p=0.3 | salt-and-pepper:p=0.1 [default: none]
-    #[arg(
-        long,
-        value_name = "SPEC",
-        value_parser = Offers(&["noise"]),
-        hide_possible_values = true,
-        help_heading = "Workload"
-    )]
-    pub(crate) noise: Vec<String>,
-    /// Safetensors file of weights to start from
-    #[arg(
-        long,
-        value_name = "FILE",
-        aliases = ["weights", "pretrained"],
-        value_hint = ValueHint::FilePath,
-        help_heading = "Workload"
-    )]
-    pub(crate) init_from: Option<PathBuf>,
-
-    /// Samples per weight update: batch:100, epoch, ...
-    ///
-    /// epoch | batch:N, or just N | sample; batch:auto takes as many as memory allows [default: batch:100]
-    #[arg(
-        long,
-        value_name = "RULE",
-        aliases = ["batch-size", "batchsize", "bs"],
-        help_heading = "Recipe"
-    )]
-    pub(crate) update: Vec<String>,
-    /// Order of the samples
-    ///
-    /// shuffled | fixed | sequential | replacement | blocks:64 [default: shuffled]
-    #[arg(
-        long,
-        value_name = "ORDER",
-        value_parser = Offers(&["orders"]),
-        hide_possible_values = true,
-        help_heading = "Recipe"
-    )]
-    pub(crate) order: Vec<String>,
-    /// Optimizer: sgd:lr=0.1,momentum=0.9, adam, ...
-    ///
-    /// sgd:lr=0.1,momentum=0.9 | clip-global-norm:1+adamw:lr=1e-3+ema:0.999 | hidden@muon:lr=0.02/adamw | l-bfgs.
-    /// `schuss list optimizers` lists all, `schuss explain NAME` shows equation and keys; in compare,
-    /// 'adam:lr={1e-4,1e-3}' tries both values [default: sgd:lr=0.1]
-    #[arg(
-        long,
-        value_name = "SPEC",
-        aliases = ["opt", "optim", "optimiser", "solver"],
-        value_parser = Offers(&["optimizers", "solvers", "transforms", "wrappers"]),
-        hide_possible_values = true,
-        help_heading = "Recipe"
-    )]
-    pub(crate) optimizer: Vec<String>,
-    /// Library whose optimizer defaults to use
-    ///
-    /// torch | optax | keras | burn | sklearn; `schuss explain NAME --dialect keras` shows them [default: torch, with
-    /// sgd:lr=0.1]
-    #[arg(long, value_name = "NAME", help_heading = "Recipe")]
-    pub(crate) dialect: Option<String>,
-    /// Learning rate schedule: cosine, ...
-    ///
-    /// Also for momentum and beta2; counted in updates: warmup:500+cosine | step:step_size=600 |
-    /// cosine/beta1@linear:end_factor=0.5; `schuss list schedules` lists all [default: constant]
-    #[arg(
-        long,
-        value_name = "SPEC",
-        aliases = ["lr-scheduler", "scheduler", "lr-schedule", "lr-scheduler-type"],
-        value_parser = Offers(&["schedules"]),
-        hide_possible_values = true,
-        help_heading = "Recipe"
-    )]
-    pub(crate) schedule: Vec<String>,
-    /// Loss: cross-entropy, mse, ...
-    ///
-    /// Loss to minimise; `schuss list losses` lists all [default: cross-entropy, or mse for numeric targets]
-    #[arg(
-        long,
-        value_name = "SPEC",
-        aliases = ["criterion", "loss-fn", "loss-function", "objective"],
-        value_parser = Offers(&["losses"]),
-        hide_possible_values = true,
-        help_heading = "Recipe"
-    )]
-    pub(crate) loss: Vec<String>,
-    /// Initial weights: pytorch, kaiming-normal, ...
-    ///
-    /// `schuss list init` lists all [default: pytorch]
-    #[arg(
-        long,
-        value_name = "SPEC",
-        aliases = ["initializer", "weight-init", "kernel-initializer"],
-        value_parser = Offers(&["init"]),
-        hide_possible_values = true,
-        help_heading = "Recipe"
-    )]
-    pub(crate) init: Vec<String>,
-    /// Samples per group of batch statistics
-    ///
-    /// For batch-norm and activity-kl [default: all samples of the update, at most 1024]
-    #[arg(long, value_name = "N", help_heading = "Recipe")]
-    pub(crate) stats: Option<usize>,
-    /// Matmul precision: highest | high | medium
-    ///
-    /// highest (f32) | high | medium (bf16, on processors with AMX) [default: highest]
-    #[arg(long, value_name = "WORD", help_heading = "Recipe")]
-    pub(crate) matmul_precision: Vec<String>,
+    pub(crate) choices: ChoiceFlags,
     /// One recipe: 'update=sample optimizer=adam'
     ///
     /// For compare, repeatable: choices that belong together, where repeated flags would try every combination
@@ -402,40 +240,9 @@ pub(crate) struct Flags {
     )]
     pub(crate) seeds: Option<u64>,
 
-    /// Maximum number of epochs [default: 10]
-    #[arg(
-        long,
-        value_name = "N",
-        aliases = ["epoch", "num-epochs", "n-epochs", "max-epochs", "nb-epoch", "num-train-epochs"],
-        allow_negative_numbers = true,
-        help_heading = "Budget"
-    )]
-    pub(crate) epochs: Option<u32>,
-    /// Maximum number of weight updates
-    #[arg(
-        long,
-        value_name = "N",
-        aliases = ["max-steps", "steps", "num-steps", "iterations", "max-iterations"],
-        value_parser = clap::value_parser!(u64).range(1..),
-        allow_negative_numbers = true,
-        help_heading = "Budget"
-    )]
-    pub(crate) max_updates: Option<u64>,
-    /// Target that ends a trial: 'eval_accuracy>=97%'
-    ///
-    /// Bound on eval_accuracy (0.97 or 97%), eval_loss or train_loss
-    #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
-    pub(crate) target: Option<String>,
-    /// Keep training after the target is reached
-    #[arg(long, help_heading = "Budget")]
-    pub(crate) beyond_target: bool,
     /// Exit with code 5 if a trial misses the target
     #[arg(long, help_heading = "Budget")]
     pub(crate) require_target: bool,
-    /// Condition that ends a trial: 'train_loss<0.1'
-    #[arg(long, value_name = "CONDITION", help_heading = "Budget")]
-    pub(crate) stop: Option<String>,
-
     /// Title of the report and its figures
     #[arg(long, value_name = "TEXT", help_heading = "Records")]
     pub(crate) title: Option<String>,
@@ -477,71 +284,6 @@ pub(crate) struct Flags {
     pub(crate) running: Running,
 }
 
-/// Options for reading data files.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Workload")]
-pub(crate) struct Reading {
-    /// Label column(s) to predict
-    ///
-    /// price | cat,dog; none for no label [default: the column named label or target, else the last one]
-    #[arg(long, value_name = "NAME", aliases = ["labels", "label-column", "target-column", "class-column"])]
-    pub(crate) label: Option<String>,
-    /// Feature columns of a table: size,age
-    ///
-    /// [default: all but the label]
-    #[arg(long, value_name = "NAMES", aliases = ["features", "usecols"])]
-    pub(crate) columns: Option<String>,
-    /// Columns of a table to ignore: id,name
-    #[arg(long, value_name = "NAMES")]
-    pub(crate) drop: Option<String>,
-    /// Header line: yes | no | a line number
-    ///
-    /// yes (the first line) | no | a line number [default: detected from the text]
-    #[arg(long, value_name = "LINE")]
-    pub(crate) header: Option<String>,
-    /// Column separator of a text table: ';', tab, ...
-    ///
-    /// comma | semicolon | tab | bar | space | ':' [default: detected from the text]
-    #[arg(long, value_name = "SIGN", aliases = ["sep", "separator"], allow_hyphen_values = true)]
-    pub(crate) delimiter: Option<String>,
-    /// Prefix of comment lines in a text table: '#'
-    ///
-    /// '#' | '//' | none [default: detected from the text]
-    #[arg(long, value_name = "SIGN", allow_hyphen_values = true)]
-    pub(crate) comment: Option<String>,
-    /// Decimal mark of a text table: point | comma
-    ///
-    /// [default: detected from the columns]
-    #[arg(long, value_name = "WORD")]
-    pub(crate) decimal: Option<String>,
-    /// Dates like 01/02/2024: day-first | month-first
-    ///
-    /// [default: detected from the columns]
-    #[arg(long, value_name = "WORD")]
-    pub(crate) dates: Option<String>,
-    /// Height and width to resize images to
-    ///
-    /// [default: as they are]
-    #[arg(long, value_name = "N")]
-    pub(crate) size: Option<usize>,
-    /// Missing cells of a table: refuse | mean | drop
-    ///
-    /// [default: refuse]
-    #[arg(long, value_name = "WORD")]
-    pub(crate) missing: Option<String>,
-    /// Words read as missing cells: 'NA,-,?'
-    ///
-    /// They count even in quotes; none for no such words [default: NA, N/A, NaN, null and ?, in upper or lower case,
-    /// unless quoted]
-    #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
-    pub(crate) missing_values: Option<String>,
-    /// Categories not seen in training: zeros | refuse
-    ///
-    /// zeros (encode as none of the known categories) | refuse [default: zeros]
-    #[arg(long, value_name = "WORD")]
-    pub(crate) unknown: Option<String>,
-}
-
 /// Options that may change the time a run takes, but never a bit of its result.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Running")]
@@ -575,42 +317,6 @@ pub(crate) struct Running {
     /// Print only results, warnings and errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-}
-
-impl Reading {
-    /// Returns the workload for the data spec `data` with these options.
-    pub(crate) fn workload(&self, data: &str) -> Workload {
-        let Self {
-            label,
-            columns,
-            drop,
-            header,
-            delimiter,
-            comment,
-            decimal,
-            dates,
-            size,
-            missing,
-            missing_values,
-            unknown,
-        } = self.clone();
-        Workload {
-            data: Some(data.to_owned()),
-            label,
-            columns,
-            drop,
-            header,
-            delimiter,
-            comment,
-            decimal,
-            dates,
-            size,
-            missing,
-            missing_values,
-            unknown,
-            ..Workload::default()
-        }
-    }
 }
 
 impl Running {

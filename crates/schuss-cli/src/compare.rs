@@ -8,7 +8,7 @@ use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
 use schuss::record::{Status, Summary, TrialRecord};
 use schuss::session::{Control, Limits};
-use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, Workload, run, to_json};
+use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, run, to_json};
 use schuss::{Error, Result};
 use schuss_data::text::grouped;
 use schuss_report::{Formats, charts, html, shell_word, table};
@@ -133,15 +133,16 @@ fn load_again(begun: &Begun, moved: Option<&str>, limits: Limits) -> Result<Data
         Ok(path) if Path::new(spec).exists() => path.display().to_string(),
         _ => spec.to_owned(),
     };
-    let written = begun.file.workload.clone();
-    let workload = Workload { data: moved.map(absolute).or(written.data.clone()), ..written.clone() };
+    let written = &begun.file.workload;
+    let workload = moved.map_or_else(|| written.clone(), |moved| written.on(&absolute(moved)));
+    let name = written.data().map(str::to_owned);
     let _ = std::env::set_current_dir(&begun.summary.directory); // if gone, relative paths start here
     let elsewhere = |error: Error| match error.exit_code() {
         3 => error.advise("if the data have moved: schuss resume RUN --data PATH"),
         _ => error,
     };
     let data = StudyFile { workload, ..begun.file.clone() }.data(limits.memory).map_err(elsewhere)?;
-    Ok(Dataset { name: written.data.unwrap_or(data.name), ..data })
+    Ok(Dataset { name: name.unwrap_or(data.name), ..data })
 }
 
 /// Prints warnings about the classes of the data on stderr.

@@ -7,7 +7,7 @@ use schuss::data::split::mixing;
 use schuss::data::stream::order::Order;
 use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey};
 use schuss::loss::Targets;
-use schuss::study::Workload;
+use schuss::recipe::{ChoiceKey, Workload};
 use schuss::{Error, Result, files};
 use schuss_data::format::table::ColumnKind;
 use schuss_data::text::{bytes, grouped, parse_bytes, printable};
@@ -43,7 +43,7 @@ pub(crate) fn show(
 ) -> Result<()> {
     let data = workload.load_to_show(memory.map(parse_bytes).transpose()?, targets)?;
     let surveys = data::survey(&data)?;
-    let text = facts(&data, workload.missing.is_none())?
+    let text = facts(&data, workload.choices.get(ChoiceKey::Missing).is_none())?
         + &splits(&data, &surveys)
         + &columns(&data, &surveys)
         + &balance(&data, &surveys, screen.table_width())
@@ -343,7 +343,7 @@ impl Downloads {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Reading;
+    use crate::choices::Reading;
     use schuss::data::{ImageShape, Samples};
 
     #[test]

@@ -321,6 +321,7 @@ fn hidden_and_activation(flag: &str, typed: &Typed) -> Option<(Vec<String>, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use schuss::recipe::ChoiceKey;
 
     fn parse(line: &str) -> Result<Cli, Stop> {
         read(line.split_whitespace().map(OsString::from), 80)
@@ -416,23 +417,29 @@ mod tests {
             Err(Stop::Refused(error)) => panic!("{line}: {error}"),
         };
         for line in ["--batch-size 64", "--batch_size=64", "--bs 64", "--Batch_Size 64"] {
-            assert_eq!(flags(line).update, ["64"], "{line}");
+            assert_eq!(flags(line).choices.values(ChoiceKey::Update), ["64"], "{line}");
         }
         for line in ["--hidden-layer-sizes 100,50", "--hidden (100,50)", "--hidden_layer_sizes=100-50"] {
-            assert_eq!(flags(line).model, ["in-100-50-out"], "{line}");
+            assert_eq!(flags(line).choices.values(ChoiceKey::Model), ["in-100-50-out"], "{line}");
         }
         for line in ["--epoch 3", "--num-epochs 3", "--num_epochs=3", "--max-epochs 3"] {
-            assert_eq!(flags(line).epochs, Some(3), "{line}");
+            assert_eq!(flags(line).choices.values(ChoiceKey::Epochs), ["3"], "{line}");
         }
         for line in ["-o a", "--output a", "--output-dir a"] {
             assert_eq!(flags(line).out.as_deref(), Some(std::path::Path::new("a")), "{line}");
         }
-        assert_eq!(flags("--opt Adam --solver lbfgs").optimizer, ["Adam", "lbfgs"]);
-        assert_eq!(flags("--criterion MSELoss --lr-scheduler StepLR").loss, ["MSELoss"]);
+        assert_eq!(
+            flags("--opt Adam --solver lbfgs").choices.values(ChoiceKey::Optimizer),
+            ["Adam", "lbfgs"]
+        );
+        assert_eq!(
+            flags("--criterion MSELoss --lr-scheduler StepLR").choices.values(ChoiceKey::Loss),
+            ["MSELoss"]
+        );
         assert_eq!(flags("--random-state 7").seed, [7]);
         assert_eq!(flags("--seeds 3").seeds, Some(3));
-        assert_eq!(flags("--validation-split 0.1").validation, Some(0.1));
-        assert_eq!(flags("--dataset x.csv --net 3-2").data.as_deref(), Some("x.csv"));
+        assert_eq!(flags("--validation-split 0.1").choices.values(ChoiceKey::Validation), ["0.1"]);
+        assert_eq!(flags("--dataset x.csv --net 3-2").choices.values(ChoiceKey::Data), ["x.csv"]);
     }
 
     #[test]

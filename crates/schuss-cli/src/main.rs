@@ -1,6 +1,7 @@
 //! The `schuss` command-line tool: flags, progress and exit codes on top of the library.
 
 mod args;
+mod choices;
 mod compare;
 mod data;
 mod doctor;

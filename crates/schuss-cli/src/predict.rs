@@ -1,6 +1,6 @@
 //! `schuss predict`: predictions of a trained model for images, or for every sample of a data set.
 
-use crate::args::Reading;
+use crate::choices::Reading;
 use crate::model;
 use crate::terminal::{Screen, Tile, bar, deliver, fit, percent};
 use schuss::data;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Place;
+use common::{Place, SMALL};
 use std::fs;
 
 #[test]
@@ -27,7 +27,7 @@ fn what_is_typed_wrong_exits_with_2_names_it_and_writes_nothing() {
         (&["train", "--data", "nmist"], "did you mean `mnist`?"),
         (&["train", "--data", "digits:trian=10"], "did you mean `train`?"),
         (&["train", "--data", "digits:train=0"], "train"),
-        (&["train", "--epochs", "-1"], "invalid value"),
+        (&["train", "--epochs", "-1"], "`-1` is not a non-negative integer"),
         (&["train", "--epocs", "1"], "did you mean --epochs?"),
         (&["compare", "--data", "digits:train=10,20"], "has no key"),
         (&["train", "--optimizer", "sgd", "--optimizer", "adam"], "schuss compare"),
@@ -79,6 +79,79 @@ fn a_study_file_that_is_wrong_is_refused_with_file_and_line() {
         fs::write(place.join("bad.toml"), text).unwrap();
         place.run(&["compare", "./bad.toml", "--data", "digits:train=400,test=100,size=8"]).refused(2, part);
     }
+}
+
+#[test]
+fn a_wrong_choice_is_reported_where_it_was_typed() {
+    let place = Place::new();
+    for (text, part) in [
+        ("[recipe]\n\noptimizer = \"adm\"\n", "in    ./bad.toml, line 3, key optimizer in [recipe]"),
+        ("[budget]\nepochs = \"ten\"\n", "in    ./bad.toml, line 2, key epochs in [budget]"),
+        (
+            "[axes]\nupdate = [\n  \"epoch\",\n  \"bach:10\",\n]\n",
+            "in    ./bad.toml, line 4, key update in [axes]",
+        ),
+        ("[axes]\noptimizer = [\"sgd:lr={\"]\n", "in    ./bad.toml, line 2, key optimizer in [axes]"),
+        ("[axes]\nupdate = []\n", "in    ./bad.toml, line 2, key update in [axes]"),
+        (
+            "[[trial]]\noptimizer = \"sgd\"\n[[trial]]\noptimizer = \"sgd:momentm=1\"\n",
+            "in    ./bad.toml, line 4, key optimizer in [[trial]] 2",
+        ),
+        ("[[trial]]\noptimizr = \"sgd\"\n", "in    ./bad.toml, line 2, key optimizr in [[trial]] 1"),
+        ("[observe]\nloses = true\n", "in    ./bad.toml, line 2, key loses in [observe]"),
+        ("titel = \"x\"\n", "in    ./bad.toml, line 1, key titel"),
+        ("\nseeds = [1, 1]\n", "in    ./bad.toml, line 2, key seeds"),
+        ("surfaces = [\"bowel\"]\n", "in    ./bad.toml, line 1, key surfaces"),
+        ("[workload]\nmissing = \"gone\"\n", "in    ./bad.toml, line 2, key missing in [workload]"),
+        ("[workload]\nvalidation = 2\n", "in    ./bad.toml, line 2, key validation in [workload]"),
+        ("[recipe]\nlabel = \"a\"\n", "`label` belongs to [workload]"),
+        ("[workload]\nepochs = 3\n", "`epochs` belongs to [recipe] or [[trial]]"),
+        ("[recipe]\nmodel = \"64-5\"\n", "in    ./bad.toml, line 2, key model in [recipe]"),
+        ("[recipe]\ntargets = \"real\"\n", "in    ./bad.toml, line 2, key targets in [recipe]"),
+        ("[recipe]\nstats = 9\n", "in    ./bad.toml, line 2, key stats in [recipe]"),
+    ] {
+        fs::write(place.join("bad.toml"), text).unwrap();
+        let ran = place.run(&["compare", "./bad.toml", "--data", "digits:train=40,test=10,size=8"]);
+        ran.refused(2, part);
+        assert!(!ran.stderr.contains("in    --"), "{text}: {}", ran.stderr);
+    }
+    for (args, part) in [
+        (&["--optimizer", "adm"][..], "in    --optimizer\n"),
+        (&["--optimizer", "sgd:lr=-1"], "in    --optimizer: optimizer `sgd`\n"),
+        (&["--epochs", "ten"], "in    --epochs\n"),
+        (&["--trial", "optimizer=adm"], "in    --trial, key optimizer\n"),
+        (&["--trial", "epochs=ten"], "in    --trial, key epochs\n"),
+    ] {
+        place.small(&[&["compare"], args].concat()).refused(2, part);
+    }
+}
+
+#[test]
+fn choices_without_effect_on_the_trial_are_refused_and_shared_ones_left_out() {
+    let place = Place::new();
+    for (args, part) in [
+        (&["--stats", "10"][..], "--stats has no effect on model `64-12-10`, it is for batch-norm"),
+        (&["--target-scale", "standard"], "--target-scale has no effect on classes"),
+        (&["--beyond-target"], "--beyond-target has no effect without a target"),
+        (
+            &["--optimizer", "cg", "--update", "epoch", "--schedule", "cosine"],
+            "--schedule has no effect on optimizer",
+        ),
+        (&["--init-from", "w", "--init", "zeros"], "--init has no effect on weights loaded from w"),
+        (&["--label", "none"], "--label has no effect on digits"),
+    ] {
+        let ran = place.small(&[&["train"], args].concat());
+        ran.refused(2, part);
+        assert!(ran.stderr.contains("try   leave it out"), "{}", ran.stderr);
+    }
+    let args = ["--data", SMALL[1], "--epochs", "1", "--stats", "10", "--seed", "1", "--json"];
+    let layers = "linear:12,batch-norm,relu,linear:10";
+    let both =
+        place.run(&[&["compare", "--model", "64-12-10", "--model", layers], &args[..]].concat()).json();
+    let stats = |index: usize| both["trials"][index]["recipe"]["stats"].clone();
+    assert_eq!((stats(0), stats(1)), (serde_json::Value::Null, 10.into()));
+    let alone = place.run(&[&["train", "--model", "64-12-10"], &args[..4], &["--json"]].concat()).json();
+    assert_eq!(both["trials"][0]["config_id"], alone["trials"][0]["config_id"], "it identifies no trial");
 }
 
 #[test]
@@ -255,4 +328,22 @@ fn options_without_effect_on_the_data_are_refused_by_name() {
         0,
         "missing cells are no matter"
     );
+    let packed = place.run(&["data", "pack", "t.csv", "t.schuss"]);
+    assert_eq!(packed.code, 0, "{}", packed.stderr);
+    for (flag, value) in [("--header", "yes"), ("--columns", "a"), ("--decimal", "point")] {
+        let ran = place.run(&["train", "--data", "t.schuss", flag, value]);
+        ran.refused(2, &format!("{} has no effect on t.schuss", &flag[2..]));
+    }
+}
+
+/// File of ten row groups.
+#[cfg(feature = "full")]
+const COLUMNAR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schuss-data/tests/files/ordered.parquet");
+
+#[test]
+#[cfg(feature = "full")]
+fn options_for_text_have_no_effect_on_columns() {
+    for (flag, value) in [("--header", "yes"), ("--delimiter", ";"), ("--comment", "#")] {
+        Place::new().run(&["data", "show", COLUMNAR, flag, value]).refused(2, "it is for text tables");
+    }
 }

@@ -115,6 +115,48 @@ impl ReadOptions {
         let of_model = self.table.as_ref().map(|table| &table.missing_values);
         self.missing_values.or(of_model.unwrap_or(&MissingValues::default()))
     }
+
+    /// Refuses the options for text tables, for a file that is none.
+    pub(crate) fn refuse_text_options(&self, path: &Path) -> Result<()> {
+        let Form { header, delimiter, comment, .. } = &self.form;
+        refuse(
+            path,
+            "text tables",
+            &[
+                ("header", header.is_some()),
+                ("delimiter", delimiter.is_some()),
+                ("comment", comment.is_some()),
+            ],
+        )
+    }
+
+    /// Refuses the options that only have an effect when a table is packed, for a pack.
+    pub(crate) fn refuse_table_options(&self, path: &Path) -> Result<()> {
+        let Form { decimal, dates, .. } = &self.form;
+        self.refuse_text_options(path)?;
+        refuse(
+            path,
+            "tables that are not packed yet",
+            &[
+                ("columns", self.columns.is_some()),
+                ("drop", self.drop.is_some()),
+                ("decimal", decimal.is_some()),
+                ("dates", dates.is_some()),
+            ],
+        )
+    }
+}
+
+/// Refuses the first of these options that is given, which are for another kind of data than `path`.
+fn refuse(path: &Path, kind: &str, options: &[(&str, bool)]) -> Result<()> {
+    match options.iter().find(|(_, is_given)| *is_given) {
+        Some((key, _)) => {
+            Err(Error::usage(format!("{key} has no effect on {}, it is for {kind}", path.display()))
+                .at(format!("--{key}"))
+                .advise("leave it out"))
+        }
+        None => Ok(()),
+    }
 }
 
 impl FromStr for Missing {

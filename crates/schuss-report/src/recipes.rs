@@ -121,8 +121,9 @@ pub(crate) fn eval_loss(trial: &TrialRecord) -> Option<f64> {
 
 /// Returns true if some trial predicts classes or several labels, so that there is an accuracy.
 pub(crate) fn tell_classes(summary: &Summary) -> bool {
-    let is_right_or_wrong =
-        |trial: &TrialRecord| trial.recipe.targets == "class" || eval_accuracy(trial).is_some();
+    let is_right_or_wrong = |trial: &TrialRecord| {
+        trial.recipe.get("targets").is_none_or(|targets| targets == "class") || eval_accuracy(trial).is_some()
+    };
     summary.trials.iter().any(is_right_or_wrong)
 }
 

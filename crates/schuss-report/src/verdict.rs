@@ -79,10 +79,10 @@ fn unlike(recipes: &[&Recipe]) -> Option<String> {
     } else if differs(&|other| !trial(other).budget.is_like(&trial(first).budget)) {
         "budgets"
     } else if target(first).is_some_and(|target| target.metric.ends_with("loss"))
-        && differs(&|other| trial(other).recipe.loss != trial(first).recipe.loss)
+        && differs(&|other| trial(other).recipe.get("loss") != trial(first).recipe.get("loss"))
     {
         "losses, and the target is a bound on the loss"
-    } else if differs(&|other| trial(other).recipe.targets != trial(first).recipe.targets) {
+    } else if differs(&|other| trial(other).recipe.get("targets") != trial(first).recipe.get("targets")) {
         "kinds of targets"
     } else {
         return None;
@@ -170,7 +170,7 @@ fn misses(missed: &[String]) -> String {
 
 /// Returns sentences on the best recipe after its last update: by loss, or by accuracy if the loss functions differ.
 fn at_the_end(summary: &Summary, recipes: &[&Recipe]) -> Vec<String> {
-    let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.loss.clone();
+    let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.get("loss");
     let same = recipes.iter().all(|recipe| loss(recipe) == loss(recipes[0]));
     if same {
         return lowest_loss(summary, recipes).into_iter().collect();
@@ -324,7 +324,7 @@ fn certainty(summary: &Summary, recipes: &[&Recipe]) -> Option<String> {
 
 /// Says if the ranges over seeds of the two lowest losses overlap; empty if recipes are not ranked by loss.
 fn separation(recipes: &[&Recipe]) -> &'static str {
-    let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.loss.clone();
+    let loss = |recipe: &Recipe| recipe.runs[0].trial.recipe.get("loss");
     if unlike(recipes).is_some() || recipes.iter().any(|recipe| loss(recipe) != loss(recipes[0])) {
         return "";
     }

@@ -157,7 +157,7 @@ fn words_of_users_cannot_become_markup() {
     }];
     for (i, trial) in summary.trials.iter_mut().enumerate() {
         trial.name = format!("{hostile}{i}");
-        trial.recipe.optimizer = hostile.into();
+        trial.recipe.set("optimizer", hostile);
         trial.target.as_mut().unwrap().metric = hostile.into();
     }
     for (path, bytes) in files(&summary, &traces) {

@@ -8,6 +8,7 @@ use schuss::data::{Dataset, Labels, Offsets, Samples, Shape, Split, Values};
 use schuss::loss::Targets;
 use schuss::metrics::Deviation;
 use schuss::network::{ModelFile, Params, Predictor, Scores, WithLoss, save};
+use schuss::recipe::ChoiceKey;
 use schuss::recipe::TargetScale;
 use schuss::session::{Control, Limits, Session};
 use schuss::study::{Choices, Study, StudyFile};
@@ -259,13 +260,13 @@ fn the_scale_is_a_choice_of_the_trial_that_is_written_down_and_refused_where_it_
     let data = data();
     let trial = |choices: &str| resolve(&data, choices).unwrap().trials[0].trial.clone();
     let [standard, none] = [trial("model=2-4-2"), trial("model=2-4-2 target-scale=none")];
-    assert_eq!(standard.record().target_scale.as_deref(), Some("standard"));
-    assert_eq!(none.record().target_scale.as_deref(), Some("none"));
+    assert_eq!(standard.record().get("target_scale").as_deref(), Some("standard"));
+    assert_eq!(none.record().get("target_scale").as_deref(), Some("none"));
     assert_ne!(standard.config_id(), none.config_id());
     assert!(!none.canonical().contains("target_scale"), "the names of trials from before the choice");
     let written = resolve(&data, "model=2-4-2").unwrap().to_file(&data);
-    assert_eq!(written.trials[0].choices.target_scale.as_deref(), Some("standard"));
-    assert_eq!(trial("loss=poisson").record().target_scale.as_deref(), Some("none"));
+    assert_eq!(written.trials[0].choices.get(ChoiceKey::TargetScale), Some("standard"));
+    assert_eq!(trial("loss=poisson").record().get("target_scale").as_deref(), Some("none"));
     for (choices, part) in [
         ("loss=bce target-scale=standard", "loss `bce`"),
         ("targets=input model=2-3-2 target-scale=standard", "the target is the input"),
@@ -276,7 +277,7 @@ fn the_scale_is_a_choice_of_the_trial_that_is_written_down_and_refused_where_it_
     }
     let digits = schuss::data::load("digits:train=10,test=10").unwrap();
     assert!(resolve(&digits, "target-scale=standard").unwrap_err().to_string().contains("classes"));
-    assert_eq!(resolve(&digits, "").unwrap().trials[0].trial.record().target_scale, None);
+    assert_eq!(resolve(&digits, "").unwrap().trials[0].trial.record().get("target_scale"), None);
 }
 
 #[test]

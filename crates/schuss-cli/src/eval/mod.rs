@@ -2,7 +2,7 @@
 
 mod classes;
 
-use crate::args::Reading;
+use crate::choices::Reading;
 use crate::model;
 use crate::progress::say;
 use crate::terminal::{Screen, deliver, fit};

@@ -30,6 +30,7 @@ pub(crate) fn is_pack(path: &Path) -> bool {
 /// # Errors
 /// A data error that names the file.
 pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
+    ask.refuse_table_options(path)?;
     let pack = Pack::open(path)?;
     let about: About = serde_json::from_str(pack.about()).unwrap_or_default();
     let parts = [Some(pack.train()), pack.validation(), pack.test()];

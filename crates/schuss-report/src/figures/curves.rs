@@ -195,8 +195,11 @@ impl Subject<'_> {
     /// probability.
     fn levels(&self, metric: Metric) -> Vec<Level> {
         let classes = self.summary.data.classes;
-        let cross_entropy =
-            self.summary.trials.iter().all(|trial| trial.recipe.loss.starts_with("cross-entropy"));
+        let cross_entropy = self
+            .summary
+            .trials
+            .iter()
+            .all(|trial| trial.recipe.get("loss").is_some_and(|loss| loss.starts_with("cross-entropy")));
         let chance = chance(self.summary);
         let most_common = most_common(self.summary).trim_start_matches("the ");
         let share = |share: f64| (100.0 * share, format!("{most_common}: {} %", text::percent(share)));

@@ -10,11 +10,12 @@ use crate::{
     figures::{Figure, Figures},
     recipes::{self, recipes},
     tables::{Table, tables},
-    text::{NONE, count, escape, list, percent, shorten, without_folders},
+    text::{count, escape, list, percent, shorten, without_folders},
     verdict,
 };
 use parts::{Parts, definition};
-use schuss::record::{RecipeRecord, Summary, SurfaceRecord, Trace, TrialRecord};
+use schuss::recipe::{ChoiceKey, Row};
+use schuss::record::{Summary, SurfaceRecord, Trace, TrialRecord};
 use schuss_data::text::listed;
 use std::fmt::Write as _;
 
@@ -302,8 +303,7 @@ fn resolved_recipes(summary: &Summary) -> (Option<Table>, Vec<Choice>) {
     let all = 0..choices.first().map_or(0, Vec::len);
     let (differing, same): (Vec<usize>, Vec<usize>) = all.partition(differs);
     let same = same.into_iter().map(|column| choices[0][column].clone());
-    let same =
-        same.filter(|choice| !RARE.iter().any(|(rare, usual)| *choice == (*rare, (*usual).to_owned())));
+    let same = same.filter(|choice| !is_unset(choice));
     let table = (recipes.len() > 1).then(|| Table {
         title: "How the recipes differ".to_owned(),
         note: "Resolved settings, including defaults. Each value can be passed to the flag of the same name."
@@ -320,44 +320,22 @@ fn resolved_recipes(summary: &Summary) -> (Option<Table>, Vec<Choice>) {
     (table, same.collect())
 }
 
-/// Settings left out if all recipes have these default values.
-const RARE: [(&str, &str); 4] =
-    [("targets", "class"), ("target scale", NONE), ("noise", NONE), ("statistics over", NONE)];
-
 /// Returns the settings of a trial with their column heads.
 fn choices(name: &str, trial: &TrialRecord) -> Vec<Choice> {
-    let RecipeRecord {
-        update,
-        order,
-        optimizer,
-        schedule,
-        loss,
-        init,
-        stats,
-        targets,
-        target_scale,
-        noise,
-        matmul_precision,
-    } = &trial.recipe;
-    let or_none = |choice: Option<String>| choice.unwrap_or_else(|| NONE.to_owned());
-    vec![
-        ("recipe", name.to_owned()),
-        ("model", trial.network.clone()),
-        ("targets", targets.clone()),
-        ("target scale", or_none(target_scale.clone())),
-        ("noise", or_none(noise.clone())),
-        ("update", update.clone()),
-        ("order", order.clone()),
-        ("optimizer", optimizer.clone()),
-        ("schedule", schedule.clone()),
-        ("loss", loss.clone()),
-        ("initial weights", init.clone()),
-        ("statistics over", or_none(stats.map(|stats| stats.to_string()))),
-        ("matmul precision", matmul_precision.clone()),
+    let recorded = ChoiceKey::by_group().into_iter().map(ChoiceKey::row).filter(|row| row.is_recorded);
+    let choice = |row: &Row| (row.key, trial.recipe.get(row.key).unwrap_or_else(|| row.unset.to_owned()));
+    let names = [("recipe", name.to_owned()), ("model", trial.network.clone())];
+    let run = [
         ("arithmetic", trial.arithmetic.clone()),
         ("strategy", trial.strategy.clone()),
         ("threads", trial.threads.to_string()),
-    ]
+    ];
+    names.into_iter().chain(recorded.map(choice)).chain(run).collect()
+}
+
+/// Returns true for a choice that is not made, which is no news if no recipe makes it.
+fn is_unset((key, text): &Choice) -> bool {
+    ChoiceKey::named(key).is_some_and(|key| key.row().unset == text)
 }
 
 /// Returns the number of classes, or the labels, with the share of the most common; none for other targets.

@@ -160,19 +160,20 @@ fn losses(sketch: &Sketch, seed: u64, epochs: u32) -> Vec<f32> {
 }
 
 fn recipe(sketch: &Sketch) -> RecipeRecord {
-    RecipeRecord {
-        update: sketch.update.into(),
-        order: "shuffled".into(),
-        optimizer: sketch.optimizer.into(),
-        schedule: "constant".into(),
-        loss: "cross-entropy".into(),
-        init: "torch".into(),
-        stats: None,
-        target_scale: None,
-        targets: "class".into(),
-        noise: None,
-        matmul_precision: "highest".into(),
+    let mut record = RecipeRecord::default();
+    for (key, text) in [
+        ("update", sketch.update),
+        ("order", "shuffled"),
+        ("optimizer", sketch.optimizer),
+        ("schedule", "constant"),
+        ("loss", "cross-entropy"),
+        ("init", "torch"),
+        ("targets", "class"),
+        ("matmul_precision", "highest"),
+    ] {
+        record.set(key, text);
     }
+    record
 }
 
 /// Returns a run of two autoencoders, one of which removes noise.
@@ -186,9 +187,9 @@ pub(crate) fn autoencoders(seeds: u64) -> (Summary, Vec<Trace>) {
 
 fn reconstructing(sketch: &Sketch, noise: Option<&str>, seed: u64) -> (TrialRecord, Trace) {
     let (mut record, mut trace) = trial(sketch, seed, 3);
-    record.recipe.loss = "mse".into();
-    record.recipe.targets = "input".into();
-    record.recipe.noise = noise.map(Into::into);
+    record.recipe.set("loss", "mse");
+    record.recipe.set("targets", "input");
+    noise.iter().for_each(|noise| record.recipe.set("noise", noise));
     (record.target, record.reference, record.reference_seconds) = (None, vec![], None);
     record.reconstructions = Some("trials/01/reconstructions.png".into());
     for row in &mut record.epochs {

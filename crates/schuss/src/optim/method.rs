@@ -131,6 +131,18 @@ impl Method {
         Some(Knobs { lr: knob(rule.lr()), momentum: knob(rule.momentum()), beta2: knob(rule.beta2()) })
     }
 
+    /// True if a schedule has an effect: if any of its parts has a learning rate, momentum or second beta.
+    pub(crate) fn can_be_scheduled(&self) -> bool {
+        let has_knob =
+            |rule: &mut Rule| rule.lr().is_some() || rule.momentum().is_some() || rule.beta2().is_some();
+        match self.clone() {
+            Self::Descent(Descent { mut groups, .. }) => {
+                groups.is_empty() || groups.iter_mut().any(|group| has_knob(&mut group.rule))
+            }
+            Self::Solver(mut solver) => solver.lr().is_some(),
+        }
+    }
+
     /// Returns the method with a momentum buffer for plain `sgd` if `schedule` drives the momentum, as in PyTorch.
     #[must_use]
     pub(crate) fn with_velocity(mut self, schedule: &Schedule) -> Self {

@@ -1,24 +1,32 @@
 //! Recipes, workloads, budgets and trials as plain data, and the grammar of their specs.
 
 mod about;
+mod choices;
 mod condition;
 mod model_file;
 mod precision;
 mod target_scale;
+mod workload;
 
 pub use about::{Table, about};
+pub use choices::{ChoiceKey, Choices, FileLine, Group, Row, Source, ValueType};
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
 pub use schuss_data::stream::order::Order;
 pub use target_scale::TargetScale;
+pub use workload::Workload;
+
+pub(crate) use choices::unknown_key;
 
 use crate::loss::{Loss, Targets};
-use crate::network::{Init, Model, Noise};
+use crate::network::{Init, Model, Noise, Plan};
 use crate::optim::Method;
 use crate::record::RecipeRecord;
 use crate::schedule::{CurveOverTrial, Outlook, Schedule};
 use crate::spec;
 use crate::{Error, Result};
+use choices::Line;
+use schuss_data::Dataset;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::PathBuf;
@@ -108,25 +116,6 @@ pub struct Recipe {
     pub matmul_precision: MatmulPrecision,
 }
 
-impl Recipe {
-    /// Returns every choice as canonical spec text.
-    pub fn record(&self) -> RecipeRecord {
-        RecipeRecord {
-            update: self.update.to_string(),
-            order: self.order.to_string(),
-            optimizer: self.optimizer.to_string(),
-            schedule: self.schedule.to_string(),
-            loss: self.loss.to_string(),
-            init: self.init.to_string(),
-            stats: self.stats,
-            targets: Targets::default().to_string(),
-            target_scale: None,
-            noise: None,
-            matmul_precision: self.matmul_precision.to_string(),
-        }
-    }
-}
-
 /// Stopping criteria of a trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {
@@ -194,14 +183,15 @@ impl Default for Trial {
 impl Trial {
     /// Returns the record of the recipe and workload; `init` is the file if initial weights come from one.
     pub fn record(&self) -> RecipeRecord {
-        let from_file = self.init_from.as_ref().map(|path| format!("file:{}", path.display()));
-        let recipe = self.recipe.record();
-        RecipeRecord {
-            init: from_file.unwrap_or(recipe.init),
-            targets: self.targets.to_string(),
-            target_scale: self.target_scale().map(|scale| scale.to_string()),
-            noise: self.noise.as_ref().map(Noise::to_string),
-            ..recipe
+        let recorded = ChoiceKey::ALL.iter().filter(|key| key.row().is_recorded);
+        recorded.filter_map(|key| Some((key.row(), self.written(*key)?))).map(Row::entry).collect()
+    }
+
+    /// Returns a choice as it stands in records and identities.
+    fn written(&self, key: ChoiceKey) -> Option<String> {
+        match (key, &self.init_from) {
+            (ChoiceKey::Init, Some(path)) => Some(format!("file:{}", path.display())),
+            _ => key.get(self),
         }
     }
 
@@ -214,6 +204,14 @@ impl Trial {
         Self { recipe: Recipe { schedule, optimizer, ..self.recipe.clone() }, ..self.clone() }
     }
 
+    /// Plans its network on `data`.
+    ///
+    /// # Errors
+    /// A usage error if it does not fit the data.
+    pub(crate) fn plan(&self, data: &Dataset) -> Result<Plan> {
+        Plan::for_targets(&self.model, data.shape, data.target_kind().outputs(), self.targets)
+    }
+
     /// Returns the number of updates on a training split of `samples` samples if the trial uses up its budget.
     pub fn updates(&self, samples: usize) -> u64 {
         let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
@@ -223,31 +221,18 @@ impl Trial {
 
     /// Returns everything but the seed as canonical text, equal for equal trials.
     pub fn canonical(&self) -> String {
-        let (recipe, budget) = (self.record(), &self.budget);
-        let text = |condition: Option<Condition>| condition.map_or_else(|| "none".into(), |c| c.to_string());
-        let lines = [
-            ("data", self.data.clone()),
-            ("model", self.model.to_string()),
-            ("targets", self.targets.to_string()),
-            ("noise", self.noise.as_ref().map_or_else(|| "none".into(), Noise::to_string)),
-            ("init", recipe.init),
-            ("update", recipe.update),
-            ("order", recipe.order),
-            ("optimizer", recipe.optimizer),
-            ("schedule", recipe.schedule),
-            ("loss", recipe.loss),
-            ("stats", recipe.stats.map_or_else(|| "update".into(), |stats| stats.to_string())),
-            ("matmul_precision", recipe.matmul_precision),
-            ("epochs", budget.epochs.to_string()),
-            ("max_updates", budget.max_updates.map_or_else(|| "none".into(), |n| n.to_string())),
-            ("target", text(budget.target)),
-            ("beyond_target", budget.beyond_target.to_string()),
-            ("stop", text(budget.stop)),
-        ];
-        // omitted if none, so that such trials keep the id they had before this option existed
-        let scale = self.target_scale().filter(|scale| *scale != TargetScale::None);
-        let scale = scale.map(|scale| ("target_scale", scale.to_string()));
-        lines.iter().chain(&scale).map(|(key, value)| format!("{key} = {value}\n")).collect()
+        let line = |key: ChoiceKey| {
+            let row = key.row();
+            let text = self.written(key).unwrap_or_else(|| row.unset.to_owned());
+            let is_left_out = match row.line {
+                Line::Number(_) => false,
+                Line::Later => text == row.unset,
+                Line::Elsewhere => true,
+            };
+            (row.is_of_trial() && !is_left_out).then(|| format!("{} = {text}\n", row.key))
+        };
+        let lines: String = ChoiceKey::by_line().into_iter().filter_map(line).collect();
+        format!("data = {}\n{lines}", self.data)
     }
 
     /// Returns the first 12 hex digits of the SHA-256 of [`Self::canonical`].

@@ -20,24 +20,31 @@ pub enum TargetScale {
 }
 
 impl TargetScale {
+    /// Returns where the scale has no effect and what it is for, if it does not suit these targets.
+    pub(crate) fn misfit(self, targets: Targets, loss: &Loss) -> Option<String> {
+        let why = match (self, targets) {
+            (Self::None, _) => return None,
+            (Self::Standard, Targets::Class) => "on classes, it is for numbers to predict".to_owned(),
+            (Self::Standard, Targets::Input) => "where the target is the input".to_owned(),
+            (Self::Standard, Targets::Real) if loss.power().is_none() => {
+                format!("on loss `{loss}`, it is for mse, l1, huber and smooth-l1")
+            }
+            (Self::Standard, Targets::Real) => return None,
+        };
+        Some(why)
+    }
+
     /// Checks that targets can be standardised.
     ///
     /// # Errors
     /// A usage error.
     pub(crate) fn check(self, targets: Targets, loss: &Loss) -> Result<()> {
-        let refuse = |why: String| {
-            let what = format!("target-scale `{self}` does not apply: {why}");
-            Err(Error::usage(what).at("--target-scale").advise("leave it out"))
+        let refuse = |why| {
+            Error::usage(format!("target_scale has no effect {why}"))
+                .at("--target-scale")
+                .advise("leave it out")
         };
-        match (self, targets) {
-            (Self::None, _) => Ok(()),
-            (Self::Standard, Targets::Class) => refuse("targets are classes".into()),
-            (Self::Standard, Targets::Input) => refuse("the target is the input".into()),
-            (Self::Standard, Targets::Real) if loss.power().is_none() => {
-                refuse(format!("loss `{loss}` takes targets as they are; use mse, l1, huber or smooth-l1"))
-            }
-            (Self::Standard, Targets::Real) => Ok(()),
-        }
+        self.misfit(targets, loss).map_or(Ok(()), |why| Err(refuse(why)))
     }
 }
 

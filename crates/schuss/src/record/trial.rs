@@ -2,6 +2,7 @@
 
 use super::ReferenceRecord;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// A trial and its results.
@@ -86,35 +87,30 @@ pub struct TrialRecord {
     pub reference_seconds: Option<f64>,
 }
 
-/// The resolved recipe, each choice as canonical spec text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecipeRecord {
-    /// Update rule: `epoch`, `batch:100`, `sample`.
-    pub update: String,
-    /// Order of samples.
-    pub order: String,
-    /// Optimizer: the learning rate and every non-default key.
-    pub optimizer: String,
-    /// Learning-rate schedule.
-    pub schedule: String,
-    /// Loss.
-    pub loss: String,
-    /// Initial weights.
-    pub init: String,
-    /// Samples per group of batch statistics, if given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stats: Option<usize>,
-    /// Kind of target: `class`, `real`, or `input` for an autoencoder.
-    #[serde(default = "class")]
-    pub targets: String,
-    /// Scaling of numeric targets: `standard` or `none`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target_scale: Option<String>,
-    /// Noise on the inputs, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub noise: Option<String>,
-    /// Precision of matrix products.
-    pub matmul_precision: String,
+/// The resolved recipe: its choices as canonical spec text, by their keys in study files. Absent ones are unset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecipeRecord(Map<String, Value>);
+
+impl RecipeRecord {
+    /// Returns a choice as text.
+    pub fn get(&self, key: &str) -> Option<String> {
+        match self.0.get(key)? {
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+
+    /// Replaces a choice.
+    pub fn set(&mut self, key: &str, text: &str) {
+        self.0.insert(key.to_owned(), Value::from(text));
+    }
+}
+
+impl FromIterator<(&'static str, Value)> for RecipeRecord {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Value)>>(choices: I) -> Self {
+        Self(choices.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
 }
 
 /// Timing conditions of a trial.
@@ -378,8 +374,4 @@ pub struct Sheet {
 /// Reads `null`, which stands for a non-finite number, as NaN.
 fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
-}
-
-fn class() -> String {
-    "class".into()
 }

@@ -1,7 +1,7 @@
 //! Comparison of trials by what they train.
 
 use crate::recipe::UpdateRule;
-use crate::record::{RecipeRecord, Status, TrialRecord};
+use crate::record::{Status, TrialRecord};
 use crate::schedule::Schedule;
 
 impl TrialRecord {
@@ -11,19 +11,21 @@ impl TrialRecord {
         let made_for_these = |schedule: Schedule| schedule.ends_with(self.budget.updates);
         self.status == Status::Finished
             && self.budget.max_updates.is_none()
-            && !self.recipe.schedule.parse().is_ok_and(made_for_these)
+            && !self.recipe.get("schedule").is_some_and(|schedule| schedule.parse().is_ok_and(made_for_these))
     }
 
     /// Returns true if `other` trains identically on `train` samples, whatever its name: `batch:100` is `epoch` on 48
     /// samples.
     pub fn is_same_recipe(&self, other: &Self, train: usize) -> bool {
-        let samples = |record: &RecipeRecord| Some(record.update.parse::<UpdateRule>().ok()?.samples(train));
+        let samples =
+            |trial: &Self| Some(trial.recipe.get("update")?.parse::<UpdateRule>().ok()?.samples(train));
         let rest = |trial: &Self| {
-            let recipe = RecipeRecord { update: String::new(), ..trial.recipe.clone() };
+            let mut recipe = trial.recipe.clone();
+            recipe.set("update", "");
             let target =
                 trial.target.clone().map(|target| (target.metric, target.op, target.value.to_bits()));
             (trial.network.clone(), recipe, target, trial.budget)
         };
-        samples(&self.recipe) == samples(&other.recipe) && rest(self) == rest(other)
+        samples(self) == samples(other) && rest(self) == rest(other)
     }
 }

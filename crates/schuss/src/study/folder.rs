@@ -2,13 +2,12 @@
 //! `metrics.csv`, `report.html`, `charts/`.
 
 use super::StudyFile;
-use super::choices::Choices;
 use super::metrics;
 use super::plan::Study;
 use super::run::counts;
 use super::trial_folder::TrialFolder;
 use crate::files::{self, Lock};
-use crate::recipe::Trial;
+use crate::recipe::{Choices, Trial};
 use crate::record::{Counts, Summary, Trace};
 use crate::session::Limits;
 use crate::{Error, Result};

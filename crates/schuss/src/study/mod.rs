@@ -1,8 +1,8 @@
 //! Studies: comparison of trials, with statistics over their seeds.
 
 mod alike;
+mod axes;
 mod checkpoint;
-mod choices;
 pub mod curve;
 mod exhibit;
 mod file;
@@ -18,10 +18,11 @@ pub mod surface;
 mod trained_model;
 mod trial_folder;
 
-pub use choices::Choices;
+pub use crate::recipe::{Choices, Workload};
+pub use axes::Axes;
 pub use exhibit::Printed;
-pub use file::{Observe, StudyFile, TrialEntry, Workload};
+pub use file::{Observe, StudyFile, TrialEntry};
 pub use folder::{REPORT, RunFolder, to_json};
-pub use plan::{Axes, Planned, Study};
+pub use plan::{Planned, Study};
 pub use run::{Begun, Finished, Watcher, run};
 pub use trained_model::{EvaluationData, TrainedModel};

@@ -1,7 +1,7 @@
 //! The run that a model came from, and the data it was trained on.
 
+use super::StudyFile;
 use super::folder::{STUDY, SUMMARY};
-use super::{StudyFile, Workload};
 use crate::Result;
 use crate::record::Summary;
 use schuss_data::Dataset;
@@ -22,7 +22,7 @@ impl Origin {
         let file = std::fs::read_to_string(folder.join(STUDY)).ok()?;
         let summary = std::fs::read_to_string(folder.join(SUMMARY)).ok()?;
         Some(Self {
-            file: StudyFile::parse(&file, STUDY).ok()?,
+            file: StudyFile { is_of_run: true, ..StudyFile::parse(&file, STUDY).ok()? },
             summary: serde_json::from_str(&summary).ok()?,
         })
     }
@@ -32,12 +32,13 @@ impl Origin {
     /// # Errors
     /// Usage and data errors, as at the start of the run.
     pub(super) fn data(&self, elsewhere: Option<&str>) -> Result<Dataset> {
-        let written = self.file.workload.clone();
-        let known = written.data.as_deref().map(|data| {
+        let workload = &self.file.workload;
+        let known = workload.data().map(|data| {
             let there = Path::new(&self.summary.directory).join(data);
             if there.exists() { there.display().to_string() } else { data.to_owned() }
         });
-        let workload = Workload { data: elsewhere.map(str::to_owned).or(known), ..written };
+        let data = elsewhere.map(str::to_owned).or(known);
+        let workload = data.map_or_else(|| workload.clone(), |data| workload.on(&data));
         StudyFile { workload, ..self.file.clone() }.data(None)
     }
 

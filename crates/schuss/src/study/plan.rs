@@ -1,13 +1,10 @@
 //! Resolution of a study file and flags into the list of trials to run.
 
-use super::choices::{AXES, Choices};
 use super::exhibit::Printed;
-use super::file::{Observe, StudyFile, TrialEntry, Workload};
-use crate::network::Plan;
-use crate::recipe::Trial;
+use super::file::{Observe, StudyFile, TrialEntry};
+use crate::recipe::{ChoiceKey, Choices, Trial, Workload};
 use crate::record::StudyRecord;
 use crate::schedule::Outlook;
-use crate::spec;
 use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::collections::BTreeMap;
@@ -42,16 +39,16 @@ pub struct Planned {
     pub printed: Printed,
 }
 
-/// Lists of choices; every combination is a trial.
-pub type Axes = BTreeMap<String, Vec<String>>;
-
 impl Study {
     /// Resolves a study file on `data`.
     ///
     /// # Errors
-    /// Usage errors: unknown names, contradictory choices, a model that does not fit the data.
+    /// Usage errors: unknown names, contradictory choices, choices without effect, a model that does not fit the data.
     pub fn resolve(name: &str, file: &StudyFile, data: &Dataset) -> Result<Self> {
+        let workload = if file.is_of_run { file.workload.clone() } else { file.workload.effective(data) };
         let shared = file.shared();
+        let mut resolving =
+            Resolving { file, workload: &workload, data, left_out: BTreeMap::new(), used: vec![] };
         let mut trials = Vec::new();
         let entries = if file.trials.is_empty() && file.surfaces.is_empty() {
             vec![TrialEntry::default()]
@@ -59,27 +56,22 @@ impl Study {
             file.trials.clone()
         };
         for entry in &entries {
-            for (label, combination) in combinations(&file.axes)? {
-                for (values, choices) in chosen(entry, combination, &shared)?.each()? {
-                    trials.push(planned(entry, (&label, &values), choices, file, data)?);
+            for (axes, combination) in file.axes.combinations()? {
+                let own = own(entry, &combination)?;
+                for (values, choices) in own.clone().over(&shared).each()? {
+                    let is_shared = |key| own.get(key).is_none() && shared.get(key) == choices.get(key);
+                    let label = Label { axes: &axes, values: &values };
+                    trials.push(resolving.planned(entry, &label, choices.clone(), &is_shared)?);
                 }
             }
         }
+        resolving.check_shared()?;
         let seeds = file.seeds.clone().unwrap_or_else(|| vec![1]);
-        if seeds.is_empty() {
-            return Err(Error::usage("a study needs at least one seed"));
-        }
-        if let Some(twice) = (1..seeds.len()).find(|&i| seeds[..i].contains(&seeds[i])) {
-            return Err(Error::usage(format!(
-                "duplicate seed {}; repeating the same trial does not measure spread",
-                seeds[twice]
-            )));
-        }
+        check_seeds(&seeds)?;
         let about =
             StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
         number_equal_names(&mut trials);
-        let (workload, surfaces) = (file.workload.clone(), file.surfaces.clone());
-        let (require_target, observe) = (file.require_target, file.observe);
+        let (surfaces, require_target, observe) = (file.surfaces.clone(), file.require_target, file.observe);
         Ok(Self { about, trials, seeds, require_target, workload, observe, surfaces })
     }
 
@@ -97,7 +89,7 @@ impl Study {
             notes: self.about.notes.clone(),
             seeds: Some(self.seeds.clone()),
             require_target: self.require_target,
-            workload: Workload { data: Some(data.name.clone()), model: None, ..self.workload.clone() },
+            workload: self.workload.on(&data.name).without_trial(),
             observe: self.observe,
             trials: self.trials.iter().map(entry).collect(),
             surfaces: self.surfaces.clone(),
@@ -125,7 +117,7 @@ impl Study {
         let work = |planned: &Planned| {
             let trial = &planned.trial;
             let samples = trial.updates(len) as f64 * trial.recipe.update.samples(len) as f64;
-            Ok(samples * plan_of(trial, data)?.work_per_sample() as f64)
+            Ok(samples * trial.plan(data)?.work_per_sample() as f64)
         };
         let one_seed = self.trials.iter().map(work).sum::<Result<f64>>()?;
         Ok(one_seed * self.seeds.len() as f64)
@@ -145,54 +137,110 @@ impl Study {
     }
 }
 
-/// Merges the choices of a trial: its own, those of the axes, and the shared ones.
-fn chosen(entry: &TrialEntry, axis: Choices, shared: &Choices) -> Result<Choices> {
-    let own = entry.choices.made();
-    if let Some(twice) = axis.made().into_iter().find(|name| own.contains(name)) {
-        let name = entry.name.as_deref().unwrap_or("one");
-        return Err(Error::usage(format!(
-            "{twice} is an axis of the study, but trial `{name}` sets its own"
-        )));
+/// Checks that there are seeds, all different.
+pub(super) fn check_seeds(seeds: &[u64]) -> Result<()> {
+    if seeds.is_empty() {
+        return Err(Error::usage("a study needs at least one seed"));
     }
-    Ok(entry.choices.clone().over(&axis).over(shared))
+    match (1..seeds.len()).find(|&i| seeds[..i].contains(&seeds[i])) {
+        Some(twice) => Err(Error::usage(format!(
+            "duplicate seed {}; repeating the same trial does not measure spread",
+            seeds[twice]
+        ))),
+        None => Ok(()),
+    }
 }
 
-fn planned(
-    entry: &TrialEntry,
-    (label, values): (&str, &str),
-    mut choices: Choices,
-    file: &StudyFile,
-    data: &Dataset,
-) -> Result<Planned> {
-    if choices.update.as_deref().is_some_and(|update| update.trim().eq_ignore_ascii_case("batch:auto")) {
-        choices.update = None;
-        let trial = choices.resolve("", data)?;
-        choices.update = Some(format!("batch:{}", samples_that_fit(&trial, data)?));
+/// Returns a trial's own choices and those of the axes.
+fn own(entry: &TrialEntry, axes: &Choices) -> Result<Choices> {
+    if let Some(twice) = axes.made().find(|key| entry.choices.get(*key).is_some()) {
+        let (key, name) = (twice.row().key, entry.name.as_deref().unwrap_or("one"));
+        let error = Error::usage(format!("{key} is an axis of the study, but trial `{name}` sets its own"));
+        return Err(entry.choices.locate(twice, error));
     }
-    let mut trial = choices.resolve("", data)?.resolved(data.train.len());
-    plan_of(&trial, data)?;
-    trial.data = file.workload.spec(&data.name);
-    trial.name = match (&entry.name, label) {
-        (Some(name), label) => printable(&format!("{name} {label} {values}")),
-        (None, "") => printable(&format!("{} {} {values}", trial.recipe.update, trial.recipe.optimizer)),
-        (None, label) => printable(&format!("{label} {values}")),
-    };
-    let eval_every = entry.eval_every.or(file.observe.eval_every);
-    Ok(Planned { trial, eval_every, printed: Printed::of(entry) })
+    Ok(entry.choices.clone().over(axes))
 }
 
-/// Plans the network of a trial.
-///
-/// # Errors
-/// A usage error if it does not fit the data.
-pub(super) fn plan_of(trial: &Trial, data: &Dataset) -> Result<Plan> {
-    Plan::for_targets(&trial.model, data.shape, data.target_kind().outputs(), trial.targets)
+/// Values that distinguish a trial from others of the same entry.
+struct Label<'a> {
+    /// Values of the study's axes.
+    axes: &'a str,
+    /// Values in braces.
+    values: &'a str,
+}
+
+/// A study file that is being resolved.
+struct Resolving<'a> {
+    file: &'a StudyFile,
+    workload: &'a Workload,
+    data: &'a Dataset,
+    /// Shared choices left out of a trial on which they have no effect, and the errors that say so.
+    left_out: BTreeMap<ChoiceKey, Error>,
+    /// Shared choices with an effect on a trial.
+    used: Vec<ChoiceKey>,
+}
+
+impl Resolving<'_> {
+    /// Resolves a trial of an entry.
+    fn planned(
+        &mut self,
+        entry: &TrialEntry,
+        label: &Label<'_>,
+        choices: Choices,
+        is_shared: &dyn Fn(ChoiceKey) -> bool,
+    ) -> Result<Planned> {
+        let choices = self.effective(self.with_samples(choices)?, is_shared)?;
+        let mut trial = choices.resolve("", self.data)?.resolved(self.data.train.len());
+        trial.plan(self.data).map_err(|error| choices.locate(ChoiceKey::Model, error))?;
+        trial.data = self.workload.spec(&self.data.name);
+        let Label { axes, values } = label;
+        trial.name = match (&entry.name, *axes) {
+            (Some(name), axes) => printable(&format!("{name} {axes} {values}")),
+            (None, "") => printable(&format!("{} {} {values}", trial.recipe.update, trial.recipe.optimizer)),
+            (None, axes) => printable(&format!("{axes} {values}")),
+        };
+        let eval_every = entry.eval_every.or(self.file.observe.eval_every);
+        Ok(Planned { trial, eval_every, printed: Printed::of(entry) })
+    }
+
+    /// Leaves out shared choices without effect on the trial, and refuses others.
+    fn effective(&mut self, mut choices: Choices, is_shared: &dyn Fn(ChoiceKey) -> bool) -> Result<Choices> {
+        while !self.file.is_of_run {
+            match choices.idle(&choices.resolve("", self.data)?, self.data) {
+                Some((key, error)) if is_shared(key) => {
+                    self.left_out.insert(key, error);
+                    choices.remove(key);
+                }
+                Some((_, error)) => return Err(error),
+                None => break,
+            }
+        }
+        self.used.extend(choices.made().filter(|key| is_shared(*key)));
+        Ok(choices)
+    }
+
+    /// Refuses a shared choice that has no effect on any trial.
+    fn check_shared(self) -> Result<()> {
+        let idle = self.left_out.into_iter().find(|(key, _)| !self.used.contains(key));
+        idle.map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// Replaces the update rule `batch:auto` by as many samples as fit in memory.
+    fn with_samples(&self, choices: Choices) -> Result<Choices> {
+        let is_auto = |update: &str| update.trim().eq_ignore_ascii_case("batch:auto");
+        if !choices.get(ChoiceKey::Update).is_some_and(is_auto) {
+            return Ok(choices);
+        }
+        let trial = choices.clone().only(|key| key != ChoiceKey::Update).resolve("", self.data)?;
+        let samples = samples_that_fit(&trial, self.data).map_err(|error| choices.relocate(error))?;
+        Ok(choices.replaced(ChoiceKey::Update, &format!("batch:{samples}")))
+    }
 }
 
 /// Returns the largest batch size whose activations and gradients fit in half of the free memory: at least one sample,
 /// at most all.
 fn samples_that_fit(trial: &Trial, data: &Dataset) -> Result<usize> {
-    let plan = plan_of(trial, data)?;
+    let plan = trial.plan(data)?;
     let free = machine::available_memory().ok_or_else(|| {
         Error::failure("this system does not report how much memory is free")
             .advise("a number: --update batch:100")
@@ -205,33 +253,6 @@ fn samples_that_fit(trial: &Trial, data: &Dataset) -> Result<usize> {
 fn printable(name: &str) -> String {
     let plain = name.replace(char::is_control, " ");
     plain.trim().to_owned()
-}
-
-/// Returns the cross product of the axes, each combination with a label of its values.
-fn combinations(axes: &Axes) -> Result<Vec<(String, Choices)>> {
-    let mut all = vec![(String::new(), Choices::default())];
-    for (axis, values) in axes {
-        if !AXES.contains(&axis.as_str()) {
-            return Err(spec::unknown("axis", axis, &AXES));
-        }
-        if values.is_empty() {
-            return Err(Error::usage(format!("axis `{axis}` has no value")));
-        }
-        let values: Vec<String> =
-            values.iter().map(|value| spec::sweep(value)).collect::<Result<Vec<_>>>()?.concat();
-        let extend = |(label, choices): &(String, Choices), value: &String| {
-            let mut choices = choices.clone();
-            if let Some(choice) = choices.axis_mut(axis) {
-                *choice = Some(value.clone());
-            }
-            (format!("{label} {value}").trim().to_owned(), choices)
-        };
-        all = all
-            .iter()
-            .flat_map(|before| values.iter().map(|value| extend(before, value)).collect::<Vec<_>>())
-            .collect();
-    }
-    Ok(all)
 }
 
 /// Numbers equal names, `sgd`, `sgd (2)`: tables and folders distinguish trials by name.

@@ -4,12 +4,11 @@ mod alike;
 mod member;
 mod runner;
 
-use super::choices::Choices;
 use super::exhibit::Gallery;
 use super::folder::{RunFolder, STUDY, SUMMARY};
-use super::plan::{Study, plan_of};
+use super::plan::Study;
 use super::{StudyFile, statistics};
-use crate::recipe::{Budget, MatmulPrecision, TargetScale, Trial, UpdateRule};
+use crate::recipe::{Budget, ChoiceKey, Choices, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
     Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
 };
@@ -113,6 +112,7 @@ impl Begun {
         };
         let text = read(STUDY)?;
         let mut file = StudyFile::parse(&text, &path.join(STUDY).display().to_string())?;
+        file.is_of_run = true;
         let is_older = keep_targets(&mut file);
         let summary = serde_json::from_str(&read(SUMMARY)?).map_err(|error| {
             Error::data(format!("the summary is damaged: {error}")).at(path.join(SUMMARY).display())
@@ -191,34 +191,36 @@ impl Begun {
 
 /// Turns target scaling off for trials resolved before it existed. Returns true if there are any.
 fn keep_targets(file: &mut StudyFile) -> bool {
-    let is_older =
-        |choices: &&mut Choices| choices.targets.as_deref() == Some("real") && choices.target_scale.is_none();
+    let is_older = |choices: &&mut Choices| {
+        choices.get(ChoiceKey::Targets) == Some("real") && choices.get(ChoiceKey::TargetScale).is_none()
+    };
     let none = TargetScale::None.to_string();
     let older = file.trials.iter_mut().map(|trial| &mut trial.choices).filter(is_older);
-    older.map(|choices| choices.target_scale = Some(none.clone())).count() > 0
+    older.map(|choices| *choices = choices.with(ChoiceKey::TargetScale, &none)).count() > 0
 }
 
 /// Extends a trial on `train` samples to `epochs` epochs. Returns true if it had fewer.
 fn extend(choices: &mut Choices, epochs: u32, train: usize) -> Result<bool> {
-    let before = choices.epochs.unwrap_or_else(|| Budget::default().epochs);
+    let number = |key| choices.get(key).and_then(|number| number.parse::<u64>().ok());
+    let before = number(ChoiceKey::Epochs).unwrap_or_else(|| Budget::default().epochs.into());
     let anew = |what: String| Err(Error::usage(what).advise(format!("a new run with --epochs {epochs}")));
-    if epochs < before {
+    if u64::from(epochs) < before {
         return anew(format!("--epochs {epochs} is less than the trial's {before} epochs"));
     }
-    if let Some(updates) = choices.max_updates {
+    if let Some(updates) = number(ChoiceKey::MaxUpdates) {
         return anew(format!("the trial ends after {updates} updates, whatever its number of epochs"));
     }
-    let update: UpdateRule = choices.update.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+    let update: UpdateRule = choices.parsed(ChoiceKey::Update)?.unwrap_or_default();
     let per_epoch = train.div_ceil(update.samples(train).max(1)) as u64;
-    let schedule: schedule::Schedule =
-        choices.schedule.as_deref().map(str::parse).transpose()?.unwrap_or_default();
-    if epochs > before && schedule.ends_with(per_epoch * u64::from(before)) {
+    let schedule: schedule::Schedule = choices.parsed(ChoiceKey::Schedule)?.unwrap_or_default();
+    let is_longer = u64::from(epochs) > before;
+    if is_longer && schedule.ends_with(per_epoch * before) {
         return anew(format!(
             "the schedule `{schedule}` was made for {before} epochs: with {epochs} it would have differed from the start"
         ));
     }
-    choices.epochs = Some(epochs);
-    Ok(epochs > before)
+    *choices = choices.with(ChoiceKey::Epochs, &epochs.to_string());
+    Ok(is_longer)
 }
 
 /// Shows a folder relative to the working directory of the command, if inside it.
@@ -281,7 +283,7 @@ fn prepare(
 /// Creates the summary with everything known before the first trial.
 fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> {
     let first = study.trials.first().map(|planned| &planned.trial);
-    let parameters = |trial: &Trial| plan_of(trial, data).map_or(0, |plan| plan.layout.parameters());
+    let parameters = |trial: &Trial| trial.plan(data).map_or(0, |plan| plan.layout.parameters());
     Ok(Summary {
         schema: 1,
         schuss: Release {

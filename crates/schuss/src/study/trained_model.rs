@@ -84,7 +84,7 @@ impl TrainedModel {
     }
 
     fn given(&self, workload: &Workload, origin: Option<&Origin>) -> Result<EvaluationData> {
-        let held_out = match (origin, &workload.data) {
+        let held_out = match (origin, workload.data()) {
             (Some(origin), Some(spec)) => self.held_out(origin, spec)?,
             _ => None,
         };
@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn workload(data: &str) -> Workload {
-        Workload { data: Some(data.to_owned()), ..Workload::default() }
+        Workload::of(data)
     }
 
     /// Trains a model on the table in `place`, or on other `data`, in the run folder `run`.

@@ -53,7 +53,7 @@ spec::choices! {
 
 impl Solver {
     /// Returns the first step to try, if the solver has one.
-    fn lr(&mut self) -> Option<&mut f64> {
+    pub(super) fn lr(&mut self) -> Option<&mut f64> {
         match self {
             Self::GradientDescent(solver) => Some(&mut solver.lr),
             Self::LBfgs(solver) => Some(&mut solver.lr),

@@ -73,7 +73,7 @@ fn best_on_disk_and_by_record(data: &Dataset, finished: &Finished, index: usize)
     let record = &finished.summary.trials[index];
     let best = record.best.as_ref().unwrap();
     let (_, mut trial) = study(data).runs().nth(index).unwrap();
-    let found = crate::network::Params::init(plan_of(&trial, data).unwrap().layout, &trial.recipe.init, 1);
+    let found = crate::network::Params::init(trial.plan(data).unwrap().layout, &trial.recipe.init, 1);
     let mut found = found;
     crate::network::load_weights(&mut found, &finished.folder.path().join(&best.model)).unwrap();
     trial.budget.epochs = best.best.epoch;
@@ -270,7 +270,7 @@ fn a_run_from_before_the_target_scale_goes_on_without() {
     let parse = |trial: &str| StudyFile::parse(&format!("[[trial]]\n{trial}"), "").unwrap();
     let mut older = parse("targets = 'real'");
     assert!(keep_targets(&mut older));
-    assert_eq!(older.trials[0].choices.target_scale.as_deref(), Some("none"));
+    assert_eq!(older.trials[0].choices.get(ChoiceKey::TargetScale), Some("none"));
     for newer in ["targets = 'real'\ntarget_scale = 'standard'", "targets = 'class'"] {
         let mut file = parse(newer);
         assert!(!keep_targets(&mut file) && file == parse(newer), "{newer}");

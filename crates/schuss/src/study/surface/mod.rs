@@ -34,6 +34,11 @@ pub fn draw(name: &str, seed: u64) -> Result<SurfaceRecord> {
     Ok(find(name)?.record(seed))
 }
 
+/// Checks that there is a surface of this name.
+pub(super) fn check(name: &str) -> Result<()> {
+    find(name).map(drop)
+}
+
 fn find(name: &str) -> Result<Surface> {
     Ok(match name {
         "bowl" => equations::bowl(),
