@@ -174,7 +174,7 @@ impl Entry<'_> {
 
     /// Returns the value of a choice as text.
     fn text(&self, row: &Row, value: &Spanned<DeValue<'_>>) -> Result<String> {
-        let written = &self.file.text[value.span()];
+        let written = self.file.text.get(value.span()).unwrap_or_default();
         match (row.value, value.get_ref()) {
             (ValueType::Text | ValueType::AnyPath | ValueType::FilePath, DeValue::String(text)) => {
                 Ok(text.to_string())
