@@ -5,6 +5,7 @@ mod bce;
 mod class_weights;
 mod cosine;
 mod cross_entropy;
+mod custom;
 mod focal;
 #[cfg(test)]
 mod golden;
@@ -22,6 +23,7 @@ mod targets;
 pub use bce::Bce;
 pub use cosine::Cosine;
 pub use cross_entropy::CrossEntropy;
+pub use custom::{Custom, CustomLoss};
 pub use focal::Focal;
 pub use hinge::{Hinge, HingeEmbedding, SquaredHinge};
 pub use huber::{Huber, SmoothL1};
@@ -143,7 +145,7 @@ macro_rules! losses {
     ($($(#[doc = $line:literal])* $loss:ident,)*) => {
         choices! {
             /// Loss to minimise, averaged over samples.
-            pub enum Loss ("loss", always &[]) {
+            pub enum Loss ("loss", always &[], untyped 1) {
                 $($(#[doc = $line])* $loss,)*
             }
         }
@@ -214,6 +216,8 @@ losses! {
     Poisson,
     /// One minus the cosine similarity.
     Cosine,
+    /// A loss of your own; last in the table, since it has no name until it is registered.
+    Custom,
 }
 
 impl Default for Loss {

@@ -17,7 +17,7 @@ mod scores;
 mod units;
 
 pub use init::Init;
-pub use layer::Layer;
+pub use layer::{Custom, CustomLayer, CustomWeights, Layer};
 pub use layout::{Entry, Layout, Role};
 pub use model::Model;
 pub use model_file::{ModelFile, load_weights, save};

@@ -3,6 +3,9 @@
 mod about;
 mod grammar;
 pub(crate) mod names;
+mod registry;
 
 pub use about::{About, Key};
 pub use grammar::*;
+
+pub(crate) use registry::{Registry, custom};

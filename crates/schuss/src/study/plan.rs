@@ -75,6 +75,48 @@ impl Study {
         Ok(Self { about, trials, seeds, require_target, workload, observe, surfaces })
     }
 
+    /// Creates a study of trials that share the network and data of the first, with seed 1.
+    ///
+    /// # Errors
+    /// Usage errors: no trial, or a model that does not fit the data.
+    pub fn of(trials: impl IntoIterator<Item = Trial>, data: &Dataset) -> Result<Self> {
+        let file = StudyFile::default();
+        let mut planned = Vec::new();
+        for trial in trials {
+            let mut trial = trial.resolved(data.train.len());
+            trial.plan(data)?;
+            trial.data = file.workload.spec(&data.name);
+            if trial.name == Trial::default().name {
+                trial.name = format!("{} {}", trial.recipe.update, trial.recipe.optimizer);
+            }
+            planned.push(Planned { trial, eval_every: None, printed: Printed::default() });
+        }
+        if planned.is_empty() {
+            return Err(Error::usage("a study needs at least one trial"));
+        }
+        number_equal_names(&mut planned);
+        let about = StudyRecord { name: "study".to_owned(), title: file.title, notes: file.notes };
+        Ok(Self {
+            about,
+            trials: planned,
+            seeds: vec![1],
+            require_target: false,
+            workload: file.workload,
+            observe: file.observe,
+            surfaces: file.surfaces,
+        })
+    }
+
+    /// Returns the study with these seeds: each trial runs once per seed.
+    ///
+    /// # Errors
+    /// Usage errors: no seed, or a duplicate one.
+    pub fn with_seeds(self, seeds: impl IntoIterator<Item = u64>) -> Result<Self> {
+        let seeds: Vec<u64> = seeds.into_iter().collect();
+        check_seeds(&seeds)?;
+        Ok(Self { seeds, ..self })
+    }
+
     /// Returns the study as a file with all defaults spelled out.
     pub fn to_file(&self, data: &Dataset) -> StudyFile {
         let entry = |planned: &Planned| TrialEntry {

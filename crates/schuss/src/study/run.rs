@@ -8,6 +8,7 @@ use super::exhibit::Gallery;
 use super::folder::{RunFolder, STUDY, SUMMARY};
 use super::plan::Study;
 use super::{StudyFile, statistics};
+use crate::network::Params;
 use crate::recipe::{Budget, ChoiceKey, Choices, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
     Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
@@ -23,12 +24,19 @@ use schuss_data::{Dataset, Split};
 use std::path::Path;
 
 /// Observer of a running study; all methods are optional.
+///
+/// Methods are called one at a time, each from the thread of the trial it is about, which waits until it returns: of
+/// trials that run side by side, calls alternate. They come at report points, while no clock of a trial runs, and must
+/// not call back into the study. What a method does cannot change a result; to stop the study, use its [`Control`].
 pub trait Watcher: Send {
-    /// Called before a trial starts: number `index` (from 0) of `total`.
+    /// Called before a trial starts or is resumed: number `index` (from 0) of `total`. Trials that ended in an earlier
+    /// part of the run are not announced.
     fn started(&mut self, _trial: &Trial, _index: usize, _total: usize) {}
-    /// Called for every event of a trial.
+    /// Called for every event of a trial, in order, after it has been written to the run's files.
     fn event(&mut self, _trial: &Trial, _event: &Event) {}
-    /// Called after a trial has ended.
+    /// Called with the weights after the last update of a trial, before `ended`.
+    fn trained(&mut self, _trial: &Trial, _params: &Params) {}
+    /// Called after a trial has ended, once per `started`.
     fn ended(&mut self, _record: &TrialRecord) {}
     /// Called with a note or warning for the user, in one sentence.
     fn note(&mut self, _text: &str) {}
@@ -37,9 +45,9 @@ pub trait Watcher: Send {
 /// Ignores everything.
 impl Watcher for () {}
 
-/// Results of a study, however it ended.
+/// Results of a study, however it ended; `F` is `()` if it ran in memory.
 #[derive(Debug)]
-pub struct Finished {
+pub struct Finished<F = RunFolder> {
     /// Summary.
     pub summary: Summary,
     /// Recordings of each trial between epochs, in the order of `summary.trials`.
@@ -49,7 +57,56 @@ pub struct Finished {
     /// Outlooks of its schedules.
     pub outlooks: Vec<Outlook>,
     /// Folder of the run.
-    pub folder: RunFolder,
+    pub folder: F,
+}
+
+impl Finished<()> {
+    /// Returns the results of a run in `folder`.
+    fn in_folder(self, folder: RunFolder) -> Finished {
+        let Self { summary, traces, error, outlooks, folder: () } = self;
+        Finished { summary, traces, error, outlooks, folder }
+    }
+}
+
+impl Study {
+    /// Runs every trial on `data` in memory: no file is written, and nothing can be resumed.
+    ///
+    /// # Errors
+    /// Only before training begins: a trial that cannot be created. Later errors are in [`Finished::error`].
+    ///
+    /// # Example
+    /// ```
+    /// use schuss::optim::{Adam, Sgd};
+    /// use schuss::session::{Control, Limits};
+    /// use schuss::study::Study;
+    /// use schuss::{Budget, Recipe, Trial};
+    ///
+    /// # fn main() -> schuss::Result<()> {
+    /// let data = schuss::data::load("digits:train=300,test=60,size=8")?;
+    /// let trial = |optimizer| Trial {
+    ///     model: "64-20-10".parse().expect("a model"),
+    ///     recipe: Recipe { optimizer, ..Recipe::default() },
+    ///     budget: Budget { epochs: 2, ..Budget::default() },
+    ///     ..Trial::default()
+    /// };
+    /// let adam = trial(Adam { lr: 1e-3, ..Adam::default() }.into());
+    /// let sgd = trial(Sgd { lr: 0.1, momentum: 0.9, ..Sgd::default() }.into());
+    /// let study = Study::of([adam, sgd], &data)?.with_seeds([1, 2, 3])?;
+    /// let finished = study.run(&data, Limits::default(), &Control::default(), &mut ())?;
+    /// assert_eq!(finished.summary.trials.len(), 6);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run(
+        &self,
+        data: &Dataset,
+        limits: Limits,
+        control: &Control,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Finished<()>> {
+        let summary = prepared(self, data, limits, "", control, watcher)?;
+        go(self, data, limits, None, summary, control, watcher)
+    }
 }
 
 /// Runs every trial of `study` on `data` and writes the folder `out`, or `runs/NAME` with the next free number.
@@ -66,13 +123,27 @@ pub fn run(
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
+    let summary = prepared(study, data, limits, command, control, watcher)?;
+    let folder = RunFolder::create(out, study, data, &summary, limits)?;
+    let finished = go(study, data, limits, Some(&folder), summary, control, watcher)?;
+    Ok(finished.in_folder(folder))
+}
+
+/// Prepares the summary, and notes warnings about the order of samples.
+fn prepared(
+    study: &Study,
+    data: &Dataset,
+    limits: Limits,
+    command: &str,
+    control: &Control,
+    watcher: &mut dyn Watcher,
+) -> Result<Summary> {
     let mut summary = prepare(study, data, limits, command, control)?;
     for warning in order_warnings(study, data)? {
         watcher.note(&format!("warning: {warning}"));
         summary.warnings.push(warning);
     }
-    let folder = RunFolder::create(out, study, data, &summary, limits)?;
-    go(study, data, limits, (folder, summary), control, watcher)
+    Ok(summary)
 }
 
 /// An existing run, which may be unfinished.
@@ -185,7 +256,8 @@ impl Begun {
             self.folder.write_limits(limits)?;
         }
         let summary = Summary { trials: vec![], groups: vec![], ..self.summary };
-        go(study, data, limits, (self.folder, summary), control, watcher)
+        let finished = go(study, data, limits, Some(&self.folder), summary, control, watcher)?;
+        Ok(finished.in_folder(self.folder))
     }
 }
 
@@ -234,17 +306,19 @@ fn go(
     study: &Study,
     data: &Dataset,
     limits: Limits,
-    (folder, summary): (RunFolder, Summary),
+    folder: Option<&RunFolder>,
+    summary: Summary,
     control: &Control,
     watcher: &mut dyn Watcher,
-) -> Result<Finished> {
-    let Ended { mut trials, error } =
-        Runner::new((study, data), limits, (&folder, &summary.data.fingerprint), control, &mut *watcher)
-            .run();
+) -> Result<Finished<()>> {
+    let fingerprint = &summary.data.fingerprint;
+    let runner = Runner::new(study, data, fingerprint, limits, folder, control, &mut *watcher);
+    let Ended { mut trials, error } = runner.run();
     trials.sort_by_key(|(index, ..)| *index);
-    let summary = Summary { run: shown(folder.path(), &summary.directory), ..summary };
+    let path = folder.map(|folder| shown(folder.path(), &summary.directory));
+    let summary = Summary { run: path.unwrap_or_default(), ..summary };
     let mut finished =
-        Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder };
+        Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder: () };
     for (_, record, trace) in trials {
         finished.summary.trials.push(record);
         finished.traces.push(trace);

@@ -5,6 +5,7 @@ mod activity_kl;
 mod activity_l1;
 mod avg_pool;
 mod batch_norm;
+mod custom;
 mod dropout;
 mod flatten;
 mod layer_norm;
@@ -12,6 +13,8 @@ mod linear;
 mod log_softmax;
 mod operation;
 mod prelu;
+
+pub use custom::{Custom, CustomLayer, CustomWeights};
 
 pub(crate) use activations::*;
 pub(crate) use linear::Linear;
@@ -70,7 +73,7 @@ macro_rules! table {
     ($($(#[doc = $line:literal])* $row:ident,)*) => {
         choices! {
             /// One layer of a network.
-            pub enum Layer ("layer", always &["outputs", "p", "kernel_size"]) {
+            pub enum Layer ("layer", always &["outputs", "p", "kernel_size"], untyped 1) {
                 $($(#[doc = $line])* $row,)*
             }
         }
@@ -158,6 +161,8 @@ table! {
     TanhShrink,
     /// x
     Identity,
+    /// A layer of your own; last in the table, since it has no name until it is registered.
+    Custom,
 }
 
 /// Names of layers.
@@ -172,7 +177,7 @@ impl Layer {
         static NAMES: LazyLock<LayerNames> = LazyLock::new(|| {
             let all = Layer::all();
             let (activations, others): (Vec<&Layer>, Vec<&Layer>) =
-                all.iter().partition(|layer| layer.operation().is_activation());
+                all.iter().take(Layer::NAMES.len()).partition(|layer| layer.operation().is_activation());
             let names = |layers: Vec<&Layer>| layers.into_iter().map(Layer::name).collect();
             LayerNames { activations: names(activations), others: names(others) }
         });

@@ -1,18 +1,17 @@
 use super::{Describe, Slot, Staged, Step};
 use crate::optim::arithmetic::{Arithmetic, Tensor, Tensors};
-use crate::spec::Choice;
-use crate::{Error, Result};
-use documented::{Documented, DocumentedFields};
+use crate::spec::custom;
 use schuss_kernels::{Lane, padded};
-use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
-use std::sync::Arc;
 
 /// A user-defined rule, which any trial can use as [`Rule::Custom`](super::Rule::Custom).
 ///
-/// It is called once per tensor and sees the whole tensor. `examples/02-your-own-optimizer.rs` has a short one.
+/// [`step`](Self::step) is called once per tensor and update, in the order of the layout, from the thread that runs the
+/// session; several sessions may call it at the same time. It sees the whole tensor, must depend on nothing else, and
+/// keeps what it needs in the slots, which are saved in checkpoints. `examples/02-your-own-optimizer.rs` has a short
+/// rule. [`Custom::register`] makes it known to study files and to `Begun::resume`.
 pub trait CustomRule: Debug + Send + Sync {
-    /// Returns its name in tables and records.
+    /// Returns its name in specs, tables and records, which includes its hyper-parameters.
     fn name(&self) -> String;
 
     /// Returns the number of values kept per weight, initially zero; at most [`MOST_SLOTS`].
@@ -44,54 +43,24 @@ pub struct CustomTensor<'a> {
 /// Maximum number of values that a [`CustomRule`] may keep per weight.
 pub const MOST_SLOTS: usize = 8;
 
-/// Row of the table that holds a [`CustomRule`]. It cannot be typed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, Documented, DocumentedFields)]
-#[serde(default, deny_unknown_fields)]
-pub struct Custom {
-    /// Name of the rule, for records.
-    name: String,
-    /// The rule.
-    #[serde(skip)]
-    rule: Option<Arc<dyn CustomRule>>,
-}
-
-impl<R: CustomRule + 'static> From<Arc<R>> for Custom {
-    fn from(rule: Arc<R>) -> Self {
-        Self { name: rule.name(), rule: Some(rule) }
-    }
-}
-
-impl PartialEq for Custom {
-    /// Compares identity, not behaviour.
-    fn eq(&self, other: &Self) -> bool {
-        match (&self.rule, &other.rule) {
-            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
-            (own, other) => own.is_none() && other.is_none(),
-        }
-    }
-}
-
-impl Choice for Custom {
-    const NAME: &'static str = "custom";
-
-    fn check(&self) -> Result<()> {
-        Err(Error::usage("a rule of your own cannot be named in a spec")
-            .advise("the library: Rule::from(Custom::from(Arc::new(MyRule)))"))
-    }
+custom! {
+    /// Row of the table that holds a [`CustomRule`]: one of your own, found in specs as `custom:name=NAME` once it is
+    /// registered.
+    Custom of CustomRule, registered in RULES as "update rule"
 }
 
 impl Describe for Custom {
     fn slots(&self) -> Vec<Slot> {
         const NAMES: [&str; MOST_SLOTS] =
             ["slot 1", "slot 2", "slot 3", "slot 4", "slot 5", "slot 6", "slot 7", "slot 8"];
-        let kept = self.rule.as_ref().map_or(0, |rule| rule.slots());
+        let kept = self.own.as_ref().map_or(0, |rule| rule.slots());
         NAMES.into_iter().take(kept).map(Slot::new).collect()
     }
 }
 
 impl Staged for Custom {
     fn step<A: Arithmetic>(&self, step: &Step, _: &mut A, tensors: Tensors<A>) {
-        let Some(rule) = &self.rule else { return };
+        let Some(rule) = &self.own else { return };
         for tensor in tensors.all {
             let place = tensor.place.clone();
             let gradient = dense(tensor, &tensors.gradients[place.clone()]);

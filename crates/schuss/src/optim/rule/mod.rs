@@ -200,7 +200,7 @@ macro_rules! rules {
             Soap: Staged,
             /// Natural gradient, layer by layer.
             KFac: Staged,
-            /// A rule of your own; last in the table, since it cannot be typed.
+            /// A rule of your own; last in the table, since it has no name until it is registered.
             Custom: Staged,
         }
     };

@@ -22,13 +22,13 @@ pub(super) struct Member<'r, 'a> {
     pub(super) run: Run<'r, 'a>,
 }
 
-/// A trial, with its folder and recordings.
+/// A trial, with its recordings, and its folder if the run is written to files.
 pub(super) struct Run<'r, 'a> {
     pub(super) runner: &'r Runner<'a>,
     pub(super) index: usize,
     pub(super) planned: &'a Planned,
     pub(super) trial: Trial,
-    pub(super) place: TrialFolder,
+    pub(super) place: Option<TrialFolder>,
     pub(super) trace: Trace,
 }
 
@@ -75,13 +75,15 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// Creates the session, at the trial's start or at a checkpoint.
     fn session(&mut self, checkpoint: Option<Box<Checkpoint>>, other: Option<&Session>) -> Result<Session> {
-        let Some(checkpoint) = checkpoint else {
-            self.place.open_logs(None)?;
+        let (Some(checkpoint), Some(folder)) = (checkpoint, &self.place) else {
+            self.place.as_mut().map_or(Ok(()), |folder| folder.open_logs(None))?;
             return Session::beside(other, &self.trial, self.runner.data, self.runner.schedule.limits);
         };
-        let (session, header) = self.restored(*checkpoint, other)?;
-        self.place.open_logs(Some(&header))?;
-        self.trace = self.place.trace()?;
+        let (session, header) = self.restored(*checkpoint, folder, other)?;
+        if let Some(folder) = &mut self.place {
+            folder.open_logs(Some(&header))?;
+            self.trace = folder.trace()?;
+        }
         let [epoch, updates] = session.place();
         let Trial { name, seed, .. } = &self.trial;
         self.runner.watcher().note(&format!(
@@ -92,20 +94,25 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Restores the session from the newest checkpoint, or from the previous one if the newest does not fit.
-    fn restored(&self, newest: Checkpoint, other: Option<&Session>) -> Result<(Session, Header)> {
+    fn restored(
+        &self,
+        newest: Checkpoint,
+        folder: &TrialFolder,
+        other: Option<&Session>,
+    ) -> Result<(Session, Header)> {
         let why = match self.restore(newest, other) {
             Err(Unusable::Damaged(why)) => why,
             found => return found.map_err(Unusable::into_error),
         };
         let name = &self.trial.name;
-        let Some(previous) = self.place.previous(&self.trial, self.runner.fingerprint)? else {
+        let Some(previous) = folder.previous(&self.trial, self.runner.fingerprint)? else {
             return Err(Unusable::Damaged(why).into_error());
         };
         self.runner.watcher().note(&format!(
             "{name}: the newest checkpoint does not fit the trial ({why}); going back to the one before it"
         ));
         let found = self.restore(previous, other).map_err(Unusable::into_error)?;
-        self.place.take_previous()?;
+        folder.take_previous()?;
         Ok(found)
     }
 
@@ -141,16 +148,18 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Writes the final files and enters them into the record; last, marks the trial as ended in its checkpoint.
     fn finish(&mut self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
         self.write_best(session)?;
-        self.place.finish(record, &self.trial, session, self.runner.data)?;
-        if let Some(found) = session.reconstructions(RECONSTRUCTIONS)? {
-            let sheet = found.sheet()?;
-            self.place.draw(record, &sheet)?;
-            self.trace.reconstructions = Some(sheet);
+        self.trace.reconstructions =
+            session.reconstructions(RECONSTRUCTIONS)?.map(|found| found.sheet()).transpose()?;
+        self.runner.watcher().trained(&self.trial, session.params());
+        let Some(folder) = &mut self.place else { return Ok(()) };
+        folder.finish(record, &self.trial, session, self.runner.data)?;
+        if let Some(sheet) = &self.trace.reconstructions {
+            folder.draw(record, sheet)?;
         }
         if record.status == Status::Interrupted {
             return Ok(()); // the session wrote a checkpoint when interrupted
         }
-        self.place.checkpoint(session, &self.trial, self.runner.fingerprint, Some(record))
+        folder.checkpoint(session, &self.trial, self.runner.fingerprint, Some(record))
     }
 
     fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
@@ -196,9 +205,9 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     fn write_best(&self, session: &mut Session) -> Result<()> {
-        match session.new_best() {
-            Some(params) => self.place.write_best(&self.trial, params, self.runner.data),
-            None => Ok(()),
+        match (&self.place, session.new_best()) {
+            (Some(folder), Some(params)) => folder.write_best(&self.trial, params, self.runner.data),
+            _ => Ok(()),
         }
     }
 }
@@ -209,11 +218,11 @@ impl Sink for Run<'_, '_> {
         match event {
             Event::Losses(losses) if keep_losses => {
                 self.trace.losses.extend_from_slice(losses);
-                self.place.append_losses(losses)?;
+                self.place.as_mut().map_or(Ok(()), |folder| folder.append_losses(losses))?;
             }
             Event::Evaluation(point) => {
                 self.trace.evaluations.push(**point);
-                self.place.append_evaluation(point)?;
+                self.place.as_mut().map_or(Ok(()), |folder| folder.append_evaluation(point))?;
             }
             Event::Losses(_) | Event::Epoch(_) => {}
         }
@@ -222,7 +231,9 @@ impl Sink for Run<'_, '_> {
     }
 
     fn checkpoint(&mut self, session: &mut Session) -> Result<()> {
-        self.place.checkpoint(session, &self.trial, self.runner.fingerprint, None)?;
+        if let Some(folder) = &mut self.place {
+            folder.checkpoint(session, &self.trial, self.runner.fingerprint, None)?;
+        }
         self.write_best(session)
     }
 }

@@ -5,7 +5,7 @@ use super::{RunFolder, Study, Watcher};
 use crate::recipe::{Budget, Trial};
 use crate::record::{BudgetRecord, Timing, Trace, TrialRecord};
 use crate::session::{Control, Limits, Session};
-use crate::study::trial_folder::Start;
+use crate::study::trial_folder::{Start, TrialFolder};
 use crate::{Error, Result};
 use schuss_data::Dataset;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ pub(super) struct Runner<'a> {
     pub(super) fingerprint: &'a str,
     pub(super) schedule: Schedule,
     pub(super) control: &'a Control,
-    folder: &'a RunFolder,
+    folder: Option<&'a RunFolder>,
     watcher: Mutex<&'a mut dyn Watcher>,
     next: AtomicUsize,
     ended: Mutex<Ended>,
@@ -64,9 +64,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<'a> Runner<'a> {
     pub(super) fn new(
-        (study, data): (&'a Study, &'a Dataset),
+        study: &'a Study,
+        data: &'a Dataset,
+        fingerprint: &'a str,
         limits: Limits,
-        (folder, fingerprint): (&'a RunFolder, &'a str),
+        folder: Option<&'a RunFolder>,
         control: &'a Control,
         watcher: &'a mut dyn Watcher,
     ) -> Self {
@@ -128,23 +130,36 @@ impl<'a> Runner<'a> {
     /// Prepares a trial to run beside `other` of its session; `None` if it has already ended.
     fn begin(&self, index: usize, other: Option<&Session>) -> Result<Option<Member<'_, 'a>>> {
         let Some((planned, trial)) = self.study.runs().nth(index) else { return Ok(None) };
-        let place = self.folder.trial(index, &trial)?;
-        let start = place.start(&trial, self.fingerprint, &mut |text| self.watcher().note(text))?;
-        let checkpoint = match start {
-            Start::Ended(record) => {
-                let trace = Trace { reconstructions: place.sheet(&trial), ..place.trace()? };
-                let budget = budget(&trial, self.data); // the run may have been extended since
-                let record = TrialRecord { config_id: trial.config_id(), budget, ..*record };
-                lock(&self.ended).trials.push((index, record, trace));
-                return Ok(None);
+        let place = self.folder.map(|folder| folder.trial(index, &trial)).transpose()?;
+        let checkpoint = match &place {
+            None => None,
+            Some(folder) => {
+                match folder.start(&trial, self.fingerprint, &mut |text| self.watcher().note(text))? {
+                    Start::Ended(record) => return self.enter_ended(index, &trial, folder, *record),
+                    Start::From(checkpoint) => Some(checkpoint),
+                    Start::Fresh => None,
+                }
             }
-            Start::From(checkpoint) => Some(checkpoint),
-            Start::Fresh => None,
         };
         self.control.set_samples(0); // earlier ones belong to another trial
         self.watcher().started(&trial, index, self.study.seeds.len() * self.study.trials.len());
         let run = Run { runner: self, index, planned, trial, place, trace: Trace::default() };
         run.begin(checkpoint, other).map(Some)
+    }
+
+    /// Takes the record of a trial that ended in an earlier part of the run.
+    fn enter_ended(
+        &self,
+        index: usize,
+        trial: &Trial,
+        folder: &TrialFolder,
+        record: TrialRecord,
+    ) -> Result<Option<Member<'_, 'a>>> {
+        let trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace()? };
+        let budget = budget(trial, self.data); // the run may have been extended since
+        let record = TrialRecord { config_id: trial.config_id(), budget, ..record };
+        lock(&self.ended).trials.push((index, record, trace));
+        Ok(None)
     }
 
     /// Runs a trial to its end.
