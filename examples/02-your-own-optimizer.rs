@@ -36,7 +36,7 @@ fn main() -> Result<()> {
         let recipe = Recipe { optimizer, ..Recipe::default() };
         let name = recipe.optimizer.to_string();
         let trial = Trial { recipe, budget: Budget { epochs: 3, ..Budget::default() }, ..Trial::default() };
-        let outcome = Session::new(&trial, &data, Limits::default())?.run(&Default::default(), &mut ())?;
+        let outcome = Session::new(&trial, &data, Limits::default())?.run()?;
         println!("{name}: accuracy {:.3}", outcome.epochs[3].eval_accuracy.unwrap_or(0.0));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use schuss::data::Dataset;
 use schuss::record::Status;
-use schuss::session::{Control, Limits, Session};
+use schuss::session::{Limits, Session};
 use schuss::{Budget, Error, Recipe, Result, Trial};
 
 /// Training task, in command-line specs.
@@ -35,7 +35,7 @@ pub fn run(task: &Task, data: &Dataset, epochs: u32) -> Result<Laps> {
     let budget = Budget { epochs, ..Budget::default() };
     let trial = Trial { model: task.model.parse()?, recipe, budget, ..Trial::default() };
     let mut session = Session::new(&trial, data, Limits::default())?;
-    let outcome = session.run(&Control::default(), &mut ())?;
+    let outcome = session.run()?;
     if outcome.status != Status::Finished {
         return Err(Error::failure(format!("{task:?} ended as {:?} and has no time", outcome.status))
             .advise("a smaller learning rate"));

@@ -1,7 +1,7 @@
 //! Fuzz targets that read bytes as output of training: model files and checkpoint states.
 
 use schuss::network::{Model, ModelFile, Params, Plan, load_weights};
-use schuss::session::{Control, Limits, Session};
+use schuss::session::{Limits, Session};
 use schuss::{Budget, Recipe, Trial};
 use schuss_data::Dataset;
 use std::io::Write;
@@ -50,6 +50,6 @@ pub(crate) fn checkpoint(bytes: &[u8]) {
     let limits = Limits { threads: 1, ..Limits::default() };
     let mut session = Session::new(&trial, &DIGITS, limits).expect("a trial that fits its data");
     if session.load(&mut &*state).is_ok() {
-        let _ = session.run(&Control::default(), &mut ());
+        let _ = session.run();
     }
 }

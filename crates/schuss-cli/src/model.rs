@@ -45,7 +45,7 @@ pub(crate) mod tests {
         let data = schuss::data::load("digits:train=1000,test=10").unwrap();
         let trial = Trial { budget: Budget { epochs: 2, ..Budget::default() }, ..trial };
         let mut session = Session::new(&trial, &data, Limits::default()).unwrap();
-        session.run(&Default::default(), &mut ()).unwrap();
+        session.run().unwrap();
         let folder = TempDir::new().unwrap();
         std::fs::write(
             folder.path().join("model.safetensors"),

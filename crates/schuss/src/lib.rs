@@ -12,19 +12,24 @@
 //! # Example
 //!
 //! ```
-//! use schuss::session::{Control, Limits, Session};
-//! use schuss::{Budget, Recipe, Trial};
+//! use schuss::optim::Adam;
+//! use schuss::session::{Limits, Session};
+//! use schuss::{Budget, Recipe, Trial, UpdateRule};
 //!
 //! # fn main() -> schuss::Result<()> {
 //! let data = schuss::data::load("digits:train=1000,test=200")?;
 //! let trial = Trial {
 //!     model: "784-50-10".parse()?,
-//!     recipe: Recipe { update: "batch:20".parse()?, optimizer: "adam:lr=0.001".parse()?, ..Recipe::default() },
+//!     recipe: Recipe {
+//!         update: UpdateRule::Batch(20),
+//!         optimizer: Adam { lr: 1e-3, ..Adam::default() }.into(), // or "adam:lr=0.001".parse()?
+//!         ..Recipe::default()
+//!     },
 //!     budget: Budget { epochs: 3, ..Budget::default() },
 //!     ..Trial::default()
 //! };
 //! let mut session = Session::new(&trial, &data, Limits::default())?;
-//! let outcome = session.run(&Control::default(), &mut ())?;
+//! let outcome = session.run()?;
 //! assert_eq!(outcome.updates, 150);
 //! assert!(outcome.evaluation.unwrap().accuracy.unwrap() > 0.5);
 //! # Ok(())

@@ -94,7 +94,7 @@ fn evaluations_between_epochs_find_a_target_in_the_middle_of_one() {
         }
         Ok(())
     };
-    let outcome = session.run(&Control::default(), &mut sink).unwrap();
+    let outcome = session.run_with(&Control::default(), &mut sink).unwrap();
     let expected = (0..=outcome.updates).filter(|update| update % 7 == 0 || update % 20 == 0);
     assert_eq!(seen, expected.collect::<Vec<_>>());
     let epochs: Vec<u32> = outcome.epochs.iter().map(|row| row.epoch).collect();
@@ -107,7 +107,7 @@ fn evaluations_between_epochs_change_no_bit() {
     let data = data();
     let mut session = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
     session.evaluate_every(Some(3));
-    let outcome = session.run(&Control::default(), &mut ()).unwrap();
+    let outcome = session.run().unwrap();
     let (plain, params) = run(&descent(3), &data, ONE_THREAD);
     assert_eq!(bits(session.params()), bits(&params));
     assert_eq!(common::rows_without_times(&outcome), common::rows_without_times(&plain));
@@ -138,7 +138,7 @@ fn an_interrupted_trial_keeps_the_weights_and_rows_it_has() {
         }
         Ok(())
     };
-    let outcome = session.run(&control, &mut sink).unwrap();
+    let outcome = session.run_with(&control, &mut sink).unwrap();
     assert_eq!((outcome.status, outcome.updates, outcome.samples), (Status::Interrupted, 27, 135));
     assert_eq!(epochs_and_updates(&outcome), [(0, 0), (1, 20), (2, 27)]);
 
@@ -162,7 +162,7 @@ fn a_trial_interrupted_beyond_its_last_evaluation_claims_none_of_its_final_weigh
             }
             control.interrupt();
         });
-        session.run(&control, &mut ()).unwrap()
+        session.run_with(&control, &mut ()).unwrap()
     });
     let last = outcome.epochs.last().unwrap();
     assert_eq!((outcome.status, outcome.updates), (Status::Interrupted, last.updates));
@@ -183,7 +183,7 @@ fn a_trial_interrupted_between_two_epochs_invents_no_third() {
         }
         Ok(())
     };
-    let outcome = session.run(&control, &mut sink).unwrap();
+    let outcome = session.run_with(&control, &mut sink).unwrap();
     assert_eq!((outcome.status, outcome.updates), (Status::Interrupted, 40));
     assert_eq!(epochs_and_updates(&outcome), [(0, 0), (1, 20), (2, 40)]);
     assert_eq!(outcome.evaluation.map(|evaluation| evaluation.loss), outcome.epochs[2].eval_loss);
@@ -207,12 +207,12 @@ fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_sam
             }
             Ok(())
         };
-        assert_eq!(session.run(&control, &mut sink).unwrap().status, Status::Interrupted);
+        assert_eq!(session.run_with(&control, &mut sink).unwrap().status, Status::Interrupted);
         session.save(&mut saved).unwrap();
         let mut again = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
         again.evaluate_every(Some(every));
         again.load(&mut &saved[..]).unwrap();
-        let outcome = again.run(&Control::default(), &mut ()).unwrap();
+        let outcome = again.run().unwrap();
         let rows = common::rows_without_times;
         assert_eq!(rows(&outcome), rows(&expected), "stopped at update {stops_at}");
     }
@@ -231,7 +231,7 @@ fn an_interruption_from_another_thread_ends_the_trial_within_a_second_even_insid
             control.interrupt();
             Instant::now()
         });
-        let outcome = session.run(&control, &mut ()).unwrap();
+        let outcome = session.run_with(&control, &mut ()).unwrap();
         asked = Some(interrupter.join().unwrap());
         outcome
     });

@@ -128,7 +128,7 @@ fn noted(optimizer: &str, update: &str) -> (Vec<&'static str>, String) {
     let calls = Arc::new(Mutex::new(vec![]));
     let engine = Noted { engine: Cpu::new(&trial, &data, ONE_THREAD).unwrap(), calls: Arc::clone(&calls) };
     let mut session = Session::with_engine(Box::new(engine), None, &trial, &data, ONE_THREAD).unwrap();
-    session.run(&Control::default(), &mut ()).unwrap();
+    session.run().unwrap();
     let calls = calls.lock().unwrap().clone();
     (calls, session.digest())
 }
@@ -138,7 +138,7 @@ fn an_engine_that_is_handed_in_trains_to_the_same_bits() {
     for optimizer in ["sgd:lr=0.1,momentum=0.9", "adam+ema:0.9", "clip-global-norm:1+sgd"] {
         let (data, trial) = (data(), trial("64-20-10", "batch:100", optimizer, 2));
         let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
-        session.run(&Control::default(), &mut ()).unwrap();
+        session.run().unwrap();
         assert_eq!(noted(optimizer, "batch:100").1, session.digest(), "{optimizer}");
     }
 }
@@ -158,7 +158,7 @@ fn a_trial_that_diverges_returns_to_the_copy_of_the_last_report_point() {
     assert_eq!(calls.last(), Some(&"restore"));
     let (data, trial) = (data(), trial("64-20-10", "batch:100", "sgd:lr=1e30", 0));
     let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
-    session.run(&Control::default(), &mut ()).unwrap();
+    session.run().unwrap();
     assert_eq!(session.params().values().iter().filter(|weight| !weight.is_finite()).count(), 0);
     assert_eq!(digest.len(), 32);
 }
@@ -171,11 +171,11 @@ fn single_steps_give_the_bits_and_the_rows_of_a_run() {
         let data = schuss::data::load("digits:train=300,test=60").unwrap();
         let trial = trial("784-20-10", update, optimizer, 2);
         let [mut run, mut steps] = [(); 2].map(|()| Session::new(&trial, &data, ONE_THREAD).unwrap());
-        let whole = run.run(&Control::default(), &mut ()).unwrap();
+        let whole = run.run().unwrap();
         let control = Control::default();
         let mut calls = 1;
         let outcome = loop {
-            match steps.step(&control, &mut ()).unwrap() {
+            match steps.step_with(&control, &mut ()).unwrap() {
                 Some(outcome) => break outcome,
                 None => calls += 1,
             }
@@ -196,7 +196,6 @@ fn a_session_outlives_the_data_set_it_was_made_from() {
         let data = data();
         Session::new(&trial, &data, ONE_THREAD).unwrap()
     };
-    let outcome =
-        std::thread::spawn(move || session.run(&Control::default(), &mut ()).unwrap()).join().unwrap();
+    let outcome = std::thread::spawn(move || session.run().unwrap()).join().unwrap();
     assert_eq!(outcome.updates, 3);
 }

@@ -10,7 +10,7 @@ use allocation_counter::{AllocationInfo, measure};
 use common::{ONE_THREAD, trial};
 use schuss::data::{Dataset, Samples};
 use schuss::record::MemoryRecord;
-use schuss::session::{Control, Session};
+use schuss::session::Session;
 
 /// The 10,000 digits of `small`, repeated `times` times: memory use is that of as many new ones.
 fn repeated(small: &Dataset, times: usize) -> Dataset {
@@ -28,7 +28,7 @@ fn memory_of_an_epoch(data: &Dataset) -> (AllocationInfo, MemoryRecord) {
     let session = || {
         let mut session = Session::new(&trial, data, ONE_THREAD).unwrap();
         record = session.memory();
-        assert_eq!(session.run(&Control::default(), &mut ()).unwrap().updates, 1);
+        assert_eq!(session.run().unwrap().updates, 1);
     };
     let info = std::thread::scope(|scope| scope.spawn(|| measure(session)).join()).unwrap();
     (info, record)

@@ -9,7 +9,7 @@ use schuss::data::{Dataset, ImageShape};
 use schuss::loss::Targets;
 use schuss::network::{Entry, Layer, ModelFile, Params, save};
 use schuss::recipe::Trial;
-use schuss::session::{Control, Limits, Session};
+use schuss::session::{Limits, Session};
 
 /// 103 images of 4 x 3 pixels in 3 classes: under batch:7 the last update has five samples.
 fn data() -> Dataset {
@@ -86,7 +86,7 @@ fn updates_beyond_a_leaf_have_the_same_bits_for_any_threads_and_microbatch() {
 fn allocations(trial: &Trial) -> u64 {
     let data = data();
     let mut session = Session::new(trial, &data, ONE_THREAD).unwrap();
-    measure(|| drop(session.run(&Control::default(), &mut ()).unwrap())).count_total
+    measure(|| drop(session.run().unwrap())).count_total
 }
 
 #[test]

@@ -10,7 +10,7 @@ use schuss::loss::Loss;
 use schuss::loss::Targets;
 use schuss::recipe::Trial;
 use schuss::record::Status;
-use schuss::session::{Control, Limits, Session};
+use schuss::session::{Limits, Session};
 
 /// Losses with keys that are not at their defaults.
 const MORE: [&str; 5] = [
@@ -76,7 +76,7 @@ fn training_loss_falls_whatever_the_loss() {
 
 fn allocations(trial: &Trial, data: &Dataset) -> u64 {
     let mut session = Session::new(trial, data, ONE_THREAD).unwrap();
-    measure(|| drop(session.run(&Control::default(), &mut ()).unwrap())).count_total
+    measure(|| drop(session.run().unwrap())).count_total
 }
 
 #[test]

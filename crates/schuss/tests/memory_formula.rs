@@ -6,7 +6,7 @@ mod common;
 
 use allocation_counter::measure;
 use common::{ONE_THREAD, trial};
-use schuss::session::{Control, Session};
+use schuss::session::Session;
 
 /// Optimizer, update rule and expected strategy.
 const TRIALS: [(&str, &str, &str); 17] = [
@@ -44,7 +44,7 @@ fn a_session_allocates_the_memory_it_reports() {
             found = session.strategy();
             let memory = session.memory();
             reported = memory.total() - memory.data;
-            session.run(&Control::default(), &mut ()).unwrap();
+            session.run().unwrap();
         };
         let info = std::thread::scope(|scope| scope.spawn(|| measure(session)).join()).unwrap();
         let (reported, held) = (reported as f64, info.bytes_max as f64);

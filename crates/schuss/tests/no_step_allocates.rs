@@ -9,7 +9,7 @@ use allocation_counter::measure;
 use common::{ONE_THREAD, trial};
 use schuss::data::Dataset;
 use schuss::optim::Rule;
-use schuss::session::{Control, Limits, Session};
+use schuss::session::{Limits, Session};
 
 /// Update rules and their numbers of updates in three epochs of 9,000 samples: one leaf of a gradient or three, one
 /// microbatch or several, and a single sample.
@@ -47,7 +47,7 @@ fn allocations(data: &Dataset, update: &str, optimizer: &str, limits: Limits) ->
     let trial = trial("64-33-17-10", update, optimizer, 3);
     let mut session = Session::new(&trial, data, limits).unwrap();
     let mut updates = 0;
-    let info = measure(|| updates = session.run(&Control::default(), &mut ()).unwrap().updates);
+    let info = measure(|| updates = session.run().unwrap().updates);
     (info.count_total, updates)
 }
 

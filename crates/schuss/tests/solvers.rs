@@ -184,7 +184,7 @@ fn an_interrupted_solver_leaves_whole_updates_only() {
             std::thread::sleep(Duration::from_millis(400));
             control.interrupt();
         });
-        session.run(&control, &mut ()).unwrap()
+        session.run_with(&control, &mut ()).unwrap()
     });
     assert_eq!(outcome.status, Status::Interrupted);
     assert_eq!(outcome.samples, outcome.updates * 100_000);

@@ -72,7 +72,7 @@ fn a_sample_that_cannot_be_read_ends_a_trial_with_an_error_that_says_so_and_noth
     let data = Dataset { train, ..resident };
     for (update, optimizer) in CASES {
         let mut session = Session::new(&of(optimizer, update), &data, ONE_THREAD).unwrap();
-        let error = session.run(&Control::default(), &mut ()).unwrap_err();
+        let error = session.run().unwrap_err();
         assert!(error.exit_code() == 3 && error.what == "sample 129 cannot be read", "{error}");
         assert_eq!(session.failed().status, Status::Failed);
         assert!(session.params().values().iter().all(|weight| weight.is_finite()));
@@ -85,7 +85,7 @@ fn a_class_beyond_the_outputs_is_a_data_error_and_no_panic() {
     data.train = Samples::images(vec![0; 600], vec![3, 10], 300).unwrap().into();
     for (update, optimizer) in CASES {
         let mut session = Session::new(&of(optimizer, update), &data, ONE_THREAD).unwrap();
-        let error = session.run(&Control::default(), &mut ()).unwrap_err();
+        let error = session.run().unwrap_err();
         assert!(error.exit_code() == 3 && error.what.contains("labelled 10"), "{error}");
     }
 }

@@ -34,7 +34,7 @@ fn a_study_in_memory_has_the_results_of_one_in_a_folder_and_writes_nothing() {
     let trials = ["sgd:lr=0.1", "adam"].map(|optimizer| trial("64-10-10", "batch:50", optimizer, 2));
     let study = Study::of(trials, &data).unwrap().with_seeds([1, 2]).unwrap();
     let (control, mut weights) = (Control::default(), Weights::default());
-    let here = study.run(&data, ONE_THREAD, &control, &mut weights).unwrap();
+    let here = study.run_with(&data, ONE_THREAD, &control, &mut weights).unwrap();
     let out = place.path().join("run");
     let there = run(&study, &data, ONE_THREAD, Some(&out), "", &control, &mut ()).unwrap();
     let results = |trials: &[TrialRecord]| {
@@ -148,7 +148,7 @@ fn a_registered_rule_loss_and_layer_are_in_study_files_and_in_resumed_runs() {
     let (data, place) = (data(), tempfile::tempdir().unwrap());
     let study = Study::resolve("own", &StudyFile::parse(OWN, "").unwrap(), &data).unwrap();
     let control = Control::default();
-    let whole = study.run(&data, ONE_THREAD, &control, &mut ()).unwrap();
+    let whole = study.run_with(&data, ONE_THREAD, &control, &mut ()).unwrap();
     let losses: Vec<f64> = whole.summary.trials[0].epochs.iter().filter_map(|row| row.eval_loss).collect();
     assert!(losses.is_sorted_by(|a, b| a > b), "{losses:?}");
 
@@ -183,7 +183,7 @@ fn a_loss_of_ones_own_trains_as_the_built_in_one() {
     };
     let (own, squared) = (of("custom:name=distance", 0.2), of("mse", 0.1)); // the built-in one has no half
     let study = |text: &str| Study::resolve("own", &StudyFile::parse(text, "").unwrap(), &data).unwrap();
-    let end = |text: &str| study(text).run(&data, ONE_THREAD, &Control::default(), &mut ()).unwrap();
+    let end = |text: &str| study(text).run_with(&data, ONE_THREAD, &Control::default(), &mut ()).unwrap();
     let [own, squared] =
         [end(&own), end(&squared)].map(|done| done.summary.trials[0].epochs[3].eval_loss.unwrap());
     assert!((2.0 * own - squared).abs() < 1e-5 * squared, "{own}, {squared}");

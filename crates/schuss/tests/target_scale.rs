@@ -294,12 +294,12 @@ fn an_update_that_was_stopped_half_way_goes_on_with_both_of_its_losses() {
                 std::thread::sleep(std::time::Duration::from_millis(milliseconds));
                 control.interrupt();
             });
-            session.run(&control, &mut ()).unwrap();
+            session.run_with(&control, &mut ()).unwrap();
         });
         session.save(&mut kept).unwrap();
         let mut again = Session::new(&trial, &data, limits).unwrap();
         again.load(&mut &kept[..]).unwrap();
-        let outcome = again.run(&Control::default(), &mut ()).unwrap();
+        let outcome = again.run().unwrap();
         assert_eq!(bits(&params), bits(again.params()), "after {milliseconds} ms");
         let losses = |outcome: &schuss::session::Outcome| {
             outcome.epochs.iter().map(|row| (row.train_loss, row.eval_loss)).collect::<Vec<_>>()

@@ -221,7 +221,7 @@ fn a_validation_split_is_what_curves_see_and_the_test_split_is_looked_at_once() 
     let data = Dataset { validation: Some(points(50, 500).into()), ..data() };
     let trial = regression("linear:8,tanh,linear:2", "mse", 2);
     let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
-    let seen = session.run(&Control::default(), &mut ()).unwrap().evaluation.unwrap();
+    let seen = session.run().unwrap().evaluation.unwrap();
     let test = session.test(&Control::default()).unwrap().unwrap();
     let alone = |split: Split| {
         let data = Dataset { validation: None, test: split, ..data.clone() };

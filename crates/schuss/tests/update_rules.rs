@@ -31,7 +31,7 @@ fn losses(trial: &Trial, data: &Dataset) -> Vec<Vec<f32>> {
         }
         Ok(())
     };
-    session.run(&Control::default(), &mut sink).unwrap();
+    session.run_with(&Control::default(), &mut sink).unwrap();
     epochs
 }
 

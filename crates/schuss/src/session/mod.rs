@@ -43,7 +43,7 @@ use std::time::{Duration, Instant};
 /// let data = schuss::data::load("digits:train=600,test=100")?;
 /// let trial = Trial { model: "784-30-10".parse()?, ..Trial::default() };
 /// let mut session = Session::new(&trial, &data, Limits::default())?;
-/// let outcome = session.run(&Default::default(), &mut ())?;
+/// let outcome = session.run()?;
 /// assert!(outcome.epochs[10].train_loss < outcome.epochs[1].train_loss);
 /// # Ok(())
 /// # }
@@ -212,6 +212,11 @@ impl Session {
         self.engine.params()
     }
 
+    /// Losses of the updates of the last step, or of a run since its last report point.
+    pub fn losses(&self) -> &[f32] {
+        &self.losses
+    }
+
     /// Name of the update strategy.
     pub fn strategy(&self) -> &'static str {
         self.engine.strategy()
@@ -251,12 +256,20 @@ impl Session {
         MemoryRecord { data: self.data_bytes, ..self.engine.memory() }
     }
 
+    /// Trains to the end of the trial, as [`run_with`](Self::run_with) does without a sink and without interruption.
+    ///
+    /// # Errors
+    /// If samples cannot be read.
+    pub fn run(&mut self) -> Result<Outcome> {
+        self.run_with(&Control::default(), &mut ())
+    }
+
     /// Trains until the budget is used up, a condition is met, a number is not finite, or `control` is interrupted;
     /// begins at the start, or at the loaded checkpoint.
     ///
     /// # Errors
     /// Any error of `sink`, or if samples cannot be read.
-    pub fn run(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
+    pub fn run_with(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
         let mut ended = self.begin(control, sink)?;
         while ended.is_none() {
             ended = self.stretch(control, sink, usize::MAX)?;
@@ -266,15 +279,15 @@ impl Session {
         Ok(self.outcome(ended.unwrap_or(Status::Finished)))
     }
 
-    /// Trains for one update, and evaluates and reports where [`run`](Self::run) does; returns the outcome once the
-    /// trial has ended. Steps and runs may follow each other in any order: the bits are those of one run.
+    /// Trains for one update, and evaluates where [`run`](Self::run) does; returns the outcome once the trial has ended.
+    /// Steps and runs may follow each other in any order: the bits are those of one run.
     ///
     /// # Errors
-    /// As for [`run`](Self::run).
+    /// If samples cannot be read.
     ///
     /// # Example
     /// ```
-    /// use schuss::session::{Control, Event, Limits, Session};
+    /// use schuss::session::{Limits, Session};
     /// use schuss::{Budget, Trial};
     ///
     /// # fn main() -> schuss::Result<()> {
@@ -283,18 +296,26 @@ impl Session {
     /// let trial = Trial { model: "64-10".parse()?, budget, ..Trial::default() };
     /// let mut session = Session::new(&trial, &data, Limits::default())?;
     /// let mut losses = vec![];
-    /// let mut sink = |event: &Event| {
-    ///     if let Event::Losses(new) = event {
-    ///         losses.extend_from_slice(new);
+    /// let outcome = loop {
+    ///     let outcome = session.step()?;
+    ///     losses.extend_from_slice(session.losses());
+    ///     if let Some(outcome) = outcome {
+    ///         break outcome;
     ///     }
-    ///     Ok(())
     /// };
-    /// while session.step(&Control::default(), &mut sink)?.is_none() {}
-    /// assert_eq!(losses.len(), 3); // batches of 100
+    /// assert_eq!((losses.len(), outcome.updates), (3, 3)); // batches of 100
     /// # Ok(())
     /// # }
     /// ```
-    pub fn step(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Outcome>> {
+    pub fn step(&mut self) -> Result<Option<Outcome>> {
+        self.step_with(&Control::default(), &mut ())
+    }
+
+    /// Does what [`step`](Self::step) does, and reports to `sink`; ends the trial as interrupted if `control` is.
+    ///
+    /// # Errors
+    /// As for [`run_with`](Self::run_with).
+    pub fn step_with(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Outcome>> {
         let ended = match self.begin(control, sink)? {
             None => self.stretch(control, sink, self.samples)?,
             ended => ended,

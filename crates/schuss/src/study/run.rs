@@ -69,7 +69,7 @@ impl Finished<()> {
 }
 
 impl Study {
-    /// Runs every trial on `data` in memory: no file is written, and nothing can be resumed.
+    /// Runs every trial on `data` in memory, on all cores: no file is written, and nothing can be resumed.
     ///
     /// # Errors
     /// Only before training begins: a trial that cannot be created. Later errors are in [`Finished::error`].
@@ -77,7 +77,6 @@ impl Study {
     /// # Example
     /// ```
     /// use schuss::optim::{Adam, Sgd};
-    /// use schuss::session::{Control, Limits};
     /// use schuss::study::Study;
     /// use schuss::{Budget, Recipe, Trial};
     ///
@@ -92,12 +91,20 @@ impl Study {
     /// let adam = trial(Adam { lr: 1e-3, ..Adam::default() }.into());
     /// let sgd = trial(Sgd { lr: 0.1, momentum: 0.9, ..Sgd::default() }.into());
     /// let study = Study::of([adam, sgd], &data)?.with_seeds([1, 2, 3])?;
-    /// let finished = study.run(&data, Limits::default(), &Control::default(), &mut ())?;
+    /// let finished = study.run(&data)?;
     /// assert_eq!(finished.summary.trials.len(), 6);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn run(
+    pub fn run(&self, data: &Dataset) -> Result<Finished<()>> {
+        self.run_with(data, Limits::default(), &Control::default(), &mut ())
+    }
+
+    /// Does what [`run`](Self::run) does, within `limits`; `watcher` observes it, and `control` can stop it.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub fn run_with(
         &self,
         data: &Dataset,
         limits: Limits,

@@ -9,7 +9,7 @@ use schuss::loss::Targets;
 use schuss::network::{Model, ModelFile, Params, Plan, save};
 use schuss::recipe::{Budget, Recipe, Trial};
 use schuss::record::EpochRecord;
-use schuss::session::{Cadence, Control, Limits, Outcome, Session};
+use schuss::session::{Cadence, Limits, Outcome, Session};
 use schuss_kernels::naive;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ pub(crate) const ONE_THREAD: Limits = Limits {
 /// Runs a trial to its end; returns its outcome and final weights.
 pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> (Outcome, Params) {
     let mut session = Session::new(trial, data, limits).unwrap();
-    let outcome = session.run(&Control::default(), &mut ()).unwrap();
+    let outcome = session.run().unwrap();
     (outcome, session.params().clone())
 }
 

@@ -62,7 +62,7 @@ impl Done {
 pub(crate) fn run(trial: &Trial, data: &Dataset, limits: Limits) -> Done {
     let text = trial.recipe.optimizer.to_string();
     let mut session = Session::new(trial, data, limits).unwrap_or_else(|error| panic!("{text}: {error}"));
-    let outcome = session.run(&Control::default(), &mut ()).unwrap();
+    let outcome = session.run().unwrap();
     Done { outcome, strategy: session.strategy(), params: session.params().clone() }
 }
 
@@ -106,10 +106,10 @@ pub(crate) fn resumed(
         session
     };
     let mut killer = Killer { kept: vec![], left: n };
-    session().run(&Control::default(), &mut killer).err()?;
+    session().run_with(&Control::default(), &mut killer).err()?;
     let mut again = session();
     again.load(&mut &killer.kept[..]).unwrap();
-    again.run(&Control::default(), &mut ()).unwrap();
+    again.run().unwrap();
     Some(again.digest())
 }
 
@@ -117,6 +117,6 @@ pub(crate) fn resumed(
 pub(crate) fn unkilled(trial: &Trial, data: &Dataset, eval_every: u64) -> String {
     let mut session = Session::new(trial, data, ONE_THREAD).unwrap();
     session.evaluate_every(Some(eval_every));
-    session.run(&Control::default(), &mut ()).unwrap();
+    session.run().unwrap();
     session.digest()
 }

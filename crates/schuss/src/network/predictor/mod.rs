@@ -36,7 +36,7 @@ const READ_AHEAD: u64 = 16 << 20;
 /// let data = schuss::data::load("digits:train=1000,test=200")?;
 /// let trial = Trial { model: "784-20-10".parse()?, ..Trial::default() };
 /// let mut session = Session::new(&trial, &data, Limits::default())?;
-/// session.run(&Control::default(), &mut ())?;
+/// session.run()?;
 ///
 /// let about = ModelFile::of(&trial, &data);
 /// let mut predictor = Predictor::new(about, session.params().clone(), 1)?;

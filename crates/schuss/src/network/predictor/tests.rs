@@ -16,7 +16,7 @@ fn trained(data: &Dataset) -> (TempDir, crate::record::Evaluation) {
 fn trained_as(trial: Trial, data: &Dataset) -> (TempDir, crate::record::Evaluation) {
     let trial = Trial { budget: Budget { epochs: 1, ..Budget::default() }, ..trial };
     let mut session = Session::new(&trial, data, Limits::default()).unwrap();
-    let outcome = session.run(&Default::default(), &mut ()).unwrap();
+    let outcome = session.run().unwrap();
     let folder = TempDir::new().unwrap();
     let bytes = save(session.params(), &ModelFile::of(&trial, data)).unwrap();
     std::fs::write(folder.path().join("model.safetensors"), bytes).unwrap();

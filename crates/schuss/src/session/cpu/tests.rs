@@ -10,7 +10,7 @@ fn limits(microbatch: usize) -> Limits {
 
 /// Trains to the end and returns the hash of weights and state.
 fn finish(mut session: Session) -> String {
-    session.run(&Control::default(), &mut ()).unwrap();
+    session.run().unwrap();
     session.digest()
 }
 
@@ -75,7 +75,7 @@ fn averaged_weights_have_batch_statistics_of_their_own() {
         trial.recipe.update = "epoch".parse().unwrap();
         trial.budget.epochs = 8;
         let mut session = Session::new(&trial, &data, limits(200)).unwrap();
-        session.run(&Control::default(), &mut ()).unwrap();
+        session.run().unwrap();
         let whole = session.params().values().to_vec();
         let samples = data.train.resident().unwrap();
         let entries = session.params().layout().entries();
@@ -104,7 +104,7 @@ fn statistics_of_averaged_weights_have_the_same_bits_for_any_microbatch() {
     trial.budget.epochs = 3;
     let shown = |microbatch| {
         let mut session = Session::new(&trial, &data, limits(microbatch)).unwrap();
-        session.run(&Control::default(), &mut ()).unwrap();
+        session.run().unwrap();
         session.params().values().to_vec()
     };
     assert!(shown(20) == shown(60) && shown(1) == shown(60));

@@ -60,7 +60,7 @@ fn row(
     control: &Control,
 ) -> Result<Vec<String>> {
     let mut session = Session::new(trial, data, Limits { microbatch: Some(microbatch), ..limits })?;
-    session.run(control, &mut ())?;
+    session.run_with(control, &mut ())?;
     let bytes: Vec<u8> = session.params().values().iter().flat_map(|weight| weight.to_le_bytes()).collect();
     let buffers = schuss_data::text::bytes(session.memory().activations as u64);
     Ok(vec![microbatch.to_string(), buffers, format!("{:016x}", xxh3_64(&bytes))])

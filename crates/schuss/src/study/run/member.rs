@@ -38,7 +38,7 @@ impl Member<'_, '_> {
         machine::reset_peak_memory();
         let Self { mut session, mut run } = self;
         let mut error = None;
-        let outcome = session.run(run.runner.control, &mut run).unwrap_or_else(|failure| {
+        let outcome = session.run_with(run.runner.control, &mut run).unwrap_or_else(|failure| {
             error = Some(failure);
             session.failed()
         });

@@ -78,7 +78,7 @@ fn best_on_disk_and_by_record(data: &Dataset, finished: &Finished, index: usize)
     crate::network::load_weights(&mut found, &finished.folder.path().join(&best.model)).unwrap();
     trial.budget.epochs = best.best.epoch;
     let mut session = Session::new(&trial, data, limits()).unwrap();
-    session.run(&Control::default(), &mut ()).unwrap();
+    session.run().unwrap();
     [found.values().to_vec(), session.params().values().to_vec()]
 }
 
@@ -237,7 +237,7 @@ fn a_checkpoint_that_lies_under_a_right_checksum_is_refused_without_a_panic() {
             continue;
         };
         match found.restore(&mut session) {
-            Ok(()) => drop(session.run(&Control::default(), &mut ())),
+            Ok(()) => drop(session.run()),
             Err(_) => refused += 1,
         }
     }
