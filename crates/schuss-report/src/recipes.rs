@@ -3,7 +3,7 @@
 use crate::chart::scale::{Bounds, range};
 use crate::text::shorten;
 use schuss::record::{
-    Best, EpochRecord, EvaluationPoint, Group, Reconstruction, Status, Summary, Trace, TrialRecord,
+    Best, EpochRecord, EvaluationPoint, Group, Reconstruction, Spread, Status, Summary, Trace, TrialRecord,
 };
 
 /// Trials of one recipe over its seeds.
@@ -87,16 +87,10 @@ impl Recipe<'_> {
     }
 }
 
-/// Returns the median of the finite numbers, the mean of the middle two if their count is even.
+/// Returns the median of the finite numbers.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.retain(|value| value.is_finite());
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        n if n % 2 == 1 => Some(values[middle]),
-        _ => Some((values[middle - 1] + values[middle]) / 2.0),
-    }
+    Spread::of(values).map(|spread| spread.median)
 }
 
 /// Returns the training seconds of a typical epoch.
@@ -120,7 +114,7 @@ pub(crate) fn eval_loss(trial: &TrialRecord) -> Option<f64> {
 }
 
 /// Returns true if some trial predicts classes or several labels, so that there is an accuracy.
-pub(crate) fn tell_classes(summary: &Summary) -> bool {
+pub(crate) fn predict_classes(summary: &Summary) -> bool {
     let is_right_or_wrong = |trial: &TrialRecord| {
         trial.recipe.get("targets").is_none_or(|targets| targets == "class") || eval_accuracy(trial).is_some()
     };

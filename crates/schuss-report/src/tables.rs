@@ -212,7 +212,7 @@ impl Measured {
         };
         let test =
             summary.data.eval_split != "test" && summary.trials.iter().any(|trial| trial.test.is_some());
-        let accuracy = recipes::tell_classes(summary);
+        let accuracy = recipes::predict_classes(summary);
         Self { accuracy, labels: has("f1_macro"), quality: has("mse"), deviation: has("r2"), test }
     }
 

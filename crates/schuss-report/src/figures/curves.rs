@@ -7,7 +7,7 @@ use crate::{
         line::{Level, LineChart, Mark, MarkKind, Series},
         scale::{Bounds, Spacing, range},
     },
-    recipes::{Recipe, Run, chance, median, most_common, tell_classes},
+    recipes::{Recipe, Run, chance, median, most_common, predict_classes},
     text,
 };
 use schuss::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
@@ -57,7 +57,7 @@ fn metrics(summary: &Summary, recipes: &[Recipe]) -> Vec<Metric> {
         |metric: Metric| range(points.iter().filter_map(|point| metric.value(point))).map(|range| range.high);
     let mut metrics = vec![Metric::TrainLoss, Metric::EvalLoss];
     let similar = best(Metric::Similarity).is_some();
-    if tell_classes(summary) {
+    if predict_classes(summary) {
         metrics.push(Metric::Accuracy);
     }
     if best(Metric::Accuracy).is_some_and(|best| best >= 90.0) {

@@ -53,4 +53,8 @@ impl Operation for AvgPool {
             average_pool_gradient(pass.gradients.compute().0, windows, pass.dy, dx);
         }
     }
+
+    fn sole_key(&self) -> Option<String> {
+        Some(self.kernel_size.to_string())
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::layers;
 use super::operation::{Backward, Forward, Mode, Operation};
-use crate::spec::below_one;
+use crate::spec::{below_one, write_number};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::dropout::dropout;
 
@@ -26,6 +26,10 @@ impl Operation for Dropout {
         let Some(dx) = pass.dx else { return };
         let (team, _) = pass.gradients.compute();
         dropout(team, self.p, words(pass.layer, pass.mode), pass.dy, dx);
+    }
+
+    fn sole_key(&self) -> Option<String> {
+        Some(write_number(self.p))
     }
 }
 

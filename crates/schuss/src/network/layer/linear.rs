@@ -57,4 +57,8 @@ impl Operation for Linear {
     fn multiply_adds(&self, input: Shape) -> usize {
         input.features() * self.outputs
     }
+
+    fn sole_key(&self) -> Option<String> {
+        Some(self.outputs.to_string())
+    }
 }

@@ -20,7 +20,7 @@ pub(crate) use activations::*;
 pub(crate) use linear::Linear;
 pub(crate) use operation::{Backward, Forward, Gradients, Mode, Operation, Tensor, VectorGradients};
 
-use crate::spec::{self, Choice, choices};
+use crate::spec::{Choice, choices};
 use activity_kl::ActivityKl;
 use activity_l1::ActivityL1;
 use avg_pool::AvgPool;
@@ -186,11 +186,6 @@ impl Layer {
 
     /// Returns the canonical text in a model: `linear:400`, `dropout:0.2`, `avg-pool:2`, all others with their keys.
     pub(crate) fn short(&self) -> String {
-        match self {
-            Self::Linear(linear) => format!("{}:{}", self.name(), linear.outputs),
-            Self::Dropout(dropout) => format!("{}:{}", self.name(), spec::write_number(dropout.p)),
-            Self::AvgPool(pool) => format!("{}:{}", self.name(), pool.kernel_size),
-            _ => self.to_string(),
-        }
+        self.operation().sole_key().map_or_else(|| self.to_string(), |key| format!("{}:{key}", self.name()))
     }
 }

@@ -44,6 +44,11 @@ pub(crate) trait Operation {
         Needs::default()
     }
 
+    /// Value that alone follows the name in models, without its key: 400 of `linear:400`; by default keys are written.
+    fn sole_key(&self) -> Option<String> {
+        None
+    }
+
     /// True if each output is a function of the input at the same place, listed with the activations.
     fn is_activation(&self) -> bool {
         false
