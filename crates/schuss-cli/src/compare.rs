@@ -22,7 +22,7 @@ pub(crate) fn compare(name: Option<&str>, flags: &Flags, screen: &Screen) -> Res
     let file = study::from_flags(name, flags)?;
     let title =
         name.map_or("compare", |name| name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml"));
-    execute(title, &file, flags, (COMPARED, screen))
+    execute(title, &file, flags, COMPARED, screen)
 }
 
 /// Name of a study with one recipe.
@@ -31,10 +31,10 @@ const TRAIN: &str = "train";
 /// Trains one recipe and returns the exit code.
 pub(crate) fn train(flags: &Flags, screen: &Screen) -> Result<u8> {
     study::refuse_several(flags)?;
-    execute(TRAIN, &study::from_flags(None, flags)?, flags, (Formats::Svg, screen))
+    execute(TRAIN, &study::from_flags(None, flags)?, flags, Formats::Svg, screen)
 }
 
-fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Formats, &Screen)) -> Result<u8> {
+fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats, screen: &Screen) -> Result<u8> {
     let limits = flags.running.limits(Limits::default())?;
     let shown = Shown::new(&flags.running, limits.side_by_side, flags.json, screen);
     let data = file.data(limits.memory)?;
@@ -63,7 +63,7 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
     let mut progress = Progress::new(&control, &study, &data, shown);
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
-    present(&finished, finished.folder.path(), (shown.json, &progress), (formats, screen))?;
+    present(&finished, finished.folder.path(), shown.json, &progress, formats, screen)?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
@@ -71,8 +71,10 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, (formats, screen): (Form
 /// Resumes a run and returns the exit code.
 pub(crate) fn resume(
     folder: &Path,
-    (epochs, data): (Option<u32>, Option<&str>),
-    (running, json): (&Running, bool),
+    epochs: Option<u32>,
+    data: Option<&str>,
+    running: &Running,
+    json: bool,
     screen: &Screen,
 ) -> Result<u8> {
     let begun = Begun::open(folder)?;
@@ -100,7 +102,7 @@ pub(crate) fn resume(
     let mut progress = Progress::new(&control, &study, &data, shown);
     let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
     let formats = if study.about.name == TRAIN { Formats::Svg } else { COMPARED };
-    present(&finished, &place, (json, &progress), (formats, screen))?;
+    present(&finished, &place, json, &progress, formats, screen)?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
@@ -178,8 +180,10 @@ fn describe(data: &Dataset) -> Result<String> {
 fn present(
     finished: &Finished,
     place: &Path,
-    (json, progress): (bool, &Progress),
-    (formats, screen): (Formats, &Screen),
+    json: bool,
+    progress: &Progress,
+    formats: Formats,
+    screen: &Screen,
 ) -> Result<()> {
     let summary = &finished.summary;
     let report = write(finished, formats);

@@ -49,7 +49,7 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
         Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags, screen),
         Command::Train { flags } => return compare::train(&flags, screen),
         Command::Resume { run, epochs, data, running, json } => {
-            return compare::resume(&run, (epochs, data.as_deref()), (&running, json), screen);
+            return compare::resume(&run, epochs, data.as_deref(), &running, json, screen);
         }
         Command::Eval { model, data, reading, json } => {
             eval::run(&model, data.as_deref(), &reading, json, screen, out)?;

@@ -184,7 +184,7 @@ impl Trial {
     /// Returns the record of the recipe and workload; `init` is the file if initial weights come from one.
     pub fn record(&self) -> RecipeRecord {
         let recorded = ChoiceKey::ALL.iter().filter(|key| key.row().is_recorded);
-        recorded.filter_map(|key| Some((key.row(), self.written(*key)?))).map(Row::entry).collect()
+        recorded.filter_map(|key| Some(key.row().entry(self.written(*key)?))).collect()
     }
 
     /// Returns a choice as it stands in records and identities.

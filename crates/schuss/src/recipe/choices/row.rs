@@ -290,9 +290,10 @@ impl Row {
     }
 
     /// Returns the entry of a record for a value in canonical form.
-    pub(crate) fn entry((row, text): (&Self, String)) -> (&'static str, Value) {
-        let number = matches!(row.value, ValueType::Whole { .. }).then(|| text.parse::<u64>().ok()).flatten();
-        (row.key, number.map_or(Value::String(text), Value::from))
+    pub(crate) fn entry(&self, text: String) -> (&'static str, Value) {
+        let number =
+            matches!(self.value, ValueType::Whole { .. }).then(|| text.parse::<u64>().ok()).flatten();
+        (self.key, number.map_or(Value::String(text), Value::from))
     }
 
     /// Returns a value in canonical form.

@@ -24,7 +24,8 @@ pub(super) fn optimizers(lr: f64, adam_lr: f64) -> [Optimizer; 4] {
 pub(super) fn path(
     surface: &Surface,
     optimizer: &Optimizer,
-    (start, mut w): (&str, Point),
+    start: &str,
+    mut w: Point,
     seed: u64,
 ) -> PathRecord {
     let function = &surface.function;

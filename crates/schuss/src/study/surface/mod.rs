@@ -111,7 +111,7 @@ impl Surface {
         let optimizers = descent::optimizers(self.lr, self.adam_lr);
         let paths = (self.starts.iter())
             .flat_map(|start| optimizers.iter().map(move |optimizer| (optimizer, *start)))
-            .map(|(optimizer, start)| descent::path(&self, optimizer, start, seed))
+            .map(|(optimizer, (name, w))| descent::path(&self, optimizer, name, w, seed))
             .collect();
         SurfaceRecord {
             name: self.name.to_owned(),

@@ -66,7 +66,7 @@ impl Path for BlockedSample {
         if watch.interrupted() {
             return Ok(());
         }
-        self.blocked.advance([&mut passes.team, &mut self.solo], feed, positions, seen)
+        self.blocked.advance(&mut passes.team, &mut self.solo, feed, positions, seen)
     }
 
     fn settle(&mut self, passes: &mut Passes) {

@@ -106,8 +106,9 @@ pub(crate) trait Arithmetic: Send {
     fn descend(
         &mut self,
         update: Update,
-        x_and_d: [&[Self::T]; 2],
+        x: &[Self::T],
         active: &[u32],
+        d: &[Self::T],
         w: MatrixMut<Self::T>,
         v: Option<&mut [Self::T]>,
         dx: &mut [Self::T],
@@ -200,13 +201,15 @@ impl Arithmetic for Team {
     fn descend(
         &mut self,
         update: Update,
-        x_and_d: [&[f32]; 2],
+        x: &[f32],
         active: &[u32],
+        d: &[f32],
         w: MatrixMut,
         v: Option<&mut [f32]>,
         dx: &mut [f32],
     ) {
-        let single = Single { isa: self.isa(), x_and_d, active, w, slots: v.into_iter(), dx };
+        let single =
+            Single { isa: self.isa(), x: single::SparseInput { x, active }, d, w, slots: v.into_iter(), dx };
         update.rule.visit_map(&Step::at(update.t), single);
     }
 
@@ -233,8 +236,8 @@ impl Arithmetic for Team {
 /// Visitor of a rule: backward pass and step for one sample.
 struct Single<'a, I> {
     isa: schuss_kernels::Isa,
-    x_and_d: [&'a [f32]; 2],
-    active: &'a [u32],
+    x: single::SparseInput<'a>,
+    d: &'a [f32],
     w: MatrixMut<'a>,
     slots: I,
     dx: &'a mut [f32],
@@ -244,8 +247,7 @@ impl<'a, I: Iterator<Item = &'a mut [f32]>> crate::optim::Visitor for Single<'a,
     type Output = ();
 
     fn visit<U: schuss_kernels::sweep::Elementwise<S>, const S: usize>(self, update: &U) {
-        let Self { isa, x_and_d: [x, d], active, w, slots, dx } = self;
-        let input = single::SparseInput { x, active };
-        single::descend(isa, input, d, update, w, crate::optim::take::<_, S>(slots), dx);
+        let Self { isa, x, d, w, slots, dx } = self;
+        single::descend(isa, x, d, update, w, crate::optim::take::<_, S>(slots), dx);
     }
 }

@@ -193,7 +193,8 @@ impl<A: Arithmetic> Blocked<A> {
     /// If samples cannot be read; nothing is changed then.
     pub(crate) fn advance(
         &mut self,
-        [team, solo]: [&mut A; 2],
+        team: &mut A,
+        solo: &mut A,
         feed: &mut Feed,
         positions: Range<usize>,
         seen: &mut Vec<Tally>,
@@ -222,7 +223,7 @@ impl<A: Arithmetic> Blocked<A> {
         };
         if rows.start == 0 {
             let end_of_present = present.first + present.rows;
-            ahead.gather(team, feed, end_of_present, (self.rows, self.plan.outputs))?;
+            ahead.gather(team, feed, end_of_present, self.rows, self.plan.outputs)?;
             let x = Matrix::new(&present.x, present.rows, self.plan.inputs);
             let owed = self.debts.of(before, &self.plan, self.samples, before.rows);
             let next = (ahead.rows > 0).then(|| ahead.products(&self.plan, Some((x, present.rows))));
@@ -242,7 +243,7 @@ impl<A: Arithmetic> Blocked<A> {
     fn open_epoch(&mut self, team: &mut A, feed: &mut Feed) -> Result<()> {
         let [before, present, _] = &mut self.blocks;
         before.rows = 0;
-        present.gather(team, feed, 0, (self.rows, self.plan.outputs))?;
+        present.gather(team, feed, 0, self.rows, self.plan.outputs)?;
         let first_layer = self.plan.stages[0].weight.end;
         let v = self.velocity.get_mut(..first_layer).unwrap_or(&mut []);
         let (w, v) = matrices(&self.plan, &mut self.weights[..first_layer], v);
@@ -434,7 +435,8 @@ impl<A: Arithmetic> Block<A> {
         team: &mut A,
         feed: &mut Feed,
         first: usize,
-        (rows, classes): (usize, usize),
+        rows: usize,
+        classes: usize,
     ) -> Result<()> {
         self.first = first;
         self.rows = rows.min(feed.len() - first);

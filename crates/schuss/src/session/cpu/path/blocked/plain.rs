@@ -169,8 +169,9 @@ impl Arithmetic for BlockedF64 {
     fn descend(
         &mut self,
         update: Update,
-        [x, d]: [&[f64]; 2],
+        x: &[f64],
         active: &[u32],
+        d: &[f64],
         w: MatrixMut<f64>,
         mut v: Option<&mut [f64]>,
         dx: &mut [f64],

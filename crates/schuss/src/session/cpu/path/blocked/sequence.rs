@@ -300,7 +300,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
             let (w, v) = place(stage, offset, self.weights, self.velocity);
             if *single {
                 let w = MatrixMut::new(w, stage.inputs, stage.outputs);
-                solo.descend(update, [x.row(0), delta], &active[index - 1], w, v, below);
+                solo.descend(update, x.row(0), &active[index - 1], delta, w, v, below);
             } else {
                 let active = self.plan.stages[index - 1].relu.then_some(x);
                 let old = Matrix::new(w, stage.inputs, stage.outputs);

@@ -92,7 +92,7 @@ fn delayed<A: Arithmetic>(
         while position < SAMPLES {
             seen.clear();
             let end = SAMPLES.min((position / pause + 1) * pause);
-            blocked.advance([team, solo], &mut feed, position..end, &mut seen).unwrap();
+            blocked.advance(team, solo, &mut feed, position..end, &mut seen).unwrap();
             position += seen.iter().map(|tally| tally.samples as usize).sum::<usize>();
         }
     }
