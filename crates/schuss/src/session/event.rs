@@ -15,18 +15,25 @@ pub enum Event<'a> {
     Losses(&'a [f32]),
 }
 
-/// Receiver of events.
+/// Receiver of the events of one session.
+///
+/// Its methods are called one at a time, from the thread that runs the session, at report points only, while the clock
+/// of the trial stands; training goes on when they return. They may take their time, but nothing they do changes a
+/// result. An error ends the session at once, with that error: no further event is sent, and the trial can be resumed
+/// from its last checkpoint. To end a trial early without an error, interrupt its [`Control`](super::Control).
 pub trait Sink {
-    /// Receives an event.
+    /// Receives an event. Losses come first, then the evaluation of a report point, then the row of an epoch that ends
+    /// there.
     ///
     /// # Errors
-    /// If the event cannot be recorded; the session ends with that error.
+    /// If the event cannot be recorded.
     fn take(&mut self, event: &Event) -> Result<()>;
 
-    /// Saves a checkpoint of the session; all events sent before belong to the state it [saves](Session::save).
+    /// Saves a checkpoint of the session, where its limits ask for one and when it is interrupted. All events sent
+    /// before belong to the state it [saves](Session::save). By default nothing is saved.
     ///
     /// # Errors
-    /// As for `take`.
+    /// If the checkpoint cannot be written.
     fn checkpoint(&mut self, _session: &mut Session) -> Result<()> {
         Ok(())
     }
