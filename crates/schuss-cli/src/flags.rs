@@ -3,8 +3,8 @@
 use crate::args::Cli;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches};
-use schuss::Error;
 use schuss::spec::nearest;
+use schuss::{Error, Place};
 use std::ffi::OsString;
 
 /// Reason why no command was parsed.
@@ -120,7 +120,7 @@ fn no_number(error: &clap::Error) -> Option<Error> {
         if words.contains("float") { ("a number", "0.1") } else { ("a non-negative integer", "10") };
     Some(
         Error::usage(format!("`{value}` is not {kind}"))
-            .at(&flag)
+            .at(Place::flag(flag.trim_start_matches('-')))
             .advise(format!("{flag} takes {kind}, such as {example}")),
     )
 }

@@ -7,8 +7,8 @@ use crate::scale::TargetNumbers;
 use crate::split::hold_out::{HeldOut, hold_out};
 use crate::split::relabel;
 use crate::{
-    Centring, Dataset, Error, Normalisation, Normalise, Offsets, Preparation, Result, Samples, Scale, Shape,
-    Split,
+    Centring, Dataset, Error, Normalisation, Normalise, Offsets, Place, Preparation, Result, Samples, Scale,
+    Shape, Split,
 };
 use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
@@ -92,7 +92,8 @@ impl Dataset {
     /// # Errors
     /// A data error if a split is empty, or any error from reading the samples.
     pub(crate) fn of(name: String, origin: String, found: Loaded, request: &Request) -> Result<Self> {
-        let found = relabel::as_asked(found, request.ask.label_kind).map_err(|error| error.or_at(&name))?;
+        let found = relabel::as_asked(found, request.ask.label_kind)
+            .map_err(|error| error.or_at(Place::data(&name)))?;
         if request.whole && found.test.is_none() {
             return Self::whole(name, origin, found)?.imputed();
         }
@@ -100,9 +101,9 @@ impl Dataset {
         let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
         let test = match test {
             Some(test) => test.into(),
-            None => {
-                drawing.hold_out("test", TEST_SHARE, Purpose::Test).map_err(|error| error.or_at(&name))?
-            }
+            None => drawing
+                .hold_out("test", TEST_SHARE, Purpose::Test)
+                .map_err(|error| error.or_at(Place::data(&name)))?,
         };
         let validation = validation.map(Split::from);
         let held_out = drawing.held_out();
@@ -131,7 +132,7 @@ impl Dataset {
         }
         let empty = self.splits().find(|(_, split)| split.is_empty()).map(|(name, _)| name);
         if let Some(name) = empty {
-            return Err(Error::data(format!("the {name} split is empty")).at(&self.name));
+            return Err(Error::data(format!("the {name} split is empty")).at(Place::data(&self.name)));
         }
         let divided = match request.validation {
             Some(share) => self.hold_out_validation(share)?,
@@ -163,7 +164,7 @@ impl Dataset {
     }
 
     fn hold_out_validation(self, share: f64) -> Result<Self> {
-        let refuse = |what: &str| Err(Error::usage(what).at("--validation"));
+        let refuse = |what: &str| Err(Error::usage(what).at(Place::flag("validation")));
         if !(share > 0.0 && share < 1.0) {
             return refuse("the held-out fraction must be above 0 and below 1")
                 .map_err(|e: Error| e.advise("0.1"));

@@ -1,5 +1,9 @@
 //! The error type of the whole project: a message, the place, and advice.
 
+mod place;
+
+pub use place::{Column, DataFile, Place, RowUnit};
+
 use std::fmt;
 
 /// Result of anything that can fail because of user input, a file, or the machine.
@@ -23,8 +27,8 @@ pub struct Error {
     pub kind: ErrorKind,
     /// Message: one sentence without a full stop.
     pub what: String,
-    /// File, line or key at fault.
-    pub place: Option<String>,
+    /// Flag, file, line or key at fault.
+    pub place: Option<Box<Place>>,
     /// Advice on how to fix it.
     pub advice: Option<String>,
 }
@@ -49,16 +53,16 @@ impl Error {
         Self::new(ErrorKind::Data, what)
     }
 
-    /// Sets the file, line or key at fault.
+    /// Sets the flag, file, line or key at fault.
     #[must_use]
-    pub fn at(mut self, place: impl fmt::Display) -> Self {
-        self.place = Some(place.to_string());
+    pub fn at(mut self, place: impl Into<Place>) -> Self {
+        self.place = Some(Box::new(place.into()));
         self
     }
 
     /// Sets the place unless a more precise one is known.
     #[must_use]
-    pub fn or_at(self, place: impl fmt::Display) -> Self {
+    pub fn or_at(self, place: impl Into<Place>) -> Self {
         if self.place.is_some() { self } else { self.at(place) }
     }
 
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn an_error_says_what_where_and_what_to_do() {
-        let error = Error::data("no images").at("train.gz").advise("schuss data fetch mnist");
+        let error = Error::data("no images").at(Place::data("train.gz")).advise("schuss data fetch mnist");
         assert_eq!(error.to_string(), "no images\n  in    train.gz\n  try   schuss data fetch mnist");
         assert_eq!(error.exit_code(), 3);
     }

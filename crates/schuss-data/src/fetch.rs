@@ -44,7 +44,10 @@ fn fill(
 fn fill(folder: PathBuf, published: &Published, mirrors: &[String], _: &mut Progress) -> Result<PathBuf> {
     let (title, mirrors) = (published.title, mirrors.join(" or "));
     Err(crate::Error::usage(format!("this schuss was built without downloads, so it cannot fetch {title}"))
-        .at(format!("feature `download`; schuss looks for {title} in {}", folder.display()))
+        .at(crate::Place::Api(format!(
+            "feature `download`; schuss looks for {title} in {}",
+            folder.display()
+        )))
         .advise(format!(
             "cargo build --release --features download; or put its four files there yourself (from {mirrors})"
         )))

@@ -1,6 +1,6 @@
 //! Opens files named by the user, and names files in messages.
 
-use crate::{Error, Result, text};
+use crate::{DataFile, Error, Result, text};
 use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
@@ -37,7 +37,7 @@ pub(crate) fn name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// Returns a path with the file's size: `data/mnist/train-images-idx3-ubyte.gz (6.1 MB)`.
-pub(crate) fn place(path: &Path, length: u64) -> String {
-    format!("{} ({})", path.display(), text::bytes(length))
+/// Returns the place of a file of this size: `data/mnist/train-images-idx3-ubyte.gz (6.1 MB)`.
+pub(crate) fn place(path: &Path, size: u64) -> DataFile {
+    DataFile { size: Some(size), ..DataFile::new(path) }
 }

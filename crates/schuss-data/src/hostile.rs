@@ -7,7 +7,7 @@ use crate::format::{csv, npy};
 use crate::random::{Draws, Key, Purpose};
 use crate::reader::{self, Loaded, LoadedSplit, Missing, ReadOptions};
 use crate::testing::{gzip, npy};
-use crate::{Error, Labels, Result, Samples, Values};
+use crate::{Error, Labels, Result, RowUnit, Samples, Values};
 use allocation_counter::measure;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -148,7 +148,7 @@ fn npys() -> Vec<Vec<u8>> {
 /// Reads an array from memory.
 fn array(bytes: &[u8]) -> Result<()> {
     let mut reader = Cursor::new(bytes);
-    let origin = Origin::new(Path::new("x.npy"), "sample");
+    let origin = Origin::new(Path::new("x.npy"), RowUnit::Sample);
     let array = npy::Array::new(&mut reader, bytes.len() as u64).map_err(Error::data)?;
     let values = array.values(&mut reader, &origin)?;
     Samples::new(values, Labels::Absent(array.samples()), array.layout.shape.features()).map(drop)
@@ -173,7 +173,7 @@ impl Blobs for InMemory {
     }
 
     fn origin(&self, _: usize) -> Origin {
-        Origin::new(Path::new("picture"), "sample")
+        Origin::new(Path::new("picture"), RowUnit::Sample)
     }
 }
 

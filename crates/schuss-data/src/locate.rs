@@ -6,7 +6,7 @@ use crate::published::{self, MNIST, Published};
 use crate::reader::{self, DefaultNormalisation, Loaded, LoadedSplit};
 use crate::spec::{Item, unknown};
 use crate::text::{self, grouped};
-use crate::{Dataset, Error, Offsets, Request, Result, Samples};
+use crate::{Dataset, Error, Offsets, Place, Request, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -222,11 +222,11 @@ fn search(published: &Published, environment: &Environment) -> Result<(PathBuf, 
         }
     }
     let name = published.name;
-    Err(Error::data(format!("{} is not on this machine", published.title))
-        .at(format!("none of: {}", looked.join(", ")))
-        .advise(format!(
+    Err(Error::data(format!("{} is not on this machine", published.title)).at(Place::Folders(looked)).advise(
+        format!(
             "`schuss data fetch {name}`, or set SCHUSS_DATA to the folder above {name}/, or --data digits"
-        )))
+        ),
+    ))
 }
 
 fn places(published: &Published, environment: &Environment) -> Vec<PathBuf> {

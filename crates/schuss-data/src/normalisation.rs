@@ -1,7 +1,7 @@
 //! Normalisation of stored values to network inputs.
 
 use crate::spec::unknown;
-use crate::{Error, Result, Row, Shape, Split, Values};
+use crate::{Error, Place, Result, Row, Shape, Split, Values};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -159,7 +159,9 @@ fn fill<'a, T: Copy>(to: &'a mut [f32], from: &[T], number: impl Fn(T) -> f32) -
 }
 
 fn misfit(why: &str, shape: Shape) -> Error {
-    Error::usage(format!("{why}, but a sample has {shape}")).at("--normalisation").advise("standard, or none")
+    Error::usage(format!("{why}, but a sample has {shape}"))
+        .at(Place::flag("normalisation"))
+        .advise("standard, or none")
 }
 
 /// Returns the mean and standard deviation of each of `parts` equal parts of the features.

@@ -5,7 +5,7 @@ use crate::format::encoded::Pictures;
 use crate::format::table::{MissingValues, Table, Unknown};
 use crate::format::{images, packed, recognise, shards, tables};
 use crate::spec::unknown;
-use crate::{Centring, Error, Offsets, Result, Samples, Shape, Store};
+use crate::{Centring, Error, Offsets, Place, Result, Samples, Shape, Store};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -152,7 +152,7 @@ fn refuse(path: &Path, kind: &str, options: &[(&str, bool)]) -> Result<()> {
     match options.iter().find(|(_, is_given)| *is_given) {
         Some((key, _)) => {
             Err(Error::usage(format!("{key} has no effect on {}, it is for {kind}", path.display()))
-                .at(format!("--{key}"))
+                .at(Place::flag(*key))
                 .advise("leave it out"))
         }
         None => Ok(()),

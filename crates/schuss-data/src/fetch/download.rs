@@ -5,7 +5,7 @@ use super::Progress;
 use crate::format::folder::{self, NAMES};
 use crate::format::idx::Stream;
 use crate::published::Checksum;
-use crate::{Error, Result, file};
+use crate::{Error, Place, Result, file};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -116,7 +116,7 @@ impl Download<'_> {
             "check the network, or put the file into {}, or use --data digits",
             self.folder.display()
         );
-        Err(discard(&part, Error::data(what).at(troubles.join("\n        ")).advise(advice)))
+        Err(discard(&part, Error::data(what).at(Place::Servers(troubles)).advise(advice)))
     }
 
     /// Downloads `url` to `part` and verifies it there; leftovers of an earlier, dead process in `part` are

@@ -11,7 +11,7 @@
 )]
 
 use crate::text::{bytes, grouped};
-use crate::{Error, ImageShape, Result, Samples, file};
+use crate::{DataFile, Error, ImageShape, Result, Samples, file};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -251,7 +251,7 @@ impl Blame<'_> {
         file::name(self.path)
     }
 
-    fn place(&self) -> String {
+    fn place(&self) -> DataFile {
         file::place(self.path, self.length)
     }
 

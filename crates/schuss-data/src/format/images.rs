@@ -13,7 +13,7 @@ use crate::format::table::{Origin, shown};
 use crate::format::tree::{self, Entry, EntryKind};
 use crate::reader::{Loaded, ReadOptions};
 use crate::text::grouped;
-use crate::{Error, Result, file};
+use crate::{Error, Result, RowUnit, file};
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(crate) fn read(root: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let blobs = |chosen: Vec<usize>| -> Arc<dyn Blobs> {
         Arc::new(Files(chosen.into_iter().filter_map(|at| paths.get(at).cloned()).collect()))
     };
-    tree::read(&entries, blobs, notes, &Origin::new(root, "picture"), ask)
+    tree::read(&entries, blobs, notes, &Origin::new(root, RowUnit::Sample), ask)
 }
 
 /// Traversal of the folder; nothing outside it is ever opened.
@@ -137,7 +137,7 @@ impl Blobs for Files {
     }
 
     fn origin(&self, index: usize) -> Origin {
-        Origin::new(self.path(index), "sample")
+        Origin::new(self.path(index), RowUnit::Sample)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::format::table::{Origin, shown};
 use crate::format::zips::{self, Archive, broken, plausible};
 use crate::reader::{LabelKind, Loaded, LoadedSplit, ReadOptions};
 use crate::text::{grouped, listed};
-use crate::{Centring, Error, Labels, Offsets, Result, Samples, classes, file, offsets};
+use crate::{Centring, Error, Labels, Offsets, Result, RowUnit, Samples, classes, file, offsets};
 use std::io::Read;
 use std::path::Path;
 use zip::CompressionMethod;
@@ -54,7 +54,7 @@ const NAMES: [(&[&str], &[&str]); 3] = [
 /// # Errors
 /// A data error that names the file, and the array if one is at fault.
 pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
-    let origin = Origin::new(path, "sample");
+    let origin = Origin::new(path, RowUnit::Sample);
     let damaged = || origin.refuse("cannot be read as a zip archive").advise("copy it again");
     catch_panic(|| Arrays::open(&origin, ask.memory)?.read(ask), damaged)
 }
@@ -266,7 +266,7 @@ impl<'a> Arrays<'a> {
         }
         let refuse = |error: Error| Error {
             what: self.origin.refuse(format!("has {}", error.what)).what,
-            place: Some(self.origin.path.display().to_string()),
+            place: Some(Box::new(self.origin.path.as_path().into())),
             ..error
         };
         let found = classes::of_numbers(splits, kind).map_err(refuse)?;

@@ -11,7 +11,7 @@
 use crate::format::table::{Origin, Target, shown};
 use crate::format::tree::{TEST, TRAIN, VALIDATION};
 use crate::reader::{self, Loaded, LoadedSplit, ReadOptions};
-use crate::{Centring, Error, Labels, Result, Samples, file};
+use crate::{Centring, Error, Labels, Result, RowUnit, Samples, file};
 use std::path::{Path, PathBuf};
 
 /// File name endings of tables.
@@ -67,7 +67,9 @@ fn check_labels(part: &LoadedSplit, found: &Loaded, path: &Path) -> Result<()> {
         _ => return Ok(()),
     };
     let advice = "add the column, or move the file elsewhere: without the file, a split is held out of the training data";
-    Err(Origin::new(path, "row").refuse(format!("has no column `{columns}` to predict")).advise(advice))
+    Err(Origin::new(path, RowUnit::Row)
+        .refuse(format!("has no column `{columns}` to predict"))
+        .advise(advice))
 }
 
 /// Returns the table with one of these names.
@@ -162,7 +164,7 @@ mod tests {
         let error =
             open_as(&files, &ReadOptions { unknown: Unknown::Refuse, ..ReadOptions::default() }).unwrap_err();
         assert_eq!(error.what, "val.csv holds `green`, which is none of the categories");
-        assert!(error.place.unwrap().ends_with("val.csv, line 2, column `colour`"));
+        assert!(error.place.unwrap().to_string().ends_with("val.csv, line 2, column `colour`"));
         assert!(error.advice.unwrap().contains("--unknown zeros"));
     }
 
@@ -172,7 +174,7 @@ mod tests {
             let folder = saved(&[("train.csv", TRAIN.as_bytes()), (name, test.as_bytes())]);
             let error = reader::open(folder.path(), &ReadOptions::default()).unwrap_err();
             assert!(error.exit_code() == 3 && error.what == what, "{error}");
-            assert!(error.place.unwrap().ends_with(place) && error.advice.is_some(), "{what}");
+            assert!(error.place.unwrap().to_string().ends_with(place) && error.advice.is_some(), "{what}");
         };
         let class = "test.csv holds `c`, which is none of the classes";
         refused("test.csv", "size,colour,kind\n1,red,a\n1,red,c\n", class, "test.csv, line 3, column `kind`");

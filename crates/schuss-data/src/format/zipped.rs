@@ -14,7 +14,7 @@ use crate::format::tree::{self, Entry};
 use crate::format::zips::{self, Archive, broken, plausible};
 use crate::reader::{Loaded, ReadOptions};
 use crate::text::bytes;
-use crate::{Error, Result, file};
+use crate::{Error, Result, RowUnit, file};
 use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const MAX_PICTURE: u64 = 64 << 20;
 /// # Errors
 /// A data error that names the file, and the picture if one is at fault.
 pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
-    let origin = Origin::new(path, "picture");
+    let origin = Origin::new(path, RowUnit::Sample);
     let (_, length) = file::open(path)?;
     let archive = zips::open(&origin, ask.memory)?;
     let mut named: Vec<(Entry, usize)> = zips::names(&archive)

@@ -166,7 +166,10 @@ fn a_named_set_that_is_nowhere_is_answered_with_where_it_was_looked_for() {
     let place = folder.path().join("mnist");
     assert_eq!(error.exit_code(), 3);
     assert_eq!(error.what, "MNIST is not on this machine");
-    assert_eq!(error.place.unwrap(), format!("none of: {} (no t10k-labels-idx1-ubyte)", place.display()));
+    assert_eq!(
+        error.place.unwrap().to_string(),
+        format!("none of: {} (no t10k-labels-idx1-ubyte)", place.display())
+    );
     let advice = error.advice.unwrap();
     assert!(advice.contains("schuss data fetch mnist") && advice.contains("--data digits"), "{advice}");
 }

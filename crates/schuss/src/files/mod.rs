@@ -224,15 +224,15 @@ impl Lock {
     /// # Errors
     /// A failure (exit 1) if another process has the lock.
     pub fn on(file: &Path) -> Result<Self> {
-        let folder = folder_of(file).display();
+        let folder = folder_of(file);
         let unreadable = |error: io::Error| {
-            Error::failure(format!("the run cannot be locked: {}", plain_io(&error))).at(&folder)
+            Error::failure(format!("the run cannot be locked: {}", plain_io(&error))).at(folder)
         };
         let opened = File::open(file).map_err(unreadable)?;
         match opened.try_lock() {
             Ok(()) => Ok(Self { _file: opened }),
             Err(TryLockError::WouldBlock) => Err(Error::failure("another process is at work on this run")
-                .at(&folder)
+                .at(folder)
                 .advise("wait until it ends")),
             Err(TryLockError::Error(error)) => Err(unreadable(error)),
         }
@@ -319,7 +319,7 @@ mod tests {
     fn a_place_that_cannot_be_written_is_a_failure_that_names_it() {
         for path in ["/proc/nobody/file", "/dev/null/file"] {
             let error = write(Path::new(path), b"x").unwrap_err();
-            assert_eq!((error.exit_code(), error.place.as_deref()), (1, Some(path)));
+            assert_eq!((error.exit_code(), error.place), (1, Some(Box::new(Path::new(path).into()))));
         }
     }
 }

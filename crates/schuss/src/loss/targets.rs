@@ -1,7 +1,7 @@
 //! Targets that outputs are compared with.
 
 use crate::spec;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use schuss_data::reader::LabelKind;
 use schuss_data::{Dataset, TargetKind};
 use serde::{Deserialize, Serialize};
@@ -62,14 +62,14 @@ impl Targets {
         }
         if Self::of(kind)? != self {
             return Err(Error::usage(format!("targets are set to `{self}`, but the data have {kind}"))
-                .at("--targets")
+                .at(Place::flag("targets"))
                 .advise(format!("--targets {} or input", Self::of(kind)?)));
         }
         match data.splits().find(|(_, split)| data.target_kind_of(split) != kind) {
             Some((name, split)) => {
                 let other = data.target_kind_of(split);
                 Err(Error::data(format!("the {name} split has {other}, the train split {kind}"))
-                    .at(&data.name))
+                    .at(Place::data(&data.name)))
             }
             None => Ok(()),
         }

@@ -9,7 +9,7 @@ mod target_scale;
 mod workload;
 
 pub use about::{Table, about};
-pub use choices::{ChoiceKey, Choices, FileLine, Group, Row, Source, ValueType};
+pub use choices::{ChoiceKey, Choices, Group, Row, Source, ValueType};
 pub use condition::{Condition, Metric, Op};
 pub use precision::MatmulPrecision;
 pub use schuss_data::stream::order::Order;

@@ -3,7 +3,7 @@
 use super::Trial;
 use crate::loss::{Loss, Targets};
 use crate::spec;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use schuss_data::Dataset;
 use schuss_data::text::listed;
 use std::fmt;
@@ -41,7 +41,7 @@ impl TargetScale {
     pub(crate) fn check(self, targets: Targets, loss: &Loss) -> Result<()> {
         let refuse = |why| {
             Error::usage(format!("target_scale has no effect {why}"))
-                .at("--target-scale")
+                .at(Place::flag("target-scale"))
                 .advise("leave it out")
         };
         self.misfit(targets, loss).map_or(Ok(()), |why| Err(refuse(why)))

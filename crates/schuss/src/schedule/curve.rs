@@ -5,7 +5,7 @@ use super::{
     Piecewise, Plateau, Polynomial, Rex, Step, Warmup, Wsd,
 };
 use crate::spec::{self, Choice};
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// Interface of a curve. Its updates count from 0, whatever its position in a chain.
 pub(super) trait Anneal: Choice {
@@ -38,7 +38,7 @@ macro_rules! declare {
         impl Curve {
             pub(super) fn check(&self) -> Result<()> {
                 let checked = match self { $(Self::$curve(curve) => curve.check(),)* };
-                checked.map_err(|error| error.at(format!("schedule `{self}`")))
+                checked.map_err(|error| error.at(Place::Api(format!("schedule `{self}`"))))
             }
 
             pub(super) fn value(&self, t: u64, base: f64) -> f64 {

@@ -4,7 +4,7 @@ pub use schuss_data::spec::{Item, nearest};
 
 use super::about::{About, Key};
 use super::names;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use documented::{Documented, DocumentedFields};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,10 +25,7 @@ pub(crate) trait Choice:
     /// Reads the keys of `item`, falling back to those in `defaults`, then to its own defaults.
     fn read(noun: &str, item: &Item, defaults: &str) -> Result<Self> {
         let choice: Self = read_keys(noun, item, Self::over(noun, defaults)?)?;
-        let place = |error: Error| {
-            if error.place.is_some() { error } else { error.at(format!("{noun} `{}`", Self::NAME)) }
-        };
-        choice.check().map_err(place)?;
+        choice.check().map_err(|error| error.or_at(Place::Api(format!("{noun} `{}`", Self::NAME))))?;
         Ok(choice)
     }
 
@@ -251,9 +248,10 @@ fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read:
         };
         let mut keys = fields(&read);
         let value = keys.get_mut(name).ok_or_else(|| unknown_key(name, &place, &known))?;
-        *value = read_value(name, text, value).map_err(|error| error.at(&place))?;
-        read = serde_json::from_value(Value::Object(keys))
-            .map_err(|error| Error::usage(format!("{name} cannot be `{text}`: {error}")).at(&place))?;
+        *value = read_value(name, text, value).map_err(|error| error.at(Place::api(&place)))?;
+        read = serde_json::from_value(Value::Object(keys)).map_err(|error| {
+            Error::usage(format!("{name} cannot be `{text}`: {error}")).at(Place::api(&place))
+        })?;
     }
     Ok(read)
 }

@@ -7,7 +7,7 @@ use crate::loss::Targets;
 use crate::recipe::{ChoiceKey, Choices, Workload};
 use crate::record::ReferenceRecord;
 use crate::spec;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use schuss_data::Dataset;
 use schuss_data::text::plain_io;
 use serde::Serialize;
@@ -155,7 +155,8 @@ impl StudyFile {
             }
         }
         let unreadable = |error: std::io::Error| {
-            Error::usage(format!("the study file cannot be read: {}", plain_io(&error))).at(name)
+            Error::usage(format!("the study file cannot be read: {}", plain_io(&error)))
+                .at(Place::study_file(name, None))
         };
         if !std::fs::metadata(name).map_err(unreadable)?.is_file() {
             return Err(unreadable(std::io::Error::other("it is not a regular file")));

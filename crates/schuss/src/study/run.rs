@@ -15,7 +15,7 @@ use crate::record::{
 };
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
-use crate::{Error, Result, machine};
+use crate::{Error, Place, Result, machine};
 use runner::{Ended, Runner, Schedule};
 use schuss_data::split::mixing;
 use schuss_data::stream::order::Order;
@@ -217,7 +217,8 @@ impl Begun {
         let mut longer = false;
         for entry in &mut self.file.trials {
             let name = entry.name.clone().unwrap_or_default();
-            longer |= extend(&mut entry.choices, epochs, train).map_err(|error| error.at(name))?;
+            longer |=
+                extend(&mut entry.choices, epochs, train).map_err(|error| error.at(Place::Api(name)))?;
         }
         if longer {
             (self.summary.trials, self.summary.groups) = (vec![], vec![]);
@@ -252,7 +253,7 @@ impl Begun {
                 "the same data, with --data; a run started before large numbers were stored relative to an offset must \
                  be started again"
             };
-            return Err(changed.at(&data.origin).advise(advice));
+            return Err(changed.at(Place::data(&data.origin)).advise(advice));
         }
         if self.is_older {
             watcher.note(

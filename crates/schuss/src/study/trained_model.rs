@@ -4,7 +4,7 @@ use super::Workload;
 use super::find_model::find_model;
 use super::origin::Origin;
 use crate::network::Predictor;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use schuss_data::{Dataset, Split};
 use std::path::{Path, PathBuf};
 
@@ -118,7 +118,7 @@ fn of_run(origin: &Origin) -> Result<Dataset> {
         return Ok(data);
     }
     Err(Error::data("the data differ from those that the run was trained on")
-        .at(&data.name)
+        .at(Place::data(&data.name))
         .advise("give the data to evaluate on: schuss eval MODEL DATA"))
 }
 
@@ -205,7 +205,7 @@ mod tests {
         fs::copy(&model.file, &copy).unwrap();
         let model = TrainedModel::open(&copy, 1).unwrap();
         let error = model.evaluation_data(None).unwrap_err();
-        assert!(error.exit_code() == 2 && error.place == Some(copy.display().to_string()), "{error}");
+        assert!(error.exit_code() == 2 && error.place == Some(Box::new((&copy).into())), "{error}");
         let given = model.evaluation_data(Some(&workload(digits))).unwrap();
         assert_eq!((given.data.test.len(), given.left_out), (10, None));
         let error = model.evaluation_data(Some(&workload("digits:train=40,test=10,size=9"))).unwrap_err();

@@ -171,7 +171,7 @@ fn a_mirror_that_fails_is_followed_by_the_next() {
         let start = Instant::now();
         let error = download(folder.path(), &[&bad]).unwrap_err();
         assert!(start.elapsed() < Duration::from_secs(5), "{error}");
-        let place = error.place.clone().unwrap();
+        let place = error.place.clone().unwrap().to_string();
         assert!(error.exit_code() == 3 && place.contains(&bad.url) && place.contains(complaint), "{error}");
         assert!(error.advice.as_ref().unwrap().contains("--data digits"), "{error}");
         assert_no_part(folder.path());

@@ -38,7 +38,7 @@ pub(crate) use groups::Format;
 /// A data error that names the file, and row and column if known.
 pub(crate) fn read(path: &Path, format: Format, ask: &ReadOptions) -> Result<Loaded> {
     ask.refuse_text_options(path)?;
-    let origin = Origin::new(path, "row");
+    let origin = Origin::new(path, crate::RowUnit::Row);
     let damaged = || origin.refuse("cannot be read: its decoder failed").advise("copy it again");
     catch_panic(|| read_groups(Groups::open(&origin, format, ask.memory)?, ask), damaged)
 }

@@ -177,6 +177,6 @@ impl Blobs for Pictures {
 
     fn origin(&self, index: usize) -> Origin {
         let place = format!("{}@{}", self.origin.path.display(), index.saturating_add(1));
-        Origin::new(std::path::Path::new(&place), "row")
+        Origin::new(std::path::Path::new(&place), crate::RowUnit::Row)
     }
 }

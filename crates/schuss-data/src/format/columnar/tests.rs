@@ -76,7 +76,7 @@ fn samples(part: &LoadedSplit, indices: &[u64]) -> Samples {
 fn words_are_categories_even_if_they_look_like_numbers_and_nulls_are_missing() {
     for bytes in [parquet(&batch(), 4), arrow(&batch())] {
         let error = open(&bytes, &ReadOptions::default()).unwrap_err();
-        assert!(error.place.unwrap().ends_with("t, row 4, column `a`"));
+        assert!(error.place.unwrap().to_string().ends_with("t, row 4, column `a`"));
         let found = open(&bytes, &ask(Missing::Mean, 1 << 20)).unwrap();
         assert_eq!(
             (found.shape.features(), &found.classes[..]),

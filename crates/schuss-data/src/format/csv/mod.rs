@@ -26,7 +26,7 @@ use crate::format::table::{self, Cell, Encoder, MissingValues, Origin, RowPlace,
 use crate::format::unpack;
 use crate::format::unpack::Packing;
 use crate::reader::{Loaded, ReadOptions};
-use crate::{Error, Result, Store};
+use crate::{Error, Result, RowUnit, Store};
 pub use delimiter::Delimiter;
 pub(crate) use encoding::Encoding;
 pub use form::{Comment, Decimal, Form, Header};
@@ -73,7 +73,7 @@ struct Text {
 
 impl Text {
     fn new(path: &Path, open: Open, ask: &ReadOptions) -> Result<Self> {
-        let origin = Origin::new(path, "line");
+        let origin = Origin::new(path, RowUnit::Line);
         let (mut reader, packing) = open()?;
         let limit = if packing == Packing::Unpacked { u64::MAX } else { ask.memory };
         let start = reader.fill_buf().map_err(|error| refuse(&origin, packing, &error.into()))?;

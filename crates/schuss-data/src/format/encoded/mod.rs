@@ -18,7 +18,7 @@ use crate::format::catch_panic::catch_panic;
 use crate::format::table::{Origin, shown};
 use crate::reader::{DefaultNormalisation, Loaded, LoadedSplit, ReadOptions};
 use crate::text::{bytes, grouped, listed};
-use crate::{Error, Labels, Offsets, Result, Shape, Values};
+use crate::{Error, Labels, Offsets, Place, Result, Shape, Values};
 pub use form::Pictures;
 use form::{Form, Look};
 use rayon::prelude::*;
@@ -68,7 +68,7 @@ pub(crate) fn found(
     if ask.size.is_some_and(|size| !form::SIZES.contains(&size)) {
         let what =
             format!("pictures can be scaled to {} to {} pixels", form::SIZES.start(), form::SIZES.end());
-        return Err(Error::usage(what).at("--size").advise("--size 224"));
+        return Err(Error::usage(what).at(Place::flag("size")).advise("--size 224"));
     }
     let splits: Vec<&Encoded> =
         [Some(&train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect();

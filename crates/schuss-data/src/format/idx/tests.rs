@@ -100,7 +100,7 @@ fn every_sort_of_damage_is_refused_in_one_sentence_that_names_the_file() {
             "expected `{expected}`, got `{}`",
             error.what
         );
-        assert!(error.place.unwrap().contains("train-images (") && error.advice.is_some());
+        assert!(error.place.unwrap().to_string().contains("train-images (") && error.advice.is_some());
     }
 }
 

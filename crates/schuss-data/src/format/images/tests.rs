@@ -9,7 +9,7 @@
 use super::*;
 use crate::reader::LoadedSplit;
 use crate::testing::samples;
-use crate::{ImageShape, Labels, Pictures, Preparation, Shape, Values, read_picture};
+use crate::{ImageShape, Labels, Pictures, Place, Preparation, Shape, Values, read_picture};
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -104,7 +104,7 @@ fn sizes_that_differ_need_a_size_which_cuts_the_middle() {
     for size in [0, 5_000] {
         let refused =
             open_as(root.path(), &ReadOptions { size: Some(size), ..ReadOptions::default() }).unwrap_err();
-        assert_eq!((refused.exit_code(), refused.place.as_deref()), (2, Some("--size")));
+        assert_eq!((refused.exit_code(), refused.place), (2, Some(Box::new(Place::flag("size")))));
     }
 }
 

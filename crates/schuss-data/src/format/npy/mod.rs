@@ -18,7 +18,9 @@ use crate::classes::Numbers;
 use crate::format::table::{Origin, reserved};
 use crate::reader::{DefaultNormalisation, Loaded, LoadedSplit, ReadOptions};
 use crate::text::{bytes, grouped};
-use crate::{Error, Labels, Offsets, Result, Samples, Shape, Values, file, offsets};
+use crate::{
+    Column, DataFile, Error, Labels, Offsets, Result, RowUnit, Samples, Shape, Values, file, offsets,
+};
 pub(crate) use header::{Header, MAGIC};
 use kind::Dtype;
 pub(crate) use layout::Layout;
@@ -37,7 +39,7 @@ pub(crate) const SAVE: &str = "save it again, as numbers, with numpy.save";
 /// A data error that names the file.
 pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let (file, length) = file::open(path)?;
-    let origin = Origin::new(path, "sample");
+    let origin = Origin::new(path, RowUnit::Sample);
     let mut reader = BufReader::new(file);
     let array = Array::new(&mut reader, length).map_err(|what| origin.refuse(what).advise(SAVE))?;
     let (labels, mut notes) = (Labels::Absent(array.samples()), vec![array.to_string()]);
@@ -213,16 +215,18 @@ impl Array {
     /// Returns the error for number `at` of the file, which is not finite.
     fn not_finite(&self, at: u64, origin: &Origin) -> Error {
         let index = self.index(at);
-        let place = match index.split_first() {
-            Some((sample, [])) => format!("sample {sample}"),
-            Some((sample, [column])) => format!("sample {sample}, column {column}"),
-            Some((sample, place)) => format!("sample {sample}, place {place:?}"),
-            None => String::new(),
+        let (sample, within) = index.split_first().unzip();
+        let column = within.filter(|within| !within.is_empty()).map(|within| Column::Index(within.to_vec()));
+        let place = DataFile {
+            array: self.name.clone(),
+            unit: RowUnit::Sample,
+            row: sample.copied(),
+            column,
+            ..DataFile::new(&origin.path)
         };
-        let array = self.name.as_ref().map_or(String::new(), |name| format!("`{name}`, "));
         origin
             .refuse("holds a number that is not finite, or beyond what 32-bit numbers hold")
-            .at(format!("{}, {array}{place}", origin.path.display()))
+            .at(place)
             .advise("samples and columns are counted from 0; numpy.isfinite finds all")
     }
 

@@ -169,7 +169,7 @@ fn two_arrays_of_one_name_are_refused() {
 fn a_number_that_is_none_is_named_by_its_array_its_sample_and_its_column() {
     let x = |bad: f64| ("x_train.npy", npy("<f8", "(2, 2)", &floats(&[0., 0., 0., bad])));
     let y = |bad: f64| ("y_train.npy", npy("<f8", "(2,)", &floats(&[0.5, bad])));
-    let place = |files: &[_]| open(&packed(files)).unwrap_err().place.unwrap();
+    let place = |files: &[_]| open(&packed(files)).unwrap_err().place.unwrap().to_string();
     assert!(place(&[x(f64::NAN), y(1.)]).ends_with("d.npz, `x_train`, sample 1, column 1"));
     assert!(place(&[x(1.), y(f64::INFINITY)]).ends_with("d.npz, `y_train`, sample 1"));
     let error = open(&packed(&[x(1.), y(1e300)])).unwrap_err();
@@ -183,7 +183,7 @@ fn a_number_that_is_none_is_named_by_its_array_its_sample_and_its_column() {
     )
     .unwrap();
     let LoadedSplit::Streamed(store) = found.train else { panic!("16 bytes are more than 8") };
-    let place = store.read(&[1], &mut Samples::default()).unwrap_err().place.unwrap();
+    let place = store.read(&[1], &mut Samples::default()).unwrap_err().place.unwrap().to_string();
     assert!(place.ends_with("d.npz, `x_train`, sample 1, column 1"), "{place}");
 }
 

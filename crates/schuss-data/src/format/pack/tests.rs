@@ -3,7 +3,7 @@ use super::*;
 use crate::random::{Draws, Key, Purpose};
 use crate::stream::order::{EpochOrder, Order};
 use crate::testing::{alone, peak_kib, skip};
-use crate::{Access, Error, ImageShape, Labels, Result, Ring, Samples, Shape, Store, Values};
+use crate::{Access, Error, ImageShape, Labels, Place, Result, Ring, Samples, Shape, Store, Values};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -278,7 +278,7 @@ fn what_is_no_pack_or_of_another_format_is_refused_in_one_sentence_that_names_th
     for (bytes, sentence) in cases {
         let error = unpacked(bytes).unwrap_err();
         assert_eq!((error.exit_code(), error.what.as_str()), (3, &*format!("data.schuss {sentence}")));
-        assert!(error.place.unwrap().contains("data.schuss (") && error.advice.is_some());
+        assert!(error.place.unwrap().to_string().contains("data.schuss (") && error.advice.is_some());
     }
 }
 
@@ -440,11 +440,14 @@ fn errors_of_a_store_end_the_packing() {
         }
         fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
             images(9, 0).copy_to(&[], into)?;
-            if indices.is_empty() { Ok(()) } else { Err(Error::data("gone").at("a shard")) }
+            if indices.is_empty() { Ok(()) } else { Err(Error::data("gone").at(Place::data("a shard"))) }
         }
     }
     let broken = Contents { train: Arc::new(Broken), ..tiny() };
-    assert_eq!(write(&broken, 1, &mut io::sink()).unwrap_err(), Error::data("gone").at("a shard"));
+    assert_eq!(
+        write(&broken, 1, &mut io::sink()).unwrap_err(),
+        Error::data("gone").at(Place::data("a shard"))
+    );
 }
 
 #[test]

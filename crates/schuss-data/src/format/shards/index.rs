@@ -4,7 +4,7 @@ use crate::format::catch_panic::catch_panic;
 use crate::format::pread::read_at;
 use crate::format::table::{Origin, shown};
 use crate::text::{grouped, listed};
-use crate::{Error, Result, file};
+use crate::{Error, Result, RowUnit, file};
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -103,7 +103,7 @@ impl Index {
             labels: 0,
         };
         for (shard, path) in (0..).zip(&shards) {
-            let origin = Origin::new(path, "member");
+            let origin = Origin::new(path, RowUnit::Sample);
             let walk = || index.walk(shard, &origin, &mut numbers, words, memory);
             catch_panic(walk, || origin.refuse("cannot be read as a tar file"))?;
         }

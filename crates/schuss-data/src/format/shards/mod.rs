@@ -20,7 +20,7 @@ use crate::format::table::Origin;
 use crate::format::tree::{self, Entry, EntryKind};
 use crate::reader::{Loaded, ReadOptions};
 use crate::text::{bytes, grouped};
-use crate::{Error, Labels, Result, classes, file};
+use crate::{Error, Labels, Result, RowUnit, classes, file};
 pub(crate) use index::check_name;
 use index::{Index, Member};
 use std::collections::{HashMap, HashSet};
@@ -51,7 +51,7 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let notes: Vec<String> =
         [&train, &validation, &test].into_iter().flatten().flat_map(Index::notes).collect();
     let numbers = sorted(&mut words);
-    let origin = Origin::new(path, "sample");
+    let origin = Origin::new(path, RowUnit::Sample);
     let encode = |index: Index| encoded(index, &numbers, &origin);
     if let (Some(index), None, None) = (&train, &validation, &test)
         && index.classes.iter().all(Option::is_none)
@@ -197,7 +197,7 @@ impl Blobs for Members {
     fn origin(&self, index: usize) -> Origin {
         let place =
             self.member(index).map(|(member, shard)| format!("{}@{}", shard.display(), member.offset));
-        Origin::new(Path::new(&place.unwrap_or_default()), "sample")
+        Origin::new(Path::new(&place.unwrap_or_default()), RowUnit::Sample)
     }
 
     fn named(&self, index: usize, error: Error) -> Error {

@@ -3,7 +3,7 @@
 use super::tally::Role;
 use super::{RowSource, Table, shown};
 use crate::reader::ReadOptions;
-use crate::{Error, Result, spec};
+use crate::{Error, Place, Result, spec};
 
 /// Returns the role of every column of a file.
 pub(super) fn roles(source: &dyn RowSource, ask: &ReadOptions, notes: &mut Vec<String>) -> Result<Vec<Role>> {
@@ -14,7 +14,7 @@ pub(super) fn roles(source: &dyn RowSource, ask: &ReadOptions, notes: &mut Vec<S
     if let Some(name) = label.iter().find(|at| dropped.contains(at)).and_then(|at| names.get(*at)) {
         let what = format!("the label `{}` is also in --drop", shown(name));
         return Err(Error::usage(what)
-            .at("--drop")
+            .at(Place::flag("drop"))
             .advise("choose another --label, or remove it from --drop"));
     }
     let is_taken = |at: &usize| ask.columns.is_none() || taken.contains(at);
@@ -124,20 +124,20 @@ pub(super) fn check(table: &Table, ask: &ReadOptions) -> Result<()> {
     let reads = |name: &str| table.columns.iter().any(|column| column.name == name);
     let refuse = |what: String, flag: &str| {
         Err(Error::usage(what)
-            .at(flag)
+            .at(Place::flag(flag))
             .advise("omit the flag: the columns a model reads are fixed in training"))
     };
     let (taken, dropped) = (names(ask.columns.as_deref()), names(ask.drop.as_deref()));
     if let Some(name) = dropped.iter().find(|name| reads(name)) {
-        return refuse(format!("the model reads the column `{}`", shown(name)), "--drop");
+        return refuse(format!("the model reads the column `{}`", shown(name)), "drop");
     }
     if let Some(name) = taken.iter().find(|name| !reads(name)) {
-        return refuse(format!("the model does not read the column `{}`", shown(name)), "--columns");
+        return refuse(format!("the model does not read the column `{}`", shown(name)), "columns");
     }
     let lacking = table.columns.iter().find(|column| !taken.contains(&column.name));
     match lacking.filter(|_| ask.columns.is_some()) {
         Some(column) => {
-            refuse(format!("the model also reads the column `{}`", shown(&column.name)), "--columns")
+            refuse(format!("the model also reads the column `{}`", shown(&column.name)), "columns")
         }
         None => Ok(()),
     }

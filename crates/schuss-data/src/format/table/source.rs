@@ -1,7 +1,7 @@
 //! Sources of table rows, and places in them as messages name them.
 
 use super::{Cell, Encoder};
-use crate::{Error, Result, Store, file};
+use crate::{Column, DataFile, Error, Result, RowUnit, Store, file};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) path: PathBuf,
-    /// Unit of its row numbers: `line` for a text, else `row`.
-    pub(crate) unit: &'static str,
+    /// Unit of its row numbers.
+    pub(crate) unit: RowUnit,
 }
 
 /// Place of a row in its file.
@@ -46,7 +46,7 @@ pub(crate) trait RowSource {
 }
 
 impl Origin {
-    pub(crate) fn new(path: &Path, unit: &'static str) -> Self {
+    pub(crate) fn new(path: &Path, unit: RowUnit) -> Self {
         Self { path: path.to_owned(), unit }
     }
 
@@ -57,14 +57,17 @@ impl Origin {
 
     /// Returns an error about a row.
     pub(crate) fn refuse_row(&self, row: u64, what: impl fmt::Display) -> Error {
-        let place = format!("{}, {} {row}", self.path.display(), self.unit);
-        self.refuse(what).at(place)
+        self.refuse(what).at(self.row(row))
     }
 
     /// Returns an error about a cell.
     pub(crate) fn refuse_cell(&self, row: u64, column: &str, what: impl fmt::Display) -> Error {
-        let place = format!("{}, {} {row}, column `{}`", self.path.display(), self.unit, shown(column));
-        self.refuse(what).at(place)
+        self.refuse(what).at(DataFile { column: Some(Column::Name(shown(column))), ..self.row(row) })
+    }
+
+    /// Returns the place of a row.
+    fn row(&self, row: u64) -> DataFile {
+        DataFile { unit: self.unit, row: Some(row), ..DataFile::new(&self.path) }
     }
 }
 

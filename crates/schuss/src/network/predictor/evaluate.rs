@@ -6,7 +6,7 @@ use crate::loss::{Target, Targets};
 use crate::metrics::{ConfusionMatrix, Deviation, LabelCounts, LabelScores, Quality, Sums};
 use crate::network::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
 use crate::record::Reconstruction;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use schuss_data::{Dataset, Split};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -24,7 +24,7 @@ impl Predictor {
         let data = &*self.matched(data)?;
         let (about, split) = (&self.about, &data.test);
         if split.is_empty() {
-            return Err(Error::data("the test split is empty").at(&data.name));
+            return Err(Error::data("the test split is empty").at(Place::data(&data.name)));
         }
         match about.targets {
             Targets::Class => self.class_scores(data).map(Scores::Classes),
@@ -69,7 +69,7 @@ impl Predictor {
             Ok(ControlFlow::Continue(()))
         })?;
         let scores = sums.scores(self.about.loss.to_string());
-        scores.ok_or_else(|| Error::data("the test split has no labels").at(&data.name))
+        scores.ok_or_else(|| Error::data("the test split has no labels").at(Place::data(&data.name)))
     }
 
     /// Returns loss and errors of the predicted numbers.

@@ -9,12 +9,12 @@ mod table;
 pub(crate) use concerns::Concerns;
 pub(crate) use row::{Context, Effect, Line, Loading};
 pub use row::{Group, Row, ValueType};
-pub use source::{FileLine, Source};
+pub use source::Source;
 pub use table::ChoiceKey;
 
 use crate::recipe::Trial;
 use crate::spec;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -167,7 +167,11 @@ impl Choices {
 
     /// Replaces the flag that an error names by the place where the choice was made.
     pub(crate) fn relocate(&self, error: Error) -> Error {
-        match error.place.as_deref().and_then(|place| place.strip_prefix("--")).and_then(ChoiceKey::named) {
+        let key = match error.place.as_deref() {
+            Some(Place::Flag { name, key: None, part: None }) => ChoiceKey::named(name),
+            _ => None,
+        };
+        match key {
             Some(key) => self.locate(key, error),
             None => error,
         }

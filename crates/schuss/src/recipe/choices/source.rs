@@ -1,8 +1,7 @@
 //! Places where choices are given, for messages.
 
 use super::ChoiceKey;
-use crate::Error;
-use std::fmt;
+use crate::{Error, Place};
 use std::sync::Arc;
 
 /// Place where a choice was given.
@@ -16,28 +15,14 @@ pub enum Source {
     /// As a word of `--trial`.
     Trial,
     /// In a study file.
-    StudyFile(FileLine),
-}
-
-/// Line of a study file.
-#[derive(Clone, Debug)]
-pub struct FileLine {
-    /// Path as typed, or name of a built-in study.
-    pub path: Arc<str>,
-    /// Line number, from 1.
-    pub line: usize,
-    /// Key on this line.
-    pub key: String,
-    /// Table, such as `[recipe]` or `[[trial]] 2`; empty for keys of the study itself.
-    pub table: Arc<str>,
-}
-
-impl fmt::Display for FileLine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, line, key, table } = self;
-        write!(f, "{path}, line {line}, key {key}")?;
-        if table.is_empty() { Ok(()) } else { write!(f, " in {table}") }
-    }
+    StudyFile {
+        /// Path as typed, or name of a built-in study.
+        path: Arc<str>,
+        /// Line number, from 1.
+        line: usize,
+        /// Table, such as `[recipe]` or `[[trial]] 2`.
+        table: Arc<str>,
+    },
 }
 
 impl Source {
@@ -45,28 +30,31 @@ impl Source {
     pub(crate) fn name(&self, key: ChoiceKey) -> String {
         match self {
             Self::Flag => format!("--{}", key.row().flag()),
-            Self::Api | Self::Trial | Self::StudyFile(_) => key.row().key.to_owned(),
+            Self::Api | Self::Trial | Self::StudyFile { .. } => key.row().key.to_owned(),
         }
     }
 
     /// Returns the place of a choice, if it was typed.
-    fn place(&self, key: ChoiceKey) -> Option<String> {
-        match self {
+    fn place(&self, key: ChoiceKey) -> Option<Place> {
+        let name = || Some(key.row().key.to_owned());
+        match self.clone() {
             Self::Api => None,
-            Self::Flag => Some(self.name(key)),
-            Self::Trial => Some(format!("--trial, key {}", key.row().key)),
-            Self::StudyFile(line) => Some(line.to_string()),
+            Self::Flag => Some(Place::flag(key.row().flag())),
+            Self::Trial => Some(Place::Flag { name: "trial".to_owned(), key: name(), part: None }),
+            Self::StudyFile { path, line, table } => {
+                Some(Place::StudyFile { path, line: Some(line), key: name(), table, part: None })
+            }
         }
     }
 
-    /// Adds the place of a choice to an error about it, in front of the part that the error names.
+    /// Adds the place of a choice to an error about it; the place that the error names becomes the part at fault.
     pub(crate) fn locate(&self, key: ChoiceKey, error: Error) -> Error {
-        let flag = Self::Flag.name(key);
-        match (self.place(key), &error.place) {
+        let flag = Self::Flag.place(key);
+        match (self.place(key), error.place.as_deref()) {
             (None, _) => error,
-            (Some(place), Some(part)) if *part != flag => {
-                let both = format!("{place}: {part}");
-                error.at(both)
+            (Some(place), Some(part)) if Some(part) != flag.as_ref() => {
+                let place = place.with_part(part);
+                error.at(place)
             }
             (Some(place), _) => error.at(place),
         }

@@ -1,10 +1,10 @@
 //! Reading of study files, with the line of everything in them.
 
 use super::{Observe, StudyFile, TrialEntry};
-use crate::recipe::{ChoiceKey, Choices, FileLine, Row, Source, ValueType, unknown_key};
+use crate::recipe::{ChoiceKey, Choices, Row, Source, ValueType, unknown_key};
 use crate::study::plan::check_seeds;
 use crate::study::surface;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use toml::Spanned;
@@ -21,7 +21,8 @@ struct Entry<'a> {
     file: &'a File<'a>,
     key: &'a str,
     value: &'a Spanned<DeValue<'a>>,
-    place: FileLine,
+    line: usize,
+    table: Arc<str>,
 }
 
 /// Reads an entry into a `T`.
@@ -88,7 +89,8 @@ const TRIAL: Form<TrialEntry> = Form {
 /// Reads a study file called `name` in messages.
 pub(super) fn study(text: &str, name: &str) -> Result<StudyFile> {
     let file = File { name: name.into(), text };
-    let table = DeTable::parse(text).map_err(|error| file.refuse(&error, None))?;
+    let table =
+        DeTable::parse(text).map_err(|error| file.refuse(&error, Place::study_file(name, Some(1))))?;
     let mut study = StudyFile::default();
     file.fill(&STUDY, &mut study, table.get_ref(), "")?;
     Ok(study)
@@ -100,14 +102,12 @@ impl File<'_> {
         self.text.get(..at).unwrap_or_default().matches('\n').count() + 1
     }
 
-    /// Returns an error of the TOML library, at its own line if it knows one, about the key of `place`.
-    fn refuse(&self, error: &toml::de::Error, place: Option<&FileLine>) -> Error {
-        let what = Error::usage(error.message().replace('\n', " "));
-        let line = error.span().map(|span| self.line(span.start));
-        match place {
-            Some(place) => what.at(FileLine { line: line.unwrap_or(place.line), ..place.clone() }),
-            None => what.at(format!("{}, line {}", self.name, line.unwrap_or(1))),
+    /// Returns an error of the TOML library about `place`, at its own line if it knows one.
+    fn refuse(&self, error: &toml::de::Error, mut place: Place) -> Error {
+        if let (Place::StudyFile { line, .. }, Some(span)) = (&mut place, error.span()) {
+            *line = Some(self.line(span.start));
         }
+        Error::usage(error.message().replace('\n', " ")).at(place)
     }
 
     /// Reads all keys of the table called `name` into `into`.
@@ -116,8 +116,7 @@ impl File<'_> {
         for (key, value) in table {
             let line = self.line(key.span().start);
             let key = key.get_ref().as_ref();
-            let place = FileLine { path: self.name.clone(), line, key: key.to_owned(), table: name.clone() };
-            form.read(into, &Entry { file: self, key, value, place })?;
+            form.read(into, &Entry { file: self, key, value, line, table: name.clone() })?;
         }
         Ok(())
     }
@@ -132,12 +131,12 @@ impl<T> Form<T> {
         let choice = entry.choice().filter(|choice| (self.takes)(choice.row()));
         match (choice, (self.choices)(into)) {
             (Some(choice), Some(choices)) => {
-                choices.give(choice, &entry.text(choice.row(), entry.value)?, entry.source())
+                choices.give(choice, &entry.text(choice.row(), entry.value)?, entry.source(entry.line))
             }
             _ => {
                 let keys: Vec<&str> = self.keys.iter().map(|(key, _)| *key).collect();
-                let table = entry.place.table.split(' ').next().filter(|table| !table.is_empty());
-                Err(unknown_key(table.unwrap_or("a study"), entry.key, &keys, self.takes).at(&entry.place))
+                let table = entry.table.split(' ').next().filter(|table| !table.is_empty());
+                Err(unknown_key(table.unwrap_or("a study"), entry.key, &keys, self.takes).at(entry.place()))
             }
         }
     }
@@ -149,14 +148,25 @@ impl Entry<'_> {
         ChoiceKey::named(self.key).filter(|choice| choice.row().key == self.key)
     }
 
-    fn source(&self) -> Source {
-        Source::StudyFile(self.place.clone())
+    fn place(&self) -> Place {
+        Place::StudyFile {
+            path: self.file.name.clone(),
+            line: Some(self.line),
+            key: Some(self.key.to_owned()),
+            table: self.table.clone(),
+            part: None,
+        }
+    }
+
+    /// Returns the source of a choice on this line.
+    fn source(&self, line: usize) -> Source {
+        Source::StudyFile { path: self.file.name.clone(), line, table: self.table.clone() }
     }
 
     /// Reads the value.
     fn put<T: DeserializeOwned>(&self, into: &mut T) -> Result<()> {
         let read = T::deserialize(ValueDeserializer::from(self.value.clone()));
-        *into = read.map_err(|error| self.file.refuse(&error, Some(&self.place)))?;
+        *into = read.map_err(|error| self.file.refuse(&error, self.place()))?;
         Ok(())
     }
 
@@ -169,7 +179,7 @@ impl Entry<'_> {
     /// Returns the error for a value of another type.
     fn refuse(&self, wanted: &str) -> Error {
         let found = self.value.get_ref().type_str();
-        Error::usage(format!("{} must be {wanted}, not {found}", self.key)).at(&self.place)
+        Error::usage(format!("{} must be {wanted}, not {found}", self.key)).at(self.place())
     }
 
     /// Returns the value of a choice as text.
@@ -186,8 +196,8 @@ impl Entry<'_> {
             (ValueType::Share, DeValue::Integer(number)) => Ok(number.to_string()),
             (ValueType::Share, DeValue::Float(number)) => Ok(number.as_str().to_owned()),
             (ValueType::Switch, DeValue::Boolean(on)) => Ok(on.to_string()),
-            (wanted, DeValue::String(text)) => Err(wanted.refuse(self.key, text).at(&self.place)),
-            (wanted, _) => Err(wanted.refuse(self.key, written).at(&self.place)),
+            (wanted, DeValue::String(text)) => Err(wanted.refuse(self.key, text).at(self.place())),
+            (wanted, _) => Err(wanted.refuse(self.key, written).at(self.place())),
         }
     }
 }
@@ -200,7 +210,7 @@ fn as_table<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<&'a DeTable<'a>> {
 fn seeds(study: &mut StudyFile, entry: &Entry<'_>) -> Result<()> {
     let mut seeds = Vec::new();
     entry.put(&mut seeds)?;
-    check_seeds(&seeds).map_err(|error| error.at(&entry.place))?;
+    check_seeds(&seeds).map_err(|error| error.at(entry.place()))?;
     study.seeds = Some(seeds);
     Ok(())
 }
@@ -208,7 +218,7 @@ fn seeds(study: &mut StudyFile, entry: &Entry<'_>) -> Result<()> {
 /// Reads the names of error surfaces.
 fn surfaces(study: &mut StudyFile, entry: &Entry<'_>) -> Result<()> {
     entry.put(&mut study.surfaces)?;
-    study.surfaces.iter().try_for_each(|name| surface::check(name)).map_err(|error| error.at(&entry.place))
+    study.surfaces.iter().try_for_each(|name| surface::check(name)).map_err(|error| error.at(entry.place()))
 }
 
 /// Reads `[axes]`: lists of values.
@@ -217,19 +227,17 @@ fn axes(study: &mut StudyFile, entry: &Entry<'_>) -> Result<()> {
     for (key, value) in table {
         let (file, line) = (entry.file, entry.file.line(key.span().start));
         let key = key.get_ref().as_ref();
-        let place = FileLine { line, key: key.to_owned(), table: "[axes]".into(), ..entry.place.clone() };
-        let axis = Entry { file, key, value, place };
+        let axis = Entry { file, key, value, line, table: "[axes]".into() };
         let choice = axis.choice().filter(|choice| choice.row().is_axis);
         let choice =
-            choice.ok_or_else(|| unknown_key("[axes]", key, &[], |row| row.is_axis).at(&axis.place))?;
+            choice.ok_or_else(|| unknown_key("[axes]", key, &[], |row| row.is_axis).at(axis.place()))?;
         let values = value.get_ref().as_array().ok_or_else(|| axis.refuse("a list of values"))?;
         if values.is_empty() {
-            return Err(Error::usage(format!("axis `{key}` has no value")).at(&axis.place));
+            return Err(Error::usage(format!("axis `{key}` has no value")).at(axis.place()));
         }
         for value in values {
-            let place = FileLine { line: file.line(value.span().start), ..axis.place.clone() };
             let text = axis.text(choice.row(), value)?;
-            study.axes.add(choice, &text, Source::StudyFile(place))?;
+            study.axes.add(choice, &text, axis.source(file.line(value.span().start)))?;
         }
     }
     Ok(())

@@ -135,7 +135,10 @@ fn structs_and_bytes_are_named_with_their_type_and_a_way_out() {
     let batch = table(&(Arc::new(place) as ArrayRef));
     for file in [arrow(&batch), parquet(&batch, 9)] {
         let error = open(&file, &ask()).unwrap_err();
-        assert!(error.what.contains("Struct") && error.place.as_ref().unwrap().contains("`x`"), "{error}");
+        assert!(
+            error.what.contains("Struct") && error.place.as_ref().unwrap().to_string().contains("`x`"),
+            "{error}"
+        );
         assert!(error.advice.unwrap().contains("--drop"));
     }
 }
