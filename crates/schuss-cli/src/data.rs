@@ -8,7 +8,7 @@ use schuss::data::stream::order::Order;
 use schuss::data::{self, Dataset, Normalisation, Range, Shape, Split, Survey};
 use schuss::loss::Targets;
 use schuss::recipe::{ChoiceKey, Workload};
-use schuss::{Error, Result, files};
+use schuss::{Cause, Error, Result, files};
 use schuss_data::format::table::ColumnKind;
 use schuss_data::text::{bytes, grouped, parse_bytes, printable};
 use std::fmt::Write as _;
@@ -265,7 +265,10 @@ pub(crate) fn pack(
     out: &mut dyn Write,
 ) -> Result<()> {
     if to.symlink_metadata().is_ok() {
-        return Err(Error::usage("the file already exists").at(to.display()).advise("choose another name"));
+        return Err(Error::usage("the file already exists")
+            .because(Cause::AlreadyExists)
+            .at(to.display())
+            .advise("choose another name"));
     }
     let memory = memory.map(parse_bytes).transpose()?;
     let data = workload.load(memory, targets)?;

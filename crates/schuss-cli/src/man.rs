@@ -25,7 +25,9 @@ pub(crate) fn page(verb: &[String]) -> Result<String> {
 /// Writes all pages into a folder, creating it if needed, and returns a message.
 pub(crate) fn write(folder: &Path) -> Result<String> {
     let fail = |error: std::io::Error| {
-        Error::failure(format!("the man pages cannot be written: {}", plain_io(&error))).at(folder.display())
+        Error::failure(format!("the man pages cannot be written: {}", plain_io(&error)))
+            .with_source(error)
+            .at(folder.display())
     };
     std::fs::create_dir_all(folder).map_err(fail)?;
     clap_mangen::generate_to(built(), folder).map_err(fail)?;

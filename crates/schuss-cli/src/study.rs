@@ -3,7 +3,7 @@
 use crate::args::Flags;
 use schuss::recipe::{ChoiceKey, Source};
 use schuss::study::{Choices, StudyFile, TrialEntry};
-use schuss::{Error, Result};
+use schuss::{Cause, Error, Result};
 
 /// Returns the study of `compare NAME` with the flags merged in, or a study made from the flags alone.
 pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile> {
@@ -47,6 +47,7 @@ fn merge_choices(file: &mut StudyFile, flags: &Flags) -> Result<()> {
 fn idle(key: ChoiceKey) -> Error {
     let flag = key.row().flag();
     Error::usage(format!("--{flag} would change nothing: every trial of the study sets its own"))
+        .because(Cause::NoEffect)
         .advise("add your own --trial, or edit a copy of the study file")
 }
 

@@ -44,6 +44,7 @@ fn fill(
 fn fill(folder: PathBuf, published: &Published, mirrors: &[String], _: &mut Progress) -> Result<PathBuf> {
     let (title, mirrors) = (published.title, mirrors.join(" or "));
     Err(crate::Error::usage(format!("this schuss was built without downloads, so it cannot fetch {title}"))
+        .because(crate::Cause::NotBuiltIn { feature: "download" })
         .at(crate::Place::Api(format!(
             "feature `download`; schuss looks for {title} in {}",
             folder.display()

@@ -1,6 +1,6 @@
 //! Opens files named by the user, and names files in messages.
 
-use crate::{DataFile, Error, Result, text};
+use crate::{Cause, DataFile, Error, Result, text};
 use std::fmt;
 use std::fs::{self, File};
 use std::path::Path;
@@ -14,18 +14,18 @@ use std::path::Path;
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let refuse = |what: &dyn fmt::Display| Error::data(format!("{} {what}", name(path))).at(path.display());
     let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => refuse(&"does not exist"),
-        std::io::ErrorKind::PermissionDenied => {
-            refuse(&"may not be read by this user").advise("change its permissions with chmod")
-        }
-        _ => refuse(&format_args!("cannot be read: {}", text::plain_io(&error))),
+        std::io::ErrorKind::NotFound => refuse(&"does not exist").with_source(error),
+        std::io::ErrorKind::PermissionDenied => refuse(&"may not be read by this user")
+            .with_source(error)
+            .advise("change its permissions with chmod"),
+        _ => refuse(&format_args!("cannot be read: {}", text::plain_io(&error))).with_source(error),
     };
     let seen = fs::metadata(path).map_err(unreadable)?;
     if seen.is_dir() {
-        return Err(refuse(&"is a folder, not a file"));
+        return Err(refuse(&"is a folder, not a file").because(Cause::Unreadable));
     }
     if !seen.is_file() {
-        return Err(refuse(&"is not a regular file"));
+        return Err(refuse(&"is not a regular file").because(Cause::Unreadable));
     }
     let file = File::open(path).map_err(unreadable)?;
     let length = file.metadata().map_err(unreadable)?.len();

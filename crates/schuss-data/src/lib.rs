@@ -32,7 +32,7 @@ pub mod text;
 
 pub use assemble::Request;
 pub use dataset::{Dataset, FINGERPRINTED, Split, TargetKind};
-pub use error::{Column, DataFile, Error, ErrorKind, Place, Result, RowUnit};
+pub use error::{Cause, Column, DataFile, Error, ErrorKind, Place, Result, RowUnit};
 pub use fetch::{Progress, fetch};
 pub use format::{Picture, Pictures, is_picture_file, read_picture, read_split, write_picture};
 pub use locate::{DataSource, find, load, load_default};

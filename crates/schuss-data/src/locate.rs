@@ -6,7 +6,7 @@ use crate::published::{self, MNIST, Published};
 use crate::reader::{self, DefaultNormalisation, Loaded, LoadedSplit};
 use crate::spec::{Item, unknown};
 use crate::text::{self, grouped};
-use crate::{Dataset, Error, Offsets, Place, Request, Result, Samples};
+use crate::{Cause, Dataset, Error, Offsets, Place, Request, Result, Samples};
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -158,12 +158,17 @@ impl DataSource {
 
 /// Returns the error for a path without the four files of a data set.
 fn no_set(path: &Path, missing: &str) -> Error {
-    let what = match std::fs::metadata(path) {
-        Err(error) => format!("the data cannot be opened: {}", text::plain_io(&error)),
-        Ok(what) if !what.is_dir() => "the data are neither a file nor a folder".to_owned(),
-        Ok(_) => format!("the data folder holds no {missing}, raw or .gz"),
-    };
-    Error::data(what)
+    let error =
+        match std::fs::metadata(path) {
+            Err(error) => Error::data(format!("the data cannot be opened: {}", text::plain_io(&error)))
+                .with_source(error),
+            Ok(what) if !what.is_dir() => {
+                Error::data("the data are neither a file nor a folder").because(Cause::Unreadable)
+            }
+            Ok(_) => Error::data(format!("the data folder holds no {missing}, raw or .gz"))
+                .because(Cause::NotFound),
+        };
+    error
         .at(path.display())
         .advise("name a file, a folder with the four files of an MNIST-like set, or --data digits")
 }
@@ -222,11 +227,13 @@ fn search(published: &Published, environment: &Environment) -> Result<(PathBuf, 
         }
     }
     let name = published.name;
-    Err(Error::data(format!("{} is not on this machine", published.title)).at(Place::Folders(looked)).advise(
-        format!(
-            "`schuss data fetch {name}`, or set SCHUSS_DATA to the folder above {name}/, or --data digits"
-        ),
-    ))
+    let advice = format!(
+        "`schuss data fetch {name}`, or set SCHUSS_DATA to the folder above {name}/, or --data digits"
+    );
+    Err(Error::data(format!("{} is not on this machine", published.title))
+        .because(Cause::NotFound)
+        .at(Place::Folders(looked))
+        .advise(advice))
 }
 
 fn places(published: &Published, environment: &Environment) -> Vec<PathBuf> {

@@ -1,12 +1,13 @@
 //! Normalisation of stored values to network inputs.
 
 use crate::spec::unknown;
-use crate::{Error, Place, Result, Row, Shape, Split, Values};
+use crate::{Cause, Error, Place, Result, Row, Shape, Split, Values};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
 /// Normalisation chosen by the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Normalise {
     /// Pixels / 255.
     Unit,
@@ -45,6 +46,7 @@ impl FromStr for Normalise {
 /// 255 first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Normalisation {
     /// Pixels / 255; other numbers unchanged.
     #[default]
@@ -160,6 +162,7 @@ fn fill<'a, T: Copy>(to: &'a mut [f32], from: &[T], number: impl Fn(T) -> f32) -
 
 fn misfit(why: &str, shape: Shape) -> Error {
     Error::usage(format!("{why}, but a sample has {shape}"))
+        .because(Cause::Mismatch)
         .at(Place::flag("normalisation"))
         .advise("standard, or none")
 }

@@ -6,6 +6,7 @@
 /// Purpose of a random number; each has its own stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Purpose {
     /// Initial weights.
     Init = 1,

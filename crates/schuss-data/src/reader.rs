@@ -5,7 +5,7 @@ use crate::format::encoded::Pictures;
 use crate::format::table::{MissingValues, Table, Unknown};
 use crate::format::{images, packed, recognise, shards, tables};
 use crate::spec::unknown;
-use crate::{Centring, Error, Offsets, Place, Result, Samples, Shape, Store};
+use crate::{Cause, Centring, Error, Offsets, Place, Result, Samples, Shape, Store};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -55,6 +55,7 @@ pub enum DefaultNormalisation {
 
 /// Handling of missing cells of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Missing {
     /// Refuse the table.
     #[default]
@@ -68,6 +69,7 @@ pub enum Missing {
 
 /// Interpretation of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum LabelKind {
     /// Guessed from their values.
     #[default]
@@ -152,6 +154,7 @@ fn refuse(path: &Path, kind: &str, options: &[(&str, bool)]) -> Result<()> {
     match options.iter().find(|(_, is_given)| *is_given) {
         Some((key, _)) => {
             Err(Error::usage(format!("{key} has no effect on {}, it is for {kind}", path.display()))
+                .because(Cause::NoEffect)
                 .at(Place::flag(*key))
                 .advise("leave it out"))
         }

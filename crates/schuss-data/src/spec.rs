@@ -1,6 +1,6 @@
 //! Grammar of a spec, `name:key=value,value`, and suggestions for unknown words.
 
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 
 /// A spec as typed: `sgd:lr=0.1,momentum=0.9`, `clip-global-norm:1`, `digits`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,11 +123,17 @@ fn plain(word: &str) -> String {
 /// `noun` is what the word should have been; `context` follows it in the sentence.
 pub fn unknown(noun: &str, word: &str, context: &str, known: &[&str]) -> Error {
     let list = known.join(" ");
-    let advice = match nearest(word, known).filter(|guess| *guess != word) {
+    let nearest = nearest(word, known).filter(|guess| *guess != word);
+    let advice = match nearest {
         Some(guess) => format!("did you mean `{guess}`?   known: {list}"),
         None => format!("one of: {list}"),
     };
-    Error::usage(format!("unknown {noun} `{word}`{context}")).advise(advice)
+    let cause = Cause::UnknownName {
+        noun: noun.to_owned(),
+        name: word.to_owned(),
+        nearest: nearest.map(str::to_owned),
+    };
+    Error::usage(format!("unknown {noun} `{word}`{context}")).because(cause).advise(advice)
 }
 
 /// Returns the candidate with the smallest edit distance, if that is at most two or a third of the longer word.
@@ -231,6 +237,13 @@ mod tests {
         let error = unknown("key", "momentm", " for optimizer `sgd`", &["lr", "momentum"]);
         let expected = "unknown key `momentm` for optimizer `sgd`\n  try   did you mean `momentum`?   known: lr momentum";
         assert_eq!(error.to_string(), expected);
+        let cause = |noun: &str, name: &str, nearest: Option<&str>| Cause::UnknownName {
+            noun: noun.into(),
+            name: name.into(),
+            nearest: nearest.map(Into::into),
+        };
+        assert_eq!(*error.cause, cause("key", "momentm", Some("momentum")));
+        assert_eq!(*unknown("loss", "xyz", "", &["mse"]).cause, cause("loss", "xyz", None));
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn pngs(svgs: &[(String, String)]) -> Result<Vec<NamedFile>> {
 #[cfg(not(feature = "png"))]
 fn pngs(_: &[(String, String)]) -> Result<Vec<NamedFile>> {
     Err(schuss_data::Error::usage("this schuss was built without PNG charts")
+        .because(schuss_data::Cause::NotBuiltIn { feature: "png" })
         .at(schuss_data::Place::api("feature `png`"))
         .advise("cargo build --release --features png, or the charts as SVG"))
 }

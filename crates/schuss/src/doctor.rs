@@ -104,8 +104,12 @@ fn disk(folder: &Path) -> Result<[f64; 2]> {
     let written = rate(clock);
     let clock = Instant::now();
     let read = std::fs::read(&path).map(|_| rate(clock));
-    std::fs::remove_file(&path).map_err(|error| Error::failure(error.to_string()).at(path.display()))?;
-    Ok([written, read.map_err(|error| Error::failure(error.to_string()).at(path.display()))?])
+    std::fs::remove_file(&path)
+        .map_err(|error| Error::failure(error.to_string()).with_source(error).at(path.display()))?;
+    Ok([
+        written,
+        read.map_err(|error| Error::failure(error.to_string()).with_source(error).at(path.display()))?,
+    ])
 }
 
 fn epochs(threads: usize) -> Result<Vec<Epoch>> {

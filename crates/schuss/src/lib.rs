@@ -59,4 +59,4 @@ pub mod study;
 
 pub use recipe::{Budget, Recipe, Trial, UpdateRule};
 pub use schuss_data as data;
-pub use schuss_data::{Error, Place, Result};
+pub use schuss_data::{Cause, Error, ErrorKind, Place, Result};

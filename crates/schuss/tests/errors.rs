@@ -1,9 +1,13 @@
 //! Errors are matched on by place and cause, without reading their text.
 
+mod common;
+
 use schuss::data::{Column, DataFile, RowUnit};
+use schuss::network::ModelFile;
 use schuss::recipe::{ChoiceKey, Choices, Source};
+use schuss::session::{Limits, Session};
 use schuss::study::StudyFile;
-use schuss::{Error, Place};
+use schuss::{Cause, Error, ErrorKind, Place};
 
 /// Returns the error of a choice that was given in a place.
 fn refused(key: ChoiceKey, text: &str, source: Source) -> Error {
@@ -68,4 +72,68 @@ fn a_wrong_spec_of_a_program_is_placed_in_the_interface() {
     assert_eq!(place(error), Place::Api("optimizer `adam`".into()));
     let error = refused(ChoiceKey::Optimizer, "adam:lr=-1", Source::Api);
     assert_eq!(place(error), Place::Api("optimizer `adam`".into()));
+}
+
+fn unknown_name(error: Error) -> (String, String, Option<String>) {
+    let Cause::UnknownName { noun, name, nearest } = *error.cause else { panic!("{error}") };
+    (noun, name, nearest)
+}
+
+#[test]
+fn an_unknown_name_is_a_cause_with_the_nearest_known_one() {
+    let expected = |noun: &str, name: &str, nearest: &str| (noun.into(), name.into(), Some(nearest.into()));
+    let error = refused(ChoiceKey::Optimizer, "adm", Source::Flag);
+    assert_eq!(unknown_name(error), expected("optimizer", "adm", "adam"));
+    let error = refused(ChoiceKey::Optimizer, "sgd:momentm=0.9", Source::Flag);
+    assert_eq!(unknown_name(error), expected("key", "momentm", "momentum"));
+    let error = StudyFile::parse("[recipe]\noptimiser = 'adam'\n", "a.toml").unwrap_err();
+    assert_eq!(unknown_name(error), expected("key of [recipe]", "optimiser", "optimizer"));
+}
+
+#[test]
+fn a_wrong_value_and_a_misfit_are_causes() {
+    let cause = |key, text| *refused(key, text, Source::Api).cause;
+    assert_eq!(cause(ChoiceKey::Optimizer, "adam:lr=-1"), Cause::InvalidValue);
+    assert_eq!(cause(ChoiceKey::Targets, "real"), Cause::Mismatch);
+}
+
+#[test]
+fn a_choice_without_effect_is_a_cause_at_the_line_that_makes_it() {
+    let text = "[workload]\ndata = 'digits:train=100,test=10,size=8'\nlabel = 'x'\n";
+    let error = StudyFile::parse(text, "a.toml").unwrap().data(None).err().expect("digits have no columns");
+    assert_eq!(*error.cause, Cause::NoEffect);
+    let Place::StudyFile { line, key, .. } = place(error) else { panic!("not a study file") };
+    assert_eq!((line, key.as_deref()), (Some(3), Some("label")));
+}
+
+#[test]
+fn too_little_memory_is_a_cause_with_the_bytes() {
+    let data = schuss::data::load("digits:train=100,test=10,size=8").unwrap();
+    let limits = Limits { memory: Some(1000), ..Limits::default() };
+    let session = Session::new(&common::trial("64-10", "batch:10", "sgd", 1), &data, limits);
+    let error = session.err().expect("1000 bytes hold no session");
+    let Cause::TooLarge { needed, available } = *error.cause else { panic!("{error}") };
+    assert!(needed > 1000 && available == Some(1000), "{error}");
+}
+
+#[test]
+fn an_error_of_the_system_is_the_source() {
+    use std::error::Error as _;
+    let error = schuss::data::load("/nobody/here.csv").unwrap_err();
+    assert_eq!((error.kind, &*error.cause), (ErrorKind::Data, &Cause::NotFound));
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()).unwrap();
+    assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
+
+    let error = schuss::files::write(std::path::Path::new("/dev/null/file"), b"x").unwrap_err();
+    assert_eq!((error.kind, &*error.cause), (ErrorKind::Failure, &Cause::Unwritable));
+    assert!(error.source().is_some());
+}
+
+#[test]
+fn a_model_file_that_is_none_is_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    std::fs::write(&path, b"no model").unwrap();
+    let error = ModelFile::load(&path).unwrap_err();
+    assert_eq!((&*error.cause, error.place.as_deref()), (&Cause::Damaged, Some(&Place::from(&path))));
 }

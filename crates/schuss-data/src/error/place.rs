@@ -6,8 +6,8 @@ use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 /// Place of an error; its text is the one in messages.
-#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Place {
     /// Flag of the command.
     Flag {
@@ -59,8 +59,8 @@ pub struct DataFile {
 }
 
 /// Unit that the rows of a file are counted in.
-#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RowUnit {
     /// Lines of a text, from 1.
     Line,
@@ -72,8 +72,8 @@ pub enum RowUnit {
 }
 
 /// Column of a table or an array.
-#[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Column {
     /// Name, long ones cut and control characters escaped.
     Name(String),

@@ -5,7 +5,7 @@ use super::Progress;
 use crate::format::folder::{self, NAMES};
 use crate::format::idx::Stream;
 use crate::published::Checksum;
-use crate::{Error, Place, Result, file};
+use crate::{Cause, Error, Place, Result, file};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -61,7 +61,7 @@ impl Download<'_> {
         if self.files().all(|(name, checksum)| self.is_there(name, checksum)) {
             return Ok(());
         }
-        fs::create_dir_all(self.folder).map_err(|error| unwritable(self.folder, &error))?;
+        fs::create_dir_all(self.folder).map_err(|error| unwritable(self.folder, error))?;
         let _lock = self.lock()?;
         let ensured = self.files().try_for_each(|(name, checksum)| self.ensure(name, checksum, progress));
         // Should another process lock the file between its removal and the end of this lock, each still
@@ -84,15 +84,16 @@ impl Download<'_> {
         let path = self.folder.join(LOCK);
         // No truncation: the path may be a link to something valuable.
         let open = File::options().write(true).create(true).truncate(false).open(&path);
-        let lock = open.map_err(|error| unwritable(&path, &error))?;
+        let lock = open.map_err(|error| unwritable(&path, error))?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::failure("another schuss is downloading this data set")
+                    .because(Cause::Busy)
                     .at(self.folder.display())
                     .advise("wait until it is done"))
             }
-            Err(TryLockError::Error(error)) => Err(unwritable(&path, &error)),
+            Err(TryLockError::Error(error)) => Err(unwritable(&path, error)),
         }
     }
 
@@ -132,7 +133,7 @@ impl Download<'_> {
             self.agent.get(url).call().map_err(|error| Trouble::Mirror(error.to_string()))?.into_body();
         let total = body.content_length();
         let limit = checksum.bytes.saturating_add(GZIP_OVERHEAD);
-        let here = |error| Trouble::Here(unwritable(part, &error));
+        let here = |error| Trouble::Here(unwritable(part, error));
         let mut file = fresh(part).map_err(here)?;
         let mut got = 0;
         pump(&mut body.as_reader().take(limit), |chunk| {
@@ -149,11 +150,11 @@ impl Download<'_> {
     fn publish(&self, part: &Path, name: &str) -> Result<()> {
         while let Some(wrong) = folder::existing(self.folder, name) {
             let aside = PathBuf::from(format!("{}.old", wrong.display()));
-            fs::rename(&wrong, &aside).map_err(|error| unwritable(&aside, &error))?;
+            fs::rename(&wrong, &aside).map_err(|error| unwritable(&aside, error))?;
         }
         let path = self.folder.join(format!("{name}.gz"));
-        fs::rename(part, &path).map_err(|error| unwritable(&path, &error))?;
-        sync_folder(self.folder).map_err(|error| unwritable(self.folder, &error))
+        fs::rename(part, &path).map_err(|error| unwritable(&path, error))?;
+        sync_folder(self.folder).map_err(|error| unwritable(self.folder, error))
     }
 }
 
@@ -169,13 +170,14 @@ fn fresh(part: &Path) -> io::Result<File> {
 
 fn discard(part: &Path, error: Error) -> Error {
     match fs::remove_file(part) {
-        Err(remains) if remains.kind() != io::ErrorKind::NotFound => unwritable(part, &remains),
+        Err(remains) if remains.kind() != io::ErrorKind::NotFound => unwritable(part, remains),
         _ => error,
     }
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Error {
-    Error::failure(format!("{} cannot be written: {}", file::name(path), crate::text::plain_io(error)))
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    Error::failure(format!("{} cannot be written: {}", file::name(path), crate::text::plain_io(&error)))
+        .with_source(error)
         .at(path.display())
         .advise("free some space, or allow writing there, or set SCHUSS_DATA to another folder")
 }

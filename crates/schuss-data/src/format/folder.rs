@@ -2,7 +2,7 @@
 
 use crate::format::idx;
 use crate::text::bytes;
-use crate::{Error, ImageShape, Result, Samples, file};
+use crate::{Cause, Error, ImageShape, Result, Samples, file};
 use std::path::{Path, PathBuf};
 
 /// Usual names of the four files: training images and labels, test images and labels.
@@ -100,6 +100,7 @@ impl Files {
         );
         let train = &self.train[0];
         Err(Error::data(what)
+            .because(Cause::TooLarge { needed: held, available: Some(memory) })
             .at(train.display())
             .advise("give more --memory, or run `schuss data pack` on a machine with enough memory"))
     }

@@ -11,7 +11,7 @@
 )]
 
 use crate::text::{bytes, grouped};
-use crate::{DataFile, Error, ImageShape, Result, Samples, file};
+use crate::{Cause, DataFile, Error, ImageShape, Result, Samples, file};
 use flate2::bufread::MultiGzDecoder;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -100,7 +100,7 @@ fn begin<const DIMS: usize>(
     sort: &Sort,
     blame: &Blame,
 ) -> Result<([u32; DIMS], Promise, u64, Stream)> {
-    let mut stream = Stream::new(source, blame.length).map_err(|error| blame.io(&error))?;
+    let mut stream = Stream::new(source, blame.length).map_err(|error| blame.io(error))?;
     let sizes = header(&mut stream, sort, blame)?;
     let promise = Promise::new(&sizes, sort, blame)?;
     let reserve = promise.check(&stream, blame)?;
@@ -130,13 +130,14 @@ fn contents(reader: Box<dyn Read>, promise: &Promise, reserve: u64, blame: &Blam
     let mut contents = Vec::new();
     contents.try_reserve_exact(usize::try_from(reserve).unwrap_or(usize::MAX)).map_err(|_| {
         Error::failure(format!("{} needs {} of memory", blame.name(), bytes(promise.bytes())))
+            .because(Cause::TooLarge { needed: promise.bytes(), available: None })
             .at(blame.place())
             .advise("use a smaller data set, or a machine with more memory")
     })?;
     let outcome = reader.take(promise.bytes().saturating_add(1)).read_to_end(&mut contents);
     let got = contents.len() as u64;
     match outcome {
-        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(blame.io(&error)),
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(blame.io(error)),
         _ if got > promise.bytes() => {
             Err(blame.error(format!("continues after the {promise} its header promises")))
         }
@@ -233,7 +234,7 @@ impl Stream {
         let mut word = [0; 4];
         self.reader.read_exact(&mut word).map_err(|error| match error.kind() {
             ErrorKind::UnexpectedEof => blame.error("ends within its header"),
-            _ => blame.io(&error),
+            _ => blame.io(error),
         })?;
         self.taken = self.taken.saturating_add(4);
         Ok(u32::from_be_bytes(word))
@@ -256,15 +257,15 @@ impl Blame<'_> {
     }
 
     fn error(&self, what: impl fmt::Display) -> Error {
-        Error::data(format!("{} {what}", self.name())).at(self.place()).advise(ADVICE)
+        Error::data(format!("{} {what}", self.name())).because(Cause::Damaged).at(self.place()).advise(ADVICE)
     }
 
-    fn io(&self, error: &io::Error) -> Error {
+    fn io(&self, error: io::Error) -> Error {
         match error.kind() {
             ErrorKind::InvalidInput | ErrorKind::InvalidData => {
                 self.error(format!("is not valid gzip: {error}"))
             }
-            _ => self.error(format!("cannot be read: {}", crate::text::plain_io(error))),
+            _ => self.error(format!("cannot be read: {}", crate::text::plain_io(&error))).with_source(error),
         }
     }
 }

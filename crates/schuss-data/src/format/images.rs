@@ -54,14 +54,14 @@ const MAX_DEPTH: usize = 8;
 
 impl Walk {
     fn new(root: &Path) -> Result<Self> {
-        let root = fs::canonicalize(root).map_err(|error| unreadable(root, &error))?;
+        let root = fs::canonicalize(root).map_err(|error| unreadable(root, error))?;
         Ok(Self { root, found: vec![], outside: 0, circles: 0, deeper: 0 })
     }
 
     /// Collects everything that is not hidden in a folder; `parts` are the components of the folder's own path.
     fn list(&mut self, folder: &Path, parts: &[String]) -> Result<()> {
-        for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, &error))? {
-            let path = entry.map_err(|error| unreadable(folder, &error))?.path();
+        for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
+            let path = entry.map_err(|error| unreadable(folder, error))?.path();
             if file::name(&path).starts_with('.') || !self.is_inside(&path)? {
                 continue;
             }
@@ -79,7 +79,7 @@ impl Walk {
 
     /// Returns false for a link that points outside the folder, or to a folder that contains it, and counts it.
     fn is_inside(&mut self, path: &Path) -> Result<bool> {
-        let seen = fs::symlink_metadata(path).map_err(|error| unreadable(path, &error))?;
+        let seen = fs::symlink_metadata(path).map_err(|error| unreadable(path, error))?;
         if !seen.is_symlink() {
             return Ok(true);
         }
@@ -118,8 +118,9 @@ pub(crate) fn is_picture(path: &Path) -> bool {
     ending.is_some_and(|ending| ENDINGS.contains(&&*ending))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::data(format!("{} cannot be read: {}", shown(&file::name(path)), crate::text::plain_io(error)))
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::data(format!("{} cannot be read: {}", shown(&file::name(path)), crate::text::plain_io(&error)))
+        .with_source(error)
         .at(path.display())
 }
 

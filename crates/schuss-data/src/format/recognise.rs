@@ -58,6 +58,7 @@ pub(crate) fn format(path: &Path) -> Result<&'static FileFormat> {
     let (_, length) = file::open(path)?;
     let start = start(&mut reader).map_err(|error| {
         Error::data(format!("{} cannot be read: {error}", file::name(path)))
+            .with_source(error)
             .at(file::place(path, length))
             .advise("copy it again")
     })?;
@@ -86,6 +87,7 @@ pub(crate) fn unknown_folder(path: &Path) -> Error {
 #[cfg(not(feature = "parquet"))]
 pub(crate) fn left_out(path: &Path) -> Error {
     Error::usage(format!("{} is a Parquet or Arrow file, which this build does not read", file::name(path)))
+        .because(crate::Cause::NotBuiltIn { feature: "parquet" })
         .at(path.display())
         .advise("cargo build --release --features full, or save it as .npz or .csv")
 }

@@ -48,6 +48,7 @@ pub(crate) fn open(path: &Path) -> Result<(Box<dyn BufRead>, Packing)> {
     let (file, length) = file::open(path)?;
     unpack(file).map_err(|error| {
         Error::data(format!("{} cannot be read: {}", file::name(path), crate::text::plain_io(&error)))
+            .with_source(error)
             .at(file::place(path, length))
     })
 }

@@ -17,6 +17,7 @@ use std::str::FromStr;
 /// Order of the samples in an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
+#[non_exhaustive]
 pub enum Order {
     /// A fresh permutation every epoch. This is the default.
     #[default]

@@ -4,19 +4,22 @@ mod disk;
 #[cfg(test)]
 pub(crate) mod faults;
 
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use disk::Output;
 use schuss_data::text::plain_io;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-fn failure(what: &str, path: &Path, error: &io::Error) -> Error {
+fn failure(what: &str, path: &Path, error: io::Error) -> Error {
     let advice = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space on that disk",
         _ => "a writable folder, with --out",
     };
-    Error::failure(format!("{what}: {}", plain_io(error))).at(path.display()).advise(advice)
+    Error::failure(format!("{what}: {}", plain_io(&error)))
+        .with_source(error)
+        .at(path.display())
+        .advise(advice)
 }
 
 /// Writes a new file or replaces an old one: exclusive temporary name, fsync, rename, fsync of the folder.
@@ -36,7 +39,7 @@ pub fn write_by(
     previous: Option<&Path>,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
-    let fail = |error: io::Error| failure("the file cannot be written", path, &error);
+    let fail = |error: io::Error| failure("the file cannot be written", path, error);
     let folder = folder_of(path);
     disk::create_dir_all(folder).map_err(fail)?;
     let temporary = sibling(path);
@@ -91,8 +94,7 @@ pub fn clean(folder: &Path) -> Result<()> {
         let name = name.to_string_lossy();
         if name.starts_with('.') && name.contains(TEMPORARY) {
             let removed = if path.is_dir() { disk::remove_dir_all(&path) } else { disk::remove_file(&path) };
-            removed
-                .map_err(|error| failure("a leftover of a killed run cannot be removed", &path, &error))?;
+            removed.map_err(|error| failure("a leftover of a killed run cannot be removed", &path, error))?;
         }
     }
     Ok(())
@@ -103,9 +105,10 @@ pub fn clean(folder: &Path) -> Result<()> {
 /// # Errors
 /// Failures (exit 1); a usage error (exit 2) if `folder` already exists.
 pub fn create_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N, B)]) -> Result<()> {
-    let fail = |error: io::Error| failure("the folder cannot be created", folder, &error);
+    let fail = |error: io::Error| failure("the folder cannot be created", folder, error);
     if folder.symlink_metadata().is_ok() {
         return Err(Error::usage("the output folder already exists")
+            .because(Cause::AlreadyExists)
             .at(folder.display())
             .advise("another --out; runs are never overwritten"));
     }
@@ -133,7 +136,7 @@ pub fn create_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N,
 pub fn replace_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N, B)]) -> Result<()> {
     if folder.is_dir() {
         let removed = disk::remove_dir_all(folder);
-        removed.map_err(|error| failure("the folder cannot be replaced", folder, &error))?;
+        removed.map_err(|error| failure("the folder cannot be replaced", folder, error))?;
     }
     create_folder(folder, files)
 }
@@ -144,7 +147,7 @@ pub fn replace_folder<N: AsRef<Path>, B: AsRef<[u8]>>(folder: &Path, files: &[(N
 /// Failures (exit 1) that name the file.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     let renamed = disk::rename(from, to).and_then(|()| disk::sync_folder(folder_of(to)));
-    renamed.map_err(|error| failure("the file cannot be renamed", from, &error))
+    renamed.map_err(|error| failure("the file cannot be renamed", from, error))
 }
 
 /// Removes a file, if it exists.
@@ -155,7 +158,7 @@ pub fn remove(path: &Path) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
-    disk::remove_file(path).map_err(|error| failure("the file cannot be removed", path, &error))
+    disk::remove_file(path).map_err(|error| failure("the file cannot be removed", path, error))
 }
 
 /// An append-only file that grows while a trial runs; data appended before a crash can be read.
@@ -173,7 +176,7 @@ impl Log {
     /// Failures (exit 1) that name the file.
     pub fn create(path: &Path) -> Result<Self> {
         let file = Output::create(path);
-        let file = file.map_err(|error| failure("the file cannot be created", path, &error))?;
+        let file = file.map_err(|error| failure("the file cannot be created", path, error))?;
         Ok(Self { file, path: path.to_owned(), length: 0 })
     }
 
@@ -183,7 +186,7 @@ impl Log {
     /// Failures (exit 1) that name the file, including if it is shorter.
     pub fn reopen(path: &Path, length: u64) -> Result<Self> {
         let file = Output::reopen(path, length);
-        let file = file.map_err(|error| failure("the file cannot be appended to", path, &error))?;
+        let file = file.map_err(|error| failure("the file cannot be appended to", path, error))?;
         Ok(Self { file, path: path.to_owned(), length })
     }
 
@@ -198,7 +201,7 @@ impl Log {
     /// Failures (exit 1) that name the file.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.file.write_all(bytes);
-        written.map_err(|error| failure("the file cannot be written", &self.path, &error))?;
+        written.map_err(|error| failure("the file cannot be written", &self.path, error))?;
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -208,7 +211,7 @@ impl Log {
     /// # Errors
     /// Failures (exit 1) that name the file.
     pub fn sync(&self) -> Result<()> {
-        self.file.sync().map_err(|error| failure("the file cannot be written", &self.path, &error))
+        self.file.sync().map_err(|error| failure("the file cannot be written", &self.path, error))
     }
 }
 
@@ -226,12 +229,15 @@ impl Lock {
     pub fn on(file: &Path) -> Result<Self> {
         let folder = folder_of(file);
         let unreadable = |error: io::Error| {
-            Error::failure(format!("the run cannot be locked: {}", plain_io(&error))).at(folder)
+            Error::failure(format!("the run cannot be locked: {}", plain_io(&error)))
+                .with_source(error)
+                .at(folder)
         };
         let opened = File::open(file).map_err(unreadable)?;
         match opened.try_lock() {
             Ok(()) => Ok(Self { _file: opened }),
             Err(TryLockError::WouldBlock) => Err(Error::failure("another process is at work on this run")
+                .because(Cause::Busy)
                 .at(folder)
                 .advise("wait until it ends")),
             Err(TryLockError::Error(error)) => Err(unreadable(error)),

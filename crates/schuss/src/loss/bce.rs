@@ -1,6 +1,6 @@
 use super::{RowLoss, Target, mean_of_each, mean_of_outputs};
 use crate::spec::{Choice, non_negative};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,7 @@ impl RowLoss for Bce {
             count if count == outputs => Ok(()),
             count => {
                 Err(Error::usage(format!("pos_weight has {count} values, but there are {outputs} outputs"))
+                    .because(Cause::Mismatch)
                     .advise(
                         "give one number for all, bce:pos_weight=3, or one per output, bce:pos_weight=1:2:3",
                     ))

@@ -1,7 +1,7 @@
 //! Class weights, one per class: `class_weights=1:2:0.5`.
 
 use crate::spec::non_negative;
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 
 /// Returns the weight of a class, which is 1 if no weights are given.
 pub(super) fn of(weights: &[f64], class: usize) -> f64 {
@@ -23,7 +23,8 @@ pub(super) fn check_count(weights: &[f64], classes: usize) -> Result<()> {
         0 => Ok(()),
         count if count == classes => Ok(()),
         count => {
-            Err(Error::usage(format!("class_weights has {count} values, but there are {classes} classes")))
+            let what = format!("class_weights has {count} values, but there are {classes} classes");
+            Err(Error::usage(what).because(Cause::Mismatch))
         }
     }
 }

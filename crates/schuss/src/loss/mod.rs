@@ -39,7 +39,7 @@ pub(crate) use answer::Answer;
 pub(crate) use likelihood::Likelihood;
 
 use crate::spec::{Choice, choices};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_kernels::Team;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{self, Score};
@@ -259,6 +259,7 @@ impl Loss {
                 "loss `{self}` needs a model that ends with {wanted}, not `{}`",
                 network.text
             ))
+            .because(Cause::Mismatch)
             .advise(format!("add `,{wanted}` to the layers")));
         }
         match targets {
@@ -271,6 +272,7 @@ impl Loss {
                     "the target is the input"
                 };
                 Err(Error::usage(format!("loss `{self}` needs class labels, but {what}"))
+                    .because(Cause::Mismatch)
                     .advise("use mse, l1, bce or huber"))
             }
         }

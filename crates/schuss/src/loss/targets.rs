@@ -1,7 +1,7 @@
 //! Targets that outputs are compared with.
 
 use crate::spec;
-use crate::{Error, Place, Result};
+use crate::{Cause, Error, Place, Result};
 use schuss_data::reader::LabelKind;
 use schuss_data::{Dataset, TargetKind};
 use serde::{Deserialize, Serialize};
@@ -46,6 +46,7 @@ impl Targets {
             TargetKind::Real(_) => Ok(Self::Real),
             TargetKind::Nothing => {
                 Err(Error::usage("the data have no labels, so there is nothing to compare outputs with")
+                    .because(Cause::Mismatch)
                     .advise("--label COLUMN, or --targets input for an autoencoder"))
             }
         }
@@ -62,6 +63,7 @@ impl Targets {
         }
         if Self::of(kind)? != self {
             return Err(Error::usage(format!("targets are set to `{self}`, but the data have {kind}"))
+                .because(Cause::Mismatch)
                 .at(Place::flag("targets"))
                 .advise(format!("--targets {} or input", Self::of(kind)?)));
         }
@@ -69,6 +71,7 @@ impl Targets {
             Some((name, split)) => {
                 let other = data.target_kind_of(split);
                 Err(Error::data(format!("the {name} split has {other}, the train split {kind}"))
+                    .because(Cause::Mismatch)
                     .at(Place::data(&data.name)))
             }
             None => Ok(()),

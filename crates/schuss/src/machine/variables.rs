@@ -1,6 +1,6 @@
 //! Check of the `SCHUSS_` environment variables: a misspelled one must not be silently ignored.
 
-use crate::{Error, Result};
+use crate::{Cause, Error, Result, spec};
 use schuss_kernels::Isa;
 use schuss_kernels::bf16::Unit;
 use std::ffi::OsString;
@@ -30,6 +30,11 @@ fn variable(name: &str, value: &OsString) -> Result<()> {
         }
         _ if KNOWN.contains(&name) => Ok(()),
         _ => Err(Error::usage(format!("unknown environment variable {name}"))
+            .because(Cause::UnknownName {
+                noun: "environment variable".to_owned(),
+                name: name.to_owned(),
+                nearest: spec::nearest(name, &KNOWN).map(str::to_owned),
+            })
             .advise(format!("one of {}", KNOWN.join(", ")))),
     }
 }

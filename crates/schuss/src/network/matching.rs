@@ -1,7 +1,7 @@
 //! Matching of data to a model, by the shape of their samples and the names of their classes.
 
 use super::ModelFile;
-use crate::{Error, Place, Result};
+use crate::{Cause, Error, Place, Result};
 use schuss_data::text::printable;
 use schuss_data::{Dataset, TargetKind};
 
@@ -51,6 +51,7 @@ impl ModelFile {
 
 fn mismatch(what: String, name: &str) -> Error {
     Error::usage(what)
+        .because(Cause::Mismatch)
         .at(Place::data(name))
         .advise("use the data the model was trained on, or data of the same shape and classes")
 }

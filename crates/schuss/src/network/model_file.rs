@@ -6,7 +6,7 @@ use super::{Model, Params, Plan, Units};
 use crate::loss::Loss;
 use crate::loss::Targets;
 use crate::network::layout::Entry;
-use crate::{Error, Result};
+use crate::{Cause, Error, ErrorKind, Result};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schuss_data::format::table::Table;
 use schuss_data::{Normalisation, Offsets, Pictures, Preparation, Scale, Shape};
@@ -140,8 +140,7 @@ impl ModelFile {
             return Err(damaged(path, &format!("it is too short for the weights of `{}`", about.model)));
         }
         let mut params = Params::zeros(plan.layout);
-        fill(&mut params, &bytes, path)
-            .map_err(|error| Error { kind: schuss_data::ErrorKind::Data, ..error })?;
+        fill(&mut params, &bytes, path).map_err(|error| Error { kind: ErrorKind::Data, ..error })?;
         Ok((about, params))
     }
 
@@ -183,6 +182,7 @@ fn fill(params: &mut Params, bytes: &[u8], path: &Path) -> Result<()> {
                 tensor.shape(),
                 entry.name
             ))
+            .because(Cause::Mismatch)
             .at(path.display())
             .advise("give the --model these weights belong to"));
         }
@@ -211,6 +211,7 @@ fn matching_names(entries: &[Entry], file: &SafeTensors, path: &Path) -> Result<
             names.len(),
             entries.len()
         ))
+        .because(Cause::Mismatch)
         .at(path.display())
         .advise("give the --model these weights belong to"));
     }
@@ -248,6 +249,7 @@ fn natural(name: &str) -> Vec<(u64, String)> {
 fn read(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| {
         Error::data(format!("the weights file cannot be read: {}", schuss_data::text::plain_io(&error)))
+            .with_source(error)
             .at(path.display())
             .advise("name a safetensors file, such as the model.safetensors of a run")
     };
@@ -258,6 +260,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     let length = about.len();
     if length > MAX_BYTES {
         return Err(Error::data(format!("the file has {length} bytes; the maximum is {MAX_BYTES}"))
+            .because(Cause::TooLarge { needed: length, available: Some(MAX_BYTES) })
             .at(path.display()));
     }
     let mut file = File::open(path).map_err(unreadable)?;
@@ -273,6 +276,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::data(format!("not a valid safetensors file: {error}"))
+        .because(Cause::Damaged)
         .at(path.display())
         .advise("name a model.safetensors file, or the folder of a run")
 }

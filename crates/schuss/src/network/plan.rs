@@ -4,7 +4,7 @@ use super::layer::Operation;
 use super::layout::{Entry, Layout, Role};
 use super::{Layer, Model};
 use crate::loss::{Ending, Targets};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::Shape;
 use schuss_kernels::{Buffer, padded};
 use std::ops::Range;
@@ -145,6 +145,7 @@ impl Plan {
             return Err(Error::usage(format!(
                 "model `{model}` takes {given} numbers, but a sample has {inputs}"
             ))
+            .because(Cause::Mismatch)
             .advise(format!("begin the model with {inputs}")));
         }
         let model = model.clone().with_inputs(inputs);
@@ -164,6 +165,7 @@ impl Plan {
     fn misfit(&self, but: &str, wanted: usize) -> Error {
         let (model, outputs, last) = (&self.model, self.outputs, self.model.layers().len().saturating_sub(1));
         Error::usage(format!("layer {last} of model `{model}` has {outputs} outputs, {but}"))
+            .because(Cause::Mismatch)
             .advise(format!("end the model with {wanted}"))
     }
 
@@ -189,6 +191,7 @@ impl Plan {
                 "layer {layer} of model `{}` normalises over samples, but gets only one at a time",
                 self.model
             ))
+            .because(Cause::Mismatch)
             .advise("use updates of at least 2 samples (batch:32), or layer-norm")),
             None => Ok(()),
         }

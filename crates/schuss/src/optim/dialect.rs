@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 /// Framework whose defaults apply to keys that are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dialect {
     /// PyTorch, whose defaults are schuss's own for every rule it has.
     #[default]

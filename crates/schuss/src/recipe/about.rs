@@ -5,7 +5,7 @@ use crate::network::{Init, Layer, Noise};
 use crate::optim::{Dialect, Rule, Sam, Solver, Transform, Wrapper};
 use crate::schedule::Curve;
 use crate::spec::{self, About, Choice, Item, names};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 
 /// Table of the choices of one kind.
 #[derive(Clone, Copy, Debug)]
@@ -77,9 +77,15 @@ pub fn about(spec: &str, dialect: Dialect) -> Result<Vec<About>> {
     let unknown =
         || {
             let names: Vec<&str> = tables.iter().flat_map(|table| table.names).copied().collect();
-            let nearest = spec::nearest(&item.name, &names).map(|name| format!("did you mean `{name}`?"));
-            let error = Error::usage(format!("unknown name `{}`", item.name));
-            error.advise(nearest.unwrap_or_else(|| {
+            let nearest = spec::nearest(&item.name, &names);
+            let cause = Cause::UnknownName {
+                noun: "name".to_owned(),
+                name: item.name.clone(),
+                nearest: nearest.map(str::to_owned),
+            };
+            let error = Error::usage(format!("unknown name `{}`", item.name)).because(cause);
+            let meant = nearest.map(|name| format!("did you mean `{name}`?"));
+            error.advise(meant.unwrap_or_else(|| {
                 "`schuss list optimizers`, `schuss list losses` etc. list all names".into()
             }))
         };

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 /// Metric that a condition can refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Metric {
     /// Running loss on the training split, averaged over the epoch so far.
     TrainLoss,

@@ -34,6 +34,7 @@ use std::str::FromStr;
 
 /// Number of samples per weight update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum UpdateRule {
     /// All samples: one update per epoch.
     Epoch,

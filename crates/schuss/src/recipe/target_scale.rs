@@ -3,7 +3,7 @@
 use super::Trial;
 use crate::loss::{Loss, Targets};
 use crate::spec;
-use crate::{Error, Place, Result};
+use crate::{Cause, Error, Place, Result};
 use schuss_data::Dataset;
 use schuss_data::text::listed;
 use std::fmt;
@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 /// Scaling of numeric targets for training.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TargetScale {
     /// Subtract the mean and divide by the standard deviation over the training split, so that targets are about 1,
     /// whatever their unit. Losses, metrics and predictions are in original units.
@@ -41,6 +42,7 @@ impl TargetScale {
     pub(crate) fn check(self, targets: Targets, loss: &Loss) -> Result<()> {
         let refuse = |why| {
             Error::usage(format!("target_scale has no effect {why}"))
+                .because(Cause::NoEffect)
                 .at(Place::flag("target-scale"))
                 .advise("leave it out")
         };

@@ -116,6 +116,7 @@ impl FromIterator<(&'static str, Value)> for RecipeRecord {
 /// Timing conditions of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Timing {
     /// No other trial ran at the same time: seconds are comparable.
     Alone,

@@ -40,7 +40,7 @@ pub use wsd::{Decay, Wsd};
 
 pub(crate) use real::powf;
 
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use part::{Knob, KnobSchedule};
 use std::fmt;
 use std::str::FromStr;
@@ -114,8 +114,10 @@ impl Schedule {
         let twice = (1..driven.len()).find(|&index| driven[..index].contains(&driven[index]));
         match twice.map(|index| driven[index]) {
             Some(Knob::Momentum) => Err(Error::usage("two schedules drive momentum")
+                .because(Cause::Conflict)
                 .advise("one-cycle and cyclic leave it alone with cycle_momentum=false")),
             Some(knob) => Err(Error::usage(format!("two schedules drive {knob}"))
+                .because(Cause::Conflict)
                 .advise("chain them with `+`, one after the other")),
             None => Ok(()),
         }

@@ -6,6 +6,7 @@ use crate::record::{EpochRecord, EvaluationPoint};
 
 /// Event of a running session.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// An epoch has ended, or row 0 before the first epoch.
     Epoch(&'a EpochRecord),

@@ -3,7 +3,7 @@
 use super::{Cadence, Engine};
 use crate::network::Model;
 use crate::record::MemoryRecord;
-use crate::{Error, Result, machine};
+use crate::{Cause, Error, Result, machine};
 use schuss_data::{Dataset, Split, text};
 use serde::{Deserialize, Serialize};
 
@@ -97,9 +97,10 @@ fn too_much(held: u64, data: &Dataset, memory: u64, limits: Limits) -> Error {
         () if limits.side_by_side => "more --memory, or one trial at a time, without --parallel",
         () => "more --memory, a smaller --model, or an optimizer with less state",
     };
+    let cause = Cause::TooLarge { needed: held, available: Some(memory) };
     let [held, of_data, memory] = [held, of_data, memory].map(text::bytes);
     let what = format!("data and buffers need {held} ({of_data} for the data), but the limit is {memory}");
-    Error::usage(what).advise(advice)
+    Error::usage(what).because(cause).advise(advice)
 }
 
 /// Checks, before anything is allocated, that buffers of this size fit in the limit and in the free memory.
@@ -120,8 +121,10 @@ pub(super) fn check_memory(
     match machine::available_memory() {
         Some(available) if needed > available => {
             let gib = |bytes: u64| bytes as f64 / (1 << 30) as f64;
+            let cause = Cause::TooLarge { needed, available: Some(available) };
             let (needed, available) = (gib(needed), gib(available));
             Err(Error::usage(format!("model `{model}` needs {needed:.1} GiB for weights, gradients and optimizer state, but {available:.1} GiB are free"))
+                .because(cause)
                 .advise("a smaller --model"))
         }
         _ => Ok(()),

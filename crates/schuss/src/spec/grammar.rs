@@ -189,10 +189,10 @@ pub(crate) fn unknown(noun: &str, name: &str, known: &[&str]) -> Error {
 
 /// Returns the usage error for a key that `place` does not have.
 fn unknown_key(name: &str, place: &str, known: &[&str]) -> Error {
+    let error = schuss_data::spec::unknown("key", name, &format!(" for {place}"), known);
     match names::key_elsewhere(name) {
-        Some(advice) => Error::usage(format!("unknown key `{name}` for {place}"))
-            .advise(format!("{advice}   known: {}", known.join(" "))),
-        None => schuss_data::spec::unknown("key", name, &format!(" for {place}"), known),
+        Some(advice) => error.advise(format!("{advice}   known: {}", known.join(" "))),
+        None => error,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Choices of one's own, found in specs by a registered name.
 
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -42,7 +42,9 @@ impl<T: ?Sized> Registry<T> {
             [] => format!("a program of your own that calls `register` for its {} first", self.noun),
             names => format!("one of those registered: {}", names.join(", ")),
         };
-        Error::usage(format!("no {} of your own is registered as `{name}`", self.noun)).advise(advice)
+        Error::usage(format!("no {} of your own is registered as `{name}`", self.noun))
+            .because(Cause::UnknownName { noun: self.noun.to_owned(), name: name.to_owned(), nearest: None })
+            .advise(advice)
     }
 }
 

@@ -4,11 +4,11 @@
 //! "schuss\r\n"   version: u32   length: u64   header: JSON   state   best weights   XXH3-128 of all before: 16 bytes
 //! ```
 
-use crate::Error;
 use crate::files;
 use crate::record::TrialRecord;
 use crate::session::Session;
 use crate::state::StateCodec;
+use crate::{Cause, Error};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Take, Write};
@@ -63,8 +63,9 @@ impl Unusable {
     pub(super) fn into_error(self) -> Error {
         match self {
             Self::Refused(error) => error,
-            Self::Absent => Error::failure("the checkpoint no longer exists"),
+            Self::Absent => Error::failure("the checkpoint no longer exists").because(Cause::NotFound),
             Self::Damaged(why) => Error::failure(format!("the checkpoint does not fit the trial: {why}"))
+                .because(Cause::Damaged)
                 .advise("the version of schuss that started the run"),
         }
     }
@@ -139,7 +140,8 @@ pub(super) fn read<F: Read + Seek>(mut file: F, length: u64) -> Result<Checkpoin
         return Err(Unusable::Damaged("it is not a checkpoint".into()));
     }
     if u32::from_le_bytes([a, b, c, d]) != VERSION {
-        let newer = Error::failure("the checkpoint was written by another version of schuss");
+        let newer = Error::failure("the checkpoint was written by another version of schuss")
+            .because(Cause::Mismatch);
         return Err(Unusable::Refused(newer.advise("resume the run with that version")));
     }
     let text = u64::from_le_bytes([e, f, g, h, i, j, k, l]);

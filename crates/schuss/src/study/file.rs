@@ -156,6 +156,7 @@ impl StudyFile {
         }
         let unreadable = |error: std::io::Error| {
             Error::usage(format!("the study file cannot be read: {}", plain_io(&error)))
+                .with_source(error)
                 .at(Place::study_file(name, None))
         };
         if !std::fs::metadata(name).map_err(unreadable)?.is_file() {

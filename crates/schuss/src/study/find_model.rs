@@ -1,7 +1,7 @@
 //! The model file that a path stands for.
 
 use super::trial_folder::MODEL;
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::text::plain_io;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,13 @@ pub(super) fn find_model(path: &Path) -> Result<PathBuf> {
     }
     let mut models = in_folder(path).map_err(|error| {
         Error::data(format!("the folder of the model cannot be read: {}", plain_io(&error)))
+            .with_source(error)
             .at(path.display())
     })?;
     models.sort();
     match models.as_slice() {
         [] => Err(Error::data(format!("the folder holds no {MODEL}"))
+            .because(Cause::NotFound)
             .at(path.display())
             .advise("pass a model file, or the folder of a run or trial that trained one")),
         [model] => Ok(model.clone()),

@@ -10,7 +10,7 @@ use crate::files::{self, Lock};
 use crate::recipe::{Choices, Trial};
 use crate::record::{Counts, Summary, Trace};
 use crate::session::Limits;
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::{Dataset, HeldOut};
 use serde::Serialize;
 use std::io::ErrorKind;
@@ -74,6 +74,7 @@ impl RunFolder {
         let path = self.path.join(LIMITS);
         let damaged = |error: String| {
             Error::data(format!("the limits of the run cannot be read: {error}"))
+                .because(Cause::Damaged)
                 .at(path.display())
                 .advise("delete the file and set limits with --memory, --threads and --checkpoint-every")
         };

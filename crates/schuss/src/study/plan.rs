@@ -5,7 +5,7 @@ use super::file::{Observe, StudyFile, TrialEntry};
 use crate::recipe::{ChoiceKey, Choices, Trial, Workload};
 use crate::record::StudyRecord;
 use crate::schedule::Outlook;
-use crate::{Error, Result, machine};
+use crate::{Cause, Error, Result, machine};
 use schuss_data::Dataset;
 use std::collections::BTreeMap;
 
@@ -197,7 +197,8 @@ pub(super) fn check_seeds(seeds: &[u64]) -> Result<()> {
 fn own(entry: &TrialEntry, axes: &Choices) -> Result<Choices> {
     if let Some(twice) = axes.made().find(|key| entry.choices.get(*key).is_some()) {
         let (key, name) = (twice.row().key, entry.name.as_deref().unwrap_or("one"));
-        let error = Error::usage(format!("{key} is an axis of the study, but trial `{name}` sets its own"));
+        let what = format!("{key} is an axis of the study, but trial `{name}` sets its own");
+        let error = Error::usage(what).because(Cause::Conflict);
         return Err(entry.choices.locate(twice, error));
     }
     Ok(entry.choices.clone().over(axes))

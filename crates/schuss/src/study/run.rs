@@ -15,7 +15,7 @@ use crate::record::{
 };
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
-use crate::{Error, Place, Result, machine};
+use crate::{Cause, Error, Place, Result, machine};
 use runner::{Ended, Runner, Schedule};
 use schuss_data::split::mixing;
 use schuss_data::stream::order::Order;
@@ -177,6 +177,7 @@ impl Begun {
         let places = places.map(|path| std::path::absolute(&path).unwrap_or(path));
         let path = places.iter().find(|path| path.join(STUDY).is_file()).ok_or_else(|| {
             Error::usage("there is no run")
+                .because(Cause::NotFound)
                 .at(run.display())
                 .advise("the folder of a run, such as runs/train")
         })?;
@@ -184,7 +185,9 @@ impl Begun {
         let read = |name: &str| {
             let file = path.join(name);
             let unreadable = |error| {
-                Error::data(format!("the run cannot be read: {}", plain_io(&error))).at(file.display())
+                Error::data(format!("the run cannot be read: {}", plain_io(&error)))
+                    .with_source(error)
+                    .at(file.display())
             };
             std::fs::read_to_string(&file).map_err(unreadable)
         };
@@ -193,7 +196,9 @@ impl Begun {
         file.is_of_run = true;
         let is_older = keep_targets(&mut file);
         let summary = serde_json::from_str(&read(SUMMARY)?).map_err(|error| {
-            Error::data(format!("the summary is damaged: {error}")).at(path.join(SUMMARY).display())
+            Error::data(format!("the summary is damaged: {error}"))
+                .because(Cause::Damaged)
+                .at(path.join(SUMMARY).display())
         })?;
         let limits = folder.limits()?;
         Ok(Self { file, summary, limits, folder, is_older })
@@ -246,7 +251,8 @@ impl Begun {
         watcher: &mut dyn Watcher,
     ) -> Result<Finished> {
         if data.fingerprint()? != self.summary.data.fingerprint {
-            let changed = Error::data("the data differ from those the run started with");
+            let changed =
+                Error::data("the data differ from those the run started with").because(Cause::Changed);
             let advice = if data.offsets.is_empty() {
                 "the same data, with --data"
             } else {

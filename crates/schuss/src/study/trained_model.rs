@@ -4,7 +4,7 @@ use super::Workload;
 use super::find_model::find_model;
 use super::origin::Origin;
 use crate::network::Predictor;
-use crate::{Error, Place, Result};
+use crate::{Cause, Error, Place, Result};
 use schuss_data::{Dataset, Split};
 use std::path::{Path, PathBuf};
 
@@ -118,6 +118,7 @@ fn of_run(origin: &Origin) -> Result<Dataset> {
         return Ok(data);
     }
     Err(Error::data("the data differ from those that the run was trained on")
+        .because(Cause::Changed)
         .at(Place::data(&data.name))
         .advise("give the data to evaluate on: schuss eval MODEL DATA"))
 }

@@ -8,7 +8,7 @@ use crate::network::{ModelFile, Params, save};
 use crate::recipe::Trial;
 use crate::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
 use crate::session::Session;
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::Dataset;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -130,6 +130,7 @@ impl TrialFolder {
             lines.map(serde_json::from_slice).collect();
         let evaluations = evaluations.map_err(|error| {
             Error::failure(format!("the log of evaluations is damaged: {error}"))
+                .because(Cause::Damaged)
                 .at(self.path.join(METRICS).display())
         })?;
         let losses = losses.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
@@ -227,13 +228,17 @@ fn is_extended(record: &TrialRecord, trial: &Trial) -> bool {
 
 /// Refuses a checkpoint of a different trial or of different data.
 fn check_owner(header: &Header, trial: &Trial, data: &str, path: &Path) -> Result<()> {
-    let refuse = |what: &str| Err(Error::failure(what).at(path.display()).advise("a new run"));
+    let refuse = |what: &str| {
+        Err(Error::failure(what).because(Cause::Mismatch).at(path.display()).advise("a new run"))
+    };
     if (&header.course_id, header.seed) != (&trial.course_id(), trial.seed) {
         return refuse("the checkpoint belongs to a different trial than the one in study.toml");
     }
     if header.data != data {
-        let changed = Error::data("the data differ from those the run started with").at(path.display());
-        return Err(changed.advise("the same data, with --data"));
+        return Err(Error::data("the data differ from those the run started with")
+            .because(Cause::Changed)
+            .at(path.display())
+            .advise("the same data, with --data"));
     }
     Ok(())
 }

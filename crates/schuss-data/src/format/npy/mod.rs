@@ -51,7 +51,7 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     let offsets = ask.offsets.settle(needed, &mut notes);
     notes.push("label: none; an .npz file can hold labels too".into());
     let array = array.less(&offsets);
-    reader.seek(SeekFrom::Start(array.header.start)).map_err(|error| unreadable(&origin, &error))?;
+    reader.seek(SeekFrom::Start(array.header.start)).map_err(|error| unreadable(&origin, error))?;
     let train = if array.memory() <= ask.memory {
         let values = array.values(&mut reader, &origin)?;
         LoadedSplit::Resident(Samples::new(values, labels, array.layout.shape.features())?)
@@ -177,7 +177,7 @@ impl Array {
         while left > 0 {
             let count = left.min(together);
             let block = buffer.get_mut(..stride.saturating_mul(count)).unwrap_or_default();
-            reader.read_exact(block).map_err(|error| unreadable(origin, &error))?;
+            reader.read_exact(block).map_err(|error| unreadable(origin, error))?;
             let first = self.samples().saturating_sub(left) as u64;
             see(block, first)?;
             left = left.saturating_sub(count);
@@ -281,7 +281,7 @@ impl Array {
     fn each_sample(&self, reader: &mut dyn Read, origin: &Origin, mut see: impl FnMut(&[u8])) -> Result<()> {
         let mut buffer = vec![0; self.stride()];
         for _ in 0..self.samples() {
-            reader.read_exact(&mut buffer).map_err(|error| unreadable(origin, &error))?;
+            reader.read_exact(&mut buffer).map_err(|error| unreadable(origin, error))?;
             see(&buffer);
         }
         Ok(())
@@ -308,8 +308,8 @@ impl Array {
     }
 }
 
-fn unreadable(origin: &Origin, error: &std::io::Error) -> Error {
-    origin.refuse(format!("cannot be read: {}", crate::text::plain_io(error)))
+fn unreadable(origin: &Origin, error: std::io::Error) -> Error {
+    origin.refuse(format!("cannot be read: {}", crate::text::plain_io(&error))).with_source(error)
 }
 
 impl std::fmt::Display for Array {

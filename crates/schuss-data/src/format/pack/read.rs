@@ -12,7 +12,7 @@ use super::header::{FORMAT, Header, LONGEST, Labelled, MAGIC, START};
 use super::{CHECKSUM, TRAILER, checksum};
 use crate::format::pread::ReadAt;
 use crate::text::{bytes, grouped};
-use crate::{Access, Error, Labels, Result, Samples, Shape, Store, Values, file};
+use crate::{Access, Cause, Error, Labels, Result, Samples, Shape, Store, Values, file};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -184,7 +184,10 @@ fn read_at(file: &dyn ReadAt, offset: u64, size: u64) -> std::result::Result<Vec
 }
 
 fn blame(path: &Path, length: u64, what: &dyn fmt::Display) -> Error {
-    Error::data(format!("{} {what}", file::name(path))).at(file::place(path, length)).advise(ADVICE)
+    Error::data(format!("{} {what}", file::name(path)))
+        .because(Cause::Damaged)
+        .at(file::place(path, length))
+        .advise(ADVICE)
 }
 
 impl Store for PackedSplit {
@@ -264,8 +267,10 @@ impl Records {
     fn sized<T: Copy + Default>(&self, mut memory: Vec<T>, rows: usize, width: usize) -> Result<Vec<T>> {
         let length = rows.saturating_mul(width);
         if memory.try_reserve_exact(length.saturating_sub(memory.len())).is_err() {
-            let size = bytes((length as u64).saturating_mul(size_of::<T>() as u64));
-            return Err(Error::failure(format!("{rows} samples at once need {size} of memory"))
+            let needed = (length as u64).saturating_mul(size_of::<T>() as u64);
+            let what = format!("{rows} samples at once need {} of memory", bytes(needed));
+            return Err(Error::failure(what)
+                .because(Cause::TooLarge { needed, available: None })
                 .at(self.path.display())
                 .advise("a machine with more memory"));
         }
@@ -306,9 +311,9 @@ impl Records {
         let stride = usize::try_from(self.stride).unwrap_or(usize::MAX);
         *bytes = self.sized(std::mem::take(bytes), count, stride)?;
         let offset = first.saturating_mul(self.stride).saturating_add(self.begin);
-        self.file
-            .read_exact_at(bytes, offset)
-            .map_err(|error| self.blame(&format!("cannot be read: {}", crate::text::plain_io(&error))))
+        self.file.read_exact_at(bytes, offset).map_err(|error| {
+            self.blame(&format!("cannot be read: {}", crate::text::plain_io(&error))).with_source(error)
+        })
     }
 
     /// Checks record `number`, at index `place` in `bytes`, and stores it at `row`.

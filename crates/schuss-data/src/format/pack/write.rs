@@ -144,7 +144,7 @@ struct Out<'a> {
 
 impl Out<'_> {
     fn send(&mut self, bytes: &[u8]) -> Result<()> {
-        self.to.write_all(bytes).map_err(|error| failure(&error))
+        self.to.write_all(bytes).map_err(failure)
     }
 
     /// Writes all samples of a split in the order they come.
@@ -162,7 +162,7 @@ impl Out<'_> {
                 let sample = grouped(ring.index(0, first + row) as u64);
                 return Err(Error::data(format!("sample {sample} of the {name} split holds {what}")));
             }
-            self.to.write_all(&self.records).map_err(|error| failure(&error))?;
+            self.to.write_all(&self.records).map_err(failure)?;
             first += rows;
         }
         Ok(())
@@ -199,7 +199,8 @@ fn put(floats: &[f32], record: &mut Vec<u8>) -> std::result::Result<(), &'static
     if floats.iter().all(|float| float.is_finite()) { Ok(()) } else { Err("a number that is not finite") }
 }
 
-fn failure(error: &io::Error) -> Error {
-    Error::failure(format!("the pack cannot be written: {}", crate::text::plain_io(error)))
+fn failure(error: io::Error) -> Error {
+    Error::failure(format!("the pack cannot be written: {}", crate::text::plain_io(&error)))
+        .with_source(error)
         .advise("write to a place with more free space, or one that this user may write to")
 }

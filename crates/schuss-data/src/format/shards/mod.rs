@@ -20,7 +20,7 @@ use crate::format::table::Origin;
 use crate::format::tree::{self, Entry, EntryKind};
 use crate::reader::{Loaded, ReadOptions};
 use crate::text::{bytes, grouped};
-use crate::{Error, Labels, Result, RowUnit, classes, file};
+use crate::{Cause, Error, Labels, Result, RowUnit, classes, file};
 pub(crate) use index::check_name;
 use index::{Index, Member};
 use std::collections::{HashMap, HashSet};
@@ -100,6 +100,7 @@ fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
     }
     let unreadable = |error: std::io::Error| {
         Error::data(format!("{} cannot be read: {}", file::name(path), crate::text::plain_io(&error)))
+            .with_source(error)
             .at(path.display())
     };
     let mut all = Vec::new();
@@ -186,10 +187,11 @@ impl Blobs for Members {
         let (file, _) = file::open(shard)?;
         let mut sample = vec![0; usize::try_from(member.length).unwrap_or(0)];
         let read = read_at(&file, &mut sample, member.offset);
-        let read =
-            read.map_err(|error| refuse(format!("cannot be read: {}", crate::text::plain_io(&error))))?;
+        let read = read.map_err(|error| {
+            refuse(format!("cannot be read: {}", crate::text::plain_io(&error))).with_source(error)
+        })?;
         if read < sample.len() {
-            return Err(refuse("was truncated after it was opened".into()));
+            return Err(refuse("was truncated after it was opened".into()).because(Cause::Damaged));
         }
         Ok((Box::new(Cursor::new(sample)), member.length))
     }

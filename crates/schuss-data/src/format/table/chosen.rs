@@ -3,7 +3,7 @@
 use super::tally::Role;
 use super::{RowSource, Table, shown};
 use crate::reader::ReadOptions;
-use crate::{Error, Place, Result, spec};
+use crate::{Cause, Error, Place, Result, spec};
 
 /// Returns the role of every column of a file.
 pub(super) fn roles(source: &dyn RowSource, ask: &ReadOptions, notes: &mut Vec<String>) -> Result<Vec<Role>> {
@@ -14,6 +14,7 @@ pub(super) fn roles(source: &dyn RowSource, ask: &ReadOptions, notes: &mut Vec<S
     if let Some(name) = label.iter().find(|at| dropped.contains(at)).and_then(|at| names.get(*at)) {
         let what = format!("the label `{}` is also in --drop", shown(name));
         return Err(Error::usage(what)
+            .because(Cause::Conflict)
             .at(Place::flag("drop"))
             .advise("choose another --label, or remove it from --drop"));
     }
@@ -124,6 +125,7 @@ pub(super) fn check(table: &Table, ask: &ReadOptions) -> Result<()> {
     let reads = |name: &str| table.columns.iter().any(|column| column.name == name);
     let refuse = |what: String, flag: &str| {
         Err(Error::usage(what)
+            .because(Cause::Mismatch)
             .at(Place::flag(flag))
             .advise("omit the flag: the columns a model reads are fixed in training"))
     };

@@ -85,6 +85,7 @@ pub enum ColumnKind {
 /// Target to predict for a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Target {
     /// One of the classes.
     Class {

@@ -7,7 +7,7 @@ use super::{Column, ColumnKind, Encoder, Notation, RowSource, Table, Target, Unk
 use crate::format::csv::Decimal;
 use crate::reader::{DefaultNormalisation, LabelKind, Loaded, LoadedSplit, Missing, ReadOptions};
 use crate::text::{bytes, grouped};
-use crate::{Centring, Error, Offsets, Result, Samples, Shape, Values, offsets};
+use crate::{Cause, Centring, Error, Offsets, Result, Samples, Shape, Values, offsets};
 use std::collections::{HashMap, HashSet};
 
 /// Reads a table by `ask.table` if given, else by the contents of its own columns.
@@ -236,10 +236,12 @@ fn part(
     if rows.saturating_mul(sample) <= ask.memory {
         return resident(source, ask.missing, encoder, uses, rows).map(LoadedSplit::Resident);
     }
-    if rows.saturating_mul(size_of::<u64>() as u64) > ask.memory {
+    let needed = rows.saturating_mul(size_of::<u64>() as u64);
+    if needed > ask.memory {
         let (rows, memory) = (grouped(rows), bytes(ask.memory));
         let what = format!("has {rows} rows, too many to keep even their positions within {memory}");
-        return Err(source.origin().refuse(what).advise("give more --memory"));
+        let cause = Cause::TooLarge { needed, available: Some(ask.memory) };
+        return Err(source.origin().refuse(what).because(cause).advise("give more --memory"));
     }
     streamed(source, ask.missing, encoder, uses, rows)
 }
@@ -293,8 +295,9 @@ pub(crate) fn reserved<T>(count: u64) -> Result<Vec<T>> {
     let mut vector = Vec::new();
     let room = usize::try_from(count).ok().and_then(|count| vector.try_reserve_exact(count).ok());
     room.map(|()| vector).ok_or_else(|| {
-        let needed = bytes(count.saturating_mul(size_of::<T>() as u64));
-        Error::failure(format!("the data need {needed} of memory, which this machine does not have"))
+        let needed = count.saturating_mul(size_of::<T>() as u64);
+        Error::failure(format!("the data need {} of memory, which this machine does not have", bytes(needed)))
+            .because(Cause::TooLarge { needed, available: None })
             .advise("give less --memory")
     })
 }

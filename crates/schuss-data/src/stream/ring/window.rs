@@ -2,7 +2,7 @@
 
 use crate::stream::order::{Groups, Order};
 use crate::text::bytes;
-use crate::{Access, Error, Result};
+use crate::{Access, Cause, Error, Result};
 
 /// Bytes read at once where memory allows: enough for full disk throughput.
 const CHUNK: u64 = 1 << 20;
@@ -56,6 +56,7 @@ impl Window {
                 bytes(least),
                 bytes(memory)
             ))
+            .because(Cause::TooLarge { needed: least, available: Some(memory) })
             .advise("more --memory, or smaller batches")
         })
     }

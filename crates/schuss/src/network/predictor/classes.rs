@@ -2,7 +2,7 @@
 
 use super::{Predictor, overflow};
 use crate::network::Arena;
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::Split;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::padded;
@@ -56,7 +56,7 @@ impl Predictor {
         visit: &mut dyn FnMut(ClassPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if !self.about.targets.is_class() {
-            return Err(Error::usage("the model predicts numbers, not classes"));
+            return Err(Error::usage("the model predicts numbers, not classes").because(Cause::Mismatch));
         }
         self.each_row(
             split,

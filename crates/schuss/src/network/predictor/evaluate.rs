@@ -6,7 +6,7 @@ use crate::loss::{Target, Targets};
 use crate::metrics::{ConfusionMatrix, Deviation, LabelCounts, LabelScores, Quality, Sums};
 use crate::network::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
 use crate::record::Reconstruction;
-use crate::{Error, Place, Result};
+use crate::{Cause, Error, Place, Result};
 use schuss_data::{Dataset, Split};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -42,7 +42,9 @@ impl Predictor {
     /// As for [`Self::predict_numbers`], and a usage error if the model is not an autoencoder of images.
     pub fn quality(&mut self, split: &Split) -> Result<Reconstruction> {
         let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
-        let image = image.ok_or_else(|| Error::usage("the model is not an autoencoder of images"))?;
+        let image = image.ok_or_else(|| {
+            Error::usage("the model is not an autoencoder of images").because(Cause::Mismatch)
+        })?;
         let mut quality = Quality::new(image);
         self.each_number_row(split, |_, raw| {
             raw.target.iter().for_each(|image| quality.take(image, raw.predicted));
@@ -85,7 +87,9 @@ impl Predictor {
     fn label_scores(&mut self, split: &Split) -> Result<WithLoss<LabelScores>> {
         let names = self.about.labels.clone();
         let bound = self.about.loss.label_bound();
-        let bound = bound.ok_or_else(|| Error::usage("the model does not predict several labels"))?;
+        let bound = bound.ok_or_else(|| {
+            Error::usage("the model does not predict several labels").because(Cause::Mismatch)
+        })?;
         let mut counts = LabelCounts::new(names.len());
         let loss = self.mean_loss(split, |_, target, raw| counts.take(target, raw.outputs, bound))?;
         self.with_loss(loss, counts.scores(&names))

@@ -13,7 +13,7 @@ pub use picture::PreparedPicture;
 
 use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
 use crate::loss::Targets;
-use crate::{Error, Result, machine};
+use crate::{Cause, Error, Result, machine};
 use schuss_data::stream::order::Order;
 use schuss_data::{Feed, Split};
 use schuss_kernels::Team;
@@ -81,7 +81,8 @@ impl Predictor {
     pub fn new(about: ModelFile, params: Params, threads: usize) -> Result<Self> {
         let plan = about.plan(&about.model.parse()?)?;
         if plan.layout != *params.layout() {
-            return Err(Error::usage(format!("the weights are not those of a model `{}`", about.model)));
+            let what = format!("the weights are not those of a model `{}`", about.model);
+            return Err(Error::usage(what).because(Cause::Mismatch));
         }
         let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets, None));
         let units = about.units(plan.outputs);
@@ -129,7 +130,8 @@ impl Predictor {
             return Ok(());
         }
         let model = &self.plan.model;
-        Err(Error::usage(format!("model `{model}` takes {inputs} numbers, but a sample has {given}")))
+        let what = format!("model `{model}` takes {inputs} numbers, but a sample has {given}");
+        Err(Error::usage(what).because(Cause::Mismatch))
     }
 
     fn forward(&mut self, rows: usize) {

@@ -1,7 +1,7 @@
 //! Prediction of numbers: of regressions, of several labels, and the pixels of autoencoders.
 
 use super::{Predictor, overflow};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::Split;
 use std::ops::ControlFlow;
 
@@ -65,7 +65,7 @@ impl Predictor {
         mut visit: impl FnMut(&Self, RawPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         if self.about.targets.is_class() {
-            return Err(Error::usage("the model predicts classes, not numbers"));
+            return Err(Error::usage("the model predicts classes, not numbers").because(Cause::Mismatch));
         }
         let forward = |predictor: &mut Self, rows| {
             predictor.forward(rows);

@@ -1,7 +1,7 @@
 //! Reading of a picture as the input of a model.
 
 use super::Predictor;
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::{ImageShape, Labels, Picture, Samples, Split, read_picture};
 use std::path::Path;
 
@@ -25,7 +25,9 @@ impl Predictor {
     /// A usage error if the model does not take images, a data error that names the file.
     pub fn read_picture(&self, path: &Path) -> Result<PreparedPicture> {
         let shape = self.about.shape.image().ok_or_else(|| {
-            Error::usage(format!("the model takes {}, not an image", self.about.shape)).at(path.display())
+            Error::usage(format!("the model takes {}, not an image", self.about.shape))
+                .because(Cause::Mismatch)
+                .at(path.display())
         })?;
         let picture = read_picture(path, shape, self.about.preparation)?;
         let guess = "the model file does not record how images were prepared in training: bright borders are inverted";

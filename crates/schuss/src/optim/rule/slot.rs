@@ -13,6 +13,7 @@ pub struct Slot {
 
 /// Shape of a slot for a tensor of shape `[rows, cols]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SlotShape {
     /// `[rows, cols]`: one value per weight.
     Like,

@@ -6,7 +6,7 @@ use crate::network::Model;
 use crate::optim::{Method, Sgd};
 use crate::recipe::Trial;
 use crate::spec::Choice;
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::Dataset;
 
 impl Choices {
@@ -74,6 +74,7 @@ impl Choices {
 
 /// Returns the error for a choice without effect.
 fn without_effect(key: ChoiceKey, given: &Given, why: &str) -> Error {
-    let error = Error::usage(format!("{} has no effect {why}", given.source.name(key)));
+    let what = format!("{} has no effect {why}", given.source.name(key));
+    let error = Error::usage(what).because(Cause::NoEffect);
     given.source.locate(key, error).advise("leave it out")
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 /// Heading of a choice in help and reports; study files list choices in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Group {
     /// Data, network, targets, noise.
     Workload,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 /// Place where a choice was given.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Source {
     /// By a program that uses the library.
     #[default]

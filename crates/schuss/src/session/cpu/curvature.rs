@@ -8,7 +8,7 @@ use crate::network::{Arena, Gradients, Plan, Role, VectorGradients};
 use crate::optim::{Descent, Updater};
 use crate::recipe::Trial;
 use crate::state::{State, StateCodec};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start, weight_gradient};
 use schuss_kernels::rows::every_row;
@@ -131,6 +131,7 @@ const DRAW_WORK: usize = 32;
 fn likelihood(loss: &Loss) -> Result<Likelihood> {
     loss.likelihood().ok_or_else(|| {
         Error::usage(format!("k-fac needs a loss that is a likelihood, not `{loss}`"))
+            .because(Cause::Mismatch)
             .advise("--loss cross-entropy, nll, mse or bce")
     })
 }

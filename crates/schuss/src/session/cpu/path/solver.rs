@@ -13,7 +13,7 @@ use crate::session::cpu::sizes::Sizes;
 use crate::session::cpu::sums::Sums;
 use crate::session::tally::Tally;
 use crate::state::{State, StateCodec};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::Feed;
 use schuss_data::random::Purpose;
 use schuss_kernels::matrix::Start;
@@ -139,7 +139,9 @@ fn check_least_squares(trial: &Trial, plan: &Plan) -> Result<()> {
     const MOST: usize = LevenbergMarquardt::MOST_WEIGHTS;
     let (weights, model, loss) = (plan.layout.parameters(), &plan.model, &trial.recipe.loss);
     let refuse = |why: String, advice: &str| {
-        Err(Error::usage(format!("levenberg-marquardt {why}")).advise(advice.to_owned()))
+        Err(Error::usage(format!("levenberg-marquardt {why}"))
+            .because(Cause::Mismatch)
+            .advise(advice.to_owned()))
     };
     if weights > MOST {
         return refuse(
