@@ -100,7 +100,7 @@ fn a_wrong_value_and_a_misfit_are_causes() {
 #[test]
 fn a_choice_without_effect_is_a_cause_at_the_line_that_makes_it() {
     let text = "[workload]\ndata = 'digits:train=100,test=10,size=8'\nlabel = 'x'\n";
-    let error = StudyFile::parse(text, "a.toml").unwrap().data(None).err().expect("digits have no columns");
+    let error = StudyFile::parse(text, "a.toml").unwrap().data(None).unwrap_err();
     assert_eq!(*error.cause, Cause::NoEffect);
     let Place::StudyFile { line, key, .. } = place(error) else { panic!("not a study file") };
     assert_eq!((line, key.as_deref()), (Some(3), Some("label")));
