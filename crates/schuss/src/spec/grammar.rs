@@ -24,34 +24,31 @@ pub(crate) trait Choice:
 
     /// Reads the keys of `item`, falling back to those in `defaults`, then to its own defaults.
     fn read(noun: &str, item: &Item, defaults: &str) -> Result<Self> {
-        let choice: Self = read_keys(noun, item, Self::over(noun, defaults)?)?;
+        let choice = Self::unchecked(noun, item, defaults)?;
         choice.check().map_err(|error| error.or_at(Place::Api(format!("{noun} `{}`", Self::NAME))))?;
         Ok(choice)
     }
 
-    /// Returns its own defaults, overridden by the keys in `defaults`.
-    fn over(noun: &str, defaults: &str) -> Result<Self> {
-        match defaults {
-            "" => Ok(Self::default()),
-            keys => read_keys(noun, &Item::parse(&format!("{}:{keys}", Self::NAME))?, Self::default()),
+    /// Reads the keys of `item` as [`Self::read`] does, without checking the values.
+    fn unchecked(noun: &str, item: &Item, defaults: &str) -> Result<Self> {
+        if item.args.is_empty() && defaults.is_empty() {
+            return Ok(Self::default());
         }
+        let form = Form { noun, name: Self::NAME, reread: &|keys| Ok(fields(&from_fields::<Self>(keys)?)) };
+        let keys = form.read(item, defaults, fields(&Self::default()))?;
+        from_fields(keys).map_err(|error| Error::usage(error.to_string()))
     }
 
     /// Returns its documentation, with the values that [`Self::read`] gives its keys. If `item` has no keys, the values
     /// are not checked, since some have no valid default.
     fn about(noun: &'static str, line: &'static str, item: &Item, defaults: &str) -> Result<About> {
         let choice = match item.args[..] {
-            [] => Self::over(noun, defaults)?,
+            [] => Self::unchecked(noun, item, defaults)?,
             _ => Self::read(noun, item, defaults)?,
         };
-        let own = fields(&Self::default());
-        let keys = fields(&choice).into_iter().map(|(name, value)| Key {
-            default: own.get(&name).map(write_value).unwrap_or_default(),
-            value: write_value(&value),
-            doc: Self::get_field_docs(&name).unwrap_or_default(),
-            name,
-        });
-        Ok(About { name: Self::NAME, noun, line, text: Self::DOCS, keys: keys.collect() })
+        let doc = |key: &str| Self::get_field_docs(key).unwrap_or_default();
+        let keys = about_keys(&fields(&Self::default()), fields(&choice), &doc);
+        Ok(About { name: Self::NAME, noun, line, text: Self::DOCS, keys })
     }
 }
 
@@ -231,29 +228,61 @@ pub(crate) fn chain(text: &str) -> (Vec<&str>, &str) {
     (items, &text[start..])
 }
 
-/// Overrides the keys of `read` with those of `item`; a value without a key belongs to the key at its position.
-fn read_keys<T: Serialize + DeserializeOwned>(noun: &str, item: &Item, mut read: T) -> Result<T> {
-    let names: Vec<String> = fields(&read).keys().cloned().collect();
-    let known: Vec<&str> = names.iter().map(String::as_str).collect();
-    let place = format!("{noun} `{}`", item.name);
-    let args = names::arguments(item, &known)?;
-    refuse_bare_row(noun, item, &args, &known)?;
-    for (position, (key, text)) in args.iter().enumerate() {
-        let name = match key {
-            Some(key) => key.as_str(),
-            None => known.get(position).ok_or_else(|| {
-                Error::usage(format!("`{text}` is one value too many for {place}"))
-                    .advise(format!("keys: {}", known.join(" ")))
-            })?,
+/// Keys of a choice and their values.
+type Fields = Map<String, Value>;
+
+/// Documentation of the keys with values `values` and defaults `own`.
+fn about_keys(own: &Fields, values: Fields, doc: &dyn Fn(&str) -> &'static str) -> Vec<Key> {
+    let key = |(name, value): (String, Value)| Key {
+        default: own.get(&name).map(write_value).unwrap_or_default(),
+        value: write_value(&value),
+        doc: doc(&name),
+        name,
+    };
+    values.into_iter().map(key).collect()
+}
+
+/// A choice without its type, so that the grammar is compiled once and not for every choice.
+struct Form<'a> {
+    noun: &'a str,
+    name: &'static str,
+    /// Converts keys to the choice and back, which refuses values of another type.
+    reread: &'a dyn Fn(Fields) -> serde_json::Result<Fields>,
+}
+
+impl Form<'_> {
+    /// Returns `own`, overridden by the keys in `defaults`, then by those of `item`.
+    fn read(&self, item: &Item, defaults: &str, own: Fields) -> Result<Fields> {
+        let over = match defaults {
+            "" => own,
+            keys => self.read_keys(&Item::parse(&format!("{}:{keys}", self.name))?, own)?,
         };
-        let mut keys = fields(&read);
-        let value = keys.get_mut(name).ok_or_else(|| unknown_key(name, &place, &known))?;
-        *value = read_value(name, text, value).map_err(|error| error.at(Place::api(&place)))?;
-        read = serde_json::from_value(Value::Object(keys)).map_err(|error| {
-            Error::usage(format!("{name} cannot be `{text}`: {error}")).at(Place::api(&place))
-        })?;
+        self.read_keys(item, over)
     }
-    Ok(read)
+
+    /// Overrides `keys` with those of `item`; a value without a key belongs to the key at its position.
+    fn read_keys(&self, item: &Item, mut keys: Fields) -> Result<Fields> {
+        let names: Vec<String> = keys.keys().cloned().collect();
+        let known: Vec<&str> = names.iter().map(String::as_str).collect();
+        let place = format!("{} `{}`", self.noun, item.name);
+        let args = names::arguments(item, &known)?;
+        refuse_bare_row(self.noun, item, &args, &known)?;
+        for (position, (key, text)) in args.iter().enumerate() {
+            let name = match key {
+                Some(key) => key.as_str(),
+                None => known.get(position).ok_or_else(|| {
+                    Error::usage(format!("`{text}` is one value too many for {place}"))
+                        .advise(format!("keys: {}", known.join(" ")))
+                })?,
+            };
+            let value = keys.get_mut(name).ok_or_else(|| unknown_key(name, &place, &known))?;
+            let at_place = |error: Error| error.at(Place::Api(place.clone()));
+            *value = read_value(name, text, value).map_err(at_place)?;
+            let wrong = |error| Error::usage(format!("{name} cannot be `{text}`: {error}"));
+            keys = (self.reread)(keys).map_err(wrong).map_err(at_place)?;
+        }
+        Ok(keys)
+    }
 }
 
 /// Refuses `adam:0.001,0.01`, which looks like two learning rates but would be a learning rate and a decay rate.
@@ -313,8 +342,11 @@ fn read_number(text: &str) -> Option<Value> {
 
 /// Returns the canonical text: the keys in `always`, and those that differ from their default.
 pub(crate) fn write_keys<T: Default + Serialize>(name: &str, value: &T, always: &[&str]) -> String {
-    let defaults = fields(&T::default());
-    let written: Vec<String> = fields(value)
+    write_fields(name, &fields(value), &fields(&T::default()), always)
+}
+
+fn write_fields(name: &str, values: &Fields, defaults: &Fields, always: &[&str]) -> String {
+    let written: Vec<String> = values
         .iter()
         .filter(|(key, value)| always.contains(&key.as_str()) || defaults.get(*key) != Some(value))
         .map(|(key, value)| format!("{key}={}", write_value(value)))
@@ -338,9 +370,13 @@ pub(crate) fn write_number(number: f64) -> String {
     write_value(&Value::from(number))
 }
 
-fn fields<T: Serialize>(value: &T) -> Map<String, Value> {
+fn fields<T: Serialize>(value: &T) -> Fields {
     match serde_json::to_value(value) {
         Ok(Value::Object(map)) => map,
         _ => Map::new(), // hyper-parameters are structs, which always become maps
     }
+}
+
+fn from_fields<T: DeserializeOwned>(keys: Fields) -> serde_json::Result<T> {
+    serde_json::from_value(Value::Object(keys))
 }

@@ -16,6 +16,14 @@ pub(crate) struct Update<'a> {
     pub(crate) t: u64,
 }
 
+/// Inputs of a layer for one sample.
+#[derive(Clone, Copy)]
+pub(crate) struct Input<'a, T> {
+    pub(crate) x: &'a [T],
+    /// Indices of the inputs that are not zero.
+    pub(crate) active: &'a [u32],
+}
+
 /// Operations of a blocked update. Matrices are padded to whole vectors; a velocity is `None` if the rule has none.
 pub(crate) trait Arithmetic: Send {
     /// Number type.
@@ -106,8 +114,7 @@ pub(crate) trait Arithmetic: Send {
     fn descend(
         &mut self,
         update: Update,
-        x: &[Self::T],
-        active: &[u32],
+        input: Input<Self::T>,
         d: &[Self::T],
         w: MatrixMut<Self::T>,
         v: Option<&mut [Self::T]>,
@@ -201,8 +208,7 @@ impl Arithmetic for Team {
     fn descend(
         &mut self,
         update: Update,
-        x: &[f32],
-        active: &[u32],
+        Input { x, active }: Input<f32>,
         d: &[f32],
         w: MatrixMut,
         v: Option<&mut [f32]>,

@@ -1,7 +1,7 @@
 //! Counterparts of the kernels in f64: plain loops over padded rows.
 
 use super::Arithmetic;
-use super::arithmetic::Update;
+use super::arithmetic::{Input, Update};
 use crate::optim::{Visitor, take};
 use schuss_data::Batch;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
@@ -169,8 +169,7 @@ impl Arithmetic for BlockedF64 {
     fn descend(
         &mut self,
         update: Update,
-        x: &[f64],
-        active: &[u32],
+        Input { x, active }: Input<f64>,
         d: &[f64],
         w: MatrixMut<f64>,
         mut v: Option<&mut [f64]>,

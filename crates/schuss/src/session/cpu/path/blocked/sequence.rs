@@ -1,7 +1,7 @@
 //! Consecutive updates of a block: the first layer from its delayed products, the others in cache.
 
 use super::Arithmetic;
-use super::arithmetic::Update;
+use super::arithmetic::{Input, Update};
 use crate::network::{Dense, Perceptron};
 use crate::optim::{IDENTITY, Linear, ScheduledRule, Square};
 use crate::session::tally::Tally;
@@ -300,7 +300,7 @@ impl<A: Arithmetic> Sequence<'_, A> {
             let (w, v) = place(stage, offset, self.weights, self.velocity);
             if *single {
                 let w = MatrixMut::new(w, stage.inputs, stage.outputs);
-                solo.descend(update, x.row(0), &active[index - 1], delta, w, v, below);
+                solo.descend(update, Input { x: x.row(0), active: &active[index - 1] }, delta, w, v, below);
             } else {
                 let active = self.plan.stages[index - 1].relu.then_some(x);
                 let old = Matrix::new(w, stage.inputs, stage.outputs);
