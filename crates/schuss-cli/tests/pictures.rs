@@ -47,6 +47,8 @@ fn pictures_of_some_of_the_classes_are_judged_by_the_names_of_their_folders() {
     assert_eq!(judged.code, 0, "{}", judged.stderr);
     assert_eq!(judged.json()["accuracy"], 1.0, "`dark` is class 1 of the model and 0 of the folder");
     place.run(&["eval", "runs/train", "new/"]).refused(2, "a class `unsorted`");
+    let sized = place.run(&["predict", "runs/train", "new/", "--size", "8"]);
+    assert_eq!((sized.code, sized.stdout.lines().count()), (0, 5), "{}", sized.stderr);
     let predicted = place.run(&["predict", "runs/train", "new/"]);
     assert!(predicted.stderr.contains("size: 5 of the pictures scaled to 8 x 8"), "{}", predicted.stderr);
     assert!(

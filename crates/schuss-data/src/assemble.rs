@@ -115,11 +115,11 @@ impl Dataset {
 
     /// Creates a data set whose test split is everything that was loaded.
     fn whole(name: String, origin: String, found: Loaded) -> Result<Self> {
-        let Loaded { shape, classes, train, table, offsets, notes, .. } = found;
+        let Loaded { shape, classes, train, table, offsets, pictures, notes, .. } = found;
         let test = Split::from(train);
         let none = test.read(&[])?;
         let given = Self::given(&name, shape, classes, none, Samples::default());
-        Ok(Self { origin, test, table, offsets, notes, ..given })
+        Ok(Self { origin, test, table, offsets, pictures, notes, ..given })
     }
 
     /// Adds the requested validation split and normalisation.
