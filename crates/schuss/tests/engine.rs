@@ -7,7 +7,7 @@ use schuss::Result;
 use schuss::data::{Dataset, Feed};
 use schuss::metrics::Reconstructions;
 use schuss::network::Params;
-use schuss::record::MemoryRecord;
+use schuss::record::{MemoryRecord, Status};
 use schuss::session::{Control, Cpu, Engine, Evaluated, Outcome, Session, Tally, Watch};
 use schuss::state::StateCodec;
 use std::io;
@@ -152,15 +152,36 @@ fn a_session_calls_its_engine_in_the_documented_order() {
 }
 
 #[test]
-fn a_trial_that_diverges_returns_to_the_copy_of_the_last_report_point() {
-    let (calls, digest) = noted("sgd:lr=1e30", "batch:100");
+fn a_trial_that_diverges_restores_the_copy_of_the_last_report_point() {
+    let (calls, _) = noted("sgd:lr=1e30", "batch:100");
     assert_eq!(calls.iter().filter(|call| **call == "restore").count(), 1);
-    assert_eq!(calls.last(), Some(&"restore"));
-    let (data, trial) = (data(), trial("64-20-10", "batch:100", "sgd:lr=1e30", 0));
-    let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
-    session.run().unwrap();
-    assert_eq!(session.params().values().iter().filter(|weight| !weight.is_finite()).count(), 0);
-    assert_eq!(digest.len(), 32);
+}
+
+#[test]
+fn weights_and_state_after_a_divergence_are_those_of_the_last_report_point_on_every_path() {
+    let data = schuss::data::load("digits:train=300,test=60").unwrap();
+    for (optimizer, update, strategy) in [
+        ("sgd:lr=1e30", "batch:100", "in-backward"),
+        ("rmsprop:lr=1e30", "batch:100", "fused"),
+        ("clip-value:1+sgd:lr=1e38", "batch:100", "staged"),
+        ("sgd:lr=1e30", "sample", "blocked-sample"),
+        ("sgd:lr=1e30,momentum=0.9", "sample", "blocked-sample"),
+    ] {
+        let ended = |epochs| {
+            let mut session =
+                Session::new(&trial("784-20-10", update, optimizer, epochs), &data, ONE_THREAD).unwrap();
+            let status = session.run().unwrap().status;
+            assert_eq!(session.strategy(), strategy);
+            assert!(
+                session.params().values().iter().all(|weight| weight.is_finite()),
+                "{optimizer}, {update}"
+            );
+            (status, session.digest())
+        };
+        let [(diverged, found), (_, begun)] = [1, 0].map(ended);
+        assert_eq!(diverged, Status::Diverged, "{optimizer}, {update}");
+        assert_eq!(found, begun, "{optimizer}, {update}");
+    }
 }
 
 #[test]

@@ -276,7 +276,7 @@ mod tests {
             }
         }
         let layer = |entry, sides: [usize; 2]| {
-            let slots = cpu.path.slots(entry);
+            let slots = cpu.path.optimizer().slots(entry);
             [0, 1].map(|k| dense(&slots[k], sides[k]))
         };
         let moments = [layer(0, [65, HIDDEN]), layer(2, [HIDDEN + 1, 10])];

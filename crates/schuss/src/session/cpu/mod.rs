@@ -80,7 +80,7 @@ impl Cpu {
 
     /// Updates the weights for evaluation from the trained ones.
     fn show(&mut self) {
-        self.passes.show(|weights| self.path.show(weights));
+        self.passes.show(|weights| self.path.optimizer().show(weights));
     }
 }
 
@@ -193,13 +193,14 @@ impl Engine for Cpu {
 
     fn keep(&mut self) {
         self.copy.values_mut().copy_from_slice(self.passes.params.values());
-        self.path.keep();
+        self.path.optimizer_mut().keep();
         self.copy_is_old = false;
     }
 
     fn restore(&mut self) {
         self.passes.params.values_mut().copy_from_slice(self.copy.values());
-        self.path.restore(&self.passes);
+        self.path.optimizer_mut().restore();
+        self.path.restart(&self.passes);
         self.show();
         self.copy_is_old = false;
     }
@@ -213,7 +214,7 @@ impl Engine for Cpu {
         }
         if self.copy_is_old {
             code_params(codec, &mut self.copy)?;
-            return self.path.copy().code(codec);
+            return self.path.optimizer_mut().copy().code(codec);
         }
         if codec.loads() {
             self.keep();
@@ -223,7 +224,15 @@ impl Engine for Cpu {
 
     fn trained_state(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         code_params(codec, &mut self.passes.params)?;
-        self.path.trained_state(codec)
+        let optimizer = self.path.optimizer_mut().live();
+        // an option of a solver: None after the state of rules, Some after 0 updates by rules
+        if self.strategy != Strategy::Solver {
+            optimizer.code(codec)?;
+            return 0_u64.code(codec);
+        }
+        0_u64.code(codec)?;
+        1_u64.code(codec)?;
+        optimizer.code(codec)
     }
 
     fn is_at(&self, position: usize, len: usize) -> bool {

@@ -1,9 +1,9 @@
 //! Updates of one or a few samples at nearly the cost of large batches, by a linear rule.
 
 use super::blocked::{Blocked, ROWS};
-use super::{Copied, Path, RULES};
+use super::{Copied, OptimizerState, Path, WithCopy};
 use crate::Result;
-use crate::network::{Params, Perceptron};
+use crate::network::{Entry, Layout, Params, Perceptron};
 use crate::optim::ScheduledRule;
 use crate::session::control::Watch;
 use crate::session::cpu::passes::Passes;
@@ -14,6 +14,7 @@ use schuss_data::Feed;
 use schuss_kernels::{Buffer, Team};
 use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Path of updates whose changes of the first layer are delayed by blocks.
 pub(in crate::session::cpu) struct BlockedSample {
@@ -31,6 +32,7 @@ struct Settled {
     rule: ScheduledRule,
     /// Laid out like the weights; empty if the rule has none.
     velocity: Buffer,
+    layout: Arc<Layout>,
 }
 
 impl BlockedSample {
@@ -44,7 +46,12 @@ impl BlockedSample {
     ) -> Self {
         let weights = Buffer::from(params.values());
         let velocity = Buffer::zeros(if rule.typed().slots().is_empty() { 0 } else { weights.len() });
-        let settled = Copied::new(Settled { updates: 0, rule: rule.clone(), velocity });
+        let settled = Copied::new(Settled {
+            updates: 0,
+            rule: rule.clone(),
+            velocity,
+            layout: Arc::clone(params.layout()),
+        });
         Self { blocked: Blocked::new(net, rule, sizes.samples, ROWS, weights), solo, settled }
     }
 
@@ -70,33 +77,27 @@ impl Path for BlockedSample {
     }
 
     fn settle(&mut self, passes: &mut Passes) {
-        let Settled { updates, rule, velocity } = &mut self.settled.live;
+        let Settled { updates, rule, velocity, .. } = &mut self.settled.live;
         self.blocked.settle(&mut passes.team, passes.params.values_mut(), velocity);
         *updates = self.blocked.updates();
         rule.clone_from(self.blocked.rule());
+    }
+
+    fn optimizer(&self) -> &dyn WithCopy {
+        &self.settled
+    }
+
+    fn optimizer_mut(&mut self) -> &mut dyn WithCopy {
+        &mut self.settled
     }
 
     fn observe(&mut self, eval_loss: f64) {
         self.blocked.observe(eval_loss);
     }
 
-    fn keep(&mut self) {
-        self.settled.keep();
-    }
-
-    fn restore(&mut self, passes: &Passes) {
-        self.settled.restore();
-        let Settled { updates, rule, velocity } = &self.settled.live;
+    fn restart(&mut self, passes: &Passes) {
+        let Settled { updates, rule, velocity, .. } = &self.settled.live;
         self.blocked.restart(*updates, rule, passes.params.values(), velocity);
-    }
-
-    fn copy(&mut self) -> &mut dyn State {
-        &mut self.settled.copy
-    }
-
-    fn trained_state(&mut self, codec: &mut StateCodec) -> io::Result<()> {
-        self.settled.live.code(codec)?;
-        RULES.clone().code(codec)
     }
 
     fn state(&mut self, _: &mut Passes, codec: &mut StateCodec) -> io::Result<()> {
@@ -114,7 +115,8 @@ impl Path for BlockedSample {
 
 impl Snapshot for Settled {
     fn snapshot(&self) -> Self {
-        Self { updates: self.updates, rule: self.rule.clone(), velocity: self.velocity.clone() }
+        let (rule, velocity) = (self.rule.clone(), self.velocity.clone());
+        Self { updates: self.updates, rule, velocity, layout: Arc::clone(&self.layout) }
     }
 
     fn copy_from(&mut self, other: &Self) {
@@ -124,10 +126,21 @@ impl Snapshot for Settled {
     }
 }
 
+impl OptimizerState for Settled {
+    /// The rule of the blocks is the one that observes; `settle` copies it.
+    fn observe(&mut self, _: f64) {}
+}
+
+/// As an updater of the same rule codes its state, so that a hash of it does not depend on the path.
 impl State for Settled {
     fn code(&mut self, codec: &mut StateCodec) -> io::Result<()> {
         self.updates.code(codec)?;
         self.rule.code(codec)?;
-        self.velocity.code(codec)
+        for range in self.layout.entries().iter().map(Entry::range) {
+            let Some(velocity) = self.velocity.get_mut(range) else { break };
+            codec.expect("a tensor has a different size", velocity.len() as u64)?;
+            codec.words(velocity)?;
+        }
+        Ok(())
     }
 }

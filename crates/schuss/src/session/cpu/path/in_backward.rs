@@ -1,7 +1,7 @@
 //! Updates of a single microbatch: the product that sums a weight's gradient writes the new weight.
 
 use super::stored::Gradients;
-use super::{Copied, Path, RULES};
+use super::{Copied, Path, WithCopy};
 use crate::Result;
 use crate::network::{Entry, Gradients as Destination, Params, Plan, VectorGradients};
 use crate::optim::Updater;
@@ -52,29 +52,12 @@ impl Path for InBackward {
         Ok(())
     }
 
-    fn show(&self, weights: &mut [f32]) {
-        self.rules.live.show(weights);
+    fn optimizer(&self) -> &dyn WithCopy {
+        &self.rules
     }
 
-    fn observe(&mut self, eval_loss: f64) {
-        self.rules.live.observe(eval_loss);
-    }
-
-    fn keep(&mut self) {
-        self.rules.keep();
-    }
-
-    fn restore(&mut self, _: &Passes) {
-        self.rules.restore();
-    }
-
-    fn copy(&mut self) -> &mut dyn State {
-        &mut self.rules.copy
-    }
-
-    fn trained_state(&mut self, codec: &mut StateCodec) -> io::Result<()> {
-        self.rules.live.code(codec)?;
-        RULES.clone().code(codec)
+    fn optimizer_mut(&mut self) -> &mut dyn WithCopy {
+        &mut self.rules
     }
 
     fn state(&mut self, passes: &mut Passes, codec: &mut StateCodec) -> io::Result<()> {

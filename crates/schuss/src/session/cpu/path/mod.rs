@@ -14,6 +14,8 @@ pub(super) use stored::Stored;
 
 use super::passes::Passes;
 use crate::Result;
+use crate::optim::Updater;
+use crate::optim::solver::Solving;
 use crate::session::control::Watch;
 use crate::session::tally::Tally;
 use crate::state::{Snapshot, State, StateCodec};
@@ -37,23 +39,19 @@ pub(super) trait Path: Send {
     /// Brings the trained weights and the optimizer's state up to date with the last update.
     fn settle(&mut self, _passes: &mut Passes) {}
 
-    /// Turns a copy of the trained weights into the weights to evaluate.
-    fn show(&self, _weights: &mut [f32]) {}
+    /// The optimizer's state, and its copy.
+    fn optimizer(&self) -> &dyn WithCopy;
+
+    /// The optimizer's state, and its copy.
+    fn optimizer_mut(&mut self) -> &mut dyn WithCopy;
 
     /// Passes the evaluation loss at the end of an epoch to plateau schedules.
-    fn observe(&mut self, eval_loss: f64);
+    fn observe(&mut self, eval_loss: f64) {
+        self.optimizer_mut().observe(eval_loss);
+    }
 
-    /// Copies the optimizer's state.
-    fn keep(&mut self);
-
-    /// Restores the copy of the optimizer's state; the weights of `passes` are restored already.
-    fn restore(&mut self, passes: &Passes);
-
-    /// The copy of the optimizer's state.
-    fn copy(&mut self) -> &mut dyn State;
-
-    /// Saves or loads the optimizer's state alone.
-    fn trained_state(&mut self, codec: &mut StateCodec) -> io::Result<()>;
+    /// Starts over from the weights of `passes` and the optimizer's state, which have been restored.
+    fn restart(&mut self, _passes: &Passes) {}
 
     /// Saves or loads everything later updates depend on, weights included.
     fn state(&mut self, passes: &mut Passes, codec: &mut StateCodec) -> io::Result<()>;
@@ -71,15 +69,24 @@ pub(super) trait Path: Send {
         &passes.arena.outputs
     }
 
+    /// Number of evaluations of the loss over an update's samples so far, if a solver makes them.
+    fn evaluations(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// State that an optimizer keeps between updates.
+trait OptimizerState: Snapshot + State {
+    /// Passes the evaluation loss at the end of an epoch to plateau schedules.
+    fn observe(&mut self, eval_loss: f64);
+
+    /// Turns a copy of the trained weights into the weights to evaluate.
+    fn show(&self, _weights: &mut [f32]) {}
+
     /// Slots of the tensor at `entry`, in tests.
     #[cfg(test)]
     fn slots(&self, _entry: usize) -> &[Buffer] {
         &[]
-    }
-
-    /// Number of evaluations of the loss over an update's samples so far, if a solver makes them.
-    fn evaluations(&self) -> Option<u64> {
-        None
     }
 }
 
@@ -93,6 +100,41 @@ impl<S: Snapshot> Copied<S> {
     fn new(live: S) -> Self {
         Self { copy: live.snapshot(), live }
     }
+}
+
+/// [`Copied`] state of any optimizer.
+pub(super) trait WithCopy {
+    /// See [`OptimizerState::observe`].
+    fn observe(&mut self, eval_loss: f64);
+
+    /// See [`OptimizerState::show`].
+    fn show(&self, weights: &mut [f32]);
+
+    /// Copies the state.
+    fn keep(&mut self);
+
+    /// Restores the copy.
+    fn restore(&mut self);
+
+    /// The state.
+    fn live(&mut self) -> &mut dyn State;
+
+    /// The copy.
+    fn copy(&mut self) -> &mut dyn State;
+
+    /// See [`OptimizerState::slots`].
+    #[cfg(test)]
+    fn slots(&self, entry: usize) -> &[Buffer];
+}
+
+impl<S: OptimizerState> WithCopy for Copied<S> {
+    fn observe(&mut self, eval_loss: f64) {
+        self.live.observe(eval_loss);
+    }
+
+    fn show(&self, weights: &mut [f32]) {
+        self.live.show(weights);
+    }
 
     fn keep(&mut self) {
         self.copy.copy_from(&self.live);
@@ -101,8 +143,38 @@ impl<S: Snapshot> Copied<S> {
     fn restore(&mut self) {
         self.live.copy_from(&self.copy);
     }
+
+    fn live(&mut self) -> &mut dyn State {
+        &mut self.live
+    }
+
+    fn copy(&mut self) -> &mut dyn State {
+        &mut self.copy
+    }
+
+    #[cfg(test)]
+    fn slots(&self, entry: usize) -> &[Buffer] {
+        self.live.slots(entry)
+    }
 }
 
-/// Marks of the end of a state of rules, and of the beginning of a solver's, in hashes of trained weights.
-const RULES: u64 = 0;
-const SOLVER: u64 = 1;
+impl OptimizerState for Updater<Buffer> {
+    fn observe(&mut self, eval_loss: f64) {
+        Self::observe(self, eval_loss);
+    }
+
+    fn show(&self, weights: &mut [f32]) {
+        Self::show(self, weights);
+    }
+
+    #[cfg(test)]
+    fn slots(&self, entry: usize) -> &[Buffer] {
+        Self::slots(self, entry)
+    }
+}
+
+impl OptimizerState for Solving<Buffer> {
+    fn observe(&mut self, eval_loss: f64) {
+        Self::observe(self, eval_loss);
+    }
+}

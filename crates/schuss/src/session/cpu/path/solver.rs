@@ -1,6 +1,6 @@
 //! Updates by a solver, which evaluates loss and gradient over the samples of an update as often as it needs.
 
-use super::{Copied, Path, RULES, SOLVER};
+use super::{Copied, Path, WithCopy};
 use crate::loss::Loss;
 use crate::network::{Params, Plan, Role};
 use crate::optim::Solver;
@@ -87,26 +87,12 @@ impl Path for BySolver {
         Ok(())
     }
 
-    fn observe(&mut self, eval_loss: f64) {
-        self.solver.live.observe(eval_loss);
+    fn optimizer(&self) -> &dyn WithCopy {
+        &self.solver
     }
 
-    fn keep(&mut self) {
-        self.solver.keep();
-    }
-
-    fn restore(&mut self, _: &Passes) {
-        self.solver.restore();
-    }
-
-    fn copy(&mut self) -> &mut dyn State {
-        &mut self.solver.copy
-    }
-
-    fn trained_state(&mut self, codec: &mut StateCodec) -> io::Result<()> {
-        RULES.clone().code(codec)?;
-        SOLVER.clone().code(codec)?;
-        self.solver.live.code(codec)
+    fn optimizer_mut(&mut self) -> &mut dyn WithCopy {
+        &mut self.solver
     }
 
     fn state(&mut self, passes: &mut Passes, codec: &mut StateCodec) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Updates whose gradients are summed first; then one pass, or one per tensor, moves all weights.
 
-use super::{Copied, Path, RULES};
+use super::{Copied, Path, WithCopy};
 use crate::Result;
 use crate::network::Plan;
 use crate::optim::{Sam, Updater};
@@ -82,29 +82,12 @@ impl Path for Stored {
         Ok(())
     }
 
-    fn show(&self, weights: &mut [f32]) {
-        self.rules.live.show(weights);
+    fn optimizer(&self) -> &dyn WithCopy {
+        &self.rules
     }
 
-    fn observe(&mut self, eval_loss: f64) {
-        self.rules.live.observe(eval_loss);
-    }
-
-    fn keep(&mut self) {
-        self.rules.keep();
-    }
-
-    fn restore(&mut self, _: &Passes) {
-        self.rules.restore();
-    }
-
-    fn copy(&mut self) -> &mut dyn State {
-        &mut self.rules.copy
-    }
-
-    fn trained_state(&mut self, codec: &mut StateCodec) -> io::Result<()> {
-        self.rules.live.code(codec)?;
-        RULES.clone().code(codec)
+    fn optimizer_mut(&mut self) -> &mut dyn WithCopy {
+        &mut self.rules
     }
 
     fn state(&mut self, passes: &mut Passes, codec: &mut StateCodec) -> io::Result<()> {
@@ -125,11 +108,6 @@ impl Path for Stored {
 
     fn is_at(&self, position: usize, len: usize) -> bool {
         self.gradients.done() <= len - position
-    }
-
-    #[cfg(test)]
-    fn slots(&self, entry: usize) -> &[Buffer] {
-        self.rules.live.slots(entry)
     }
 }
 
