@@ -193,6 +193,6 @@ fn a_loss_of_ones_own_trains_as_the_built_in_one() {
 fn an_unregistered_name_is_refused_with_the_registered_ones() {
     register();
     let error = "custom:name=descend".parse::<Method>().unwrap_err();
-    assert!(error.what.contains("no update rule of your own is registered as `descend`"), "{error}");
+    assert!(error.what.contains("no optimizer is registered as `descend`"), "{error}");
     assert!(error.advice.unwrap().contains("descent lr=0.1"));
 }

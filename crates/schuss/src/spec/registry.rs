@@ -22,7 +22,7 @@ impl<T: ?Sized> Registry<T> {
     /// A usage error for a name that a spec cannot hold.
     pub(crate) fn register(&self, name: String, choice: Arc<T>) -> Result<()> {
         if name.is_empty() || name != name.trim() || name.contains([',', '+', '/', '@', '{', '}']) {
-            return Err(Error::usage(format!("`{name}` cannot be the name of a {} in specs", self.noun))
+            return Err(Error::usage(format!("specs cannot hold `{name}` as a name"))
                 .advise("letters, digits, spaces, dots and dashes"));
         }
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(plain(&name), choice);
@@ -39,10 +39,14 @@ impl<T: ?Sized> Registry<T> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let names: Vec<&str> = known.keys().map(String::as_str).collect();
         let advice = match names.as_slice() {
-            [] => format!("a program of your own that calls `register` for its {} first", self.noun),
+            [] => "the library, in a program that calls `Custom::register` first".to_owned(),
             names => format!("one of those registered: {}", names.join(", ")),
         };
-        Error::usage(format!("no {} of your own is registered as `{name}`", self.noun))
+        let what = match name {
+            "" => format!("`custom` needs the name of a registered {}: custom:name=NAME", self.noun),
+            name => format!("no {} is registered as `{name}`", self.noun),
+        };
+        Error::usage(what)
             .because(Cause::UnknownName { noun: self.noun.to_owned(), name: name.to_owned(), nearest: None })
             .advise(advice)
     }

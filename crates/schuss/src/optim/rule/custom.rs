@@ -46,7 +46,7 @@ pub const MOST_SLOTS: usize = 8;
 custom! {
     /// Row of the table that holds a [`CustomRule`]: one of your own, found in specs as `custom:name=NAME` once it is
     /// registered.
-    Custom of CustomRule, registered in RULES as "update rule"
+    Custom of CustomRule, registered in RULES as "optimizer"
 }
 
 impl Describe for Custom {
