@@ -292,7 +292,6 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["config", "config-file", "study"], "schuss compare {|study.toml|}"),
     (&["name", "run-name", "experiment-name", "experiment"], "--out runs/{|mine|}"),
     (&["target-type", "task", "task-type"], "--targets class, or --targets real for a regression"),
-    (&["metric", "metrics"], "leave it out: loss and accuracy are always measured"),
     (&["standardize", "standardise", "normalize", "normalise", "scale"], "--normalisation standard"),
     (&["batch", "minibatch", "mini-batch"], "--update batch:{|100|}"),
 ];

@@ -3,7 +3,7 @@
 use crate::chart::scale::{Bounds, range};
 use crate::text::shorten;
 use schuss::record::{
-    Best, EpochRecord, EvaluationPoint, Group, Reconstruction, Spread, Status, Summary, Trace, TrialRecord,
+    Best, EpochRecord, EvaluationPoint, Group, Spread, Status, Summary, Trace, TrialRecord,
 };
 
 /// Trials of one recipe over its seeds.
@@ -151,11 +151,6 @@ fn metric(row: &EpochRecord, name: &str) -> Option<f64> {
     row.metrics.get(name).copied().flatten()
 }
 
-fn reconstruction(row: &EpochRecord) -> Option<Reconstruction> {
-    let mse = metric(row, "mse")?;
-    Some(Reconstruction { mse, psnr: metric(row, "psnr").unwrap_or(f64::NAN), ssim: metric(row, "ssim") })
-}
-
 /// Returns the training seconds until the target, if it was reached and the trial did not diverge later.
 pub(crate) fn target_seconds(trial: &TrialRecord) -> Option<f64> {
     if trial.status == Status::Diverged {
@@ -187,8 +182,7 @@ impl Run<'_> {
                 train_loss: row.train_loss,
                 eval_loss: row.eval_loss,
                 eval_accuracy: row.eval_accuracy,
-                reconstruction: reconstruction(row),
-                deviation: None,
+                metrics: row.metrics.clone(),
             }
         };
         self.trial.epochs.iter().map(point).collect()

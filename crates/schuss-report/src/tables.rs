@@ -132,7 +132,7 @@ fn results(summary: &Summary) -> Table {
     if measured.test {
         head.extend(measured.test_head());
         note += "; test: after the last update, over the test split, which was not used before";
-        let chance = summary.trials.iter().find_map(|trial| trial.test?.chance);
+        let chance = summary.trials.iter().find_map(|trial| trial.test.as_ref()?.chance);
         note += &chance.map_or_else(String::new, |chance| {
             format!(" (there {} has {} %)", recipes::most_common(summary), text::percent(chance))
         });
@@ -157,8 +157,8 @@ fn results(summary: &Summary) -> Table {
         }
         row.push(best(trial));
         if measured.test {
-            row.push(text::or_none(trial.test.map(|test| test.loss), text::loss));
-            let accuracy = trial.test.and_then(|test| test.accuracy);
+            row.push(text::or_none(trial.test.as_ref().map(|test| test.loss), text::loss));
+            let accuracy = trial.test.as_ref().and_then(|test| test.accuracy);
             row.extend(measured.accuracy.then(|| text::or_none(accuracy, text::percent)));
         }
         row

@@ -5,10 +5,10 @@ mod common;
 use common::{ONE_THREAD, trial};
 use schuss::Result;
 use schuss::data::{Dataset, Feed};
-use schuss::metrics::Reconstructions;
+use schuss::metrics::{Metrics, Reconstructions};
 use schuss::network::Params;
 use schuss::record::{MemoryRecord, Status};
-use schuss::session::{Control, Cpu, Engine, Evaluated, Outcome, Session, Tally, Watch};
+use schuss::session::{Control, Cpu, Engine, Outcome, Session, Tally, Watch};
 use schuss::state::StateCodec;
 use std::io;
 use std::ops::Range;
@@ -53,9 +53,9 @@ impl Engine for Noted {
         self.engine.needs_statistics()
     }
 
-    fn evaluate(&mut self, feed: &mut Feed, control: &Control) -> Result<Option<Evaluated>> {
+    fn evaluate(&mut self, feed: &mut Feed, metrics: &mut Metrics, control: &Control) -> Result<Option<f64>> {
         self.note("evaluate");
-        self.engine.evaluate(feed, control)
+        self.engine.evaluate(feed, metrics, control)
     }
 
     fn reconstructions(&mut self, feed: &mut Feed, count: usize) -> Result<Option<Reconstructions>> {

@@ -107,7 +107,7 @@ fn quasi_newton_and_conjugate_gradients_are_below_gradient_descent_after_as_many
     let data = schuss::data::load("digits:train=300,test=50,size=8").unwrap();
     for solver in ["l-bfgs:line_search=strong-wolfe", "cg:beta=polak-ribiere-plus", "cg:beta=hager-zhang"] {
         let (outcome, _) = run(&trial("64-20-10", "epoch", solver, 4), &data, ONE_THREAD);
-        let (reached, spent) = (outcome.evaluation.unwrap(), evaluations(&outcome) as u32);
+        let (reached, spent) = (outcome.evaluation.clone().unwrap(), evaluations(&outcome) as u32);
         let reached = train_losses(&outcome)[3].min(reached.loss);
         for rate in [0.1, 0.3, 1.0] {
             let descent = trial("64-20-10", "epoch", &format!("sgd:lr={rate}"), spent);

@@ -6,6 +6,7 @@ use common::{ONE_THREAD, trial};
 use schuss::Trial;
 use schuss::data::{Dataset, Shape};
 use schuss::loss::{self, CustomLoss, Target};
+use schuss::metrics::{self, CustomMetric, CustomTally, Prediction, Task};
 use schuss::network::{self, CustomLayer, CustomWeights, Params};
 use schuss::optim::Method;
 use schuss::optim::rule::{self, CustomRule, CustomTensor};
@@ -128,7 +129,43 @@ impl CustomLayer for Scale {
     }
 }
 
+/// Fraction of samples whose class has one of the two largest outputs.
+#[derive(Debug)]
+struct TopTwo;
+
+impl CustomMetric for TopTwo {
+    fn name(&self) -> String {
+        "top_two".into()
+    }
+
+    fn begin(&self, task: &Task) -> Option<Box<dyn CustomTally>> {
+        task.classes.map(|_| Box::new(TopTwoTally::default()) as Box<dyn CustomTally>)
+    }
+}
+
+#[derive(Debug, Default)]
+struct TopTwoTally {
+    samples: u32,
+    among: u32,
+}
+
+impl CustomTally for TopTwoTally {
+    fn take(&mut self, prediction: &Prediction) {
+        if let Prediction::Class { actual, outputs } = prediction {
+            let larger = outputs.iter().filter(|output| **output > outputs[*actual]).count();
+            self.samples += 1;
+            self.among += u32::from(larger < 2);
+        }
+    }
+
+    fn value(&self) -> Option<f64> {
+        Some(f64::from(self.among) / f64::from(self.samples))
+    }
+}
+
 const OWN: &str = "seeds = [1]
+[workload]
+metrics = 'top_two'
 [recipe]
 model = 'linear:12,custom:name=scale,relu,linear:10'
 optimizer = 'custom:name=descent lr=0.1'
@@ -140,10 +177,11 @@ fn register() {
     rule::Custom::register(Arc::new(Descent)).unwrap();
     loss::Custom::register(Arc::new(Distance)).unwrap();
     network::Custom::register(Arc::new(Scale)).unwrap();
+    metrics::Custom::register(Arc::new(TopTwo)).unwrap();
 }
 
 #[test]
-fn a_registered_rule_loss_and_layer_are_in_study_files_and_in_resumed_runs() {
+fn a_registered_rule_loss_layer_and_metric_are_in_study_files_and_in_resumed_runs() {
     register();
     let (data, place) = (data(), tempfile::tempdir().unwrap());
     let study = Study::resolve("own", &StudyFile::parse(OWN, "").unwrap(), &data).unwrap();
@@ -160,7 +198,46 @@ fn a_registered_rule_loss_and_layer_are_in_study_files_and_in_resumed_runs() {
     assert_eq!(begun.summary.trials.len(), 0, "nothing has ended");
     let again = Study::resolve("own", &begun.file, &data).unwrap();
     let resumed = begun.resume(&again, &data, ONE_THREAD, &control, &mut ()).unwrap();
-    assert_eq!(resumed.summary.trials[0].state, whole.summary.trials[0].state);
+    let [resumed, whole] = [resumed.summary, whole.summary].map(|mut summary| summary.trials.remove(0));
+    assert_eq!(resumed.state, whole.state);
+    let top_two =
+        |trial: &TrialRecord| trial.epochs.iter().map(|row| row.metrics["top_two"]).collect::<Vec<_>>();
+    assert_eq!(top_two(&resumed), top_two(&whole));
+    for row in &whole.epochs {
+        assert!(
+            row.metrics["top_two"] >= row.eval_accuracy && row.metrics["top_two"] <= Some(1.0),
+            "{row:?}"
+        );
+    }
+}
+
+/// A metric with a name of choice.
+#[derive(Debug)]
+struct Named(&'static str);
+
+impl CustomMetric for Named {
+    fn name(&self) -> String {
+        self.0.into()
+    }
+
+    fn begin(&self, _: &Task) -> Option<Box<dyn CustomTally>> {
+        None
+    }
+}
+
+#[test]
+fn a_metric_cannot_take_a_name_that_records_use_and_a_built_in_one_needs_no_choice() {
+    for name in ["mae", "loss", "eval_loss", "updates", "accuracy", "chance", "f1_macro"] {
+        let error = metrics::Custom::register(Arc::new(Named(name))).unwrap_err();
+        assert!(error.what.contains(&format!("records use the name `{name}`")), "{error}");
+    }
+    let refused = |names: &str| {
+        let text = format!("[workload]\nmetrics = '{names}'\n[recipe]\nmodel = '64-10'");
+        Study::resolve("own", &StudyFile::parse(&text, "").unwrap(), &data()).unwrap_err().to_string()
+    };
+    register();
+    assert!(refused("top_two,mae").contains("`mae` needs no choice"), "{}", refused("top_two,mae"));
+    assert!(refused("top_ten").contains("no metric is registered as `top_ten`"), "{}", refused("top_ten"));
 }
 
 /// Stops a study after the first epoch of its first trial.

@@ -104,7 +104,7 @@ fn losses_are_told_in_the_units_of_every_target_exactly() {
         let trial = regression(2, loss, "batch:20", "adam:lr=0.01", 2);
         let (outcome, params) = run(&trial, &data, ONE_THREAD);
         let expected = mean(&mut predictor(&trial, &data, &params), &data.test, value);
-        let found = outcome.evaluation.unwrap().loss;
+        let found = outcome.evaluation.as_ref().unwrap().loss;
         assert!((found / expected - 1.0).abs() < 1e-5, "{loss}: {found}, not {expected}");
         let first = outcome.epochs[1].train_loss.unwrap();
         let wide = outcome.epochs[0].eval_loss.unwrap();
@@ -168,7 +168,7 @@ fn a_saved_model_gives_the_loss_of_its_session_in_original_units_whatever_the_lo
         let trial = regression(1, loss, "batch:20", "adam:lr=0.02", 3);
         let (outcome, params) = run(&trial, &data, ONE_THREAD);
         let WithLoss { loss: found, loss_name, .. } = evaluate(&mut predictor(&trial, &data, &params), &data);
-        let expected = outcome.evaluation.unwrap().loss;
+        let expected = outcome.evaluation.as_ref().unwrap().loss;
         assert!((found / expected - 1.0).abs() < 1e-9, "{loss}: {found}, not {expected}");
         assert_eq!(loss_name, trial.recipe.loss.to_string());
     }
@@ -182,8 +182,8 @@ fn prices_are_learnt_with_the_usual_optimizer_and_told_as_prices() {
     let mut predictor = predictor(&trial, &data, &params);
     let WithLoss { loss, scores: found, .. } = evaluate(&mut predictor, &data);
     assert!(found.r2.unwrap() > 0.9, "{found:?}");
-    assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-5, "{found:?}");
-    assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
+    assert!((outcome.evaluation.as_ref().unwrap().loss / found.mse - 1.0).abs() < 1e-5, "{found:?}");
+    assert!((outcome.evaluation.as_ref().unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
     let mut visit = |prediction: schuss::network::NumberPrediction| {
         assert!((50_000.0..600_000.0).contains(&prediction.numbers[0]), "{prediction:?}");
         Ok(ControlFlow::Continue(()))
@@ -210,7 +210,7 @@ fn tiny_targets_one_that_never_changes_and_a_single_row_are_learnt() {
     let data = of([targets(&all, constant), targets(&test, constant)]);
     let trial = regression(2, "mse", "batch:20", "sgd:lr=0.1", 20);
     let (outcome, params) = run(&trial, &data, ONE_THREAD);
-    assert!(outcome.evaluation.unwrap().loss < 1e9, "{outcome:?}");
+    assert!(outcome.evaluation.as_ref().unwrap().loss < 1e9, "{outcome:?}");
     let targets =
         mean(
             &mut predictor(&trial, &data, &params),
@@ -239,8 +239,8 @@ fn times_are_told_to_the_second() {
     let mut predictor = predictor(&trial, &data, &params);
     let WithLoss { loss, scores: found, .. } = evaluate(&mut predictor, &data);
     assert!(found.mae < 2.0 && found.r2.unwrap() > 0.9, "{found:?}");
-    assert!((outcome.evaluation.unwrap().loss / found.mse - 1.0).abs() < 1e-3, "{found:?}");
-    assert!((outcome.evaluation.unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
+    assert!((outcome.evaluation.as_ref().unwrap().loss / found.mse - 1.0).abs() < 1e-3, "{found:?}");
+    assert!((outcome.evaluation.as_ref().unwrap().loss / loss - 1.0).abs() < 1e-9, "{loss}");
     let mut visit = |prediction: schuss::network::NumberPrediction| {
         assert!(
             prediction.target.unwrap()[0].fract() == 0.0 && (prediction.numbers[0] - start).abs() < 200.0

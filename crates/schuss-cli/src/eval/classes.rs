@@ -159,6 +159,7 @@ mod tests {
             classes: (0..200).map(|class| format!("class {class}")).collect(),
             confusion,
             worst: vec![],
+            metrics: Default::default(),
         };
         let page = Page { scores: &scores, model: "784-200", data: &data };
         let text = page.text(&Screen::detect()).unwrap();

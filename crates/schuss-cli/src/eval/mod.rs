@@ -81,7 +81,7 @@ fn looked_at(data: &Dataset) -> String {
 }
 
 /// Formats the number of samples and the errors of predicted numbers.
-fn numbers(WithLoss { loss, loss_name, scores }: &WithLoss<Deviation>) -> String {
+fn numbers(WithLoss { loss, loss_name, scores, .. }: &WithLoss<Deviation>) -> String {
     let r2 = scores.r2.map_or_else(|| "none: a label is constant".into(), |r2| format!("{r2:.6}"));
     format!(
         "{} samples\nloss      {} ({loss_name})\nmse       {}\nmae       {}\nr2        {r2}\n",
@@ -93,7 +93,7 @@ fn numbers(WithLoss { loss, loss_name, scores }: &WithLoss<Deviation>) -> String
 }
 
 /// Formats the number of samples and the scores of several labels per sample.
-fn labels(WithLoss { loss, loss_name, scores }: &WithLoss<LabelScores>) -> String {
+fn labels(WithLoss { loss, loss_name, scores, .. }: &WithLoss<LabelScores>) -> String {
     let chance = scores.chance.map_or_else(String::new, |chance| {
         format!("; the most common combination of labels alone has {chance:.4}")
     });
@@ -127,7 +127,7 @@ fn label_table(scores: &[LabelScore]) -> String {
 }
 
 /// Formats the number of images and the quality of their reconstructions.
-fn images(ImageScores { quality, samples }: &ImageScores) -> String {
+fn images(ImageScores { quality, samples, .. }: &ImageScores) -> String {
     let ssim =
         quality.ssim.map_or_else(|| "none: images smaller than 7 x 7".into(), |ssim| format!("{ssim:.6}"));
     format!(

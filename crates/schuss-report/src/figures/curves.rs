@@ -227,7 +227,7 @@ impl Metric {
             Self::EvalLoss => point.eval_loss,
             Self::Accuracy => point.eval_accuracy.map(|accuracy| 100.0 * accuracy),
             Self::Error => point.eval_accuracy.map(|accuracy| 100.0 * (1.0 - accuracy)),
-            Self::Similarity => point.reconstruction?.ssim,
+            Self::Similarity => point.metrics.get("ssim").copied().flatten(),
         }
     }
 

@@ -19,6 +19,7 @@ mod nll;
 mod poisson;
 mod squared;
 mod targets;
+mod task;
 
 pub use bce::Bce;
 pub use cosine::Cosine;

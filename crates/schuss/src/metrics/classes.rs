@@ -1,8 +1,16 @@
 //! Counts of predicted classes against the true ones.
 
+use super::metric::{Metric, Prediction, Row, Task};
+use crate::record::Evaluation;
 use schuss_kernels::rows::argmax;
 use serde::Serialize;
 use std::cmp::{Ordering, Reverse};
+
+pub(super) const ROW: Row = Row { names: &[], begin };
+
+fn begin(task: &Task) -> Option<Box<dyn Metric>> {
+    Some(Box::new(ClassCounts::new(task.classes?)))
+}
 
 /// Number of samples by true and predicted class.
 ///
@@ -122,19 +130,24 @@ impl ConfusionMatrix {
 /// Number of samples per true class and per predicted class: the sums of rows and columns of a [`ConfusionMatrix`],
 /// which takes too much memory to be kept during training if there are many classes.
 #[derive(Clone, Debug)]
-pub(crate) struct ClassCounts {
+struct ClassCounts {
+    samples: u64,
+    correct: u64,
     actual: Vec<u64>,
     predicted: Vec<u64>,
 }
 
 impl ClassCounts {
-    pub(crate) fn new(classes: usize) -> Self {
-        Self { actual: vec![0; classes], predicted: vec![0; classes] }
+    fn new(classes: usize) -> Self {
+        Self { samples: 0, correct: 0, actual: vec![0; classes], predicted: vec![0; classes] }
     }
 
     /// Adds a sample of a class and its outputs.
-    pub(crate) fn take(&mut self, class: usize, outputs: &[f32]) {
-        for (counts, class) in [(&mut self.actual, class), (&mut self.predicted, argmax(outputs))] {
+    fn add(&mut self, class: usize, outputs: &[f32]) {
+        let predicted = argmax(outputs);
+        self.samples += 1;
+        self.correct += u64::from(predicted == class);
+        for (counts, class) in [(&mut self.actual, class), (&mut self.predicted, predicted)] {
             if let Some(count) = counts.get_mut(class) {
                 *count += 1;
             }
@@ -142,15 +155,29 @@ impl ClassCounts {
     }
 
     /// Returns the fraction of samples in the most common class.
-    pub(crate) fn chance(&self) -> Option<f64> {
+    fn chance(&self) -> Option<f64> {
         largest_share(self.actual.iter().copied())
     }
 
     /// Returns the class predicted for every sample, if there is one.
-    pub(crate) fn only(&self) -> Option<usize> {
+    fn only(&self) -> Option<usize> {
         let mut predicted = self.predicted.iter().enumerate().filter(|(_, count)| **count > 0);
         let (class, _) = predicted.next()?;
         predicted.next().is_none().then_some(class)
+    }
+}
+
+impl Metric for ClassCounts {
+    fn take(&mut self, prediction: &Prediction) {
+        if let Prediction::Class { actual, outputs } = prediction {
+            self.add(*actual, outputs);
+        }
+    }
+
+    fn report(&self, evaluation: &mut Evaluation) {
+        evaluation.accuracy = ratio(self.correct, self.samples);
+        evaluation.chance = self.chance();
+        evaluation.only_class = self.only();
     }
 }
 
@@ -171,9 +198,9 @@ mod tests {
     fn a_network_that_predicts_one_class_is_known_and_the_most_common_class_is_its_chance() {
         let mut counts = ClassCounts::new(3);
         assert_eq!((counts.chance(), counts.only()), (None, None));
-        [0, 2, 2, 1].into_iter().for_each(|class| counts.take(class, &[0.0, 0.0, 1.0]));
+        [0, 2, 2, 1].into_iter().for_each(|class| counts.add(class, &[0.0, 0.0, 1.0]));
         assert_eq!((counts.chance(), counts.only()), (Some(0.5), Some(2)));
-        counts.take(1, &[0.0, 1.0, 0.0]);
+        counts.add(1, &[0.0, 1.0, 0.0]);
         assert_eq!((counts.chance(), counts.only()), (Some(0.4), None));
     }
 

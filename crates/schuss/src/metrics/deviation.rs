@@ -1,6 +1,14 @@
 //! Errors of numeric predictions.
 
+use super::metric::{Metric, Prediction, Row, Task};
+use crate::record::Evaluation;
 use serde::Serialize;
+
+pub(super) const ROW: Row = Row { names: &["mae", "r2"], begin };
+
+fn begin(task: &Task) -> Option<Box<dyn Metric>> {
+    Some(Box::new(Sums::new(task.numbers?)))
+}
 
 /// Errors of numeric predictions, over all samples and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -37,7 +45,7 @@ impl Sums {
         Self { samples: 0, absolute: 0.0, outputs: vec![Output::default(); outputs] }
     }
 
-    pub(crate) fn take(&mut self, target: &[f64], predicted: &[f64]) {
+    pub(crate) fn add(&mut self, target: &[f64], predicted: &[f64]) {
         for ((output, &target), &predicted) in self.outputs.iter_mut().zip(target).zip(predicted) {
             let error = predicted - target;
             if self.samples == 0 {
@@ -65,6 +73,21 @@ impl Sums {
     }
 }
 
+impl Metric for Sums {
+    fn take(&mut self, prediction: &Prediction) {
+        if let Prediction::Numbers { actual, predicted } = prediction {
+            self.add(actual, predicted);
+        }
+    }
+
+    fn report(&self, evaluation: &mut Evaluation) {
+        if let Some(Deviation { mae, r2, .. }) = self.mean() {
+            evaluation.enter("mae", Some(mae));
+            evaluation.enter("r2", r2);
+        }
+    }
+}
+
 impl Output {
     fn explained(&self, samples: f64) -> Option<f64> {
         let spread = self.target_squared - self.target * self.target / samples;
@@ -81,7 +104,7 @@ mod tests {
     fn deviations_are_those_of_scikit_learn() {
         let mut sums = Sums::new(2);
         let pairs = [([0.5, 1.0], [0.0, 2.0]), ([-1.0, 1.0], [-1.0, 2.0]), ([7.0, -6.0], [8.0, -5.0])];
-        pairs.iter().for_each(|(target, predicted)| sums.take(target, predicted));
+        pairs.iter().for_each(|(target, predicted)| sums.add(target, predicted));
         let found = sums.mean().unwrap();
         assert!((found.mse - 0.708_333_333_333_333_4).abs() < 1e-12);
         assert!((found.mae - 0.75).abs() < 1e-12);
@@ -92,8 +115,8 @@ mod tests {
     fn what_does_not_vary_has_no_share_explained_and_no_sample_no_mean() {
         let mut sums = Sums::new(1);
         assert_eq!(sums.mean(), None);
-        sums.take(&[3.0], &[4.0]);
-        sums.take(&[3.0], &[2.0]);
+        sums.add(&[3.0], &[4.0]);
+        sums.add(&[3.0], &[2.0]);
         assert_eq!(sums.mean(), Some(Deviation { samples: 2, mse: 1.0, mae: 1.0, r2: None }));
     }
 }

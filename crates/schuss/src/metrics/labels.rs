@@ -1,8 +1,42 @@
 //! Counts of predicted labels against the true ones.
 
 use super::classes::largest_share;
+use super::metric::{LabelTask, Metric, Prediction, Row, Task};
+use crate::record::Evaluation;
 use serde::Serialize;
 use std::collections::HashMap;
+
+pub(super) const ROW: Row = Row { names: &["label_accuracy", "f1_macro"], begin };
+
+fn begin(task: &Task) -> Option<Box<dyn Metric>> {
+    let labels = task.labels.clone()?;
+    Some(Box::new(LabelMetric { counts: LabelCounts::new(labels.names.len()), labels }))
+}
+
+/// Counts with the names of the labels.
+#[derive(Debug)]
+struct LabelMetric {
+    labels: LabelTask,
+    counts: LabelCounts,
+}
+
+impl Metric for LabelMetric {
+    fn take(&mut self, prediction: &Prediction) {
+        if let Prediction::Labels { actual, outputs } = prediction {
+            self.counts.take(actual, outputs, self.labels.bound);
+        }
+    }
+
+    fn report(&self, evaluation: &mut Evaluation) {
+        let Some(scores) = self.counts.scores(&self.labels.names) else { return };
+        (evaluation.accuracy, evaluation.chance) = (Some(scores.accuracy), scores.chance);
+        evaluation.enter("label_accuracy", Some(scores.label_accuracy));
+        evaluation.enter("f1_macro", Some(scores.f1_macro));
+        for LabelScore { label, f1, .. } in &scores.labels {
+            evaluation.enter(&format!("f1 {label}"), Some(*f1));
+        }
+    }
+}
 
 /// Counts of correct predictions in a multi-label task.
 #[derive(Clone, Debug)]

@@ -1,8 +1,8 @@
 //! Results of evaluating a model on data. Serialised, they are what `schuss eval --json` prints.
 
-use crate::metrics::{ConfusionMatrix, Deviation, LabelScores};
-use crate::record::Reconstruction;
+use crate::metrics::{ConfusionMatrix, Deviation, ImageQuality, LabelScores};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Result of evaluating a model on data, by the kind of its predictions.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,6 +28,8 @@ pub struct WithLoss<T> {
     /// Scores.
     #[serde(flatten)]
     pub scores: T,
+    /// Metrics by name, as in the records of training.
+    pub metrics: BTreeMap<String, Option<f64>>,
 }
 
 /// Scores of predicted classes.
@@ -51,6 +53,8 @@ pub struct ClassScores {
     pub confusion: ConfusionMatrix,
     /// Mistakes with the largest loss, largest first; at most 8.
     pub worst: Vec<Mistake>,
+    /// Metrics by name, as in the records of training.
+    pub metrics: BTreeMap<String, Option<f64>>,
 }
 
 /// Misclassified sample.
@@ -70,11 +74,13 @@ pub struct Mistake {
 }
 
 /// Scores of reconstructed images.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ImageScores {
     /// Errors and similarity, the means over images.
     #[serde(flatten)]
-    pub quality: Reconstruction,
+    pub quality: ImageQuality,
     /// Number of images.
     pub samples: usize,
+    /// Metrics by name, as in the records of training.
+    pub metrics: BTreeMap<String, Option<f64>>,
 }

@@ -19,6 +19,7 @@ pub use workload::Workload;
 pub(crate) use choices::unknown_key;
 
 use crate::loss::{Loss, Targets};
+use crate::metrics::{self, Task};
 use crate::network::{Init, Model, Noise, Plan};
 use crate::optim::Method;
 use crate::record::RecipeRecord;
@@ -161,6 +162,8 @@ pub struct Trial {
     pub budget: Budget,
     /// Seed of initial weights and sample order.
     pub seed: u64,
+    /// Metrics of one's own, measured beside the built-in ones.
+    pub metrics: Vec<metrics::Custom>,
 }
 
 impl Default for Trial {
@@ -177,6 +180,7 @@ impl Default for Trial {
             recipe: Recipe::default(),
             budget: Budget::default(),
             seed: 1,
+            metrics: vec![],
         }
     }
 }
@@ -203,6 +207,15 @@ impl Trial {
         let schedule = self.recipe.schedule.resolve(self.updates(samples));
         let optimizer = self.recipe.optimizer.clone().with_velocity(&schedule);
         Self { recipe: Recipe { schedule, optimizer, ..self.recipe.clone() }, ..self.clone() }
+    }
+
+    /// Returns its task on `data`, which determines the metrics.
+    pub(crate) fn task(&self, data: &Dataset) -> Task {
+        let outputs = match self.targets {
+            Targets::Input => data.shape.features(),
+            _ => data.target_kind().outputs(),
+        };
+        self.recipe.loss.task(self.targets, outputs, &data.labels, data.shape)
     }
 
     /// Plans its network on `data`.

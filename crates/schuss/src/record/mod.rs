@@ -10,9 +10,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
 pub use trial::{
-    Best, BestRecord, BudgetRecord, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint,
-    LabelQuality, MemoryRecord, RecipeRecord, Reconstruction, Sheet, Status, TargetRecord, Timing, Trace,
-    TrialRecord,
+    Best, BestRecord, BudgetRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord,
+    RecipeRecord, Sheet, Status, TargetRecord, Timing, Trace, TrialRecord,
 };
 
 /// Summary of a run: study, data, machine and results.

@@ -268,8 +268,8 @@ pub struct BestRecord {
     pub best: Best,
 }
 
-/// Loss and accuracy over a whole split.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Loss and metrics over a whole split.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Mean loss.
     #[serde(deserialize_with = "null_is_nan")]
@@ -284,51 +284,25 @@ pub struct Evaluation {
     /// Class predicted for every sample, if there was only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_class: Option<usize>,
-    /// Multi-label quality, with several labels.
-    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<LabelQuality>,
-    /// Reconstruction quality, for an autoencoder.
-    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub reconstruction: Option<Reconstruction>,
-    /// Error of predicted numbers, for numeric targets.
-    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub deviation: Option<DeviationRecord>,
+    /// Further metrics by name, beside the other keys.
+    #[serde(flatten, deserialize_with = "numbers")]
+    pub metrics: BTreeMap<String, Option<f64>>,
 }
 
-/// Error of predicted numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DeviationRecord {
-    /// Mean absolute error, in the units of the data.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub mae: f64,
-    /// Fraction of variance explained (R²), averaged over outputs; `None` if an output does not vary.
-    pub r2: Option<f64>,
-}
+impl Evaluation {
+    /// Enters a further metric.
+    pub(crate) fn enter(&mut self, name: &str, value: Option<f64>) {
+        self.metrics.insert(name.to_owned(), value);
+    }
 
-/// Quality of multi-label predictions, each label by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LabelQuality {
-    /// Fraction of labels predicted correctly, over all samples.
-    pub label_accuracy: f64,
-    /// Mean F1 score over the labels.
-    pub f1_macro: f64,
-}
-
-/// Reconstruction quality of numbers in 0..=1.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reconstruction {
-    /// Mean squared error.
-    #[serde(deserialize_with = "null_is_nan")]
-    pub mse: f64,
-    /// Peak signal-to-noise ratio in decibels, 10 log₁₀(1 / mse).
-    #[serde(deserialize_with = "null_is_nan")]
-    pub psnr: f64,
-    /// Mean structural similarity; `None` for images smaller than 7 x 7.
-    pub ssim: Option<f64>,
+    /// Returns a further metric, if it was measured and is defined.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        self.metrics.get(name).copied().flatten()
+    }
 }
 
 /// An evaluation at some point of training; `metrics.jsonl` has one per line.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationPoint {
     /// Epochs begun so far.
     pub epoch: u32,
@@ -344,12 +318,9 @@ pub struct EvaluationPoint {
     pub eval_loss: Option<f64>,
     /// Accuracy on the evaluation split.
     pub eval_accuracy: Option<f64>,
-    /// Reconstruction quality, for an autoencoder.
-    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub reconstruction: Option<Reconstruction>,
-    /// Error of predicted numbers, for numeric targets.
-    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
-    pub deviation: Option<DeviationRecord>,
+    /// Further metrics by name, beside the other keys.
+    #[serde(flatten, deserialize_with = "numbers")]
+    pub metrics: BTreeMap<String, Option<f64>>,
 }
 
 /// Recordings of a trial between epochs.
@@ -375,4 +346,11 @@ pub struct Sheet {
 /// Reads `null`, which stands for a non-finite number, as NaN.
 fn null_is_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+/// Reads the numbers among the keys of a record that have no field, and leaves out everything else.
+fn numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, Option<f64>>, D::Error> {
+    let all = BTreeMap::<String, Value>::deserialize(deserializer)?;
+    let numbers = all.into_iter().filter(|(_, value)| value.is_number() || value.is_null());
+    Ok(numbers.map(|(name, value)| (name, value.as_f64())).collect())
 }

@@ -3,9 +3,9 @@
 use super::control::{Control, Watch};
 use super::tally::Tally;
 use crate::Result;
-use crate::metrics::{LabelScores, Reconstructions};
+use crate::metrics::{Metrics, Reconstructions};
 use crate::network::Params;
-use crate::record::{Evaluation, MemoryRecord};
+use crate::record::MemoryRecord;
 use crate::state::StateCodec;
 use schuss_data::Feed;
 use std::io;
@@ -55,12 +55,12 @@ pub trait Engine: Send {
     /// Returns true if `settle` needs training samples for batch statistics of averaged weights.
     fn needs_statistics(&self) -> bool;
 
-    /// Returns loss and metrics over all of `feed`, in evaluation mode and in the feed's own order; None if `control` is
-    /// interrupted.
+    /// Returns the mean loss over all of `feed`, in evaluation mode and in the feed's own order, and gives `metrics` the
+    /// predictions that their task asks for; None if `control` is interrupted.
     ///
     /// # Errors
     /// If samples cannot be read.
-    fn evaluate(&mut self, feed: &mut Feed, control: &Control) -> Result<Option<Evaluated>>;
+    fn evaluate(&mut self, feed: &mut Feed, metrics: &mut Metrics, control: &Control) -> Result<Option<f64>>;
 
     /// Returns the first `count` samples of `feed` and their reconstructions; None unless the network is an autoencoder
     /// of images.
@@ -118,13 +118,4 @@ pub trait Engine: Send {
     fn evaluations(&self) -> Option<u64> {
         None
     }
-}
-
-/// Result of an evaluation.
-#[derive(Clone, Debug)]
-pub struct Evaluated {
-    /// Loss and metrics.
-    pub evaluation: Evaluation,
-    /// Scores of every label, if the samples have several.
-    pub labels: Option<LabelScores>,
 }

@@ -15,14 +15,14 @@ mod tally;
 pub use cadence::Cadence;
 pub use control::{Control, Watch};
 pub use cpu::Cpu;
-pub use engine::{Engine, Evaluated};
+pub use engine::Engine;
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
 pub use limits::Limits;
 pub use tally::Tally;
 
 use crate::Result;
-use crate::metrics::{LabelScores, Reconstructions};
+use crate::metrics::{Metrics, Reconstructions, Task};
 use crate::network::Params;
 use crate::recipe::Trial;
 use crate::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
@@ -75,8 +75,8 @@ pub struct Session {
     losses: Vec<f32>,
     /// Tallies of the most recent updates.
     seen: Vec<Tally>,
-    /// Scores of every label in the last evaluation, if the samples have several.
-    labels: Option<LabelScores>,
+    /// Task, which determines the metrics.
+    task: Task,
     /// Weights with the lowest evaluation loss so far.
     best: Option<Params>,
     /// True if `best` has changed since the last call of `new_best`.
@@ -184,9 +184,9 @@ impl Session {
             began: Instant::now(),
             kept: Instant::now(),
             progress: Progress { target: target(&trial), evaluation_is_due: true, ..Progress::default() },
+            task: trial.task(data),
             trial,
             losses: Vec::with_capacity(most_losses),
-            labels: None,
             best: None,
             best_is_new: false,
         })
@@ -243,7 +243,8 @@ impl Session {
     /// If samples cannot be read.
     pub fn test(&mut self, control: &Control) -> Result<Option<Evaluation>> {
         let test = self.test.as_mut().unwrap_or(&mut self.eval);
-        Ok(self.engine.evaluate(test, control)?.map(|evaluated| evaluated.evaluation))
+        let mut metrics = Metrics::begin(&self.task, &self.trial.metrics);
+        Ok(self.engine.evaluate(test, &mut metrics, control)?.map(|loss| metrics.end(loss)))
     }
 
     /// Returns the time that steps have waited for samples.
@@ -361,13 +362,12 @@ impl Session {
     /// Evaluates and reports, if everything is finite; returns the status if the trial has ended.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.settle()?;
-        let Some(evaluated) = self.engine.evaluate(&mut self.eval, control)? else {
+        let mut metrics = Metrics::begin(&self.task, &self.trial.metrics);
+        let Some(loss) = self.engine.evaluate(&mut self.eval, &mut metrics, control)? else {
             return self.cut_short(sink).map(Some);
         };
-        let Evaluated { evaluation, labels } = evaluated;
-        self.labels = labels;
-        if evaluation.loss.is_finite() && self.engine.is_finite() {
-            self.report(evaluation, sink)
+        if loss.is_finite() && self.engine.is_finite() {
+            self.report(metrics.end(loss), sink)
         } else {
             self.diverge(sink).map(Some)
         }
@@ -378,8 +378,9 @@ impl Session {
     fn cut_short(&mut self, sink: &mut dyn Sink) -> Result<Status> {
         self.checkpoint(sink)?;
         self.settle()?;
-        let known = self.progress.evaluation.filter(|_| self.progress.updates == self.progress.reported[0]);
-        self.progress.evaluation = known;
+        let known = self.progress.evaluation.take();
+        let known = known.filter(|_| self.progress.updates == self.progress.reported[0]);
+        self.progress.evaluation = known.clone();
         if self.progress.tally.samples > 0 || self.progress.epochs.is_empty() {
             self.close_epoch(known, sink)?;
         }
@@ -463,7 +464,7 @@ impl Session {
             wall_seconds: self.elapsed(),
             epochs: progress.epochs,
             target: progress.target,
-            evaluation: progress.evaluation,
+            evaluation: progress.evaluation.clone(),
             best: progress.best,
         }
     }

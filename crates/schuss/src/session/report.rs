@@ -3,11 +3,8 @@
 use super::tally::Tally;
 use super::{Event, Session, Sink};
 use crate::Result;
-use crate::metrics::LabelScores;
 use crate::recipe::{Condition, Metric};
-use crate::record::{
-    Best, DeviationRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, Reconstruction, Status,
-};
+use crate::record::{Best, Divergence, EpochRecord, Evaluation, EvaluationPoint, Status};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -16,9 +13,9 @@ impl Session {
     pub(super) fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.engine.keep();
         self.progress.reported = [self.progress.updates, self.progress.samples];
-        self.progress.evaluation = Some(evaluation);
+        self.progress.evaluation = Some(evaluation.clone());
         self.progress.evaluation_is_due = false;
-        let point = self.point(evaluation);
+        let point = self.point(&evaluation);
         self.compare_with_best(&point, evaluation.loss);
         sink.take(&Event::Evaluation(&point))?;
         let ended = self.ended(&point);
@@ -49,7 +46,7 @@ impl Session {
         }
     }
 
-    pub(super) fn point(&self, evaluation: Evaluation) -> EvaluationPoint {
+    pub(super) fn point(&self, evaluation: &Evaluation) -> EvaluationPoint {
         EvaluationPoint {
             epoch: self.progress.epoch,
             updates: self.progress.updates,
@@ -58,8 +55,7 @@ impl Session {
             train_loss: self.train_loss(),
             eval_loss: Some(evaluation.loss),
             eval_accuracy: evaluation.accuracy,
-            reconstruction: evaluation.reconstruction,
-            deviation: evaluation.deviation,
+            metrics: evaluation.metrics.clone(),
         }
     }
 
@@ -97,9 +93,9 @@ impl Session {
             updates: self.progress.updates,
             samples: self.progress.samples,
             train_loss: self.train_loss(),
-            eval_loss: evaluation.map(|evaluation| evaluation.loss),
-            eval_accuracy: evaluation.and_then(|evaluation| evaluation.accuracy),
-            metrics: self.metrics(evaluation),
+            eval_loss: evaluation.as_ref().map(|evaluation| evaluation.loss),
+            eval_accuracy: evaluation.as_ref().and_then(|evaluation| evaluation.accuracy),
+            metrics: self.metrics(evaluation.as_ref()),
             train_seconds: self.progress.train_seconds - self.progress.epoch_began,
             load_wait_seconds: self.train.waited().saturating_sub(self.waited).as_secs_f64(),
             elapsed_seconds: self.elapsed(),
@@ -111,18 +107,12 @@ impl Session {
         Ok(())
     }
 
-    /// Returns further metrics of an epoch: quality of reconstructions, errors of numeric predictions, scores of
-    /// labels, and the number of a solver's evaluations since the start.
-    pub(super) fn metrics(&self, evaluation: Option<Evaluation>) -> BTreeMap<String, Option<f64>> {
-        let quality = evaluation.and_then(|evaluation| evaluation.reconstruction);
-        let mut metrics = quality.map_or_else(BTreeMap::new, metrics);
-        if let Some(DeviationRecord { mae, r2 }) = evaluation.and_then(|evaluation| evaluation.deviation) {
-            metrics.extend([("mae".to_owned(), Some(mae)), ("r2".to_owned(), r2)]);
-        }
+    /// Returns further metrics of an epoch: those of its evaluation, `chance`, and the number of a solver's evaluations
+    /// since the start.
+    pub(super) fn metrics(&self, evaluation: Option<&Evaluation>) -> BTreeMap<String, Option<f64>> {
+        let mut metrics = evaluation.map_or_else(BTreeMap::new, |evaluation| evaluation.metrics.clone());
         let chance = evaluation.and_then(|evaluation| evaluation.chance);
         metrics.extend(chance.map(|chance| ("chance".to_owned(), Some(chance))));
-        let labels = self.labels.iter().filter(|_| evaluation.is_some());
-        metrics.extend(labels.flat_map(label_metrics));
         metrics.extend(self.engine.evaluations().map(|count| ("evaluations".to_owned(), Some(count as f64))));
         metrics
     }
@@ -150,23 +140,10 @@ impl Session {
     }
 }
 
-/// Returns means over several labels, and the F1 score of each under its name.
-fn label_metrics(labels: &LabelScores) -> impl Iterator<Item = (String, Option<f64>)> {
-    let means = [("label_accuracy", labels.label_accuracy), ("f1_macro", labels.f1_macro)];
-    let means = means.map(|(name, value)| (name.to_owned(), Some(value)));
-    means.into_iter().chain(labels.labels.iter().map(|label| (format!("f1 {}", label.label), Some(label.f1))))
-}
-
 fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
     match metric {
         Metric::TrainLoss => point.train_loss,
         Metric::EvalLoss => point.eval_loss,
         Metric::EvalAccuracy => point.eval_accuracy,
     }
-}
-
-/// Returns the quality of reconstructions as further metrics of an epoch.
-fn metrics(found: Reconstruction) -> BTreeMap<String, Option<f64>> {
-    let metrics = [("mse", Some(found.mse)), ("psnr", Some(found.psnr)), ("ssim", found.ssim)];
-    metrics.map(|(name, value)| (name.to_owned(), value)).into()
 }

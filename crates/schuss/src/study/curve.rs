@@ -167,8 +167,7 @@ mod tests {
             train_loss: (i > 0).then(|| train(i)),
             eval_loss: Some(loss),
             eval_accuracy: None,
-            reconstruction: None,
-            deviation: None,
+            metrics: Default::default(),
         };
         losses.iter().enumerate().map(point).collect()
     }

@@ -9,24 +9,25 @@ const EXPLODED: f64 = 10.0;
 /// predicting the most common class or, for numeric targets, explains some of the variance. `None` if the trial did not
 /// run to its end or made no update.
 pub(super) fn learned(outcome: &Outcome) -> Option<bool> {
-    let evaluation = outcome.evaluation.filter(|_| outcome.status.is_end() && outcome.updates > 0)?;
+    let evaluation =
+        outcome.evaluation.as_ref().filter(|_| outcome.status.is_end() && outcome.updates > 0)?;
     let before = outcome.epochs.first().and_then(|row| row.eval_loss);
     let last = outcome.epochs.last().and_then(|row| row.train_loss);
     let exploded = before.zip(last).is_some_and(|(before, last)| last > EXPLODED * before.abs());
-    let one_of_classes = evaluation.accuracy.zip(evaluation.chance).filter(|_| evaluation.labels.is_none());
-    let by_chance = one_of_classes.is_some_and(|(accuracy, chance)| accuracy <= chance);
-    let nothing_explained = evaluation.deviation.and_then(|found| found.r2).is_some_and(|r2| r2 <= 0.0);
-    Some(!(exploded || by_chance || nothing_explained))
+    let has_labels = evaluation.metric("label_accuracy").is_some();
+    let by_chance =
+        evaluation.accuracy.zip(evaluation.chance).is_some_and(|(accuracy, chance)| accuracy <= chance);
+    let nothing_explained = evaluation.metric("r2").is_some_and(|r2| r2 <= 0.0);
+    Some(!(exploded || by_chance && !has_labels || nothing_explained))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{DeviationRecord, EpochRecord, Evaluation, Status};
+    use crate::record::{EpochRecord, Evaluation, Status};
 
     fn outcome(train_loss: f64, accuracy: Option<f64>, r2: Option<f64>) -> Outcome {
         let row = |eval_loss, train_loss| EpochRecord { eval_loss, train_loss, ..EpochRecord::default() };
-        let deviation = r2.map(|r2| DeviationRecord { mae: 1.0, r2: Some(r2) });
         Outcome {
             status: Status::Finished,
             diverged: None,
@@ -41,9 +42,7 @@ mod tests {
                 accuracy,
                 chance: accuracy.map(|_| 0.6),
                 only_class: None,
-                labels: None,
-                reconstruction: None,
-                deviation,
+                metrics: r2.map(|r2| ("r2".to_owned(), Some(r2))).into_iter().collect(),
             }),
             best: None,
         }

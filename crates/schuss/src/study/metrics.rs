@@ -3,17 +3,6 @@
 use crate::record::{EpochRecord, EvaluationPoint, Summary, Trace, TrialRecord};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A metric known at every evaluation, with its value; all others are known only at the ends of epochs.
-type Known = (&'static str, fn(&EvaluationPoint) -> Option<f64>);
-
-const KNOWN: [Known; 5] = [
-    ("mse", |point| Some(point.reconstruction?.mse)),
-    ("psnr", |point| Some(point.reconstruction?.psnr)),
-    ("ssim", |point| point.reconstruction?.ssim),
-    ("mae", |point| Some(point.deviation?.mae)),
-    ("r2", |point| point.deviation?.r2),
-];
-
 /// Formats the table, with a column for each metric measured; cells without a value are empty. `test_loss` and
 /// `test_accuracy` are columns if the test split was evaluated once, at the end; their values are in the last row of a
 /// trial.
@@ -32,7 +21,7 @@ pub(super) fn csv(summary: &Summary, traces: &[Trace]) -> String {
             let mut cells = figures(trial, point);
             cells.extend(names.iter().map(|name| cell(metric(name, point, &epochs))));
             if held_out {
-                let test = trial.test.filter(|_| is_last);
+                let test = trial.test.as_ref().filter(|_| is_last);
                 cells.push(cell(test.map(|test| test.loss)));
                 cells.push(cell(test.and_then(|test| test.accuracy)));
             }
@@ -59,8 +48,8 @@ fn figures(trial: &TrialRecord, point: &EvaluationPoint) -> Vec<String> {
 
 /// Returns a metric of an evaluation, or of the epoch that ended with it.
 fn metric(name: &str, point: &EvaluationPoint, epochs: &BTreeMap<u64, &EpochRecord>) -> Option<f64> {
-    let known = KNOWN.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value(point));
-    known.or_else(|| epochs.get(&point.updates)?.metrics.get(name).copied().flatten())
+    let known = point.metrics.get(name).or_else(|| epochs.get(&point.updates)?.metrics.get(name));
+    known.copied().flatten()
 }
 
 fn cell(number: Option<f64>) -> String {

@@ -1,6 +1,6 @@
 //! Statistics over several seeds.
 
-use crate::record::{EpochRecord, Group, Spread, Status, TrialRecord};
+use crate::record::{EpochRecord, Evaluation, Group, Spread, Status, TrialRecord};
 use std::collections::BTreeMap;
 
 impl Spread {
@@ -50,7 +50,9 @@ fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
     };
     let survived = trials.iter().filter(|trial| trial.status != Status::Diverged);
     let reached: Vec<f64> = survived.filter_map(|trial| trial.target.as_ref()?.seconds).collect();
-    let test = |trial: &TrialRecord| trial.test.filter(|_| held_out);
+    fn test(trial: &TrialRecord, held_out: bool) -> Option<&Evaluation> {
+        trial.test.as_ref().filter(|_| held_out)
+    }
     let all_reached = reached.len() == trials.len();
     Group {
         config_id: trials[0].config_id.clone(),
@@ -61,8 +63,8 @@ fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
         train_loss: spread(&|trial| trial.epochs.last()?.train_loss),
         eval_loss: spread(&|trial| trial.epochs.last()?.eval_loss),
         eval_accuracy: spread(&|trial| trial.epochs.last()?.eval_accuracy),
-        test_loss: spread(&|trial| Some(test(trial)?.loss)),
-        test_accuracy: spread(&|trial| test(trial)?.accuracy),
+        test_loss: spread(&|trial| Some(test(trial, held_out)?.loss)),
+        test_accuracy: spread(&|trial| test(trial, held_out)?.accuracy),
         samples_per_second: spread(&|trial| trial.samples_per_second),
         metrics: metrics(trials),
     }

@@ -1,11 +1,12 @@
 //! Evaluation of a model on data.
 
 use super::numbers::RawPrediction;
-use super::{ClassPrediction, Predictor};
+use super::{ClassPrediction, ModelFile, Predictor};
 use crate::loss::{Target, Targets};
-use crate::metrics::{ConfusionMatrix, Deviation, LabelCounts, LabelScores, Quality, Sums};
+use crate::metrics::{
+    ConfusionMatrix, Deviation, ImageQuality, ImageSums, LabelCounts, LabelScores, Metrics, Prediction, Sums,
+};
 use crate::network::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
-use crate::record::Reconstruction;
 use crate::{Cause, Error, Place, Result};
 use schuss_data::{Dataset, Split};
 use std::borrow::Cow;
@@ -28,9 +29,7 @@ impl Predictor {
         }
         match about.targets {
             Targets::Class => self.class_scores(data).map(Scores::Classes),
-            Targets::Input if about.shape.image().is_some() => {
-                Ok(Scores::Images(ImageScores { quality: self.quality(split)?, samples: split.len() }))
-            }
+            Targets::Input if about.shape.image().is_some() => self.image_scores(split).map(Scores::Images),
             Targets::Real if !about.labels.is_empty() => self.label_scores(split).map(Scores::Labels),
             Targets::Real | Targets::Input => self.deviation(split).map(Scores::Numbers),
         }
@@ -40,17 +39,43 @@ impl Predictor {
     ///
     /// # Errors
     /// As for [`Self::predict_numbers`], and a usage error if the model is not an autoencoder of images.
-    pub fn quality(&mut self, split: &Split) -> Result<Reconstruction> {
+    pub fn quality(&mut self, split: &Split) -> Result<ImageQuality> {
+        self.image_scores(split).map(|scores| scores.quality)
+    }
+
+    /// Returns the quality of reconstructed images.
+    fn image_scores(&mut self, split: &Split) -> Result<ImageScores> {
         let image = self.about.shape.image().filter(|_| self.about.targets == Targets::Input);
         let image = image.ok_or_else(|| {
             Error::usage("the model is not an autoencoder of images").because(Cause::Mismatch)
         })?;
-        let mut quality = Quality::new(image);
+        let (mut sums, mut metrics) = (ImageSums::new(image), self.metrics());
         self.each_number_row(split, |_, raw| {
-            raw.target.iter().for_each(|image| quality.take(image, raw.predicted));
+            if let Some(actual) = raw.target {
+                sums.add(actual, raw.predicted);
+                metrics.take(&Prediction::Image { actual, predicted: raw.predicted });
+            }
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(quality.mean())
+        let metrics = metrics.end(f64::NAN).metrics;
+        Ok(ImageScores { quality: sums.mean(), samples: split.len(), metrics })
+    }
+
+    /// Begins the metrics of the model's task.
+    fn metrics(&self) -> Metrics {
+        let ModelFile { loss, targets, labels, shape, .. } = &self.about;
+        Metrics::begin(&loss.task(*targets, self.plan.outputs, labels, *shape), &[])
+    }
+
+    /// Gives `metrics` the predicted labels or numbers for a stored target.
+    fn measure(&self, metrics: &mut Metrics, target: &[f32], raw: &RawPrediction) {
+        if metrics.task().labels.is_some() {
+            metrics.take(&Prediction::Labels { actual: target, outputs: raw.outputs });
+        }
+        if metrics.task().numbers.is_some() {
+            let [actual, predicted] = [self.original(target), self.numbers(raw.predicted)];
+            metrics.take(&Prediction::Numbers { actual: &actual, predicted: &predicted });
+        }
     }
 
     /// Returns the data with the model's classes: a copy only if they have others.
@@ -65,22 +90,27 @@ impl Predictor {
 
     /// Returns loss and scores of the predicted classes.
     fn class_scores(&mut self, data: &Dataset) -> Result<ClassScores> {
-        let mut sums = ClassSums::new(self.about.classes.clone());
+        let (mut sums, mut metrics) = (ClassSums::new(self.about.classes.clone()), self.metrics());
         self.predict_classes(&data.test, &mut |prediction| {
-            prediction.label.map_or(Ok(()), |actual| sums.take(actual, &prediction))?;
+            if let Some(actual) = prediction.label {
+                sums.take(actual, &prediction)?;
+                metrics.take(&Prediction::Class { actual, outputs: prediction.outputs });
+            }
             Ok(ControlFlow::Continue(()))
         })?;
-        let scores = sums.scores(self.about.loss.to_string());
+        let scores = sums.scores(self.about.loss.to_string(), metrics);
         scores.ok_or_else(|| Error::data("the test split has no labels").at(Place::data(&data.name)))
     }
 
     /// Returns loss and errors of the predicted numbers.
     fn deviation(&mut self, split: &Split) -> Result<WithLoss<Deviation>> {
-        let mut sums = Sums::new(self.plan.outputs);
+        let (mut sums, mut metrics) = (Sums::new(self.plan.outputs), self.metrics());
         let loss = self.mean_loss(split, |predictor, target, raw| {
-            sums.take(&predictor.original(target), &predictor.numbers(raw.predicted));
+            let (actual, predicted) = (predictor.original(target), predictor.numbers(raw.predicted));
+            sums.add(&actual, &predicted);
+            predictor.measure(&mut metrics, target, raw);
         })?;
-        self.with_loss(loss, sums.mean())
+        self.with_loss(loss, sums.mean(), metrics)
     }
 
     /// Returns loss and scores of several labels per sample.
@@ -90,14 +120,18 @@ impl Predictor {
         let bound = bound.ok_or_else(|| {
             Error::usage("the model does not predict several labels").because(Cause::Mismatch)
         })?;
-        let mut counts = LabelCounts::new(names.len());
-        let loss = self.mean_loss(split, |_, target, raw| counts.take(target, raw.outputs, bound))?;
-        self.with_loss(loss, counts.scores(&names))
+        let (mut counts, mut metrics) = (LabelCounts::new(names.len()), self.metrics());
+        let loss = self.mean_loss(split, |predictor, target, raw| {
+            counts.take(target, raw.outputs, bound);
+            predictor.measure(&mut metrics, target, raw);
+        })?;
+        self.with_loss(loss, counts.scores(&names), metrics)
     }
 
-    fn with_loss<T>(&self, loss: f64, scores: Option<T>) -> Result<WithLoss<T>> {
+    fn with_loss<T>(&self, loss: f64, scores: Option<T>, metrics: Metrics) -> Result<WithLoss<T>> {
         let scores = scores.ok_or_else(|| Error::data("no sample has a label to compare with"))?;
-        Ok(WithLoss { loss, loss_name: self.about.loss.to_string(), scores })
+        let metrics = metrics.end(loss).metrics;
+        Ok(WithLoss { loss, loss_name: self.about.loss.to_string(), scores, metrics })
     }
 
     /// Returns the mean loss over the samples of `split` that have targets, by the loss the network was trained with;
@@ -169,18 +203,20 @@ impl ClassSums {
     }
 
     /// Returns the scores, if there was a sample.
-    fn scores(self, loss_name: String) -> Option<ClassScores> {
+    fn scores(self, loss_name: String, metrics: Metrics) -> Option<ClassScores> {
         let Self { classes, loss, weight, confusion, worst } = self;
+        let loss = loss / if weight == 0.0 { 1.0 } else { weight };
         Some(ClassScores {
             accuracy: confusion.accuracy()?,
             chance: confusion.chance()?,
             only_class: confusion.only_class().map(|class| classes[class].clone()),
-            loss: loss / if weight == 0.0 { 1.0 } else { weight },
+            loss,
             loss_name,
             samples: confusion.samples(),
             classes,
             confusion,
             worst,
+            metrics: metrics.end(loss).metrics,
         })
     }
 }

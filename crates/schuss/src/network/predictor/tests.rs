@@ -1,11 +1,13 @@
 //! Tests of predictions and evaluations against those of sessions.
 
 use super::*;
+use crate::metrics::ImageQuality;
 use crate::network::{ClassScores, Scores, save};
 use crate::recipe::Recipe;
 use crate::session::{Limits, Session};
 use crate::{Budget, Trial};
 use schuss_data::{Dataset, ImageShape, Labels, Samples, write_picture};
+use std::collections::BTreeMap;
 use tempfile::TempDir;
 
 /// Returns a network trained for an epoch, as a file, with its session's evaluation on the test split.
@@ -54,6 +56,14 @@ fn a_saved_model_gives_the_very_loss_and_accuracy_of_its_session() {
     }
 }
 
+/// Returns the metrics of an evaluation that found this quality.
+fn metrics(quality: ImageQuality) -> BTreeMap<String, Option<f64>> {
+    let ImageQuality { mse, psnr, ssim } = quality;
+    [("mse", Some(mse)), ("psnr", Some(psnr)), ("ssim", ssim)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
+
 #[test]
 fn a_saved_autoencoder_reconstructs_as_well_as_its_session_and_knows_no_classes() {
     let data = schuss_data::load("digits:train=300,test=300,size=8").unwrap();
@@ -62,7 +72,7 @@ fn a_saved_autoencoder_reconstructs_as_well_as_its_session_and_knows_no_classes(
     let trial = Trial { model, targets: Targets::Input, recipe, ..Trial::default() };
     let (folder, expected) = trained_as(trial, &data);
     let mut predictor = load(&folder, 2);
-    assert_eq!(Some(predictor.quality(&data.test).unwrap()), expected.reconstruction);
+    assert_eq!(metrics(predictor.quality(&data.test).unwrap()), expected.metrics);
     let refused = predictor.predict_classes(&data.test, &mut |_| Ok(ControlFlow::Continue(()))).unwrap_err();
     assert!(refused.exit_code() == 2 && refused.what.contains("not classes"), "{refused}");
     let (classifier, _) = trained(&schuss_data::load("digits:train=100,test=20").unwrap());
@@ -106,7 +116,7 @@ fn an_autoencoder_trained_on_logits_is_measured_by_their_sigmoids_in_its_session
         let (folder, expected) = trained_as(trial, &data);
         let mut predictor = load(&folder, 2);
         let found = predictor.quality(&data.test).unwrap();
-        assert_eq!(Some(&found), expected.reconstruction.as_ref(), "{loss}");
+        assert_eq!(metrics(found), expected.metrics, "{loss}");
         predictor
             .predict_numbers(&data.test, &mut |found| {
                 assert!(found.numbers.iter().all(|x| (0.0..=1.0).contains(x)), "{loss}");
@@ -177,7 +187,7 @@ fn scores_are_serialised_in_a_fixed_order_of_keys() {
         value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
     };
     let classes = Trial { model: "64-10".parse().unwrap(), ..Trial::default() };
-    let expected = "accuracy chance only_class loss loss_name samples classes confusion worst";
+    let expected = "accuracy chance only_class loss loss_name samples classes confusion worst metrics";
     assert_eq!(keys(classes), expected);
     let recipe = Recipe { loss: "mse".parse().unwrap(), ..Recipe::default() };
     let model = "linear:20,relu,linear:64,sigmoid".parse().unwrap();

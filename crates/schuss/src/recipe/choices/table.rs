@@ -5,6 +5,7 @@
 use super::Concerns::*;
 use super::row::{Group::*, Line::*, Row, ValueType::*};
 use crate::loss::Targets;
+use crate::metrics::Custom;
 use crate::network::{Init, Model, Noise};
 use crate::optim::Method;
 use crate::recipe::{Condition, Trial};
@@ -425,6 +426,24 @@ table! {
     )
     .help("Condition that ends a trial: 'train_loss<0.1'", "")
     .line(Number(16)),
+
+    // without a line: what is measured changes no result
+    Metrics => Row::trial("metrics", Workload, "NAMES", |trial| names(&trial.metrics), |trial, typed, _| {
+        trial.metrics = Custom::find_all(typed)?;
+        Ok(())
+    })
+    .help(
+        "Metrics of a program of one's own, by name",
+        "Registered with the library, and measured beside the built-in ones, which need no choice",
+    )
+    .aliases(&["metric"])
+    .line(Elsewhere),
+}
+
+/// Returns the names of metrics, if there are any.
+fn names(metrics: &[Custom]) -> Option<String> {
+    let names: Vec<String> = metrics.iter().map(Custom::name).collect();
+    (!names.is_empty()).then(|| names.join(","))
 }
 
 /// Returns canonical text.

@@ -1,6 +1,5 @@
 //! Engine on the processor cores: gather, forward, loss, backward and step, in microbatches, by a team of threads.
 
-mod answers;
 mod curvature;
 mod evaluate;
 mod memory;
@@ -13,20 +12,19 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
+use super::Engine;
 use super::control::{Control, Watch};
 use super::limits::{Limits, check_memory};
 use super::tally::Tally;
-use super::{Engine, Evaluated};
 use crate::Result;
 use crate::machine;
-use crate::metrics::Reconstructions;
+use crate::metrics::{Metrics, Reconstructions};
 use crate::network::{Params, Plan, load_weights};
 use crate::optim::{Gradient, ScheduledRule, Updater};
 use crate::recipe::Trial;
 use crate::record::MemoryRecord;
 use crate::state::{State, StateCodec};
 use curvature::Curvature;
-use evaluate::Scores;
 use passes::{Passes, code_params};
 use path::{BlockedSample, BySolver, InBackward, Path, Stored};
 use schuss_data::{Dataset, Feed};
@@ -41,7 +39,6 @@ pub struct Cpu {
     passes: Passes,
     path: Box<dyn Path>,
     strategy: Strategy,
-    scores: Scores,
     /// Weights at the last report point.
     copy: Params,
     /// True if `copy` is behind the trained weights.
@@ -67,15 +64,7 @@ impl Cpu {
         let path = path(strategy, trial, &plan, &sizes, &params, solo)?;
         let mut passes = Passes::new(team, plan, trial, data, params, sizes)?;
         passes.shown = trial.recipe.optimizer.descent().shows_others().then(|| passes.params.clone());
-        Ok(Self {
-            scores: Scores::of(trial, data, passes.plan.outputs),
-            copy: passes.params.clone(),
-            copy_is_old: false,
-            passes,
-            path,
-            strategy,
-            memory,
-        })
+        Ok(Self { copy: passes.params.clone(), copy_is_old: false, passes, path, strategy, memory })
     }
 
     /// Updates the weights for evaluation from the trained ones.
@@ -164,12 +153,12 @@ impl Engine for Cpu {
         self.passes.shown.is_some() && self.passes.plan.layout.measured().next().is_some()
     }
 
-    fn evaluate(&mut self, feed: &mut Feed, control: &Control) -> Result<Option<Evaluated>> {
-        self.scores.evaluate(&mut self.passes, feed, control)
+    fn evaluate(&mut self, feed: &mut Feed, metrics: &mut Metrics, control: &Control) -> Result<Option<f64>> {
+        self.passes.evaluate(feed, metrics, control)
     }
 
     fn reconstructions(&mut self, feed: &mut Feed, count: usize) -> Result<Option<Reconstructions>> {
-        self.scores.reconstructions(&mut self.passes, feed, count)
+        self.passes.reconstructions(feed, count)
     }
 
     fn observe(&mut self, eval_loss: f64) {

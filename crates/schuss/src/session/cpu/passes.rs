@@ -9,7 +9,7 @@ use crate::recipe::{TargetScale, Trial};
 use crate::session::tally::Tally;
 use crate::state::StateCodec;
 use schuss_data::random::{Key, Purpose};
-use schuss_data::{Dataset, Feed};
+use schuss_data::{Dataset, Feed, ImageShape};
 use schuss_kernels::Team;
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
 use std::io;
@@ -39,6 +39,8 @@ pub(super) struct Setting {
     /// Factor of each output that converts the loss to the units of the targets, if targets are scaled.
     factors: Option<Vec<f64>>,
     pub(super) seed: u64,
+    /// Shape of the images that an autoencoder reconstructs.
+    pub(super) reconstructed: Option<ImageShape>,
 }
 
 /// Samples of one update.
@@ -88,6 +90,7 @@ impl Passes {
             noise: trial.noise.clone(),
             factors,
             seed: trial.seed,
+            reconstructed: trial.task(data).image,
         };
         let measured = plan.layout.measured().map(|range| range.len()).sum();
         Ok(Self {

@@ -27,7 +27,7 @@ struct OneClass {
 
 impl OneClass {
     fn of(trial: &TrialRecord, data: &Dataset) -> Option<Self> {
-        let evaluation = trial.test.filter(|_| trial.updates > 0)?;
+        let evaluation = trial.test.as_ref().filter(|_| trial.updates > 0)?;
         Some(Self {
             seed: trial.seed,
             class: data.class_name(evaluation.only_class?)?.to_owned(),
@@ -61,8 +61,8 @@ impl OneClass {
 /// Returns a warning for each multi-label trial that detects no label in any sample.
 pub(super) fn finds_no_label(trials: &[TrialRecord]) -> impl Iterator<Item = String> {
     let finds_none = |trial: &&TrialRecord| {
-        let labels = trial.test.and_then(|test| test.labels);
-        trial.updates > 0 && labels.is_some_and(|labels| labels.f1_macro == 0.0)
+        let f1_macro = trial.test.as_ref().and_then(|test| test.metric("f1_macro"));
+        trial.updates > 0 && f1_macro == Some(0.0)
     };
     trials.iter().filter(finds_none).map(|TrialRecord { name, seed, .. }| {
         format!(

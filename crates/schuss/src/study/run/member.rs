@@ -191,7 +191,7 @@ impl<'r, 'a> Run<'r, 'a> {
             memory: session.memory(),
             target: outcome.target.clone(),
             epochs: outcome.epochs.clone(),
-            test: outcome.evaluation,
+            test: outcome.evaluation.clone(),
             model: None,
             best: outcome.best.map(BestRecord::of),
             state: session.digest(),
@@ -221,7 +221,7 @@ impl Sink for Run<'_, '_> {
                 self.place.as_mut().map_or(Ok(()), |folder| folder.append_losses(losses))?;
             }
             Event::Evaluation(point) => {
-                self.trace.evaluations.push(**point);
+                self.trace.evaluations.push((*point).clone());
                 self.place.as_mut().map_or(Ok(()), |folder| folder.append_evaluation(point))?;
             }
             Event::Losses(_) | Event::Epoch(_) => {}

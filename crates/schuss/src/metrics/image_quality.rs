@@ -1,15 +1,34 @@
 //! Quality of reconstructed images: squared error and structural similarity.
 
-use crate::record::Reconstruction;
+use super::metric::{Metric, Prediction, Row, Task};
+use crate::record::Evaluation;
 use schuss_data::ImageShape;
 use schuss_kernels::Math;
+use serde::Serialize;
+
+pub(super) const ROW: Row = Row { names: &["mse", "psnr", "ssim"], begin };
+
+fn begin(task: &Task) -> Option<Box<dyn Metric>> {
+    Some(Box::new(ImageSums::new(task.image?)))
+}
+
+/// Quality of reconstructed images with numbers in 0..=1, the mean over images.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ImageQuality {
+    /// Mean squared error.
+    pub mse: f64,
+    /// Peak signal-to-noise ratio in decibels, 10 log₁₀(1 / mse).
+    pub psnr: f64,
+    /// Mean structural similarity; `None` for images smaller than 7 x 7.
+    pub ssim: Option<f64>,
+}
 
 /// Side of the square windows of structural similarity, in pixels.
 const WINDOW: usize = 7;
 
 /// Sums over reconstructed images.
 #[derive(Clone, Debug)]
-pub(crate) struct Quality {
+pub(crate) struct ImageSums {
     shape: ImageShape,
     squared_error: f64,
     similarity: f64,
@@ -18,18 +37,13 @@ pub(crate) struct Quality {
     windows: Windows,
 }
 
-impl Quality {
+impl ImageSums {
     pub(crate) fn new(shape: ImageShape) -> Self {
         Self { shape, squared_error: 0.0, similarity: 0.0, images: 0, windows: Windows::default() }
     }
 
-    /// Returns the shape of an image.
-    pub(crate) fn shape(&self) -> ImageShape {
-        self.shape
-    }
-
     /// Adds an image with numbers in 0..=1 and its reconstruction.
-    pub(crate) fn take(&mut self, image: &[f32], found: &[f32]) {
+    pub(crate) fn add(&mut self, image: &[f32], found: &[f32]) {
         let ImageShape { height, width, channels } = self.shape;
         let pairs = image.iter().zip(found).map(|(&x, &y)| f64::from(x - y));
         self.squared_error += pairs.map(|d| d * d).sum::<f64>();
@@ -40,10 +54,25 @@ impl Quality {
     }
 
     /// Returns means over all images; the similarity is None if images are smaller than a window.
-    pub(crate) fn mean(&self) -> Reconstruction {
+    pub(crate) fn mean(&self) -> ImageQuality {
         let mse = self.squared_error / (self.images as f64 * self.shape.features() as f64);
         let ssim = Some(self.similarity / self.images as f64).filter(|ssim| ssim.is_finite());
-        Reconstruction { mse, psnr: -10.0 * Math::ln(mse) / std::f64::consts::LN_10, ssim }
+        ImageQuality { mse, psnr: -10.0 * Math::ln(mse) / std::f64::consts::LN_10, ssim }
+    }
+}
+
+impl Metric for ImageSums {
+    fn take(&mut self, prediction: &Prediction) {
+        if let Prediction::Image { actual, predicted } = prediction {
+            self.add(actual, predicted);
+        }
+    }
+
+    fn report(&self, evaluation: &mut Evaluation) {
+        let ImageQuality { mse, psnr, ssim } = self.mean();
+        evaluation.enter("mse", Some(mse));
+        evaluation.enter("psnr", Some(psnr));
+        evaluation.enter("ssim", ssim);
     }
 }
 
