@@ -193,7 +193,7 @@ fn scores_are_serialised_in_a_fixed_order_of_keys() {
     let model = "linear:20,relu,linear:64,sigmoid".parse().unwrap();
     assert_eq!(
         keys(Trial { model, targets: Targets::Input, recipe, ..Trial::default() }),
-        "mse psnr ssim samples"
+        "mse psnr ssim samples metrics"
     );
 }
 
