@@ -32,6 +32,8 @@ pub enum Purpose {
     Validation = 11,
     /// Samples held out for the test split.
     Test = 12,
+    /// Seeds drawn again to see how often a recipe is the best.
+    Bootstrap = 13,
 }
 
 /// Key of one stream of draws: everything but the position and the element.

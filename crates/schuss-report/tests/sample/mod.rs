@@ -1,6 +1,7 @@
 //! Synthetic records of runs with plausible curves, to test reports.
 
 use schuss::record::*;
+use schuss::study::Tie;
 
 /// Shape of a synthetic trial.
 pub(crate) struct Sketch {
@@ -108,6 +109,8 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
             seconds: target_at.map(|_| clock),
             updates: target_at,
         }),
+        evaluations: vec![],
+        role: Role::Race,
         epochs: rows,
         test: None,
         model: Some("model.safetensors".into()),
@@ -205,6 +208,12 @@ fn reconstructing(sketch: &Sketch, noise: Option<&str>, seed: u64) -> (TrialReco
 
 /// Returns a run of these trials.
 pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
+    let mut summary = records(trials);
+    summary.verdict = Some(Verdict::of(&summary, Tie::default()));
+    summary
+}
+
+fn records(trials: Vec<TrialRecord>) -> Summary {
     Summary {
         schema: 1,
         schuss: Release { version: "0.1.0".into(), commit: Some("0123abc".into()) },
@@ -233,6 +242,7 @@ pub(crate) fn summary(trials: Vec<TrialRecord>) -> Summary {
         warnings: vec!["one seed per recipe: figures of another seed differ".into()],
         groups: groups(&trials),
         trials,
+        verdict: None,
         surfaces: Vec::new(),
         exhibits: Vec::new(),
     }

@@ -3,15 +3,21 @@
 //! Values are fractions (not percentages), seconds and bytes; a non-finite number is `null`. New keys may appear
 //! without a new schema number, so readers should ignore unknown keys.
 
+pub mod numbers;
 mod surface;
 mod trial;
+mod verdict;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
 pub use trial::{
-    Best, BestRecord, BudgetRecord, Divergence, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord,
-    RecipeRecord, Sheet, Status, TargetRecord, Timing, Trace, TrialRecord,
+    Best, BestRecord, BudgetRecord, CurvePoint, Divergence, EpochRecord, Evaluation, EvaluationPoint,
+    MemoryRecord, RecipeRecord, Role, Sheet, Status, TargetRecord, Timing, Trace, TrialRecord,
+};
+pub use verdict::{
+    FinalValues, Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, TargetBound,
+    Test, Verdict,
 };
 
 /// Summary of a run: study, data, machine and results.
@@ -46,12 +52,34 @@ pub struct Summary {
     pub groups: Vec<Group>,
     /// One entry per trial, in the order of the study.
     pub trials: Vec<TrialRecord>,
+    /// Order of the recipes and how sure it is; `None` in runs of earlier versions.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// Error surfaces with the paths of optimizers over them (lecture 23).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub surfaces: Vec<SurfaceRecord>,
     /// Further exhibits, each with a small table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exhibits: Vec<Exhibit>,
+}
+
+impl Summary {
+    /// Returns the accuracy of always predicting the most common class, or combination of labels, of the evaluation
+    /// split.
+    pub fn chance(&self) -> Option<f64> {
+        let mut rows = self.trials.iter().flat_map(|trial| &trial.epochs);
+        let measured = || rows.find_map(|row| row.metrics.get("chance").copied().flatten());
+        self.data.eval_chance().or_else(measured)
+    }
+
+    /// Returns the prediction whose accuracy is [`chance`](Self::chance).
+    pub fn most_common(&self) -> &'static str {
+        if self.data.labels.is_empty() {
+            "the most common class"
+        } else {
+            "the most common combination of labels"
+        }
+    }
 }
 
 /// An exhibit besides the trials, with a small table.
@@ -200,7 +228,8 @@ pub struct Group {
     pub metrics: BTreeMap<String, Spread>,
 }
 
-/// Median over seeds, with the range in which 95 % of medians would fall (the whole range below six seeds).
+/// Median over seeds, with an interval that contains the true median with a probability of at least 95 %; below six seeds
+/// there is none, and low and high are the range.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// Median.

@@ -1,6 +1,6 @@
 //! Record of a trial.
 
-use super::ReferenceRecord;
+use super::{ReferenceRecord, TargetBound};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -62,6 +62,12 @@ pub struct TrialRecord {
     pub memory: MemoryRecord,
     /// The target and when it was reached.
     pub target: Option<TargetRecord>,
+    /// Every evaluation, with the value of the target's metric, or of the loss if there is no target.
+    #[serde(default)]
+    pub evaluations: Vec<CurvePoint>,
+    /// Part that it plays in the run.
+    #[serde(default)]
+    pub role: Role,
     /// One row per epoch; row 0 is the evaluation before any update.
     pub epochs: Vec<EpochRecord>,
     /// Result on the test split at the end.
@@ -110,6 +116,41 @@ impl RecipeRecord {
 impl FromIterator<(&'static str, Value)> for RecipeRecord {
     fn from_iter<I: IntoIterator<Item = (&'static str, Value)>>(choices: I) -> Self {
         Self(choices.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}
+
+/// Part that a trial plays in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Compared with the other recipes.
+    #[default]
+    Race,
+    /// Tried a choice for a recipe.
+    Probe,
+}
+
+/// An evaluation, written as an array: updates, seconds of training, value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(u64, f64, Option<f64>)", into = "(u64, f64, Option<f64>)")]
+pub struct CurvePoint {
+    /// Weight updates since the start.
+    pub updates: u64,
+    /// Seconds of training since the start.
+    pub seconds: f64,
+    /// Value of the metric; `None` if it was not finite.
+    pub value: Option<f64>,
+}
+
+impl From<(u64, f64, Option<f64>)> for CurvePoint {
+    fn from((updates, seconds, value): (u64, f64, Option<f64>)) -> Self {
+        Self { updates, seconds, value }
+    }
+}
+
+impl From<CurvePoint> for (u64, f64, Option<f64>) {
+    fn from(CurvePoint { updates, seconds, value }: CurvePoint) -> Self {
+        (updates, seconds, value)
     }
 }
 
@@ -217,6 +258,13 @@ pub struct TargetRecord {
     pub updates: Option<u64>,
 }
 
+impl TargetRecord {
+    /// Returns the target without when it was reached.
+    pub fn bound(&self) -> TargetBound {
+        TargetBound { metric: self.metric.clone(), op: self.op.clone(), value: self.value }
+    }
+}
+
 /// State of a trial after an epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
@@ -321,6 +369,18 @@ pub struct EvaluationPoint {
     /// Further metrics by name, beside the other keys.
     #[serde(flatten, deserialize_with = "numbers")]
     pub metrics: BTreeMap<String, Option<f64>>,
+}
+
+impl EvaluationPoint {
+    /// Returns a metric by its name in a target.
+    pub(crate) fn value(&self, metric: &str) -> Option<f64> {
+        match metric {
+            "eval_accuracy" => self.eval_accuracy,
+            "eval_loss" => self.eval_loss,
+            "train_loss" => self.train_loss,
+            _ => None,
+        }
+    }
 }
 
 /// Recordings of a trial between epochs.

@@ -3,6 +3,7 @@
 mod read;
 
 use super::axes::Axes;
+use super::verdict::Tie;
 use crate::loss::Targets;
 use crate::recipe::{ChoiceKey, Choices, Workload};
 use crate::record::ReferenceRecord;
@@ -29,6 +30,9 @@ pub struct StudyFile {
     /// True if the command fails when a trial misses its target.
     #[serde(skip_serializing_if = "is_default")]
     pub require_target: bool,
+    /// Relative difference up to which two recipes count as equal; 0.05 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tie: Option<Tie>,
     /// Data, and the network to train on it.
     pub workload: Workload,
     /// Choices shared by all trials, which may include the budget.

@@ -2,6 +2,7 @@
 
 use super::exhibit::Printed;
 use super::file::{Observe, StudyFile, TrialEntry};
+use super::verdict::Tie;
 use crate::recipe::{ChoiceKey, Choices, Trial, Workload};
 use crate::record::StudyRecord;
 use crate::schedule::Outlook;
@@ -20,6 +21,8 @@ pub struct Study {
     pub seeds: Vec<u64>,
     /// True if the command fails when a trial misses its target.
     pub require_target: bool,
+    /// Relative difference up to which two recipes count as equal.
+    pub tie: Tie,
     /// Data and network, as written in the study file.
     pub workload: Workload,
     /// Recordings in addition to the evaluation after each epoch.
@@ -72,7 +75,8 @@ impl Study {
             StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
         number_equal_names(&mut trials);
         let (surfaces, require_target, observe) = (file.surfaces.clone(), file.require_target, file.observe);
-        Ok(Self { about, trials, seeds, require_target, workload, observe, surfaces })
+        let tie = file.tie.unwrap_or_default();
+        Ok(Self { about, trials, seeds, require_target, tie, workload, observe, surfaces })
     }
 
     /// Creates a study of trials that share the network and data of the first, with seed 1.
@@ -101,6 +105,7 @@ impl Study {
             trials: planned,
             seeds: vec![1],
             require_target: false,
+            tie: Tie::default(),
             workload: file.workload,
             observe: file.observe,
             surfaces: file.surfaces,
@@ -131,6 +136,7 @@ impl Study {
             notes: self.about.notes.clone(),
             seeds: Some(self.seeds.clone()),
             require_target: self.require_target,
+            tie: (self.tie != Tie::default()).then_some(self.tie),
             workload: self.workload.on(&data.name).without_trial(),
             observe: self.observe,
             trials: self.trials.iter().map(entry).collect(),

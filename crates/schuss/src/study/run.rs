@@ -5,13 +5,13 @@ mod member;
 mod runner;
 
 use super::exhibit::Gallery;
-use super::folder::{RunFolder, STUDY, SUMMARY};
+use super::folder::{RunFolder, STUDY};
 use super::plan::Study;
-use super::{StudyFile, statistics};
+use super::{StudyFile, merge, statistics};
 use crate::network::Params;
 use crate::recipe::{Budget, ChoiceKey, Choices, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
-    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, WorkloadRecord,
+    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, Verdict, WorkloadRecord,
 };
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
@@ -173,33 +173,20 @@ impl Begun {
     /// # Errors
     /// A usage error if there is no run, a data error if it is damaged, a failure if another process is working on it.
     pub fn open(run: &Path) -> Result<Self> {
-        let places = [run.to_owned(), Path::new("runs").join(run)];
-        let places = places.map(|path| std::path::absolute(&path).unwrap_or(path));
-        let path = places.iter().find(|path| path.join(STUDY).is_file()).ok_or_else(|| {
-            Error::usage("there is no run")
-                .because(Cause::NotFound)
-                .at(run.display())
-                .advise("the folder of a run, such as runs/train")
-        })?;
+        let places = merge::places(run);
+        let path = places.iter().find(|path| path.join(STUDY).is_file()).ok_or_else(|| merge::no_run(run))?;
         let folder = RunFolder::open(path)?;
-        let read = |name: &str| {
-            let file = path.join(name);
-            let unreadable = |error| {
-                Error::data(format!("the run cannot be read: {}", plain_io(&error)))
-                    .with_source(error)
-                    .at(file.display())
-            };
-            std::fs::read_to_string(&file).map_err(unreadable)
+        let study = path.join(STUDY);
+        let unreadable = |error| {
+            Error::data(format!("the run cannot be read: {}", plain_io(&error)))
+                .with_source(error)
+                .at(study.display())
         };
-        let text = read(STUDY)?;
-        let mut file = StudyFile::parse(&text, &path.join(STUDY).display().to_string())?;
+        let text = std::fs::read_to_string(&study).map_err(unreadable)?;
+        let mut file = StudyFile::parse(&text, &study.display().to_string())?;
         file.is_of_run = true;
         let is_older = keep_targets(&mut file);
-        let summary = serde_json::from_str(&read(SUMMARY)?).map_err(|error| {
-            Error::data(format!("the summary is damaged: {error}"))
-                .because(Cause::Damaged)
-                .at(path.join(SUMMARY).display())
-        })?;
+        let summary = merge::read_summary(path)?;
         let limits = folder.limits()?;
         Ok(Self { file, summary, limits, folder, is_older })
     }
@@ -226,7 +213,7 @@ impl Begun {
                 extend(&mut entry.choices, epochs, train).map_err(|error| error.at(Place::Api(name)))?;
         }
         if longer {
-            (self.summary.trials, self.summary.groups) = (vec![], vec![]);
+            (self.summary.trials, self.summary.groups, self.summary.verdict) = (vec![], vec![], None);
             self.folder.write_summary(&self.summary)?;
             self.folder.write_study(&self.file)?;
         }
@@ -269,7 +256,7 @@ impl Begun {
         if limits != self.limits {
             self.folder.write_limits(limits)?;
         }
-        let summary = Summary { trials: vec![], groups: vec![], ..self.summary };
+        let summary = Summary { trials: vec![], groups: vec![], verdict: None, ..self.summary };
         let finished = go(study, data, limits, Some(&self.folder), summary, control, watcher)?;
         Ok(finished.in_folder(self.folder))
     }
@@ -344,6 +331,7 @@ fn go(
     warnings.iter().for_each(|warning| watcher.note(&format!("warning: {warning}")));
     finished.summary.warnings.extend(warnings);
     finished.summary.groups = statistics::groups(&finished.summary.trials, data.validation.is_some());
+    finished.summary.verdict = Some(Verdict::of(&finished.summary, study.tie));
     match finished.error {
         Some(error) if finished.summary.trials.is_empty() => Err(error),
         _ => Ok(finished),
@@ -401,6 +389,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         warnings: warnings(study, data)?,
         groups: vec![],
         trials: vec![],
+        verdict: None,
         surfaces: vec![],
         exhibits: vec![],
     })
@@ -430,7 +419,9 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
         );
     }
     if study.trials.len() > 1 && study.seeds.len() == 1 {
-        warnings.push("one seed per recipe: another seed may reverse small differences (--seeds 3)".into());
+        warnings.push(
+            "one seed per recipe decides nothing: another seed may reverse the order (--seeds 6)".into(),
+        );
     }
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));

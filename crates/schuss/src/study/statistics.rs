@@ -1,46 +1,25 @@
 //! Statistics over several seeds.
 
-use crate::record::{EpochRecord, Evaluation, Group, Spread, Status, TrialRecord};
+use super::verdict::recipe::recipes;
+use super::verdict::{middle, ranks_to_leave_out};
+use crate::record::{EpochRecord, Evaluation, Group, Spread, TrialRecord};
 use std::collections::BTreeMap;
 
 impl Spread {
-    /// Returns the median of `values` with an interval: for six values or more, the order statistics that contain the
-    /// true median in 95 % of cases (binomial); for fewer, the whole range. `None` if `values` is empty.
+    /// Returns the median of `values` with an interval that contains the true median with a probability of at least 95 %,
+    /// whatever their distribution, or with their range if there are fewer than six. `None` if `values` is empty.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let n = values.len();
-        let (low, high) = (values.first()?, values.last()?);
         let cut = ranks_to_leave_out(n);
-        let median = (values[(n - 1) / 2] + values[n / 2]) / 2.0;
-        let (low, high) = (values.get(cut).unwrap_or(low), values.get(n - 1 - cut).unwrap_or(high));
-        Some(Self { median, low: *low, high: *high, n })
+        let (low, high) = (*values.get(cut)?, *values.get(n.checked_sub(1 + cut)?)?);
+        Some(Self { median: middle(&values)?, low, high, n })
     }
-}
-
-/// The largest k such that a fair coin shows at most k - 1 heads in n throws with probability at most 2.5 %.
-fn ranks_to_leave_out(n: usize) -> usize {
-    let (mut probability, mut below, mut k) = (0.5_f64.powi(n.min(1_000) as i32), 0.0, 0);
-    while below + probability <= 0.025 {
-        below += probability;
-        probability *= (n - k) as f64 / (k + 1) as f64;
-        k += 1;
-    }
-    k.saturating_sub(1)
 }
 
 /// Groups the trials by recipe, in order of first appearance.
 pub(crate) fn groups(trials: &[TrialRecord], held_out: bool) -> Vec<Group> {
-    let mut keys: Vec<(&str, &str)> = Vec::new();
-    for trial in trials {
-        let key = (trial.config_id.as_str(), trial.name.as_str());
-        if !keys.contains(&key) {
-            keys.push(key);
-        }
-    }
-    let members = |(id, name): (&str, &str)| -> Vec<&TrialRecord> {
-        trials.iter().filter(|trial| trial.config_id == id && trial.name == name).collect()
-    };
-    keys.into_iter().map(|key| group(&members(key), held_out)).collect()
+    recipes(trials).iter().map(|recipe| group(&recipe.trials, held_out)).collect()
 }
 
 /// Aggregates the trials of one recipe; `held_out` is true if the curves used a split other than the test split.
@@ -48,8 +27,8 @@ fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
     let spread = |value: &dyn Fn(&TrialRecord) -> Option<f64>| {
         Spread::of(trials.iter().filter_map(|t| value(t)).collect())
     };
-    let survived = trials.iter().filter(|trial| trial.status != Status::Diverged);
-    let reached: Vec<f64> = survived.filter_map(|trial| trial.target.as_ref()?.seconds).collect();
+    let reached = trials.iter().filter_map(|trial| trial.target.as_ref()?.seconds);
+    let reached: Vec<f64> = reached.collect();
     fn test(trial: &TrialRecord, held_out: bool) -> Option<&Evaluation> {
         trial.test.as_ref().filter(|_| held_out)
     }

@@ -44,6 +44,7 @@ const STUDY: Form<StudyFile> = Form {
         ("notes", |study, entry| entry.put(&mut study.notes)),
         ("seeds", seeds),
         ("require_target", |study, entry| entry.put(&mut study.require_target)),
+        ("tie", |study, entry| entry.put(&mut study.tie)),
         ("surfaces", surfaces),
         ("workload", |study, entry| entry.table(&WORKLOAD, &mut study.workload.choices)),
         ("recipe", |study, entry| entry.table(&RECIPE, &mut study.recipe)),

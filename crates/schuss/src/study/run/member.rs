@@ -2,7 +2,7 @@
 
 use super::runner::{Runner, budget};
 use crate::recipe::Trial;
-use crate::record::{BestRecord, Status, Trace, TrialRecord};
+use crate::record::{BestRecord, CurvePoint, EvaluationPoint, Role, Status, Trace, TrialRecord};
 use crate::session::{Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Header, Unusable};
 use crate::study::curve::overfitted;
@@ -190,6 +190,8 @@ impl<'r, 'a> Run<'r, 'a> {
             peak_rss_bytes: machine::peak_memory(),
             memory: session.memory(),
             target: outcome.target.clone(),
+            evaluations: self.curve(outcome),
+            role: Role::Race,
             epochs: outcome.epochs.clone(),
             test: outcome.evaluation.clone(),
             model: None,
@@ -202,6 +204,17 @@ impl<'r, 'a> Run<'r, 'a> {
         };
         self.planned.printed.enter(&mut record);
         record
+    }
+
+    /// Returns every evaluation, with the value of the target's metric, or of the loss if there is no target.
+    fn curve(&self, outcome: &Outcome) -> Vec<CurvePoint> {
+        let metric = outcome.target.as_ref().map_or("eval_loss", |target| &target.metric);
+        let point = |point: &EvaluationPoint| CurvePoint {
+            updates: point.updates,
+            seconds: point.train_seconds,
+            value: point.value(metric).filter(|value| value.is_finite()),
+        };
+        self.trace.evaluations.iter().map(point).collect()
     }
 
     fn write_best(&self, session: &mut Session) -> Result<()> {

@@ -1,0 +1,186 @@
+//! The verdict of a run: a pure function of its trials.
+//!
+//! Times to the target are [outcomes](outcome): known, censored or infinite. Each recipe has a [median] with an interval
+//! free of assumptions and an expected time ([racer]); each [pair](comparison) of recipes is compared seed by seed, with
+//! p-values adjusted over all pairs ([holm]); the [leader](ranking) is the recipe most probably [best]. Without a target
+//! the values at the end of the budget are ranked in the same way.
+
+mod best;
+mod comparable;
+mod comparison;
+mod contrast;
+mod firm;
+mod fisher;
+mod holm;
+mod measure;
+mod median;
+mod outcome;
+#[cfg(test)]
+mod promises;
+mod quality;
+mod racer;
+mod ranking;
+pub(super) mod recipe;
+mod seeds_needed;
+mod sentences;
+mod sign_flip;
+mod student;
+#[cfg(test)]
+pub(super) mod tests;
+mod tie;
+
+pub use tie::Tie;
+
+pub(super) use median::{middle, ranks_to_leave_out};
+
+use crate::record::{
+    Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, Summary, TargetBound,
+    Verdict,
+};
+use outcome::Outcome;
+use ranking::{LEVEL, Ranking};
+use recipe::{Recipe, recipes};
+
+/// Parts of a trial that depend on its seed.
+const SEED_VARIES: &str = "initial weights and order of samples";
+
+impl Verdict {
+    /// Returns the verdict on the trials of a run, where recipes that differ by no more than `tie` count as equal.
+    pub fn of(summary: &Summary, tie: Tie) -> Self {
+        let tie = tie.fraction();
+        let recipes = recipes(&summary.trials);
+        let by = Measure::of(&recipes);
+        let unlike = comparable::unlike(&recipes);
+        let target = recipes.first().and_then(|recipe| comparable::target(recipe.first()));
+        let target = target.filter(|_| unlike != Some("targets"));
+        let mut verdict = ranked(&recipes, by, tie, unlike.is_none());
+        if unlike.is_none() {
+            verdict.firm = firm::firm(&recipes, by, target.as_ref());
+            verdict.quality = quality::verdicts(&recipes, by, tie);
+            verdict.orders_disagree = quality::orders_disagree(&verdict);
+        }
+        verdict.target = target;
+        verdict.resolution = resolution(&recipes, by);
+        verdict.sentences = sentences::Words { summary, recipes: &recipes, verdict: &verdict, unlike }.all();
+        verdict
+    }
+
+    /// Returns the comparison of a recipe with another, as seen from the first.
+    pub fn pair(&self, a: &str, b: &str) -> Option<PairVerdict> {
+        let is_pair = |pair: &&PairVerdict| [&*pair.a, &*pair.b] == [a, b] || [&*pair.a, &*pair.b] == [b, a];
+        let pair = self.pairs.iter().find(is_pair)?.clone();
+        Some(if pair.a == a { pair } else { pair.reversed() })
+    }
+}
+
+/// Ranks the recipes by a measure, if they can be ranked.
+fn ranked(recipes: &[Recipe], by: Measure, tie: f64, is_ranked: bool) -> Verdict {
+    let ranking = Ranking::of(recipes, by);
+    let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
+    let entries = recipes.iter().enumerate().map(|(index, recipe)| RecipeVerdict {
+        p_best: is_ranked.then(|| ranking.p_best[index]),
+        ..alone(recipe, &ranking, index)
+    });
+    let leader = ranking.leader.filter(|_| is_ranked).map(|leader| names[leader].to_owned());
+    let mut verdict = Verdict {
+        schema: 1,
+        level: LEVEL,
+        by,
+        target: None,
+        tie,
+        recipes: entries.collect(),
+        pairs: if is_ranked { ranking.pairs(&names, tie) } else { vec![] },
+        leader,
+        sure: false,
+        ties: vec![],
+        firm: Firm::default(),
+        resolution: None,
+        noise: None,
+        seed_varies: SEED_VARIES.to_owned(),
+        orders_disagree: None,
+        spending: None,
+        same_rate: None,
+        quality: vec![],
+        sentences: vec![],
+    };
+    let against = outcomes_of_leader(&verdict);
+    let decided = [PairOutcome::Faster, PairOutcome::Better, PairOutcome::Equal];
+    verdict.sure = !against.is_empty() && against.iter().all(|(_, outcome)| decided.contains(outcome));
+    let ties = against.into_iter().filter(|(_, outcome)| *outcome == PairOutcome::Equal);
+    verdict.ties = ties.map(|(name, _)| name).collect();
+    verdict
+}
+
+/// Returns the other recipes with the leader's outcome against each.
+fn outcomes_of_leader(verdict: &Verdict) -> Vec<(String, PairOutcome)> {
+    let Some(leader) = &verdict.leader else { return vec![] };
+    let others = verdict.recipes.iter().filter(|recipe| recipe.name != *leader);
+    let against = |recipe: &RecipeVerdict| {
+        let outcome = verdict.pair(leader, &recipe.name).map_or(PairOutcome::Undecided, |pair| pair.outcome);
+        (recipe.name.clone(), outcome)
+    };
+    others.map(against).collect()
+}
+
+/// Returns the figures of a recipe by itself.
+fn alone(recipe: &Recipe, ranking: &Ranking, index: usize) -> RecipeVerdict {
+    let racer = &ranking.racers[index];
+    let outcomes = racer.outcomes();
+    let (by, has_level) = (ranking.by, outcomes.len() >= median::FEWEST);
+    RecipeVerdict {
+        name: recipe.name.to_owned(),
+        config_id: recipe.config_id.to_owned(),
+        trials: recipe.trials.len(),
+        reached: racer.counts().reached,
+        median: median::median(&outcomes).map(|median| by.sign() * median),
+        interval: interval(by, &outcomes),
+        interval_kind: if has_level { IntervalKind::Confidence } else { IntervalKind::Range },
+        expected: if by.is_time() { racer.expected() } else { None },
+        p_best: None,
+        last: quality::last(recipe),
+    }
+}
+
+/// Returns the interval of a median in the order of the measure. Of accuracies, whose worst end is the lower one, there is
+/// none if that end is unknown.
+fn interval(by: Measure, outcomes: &[Outcome]) -> Option<Interval> {
+    let ends = median::interval(outcomes)?;
+    if by.sign() > 0.0 {
+        return Some(Interval { low: ends.low, high: ends.high });
+    }
+    Some(Interval { low: -ends.high?, high: Some(-ends.low) })
+}
+
+/// Returns the median distance of the evaluation that met the target from the one before it.
+fn resolution(recipes: &[Recipe], by: Measure) -> Option<f64> {
+    let trials = recipes.iter().flat_map(|recipe| &recipe.trials);
+    let steps = trials.filter_map(|trial| {
+        let target = trial.target.as_ref().filter(|_| by.is_time())?;
+        let points = firm::points(trial, &target.metric);
+        let updates = target.updates?;
+        let hit = points.iter().position(|point| point.updates == updates)?;
+        let (before, at) = (points.get(hit.checked_sub(1)?)?, points[hit]);
+        Some(if by == Measure::Updates {
+            at.updates.saturating_sub(before.updates) as f64
+        } else {
+            at.seconds - before.seconds
+        })
+    });
+    let mut steps: Vec<f64> = steps.filter(|step| step.is_finite()).collect();
+    steps.sort_by(f64::total_cmp);
+    median::middle(&steps)
+}
+
+impl TargetBound {
+    /// Returns true if every trial met the target at its first evaluation.
+    fn is_met_at_once(recipes: &[Recipe]) -> bool {
+        let mut trials = recipes.iter().flat_map(|recipe| &recipe.trials).peekable();
+        let at_once = |trial: &&crate::record::TrialRecord| {
+            let Some(target) = &trial.target else { return false };
+            let points = firm::points(trial, &target.metric);
+            let first = points.iter().find(|point| point.value.is_some() && point.updates > 0);
+            target.updates.is_some_and(|updates| first.is_some_and(|first| updates <= first.updates))
+        };
+        trials.peek().is_some() && trials.all(at_once)
+    }
+}

@@ -1,0 +1,69 @@
+//! The trials of one recipe.
+
+use super::fisher::Counts;
+use super::outcome::Outcome;
+
+/// Outcome of a recipe with a seed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub(super) seed: u64,
+    pub(super) outcome: Outcome,
+    /// Time that the trial took, if it missed.
+    pub(super) spent: f64,
+}
+
+/// Outcomes of one recipe over its seeds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Racer {
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Racer {
+    /// Returns a recipe with these outcomes by seed; a trial that diverged took no time.
+    #[cfg(test)]
+    pub(super) fn of(outcomes: impl IntoIterator<Item = (u64, Outcome)>) -> Self {
+        let spent = |outcome: Outcome| if outcome == Outcome::Never { 0.0 } else { outcome.least() };
+        let entry = |(seed, outcome)| Entry { seed, outcome, spent: spent(outcome) };
+        Self { entries: outcomes.into_iter().map(entry).collect() }
+    }
+
+    /// Returns the outcome with a seed.
+    pub(super) fn at(&self, seed: u64) -> Option<Outcome> {
+        self.entries.iter().find(|entry| entry.seed == seed).map(|entry| entry.outcome)
+    }
+
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
+        self.entries.iter().map(|entry| entry.outcome).collect()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let reached = self.entries.iter().filter(|entry| entry.outcome.reached().is_some()).count();
+        Counts { reached, missed: self.entries.len() - reached }
+    }
+
+    /// Returns the expected time to the target with restarts: the times of the hits plus all time of the misses, over the
+    /// number of hits. A search takes as long on average which begins anew with another seed whenever a trial misses (the
+    /// expected running time of COCO: Hansen, Auger, Ros, Mersmann, Tušar and Brockhoff 2021). `None` without a hit.
+    pub(super) fn expected(&self) -> Option<f64> {
+        let time = |entry: &Entry| entry.outcome.reached().unwrap_or(entry.spent);
+        let hits = self.counts().reached;
+        (hits > 0).then(|| self.entries.iter().map(time).sum::<f64>() / hits as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Outcome::{Beyond, Never, Reached};
+
+    #[test]
+    fn the_expected_time_charges_the_misses_to_the_hits() {
+        let racer = |outcomes: &[Outcome]| Racer::of((1..).zip(outcomes.iter().copied()));
+        assert_eq!(racer(&[Reached(2.0), Reached(4.0), Beyond(12.0)]).expected(), Some(9.0));
+        assert_eq!(racer(&[Reached(2.0), Reached(4.0)]).expected(), Some(3.0));
+        assert_eq!(racer(&[Beyond(12.0), Never]).expected(), None);
+        let mut diverged = racer(&[Reached(2.0), Never]);
+        diverged.entries[1].spent = 5.0;
+        assert_eq!(diverged.expected(), Some(7.0), "seconds until it diverged count as well");
+    }
+}

@@ -1,0 +1,165 @@
+//! How sure the order is.
+
+use super::super::fisher::{self, Counts};
+use super::super::median::FEWEST;
+use super::super::seeds_needed::ADVISED;
+use super::{Words, amount, called, list, named};
+use crate::record::numbers::{plain, plural, significant};
+use crate::record::{PairOutcome, PairVerdict, Status, Test};
+
+impl Words<'_> {
+    /// Returns whether the leader is sure, and what the number of seeds allows to say.
+    pub(super) fn certainty(&self) -> Vec<String> {
+        let fewest = self.verdict.recipes.iter().map(|recipe| recipe.trials).min().unwrap_or(0);
+        let mut trials = self.recipes.iter().flat_map(|recipe| &recipe.trials);
+        let diverged = trials.all(|trial| trial.status == Status::Diverged);
+        match (self.is_alone(), fewest) {
+            (true, 1) if !diverged => {
+                vec!["One recipe, one seed: another seed gives other figures.".to_owned()]
+            }
+            (true, _) => vec![],
+            (false, 1) => vec![format!(
+                "With one seed per recipe this decides nothing: another seed may reverse the order; {ADVISED} seeds are \
+                 advised (--seeds {ADVISED})."
+            )],
+            (false, _) => {
+                let all = [self.sure(), self.open(), self.against(), self.few(fewest), self.adjusted()];
+                all.into_iter().flatten().collect()
+            }
+        }
+    }
+
+    /// Returns the pairs of the leader, as seen from it.
+    fn of_leader(&self) -> Vec<PairVerdict> {
+        let Some(leader) = &self.verdict.leader else { return vec![] };
+        let others = self.verdict.recipes.iter().filter(|recipe| recipe.name != *leader);
+        others.filter_map(|other| self.verdict.pair(leader, &other.name)).collect()
+    }
+
+    fn sure(&self) -> Option<String> {
+        let leader = called(self.verdict.leader.as_ref().filter(|_| self.verdict.sure)?);
+        let ties = named(&self.verdict.ties.iter().map(|tie| called(tie)).collect::<Vec<_>>());
+        let within = format!("within {} %", plain(100.0 * self.verdict.tie));
+        let equal = format!(
+            "{ties} {} equal to it {within}",
+            if self.verdict.ties.len() == 1 { "is" } else { "are" }
+        );
+        let highest = self.of_leader().iter().filter_map(|pair| pair.p).fold(0.0, f64::max);
+        Some(match self.verdict.recipes.len() - 1 - self.verdict.ties.len() {
+            0 => format!("{leader} leads, but {equal}: that is sure at the 95 % level."),
+            _ if self.verdict.ties.is_empty() => {
+                format!("That is sure at the 95 % level (p {}).", p_words(highest))
+            }
+            _ => format!("That is sure at the 95 % level; {equal}."),
+        })
+    }
+
+    /// Returns the recipes that are not told apart from the leader.
+    fn open(&self) -> Option<String> {
+        let open = self.of_leader().into_iter().filter(|pair| pair.outcome == PairOutcome::Undecided);
+        let open: Vec<String> =
+            open.map(|pair| format!("{} ({})", called(&pair.b), how_open(&pair))).collect();
+        let leader = called(self.verdict.leader.as_ref().filter(|_| !open.is_empty())?);
+        Some(format!("That is not sure: {leader} is not told apart from {}.", named(&open)))
+    }
+
+    /// Returns the recipes that are decided to be better than the leader, where a few large values hide it.
+    fn against(&self) -> Option<String> {
+        let is_better = |pair: &PairVerdict| matches!(pair.outcome, PairOutcome::Slower | PairOutcome::Worse);
+        let better: Vec<String> =
+            self.of_leader().into_iter().filter(is_better).map(|pair| called(&pair.b)).collect();
+        (!better.is_empty()).then(|| format!("That is not sure: seed by seed, {} did better.", list(&better)))
+    }
+
+    /// Returns what so few seeds cannot show.
+    fn few(&self, fewest: usize) -> Option<String> {
+        let pairs = self.verdict.recipes.len() * (self.verdict.recipes.len() - 1) / 2;
+        let best = |n: usize| {
+            let [all, none] = [Counts { reached: n, missed: 0 }, Counts { reached: 0, missed: n }];
+            fisher::p_value(all, none) * pairs as f64
+        };
+        let misses_decide = self.verdict.pairs.iter().any(|pair| pair.test == Some(Test::Fisher));
+        let level = 1.0 - self.verdict.level;
+        if misses_decide && best(fewest) > level {
+            let enough = (fewest..).find(|n| best(*n) <= level).unwrap_or(fewest);
+            return Some(format!(
+                "{} are too few to tell recipes apart by their misses at the 95 % level: that takes {enough}.",
+                plural(fewest, "seed")
+            ));
+        }
+        (fewest < FEWEST).then(|| {
+            format!(
+                "With {} a median has no 95 % interval, only a range, and the exact sign-flip test cannot reach the level; \
+                 both need {FEWEST}.",
+                plural(fewest, "seed")
+            )
+        })
+    }
+
+    fn adjusted(&self) -> Option<String> {
+        let n = self.verdict.recipes.len();
+        let pairs = n * (n - 1) / 2;
+        (pairs > 1 && self.verdict.pairs.iter().any(|pair| pair.p.is_some())).then(|| {
+            format!("p-values are adjusted for all {pairs} pairs (Holm); intervals are not adjusted.")
+        })
+    }
+
+    /// Returns whether another target or budget would change the leader, and how exact times are.
+    pub(super) fn firmness(&self) -> Vec<String> {
+        if self.is_alone() {
+            return vec![];
+        }
+        let seeds = self.verdict.recipes.iter().any(|recipe| recipe.trials > 1);
+        let varies = seeds.then(|| format!("A seed varies {}.", self.verdict.seed_varies));
+        [self.firm(), self.resolution(), varies].into_iter().flatten().collect()
+    }
+
+    fn firm(&self) -> Option<String> {
+        let leader = self.verdict.leader.as_ref()?;
+        let firm = &self.verdict.firm;
+        let moved = [
+            (&firm.target_minus_5, "the target's bound 5 % lower"),
+            (&firm.target_plus_5, "the target's bound 5 % higher"),
+            (&firm.budget_minus_5, "5 % less budget"),
+            (&firm.budget_plus_5, "5 % more budget"),
+        ];
+        let known: Vec<_> = moved.iter().filter_map(|(name, what)| Some((name.as_ref()?, *what))).collect();
+        let others = known.iter().filter(|(name, _)| *name != leader);
+        let others: Vec<String> =
+            others.map(|(name, what)| format!("{} with {what}", called(name))).collect();
+        let same: Vec<String> = known.iter().map(|(_, what)| (*what).to_owned()).collect();
+        match (known.is_empty(), others.is_empty()) {
+            (true, _) => None,
+            (_, true) => Some(format!(
+                "{} would also lead with {}.",
+                called(leader),
+                list(&same).replace(" and ", " or ")
+            )),
+            (_, false) => {
+                Some(format!("Another recipe would lead under slightly other conditions: {}.", list(&others)))
+            }
+        }
+    }
+
+    fn resolution(&self) -> Option<String> {
+        let (by, step) = (self.verdict.by, self.verdict.resolution?);
+        let first = self.ranked(self.verdict).first()?.median?;
+        let coarse = if step > 0.1 * first { ": a finer grid tells more (--eval-every)" } else { "" };
+        Some(format!("Times are exact to one step of the evaluation grid, {}{coarse}.", amount(by, step)))
+    }
+}
+
+/// Returns how far an undecided pair is from a decision.
+fn how_open(pair: &PairVerdict) -> String {
+    let p = pair.p.map_or_else(|| "no seed in common".to_owned(), |p| format!("p {}", p_words(p)));
+    match pair.seeds_needed {
+        Some(more) => format!("{p}; about {} would decide it", plural(more, "more seed")),
+        None if pair.p.is_some() => format!("{p}; more seeds would hardly decide it"),
+        None => p,
+    }
+}
+
+/// Formats a p-value with its sign: `= 0.034`, `< 0.001`.
+fn p_words(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("= {}", significant(p, 2)) }
+}

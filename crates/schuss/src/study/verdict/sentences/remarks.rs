@@ -1,0 +1,89 @@
+//! Remarks on single recipes and trials.
+
+use super::super::recipe::{Recipe, same};
+use super::{Words, called, named_or_counted};
+use crate::record::numbers::{count, plural};
+use crate::record::{Measure, Status, Timing, TrialRecord};
+
+impl Words<'_> {
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let one = [self.nothing_learned(), self.diverged(), self.unfinished(), self.shared()];
+        self.same().into_iter().chain(one.into_iter().flatten()).collect()
+    }
+
+    /// Returns a sentence for each group of recipes that differ in nothing but their names.
+    fn same(&self) -> Vec<String> {
+        const NAMED: usize = 3;
+        let sentence = |group: Vec<&Recipe>| {
+            let others: Vec<String> = group[1..].iter().map(|recipe| called(recipe.name)).collect();
+            let more = others.len().saturating_sub(NAMED);
+            format!(
+                "{} and {}{} are the same recipe on {} samples: any difference between them is noise.",
+                called(group[0].name),
+                others[..others.len() - more].join(", "),
+                if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() },
+                count(self.summary.data.counts.train as u64)
+            )
+        };
+        same(self.summary, self.recipes).into_iter().map(sentence).collect()
+    }
+
+    /// Returns a sentence on recipes that ended no better than chance.
+    fn nothing_learned(&self) -> Option<String> {
+        let names = self.recipes.iter().filter_map(|recipe| {
+            let seeds = recipe.trials.len();
+            match recipe.trials.iter().filter(|trial| trial.learned == Some(false)).count() {
+                0 => None,
+                all if all == seeds => Some(called(recipe.name)),
+                some => Some(format!("{} ({some} of {seeds} seeds)", called(recipe.name))),
+            }
+        });
+        let names: Vec<String> = names.collect();
+        let did_not = "did not learn: no better than chance, or the loss exploded.";
+        (!names.is_empty()).then(|| format!("{} {did_not}", named_or_counted(&names)))
+    }
+
+    fn trials(&self) -> Vec<&TrialRecord> {
+        self.recipes.iter().flat_map(|recipe| recipe.trials.iter().copied()).collect()
+    }
+
+    fn diverged(&self) -> Option<String> {
+        let all = self.trials().len();
+        let mut trials = self.trials();
+        trials.retain(|trial| trial.status == Status::Diverged);
+        trials.sort_by_key(|trial| trial.diverged.as_ref().map_or(u64::MAX, |place| place.update));
+        match trials.as_slice() {
+            [] => None,
+            _ if trials.len() == all && all > 1 => {
+                Some(format!("Every one of the {} diverged: there is no result.", plural(all, "trial")))
+            }
+            [one] => Some(format!("{} diverged{}.", called(&one.name), place(one))),
+            [first, ..] => Some(format!(
+                "{} diverged, {} earliest{}.",
+                plural(trials.len(), "trial"),
+                called(&first.name),
+                place(first)
+            )),
+        }
+    }
+
+    fn unfinished(&self) -> Option<String> {
+        let is_open = |trial: &&TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
+        let n = self.trials().into_iter().filter(is_open).count();
+        (n > 0).then(|| format!("{} did not run to the end of the budget.", plural(n, "trial")))
+    }
+
+    fn shared(&self) -> Option<String> {
+        let is_shared = self.trials().iter().any(|trial| trial.timing == Timing::Shared);
+        let updates = if self.verdict.by == Measure::Updates {
+            " The target is timed in updates, and an update of one recipe may take longer than that of another."
+        } else {
+            ""
+        };
+        is_shared.then(|| format!("Trials shared the machine: their seconds cannot be compared.{updates}"))
+    }
+}
+
+fn place(trial: &TrialRecord) -> String {
+    trial.diverged.as_ref().map_or_else(String::new, |place| format!(" at update {}", count(place.update)))
+}
