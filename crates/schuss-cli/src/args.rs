@@ -9,6 +9,7 @@ use schuss::Result;
 use schuss::data::stream::order::Order;
 use schuss::loss::Targets;
 use schuss::session::Limits;
+use schuss::study::Tie;
 use schuss_data::text::parse_bytes;
 use std::path::PathBuf;
 
@@ -85,6 +86,23 @@ pub(crate) enum Command {
         ///
         /// One object on stdout; everything else goes to stderr
         #[arg(long, help_heading = "Records")]
+        json: bool,
+    },
+    /// Make the verdict of finished runs anew, from their summary.json alone
+    ///
+    /// Several runs of one network on the same data are merged into one race.
+    Report {
+        /// Run folders, or their names in runs/
+        #[arg(value_hint = ValueHint::DirPath, required = true)]
+        runs: Vec<PathBuf>,
+        /// Difference up to which two recipes count as equal [default: that of the first run]
+        #[arg(long, value_name = "PERCENT", allow_negative_numbers = true)]
+        tie: Option<Tie>,
+        /// Print all tables
+        #[arg(short, long)]
+        verbose: bool,
+        /// Print the summary with the new verdict as JSON
+        #[arg(long)]
         json: bool,
     },
     /// Evaluate a trained model: accuracy, confusion matrix, worst mistakes
@@ -240,6 +258,9 @@ pub(crate) struct Flags {
     )]
     pub(crate) seeds: Option<u64>,
 
+    /// Difference up to which two recipes count as equal [default: 5%]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, help_heading = "Records")]
+    pub(crate) tie: Option<Tie>,
     /// Exit with code 5 if a trial misses the target
     #[arg(long, help_heading = "Budget")]
     pub(crate) require_target: bool,
@@ -311,7 +332,7 @@ pub(crate) struct Running {
     /// Each trial gets a share of the threads, and streamed data are read once for all; times are labelled shared
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) parallel: Option<bool>,
-    /// Also print strategy and threads of each trial
+    /// Also print all tables, and strategy and threads of each trial
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// Print only results, warnings and errors

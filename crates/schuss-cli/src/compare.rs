@@ -187,11 +187,11 @@ fn present(
 ) -> Result<()> {
     let summary = &finished.summary;
     let report = write(finished, formats);
-    let mut page = format!("\n{}\n", table::render(summary, screen.table_width()).trim_end());
-    let sentences = schuss_report::verdict(summary).into_iter();
+    let mut page =
+        format!("\n{}", table::overview(summary, screen.table_width(), progress.extent()).trim_end());
     let closing = schuss_report::closing(summary, place);
     let outlooks = finished.outlooks.iter().map(|outlook| outlook.line.clone());
-    sentences.chain(outlooks).chain(closing).for_each(|sentence| page += &format!("\n{sentence}"));
+    outlooks.chain(closing).for_each(|sentence| page += &format!("\n{sentence}"));
     if report.is_ok() {
         page += &format!("\nreport: {}", place.join(REPORT).display());
     }
@@ -222,7 +222,7 @@ fn write(finished: &Finished, formats: Formats) -> Result<PathBuf> {
 }
 
 /// Writes results to stdout. Returns a failure if they cannot be written; a closed pipe is not a failure.
-fn deliver(text: &str) -> Result<()> {
+pub(crate) fn deliver(text: &str) -> Result<()> {
     terminal::deliver(&mut std::io::stdout(), text).map(|_| ())
 }
 

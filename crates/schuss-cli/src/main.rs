@@ -14,6 +14,7 @@ mod model;
 mod offers;
 mod predict;
 mod progress;
+mod report;
 mod signals;
 mod study;
 mod terminal;
@@ -51,6 +52,7 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
         Command::Resume { run, epochs, data, running, json } => {
             return compare::resume(&run, epochs, data.as_deref(), &running, json, screen);
         }
+        Command::Report { runs, tie, verbose, json } => report::run(&runs, tie, verbose, json, screen)?,
         Command::Eval { model, data, reading, json } => {
             eval::run(&model, data.as_deref(), &reading, json, screen, out)?;
         }

@@ -10,6 +10,7 @@ use schuss::record::{EpochRecord, Status, TrialRecord};
 use schuss::session::{Control, Event};
 use schuss::study::{Study, Watcher};
 use schuss_data::text::grouped;
+use schuss_report::table::Extent;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -118,6 +119,11 @@ impl Progress {
     /// Returns true if some epochs were not printed.
     pub(crate) fn left_out(&self) -> bool {
         self.left_out && !self.shown.quiet
+    }
+
+    /// Returns the tables to show at the end.
+    pub(crate) fn extent(&self) -> Extent {
+        if self.shown.verbose { Extent::All } else { Extent::Verdict }
     }
 
     fn say(&self, line: &str) {

@@ -23,6 +23,7 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
     }
     file.observe.losses |= flags.losses;
     file.require_target |= flags.require_target;
+    file.tie = flags.tie.or(file.tie);
     Ok(file)
 }
 

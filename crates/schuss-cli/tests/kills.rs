@@ -32,7 +32,7 @@ const MEMORY: [&str; 4] = ["12MiB", "16MiB", "24MiB", "1GiB"];
 const DATA: [&str; 2] = ["--data", "digits:train=400,test=100,size=8"];
 
 /// Keys of time and memory measurements, which may differ.
-const TIMES: [&str; 11] = [
+const TIMES: [&str; 12] = [
     "train_seconds",
     "wall_seconds",
     "elapsed_seconds",
@@ -42,6 +42,7 @@ const TIMES: [&str; 11] = [
     "seconds",
     "threads",
     "timing",
+    "sentences", // whether trials shared the machine
     "memory",
     "strategy", // depends on the samples processed at once, and so on the memory
 ];
@@ -51,6 +52,8 @@ fn without_times(value: &mut Value) {
         Value::Object(map) => {
             TIMES.iter().for_each(|key| drop(map.shift_remove(*key)));
             map.retain(|key, _| !key.contains("seconds"));
+            let points = map.get_mut("evaluations").and_then(Value::as_array_mut);
+            points.into_iter().flatten().for_each(|point| drop(point[1].take()));
             map.values_mut().for_each(without_times);
         }
         Value::Array(values) => values.iter_mut().for_each(without_times),

@@ -25,7 +25,7 @@ pub(crate) struct Run<'a> {
 }
 
 /// Maximum length of a name in charts and sentences, in characters.
-const LONGEST_NAME: usize = 60;
+pub(crate) const LONGEST_NAME: usize = 60;
 
 /// Groups trials into recipes, in order of first appearance.
 pub(crate) fn recipes<'a>(summary: &'a Summary, traces: &'a [Trace]) -> Vec<Recipe<'a>> {
@@ -121,22 +121,6 @@ pub(crate) fn predict_classes(summary: &Summary) -> bool {
     summary.trials.iter().any(is_right_or_wrong)
 }
 
-/// Returns the accuracy of always predicting the most common class, or combination of labels, of the evaluation split.
-pub(crate) fn chance(summary: &Summary) -> Option<f64> {
-    let measured =
-        || summary.trials.iter().find_map(|trial| trial.epochs.iter().find_map(|row| metric(row, "chance")));
-    summary.data.eval_chance().or_else(measured)
-}
-
-/// Returns the prediction whose accuracy is [`chance`].
-pub(crate) fn most_common(summary: &Summary) -> &'static str {
-    if summary.data.labels.is_empty() {
-        "the most common class"
-    } else {
-        "the most common combination of labels"
-    }
-}
-
 /// Returns the accuracy on the evaluation split after the last update.
 pub(crate) fn eval_accuracy(trial: &TrialRecord) -> Option<f64> {
     last(trial, |row| row.eval_accuracy)
@@ -151,13 +135,9 @@ fn metric(row: &EpochRecord, name: &str) -> Option<f64> {
     row.metrics.get(name).copied().flatten()
 }
 
-/// Returns the training seconds until the target, if it was reached and the trial did not diverge later.
+/// Returns the training seconds until the target, if it was reached.
 pub(crate) fn target_seconds(trial: &TrialRecord) -> Option<f64> {
-    if trial.status == Status::Diverged {
-        None
-    } else {
-        trial.target.as_ref().and_then(|target| target.seconds)
-    }
+    trial.target.as_ref().and_then(|target| target.seconds)
 }
 
 impl Run<'_> {

@@ -1,6 +1,7 @@
 //! Results as plain text, for a terminal of any width.
 
-use crate::tables::{Table, tables};
+use crate::tables::{Table, exhibits, tables};
+use crate::verdict;
 use comfy_table::{CellAlignment, ContentArrangement};
 use schuss::record::Summary;
 
@@ -13,20 +14,43 @@ const PROSE: usize = 30;
 /// Number of rows above which details appear only in the report.
 const MANY: usize = 12;
 
-/// Renders the tables of a run in `width` columns: results, time, memory, figures of the lecture if there are any. Long
-/// tables are left to the report, and named.
-pub fn render(summary: &Summary, width: usize) -> String {
-    let long = |table: &Table| (table.folded || table.detail) && table.rows.len() > MANY;
-    let (left_out, shown): (Vec<Table>, Vec<Table>) = tables(summary).into_iter().partition(long);
-    let mut text = shown.iter().map(|table| plain(table, width)).collect::<Vec<_>>().join("\n");
+/// Tables to show of a run with several trials; one trial has few, which are all shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The verdict, and exhibits.
+    Verdict,
+    /// All tables but long ones with one row per trial.
+    All,
+}
+
+/// Renders the tables of a run in `width` columns: verdict, results, time, memory, figures of the lecture if there are
+/// any. Tables that are not shown are named.
+pub fn render(summary: &Summary, width: usize, extent: Extent) -> String {
+    let is_long = |table: &Table| (table.folded || table.detail) && table.rows.len() > MANY;
+    let verdict = verdict::table(summary);
+    let only_verdict = extent == Extent::Verdict && verdict.is_some();
+    let (left_out, shown): (Vec<Table>, Vec<Table>) =
+        tables(summary).into_iter().partition(|table| only_verdict || is_long(table));
+    let shown = verdict.into_iter().chain(shown).chain(exhibits(summary));
+    let mut text = shown.map(|table| plain(&table, width)).collect::<Vec<_>>().join("\n");
     if !left_out.is_empty() {
         let titles: Vec<&str> = left_out.iter().map(|table| table.title.as_str()).collect();
-        text += &format!(
-            "\n{}\n",
-            wrap(&format!("In the report, trial by trial: {}.", titles.join("; ")), "", width)
-        );
+        let place = if only_verdict { "With -v, and in the report" } else { "In the report, trial by trial" };
+        text += &format!("\n{}\n", wrap(&format!("{place}: {}.", titles.join("; ")), "", width));
     }
     text
+}
+
+/// Renders a run for a terminal: the first sentence of the verdict, the tables, then the other sentences.
+pub fn overview(summary: &Summary, width: usize, extent: Extent) -> String {
+    let sentences = verdict::verdict(summary);
+    let (lead, others) =
+        sentences.split_first().map_or((None, &[][..]), |(lead, others)| (Some(lead), others));
+    let lead = lead.map(|lead| visible(lead));
+    let tables = Some(render(summary, width, extent)).filter(|tables| !tables.is_empty());
+    let others = others.iter().map(|sentence| visible(sentence)).collect::<Vec<_>>().join("\n");
+    let parts = lead.into_iter().chain(tables).chain(Some(others).filter(|others| !others.is_empty()));
+    parts.map(|part| part.trim_end().to_owned() + "\n").collect::<Vec<_>>().join("\n")
 }
 
 /// Width of a column without wrapping, and its minimum width.

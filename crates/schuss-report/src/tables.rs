@@ -24,7 +24,7 @@ pub(crate) struct Table {
     pub(crate) detail: bool,
 }
 
-/// Returns the non-empty tables of a run, most important first.
+/// Returns the non-empty tables of the trials of a run besides that of the verdict, most important first.
 pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
     let recipes = recipes(summary, &[]);
     let several = recipes.iter().any(|recipe| recipe.runs.len() > 1);
@@ -35,10 +35,14 @@ pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
     let memory = Table { detail: true, ..memory(summary) };
     let by_trial = [results(summary), speed(summary), memory, printed(summary)];
     tables.extend(by_trial.map(|table| Table { folded: several, ..table }));
-    tables.push(paths(summary));
-    tables.extend(summary.exhibits.iter().map(exhibit));
     tables.retain(|table| !table.rows.is_empty());
     tables
+}
+
+/// Returns the non-empty tables of surfaces and exhibits.
+pub(crate) fn exhibits(summary: &Summary) -> Vec<Table> {
+    let all = std::iter::once(paths(summary)).chain(summary.exhibits.iter().map(exhibit));
+    all.filter(|table| !table.rows.is_empty()).collect()
 }
 
 /// Converts an exhibit of a study to a table, padding each row to the length of the head.
@@ -95,7 +99,7 @@ fn per_trial(
     }
 }
 
-fn owned<const N: usize>(words: [&str; N]) -> [String; N] {
+pub(crate) fn owned<const N: usize>(words: [&str; N]) -> [String; N] {
     words.map(str::to_owned)
 }
 
@@ -134,7 +138,7 @@ fn results(summary: &Summary) -> Table {
         note += "; test: after the last update, over the test split, which was not used before";
         let chance = summary.trials.iter().find_map(|trial| trial.test.as_ref()?.chance);
         note += &chance.map_or_else(String::new, |chance| {
-            format!(" (there {} has {} %)", recipes::most_common(summary), text::percent(chance))
+            format!(" (there {} has {} %)", summary.most_common(), text::percent(chance))
         });
     }
     per_trial(summary, measured.title(), note, &head, |trial| {
@@ -167,10 +171,10 @@ fn results(summary: &Summary) -> Table {
 
 /// Returns a note with the baseline of accuracies.
 fn chance_note(summary: &Summary) -> String {
-    recipes::chance(summary).map_or_else(String::new, |chance| {
+    summary.chance().map_or_else(String::new, |chance| {
         format!(
             "; always predicting {} has an accuracy of {} %",
-            recipes::most_common(summary),
+            summary.most_common(),
             text::percent(chance)
         )
     })
@@ -302,23 +306,13 @@ fn targets(summary: &Summary) -> Vec<String> {
 
 /// Returns a target in words: `test accuracy ≥ 96 %`.
 pub(crate) fn target_words(target: &TargetRecord, split: &str) -> String {
-    let op = match target.op.as_str() {
-        ">=" => "≥",
-        "<=" => "≤",
-        other => other,
-    };
-    match target.metric.as_str() {
-        "eval_accuracy" => format!("{split} accuracy {op} {}", text::percent_tick(target.value)),
-        "eval_loss" => format!("{split} loss {op} {}", text::plain(target.value)),
-        "train_loss" => format!("training loss {op} {}", text::plain(target.value)),
-        other => format!("{other} {op} {}", text::plain(target.value)),
-    }
+    target.bound().words(split)
 }
 
 fn to_target(trial: &TrialRecord) -> String {
     match &trial.target {
         None => NONE.to_owned(),
-        Some(_) if trial.status == Status::Diverged => NONE.to_owned(),
+        Some(target) if trial.status == Status::Diverged => text::or_none(target.seconds, text::seconds),
         Some(target) => target.seconds.map_or_else(|| "not reached".to_owned(), text::seconds),
     }
 }
@@ -387,7 +381,8 @@ fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
         head.extend(measured.test_head());
     }
     let mut note =
-        "median [low, high]: the range in which 95 % of medians would fall; below six seeds the whole range"
+        "median [low, high]: the true median lies between them with a probability of at least 95 %; below six seeds \
+         the range"
             .to_owned();
     if measured.accuracy {
         note += &chance_note(summary);
@@ -413,14 +408,10 @@ fn results_over_seeds(summary: &Summary, recipes: &[Recipe]) -> Table {
 }
 
 fn speed_over_seeds(recipes: &[Recipe]) -> Table {
-    let head = owned(["s/epoch", "s to target", "samples/s"]).to_vec();
-    let note = "median [low, high] as above; s to target only where every seed reached it";
+    let head = owned(["s/epoch", "samples/s"]).to_vec();
+    let note = "median [low, high] as above";
     per_recipe(recipes, "Time over seeds", note, head, |group| {
-        vec![
-            spread(group.epoch_seconds, text::seconds),
-            spread(group.target_seconds, text::seconds),
-            spread(group.samples_per_second, text::seconds),
-        ]
+        vec![spread(group.epoch_seconds, text::seconds), spread(group.samples_per_second, text::seconds)]
     })
 }
 

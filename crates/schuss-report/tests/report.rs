@@ -3,8 +3,11 @@
 mod sample;
 
 use sample::{ADAM, MOMENTUM, SGD, Sketch, autoencoders, lecture_24, lecture_25, summary, surfaces, trial};
+use schuss::record::Verdict;
 use schuss::record::{Exhibit, Status, Summary, Trace};
-use schuss_report::{Formats, charts, html, table, verdict};
+use schuss::study::Tie;
+use schuss_report::table::{self, Extent};
+use schuss_report::{Formats, charts, html, verdict};
 use std::{collections::BTreeMap, path::Path};
 
 /// Returns all files of a report.
@@ -47,8 +50,10 @@ fn around(text: &str, part: &str) -> String {
 #[test]
 fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let (lecture_23, traces) =
-        (Summary { surfaces: surfaces(), trials: vec![], groups: vec![], ..lecture_25(1).0 }, vec![]);
+    let (lecture_23, traces) = (
+        Summary { surfaces: surfaces(), trials: vec![], groups: vec![], verdict: None, ..lecture_25(1).0 },
+        vec![],
+    );
     let many: Vec<_> = (1..=40).map(|seed| trial(&MOMENTUM, seed, 10)).collect();
     let (mut many, many_traces): (Vec<_>, Vec<_>) = many.into_iter().unzip();
     many.iter_mut().enumerate().for_each(|(i, trial)| trial.name = format!("recipe {i}"));
@@ -72,7 +77,7 @@ fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
             page.len(),
             files.len(),
             verdict(&summary).join("\n"),
-            table::render(&summary, 100)
+            table::render(&summary, 100, Extent::All)
         );
     }
 }
@@ -86,7 +91,7 @@ fn the_same_run_gives_the_same_bytes() {
 #[test]
 fn tables_fit_a_terminal_of_100_columns() {
     for (summary, _) in [lecture_25(1), lecture_25(3), lecture_24(), autoencoders(1), autoencoders(3)] {
-        for line in table::render(&summary, 100).lines() {
+        for line in table::render(&summary, 100, Extent::All).lines() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     }
@@ -94,7 +99,7 @@ fn tables_fit_a_terminal_of_100_columns() {
 
 #[test]
 fn tables_say_where_a_trial_diverged_and_that_a_target_was_missed() {
-    let text = table::render(&lecture_24().0, 100);
+    let text = table::render(&lecture_24().0, 100, Extent::All);
     let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("diverged"), "{text}");
     assert!(text.contains("1,532"), "{text}");
@@ -109,7 +114,7 @@ fn where_there_are_no_classes_nothing_speaks_of_accuracy() {
         let files = files(&summary, &traces);
         let page = str::from_utf8(&files["report.html"]).unwrap();
         check_page(page);
-        let texts = [page.to_owned(), table::render(&summary, 100), verdict(&summary).join(" ")];
+        let texts = [page.to_owned(), table::render(&summary, 100, Extent::All), verdict(&summary).join(" ")];
         for text in &texts {
             assert!(!text.to_lowercase().contains("accura"), "{}", around(text, "accura"));
             assert!(text.contains("SSIM"), "{text}");
@@ -126,7 +131,7 @@ fn classifiers_and_autoencoders_side_by_side_have_all_columns_and_charts() {
     let ((mut summary, mut traces), (autoencoders, more)) = (lecture_25(1), autoencoders(1));
     summary.trials.extend(autoencoders.trials);
     traces.extend(more);
-    let (page, table) = (html::page(&summary, &traces), table::render(&summary, 100));
+    let (page, table) = (html::page(&summary, &traces), table::render(&summary, 100, Extent::All));
     check_page(&page);
     assert!(page.contains("Test accuracy against epochs") && page.contains("Structural similarity against"));
     assert!(table.contains("accuracy") && table.contains("SSIM") && page.contains("gaussian:std=0.3"));
@@ -160,13 +165,14 @@ fn words_of_users_cannot_become_markup() {
         trial.recipe.set("optimizer", hostile);
         trial.target.as_mut().unwrap().metric = hostile.into();
     }
+    summary.verdict = None;
     for (path, bytes) in files(&summary, &traces) {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("<script>alert"), "{path}");
         assert!(!text.contains('\u{1b}') || path.ends_with("png"), "{path}");
         assert!(path.chars().all(|c| c.is_ascii_alphanumeric() || "/-.".contains(c)), "{path}");
     }
-    assert!(!table::render(&summary, 100).contains('\u{1b}'));
+    assert!(!table::render(&summary, 100, Extent::All).contains('\u{1b}'));
 }
 
 #[test]
@@ -175,8 +181,10 @@ fn a_recipe_that_learned_with_some_seeds_is_said_to_have_failed_with_the_others(
     let name = summary.trials[0].name.clone();
     let mut runs = summary.trials.iter_mut().filter(|trial| trial.name == name);
     runs.next().unwrap().learned = Some(false);
-    let said =
-        |summary: &Summary| verdict(summary).into_iter().find(|line| line.contains("did not learn")).unwrap();
+    let said = |summary: &Summary| {
+        let verdict = Verdict::of(summary, Tie::default());
+        verdict.sentences.into_iter().find(|line| line.contains("did not learn")).unwrap()
+    };
     let text = said(&summary);
     assert!(text.starts_with(&format!("{name} (1 of 3 seeds) did not learn")), "{text}");
     summary
@@ -229,7 +237,7 @@ fn a_run_without_trials_is_a_page_all_the_same() {
     let empty = summary(Vec::new());
     check_page(&html::page(&empty, &[]));
     assert_eq!(files(&empty, &[]).len(), 1);
-    assert_eq!(table::render(&empty, 100), "");
+    assert_eq!(table::render(&empty, 100, Extent::All), "");
 }
 
 #[test]
@@ -250,7 +258,7 @@ fn when_all_diverged_there_is_no_winner() {
     let summary = summary(trials);
     let sentences = verdict(&summary).join(" ");
     assert!(sentences.contains("2 trials diverged"), "{sentences}");
-    assert!(!sentences.contains("lowest"), "{sentences}");
+    assert!(!sentences.contains("lowest") && !sentences.contains("first"), "{sentences}");
     check_page(&html::page(&summary, &traces));
 }
 
@@ -317,10 +325,24 @@ fn a_chart_is_the_same_picture_in_both_formats_and_alone_where_svg_suffices() {
 }
 
 #[test]
-fn a_verdict_over_seeds_says_whether_ranges_overlap() {
-    let apart = verdict(&lecture_25(5).0).join(" ");
-    assert!(apart.contains("Medians over 5 seeds each") && apart.contains("do not overlap"), "{apart}");
-    assert!(apart.starts_with("Adam reached test accuracy ≥ 96 % first"), "{apart}");
+fn page_and_terminal_lead_with_the_verdict_and_its_interval_then_one_table() {
+    let (summary, traces) = lecture_25(5);
+    let lead = "Adam reached test accuracy ≥ 96 % first, after ";
+    let text = table::overview(&summary, 100, Extent::Verdict);
+    assert!(text.starts_with(lead) && text.contains(" s of training (median; range "), "{text}");
+    assert!(text.contains("Verdict\n") && text.contains("P(best) %"), "{text}");
+    assert!(
+        text.contains("With -v, and in the report: Loss and accuracy over seeds; Time over seeds;"),
+        "{text}"
+    );
+    let all = table::overview(&summary, 100, Extent::All);
+    assert!(all.contains("s/epoch") && !text.contains("s/epoch"), "{all}");
+    let page = html::page(&summary, &traces);
+    let [sentence, table] = [page.find("Adam reached").unwrap(), page.find("P(best)").unwrap()];
+    assert!(sentence < table && table < page.find("class=\"verdict\"").unwrap(), "then the rest");
+    for wrong in ["No recipe reached", "of medians would fall", "do not overlap"] {
+        assert!(!page.contains(wrong) && !all.contains(wrong), "{wrong}");
+    }
 }
 
 #[test]
@@ -329,7 +351,8 @@ fn the_most_common_class_of_the_split_looked_at_is_the_level_of_accuracy_in_char
     let sentences = |summary: &Summary| {
         let files = files(summary, &traces);
         let chart = String::from_utf8(files["accuracy-epochs.svg"].clone()).unwrap();
-        let table: Vec<String> = table::render(summary, 100).split_whitespace().map(str::to_owned).collect();
+        let table: Vec<String> =
+            table::render(summary, 100, Extent::All).split_whitespace().map(str::to_owned).collect();
         [chart, table.join(" "), verdict(summary).join(" ")]
     };
     let parts = |exact: &str| {
@@ -345,6 +368,7 @@ fn the_most_common_class_of_the_split_looked_at_is_the_level_of_accuracy_in_char
     summary.data.eval_split = "validation".into();
     let chance = summary.data.chance.as_mut().unwrap();
     (chance.validation, chance.test) = (Some(0.5625), 0.9);
+    summary.verdict = None;
     for (text, part) in sentences(&summary).iter().zip(parts("56.25")) {
         assert!(text.contains(&part), "`{part}` is not in {text}");
     }

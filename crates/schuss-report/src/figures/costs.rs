@@ -12,7 +12,7 @@ use crate::{
     tables::target_words,
     text::{self, seconds},
 };
-use schuss::record::{Status, Summary};
+use schuss::record::{Spread, Status, Summary};
 use schuss::study::curve::seconds_per_point;
 
 pub(super) fn figures(summary: &Summary, recipes: &[Recipe], fineness: Fineness) -> Vec<Figure> {
@@ -55,22 +55,25 @@ fn bar(
     Bar { name: recipe.name.clone(), style: recipe.style, value, range, printed, word }
 }
 
-/// Draws seconds to the target; a recipe has a bar only if every seed reached it.
+/// Draws the median seconds to the target, with misses at infinity.
 fn to_target(summary: &Summary, recipes: &[Recipe]) -> Option<Figure> {
     let target = recipes.iter().flat_map(|recipe| &recipe.runs).find_map(|run| run.trial.target.as_ref())?;
     let bar = |recipe: &Recipe| {
-        let reached = recipe.runs.iter().filter(|run| target_seconds(run.trial).is_some()).count();
-        if reached == recipe.runs.len() {
-            let value = recipe.median(target_seconds);
-            let word = text::or_none(value, |value| format!("{} s", seconds(value)));
-            return bar(recipe, value, recipe.range(target_seconds), None, word);
-        }
-        let word = match recipe.runs.len() {
-            1 if recipe.diverged() => "diverged".to_owned(),
-            _ if reached == 0 => "not reached".to_owned(),
-            n => format!("reached by {reached} of {n} seeds"),
+        let times = recipe.runs.iter().map(|run| target_seconds(run.trial));
+        let reached = times.clone().flatten().count();
+        let infinite = times.map(|time| time.unwrap_or(f64::INFINITY));
+        let value =
+            Spread::of(infinite.collect()).map(|spread| spread.median).filter(|time| time.is_finite());
+        let time = value.map(|value| format!("{} s", seconds(value)));
+        let misses = match recipe.runs.len() {
+            n if n == reached => None,
+            1 if recipe.diverged() => Some("diverged".to_owned()),
+            _ if reached == 0 => Some("not reached".to_owned()),
+            n => Some(format!("reached by {reached} of {n} seeds")),
         };
-        bar(recipe, None, None, None, word)
+        let word = time.into_iter().chain(misses).collect::<Vec<_>>().join(", ");
+        let range = if reached == recipe.runs.len() { recipe.range(target_seconds) } else { None };
+        bar(recipe, value, range, None, word)
     };
     let words = target_words(target, &summary.data.eval_split);
     Some(Figure {

@@ -7,7 +7,7 @@ use crate::{
         line::{Level, LineChart, Mark, MarkKind, Series},
         scale::{Bounds, Spacing, range},
     },
-    recipes::{Recipe, Run, chance, median, most_common, predict_classes},
+    recipes::{Recipe, Run, median, predict_classes},
     text,
 };
 use schuss::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
@@ -200,8 +200,8 @@ impl Subject<'_> {
             .trials
             .iter()
             .all(|trial| trial.recipe.get("loss").is_some_and(|loss| loss.starts_with("cross-entropy")));
-        let chance = chance(self.summary);
-        let most_common = most_common(self.summary).trim_start_matches("the ");
+        let chance = self.summary.chance();
+        let most_common = self.summary.most_common().trim_start_matches("the ");
         let share = |share: f64| (100.0 * share, format!("{most_common}: {} %", text::percent(share)));
         let level = match metric {
             Metric::Similarity => None,

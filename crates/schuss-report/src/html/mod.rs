@@ -9,7 +9,7 @@ use crate::{
     },
     figures::{Figure, Figures},
     recipes::{self, recipes},
-    tables::{Table, tables},
+    tables::{Table, exhibits, tables},
     text::{count, escape, list, percent, shorten, without_folders},
     verdict,
 };
@@ -101,8 +101,11 @@ impl Page<'_> {
         self.parts.open("<header>");
         self.parts.paragraph("kicker", &format!("schuss · {}", study.name));
         self.parts.heading(1, &crate::title(summary));
-        for (i, sentence) in verdict(summary).iter().enumerate() {
+        for (i, sentence) in verdict::verdict(summary).iter().enumerate() {
             self.parts.paragraph(if i == 0 { "lead" } else { "verdict" }, sentence);
+            if i == 0 {
+                verdict::table(summary).iter().for_each(|table| self.parts.table(table));
+            }
         }
         self.parts.facts(&facts(summary));
         self.parts.open("</header>");
@@ -119,7 +122,7 @@ impl Page<'_> {
     }
 
     fn result(&mut self) {
-        let tables = tables(self.summary);
+        let tables = [tables(self.summary), exhibits(self.summary)].concat();
         if tables.is_empty() {
             return;
         }
@@ -341,8 +344,8 @@ fn is_unset((key, text): &Choice) -> bool {
 /// Returns the number of classes, or the labels, with the share of the most common; none for other targets.
 fn answers(summary: &Summary) -> Option<(&'static str, String)> {
     let data = &summary.data;
-    let share = recipes::chance(summary).map_or_else(String::new, |chance| {
-        let (most_common, split) = (recipes::most_common(summary), &data.eval_split);
+    let share = summary.chance().map_or_else(String::new, |chance| {
+        let (most_common, split) = (summary.most_common(), &data.eval_split);
         format!("; {most_common} has {} % of the {split} split", percent(chance))
     });
     match (data.labels.len(), data.classes) {
