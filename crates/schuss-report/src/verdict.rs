@@ -100,7 +100,7 @@ impl Columns<'_> {
     fn row(&self, recipe: &RecipeVerdict) -> Vec<String> {
         let mut row = vec![shorten(&recipe.name, LONGEST_NAME), self.reached(recipe), self.median(recipe)];
         if self.is_time() {
-            row.push(text::or_none(recipe.expected, seconds));
+            row.push(text::or_none(recipe.expected, |time| self.number(time)));
         }
         if self.is_race() {
             row.push(text::or_none(recipe.p_best, |p| significant(100.0 * p, 3)));
@@ -119,7 +119,8 @@ impl Columns<'_> {
 
     fn number(&self, value: f64) -> String {
         match self.verdict.by {
-            Measure::TrainSeconds | Measure::Updates => seconds(value),
+            Measure::TrainSeconds => seconds(value),
+            Measure::Updates => text::plain(value),
             Measure::EvalLoss => loss(value),
             Measure::EvalAccuracy => percent(value),
         }
@@ -128,7 +129,8 @@ impl Columns<'_> {
     fn median(&self, recipe: &RecipeVerdict) -> String {
         match (recipe.median, recipe.interval) {
             (None, None) => NONE.to_owned(),
-            (None, Some(Interval { low, .. })) => format!("> {}", self.number(low)),
+            (None, Some(Interval { low, .. })) if recipe.reached == 0 => format!("> {}", self.number(low)),
+            (None, Some(Interval { low, .. })) => format!("∞ [{}, ∞]", self.number(low)),
             (Some(median), Some(Interval { low, high })) if recipe.trials > 1 => {
                 let high = high.map_or_else(|| "∞".to_owned(), |high| self.number(high));
                 format!("{} [{}, {high}]", self.number(median), self.number(low))

@@ -18,15 +18,23 @@ impl Words<'_> {
                 vec!["One recipe, one seed: another seed gives other figures.".to_owned()]
             }
             (true, _) => vec![],
+            (false, _) if !self.ranks_something() => vec![],
             (false, 1) => vec![format!(
                 "With one seed per recipe this decides nothing: another seed may reverse the order; {ADVISED} seeds are \
                  advised (--seeds {ADVISED})."
             )],
+            (false, _) if self.verdict.leader.is_none() => vec![],
             (false, _) => {
                 let all = [self.sure(), self.open(), self.against(), self.few(fewest), self.adjusted()];
                 all.into_iter().flatten().collect()
             }
         }
+    }
+
+    /// Returns true if there is a leader, at the target or at the end of the budget.
+    fn ranks_something(&self) -> bool {
+        let mut all = std::iter::once(self.verdict).chain(&self.verdict.quality);
+        all.any(|verdict| verdict.leader.is_some())
     }
 
     /// Returns the pairs of the leader, as seen from it.

@@ -6,7 +6,7 @@ mod race;
 mod remarks;
 
 use super::recipe::Recipe;
-use crate::record::numbers::{list, loss, percent, plural, seconds, shorten};
+use crate::record::numbers::{list, loss, percent, plain, plural, seconds, shorten};
 use crate::record::{Interval, IntervalKind, Measure, PairVerdict, RecipeVerdict, Summary, Verdict};
 
 /// Largest number of recipes named one by one.
@@ -76,7 +76,7 @@ fn called(name: &str) -> String {
 fn amount(by: Measure, value: f64) -> String {
     match by {
         Measure::TrainSeconds => format!("{} s", seconds(value)),
-        Measure::Updates => format!("{} updates", seconds(value)),
+        Measure::Updates => format!("{} updates", plain(value)),
         Measure::EvalLoss => loss(value),
         Measure::EvalAccuracy => format!("{} %", percent(value)),
     }
@@ -98,7 +98,7 @@ fn spread(recipe: &RecipeVerdict, by: Measure) -> Option<String> {
     };
     Some(match high {
         Some(high) => format!("{kind} {}", span(by, [low, high])),
-        None if recipe.median.is_none() => format!("> {}", amount(by, low)),
+        None if recipe.reached == 0 => format!("> {}", amount(by, low)),
         None => format!("{kind} {} to beyond the budget", amount(by, low)),
     })
 }

@@ -69,8 +69,8 @@ impl Words<'_> {
     fn follower(&self, recipe: &RecipeVerdict) -> String {
         let by = self.verdict.by;
         let time = recipe.median.map(|median| amount(by, median)).or_else(|| spread(recipe, by));
-        let seeds = (recipe.reached < recipe.trials).then(|| match recipe.trials {
-            1 => "not reached".to_owned(),
+        let seeds = (recipe.reached < recipe.trials).then(|| match recipe.reached {
+            0 => "not reached".to_owned(),
             _ => format!("reached with {}", seeds(recipe)),
         });
         let notes: Vec<String> = time.into_iter().chain(seeds).collect();
