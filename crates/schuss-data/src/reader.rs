@@ -1,9 +1,10 @@
 //! Readers of the samples at a path, in up to three splits, with notes for the user.
 
+use crate::file::OpenFile;
 use crate::format::csv::Form;
 use crate::format::encoded::Pictures;
 use crate::format::table::{MissingValues, Table, Unknown};
-use crate::format::{images, packed, recognise, shards, tables};
+use crate::format::{images, recognise, shards, tables};
 use crate::spec::unknown;
 use crate::{Cause, Centring, Error, Offsets, Place, Result, Samples, Shape, Store};
 use std::path::Path;
@@ -239,14 +240,16 @@ pub fn open(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
     if path.is_dir() {
         return folder(path, ask);
     }
-    if packed::is_pack(path) {
-        return packed::read(path, ask);
-    }
-    (recognise::format(path)?.read)(path, ask)
+    read_file(&OpenFile::open(path)?, ask)
+}
+
+/// Recognises an open file and reads its samples.
+pub(crate) fn read_file(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
+    (recognise::format(file)?.read)(file, ask)
 }
 
 fn folder(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
-    if let Some(found) = shards::read(path, ask)? {
+    if let Some(found) = shards::read_folder(path, ask)? {
         return Ok(found);
     }
     if let Some(found) = images::read(path, ask)? {

@@ -1,11 +1,13 @@
 //! Helpers shared by the tests of several modules: hand-made IDX files, and a second process to run a test in.
 
-use crate::reader::LoadedSplit;
+use crate::file::OpenFile;
+use crate::reader::{self, LoadedSplit, Missing, ReadOptions};
 use crate::{Samples, Split};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// Builds an IDX file: magic number, sizes, bytes.
@@ -42,6 +44,39 @@ pub(crate) fn saved(name: &str, text: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
 /// Returns all samples of a split, resident or streamed.
 pub(crate) fn samples(part: &LoadedSplit) -> Samples {
     Split::from(part.clone()).read(&(0..part.len()).collect::<Vec<_>>()).unwrap()
+}
+
+/// Every opening of a file by this process.
+static OPENINGS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Records that a file is opened.
+pub(crate) fn count_opening(path: &Path) {
+    OPENINGS.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+}
+
+/// Returns the number of times a file was opened.
+pub(crate) fn openings(path: &Path) -> usize {
+    let openings = OPENINGS.lock().unwrap_or_else(PoisonError::into_inner);
+    openings.iter().filter(|opened| *opened == path).count()
+}
+
+/// Checks that a file is opened once however often it is read, with these memory budgets, and that if it is replaced
+/// while it is open, its samples are those it held when it was opened.
+pub(crate) fn assert_opened_once(name: &str, contents: &[u8], budgets: &[u64]) {
+    for &memory in budgets {
+        let ask = ReadOptions { memory, missing: Missing::Mean, ..ReadOptions::default() };
+        let (_folder, path) = saved(name, contents);
+        // as text, in which NaN equals NaN
+        let shown = |found: reader::Loaded| format!("{:?}", samples(&found.train));
+        let expected = shown(reader::open(&path, &ask).unwrap());
+        assert_eq!(openings(&path), 1, "{name} with {memory} bytes of memory");
+        let file = OpenFile::open(&path).unwrap();
+        let other = path.with_extension("other");
+        std::fs::write(&other, "another file").unwrap();
+        std::fs::rename(other, &path).unwrap();
+        let found = reader::read_file(&file, &ask).unwrap();
+        assert_eq!(shown(found), expected, "{name} with {memory} bytes of memory");
+    }
 }
 
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! folder.
 
 use super::Progress;
+use crate::file::OpenFile;
 use crate::format::folder::{self, NAMES};
 use crate::format::idx::Stream;
 use crate::published::Checksum;
@@ -189,11 +190,11 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn is_right(path: &Path, checksum: &Checksum) -> bool {
-    file::open(path).is_ok_and(|(file, length)| verify(file, length, checksum).is_ok())
+    OpenFile::open(path).is_ok_and(|file| verify(file.reader(), file.length(), checksum).is_ok())
 }
 
 /// Compares the decompressed content with its published SHA-256.
-fn verify(file: File, length: u64, checksum: &Checksum) -> std::result::Result<(), Trouble> {
+fn verify(file: impl Read + 'static, length: u64, checksum: &Checksum) -> std::result::Result<(), Trouble> {
     let mut hash = Sha256::new();
     let content = Stream::new(file, length)?.reader;
     let got = pump(&mut content.take(checksum.bytes.saturating_add(1)), |chunk| {

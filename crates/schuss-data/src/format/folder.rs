@@ -1,8 +1,8 @@
 //! Folders with the four files of an MNIST-like data set.
 
-use crate::format::idx;
+use crate::format::idx::SplitFiles;
 use crate::text::bytes;
-use crate::{Cause, Error, ImageShape, Result, Samples, file};
+use crate::{Cause, Error, ImageShape, Result, Samples};
 use std::path::{Path, PathBuf};
 
 /// Usual names of the four files: training images and labels, test images and labels.
@@ -57,17 +57,19 @@ impl Files {
     /// # Errors
     /// A data error that names the file.
     pub(crate) fn read(&self, memory: u64) -> Result<(ImageShape, Samples, Option<Samples>)> {
-        self.check_memory(memory)?;
-        let split = |[images, labels]: &[PathBuf; 2]| idx::read_split(images, labels);
-        let (train, test) = rayon::join(|| split(&self.train), || self.test.as_ref().map(split));
+        let open = |[images, labels]: &[PathBuf; 2]| SplitFiles::open(images, labels);
+        let (train_files, test_files) = (open(&self.train)?, self.test.as_ref().map(open).transpose()?);
+        check_memory(&train_files, test_files.as_ref(), memory)?;
+        let read_test = || test_files.as_ref().map(SplitFiles::read);
+        let (train, test) = rayon::join(|| train_files.read(), read_test);
         let (shape, train) = train?;
-        let (Some(test), Some([test_images, _])) = (test, &self.test) else {
+        let (Some(test), Some(test_files)) = (test, &test_files) else {
             return Ok((shape, train, None));
         };
         let (test_shape, test) = test?;
         if shape != test_shape {
             let size = |shape: ImageShape| format!("{} x {}", shape.height, shape.width);
-            let names = [file::name(&self.train[0]), file::name(test_images)];
+            let names = [train_files.images().name(), test_files.images().name()];
             let what = format!(
                 "{} holds images of {} pixels but {} of {}",
                 names[0],
@@ -76,34 +78,31 @@ impl Files {
                 size(test_shape)
             );
             return Err(Error::data(what)
-                .at(test_images.display())
+                .at(test_files.images().path().display())
                 .advise("put files of one data set into the folder"));
         }
         Ok((shape, train, Some(test)))
     }
+}
 
-    /// Refuses, from their headers alone, files that do not fit in `memory` bytes.
-    fn check_memory(&self, memory: u64) -> Result<()> {
-        let splits = || [&self.train].into_iter().chain(&self.test);
-        let held = splits().try_fold(0_u64, |held, [images, labels]| {
-            Ok(held.saturating_add(idx::promised(images, labels)?))
-        })?;
-        if held <= memory {
-            return Ok(());
-        }
-        let names: Vec<_> = splits().map(|[images, _]| file::name(images)).collect();
-        let what = format!(
-            "{} hold {} of pixels and labels, but {} may be held in memory, and IDX files are not streamed",
-            names.join(" and "),
-            bytes(held),
-            bytes(memory)
-        );
-        let train = &self.train[0];
-        Err(Error::data(what)
-            .because(Cause::TooLarge { needed: held, available: Some(memory) })
-            .at(train.display())
-            .advise("give more --memory, or run `schuss data pack` on a machine with enough memory"))
+/// Refuses, from their headers alone, files that do not fit in `memory` bytes.
+fn check_memory(train: &SplitFiles, test: Option<&SplitFiles>, memory: u64) -> Result<()> {
+    let splits = || [train].into_iter().chain(test);
+    let held = splits().try_fold(0_u64, |held, split| Ok(held.saturating_add(split.promised()?)))?;
+    if held <= memory {
+        return Ok(());
     }
+    let names: Vec<_> = splits().map(|split| split.images().name()).collect();
+    let what = format!(
+        "{} hold {} of pixels and labels, but {} may be held in memory, and IDX files are not streamed",
+        names.join(" and "),
+        bytes(held),
+        bytes(memory)
+    );
+    Err(Error::data(what)
+        .because(Cause::TooLarge { needed: held, available: Some(memory) })
+        .at(train.images().path().display())
+        .advise("give more --memory, or run `schuss data pack` on a machine with enough memory"))
 }
 
 fn complete(folder: &Path) -> std::result::Result<Files, &'static str> {

@@ -10,6 +10,7 @@
     clippy::unwrap_used
 )]
 
+use crate::file::OpenFile;
 use crate::text::{bytes, grouped};
 use crate::{Cause, DataFile, Error, ImageShape, Result, Samples, file};
 use flate2::bufread::MultiGzDecoder;
@@ -33,40 +34,64 @@ const ADVICE: &str =
 /// # Errors
 /// A data error that names the file if one is missing, unreadable or damaged, or if their counts disagree.
 pub fn read_split(images: &Path, labels: &Path) -> Result<(ImageShape, Samples)> {
-    let (pixels, classes) = rayon::join(|| read_images(images), || read_labels(labels));
-    let ((count, shape, pixels), classes) = (pixels?, classes?);
-    if classes.len() as u64 != count {
-        let (a, b) = (grouped(count), grouped(classes.len() as u64));
-        let what = format!("{} holds {a} images but {} {b} labels", file::name(images), file::name(labels));
-        return Err(Error::data(what).at(labels.display()).advise(ADVICE));
-    }
-    let split = Samples::images(pixels, classes.into_iter().map(u32::from).collect(), shape.features())?;
-    Ok((shape, split))
+    SplitFiles::open(images, labels)?.read()
 }
 
-/// Returns the memory that a file of images and the file of their labels need according to their headers, which are
-/// checked against the lengths of the files.
-///
-/// # Errors
-/// A data error that names the file.
-pub(crate) fn promised(images: &Path, labels: &Path) -> Result<u64> {
-    let held = file::open(images)?;
-    let (_, images, ..) = begin::<3>(held.0, &IMAGES, &Blame { path: images, length: held.1 })?;
-    let held = file::open(labels)?;
-    let (_, labels, ..) = begin::<1>(held.0, &LABELS, &Blame { path: labels, length: held.1 })?;
-    // A label is a byte in its file and four in memory.
-    Ok(images.bytes().saturating_add(labels.bytes().saturating_mul(5)))
+/// A file of images and the file of their labels.
+pub(crate) struct SplitFiles {
+    images: OpenFile,
+    labels: OpenFile,
+}
+
+impl SplitFiles {
+    pub(crate) fn open(images: &Path, labels: &Path) -> Result<Self> {
+        Ok(Self { images: OpenFile::open(images)?, labels: OpenFile::open(labels)? })
+    }
+
+    /// Returns the memory that the split needs according to the headers, which are checked against the lengths of
+    /// the files.
+    ///
+    /// # Errors
+    /// A data error that names the file.
+    pub(crate) fn promised(&self) -> Result<u64> {
+        let (_, images, ..) = begin::<3>(self.images.reader(), &IMAGES, &Blame::new(&self.images))?;
+        let (_, labels, ..) = begin::<1>(self.labels.reader(), &LABELS, &Blame::new(&self.labels))?;
+        // A label is a byte in its file and four in memory.
+        Ok(images.bytes().saturating_add(labels.bytes().saturating_mul(5)))
+    }
+
+    /// Reads the split.
+    ///
+    /// # Errors
+    /// A data error that names the file.
+    pub(crate) fn read(&self) -> Result<(ImageShape, Samples)> {
+        let Self { images, labels } = self;
+        let (pixels, classes) = rayon::join(|| read_images(images), || read_labels(labels));
+        let ((count, shape, pixels), classes) = (pixels?, classes?);
+        if classes.len() as u64 != count {
+            let (a, b) = (grouped(count), grouped(classes.len() as u64));
+            let what = format!("{} holds {a} images but {} {b} labels", images.name(), labels.name());
+            return Err(Error::data(what).at(labels.path().display()).advise(ADVICE));
+        }
+        let split = Samples::images(pixels, classes.into_iter().map(u32::from).collect(), shape.features())?;
+        Ok((shape, split))
+    }
+
+    /// Returns the file of images.
+    pub(crate) fn images(&self) -> &OpenFile {
+        &self.images
+    }
 }
 
 /// Reads images: their count, shape and pixels.
-fn read_images(path: &Path) -> Result<(u64, ImageShape, Vec<u8>)> {
-    let ([count, height, width], pixels) = read::<3>(path, &IMAGES)?;
+fn read_images(file: &OpenFile) -> Result<(u64, ImageShape, Vec<u8>)> {
+    let ([count, height, width], pixels) = read::<3>(file, &IMAGES)?;
     Ok((count.into(), ImageShape { channels: 1, height: height as usize, width: width as usize }, pixels))
 }
 
 /// Reads one class per image.
-fn read_labels(path: &Path) -> Result<Vec<u8>> {
-    Ok(read::<1>(path, &LABELS)?.1)
+fn read_labels(file: &OpenFile) -> Result<Vec<u8>> {
+    Ok(read::<1>(file, &LABELS)?.1)
 }
 
 /// Kind of file: unsigned bytes in three dimensions (images), or in one (labels).
@@ -79,9 +104,8 @@ const IMAGES: Sort = Sort { magic: 0x0803, noun: "images" };
 const LABELS: Sort = Sort { magic: 0x0801, noun: "labels" };
 
 /// Reads the sizes of the dimensions, and the bytes.
-fn read<const DIMS: usize>(path: &Path, sort: &Sort) -> Result<([u32; DIMS], Vec<u8>)> {
-    let (file, length) = file::open(path)?;
-    parse(file, sort, &Blame { path, length })
+fn read<const DIMS: usize>(file: &OpenFile, sort: &Sort) -> Result<([u32; DIMS], Vec<u8>)> {
+    parse(file.reader(), sort, &Blame::new(file))
 }
 
 fn parse<const DIMS: usize>(
@@ -247,7 +271,11 @@ struct Blame<'a> {
     length: u64,
 }
 
-impl Blame<'_> {
+impl<'a> Blame<'a> {
+    fn new(file: &'a OpenFile) -> Self {
+        Self { path: file.path(), length: file.length() }
+    }
+
     fn name(&self) -> String {
         file::name(self.path)
     }

@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+use crate::file::OpenFile;
 use crate::format::encoded::{Blob, Blobs};
 use crate::format::table::{Origin, shown};
 use crate::format::tree::{self, Entry, EntryKind};
@@ -133,8 +134,8 @@ impl Blobs for Files {
     }
 
     fn open(&self, index: usize) -> Result<(Box<dyn Blob>, u64)> {
-        let (file, length) = file::open(self.path(index))?;
-        Ok((Box::new(BufReader::new(file)), length))
+        let file = OpenFile::open(self.path(index))?;
+        Ok((Box::new(BufReader::new(file.reader())), file.length()))
     }
 
     fn origin(&self, index: usize) -> Origin {

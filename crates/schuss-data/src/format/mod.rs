@@ -14,7 +14,6 @@ pub(crate) mod npz;
 pub mod pack;
 pub(crate) mod packed;
 mod picture;
-pub(crate) mod pread;
 pub(crate) mod recognise;
 pub(crate) mod shards;
 pub mod table;
@@ -30,8 +29,8 @@ pub use images::is_picture_file;
 pub use picture::{Picture, read_picture, write_picture};
 
 use crate::Result;
+use crate::file::OpenFile;
 use crate::reader::{Loaded, ReadOptions};
-use std::path::Path;
 
 /// A format of files.
 pub(crate) struct FileFormat {
@@ -42,7 +41,7 @@ pub(crate) struct FileFormat {
     /// Usual endings of names.
     pub(crate) endings: &'static [&'static str],
     /// Reads a file.
-    pub(crate) read: fn(&Path, &ReadOptions) -> Result<Loaded>,
+    pub(crate) read: fn(&OpenFile, &ReadOptions) -> Result<Loaded>,
 }
 
 impl FileFormat {
@@ -60,7 +59,7 @@ pub(crate) static TEXT: FileFormat =
     FileFormat { name: "text", magic: &[], endings: &[".csv", ".tsv", ".txt"], read: csv::read };
 
 /// All formats with magic bytes.
-pub(crate) static FORMATS: [FileFormat; 5] = [
+pub(crate) static FORMATS: [FileFormat; 6] = [
     FileFormat { name: "NPY", magic: &[(0, npy::MAGIC)], endings: &[".npy"], read: npy::read },
     FileFormat {
         name: "zip",
@@ -76,39 +75,40 @@ pub(crate) static FORMATS: [FileFormat; 5] = [
         read: columns::arrow,
     },
     FileFormat { name: "tar", magic: &[(257, b"ustar")], endings: &[".tar"], read: read_tar },
+    FileFormat { name: "schuss", magic: &[(0, &pack::MAGIC)], endings: &[".schuss"], read: packed::read },
 ];
 
 /// Images in folders, or arrays.
-fn read_zip(path: &Path, options: &ReadOptions) -> Result<Loaded> {
-    match zipped::read(path, options)? {
+fn read_zip(file: &OpenFile, options: &ReadOptions) -> Result<Loaded> {
+    match zipped::read(file, options)? {
         Some(loaded) => Ok(loaded),
-        None => npz::read(path, options),
+        None => npz::read(file, options),
     }
 }
 
-fn read_tar(path: &Path, options: &ReadOptions) -> Result<Loaded> {
-    shards::read(path, options)?.ok_or_else(|| recognise::unknown_folder(path))
+fn read_tar(file: &OpenFile, options: &ReadOptions) -> Result<Loaded> {
+    shards::read_file(file, options)
 }
 
 /// Readers of tables of typed columns, which a build may leave out.
 mod columns {
     #[cfg(feature = "parquet")]
     use super::columnar::{Format, read};
-    use super::{Loaded, Path, ReadOptions, Result};
+    use super::{Loaded, OpenFile, ReadOptions, Result};
 
     #[cfg(feature = "parquet")]
-    pub(super) fn parquet(path: &Path, options: &ReadOptions) -> Result<Loaded> {
-        read(path, Format::Parquet, options)
+    pub(super) fn parquet(file: &OpenFile, options: &ReadOptions) -> Result<Loaded> {
+        read(file, Format::Parquet, options)
     }
 
     #[cfg(feature = "parquet")]
-    pub(super) fn arrow(path: &Path, options: &ReadOptions) -> Result<Loaded> {
-        read(path, Format::Arrow, options)
+    pub(super) fn arrow(file: &OpenFile, options: &ReadOptions) -> Result<Loaded> {
+        read(file, Format::Arrow, options)
     }
 
     #[cfg(not(feature = "parquet"))]
-    pub(super) fn parquet(path: &Path, _: &ReadOptions) -> Result<Loaded> {
-        Err(super::recognise::left_out(path))
+    pub(super) fn parquet(file: &OpenFile, _: &ReadOptions) -> Result<Loaded> {
+        Err(super::recognise::left_out(file.path()))
     }
 
     #[cfg(not(feature = "parquet"))]

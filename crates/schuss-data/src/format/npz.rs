@@ -11,15 +11,15 @@
 )]
 
 use crate::classes::{Classes, Numbers};
+use crate::file::OpenFile;
 use crate::format::catch_panic::catch_panic;
 use crate::format::npy::{Array, SAVE, Stored};
 use crate::format::table::{Origin, shown};
 use crate::format::zips::{self, Archive, broken, plausible};
 use crate::reader::{LabelKind, Loaded, LoadedSplit, ReadOptions};
 use crate::text::{grouped, listed};
-use crate::{Centring, Error, Labels, Offsets, Result, RowUnit, Samples, classes, file, offsets};
+use crate::{Centring, Error, Labels, Offsets, Result, RowUnit, Samples, classes, offsets};
 use std::io::Read;
-use std::path::Path;
 use zip::CompressionMethod;
 
 /// Advice for labels that cannot be used as they are.
@@ -53,18 +53,17 @@ const NAMES: [(&[&str], &[&str]); 3] = [
 ///
 /// # Errors
 /// A data error that names the file, and the array if one is at fault.
-pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
-    let origin = Origin::new(path, RowUnit::Sample);
+pub(crate) fn read(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
+    let origin = Origin::new(file.path(), RowUnit::Sample);
     let damaged = || origin.refuse("cannot be read as a zip archive").advise("copy it again");
-    catch_panic(|| Arrays::open(&origin, ask.memory)?.read(ask), damaged)
+    catch_panic(|| Arrays::open(file, &origin, ask.memory)?.read(ask), damaged)
 }
 
 /// An archive, and the arrays in it.
 struct Arrays<'a> {
+    file: &'a OpenFile,
     origin: &'a Origin,
     archive: Archive,
-    /// Length of the whole archive.
-    length: u64,
     names: Vec<String>,
 }
 
@@ -95,12 +94,11 @@ struct Pair {
 }
 
 impl<'a> Arrays<'a> {
-    fn open(origin: &'a Origin, memory: u64) -> Result<Self> {
-        let (_, length) = file::open(&origin.path)?;
-        let archive = zips::open(origin, memory)?;
+    fn open(file: &'a OpenFile, origin: &'a Origin, memory: u64) -> Result<Self> {
+        let archive = zips::open(file, origin, memory)?;
         let name = |name: &str| name.strip_suffix(".npy").unwrap_or(name).to_lowercase();
         let names = zips::names(&archive).iter().map(|file| name(file)).collect();
-        Ok(Self { origin, archive, length, names })
+        Ok(Self { file, origin, archive, names })
     }
 
     fn read(mut self, ask: &ReadOptions) -> Result<Loaded> {
@@ -154,7 +152,7 @@ impl<'a> Arrays<'a> {
     fn find(&mut self, wanted: &[&str], advice: &str) -> Result<Option<Entry>> {
         let place = |wanted: &&str| self.names.iter().position(|name| name == *wanted);
         let Some(at) = wanted.iter().find_map(place) else { return Ok(None) };
-        let (origin, length) = (self.origin, self.length);
+        let (origin, length) = (self.origin, self.file.length());
         let name = self.names.get(at).cloned().unwrap_or_default();
         if self.names.iter().filter(|other| **other == name).count() > 1 {
             let what = format!("holds two arrays called `{name}`, ignoring case");
@@ -308,8 +306,7 @@ impl<'a> Arrays<'a> {
                 advice,
             ));
         };
-        Stored::open(self.origin.clone(), plain, entry.array.clone().less(offsets), labels)
-            .map(LoadedSplit::Streamed)
+        Stored::open(self.file, plain, entry.array.clone().less(offsets), labels).map(LoadedSplit::Streamed)
     }
 
     /// Decodes the numbers of an array with `decode`, and verifies their checksum.

@@ -1,12 +1,11 @@
 //! Conversion of packs to data sets and of data sets to the contents of packs.
 
-use crate::format::pack::{Contents, MAGIC, Pack, shuffling};
+use crate::file::OpenFile;
+use crate::format::pack::{Contents, Pack, shuffling};
 use crate::format::table::Table;
 use crate::reader::{DefaultNormalisation, Loaded, ReadOptions};
-use crate::{Dataset, Error, Offsets, Result, Samples, Split, Store, Values, file};
+use crate::{Dataset, Error, Offsets, Result, Samples, Split, Store, Values};
 use serde::{Deserialize, Serialize};
-use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Metadata of a data set in its pack.
@@ -19,26 +18,21 @@ struct About {
     offsets: Offsets,
 }
 
-/// Returns true if a file begins like a pack.
-pub(crate) fn is_pack(path: &Path) -> bool {
-    let mut start = [0; MAGIC.len()];
-    file::open(path).is_ok_and(|(mut file, _)| file.read_exact(&mut start).is_ok() && start == MAGIC)
-}
-
 /// Reads a pack: resident if it fits in memory, else streamed.
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
-    ask.refuse_table_options(path)?;
-    let pack = Pack::open(path)?;
+pub(crate) fn read(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
+    ask.refuse_table_options(file.path())?;
+    let pack = Pack::read(file.clone())?;
     let about: About = serde_json::from_str(pack.about()).unwrap_or_default();
     let parts = [Some(pack.train()), pack.validation(), pack.test()];
     let mut room = Room { left: ask.memory, row: pack.row_bytes() };
     let [train, validation, test] = room.place(parts)?;
-    let train = train.ok_or_else(|| Error::data("the pack holds no training split").at(path.display()))?;
+    let train =
+        train.ok_or_else(|| Error::data("the pack holds no training split").at(file.path().display()))?;
     let bytes = matches!(train.read(&[])?.values(), Values::Bytes(_));
-    about.offsets.check(pack.shape().features()).map_err(|error| error.at(path.display()))?;
+    about.offsets.check(pack.shape().features()).map_err(|error| error.at(file.path().display()))?;
     let (mut notes, packed) = (vec![format!("packed data, {}", about.origin)], about.offsets);
     let offsets = ask.offsets.settle(packed.clone(), &mut notes);
     let as_asked = |split: Split| packed.rebased(split, &offsets).map(Into::into);
@@ -147,5 +141,15 @@ mod tests {
         assert_eq!((resident.shape, &resident.classes), (data.shape, &data.classes));
         assert_eq!(resident.train.class_counts(10).unwrap(), data.train.class_counts(10).unwrap());
         assert_ne!(resident.train.resident(), data.train.resident(), "shuffled");
+    }
+
+    #[test]
+    fn a_pack_is_opened_once() {
+        let data = digits::generate(&digits::Digits { train: 30, test: 5, ..Default::default() });
+        let (_folder, path) = crate::testing::saved("digits.schuss", "");
+        let mut file = std::fs::File::create(&path).unwrap();
+        pack::write(&data.contents(1 << 20).unwrap(), 1, &mut file).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        crate::testing::assert_opened_once("digits.schuss", &bytes, &[1 << 20, 1_000]);
     }
 }

@@ -1,8 +1,9 @@
 //! Single pictures: read from a file in the shape and polarity of the data a network was trained on, and written as
 //! PNG.
 
+use crate::file::OpenFile;
 use crate::format::encoded::prepare;
-use crate::{Error, ImageShape, Preparation, Result, Values, file};
+use crate::{Error, ImageShape, Preparation, Result, Values};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::{DynamicImage, ExtendedColorType, ImageEncoder};
 use std::io::BufReader;
@@ -88,13 +89,13 @@ fn interleaved(planes: &[u8], plane: usize) -> Vec<u8> {
 }
 
 fn decode(path: &Path) -> Result<DynamicImage> {
-    let (file, length) = file::open(path)?;
+    let file = OpenFile::open(path)?;
     let refuse = |why: String| {
-        Error::data(format!("{} {why}", file::name(path)))
-            .at(file::place(path, length))
+        Error::data(format!("{} {why}", file.name()))
+            .at(file.place())
             .advise("save it as a PNG, JPEG, WebP, GIF, TIFF or BMP file")
     };
-    let read = || prepare::decode(&mut BufReader::new(file), length).map_err(refuse);
+    let read = || prepare::decode(&mut BufReader::new(file.reader()), file.length()).map_err(refuse);
     crate::format::catch_panic::catch_panic(read, || {
         refuse("cannot be read as a picture: its decoder failed".into())
     })

@@ -1,10 +1,11 @@
 //! Detects the format of a file by its first bytes, and by its name only if these are ambiguous.
 
+use crate::file::{self, OpenFile};
 use crate::format::csv::Encoding;
 use crate::format::table::shown;
 use crate::format::unpack::{self, Packing};
 use crate::format::{FORMATS, FileFormat, TEXT};
-use crate::{Error, Result, file};
+use crate::{Error, Result};
 use std::io::{self, BufRead, Read};
 use std::path::Path;
 
@@ -53,19 +54,16 @@ const OTHERS: [(&[u8], &str); 12] = [
 ///
 /// # Errors
 /// A data error that says what was found and what is supported.
-pub(crate) fn format(path: &Path) -> Result<&'static FileFormat> {
-    let (mut reader, packing) = unpack::open(path)?;
-    let (_, length) = file::open(path)?;
+pub(crate) fn format(file: &OpenFile) -> Result<&'static FileFormat> {
+    let (mut reader, packing) = unpack::unpacked(file)?;
     let start = start(&mut reader).map_err(|error| {
-        Error::data(format!("{} cannot be read: {error}", file::name(path)))
+        Error::data(format!("{} cannot be read: {error}", file.name()))
             .with_source(error)
-            .at(file::place(path, length))
+            .at(file.place())
             .advise("copy it again")
     })?;
-    by_start(&start, packing, is_text(path)).map_err(|seen| {
-        Error::data(format!("{} is {seen}", file::name(path)))
-            .at(file::place(path, length))
-            .advise(supported())
+    by_start(&start, packing, is_text(file.path())).map_err(|seen| {
+        Error::data(format!("{} is {seen}", file.name())).at(file.place()).advise(supported())
     })
 }
 
@@ -130,10 +128,7 @@ mod tests {
     use super::*;
 
     fn seen(name: &str, bytes: &[u8]) -> Result<&'static str> {
-        let folder = tempfile::TempDir::new().unwrap();
-        let path = folder.path().join(name);
-        std::fs::write(&path, bytes).unwrap();
-        format(&path).map(|format| format.name)
+        format(&OpenFile::of_bytes(name, bytes.to_vec())).map(|format| format.name)
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Bytes of a file in order, decompressed if they are gzip or Zstandard, whatever the file's name.
 
-use crate::{Error, Result, file};
+use crate::file::{FileReader, OpenFile};
+use crate::{Error, Result};
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
 
 const BUFFER: usize = 1 << 18;
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -40,20 +39,19 @@ impl Packing {
     }
 }
 
-/// Opens a file for decompressed reading from the start; also returns its compression.
+/// Returns the decompressed bytes of a file from its start; also its compression.
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn open(path: &Path) -> Result<(Box<dyn BufRead>, Packing)> {
-    let (file, length) = file::open(path)?;
-    unpack(file).map_err(|error| {
-        Error::data(format!("{} cannot be read: {}", file::name(path), crate::text::plain_io(&error)))
+pub(crate) fn unpacked(file: &OpenFile) -> Result<(Box<dyn BufRead>, Packing)> {
+    unpack(file.reader()).map_err(|error| {
+        Error::data(format!("{} cannot be read: {}", file.name(), crate::text::plain_io(&error)))
             .with_source(error)
-            .at(file::place(path, length))
+            .at(file.place())
     })
 }
 
-fn unpack(file: File) -> io::Result<(Box<dyn BufRead>, Packing)> {
+fn unpack(file: FileReader) -> io::Result<(Box<dyn BufRead>, Packing)> {
     let mut raw = BufReader::with_capacity(BUFFER, file);
     let packing = Packing::of(raw.fill_buf()?);
     let reader: Box<dyn BufRead> = match packing {

@@ -8,15 +8,15 @@
     clippy::unwrap_used
 )]
 
+use crate::file::OpenFile;
 use crate::format::encoded::{Blob, Blobs};
 use crate::format::table::{Origin, reserved};
 use crate::format::tree::{self, Entry};
 use crate::format::zips::{self, Archive, broken, plausible};
 use crate::reader::{Loaded, ReadOptions};
 use crate::text::bytes;
-use crate::{Error, Result, RowUnit, file};
+use crate::{Error, Result, RowUnit};
 use std::io::{Cursor, Read};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Maximum size of a picture, decompressed, in bytes.
@@ -26,10 +26,9 @@ const MAX_PICTURE: u64 = 64 << 20;
 ///
 /// # Errors
 /// A data error that names the file, and the picture if one is at fault.
-pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
-    let origin = Origin::new(path, RowUnit::Sample);
-    let (_, length) = file::open(path)?;
-    let archive = zips::open(&origin, ask.memory)?;
+pub(crate) fn read(file: &OpenFile, ask: &ReadOptions) -> Result<Option<Loaded>> {
+    let origin = Origin::new(file.path(), RowUnit::Sample);
+    let archive = zips::open(file, &origin, ask.memory)?;
     let mut named: Vec<(Entry, usize)> = zips::names(&archive)
         .iter()
         .enumerate()
@@ -39,7 +38,7 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
     let (entries, places): (Vec<Entry>, Vec<usize>) = named.into_iter().unzip();
     let blobs = |chosen: Vec<usize>| -> Arc<dyn Blobs> {
         let places = chosen.iter().filter_map(|&at| places.get(at).copied()).collect();
-        Arc::new(Members { origin: origin.clone(), archive: archive.clone(), length, places })
+        Arc::new(Members { origin: origin.clone(), archive: archive.clone(), length: file.length(), places })
     };
     tree::read(&entries, blobs, Vec::new(), &origin, ask)
 }

@@ -8,12 +8,11 @@
     clippy::unwrap_used
 )]
 
-use crate::format::pread::read_at;
+use crate::file::{FileReader, OpenFile};
 use crate::format::shards;
 use crate::format::table::{Origin, shown};
-use crate::{Error, Result, file};
+use crate::{Error, Result};
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,35 +37,8 @@ const SHARE: u64 = 32;
 /// Bytes of an archive, with a limit on how many may be read while it is opened: the `zip` crate keeps its whole
 /// directory in memory.
 pub(crate) struct Bytes {
-    buffered: BufReader<At>,
+    buffered: BufReader<FileReader>,
     left: Arc<AtomicU64>,
-}
-
-/// A position in a file.
-struct At {
-    file: Arc<File>,
-    length: u64,
-    offset: u64,
-}
-
-impl Read for At {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = read_at(&self.file, into, self.offset)?;
-        self.offset = self.offset.saturating_add(count as u64);
-        Ok(count)
-    }
-}
-
-impl Seek for At {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let offset = match to {
-            SeekFrom::Start(offset) => Some(offset),
-            SeekFrom::Current(by) => self.offset.checked_add_signed(by),
-            SeekFrom::End(by) => self.length.checked_add_signed(by),
-        };
-        self.offset = offset.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.offset)
-    }
 }
 
 impl Read for Bytes {
@@ -87,9 +59,7 @@ impl Seek for Bytes {
 
 impl Clone for Bytes {
     fn clone(&self) -> Self {
-        let At { file, length, offset } = self.buffered.get_ref();
-        let at = At { file: Arc::clone(file), length: *length, offset: *offset };
-        Self { buffered: BufReader::new(at), left: Arc::clone(&self.left) }
+        Self { buffered: BufReader::new(self.buffered.get_ref().clone()), left: Arc::clone(&self.left) }
     }
 }
 
@@ -97,11 +67,9 @@ impl Clone for Bytes {
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn open(origin: &Origin, memory: u64) -> Result<Archive> {
-    let (file, length) = file::open(&origin.path)?;
+pub(crate) fn open(file: &OpenFile, origin: &Origin, memory: u64) -> Result<Archive> {
     let left = Arc::new(AtomicU64::new((memory / SHARE).max(MIN_DIRECTORY)));
-    let at = At { file: Arc::new(file), length, offset: 0 };
-    let bytes = Bytes { buffered: BufReader::new(at), left: Arc::clone(&left) };
+    let bytes = Bytes { buffered: BufReader::new(file.reader()), left: Arc::clone(&left) };
     let archive = ZipArchive::new(bytes).map_err(|error| broken(origin, "", &error))?;
     left.store(u64::MAX, Ordering::Relaxed);
     archive.file_names_raw().try_for_each(|name| shards::check_name(name, origin))?;

@@ -90,7 +90,6 @@ impl Convert for Means {
 #[cfg(test)]
 mod tests {
     use crate::assemble::Request;
-    use crate::format::csv;
     use crate::format::table::ColumnKind;
     use crate::reader::{Missing, ReadOptions};
     use crate::{Dataset, Normalise, Split};
@@ -111,7 +110,8 @@ mod tests {
             normalisation: Some(Normalise::None),
             whole: false,
         };
-        let data = Dataset::of("t".into(), "t".into(), csv::read(&path, &ask).unwrap(), &request).unwrap();
+        let data =
+            Dataset::of("t".into(), "t".into(), crate::reader::open(&path, &ask).unwrap(), &request).unwrap();
         data.splits().for_each(|(_, split)| assert_eq!(split.resident().is_some(), memory > 10_000));
         data
     }

@@ -103,9 +103,9 @@ fn download(folder: &Path, mirrors: &[&Server]) -> Result<()> {
 
 fn assert_whole(folder: &Path) {
     for name in NAMES {
-        let (file, length) = file::open(&folder.join(format!("{name}.gz"))).unwrap();
+        let file = OpenFile::open(&folder.join(format!("{name}.gz"))).unwrap();
         let mut bytes = Vec::new();
-        Stream::new(file, length).unwrap().reader.read_to_end(&mut bytes).unwrap();
+        Stream::new(file.reader(), file.length()).unwrap().reader.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, content(name));
     }
     assert_no_part(folder);

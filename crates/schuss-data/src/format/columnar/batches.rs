@@ -1,20 +1,21 @@
 //! Record batches of an Arrow IPC file, each decoded whole and kept until another one is requested.
 
 use super::groups::{Batches, Group, RowRange, broken};
+use crate::Result;
+use crate::file::{FileReader, OpenFile};
 use crate::format::table::Origin;
-use crate::{Result, file};
 use arrow_array::RecordBatch;
-use arrow_ipc::reader::FileReader;
+use arrow_ipc::reader as ipc;
 use arrow_schema::{ArrowError, SchemaRef};
-use std::fs::File;
 use std::io::BufReader;
 use std::sync::{Arc, Mutex, PoisonError};
 
-type Reader = FileReader<BufReader<File>>;
+type Reader = ipc::FileReader<BufReader<FileReader>>;
 
 /// State of an open Arrow file.
 #[derive(Clone)]
 pub(super) struct Arrow {
+    file: OpenFile,
     pub(super) groups: Arc<[Group]>,
     last: Arc<Mutex<Last>>,
 }
@@ -29,14 +30,17 @@ struct Last {
 
 impl Arrow {
     /// Opens a file whose `groups` have been checked, and returns its schema too.
-    pub(super) fn open(file: File, groups: Vec<Group>) -> std::result::Result<(SchemaRef, Self), ArrowError> {
-        let reader = FileReader::try_new_buffered(file, None)?;
-        Ok((reader.schema(), Self { groups: groups.into(), last: Arc::default() }))
+    pub(super) fn open(
+        file: &OpenFile,
+        groups: Vec<Group>,
+    ) -> std::result::Result<(SchemaRef, Self), ArrowError> {
+        let reader = ipc::FileReader::try_new_buffered(file.reader(), None)?;
+        Ok((reader.schema(), Self { file: file.clone(), groups: groups.into(), last: Arc::default() }))
     }
 
     /// Returns a copy for other columns, with nothing decoded yet.
     pub(super) fn anew(&self) -> Self {
-        Self { groups: self.groups.clone(), last: Arc::default() }
+        Self { file: self.file.clone(), groups: self.groups.clone(), last: Arc::default() }
     }
 
     /// Returns the bytes of metadata for this many columns.
@@ -51,7 +55,7 @@ impl Arrow {
         let last = &mut *self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.batch.as_ref().is_none_or(|(number, _)| *number != part.group) {
             last.batch = None; // frees its memory for the next one
-            let mut reader = last.reader.take().map_or_else(|| new(origin, columns), Ok)?;
+            let mut reader = last.reader.take().map_or_else(|| self.reader(origin, columns), Ok)?;
             reader.set_index(part.group).map_err(|error| broken(origin, &error))?;
             let batch = reader.next().transpose().map_err(|error| broken(origin, &error))?;
             last.batch = batch.map(|batch| (part.group, batch));
@@ -64,10 +68,9 @@ impl Arrow {
         });
         Ok(Box::new(rows.map(Ok).into_iter()))
     }
-}
 
-fn new(origin: &Origin, columns: &[usize]) -> Result<Reader> {
-    let (file, _) = file::open(&origin.path)?;
-    let reader = FileReader::try_new_buffered(file, Some(columns.to_vec()));
-    reader.map_err(|error| broken(origin, &error))
+    fn reader(&self, origin: &Origin, columns: &[usize]) -> Result<Reader> {
+        let reader = ipc::FileReader::try_new_buffered(self.file.reader(), Some(columns.to_vec()));
+        reader.map_err(|error| broken(origin, &error))
+    }
 }

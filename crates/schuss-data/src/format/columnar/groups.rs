@@ -4,10 +4,11 @@ use super::batches::Arrow;
 use super::claims::{self, Refused};
 use super::pages::Parquet;
 use super::{cells, embedded, kind, leave_out};
+use crate::file::OpenFile;
 use crate::format::table::{Origin, Table, Target};
 use crate::reader::ReadOptions;
 use crate::text::{bytes, grouped};
-use crate::{Error, Result, file};
+use crate::{Error, Result};
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Field, SchemaRef};
 use std::collections::HashSet;
@@ -56,12 +57,12 @@ pub(super) struct Groups {
     memory: u64,
     /// Selected columns, by index in the file, in order.
     columns: Vec<usize>,
-    file: File,
+    contents: Contents,
 }
 
-/// State of an open file.
+/// State of the reader of an open file.
 #[derive(Clone)]
-enum File {
+enum Contents {
     Parquet(Parquet),
     Arrow(Arrow),
 }
@@ -70,36 +71,35 @@ enum File {
 pub(super) type Batches = Box<dyn Iterator<Item = std::result::Result<RecordBatch, ArrowError>>>;
 
 impl Groups {
-    pub(super) fn open(origin: &Origin, format: Format, memory: u64) -> Result<Self> {
-        let (file, length) = file::open(&origin.path)?;
+    pub(super) fn open(file: &OpenFile, origin: &Origin, format: Format, memory: u64) -> Result<Self> {
         let limit = claims::limit(memory);
         let refused = |refused: Refused| refused.of(origin);
-        let (schema, index, file) = match format {
+        let (schema, index, contents) = match format {
             Format::Parquet => {
-                claims::parquet::footer(&file, length, limit).map_err(refused)?;
-                let parquet = Parquet::open(&file, memory).map_err(|error| broken(origin, &error))?;
-                claims::parquet::rows(parquet.metadata(), length).map_err(refused)?;
-                (parquet.schema(), parquet.index(), File::Parquet(parquet))
+                claims::parquet::footer(file, limit).map_err(refused)?;
+                let parquet = Parquet::open(file, memory).map_err(|error| broken(origin, &error))?;
+                claims::parquet::rows(parquet.metadata(), file.length()).map_err(refused)?;
+                (parquet.schema(), parquet.index(), Contents::Parquet(parquet))
             }
             Format::Arrow => {
-                let groups = claims::arrow::groups(&file, length, limit).map_err(refused)?;
+                let groups = claims::arrow::groups(file, limit).map_err(refused)?;
                 let (schema, arrow) = Arrow::open(file, groups).map_err(|error| broken(origin, &error))?;
                 let index = embedded::index_of(&schema);
-                (schema, index, File::Arrow(arrow))
+                (schema, index, Contents::Arrow(arrow))
             }
         };
         let columns = (0..schema.fields().len()).collect();
         let (origin, parts) = (origin.clone(), Vec::new());
-        let groups = Self { origin, schema, index, parts, largest: 0, memory, columns, file };
+        let groups = Self { origin, schema, index, parts, largest: 0, memory, columns, contents };
         groups.check_columns()?;
         Ok(groups.cut(0))
     }
 
     /// Returns the row groups of the file.
     pub(super) fn groups(&self) -> Vec<Group> {
-        match &self.file {
-            File::Parquet(parquet) => parquet.groups(&self.columns),
-            File::Arrow(arrow) => arrow.groups.to_vec(),
+        match &self.contents {
+            Contents::Parquet(parquet) => parquet.groups(&self.columns),
+            Contents::Arrow(arrow) => arrow.groups.to_vec(),
         }
     }
 
@@ -111,15 +111,15 @@ impl Groups {
         (self.parts, self.largest) = (Vec::new(), 0);
         for (number, group) in groups.iter().enumerate() {
             let bytes = group.bytes.div_ceil(group.rows.max(1));
-            let each = match self.file {
-                File::Parquet(_) => bytes.max(row.saturating_mul(2)),
-                File::Arrow(_) => row.saturating_mul(2),
+            let each = match self.contents {
+                Contents::Parquet(_) => bytes.max(row.saturating_mul(2)),
+                Contents::Arrow(_) => row.saturating_mul(2),
             };
             let together = self.memory.div_ceil(each.max(1).saturating_mul(4));
             let rows = even(group.rows, together.max(fewest_rows).max(1));
-            let decoded = match self.file {
-                File::Parquet(_) => rows.saturating_mul(bytes),
-                File::Arrow(_) => group.bytes,
+            let decoded = match self.contents {
+                Contents::Parquet(_) => rows.saturating_mul(bytes),
+                Contents::Arrow(_) => group.bytes,
             };
             self.largest = self.largest.max(decoded);
             let firsts = (0..group.rows.div_ceil(rows)).map(|part| part.saturating_mul(rows));
@@ -137,9 +137,9 @@ impl Groups {
 
     /// Returns the bytes of metadata for all columns, and of the decoders active at a time.
     fn known(&self) -> usize {
-        match &self.file {
-            File::Parquet(parquet) => parquet.known(),
-            File::Arrow(_) => Arrow::known(self.columns.len()),
+        match &self.contents {
+            Contents::Parquet(parquet) => parquet.known(),
+            Contents::Arrow(_) => Arrow::known(self.columns.len()),
         }
     }
 
@@ -158,7 +158,7 @@ impl Groups {
     pub(super) fn only(mut self, columns: &[usize]) -> Result<Self> {
         self.schema = self.schema.project(columns).map_err(|error| broken(&self.origin, &error))?.into();
         self.columns = columns.iter().filter_map(|&column| self.columns.get(column).copied()).collect();
-        if let File::Arrow(arrow) = &mut self.file {
+        if let Contents::Arrow(arrow) = &mut self.contents {
             *arrow = arrow.anew();
         }
         Ok(self.cut(0))
@@ -258,9 +258,9 @@ impl Groups {
 
     /// Returns the rows of a part; none if they take too much memory at a time.
     fn read(&self, part: RowRange) -> Result<Option<Batches>> {
-        match &self.file {
-            File::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part),
-            File::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part).map(Some),
+        match &self.contents {
+            Contents::Parquet(parquet) => parquet.read(&self.origin, &self.columns, part),
+            Contents::Arrow(arrow) => arrow.read(&self.origin, &self.columns, part).map(Some),
         }
     }
 

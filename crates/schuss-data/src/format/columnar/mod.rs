@@ -18,6 +18,7 @@ mod pages;
 mod pictures;
 mod store;
 
+use crate::file::OpenFile;
 use crate::format::catch_panic::catch_panic;
 use crate::format::table::{self, Cell, Encoder, MissingValues, Origin, RowPlace, RowSource, Visit, shown};
 use crate::reader::{Loaded, ReadOptions};
@@ -27,7 +28,6 @@ use arrow_array::RecordBatch;
 use arrow_schema::DataType;
 use groups::Groups;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 pub(crate) use groups::Format;
@@ -36,11 +36,11 @@ pub(crate) use groups::Format;
 ///
 /// # Errors
 /// A data error that names the file, and row and column if known.
-pub(crate) fn read(path: &Path, format: Format, ask: &ReadOptions) -> Result<Loaded> {
-    ask.refuse_text_options(path)?;
-    let origin = Origin::new(path, crate::RowUnit::Row);
+pub(crate) fn read(file: &OpenFile, format: Format, ask: &ReadOptions) -> Result<Loaded> {
+    ask.refuse_text_options(file.path())?;
+    let origin = Origin::new(file.path(), crate::RowUnit::Row);
     let damaged = || origin.refuse("cannot be read: its decoder failed").advise("copy it again");
-    catch_panic(|| read_groups(Groups::open(&origin, format, ask.memory)?, ask), damaged)
+    catch_panic(|| read_groups(Groups::open(file, &origin, format, ask.memory)?, ask), damaged)
 }
 
 fn read_groups(groups: Groups, ask: &ReadOptions) -> Result<Loaded> {

@@ -3,10 +3,12 @@
 use super::claims::{self, parquet::Column};
 use super::embedded;
 use super::groups::{Batches, Group, RowRange, broken};
+use crate::Result;
+use crate::file::{FileReader, OpenFile};
 use crate::format::table::Origin;
-use crate::{Result, file};
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader};
 use arrow_schema::{Schema, SchemaRef};
+use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
@@ -14,8 +16,9 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
+use parquet::file::reader::{ChunkReader, Length};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +36,7 @@ fn width(precision: i32) -> u64 {
 /// State of an open Parquet file.
 #[derive(Clone)]
 pub(super) struct Parquet {
+    file: OpenFile,
     metadata: ArrowReaderMetadata,
     /// Memory budget for data, in bytes.
     memory: u64,
@@ -47,7 +51,7 @@ type Checked = Arc<BTreeMap<usize, Column>>;
 
 impl Parquet {
     /// Reads the footer of a file that has been checked to have one.
-    pub(super) fn open(file: &File, memory: u64) -> std::result::Result<Self, ParquetError> {
+    pub(super) fn open(file: &OpenFile, memory: u64) -> std::result::Result<Self, ParquetError> {
         // column types are Parquet's own, not those of a schema that the writer may have embedded
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let plain = ArrowReaderMetadata::load(file, options.clone())?;
@@ -57,7 +61,8 @@ impl Parquet {
             }
             None => plain,
         };
-        Ok(Self { metadata, memory, checked: Arc::default(), decoders: Arc::default() })
+        let (checked, decoders) = (Arc::default(), Arc::default());
+        Ok(Self { file: file.clone(), metadata, memory, checked, decoders })
     }
 
     pub(super) fn metadata(&self) -> &ParquetMetaData {
@@ -125,10 +130,9 @@ impl Parquet {
         {
             return Ok(checked.clone());
         }
-        let (file, length) = file::open(&origin.path)?;
         let root = |leaf: usize| Some(self.root(leaf)).filter(|root| columns.binary_search(root).is_ok());
         let claimed = self.metadata().row_group(group);
-        let checked = claims::parquet::group(&file, length, claimed, root, claims::limit(self.memory));
+        let checked = claims::parquet::group(&self.file, claimed, root, claims::limit(self.memory));
         let checked = Arc::new(checked.map_err(|refused| refused.of(origin))?);
         *last = Some((group, checked.clone()));
         Ok(checked)
@@ -142,19 +146,46 @@ impl Parquet {
         part: RowRange,
         batch: u64,
     ) -> Result<ParquetRecordBatchReader> {
-        let (file, _) = file::open(&origin.path)?;
         let [first, rows, batch] =
             [part.first, part.rows, batch].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         let roots = ProjectionMask::roots(self.metadata.parquet_schema(), columns.iter().copied());
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone())
-            .with_projection(roots)
-            .with_row_groups(vec![part.group])
-            .with_row_selection_policy(RowSelectionPolicy::Selectors)
-            .with_offset(first)
-            .with_limit(rows)
-            .with_batch_size(batch)
-            .build();
+        let reader =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+                .with_projection(roots)
+                .with_row_groups(vec![part.group])
+                .with_row_selection_policy(RowSelectionPolicy::Selectors)
+                .with_offset(first)
+                .with_limit(rows)
+                .with_batch_size(batch)
+                .build();
         reader.map_err(|error| broken(origin, &error))
+    }
+}
+
+impl Length for OpenFile {
+    fn len(&self) -> u64 {
+        self.length()
+    }
+}
+
+impl ChunkReader for OpenFile {
+    type T = BufReader<FileReader>;
+
+    fn get_read(&self, start: u64) -> std::result::Result<Self::T, ParquetError> {
+        let mut reader = self.reader();
+        reader.seek(SeekFrom::Start(start))?;
+        Ok(BufReader::new(reader))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> std::result::Result<Bytes, ParquetError> {
+        let mut bytes = Vec::new();
+        let mut reader = self.reader();
+        reader.seek(SeekFrom::Start(start))?;
+        reader.take(length as u64).read_to_end(&mut bytes)?;
+        match bytes.len() {
+            read if read == length => Ok(bytes.into()),
+            read => Err(ParquetError::EOF(format!("Expected to read {length} bytes, read only {read}"))),
+        }
     }
 }
 

@@ -235,3 +235,10 @@ fn every_truncation_is_refused() {
         }
     }
 }
+
+#[test]
+fn a_table_of_columns_is_opened_once() {
+    for bytes in [parquet(&batch(), 4), arrow(&batch())] {
+        crate::testing::assert_opened_once("t", &bytes, &[1 << 20, 100]);
+    }
+}

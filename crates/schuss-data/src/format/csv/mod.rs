@@ -22,6 +22,7 @@ mod records;
 mod sniff;
 mod store;
 
+use crate::file::OpenFile;
 use crate::format::table::{self, Cell, Encoder, MissingValues, Origin, RowPlace, RowSource, Visit, shown};
 use crate::format::unpack;
 use crate::format::unpack::Packing;
@@ -34,28 +35,19 @@ use records::{Broken, Record, Records};
 use sniff::{Dialect, Known, Naming};
 use std::cell::{Cell as Counter, OnceCell};
 use std::io::BufRead;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Reads a text of columns.
 ///
 /// # Errors
 /// A data error that names the line and column at fault; a usage error for a label that is not a column.
-pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
-    let own = path.to_owned();
-    read_text(path, Box::new(move || unpack::open(&own)), ask)
-}
-
-fn read_text(path: &Path, open: Open, ask: &ReadOptions) -> Result<Loaded> {
-    let text = Text::new(path, open, ask)?;
+pub(crate) fn read(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
+    let text = Text::new(file, ask)?;
     let found = table::read(&text, ask)?;
     let summary = text.dialect.summary(text.remarks.get(), text.blank_rows.get());
     let notes = [summary].into_iter().chain(found.notes).collect();
     Ok(Loaded { notes, ..found })
 }
-
-/// Opens a text at its start, any number of times.
-type Open = Box<dyn Fn() -> Result<(Box<dyn BufRead>, Packing)>>;
 
 /// A text of columns, and its dialect.
 struct Text {
@@ -63,7 +55,7 @@ struct Text {
     packing: Packing,
     dialect: Dialect,
     missing_values: MissingValues,
-    open: Open,
+    file: OpenFile,
     /// Maximum bytes it may unpack to.
     limit: u64,
     /// Comments and blank rows that the last pass left out.
@@ -72,20 +64,20 @@ struct Text {
 }
 
 impl Text {
-    fn new(path: &Path, open: Open, ask: &ReadOptions) -> Result<Self> {
-        let origin = Origin::new(path, RowUnit::Line);
-        let (mut reader, packing) = open()?;
+    fn new(file: &OpenFile, ask: &ReadOptions) -> Result<Self> {
+        let origin = Origin::new(file.path(), RowUnit::Line);
+        let (mut reader, packing) = unpack::unpacked(file)?;
         let limit = if packing == Packing::Unpacked { u64::MAX } else { ask.memory };
         let start = reader.fill_buf().map_err(|error| refuse(&origin, packing, &error.into()))?;
         let encoding = Encoding::of(start.get(..START).unwrap_or(start));
         let columns =
             ask.table.as_ref().map(|table| table.columns.iter().map(|column| &*column.name).collect());
-        let known = Known { form: &ask.form, path, encoding, columns };
+        let known = Known { form: &ask.form, path: file.path(), encoding, columns };
         let dialect = sniff::dialect(encoding.decode(reader), &known)
             .map_err(|broken| refuse(&origin, packing, &broken))?;
         let (remarks, blank_rows) = (Counter::new(0), Counter::new(0));
-        let missing_values = ask.spellings();
-        let text = Self { origin, packing, dialect, missing_values, open, limit, remarks, blank_rows };
+        let (missing_values, file) = (ask.spellings(), file.clone());
+        let text = Self { origin, packing, dialect, missing_values, file, limit, remarks, blank_rows };
         text.check_names()?;
         Ok(text)
     }
@@ -106,7 +98,7 @@ impl Text {
     }
 
     fn records(&self) -> Result<Records<Box<dyn BufRead>>> {
-        let (reader, _) = (self.open)()?;
+        let (reader, _) = unpack::unpacked(&self.file)?;
         let refuse = |broken| refuse(&self.origin, self.packing, &broken);
         let reader = self.dialect.format.encoding.decode(reader);
         let mut records = Records::new(reader, &self.dialect.format, self.limit).map_err(refuse)?;
@@ -170,7 +162,7 @@ impl RowSource for Text {
 
     fn store(&self, encoder: Encoder, places: Vec<u64>) -> Result<Arc<dyn Store>> {
         if self.packing == Packing::Unpacked {
-            return store::open(self, encoder, places);
+            return Ok(store::open(self, encoder, places));
         }
         let what = "does not fit into the memory limit, and cannot be streamed because it is packed";
         let tool = self.packing.tool();
@@ -241,12 +233,8 @@ fn text<'a>(cell: &'a [u8], name: &str, line: u64, origin: &Origin) -> Result<&'
 
 /// Reads bytes as if from a file.
 #[cfg(test)]
-pub(crate) fn read_bytes(bytes: &std::sync::Arc<[u8]>, ask: &ReadOptions) -> Result<Loaded> {
-    let bytes = bytes.clone();
-    let open = move || -> Result<(Box<dyn BufRead>, Packing)> {
-        Ok((Box::new(std::io::Cursor::new(bytes.clone())), Packing::Unpacked))
-    };
-    read_text(Path::new("bytes.csv"), Box::new(open), ask)
+pub(crate) fn read_bytes(bytes: &[u8], ask: &ReadOptions) -> Result<Loaded> {
+    read(&OpenFile::of_bytes("bytes.csv", bytes.to_vec()), ask)
 }
 
 #[cfg(test)]

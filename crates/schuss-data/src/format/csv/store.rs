@@ -3,12 +3,11 @@
 use super::records::Records;
 use super::sniff::Dialect;
 use super::{Text, cells, refuse};
-use crate::format::pread::read_at;
+use crate::file::OpenFile;
 use crate::format::table::{Encoder, MissingValues, Origin, RowPlace};
 use crate::format::unpack::Packing;
 use crate::stream::refill::{refill, runs};
-use crate::{Access, Error, Labels, Result, Samples, Store, Values, file};
-use std::fs::File;
+use crate::{Access, Error, Labels, Result, Samples, Store, Values};
 use std::sync::Arc;
 
 /// Maximum neighbouring rows that are read together.
@@ -20,17 +19,17 @@ struct Rows {
     dialect: Dialect,
     missing_values: MissingValues,
     encoder: Encoder,
-    file: File,
+    file: OpenFile,
     /// Byte offset of each row, and of the end of the file.
     offsets: Vec<u64>,
 }
 
-pub(super) fn open(text: &Text, encoder: Encoder, mut offsets: Vec<u64>) -> Result<Arc<dyn Store>> {
-    let (file, length) = file::open(&text.origin.path)?;
-    offsets.push(length);
+pub(super) fn open(text: &Text, encoder: Encoder, mut offsets: Vec<u64>) -> Arc<dyn Store> {
+    let file = text.file.clone();
+    offsets.push(file.length());
     let (origin, dialect) = (text.origin.clone(), text.dialect.clone());
     let missing_values = text.missing_values.clone();
-    Ok(Arc::new(Rows { origin, dialect, missing_values, encoder, file, offsets }))
+    Arc::new(Rows { origin, dialect, missing_values, encoder, file, offsets })
 }
 
 impl Store for Rows {
@@ -93,7 +92,9 @@ impl Rows {
             return Err(self.origin.refuse(format!("has no row {first}")));
         };
         let mut bytes = vec![0; usize::try_from(end.saturating_sub(start)).unwrap_or(0)];
-        let count = read_at(&self.file, &mut bytes, start)
+        let count = self
+            .file
+            .read_at(&mut bytes, start)
             .map_err(|error| self.origin.refuse(format!("cannot be read: {error}")))?;
         if count < bytes.len() {
             return Err(self.changed(first));

@@ -486,3 +486,11 @@ fn every_truncation_of_a_packed_text_is_refused() {
 }
 
 mod labels;
+
+#[test]
+fn a_csv_is_opened_once() {
+    let rows: String = (0..500).map(|row| format!("{row},{}.5,w{}\n", row * 2, row % 3)).collect();
+    let text = format!("a,b,c\n{rows}");
+    crate::testing::assert_opened_once("t.csv", text.as_bytes(), &[1 << 20, 4_096]);
+    crate::testing::assert_opened_once("t.csv.gz", &crate::testing::gzip(text.as_bytes()), &[1 << 20]);
+}

@@ -444,3 +444,13 @@ fn what_lies_deeper_belongs_to_the_class_above_and_other_folders_are_named() {
     assert!(notes.contains("left out: 1 picture outside the folders of splits: `4.png`"), "{notes}");
     assert!(notes.contains("left out: 1 picture outside the folders of classes: `3.png`"), "{notes}");
 }
+
+#[test]
+fn a_zip_archive_of_images_is_opened_once() {
+    let files = ["train/a/1.png", "train/a/2.png", "train/b/1.png"].map(|name| (name, png(7)));
+    crate::testing::assert_opened_once(
+        "s.zip",
+        &zip(&files, zip::CompressionMethod::Deflated),
+        &[1 << 20, 2],
+    );
+}

@@ -15,17 +15,15 @@ mod layout;
 mod store;
 
 use crate::classes::Numbers;
+use crate::file::OpenFile;
 use crate::format::table::{Origin, reserved};
 use crate::reader::{DefaultNormalisation, Loaded, LoadedSplit, ReadOptions};
 use crate::text::{bytes, grouped};
-use crate::{
-    Column, DataFile, Error, Labels, Offsets, Result, RowUnit, Samples, Shape, Values, file, offsets,
-};
+use crate::{Column, DataFile, Error, Labels, Offsets, Result, RowUnit, Samples, Shape, Values, offsets};
 pub(crate) use header::{Header, MAGIC};
 use kind::Dtype;
 pub(crate) use layout::Layout;
 use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
 pub(crate) use store::Stored;
 
 /// Bytes converted to numbers at once, unless a sample has more.
@@ -37,11 +35,10 @@ pub(crate) const SAVE: &str = "save it again, as numbers, with numpy.save";
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
-    let (file, length) = file::open(path)?;
-    let origin = Origin::new(path, RowUnit::Sample);
-    let mut reader = BufReader::new(file);
-    let array = Array::new(&mut reader, length).map_err(|what| origin.refuse(what).advise(SAVE))?;
+pub(crate) fn read(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
+    let origin = Origin::new(file.path(), RowUnit::Sample);
+    let mut reader = BufReader::new(file.reader());
+    let array = Array::new(&mut reader, file.length()).map_err(|what| origin.refuse(what).advise(SAVE))?;
     let (labels, mut notes) = (Labels::Absent(array.samples()), vec![array.to_string()]);
     let needed = if array.is_searched(&ask.offsets) {
         array.needed(&mut reader, &origin)?
@@ -56,7 +53,7 @@ pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Loaded> {
         let values = array.values(&mut reader, &origin)?;
         LoadedSplit::Resident(Samples::new(values, labels, array.layout.shape.features())?)
     } else {
-        LoadedSplit::Streamed(Stored::open(origin, 0, array.clone(), labels)?)
+        LoadedSplit::Streamed(Stored::open(file, 0, array.clone(), labels)?)
     };
     Ok(Loaded {
         shape: array.layout.shape,

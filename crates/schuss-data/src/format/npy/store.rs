@@ -1,12 +1,11 @@
 //! Array read directly from its file, sample by sample.
 
 use super::Array;
-use crate::format::pread::read_at;
+use crate::file::OpenFile;
 use crate::format::table::Origin;
 use crate::stream::refill::{push_label, refill, runs};
-use crate::{Access, Labels, Result, Samples, Store, Values, file};
+use crate::{Access, Labels, Result, RowUnit, Samples, Store, Values};
 use std::borrow::Cow;
-use std::fs::File;
 use std::sync::Arc;
 
 /// Size limit of a read of neighbouring samples, in bytes, unless a single sample has more.
@@ -15,7 +14,7 @@ const RUN: usize = 1 << 20;
 /// Array in a file, with the labels of its samples in memory.
 pub(crate) struct Stored {
     origin: Origin,
-    file: File,
+    file: OpenFile,
     /// Offset of its first number.
     start: u64,
     array: Array,
@@ -27,7 +26,8 @@ impl Stored {
     ///
     /// # Errors
     /// A data error if its samples are not contiguous.
-    pub(crate) fn open(origin: Origin, offset: u64, array: Array, labels: Labels) -> Result<Arc<dyn Store>> {
+    pub(crate) fn open(file: &OpenFile, offset: u64, array: Array, labels: Labels) -> Result<Arc<dyn Store>> {
+        let origin = Origin::new(file.path(), RowUnit::Sample);
         if array.header.fortran && array.header.shape.len() > 1 {
             let why = "its samples are not stored one after the other";
             return Err(array.too_large(
@@ -36,9 +36,8 @@ impl Stored {
                 "save it again with numpy.ascontiguousarray, or give more --memory",
             ));
         }
-        let (file, _) = file::open(&origin.path)?;
         let start = offset.saturating_add(array.header.start);
-        Ok(Arc::new(Self { origin, file, start, array, labels }))
+        Ok(Arc::new(Self { origin, file: file.clone(), start, array, labels }))
     }
 
     fn read_run(&self, first: u64, count: u64, buffer: &mut Vec<u8>, values: &mut Values) -> Result<()> {
@@ -48,7 +47,9 @@ impl Stored {
         let stride = self.array.stride();
         buffer.resize(stride.saturating_mul(usize::try_from(count).unwrap_or(0)), 0);
         let offset = self.start.saturating_add(first.saturating_mul(stride as u64));
-        let read = read_at(&self.file, buffer, offset)
+        let read = self
+            .file
+            .read_at(buffer, offset)
             .map_err(|error| self.origin.refuse(format!("cannot be read: {error}")))?;
         if read < buffer.len() {
             return Err(self

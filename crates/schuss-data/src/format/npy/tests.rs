@@ -160,3 +160,13 @@ fn every_truncation_is_refused() {
         assert_eq!(open(&good[..length]).unwrap_err().exit_code(), 3, "after {length} bytes");
     }
 }
+
+#[test]
+fn an_array_is_opened_once() {
+    let numbers: Vec<u8> = (0..600_u16).flat_map(|number| f32::from(number).to_le_bytes()).collect();
+    crate::testing::assert_opened_once(
+        "x.npy",
+        &crate::testing::npy("<f4", "(200, 3)", &numbers),
+        &[1 << 20, 100],
+    );
+}

@@ -230,3 +230,10 @@ fn transparent_pictures_show_white_paper_and_arrays_of_other_names_are_named() {
         assert_eq!(bytes, planes);
     }
 }
+
+#[test]
+fn an_archive_is_opened_once() {
+    let files = [("x.npy", npy("|u1", "(100, 2)", &bytes(200))), ("y.npy", npy("|u1", "(100,)", &[1; 100]))];
+    crate::testing::assert_opened_once("x.npz", &packed(&files), &[1 << 20]);
+    crate::testing::assert_opened_once("x.npz", &archive(&files, CompressionMethod::Stored), &[1 << 20, 50]);
+}

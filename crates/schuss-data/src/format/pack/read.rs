@@ -10,11 +10,11 @@
 
 use super::header::{FORMAT, Header, LONGEST, Labelled, MAGIC, START};
 use super::{CHECKSUM, TRAILER, checksum};
-use crate::format::pread::ReadAt;
+use crate::file::OpenFile;
 use crate::text::{bytes, grouped};
-use crate::{Access, Cause, Error, Labels, Result, Samples, Shape, Store, Values, file};
+use crate::{Access, Cause, Error, Labels, Result, Samples, Shape, Store, Values};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -44,9 +44,7 @@ pub struct PackedSplit {
 
 /// Open file of records.
 struct Records {
-    file: Box<dyn ReadAt>,
-    path: PathBuf,
-    length: u64,
+    file: OpenFile,
     header: Header,
     /// Offset of the first record.
     begin: u64,
@@ -71,14 +69,17 @@ impl Pack {
     /// A data error that names the file, if it is missing, unreadable, not a pack, or has a damaged header or
     /// wrong length.
     pub fn open(path: &Path) -> Result<Self> {
-        let (file, length) = file::open(path)?;
-        Self::read(Box::new(file), length, path)
+        Self::read(OpenFile::open(path)?)
     }
 
-    /// Reads the header of a pack of `length` bytes that was opened as `path`.
-    pub(super) fn read(file: Box<dyn ReadAt>, length: u64, path: &Path) -> Result<Self> {
-        let blame = |what: &dyn fmt::Display| blame(path, length, what);
-        let read = |offset, size| read_at(&*file, offset, size).map_err(|error| blame(&error));
+    /// Reads the header of a pack; samples are read later.
+    ///
+    /// # Errors
+    /// A data error that names the file.
+    pub(crate) fn read(file: OpenFile) -> Result<Self> {
+        let length = file.length();
+        let blame = |what: &dyn fmt::Display| blame(&file, what);
+        let read = |offset, size| read_at(&file, offset, size).map_err(|error| blame(&error));
         let start = read(0, length.min(START as u64))?;
         let begin = header_length(&start, length).map_err(|what| blame(&what))?;
         let header = Header::parse(&read(0, begin)?).map_err(|what| blame(&what))?;
@@ -93,8 +94,8 @@ impl Pack {
             .ok_or_else(|| blame(&"is damaged: its fingerprint does not match its checksum"))?;
         let stride = header.stride().unwrap_or(u64::MAX);
         let features = header.shape.features();
-        let (path, idle) = (path.to_owned(), Mutex::default());
-        let file = Arc::new(Records { file, path, length, header, begin, stride, features, idle });
+        let idle = Mutex::default();
+        let file = Arc::new(Records { file, header, begin, stride, features, idle });
         Ok(Self { file, fingerprint })
     }
 
@@ -176,18 +177,15 @@ fn parse_trailer(trailer: &[u8]) -> Option<u128> {
 }
 
 /// Reads bytes that are known to exist.
-fn read_at(file: &dyn ReadAt, offset: u64, size: u64) -> std::result::Result<Vec<u8>, String> {
+fn read_at(file: &OpenFile, offset: u64, size: u64) -> std::result::Result<Vec<u8>, String> {
     let mut bytes = vec![0; usize::try_from(size).map_err(|error| error.to_string())?];
     file.read_exact_at(&mut bytes, offset)
         .map_err(|error| format!("cannot be read: {}", crate::text::plain_io(&error)))?;
     Ok(bytes)
 }
 
-fn blame(path: &Path, length: u64, what: &dyn fmt::Display) -> Error {
-    Error::data(format!("{} {what}", file::name(path)))
-        .because(Cause::Damaged)
-        .at(file::place(path, length))
-        .advise(ADVICE)
+fn blame(file: &OpenFile, what: &dyn fmt::Display) -> Error {
+    Error::data(format!("{} {what}", file.name())).because(Cause::Damaged).at(file.place()).advise(ADVICE)
 }
 
 impl Store for PackedSplit {
@@ -221,7 +219,7 @@ impl PackedSplit {
         for (row, &index) in (first_row..).zip(indices) {
             if index >= self.len {
                 return Err(Error::data(format!("sample {index} is out of range for {} samples", self.len))
-                    .at(self.file.path.display()));
+                    .at(self.file.file.path().display()));
             }
             wanted.push((self.first.saturating_add(index), row));
         }
@@ -242,7 +240,7 @@ impl Records {
     }
 
     fn blame(&self, what: &dyn fmt::Display) -> Error {
-        blame(&self.path, self.length, what)
+        blame(&self.file, what)
     }
 
     /// Returns room for `rows` samples, reusing memory if possible.
@@ -271,7 +269,7 @@ impl Records {
             let what = format!("{rows} samples at once need {} of memory", bytes(needed));
             return Err(Error::failure(what)
                 .because(Cause::TooLarge { needed, available: None })
-                .at(self.path.display())
+                .at(self.file.path().display())
                 .advise("a machine with more memory"));
         }
         memory.resize(length, T::default());

@@ -78,8 +78,7 @@ impl OnDisk {
 
 /// Opens a pack in memory.
 fn in_memory(bytes: Vec<u8>) -> Result<Pack> {
-    let length = bytes.len() as u64;
-    Pack::read(Box::new(bytes), length, Path::new("data.schuss"))
+    Pack::read(crate::file::OpenFile::of_bytes("data.schuss", bytes))
 }
 
 /// Reads all samples of all splits in order.

@@ -1,15 +1,14 @@
 //! Index of the samples in tar files: their positions and labels.
 
+use super::Shard;
+use crate::file::{FileReader, OpenFile};
 use crate::format::catch_panic::catch_panic;
-use crate::format::pread::read_at;
 use crate::format::table::{Origin, shown};
 use crate::text::{grouped, listed};
-use crate::{Error, Result, RowUnit, file};
+use crate::{Error, Result, RowUnit};
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use tar::{Archive, Entry, Header};
 
@@ -26,17 +25,17 @@ const MAX_BETWEEN: u64 = 1 << 20;
 /// Keys under which a KEY.json may hold a label.
 const KEYS: [&str; 3] = ["label", "cls", "class"];
 
-type ShardEntry<'a> = Entry<'a, Shard>;
+type ShardEntry<'a> = Entry<'a, ShardReader>;
 
 /// Tar file that records whether it was read to its very end, after the block of zeros that closes it.
-struct Shard {
-    file: BufReader<File>,
+struct ShardReader {
+    file: BufReader<FileReader>,
     ended: bool,
     /// Bytes that may be read until the next member: the `tar` crate keeps names as long as a header claims.
     left: Rc<Cell<u64>>,
 }
 
-impl Read for Shard {
+impl Read for ShardReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(into)?;
         self.ended |= count == 0 && !into.is_empty();
@@ -46,7 +45,7 @@ impl Read for Shard {
     }
 }
 
-impl Seek for Shard {
+impl Seek for ShardReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
     }
@@ -62,7 +61,7 @@ pub(super) struct Member {
 
 /// All samples of some shards.
 pub(super) struct Index {
-    pub(super) shards: Vec<PathBuf>,
+    pub(super) shards: Vec<Shard>,
     pub(super) members: Vec<Member>,
     /// Index of each sample's label word.
     pub(super) classes: Vec<Option<u32>>,
@@ -90,7 +89,7 @@ struct Group {
 
 impl Index {
     /// Scans the headers; label words are added to `words`.
-    pub(super) fn take(shards: Vec<PathBuf>, words: &mut Vec<String>, memory: u64) -> Result<Self> {
+    pub(super) fn take(shards: Vec<Shard>, words: &mut Vec<String>, memory: u64) -> Result<Self> {
         let mut numbers: HashMap<String, u32> = words.iter().cloned().zip(0..).collect();
         let mut index = Self {
             shards: Vec::new(),
@@ -102,9 +101,10 @@ impl Index {
             weighed: words.len(),
             labels: 0,
         };
-        for (shard, path) in (0..).zip(&shards) {
-            let origin = Origin::new(path, RowUnit::Sample);
-            let walk = || index.walk(shard, &origin, &mut numbers, words, memory);
+        for (number, shard) in (0..).zip(&shards) {
+            let origin = Origin::new(shard.path(), RowUnit::Sample);
+            let file = shard.open()?;
+            let walk = || index.walk(number, &file, &origin, &mut numbers, words, memory);
             catch_panic(walk, || origin.refuse("cannot be read as a tar file"))?;
         }
         index.shards = shards;
@@ -114,14 +114,16 @@ impl Index {
     fn walk(
         &mut self,
         shard: u32,
+        file: &OpenFile,
         origin: &Origin,
         numbers: &mut HashMap<String, u32>,
         words: &mut Vec<String>,
         memory: u64,
     ) -> Result<()> {
-        let (file, length) = file::open(&origin.path)?;
         let left = Rc::new(Cell::new(MAX_BETWEEN));
-        let shard_file = Shard { file: BufReader::new(file), ended: false, left: Rc::clone(&left) };
+        let length = file.length();
+        let shard_file =
+            ShardReader { file: BufReader::new(file.reader()), ended: false, left: Rc::clone(&left) };
         let mut archive = Archive::new(shard_file);
         let mut group = Group::default();
         for entry in archive.entries_with_seek().map_err(|error| broken(origin, &error))? {
@@ -315,11 +317,10 @@ fn printable(name: &[u8]) -> String {
 
 impl Member {
     /// Reads the key from the header right before the sample, where names are cut off after 100 bytes.
-    pub(super) fn key(&self, shard: &Path) -> Option<String> {
-        let (file, _) = file::open(shard).ok()?;
+    pub(super) fn key(&self, shard: &Shard) -> Option<String> {
         let mut header = Header::new_old();
         let start = self.offset.checked_sub(header.as_bytes().len() as u64)?;
-        let read = read_at(&file, header.as_mut_bytes(), start).ok()?;
+        let read = shard.open().ok()?.read_at(header.as_mut_bytes(), start).ok()?;
         (read == header.as_bytes().len()).then(|| printable(split(&header.path_bytes(), first_dot).0))
     }
 }

@@ -14,13 +14,13 @@
 
 mod index;
 
+use crate::file::{self, OpenFile};
 use crate::format::encoded::{self, Blob, Blobs, Encoded};
-use crate::format::pread::read_at;
 use crate::format::table::Origin;
 use crate::format::tree::{self, Entry, EntryKind};
 use crate::reader::{Loaded, ReadOptions};
 use crate::text::{bytes, grouped};
-use crate::{Cause, Error, Labels, Result, RowUnit, classes, file};
+use crate::{Cause, Error, Labels, Result, RowUnit, classes};
 pub(crate) use index::check_name;
 use index::{Index, Member};
 use std::collections::{HashMap, HashSet};
@@ -34,38 +34,75 @@ const MAX_SAMPLE: u64 = 256 << 20;
 /// Prefixes of shard names that mark a split; if no name starts with `train`, all shards are training data.
 const SPLITS: [&[&str]; 3] = [&["train"], &["val", "dev"], &["test"]];
 
-/// Reads a tar file, or a folder of them; returns `None` for a folder without any.
+/// Reads a tar file.
 ///
 /// # Errors
 /// A data error that names the file.
-pub(crate) fn read(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
-    let [train, validation, test] = shards(path)?;
-    if train.is_empty() {
-        return Ok(None);
+pub(crate) fn read_file(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
+    read(file.path(), [vec![Shard::Open(file.clone())], Vec::new(), Vec::new()], ask)
+}
+
+/// Reads a folder of tar files; returns `None` for a folder without any.
+///
+/// # Errors
+/// A data error that names the file.
+pub(crate) fn read_folder(path: &Path, ask: &ReadOptions) -> Result<Option<Loaded>> {
+    let shards = shards(path)?;
+    if shards[0].is_empty() { Ok(None) } else { read(path, shards, ask).map(Some) }
+}
+
+/// Tar file.
+#[derive(Clone)]
+enum Shard {
+    Open(OpenFile),
+    /// One of a folder, opened whenever it is read: there may be more of them than a process may have open.
+    Closed(PathBuf),
+}
+
+impl Shard {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Open(file) => file.path(),
+            Self::Closed(path) => path,
+        }
     }
+
+    fn open(&self) -> Result<OpenFile> {
+        match self {
+            Self::Open(file) => Ok(file.clone()),
+            Self::Closed(path) => OpenFile::open(path),
+        }
+    }
+}
+
+fn read(path: &Path, [train, validation, test]: [Vec<Shard>; 3], ask: &ReadOptions) -> Result<Loaded> {
     let mut words = Vec::new();
-    let mut take = |shards: Vec<PathBuf>| -> Result<Option<Index>> {
+    let train = Index::take(train, &mut words, ask.memory)?;
+    let mut take = |shards: Vec<Shard>| -> Result<Option<Index>> {
         if shards.is_empty() { Ok(None) } else { Index::take(shards, &mut words, ask.memory).map(Some) }
     };
-    let [train, validation, test] = [take(train)?, take(validation)?, take(test)?];
-    let notes: Vec<String> =
-        [&train, &validation, &test].into_iter().flatten().flat_map(Index::notes).collect();
+    let (validation, test) = (take(validation)?, take(test)?);
+    let notes: Vec<String> = [Some(&train), validation.as_ref(), test.as_ref()]
+        .into_iter()
+        .flatten()
+        .flat_map(Index::notes)
+        .collect();
     let numbers = sorted(&mut words);
     let origin = Origin::new(path, RowUnit::Sample);
     let encode = |index: Index| encoded(index, &numbers, &origin);
-    if let (Some(index), None, None) = (&train, &validation, &test)
-        && index.classes.iter().all(Option::is_none)
-        && let Some(found) = by_folders(index, &notes, &origin, ask)?
+    if let (None, None) = (&validation, &test)
+        && train.classes.iter().all(Option::is_none)
+        && let Some(found) = by_folders(&train, &notes, &origin, ask)?
     {
-        return Ok(Some(found));
+        return Ok(found);
     }
-    let Some(train) = train.map(encode).transpose()? else { return Ok(None) };
+    let train = encode(train)?;
     let (validation, test) = (validation.map(encode).transpose()?, test.map(encode).transpose()?);
     let bare = |split: &Encoded| matches!(split.labels, Labels::Absent(_));
     if [&validation, &test].into_iter().flatten().any(|other| bare(other) != bare(&train)) {
         return Err(origin.refuse("has labels in one split but none in another"));
     }
-    encoded::found(train, validation, test, words, notes, ask).map(Some)
+    encoded::found(train, validation, test, words, notes, ask)
 }
 
 /// Reads samples without labels that lie in folders of splits and classes, as on disk, if there are such
@@ -93,11 +130,8 @@ fn by_folders(index: &Index, notes: &[String], origin: &Origin, ask: &ReadOption
     tree::read(&entries, blobs, notes.to_vec(), origin, ask)
 }
 
-/// Returns the tar files of each split, sorted by name.
-fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
-    if !path.is_dir() {
-        return Ok([vec![path.to_owned()], Vec::new(), Vec::new()]);
-    }
+/// Returns the tar files of each split of a folder, sorted by name.
+fn shards(path: &Path) -> Result<[Vec<Shard>; 3]> {
     let unreadable = |error: std::io::Error| {
         Error::data(format!("{} cannot be read: {}", file::name(path), crate::text::plain_io(&error)))
             .with_source(error)
@@ -111,6 +145,7 @@ fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
         }
     }
     all.sort_unstable();
+    let closed = |shards: Vec<PathBuf>| shards.into_iter().map(Shard::Closed).collect::<Vec<_>>();
     let of = |names: &[&str]| -> Vec<PathBuf> {
         all.iter()
             .filter(|shard| names.iter().any(|name| file::name(shard).starts_with(name)))
@@ -118,7 +153,8 @@ fn shards(path: &Path) -> Result<[Vec<PathBuf>; 3]> {
             .collect()
     };
     let [train, validation, test] = SPLITS.map(of);
-    Ok(if train.is_empty() { [all, Vec::new(), Vec::new()] } else { [train, validation, test] })
+    let splits = if train.is_empty() { [all, Vec::new(), Vec::new()] } else { [train, validation, test] };
+    Ok(splits.map(closed))
 }
 
 /// Sorts the words; returns the new index of each by its old index.
@@ -155,12 +191,12 @@ fn encoded(index: Index, numbers: &[u32], origin: &Origin) -> Result<Encoded> {
 
 /// Samples by their position in the shards.
 struct Members {
-    shards: Vec<PathBuf>,
+    shards: Vec<Shard>,
     members: Vec<Member>,
 }
 
 impl Members {
-    fn member(&self, index: usize) -> Option<(&Member, &Path)> {
+    fn member(&self, index: usize) -> Option<(&Member, &Shard)> {
         let member = self.members.get(index)?;
         Some((member, self.shards.get(usize::try_from(member.shard).ok()?)?))
     }
@@ -184,9 +220,8 @@ impl Blobs for Members {
                 bytes(member.length)
             )));
         }
-        let (file, _) = file::open(shard)?;
         let mut sample = vec![0; usize::try_from(member.length).unwrap_or(0)];
-        let read = read_at(&file, &mut sample, member.offset);
+        let read = shard.open()?.read_at(&mut sample, member.offset);
         let read = read.map_err(|error| {
             refuse(format!("cannot be read: {}", crate::text::plain_io(&error))).with_source(error)
         })?;
@@ -198,7 +233,7 @@ impl Blobs for Members {
 
     fn origin(&self, index: usize) -> Origin {
         let place =
-            self.member(index).map(|(member, shard)| format!("{}@{}", shard.display(), member.offset));
+            self.member(index).map(|(member, shard)| format!("{}@{}", shard.path().display(), member.offset));
         Origin::new(Path::new(&place.unwrap_or_default()), RowUnit::Sample)
     }
 

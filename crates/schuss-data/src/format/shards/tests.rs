@@ -213,3 +213,15 @@ fn samples_without_labels_in_several_folders_are_classes_as_on_disk() {
     let alone = open(&[("all/1.png", png(2)), ("all/2.png", png(1))]).unwrap();
     assert_eq!(samples(&alone.train).labels(), &Labels::Absent(2));
 }
+
+#[test]
+fn a_tar_file_is_opened_once() {
+    let members: Vec<(String, Vec<u8>)> = (0..20_u8)
+        .flat_map(|at| {
+            [(format!("{at}.png"), png(at)), (format!("{at}.cls"), word(["a", "b"][usize::from(at) % 2]))]
+        })
+        .collect();
+    let members: Vec<(&str, Vec<u8>)> =
+        members.iter().map(|(name, bytes)| (&**name, bytes.clone())).collect();
+    crate::testing::assert_opened_once("s.tar", &archive(&members), &[1 << 20]);
+}

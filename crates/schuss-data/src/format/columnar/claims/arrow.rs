@@ -2,9 +2,9 @@
 
 use super::super::groups::Group;
 use super::{Refused, fits, plausible, size, within};
+use crate::file::{FileReader, OpenFile};
 use crate::text::bytes;
 use arrow_ipc::{Block, Message, RecordBatch, root_as_footer, root_as_message};
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 /// Bytes of the footer's length and `ARROW1`.
@@ -14,18 +14,20 @@ const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Bytes of the unpacked length that precedes a packed buffer.
 const PREFIX: usize = size_of::<i64>();
 
-/// Checks all claims of a file of `length` bytes; returns its batches, with the packed and unpacked bytes of each.
-pub(in super::super) fn groups(file: &File, length: u64, limit: u64) -> Result<Vec<Group>, Refused> {
-    let footer = footer(file, length, limit)?;
+/// Checks all claims of a file; returns its batches, with the packed and unpacked bytes of each.
+pub(in super::super) fn groups(file: &OpenFile, limit: u64) -> Result<Vec<Group>, Refused> {
+    let footer = footer(file, limit)?;
     let footer = root_as_footer(&footer).map_err(unsound)?;
-    let mut claims = Claims { reader: BufReader::new(file), length, limit, taken: 0, values: 0 };
+    let (reader, length) = (BufReader::new(file.reader()), file.length());
+    let mut claims = Claims { reader, length, limit, taken: 0, values: 0 };
     for block in footer.dictionaries().into_iter().flatten() {
         claims.block(block)?;
     }
     footer.recordBatches().into_iter().flatten().map(|block| claims.block(block)).collect()
 }
 
-fn footer(mut file: &File, length: u64, limit: u64) -> Result<Vec<u8>, Refused> {
+fn footer(file: &OpenFile, limit: u64) -> Result<Vec<u8>, Refused> {
+    let (mut file, length) = (file.reader(), file.length());
     let mut tail = [0; 4];
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     file.read_exact(&mut tail)?;
@@ -46,8 +48,8 @@ fn unsound(error: impl std::fmt::Display) -> Refused {
     Refused::damaged(format!("cannot be read: {error}"))
 }
 
-struct Claims<'a> {
-    reader: BufReader<&'a File>,
+struct Claims {
+    reader: BufReader<FileReader>,
     length: u64,
     limit: u64,
     /// Bytes of the blocks so far: blocks do not overlap.
@@ -56,7 +58,7 @@ struct Claims<'a> {
     values: u64,
 }
 
-impl Claims<'_> {
+impl Claims {
     /// Checks a batch.
     fn block(&mut self, block: &Block) -> Result<Group, Refused> {
         let start = size(block.offset())?;

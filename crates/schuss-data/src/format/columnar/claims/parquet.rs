@@ -2,12 +2,12 @@
 
 use super::thrift::{self, Item};
 use super::{Refused, fits, plausible, size, within};
+use crate::file::OpenFile;
 use crate::text::{bytes, grouped};
 use flate2::read::MultiGzDecoder;
 use parquet::basic::{Compression, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
 
 /// Bytes of the footer's length and `PAR1`.
@@ -15,8 +15,9 @@ const TAIL: u64 = 8;
 /// Maximum nesting depth of columns.
 const MAX_DEPTH: usize = 32;
 
-/// Checks the footer of a file of `length` bytes: its size, and the columns it claims.
-pub(in super::super) fn footer(mut file: &File, length: u64, limit: u64) -> Result<(), Refused> {
+/// Checks the footer of a file: its size, and the columns it claims.
+pub(in super::super) fn footer(file: &OpenFile, limit: u64) -> Result<(), Refused> {
+    let (mut file, length) = (file.reader(), file.length());
     let mut tail = [0; 4];
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     file.read_exact(&mut tail)?;
@@ -91,8 +92,7 @@ pub(in super::super) struct Column {
 
 /// Checks the columns of a group, page by page; `root` returns the selected column that a leaf belongs to.
 pub(in super::super) fn group(
-    file: &File,
-    length: u64,
+    file: &OpenFile,
     group: &RowGroupMetaData,
     root: impl Fn(usize) -> Option<usize>,
     limit: u64,
@@ -100,7 +100,7 @@ pub(in super::super) fn group(
     let mut columns = BTreeMap::new();
     for (leaf, claimed) in group.columns().iter().enumerate() {
         if let Some(root) = root(leaf) {
-            let found = column(file, length, claimed, limit)?;
+            let found = column(file, claimed, limit)?;
             let column: &mut Column = columns.entry(root).or_default();
             column.pages = column.pages.saturating_add(found.pages);
             column.widest = column.widest.max(found.widest);
@@ -109,7 +109,7 @@ pub(in super::super) fn group(
     Ok(columns)
 }
 
-fn column(file: &File, length: u64, claimed: &ColumnChunkMetaData, limit: u64) -> Result<Column, Refused> {
+fn column(file: &OpenFile, claimed: &ColumnChunkMetaData, limit: u64) -> Result<Column, Refused> {
     /// Minimum bytes of a decoded value.
     const DECODED: u64 = 4;
     let mut left = size(claimed.num_values())?;
@@ -118,7 +118,7 @@ fn column(file: &File, length: u64, claimed: &ColumnChunkMetaData, limit: u64) -
         fits(left.saturating_mul(DECODED), limit)?; // they may all be in one list
     }
     let (mut dictionaries, mut largest, mut unpacked) = (0_u64, 0_u64, 0_u64);
-    each_page(file, length, claimed, &mut |page| {
+    each_page(file, claimed, &mut |page| {
         left = left.checked_sub(page.values).ok_or_else(|| {
             Refused::damaged("has a column whose pages claim more values than the column does")
         })?;
@@ -136,8 +136,7 @@ fn column(file: &File, length: u64, claimed: &ColumnChunkMetaData, limit: u64) -
 
 /// Visits the claims of each page of a column.
 fn each_page(
-    file: &File,
-    length: u64,
+    file: &OpenFile,
     column: &ColumnChunkMetaData,
     see: &mut dyn FnMut(&Page) -> Result<(), Refused>,
 ) -> Result<(), Refused> {
@@ -147,8 +146,8 @@ fn each_page(
     }
     let start = size(column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset()))?;
     let mut left = size(column.compressed_size())?;
-    within(start, left, length)?;
-    let (mut reader, mut at) = (BufReader::new(file), start);
+    within(start, left, file.length())?;
+    let (mut reader, mut at) = (BufReader::new(file.reader()), start);
     while left > 0 {
         reader.seek(SeekFrom::Start(at))?;
         let mut rest = reader.by_ref().take(left);
