@@ -255,8 +255,9 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["activation", "activation-function", "nonlinearity"], "--model linear:400,{|relu|},linear:out"),
     (&["dropout", "dropout-rate", "drop-rate"], "--model linear:400,relu,dropout:{|0.2|},linear:out"),
     (
-        &["patience", "early-stopping", "early-stopping-patience", "early-stop", "n-iter-no-change"],
-        "leave it out: the best weights are kept as best.safetensors; --stop 'train_loss<0.1' ends a trial early",
+        &["patience", "early-stopping", "early-stopping-patience", "n-iter-no-change"],
+        "--early-stop up:s=3,k=1 (three epochs in a row with a higher loss), or gl:5; the best weights are kept anyway, \
+         as best.safetensors",
     ),
     (
         &["device", "cuda", "gpu", "gpus", "use-cuda", "no-cuda", "accelerator", "cpu"],

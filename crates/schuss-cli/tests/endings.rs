@@ -49,6 +49,59 @@ fn a_stop_condition_ends_the_trial_as_stopped() {
     assert_eq!(summary["trials"][0]["epochs"].as_array().unwrap().len(), 2);
 }
 
+/// Few samples, soon memorised.
+const FEW: &[&str] = &[
+    "train",
+    "--data",
+    "digits:train=60,test=200,size=8,seed=3",
+    "--model",
+    "64-40-10",
+    "--optimizer",
+    "adam:lr=0.01",
+    "--update",
+    "batch:20",
+    "--epochs",
+    "200",
+];
+
+#[test]
+fn an_early_stop_ends_the_trial_as_stopped_says_what_it_looked_at_and_keeps_the_best_weights() {
+    let place = Place::new();
+    let ran = place.run(&[FEW, &["--early-stop", "gl:5", "--json"]].concat());
+    let summary = ran.json();
+    let trial = &summary["trials"][0];
+    assert_eq!((ran.code, &trial["status"]), (0, &"stopped".into()), "{}", ran.stderr);
+    assert!(trial["epochs"].as_array().unwrap().len() < 200);
+    assert_eq!(trial["overfitted"], true);
+    let (point, best) = (&trial["overfitting"], &trial["best"]);
+    for key in ["epoch", "updates", "eval_loss"] {
+        assert_eq!(point[key], best[key], "{trial}");
+    }
+    assert!(point["generalisation_loss"].as_f64().unwrap() > 5.0 && best["epoch"].as_u64().unwrap() > 0);
+    let optimistic = "early stopping looks at the test split";
+    assert!(summary["warnings"].to_string().contains(optimistic) && ran.stderr.contains(optimistic));
+    let folder = place.join("runs/train");
+    let weights = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    assert_ne!(weights(best["model"].as_str().unwrap()), weights(trial["model"].as_str().unwrap()));
+    let page = String::from_utf8(weights("report.html")).unwrap();
+    assert!(page.contains("over-fitting") && page.contains(&format!("epoch {}", best["epoch"])));
+
+    let held_out =
+        place.run(&[FEW, &["--early-stop", "pq:0.1,k=3", "--validation", "0.5", "--json"]].concat());
+    let summary = held_out.json();
+    assert_eq!(summary["trials"][0]["status"], "stopped", "{}", held_out.stderr);
+    assert!(!summary["warnings"].to_string().contains(optimistic), "{}", summary["warnings"]);
+}
+
+#[test]
+fn an_early_stop_that_cannot_act_or_is_unknown_is_refused() {
+    let place = Place::new();
+    place.small(&["train", "--early-stop", "up:3"]).refused(2, "cannot stop before epoch 15");
+    place.small(&["train", "--early-stop", "patience:3"]).refused(2, "known: gl pq up");
+    place.small(&["train", "--patience", "3"]).refused(2, "--early-stop up:s=3,k=1");
+    assert!(place.run(&["list", "early-stop"]).stdout.contains("pq"));
+}
+
 /// Starts a long run and sends `signal` once it trains.
 fn interrupt(signal: &str) -> (Ran, Place) {
     let place = Place::new();

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Runs of a second or less that together cover every kind of state.
-const RUNS: [&str; 12] = [
+const RUNS: [&str; 13] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
     "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
@@ -24,6 +24,7 @@ const RUNS: [&str; 12] = [
     "compare --data packed.schuss --memory 4MiB --parallel --model 784-8-10 --optimizer adam:lr=0.002 --optimizer sgd --epochs 6",
     "train --data packed.schuss --model 784-30-10 --optimizer sgd:lr=0.1,momentum=0.9 --update batch:200 --epochs 6",
     "train --data packed.schuss --model 784-24-24-10 --optimizer adam:lr=0.002 --update batch:400 --epochs 3 --matmul-precision high",
+    "train --data digits:train=60,test=200,size=8,seed=3 --optimizer adam:lr=0.002 --update batch:20 --epochs 400 --eval-every 2 --early-stop up:2,k=4",
 ];
 
 /// Memory limits of the run and its resumptions; they determine how many samples are processed at once.

@@ -34,6 +34,8 @@ pub enum Purpose {
     Test = 12,
     /// Seeds drawn again to see how often a recipe is the best.
     Bootstrap = 13,
+    /// Groups of evaluated samples.
+    LossGroups = 14,
 }
 
 /// Key of one stream of draws: everything but the position and the element.

@@ -69,10 +69,13 @@ impl Recipe<'_> {
         self.runs.iter().filter(|run| eval_loss(run.trial).is_some()).count()
     }
 
-    /// Returns the point of lowest evaluation loss, if the recipe has a single trial that over-fitted afterwards.
+    /// Returns the point from which it over-fits, if more than half of its trials do: the median of theirs.
     pub(crate) fn turning_point(&self) -> Option<Best> {
-        let [run] = self.runs.as_slice() else { return None };
-        run.trial.best.as_ref().filter(|_| run.trial.overfitted).map(|best| best.best)
+        let points = self.runs.iter().filter_map(|run| Some(run.trial.overfitting?.lowest));
+        let mut points: Vec<Best> = points.collect();
+        points.sort_by_key(|point| point.updates);
+        let middle = points.get(points.len().saturating_sub(1) / 2)?;
+        (2 * points.len() > self.runs.len()).then_some(*middle)
     }
 
     /// Returns the median over its trials of an optional value.
@@ -162,6 +165,7 @@ impl Run<'_> {
                 train_loss: row.train_loss,
                 eval_loss: row.eval_loss,
                 eval_accuracy: row.eval_accuracy,
+                rise_error: None,
                 metrics: row.metrics.clone(),
             }
         };

@@ -3,8 +3,7 @@
 mod sample;
 
 use sample::{ADAM, MOMENTUM, SGD, Sketch, autoencoders, lecture_24, lecture_25, summary, surfaces, trial};
-use schuss::record::Verdict;
-use schuss::record::{Exhibit, Status, Summary, Trace};
+use schuss::record::{Best, Exhibit, Overfitting, Status, Summary, Trace, TrialRecord, Verdict};
 use schuss::study::Tie;
 use schuss_report::table::{self, Extent};
 use schuss_report::{Formats, charts, html, verdict};
@@ -80,6 +79,39 @@ fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
             table::render(&summary, 100, Extent::All)
         );
     }
+}
+
+/// Adds the point from which a trial over-fits, at the end of `epoch`.
+fn overfit_from(trial: &mut TrialRecord, epoch: usize) {
+    let row = &trial.epochs[epoch];
+    let lowest = Best { epoch: row.epoch, updates: row.updates, eval_loss: row.eval_loss.unwrap() };
+    trial.overfitted = true;
+    trial.overfitting = Some(Overfitting { lowest, generalisation_loss: 7.0 });
+}
+
+#[test]
+fn the_point_of_over_fitting_is_marked_on_the_curve_of_the_evaluation_loss() {
+    let mark = |epochs: &[usize], seeds: u64| {
+        let (mut summary, traces) = lecture_25(seeds);
+        for (trial, &epoch) in summary.trials.iter_mut().filter(|trial| trial.name == "Adam").zip(epochs) {
+            overfit_from(trial, epoch);
+        }
+        let files = files(&summary, &traces);
+        let chart = |name: &str| String::from_utf8(files[name].clone()).unwrap();
+        assert!(!chart("train-loss-epochs.svg").contains(">epoch "));
+        let chart = chart("eval-loss-epochs.svg");
+        let marked = chart.split(">epoch ").nth(1).map(|rest| rest.split('<').next().unwrap().to_owned());
+        let page = String::from_utf8(files["report.html"].clone()).unwrap();
+        assert_eq!(
+            marked.is_some(),
+            page.contains("over-fitting (the median") || page.contains("over-fitting.")
+        );
+        marked
+    };
+    assert_eq!(mark(&[], 1), None);
+    assert_eq!(mark(&[6], 1).as_deref(), Some("6"));
+    assert_eq!(mark(&[7, 5], 3).as_deref(), Some("5"), "two of three seeds");
+    assert_eq!(mark(&[5], 3), None, "one of three");
 }
 
 #[test]

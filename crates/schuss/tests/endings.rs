@@ -4,8 +4,9 @@ mod common;
 
 use common::{ONE_THREAD, bits, initial_params, random_data, run, trial};
 use schuss::data::{Dataset, Samples};
+use schuss::network::Params;
 use schuss::recipe::Trial;
-use schuss::record::Status;
+use schuss::record::{EvaluationPoint, Status};
 use schuss::session::{Control, Event, Limits, Outcome, Session};
 use std::time::{Duration, Instant};
 
@@ -121,6 +122,113 @@ fn a_stop_condition_ends_the_trial_as_stopped() {
     assert_eq!((outcome.status, outcome.target), (Status::Stopped, None));
     assert!(outcome.epochs.last().unwrap().train_loss.unwrap() < 1.05);
     assert!(outcome.updates < 60 * 20);
+}
+
+/// Runs a trial that is also evaluated every 7 updates; returns its evaluations, its outcome and its weights.
+fn evaluated(trial: &Trial) -> (Vec<EvaluationPoint>, Outcome, Params) {
+    let data = data();
+    let mut session = Session::new(trial, &data, ONE_THREAD).unwrap();
+    session.evaluate_every(Some(7));
+    let mut points = vec![];
+    let mut sink = |event: &Event| {
+        if let Event::Evaluation(point) = event {
+            points.push(EvaluationPoint { train_seconds: 0.0, ..(*point).clone() });
+        }
+        Ok(())
+    };
+    let outcome = session.run_with(&Control::default(), &mut sink).unwrap();
+    (points, outcome, session.params().clone())
+}
+
+/// A trial that memorises random labels, so that its evaluation loss rises.
+fn memorising(criterion: &str) -> Trial {
+    let mut trial = descent(60);
+    trial.budget.early_stop = (criterion != "none").then(|| criterion.parse().unwrap());
+    trial
+}
+
+#[test]
+fn an_early_stop_ends_the_trial_at_the_first_evaluation_that_has_risen_for_certain_and_changes_no_bit_before()
+{
+    let (whole, ..) = evaluated(&memorising("none"));
+    let mut lowest = f64::INFINITY;
+    let has_risen = |point: &EvaluationPoint| {
+        let loss = point.eval_loss.unwrap();
+        lowest = lowest.min(loss);
+        loss > 1.02 * lowest && loss - lowest > 1.96 * point.rise_error.unwrap()
+    };
+    let risen = whole.iter().position(has_risen).unwrap();
+    let above = |point: &&EvaluationPoint| point.eval_loss.unwrap() > 1.02 * lowest;
+    assert!(whole[..risen].iter().any(|point| above(&point)), "every rise is certain");
+
+    let (points, outcome, params) = evaluated(&memorising("gl:2"));
+    assert_eq!((outcome.status, outcome.updates), (Status::Stopped, whole[risen].updates));
+    assert_eq!(points, whole[..=risen]);
+    let mut limited = memorising("none");
+    limited.budget.max_updates = Some(outcome.updates);
+    assert_eq!(bits(&params), bits(&evaluated(&limited).2));
+    let best = outcome.best.unwrap();
+    let least = points.iter().min_by(|a, b| a.eval_loss.unwrap().total_cmp(&b.eval_loss.unwrap())).unwrap();
+    assert_eq!((best.updates, Some(best.eval_loss)), (least.updates, least.eval_loss));
+}
+
+#[test]
+fn of_a_target_a_condition_and_an_early_stop_the_first_one_met_ends_the_trial() {
+    let stopped = evaluated(&memorising("up:1,k=2")).1;
+    assert_eq!((stopped.status, stopped.updates % 40), (Status::Stopped, 0), "at the end of a strip");
+    let loss = stopped.epochs.last().unwrap().train_loss.unwrap();
+    let with = |target: Option<f64>, stop: Option<f64>, beyond_target: bool| {
+        let mut trial = memorising("up:1,k=2");
+        let condition = |bound: f64| format!("train_loss<={bound}").parse().unwrap();
+        (trial.budget.target, trial.budget.stop) = (target.map(condition), stop.map(condition));
+        trial.budget.beyond_target = beyond_target;
+        evaluated(&trial).1
+    };
+    let ended = |outcome: Outcome| (outcome.status, outcome.updates);
+    let at_the_same = with(Some(loss), None, false);
+    assert_eq!(ended(at_the_same), (Status::Target, stopped.updates), "a target comes first");
+    let later = with(Some(0.0), Some(0.0), false);
+    assert_eq!(ended(later), (Status::Stopped, stopped.updates));
+    let beyond = with(Some(1.1), None, true);
+    assert!(beyond.target.as_ref().unwrap().updates.unwrap() < stopped.updates);
+    assert_eq!(ended(beyond), (Status::Stopped, stopped.updates));
+    let sooner = with(None, Some(1.1), false);
+    assert!(sooner.status == Status::Stopped && sooner.updates < stopped.updates);
+}
+
+#[test]
+fn a_trial_resumed_anywhere_stops_early_where_it_would_have() {
+    for criterion in ["gl:2", "pq:0.1,k=2", "up:1,k=2"] {
+        let (data, trial) = (data(), memorising(criterion));
+        let (points, expected, params) = evaluated(&trial);
+        assert_eq!(expected.status, Status::Stopped, "{criterion}");
+        for cut in [0, 1, 7, 20, 39, expected.updates - 1] {
+            let start = || {
+                let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
+                session.evaluate_every(Some(7));
+                session
+            };
+            let (mut begun, mut saved) = (start(), vec![]);
+            while begun.place()[1] < cut {
+                assert!(begun.step().unwrap().is_none());
+            }
+            begun.save(&mut saved).unwrap();
+            let mut session = start();
+            session.load(&mut &saved[..]).unwrap();
+            let mut last = None;
+            let mut sink = |event: &Event| {
+                if let Event::Evaluation(point) = event {
+                    last = Some((point.updates, point.eval_loss, point.rise_error));
+                }
+                Ok(())
+            };
+            let outcome = session.run_with(&Control::default(), &mut sink).unwrap();
+            assert_eq!((outcome.status, outcome.updates), (Status::Stopped, expected.updates), "{criterion}");
+            assert_eq!(bits(session.params()), bits(&params), "{criterion}, from update {cut}");
+            let end = points.last().unwrap();
+            assert_eq!(last, Some((end.updates, end.eval_loss, end.rise_error)), "{criterion}, from {cut}");
+        }
+    }
 }
 
 /// Interrupted by a sink at the evaluation after update 27.

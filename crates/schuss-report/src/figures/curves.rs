@@ -124,7 +124,12 @@ impl Subject<'_> {
             caption += " Hollow: printed in the lecture.";
         }
         if metric == Metric::EvalLoss && self.recipes.iter().any(|recipe| recipe.turning_point().is_some()) {
-            caption += " ▼: from here it rises although the training loss still falls: over-fitting.";
+            caption += " ▼: from here it rises although the training loss still falls: over-fitting";
+            caption += if self.recipes.iter().any(|recipe| recipe.runs.len() > 1) {
+                " (the median of the seeds that do, if most of them do)."
+            } else {
+                "."
+            };
         }
         caption
     }
@@ -137,7 +142,7 @@ impl Subject<'_> {
         Series {
             name: recipe.name.clone(),
             style: recipe.style,
-            marks: self.marks(recipe, metric, along, &points),
+            marks: marks(recipe, metric, &points),
             printed: self.printed(recipe, metric, along),
             points,
             band,
@@ -169,28 +174,6 @@ impl Subject<'_> {
         run.trial.reference.iter().filter_map(place).collect()
     }
 
-    fn marks(&self, recipe: &Recipe, metric: Metric, along: Along, points: &[[f64; 2]]) -> Vec<Mark> {
-        let mut marks = Vec::new();
-        if metric == Metric::EvalLoss {
-            marks.extend(self.turning_mark(recipe, metric, along));
-        }
-        if let (true, Some(end)) = (recipe.diverged(), points.iter().rev().find(|[_, y]| y.is_finite())) {
-            marks.push(Mark { at: *end, kind: MarkKind::Ends, label: "diverged".to_owned() });
-        }
-        marks
-    }
-
-    /// Returns a mark at the point where a recipe starts to over-fit.
-    fn turning_mark(&self, recipe: &Recipe, metric: Metric, along: Along) -> Option<Mark> {
-        let Best { epoch, updates, .. } = recipe.turning_point()?;
-        let point = recipe.runs[0].evaluations().into_iter().find(|point| point.updates == updates)?;
-        Some(Mark {
-            at: [self.coordinate(along, &point), metric.value(&point)?],
-            kind: MarkKind::TurnsDown,
-            label: format!("epoch {epoch}"),
-        })
-    }
-
     /// Returns the level of predictions that ignore the input: always the most common class, or every class with equal
     /// probability.
     fn levels(&self, metric: Metric) -> Vec<Level> {
@@ -217,6 +200,26 @@ impl Subject<'_> {
         };
         level.map(|(value, label)| Level { value, label }).into_iter().collect()
     }
+}
+
+/// Returns the marks on a recipe's line, which is drawn through `points`, one per evaluation.
+fn marks(recipe: &Recipe, metric: Metric, points: &[[f64; 2]]) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    if metric == Metric::EvalLoss {
+        marks.extend(turning_mark(recipe, points));
+    }
+    if let (true, Some(end)) = (recipe.diverged(), points.iter().rev().find(|[_, y]| y.is_finite())) {
+        marks.push(Mark { at: *end, kind: MarkKind::Ends, label: "diverged".to_owned() });
+    }
+    marks
+}
+
+/// Returns a mark at the point where a recipe starts to over-fit.
+fn turning_mark(recipe: &Recipe, points: &[[f64; 2]]) -> Option<Mark> {
+    let Best { epoch, updates, .. } = recipe.turning_point()?;
+    let is_there = |run: &Run| run.evaluations().iter().position(|point| point.updates == updates);
+    let at = *points.get(recipe.runs.iter().find_map(is_there)?)?;
+    Some(Mark { at, kind: MarkKind::TurnsDown, label: format!("epoch {epoch}") })
 }
 
 impl Metric {

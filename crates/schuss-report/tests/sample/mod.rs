@@ -85,6 +85,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         diverged: sketch.diverges.then(|| Divergence { update: 1_532, layer: "2.weight".into() }),
         learned: None,
         overfitted: false,
+        overfitting: None,
         budget: BudgetRecord { epochs, max_updates: None, updates: last.updates },
         epoch_seconds: Some(sketch.seconds),
         updates: last.updates,

@@ -1,6 +1,6 @@
 //! Metrics of an evaluation: the task they depend on, the predictions they see, and what they report.
 
-use super::{Custom, METRICS};
+use super::{Custom, LossGroups, METRICS};
 use crate::record::Evaluation;
 use schuss_data::ImageShape;
 use std::fmt::Debug;
@@ -83,6 +83,8 @@ pub(super) struct Row {
 pub struct Metrics {
     task: Task,
     running: Vec<Box<dyn Metric>>,
+    /// Losses by groups of samples, if they are asked for.
+    losses: Option<LossGroups>,
 }
 
 impl Metrics {
@@ -90,7 +92,12 @@ impl Metrics {
     pub fn begin(task: &Task, own: &[Custom]) -> Self {
         let built_in = METRICS.iter().filter_map(|row| (row.begin)(task));
         let own = own.iter().filter_map(|metric| metric.begin(task));
-        Self { task: task.clone(), running: built_in.chain(own).collect() }
+        Self { task: task.clone(), running: built_in.chain(own).collect(), losses: None }
+    }
+
+    /// Asks for the losses of the split's `samples` samples too.
+    pub(crate) fn with_losses(self, samples: usize) -> Self {
+        Self { losses: Some(LossGroups::new(samples)), ..self }
     }
 
     /// Returns the task: [`take`](Self::take) needs a prediction per sample of each kind that it has.
@@ -101,6 +108,18 @@ impl Metrics {
     /// Adds a prediction.
     pub fn take(&mut self, prediction: &Prediction) {
         self.running.iter_mut().for_each(|metric| metric.take(prediction));
+    }
+
+    /// Adds the loss of the next sample, in the units of the evaluation's, and its weight in the mean.
+    pub fn take_loss(&mut self, loss: f64, weight: f64) {
+        if let Some(losses) = &mut self.losses {
+            losses.take(loss, weight);
+        }
+    }
+
+    /// Returns the losses of the samples, if they were asked for.
+    pub(crate) fn losses(&mut self) -> Option<LossGroups> {
+        self.losses.take()
     }
 
     /// Ends the evaluation, whose mean loss is `loss`.

@@ -8,6 +8,7 @@ mod custom;
 mod deviation;
 mod image_quality;
 mod labels;
+mod loss_groups;
 mod metric;
 mod reconstructions;
 
@@ -22,6 +23,7 @@ pub use reconstructions::Reconstructions;
 pub(crate) use deviation::Sums;
 pub(crate) use image_quality::ImageSums;
 pub(crate) use labels::LabelCounts;
+pub(crate) use loss_groups::LossGroups;
 
 use metric::Row;
 

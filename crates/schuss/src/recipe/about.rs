@@ -3,6 +3,7 @@
 use crate::loss::Loss;
 use crate::network::{Init, Layer, Noise};
 use crate::optim::{Dialect, Rule, Sam, Solver, Transform, Wrapper};
+use crate::recipe::EarlyStop;
 use crate::schedule::Curve;
 use crate::spec::{self, About, Choice, Item, names};
 use crate::{Cause, Error, Result};
@@ -35,6 +36,7 @@ impl Table {
             Self { kind: "layers", noun: "layer", names: &layers.others, about: Layer::about },
             Self { kind: "init", noun: "init", names: Init::NAMES, about: Init::about },
             Self { kind: "noise", noun: "noise", names: Noise::NAMES, about: Noise::about },
+            Self { kind: "early-stop", noun: "criterion", names: EarlyStop::NAMES, about: EarlyStop::about },
         ]
     }
 

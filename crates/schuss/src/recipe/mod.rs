@@ -3,6 +3,7 @@
 mod about;
 mod choices;
 mod condition;
+mod early_stop;
 mod model_file;
 mod precision;
 mod target_scale;
@@ -11,12 +12,14 @@ mod workload;
 pub use about::{Table, about};
 pub use choices::{ChoiceKey, Choices, Group, Row, Source, ValueType};
 pub use condition::{Condition, Metric, Op};
+pub use early_stop::{EarlyStop, Gl, Pq, Up};
 pub use precision::MatmulPrecision;
 pub use schuss_data::stream::order::Order;
 pub use target_scale::TargetScale;
 pub use workload::Workload;
 
 pub(crate) use choices::unknown_key;
+pub(crate) use early_stop::{EarlyStopState, generalisation_loss, is_beyond_chance};
 
 use crate::loss::{Loss, Targets};
 use crate::metrics::{self, Task};
@@ -131,11 +134,20 @@ pub struct Budget {
     pub beyond_target: bool,
     /// Condition that ends the trial when met at the end of an epoch or at an evaluation.
     pub stop: Option<Condition>,
+    /// Criterion that ends the trial when its evaluation loss rises.
+    pub early_stop: Option<EarlyStop>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { epochs: 10, max_updates: None, target: None, beyond_target: false, stop: None }
+        Self {
+            epochs: 10,
+            max_updates: None,
+            target: None,
+            beyond_target: false,
+            stop: None,
+            early_stop: None,
+        }
     }
 }
 

@@ -38,6 +38,9 @@ pub struct TrialRecord {
     /// True if the evaluation loss rose for good after its lowest, while the training loss still fell.
     #[serde(default)]
     pub overfitted: bool,
+    /// Point from which it rose, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overfitting: Option<Overfitting>,
     /// Budget.
     #[serde(default)]
     pub budget: BudgetRecord,
@@ -173,7 +176,7 @@ pub enum Status {
     Finished,
     /// Reached its target.
     Target,
-    /// Met its `--stop` condition.
+    /// Met its `--stop` condition or its `--early-stop` criterion.
     Stopped,
     /// A weight or a loss became non-finite.
     Diverged,
@@ -306,6 +309,16 @@ pub struct Best {
     pub eval_loss: f64,
 }
 
+/// Point from which a trial over-fitted: the lowest of its evaluation losses.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Overfitting {
+    /// Point of training, and the loss.
+    #[serde(flatten)]
+    pub lowest: Best,
+    /// Rise of the loss from there to the last evaluation, in % of the lowest: Prechelt's generalisation loss.
+    pub generalisation_loss: f64,
+}
+
 /// Weights with the lowest evaluation loss.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BestRecord {
@@ -366,6 +379,10 @@ pub struct EvaluationPoint {
     pub eval_loss: Option<f64>,
     /// Accuracy on the evaluation split.
     pub eval_accuracy: Option<f64>,
+    /// Standard error of the rise of `eval_loss` above the lowest so far, by resampling the evaluated samples; `None` if
+    /// it is the lowest.
+    #[serde(default)]
+    pub rise_error: Option<f64>,
     /// Further metrics by name, beside the other keys.
     #[serde(flatten, deserialize_with = "numbers")]
     pub metrics: BTreeMap<String, Option<f64>>,

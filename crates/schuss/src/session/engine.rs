@@ -56,7 +56,8 @@ pub trait Engine: Send {
     fn needs_statistics(&self) -> bool;
 
     /// Returns the mean loss over all of `feed`, in evaluation mode and in the feed's own order, and gives `metrics` the
-    /// predictions that their task asks for; None if `control` is interrupted.
+    /// loss of each sample and the predictions that their task asks for; None if `control` is interrupted. Without the
+    /// losses, rises of the mean are taken as they are, however few samples they rest on.
     ///
     /// # Errors
     /// If samples cannot be read.

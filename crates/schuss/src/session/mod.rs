@@ -362,12 +362,13 @@ impl Session {
     /// Evaluates and reports, if everything is finite; returns the status if the trial has ended.
     fn evaluate(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
         self.settle()?;
-        let mut metrics = Metrics::begin(&self.task, &self.trial.metrics);
+        let mut metrics = Metrics::begin(&self.task, &self.trial.metrics).with_losses(self.eval.len());
         let Some(loss) = self.engine.evaluate(&mut self.eval, &mut metrics, control)? else {
             return self.cut_short(sink).map(Some);
         };
         if loss.is_finite() && self.engine.is_finite() {
-            self.report(metrics.end(loss), sink)
+            let losses = metrics.losses();
+            self.report(metrics.end(loss), losses, sink)
         } else {
             self.diverge(sink).map(Some)
         }

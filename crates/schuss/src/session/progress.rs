@@ -1,6 +1,7 @@
 //! Progress of a trial and its results so far.
 
 use super::tally::Tally;
+use crate::recipe::EarlyStopState;
 use crate::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,11 @@ pub(super) struct Progress {
     pub(super) diverged: Option<Divergence>,
     pub(super) evaluation: Option<Evaluation>,
     pub(super) best: Option<Best>,
+    /// Losses of the evaluation with the lowest loss, by groups of samples.
+    #[serde(default)]
+    pub(super) lowest_losses: Vec<f64>,
+    #[serde(default)]
+    pub(super) early_stop: EarlyStopState,
     pub(super) ended: Option<Status>,
 }
 

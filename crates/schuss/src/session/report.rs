@@ -3,6 +3,7 @@
 use super::tally::Tally;
 use super::{Event, Session, Sink};
 use crate::Result;
+use crate::metrics::LossGroups;
 use crate::recipe::{Condition, Metric};
 use crate::record::{Best, Divergence, EpochRecord, Evaluation, EvaluationPoint, Status};
 use std::collections::BTreeMap;
@@ -10,13 +11,18 @@ use std::time::Instant;
 
 impl Session {
     /// Reports the evaluation and, at its end, the epoch; returns the status if the trial has ended.
-    pub(super) fn report(&mut self, evaluation: Evaluation, sink: &mut dyn Sink) -> Result<Option<Status>> {
+    pub(super) fn report(
+        &mut self,
+        evaluation: Evaluation,
+        losses: Option<LossGroups>,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<Status>> {
         self.engine.keep();
         self.progress.reported = [self.progress.updates, self.progress.samples];
         self.progress.evaluation = Some(evaluation.clone());
         self.progress.evaluation_is_due = false;
-        let point = self.point(&evaluation);
-        self.compare_with_best(&point, evaluation.loss);
+        let mut point = self.point(&evaluation);
+        point.rise_error = self.compare_with_best(&point, evaluation.loss, losses);
         sink.take(&Event::Evaluation(&point))?;
         let ended = self.ended(&point);
         let end_of_epoch = point.epoch == 0 || self.progress.position == self.train.len();
@@ -34,16 +40,25 @@ impl Session {
         Ok(ended)
     }
 
-    /// Copies the weights if their evaluation loss is the lowest so far.
-    pub(super) fn compare_with_best(&mut self, point: &EvaluationPoint, loss: f64) {
-        if self.progress.best.is_none_or(|best| loss < best.eval_loss) {
-            self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
-            self.best_is_new = true;
-            match &mut self.best {
-                Some(best) => best.values_mut().copy_from_slice(self.engine.params().values()),
-                None => self.best = Some(self.engine.params().clone()),
-            }
+    /// Copies the weights if their evaluation loss is the lowest so far; otherwise returns the standard error of its
+    /// rise, if the losses of the samples are known.
+    fn compare_with_best(
+        &mut self,
+        point: &EvaluationPoint,
+        loss: f64,
+        losses: Option<LossGroups>,
+    ) -> Option<f64> {
+        if self.progress.best.is_some_and(|best| best.eval_loss <= loss) {
+            return losses?.error_of_difference(&self.progress.lowest_losses);
         }
+        self.progress.best = Some(Best { epoch: point.epoch, updates: point.updates, eval_loss: loss });
+        self.progress.lowest_losses = losses.map_or_else(Vec::new, LossGroups::into_losses);
+        self.best_is_new = true;
+        match &mut self.best {
+            Some(best) => best.values_mut().copy_from_slice(self.engine.params().values()),
+            None => self.best = Some(self.engine.params().clone()),
+        }
+        None
     }
 
     pub(super) fn point(&self, evaluation: &Evaluation) -> EvaluationPoint {
@@ -55,6 +70,7 @@ impl Session {
             train_loss: self.train_loss(),
             eval_loss: Some(evaluation.loss),
             eval_accuracy: evaluation.accuracy,
+            rise_error: None,
             metrics: evaluation.metrics.clone(),
         }
     }
@@ -69,6 +85,8 @@ impl Session {
         let budget = &self.trial.budget;
         let holds =
             |condition: Option<Condition>| condition.is_some_and(|c| c.holds(metric(point, c.metric)));
+        let (state, train) = (&mut self.progress.early_stop, self.train.len());
+        let overfits = budget.early_stop.is_some_and(|criterion| state.observe(criterion, point, train));
         if holds(budget.target)
             && let Some(target) = self.progress.target.as_mut().filter(|target| target.seconds.is_none())
         {
@@ -77,7 +95,7 @@ impl Session {
                 return Some(Status::Target);
             }
         }
-        if holds(budget.stop) {
+        if holds(budget.stop) || overfits {
             return Some(Status::Stopped);
         }
         let epochs_done =
@@ -145,5 +163,54 @@ fn metric(point: &EvaluationPoint, metric: Metric) -> Option<f64> {
         Metric::TrainLoss => point.train_loss,
         Metric::EvalLoss => point.eval_loss,
         Metric::EvalAccuracy => point.eval_accuracy,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loss::Targets;
+    use crate::recipe::Trial;
+    use crate::session::Limits;
+    use schuss_data::{Dataset, Labels, Samples, Shape, Values};
+
+    /// Points (i, i²), whose target is a large number.
+    fn points(len: usize) -> Samples {
+        let values =
+            (0..len).flat_map(|i| [i as f32 / len as f32, (i as f32 / len as f32).powi(2)]).collect();
+        let targets = (0..len).map(|i| 5_000.0 + 40.0 * (i * 7 % 11) as f32).collect();
+        Samples::new(Values::Floats(values), Labels::Real { values: targets, width: 1 }, 2).unwrap()
+    }
+
+    /// Returns the sum of the losses of all samples and the mean loss, as of the best evaluation.
+    fn sum_and_mean(trial: &Trial, data: &Dataset) -> [f64; 2] {
+        let mut session = Session::new(trial, data, Limits { threads: 1, ..Limits::default() }).unwrap();
+        session.run().unwrap();
+        let sum = session.progress.lowest_losses.iter().sum();
+        [sum, session.progress.best.unwrap().eval_loss]
+    }
+
+    #[test]
+    fn losses_by_groups_of_samples_are_those_of_the_evaluation_in_its_units_and_weights() {
+        let near = |[sum, mean]: [f64; 2], weight: f64| {
+            assert!((sum / weight / mean - 1.0).abs() < 1e-12, "{sum} / {weight}, not {mean}");
+        };
+        let digits = schuss_data::load("digits:train=100,test=1500,size=8").unwrap();
+        let mut trial = Trial { model: "64-10".parse().unwrap(), ..Trial::default() };
+        trial.budget.epochs = 2;
+        near(sum_and_mean(&trial, &digits), 1_500.0);
+        let weights = [1.0, 2.0, 0.5, 0.0, 1.0, 1.0, 1.0, 3.0, 1.0, 1.0];
+        trial.recipe.loss = "cross-entropy:class_weights=1:2:0.5:0:1:1:1:3:1:1".parse().unwrap();
+        let labels = digits.test.resident().unwrap();
+        near(
+            sum_and_mean(&trial, &digits),
+            (0..1_500).map(|i| weights[labels.class(i).unwrap() as usize]).sum(),
+        );
+        let data = Dataset::given("points", Shape::Flat(2), vec![], points(60), points(25));
+        trial = Trial { model: "2-4-1".parse().unwrap(), targets: Targets::Real, ..trial };
+        trial.recipe.loss = "mse".parse().unwrap();
+        let [sum, mean] = sum_and_mean(&trial, &data);
+        assert!(mean > 100.0, "in the units of the data: {mean}");
+        near([sum, mean], 25.0);
     }
 }

@@ -1,6 +1,7 @@
-//! Analysis of curves: envelopes, running means, overfitting, and the training time per point of accuracy.
+//! Analysis of curves: envelopes, running means, over-fitting, and the training time per point of accuracy.
 
-use crate::record::{EpochRecord, EvaluationPoint, Spread};
+use crate::recipe::{EarlyStop, generalisation_loss, is_beyond_chance};
+use crate::record::{Best, EpochRecord, EvaluationPoint, Overfitting, Spread};
 
 /// Consecutive points of a curve drawn as one column, whose range covers all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,34 +59,53 @@ pub fn running_mean(values: &[f32], window: usize) -> Vec<f64> {
     means
 }
 
-/// Rise above the lowest loss, as a fraction of it, beyond which a loss counts as risen.
-const RISEN: f64 = 0.02;
+/// Generalisation loss, in %, beyond which a loss counts as risen.
+const RISEN: f64 = 2.0;
 /// The rise must also exceed this multiple of the median change between neighbouring evaluations.
 const NOISE: f64 = 3.0;
-
-/// Returns true if the evaluation loss rose for good after its lowest while the training loss still fell: the mean of
-/// the last three evaluations exceeds the lowest by more than 2 % of it and by more than three times the median change
-/// between neighbours, and the training loss at the end is below that at the lowest.
-pub fn overfitted(evaluations: &[EvaluationPoint]) -> bool {
-    let losses: Vec<f64> = evaluations.iter().filter_map(|point| point.eval_loss).collect();
-    let Some(lowest) = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])) else {
-        return false;
-    };
-    let after = &losses[lowest + 1..];
-    if after.len() < LAST || losses.len() != evaluations.len() {
-        return false;
-    }
-    let end = after[after.len() - LAST..].iter().sum::<f64>() / LAST as f64;
-    let changes = losses[lowest..].windows(2).map(|pair| (pair[1] - pair[0]).abs());
-    let noise = Spread::of(changes.collect()).map_or(0.0, |changes| changes.median);
-    let rise = end - losses[lowest];
-    let train = |point: &EvaluationPoint| point.train_loss.unwrap_or(f64::INFINITY);
-    let still_falls = train(&evaluations[evaluations.len() - 1]) < train(&evaluations[lowest]);
-    still_falls && rise > RISEN * losses[lowest].abs() && rise > NOISE.min(after.len() as f64 / 2.0) * noise
-}
-
 /// Number of last evaluations whose mean counts as the end of a curve.
 const LAST: usize = 3;
+
+/// Returns the point from which a trial on `train` samples over-fitted, the lowest of its evaluation losses: if the loss
+/// rose from there while the training loss still fell, either for good or so far that the criterion `early_stop` holds
+/// at the last evaluation.
+pub fn overfitting(
+    evaluations: &[EvaluationPoint],
+    early_stop: Option<EarlyStop>,
+    train: usize,
+) -> Option<Overfitting> {
+    let losses: Vec<f64> = evaluations.iter().map(|point| point.eval_loss).collect::<Option<_>>()?;
+    let lowest = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]))?;
+    let (best, last) = (&evaluations[lowest], evaluations.last()?);
+    let stopped = || early_stop.is_some_and(|criterion| criterion.holds_at_end(evaluations, train));
+    let has_risen = has_risen(&evaluations[lowest..], &losses[lowest..]) || stopped();
+    (has_risen && train_loss(last) < train_loss(best)).then(|| Overfitting {
+        lowest: Best { epoch: best.epoch, updates: best.updates, eval_loss: losses[lowest] },
+        generalisation_loss: generalisation_loss(losses[losses.len() - 1], losses[lowest]),
+    })
+}
+
+/// Returns true if the loss has risen for good since the first evaluation, the lowest: the mean of the last three is
+/// more than 2 % above it and more than three times the median change between neighbours, and the rise to each of them
+/// is more than the choice of the evaluated samples explains.
+fn has_risen(evaluations: &[EvaluationPoint], losses: &[f64]) -> bool {
+    let (lowest, after) = (losses[0], losses.len() - 1);
+    if after < LAST {
+        return false;
+    }
+    let end = losses[losses.len() - LAST..].iter().sum::<f64>() / LAST as f64;
+    let changes = losses.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    let noise = Spread::of(changes.collect()).map_or(0.0, |changes| changes.median);
+    let mut last = evaluations[evaluations.len() - LAST..].iter();
+    generalisation_loss(end, lowest) > RISEN
+        && end - lowest > NOISE.min(after as f64 / 2.0) * noise
+        && last.all(|point| is_beyond_chance(point, lowest))
+}
+
+/// Returns the training loss; before any update, the evaluation loss of the same weights stands for it.
+fn train_loss(point: &EvaluationPoint) -> f64 {
+    point.train_loss.or(point.eval_loss).unwrap_or(f64::INFINITY)
+}
 
 /// Training time per point of accuracy gained in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -167,23 +187,67 @@ mod tests {
             train_loss: (i > 0).then(|| train(i)),
             eval_loss: Some(loss),
             eval_accuracy: None,
+            rise_error: None,
             metrics: Default::default(),
         };
         losses.iter().enumerate().map(point).collect()
     }
 
+    fn overfits(points: &[EvaluationPoint]) -> bool {
+        overfitting(points, None, 1).is_some()
+    }
+
+    /// Lowest at index 13, then rising steadily.
+    fn rising() -> Vec<f64> {
+        let loss = |i: u32| if i < 14 { 2.0 / f64::from(i + 1) } else { 0.13 + 0.01 * f64::from(i - 13) };
+        (0..60).map(loss).collect()
+    }
+
     #[test]
     fn over_fitting_is_a_loss_that_rises_beyond_its_noise_while_the_training_loss_falls() {
-        let rising: Vec<f64> = (0..60)
-            .map(|i| if i < 14 { 2.0 / f64::from(i + 1) } else { 0.13 + 0.01 * f64::from(i - 13) })
-            .collect();
-        assert!(overfitted(&curve(&rising, true)));
-        assert!(!overfitted(&curve(&rising, false)), "both losses rise");
+        assert!(overfits(&curve(&rising(), true)));
+        assert!(!overfits(&curve(&rising(), false)), "both losses rise");
         let falling: Vec<f64> = (0..60).map(|i| 2.0 / f64::from(i + 1)).collect();
-        assert!(!overfitted(&curve(&falling, true)));
+        assert!(!overfits(&curve(&falling, true)));
         let noisy: Vec<f64> = (0..60).map(|i| 0.5 + 0.05 * f64::from(i * 37 % 11)).collect();
-        assert!(!overfitted(&curve(&noisy, true)), "noise alone");
-        assert!(!overfitted(&curve(&[1.0, 0.5], true)) && !overfitted(&[]));
+        assert!(!overfits(&curve(&noisy, true)), "noise alone");
+        assert!(!overfits(&curve(&[1.0, 0.5], true)) && !overfits(&[]));
+    }
+
+    #[test]
+    fn the_point_of_over_fitting_is_the_lowest_evaluation_and_has_the_generalisation_loss_of_the_end() {
+        let found = overfitting(&curve(&rising(), true), None, 1).unwrap();
+        assert_eq!((found.lowest.epoch, found.lowest.updates), (14, 14));
+        assert!((found.lowest.eval_loss - 0.14).abs() < 1e-12);
+        assert!((found.generalisation_loss - 100.0 * (0.59 / 0.14 - 1.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_rise_that_other_samples_would_not_show_is_no_over_fitting() {
+        let mut points = curve(&rising(), true);
+        for (error, expected) in [(0.2, true), (0.3, false)] {
+            let last = points.iter_mut().rev().take(3);
+            last.for_each(|point| point.rise_error = Some(error)); // of rises of 0.43 to 0.45
+            assert_eq!(overfits(&points), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_trial_that_its_criterion_ended_over_fitted_by_that_criterion() {
+        let ended = curve(&[1.0, 0.5, 0.51], true);
+        let by = |criterion: &str| overfitting(&ended, Some(criterion.parse().unwrap()), 1);
+        assert_eq!(by("gl:1").map(|found| found.lowest.epoch), Some(1));
+        assert_eq!(by("gl:3"), None);
+        assert!(!overfits(&ended), "too short a rise otherwise");
+        let up = overfitting(&curve(&[1.0, 0.5, 0.51], false), Some("gl:1".parse().unwrap()), 1);
+        assert_eq!(up, None, "the training loss does not fall");
+    }
+
+    #[test]
+    fn a_trial_that_only_gets_worse_did_not_over_fit() {
+        let mut points = curve(&[2.3, 3.0, 4.0, 5.0, 6.0], true);
+        (1..5).for_each(|i| points[i].train_loss = Some(i as f64 + 2.0));
+        assert!(!overfits(&points));
     }
 
     #[test]

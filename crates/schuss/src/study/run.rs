@@ -417,6 +417,12 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
             "no validation split: curves and best weights are evaluated on the test split, so choices based on them look better than they are (--validation 0.1)"
                 .to_owned(),
         );
+        if study.trials.iter().any(|planned| planned.trial.budget.early_stop.is_some()) {
+            warnings.push(
+                "early stopping looks at the test split, whose figures at that point are optimistic; with --validation 0.1 it looks at other samples, and the test split is evaluated once, at the end"
+                    .to_owned(),
+            );
+        }
     }
     if study.trials.len() > 1 && study.seeds.len() == 1 {
         warnings.push(

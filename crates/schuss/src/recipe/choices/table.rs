@@ -427,6 +427,29 @@ table! {
     .help("Condition that ends a trial: 'train_loss<0.1'", "")
     .line(Number(16)),
 
+    EarlyStop => Row::trial(
+        "early_stop",
+        Budget,
+        "SPEC",
+        |trial| trial.budget.early_stop.as_ref().and_then(text),
+        |trial, typed, _| {
+            trial.budget.early_stop = if typed == "none" { None } else { Some(typed.parse()?) };
+            Ok(())
+        },
+    )
+    .help(
+        "Criterion of over-fitting that ends a trial: gl:5",
+        "gl:5 (evaluation loss 5 % above its lowest) | pq:0.5 (above it while training makes little progress) | up:3 \
+         (rising over 3 strips of 5 epochs) | none; `schuss explain gl` shows equation and keys",
+    )
+    .offers(&["early-stop"])
+    .idle_if(|trial, _| {
+        let (criterion, epochs) = (trial.budget.early_stop?, trial.budget.epochs);
+        let earliest = criterion.earliest();
+        (u64::from(epochs) < earliest)
+            .then(|| format!("in {epochs} epochs, `{criterion}` cannot stop before epoch {earliest}"))
+    }),
+
     // without a line: what is measured changes no result
     Metrics => Row::trial("metrics", Workload, "NAMES", |trial| names(&trial.metrics), |trial, typed, _| {
         trial.metrics = Custom::find_all(typed)?;

@@ -78,6 +78,8 @@ fn trials_keep_the_identities_they_had() {
     assert_eq!(none.config_id(), "e509a3b1d61e");
     assert_eq!(of("label=y").config_id(), "7a637334e0fc");
     assert!(of("label=y").canonical().ends_with("stop = none\ntarget_scale = standard\n"));
+    assert_eq!(trial("early_stop=none").config_id(), trial("epochs=10").config_id());
+    assert!(trial("early_stop=gl").canonical().ends_with("stop = none\nearly_stop = gl:alpha=5\n"));
 }
 
 #[test]
@@ -99,6 +101,7 @@ fn the_choices_of_a_trial_resolve_into_the_trial() {
         "model=64-12-10 dialect=keras optimizer=adam noise=masking:p=0.5 schedule=step:step_size=3 stop=train_loss<0.1",
         "model=linear:12,batch-norm,linear:10 stats=10 target=eval_loss<0.1 beyond_target=true max_updates=7",
         "targets=input model=64-4-64 matmul_precision=medium init=zeros",
+        "early_stop=up:s=2,k=3",
         "dialect=sklearn",
     ] {
         let trial = trial(words);
@@ -130,6 +133,10 @@ fn a_choice_without_effect_is_known_and_a_typed_default_is_not_one() {
         ("init=zeros init_from=w", "init has no effect on weights loaded from w"),
         ("beyond_target=true", "beyond_target has no effect without a target"),
         ("optimizer=cg schedule=cosine", "schedule has no effect on optimizer `cg"),
+        (
+            "early_stop=up:3 epochs=14",
+            "early_stop has no effect in 14 epochs, `up:s=3` cannot stop before epoch 15",
+        ),
     ] {
         let error = idle(words).unwrap_or_default();
         assert!(
@@ -146,6 +153,8 @@ fn a_choice_without_effect_is_known_and_a_typed_default_is_not_one() {
         "matmul_precision=high update=sample",
         "dialect=torch",
         "order=sequential update=epoch",
+        "early_stop=up:3 epochs=15",
+        "early_stop=none",
     ] {
         assert_eq!(idle(words), None, "{words}");
     }

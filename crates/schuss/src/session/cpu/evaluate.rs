@@ -11,7 +11,7 @@ use schuss_data::random::Purpose;
 
 impl Passes {
     /// Returns the mean loss over all of `feed`, in evaluation mode and in the feed's own order, and gives `metrics`
-    /// their predictions; None if `control` is interrupted.
+    /// their losses and predictions; None if `control` is interrupted.
     ///
     /// # Errors
     /// If samples cannot be read.
@@ -38,12 +38,13 @@ impl Passes {
         Ok(Some(tally.loss / divisor(weight)))
     }
 
-    /// Gives `metrics` the predictions for an evaluated sample.
+    /// Gives `metrics` the loss of an evaluated sample and the predictions for it.
     fn measure(&self, metrics: &mut Metrics, row: usize) {
         let Self { arena, plan, .. } = self;
         let Task { classes, labels, numbers, image } = metrics.task();
         let [has_classes, has_labels, has_numbers, has_images] =
             [classes.is_some(), labels.is_some(), numbers.is_some(), image.is_some()];
+        metrics.take_loss(self.loss_in_units(row), self.weight(row));
         let outputs = arena.output(plan, row);
         if has_classes {
             metrics.take(&Prediction::Class { actual: arena.labels[row] as usize, outputs });

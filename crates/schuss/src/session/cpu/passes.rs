@@ -43,6 +43,13 @@ pub(super) struct Setting {
     pub(super) reconstructed: Option<ImageShape>,
 }
 
+impl Setting {
+    /// Returns true if samples of some classes may weigh more than others.
+    fn weighs_classes(&self) -> bool {
+        self.targets == Targets::Class && !self.loss.is_fused()
+    }
+}
+
 /// Samples of one update.
 pub(super) struct Samples<'a> {
     pub(super) feed: &'a mut Feed,
@@ -118,12 +125,28 @@ impl Passes {
     /// Adds the weight of the gathered samples to `sum`, the divisor of sums over samples: their number, or their class
     /// weights, added one by one so that the sum does not depend on the microbatch.
     pub(super) fn add_weights(&self, rows: usize, sum: &mut f64) {
-        match self.setting.targets {
-            Targets::Class if !self.setting.loss.is_fused() => {
-                let labels = self.arena.labels[..rows].iter();
-                labels.for_each(|&label| *sum += self.setting.loss.weight(label as usize));
-            }
-            _ => *sum += rows as f64,
+        if self.setting.weighs_classes() {
+            (0..rows).for_each(|row| *sum += self.weight(row));
+        } else {
+            *sum += rows as f64;
+        }
+    }
+
+    /// Weight of a gathered sample in sums over samples.
+    pub(super) fn weight(&self, row: usize) -> f64 {
+        if self.setting.weighs_classes() {
+            self.setting.loss.weight(self.arena.labels[row] as usize)
+        } else {
+            1.0
+        }
+    }
+
+    /// Loss of a sample after its forward pass, in the units of the targets.
+    pub(super) fn loss_in_units(&self, row: usize) -> f64 {
+        let Self { arena, plan, setting, .. } = self;
+        match &setting.factors {
+            Some(factors) => setting.loss.in_units(arena.output(plan, row), arena.target(plan, row), factors),
+            None => arena.scores[row].loss,
         }
     }
 
@@ -164,15 +187,9 @@ impl Passes {
             MatrixMut::new(&mut deltas[0], rows, width),
             &mut scores[..rows],
         );
-        let Setting { loss, factors, .. } = &self.setting;
-        match (factors, targets) {
-            (Some(factors), Some(targets)) => {
-                for (row, score) in scores[..rows].iter().enumerate() {
-                    let in_units = loss.in_units(outputs.row(row), targets.row(row), factors);
-                    tally.count(in_units, score.loss, score.correct);
-                }
-            }
-            _ => scores[..rows].iter().for_each(|score| tally.count(score.loss, score.loss, score.correct)),
+        for row in 0..rows {
+            let score = self.arena.scores[row];
+            tally.count(self.loss_in_units(row), score.loss, score.correct);
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::runner::{Runner, budget};
 use crate::recipe::Trial;
-use crate::record::{BestRecord, CurvePoint, EvaluationPoint, Role, Status, Trace, TrialRecord};
+use crate::record::{BestRecord, CurvePoint, EvaluationPoint, Overfitting, Role, Status, Trace, TrialRecord};
 use crate::session::{Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Header, Unusable};
-use crate::study::curve::overfitted;
+use crate::study::curve::overfitting;
 use crate::study::learning::learned;
 use crate::study::plan::Planned;
 use crate::study::statistics::epoch_seconds;
@@ -164,6 +164,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
     fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
         let Outcome { samples, train_seconds, .. } = *outcome;
+        let overfitting = self.overfitting(outcome.status);
         let mut record = TrialRecord {
             name: self.trial.name.clone(),
             config_id: self.trial.config_id(),
@@ -177,7 +178,8 @@ impl<'r, 'a> Run<'r, 'a> {
             status: outcome.status,
             diverged: outcome.diverged.clone(),
             learned: learned(outcome),
-            overfitted: outcome.status.is_end() && overfitted(&self.trace.evaluations),
+            overfitted: overfitting.is_some(),
+            overfitting,
             budget: budget(&self.trial, self.runner.data),
             updates: outcome.updates,
             samples,
@@ -215,6 +217,12 @@ impl<'r, 'a> Run<'r, 'a> {
             value: point.value(metric).filter(|value| value.is_finite()),
         };
         self.trace.evaluations.iter().map(point).collect()
+    }
+
+    /// Returns the point from which the trial over-fitted, if it ran to its end and did.
+    fn overfitting(&self, status: Status) -> Option<Overfitting> {
+        let (evaluations, train) = (&self.trace.evaluations, self.runner.data.train.len());
+        if status.is_end() { overfitting(evaluations, self.trial.budget.early_stop, train) } else { None }
     }
 
     fn write_best(&self, session: &mut Session) -> Result<()> {
