@@ -174,7 +174,7 @@ fn an_early_stop_ends_the_trial_at_the_first_evaluation_that_has_risen_for_certa
 
 #[test]
 fn of_a_target_a_condition_and_an_early_stop_the_first_one_met_ends_the_trial() {
-    let stopped = evaluated(&memorising("up:1,k=2")).1;
+    let stopped = run(&memorising("up:1,k=2"), &data(), ONE_THREAD).0;
     assert_eq!((stopped.status, stopped.updates % 40), (Status::Stopped, 0), "at the end of a strip");
     let loss = stopped.epochs.last().unwrap().train_loss.unwrap();
     let with = |target: Option<f64>, stop: Option<f64>, beyond_target: bool| {
@@ -182,7 +182,7 @@ fn of_a_target_a_condition_and_an_early_stop_the_first_one_met_ends_the_trial() 
         let condition = |bound: f64| format!("train_loss<={bound}").parse().unwrap();
         (trial.budget.target, trial.budget.stop) = (target.map(condition), stop.map(condition));
         trial.budget.beyond_target = beyond_target;
-        evaluated(&trial).1
+        run(&trial, &data(), ONE_THREAD).0
     };
     let ended = |outcome: Outcome| (outcome.status, outcome.updates);
     let at_the_same = with(Some(loss), None, false);
