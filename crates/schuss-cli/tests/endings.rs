@@ -86,6 +86,9 @@ fn an_early_stop_ends_the_trial_as_stopped_says_what_it_looked_at_and_keeps_the_
     let page = String::from_utf8(weights("report.html")).unwrap();
     assert!(page.contains("over-fitting") && page.contains(&format!("epoch {}", best["epoch"])));
 
+    let printed = place.run(&[FEW, &["--early-stop", "gl:5", "--out", "printed"]].concat()).stderr;
+    assert!(printed.contains(optimistic), "{printed}");
+
     let held_out = &["--early-stop", "gl:5", "--validation", "0.5", "--json", "--out", "held-out"];
     let summary = place.run(&[FEW, held_out].concat()).json();
     assert!(!summary["warnings"].to_string().contains(optimistic), "{}", summary["warnings"]);

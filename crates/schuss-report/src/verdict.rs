@@ -45,7 +45,7 @@ pub(crate) fn table(summary: &Summary) -> Option<Table> {
         return None;
     }
     let columns = Columns { verdict: &verdict, split: &summary.data.eval_split };
-    let rows = columns.ranked().into_iter().map(|recipe| columns.row(recipe));
+    let rows = verdict.ranked().into_iter().map(|recipe| columns.row(recipe));
     Some(Table {
         title: "Verdict".to_owned(),
         note: columns.note(),
@@ -64,15 +64,6 @@ struct Columns<'a> {
 }
 
 impl Columns<'_> {
-    fn ranked(&self) -> Vec<&RecipeVerdict> {
-        let mut ranked: Vec<&RecipeVerdict> = self.verdict.recipes.iter().collect();
-        let is_other = |recipe: &RecipeVerdict| self.verdict.leader.as_ref() != Some(&recipe.name);
-        let sign = if self.verdict.by == Measure::EvalAccuracy { -1.0 } else { 1.0 };
-        let cost = |recipe: &RecipeVerdict| recipe.median.map_or(f64::INFINITY, |median| sign * median);
-        ranked.sort_by(|a, b| is_other(a).cmp(&is_other(b)).then(cost(a).total_cmp(&cost(b))));
-        ranked
-    }
-
     fn is_race(&self) -> bool {
         self.verdict.recipes.len() > 1
     }

@@ -117,8 +117,8 @@ impl Metrics {
         }
     }
 
-    /// Returns the losses of the samples, if they were asked for.
-    pub(crate) fn losses(&mut self) -> Option<LossGroups> {
+    /// Removes the losses of the samples, if they were asked for, and returns them.
+    pub(crate) fn split_off_losses(&mut self) -> Option<LossGroups> {
         self.losses.take()
     }
 

@@ -125,6 +125,7 @@ impl FromIterator<(&'static str, Value)> for RecipeRecord {
 /// Part that a trial plays in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Role {
     /// Compared with the other recipes.
     #[default]
@@ -292,6 +293,18 @@ pub struct EpochRecord {
     pub load_wait_seconds: f64,
     /// Seconds since the trial's start, everything included.
     pub elapsed_seconds: f64,
+}
+
+impl EpochRecord {
+    /// Returns a metric by its name in a target.
+    pub(crate) fn value(&self, metric: &str) -> Option<f64> {
+        match metric {
+            "eval_accuracy" => self.eval_accuracy,
+            "eval_loss" => self.eval_loss,
+            "train_loss" => self.train_loss,
+            _ => None,
+        }
+    }
 }
 
 fn is_zero(seconds: &f64) -> bool {

@@ -367,7 +367,7 @@ impl Session {
             return self.cut_short(sink).map(Some);
         };
         if loss.is_finite() && self.engine.is_finite() {
-            let losses = metrics.losses();
+            let losses = metrics.split_off_losses();
             self.report(metrics.end(loss), losses, sink)
         } else {
             self.diverge(sink).map(Some)

@@ -76,8 +76,8 @@ impl Summary {
             trial.name = self.name_for(&trial, &named[1]);
             self.trials.push(trial);
         }
-        let new = other.warnings.into_iter().filter(|warning| !self.warnings.contains(warning));
-        let new: Vec<String> = new.collect();
+        let mut new = other.warnings;
+        new.retain(|warning| !self.warnings.contains(warning));
         self.warnings.extend(new);
         self.surfaces.extend(other.surfaces);
         self.exhibits.extend(other.exhibits);
@@ -130,8 +130,7 @@ impl Summary {
         let warning = |what| {
             format!("the runs were made by different {what}: their seconds may differ for that reason")
         };
-        let all: Vec<String> = unlike.map(warning).filter(|all| !self.warnings.contains(all)).collect();
-        all
+        unlike.map(warning).filter(|warning| !self.warnings.contains(warning)).collect()
     }
 }
 

@@ -136,7 +136,7 @@ pub fn run(
     Ok(finished.in_folder(folder))
 }
 
-/// Prepares the summary, and notes warnings about the order of samples.
+/// Prepares the summary, and notes warnings about the order of samples and early stopping.
 fn prepared(
     study: &Study,
     data: &Dataset,
@@ -146,7 +146,7 @@ fn prepared(
     watcher: &mut dyn Watcher,
 ) -> Result<Summary> {
     let mut summary = prepare(study, data, limits, command, control)?;
-    for warning in order_warnings(study, data)? {
+    for warning in order_warnings(study, data)?.into_iter().chain(early_stop_warning(study, data)) {
         watcher.note(&format!("warning: {warning}"));
         summary.warnings.push(warning);
     }
@@ -417,12 +417,6 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
             "no validation split: curves and best weights are evaluated on the test split, so choices based on them look better than they are (--validation 0.1)"
                 .to_owned(),
         );
-        if study.trials.iter().any(|planned| planned.trial.budget.early_stop.is_some()) {
-            warnings.push(
-                "early stopping looks at the test split, whose figures at that point are optimistic; with --validation 0.1 it looks at other samples, and the test split is evaluated once, at the end"
-                    .to_owned(),
-            );
-        }
     }
     if study.trials.len() > 1 && study.seeds.len() == 1 {
         warnings.push(
@@ -433,6 +427,16 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
     warnings.extend(study.outlooks(data.train.len()).into_iter().flat_map(|outlook| outlook.warnings));
     Ok(warnings)
+}
+
+/// Returns a warning if the split that ends trials is the one that they are judged by.
+fn early_stop_warning(study: &Study, data: &Dataset) -> Option<String> {
+    let mut trials = study.trials.iter().map(|planned| &planned.trial);
+    let stops = trials.any(|trial| trial.budget.early_stop.is_some());
+    (stops && data.validation.is_none()).then(|| {
+        "early stopping looks at the test split, whose figures at that point are optimistic; with --validation 0.1 it looks at other samples, and the test split is evaluated once, at the end"
+            .to_owned()
+    })
 }
 
 /// Returns warnings about the orders in which the trials read samples.

@@ -1,10 +1,11 @@
 //! Leaders under a target or a budget moved by 5 %, from the recorded evaluations.
 
+use super::evaluations::points;
 use super::outcome::Outcome;
 use super::racer::{Entry, Racer};
 use super::ranking::Ranking;
 use super::recipe::Recipe;
-use crate::record::{CurvePoint, EpochRecord, Firm, Measure, Status, TargetBound, TrialRecord};
+use crate::record::{CurvePoint, Firm, Measure, Status, TargetBound, TrialRecord};
 
 /// Returns who would lead if target or budget were moved by 5 %.
 pub(super) fn firm(recipes: &[Recipe], by: Measure, target: Option<&TargetBound>) -> Firm {
@@ -34,25 +35,6 @@ fn racer(recipe: &Recipe, by: Measure, moved: &dyn Fn(&TrialRecord) -> Option<Ou
     };
     let entries: Option<Vec<Entry>> = recipe.trials.iter().map(entry).collect();
     Some(Racer { entries: entries? })
-}
-
-/// Returns the evaluations of a trial by the metric; those at the ends of epochs if others were not recorded.
-pub(super) fn points(trial: &TrialRecord, metric: &str) -> Vec<CurvePoint> {
-    let recorded = trial.target.as_ref().map_or("eval_loss", |target| &target.metric);
-    if recorded == metric && !trial.evaluations.is_empty() {
-        return trial.evaluations.clone();
-    }
-    let mut seconds = 0.0;
-    let point = |row: &EpochRecord| {
-        seconds += row.train_seconds;
-        let value = match metric {
-            "eval_accuracy" => row.eval_accuracy,
-            "eval_loss" => row.eval_loss,
-            _ => row.train_loss,
-        };
-        CurvePoint { updates: row.updates, seconds, value }
-    };
-    trial.epochs.iter().map(point).collect()
 }
 
 /// Returns the time to another target; `None` if no evaluation was recorded.

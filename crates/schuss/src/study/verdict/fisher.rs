@@ -8,24 +8,25 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn of(self) -> usize {
+    fn total(self) -> usize {
         self.reached + self.missed
     }
 
     /// Returns the share that reached the target; 0 of none.
     pub(super) fn share(self) -> f64 {
-        self.reached as f64 / self.of().max(1) as f64
+        self.reached as f64 / self.total().max(1) as f64
     }
 }
 
 /// Returns the two-sided p-value of Fisher's exact test: given how many trials reached the target in all, the
 /// probability of counts that are no more likely than these (Fisher 1934; as R's `fisher.test` and scipy).
 pub(super) fn p_value(a: Counts, b: Counts) -> f64 {
-    let (n, reached) = (a.of() + b.of(), a.reached + b.reached);
-    let lowest = reached.saturating_sub(b.of());
-    let highest = reached.min(a.of());
+    let (n, reached) = (a.total() + b.total(), a.reached + b.reached);
+    let lowest = reached.saturating_sub(b.total());
+    let highest = reached.min(a.total());
     // hypergeometric: C(n_a, k) C(n_b, reached − k) / C(n, reached)
-    let log = |k: usize| log_choose(a.of(), k) + log_choose(b.of(), reached - k) - log_choose(n, reached);
+    let log =
+        |k: usize| log_choose(a.total(), k) + log_choose(b.total(), reached - k) - log_choose(n, reached);
     let observed = log(a.reached);
     let logs = (lowest..=highest).map(log);
     let as_rare: f64 = logs.clone().filter(|log| *log <= observed + 1e-7).map(f64::exp).sum();

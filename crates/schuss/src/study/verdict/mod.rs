@@ -9,6 +9,7 @@ mod best;
 mod comparable;
 mod comparison;
 mod contrast;
+mod evaluations;
 mod firm;
 mod fisher;
 mod holm;
@@ -34,8 +35,7 @@ pub use tie::Tie;
 pub(super) use median::{middle, ranks_to_leave_out};
 
 use crate::record::{
-    Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, Summary, TargetBound,
-    Verdict,
+    Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, Summary, Verdict,
 };
 use outcome::Outcome;
 use ranking::{LEVEL, Ranking};
@@ -60,9 +60,21 @@ impl Verdict {
             verdict.orders_disagree = quality::orders_disagree(&verdict);
         }
         verdict.target = target;
-        verdict.resolution = resolution(&recipes, by);
+        verdict.resolution = evaluations::resolution(&recipes, by);
         verdict.sentences = sentences::Words { summary, recipes: &recipes, verdict: &verdict, unlike }.all();
         verdict
+    }
+
+    /// Returns the recipes: the leader, then the others by their medians, and by how many trials got there.
+    pub fn ranked(&self) -> Vec<&RecipeVerdict> {
+        let is_other = |recipe: &RecipeVerdict| self.leader.as_ref() != Some(&recipe.name);
+        let cost = |recipe: &RecipeVerdict| recipe.median.map_or(f64::INFINITY, |m| self.by.sign() * m);
+        let mut ranked: Vec<&RecipeVerdict> = self.recipes.iter().collect();
+        ranked.sort_by(|a, b| {
+            let order = is_other(a).cmp(&is_other(b)).then(cost(a).total_cmp(&cost(b)));
+            order.then(b.reached.cmp(&a.reached))
+        });
+        ranked
     }
 
     /// Returns the comparison of a recipe with another, as seen from the first.
@@ -149,38 +161,4 @@ fn interval(by: Measure, outcomes: &[Outcome]) -> Option<Interval> {
         return Some(Interval { low: ends.low, high: ends.high });
     }
     Some(Interval { low: -ends.high?, high: Some(-ends.low) })
-}
-
-/// Returns the median distance of the evaluation that met the target from the one before it.
-fn resolution(recipes: &[Recipe], by: Measure) -> Option<f64> {
-    let trials = recipes.iter().flat_map(|recipe| &recipe.trials);
-    let steps = trials.filter_map(|trial| {
-        let target = trial.target.as_ref().filter(|_| by.is_time())?;
-        let points = firm::points(trial, &target.metric);
-        let updates = target.updates?;
-        let hit = points.iter().position(|point| point.updates == updates)?;
-        let (before, at) = (points.get(hit.checked_sub(1)?)?, points[hit]);
-        Some(if by == Measure::Updates {
-            at.updates.saturating_sub(before.updates) as f64
-        } else {
-            at.seconds - before.seconds
-        })
-    });
-    let mut steps: Vec<f64> = steps.filter(|step| step.is_finite()).collect();
-    steps.sort_by(f64::total_cmp);
-    median::middle(&steps)
-}
-
-impl TargetBound {
-    /// Returns true if every trial met the target at its first evaluation.
-    fn is_met_at_once(recipes: &[Recipe]) -> bool {
-        let mut trials = recipes.iter().flat_map(|recipe| &recipe.trials).peekable();
-        let at_once = |trial: &&crate::record::TrialRecord| {
-            let Some(target) = &trial.target else { return false };
-            let points = firm::points(trial, &target.metric);
-            let first = points.iter().find(|point| point.value.is_some() && point.updates > 0);
-            target.updates.is_some_and(|updates| first.is_some_and(|first| updates <= first.updates))
-        };
-        trials.peek().is_some() && trials.all(at_once)
-    }
 }

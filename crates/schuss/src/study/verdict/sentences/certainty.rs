@@ -151,7 +151,7 @@ impl Words<'_> {
 
     fn resolution(&self) -> Option<String> {
         let (by, step) = (self.verdict.by, self.verdict.resolution?);
-        let first = self.ranked(self.verdict).first()?.median?;
+        let first = self.verdict.ranked().first()?.median?;
         let coarse = if step > 0.1 * first { ": a finer grid tells more (--eval-every)" } else { "" };
         Some(format!("Times are exact to one step of the evaluation grid, {}{coarse}.", amount(by, step)))
     }

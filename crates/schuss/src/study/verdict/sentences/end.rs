@@ -10,7 +10,7 @@ impl Words<'_> {
         if self.is_alone() {
             return self.alone_at_the_end().into_iter().collect();
         }
-        let ranked = self.ranked(verdict);
+        let ranked = verdict.ranked();
         let Some(first) = ranked.first().filter(|first| first.median.is_some()) else { return vec![] };
         let split = &self.summary.data.eval_split;
         let measure = match verdict.by {

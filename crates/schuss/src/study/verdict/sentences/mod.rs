@@ -47,21 +47,6 @@ impl Words<'_> {
     fn is_alone(&self) -> bool {
         self.recipes.len() == 1
     }
-
-    /// Returns the recipes, best first, by median and by how many trials got there.
-    fn ranked<'b>(&self, verdict: &'b Verdict) -> Vec<&'b RecipeVerdict> {
-        let mut ranked: Vec<&RecipeVerdict> = verdict.recipes.iter().collect();
-        let is_leader = |recipe: &RecipeVerdict| verdict.leader.as_ref() == Some(&recipe.name);
-        let cost = |recipe: &RecipeVerdict| match recipe.median {
-            Some(median) => verdict.by.sign() * median,
-            None => f64::INFINITY,
-        };
-        ranked.sort_by(|a, b| {
-            let order = is_leader(b).cmp(&is_leader(a));
-            order.then(cost(a).total_cmp(&cost(b))).then(b.reached.cmp(&a.reached))
-        });
-        ranked
-    }
 }
 
 /// Largest length of a name in a sentence, in characters.

@@ -1,15 +1,16 @@
 //! Times to the target.
 
+use super::super::evaluations::met_at_once;
 use super::{Words, amount, called, named, pair_interval, spread};
 use crate::record::numbers::{plural, significant};
-use crate::record::{Measure, PairVerdict, RecipeVerdict, Status, TargetBound};
+use crate::record::{Measure, PairVerdict, RecipeVerdict, Status};
 
 impl Words<'_> {
     /// Returns who reached the target first, and who followed.
     pub(super) fn race(&self) -> Vec<String> {
         let Some(target) = &self.verdict.target else { return vec![] };
         let target = target.words(&self.summary.data.eval_split);
-        let ranked = self.ranked(self.verdict);
+        let ranked = self.verdict.ranked();
         let Some(first) = ranked.first().filter(|first| first.reached > 0) else {
             return self.nobody(&target).into_iter().collect();
         };
@@ -78,7 +79,7 @@ impl Words<'_> {
     }
 
     fn at_once(&self, target: &str) -> Option<String> {
-        (!self.is_alone() && TargetBound::is_met_at_once(self.recipes)).then(|| {
+        (!self.is_alone() && met_at_once(self.recipes)).then(|| {
             format!(
                 "Every trial met {target} at its first evaluation: the target is too easy, or evaluations are too far \
                  apart, to tell recipes apart (--eval-every)."
