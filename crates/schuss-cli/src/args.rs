@@ -267,16 +267,6 @@ pub(crate) struct Flags {
     /// Title of the report and its figures
     #[arg(long, value_name = "TEXT", help_heading = "Records")]
     pub(crate) title: Option<String>,
-    /// Evaluate every N updates and after every epoch
-    #[arg(
-        long,
-        value_name = "N",
-        aliases = ["eval-steps", "eval-freq"],
-        value_parser = clap::value_parser!(u64).range(1..),
-        allow_negative_numbers = true,
-        help_heading = "Records"
-    )]
-    pub(crate) eval_every: Option<u64>,
     /// Record the loss of every update (losses.f32)
     #[arg(long, help_heading = "Records")]
     pub(crate) losses: bool,
@@ -329,7 +319,8 @@ pub(crate) struct Running {
     pub(crate) checkpoint_every: Option<String>,
     /// Run trials in parallel
     ///
-    /// Each trial gets a share of the threads, and streamed data are read once for all; times are labelled shared
+    /// Each trial gets a share of the threads, and streamed data are read once for all; seconds per update are measured
+    /// while a trial has the machine for itself
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) parallel: Option<bool>,
     /// Also print all tables, and strategy and threads of each trial

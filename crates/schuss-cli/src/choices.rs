@@ -125,6 +125,7 @@ fn flag(row: &'static Row) -> Arg {
             );
             arg.value_parser(value_parser!(u64).range(bounds)).allow_negative_numbers(true)
         }
+        ValueType::WholeOr { .. } => arg.allow_negative_numbers(true),
         ValueType::Share => arg.value_parser(value_parser!(f64)).allow_negative_numbers(true),
         ValueType::AnyPath => arg.value_hint(ValueHint::AnyPath),
         ValueType::FilePath => arg.value_hint(ValueHint::FilePath),

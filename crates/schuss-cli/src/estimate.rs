@@ -17,12 +17,15 @@ const WIDE: usize = 1 << 15;
 struct Outlook {
     forecasts: Vec<Forecast>,
     seeds: usize,
+    /// True if the recipes are in memory together.
+    takes_turns: bool,
 }
 
 impl Outlook {
     fn of(study: &Study, data: &Dataset, limits: Limits) -> Result<Self> {
         let forecasts = study.trials.iter().map(|planned| forecast(&planned.trial, data, limits));
-        Ok(Self { forecasts: forecasts.collect::<Result<_>>()?, seeds: study.seeds.len() })
+        let forecasts = forecasts.collect::<Result<_>>()?;
+        Ok(Self { forecasts, seeds: study.seeds.len(), takes_turns: study.takes_turns(data, limits) })
     }
 
     /// Returns the seconds of all trials, run one after the other.
@@ -30,9 +33,10 @@ impl Outlook {
         self.seeds as f64 * self.forecasts.iter().map(|forecast| forecast.seconds).sum::<f64>()
     }
 
-    /// Returns the bytes of the largest trial.
+    /// Returns the bytes of all trials that take turns, or of the largest.
     fn bytes(&self) -> u64 {
-        self.forecasts.iter().map(|forecast| forecast.bytes as u64).max().unwrap_or(0)
+        let bytes = self.forecasts.iter().map(|forecast| forecast.bytes as u64);
+        if self.takes_turns { bytes.sum() } else { bytes.max().unwrap_or(0) }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Progress of running trials: lines for some epochs, and a progress bar on a terminal.
 
+mod bar;
+
 use crate::args::Running;
-use crate::terminal::{Screen, fit};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use crate::terminal::Screen;
+use bar::Bar;
 use schuss::Trial;
 use schuss::data::Dataset;
 use schuss::loss::Targets;
@@ -13,10 +15,6 @@ use schuss_data::text::grouped;
 use schuss_report::table::Extent;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// Writes a line to stderr under `--json`, else to stdout; a closed pipe does not stop training.
 pub(crate) fn say(json: bool, line: &str) {
@@ -58,10 +56,9 @@ impl Shown {
     }
 }
 
-/// Lines for some of the epochs, and a bar redrawn ten times a second by its own thread.
+/// Lines for some of the epochs, and a bar.
 pub(crate) struct Progress {
     shown: Shown,
-    samples: u64,
     /// Name of the evaluated split.
     split: &'static str,
     /// True if training samples are streamed.
@@ -75,9 +72,7 @@ pub(crate) struct Progress {
     /// Trial last named on its own line.
     named: Option<TrialName>,
     left_out: bool,
-    bar: ProgressBar,
-    ticker: Option<Ticker>,
-    control: Control,
+    bar: Bar,
 }
 
 /// Name of a trial.
@@ -100,19 +95,17 @@ impl Progress {
         let names = study.trials.iter().map(|planned| planned.trial.name.chars().count());
         let several = study.trials.len() > 1;
         let trials = (study.trials.len() * study.seeds.len()).max(1);
+        let width = if several { names.max().unwrap_or(0) } else { 0 };
         Self {
             shown,
-            samples: data.train.len() as u64,
             split: data.evaluated_name(),
             streamed: data.train.resident().is_none(),
-            width: if several { names.max().unwrap_or(0) } else { 0 },
+            width,
             lines: (LINES / trials).clamp(1, LINES_PER_TRIAL) as u32,
             unsaid: BTreeMap::new(),
             named: None,
             left_out: false,
-            bar: ProgressBar::hidden(),
-            ticker: None,
-            control: control.clone(),
+            bar: Bar::new(control, data.train.len() as u64, shown.columns.unwrap_or(80), width),
         }
     }
 
@@ -188,20 +181,6 @@ impl Progress {
     }
 }
 
-impl Progress {
-    /// Returns the bar's prefix: `2/40 seed 1`, and as much of the recipe's name as fits a third of the screen.
-    fn prefix(&self, trial: &Trial, index: usize, total: usize) -> String {
-        let place = format!("{}/{total} seed {}", index + 1, trial.seed);
-        let columns = self.shown.columns.unwrap_or(80) / 3;
-        match columns.checked_sub(place.len() + 1) {
-            Some(room) if self.width > 0 && room > 4 => {
-                format!("{place} {}", fit(&trial.name, room.min(self.width)))
-            }
-            _ => place,
-        }
-    }
-}
-
 /// Formats a number with at most six digits, in scientific notation if they are not enough.
 fn number(value: Option<f64>) -> String {
     let Some(value) = value else { return "-".into() };
@@ -219,18 +198,6 @@ fn time(seconds: f64) -> String {
         ..0.099_95 => format!("{:.1} ms", 1e3 * seconds),
         _ => format!("{seconds:.2} s"),
     }
-}
-
-/// Formats samples per second with at most six digits; empty if 0.
-fn rate(per_second: f64) -> String {
-    let number = match per_second {
-        ..=0.0 => return String::new(),
-        ..999.5 => format!("{per_second:.1}"),
-        ..999_999.5 => grouped(per_second.round() as u64),
-        ..1e9 => format!("{:.2}M", per_second / 1e6),
-        _ => format!("{:.2}G", per_second / 1e9),
-    };
-    number + " samples/s"
 }
 
 /// Formats the time that the updates of an epoch waited for samples, and the bottleneck. Samples are prefetched during
@@ -275,24 +242,15 @@ impl Watcher for Progress {
             ));
         }
         if std::io::stderr().is_terminal() && !self.shown.side_by_side && !self.shown.quiet {
-            let length = self.samples.saturating_mul(u64::from(trial.budget.epochs));
-            let style = ProgressStyle::with_template(
-                "{prefix} {wide_bar:.cyan/dim} {percent:>3} %  {rate}  ETA {eta}",
-            );
-            let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-            let style = style.with_key("rate", |state: &ProgressState, to: &mut dyn std::fmt::Write| {
-                let _ = to.write_str(&rate(state.per_sec()));
-            });
-            self.bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-            self.bar.set_style(style);
-            self.bar.set_prefix(self.prefix(trial, index, total));
-            self.ticker = Some(Ticker::start(self.bar.clone(), self.control.clone()));
+            self.bar.start(trial, index, total);
         }
     }
 
     fn event(&mut self, trial: &Trial, event: &Event) {
-        if let Event::Epoch(row) = event {
-            self.epoch(trial, row);
+        match event {
+            Event::Epoch(row) => self.epoch(trial, row),
+            Event::Evaluation(point) => self.bar.evaluated(trial, point),
+            _ => {}
         }
     }
 
@@ -301,8 +259,7 @@ impl Watcher for Progress {
     }
 
     fn ended(&mut self, record: &TrialRecord) {
-        self.ticker = None;
-        self.bar.finish_and_clear();
+        self.bar.end(record);
         let key = TrialName { recipe: record.name.clone(), seed: record.seed };
         if let Some(line) = self.unsaid.remove(&key) {
             self.say_line(key, line);
@@ -328,41 +285,12 @@ impl Watcher for Progress {
     }
 }
 
-/// Thread that advances the bar until dropped.
-struct Ticker {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ticker {
-    fn start(bar: ProgressBar, control: Control) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().spawn(move || {
-            while !stopped.load(Ordering::Relaxed) {
-                bar.set_position(control.samples());
-                std::thread::sleep(Duration::from_millis(100));
-            }
-        });
-        Self { stop, thread: thread.ok() }
-    }
-}
-
-impl Drop for Ticker {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn losses_and_rates_have_at_most_six_digits() {
+    fn losses_have_at_most_six_digits() {
         for (value, text) in [
             (0.123_456_78, "0.123457"),
             (2.345_678_9, "2.34568"),
@@ -373,9 +301,6 @@ mod tests {
         ] {
             assert_eq!(number(Some(value)), text);
         }
-        let rates = [12.34, 123_456.789, 999_999.9, 12_345_678.0].map(rate);
-        assert_eq!(rates, ["12.3", "123,457", "1.00M", "12.35M"].map(|rate| format!("{rate} samples/s")));
-        assert_eq!(rate(0.0), "");
         assert_eq!([0.0, 0.004_56, 0.1, 12.345].map(time), ["0 s", "4.6 ms", "0.10 s", "12.35 s"]);
     }
 

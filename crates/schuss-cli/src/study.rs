@@ -12,14 +12,13 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
         let (name, choices) = Choices::parse_trial(text)?;
         file.trials.push(TrialEntry { name, choices, ..TrialEntry::default() });
     }
+    if !flags.choices.values(ChoiceKey::EvalEvery).is_empty() {
+        file.trials.iter_mut().for_each(|trial| trial.choices.remove(ChoiceKey::EvalEvery));
+    }
     merge_choices(&mut file, flags)?;
     file.title = flags.title.clone().unwrap_or(file.title);
     if let Some(seeds) = seeds(flags) {
         file.seeds = Some(seeds);
-    }
-    if flags.eval_every.is_some() {
-        file.observe.eval_every = flags.eval_every;
-        file.trials.iter_mut().for_each(|trial| trial.eval_every = None);
     }
     file.observe.losses |= flags.losses;
     file.require_target |= flags.require_target;

@@ -41,6 +41,7 @@ const TIMES: [&str; 12] = [
     "load_wait_seconds",
     "peak_rss_bytes",
     "seconds",
+    "slices",
     "threads",
     "timing",
     "sentences", // whether trials shared the machine

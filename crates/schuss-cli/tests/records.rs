@@ -173,7 +173,7 @@ fn a_trial_name_cannot_write_control_codes_to_the_terminal() {
 }
 
 #[test]
-fn trials_side_by_side_have_the_bits_of_trials_alone_and_say_that_their_times_are_shared() {
+fn trials_side_by_side_have_the_bits_of_trials_in_turns_and_say_that_their_times_are_calibrated() {
     let place = Place::new();
     let flags =
         ["--optimizer", "sgd", "--optimizer", "adam", "--seed", "1,2", "--epochs", "2", "--threads", "3"];
@@ -189,7 +189,7 @@ fn trials_side_by_side_have_the_bits_of_trials_alone_and_say_that_their_times_ar
         alone["trials"].as_array().unwrap().iter().zip(shared["trials"].as_array().unwrap()).enumerate()
     {
         assert_eq!((&a["name"], &a["seed"]), (&b["name"], &b["seed"]), "trial {index} stands in its place");
-        assert_eq!((a["timing"].as_str(), b["timing"].as_str()), (Some("alone"), Some("shared")));
+        assert_eq!((a["timing"].as_str(), b["timing"].as_str()), (Some("interleaved"), Some("calibrated")));
         let model = |run: &str, trial: &Value| {
             std::fs::read(place.join(run).join(trial["model"].as_str().unwrap())).unwrap()
         };

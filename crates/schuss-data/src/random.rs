@@ -36,6 +36,8 @@ pub enum Purpose {
     Bootstrap = 13,
     /// Groups of evaluated samples.
     LossGroups = 14,
+    /// Order in which trials take turns; changes no result.
+    Turns = 15,
 }
 
 /// Key of one stream of draws: everything but the position and the element.

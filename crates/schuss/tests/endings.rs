@@ -5,7 +5,7 @@ mod common;
 use common::{ONE_THREAD, bits, initial_params, random_data, run, trial};
 use schuss::data::{Dataset, Samples};
 use schuss::network::Params;
-use schuss::recipe::Trial;
+use schuss::recipe::{EvalEvery, Trial};
 use schuss::record::{EvaluationPoint, Status};
 use schuss::session::{Control, Event, Limits, Outcome, Session};
 use std::time::{Duration, Instant};
@@ -13,6 +13,12 @@ use std::time::{Duration, Instant};
 /// 20 updates of 5 samples per epoch.
 fn data() -> Dataset {
     random_data(12, 3, 100, 40, 7)
+}
+
+/// The trial, evaluated every so many updates.
+fn evaluated(mut trial: Trial, updates: u64) -> Trial {
+    trial.budget.eval_every = Some(EvalEvery::Updates(updates));
+    trial
 }
 
 fn descent(epochs: u32) -> Trial {
@@ -86,8 +92,7 @@ fn a_target_that_is_missed_is_told_as_not_reached() {
 #[test]
 fn evaluations_between_epochs_find_a_target_in_the_middle_of_one() {
     let data = data();
-    let mut session = Session::new(&with_target(false), &data, ONE_THREAD).unwrap();
-    session.evaluate_every(Some(7));
+    let mut session = Session::new(&evaluated(with_target(false), 7), &data, ONE_THREAD).unwrap();
     let mut seen = vec![];
     let mut sink = |event: &Event| {
         if let Event::Evaluation(point) = event {
@@ -104,10 +109,49 @@ fn evaluations_between_epochs_find_a_target_in_the_middle_of_one() {
 }
 
 #[test]
+fn with_a_target_all_racers_are_evaluated_at_the_same_samples() {
+    // 100 / 40 affords 2 evaluations within ten epochs: the first has 3 parts, the others 1
+    let data = data();
+    let points = |update: &str| {
+        let mut trial = with_target(true);
+        (trial.recipe.update, trial.budget.epochs) = (update.parse().unwrap(), 3);
+        let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
+        let mut seen = vec![];
+        let mut sink = |event: &Event| {
+            if let Event::Evaluation(point) = event {
+                seen.push(point.samples);
+            }
+            Ok(())
+        };
+        session.run_with(&Control::default(), &mut sink).unwrap();
+        seen
+    };
+    assert_eq!(points("sample"), [0, 34, 67, 100, 200, 300]);
+    assert_eq!(points("batch:5"), [0, 35, 70, 100, 200, 300]);
+    assert_eq!(points("batch:50"), [0, 50, 100, 200, 300]);
+    assert_eq!(points("epoch"), [0, 100, 200, 300]);
+}
+
+#[test]
+fn weights_after_a_step_are_those_of_its_update() {
+    let data = data();
+    for update in ["sample", "batch:5", "epoch"] {
+        let mut trial = descent(3);
+        trial.recipe.update = update.parse().unwrap();
+        let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
+        for updates in 1..=3 {
+            session.step().unwrap();
+            trial.budget.max_updates = Some(updates);
+            let (_, params) = run(&trial, &data, ONE_THREAD);
+            assert_eq!(bits(session.params()), bits(&params), "{update}, update {updates}");
+        }
+    }
+}
+
+#[test]
 fn evaluations_between_epochs_change_no_bit() {
     let data = data();
-    let mut session = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
-    session.evaluate_every(Some(3));
+    let mut session = Session::new(&evaluated(descent(3), 3), &data, ONE_THREAD).unwrap();
     let outcome = session.run().unwrap();
     let (plain, params) = run(&descent(3), &data, ONE_THREAD);
     assert_eq!(bits(session.params()), bits(&params));
@@ -236,8 +280,7 @@ fn a_trial_resumed_anywhere_stops_early_where_it_would_have() {
 fn an_interrupted_trial_keeps_the_weights_and_rows_it_has() {
     let data = data();
     let control = Control::default();
-    let mut session = Session::new(&descent(10), &data, ONE_THREAD).unwrap();
-    session.evaluate_every(Some(27));
+    let mut session = Session::new(&evaluated(descent(10), 27), &data, ONE_THREAD).unwrap();
     let mut sink = |event: &Event| {
         if let Event::Evaluation(point) = event
             && point.updates == 27
@@ -304,8 +347,7 @@ fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_sam
     let (expected, _) = run(&descent(3), &data, ONE_THREAD);
     for (every, stops_at) in [(27, 0), (7, 7), (7, 20), (27, 27), (27, 40)] {
         let (control, mut seen, mut saved) = (Control::default(), 0, vec![]);
-        let mut session = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
-        session.evaluate_every(Some(every));
+        let mut session = Session::new(&evaluated(descent(3), every), &data, ONE_THREAD).unwrap();
         let mut sink = |event: &Event| {
             if let Event::Losses(losses) = event {
                 seen += losses.len();
@@ -317,8 +359,7 @@ fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_sam
         };
         assert_eq!(session.run_with(&control, &mut sink).unwrap().status, Status::Interrupted);
         session.save(&mut saved).unwrap();
-        let mut again = Session::new(&descent(3), &data, ONE_THREAD).unwrap();
-        again.evaluate_every(Some(every));
+        let mut again = Session::new(&evaluated(descent(3), every), &data, ONE_THREAD).unwrap();
         again.load(&mut &saved[..]).unwrap();
         let outcome = again.run().unwrap();
         let rows = common::rows_without_times;

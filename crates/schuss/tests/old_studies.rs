@@ -1,6 +1,7 @@
 //! Study files and records of version 0.1: read, or refused with the reason.
 
 use schuss::data::Dataset;
+use schuss::recipe::EvalEvery;
 use schuss::record::TrialRecord;
 use schuss::study::{Study, StudyFile};
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ fn the_first_form_of_a_lecture_is_read() {
         (trial.name.as_str(), trial.recipe.optimizer.to_string()),
         ("sample, rate 0.01", "sgd:lr=0.01".into())
     );
-    assert!(trial.budget.beyond_target && lecture.trials[2].eval_every == Some(600));
+    assert!(trial.budget.beyond_target && trial.budget.eval_every == Some(EvalEvery::Updates(600)));
 }
 
 #[test]

@@ -4,9 +4,9 @@ mod common;
 
 use common::{ONE_THREAD, bits, random_data, rows_without_times, run, trial};
 use schuss::data::{Access, Dataset, Samples, Split, Store};
-use schuss::record::{Status, Summary};
+use schuss::record::{Status, Summary, Timing};
 use schuss::session::{Control, Limits, Session};
-use schuss::study::{Study, StudyFile};
+use schuss::study::{Study, StudyFile, Watcher};
 use schuss::{Error, Result, Trial};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -150,8 +150,18 @@ fn side_by_side_trials_on_streamed_samples_read_each_once_and_have_the_bits_of_t
     }
 }
 
+/// Collects the notes.
+#[derive(Default)]
+struct Notes(String);
+
+impl Watcher for Notes {
+    fn note(&mut self, text: &str) {
+        self.0 += text;
+    }
+}
+
 #[test]
-fn trials_that_do_not_fit_beside_each_other_are_refused_before_anything_is_written() {
+fn trials_that_do_not_fit_in_memory_run_one_by_one_and_are_refused_in_parallel_before_anything_is_written() {
     let resident = random_data(300, 10, 130, 40, 3);
     let data = Dataset { train: streamed(&resident.train), ..resident };
     let rates: Vec<String> = (1..=8).map(|rate| format!("'adam:lr=0.00{rate}'")).collect();
@@ -161,14 +171,22 @@ fn trials_that_do_not_fit_beside_each_other_are_refused_before_anything_is_writt
     );
     let study = Study::resolve("many", &StudyFile::parse(&text, "").unwrap(), &data).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let run = |name: &str, side_by_side| {
-        let limits = Limits { memory: Some(3 << 20), side_by_side, ..ONE_THREAD };
-        let out = folder.path().join(name);
-        schuss::study::run(&study, &data, limits, Some(&out), "", &Control::default(), &mut ())
-            .map(|ran| ran.error)
+    let run = |name: &str, memory, side_by_side| {
+        let limits = Limits { memory: Some(memory), side_by_side, ..ONE_THREAD };
+        let (out, mut notes) = (folder.path().join(name), Notes::default());
+        let ran = schuss::study::run(&study, &data, limits, Some(&out), "", &Control::default(), &mut notes)?;
+        assert!(ran.error.is_none(), "{:?}", ran.error);
+        Ok((ran.summary.trials, notes.0))
     };
-    assert_eq!(run("alone", false), Ok(None));
-    let error = run("together", true).unwrap_err();
+    let (alone, notes) = run("alone", 3 << 20, false).unwrap();
+    assert!(notes.contains("one after the other") && notes.contains("8 of them do not fit"), "{notes}");
+    let (turns, notes) = run("turns", 64 << 20, false).unwrap();
+    assert!(!notes.contains("one after the other"), "{notes}");
+    for (alone, turns) in alone.iter().zip(&turns) {
+        assert_eq!((alone.timing, turns.timing), (Timing::Alone, Timing::Interleaved));
+        assert_eq!(alone.state, turns.state);
+    }
+    let error: Error = run("together", 3 << 20, true).unwrap_err();
     assert_eq!(
         (error.exit_code(), error.advice.as_deref()),
         (2, Some("more --memory, or one trial at a time, without --parallel"))

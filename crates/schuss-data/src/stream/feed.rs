@@ -73,6 +73,13 @@ impl Feed {
         }
     }
 
+    /// Stops reading ahead until the next request, so that no loader thread runs; samples already read are kept.
+    pub fn rest(&self) {
+        if let SampleSource::Streamed(ring) = &self.source {
+            ring.rest();
+        }
+    }
+
     /// Switches to the order of `epoch` (from 0).
     pub fn begin(&mut self, epoch: u32) {
         self.epoch = epoch;

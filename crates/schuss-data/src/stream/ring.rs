@@ -130,6 +130,12 @@ impl Ring {
         self.reader.leave(self.member);
     }
 
+    /// Stops reading ahead until the next request; chunks already read are kept. To be called while no other ring that
+    /// shares the reader is in use, since it stops for all of them.
+    pub fn rest(&self) {
+        self.reader.rest();
+    }
+
     /// Returns the number of samples per epoch.
     pub fn len(&self) -> usize {
         self.reader.source().len()

@@ -81,6 +81,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         strategy: "fused".into(),
         threads: 2,
         timing: Timing::Alone,
+        slices: None,
         status: if sketch.diverges { Status::Diverged } else { Status::Finished },
         diverged: sketch.diverges.then(|| Divergence { update: 1_532, layer: "2.weight".into() }),
         learned: None,

@@ -4,6 +4,7 @@ mod about;
 mod choices;
 mod condition;
 mod early_stop;
+mod eval_every;
 mod model_file;
 mod precision;
 mod target_scale;
@@ -13,6 +14,7 @@ pub use about::{Table, about};
 pub use choices::{ChoiceKey, Choices, Group, Row, Source, ValueType};
 pub use condition::{Condition, Metric, Op};
 pub use early_stop::{EarlyStop, Gl, Pq, Up};
+pub use eval_every::{EvalEvery, EvalGrid};
 pub use precision::MatmulPrecision;
 pub use schuss_data::stream::order::Order;
 pub use target_scale::TargetScale;
@@ -136,6 +138,8 @@ pub struct Budget {
     pub stop: Option<Condition>,
     /// Criterion that ends the trial when its evaluation loss rises.
     pub early_stop: Option<EarlyStop>,
+    /// Evaluations within epochs, at which target and condition may be met; [`Trial::eval_every`] has the default.
+    pub eval_every: Option<EvalEvery>,
 }
 
 impl Default for Budget {
@@ -147,6 +151,7 @@ impl Default for Budget {
             beyond_target: false,
             stop: None,
             early_stop: None,
+            eval_every: None,
         }
     }
 }
@@ -238,6 +243,11 @@ impl Trial {
         Plan::for_targets(&self.model, data.shape, data.target_kind().outputs(), self.targets)
     }
 
+    /// Returns the evaluations within epochs: by default those of the grid if there is a target.
+    pub fn eval_every(&self) -> Option<EvalEvery> {
+        self.budget.eval_every.or(self.budget.target.map(|_| EvalEvery::Auto))
+    }
+
     /// Returns the number of updates on a training split of `samples` samples if the trial uses up its budget.
     pub fn updates(&self, samples: usize) -> u64 {
         let per_epoch = samples.div_ceil(self.recipe.update.samples(samples).max(1)) as u64;
@@ -253,6 +263,7 @@ impl Trial {
             let is_left_out = match row.line {
                 Line::Number(_) => false,
                 Line::Later => text == row.unset,
+                Line::Only(value) => text != value,
                 Line::Elsewhere => true,
             };
             (row.is_of_trial() && !is_left_out).then(|| format!("{} = {text}\n", row.key))

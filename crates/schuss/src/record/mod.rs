@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
 pub use trial::{
     Best, BestRecord, BudgetRecord, CurvePoint, Divergence, EpochRecord, Evaluation, EvaluationPoint,
-    MemoryRecord, Overfitting, RecipeRecord, Role, Sheet, Status, TargetRecord, Timing, Trace, TrialRecord,
+    MemoryRecord, Overfitting, RecipeRecord, Role, Sheet, SlicesRecord, Status, TargetRecord, Timing, Trace,
+    TrialRecord,
 };
 pub use verdict::{
     FinalValues, Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, TargetBound,

@@ -50,6 +50,9 @@ pub struct TrialRecord {
     pub samples: u64,
     /// Seconds of training: evaluation and files excluded.
     pub train_seconds: f64,
+    /// Speed of the updates, slice by slice; absent in records made before it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<SlicesRecord>,
     /// Seconds of training in a typical epoch: the median over full epochs.
     #[serde(default)]
     pub epoch_seconds: Option<f64>,
@@ -163,10 +166,29 @@ impl From<CurvePoint> for (u64, f64, Option<f64>) {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Timing {
-    /// No other trial ran at the same time: seconds are comparable.
+    /// One trial after the other, each with the whole machine.
     Alone,
-    /// Other trials ran at the same time.
+    /// Trials took turns of a tenth of a second with the whole machine, in random order, so that a machine that slows down
+    /// slows all.
+    Interleaved,
+    /// Trials ran at the same time; seconds per update were measured with the whole machine at the beginning, in the
+    /// middle and towards the end.
+    Calibrated,
+    /// Other trials ran at the same time: seconds cannot be compared.
     Shared,
+}
+
+/// Seconds per update of the slices of a trial: consecutive parts of its training, of a tenth of a second or, in long
+/// trials, of a few.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlicesRecord {
+    /// Number of slices.
+    pub count: usize,
+    /// Median over the slices.
+    pub seconds_per_update: f64,
+    /// Half the distance between the percentiles 16 and 84 over the median, which is the relative standard deviation of
+    /// normal values; `None` for a single slice.
+    pub spread: Option<f64>,
 }
 
 /// Outcome of a trial.
@@ -422,6 +444,15 @@ pub struct Trace {
     pub evaluations: Vec<EvaluationPoint>,
     /// Inputs and their reconstructions at the end.
     pub reconstructions: Option<Sheet>,
+}
+
+impl Trace {
+    /// Sets the seconds of evaluations to those of their updates at a measured speed.
+    pub(crate) fn set_speed(&mut self, seconds_per_update: f64) {
+        self.evaluations
+            .iter_mut()
+            .for_each(|point| point.train_seconds = point.updates as f64 * seconds_per_update);
+    }
 }
 
 /// Images in rows: inputs, noisy inputs if there is noise, reconstructions.

@@ -27,9 +27,14 @@ impl Control {
         self.signal.load(Ordering::Relaxed) != 0
     }
 
-    /// Number of training samples seen by the current trial.
+    /// Number of training samples seen by the current trial, or by all trials that take turns.
     pub fn samples(&self) -> u64 {
         self.samples.load(Ordering::Relaxed)
+    }
+
+    /// Returns a handle to another session that the same signal stops.
+    pub(crate) fn beside(&self) -> Self {
+        Self { signal: Arc::clone(&self.signal), samples: Arc::default() }
     }
 
     pub(crate) fn set_samples(&self, samples: u64) {

@@ -115,6 +115,14 @@ pub trait Engine: Send {
     /// Name of the arithmetic, which together with the trial fixes every bit.
     fn arithmetic(&self) -> &'static str;
 
+    /// Uses so many threads from now on, if it has threads.
+    ///
+    /// # Errors
+    /// If they cannot be started.
+    fn set_threads(&mut self, _threads: usize) -> Result<()> {
+        Ok(())
+    }
+
     /// Number of evaluations of the loss over an update's samples so far, if a solver makes them.
     fn evaluations(&self) -> Option<u64> {
         None

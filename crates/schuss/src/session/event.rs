@@ -12,7 +12,7 @@ pub enum Event<'a> {
     Epoch(&'a EpochRecord),
     /// Weights were evaluated; also sent at the end of an epoch, before its row.
     Evaluation(&'a EvaluationPoint),
-    /// Losses of all updates since the last report point, in order.
+    /// Losses of all updates since the last such event, in order.
     Losses(&'a [f32]),
 }
 

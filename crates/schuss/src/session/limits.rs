@@ -45,10 +45,16 @@ fn is_all_cores(threads: &usize) -> bool {
 }
 
 impl Limits {
+    /// Returns the limits of each of `sessions` sessions that share `data` bytes of data and the memory, but not the
+    /// threads.
+    pub(crate) fn with_shared_memory(self, sessions: usize, data: u64) -> Self {
+        let memory = self.memory.map(|all| all.min(data) + all.saturating_sub(data) / sessions as u64);
+        Self { memory, ..self }
+    }
+
     /// Returns the limits of each of `workers` parallel sessions that share `data` bytes of data.
     pub(crate) fn shared_out(self, workers: usize, data: u64) -> Self {
-        let memory = self.memory.map(|all| all.min(data) + all.saturating_sub(data) / workers as u64);
-        Self { threads: (self.threads / workers).max(1), memory, ..self }
+        Self { threads: (self.threads / workers).max(1), ..self.with_shared_memory(workers, data) }
     }
 }
 

@@ -1,16 +1,20 @@
 //! A running trial: the step loop, its clock, checkpoints, and events at report points.
 
 mod cadence;
+mod calibration;
 mod control;
 mod cpu;
 mod engine;
 mod event;
 mod forecast;
 mod limits;
+mod points;
 mod progress;
 mod report;
+mod slices;
 mod state;
 mod tally;
+mod turn;
 
 pub use cadence::Cadence;
 pub use control::{Control, Watch};
@@ -25,12 +29,16 @@ use crate::Result;
 use crate::metrics::{Metrics, Reconstructions, Task};
 use crate::network::Params;
 use crate::recipe::Trial;
-use crate::record::{Best, Divergence, EpochRecord, Evaluation, MemoryRecord, Status, TargetRecord};
+use crate::record::{
+    Best, Divergence, EpochRecord, Evaluation, MemoryRecord, SlicesRecord, Status, TargetRecord,
+};
 use limits::read_ahead;
+use points::{EvalPoints, Place};
 use progress::Progress;
 use schuss_data::stream::order::Order;
 use schuss_data::{Dataset, Feed};
 use std::time::{Duration, Instant};
+use turn::Extent;
 
 /// A trial in progress.
 ///
@@ -62,13 +70,12 @@ pub struct Session {
     engine: Box<dyn Engine>,
     /// Samples per update.
     samples: usize,
-    /// Updates between evaluations within an epoch.
-    eval_every: Option<u64>,
+    eval_points: EvalPoints,
     data_bytes: usize,
     cadence: Cadence,
     /// Time at which the trial began or was resumed.
     began: Instant,
-    /// Time of the last checkpoint, or of resuming.
+    /// Time of the last checkpoint, or of creation.
     kept: Instant,
     progress: Progress,
     /// Losses of all updates since the last report point.
@@ -96,6 +103,8 @@ pub struct Outcome {
     pub samples: u64,
     /// Seconds of training.
     pub train_seconds: f64,
+    /// Seconds per update, and their spread.
+    pub slices: Option<SlicesRecord>,
     /// Seconds of wall-clock time.
     pub wall_seconds: f64,
     /// One row per epoch; row 0 is before the first update.
@@ -106,6 +115,8 @@ pub struct Outcome {
     pub evaluation: Option<Evaluation>,
     /// Point with the lowest evaluation loss.
     pub best: Option<Best>,
+    /// True if seconds are those of its updates at a speed measured while it had the machine for itself.
+    pub is_calibrated: bool,
 }
 
 /// Reason for a pause of the step loop.
@@ -113,7 +124,7 @@ pub struct Outcome {
 enum Pause {
     ReportPoint,
     Checkpoint,
-    /// The buffer for losses is full, or no more samples were asked for.
+    /// The buffer for losses is full, or no more samples or time were asked for.
     Full,
     NotFinite,
     Interrupted,
@@ -178,7 +189,7 @@ impl Session {
             seen: Vec::with_capacity(engine.at_once()),
             engine,
             samples,
-            eval_every: None,
+            eval_points: EvalPoints::of(&trial, data),
             data_bytes: data.bytes(),
             cadence: limits.checkpoint_every,
             began: Instant::now(),
@@ -190,11 +201,6 @@ impl Session {
             best: None,
             best_is_new: false,
         })
-    }
-
-    /// Sets the number of updates between evaluations, in addition to those at the ends of epochs.
-    pub fn evaluate_every(&mut self, updates: Option<u64>) {
-        self.eval_every = updates;
     }
 
     /// Order and seed, which determine the order of the samples.
@@ -273,7 +279,7 @@ impl Session {
     pub fn run_with(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Outcome> {
         let mut ended = self.begin(control, sink)?;
         while ended.is_none() {
-            ended = self.stretch(control, sink, usize::MAX)?;
+            ended = self.stretch(control, sink, Extent::default())?;
         }
         self.train.leave();
         self.stop_clock();
@@ -318,7 +324,14 @@ impl Session {
     /// As for [`run_with`](Self::run_with).
     pub fn step_with(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Outcome>> {
         let ended = match self.begin(control, sink)? {
-            None => self.stretch(control, sink, self.samples)?,
+            None => {
+                let ended =
+                    self.stretch(control, sink, Extent { samples: self.samples, ..Extent::default() })?;
+                if ended.is_none() {
+                    self.settle()?;
+                }
+                ended
+            }
             ended => ended,
         };
         self.stop_clock();
@@ -327,20 +340,22 @@ impl Session {
 
     /// Begins or continues training: evaluates if that is due; returns the status if the trial has ended.
     fn begin(&mut self, control: &Control, sink: &mut dyn Sink) -> Result<Option<Status>> {
-        (self.began, self.kept) = (Instant::now(), Instant::now());
+        self.began = Instant::now();
         control.set_samples(self.progress.samples);
         if self.progress.evaluation_is_due && self.progress.ended.is_none() {
             return self.evaluate(control, sink);
         }
-        self.settle()?;
+        if self.progress.ended.is_some() {
+            self.settle()?;
+        }
         Ok(self.progress.ended)
     }
 
-    /// Trains up to the next report point, for at most `most` samples, and reports; returns the status if the trial has
+    /// Trains up to the next report point, or to the end of `extent`, and reports; returns the status if the trial has
     /// ended.
-    fn stretch(&mut self, control: &Control, sink: &mut dyn Sink, most: usize) -> Result<Option<Status>> {
+    fn stretch(&mut self, control: &Control, sink: &mut dyn Sink, extent: Extent) -> Result<Option<Status>> {
         self.begin_epoch();
-        let pause = self.steps(control, most)?;
+        let pause = self.steps(control, extent)?;
         sink.take(&Event::Losses(&self.losses))?;
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
@@ -401,10 +416,10 @@ impl Session {
     }
 
     /// Runs the step loop: the clock runs, and nothing is printed or allocated.
-    fn steps(&mut self, control: &Control, most: usize) -> Result<Pause> {
-        let clock = Instant::now();
+    fn steps(&mut self, control: &Control, extent: Extent) -> Result<Pause> {
+        let mut lap = self.progress.lap();
         let watch = Watch::new(control, self.cadence.due(self.kept));
-        let end = self.progress.position.saturating_add(most);
+        let end = self.progress.position.saturating_add(extent.samples);
         self.train.begin(self.progress.epoch - 1);
         let pause = loop {
             let positions = self.progress.position..self.next_report_point().min(end);
@@ -425,11 +440,15 @@ impl Session {
                 break Pause::Checkpoint;
             }
             let is_full = self.losses.len() + self.engine.at_once() > self.losses.capacity();
-            if is_full || self.progress.position >= end {
+            let now = Instant::now();
+            if is_full || self.progress.position >= end || extent.end.is_some_and(|end| now >= end) {
                 break Pause::Full;
             }
+            if lap.is_long(now) {
+                lap = self.progress.end_lap(lap);
+            }
         };
-        self.progress.train_seconds += clock.elapsed().as_secs_f64();
+        self.progress.end_lap(lap);
         Ok(pause)
     }
 
@@ -437,16 +456,21 @@ impl Session {
     fn next_report_point(&self) -> usize {
         let updates = self.progress.updates;
         let until_end = self.trial.budget.max_updates.map_or(u64::MAX, |max| max.saturating_sub(updates));
-        let until_evaluation = self.eval_every.map_or(u64::MAX, |every| every - updates % every);
-        let updates = usize::try_from(until_end.min(until_evaluation).max(1)).unwrap_or(usize::MAX);
-        self.train.len().min(self.progress.position.saturating_add(updates.saturating_mul(self.samples)))
+        let updates = usize::try_from(until_end.max(1)).unwrap_or(usize::MAX);
+        let end = self.progress.position.saturating_add(updates.saturating_mul(self.samples));
+        self.train.len().min(end).min(self.eval_points.next(self.within_epoch()))
+    }
+
+    fn within_epoch(&self) -> Place {
+        let Progress { epoch, position, updates, .. } = self.progress;
+        Place { epoch, position, len: self.train.len(), updates, samples: self.samples }
     }
 
     fn at_report_point(&self) -> bool {
         let updates = self.progress.updates;
         self.progress.position == self.train.len()
             || self.trial.budget.max_updates == Some(updates)
-            || self.eval_every.is_some_and(|every| updates.is_multiple_of(every))
+            || self.eval_points.are_at(self.within_epoch())
     }
 
     /// Returns the outcome after a sink or reading samples has failed.
@@ -456,17 +480,23 @@ impl Session {
 
     fn outcome(&self, status: Status) -> Outcome {
         let progress = self.progress.clone();
-        Outcome {
+        let outcome = Outcome {
             status,
             diverged: progress.diverged,
             updates: self.progress.updates,
             samples: progress.samples,
             train_seconds: progress.train_seconds,
+            slices: progress.slices.record(),
             wall_seconds: self.elapsed(),
             epochs: progress.epochs,
             target: progress.target,
             evaluation: progress.evaluation.clone(),
             best: progress.best,
+            is_calibrated: false,
+        };
+        match progress.calibration.record() {
+            Some(speed) => outcome.at_speed(speed),
+            None => outcome,
         }
     }
 }

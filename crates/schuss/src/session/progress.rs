@@ -1,5 +1,6 @@
 //! Progress of a trial and its results so far.
 
+use super::slices::Slices;
 use super::tally::Tally;
 use crate::recipe::EarlyStopState;
 use crate::record::{Best, Divergence, EpochRecord, Evaluation, Status, TargetRecord};
@@ -23,6 +24,15 @@ pub(super) struct Progress {
     /// Sum of the tallies of the current epoch.
     pub(super) tally: Tally,
     pub(super) train_seconds: f64,
+    /// `train_seconds` in slices.
+    #[serde(default)]
+    pub(super) slices: Slices,
+    /// Those in which the trial had the machine for itself, if it runs beside others.
+    #[serde(default)]
+    pub(super) calibration: Slices,
+    /// `updates` at the end of the last of them.
+    #[serde(default)]
+    pub(super) calibrated_at: u64,
     /// `train_seconds` at the start of the current epoch.
     pub(super) epoch_began: f64,
     /// Wall-clock seconds up to the time `began` of the session.

@@ -41,7 +41,7 @@ pub struct StudyFile {
     /// Budget shared by all trials; the same keys as in `recipe`, separate for readability.
     #[serde(skip_serializing_if = "is_default")]
     pub budget: Choices,
-    /// Recordings in addition to the evaluation after each epoch.
+    /// Recordings in addition to the evaluations.
     #[serde(skip_serializing_if = "is_default")]
     pub observe: Observe,
     /// Lists of choices; every combination is a trial.
@@ -59,12 +59,9 @@ pub struct StudyFile {
     pub is_of_run: bool,
 }
 
-/// Recordings in addition to the evaluation after each epoch.
+/// Recordings in addition to the evaluations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Observe {
-    /// Additional evaluation interval, in updates.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eval_every: Option<u64>,
     /// True to record the loss of every update.
     #[serde(skip_serializing_if = "is_default")]
     pub losses: bool,
@@ -79,9 +76,6 @@ pub struct TrialEntry {
     /// Name; by default the choices in which it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Additional evaluation interval, in updates, instead of the study's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eval_every: Option<u64>,
     /// Seconds per epoch printed in a lecture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference_seconds: Option<f64>,

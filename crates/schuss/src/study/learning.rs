@@ -34,6 +34,7 @@ mod tests {
             updates: 10,
             samples: 100,
             train_seconds: 1.0,
+            slices: None,
             wall_seconds: 1.0,
             epochs: vec![row(Some(2.0), None), row(Some(1.0), Some(train_loss))],
             target: None,
@@ -45,6 +46,7 @@ mod tests {
                 metrics: r2.map(|r2| ("r2".to_owned(), Some(r2))).into_iter().collect(),
             }),
             best: None,
+            is_calibrated: false,
         }
     }
 

@@ -36,8 +36,6 @@ pub struct Study {
 pub struct Planned {
     /// Trial; [`Study::runs`] sets its seed.
     pub trial: Trial,
-    /// Additional evaluation interval, in updates.
-    pub eval_every: Option<u64>,
     /// Results that a lecture printed.
     pub printed: Printed,
 }
@@ -93,7 +91,7 @@ impl Study {
             if trial.name == Trial::default().name {
                 trial.name = format!("{} {}", trial.recipe.update, trial.recipe.optimizer);
             }
-            planned.push(Planned { trial, eval_every: None, printed: Printed::default() });
+            planned.push(Planned { trial, printed: Printed::default() });
         }
         if planned.is_empty() {
             return Err(Error::usage("a study needs at least one trial"));
@@ -126,7 +124,6 @@ impl Study {
     pub fn to_file(&self, data: &Dataset) -> StudyFile {
         let entry = |planned: &Planned| TrialEntry {
             name: Some(planned.trial.name.clone()),
-            eval_every: planned.eval_every,
             reference_seconds: planned.printed.seconds,
             choices: Choices::of(&planned.trial),
             reference: planned.printed.results.clone(),
@@ -248,8 +245,7 @@ impl Resolving<'_> {
             (None, "") => printable(&format!("{} {} {values}", trial.recipe.update, trial.recipe.optimizer)),
             (None, axes) => printable(&format!("{axes} {values}")),
         };
-        let eval_every = entry.eval_every.or(self.file.observe.eval_every);
-        Ok(Planned { trial, eval_every, printed: Printed::of(entry) })
+        Ok(Planned { trial, printed: Printed::of(entry) })
     }
 
     /// Leaves out shared choices without effect on the trial, and refuses others.

@@ -1,32 +1,36 @@
 //! Runs the trials of a study, writing results to disk as they become known.
 
 mod alike;
+mod beside;
 mod member;
 mod runner;
+mod timetable;
+mod turns;
 
 use super::exhibit::Gallery;
 use super::folder::{RunFolder, STUDY};
 use super::plan::Study;
 use super::{StudyFile, merge, statistics};
 use crate::network::Params;
-use crate::recipe::{Budget, ChoiceKey, Choices, MatmulPrecision, TargetScale, Trial, UpdateRule};
+use crate::recipe::{Budget, ChoiceKey, Choices, EvalEvery, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
     Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, Verdict, WorkloadRecord,
 };
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Cause, Error, Place, Result, machine};
-use runner::{Ended, Runner, Schedule};
+use runner::{Ended, Runner};
 use schuss_data::split::mixing;
 use schuss_data::stream::order::Order;
 use schuss_data::text::plain_io;
 use schuss_data::{Dataset, Split};
 use std::path::Path;
+use timetable::Timetable;
 
 /// Observer of a running study; all methods are optional.
 ///
 /// Methods are called one at a time, each from the thread of the trial it is about, which waits until it returns: of
-/// trials that run side by side, calls alternate. They come at report points, while no clock of a trial runs, and must
+/// trials that take turns or run side by side, calls alternate. They come at report points, while no clock of a trial runs, and must
 /// not call back into the study. What a method does cannot change a result; to stop the study, use its [`Control`].
 pub trait Watcher: Send {
     /// Called before a trial starts or is resumed: number `index` (from 0) of `total`. Trials that ended in an earlier
@@ -111,8 +115,9 @@ impl Study {
         control: &Control,
         watcher: &mut dyn Watcher,
     ) -> Result<Finished<()>> {
-        let summary = prepared(self, data, limits, "", control, watcher)?;
-        go(self, data, limits, None, summary, control, watcher)
+        let timetable = Timetable::new(self, data, limits);
+        let summary = prepared(self, data, limits, &timetable, "", control, watcher)?;
+        go(self, data, timetable, None, summary, control, watcher)
     }
 }
 
@@ -130,9 +135,10 @@ pub fn run(
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished> {
-    let summary = prepared(study, data, limits, command, control, watcher)?;
+    let timetable = Timetable::new(study, data, limits);
+    let summary = prepared(study, data, limits, &timetable, command, control, watcher)?;
     let folder = RunFolder::create(out, study, data, &summary, limits)?;
-    let finished = go(study, data, limits, Some(&folder), summary, control, watcher)?;
+    let finished = go(study, data, timetable, Some(&folder), summary, control, watcher)?;
     Ok(finished.in_folder(folder))
 }
 
@@ -141,11 +147,12 @@ fn prepared(
     study: &Study,
     data: &Dataset,
     limits: Limits,
+    timetable: &Timetable,
     command: &str,
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Summary> {
-    let mut summary = prepare(study, data, limits, command, control)?;
+    let mut summary = prepare(study, data, limits, timetable, command, control)?;
     for warning in order_warnings(study, data)?.into_iter().chain(early_stop_warning(study, data)) {
         watcher.note(&format!("warning: {warning}"));
         summary.warnings.push(warning);
@@ -186,6 +193,7 @@ impl Begun {
         let mut file = StudyFile::parse(&text, &study.display().to_string())?;
         file.is_of_run = true;
         let is_older = keep_targets(&mut file);
+        keep_evaluations(&mut file);
         let summary = merge::read_summary(path)?;
         let limits = folder.limits()?;
         Ok(Self { file, summary, limits, folder, is_older })
@@ -257,7 +265,8 @@ impl Begun {
             self.folder.write_limits(limits)?;
         }
         let summary = Summary { trials: vec![], groups: vec![], verdict: None, ..self.summary };
-        let finished = go(study, data, limits, Some(&self.folder), summary, control, watcher)?;
+        let timetable = Timetable::new(study, data, limits);
+        let finished = go(study, data, timetable, Some(&self.folder), summary, control, watcher)?;
         Ok(finished.in_folder(self.folder))
     }
 }
@@ -270,6 +279,15 @@ fn keep_targets(file: &mut StudyFile) -> bool {
     let none = TargetScale::None.to_string();
     let older = file.trials.iter_mut().map(|trial| &mut trial.choices).filter(is_older);
     older.map(|choices| *choices = choices.with(ChoiceKey::TargetScale, &none)).count() > 0
+}
+
+/// Evaluates trials with a target that were resolved before there was a grid at the ends of epochs only.
+fn keep_evaluations(file: &mut StudyFile) {
+    let is_older = |choices: &&mut Choices| {
+        choices.get(ChoiceKey::Target).is_some() && choices.get(ChoiceKey::EvalEvery).is_none()
+    };
+    let older = file.trials.iter_mut().map(|trial| &mut trial.choices).filter(is_older);
+    older.for_each(|choices| *choices = choices.with(ChoiceKey::EvalEvery, &EvalEvery::Epoch.to_string()));
 }
 
 /// Extends a trial on `train` samples to `epochs` epochs. Returns true if it had fewer.
@@ -306,14 +324,14 @@ fn shown(folder: &Path, directory: &str) -> String {
 fn go(
     study: &Study,
     data: &Dataset,
-    limits: Limits,
+    timetable: Timetable,
     folder: Option<&RunFolder>,
     summary: Summary,
     control: &Control,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished<()>> {
     let fingerprint = &summary.data.fingerprint;
-    let runner = Runner::new(study, data, fingerprint, limits, folder, control, &mut *watcher);
+    let runner = Runner::new(study, data, fingerprint, timetable, folder, control, &mut *watcher);
     let Ended { mut trials, error } = runner.run();
     trials.sort_by_key(|(index, ..)| *index);
     let path = folder.map(|folder| shown(folder.path(), &summary.directory));
@@ -344,10 +362,11 @@ fn prepare(
     study: &Study,
     data: &Dataset,
     limits: Limits,
+    timetable: &Timetable,
     command: &str,
     control: &Control,
 ) -> Result<Summary> {
-    let each = Limits { threads: limits.threads, ..Schedule::new(study, data, limits).limits };
+    let each = Limits { threads: limits.threads, ..timetable.limits };
     for planned in &study.trials {
         Session::new(&planned.trial, data, each)?;
     }

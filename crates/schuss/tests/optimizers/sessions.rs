@@ -1,10 +1,11 @@
 //! Trials for a row of the table, small enough that all rows take seconds.
 
 use crate::common::{ONE_THREAD, bits, random_data, trial};
-use schuss::Trial;
 use schuss::data::Dataset;
 use schuss::network::Params;
+use schuss::recipe::EvalEvery;
 use schuss::session::{Cadence, Control, Event, Limits, Outcome, Session, Sink};
+use schuss::{Budget, Trial};
 use schuss::{Error, Result};
 use std::sync::LazyLock;
 
@@ -100,11 +101,8 @@ pub(crate) fn resumed(
     n: usize,
 ) -> Option<String> {
     let limits = Limits { checkpoint_every: Cadence::Updates(every), ..ONE_THREAD };
-    let session = || {
-        let mut session = Session::new(trial, data, limits).unwrap();
-        session.evaluate_every(Some(eval_every));
-        session
-    };
+    let trial = evaluated(trial, eval_every);
+    let session = || Session::new(&trial, data, limits).unwrap();
     let mut killer = Killer { kept: vec![], left: n };
     session().run_with(&Control::default(), &mut killer).err()?;
     let mut again = session();
@@ -115,8 +113,13 @@ pub(crate) fn resumed(
 
 /// Hash of the final state of an uninterrupted trial.
 pub(crate) fn unkilled(trial: &Trial, data: &Dataset, eval_every: u64) -> String {
-    let mut session = Session::new(trial, data, ONE_THREAD).unwrap();
-    session.evaluate_every(Some(eval_every));
+    let mut session = Session::new(&evaluated(trial, eval_every), data, ONE_THREAD).unwrap();
     session.run().unwrap();
     session.digest()
+}
+
+/// The trial, evaluated every so many updates.
+fn evaluated(trial: &Trial, updates: u64) -> Trial {
+    let budget = Budget { eval_every: Some(EvalEvery::Updates(updates)), ..trial.budget };
+    Trial { budget, ..trial.clone() }
 }

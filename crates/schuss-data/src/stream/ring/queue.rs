@@ -34,6 +34,10 @@ pub(super) struct ChunkQueue {
     slots: u64,
     members: Vec<MemberPlace>,
     begun: bool,
+    /// True while no chunk is to be read, until a member makes its next request.
+    rests: bool,
+    /// Number of chunks being read.
+    reading: usize,
     pub(super) ended: bool,
 }
 
@@ -47,6 +51,8 @@ impl ChunkQueue {
             slots: slots as u64,
             members: vec![MemberPlace::Waiting],
             begun: false,
+            rests: false,
+            reading: 0,
             ended: false,
         }
     }
@@ -66,6 +72,7 @@ impl ChunkQueue {
     /// Moves a member, which has released everything before chunk `wanted`, to that chunk. Returns false if
     /// the chunk is not among the next ones of a queue that other members still need.
     pub(super) fn go_to(&mut self, member: usize, wanted: u64) -> bool {
+        self.rests = false;
         let from = match self.members[member] {
             MemberPlace::At(number) => Some(number),
             MemberPlace::Waiting if self.begun => Some(self.first),
@@ -80,6 +87,12 @@ impl ChunkQueue {
         self.members[member] = MemberPlace::At(wanted);
         self.pass();
         true
+    }
+
+    /// Reads no further chunks until the next request; returns true once none is being read.
+    pub(super) fn rest(&mut self) -> bool {
+        self.rests = true;
+        self.reading == 0
     }
 
     fn is_alone(&self, member: usize) -> bool {
@@ -110,12 +123,13 @@ impl ChunkQueue {
 
     /// Returns true if there is a chunk to read and a free buffer for it.
     pub(super) fn has_next(&self) -> bool {
-        self.begun && !self.free.is_empty()
+        self.begun && !self.rests && !self.free.is_empty()
     }
 
     /// Returns the next chunk to read and a buffer for it, if there is one.
     pub(super) fn next(&mut self) -> Option<(u64, Arc<Samples>)> {
-        let buffer = self.free.pop_if(|_| self.begun)?;
+        let buffer = self.free.pop_if(|_| self.begun && !self.rests)?;
+        self.reading += 1;
         let number = self.first + self.chunks.len() as u64;
         self.chunks.push_back(None);
         Some((number, buffer))
@@ -123,6 +137,7 @@ impl ChunkQueue {
 
     /// Stores a chunk that was read, or drops it if no longer wanted.
     pub(super) fn put(&mut self, number: u64, chunk: Chunk) {
+        self.reading -= 1;
         let place = self.place(number);
         match place.and_then(|place| self.chunks.get_mut(place)) {
             Some(slot @ None) => *slot = Some(chunk),

@@ -96,6 +96,14 @@ impl Reader {
         self.shared.change(|line| line.leave(member));
     }
 
+    /// Stops the loaders until the next request, and waits for them to finish the chunks they are at.
+    pub(super) fn rest(&self) {
+        let mut line = self.shared.line();
+        while !line.rest() {
+            line = self.shared.ready.wait(line).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// See [`ChunkQueue::go_to`].
     pub(super) fn go_to(&self, member: usize, wanted: u64) -> bool {
         self.shared.change(|line| line.go_to(member, wanted))

@@ -381,3 +381,19 @@ fn waiting_for_others_is_not_waiting_for_data() {
     });
     assert!(fast.waited() < pause, "{:?}", fast.waited());
 }
+
+#[test]
+fn a_ring_at_rest_reads_nothing_and_goes_on_with_what_it_has() {
+    let store = numbers(400);
+    let mut ring = ring(Arc::clone(&store), Order::Shuffled, [10, 8, 3]);
+    let order = EpochOrder::new(Order::Shuffled, 400, 5, 0);
+    for first in (0..400).step_by(20) {
+        let found = indices(ring.rows(0, first, 20).unwrap());
+        assert_eq!(found, (first..first + 20).map(|position| order.index(position)).collect::<Vec<_>>());
+        ring.rest();
+        let reads = store.reads.load(Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(store.reads.load(Ordering::Relaxed), reads);
+    }
+    assert!(store.reads.load(Ordering::Relaxed) <= 40 + 11, "no chunk is read twice");
+}

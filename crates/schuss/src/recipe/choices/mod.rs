@@ -271,9 +271,10 @@ impl Serialize for Choices {
             let Some(text) = self.get(key) else { continue };
             let row = key.row();
             match row.value {
-                ValueType::Whole { .. } => {
-                    map.serialize_entry(row.key, &text.parse::<u64>().unwrap_or_default())?
-                }
+                ValueType::Whole { .. } | ValueType::WholeOr { .. } => match text.parse::<u64>() {
+                    Ok(number) => map.serialize_entry(row.key, &number)?,
+                    Err(_) => map.serialize_entry(row.key, text)?,
+                },
                 ValueType::Share => map.serialize_entry(row.key, &text.parse::<f64>().unwrap_or_default())?,
                 ValueType::Switch => map.serialize_entry(row.key, &(text == "true"))?,
                 ValueType::Text | ValueType::AnyPath | ValueType::FilePath => {

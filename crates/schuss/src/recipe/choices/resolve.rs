@@ -22,6 +22,7 @@ impl Choices {
                     .map_err(|error| given.source.locate(*key, error))?;
             }
         }
+        trial.budget.eval_every = trial.eval_every();
         Ok(trial)
     }
 

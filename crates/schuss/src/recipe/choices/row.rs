@@ -45,6 +45,11 @@ pub enum ValueType {
         /// Largest value.
         most: u64,
     },
+    /// A whole number from 1, or one of these words.
+    WholeOr {
+        /// The words.
+        words: &'static [&'static str],
+    },
     /// A fraction.
     Share,
     /// True or false; a flag without a value.
@@ -57,6 +62,7 @@ impl ValueType {
         match self {
             Self::Text | Self::AnyPath | Self::FilePath => ("text", "\"text\""),
             Self::Whole { .. } => ("a non-negative integer", "10"),
+            Self::WholeOr { .. } => ("a positive integer or a word", "100 or auto"),
             Self::Share => ("a number", "0.1"),
             Self::Switch => ("true or false", "true"),
         }
@@ -86,6 +92,10 @@ impl ValueType {
                 }
                 number => number.map(|number| number.to_string()).map_err(|_| wrong()),
             },
+            Self::WholeOr { words } => match words.iter().find(|word| text.eq_ignore_ascii_case(word)) {
+                Some(word) => Ok((*word).to_owned()),
+                None => Self::Whole { least: 1, most: u64::MAX }.canonical(key, text),
+            },
             Self::Share => text.parse::<f64>().map(|share| share.to_string()).map_err(|_| wrong()),
             Self::Switch => text.parse::<bool>().map(|on| on.to_string()).map_err(|_| wrong()),
         }
@@ -100,6 +110,8 @@ pub(crate) enum Line {
     Number(u8),
     /// A line behind all numbered ones, left out at the value of unset ones.
     Later,
+    /// A line behind all numbered ones, for this value alone.
+    Only(&'static str),
     /// No line: another choice's says it.
     Elsewhere,
 }
@@ -292,8 +304,9 @@ impl Row {
 
     /// Returns the entry of a record for a value in canonical form.
     pub(crate) fn entry(&self, text: String) -> (&'static str, Value) {
-        let number =
-            matches!(self.value, ValueType::Whole { .. }).then(|| text.parse::<u64>().ok()).flatten();
+        let number = matches!(self.value, ValueType::Whole { .. } | ValueType::WholeOr { .. })
+            .then(|| text.parse::<u64>().ok())
+            .flatten();
         (self.key, number.map_or(Value::String(text), Value::from))
     }
 

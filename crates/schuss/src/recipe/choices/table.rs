@@ -8,7 +8,7 @@ use crate::loss::Targets;
 use crate::metrics::Custom;
 use crate::network::{Init, Model, Noise};
 use crate::optim::Method;
-use crate::recipe::{Condition, Trial};
+use crate::recipe::{self, Condition, Trial};
 use crate::{Error, Result};
 use std::str::FromStr;
 
@@ -449,6 +449,25 @@ table! {
         (u64::from(epochs) < earliest)
             .then(|| format!("in {epochs} epochs, `{criterion}` cannot stop before epoch {earliest}"))
     }),
+
+    // numbers were no part of identities when there was nothing else
+    EvalEvery => Row::trial(
+        "eval_every",
+        Budget,
+        "N",
+        |trial| trial.eval_every().as_ref().and_then(text),
+        |trial, typed, _| read(&mut trial.budget.eval_every, typed),
+    )
+    .of_type(WholeOr { words: recipe::EvalEvery::WORDS })
+    .help(
+        "Evaluations within epochs: auto, or every N updates",
+        "Targets and conditions are looked at there. N: every N updates | auto: a grid of samples, the same for all trials, \
+         whose steps grow with the samples seen and take about 5 % of the work | epoch: none",
+    )
+    .default("auto with a target, else epoch")
+    .aliases(&["eval-steps", "eval-freq"])
+    .recorded()
+    .line(Only("auto")),
 
     // without a line: what is measured changes no result
     Metrics => Row::trial("metrics", Workload, "NAMES", |trial| names(&trial.metrics), |trial, typed, _| {

@@ -40,7 +40,7 @@ fn trials_keep_the_identities_they_had() {
         (
             "model=64-12-10 epochs=2 order=blocks:8 update=sample optimizer=adam:lr=1e-3 schedule=cosine \
              noise=gaussian:std=0.3 max_updates=30 target=eval_accuracy>=0.97 beyond_target=true stop=train_loss<0.1 \
-             matmul_precision=high",
+             matmul_precision=high eval_every=60",
             "601a180bad54",
         ),
         (
@@ -80,6 +80,23 @@ fn trials_keep_the_identities_they_had() {
     assert!(of("label=y").canonical().ends_with("stop = none\ntarget_scale = standard\n"));
     assert_eq!(trial("early_stop=none").config_id(), trial("epochs=10").config_id());
     assert!(trial("early_stop=gl").canonical().ends_with("stop = none\nearly_stop = gl:alpha=5\n"));
+}
+
+#[test]
+fn evaluations_are_part_of_the_identity_where_they_are_those_of_the_grid() {
+    let id = |words: &str| trial(words).config_id();
+    let plain = id("model=64-10");
+    assert_eq!(
+        [id("model=64-10 eval_every=7"), id("model=64-10 eval_every=epoch")],
+        [plain.clone(), plain.clone()]
+    );
+    assert_ne!(id("model=64-10 eval_every=auto"), plain);
+    let typed = id("model=64-10 target=eval_loss<0.1 eval_every=7");
+    let usual = id("model=64-10 target=eval_loss<0.1");
+    assert!(usual != typed && usual == id("model=64-10 target=eval_loss<0.1 eval_every=auto"));
+    assert!(
+        trial("model=64-10 target=eval_loss<0.1").canonical().ends_with("stop = none\neval_every = auto\n")
+    );
 }
 
 #[test]

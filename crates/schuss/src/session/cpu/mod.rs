@@ -244,6 +244,14 @@ impl Engine for Cpu {
         self.passes.team.precision().arithmetic()
     }
 
+    fn set_threads(&mut self, threads: usize) -> Result<()> {
+        let before = &self.passes.team;
+        let mut team = machine::team(threads)?;
+        team.set_precision_on(before.tile_unit(), before.precision());
+        self.passes.team = team;
+        Ok(())
+    }
+
     fn evaluations(&self) -> Option<u64> {
         self.path.evaluations()
     }

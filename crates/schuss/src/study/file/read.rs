@@ -1,6 +1,6 @@
 //! Reading of study files, with the line of everything in them.
 
-use super::{Observe, StudyFile, TrialEntry};
+use super::{StudyFile, TrialEntry};
 use crate::recipe::{ChoiceKey, Choices, Row, Source, ValueType, unknown_key};
 use crate::study::plan::check_seeds;
 use crate::study::surface;
@@ -49,7 +49,7 @@ const STUDY: Form<StudyFile> = Form {
         ("workload", |study, entry| entry.table(&WORKLOAD, &mut study.workload.choices)),
         ("recipe", |study, entry| entry.table(&RECIPE, &mut study.recipe)),
         ("budget", |study, entry| entry.table(&RECIPE, &mut study.budget)),
-        ("observe", |study, entry| entry.table(&OBSERVE, &mut study.observe)),
+        ("observe", |study, entry| entry.table(&OBSERVE, study)),
         ("axes", axes),
         ("trial", trials),
     ],
@@ -66,20 +66,19 @@ const WORKLOAD: Form<Choices> = Form {
 
 const RECIPE: Form<Choices> = Form { keys: &[], choices: |choices| Some(choices), takes: Row::is_of_trial };
 
-const OBSERVE: Form<Observe> = Form {
+/// Recordings, and the choice that may stand with them.
+const OBSERVE: Form<StudyFile> = Form {
     keys: &[
-        ("eval_every", |observe, entry| entry.put(&mut observe.eval_every)),
-        ("losses", |observe, entry| entry.put(&mut observe.losses)),
-        ("accumulation", |observe, entry| entry.put(&mut observe.accumulation)),
+        ("losses", |study, entry| entry.put(&mut study.observe.losses)),
+        ("accumulation", |study, entry| entry.put(&mut study.observe.accumulation)),
     ],
-    choices: |_| None,
-    takes: |_| false,
+    choices: |study| Some(&mut study.budget),
+    takes: |row| row.key == ChoiceKey::EvalEvery.row().key,
 };
 
 const TRIAL: Form<TrialEntry> = Form {
     keys: &[
         ("name", |trial, entry| entry.put(&mut trial.name)),
-        ("eval_every", |trial, entry| entry.put(&mut trial.eval_every)),
         ("reference", |trial, entry| entry.put(&mut trial.reference)),
         ("reference_seconds", |trial, entry| entry.put(&mut trial.reference_seconds)),
     ],
@@ -187,10 +186,11 @@ impl Entry<'_> {
     fn text(&self, row: &Row, value: &Spanned<DeValue<'_>>) -> Result<String> {
         let written = self.file.text.get(value.span()).unwrap_or_default();
         match (row.value, value.get_ref()) {
-            (ValueType::Text | ValueType::AnyPath | ValueType::FilePath, DeValue::String(text)) => {
-                Ok(text.to_string())
-            }
-            (ValueType::Whole { .. }, DeValue::Integer(number)) => {
+            (
+                ValueType::Text | ValueType::AnyPath | ValueType::FilePath | ValueType::WholeOr { .. },
+                DeValue::String(text),
+            ) => Ok(text.to_string()),
+            (ValueType::Whole { .. } | ValueType::WholeOr { .. }, DeValue::Integer(number)) => {
                 let number = i64::from_str_radix(number.as_str(), number.radix());
                 Ok(number.map_or_else(|_| written.to_owned(), |number| number.to_string()))
             }

@@ -3,7 +3,7 @@
 use super::runner::{Runner, budget};
 use crate::recipe::Trial;
 use crate::record::{BestRecord, CurvePoint, EvaluationPoint, Overfitting, Role, Status, Trace, TrialRecord};
-use crate::session::{Event, Outcome, Session, Sink};
+use crate::session::{Control, Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Header, Unusable};
 use crate::study::curve::overfitting;
 use crate::study::learning::learned;
@@ -12,6 +12,7 @@ use crate::study::statistics::epoch_seconds;
 use crate::study::trial_folder::TrialFolder;
 use crate::{Error, Result, machine};
 use schuss_data::text::grouped;
+use std::time::Duration;
 
 /// Number of images of the evaluation split shown beside their reconstructions.
 const RECONSTRUCTIONS: usize = 10;
@@ -20,6 +21,8 @@ const RECONSTRUCTIONS: usize = 10;
 pub(super) struct Member<'r, 'a> {
     pub(super) session: Session,
     pub(super) run: Run<'r, 'a>,
+    /// Handle of this trial alone, which the study's signal stops too.
+    pub(super) control: Control,
 }
 
 /// A trial, with its recordings, and its folder if the run is written to files.
@@ -33,15 +36,33 @@ pub(super) struct Run<'r, 'a> {
 }
 
 impl Member<'_, '_> {
-    /// Runs the trial and writes its files. Returns an error, if any, beside the record.
-    pub(super) fn run(self) -> (TrialRecord, Trace, Option<Error>) {
-        machine::reset_peak_memory();
-        let Self { mut session, mut run } = self;
+    /// Runs the trial for a while; returns its outcome if it has ended.
+    pub(super) fn turn(&mut self, control: &Control, time: Duration) -> Option<Result<Outcome>> {
+        self.session.turn_with(control, &mut self.run, time).transpose()
+    }
+
+    /// Does the same on so many threads while nothing else runs, and measures the speed; afterwards it has `share` threads.
+    pub(super) fn calibrate(
+        &mut self,
+        control: &Control,
+        time: Duration,
+        threads: usize,
+        share: usize,
+    ) -> Option<Result<Outcome>> {
+        self.session.calibrate_with(control, &mut self.run, time, threads, share).transpose()
+    }
+
+    /// Writes the files of the trial, which has ended. Returns an error, if any, beside the record.
+    pub(super) fn end(self, ended: Result<Outcome>) -> (TrialRecord, Trace, Option<Error>) {
+        let Self { mut session, mut run, .. } = self;
         let mut error = None;
-        let outcome = session.run_with(run.runner.control, &mut run).unwrap_or_else(|failure| {
+        let outcome = ended.unwrap_or_else(|failure| {
             error = Some(failure);
             session.failed()
         });
+        if let Some(speed) = outcome.slices.filter(|_| outcome.is_calibrated) {
+            run.trace.set_speed(speed.seconds_per_update);
+        }
         let mut record = run.record(&mut session, &outcome);
         if record.status == Status::Diverged
             && let Some(advice) = run.trial.advice_on_targets(run.runner.data)
@@ -68,16 +89,16 @@ impl<'r, 'a> Run<'r, 'a> {
         checkpoint: Option<Box<Checkpoint>>,
         other: Option<&Session>,
     ) -> Result<Member<'r, 'a>> {
-        let mut session = self.session(checkpoint, other)?;
-        session.evaluate_every(self.planned.eval_every);
-        Ok(Member { session, run: self })
+        let session = self.session(checkpoint, other)?;
+        let control = self.runner.control.beside();
+        Ok(Member { session, run: self, control })
     }
 
     /// Creates the session, at the trial's start or at a checkpoint.
     fn session(&mut self, checkpoint: Option<Box<Checkpoint>>, other: Option<&Session>) -> Result<Session> {
         let (Some(checkpoint), Some(folder)) = (checkpoint, &self.place) else {
             self.place.as_mut().map_or(Ok(()), |folder| folder.open_logs(None))?;
-            return Session::beside(other, &self.trial, self.runner.data, self.runner.schedule.limits);
+            return Session::beside(other, &self.trial, self.runner.data, self.runner.timetable.limits);
         };
         let (session, header) = self.restored(*checkpoint, folder, other)?;
         if let Some(folder) = &mut self.place {
@@ -123,7 +144,7 @@ impl<'r, 'a> Run<'r, 'a> {
         other: Option<&Session>,
     ) -> std::result::Result<(Session, Header), Unusable> {
         let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
-        let mut session = Session::beside(other, &begun, self.runner.data, self.runner.schedule.limits)
+        let mut session = Session::beside(other, &begun, self.runner.data, self.runner.timetable.limits)
             .map_err(Unusable::Refused)?;
         let (theirs, ours) = (&checkpoint.header.arithmetic, session.arithmetic());
         if theirs != ours {
@@ -165,6 +186,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
         let Outcome { samples, train_seconds, .. } = *outcome;
         let overfitting = self.overfitting(outcome.status);
+        let (timing, threads) = self.runner.timetable.clock(outcome.is_calibrated);
         let mut record = TrialRecord {
             name: self.trial.name.clone(),
             config_id: self.trial.config_id(),
@@ -173,8 +195,8 @@ impl<'r, 'a> Run<'r, 'a> {
             recipe: self.trial.record(),
             arithmetic: session.arithmetic().to_owned(),
             strategy: session.strategy().to_owned(),
-            threads: self.runner.schedule.limits.threads,
-            timing: self.runner.schedule.timing,
+            threads,
+            timing,
             status: outcome.status,
             diverged: outcome.diverged.clone(),
             learned: learned(outcome),
@@ -184,6 +206,7 @@ impl<'r, 'a> Run<'r, 'a> {
             updates: outcome.updates,
             samples,
             train_seconds,
+            slices: outcome.slices,
             epoch_seconds: epoch_seconds(&outcome.epochs, self.runner.data.train.len()),
             wall_seconds: outcome.wall_seconds,
             load_wait_seconds: session.waited().as_secs_f64(),

@@ -1,12 +1,15 @@
-//! Runner for the trials of a study, one after the other or side by side.
+//! Runner for the trials of a study: in turns, one after the other or side by side.
 
+use super::beside::{SharedMachine, run_beside};
 use super::member::{Member, Run};
+use super::timetable::Timetable;
+use super::turns::take_turns;
 use super::{RunFolder, Study, Watcher};
 use crate::recipe::{Budget, Trial};
 use crate::record::{BudgetRecord, Timing, Trace, TrialRecord};
-use crate::session::{Control, Limits, Session};
+use crate::session::{Control, Outcome, Session};
 use crate::study::trial_folder::{Start, TrialFolder};
-use crate::{Error, Result};
+use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,38 +19,13 @@ pub(super) struct Runner<'a> {
     pub(super) study: &'a Study,
     pub(super) data: &'a Dataset,
     pub(super) fingerprint: &'a str,
-    pub(super) schedule: Schedule,
+    pub(super) timetable: Timetable,
+    pub(super) machine: SharedMachine,
     pub(super) control: &'a Control,
     folder: Option<&'a RunFolder>,
     watcher: Mutex<&'a mut dyn Watcher>,
     next: AtomicUsize,
     ended: Mutex<Ended>,
-}
-
-/// Order of the trials, and the resource limits of each.
-pub(super) struct Schedule {
-    /// Indices of the trials of each session, which run side by side.
-    sessions: Vec<Vec<usize>>,
-    /// Number of sessions at a time.
-    workers: usize,
-    /// Limits of one trial.
-    pub(super) limits: Limits,
-    pub(super) timing: Timing,
-}
-
-impl Schedule {
-    pub(super) fn new(study: &Study, data: &Dataset, limits: Limits) -> Self {
-        let sessions = sessions(study, data, limits);
-        let members = sessions.iter().map(Vec::len).max().unwrap_or(1);
-        let workers = if limits.side_by_side && members == 1 {
-            limits.threads.clamp(1, sessions.len().max(1))
-        } else {
-            1
-        };
-        let at_once = workers.max(members);
-        let timing = if at_once > 1 { Timing::Shared } else { Timing::Alone };
-        Self { sessions, workers, limits: limits.shared_out(at_once, data.bytes() as u64), timing }
-    }
 }
 
 /// The trials that have ended, in order of completion, and the first error outside training.
@@ -67,7 +45,7 @@ impl<'a> Runner<'a> {
         study: &'a Study,
         data: &'a Dataset,
         fingerprint: &'a str,
-        limits: Limits,
+        timetable: Timetable,
         folder: Option<&'a RunFolder>,
         control: &'a Control,
         watcher: &'a mut dyn Watcher,
@@ -76,7 +54,8 @@ impl<'a> Runner<'a> {
             study,
             data,
             fingerprint,
-            schedule: Schedule::new(study, data, limits),
+            timetable,
+            machine: SharedMachine::default(),
             control,
             folder,
             watcher: Mutex::new(watcher),
@@ -87,8 +66,9 @@ impl<'a> Runner<'a> {
 
     /// Runs all sessions.
     pub(super) fn run(self) -> Ended {
+        self.timetable.note.iter().for_each(|note| self.watcher().note(note));
         std::thread::scope(|scope| {
-            for _ in 1..self.schedule.workers {
+            for _ in 1..self.timetable.workers {
                 scope.spawn(|| self.work());
             }
             self.work();
@@ -98,8 +78,8 @@ impl<'a> Runner<'a> {
 
     /// Runs sessions on one worker until none is left, an error occurs or the run is interrupted.
     fn work(&self) {
-        while lock(&self.ended).error.is_none() {
-            let Some(members) = self.schedule.sessions.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
+        while !self.failed() {
+            let Some(members) = self.timetable.sessions.get(self.next.fetch_add(1, Ordering::Relaxed)) else {
                 return;
             };
             self.session(members);
@@ -109,21 +89,29 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs the trials that have not ended, each on its own thread.
+    /// Runs the trials that have not ended: in turns, or beside others.
     fn session(&self, indices: &[usize]) {
+        let is_shared = self.timetable.timing == Timing::Shared;
         let mut members: Vec<Member> = Vec::with_capacity(indices.len());
+        machine::reset_peak_memory();
         for &index in indices {
-            match self.begin(index, members.first().map(|member| &member.session)) {
+            let _beside = self.machine.beside_others();
+            match self.begin(index, members.first().filter(|_| is_shared).map(|member| &member.session)) {
                 Ok(member) => members.extend(member),
                 Err(error) => return self.enter_error(Some(error)),
             }
         }
+        match self.timetable.timing {
+            Timing::Shared => {}
+            Timing::Calibrated => return members.into_iter().for_each(|member| run_beside(self, member)),
+            _ => return take_turns(self, members),
+        }
         let last = members.pop();
         std::thread::scope(|scope| {
             for member in members {
-                scope.spawn(|| self.finish(member));
+                scope.spawn(|| self.complete(member));
             }
-            last.into_iter().for_each(|member| self.finish(member));
+            last.into_iter().for_each(|member| self.complete(member));
         });
     }
 
@@ -155,7 +143,10 @@ impl<'a> Runner<'a> {
         folder: &TrialFolder,
         record: TrialRecord,
     ) -> Result<Option<Member<'_, 'a>>> {
-        let trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace()? };
+        let mut trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace()? };
+        if let Some(speed) = record.slices.filter(|_| record.timing == Timing::Calibrated) {
+            trace.set_speed(speed.seconds_per_update);
+        }
         let budget = budget(trial, self.data); // the run may have been extended since
         let record = TrialRecord { config_id: trial.config_id(), budget, ..record };
         lock(&self.ended).trials.push((index, record, trace));
@@ -163,12 +154,23 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs a trial to its end.
-    fn finish(&self, member: Member) {
+    fn complete(&self, mut member: Member) {
+        let ended = member.session.run_with(self.control, &mut member.run);
+        self.finish(member, ended);
+    }
+
+    /// Records a trial that has ended.
+    pub(super) fn finish(&self, member: Member, ended: Result<Outcome>) {
         let index = member.run.index;
-        let (record, trace, error) = member.run();
+        let (record, trace, error) = member.end(ended);
         self.watcher().ended(&record);
         lock(&self.ended).trials.push((index, record, trace));
         self.enter_error(error);
+    }
+
+    /// True after an error outside training.
+    pub(super) fn failed(&self) -> bool {
+        lock(&self.ended).error.is_some()
     }
 
     fn enter_error(&self, error: Option<Error>) {
@@ -185,19 +187,4 @@ impl<'a> Runner<'a> {
 pub(super) fn budget(trial: &Trial, data: &Dataset) -> BudgetRecord {
     let Budget { epochs, max_updates, .. } = trial.budget;
     BudgetRecord { epochs, max_updates, updates: trial.updates(data.train.len()) }
-}
-
-/// Groups the trials of a study into sessions: trials that run side by side on streamed samples in the same order share
-/// one, so that each sample is read once; all others have their own.
-fn sessions(study: &Study, data: &Dataset, limits: Limits) -> Vec<Vec<usize>> {
-    let together = limits.side_by_side && data.train.resident().is_none();
-    let mut sessions: Vec<(_, Vec<usize>)> = vec![];
-    for (index, (_, trial)) in study.runs().enumerate() {
-        let order = (trial.recipe.order, trial.seed);
-        match sessions.iter_mut().find(|(other, _)| together && *other == order) {
-            Some((_, members)) => members.push(index),
-            None => sessions.push((order, vec![index])),
-        }
-    }
-    sessions.into_iter().map(|(_, members)| members).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::files::faults::{self, Fault};
+use crate::record::{EpochRecord, Timing};
 use crate::session::Cadence;
 use crate::study::checkpoint::{self, Unusable};
 use crate::study::metrics;
@@ -66,6 +67,129 @@ fn whichever_call_a_disk_fails_at_or_a_process_dies_at_the_run_goes_on_to_the_sa
             }
         }
     }
+}
+
+/// Four recipes that share little, in turns of an update or a block of them.
+fn race(data: &Dataset) -> Study {
+    let text = "recipe = { model = '64-20-10', epochs = 12 }\nobserve = { losses = true }\nseeds = [1, 2]\n\
+                trial = [{ update = 'batch:7', optimizer = 'adam' }, { update = 'sample', optimizer = 'sgd:lr=0.1,momentum=0.9' },\
+                { update = 'epoch', optimizer = 'l-bfgs' }, { update = 'batch:20', optimizer = 'sgd:lr=1e30' }]";
+    Study::resolve("race", &StudyFile::parse(text, "").unwrap(), data).unwrap()
+}
+
+/// Notes whose turn it is.
+#[derive(Default)]
+struct Turns(Vec<(String, u64)>);
+
+impl Watcher for Turns {
+    fn event(&mut self, trial: &Trial, _: &Event) {
+        let who = (trial.name.clone(), trial.seed);
+        if self.0.last() != Some(&who) {
+            self.0.push(who);
+        }
+    }
+}
+
+#[test]
+fn interleaved_trials_have_the_bits_of_trials_run_alone() {
+    let data = data();
+    let study = race(&data);
+    let mut turns = Turns::default();
+    let finished = study.run_with(&data, limits(), &Control::default(), &mut turns).unwrap();
+    assert!(turns.0.len() > 20, "{:?}", turns.0);
+    let seeds: Vec<u64> = turns.0.iter().map(|(_, seed)| *seed).collect();
+    assert!(seeds.is_sorted(), "recipes of one seed compete");
+    assert_eq!(finished.summary.trials.len(), 8);
+    for ((_, trial), record) in study.runs().zip(&finished.summary.trials) {
+        let mut session = Session::new(&trial, &data, limits()).unwrap();
+        let alone = session.run().unwrap();
+        assert_eq!(
+            (&record.name, record.seed, record.timing),
+            (&trial.name, trial.seed, Timing::Interleaved)
+        );
+        assert_eq!((record.status, &record.diverged), (alone.status, &alone.diverged));
+        assert_eq!(record.state, session.digest(), "{}", trial.name);
+        let losses = |rows: &[EpochRecord]| -> Vec<_> {
+            rows.iter().map(|row| (row.updates, row.train_loss, row.eval_loss)).collect()
+        };
+        assert_eq!(losses(&record.epochs), losses(&alone.epochs), "{}", trial.name);
+        assert!(record.slices.unwrap().seconds_per_update > 0.0);
+    }
+}
+
+#[test]
+fn trials_beside_each_other_have_the_bits_of_trials_alone_and_seconds_as_if_alone() {
+    let data = data();
+    let study = race(&data);
+    let beside = Limits { threads: 3, side_by_side: true, ..limits() };
+    let run = |limits| study.run_with(&data, limits, &Control::default(), &mut ()).unwrap();
+    let (alone, beside) = (run(limits()), run(beside));
+    for ((alone, beside), trace) in
+        alone.summary.trials.iter().zip(&beside.summary.trials).zip(&beside.traces)
+    {
+        assert_eq!((&beside.name, beside.seed, &beside.state), (&alone.name, alone.seed, &alone.state));
+        assert_eq!((beside.timing, beside.threads), (Timing::Calibrated, 3), "{}", beside.name);
+        let speed = beside.slices.unwrap().seconds_per_update;
+        let is_near = |seconds: f64, updates: u64| (seconds / (speed * updates as f64) - 1.0).abs() < 1e-9;
+        if beside.status == Status::Diverged {
+            continue; // no update counts
+        }
+        assert!(is_near(beside.train_seconds, beside.updates));
+        assert!(is_near(beside.epochs.iter().map(|row| row.train_seconds).sum(), beside.updates));
+        assert!(trace.evaluations[1..].iter().all(|point| is_near(point.train_seconds, point.updates)));
+    }
+}
+
+#[test]
+fn an_interleaved_study_goes_on_to_the_same_bits_wherever_a_disk_fails_or_a_process_dies() {
+    let data = data();
+    let study = race(&data);
+    let place = TempDir::new().unwrap();
+    let limits = Limits { checkpoint_every: Cadence::Epochs(3), ..limits() };
+    let begin = |out: &Path| run(&study, &data, limits, Some(out), "", &Control::default(), &mut ());
+    let whole = left(&begin(&place.path().join("whole")).unwrap());
+    for kind in [Fault::Once, Fault::From] {
+        for at in (1..).step_by(67) {
+            let out = place.path().join("run");
+            let (begun, failed) = faults::with(kind(at), || begin(&out));
+            if !failed {
+                assert!(at > 300, "only {at} calls");
+                break;
+            }
+            drop(begun);
+            if out.exists() {
+                let resumed =
+                    Begun::open(&out).unwrap().resume(&study, &data, limits, &Control::default(), &mut ());
+                assert_eq!(left(&resumed.unwrap()), whole, "call {at}");
+                fs::remove_dir_all(&out).unwrap();
+            }
+        }
+        let _ = fs::remove_dir_all(place.path().join("run"));
+    }
+}
+
+#[test]
+fn after_an_error_in_one_trial_the_others_are_interrupted_and_nothing_is_lost() {
+    let data = data();
+    let study = race(&data);
+    let place = TempDir::new().unwrap();
+    let out = place.path().join("run");
+    let begun = faults::with(Fault::Once(90), || {
+        run(
+            &study,
+            &data,
+            Limits { checkpoint_every: Cadence::Epochs(3), ..limits() },
+            Some(&out),
+            "",
+            &Control::default(),
+            &mut (),
+        )
+        .unwrap()
+    });
+    let trials = &begun.0.summary.trials;
+    assert!(begun.0.error.is_some());
+    let count = |status: Status| trials.iter().filter(|trial| trial.status == status).count();
+    assert!(count(Status::Failed) == 1 && count(Status::Interrupted) > 0, "{trials:?}");
 }
 
 /// Best weights on disk, and those of the epoch in the record, retrained up to there.
