@@ -171,8 +171,8 @@ pub enum Timing {
     /// Trials took turns of a tenth of a second with the whole machine, in random order, so that a machine that slows down
     /// slows all.
     Interleaved,
-    /// Trials ran at the same time; seconds per update were measured with the whole machine at the beginning, in the
-    /// middle and towards the end.
+    /// Trials ran at the same time: seconds are updates times the seconds per update of the recipe, the median over its
+    /// seeds, measured in slices in which a trial had the whole machine.
     Calibrated,
     /// Other trials ran at the same time: seconds cannot be compared.
     Shared,
@@ -184,7 +184,7 @@ pub enum Timing {
 pub struct SlicesRecord {
     /// Number of slices.
     pub count: usize,
-    /// Median over the slices.
+    /// Median over the slices; of a calibrated trial the mean, weighted by the updates that each slice stands for.
     pub seconds_per_update: f64,
     /// Half the distance between the percentiles 16 and 84 over the median, which is the relative standard deviation of
     /// normal values; `None` for a single slice.
@@ -444,15 +444,6 @@ pub struct Trace {
     pub evaluations: Vec<EvaluationPoint>,
     /// Inputs and their reconstructions at the end.
     pub reconstructions: Option<Sheet>,
-}
-
-impl Trace {
-    /// Sets the seconds of evaluations to those of their updates at a measured speed.
-    pub(crate) fn set_speed(&mut self, seconds_per_update: f64) {
-        self.evaluations
-            .iter_mut()
-            .for_each(|point| point.train_seconds = point.updates as f64 * seconds_per_update);
-    }
 }
 
 /// Images in rows: inputs, noisy inputs if there is noise, reconstructions.

@@ -34,8 +34,9 @@ pub struct Verdict {
     pub firm: Firm,
     /// Step of the evaluation grid where the target was reached, in the units of `by`: the median over trials.
     pub resolution: Option<f64>,
-    /// Relative noise of the machine's clock, if it was measured.
-    pub noise: Option<Value>,
+    /// Noise of the machine: the relative standard deviation of the seconds per update from one slice of a trial to
+    /// another, of the median trial. `None` if no trial has several slices.
+    pub noise: Option<f64>,
     /// Seed-dependent parts of a trial.
     pub seed_varies: String,
     /// True if the order at the target and the order at the end of the budget disagree; `None` if there is only one of
@@ -119,6 +120,13 @@ pub struct Interval {
     pub low: f64,
     /// Upper end; `None` if it lies beyond the budget.
     pub high: Option<f64>,
+}
+
+impl Interval {
+    /// Returns the interval of times that are known up to this factor.
+    pub(crate) fn widened(self, factor: f64) -> Self {
+        Self { low: self.low / factor, high: self.high.map(|high| high * factor) }
+    }
 }
 
 impl From<(f64, Option<f64>)> for Interval {

@@ -115,7 +115,7 @@ pub struct Outcome {
     pub evaluation: Option<Evaluation>,
     /// Point with the lowest evaluation loss.
     pub best: Option<Best>,
-    /// True if seconds are those of its updates at a speed measured while it had the machine for itself.
+    /// True if `slices` are those in which it had the machine for itself, while other trials ran at other times.
     pub is_calibrated: bool,
 }
 
@@ -480,23 +480,20 @@ impl Session {
 
     fn outcome(&self, status: Status) -> Outcome {
         let progress = self.progress.clone();
-        let outcome = Outcome {
+        let calibration = progress.calibration.record(progress.updates);
+        Outcome {
             status,
             diverged: progress.diverged,
             updates: self.progress.updates,
             samples: progress.samples,
             train_seconds: progress.train_seconds,
-            slices: progress.slices.record(),
+            slices: calibration.or_else(|| progress.slices.record()),
             wall_seconds: self.elapsed(),
             epochs: progress.epochs,
             target: progress.target,
             evaluation: progress.evaluation.clone(),
             best: progress.best,
-            is_calibrated: false,
-        };
-        match progress.calibration.record() {
-            Some(speed) => outcome.at_speed(speed),
-            None => outcome,
+            is_calibrated: calibration.is_some(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Progress of a trial and its results so far.
 
+use super::calibration::Calibration;
 use super::slices::Slices;
 use super::tally::Tally;
 use crate::recipe::EarlyStopState;
@@ -29,10 +30,7 @@ pub(super) struct Progress {
     pub(super) slices: Slices,
     /// Those in which the trial had the machine for itself, if it runs beside others.
     #[serde(default)]
-    pub(super) calibration: Slices,
-    /// `updates` at the end of the last of them.
-    #[serde(default)]
-    pub(super) calibrated_at: u64,
+    pub(super) calibration: Calibration,
     /// `train_seconds` at the start of the current epoch.
     pub(super) epoch_began: f64,
     /// Wall-clock seconds up to the time `began` of the session.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// Minimum duration of a slice, as long as the trial has few.
-const SLICE: Duration = Duration::from_millis(100);
+pub(super) const SLICE: Duration = Duration::from_millis(100);
 
 /// Maximum number of slices; as many are joined in pairs, and later ones are twice as long.
 const MOST: usize = 256;
@@ -23,8 +23,8 @@ pub(super) struct Slices {
 /// Some updates and their time.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Slice {
-    seconds: f64,
-    updates: u64,
+    pub(super) seconds: f64,
+    pub(super) updates: u64,
 }
 
 impl Slice {
@@ -37,7 +37,7 @@ impl Slice {
         Self { seconds: self.seconds - earlier.seconds, updates: self.updates - earlier.updates }
     }
 
-    fn seconds_per_update(self) -> Option<f64> {
+    pub(super) fn seconds_per_update(self) -> Option<f64> {
         (self.updates > 0).then(|| self.seconds / self.updates as f64)
     }
 }
@@ -62,11 +62,6 @@ impl Slices {
         self.ended.iter().fold(self.current, |sum, slice| sum.and(*slice))
     }
 
-    /// Returns true if a slice has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        !self.ended.is_empty()
-    }
-
     /// Returns the median over the slices, or the mean of a trial shorter than one.
     pub(super) fn record(&self) -> Option<SlicesRecord> {
         let all = if self.ended.is_empty() { std::slice::from_ref(&self.current) } else { &self.ended };
@@ -75,7 +70,7 @@ impl Slices {
 }
 
 /// Returns the median of the seconds per update of slices, and their spread; `None` if there are none.
-fn record(mut slices: Vec<f64>) -> Option<SlicesRecord> {
+pub(super) fn record(mut slices: Vec<f64>) -> Option<SlicesRecord> {
     slices.sort_by(f64::total_cmp);
     let count = slices.len();
     let last = count.checked_sub(1)?;

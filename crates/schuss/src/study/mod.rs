@@ -27,6 +27,5 @@ pub use file::{Observe, StudyFile, TrialEntry};
 pub use folder::{REPORT, RunFolder, to_json};
 pub use plan::{Planned, Study};
 pub use run::{Begun, Finished, Watcher, run};
-pub use statistics::machine_noise;
 pub use trained_model::{EvaluationData, TrainedModel};
 pub use verdict::Tie;

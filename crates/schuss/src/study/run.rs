@@ -4,6 +4,7 @@ mod alike;
 mod beside;
 mod member;
 mod runner;
+mod speed;
 mod timetable;
 mod turns;
 
@@ -30,8 +31,9 @@ use timetable::Timetable;
 /// Observer of a running study; all methods are optional.
 ///
 /// Methods are called one at a time, each from the thread of the trial it is about, which waits until it returns: of
-/// trials that take turns or run side by side, calls alternate. They come at report points, while no clock of a trial runs, and must
-/// not call back into the study. What a method does cannot change a result; to stop the study, use its [`Control`].
+/// trials that take turns or run side by side, calls alternate. They come at report points, while the clock of the trial
+/// stands, and must not call back into the study. What a method does cannot change a result; to stop the study, use its
+/// [`Control`].
 pub trait Watcher: Send {
     /// Called before a trial starts or is resumed: number `index` (from 0) of `total`. Trials that ended in an earlier
     /// part of the run are not announced.
@@ -334,6 +336,7 @@ fn go(
     let runner = Runner::new(study, data, fingerprint, timetable, folder, control, &mut *watcher);
     let Ended { mut trials, error } = runner.run();
     trials.sort_by_key(|(index, ..)| *index);
+    speed::calibrate(&mut trials, data.train.len());
     let path = folder.map(|folder| shown(folder.path(), &summary.directory));
     let summary = Summary { run: path.unwrap_or_default(), ..summary };
     let mut finished =

@@ -65,17 +65,9 @@ pub(crate) fn epoch_seconds(epochs: &[EpochRecord], train: usize) -> Option<f64>
     Spread::of(seconds.collect()).map(|spread| spread.median)
 }
 
-/// Returns the noise of the machine: the relative standard deviation of the seconds per update from one slice of a trial
-/// to another, of the median trial. `None` if no trial has several slices.
-pub fn machine_noise(trials: &[TrialRecord]) -> Option<f64> {
-    let spreads = trials.iter().filter_map(|trial| trial.slices?.spread);
-    Spread::of(spreads.collect()).map(|spread| spread.median)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::SlicesRecord;
 
     #[test]
     fn spread_is_the_range_below_six_seeds_and_the_binomial_interval_above() {
@@ -87,22 +79,6 @@ mod tests {
         assert_eq!((spread(10).low, spread(10).median, spread(10).high), (2.0, 5.5, 9.0));
         assert_eq!((spread(20).low, spread(20).high), (6.0, 15.0));
         assert_eq!(Spread::of(vec![]), None);
-    }
-
-    #[test]
-    fn the_noise_of_the_machine_is_that_of_the_median_trial() {
-        assert_eq!(machine_noise(&[]), None);
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/studies-0.1/trials-of-a-summary.json");
-        let trials: Vec<TrialRecord> = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        assert_eq!(machine_noise(&trials), None, "records made before slices were kept");
-        let with = |spread| {
-            let slices = Some(SlicesRecord { count: 9, seconds_per_update: 1.0, spread });
-            TrialRecord { slices, ..trials[0].clone() }
-        };
-        assert_eq!(
-            machine_noise(&[with(Some(0.1)), with(None), with(Some(0.02)), with(Some(0.03))]),
-            Some(0.03)
-        );
     }
 
     #[test]

@@ -60,9 +60,6 @@ impl Member<'_, '_> {
             error = Some(failure);
             session.failed()
         });
-        if let Some(speed) = outcome.slices.filter(|_| outcome.is_calibrated) {
-            run.trace.set_speed(speed.seconds_per_update);
-        }
         let mut record = run.record(&mut session, &outcome);
         if record.status == Status::Diverged
             && let Some(advice) = run.trial.advice_on_targets(run.runner.data)
@@ -186,7 +183,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
         let Outcome { samples, train_seconds, .. } = *outcome;
         let overfitting = self.overfitting(outcome.status);
-        let (timing, threads) = self.runner.timetable.clock(outcome.is_calibrated);
+        let timing = self.runner.timetable.timing(outcome.is_calibrated);
         let mut record = TrialRecord {
             name: self.trial.name.clone(),
             config_id: self.trial.config_id(),
@@ -195,7 +192,7 @@ impl<'r, 'a> Run<'r, 'a> {
             recipe: self.trial.record(),
             arithmetic: session.arithmetic().to_owned(),
             strategy: session.strategy().to_owned(),
-            threads,
+            threads: self.runner.timetable.threads(timing),
             timing,
             status: outcome.status,
             diverged: outcome.diverged.clone(),

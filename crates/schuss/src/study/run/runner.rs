@@ -143,10 +143,7 @@ impl<'a> Runner<'a> {
         folder: &TrialFolder,
         record: TrialRecord,
     ) -> Result<Option<Member<'_, 'a>>> {
-        let mut trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace()? };
-        if let Some(speed) = record.slices.filter(|_| record.timing == Timing::Calibrated) {
-            trace.set_speed(speed.seconds_per_update);
-        }
+        let trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace()? };
         let budget = budget(trial, self.data); // the run may have been extended since
         let record = TrialRecord { config_id: trial.config_id(), budget, ..record };
         lock(&self.ended).trials.push((index, record, trace));

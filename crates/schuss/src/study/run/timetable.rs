@@ -41,13 +41,14 @@ impl Timetable {
         }
     }
 
-    /// Returns how a trial was timed, and the number of threads that its seconds are for.
-    pub(super) fn clock(&self, is_calibrated: bool) -> (Timing, usize) {
-        match self.timing {
-            _ if is_calibrated => (Timing::Calibrated, self.threads), // perhaps before it was resumed
-            Timing::Calibrated => (Timing::Calibrated, self.threads), // it has no update
-            timing => (timing, self.limits.threads),
-        }
+    /// Returns how a trial was timed; one that was resumed may have been calibrated before.
+    pub(super) fn timing(&self, is_calibrated: bool) -> Timing {
+        if is_calibrated { Timing::Calibrated } else { self.timing }
+    }
+
+    /// Returns the number of threads that the seconds of a trial are for.
+    pub(super) fn threads(&self, timing: Timing) -> usize {
+        if timing == Timing::Calibrated { self.threads } else { self.limits.threads }
     }
 
     /// Trials one after the other.

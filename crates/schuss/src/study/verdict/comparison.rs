@@ -4,6 +4,7 @@ use super::contrast::Contrast;
 use super::outcome::Outcome;
 use super::racer::Racer;
 use super::{fisher, sign_flip};
+use crate::record::Test;
 use std::cmp::Ordering;
 
 /// Smallest number of pairs for which the sign-flip test can reach the 95 % level: 2 · 2⁻⁶ = 3.1 %.
@@ -42,6 +43,8 @@ pub(super) struct Comparison {
     pub(super) contrast: Option<Contrast>,
     /// p-value of the test that decides, not adjusted.
     pub(super) p: Option<f64>,
+    /// Test of `p`.
+    pub(super) test: Option<Test>,
     /// p-value of the exact sign-flip test.
     pub(super) sign_flip: Option<f64>,
     /// Share of trials of `a` that reached the target less that of `b`.
@@ -49,32 +52,43 @@ pub(super) struct Comparison {
 }
 
 /// Compares two recipes. The test is Student's t on the differences of the seeds that both recipes have if all of these
-/// trials have a number, and Fisher's exact test on the counts of misses otherwise.
+/// trials have a number, and Fisher's exact test on the counts of misses otherwise. Differences on a grid that are all the
+/// same are tested by their signs; calibrated times are on that of updates.
 pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale) -> Comparison {
     let pairs: Vec<(Outcome, Outcome)> =
         a.entries.iter().filter_map(|entry| Some((entry.outcome, b.at(entry.seed)?))).collect();
     let count = |order| pairs.iter().filter(|(a, b)| a.order(*b) == Some(order)).count();
     let numbers = pairs.iter().map(|(a, b)| Some(scale.difference(a.reached()?, b.reached()?)));
     let differences: Option<Vec<f64>> = numbers.collect();
+    let errors = [a, b].map(|racer| racer.shared_error);
+    let shared = errors.iter().flatten().fold(0.0, |all: f64, error| all.hypot(*error));
     let contrast = differences.as_deref().and_then(Contrast::of);
+    let contrast = contrast.map(|contrast| Contrast { shared, ..contrast });
     let flips = differences.filter(|differences| differences.len() >= FEWEST_FLIPS);
     let sign_flip = flips.as_deref().and_then(sign_flip::p_value);
     let (counts_a, counts_b) = (a.counts(), b.counts());
-    let decide = |contrast: Contrast| {
-        let on_grid = scale == Scale::RatioOnGrid && contrast.deviation == 0.0 && contrast.mean != 0.0;
-        if on_grid { Some(0.5_f64.powi(contrast.n as i32 - 1)) } else { contrast.p_value() }
+    let on_grid = scale == Scale::RatioOnGrid || errors.iter().all(Option::is_some);
+    let (test, p) = match contrast {
+        None => (Test::Fisher, (!pairs.is_empty()).then(|| fisher::p_value(counts_a, counts_b))),
+        Some(contrast) if on_grid && contrast.deviation == 0.0 => (Test::Signs, signs(contrast)),
+        Some(contrast) => (Test::T, contrast.p_value()),
     };
-    let misses_decide = || (!pairs.is_empty()).then(|| fisher::p_value(counts_a, counts_b));
     Comparison {
         pairs: pairs.len(),
         wins: count(Ordering::Less),
         losses: count(Ordering::Greater),
         ties: count(Ordering::Equal),
         contrast,
-        p: contrast.map_or_else(misses_decide, decide),
+        p,
+        test: p.map(|_| test),
         sign_flip,
         reached_more: counts_a.share() - counts_b.share(),
     }
+}
+
+/// Returns the two-sided p-value of the signs of differences that are all the same.
+fn signs(contrast: Contrast) -> Option<f64> {
+    if contrast.mean == 0.0 { contrast.p_value() } else { Some(0.5_f64.powi(contrast.n as i32 - 1)) }
 }
 
 impl Comparison {

@@ -9,6 +9,8 @@ pub(super) struct Contrast {
     pub(super) mean: f64,
     /// Standard deviation, with n − 1 in the denominator; 0 for one pair.
     pub(super) deviation: f64,
+    /// Standard error that all differences share, which no number of pairs lowers.
+    pub(super) shared: f64,
 }
 
 impl Contrast {
@@ -23,28 +25,28 @@ impl Contrast {
         let deviation = (squares / (n - 1).max(1) as f64).sqrt();
         // differences that are equal up to rounding do not vary
         let varies = deviation > 1e-12 * differences.iter().fold(0.0, |most: f64, d| most.max(d.abs()));
-        Some(Self { n, mean, deviation: if varies { deviation } else { 0.0 } })
+        Some(Self { n, mean, deviation: if varies { deviation } else { 0.0 }, shared: 0.0 })
     }
 
-    /// Returns mean ∓ t s / √n, the interval of Student's t at this level; `None` for one pair.
+    /// Returns mean ∓ t √(s² / n + shared²), the interval of Student's t at this level; `None` for one pair.
     pub(super) fn interval(self, level: f64) -> Option<[f64; 2]> {
-        let half = student::quantile(level, self.n.checked_sub(1).filter(|n| *n > 0)?) * self.error();
+        let half = student::quantile(level, self.n.checked_sub(1).filter(|n| *n > 0)?) * self.error(self.n);
         Some([self.mean - half, self.mean + half])
     }
 
     /// Returns the two-sided p-value of Student's paired t test; `None` for one pair.
     pub(super) fn p_value(self) -> Option<f64> {
         let freedom = self.n.checked_sub(1).filter(|n| *n > 0)?;
-        Some(match self.error() {
+        Some(match self.error(self.n) {
             0.0 if self.mean == 0.0 => 1.0,
             0.0 => 0.0,
             error => student::two_sided(self.mean / error, freedom),
         })
     }
 
-    /// Standard error of the mean.
-    fn error(self) -> f64 {
-        self.deviation / (self.n as f64).sqrt()
+    /// Returns the standard error of the mean of `n` such differences.
+    pub(super) fn error(self, n: usize) -> f64 {
+        (self.deviation / (n as f64).sqrt()).hypot(self.shared)
     }
 }
 
@@ -68,6 +70,15 @@ mod tests {
         for (found, expected) in found.iter().zip(expected) {
             assert!((found / expected - 1.0).abs() < 1e-9, "{found} {expected}");
         }
+    }
+
+    #[test]
+    fn an_error_that_all_pairs_share_widens_the_interval_however_many_they_are() {
+        let logs: Vec<f64> = (0..100).map(|pair| 0.1 + 0.001 * f64::from(pair % 2)).collect();
+        let contrast = Contrast { shared: 0.05, ..Contrast::of(&logs).unwrap() };
+        let [low, high] = contrast.interval(0.95).unwrap();
+        assert!(((high - low) / 2.0 - student::quantile(0.95, 99) * 0.05).abs() < 1e-4);
+        assert!((contrast.p_value().unwrap() - student::two_sided(2.01, 99)).abs() < 1e-3);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Measure {
         let entry = |trial: &&TrialRecord| {
             Some(Entry { seed: trial.seed, outcome: self.outcome(trial)?, spent: self.spent(trial) })
         };
-        Racer { entries: recipe.trials.iter().filter_map(entry).collect() }
+        Racer { entries: recipe.trials.iter().filter_map(entry).collect(), shared_error: None }
     }
 
     /// Returns the time to the target: censored at the end of the trial, and infinite if it diverged before.

@@ -3,7 +3,8 @@
 //! Times to the target are [outcomes](outcome): known, censored or infinite. Each recipe has a [median] with an interval
 //! free of assumptions and an expected time ([racer]); each [pair](comparison) of recipes is compared seed by seed, with
 //! p-values adjusted over all pairs ([holm]); the [leader](ranking) is the recipe most probably [best]. Without a target
-//! the values at the end of the budget are ranked in the same way.
+//! the values at the end of the budget are ranked in the same way. Intervals of calibrated times are widened by the
+//! [noise] of the machine.
 
 mod best;
 mod comparable;
@@ -15,6 +16,7 @@ mod fisher;
 mod holm;
 mod measure;
 mod median;
+mod noise;
 mod outcome;
 #[cfg(test)]
 mod promises;
@@ -107,7 +109,7 @@ fn ranked(recipes: &[Recipe], by: Measure, tie: f64, is_ranked: bool) -> Verdict
         ties: vec![],
         firm: Firm::default(),
         resolution: None,
-        noise: None,
+        noise: noise::noise(recipes.iter().flat_map(|recipe| recipe.trials.iter().copied())),
         seed_varies: SEED_VARIES.to_owned(),
         orders_disagree: None,
         spending: None,
@@ -145,7 +147,10 @@ fn alone(recipe: &Recipe, ranking: &Ranking, index: usize) -> RecipeVerdict {
         trials: recipe.trials.len(),
         reached: racer.counts().reached,
         median: median::median(&outcomes).map(|median| by.sign() * median),
-        interval: interval(by, &outcomes),
+        interval: interval(by, &outcomes).map(|ends| {
+            let error = racer.shared_error.filter(|_| has_level);
+            error.map_or(ends, |error| ends.widened((noise::Z * error).exp()))
+        }),
         interval_kind: if has_level { IntervalKind::Confidence } else { IntervalKind::Range },
         expected: if by.is_time() { racer.expected() } else { None },
         p_best: None,

@@ -206,3 +206,35 @@ fn recipes_that_differ_by_30_percent_are_told_apart_with_5_seeds() {
     let apart = setting.share(told_apart);
     assert!(apart >= 0.9, "{apart}");
 }
+
+/// Multiplies all times of each recipe by a factor known up to a standard error of 5 %.
+fn calibrated(setting: Setting, race: u64) -> Vec<Racer> {
+    let mut draws = Key { seed: 4, purpose: Purpose::Bootstrap, epoch: 0 }.draws(race);
+    let mut racers = setting.race(race, f64::INFINITY);
+    for racer in &mut racers {
+        let factor = (0.05 * normal(&mut draws)).exp();
+        for entry in &mut racer.entries {
+            entry.outcome = Outcome::Reached(factor * entry.outcome.least());
+        }
+        racer.shared_error = Some(0.05);
+    }
+    racers
+}
+
+#[test]
+fn intervals_of_calibrated_times_allow_for_the_speed_that_seeds_share() {
+    for times in [Times::LogNormal, Times::TenPercent] {
+        for seeds in [3, 5, 10] {
+            let setting = Setting { times, seeds, ..PLAIN };
+            let share = |look: &dyn Fn(&[Racer]) -> bool| {
+                let held = (0..RACES).filter(|race| look(&calibrated(setting, *race))).count();
+                held as f64 / RACES as f64
+            };
+            let covers = |[low, high]: [f64; 2]| (low..=high).contains(&0.0);
+            let covered = share(&|racers| interval(racers).is_some_and(covers));
+            assert!(covered >= 0.94, "{covered} {setting:?}");
+            let apart = share(&told_apart);
+            assert!(apart <= 0.065, "{apart} {setting:?}");
+        }
+    }
+}

@@ -16,6 +16,8 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Racer {
     pub(super) entries: Vec<Entry>,
+    /// Relative standard error of the seconds per update that all times share, if they are calibrated.
+    pub(super) shared_error: Option<f64>,
 }
 
 impl Racer {
@@ -24,7 +26,7 @@ impl Racer {
     pub(super) fn of(outcomes: impl IntoIterator<Item = (u64, Outcome)>) -> Self {
         let spent = |outcome: Outcome| if outcome == Outcome::Never { 0.0 } else { outcome.least() };
         let entry = |(seed, outcome)| Entry { seed, outcome, spent: spent(outcome) };
-        Self { entries: outcomes.into_iter().map(entry).collect() }
+        Self { entries: outcomes.into_iter().map(entry).collect(), shared_error: None }
     }
 
     /// Returns the outcome with a seed.

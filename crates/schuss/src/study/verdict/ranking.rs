@@ -4,10 +4,11 @@ use super::best;
 use super::comparison::{Comparison, Decision, compare, decide};
 use super::holm;
 use super::median;
+use super::noise;
 use super::racer::Racer;
 use super::recipe::Recipe;
 use super::seeds_needed::{Bar, seeds_needed};
-use crate::record::{Measure, PairOutcome, PairVerdict, Test};
+use crate::record::{Measure, PairOutcome, PairVerdict};
 
 /// Confidence level of intervals and tests.
 pub(super) const LEVEL: f64 = 0.95;
@@ -24,7 +25,12 @@ pub(super) struct Ranking {
 
 impl Ranking {
     pub(super) fn of(recipes: &[Recipe], by: Measure) -> Self {
-        Self::among(recipes.iter().map(|recipe| by.racer(recipe)).collect(), by)
+        let noise = noise::noise(recipes.iter().flat_map(|recipe| recipe.trials.iter().copied()));
+        let racer = |recipe| {
+            let shared_error = noise::shared_error(recipe, noise).filter(|_| by == Measure::TrainSeconds);
+            Racer { shared_error, ..by.racer(recipe) }
+        };
+        Self::among(recipes.iter().map(racer).collect(), by)
     }
 
     /// Ranks recipes by outcomes that need not be those of their trials.
@@ -81,7 +87,7 @@ impl Ranking {
             difference: mean.filter(|_| !by.is_time()).map(|mean| by.sign() * mean),
             interval: ends.map(|ends| if by.is_time() { ends.map(f64::exp) } else { signed(ends) }),
             p,
-            test: found.p.map(|_| test(found, by)),
+            test: found.test,
             sign_flip: found.sign_flip,
             outcome: outcome(decision, by),
             seeds_needed: more,
@@ -114,14 +120,6 @@ fn leader(racers: &[Racer], p_best: &[f64], by: Measure) -> Option<usize> {
     };
     let better = |a: &usize, b: &usize| p_best[*b].total_cmp(&p_best[*a]).then(cost(*a).total_cmp(&cost(*b)));
     (0..racers.len()).filter(got_there).min_by(better)
-}
-
-fn test(found: &Comparison, by: Measure) -> Test {
-    match found.contrast {
-        None => Test::Fisher,
-        Some(contrast) if by == Measure::Updates && contrast.deviation == 0.0 => Test::Signs,
-        Some(_) => Test::T,
-    }
 }
 
 fn outcome(decision: Decision, by: Measure) -> PairOutcome {

@@ -47,7 +47,7 @@ pub(super) fn seeds_needed(a: &Racer, b: &Racer, comparison: &Comparison, bar: B
 }
 
 fn decides(contrast: Contrast, n: usize, bar: Bar) -> bool {
-    let error = contrast.deviation / (n as f64).sqrt();
+    let error = contrast.error(n);
     let certainty = 1.0 - (1.0 - bar.level) / bar.tests as f64;
     let far = contrast.mean.abs() >= (student::quantile(certainty, n - 1) + POWER) * error;
     let close = contrast.mean.abs() + student::quantile(bar.level, n - 1) * error <= bar.tie;

@@ -1,7 +1,7 @@
 //! Verdicts on records made up for a case.
 
 use super::*;
-use crate::record::{CurvePoint, Role, Status, Timing, TrialRecord};
+use crate::record::{CurvePoint, Role, SlicesRecord, Status, Test, Timing, TrialRecord};
 use serde_json::{Value, json};
 
 /// A trial of 1,000 updates in 10 s that missed `eval_accuracy>=0.9`.
@@ -369,4 +369,57 @@ fn recipes_that_differ_in_name_only_are_pointed_out() {
 fn nothing_run_is_an_empty_verdict() {
     let verdict = verdict(vec![]);
     assert_eq!((verdict.recipes.len(), verdict.sentences.len(), verdict.leader), (0, 0, None));
+}
+
+/// Two recipes with five seeds each, whose slices spread by these shares.
+fn noisy(timing: Timing, spreads: [f64; 2]) -> Vec<TrialRecord> {
+    let slices = |spread| Some(SlicesRecord { count: 9, seconds_per_update: 0.01, spread: Some(spread) });
+    let noisy = |name, times, spread| {
+        hits(name, times).into_iter().map(move |trial| TrialRecord { timing, slices: slices(spread), ..trial })
+    };
+    noisy("adam", &ADAM, spreads[0]).chain(noisy("sgd", &SGD, spreads[1])).collect()
+}
+
+#[test]
+fn the_noise_of_the_machine_is_stated_and_is_that_of_the_median_trial() {
+    let noisy = verdict(noisy(Timing::Interleaved, [0.02, 0.04]));
+    assert!((noisy.noise.unwrap() - 0.03).abs() < 1e-12);
+    assert!(
+        words(&noisy).contains("The noise of the machine is 3.0 % from one slice of a trial to another; times contain it."),
+        "{:?}",
+        noisy.sentences
+    );
+    let unknown = verdict([hits("adam", &ADAM), hits("sgd", &SGD)].concat());
+    assert_eq!(unknown.noise, None, "records made before slices were kept");
+}
+
+#[test]
+fn only_intervals_of_calibrated_times_are_widened_by_the_noise() {
+    let of = |timing, noise| verdict(noisy(timing, [noise, noise]));
+    let [measured, exact, calibrated] = [
+        of(Timing::Interleaved, 0.2),
+        of(Timing::Calibrated, 0.0),
+        of(Timing::Calibrated, 0.2),
+    ];
+    let width = |verdict: &Verdict| {
+        let [low, high] = verdict.pairs[0].interval.unwrap();
+        (high / low).ln()
+    };
+    assert!((width(&measured) - width(&exact)).abs() < 1e-12);
+    assert!(width(&calibrated) > 1.5 * width(&measured), "{} {}", width(&calibrated), width(&measured));
+    assert!(calibrated.pairs[0].p > measured.pairs[0].p);
+    assert_eq!(calibrated.pairs[0].ratio, measured.pairs[0].ratio);
+    assert!(words(&calibrated).contains("intervals of calibrated times are wider by it"));
+}
+
+#[test]
+fn calibrated_times_one_step_of_the_grid_apart_with_every_seed_are_decided_by_signs() {
+    let trials = |n: usize| {
+        let trials = [hits("adam", &vec![1.0; n]), hits("sgd", &vec![2.0; n])].concat().into_iter();
+        let slices = Some(SlicesRecord { count: 1, seconds_per_update: 0.01, spread: None });
+        trials.map(|trial| TrialRecord { timing: Timing::Calibrated, slices, ..trial }).collect()
+    };
+    let (five, six) = (verdict(trials(5)), verdict(trials(6)));
+    assert_eq!((five.pairs[0].test, five.pairs[0].p), (Some(Test::Signs), Some(0.0625)));
+    assert_eq!((six.pairs[0].outcome, six.pairs[0].p), (PairOutcome::Faster, Some(0.03125)));
 }

@@ -5,7 +5,7 @@ use super::super::median::FEWEST;
 use super::super::seeds_needed::ADVISED;
 use super::{Words, amount, called, list, named};
 use crate::record::numbers::{plain, plural, significant};
-use crate::record::{PairOutcome, PairVerdict, Status, Test};
+use crate::record::{Measure, PairOutcome, PairVerdict, Status, Test, Timing};
 
 impl Words<'_> {
     /// Returns whether the leader is sure, and what the number of seeds allows to say.
@@ -119,7 +119,7 @@ impl Words<'_> {
         }
         let seeds = self.verdict.recipes.iter().any(|recipe| recipe.trials > 1);
         let varies = seeds.then(|| format!("A seed varies {}.", self.verdict.seed_varies));
-        [self.firm(), self.resolution(), varies].into_iter().flatten().collect()
+        [self.firm(), self.resolution(), self.noise(), varies].into_iter().flatten().collect()
     }
 
     fn firm(&self) -> Option<String> {
@@ -154,6 +154,21 @@ impl Words<'_> {
         let first = self.verdict.ranked().first()?.median?;
         let coarse = if step > 0.1 * first { ": a finer grid tells more (--eval-every)" } else { "" };
         Some(format!("Times are exact to one step of the evaluation grid, {}{coarse}.", amount(by, step)))
+    }
+
+    /// Returns the noise of the machine, and where it stands.
+    fn noise(&self) -> Option<String> {
+        let noise = self.verdict.noise.filter(|_| self.verdict.by == Measure::TrainSeconds)?;
+        let mut trials = self.recipes.iter().flat_map(|recipe| &recipe.trials);
+        let stands = if trials.any(|trial| trial.timing == Timing::Calibrated) {
+            "intervals of calibrated times are wider by it"
+        } else {
+            "times contain it"
+        };
+        Some(format!(
+            "The noise of the machine is {} % from one slice of a trial to another; {stands}.",
+            significant(100.0 * noise, 2)
+        ))
     }
 }
 
