@@ -53,7 +53,18 @@ const TIMES: [&str; 13] = [
 
 /// Keys of a verdict on times, and of a recipe in it, that depend on no clock.
 const OF_BITS: [&str; 12] = [
-    "schema", "level", "by", "target", "tie", "recipes", "seed_varies", "quality", "name", "trials", "reached", "final",
+    "schema",
+    "level",
+    "by",
+    "target",
+    "tie",
+    "recipes",
+    "seed_varies",
+    "quality",
+    "name",
+    "trials",
+    "reached",
+    "final",
 ];
 
 /// Removes the noise of the machine from a verdict, and from one on times everything but counts.

@@ -16,7 +16,7 @@ fn data() -> Dataset {
 }
 
 /// The trial, evaluated every so many updates.
-fn evaluated(mut trial: Trial, updates: u64) -> Trial {
+fn evaluating(mut trial: Trial, updates: u64) -> Trial {
     trial.budget.eval_every = Some(EvalEvery::Updates(updates));
     trial
 }
@@ -92,7 +92,7 @@ fn a_target_that_is_missed_is_told_as_not_reached() {
 #[test]
 fn evaluations_between_epochs_find_a_target_in_the_middle_of_one() {
     let data = data();
-    let mut session = Session::new(&evaluated(with_target(false), 7), &data, ONE_THREAD).unwrap();
+    let mut session = Session::new(&evaluating(with_target(false), 7), &data, ONE_THREAD).unwrap();
     let mut seen = vec![];
     let mut sink = |event: &Event| {
         if let Event::Evaluation(point) = event {
@@ -151,7 +151,7 @@ fn weights_after_a_step_are_those_of_its_update() {
 #[test]
 fn evaluations_between_epochs_change_no_bit() {
     let data = data();
-    let mut session = Session::new(&evaluated(descent(3), 3), &data, ONE_THREAD).unwrap();
+    let mut session = Session::new(&evaluating(descent(3), 3), &data, ONE_THREAD).unwrap();
     let outcome = session.run().unwrap();
     let (plain, params) = run(&descent(3), &data, ONE_THREAD);
     assert_eq!(bits(session.params()), bits(&params));
@@ -171,8 +171,7 @@ fn a_stop_condition_ends_the_trial_as_stopped() {
 /// Runs a trial that is also evaluated every 7 updates; returns its evaluations, its outcome and its weights.
 fn evaluated(trial: &Trial) -> (Vec<EvaluationPoint>, Outcome, Params) {
     let data = data();
-    let mut session = Session::new(trial, &data, ONE_THREAD).unwrap();
-    session.evaluate_every(Some(7));
+    let mut session = Session::new(&evaluating(trial.clone(), 7), &data, ONE_THREAD).unwrap();
     let mut points = vec![];
     let mut sink = |event: &Event| {
         if let Event::Evaluation(point) = event {
@@ -247,11 +246,7 @@ fn a_trial_resumed_anywhere_stops_early_where_it_would_have() {
         let (points, expected, params) = evaluated(&trial);
         assert_eq!(expected.status, Status::Stopped, "{criterion}");
         for cut in [0, 1, 7, 20, 39, expected.updates - 1] {
-            let start = || {
-                let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
-                session.evaluate_every(Some(7));
-                session
-            };
+            let start = || Session::new(&evaluating(trial.clone(), 7), &data, ONE_THREAD).unwrap();
             let (mut begun, mut saved) = (start(), vec![]);
             while begun.place()[1] < cut {
                 assert!(begun.step().unwrap().is_none());
@@ -280,7 +275,7 @@ fn a_trial_resumed_anywhere_stops_early_where_it_would_have() {
 fn an_interrupted_trial_keeps_the_weights_and_rows_it_has() {
     let data = data();
     let control = Control::default();
-    let mut session = Session::new(&evaluated(descent(10), 27), &data, ONE_THREAD).unwrap();
+    let mut session = Session::new(&evaluating(descent(10), 27), &data, ONE_THREAD).unwrap();
     let mut sink = |event: &Event| {
         if let Event::Evaluation(point) = event
             && point.updates == 27
@@ -347,7 +342,7 @@ fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_sam
     let (expected, _) = run(&descent(3), &data, ONE_THREAD);
     for (every, stops_at) in [(27, 0), (7, 7), (7, 20), (27, 27), (27, 40)] {
         let (control, mut seen, mut saved) = (Control::default(), 0, vec![]);
-        let mut session = Session::new(&evaluated(descent(3), every), &data, ONE_THREAD).unwrap();
+        let mut session = Session::new(&evaluating(descent(3), every), &data, ONE_THREAD).unwrap();
         let mut sink = |event: &Event| {
             if let Event::Losses(losses) = event {
                 seen += losses.len();
@@ -359,7 +354,7 @@ fn a_session_saved_after_an_interruption_goes_on_without_a_second_row_of_the_sam
         };
         assert_eq!(session.run_with(&control, &mut sink).unwrap().status, Status::Interrupted);
         session.save(&mut saved).unwrap();
-        let mut again = Session::new(&evaluated(descent(3), every), &data, ONE_THREAD).unwrap();
+        let mut again = Session::new(&evaluating(descent(3), every), &data, ONE_THREAD).unwrap();
         again.load(&mut &saved[..]).unwrap();
         let outcome = again.run().unwrap();
         let rows = common::rows_without_times;

@@ -10,6 +10,7 @@ use schuss::study::{Study, StudyFile, Watcher};
 use schuss::{Error, Result, Trial};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// One case for every path through the network, and a solver.
 const CASES: [(&str, &str); 7] = [
@@ -105,6 +106,29 @@ impl Store for Counted {
     fn read(&self, indices: &[u64], into: &mut Samples) -> Result<()> {
         self.1.fetch_add(indices.len() as u64, Ordering::Relaxed);
         self.0.copy_to(indices, into)
+    }
+}
+
+#[test]
+fn loader_threads_rest_between_turns_and_the_bits_are_those_of_one_run() {
+    let resident = random_data(300, 10, 130, 40, 3);
+    let store = Arc::new(Counted(common::resident(&resident.train).clone(), AtomicU64::new(0)));
+    let data = Dataset { train: Split::Streamed(Arc::clone(&store) as _), ..resident };
+    for (update, optimizer) in CASES {
+        let trial = of(optimizer, update);
+        let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
+        let outcome = loop {
+            let ended = session.turn_with(&Control::default(), &mut (), Duration::ZERO).unwrap();
+            let read = store.1.load(Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+            assert_eq!(store.1.load(Ordering::Relaxed), read, "{update} {optimizer}");
+            if let Some(outcome) = ended {
+                break outcome;
+            }
+        };
+        let (expected, weights) = run(&trial, &data, ONE_THREAD);
+        assert_eq!(bits(session.params()), bits(&weights), "{update} {optimizer}");
+        assert_eq!(rows_without_times(&outcome), rows_without_times(&expected), "{update} {optimizer}");
     }
 }
 

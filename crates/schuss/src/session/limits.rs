@@ -20,7 +20,7 @@ pub struct Limits {
     /// Memory budget of the process in bytes, if limited; data that do not fit are streamed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
-    /// True if trials of a study run in parallel and share the threads; their times are then labelled `shared`.
+    /// True if trials of a study run in parallel and share the threads; their times are then calibrated.
     #[serde(rename = "parallel")]
     pub side_by_side: bool,
     /// Interval between checkpoints, in addition to those at the ends of epochs.

@@ -375,7 +375,11 @@ fn nothing_run_is_an_empty_verdict() {
 fn noisy(timing: Timing, spreads: [f64; 2]) -> Vec<TrialRecord> {
     let slices = |spread| Some(SlicesRecord { count: 9, seconds_per_update: 0.01, spread: Some(spread) });
     let noisy = |name, times, spread| {
-        hits(name, times).into_iter().map(move |trial| TrialRecord { timing, slices: slices(spread), ..trial })
+        hits(name, times).into_iter().map(move |trial| TrialRecord {
+            timing,
+            slices: slices(spread),
+            ..trial
+        })
     };
     noisy("adam", &ADAM, spreads[0]).chain(noisy("sgd", &SGD, spreads[1])).collect()
 }
@@ -385,7 +389,9 @@ fn the_noise_of_the_machine_is_stated_and_is_that_of_the_median_trial() {
     let noisy = verdict(noisy(Timing::Interleaved, [0.02, 0.04]));
     assert!((noisy.noise.unwrap() - 0.03).abs() < 1e-12);
     assert!(
-        words(&noisy).contains("The noise of the machine is 3.0 % from one slice of a trial to another; times contain it."),
+        words(&noisy).contains(
+            "The noise of the machine is 3.0 % from one slice of a trial to another; times contain it."
+        ),
         "{:?}",
         noisy.sentences
     );
@@ -396,11 +402,8 @@ fn the_noise_of_the_machine_is_stated_and_is_that_of_the_median_trial() {
 #[test]
 fn only_intervals_of_calibrated_times_are_widened_by_the_noise() {
     let of = |timing, noise| verdict(noisy(timing, [noise, noise]));
-    let [measured, exact, calibrated] = [
-        of(Timing::Interleaved, 0.2),
-        of(Timing::Calibrated, 0.0),
-        of(Timing::Calibrated, 0.2),
-    ];
+    let [measured, exact, calibrated] =
+        [of(Timing::Interleaved, 0.2), of(Timing::Calibrated, 0.0), of(Timing::Calibrated, 0.2)];
     let width = |verdict: &Verdict| {
         let [low, high] = verdict.pairs[0].interval.unwrap();
         (high / low).ln()
