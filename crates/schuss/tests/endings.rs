@@ -225,6 +225,7 @@ fn of_a_target_a_condition_and_an_early_stop_the_first_one_met_ends_the_trial() 
         let condition = |bound: f64| format!("train_loss<={bound}").parse().unwrap();
         (trial.budget.target, trial.budget.stop) = (target.map(condition), stop.map(condition));
         trial.budget.beyond_target = beyond_target;
+        trial.budget.eval_every = Some(EvalEvery::Epoch); // evaluations within epochs may have a lower loss
         run(&trial, &data(), ONE_THREAD).0
     };
     let ended = |outcome: Outcome| (outcome.status, outcome.updates);

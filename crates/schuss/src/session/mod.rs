@@ -115,8 +115,8 @@ pub struct Outcome {
     pub evaluation: Option<Evaluation>,
     /// Point with the lowest evaluation loss.
     pub best: Option<Best>,
-    /// True if `slices` are those in which it had the machine for itself, while other trials ran at other times.
-    pub is_calibrated: bool,
+    /// The same of the slices in which it had the machine for itself, if it ran beside other trials.
+    pub calibration: Option<SlicesRecord>,
 }
 
 /// Reason for a pause of the step loop.
@@ -480,20 +480,19 @@ impl Session {
 
     fn outcome(&self, status: Status) -> Outcome {
         let progress = self.progress.clone();
-        let calibration = progress.calibration.record(progress.updates);
         Outcome {
             status,
             diverged: progress.diverged,
             updates: self.progress.updates,
             samples: progress.samples,
             train_seconds: progress.train_seconds,
-            slices: calibration.or_else(|| progress.slices.record()),
+            slices: progress.slices.record(),
             wall_seconds: self.elapsed(),
             epochs: progress.epochs,
             target: progress.target,
             evaluation: progress.evaluation.clone(),
             best: progress.best,
-            is_calibrated: calibration.is_some(),
+            calibration: progress.calibration.record(progress.updates),
         }
     }
 }

@@ -46,7 +46,7 @@ mod tests {
                 metrics: r2.map(|r2| ("r2".to_owned(), Some(r2))).into_iter().collect(),
             }),
             best: None,
-            is_calibrated: false,
+            calibration: None,
         }
     }
 

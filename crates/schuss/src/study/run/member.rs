@@ -2,7 +2,9 @@
 
 use super::runner::{Runner, budget};
 use crate::recipe::Trial;
-use crate::record::{BestRecord, CurvePoint, EvaluationPoint, Overfitting, Role, Status, Trace, TrialRecord};
+use crate::record::{
+    BestRecord, CurvePoint, EvaluationPoint, Overfitting, Role, Status, Timing, Trace, TrialRecord,
+};
 use crate::session::{Control, Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Header, Unusable};
 use crate::study::curve::overfitting;
@@ -183,7 +185,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
         let Outcome { samples, train_seconds, .. } = *outcome;
         let overfitting = self.overfitting(outcome.status);
-        let timing = self.runner.timetable.timing(outcome.is_calibrated);
+        let timing = self.runner.timetable.timing(outcome.calibration.is_some());
         let mut record = TrialRecord {
             name: self.trial.name.clone(),
             config_id: self.trial.config_id(),
@@ -203,7 +205,7 @@ impl<'r, 'a> Run<'r, 'a> {
             updates: outcome.updates,
             samples,
             train_seconds,
-            slices: outcome.slices,
+            slices: if timing == Timing::Calibrated { outcome.calibration } else { outcome.slices },
             epoch_seconds: epoch_seconds(&outcome.epochs, self.runner.data.train.len()),
             wall_seconds: outcome.wall_seconds,
             load_wait_seconds: session.waited().as_secs_f64(),

@@ -112,7 +112,7 @@ impl Timetable {
 }
 
 /// Maximum number of threads of trials that take turns; all but those of one trial sleep.
-const MOST_THREADS: usize = 1_024;
+const MOST_THREADS: usize = 4_096;
 
 /// Returns true if a session of every recipe can be created within these limits, and all of them fit into three quarters
 /// of the free memory together: the rest is for models and reports being written, and for whatever else runs.
