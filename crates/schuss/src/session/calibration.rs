@@ -30,8 +30,8 @@ impl Calibration {
     /// that covers beginning, middle and end of a trial, wherever its end is.
     fn is_due(&self, updates: u64) -> bool {
         let seconds: f64 = self.0.iter().map(|measured| measured.slice.seconds).sum();
-        let end = self.0.last().map_or(0, |last| last.began + last.slice.updates);
-        seconds < SLICE.as_secs_f64() || updates >= GROWTH * end
+        let end = self.0.last().map_or(0, |last| last.began.saturating_add(last.slice.updates));
+        seconds < SLICE.as_secs_f64() || updates >= end.saturating_mul(GROWTH)
     }
 
     fn add(&mut self, measured: Measured) {
@@ -48,7 +48,7 @@ impl Calibration {
         let ends = self.0.iter().skip(1).map(|next| next.began.min(updates)).chain([updates]);
         let (mut seconds, mut before) = (0.0, 0);
         for (speed, end) in speeds.iter().zip(ends) {
-            seconds += speed * (end - before) as f64;
+            seconds += speed * end.saturating_sub(before) as f64;
             before = end;
         }
         let slices = record(speeds).filter(|_| updates > 0)?;

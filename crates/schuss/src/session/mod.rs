@@ -417,6 +417,7 @@ impl Session {
 
     /// Runs the step loop: the clock runs, and nothing is printed or allocated.
     fn steps(&mut self, control: &Control, extent: Extent) -> Result<Pause> {
+        self.progress.slices.reserve();
         let mut lap = self.progress.lap();
         let watch = Watch::new(control, self.cadence.due(self.kept));
         let end = self.progress.position.saturating_add(extent.samples);
@@ -479,17 +480,17 @@ impl Session {
     }
 
     fn outcome(&self, status: Status) -> Outcome {
-        let progress = self.progress.clone();
+        let progress = &self.progress;
         Outcome {
             status,
-            diverged: progress.diverged,
-            updates: self.progress.updates,
+            diverged: progress.diverged.clone(),
+            updates: progress.updates,
             samples: progress.samples,
             train_seconds: progress.train_seconds,
             slices: progress.slices.record(),
             wall_seconds: self.elapsed(),
-            epochs: progress.epochs,
-            target: progress.target,
+            epochs: progress.epochs.clone(),
+            target: progress.target.clone(),
             evaluation: progress.evaluation.clone(),
             best: progress.best,
             calibration: progress.calibration.record(progress.updates),

@@ -29,12 +29,15 @@ pub(super) struct Slice {
 
 impl Slice {
     fn and(self, other: Self) -> Self {
-        Self { seconds: self.seconds + other.seconds, updates: self.updates + other.updates }
+        Self { seconds: self.seconds + other.seconds, updates: self.updates.saturating_add(other.updates) }
     }
 
     /// Returns what was added to an earlier total.
     pub(super) fn since(self, earlier: Self) -> Self {
-        Self { seconds: self.seconds - earlier.seconds, updates: self.updates - earlier.updates }
+        Self {
+            seconds: self.seconds - earlier.seconds,
+            updates: self.updates.saturating_sub(earlier.updates),
+        }
     }
 
     pub(super) fn seconds_per_update(self) -> Option<f64> {
@@ -51,10 +54,24 @@ impl Slices {
             return;
         }
         self.ended.push(std::mem::take(&mut self.current));
-        if self.ended.len() == MOST {
-            self.ended = self.ended.chunks(2).map(|pair| pair[0].and(pair[1])).collect();
-            self.joined += 1;
+        if self.ended.len() >= MOST {
+            self.join();
         }
+    }
+
+    /// Joins the slices in pairs.
+    fn join(&mut self) {
+        let pairs = self.ended.len() / 2;
+        for pair in 0..pairs {
+            self.ended[pair] = self.ended[2 * pair].and(self.ended[2 * pair + 1]);
+        }
+        self.ended.truncate(pairs);
+        self.joined += 1;
+    }
+
+    /// Makes room for all slices, so that adding one allocates nothing.
+    pub(super) fn reserve(&mut self) {
+        self.ended.reserve_exact(MOST.saturating_sub(self.ended.len()));
     }
 
     /// Returns all updates and their time, those of a diverged trial included.
@@ -65,13 +82,15 @@ impl Slices {
     /// Returns the median over the slices, or the mean of a trial shorter than one.
     pub(super) fn record(&self) -> Option<SlicesRecord> {
         let all = if self.ended.is_empty() { std::slice::from_ref(&self.current) } else { &self.ended };
-        record(all.iter().filter_map(|slice| slice.seconds_per_update()).collect())
+        let mut speeds = Vec::with_capacity(all.len());
+        speeds.extend(all.iter().filter_map(|slice| slice.seconds_per_update()));
+        record(speeds)
     }
 }
 
 /// Returns the median of the seconds per update of slices, and their spread; `None` if there are none.
 pub(super) fn record(mut slices: Vec<f64>) -> Option<SlicesRecord> {
-    slices.sort_by(f64::total_cmp);
+    slices.sort_unstable_by(f64::total_cmp);
     let count = slices.len();
     let last = count.checked_sub(1)?;
     let quantile = |share: f64| {

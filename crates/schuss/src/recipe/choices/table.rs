@@ -462,7 +462,7 @@ table! {
     .help(
         "Evaluations within epochs: auto, or every N updates",
         "Targets and conditions are looked at there. N: every N updates | auto: a grid of samples, the same for all trials, \
-         whose steps grow with the samples seen and take about 5 % of the work | epoch: none",
+         whose steps grow with the samples seen and take about 5 % of the work of ten epochs | epoch: none",
     )
     .default("auto with a target, else epoch")
     .aliases(&["eval-steps", "eval-freq"])
