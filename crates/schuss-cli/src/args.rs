@@ -9,7 +9,7 @@ use schuss::Result;
 use schuss::data::stream::order::Order;
 use schuss::loss::Targets;
 use schuss::session::Limits;
-use schuss::study::Tie;
+use schuss::study::{Tie, Tune};
 use schuss_data::text::parse_bytes;
 use std::path::PathBuf;
 
@@ -257,6 +257,16 @@ pub(crate) struct Flags {
         help_heading = "Recipe"
     )]
     pub(crate) seeds: Option<u64>,
+
+    /// Tune every recipe before the race: lr | lr,momentum,weight_decay,batch
+    ///
+    /// With the same number of short trials for each, judged on a validation split, which is held out unless the data
+    /// have one; recipes are then compared at their best and at the same learning rate
+    #[arg(long, value_name = "KEYS", help_heading = "Recipe")]
+    pub(crate) tune: Option<Tune>,
+    /// Count the time that tuning took in the times to the target
+    #[arg(long, help_heading = "Recipe")]
+    pub(crate) count_tuning: bool,
 
     /// Difference up to which two recipes count as equal [default: 5%]
     #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, help_heading = "Records")]

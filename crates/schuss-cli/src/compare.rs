@@ -30,9 +30,13 @@ const TRAIN: &str = "train";
 
 /// Trains one recipe and returns the exit code.
 pub(crate) fn train(flags: &Flags, screen: &Screen) -> Result<u8> {
-    study::refuse_several(flags)?;
+    study::refuse_several(TRAIN, flags)?;
     execute(TRAIN, &study::from_flags(None, flags)?, flags, Formats::Svg, screen)
 }
+
+/// What tuning means for the splits of the data.
+const TUNED: &str = "tuning, curves and targets use the validation split: a tenth of the training samples, unless the data \
+                     have one or --validation sets another share; the test split is evaluated once, at the end";
 
 fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats, screen: &Screen) -> Result<u8> {
     let limits = flags.running.limits(Limits::default())?;
@@ -46,6 +50,9 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats, screen
         );
     }
     study.scale_note(&data).iter().for_each(|note| shown.say(note));
+    if study.tune.is_some() {
+        shown.say(TUNED);
+    }
     warn(&data)?;
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     if let Some(warning) = precisions.find_map(MatmulPrecision::warning) {
@@ -154,7 +161,7 @@ pub(crate) fn warn(data: &Dataset) -> Result<()> {
 }
 
 /// Returns the first line of output, which describes the data.
-fn describe(data: &Dataset) -> Result<String> {
+pub(crate) fn describe(data: &Dataset) -> Result<String> {
     let (noun, shape) = match data.shape {
         Shape::Image(image) => ("images", format!("{} x {}", image.height, image.width)),
         Shape::Flat(1) => ("rows", "1 number each".into()),
@@ -199,7 +206,8 @@ fn present(
         page += &format!("\nevery epoch: {}", place.join("metrics.csv").display());
     }
     let goes_on = |trial: &TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
-    if summary.trials.iter().any(goes_on) {
+    let is_tuning = summary.trials.is_empty() && !summary.trials.probes.is_empty();
+    if is_tuning || summary.trials.iter().any(goes_on) {
         page += &format!("\ncontinue with: schuss resume {}", shell_word(&place.display().to_string()));
     }
     if json {

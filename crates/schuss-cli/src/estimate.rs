@@ -63,6 +63,15 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
             ),
         );
     }
+    if let Some(tune) = &study.tune {
+        say(
+            false,
+            &format!(
+                "before that, {} of every recipe by short trials, as long as two or more of these",
+                tune.names()
+            ),
+        );
+    }
     let (time, held) = (duration(outlook.seconds()), bytes(data.bytes() as u64));
     say(
         false,

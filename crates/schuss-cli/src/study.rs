@@ -20,6 +20,11 @@ pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile>
     if let Some(seeds) = seeds(flags) {
         file.seeds = Some(seeds);
     }
+    file.tune = flags.tune.clone().or(file.tune);
+    if flags.count_tuning {
+        let needs_tune = || Error::usage("--count-tuning needs a --tune").advise("--tune lr");
+        file.tune.as_mut().ok_or_else(needs_tune)?.counts = true;
+    }
     file.observe.losses |= flags.losses;
     file.require_target |= flags.require_target;
     file.tie = flags.tie.or(file.tie);
@@ -57,8 +62,8 @@ fn seeds(flags: &Flags) -> Option<Vec<u64>> {
     listed.or_else(|| flags.seeds.map(|seeds| (1..=seeds).collect()))
 }
 
-/// Refuses flags that make several trials, since `train` runs one.
-pub(crate) fn refuse_several(flags: &Flags) -> Result<()> {
+/// Refuses flags that make several trials, since the command `verb` is about one.
+pub(crate) fn refuse_several(verb: &str, flags: &Flags) -> Result<()> {
     let is_several = |key: &ChoiceKey| {
         let values = flags.choices.values(*key);
         key.row().is_axis && (values.len() > 1 || values.iter().any(|value| value.contains('{')))
@@ -67,7 +72,7 @@ pub(crate) fn refuse_several(flags: &Flags) -> Result<()> {
     let seeds = seeds(flags).is_some_and(|seeds| seeds.len() > 1).then(|| "seed".to_owned());
     let trials = (!flags.trial.is_empty()).then(|| "trial".to_owned());
     match repeated.or(seeds).or(trials) {
-        Some(flag) => Err(Error::usage(format!("train runs one trial, but --{flag} makes several"))
+        Some(flag) => Err(Error::usage(format!("{verb} takes one recipe, but --{flag} makes several"))
             .advise("schuss compare, with the same flags")),
         None => Ok(()),
     }

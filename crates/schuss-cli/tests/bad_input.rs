@@ -31,6 +31,15 @@ fn what_is_typed_wrong_exits_with_2_names_it_and_writes_nothing() {
         (&["train", "--epocs", "1"], "did you mean --epochs?"),
         (&["compare", "--data", "digits:train=10,20"], "has no key"),
         (&["train", "--optimizer", "sgd", "--optimizer", "adam"], "schuss compare"),
+        (&["compare", "--tune", "rate"], "unknown choice to tune"),
+        (
+            &["compare", "--optimizer", "adam", "--tune", "momentum", "--data", "digits:train=40,test=10"],
+            "has no key `momentum`",
+        ),
+        (
+            &["compare", "--optimizer", "cg", "--tune", "lr", "--data", "digits:train=40,test=10"],
+            "no learning rate",
+        ),
         (&["compare", "lecture-26"], "lecture-25"),
         (&["compare", "--trial", "updat=sample"], "did you mean `update`?"),
         (&["compare", "--trial", "sample"], "has no `=`"),

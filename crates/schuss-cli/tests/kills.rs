@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Runs of a second or less that together cover every kind of state.
-const RUNS: [&str; 15] = [
+const RUNS: [&str; 16] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
     "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
@@ -22,6 +22,7 @@ const RUNS: [&str; 15] = [
     "compare --optimizer sgd:lr=0.1 --optimizer rmsprop:lr=0.001 --seed 1,2 --epochs 15",
     "compare --optimizer sgd:lr=0.1 --optimizer adam:lr=0.002 --optimizer rmsprop:lr=1e30 --update batch:20 --seed 1,2 --epochs 30 --target eval_accuracy>=0.9 --losses",
     "compare --parallel --optimizer sgd:lr=0.1 --optimizer adam:lr=0.002 --seed 1,2 --epochs 15",
+    "compare --optimizer sgd --optimizer adam --tune lr --update batch:50 --epochs 2",
     "train --data packed.schuss --memory 4MiB --model 784-8-10 --optimizer adam:lr=0.002 --update batch:50 --epochs 8",
     "compare --data packed.schuss --memory 4MiB --parallel --model 784-8-10 --optimizer adam:lr=0.002 --optimizer sgd --epochs 6",
     "train --data packed.schuss --model 784-30-10 --optimizer sgd:lr=0.1,momentum=0.9 --update batch:200 --epochs 6",

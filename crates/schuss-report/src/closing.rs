@@ -1,7 +1,7 @@
 //! Hints at the end of a run: location of the best weights, command to train longer.
 
-use crate::text::{loss, plural, shell_word};
-use schuss::record::{Best, BestRecord, Status, Summary, TrialRecord};
+use crate::text::{count, list, loss, plural, seconds, shell_word};
+use schuss::record::{Best, BestRecord, Status, Summary, TrialRecord, TuningRecord};
 use std::path::Path;
 
 /// Maximum number of trials named individually.
@@ -25,7 +25,26 @@ pub fn closing(summary: &Summary, folder: &Path) -> Vec<String> {
         ));
     }
     sentences.extend(longer(summary, folder));
+    sentences.extend(summary.tuning.as_ref().map(tuning_cost));
     sentences
+}
+
+/// Returns a sentence about the cost of a tuning.
+pub(crate) fn tuning_cost(tuning: &TuningRecord) -> String {
+    let TuningRecord { keys, cost, recipes, .. } = tuning;
+    let each = if recipes.len() > 1 { ", the same number for each recipe" } else { "" };
+    let counted = if tuning.counts {
+        "counted in the times to the target"
+    } else {
+        "not counted in the times of the race"
+    };
+    format!(
+        "tuning {} took {}{each}: {} updates and {} s of training, {counted}",
+        list(keys),
+        plural(cost.probes, "probe"),
+        count(cost.updates),
+        seconds(cost.train_seconds)
+    )
 }
 
 /// Returns the weights with the lowest loss, if that was lower than the last, and lower than before training.

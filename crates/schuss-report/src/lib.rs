@@ -14,6 +14,7 @@ mod recipes;
 pub mod table;
 mod tables;
 mod text;
+mod tuning;
 mod verdict;
 
 pub use chart::growth::GrowthChart;

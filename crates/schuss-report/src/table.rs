@@ -27,8 +27,8 @@ pub enum Extent {
 /// any. Tables that are not shown are named.
 pub fn render(summary: &Summary, width: usize, extent: Extent) -> String {
     let is_long = |table: &Table| (table.folded || table.detail) && table.rows.len() > MANY;
-    let verdict = verdict::table(summary);
-    let only_verdict = extent == Extent::Verdict && verdict.is_some();
+    let verdict = verdict::tables(summary);
+    let only_verdict = extent == Extent::Verdict && !verdict.is_empty();
     let (left_out, shown): (Vec<Table>, Vec<Table>) =
         tables(summary).into_iter().partition(|table| only_verdict || is_long(table));
     let shown = verdict.into_iter().chain(shown).chain(exhibits(summary));

@@ -3,6 +3,7 @@
 use crate::{
     recipes::{self, Recipe, recipes},
     text::{self, NONE},
+    tuning,
 };
 use schuss::record::{
     Best, Divergence, Exhibit, Group, ReferenceRecord, Spread, Status, Summary, TargetRecord, Timing,
@@ -35,6 +36,7 @@ pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
     let memory = Table { detail: true, ..memory(summary) };
     let by_trial = [results(summary), speed(summary), memory, printed(summary)];
     tables.extend(by_trial.map(|table| Table { folded: several, ..table }));
+    tables.extend(summary.tuning.as_ref().map(tuning::table));
     tables.retain(|table| !table.rows.is_empty());
     tables
 }

@@ -37,17 +37,26 @@ fn lowest_on_surface(surface: &SurfaceRecord) -> Option<String> {
     })
 }
 
-/// Creates the table of the verdict, best recipe first; `None` for a single trial.
-pub(crate) fn table(summary: &Summary) -> Option<Table> {
+/// Creates the table of the verdict and, if rates were tuned, that of the verdict at the same rate.
+pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
     let verdict = recorded(summary);
+    let title = if verdict.same_rate.is_some() { "Verdict, each at its best" } else { "Verdict" };
+    let same_rate = verdict.same_rate.iter().filter_map(|same_rate| table(same_rate, SAME_RATE, summary));
+    table(&verdict, title, summary).into_iter().chain(same_rate).collect()
+}
+
+const SAME_RATE: &str = "Verdict at the same learning rate";
+
+/// Creates the table of a verdict, best recipe first; `None` for a single trial.
+fn table(verdict: &Verdict, title: &str, summary: &Summary) -> Option<Table> {
     let trials: usize = verdict.recipes.iter().map(|recipe| recipe.trials).sum();
     if trials < 2 {
         return None;
     }
-    let columns = Columns { verdict: &verdict, split: &summary.data.eval_split };
+    let columns = Columns { verdict, split: &summary.data.eval_split };
     let rows = verdict.ranked().into_iter().map(|recipe| columns.row(recipe));
     Some(Table {
-        title: "Verdict".to_owned(),
+        title: title.to_owned(),
         note: columns.note(),
         names: 1,
         head: columns.head(),

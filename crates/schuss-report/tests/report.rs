@@ -3,7 +3,10 @@
 mod sample;
 
 use sample::{ADAM, MOMENTUM, SGD, Sketch, autoencoders, lecture_24, lecture_25, summary, surfaces, trial};
-use schuss::record::{Best, Exhibit, Overfitting, Status, Summary, Trace, TrialRecord, Verdict};
+use schuss::record::{
+    Best, Bounds, Exhibit, Overfitting, ProbePoint, Status, Summary, Trace, TrialRecord, Trials, TunedRecipe,
+    TuningCost, TuningRecord, Verdict,
+};
 use schuss::study::Tie;
 use schuss_report::table::{self, Extent};
 use schuss_report::{Formats, charts, html, verdict};
@@ -50,7 +53,13 @@ fn around(text: &str, part: &str) -> String {
 fn samples_of_every_kind_are_written_where_people_can_look_at_them() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let (lecture_23, traces) = (
-        Summary { surfaces: surfaces(), trials: vec![], groups: vec![], verdict: None, ..lecture_25(1).0 },
+        Summary {
+            surfaces: surfaces(),
+            trials: Trials::default(),
+            groups: vec![],
+            verdict: None,
+            ..lecture_25(1).0
+        },
         vec![],
     );
     let many: Vec<_> = (1..=40).map(|seed| trial(&MOMENTUM, seed, 10)).collect();
@@ -403,5 +412,44 @@ fn the_most_common_class_of_the_split_looked_at_is_the_level_of_accuracy_in_char
     summary.verdict = None;
     for (text, part) in sentences(&summary).iter().zip(parts("56.25")) {
         assert!(text.contains(&part), "`{part}` is not in {text}");
+    }
+}
+
+#[test]
+fn a_tuned_run_shows_loss_against_rate_with_the_good_basins_and_the_cost() {
+    let (mut summary, traces) = lecture_25(1);
+    let probe = |rate: f64| ProbePoint {
+        values: [("lr".to_owned(), rate)].into(),
+        updates: 375,
+        loss: (rate < 5.0).then(|| 0.1 + (rate.log10() + 1.0).powi(2)),
+        losses: vec![],
+        target_seconds: (rate < 1.0).then(|| 2.0 / rate),
+    };
+    let recipe = |name: &str| TunedRecipe {
+        name: name.to_owned(),
+        at_best: format!("{name} lr=0.1"),
+        at_same_rate: None,
+        chosen: [("lr".to_owned(), 0.1)].into(),
+        inside: true,
+        ranges: BTreeMap::new(),
+        good_rates: Some(Bounds { low: 0.05, high: 0.2 }),
+        cost: TuningCost::default(),
+        probes: [0.001, 0.01, 0.1, 1.0, 10.0].map(probe).into(),
+    };
+    summary.tuning = Some(TuningRecord {
+        keys: vec!["lr".to_owned()],
+        cost: TuningCost { probes: 10, updates: 3_750, train_seconds: 4.5 },
+        counts: false,
+        same_rate: Some(0.1),
+        recipes: ["sgd", "adam"].map(recipe).into(),
+    });
+    let files = files(&summary, &traces);
+    assert!(files.contains_key("tuning-loss.svg") && files.contains_key("tuning-seconds.svg"));
+    let page = str::from_utf8(&files["report.html"]).unwrap();
+    check_page(page);
+    for part in
+        ["sgd 0.050 to 0.20, 4.0-fold", "tuning lr took 10 probes", "3,750 updates and 4.50 s of training"]
+    {
+        assert!(page.contains(part), "{part}");
     }
 }

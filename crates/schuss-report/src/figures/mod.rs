@@ -3,6 +3,7 @@
 mod costs;
 mod curves;
 mod surfaces;
+mod tuning;
 mod updates;
 
 use crate::{
@@ -37,6 +38,8 @@ pub(crate) struct Figures {
     pub(crate) costs: Vec<Figure>,
     /// Loss of every update, one chart per trial.
     pub(crate) updates: Vec<Figure>,
+    /// Loss and time to the target against the learning rates probed.
+    pub(crate) tuning: Vec<Figure>,
     /// For each error surface, its contours and related charts.
     pub(crate) surfaces: Vec<Vec<Figure>>,
 }
@@ -49,6 +52,7 @@ impl Figures {
             curves: curves::figures(summary, &recipes, fineness),
             costs: costs::figures(summary, &recipes, fineness),
             updates: updates::figures(&recipes, fineness),
+            tuning: tuning::figures(summary, fineness),
             surfaces: surfaces::figures(&summary.surfaces, fineness),
         }
     }
@@ -56,6 +60,10 @@ impl Figures {
     /// Returns all charts, in the order of the page.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Figure> {
         let curves = self.curves.iter().flatten();
-        curves.chain(&self.costs).chain(&self.updates).chain(self.surfaces.iter().flatten())
+        curves
+            .chain(&self.costs)
+            .chain(&self.tuning)
+            .chain(&self.updates)
+            .chain(self.surfaces.iter().flatten())
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         DIRECT_LABELS, Fineness,
         palette::{self, DARK, LIGHT},
     },
+    closing::tuning_cost,
     figures::{Figure, Figures},
     recipes::{self, recipes},
     tables::{Table, exhibits, tables},
@@ -74,6 +75,7 @@ impl Page<'_> {
         self.reconstructions(traces);
         self.curves(&figures.curves);
         self.costs(&figures.costs);
+        self.tuning(&figures.tuning);
         self.updates(&figures.updates);
         self.surfaces(&figures.surfaces);
         self.details();
@@ -104,7 +106,7 @@ impl Page<'_> {
         for (i, sentence) in verdict::verdict(summary).iter().enumerate() {
             self.parts.paragraph(if i == 0 { "lead" } else { "verdict" }, sentence);
             if i == 0 {
-                verdict::table(summary).iter().for_each(|table| self.parts.table(table));
+                verdict::tables(summary).iter().for_each(|table| self.parts.table(table));
             }
         }
         self.parts.facts(&facts(summary));
@@ -180,6 +182,11 @@ impl Page<'_> {
 
     fn costs(&mut self, costs: &[Figure]) {
         self.charts("Training time", "pair", "", costs);
+    }
+
+    fn tuning(&mut self, charts: &[Figure]) {
+        let note = self.summary.tuning.as_ref().map(tuning_cost).unwrap_or_default();
+        self.charts("Tuning", "pair", &note, charts);
     }
 
     fn updates(&mut self, updates: &[Figure]) {

@@ -8,6 +8,7 @@ mod dialect;
 mod eigen;
 #[cfg(test)]
 mod golden;
+mod keys;
 mod method;
 mod reference;
 pub mod rule;

@@ -6,6 +6,7 @@
 pub mod numbers;
 mod surface;
 mod trial;
+mod tuning;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,7 @@ pub use trial::{
     MemoryRecord, Overfitting, RecipeRecord, Role, Sheet, SlicesRecord, Status, TargetRecord, Timing, Trace,
     TrialRecord,
 };
+pub use tuning::{Bounds, ProbePoint, Trials, TunedRecipe, TuningCost, TuningRecord};
 pub use verdict::{
     FinalValues, Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, TargetBound,
     Test, Verdict,
@@ -51,8 +53,11 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// One entry per recipe, aggregated over its seeds.
     pub groups: Vec<Group>,
-    /// One entry per trial, in the order of the study.
-    pub trials: Vec<TrialRecord>,
+    /// One entry per trial, in the order of the study, then one per probe of its tuning.
+    pub trials: Trials,
+    /// Tuning of the recipes, if they were tuned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<TuningRecord>,
     /// Order of the recipes and how sure it is; `None` in runs of earlier versions.
     #[serde(default)]
     pub verdict: Option<Verdict>,

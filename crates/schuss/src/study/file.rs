@@ -3,6 +3,7 @@
 mod read;
 
 use super::axes::Axes;
+use super::tune::{HELD_OUT, Tune};
 use super::verdict::Tie;
 use crate::loss::Targets;
 use crate::recipe::{ChoiceKey, Choices, Workload};
@@ -44,6 +45,9 @@ pub struct StudyFile {
     /// Recordings in addition to the evaluations.
     #[serde(skip_serializing_if = "is_default")]
     pub observe: Observe,
+    /// Choices to tune before the trials run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tune: Option<Tune>,
     /// Lists of choices; every combination is a trial.
     #[serde(skip_serializing_if = "is_default")]
     pub axes: Axes,
@@ -87,6 +91,11 @@ pub struct TrialEntry {
     pub reference: Vec<ReferenceRecord>,
 }
 
+/// Place of errors about the share to hold out.
+fn validation_flag() -> Place {
+    Place::flag(ChoiceKey::Validation.row().flag())
+}
+
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
@@ -122,10 +131,35 @@ impl StudyFile {
             |wanted: Targets| choices().any(|choices| choices.parsed(ChoiceKey::Targets) == Ok(Some(wanted)));
         let targets = [Targets::Real, Targets::Class].into_iter().find(|&targets| any(targets));
         if self.is_of_run {
-            self.workload.load_as_written(memory, targets)
-        } else {
-            self.workload.load(memory, targets)
+            return self.workload.load_as_written(memory, targets);
         }
+        match self.held_out() {
+            Some(workload) => match workload.load(memory, targets) {
+                // the data have a validation split of their own
+                Err(error) if error.place.as_deref() == Some(&validation_flag()) => {
+                    self.workload.load(memory, targets)
+                }
+                loaded => loaded,
+            },
+            None => self.workload.load(memory, targets),
+        }
+    }
+
+    /// Returns the workload with a validation split, if the study needs one to tune by and does not ask for one.
+    fn held_out(&self) -> Option<Workload> {
+        let choices = &self.workload.choices;
+        let is_asked = choices.get(ChoiceKey::Validation).is_some();
+        let held_out = || Workload { choices: choices.with(ChoiceKey::Validation, HELD_OUT) };
+        (self.tune.is_some() && !is_asked && !self.is_of_run).then(held_out)
+    }
+
+    /// Returns the workload that was loaded as `data`.
+    pub(super) fn workload_of(&self, data: &Dataset) -> Workload {
+        let drawn = data
+            .held_out
+            .as_ref()
+            .is_some_and(|held_out| held_out.drawn.iter().any(|name| name == "validation"));
+        self.held_out().filter(|_| drawn).unwrap_or_else(|| self.workload.clone())
     }
 
     /// Names and titles of the built-in studies.

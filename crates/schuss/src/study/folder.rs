@@ -1,4 +1,4 @@
-//! The folder of a run: `study.toml`, `limits.toml`, `split.json`, `trials/NN-name-seed/`, `summary.json`,
+//! The folder of a run: `study.toml`, `limits.toml`, `split.json`, `tuning/`, `trials/NN-name-seed/`, `summary.json`,
 //! `metrics.csv`, `report.html`, `charts/`.
 
 use super::StudyFile;
@@ -6,9 +6,10 @@ use super::metrics;
 use super::plan::Study;
 use super::run::counts;
 use super::trial_folder::TrialFolder;
+use super::tune::TUNING;
 use crate::files::{self, Lock};
 use crate::recipe::{Choices, Trial};
-use crate::record::{Counts, Summary, Trace};
+use crate::record::{Counts, Summary, Trace, TuningRecord};
 use crate::session::Limits;
 use crate::{Cause, Error, Result};
 use schuss_data::{Dataset, HeldOut};
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(super) const STUDY: &str = "study.toml";
 /// File of the run's resource limits, which never change its results.
 const LIMITS: &str = "limits.toml";
+/// File of the record of a tuning.
+const TUNED: &str = "tuning.json";
 pub(super) const SUMMARY: &str = "summary.json";
 /// File of the HTML report.
 pub const REPORT: &str = "report.html";
@@ -66,6 +69,7 @@ impl RunFolder {
         let folder = Self { path: path.to_owned(), _lock: Lock::on(&path.join(STUDY))? };
         files::clean(path)?;
         files::clean(&path.join("trials"))?;
+        files::clean(&path.join(TUNING))?;
         Ok(folder)
     }
 
@@ -121,6 +125,27 @@ impl RunFolder {
         files::write(&path, to_toml(file)?.as_bytes())?;
         self._lock = Lock::on(&path)?;
         Ok(())
+    }
+
+    /// Reads the record of the tuning, if it has ended.
+    pub(super) fn tuning(&self) -> Result<Option<TuningRecord>> {
+        let path = self.path.join(TUNING).join(TUNED);
+        let damaged = |error: String| {
+            Error::data(format!("the record of the tuning cannot be read: {error}"))
+                .because(Cause::Damaged)
+                .at(path.display())
+                .advise("a new run")
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| damaged(error.to_string())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(damaged(error.to_string())),
+        }
+    }
+
+    /// Writes the record of the tuning, which ends it.
+    pub(super) fn write_tuning(&self, tuning: &TuningRecord) -> Result<()> {
+        files::write(&self.path.join(TUNING).join(TUNED), to_json(tuning)?.as_bytes())
     }
 
     /// Writes `metrics.csv`, with one row per evaluation of each trial.

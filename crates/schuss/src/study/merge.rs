@@ -55,14 +55,15 @@ impl Summary {
     }
 
     /// Merges the trials of other runs into this one; recipes with the same choices become one recipe with more seeds.
-    /// The verdict is left to be made.
+    /// The verdict is left to be made; a tuning is kept if all recipes are of it.
     ///
     /// # Errors
     /// Usage errors: a run on other data, another split or another network, and a trial that is in both runs.
-    pub fn merge(mut self, other: Self) -> Result<Self> {
+    pub fn merge(mut self, mut other: Self) -> Result<Self> {
         self.check_workload(&other)?;
         self.warnings.extend(self.unlike_conditions(&other));
         let named = [self.name_of_run(), other.name_of_run()];
+        self.trials.probes.append(&mut other.trials.probes);
         for mut trial in other.trials {
             let is_twin = |own: &&TrialRecord| own.config_id == trial.config_id && own.seed == trial.seed;
             if let Some(own) = self.trials.iter().find(is_twin) {
@@ -83,6 +84,8 @@ impl Summary {
         self.exhibits.extend(other.exhibits);
         self.groups = statistics::groups(&self.trials, self.data.counts.validation.is_some());
         self.verdict = None;
+        let trials = &self.trials;
+        self.tuning = self.tuning.filter(|tuning| trials.iter().all(|trial| tuning.has_chosen(trial)));
         Ok(self)
     }
 

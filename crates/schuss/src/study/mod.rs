@@ -18,6 +18,7 @@ mod statistics;
 pub mod surface;
 mod trained_model;
 mod trial_folder;
+pub mod tune;
 mod verdict;
 
 pub use crate::recipe::{Choices, Workload};
@@ -28,4 +29,5 @@ pub use folder::{REPORT, RunFolder, to_json};
 pub use plan::{Planned, Study};
 pub use run::{Begun, Finished, Watcher, run};
 pub use trained_model::{EvaluationData, TrainedModel};
+pub use tune::Tune;
 pub use verdict::Tie;

@@ -2,7 +2,10 @@
 
 use super::exhibit::Printed;
 use super::file::{Observe, StudyFile, TrialEntry};
+use super::run::refuse_without_validation;
+use super::tune::{self, Tune};
 use super::verdict::Tie;
+use crate::optim::Method;
 use crate::recipe::{ChoiceKey, Choices, Trial, Workload};
 use crate::record::StudyRecord;
 use crate::schedule::Outlook;
@@ -29,6 +32,8 @@ pub struct Study {
     pub observe: Observe,
     /// Names of error surfaces to descend.
     pub surfaces: Vec<String>,
+    /// Choices to tune before the race.
+    pub tune: Option<Tune>,
 }
 
 /// A recipe of a study.
@@ -46,10 +51,17 @@ impl Study {
     /// # Errors
     /// Usage errors: unknown names, contradictory choices, choices without effect, a model that does not fit the data.
     pub fn resolve(name: &str, file: &StudyFile, data: &Dataset) -> Result<Self> {
-        let workload = if file.is_of_run { file.workload.clone() } else { file.workload.effective(data) };
+        let workload = file.workload_of(data);
+        let workload = if file.is_of_run { workload } else { workload.effective(data) };
         let shared = file.shared();
-        let mut resolving =
-            Resolving { file, workload: &workload, data, left_out: BTreeMap::new(), used: vec![] };
+        let mut resolving = Resolving {
+            file,
+            workload: &workload,
+            data,
+            left_out: BTreeMap::new(),
+            used: vec![],
+            rates: vec![],
+        };
         let mut trials = Vec::new();
         let entries = if file.trials.is_empty() && file.surfaces.is_empty() {
             vec![TrialEntry::default()]
@@ -66,6 +78,7 @@ impl Study {
                 }
             }
         }
+        let same_rate = resolving.same_rate();
         resolving.check_shared()?;
         let seeds = file.seeds.clone().unwrap_or_else(|| vec![1]);
         check_seeds(&seeds)?;
@@ -74,7 +87,17 @@ impl Study {
         number_equal_names(&mut trials);
         let (surfaces, require_target, observe) = (file.surfaces.clone(), file.require_target, file.observe);
         let tie = file.tie.unwrap_or_default();
-        Ok(Self { about, trials, seeds, require_target, tie, workload, observe, surfaces })
+        let study =
+            Self { about, trials, seeds, require_target, tie, workload, observe, surfaces, tune: None };
+        match file.tune.clone() {
+            Some(tune) if file.is_of_run => Ok(Self { tune: Some(tune), ..study }),
+            Some(tune) => {
+                let dialect = shared.parsed(ChoiceKey::Dialect)?.unwrap_or(tune.dialect);
+                let same_rate = tune.same_rate.or(same_rate);
+                study.with_tuning(Tune { dialect, same_rate, ..tune }, data)
+            }
+            None => Ok(study),
+        }
     }
 
     /// Creates a study of trials that share the network and data of the first, with seed 1.
@@ -107,6 +130,7 @@ impl Study {
             workload: file.workload,
             observe: file.observe,
             surfaces: file.surfaces,
+            tune: None,
         })
     }
 
@@ -118,6 +142,42 @@ impl Study {
         let seeds: Vec<u64> = seeds.into_iter().collect();
         check_seeds(&seeds)?;
         Ok(Self { seeds, ..self })
+    }
+
+    /// Returns the study with choices to tune before its race.
+    ///
+    /// # Errors
+    /// Usage errors: data without a validation split, a recipe without one of the choices, recipes that differ only in
+    /// them.
+    ///
+    /// # Example
+    /// ```
+    /// use schuss::optim::{Adam, Sgd};
+    /// use schuss::recipe::{ChoiceKey, Workload};
+    /// use schuss::study::Study;
+    /// use schuss::{Budget, Recipe, Trial};
+    ///
+    /// # fn main() -> schuss::Result<()> {
+    /// let mut workload = Workload::of("digits:train=300,test=60,size=8");
+    /// workload.choices.set(ChoiceKey::Validation, "0.2")?;
+    /// let data = workload.load(None, None)?;
+    /// let trial = |optimizer| Trial {
+    ///     model: "64-10".parse().expect("a model"),
+    ///     recipe: Recipe { optimizer, ..Recipe::default() },
+    ///     budget: Budget { epochs: 2, ..Budget::default() },
+    ///     ..Trial::default()
+    /// };
+    /// let study = Study::of([trial(Adam::default().into()), trial(Sgd::default().into())], &data)?;
+    /// let finished = study.with_tuning("lr".parse()?, &data)?.run(&data)?;
+    /// let tuning = finished.summary.tuning.expect("the study was tuned");
+    /// assert!(tuning.recipes[0].chosen["lr"] > 0.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_tuning(self, tune: Tune, data: &Dataset) -> Result<Self> {
+        refuse_without_validation(data)?;
+        tune::check(&self, &tune, data)?;
+        Ok(Self { tune: Some(tune), ..self })
     }
 
     /// Returns the study as a file with all defaults spelled out.
@@ -138,6 +198,7 @@ impl Study {
             observe: self.observe,
             trials: self.trials.iter().map(entry).collect(),
             surfaces: self.surfaces.clone(),
+            tune: self.tune.clone(),
             ..StudyFile::default()
         }
     }
@@ -224,6 +285,8 @@ struct Resolving<'a> {
     left_out: BTreeMap<ChoiceKey, Error>,
     /// Shared choices with an effect on a trial.
     used: Vec<ChoiceKey>,
+    /// Learning rate of each trial, if it was given.
+    rates: Vec<Option<f64>>,
 }
 
 impl Resolving<'_> {
@@ -238,6 +301,8 @@ impl Resolving<'_> {
         let choices = self.effective(self.with_samples(choices)?, is_shared)?;
         let mut trial = choices.resolve("", self.data)?.resolved(self.data.train.len());
         trial.plan(self.data).map_err(|error| choices.locate(ChoiceKey::Model, error))?;
+        let is_given = choices.get(ChoiceKey::Optimizer).is_some_and(Method::gives_rate);
+        self.rates.push(trial.recipe.optimizer.number("lr").filter(|_| is_given));
         trial.data = self.workload.spec(&self.data.name);
         let Label { axes, values } = label;
         trial.name = match (&entry.name, *axes) {
@@ -262,6 +327,12 @@ impl Resolving<'_> {
         }
         self.used.extend(choices.made().filter(|key| is_shared(*key)));
         Ok(choices)
+    }
+
+    /// Returns the learning rate of all trials, if the same one was given for all.
+    fn same_rate(&self) -> Option<f64> {
+        let first = *self.rates.first()?;
+        first.filter(|_| self.rates.iter().all(|rate| *rate == first))
     }
 
     /// Refuses a shared choice that has no effect on any trial.
@@ -301,7 +372,7 @@ fn printable(name: &str) -> String {
 }
 
 /// Numbers equal names, `sgd`, `sgd (2)`: tables and folders distinguish trials by name.
-fn number_equal_names(trials: &mut [Planned]) {
+pub(super) fn number_equal_names(trials: &mut [Planned]) {
     for i in 0..trials.len() {
         let name = trials[i].trial.name.clone();
         let earlier = trials[..i].iter().filter(|planned| planned.trial.name == name).count();

@@ -6,6 +6,7 @@ mod member;
 mod runner;
 mod speed;
 mod timetable;
+mod tuned;
 mod turns;
 
 use super::exhibit::Gallery;
@@ -15,18 +16,21 @@ use super::{StudyFile, merge, statistics};
 use crate::network::Params;
 use crate::recipe::{Budget, ChoiceKey, Choices, EvalEvery, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
-    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, Verdict, WorkloadRecord,
+    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, Trials, Verdict, WorkloadRecord,
 };
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Cause, Error, Place, Result, machine};
-use runner::{Ended, Runner};
+pub(super) use runner::Ended;
+use runner::Runner;
 use schuss_data::split::mixing;
 use schuss_data::stream::order::Order;
 use schuss_data::text::plain_io;
 use schuss_data::{Dataset, Split};
 use std::path::Path;
 use timetable::Timetable;
+use tuned::Tuned;
+pub(super) use tuned::{Means, refuse_without_validation};
 
 /// Observer of a running study; all methods are optional.
 ///
@@ -119,7 +123,7 @@ impl Study {
     ) -> Result<Finished<()>> {
         let timetable = Timetable::new(self, data, limits);
         let summary = prepared(self, data, limits, &timetable, "", control, watcher)?;
-        go(self, data, timetable, None, summary, control, watcher)
+        go(self, Means { data, limits, control }, timetable, None, summary, watcher)
     }
 }
 
@@ -139,8 +143,9 @@ pub fn run(
 ) -> Result<Finished> {
     let timetable = Timetable::new(study, data, limits);
     let summary = prepared(study, data, limits, &timetable, command, control, watcher)?;
-    let folder = RunFolder::create(out, study, data, &summary, limits)?;
-    let finished = go(study, data, timetable, Some(&folder), summary, control, watcher)?;
+    let mut folder = RunFolder::create(out, study, data, &summary, limits)?;
+    let means = Means { data, limits, control };
+    let finished = go(study, means, timetable, Some(&mut folder), summary, watcher)?;
     Ok(finished.in_folder(folder))
 }
 
@@ -205,7 +210,8 @@ impl Begun {
     pub fn is_finished(&self) -> bool {
         let all = self.file.trials.len() * self.file.seeds.as_ref().map_or(1, Vec::len);
         let ended = |trial: &TrialRecord| !matches!(trial.status, Status::Interrupted | Status::Failed);
-        self.summary.trials.iter().filter(|trial| ended(trial)).count() == all
+        let count = self.summary.trials.iter().filter(|trial| ended(trial)).count();
+        self.file.tune.is_none() && count == all
     }
 
     /// Extends every trial to `epochs` epochs: those that used up fewer will continue, to the same bits as if they had
@@ -223,7 +229,8 @@ impl Begun {
                 extend(&mut entry.choices, epochs, train).map_err(|error| error.at(Place::Api(name)))?;
         }
         if longer {
-            (self.summary.trials, self.summary.groups, self.summary.verdict) = (vec![], vec![], None);
+            (self.summary.trials, self.summary.groups, self.summary.verdict) =
+                (Trials::default(), vec![], None);
             self.folder.write_summary(&self.summary)?;
             self.folder.write_study(&self.file)?;
         }
@@ -240,7 +247,7 @@ impl Begun {
     /// # Errors
     /// If the data differ, or no trial can be resumed.
     pub fn resume(
-        self,
+        mut self,
         study: &Study,
         data: &Dataset,
         limits: Limits,
@@ -266,9 +273,10 @@ impl Begun {
         if limits != self.limits {
             self.folder.write_limits(limits)?;
         }
-        let summary = Summary { trials: vec![], groups: vec![], verdict: None, ..self.summary };
+        let summary = Summary { trials: Trials::default(), groups: vec![], verdict: None, ..self.summary };
         let timetable = Timetable::new(study, data, limits);
-        let finished = go(study, data, timetable, Some(&self.folder), summary, control, watcher)?;
+        let means = Means { data, limits, control };
+        let finished = go(study, means, timetable, Some(&mut self.folder), summary, watcher)?;
         Ok(finished.in_folder(self.folder))
     }
 }
@@ -322,19 +330,34 @@ fn shown(folder: &Path, directory: &str) -> String {
     inside.unwrap_or(folder).display().to_string()
 }
 
-/// Runs the trials of a study that have not ended.
+/// Runs the trials of a study in memory, without an observer.
+pub(super) fn run_in_memory(study: &Study, fingerprint: &str, means: Means) -> Ended {
+    let Means { data, limits, control } = means;
+    let timetable = Timetable::new(study, data, limits);
+    let mut ended = Runner::new(study, data, fingerprint, timetable, None, control, &mut ()).run();
+    speed::calibrate(&mut ended.trials, data.train.len());
+    ended
+}
+
+/// Tunes the recipes of a study if it asks for that, then runs its trials; those that have ended are not run again.
 fn go(
     study: &Study,
-    data: &Dataset,
+    means: Means,
     timetable: Timetable,
-    folder: Option<&RunFolder>,
-    summary: Summary,
-    control: &Control,
+    mut folder: Option<&mut RunFolder>,
+    mut summary: Summary,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished<()>> {
+    let Means { data, limits, control } = means;
     let fingerprint = &summary.data.fingerprint;
-    let runner = Runner::new(study, data, fingerprint, timetable, folder, control, &mut *watcher);
-    let Ended { mut trials, error } = runner.run();
+    let tuned = Tuned::of(study, means, fingerprint, folder.as_deref_mut(), watcher)?;
+    let timetable = if study.tune.is_some() { Timetable::new(&tuned.study, data, limits) } else { timetable };
+    let (study, folder) = (&tuned.study, folder.as_deref());
+    let Ended { mut trials, error } = match tuned.is_interrupted {
+        true => Ended::default(),
+        false => Runner::new(study, data, fingerprint, timetable, folder, control, &mut *watcher).run(),
+    };
+    (summary.tuning, summary.trials.probes) = (tuned.record, tuned.probes);
     trials.sort_by_key(|(index, ..)| *index);
     speed::calibrate(&mut trials, data.train.len());
     let path = folder.map(|folder| shown(folder.path(), &summary.directory));
@@ -410,7 +433,8 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         machine: machine::describe(),
         warnings: warnings(study, data)?,
         groups: vec![],
-        trials: vec![],
+        trials: Trials::default(),
+        tuning: None,
         verdict: None,
         surfaces: vec![],
         exhibits: vec![],

@@ -49,6 +49,12 @@ const STUDY: Form<StudyFile> = Form {
         ("workload", |study, entry| entry.table(&WORKLOAD, &mut study.workload.choices)),
         ("recipe", |study, entry| entry.table(&RECIPE, &mut study.recipe)),
         ("budget", |study, entry| entry.table(&RECIPE, &mut study.budget)),
+        ("tune", |study, entry| {
+            let mut tune = None;
+            entry.put(&mut tune)?;
+            study.tune = tune;
+            Ok(())
+        }),
         ("observe", |study, entry| entry.table(&OBSERVE, study)),
         ("axes", axes),
         ("trial", trials),

@@ -30,9 +30,9 @@ pub(super) struct Runner<'a> {
 
 /// The trials that have ended, in order of completion, and the first error outside training.
 #[derive(Default)]
-pub(super) struct Ended {
-    pub(super) trials: Vec<(usize, TrialRecord, Trace)>,
-    pub(super) error: Option<Error>,
+pub(in crate::study) struct Ended {
+    pub(in crate::study) trials: Vec<(usize, TrialRecord, Trace)>,
+    pub(in crate::study) error: Option<Error>,
 }
 
 /// Locks a mutex, even if a thread panicked while holding it.

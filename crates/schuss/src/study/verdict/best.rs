@@ -44,7 +44,7 @@ impl Table {
         });
         let is_paired = !shared.is_empty();
         let row = |racer: &Racer| -> Vec<f64> {
-            let all = || racer.entries.iter().map(|entry| entry.outcome.most()).collect();
+            let all = || racer.outcomes().into_iter().map(Outcome::most).collect();
             let paired = || shared.iter().filter_map(|seed| racer.at(*seed)).map(Outcome::most).collect();
             if is_paired { paired() } else { all() }
         };

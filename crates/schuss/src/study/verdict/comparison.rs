@@ -56,7 +56,7 @@ pub(super) struct Comparison {
 /// same are tested by their signs; calibrated times are on that of updates.
 pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale) -> Comparison {
     let pairs: Vec<(Outcome, Outcome)> =
-        a.entries.iter().filter_map(|entry| Some((entry.outcome, b.at(entry.seed)?))).collect();
+        a.entries.iter().filter_map(|entry| Some((a.outcome(entry), b.at(entry.seed)?))).collect();
     let count = |order| pairs.iter().filter(|(a, b)| a.order(*b) == Some(order)).count();
     let numbers = pairs.iter().map(|(a, b)| Some(scale.difference(a.reached()?, b.reached()?)));
     let differences: Option<Vec<f64>> = numbers.collect();

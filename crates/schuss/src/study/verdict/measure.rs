@@ -50,7 +50,17 @@ impl Measure {
         let entry = |trial: &&TrialRecord| {
             Some(Entry { seed: trial.seed, outcome: self.outcome(trial)?, spent: self.spent(trial) })
         };
-        Racer { entries: recipe.trials.iter().filter_map(entry).collect(), shared_error: None }
+        let entries = recipe.trials.iter().filter_map(entry).collect();
+        Racer { entries, shared_error: None, tuning: self.tuning(recipe) }
+    }
+
+    /// Returns the time that tuning took, if it counts.
+    pub(super) fn tuning(self, recipe: &Recipe) -> f64 {
+        match self {
+            Self::TrainSeconds => recipe.tuning.train_seconds,
+            Self::Updates => recipe.tuning.updates as f64,
+            Self::EvalLoss | Self::EvalAccuracy => 0.0,
+        }
     }
 
     /// Returns the time to the target: censored at the end of the trial, and infinite if it diverged before.

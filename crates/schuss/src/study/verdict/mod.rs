@@ -31,6 +31,7 @@ mod student;
 #[cfg(test)]
 pub(super) mod tests;
 mod tie;
+mod tuned;
 
 pub use tie::Tie;
 
@@ -48,9 +49,18 @@ const SEED_VARIES: &str = "initial weights and order of samples";
 
 impl Verdict {
     /// Returns the verdict on the trials of a run, where recipes that differ by no more than `tie` count as equal.
+    /// Recipes that were tuned are compared at their best, and in `same_rate` at the same learning rate.
     pub fn of(summary: &Summary, tie: Tie) -> Self {
-        let tie = tie.fraction();
         let recipes = recipes(&summary.trials);
+        match &summary.tuning {
+            Some(tuning) => tuned::verdict(summary, tuning, &recipes, tie),
+            None => Self::among(summary, recipes, tie),
+        }
+    }
+
+    /// Returns the verdict on some recipes of a run.
+    fn among(summary: &Summary, recipes: Vec<Recipe>, tie: Tie) -> Self {
+        let tie = tie.fraction();
         let by = Measure::of(&recipes);
         let unlike = comparable::unlike(&recipes);
         let target = recipes.first().and_then(|recipe| comparable::target(recipe.first()));

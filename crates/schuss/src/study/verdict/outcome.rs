@@ -19,6 +19,15 @@ impl Outcome {
         if let Self::Reached(value) = self { Some(value) } else { None }
     }
 
+    /// Returns the outcome if something took this time before.
+    pub(super) fn after(self, time: f64) -> Self {
+        match self {
+            Self::Reached(value) => Self::Reached(value + time),
+            Self::Beyond(value) => Self::Beyond(value + time),
+            Self::Never => Self::Never,
+        }
+    }
+
     /// Returns the lowest value it can have.
     pub(super) fn least(self) -> f64 {
         match self {

@@ -18,6 +18,8 @@ pub(super) struct Racer {
     pub(super) entries: Vec<Entry>,
     /// Relative standard error of the seconds per update that all times share, if they are calibrated.
     pub(super) shared_error: Option<f64>,
+    /// Time of its tuning, which counts once, before its trials.
+    pub(super) tuning: f64,
 }
 
 impl Racer {
@@ -26,16 +28,21 @@ impl Racer {
     pub(super) fn of(outcomes: impl IntoIterator<Item = (u64, Outcome)>) -> Self {
         let spent = |outcome: Outcome| if outcome == Outcome::Never { 0.0 } else { outcome.least() };
         let entry = |(seed, outcome)| Entry { seed, outcome, spent: spent(outcome) };
-        Self { entries: outcomes.into_iter().map(entry).collect(), shared_error: None }
+        Self { entries: outcomes.into_iter().map(entry).collect(), ..Self::default() }
     }
 
     /// Returns the outcome with a seed.
     pub(super) fn at(&self, seed: u64) -> Option<Outcome> {
-        self.entries.iter().find(|entry| entry.seed == seed).map(|entry| entry.outcome)
+        self.entries.iter().find(|entry| entry.seed == seed).map(|entry| self.outcome(entry))
     }
 
     pub(super) fn outcomes(&self) -> Vec<Outcome> {
-        self.entries.iter().map(|entry| entry.outcome).collect()
+        self.entries.iter().map(|entry| self.outcome(entry)).collect()
+    }
+
+    /// Returns the outcome of an entry, with the time of the tuning.
+    pub(super) fn outcome(&self, entry: &Entry) -> Outcome {
+        entry.outcome.after(self.tuning)
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -49,7 +56,7 @@ impl Racer {
     pub(super) fn expected(&self) -> Option<f64> {
         let time = |entry: &Entry| entry.outcome.reached().unwrap_or(entry.spent);
         let hits = self.counts().reached;
-        (hits > 0).then(|| self.entries.iter().map(time).sum::<f64>() / hits as f64)
+        (hits > 0).then(|| self.tuning + self.entries.iter().map(time).sum::<f64>() / hits as f64)
     }
 }
 
@@ -67,5 +74,8 @@ mod tests {
         let mut diverged = racer(&[Reached(2.0), Never]);
         diverged.entries[1].spent = 5.0;
         assert_eq!(diverged.expected(), Some(7.0), "seconds until it diverged count as well");
+        let tuned = Racer { tuning: 10.0, ..racer(&[Reached(2.0), Reached(4.0), Beyond(12.0)]) };
+        assert_eq!(tuned.expected(), Some(19.0), "a tuning is not repeated with a restart");
+        assert_eq!(tuned.outcomes(), [Reached(12.0), Reached(14.0), Beyond(22.0)]);
     }
 }

@@ -1,6 +1,6 @@
 //! The recipes of a run, each with its trials.
 
-use crate::record::{Role, Summary, TrialRecord};
+use crate::record::{Role, Summary, TrialRecord, TuningCost};
 
 /// A recipe with its trials, which differ in their seeds.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub(in crate::study) struct Recipe<'a> {
     pub(in crate::study) config_id: &'a str,
     /// At least one.
     pub(in crate::study) trials: Vec<&'a TrialRecord>,
+    /// Cost of its tuning, if that counts in its times; else nothing.
+    pub(in crate::study) tuning: TuningCost,
 }
 
 /// Groups the trials of the race by recipe, in order of first appearance; probes of a tuning are left out.
@@ -19,7 +21,8 @@ pub(in crate::study) fn recipes(trials: &[TrialRecord]) -> Vec<Recipe<'_>> {
         match recipes.iter_mut().find(is_same) {
             Some(recipe) => recipe.trials.push(trial),
             None => {
-                recipes.push(Recipe { name: &trial.name, config_id: &trial.config_id, trials: vec![trial] })
+                let (name, config_id) = (&trial.name, &trial.config_id);
+                recipes.push(Recipe { name, config_id, trials: vec![trial], tuning: TuningCost::default() })
             }
         }
     }

@@ -55,7 +55,7 @@ pub(in crate::study) fn summary(trials: Vec<TrialRecord>) -> Summary {
             "eval_split": "test"},
         "machine": {"cpu": "", "cores": 1, "isa": "", "os": ""}, "warnings": [], "groups": [], "trials": [],
     });
-    Summary { trials, groups, ..serde_json::from_value(made).unwrap() }
+    Summary { trials: trials.into(), groups, ..serde_json::from_value(made).unwrap() }
 }
 
 fn verdict(trials: Vec<TrialRecord>) -> Verdict {

@@ -1,0 +1,137 @@
+//! `compare --tune` as a user sees it.
+
+mod common;
+
+use common::Place;
+use std::fs;
+
+#[test]
+fn a_tuned_comparison_says_what_it_holds_out_what_it_chose_and_what_that_cost() {
+    let place = Place::new();
+    let args = ["compare", "--optimizer", "sgd", "--optimizer", "adam", "--tune", "lr", "--epochs", "2"];
+    let ran = place.small(&[&args[..], &["--out", "run", "--json"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for part in [
+        "a tenth of the training samples",
+        "tuning lr of 2 recipes",
+        "probes choose",
+        "not counted in the times",
+    ] {
+        assert!(ran.stderr.contains(part), "`{part}` is not in: {}", ran.stderr);
+    }
+    let summary = ran.json();
+    assert_eq!(summary["data"]["eval_split"], "validation");
+    assert_eq!(summary["data"]["counts"]["validation"], 40);
+    let tuning = &summary["tuning"];
+    let names: Vec<&str> =
+        summary["groups"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap()).collect();
+    for recipe in tuning["recipes"].as_array().unwrap() {
+        assert!(names.contains(&recipe["at_best"].as_str().unwrap()), "{names:?}");
+        assert_eq!(recipe["cost"]["probes"], tuning["recipes"][0]["cost"]["probes"]);
+    }
+    let study = fs::read_to_string(place.join("run/study.toml")).unwrap();
+    let chosen = &tuning["recipes"][0]["chosen"]["lr"];
+    assert!(study.contains(&format!("sgd:lr={chosen}")), "{study}");
+    assert!(place.join("run/charts/tuning-loss.svg").is_file());
+    assert!(
+        !place
+            .join("run/tuning")
+            .read_dir()
+            .unwrap()
+            .any(|file| { file.unwrap().path().extension().is_some_and(|ending| ending == "safetensors") })
+    );
+    let again = place.small(&[&args[..], &["--out", "again", "--json"]].concat()).json();
+    assert_eq!(again["tuning"]["recipes"][0]["chosen"], tuning["recipes"][0]["chosen"]);
+    assert_eq!(again["tuning"]["same_rate"], tuning["same_rate"]);
+}
+
+#[test]
+fn a_tuned_race_prints_both_verdicts_the_good_basins_and_times_with_the_tuning_on_request() {
+    let place = Place::new();
+    let args = ["compare", "--optimizer", "sgd", "--optimizer", "adam", "--tune", "lr", "--epochs", "6"];
+    let target = ["--target", "eval_accuracy>=0.5", "--seed", "1,2", "--verbose", "--out", "run"];
+    let ran = place.small(&[&args[..], &target].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for part in [
+        "Verdict, each at its best",
+        "Verdict at the same learning rate",
+        "At the same learning rate, ",
+        "Tuning",
+        "good from",
+        "probes, the same number for each recipe",
+    ] {
+        assert!(ran.stdout.contains(part), "`{part}` is not in: {}", ran.stdout);
+    }
+    let page = fs::read_to_string(place.join("run/report.html")).unwrap();
+    for part in ["Loss against learning rate", "Seconds to the target against learning rate", "good rates"] {
+        assert!(page.contains(part), "{part}");
+    }
+    let counted = [&args[..], &target[..4], &["--count-tuning", "--json", "--out", "counted"]].concat();
+    let ran = place.small(&counted);
+    let summary = ran.json();
+    let (verdict, recipes) = (&summary["verdict"], summary["tuning"]["recipes"].as_array().unwrap());
+    let times = verdict["recipes"].as_array().unwrap();
+    assert!(ran.stderr.contains("Times include that of the tuning"), "{}", ran.stderr);
+    for recipe in recipes {
+        let raced = times.iter().find(|raced| raced["name"] == recipe["at_best"]).unwrap();
+        let cost = recipe["cost"]["train_seconds"].as_f64().unwrap();
+        assert!(raced["median"].as_f64().is_none_or(|median| median > cost), "{raced} {cost}");
+    }
+    assert!(times.iter().any(|raced| raced["median"].is_number()), "{times:?}");
+}
+
+#[test]
+fn a_tuning_that_cannot_be_is_refused_before_anything_is_written() {
+    let place = Place::new();
+    for (args, part) in [
+        (&["compare", "--count-tuning"][..], "--count-tuning needs a --tune"),
+        (&["compare", "--tune", "lr", "--count-tuning"], "there is none"),
+        (
+            &["compare", "--optimizer", "adam", "--tune", "lr,momentum"],
+            "`adam:lr=0.001` has no key `momentum`",
+        ),
+        (&["compare", "--update", "epoch", "--tune", "batch"], "no batch to tune"),
+        (
+            &["compare", "--optimizer", "adam:lr=0.1", "--optimizer", "adam:lr=1", "--tune", "lr"],
+            "differ only in",
+        ),
+        (&["compare", "--tune", "lr,lr"], "duplicate `lr`"),
+    ] {
+        place.small(args).refused(2, part);
+    }
+    assert!(!place.join("runs").exists());
+}
+
+#[test]
+fn probes_on_streamed_samples_share_them_and_choose_the_same_rates() {
+    let place = Place::new();
+    let packed = place.run(&["data", "pack", "digits:train=3000,test=200", "packed.schuss"]);
+    assert_eq!(packed.code, 0, "{}", packed.stderr);
+    let args = [
+        "compare",
+        "--data",
+        "packed.schuss",
+        "--model",
+        "784-8-10",
+        "--optimizer",
+        "sgd",
+        "--optimizer",
+        "adam",
+    ];
+    let more = ["--tune", "lr", "--max-updates", "40", "--validation", "0.1", "--json"];
+    let tuned = |memory: &[&str]| {
+        let ran = place.run(&[&args[..], &more, memory].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.json()
+    };
+    let (resident, streamed) = (tuned(&[]), tuned(&["--memory", "4MiB"]));
+    let probe = |summary: &serde_json::Value| {
+        summary["trials"].as_array().unwrap().iter().find(|trial| trial["role"] == "probe").unwrap().clone()
+    };
+    assert_eq!(probe(&streamed)["timing"], "shared");
+    assert_eq!(probe(&resident)["timing"], "interleaved");
+    for recipe in 0..2 {
+        let chosen = |summary: &serde_json::Value| summary["tuning"]["recipes"][recipe]["chosen"].clone();
+        assert_eq!(chosen(&streamed), chosen(&resident));
+    }
+}

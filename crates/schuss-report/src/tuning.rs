@@ -1,0 +1,46 @@
+//! Table of a tuning: what was chosen for every recipe, the width of its good basin, and the cost.
+
+use crate::recipes::LONGEST_NAME;
+use crate::tables::{Table, owned};
+use crate::text::{NONE, count, loss, or_none, plain, seconds, shorten, significant};
+use schuss::record::{Bounds, ProbePoint, TunedRecipe, TuningRecord};
+
+/// Creates the table of a tuning, one row per recipe.
+pub(crate) fn table(tuning: &TuningRecord) -> Table {
+    let measures = ["loss", "good from", "to", "width", "probes", "updates", "s"];
+    let same_rate = tuning.same_rate.map(|rate| format!("; the same rate for all: {}", plain(rate)));
+    Table {
+        title: "Tuning".to_owned(),
+        note: format!(
+            "loss: of the best probe; good: rates with a loss at most 10 % above the lowest of the first probes, width: the \
+             highest over the lowest{}",
+            same_rate.unwrap_or_default()
+        ),
+        names: 1,
+        head: [&owned(["recipe"])[..], &tuning.keys, &owned(measures)].concat(),
+        rows: tuning.recipes.iter().map(|recipe| row(&tuning.keys, recipe)).collect(),
+        folded: false,
+        detail: false,
+    }
+}
+
+fn row(keys: &[String], recipe: &TunedRecipe) -> Vec<String> {
+    let chosen = keys.iter().map(|key| or_none(recipe.chosen.get(key).copied(), plain));
+    let good = match recipe.good_rates {
+        Some(Bounds { low, high }) => {
+            [significant(low, 2), significant(high, 2), format!("{} x", significant(high / low, 2))]
+        }
+        None => owned([NONE, NONE, NONE]),
+    };
+    let cost = recipe.cost;
+    let name = shorten(&recipe.name, LONGEST_NAME);
+    let cost = [count(cost.probes as u64), count(cost.updates), seconds(cost.train_seconds)];
+    let loss = or_none(best(recipe).and_then(|probe| probe.loss), loss);
+    [name].into_iter().chain(chosen).chain([loss]).chain(good).chain(cost).collect()
+}
+
+/// Returns the longest probe at the values that were chosen.
+fn best(recipe: &TunedRecipe) -> Option<&ProbePoint> {
+    let at_chosen = recipe.probes.iter().filter(|probe| probe.values == recipe.chosen);
+    at_chosen.max_by_key(|probe| probe.updates)
+}

@@ -1,0 +1,96 @@
+//! The part of a run before its race: tuning, or taking up a tuning that has ended.
+
+use super::{RunFolder, Study, Watcher};
+use crate::record::{TrialRecord, TunedRecipe, TuningRecord};
+use crate::session::{Control, Limits};
+use crate::study::tune::{self, Prober, Tune, search, tuned};
+use crate::{Error, Result};
+use schuss_data::Dataset;
+
+/// Data of a run, and what it has of the machine.
+#[derive(Clone, Copy)]
+pub(in crate::study) struct Means<'a> {
+    pub(in crate::study) data: &'a Dataset,
+    pub(in crate::study) limits: Limits,
+    pub(in crate::study) control: &'a Control,
+}
+
+/// A study that is ready to race.
+pub(super) struct Tuned {
+    pub(super) study: Study,
+    /// Record of the tuning; `None` if there was none, or if it was interrupted.
+    pub(super) record: Option<TuningRecord>,
+    pub(super) probes: Vec<TrialRecord>,
+    /// True if the tuning has not ended, so that there is no race yet.
+    pub(super) is_interrupted: bool,
+}
+
+impl Tuned {
+    /// Tunes the recipes of a study, if it asks for that and the run in `folder` has not done it before.
+    ///
+    /// # Errors
+    /// Any error of a probe, or of the folder.
+    pub(super) fn of(
+        study: &Study,
+        means: Means,
+        fingerprint: &str,
+        mut folder: Option<&mut RunFolder>,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Self> {
+        let before = folder.as_ref().map(|folder| folder.tuning()).transpose()?.flatten();
+        if before.is_none() && study.tune.is_none() {
+            return Ok(Self { study: study.clone(), record: None, probes: vec![], is_interrupted: false });
+        }
+        let run = folder.as_ref().map(|folder| folder.path().to_owned());
+        let mut prober = Prober::new(study, means, fingerprint, run.as_deref())?;
+        let record = match (before, &study.tune) {
+            (Some(record), _) => Some(record),
+            (None, Some(tune)) => {
+                watcher.note(&announcement(study, tune));
+                search(&mut prober, tune, tune::record)?
+            }
+            (None, None) => None,
+        };
+        let probes = prober.into_records();
+        let Some(record) = record else {
+            return Ok(Self { study: study.clone(), record: None, probes, is_interrupted: true });
+        };
+        let mut racing = study.clone();
+        if study.tune.is_some() {
+            racing = tuned(study, &record)?;
+            if let Some(folder) = &mut folder {
+                folder.write_tuning(&record)?;
+                folder.write_study(&racing.to_file(means.data))?;
+            }
+            record.recipes.iter().for_each(|recipe| watcher.note(&result(recipe)));
+        }
+        Ok(Self { study: racing, record: Some(record), probes, is_interrupted: false })
+    }
+}
+
+/// Returns a sentence about what is going to be tuned.
+fn announcement(study: &Study, tune: &Tune) -> String {
+    let recipes = study.trials.len();
+    let who = if recipes == 1 { "the recipe".to_owned() } else { format!("{recipes} recipes") };
+    format!("tuning {} of {who}, by the loss of short trials on the validation split", tune.names())
+}
+
+/// Returns a sentence about what was chosen for a recipe.
+fn result(recipe: &TunedRecipe) -> String {
+    let TunedRecipe { name, at_best, good_rates, inside, cost, .. } = recipe;
+    let good = good_rates.map(|good| format!(", good from {} to {}", good.low, good.high));
+    let edge = if *inside { "" } else { "; still better values may lie beyond those tried" };
+    format!("{name}: {} probes choose {at_best}{}{edge}", cost.probes, good.unwrap_or_default())
+}
+
+/// Refuses to tune without a split to judge probes by.
+///
+/// # Errors
+/// A usage error if there is no validation split.
+pub(in crate::study) fn refuse_without_validation(data: &Dataset) -> Result<()> {
+    if data.validation.is_some() {
+        return Ok(());
+    }
+    Err(Error::usage("tuning needs a validation split, since the test split must not decide")
+        .advise("data with one: --validation 0.1"))
+}

@@ -1,0 +1,172 @@
+//! Choice of every recipe's values and of one rate for all, and the study that races with them.
+
+use super::profile::{GOOD, Profile};
+use super::rungs::{Racer, loss, mean_loss};
+use super::space::{Dimension, Space};
+use super::{Tune, TuneKey};
+use crate::Result;
+use crate::recipe::Trial;
+use crate::record::{Bounds, ProbePoint, TrialRecord, TunedRecipe, TuningCost, TuningRecord};
+use crate::study::plan::{Planned, Study, number_equal_names};
+use std::collections::BTreeMap;
+
+/// Values by the name of their choice.
+type Values = BTreeMap<String, f64>;
+
+/// Makes the record of a search, with the choices.
+///
+/// # Errors
+/// A usage error if a value is refused.
+pub(in crate::study) fn record(racers: &[Racer], tune: &Tune) -> Result<TuningRecord> {
+    let same_rate = if tune.has_rate() && racers.len() > 1 { same_rate(racers, tune)? } else { None };
+    let mut recipes: Vec<TunedRecipe> = racers.iter().map(tuned_recipe).collect::<Result<_>>()?;
+    let mut names = Names::default();
+    for (racer, recipe) in racers.iter().zip(&mut recipes) {
+        recipe.at_best = names.enter(at(racer.planned, &recipe.chosen)?);
+    }
+    for (racer, recipe) in racers.iter().zip(&mut recipes).filter(|_| same_rate.is_some()) {
+        let planned = at(racer.planned, &with_rate(&recipe.chosen, same_rate))?;
+        let is_best = recipe.chosen.get(TuneKey::Lr.name()).copied() == same_rate;
+        recipe.at_same_rate = Some(if is_best { recipe.at_best.clone() } else { names.enter(planned) });
+    }
+    let keys = tune.keys.iter().map(ToString::to_string).collect();
+    let cost = total_cost(racers.iter().flat_map(|racer| racer.probes.iter().flatten()));
+    Ok(TuningRecord { keys, cost, counts: tune.counts, same_rate, recipes })
+}
+
+/// Returns the study that races every recipe at its best and, where that differs, at the same rate as the others.
+///
+/// # Errors
+/// A usage error if a value is refused.
+pub(in crate::study) fn tuned(study: &Study, record: &TuningRecord) -> Result<Study> {
+    let mut trials = vec![];
+    let named = |planned: Planned, name: &str| Planned {
+        trial: Trial { name: name.to_owned(), ..planned.trial },
+        ..planned
+    };
+    for (planned, recipe) in study.trials.iter().zip(&record.recipes) {
+        trials.push(named(at(planned, &recipe.chosen)?, &recipe.at_best));
+    }
+    for (planned, recipe) in study.trials.iter().zip(&record.recipes) {
+        if let Some(name) = recipe.at_same_rate.as_ref().filter(|name| **name != recipe.at_best) {
+            trials.push(named(at(planned, &with_rate(&recipe.chosen, record.same_rate))?, name));
+        }
+    }
+    Ok(Study { trials, tune: None, ..study.clone() })
+}
+
+/// Names of trials, numbered where they are equal.
+#[derive(Default)]
+struct Names(Vec<Planned>);
+
+impl Names {
+    /// Adds a trial and returns its name.
+    fn enter(&mut self, planned: Planned) -> String {
+        self.0.push(planned);
+        number_equal_names(&mut self.0);
+        self.0.last().map_or_else(String::new, |planned| planned.trial.name.clone())
+    }
+}
+
+/// Returns a recipe at these values. Its name tells them: in its optimizer, if that is part of the name, else behind it.
+fn at(planned: &Planned, values: &Values) -> Result<Planned> {
+    let mut trial = planned.trial.clone();
+    for (name, value) in values {
+        trial = name.parse::<TuneKey>()?.set(&trial, *value)?;
+    }
+    let told: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let is_spec = trial.name.contains("lr=");
+    trial.name = match is_spec {
+        true => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
+        false => format!("{} {}", trial.name, told.join(" ")),
+    };
+    Ok(Planned { trial, ..planned.clone() })
+}
+
+/// Returns values with another learning rate.
+fn with_rate(values: &Values, rate: Option<f64>) -> Values {
+    let rate = rate.map(|rate| (TuneKey::Lr.to_string(), rate));
+    values.iter().map(|(name, value)| (name.clone(), *value)).chain(rate).collect()
+}
+
+/// Returns the rate given for all recipes, else that of the recipes' best rates which is good for most of them: in the
+/// good basin of most, and of those the one with the lowest losses, each relative to the recipe's own lowest.
+fn same_rate(racers: &[Racer], tune: &Tune) -> Result<Option<f64>> {
+    if tune.same_rate.is_some() {
+        return Ok(tune.same_rate);
+    }
+    let mut rates = vec![];
+    let mut profiles = vec![];
+    for racer in racers {
+        let Some(axis) = racer.space.rate() else { return Ok(None) };
+        rates.push(racer.best()?.at[axis]);
+        profiles.push(Profile::of(&racer.searches[0], axis));
+    }
+    let suits = |at: f64| profiles.iter().filter(|profile| profile.excess(at) <= GOOD).count();
+    let excess = |at: f64| profiles.iter().map(|profile| profile.excess(at).min(1.0)).sum::<f64>();
+    let order = |a: &&f64, b: &&f64| suits(**a).cmp(&suits(**b)).then(excess(**b).total_cmp(&excess(**a)));
+    let best = rates.iter().max_by(order);
+    let rate = |dimension: &Dimension, at: f64| dimension.value(at);
+    Ok(best.and_then(|at| Some(rate(&racers[0].space.0[racers[0].space.rate()?], *at))))
+}
+
+fn tuned_recipe(racer: &Racer) -> Result<TunedRecipe> {
+    let Racer { planned, space, searches, probes } = racer;
+    let best = racer.best()?;
+    let good = space.rate().filter(|_| space.0.len() == 1).and_then(|axis| {
+        let basin = Profile::of(&searches[0], axis).basin()?;
+        Some(Bounds { low: space.0[axis].value(basin.low), high: space.0[axis].value(basin.high) })
+    });
+    Ok(TunedRecipe {
+        name: planned.trial.name.clone(),
+        at_best: String::new(),
+        at_same_rate: None,
+        chosen: values(space, &best.at),
+        inside: searches.last().is_some_and(|search| search.is_inside()),
+        ranges: space.0.iter().map(|dimension| (dimension.key.to_string(), bounds(dimension))).collect(),
+        good_rates: good,
+        cost: total_cost(probes.iter().flatten()),
+        probes: points(racer),
+    })
+}
+
+fn values(space: &Space, at: &[f64]) -> Values {
+    space.values(at).into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}
+
+/// Returns the range that a search begins with.
+fn bounds(dimension: &Dimension) -> Bounds {
+    let [a, b] = [dimension.range.low, dimension.range.high].map(|at| dimension.value(at));
+    Bounds { low: a.min(b), high: a.max(b) }
+}
+
+/// Returns what was probed, in order.
+pub(super) fn points(racer: &Racer) -> Vec<ProbePoint> {
+    let tried = racer.searches.iter().flat_map(|search| &search.points);
+    let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
+    let point = |(at, probes): (&Vec<f64>, &Vec<TrialRecord>)| ProbePoint {
+        values: values(racer.space, at),
+        updates: probes.first().map_or(0, |probe| probe.budget.updates),
+        loss: finite(mean_loss(probes)),
+        losses: probes.iter().map(|probe| finite(loss(probe))).collect(),
+        target_seconds: seconds_to_target(probes),
+    };
+    tried.map(|point| &point.at).zip(&racer.probes).map(point).collect()
+}
+
+/// Returns the mean time to the target; `None` if a probe did not reach it.
+fn seconds_to_target(probes: &[TrialRecord]) -> Option<f64> {
+    let seconds = |probe: &TrialRecord| probe.target.as_ref().and_then(|target| target.seconds);
+    let all = probes.iter().map(seconds).sum::<Option<f64>>();
+    all.map(|all| all / probes.len() as f64)
+}
+
+/// Adds up what probes cost.
+pub(super) fn total_cost<'a>(probes: impl Iterator<Item = &'a TrialRecord>) -> TuningCost {
+    let add = |cost: TuningCost, probe: &TrialRecord| TuningCost {
+        probes: cost.probes + 1,
+        updates: cost.updates + probe.updates,
+        train_seconds: cost.train_seconds + probe.train_seconds,
+    };
+    probes.fold(TuningCost::default(), add)
+}

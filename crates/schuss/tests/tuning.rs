@@ -1,0 +1,194 @@
+//! What a tuning chooses, where the good rate is known, and what it costs.
+
+mod common;
+
+use common::{ONE_THREAD, trial};
+use schuss::Trial;
+use schuss::data::random::{Key, Purpose};
+use schuss::data::{Dataset, Labels, Samples, Shape, Values};
+use schuss::loss::Targets;
+use schuss::recipe::{ChoiceKey, TargetScale, Workload};
+use schuss::record::{Role, TunedRecipe, TuningRecord};
+use schuss::session::{Control, Session};
+use schuss::study::{Finished, Study, Tune};
+
+const FEATURES: usize = 8;
+
+/// Points whose features are independent with variances from 1 down to 1 / `condition`, and as targets their sum plus
+/// noise: the mean squared error is a quadratic with curvatures from 2 to 2 / `condition`.
+fn points(len: usize, condition: f32, noise: f32, seed: u64) -> Samples {
+    let mut draws = Key { seed, purpose: Purpose::Digits, epoch: 0 }.draws(0);
+    // sum of four uniform numbers, scaled to variance 1
+    let mut draw = || (0..4).map(|_| draws.bits() as f32 / u32::MAX as f32 - 0.5).sum::<f32>() * 3_f32.sqrt();
+    let (mut values, mut targets) = (vec![], vec![]);
+    for _ in 0..len {
+        let scale = |feature: usize| condition.powf(-0.5 * feature as f32 / (FEATURES - 1) as f32);
+        let row: [f32; FEATURES] = std::array::from_fn(|feature| draw() * scale(feature));
+        values.extend(row);
+        targets.push(row.iter().sum::<f32>() + noise * draw());
+    }
+    Samples::new(Values::Floats(values), Labels::Real { values: targets, width: 1 }, FEATURES).unwrap()
+}
+
+fn data(condition: f32, noise: f32) -> Dataset {
+    let split = |len, seed| points(len, condition, noise, seed);
+    let given = Dataset::given("quadratic", Shape::Flat(FEATURES), vec![], split(400, 1), split(50, 2));
+    Dataset { validation: Some(split(400, 3).into()), ..given }
+}
+
+fn regression(update: &str, optimizer: &str, epochs: u32) -> Trial {
+    let mut trial = trial("8-1", update, optimizer, epochs);
+    trial.targets = Targets::Real;
+    trial.target_scale = Some(TargetScale::None);
+    trial.recipe.loss = "mse".parse().unwrap();
+    trial
+}
+
+fn tuned(trials: Vec<Trial>, keys: &str, data: &Dataset) -> Finished<()> {
+    let study = Study::of(trials, data).unwrap().with_tuning(keys.parse().unwrap(), data).unwrap();
+    study.run_with(data, ONE_THREAD, &Control::default(), &mut ()).unwrap()
+}
+
+fn record(finished: &Finished<()>) -> &TuningRecord {
+    finished.summary.tuning.as_ref().unwrap()
+}
+
+/// Mean loss at the end over three seeds, at a rate of the optimizer.
+fn loss(trial: &Trial, optimizer: &str, rate: f64, data: &Dataset) -> f64 {
+    let of = |seed| {
+        let mut trial = Trial { seed, ..trial.clone() };
+        trial.recipe.optimizer = format!("{optimizer}:lr={rate}").parse().unwrap();
+        let outcome = Session::new(&trial, data, ONE_THREAD).unwrap().run().unwrap();
+        let loss = outcome.evaluation.filter(|_| outcome.status.is_end()).map(|evaluation| evaluation.loss);
+        loss.unwrap_or(f64::INFINITY)
+    };
+    (1..=3).map(of).sum::<f64>() / 3.0
+}
+
+/// Checks that the loss at the rate chosen is at most 10 % above that at the best of a grid that is fine near
+/// it.
+#[track_caller]
+fn check_choice(trial: &Trial, optimizer: &str, data: &Dataset) {
+    let finished = tuned(vec![trial.clone()], "lr", data);
+    let TunedRecipe { chosen, inside, probes, .. } = &record(&finished).recipes[0];
+    let loss = |rate: f64| loss(trial, optimizer, rate, data);
+    let wide = (0..24).map(|step| 10_f64.powf(-4.0 + 0.25 * f64::from(step)));
+    let near = |step: f64| (-10..=10).map(move |steps| chosen["lr"] * 10_f64.powf(step * f64::from(steps)));
+    let best = wide.chain(near(0.05)).chain(near(0.002)).map(loss).fold(f64::INFINITY, f64::min);
+    let at_chosen = loss(chosen["lr"]);
+    assert!(*inside && probes.len() <= 40, "{} points", probes.len());
+    assert!(at_chosen <= 1.1 * best, "{optimizer} {chosen:?}: {at_chosen} instead of {best}; {probes:?}");
+}
+
+#[test]
+fn on_a_noise_free_quadratic_the_rate_chosen_has_a_loss_within_10_percent_of_the_best() {
+    // all samples per update, and targets that the network can express: no noise, and no floor under the loss
+    let curved = data(1e4, 0.0);
+    check_choice(&regression("epoch", "sgd", 200), "sgd", &curved);
+    check_choice(&regression("epoch", "sgd", 50), "sgd", &curved);
+}
+
+#[test]
+fn at_the_kink_between_too_slow_and_too_fast_the_rate_chosen_has_a_loss_within_10_percent_of_the_best() {
+    // within 1 % of 2 / (lowest + highest curvature), where the loss of 50 updates changes 10 % per 1 %
+    check_choice(&regression("epoch", "sgd", 50), "sgd", &data(10.0, 0.0));
+}
+
+#[test]
+fn on_a_noisy_quadratic_the_rate_chosen_has_a_loss_within_10_percent_of_the_best() {
+    let data = data(1e4, 0.3);
+    for optimizer in ["sgd", "adam"] {
+        check_choice(&regression("batch:10", optimizer, 5), optimizer, &data);
+    }
+}
+
+#[test]
+fn every_recipe_gets_the_same_number_of_probes_of_the_same_length_with_seeds_of_their_own() {
+    let data = data(1e4, 0.3);
+    let trials = ["sgd", "adam", "rmsprop"].map(|optimizer| regression("batch:20", optimizer, 3));
+    let finished = tuned(trials.to_vec(), "lr", &data);
+    let recipes = &record(&finished).recipes;
+    let lengths = |recipe: &TunedRecipe| recipe.probes.iter().map(|probe| probe.updates).collect::<Vec<_>>();
+    assert!(lengths(&recipes[0]).len() >= 14);
+    assert!(recipes.iter().all(|recipe| lengths(recipe) == lengths(&recipes[0])), "{recipes:?}");
+    let probes = &finished.summary.trials.probes;
+    assert!(probes.iter().all(|probe| probe.role == Role::Probe && probe.seed > 1_000_000));
+    assert!(probes.iter().all(|probe| probe.epochs.len() == 2 && probe.test.as_ref().is_none()));
+    assert!(finished.summary.trials.iter().all(|trial| trial.role == Role::Race && trial.seed == 1));
+}
+
+#[test]
+fn longer_trials_are_probed_at_a_sixteenth_and_the_best_at_a_quarter_of_their_updates() {
+    let mut workload = Workload::of("digits:train=1000,test=100");
+    workload.choices.set(ChoiceKey::Validation, "0.1").unwrap();
+    let data = workload.load(None, None).unwrap();
+    let finished = tuned(vec![trial("784-32-10", "batch:100", "sgd", 80)], "lr", &data);
+    let TunedRecipe { probes, chosen, .. } = &record(&finished).recipes[0];
+    let (short, long): (Vec<_>, Vec<_>) = probes.iter().partition(|probe| probe.updates == 720 / 16);
+    assert!((9..=17).contains(&short.len()) && (5..=13).contains(&long.len()), "{probes:?}");
+    assert!(long.iter().all(|probe| probe.updates == 720 / 4 && probe.losses.len() == 1));
+    assert!(long.iter().any(|probe| probe.values == *chosen));
+    let mut best: Vec<f64> = short.iter().filter_map(|probe| probe.loss).collect();
+    best.sort_by(f64::total_cmp);
+    let carried =
+        long[..3].iter().map(|probe| short.iter().find(|other| other.values == probe.values).unwrap());
+    assert_eq!(carried.map(|probe| probe.loss.unwrap()).collect::<Vec<_>>(), best[..3]);
+}
+
+#[test]
+fn the_race_runs_every_recipe_at_its_best_and_at_the_rate_that_suits_most() {
+    let data = data(1e4, 0.3);
+    let trials = ["sgd", "adam", "rmsprop"].map(|optimizer| regression("batch:20", optimizer, 3));
+    let finished = tuned(trials.to_vec(), "lr", &data);
+    let tuning = record(&finished);
+    let same = tuning.same_rate.unwrap();
+    assert!(tuning.recipes.iter().any(|recipe| recipe.chosen["lr"] == same), "it is the best of one of them");
+    let trials = &finished.summary.trials;
+    assert_eq!(trials.iter().filter(|trial| tuning.is_at_best(trial)).count(), 3);
+    assert_eq!(trials.iter().filter(|trial| tuning.is_at_same_rate(trial)).count(), 3);
+    for recipe in &tuning.recipes {
+        let optimizer = |name: &str| {
+            trials.iter().find(|trial| trial.name == name).unwrap().recipe.get("optimizer").unwrap()
+        };
+        assert!(optimizer(&recipe.at_best).ends_with(&format!("lr={}", recipe.chosen["lr"])));
+        let at_same_rate = recipe.at_same_rate.as_ref().unwrap();
+        assert!(optimizer(at_same_rate).ends_with(&format!("lr={same}")));
+    }
+    assert_eq!(finished.summary.groups.len(), trials.len(), "probes are in no group");
+}
+
+#[test]
+fn several_choices_are_tuned_together() {
+    let data = data(1e4, 0.3);
+    let finished =
+        tuned(vec![regression("batch:20", "sgd:momentum=0.9", 2)], "lr,momentum,weight_decay,batch", &data);
+    let chosen = &record(&finished).recipes[0].chosen;
+    assert_eq!(chosen.keys().collect::<Vec<_>>(), ["batch", "lr", "momentum", "weight_decay"]);
+    assert!(record(&finished).same_rate.is_none(), "one recipe has no rate in common with others");
+    assert_eq!(finished.summary.trials.len(), 1);
+}
+
+#[test]
+fn a_recipe_without_the_choice_recipes_that_differ_in_nothing_else_and_data_without_validation_are_refused() {
+    let data = data(1e4, 0.3);
+    let refused = |optimizers: &[&str], update: &str, keys: &str, part: &str| {
+        let trials = optimizers.iter().map(|optimizer| regression(update, optimizer, 1));
+        let study = Study::of(trials, &data).unwrap();
+        let error = keys.parse().and_then(|tune| study.with_tuning(tune, &data)).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains(part), "{error}");
+    };
+    refused(&["sgd", "adam"], "batch:10", "lr,momentum", "`adam:lr=0.001` has no key `momentum`");
+    refused(&["cg"], "epoch", "lr", "has no learning rate to tune");
+    refused(&["sgd"], "epoch", "batch", "there is no batch to tune");
+    refused(&["adam:lr=0.1", "adam:lr=0.01"], "batch:10", "lr", "differ only in what --tune chooses");
+    refused(&["sgd"], "batch:10", "rate", "unknown choice to tune");
+    refused(&["sgd"], "batch:10", "lr,lr", "duplicate");
+    let counts = || Tune { counts: true, ..("lr".parse().unwrap()) };
+    let study = Study::of([regression("batch:10", "sgd", 1)], &data).unwrap();
+    let error = study.with_tuning(counts(), &data).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("there is none"), "{error}");
+    let without = Dataset { validation: None, ..data.clone() };
+    let study = Study::of([regression("batch:10", "sgd", 1)], &without).unwrap();
+    let error = study.with_tuning("lr".parse().unwrap(), &without).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("--validation"), "{error}");
+}
