@@ -67,6 +67,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         flags: Flags,
     },
+    /// Find the learning rate of a recipe
+    ///
+    /// By a range test with several seeds, confirmed by longer trials around the best rates. Takes the flags of train;
+    /// nothing is written.
+    FindLr {
+        #[command(flatten)]
+        flags: RateFlags,
+    },
     /// Resume a killed or interrupted run, or train a finished one longer
     ///
     /// The result is bit-identical to that of an uninterrupted run.
@@ -301,6 +309,30 @@ pub(crate) struct Flags {
     /// Print the plan, with expected time and memory
     #[arg(long, help_heading = "Running")]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
+/// Flags of `find-lr`.
+#[derive(Debug, Args)]
+pub(crate) struct RateFlags {
+    #[command(flatten)]
+    pub(crate) choices: ChoiceFlags,
+    /// Fewest seeds to try every rate with; 6 give a 95 % interval
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = clap::value_parser!(u64).range(1..=1_000),
+        allow_negative_numbers = true,
+        help_heading = "Recipe"
+    )]
+    pub(crate) seeds: u64,
+    /// Print the result as JSON
+    ///
+    /// One object on stdout; everything else goes to stderr
+    #[arg(long, help_heading = "Records")]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) running: Running,
 }

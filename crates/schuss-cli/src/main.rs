@@ -8,6 +8,7 @@ mod doctor;
 mod estimate;
 mod eval;
 mod explain;
+mod find_lr;
 mod flags;
 mod man;
 mod model;
@@ -49,6 +50,7 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
     match command {
         Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags, screen),
         Command::Train { flags } => return compare::train(&flags, screen),
+        Command::FindLr { flags } => return find_lr::run(flags, screen),
         Command::Resume { run, epochs, data, running, json } => {
             return compare::resume(&run, epochs, data.as_deref(), &running, json, screen);
         }

@@ -2,13 +2,13 @@
 
 mod common;
 
-use common::{ONE_THREAD, trial};
+use common::{ONE_THREAD, random_data, trial};
 use schuss::Trial;
 use schuss::data::random::{Key, Purpose};
 use schuss::data::{Dataset, Labels, Samples, Shape, Values};
 use schuss::loss::Targets;
 use schuss::recipe::{ChoiceKey, TargetScale, Workload};
-use schuss::record::{Role, TunedRecipe, TuningRecord};
+use schuss::record::{IntervalKind, RateRecord, Role, TunedRecipe, TuningRecord};
 use schuss::session::{Control, Session};
 use schuss::study::{Finished, Study, Tune};
 
@@ -65,12 +65,19 @@ fn loss(trial: &Trial, optimizer: &str, rate: f64, data: &Dataset) -> f64 {
     (1..=3).map(of).sum::<f64>() / 3.0
 }
 
-/// Checks that the loss at the rate chosen is at most 10 % above that at the best of a grid that is fine near
-/// it.
+fn found(trial: Trial, seeds: usize, data: &Dataset) -> RateRecord {
+    let tune = Tune { seeds, ..("lr".parse().unwrap()) };
+    let study = Study::of([trial], data).unwrap().with_tuning(tune, data).unwrap();
+    study.find_rate(data, ONE_THREAD, &Control::default()).unwrap().unwrap()
+}
+
+/// Checks that the loss at the rates chosen and found is at most 10 % above that at the best of a grid that is fine near
+/// them.
 #[track_caller]
 fn check_choice(trial: &Trial, optimizer: &str, data: &Dataset) {
     let finished = tuned(vec![trial.clone()], "lr", data);
     let TunedRecipe { chosen, inside, probes, .. } = &record(&finished).recipes[0];
+    let found = found(trial.clone(), 3, data);
     let loss = |rate: f64| loss(trial, optimizer, rate, data);
     let wide = (0..24).map(|step| 10_f64.powf(-4.0 + 0.25 * f64::from(step)));
     let near = |step: f64| (-10..=10).map(move |steps| chosen["lr"] * 10_f64.powf(step * f64::from(steps)));
@@ -78,6 +85,8 @@ fn check_choice(trial: &Trial, optimizer: &str, data: &Dataset) {
     let at_chosen = loss(chosen["lr"]);
     assert!(*inside && probes.len() <= 40, "{} points", probes.len());
     assert!(at_chosen <= 1.1 * best, "{optimizer} {chosen:?}: {at_chosen} instead of {best}; {probes:?}");
+    let at_found = found.rate.map(loss).unwrap_or_else(|| panic!("{found:?}"));
+    assert!(at_found <= 1.1 * best, "{optimizer}: {at_found} instead of {best}; {found:?}");
 }
 
 #[test]
@@ -100,6 +109,64 @@ fn on_a_noisy_quadratic_the_rate_chosen_has_a_loss_within_10_percent_of_the_best
     for optimizer in ["sgd", "adam"] {
         check_choice(&regression("batch:10", optimizer, 5), optimizer, &data);
     }
+}
+
+#[test]
+fn a_rate_that_is_found_has_an_interval_over_its_seeds_and_the_rate_it_diverges_from() {
+    let data = data(1e4, 0.3);
+    let found = found(regression("batch:10", "sgd", 5), 2, &data);
+    let (rate, interval) = (found.rate.unwrap(), found.interval.unwrap());
+    assert!(interval.low <= rate && rate <= interval.high && interval.low < interval.high, "{found:?}");
+    assert_eq!((found.interval_kind, found.seeds.len()), (IntervalKind::Confidence, 6), "trials of a moment");
+    let good = found.good_rates.unwrap();
+    assert!(good.low <= rate && rate <= good.high);
+    // the largest curvature is 2, and a batch of 10 can have a larger one
+    let diverges = found.diverges_from.unwrap();
+    assert!(rate < diverges && diverges < 3.0, "{diverges}");
+    assert!(found.seeds.iter().all(|seed| *seed > 1_000_000));
+    assert_eq!(found.optimizer, format!("sgd:lr={rate}"));
+    assert!(
+        found.probes.iter().any(|probe| probe.losses.len() == 2),
+        "the range test has the seeds asked for"
+    );
+}
+
+#[test]
+fn where_no_rate_can_be_told_it_says_why() {
+    let told = |data: &Dataset, trial: Trial, part: &str| {
+        let found = found(trial, 3, data);
+        let why = found.cannot_tell.clone().unwrap_or_else(|| panic!("{found:?}"));
+        assert!(why.contains(part) && found.rate.is_none() && found.interval.is_none(), "{why}");
+    };
+    // curvatures of 1e36: no rate that is tried is small enough
+    let huge = || {
+        let values = Values::Floats((0..20 * FEATURES).map(|i| 1e18 * (i % 7) as f32).collect());
+        Samples::new(values, Labels::Real { values: vec![1.0; 20], width: 1 }, FEATURES).unwrap()
+    };
+    let given = Dataset::given("huge", Shape::Flat(FEATURES), vec![], huge(), huge());
+    let huge = Dataset { validation: Some(huge().into()), ..given };
+    told(&huge, regression("batch:5", "sgd", 2), "every rate tried diverges");
+    // labels that have nothing to do with the samples
+    let random = random_data(FEATURES, 2, 200, 50, 1);
+    let random = Dataset { validation: Some(random_data(FEATURES, 2, 400, 50, 3).train), ..random };
+    told(&random, trial("8-2", "batch:10", "sgd", 3), "learns nothing at any rate");
+    // nothing to learn a rate from: the gradient is 0
+    let zeros = || {
+        let labels = Labels::Real { values: vec![1.0; 20], width: 1 };
+        Samples::new(Values::Floats(vec![0.0; 20 * FEATURES]), labels, FEATURES).unwrap()
+    };
+    let given = Dataset::given("zeros", Shape::Flat(FEATURES), vec![], zeros(), zeros());
+    let zeros = Dataset { validation: Some(zeros().into()), ..given };
+    told(&zeros, regression("epoch", "weights@sgd/freeze", 2), "learns nothing at any rate");
+}
+
+#[test]
+fn a_rate_is_found_for_one_recipe_alone() {
+    let data = data(10.0, 0.3);
+    let trials = ["sgd", "adam"].map(|optimizer| regression("batch:20", optimizer, 1));
+    let study = Study::of(trials, &data).unwrap().with_tuning("lr".parse().unwrap(), &data).unwrap();
+    let error = study.find_rate(&data, ONE_THREAD, &Control::default()).unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("one recipe"), "{error}");
 }
 
 #[test]

@@ -4,11 +4,13 @@
 //! without a new schema number, so readers should ignore unknown keys.
 
 pub mod numbers;
+mod rate;
 mod surface;
 mod trial;
 mod tuning;
 mod verdict;
 
+pub use rate::RateRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};

@@ -8,6 +8,7 @@
 mod choice;
 mod probes;
 mod profile;
+mod rate;
 mod rungs;
 mod search;
 mod sobol;

@@ -49,6 +49,11 @@ impl Profile {
         }
     }
 
+    /// Returns true if none of the rates diverged or has a loss more than 10 % above the lowest.
+    pub(super) fn is_flat(&self) -> bool {
+        self.0.iter().all(|knot| knot.excess <= GOOD)
+    }
+
     /// Returns the rates around the best at which the loss is at most 10 % above the lowest.
     pub(super) fn basin(&self) -> Option<Basin> {
         let best = (0..self.0.len()).min_by(|&a, &b| self.0[a].excess.total_cmp(&self.0[b].excess))?;

@@ -73,6 +73,12 @@ impl Racer<'_> {
         best.ok_or_else(|| Error::failure("a recipe was tuned without probes"))
     }
 
+    /// Returns the probes of the last rung's points.
+    pub(super) fn last_probes(&self) -> Vec<&[TrialRecord]> {
+        let points = self.searches.last().map_or(0, |search| search.points.len());
+        self.probes[self.probes.len() - points..].iter().map(Vec::as_slice).collect()
+    }
+
     /// Returns the best points of the last rung, best first.
     fn carried(&self) -> Vec<Vec<f64>> {
         let mut points = self.searches.last().map_or_else(Vec::new, |search| search.points.clone());
