@@ -1,17 +1,15 @@
 //! Builds a data set from the samples of a source: holds out missing splits and fits the normalisation.
 
 use crate::format::table::Target;
-use crate::random::Purpose;
 use crate::reader::{Loaded, LoadedSplit, ReadOptions};
 use crate::scale::TargetNumbers;
-use crate::split::hold_out::{HeldOut, hold_out};
 use crate::split::relabel;
+use crate::undivided::Undivided;
 use crate::{
-    Centring, Dataset, Error, Normalisation, Normalise, Offsets, Place, Preparation, Result, Samples, Scale,
-    Shape, Split,
+    Centring, Dataset, Normalisation, Normalise, Offsets, Place, Preparation, Resampling, Result, Samples,
+    Scale, Shape, Split,
 };
 use std::sync::Arc;
-use xxhash_rust::xxh3::Xxh3;
 
 /// Options for loading data, apart from their source.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +18,8 @@ pub struct Request {
     pub ask: ReadOptions,
     /// Fraction of the training samples to hold out for validation (curves and model selection).
     pub validation: Option<f64>,
+    /// Way in which held-out samples depend on the seed of a trial; `None` if they do not.
+    pub resampling: Option<Resampling>,
     /// Normalisation of the features; `None` picks the default for the data.
     pub normalisation: Option<Normalise>,
     /// True if nothing is trained: without a test split of their own, all samples become the test split.
@@ -34,9 +34,6 @@ impl Request {
         ReadOptions { offsets, ..self.ask.clone() }
     }
 }
-
-/// Fraction of the samples held out as the test split if none is given.
-const TEST_SHARE: f64 = 0.2;
 
 impl From<LoadedSplit> for Split {
     fn from(part: LoadedSplit) -> Self {
@@ -83,6 +80,7 @@ impl Dataset {
             offsets: Offsets::default(),
             scale,
             held_out: None,
+            resampled: None,
             notes: vec![],
         }
     }
@@ -98,19 +96,12 @@ impl Dataset {
             return Self::whole(name, origin, found)?.imputed();
         }
         let Loaded { shape, classes, train, validation, test, table, offsets, pictures, notes, .. } = found;
-        let mut drawing = Drawing { train: train.into(), hash: Xxh3::new(), drawn: vec![] };
-        let test = match test {
-            Some(test) => test.into(),
-            None => drawing
-                .hold_out("test", TEST_SHARE, Purpose::Test)
-                .map_err(|error| error.or_at(Place::data(&name)))?,
-        };
-        let validation = validation.map(Split::from);
-        let held_out = drawing.held_out();
-        let train = drawing.train;
+        let (has_test, validation) = (test.is_some(), validation.map(Split::from));
+        let test = test.map_or_else(|| Samples::default().into(), Split::from);
         let given = Self::given(&name, shape, classes, Samples::default(), Samples::default());
-        Self { origin, train, validation, test, table, offsets, pictures, held_out, notes, ..given }
-            .with(request)
+        let train = train.into();
+        let data = Self { origin, train, validation, test, table, offsets, pictures, notes, ..given };
+        Undivided { data, has_test }.with(request)
     }
 
     /// Creates a data set whose test split is everything that was loaded.
@@ -122,23 +113,17 @@ impl Dataset {
         Ok(Self { origin, test, table, offsets, pictures, notes, ..given })
     }
 
-    /// Adds the requested validation split and normalisation.
+    /// Divides and normalises data that have a test split, as requested.
     ///
     /// # Errors
     /// As for [`Self::of`].
     pub(crate) fn with(self, request: &Request) -> Result<Self> {
-        if request.whole {
-            return Ok(self);
-        }
-        let empty = self.splits().find(|(_, split)| split.is_empty()).map(|(name, _)| name);
-        if let Some(name) = empty {
-            return Err(Error::data(format!("the {name} split is empty")).at(Place::data(&self.name)));
-        }
-        let divided = match request.validation {
-            Some(share) => self.hold_out_validation(share)?,
-            None => self,
-        };
-        let mut filled = divided.imputed()?;
+        Undivided { data: self, has_test: true }.with(request)
+    }
+
+    /// Fills in missing cells and fits the normalisation, both on the training split.
+    pub(crate) fn prepared(self, request: &Request) -> Result<Self> {
+        let mut filled = self.imputed()?;
         let preparation = Preparation::of(&filled)?;
         let bright = preparation.is_some_and(|preparation| preparation.is_bright());
         let usual = bright.then_some(Normalise::Standard).filter(|_| request.normalisation.is_none());
@@ -161,46 +146,5 @@ impl Dataset {
             Some(Target::Real { columns }) => columns.clone(),
             _ => (0..count).map(|number| number.to_string()).collect(),
         }
-    }
-
-    fn hold_out_validation(self, share: f64) -> Result<Self> {
-        let refuse = |what: &str| Err(Error::usage(what).at(Place::flag("validation")));
-        if !(share > 0.0 && share < 1.0) {
-            return refuse("the held-out fraction must be above 0 and below 1")
-                .map_err(|e: Error| e.advise("0.1"));
-        }
-        if self.validation.is_some() {
-            return refuse("the data already have a validation split")
-                .map_err(|e: Error| e.advise("leave it out"));
-        }
-        let before = self.held_out.unwrap_or_default();
-        let mut hash = Xxh3::new();
-        hash.update(before.hash.as_bytes());
-        let mut drawing = Drawing { train: self.train, hash, drawn: before.drawn };
-        let validation = Some(drawing.hold_out("validation", share, Purpose::Validation)?);
-        Ok(Self { held_out: drawing.held_out(), train: drawing.train, validation, ..self })
-    }
-}
-
-/// Splits while they are being held out.
-struct Drawing {
-    train: Split,
-    hash: Xxh3,
-    drawn: Vec<String>,
-}
-
-impl Drawing {
-    fn hold_out(&mut self, name: &str, share: f64, purpose: Purpose) -> Result<Split> {
-        let train = std::mem::replace(&mut self.train, Samples::default().into());
-        let (train, held, indices) = hold_out(train, share, purpose)?;
-        indices.iter().for_each(|index| self.hash.update(&index.to_le_bytes()));
-        self.train = train;
-        self.drawn.push(name.to_owned());
-        Ok(held)
-    }
-
-    fn held_out(&self) -> Option<HeldOut> {
-        let (drawn, hash) = (self.drawn.clone(), format!("{:032x}", self.hash.digest128()));
-        (!drawn.is_empty()).then_some(HeldOut { seed: crate::split::hold_out::SEED, drawn, hash })
     }
 }

@@ -3,7 +3,8 @@
 use crate::format::table::{Table, shown};
 use crate::text::{grouped, listed};
 use crate::{
-    Error, HeldOut, Labels, Normalisation, Offsets, Preparation, Result, Row, Samples, Scale, Shape, Store,
+    Error, HeldOut, Labels, Normalisation, Offsets, Preparation, Resampled, Result, Row, Samples, Scale,
+    Shape, Store,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -173,6 +174,9 @@ pub struct Dataset {
     pub scale: Scale,
     /// Splits that were held out by schuss rather than given.
     pub held_out: Option<HeldOut>,
+    /// Samples as they were loaded, if every seed draws its own splits from them: these are then the splits of one seed, see
+    /// [`Self::for_seed`].
+    pub resampled: Option<Arc<Resampled>>,
     /// Notes for the user on decisions made while reading.
     pub notes: Vec<String>,
 }
@@ -275,9 +279,10 @@ impl Dataset {
         Ok((!self.classes.is_empty()).then(|| format!("classes: {}{share}", first(&self.classes))))
     }
 
-    /// Returns the bytes that all splits hold in memory.
+    /// Returns the bytes that all splits hold in memory, with those that a seed's splits take if they are drawn anew.
     pub fn bytes(&self) -> usize {
-        self.splits().map(|(_, split)| split.bytes()).sum()
+        let splits: usize = self.splits().map(|(_, split)| split.bytes()).sum();
+        splits + self.resampled.as_ref().map_or(0, |resampled| 2 * resampled.bytes())
     }
 
     /// Returns the 128-bit XXH3 over shape, counts, values and labels of all splits, as 32 hex digits; of larger

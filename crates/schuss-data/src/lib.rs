@@ -29,6 +29,7 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod undivided;
 
 pub use assemble::Request;
 pub use dataset::{Dataset, FINGERPRINTED, Split, TargetKind};
@@ -42,5 +43,6 @@ pub use preparation::Preparation;
 pub use samples::{Labels, Row, Samples, Values};
 pub use scale::Scale;
 pub use shape::{ImageShape, Shape};
-pub use split::{HeldOut, Range, Subset, Survey, survey};
+pub use split::{Folds, HeldOut, Range, Resampling, Subset, Survey, survey};
 pub use stream::{Access, Batch, Feed, Ring, Store, advice};
+pub use undivided::Resampled;

@@ -38,6 +38,8 @@ pub enum Purpose {
     LossGroups = 14,
     /// Order in which trials take turns; changes no result.
     Turns = 15,
+    /// Folds of a cross-validation.
+    Folds = 16,
 }
 
 /// Key of one stream of draws: everything but the position and the element.

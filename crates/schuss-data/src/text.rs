@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use std::io;
+use std::time::Duration;
 
 /// Formats a number with digits in groups of three: `31,204`.
 pub fn grouped(number: u64) -> String {
@@ -94,6 +95,24 @@ fn without_code(text: &str) -> String {
     first + letters.as_str()
 }
 
+/// Parses a time: `90s`, `10m` or `10min`, `1.5h`.
+///
+/// # Errors
+/// A usage error for anything else, zero and times of more than a year.
+pub fn parse_time(text: &str) -> Result<Duration> {
+    let refuse = || Error::usage(format!("`{text}` is not a time")).advise("90s, 10m or 1.5h");
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(char::is_alphabetic).ok_or_else(refuse)?);
+    let seconds = match unit {
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        _ => return Err(refuse()),
+    };
+    let time = number.trim().parse::<f64>().map_err(|_| refuse())? * seconds;
+    if time > 0.0 && time <= 366.0 * 86_400.0 { Ok(Duration::from_secs_f64(time)) } else { Err(refuse()) }
+}
+
 /// Parses a size: `512MiB`, `2GiB`, `800 MB`, `1e9`, `1073741824`.
 ///
 /// # Errors
@@ -123,6 +142,17 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_has_a_unit() {
+        let cases = [("90s", 90.0), ("10m", 600.0), ("2 min", 120.0), ("1.5h", 5_400.0), ("0.25s", 0.25)];
+        for (text, seconds) in cases {
+            assert_eq!(parse_time(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
+        }
+        for text in ["", "10", "s", "0s", "-1m", "nan s", "inf s", "10 days", "1e9h", "1m30s"] {
+            assert_eq!(parse_time(text).unwrap_err().exit_code(), 2, "{text}");
+        }
+    }
 
     #[test]
     fn the_system_is_quoted_in_plain_words() {

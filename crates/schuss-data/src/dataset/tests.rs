@@ -103,6 +103,6 @@ fn classes_of_streamed_samples_are_looked_at_without_reading_them_where_they_are
     let data = Dataset { train: of(&[0; 8]), test: of(&[1, 0, 1]), ..given };
     let warnings = data.warnings().unwrap();
     assert!(warnings[0].contains("the test split") && warnings[0].ends_with("`b` (2)"), "{warnings:?}");
-    let (rest, held, _) = hold_out(of(&[0, 0, 0, 0, 1, 1, 1, 1]), 0.5, Purpose::Test).unwrap();
-    assert_eq!([rest, held].map(|split| split.class_counts(2).unwrap()), [[2, 2], [2, 2]]);
+    let divided = hold_out(of(&[0, 0, 0, 0, 1, 1, 1, 1]), 0.5, 1, Purpose::Test).unwrap();
+    assert_eq!([divided.rest, divided.held].map(|split| split.class_counts(2).unwrap()), [[2, 2], [2, 2]]);
 }

@@ -1,11 +1,14 @@
 //! Holds samples out of a split: seeded, and stratified if there are classes.
 
-use crate::random::{Draws, Key, Purpose};
-use crate::{Error, Result, Split, Subset};
+use super::resampling::{Fold, Folds};
+use super::strata::Strata;
+use crate::random::{Key, Purpose};
+use crate::{Result, Split, Subset};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Seed of all hold-out draws: always the same, so that trials with different seeds are compared on the same samples.
+/// Seed of hold-out draws, unless splits are drawn anew with every seed of a trial: always the same, so that trials with
+/// different seeds are compared on the same samples.
 pub(crate) const SEED: u64 = 1;
 
 /// Record of the splits of a data set that were held out by schuss.
@@ -19,102 +22,56 @@ pub struct HeldOut {
     pub hash: String,
 }
 
-/// Divides a split: returns the samples that stay, those held out for `purpose` (`share` of all, at least one, with the
-/// same share of every class), and the held-out indices in ascending order.
+/// A split divided in two.
+#[derive(Debug)]
+pub(crate) struct Divided {
+    pub(crate) rest: Split,
+    pub(crate) held: Split,
+    /// Indices of the held-out samples, ascending.
+    pub(crate) indices: Vec<u64>,
+}
+
+impl Divided {
+    /// Holds out the samples at these ascending indices.
+    fn at(split: Split, indices: Vec<u64>) -> Result<Self> {
+        let (rest, held) = match split {
+            Split::Resident(samples) => {
+                let mut samples = Arc::unwrap_or_clone(samples);
+                let taken = samples.take_out(&indices)?;
+                (samples.into(), taken.into())
+            }
+            Split::Streamed(store) => {
+                let [held, rest] =
+                    Subset::divide(&store, &indices).map(|part| Split::Streamed(Arc::new(part)));
+                (rest, held)
+            }
+        };
+        Ok(Self { rest, held, indices })
+    }
+}
+
+/// Holds out `share` of all samples, at least one, with the same share of every class.
 ///
 /// # Errors
 /// A data error if there are fewer than two samples, or if they cannot be read.
-pub(crate) fn hold_out(split: Split, share: f64, purpose: Purpose) -> Result<(Split, Split, Vec<u64>)> {
+pub(crate) fn hold_out(split: Split, share: f64, seed: u64, purpose: Purpose) -> Result<Divided> {
     let strata = Strata::of(&split)?;
     let quotas = strata.quotas(share)?;
-    let held = strata.draw(&split, quotas, purpose)?;
-    match split {
-        Split::Resident(samples) => {
-            let mut samples = Arc::unwrap_or_clone(samples);
-            let taken = samples.take_out(&held)?;
-            Ok((samples.into(), taken.into(), held))
-        }
-        Split::Streamed(store) => {
-            let [part, rest] = Subset::divide(&store, &held).map(|part| Split::Streamed(Arc::new(part)));
-            Ok((rest, part, held))
-        }
-    }
+    let held = strata.draw(&split, quotas, Key { seed, purpose, epoch: 0 })?;
+    Divided::at(split, held)
 }
 
-/// Number of samples per class; a single stratum if samples have no class.
-struct Strata(Vec<u64>);
-
-/// Maximum number of classes with a stratum of their own; all further classes share one.
-const MOST: usize = 1 << 20;
-
-/// Returns the stratum of a sample.
-fn stratum(class: Option<u32>) -> usize {
-    class.map_or(0, |class| (class as usize).min(MOST))
-}
-
-impl Strata {
-    fn of(split: &Split) -> Result<Self> {
-        let mut counts = vec![];
-        split.each_class(|_, class| {
-            let stratum = stratum(class);
-            if counts.len() <= stratum {
-                counts.resize(stratum + 1, 0);
-            }
-            counts[stratum] += 1;
-        })?;
-        Ok(Self(counts))
-    }
-
-    /// Returns the number to hold out of each stratum: together `share` of all, apportioned by largest remainders, but
-    /// never the last sample of a class unless there is no other.
-    fn quotas(&self, share: f64) -> Result<Vec<u64>> {
-        let total: u64 = self.0.iter().sum();
-        if total < 2 {
-            let noun = if total == 1 { "sample" } else { "samples" };
-            return Err(Error::data(format!("{total} {noun} cannot be split in two"))
-                .advise("add samples, or provide the splits yourself"));
-        }
-        let wanted = ((share * total as f64).round() as u64).clamp(1, total - 1);
-        let exact = |count: u64| wanted as f64 * count as f64 / total as f64;
-        let mut quotas: Vec<u64> =
-            self.0.iter().map(|&count| (exact(count) as u64).min(count.saturating_sub(1))).collect();
-        let remainder = |stratum: usize, quota: u64| exact(self.0[stratum]) - quota as f64;
-        let mut order: Vec<usize> = (0..quotas.len()).collect();
-        order.sort_by(|&a, &b| remainder(b, quotas[b]).total_cmp(&remainder(a, quotas[a])));
-        let mut missing = wanted - quotas.iter().sum::<u64>();
-        for spare in [1, 0] {
-            for &stratum in &order {
-                if missing > 0 && quotas[stratum] + spare < self.0[stratum] {
-                    quotas[stratum] += 1;
-                    missing -= 1;
-                }
-            }
-        }
-        Ok(quotas)
-    }
-
-    /// Draws the quota of each stratum, every subset equally likely (Knuth, The Art of Computer Programming, volume 2,
-    /// algorithm 3.4.2 S); returns the indices in ascending order.
-    fn draw(mut self, split: &Split, mut quotas: Vec<u64>, purpose: Purpose) -> Result<Vec<u64>> {
-        let mut held = Vec::with_capacity(quotas.iter().sum::<u64>() as usize);
-        let key = Key { seed: SEED, purpose, epoch: 0 };
-        split.each_class(|index, class| {
-            let stratum = stratum(class);
-            let (left, wanted) = (&mut self.0[stratum], &mut quotas[stratum]);
-            if below(*left, &mut key.draws(index)) < *wanted {
-                *wanted -= 1;
-                held.push(index);
-            }
-            *left -= 1;
-        })?;
-        Ok(held)
-    }
-}
-
-/// Returns a uniform draw from `0..len`.
-fn below(len: u64, draws: &mut Draws) -> u64 {
-    let bits = u64::from(draws.bits()) << 32 | u64::from(draws.bits());
-    ((u128::from(bits) * u128::from(len)) >> 64) as u64
+/// Holds out a fold: of every class an equal part, as far as its number of samples can be divided. The folds of a
+/// repetition hold out every sample once.
+///
+/// # Errors
+/// A data error if a class has fewer samples than there are folds, or if they cannot be read.
+pub(crate) fn hold_out_fold(split: Split, folds: Folds, fold: Fold, classes: &[String]) -> Result<Divided> {
+    let strata = Strata::of(&split)?;
+    let shares = strata.shares(folds.folds(), classes)?;
+    let key = Key { seed: fold.repeat, purpose: Purpose::Folds, epoch: 0 };
+    let held = strata.draw_fold(&split, shares, fold.number, key)?;
+    Divided::at(split, held)
 }
 
 #[cfg(test)]
@@ -128,7 +85,7 @@ mod tests {
     }
 
     fn held(samples: &Samples, share: f64, purpose: Purpose) -> Vec<u64> {
-        hold_out(samples.clone().into(), share, purpose).unwrap().2
+        hold_out(samples.clone().into(), share, SEED, purpose).unwrap().indices
     }
 
     /// 800, 150, 49 and 1 samples of four classes, mixed.
@@ -156,10 +113,11 @@ mod tests {
     fn resident_and_streamed_splits_are_divided_alike_and_no_sample_is_lost() {
         let all = uneven();
         let streamed = Split::Streamed(Arc::new(all.clone()));
-        let (rest, part, indices) = hold_out(all.clone().into(), 0.2, Purpose::Test).unwrap();
-        let (other_rest, other_part, other_indices) = hold_out(streamed, 0.2, Purpose::Test).unwrap();
-        assert_eq!(indices, other_indices);
-        for (resident, streamed) in [(&rest, &other_rest), (&part, &other_part)] {
+        let own = hold_out(all.clone().into(), 0.2, SEED, Purpose::Test).unwrap();
+        let other = hold_out(streamed, 0.2, SEED, Purpose::Test).unwrap();
+        assert_eq!(own.indices, other.indices);
+        let (rest, part) = (&own.rest, &own.held);
+        for (resident, streamed) in [(rest, &other.rest), (part, &other.held)] {
             let every: Vec<u64> = (0..resident.len() as u64).collect();
             assert_eq!(resident.resident().unwrap(), &streamed.read(&every).unwrap());
         }
@@ -167,8 +125,8 @@ mod tests {
             crate::Row::Floats(row) => row[0] as usize,
             crate::Row::Bytes(_) => usize::MAX,
         };
-        let mut seen: Vec<usize> = (0..rest.len()).map(|index| number(&rest, index)).collect();
-        seen.extend((0..part.len()).map(|index| number(&part, index)));
+        let mut seen: Vec<usize> = (0..rest.len()).map(|index| number(rest, index)).collect();
+        seen.extend((0..part.len()).map(|index| number(part, index)));
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..1_000));
     }
@@ -189,7 +147,67 @@ mod tests {
             assert!(count >= 1 && count < classes.len(), "{count} of {classes:?}");
         }
         for few in [&[][..], &[4]] {
-            assert_eq!(hold_out(samples(few).into(), 0.2, Purpose::Test).unwrap_err().exit_code(), 3);
+            assert_eq!(hold_out(samples(few).into(), 0.2, SEED, Purpose::Test).unwrap_err().exit_code(), 3);
         }
+    }
+
+    fn fold(samples: &Samples, folds: &str, seed: u64) -> Divided {
+        let folds: Folds = folds.parse().unwrap();
+        hold_out_fold(samples.clone().into(), folds, folds.of_seed(seed), &[]).unwrap()
+    }
+
+    #[test]
+    fn the_folds_of_a_repetition_hold_out_every_sample_once_and_equal_parts_of_every_class() {
+        let class = |i: u32| if i % 97 < 60 { 0 } else { 1 + i % 3 };
+        let all = samples(&(0..571).map(class).collect::<Vec<_>>());
+        let count = |indices: &[u64], class: u32| {
+            indices.iter().filter(|&&index| all.class(index as usize) == Some(class)).count()
+        };
+        for seeds in [1..=5, 6..=10] {
+            let folds: Vec<Divided> = seeds.map(|seed| fold(&all, "5x2", seed)).collect();
+            let mut held: Vec<u64> = folds.iter().flat_map(|fold| fold.indices.clone()).collect();
+            held.sort_unstable();
+            assert!(held.into_iter().eq(0..571));
+            for fold in &folds {
+                assert_eq!(fold.rest.len() + fold.held.len(), 571);
+                assert!((114..=115).contains(&fold.held.len()), "{}", fold.held.len());
+                for class in 0..4 {
+                    let fifth = count(&(0..571).collect::<Vec<_>>(), class) / 5;
+                    assert!((fifth..=fifth + 1).contains(&count(&fold.indices, class)));
+                }
+            }
+        }
+        assert_ne!(fold(&all, "5x2", 1).indices, fold(&all, "5x2", 6).indices);
+        assert_eq!(fold(&all, "5x2", 3).indices, fold(&all, "5", 3).indices);
+    }
+
+    #[test]
+    fn held_out_samples_of_a_fold_are_never_in_its_training_resident_or_streamed() {
+        let all = samples(&(0..40).map(|i| i % 2).collect::<Vec<_>>());
+        let streamed = Split::Streamed(Arc::new(all.clone()));
+        let folds: Folds = "4".parse().unwrap();
+        for seed in folds.seeds() {
+            let own = fold(&all, "4", seed);
+            let other = hold_out_fold(streamed.clone(), folds, folds.of_seed(seed), &[]).unwrap();
+            assert_eq!(own.indices, other.indices);
+            let every: Vec<u64> = (0..30).collect();
+            let rest = own.rest.resident().unwrap();
+            assert_eq!(rest, &other.rest.read(&every).unwrap());
+            let others: Vec<u64> = (0..40).filter(|index| !own.indices.contains(index)).collect();
+            assert_eq!(rest, &all.select(&others).unwrap());
+        }
+    }
+
+    #[test]
+    fn more_folds_than_samples_of_a_class_are_a_data_error_that_names_it() {
+        let all = samples(&[0, 0, 0, 2, 2, 0, 0]);
+        let names = ["ant", "bee", "cat"].map(String::from);
+        let refused = |folds: &str| {
+            let folds: Folds = folds.parse().unwrap();
+            hold_out_fold(all.clone().into(), folds, folds.of_seed(1), &names).unwrap_err()
+        };
+        assert!(refused("3").what.contains("`cat` has 2"), "{}", refused("3"));
+        assert_eq!(refused("3").exit_code(), 3);
+        assert!(refused("3").advice.unwrap().contains("--folds 2"));
     }
 }

@@ -108,7 +108,7 @@ mod tests {
             ask: ask.clone(),
             validation: Some(0.2),
             normalisation: Some(Normalise::None),
-            whole: false,
+            ..Request::default()
         };
         let data =
             Dataset::of("t".into(), "t".into(), crate::reader::open(&path, &ask).unwrap(), &request).unwrap();
