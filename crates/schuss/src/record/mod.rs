@@ -21,8 +21,8 @@ pub use trial::{
 };
 pub use tuning::{Bounds, ProbePoint, Trials, TunedRecipe, TuningCost, TuningRecord};
 pub use verdict::{
-    FinalValues, Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, TargetBound,
-    Test, Verdict,
+    FinalValues, Firm, Interval, IntervalKind, Look, Measure, NextLook, PairOutcome, PairVerdict,
+    RecipeVerdict, Spending, TargetBound, Test, Verdict,
 };
 
 /// Summary of a run: study, data, machine and results.
@@ -121,6 +121,9 @@ pub struct StudyRecord {
     pub title: String,
     /// Paragraphs of plain text shown beside the figures.
     pub notes: Vec<String>,
+    /// Numbers of seeds at which it is decided which recipes go on; empty if the seeds are fixed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<usize>,
 }
 
 /// Data and network, as canonical spec text.
@@ -155,6 +158,18 @@ pub struct DataRecord {
     pub labels: Vec<String>,
     /// Split used for `eval_*` and the curves.
     pub eval_split: String,
+    /// Splits that every seed draws anew; the counts, shares and the fingerprint are then those of seed 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resampled: Option<ResampledRecord>,
+}
+
+/// Splits that every seed draws anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResampledRecord {
+    /// Folds and how often they are repeated, such as `5x2`; `None` if samples are drawn at random.
+    pub folds: Option<String>,
+    /// Names of the splits.
+    pub splits: Vec<String>,
 }
 
 impl DataRecord {

@@ -13,8 +13,11 @@ pub struct TrialRecord {
     /// Hash of everything in the trial but the seed.
     #[serde(alias = "recipe_id")]
     pub config_id: String,
-    /// Seed of initial weights and order.
+    /// Seed of initial weights and order, and of the splits if they are drawn anew.
     pub seed: u64,
+    /// 128-bit XXH3 over the indices of the samples held out for this seed, if it draws its own splits: 32 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<String>,
     /// Model spec, resolved.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub network: String,

@@ -3,7 +3,6 @@
 use super::Spread;
 use super::numbers::{percent_tick, plain};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Order of the recipes of a run, computed from its trials alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,8 +41,8 @@ pub struct Verdict {
     /// True if the order at the target and the order at the end of the budget disagree; `None` if there is only one of
     /// them.
     pub orders_disagree: Option<bool>,
-    /// Seeds and error spent, if the number of seeds was chosen during the run.
-    pub spending: Option<Value>,
+    /// Seeds and error spent; `None` if the number of seeds was fixed.
+    pub spending: Option<Spending>,
     /// Verdict at the same learning rate, if rates were tuned.
     pub same_rate: Option<Box<Verdict>>,
     /// Verdicts on the values at the end of the budget that `by` does not rank.
@@ -51,6 +50,41 @@ pub struct Verdict {
     pub quality: Vec<Verdict>,
     /// The verdict in words, most important sentence first.
     pub sentences: Vec<String>,
+}
+
+/// Looks at a race whose number of seeds was not fixed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spending {
+    /// Looks that are complete.
+    pub looks: Vec<Look>,
+    /// Error that they may have spent, of 1 − `level`.
+    pub spent: f64,
+    /// Look that would come next; `None` if leader and ties are decided, or at the last number of seeds.
+    pub next: Option<NextLook>,
+}
+
+/// A look at a race.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// Number of seeds, from 1.
+    pub seeds: usize,
+    /// Error that it may spend.
+    pub error: f64,
+    /// Recipes that took part.
+    pub recipes: Vec<String>,
+    /// Recipe that led.
+    pub leader: Option<String>,
+    /// Number of pairs that it decided.
+    pub decided: usize,
+}
+
+/// A look at a race for which some trials have not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NextLook {
+    /// Number of seeds, from 1.
+    pub seeds: usize,
+    /// Recipes that take part.
+    pub recipes: Vec<String>,
 }
 
 /// Measure by which recipes are ranked.
@@ -207,9 +241,9 @@ pub struct PairVerdict {
     /// Mean of the value of `b` less that of `a`; `None` for times, and unless every trial has a value.
     #[serde(default)]
     pub difference: Option<f64>,
-    /// 95 % interval of `ratio` or `difference`, not adjusted for the number of pairs.
+    /// 95 % interval of `ratio` or `difference`, adjusted for the looks but not for the number of pairs.
     pub interval: Option<[f64; 2]>,
-    /// p-value, adjusted for all pairs by Holm's method.
+    /// p-value, adjusted for all pairs by Holm's method, and for all looks.
     pub p: Option<f64>,
     /// Test of `p`.
     #[serde(default)]
@@ -227,7 +261,7 @@ pub struct PairVerdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Test {
-    /// Student's t test on paired log ratios or differences.
+    /// Student's t test on paired log ratios or differences, corrected for splits that overlap.
     T,
     /// Exact test on the signs, where all log ratios are equal on the grid of evaluations.
     Signs,
@@ -288,6 +322,11 @@ impl PairVerdict {
 }
 
 impl PairOutcome {
+    /// Returns true if `a` is decided to be faster or better than `b`, or equal to it.
+    pub fn keeps_lead(self) -> bool {
+        matches!(self, Self::Faster | Self::Better | Self::Equal)
+    }
+
     /// Returns the outcome as seen from the other recipe.
     pub fn reversed(self) -> Self {
         match self {

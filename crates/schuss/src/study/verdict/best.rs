@@ -1,5 +1,6 @@
 //! The probability that a recipe is the best.
 
+use super::design::Design;
 use super::median::middle;
 use super::outcome::Outcome;
 use super::racer::Racer;
@@ -10,9 +11,9 @@ const DRAWS: u64 = 4_000;
 
 /// Returns, for each recipe, the share of resampled races in which its median is the lowest, ties split: a bootstrap
 /// over seeds (Efron 1979). A resampled seed is that of all recipes at once, so that what a seed does to all of them
-/// cancels; recipes that share no seed are resampled apart. Misses stand at infinity. With n seeds a share is at most
-/// 1 − 2^−(n+1): so few seeds do not show more.
-pub(super) fn probabilities(racers: &[Racer]) -> Vec<f64> {
+/// cancels; recipes that share no seed are resampled apart. Misses stand at infinity. With n independent seeds a share is
+/// at most 1 − 2^−(n+1): so few seeds do not show more.
+pub(super) fn probabilities(racers: &[Racer], design: Design) -> Vec<f64> {
     let table = Table::of(racers);
     let mut wins = vec![0.0; racers.len()];
     let key = Key { seed: 1, purpose: Purpose::Bootstrap, epoch: 0 };
@@ -24,7 +25,7 @@ pub(super) fn probabilities(racers: &[Racer]) -> Vec<f64> {
         let winners = wins.iter_mut().zip(&medians).filter(|(_, median)| **median == lowest);
         winners.for_each(|(wins, _)| *wins += share);
     }
-    let cap = 1.0 - 0.5_f64.powi(table.seeds().min(1_000) as i32 + 1);
+    let cap = 1.0 - 0.5_f64.powf(design.independent(table.seeds()).min(1_000.0) + 1.0);
     wins.iter().map(|wins| (wins / races as f64).min(cap)).collect()
 }
 
@@ -81,6 +82,10 @@ mod tests {
     use super::*;
     use Outcome::{Beyond, Never, Reached};
 
+    fn among(racers: &[Racer]) -> Vec<f64> {
+        probabilities(racers, Design::FIXED)
+    }
+
     fn racer(outcomes: &[Outcome]) -> Racer {
         Racer::of((1..).zip(outcomes.iter().copied()))
     }
@@ -88,27 +93,27 @@ mod tests {
     #[test]
     fn a_recipe_that_wins_every_seed_is_as_good_as_its_seeds_allow() {
         let (fast, slow) = (racer(&[Reached(1.0), Reached(1.1)]), racer(&[Reached(2.0), Reached(2.1)]));
-        assert_eq!(probabilities(&[fast, slow]), [1.0 - 0.125, 0.0]);
+        assert_eq!(among(&[fast, slow]), [1.0 - 0.125, 0.0]);
     }
 
     #[test]
     fn ties_are_split_and_misses_are_infinite() {
         let missed = || racer(&[Beyond(3.0), Never]);
-        assert_eq!(probabilities(&[missed(), missed()]), [0.5, 0.5]);
-        assert_eq!(probabilities(&[missed(), racer(&[Reached(9.0), Reached(9.0)])])[0], 0.0);
+        assert_eq!(among(&[missed(), missed()]), [0.5, 0.5]);
+        assert_eq!(among(&[missed(), racer(&[Reached(9.0), Reached(9.0)])])[0], 0.0);
     }
 
     /// With two seeds the races are (1, 1), (1, 2), (2, 1) and (2, 2), each as likely.
     #[test]
     fn shares_are_those_of_all_equally_likely_races() {
         let (a, b) = (racer(&[Reached(1.0), Reached(4.0)]), racer(&[Reached(2.0), Reached(2.0)]));
-        let found = probabilities(&[a, b]);
+        let found = among(&[a, b]);
         assert!((found[0] - 0.25).abs() < 0.02 && (found[1] - 0.75).abs() < 0.02, "{found:?}");
     }
 
     #[test]
     fn the_draws_are_the_same_every_time() {
         let racers = [racer(&[Reached(1.0), Reached(4.0)]), racer(&[Reached(2.0), Reached(2.5)])];
-        assert_eq!(probabilities(&racers), probabilities(&racers));
+        assert_eq!(among(&racers), among(&racers));
     }
 }

@@ -1,6 +1,8 @@
 //! Comparison of two recipes, seed by seed.
 
 use super::contrast::Contrast;
+use super::design::Design;
+use super::fisher::Counts;
 use super::outcome::Outcome;
 use super::racer::Racer;
 use super::{fisher, sign_flip};
@@ -53,8 +55,9 @@ pub(super) struct Comparison {
 
 /// Compares two recipes. The test is Student's t on the differences of the seeds that both recipes have if all of these
 /// trials have a number, and Fisher's exact test on the counts of misses otherwise. Differences on a grid that are all the
-/// same are tested by their signs; calibrated times are on that of updates.
-pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale) -> Comparison {
+/// same are tested by their signs; calibrated times are on that of updates. Of trials that overlap, counts are reduced to as
+/// many as are independent.
+pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Comparison {
     let pairs: Vec<(Outcome, Outcome)> =
         a.entries.iter().filter_map(|entry| Some((a.outcome(entry), b.at(entry.seed)?))).collect();
     let count = |order| pairs.iter().filter(|(a, b)| a.order(*b) == Some(order)).count();
@@ -62,15 +65,18 @@ pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale) -> Comparison {
     let differences: Option<Vec<f64>> = numbers.collect();
     let errors = [a, b].map(|racer| racer.shared_error);
     let shared = errors.iter().flatten().fold(0.0, |all: f64, error| all.hypot(*error));
-    let contrast = differences.as_deref().and_then(Contrast::of);
+    let contrast = differences.as_deref().and_then(|all| Contrast::of(all, design));
     let contrast = contrast.map(|contrast| Contrast { shared, ..contrast });
-    let flips = differences.filter(|differences| differences.len() >= FEWEST_FLIPS);
+    let is_independent = design.overlap == 0.0;
+    let flips = differences.filter(|differences| is_independent && differences.len() >= FEWEST_FLIPS);
     let sign_flip = flips.as_deref().and_then(sign_flip::p_value);
     let (counts_a, counts_b) = (a.counts(), b.counts());
+    let independent = |counts: Counts| counts.of_total(design.independent(counts.total()) as usize);
+    let misses = || fisher::p_value(independent(counts_a), independent(counts_b));
     let on_grid = scale == Scale::RatioOnGrid || errors.iter().all(Option::is_some);
     let (test, p) = match contrast {
-        None => (Test::Fisher, (!pairs.is_empty()).then(|| fisher::p_value(counts_a, counts_b))),
-        Some(contrast) if on_grid && contrast.deviation == 0.0 => (Test::Signs, signs(contrast)),
+        None => (Test::Fisher, (!pairs.is_empty()).then(misses)),
+        Some(contrast) if on_grid && contrast.deviation == 0.0 => (Test::Signs, signs(contrast, design)),
         Some(contrast) => (Test::T, contrast.p_value()),
     };
     Comparison {
@@ -87,8 +93,9 @@ pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale) -> Comparison {
 }
 
 /// Returns the two-sided p-value of the signs of differences that are all the same.
-fn signs(contrast: Contrast) -> Option<f64> {
-    if contrast.mean == 0.0 { contrast.p_value() } else { Some(0.5_f64.powi(contrast.n as i32 - 1)) }
+fn signs(contrast: Contrast, design: Design) -> Option<f64> {
+    let pairs = design.independent(contrast.n);
+    if contrast.mean == 0.0 { contrast.p_value() } else { Some(0.5_f64.powf(pairs - 1.0)) }
 }
 
 impl Comparison {
@@ -132,7 +139,7 @@ mod tests {
     }
 
     fn decided(a: &[Outcome], b: &[Outcome], scale: Scale) -> (Comparison, Decision) {
-        let found = compare(&racer(a), &racer(b), scale);
+        let found = compare(&racer(a), &racer(b), scale, Design::FIXED);
         (found, decide(&found, found.p, 1.05_f64.ln(), 0.95))
     }
 
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn recipes_that_share_no_seed_are_not_compared() {
         let b = Racer::of([(7, Reached(1.0))]);
-        let found = compare(&racer(&[Reached(2.0)]), &b, Scale::Ratio);
+        let found = compare(&racer(&[Reached(2.0)]), &b, Scale::Ratio, Design::FIXED);
         assert_eq!((found.pairs, found.p, found.contrast), (0, None, None));
     }
 
@@ -186,5 +193,16 @@ mod tests {
         assert_eq!(same.contrast.unwrap().mean, 0.0);
         let (found, decision) = decided(&[Reached(0.0); 2], &[Reached(1.0); 2], Scale::Ratio);
         assert_eq!((found.contrast, found.wins, decision), (None, 2, Decision::Undecided));
+    }
+
+    #[test]
+    fn misses_and_signs_of_overlapping_trials_count_for_as_many_as_are_independent() {
+        let overlapping = Design { looks: 1, overlap: 0.25 };
+        let (hits, misses) = (racer(&[Reached(1.0); 10]), racer(&[Beyond(3.0); 10]));
+        let found = compare(&hits, &misses, Scale::Ratio, overlapping);
+        assert!((found.p.unwrap() - 1.0 / 3.0).abs() < 1e-12, "two of each are independent");
+        let (early, late) = (racer(&[Reached(600.0); 10]), racer(&[Reached(700.0); 10]));
+        let found = compare(&early, &late, Scale::RatioOnGrid, overlapping);
+        assert!(found.sign_flip.is_none() && found.p.unwrap() > 0.25, "{found:?}");
     }
 }

@@ -1,8 +1,13 @@
 //! The mean of paired differences with its interval and test.
 
+use super::design::Design;
 use super::student;
 
 /// Mean and standard deviation of paired differences: of log times, or of final values.
+///
+/// Trials whose splits overlap are not independent: the variance of their mean is taken as s² (1/n + n_test / n_train)
+/// instead of s² / n, as if there were fewer: the corrected resampled t test (Nadeau and Bengio, Inference for the Generalization Error, Machine
+/// Learning 52, 2003; for repeated folds, Bouckaert and Frank 2004).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Contrast {
     pub(super) n: usize,
@@ -11,11 +16,13 @@ pub(super) struct Contrast {
     pub(super) deviation: f64,
     /// Standard error that all differences share, which no number of pairs lowers.
     pub(super) shared: f64,
+    /// Tells how many of the trials are independent.
+    pub(super) design: Design,
 }
 
 impl Contrast {
     /// Returns the contrast of some differences; `None` if there are none, or some are not finite.
-    pub(super) fn of(differences: &[f64]) -> Option<Self> {
+    pub(super) fn of(differences: &[f64], design: Design) -> Option<Self> {
         let n = differences.len();
         if n == 0 || differences.iter().any(|difference| !difference.is_finite()) {
             return None;
@@ -25,7 +32,7 @@ impl Contrast {
         let deviation = (squares / (n - 1).max(1) as f64).sqrt();
         // differences that are equal up to rounding do not vary
         let varies = deviation > 1e-12 * differences.iter().fold(0.0, |most: f64, d| most.max(d.abs()));
-        Some(Self { n, mean, deviation: if varies { deviation } else { 0.0 }, shared: 0.0 })
+        Some(Self { n, mean, deviation: if varies { deviation } else { 0.0 }, shared: 0.0, design })
     }
 
     /// Returns mean ∓ t √(s² / n + shared²), the interval of Student's t at this level; `None` for one pair.
@@ -46,7 +53,7 @@ impl Contrast {
 
     /// Returns the standard error of the mean of `n` such differences.
     pub(super) fn error(self, n: usize) -> f64 {
-        (self.deviation / (n as f64).sqrt()).hypot(self.shared)
+        (self.deviation / self.design.independent(n).sqrt()).hypot(self.shared)
     }
 }
 
@@ -58,7 +65,7 @@ mod tests {
     #[test]
     fn interval_and_p_value_of_log_ratios_are_those_of_scipy() {
         let logs = [1.31_f64, 1.22, 1.45, 1.09, 1.27].map(f64::ln);
-        let contrast = Contrast::of(&logs).unwrap();
+        let contrast = Contrast::of(&logs, Design::FIXED).unwrap();
         let [low, high] = contrast.interval(0.95).unwrap();
         let found = [contrast.p_value().unwrap(), contrast.mean.exp(), low.exp(), high.exp()];
         let expected = [
@@ -75,7 +82,7 @@ mod tests {
     #[test]
     fn an_error_that_all_pairs_share_widens_the_interval_however_many_they_are() {
         let logs: Vec<f64> = (0..100).map(|pair| 0.1 + 0.001 * f64::from(pair % 2)).collect();
-        let contrast = Contrast { shared: 0.05, ..Contrast::of(&logs).unwrap() };
+        let contrast = Contrast { shared: 0.05, ..Contrast::of(&logs, Design::FIXED).unwrap() };
         let [low, high] = contrast.interval(0.95).unwrap();
         assert!(((high - low) / 2.0 - student::quantile(0.95, 99) * 0.05).abs() < 1e-4);
         assert!((contrast.p_value().unwrap() - student::two_sided(2.01, 99)).abs() < 1e-3);
@@ -83,12 +90,29 @@ mod tests {
 
     #[test]
     fn one_pair_has_no_interval_and_equal_differences_have_no_width() {
-        let one = Contrast::of(&[0.3]).unwrap();
+        let one = Contrast::of(&[0.3], Design::FIXED).unwrap();
         assert_eq!((one.interval(0.95), one.p_value()), (None, None));
-        let same = Contrast::of(&[0.1 + 0.2, 0.3, 0.3]).unwrap();
+        let same = Contrast::of(&[0.1 + 0.2, 0.3, 0.3], Design::FIXED).unwrap();
         assert_eq!((same.deviation, same.p_value()), (0.0, Some(0.0)));
-        assert_eq!(Contrast::of(&[0.0, 0.0]).unwrap().p_value(), Some(1.0));
-        assert_eq!(Contrast::of(&[1.0, f64::INFINITY]), None);
-        assert_eq!(Contrast::of(&[]), None);
+        assert_eq!(Contrast::of(&[0.0, 0.0], Design::FIXED).unwrap().p_value(), Some(1.0));
+        assert_eq!(Contrast::of(&[1.0, f64::INFINITY], Design::FIXED), None);
+        assert_eq!(Contrast::of(&[], Design::FIXED), None);
+    }
+
+    /// By hand, with t₀.₉₇₅,₉ = 2.262157 of scipy 1.17.1: √(1/10 + 1/4) = 0.591608.
+    #[test]
+    fn overlapping_trials_widen_the_interval_by_the_factor_of_nadeau_and_bengio() {
+        let differences: Vec<f64> = (0..10).map(|i| 0.1 + 0.02 * f64::from(i % 2)).collect();
+        let [own, corrected] = [0.0, 0.25]
+            .map(|overlap| Contrast::of(&differences, Design { overlap, ..Design::FIXED }).unwrap());
+        let [low, high] = corrected.interval(0.95).unwrap();
+        assert!((corrected.deviation - 0.010_540_925_533_894_598).abs() < 1e-15);
+        assert!(
+            ((high - low) / 2.0 - 2.262_157_162_798_205 * 0.591_607_978_309_961_6 * corrected.deviation)
+                .abs()
+                < 1e-12
+        );
+        assert_eq!((own.mean, own.deviation), (corrected.mean, corrected.deviation));
+        assert!(corrected.p_value() > own.p_value());
     }
 }

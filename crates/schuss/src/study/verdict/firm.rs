@@ -1,5 +1,6 @@
 //! Leaders under a target or a budget moved by 5 %, from the recorded evaluations.
 
+use super::design::Design;
 use super::evaluations::points;
 use super::outcome::Outcome;
 use super::racer::{Entry, Racer};
@@ -8,12 +9,12 @@ use super::recipe::Recipe;
 use crate::record::{CurvePoint, Firm, Measure, Status, TargetBound, TrialRecord};
 
 /// Returns who would lead if target or budget were moved by 5 %.
-pub(super) fn firm(recipes: &[Recipe], by: Measure, target: Option<&TargetBound>) -> Firm {
+pub(super) fn firm(recipes: &[Recipe], by: Measure, target: Option<&TargetBound>, design: Design) -> Firm {
     let racers = |moved: &dyn Fn(&TrialRecord) -> Option<Outcome>| -> Option<Vec<Racer>> {
         recipes.iter().map(|recipe| racer(recipe, by, moved)).collect()
     };
     let name = |racers: Option<Vec<Racer>>| {
-        certain_leader(racers?, by).map(|leader| recipes[leader].name.to_owned())
+        certain_leader(racers?, by, design).map(|leader| recipes[leader].name.to_owned())
     };
     let at = |factor: f64| {
         let target = target?;
@@ -34,7 +35,7 @@ fn racer(recipe: &Recipe, by: Measure, moved: &dyn Fn(&TrialRecord) -> Option<Ou
         Some(Entry { seed: trial.seed, outcome: moved(trial)?, spent: by.spent(trial) })
     };
     let entries: Option<Vec<Entry>> = recipe.trials.iter().map(entry).collect();
-    Some(Racer { entries: entries?, shared_error: None, tuning: by.tuning(recipe) })
+    Some(Racer { entries: entries?, tuning: by.tuning(recipe), shared_error: None })
 }
 
 /// Returns the time to another target; `None` if no evaluation was recorded.
@@ -75,9 +76,9 @@ fn under_budget(trial: &TrialRecord, by: Measure, share: f64) -> Option<Outcome>
 
 /// Returns the leader if the censored trials of the others could not change it: even if all of them had reached the target
 /// just when they ended.
-fn certain_leader(racers: Vec<Racer>, by: Measure) -> Option<usize> {
+fn certain_leader(racers: Vec<Racer>, by: Measure, design: Design) -> Option<usize> {
     let mut others = racers.clone();
-    let leader = Ranking::among(racers, by).leader?;
+    let leader = Ranking::among(racers, by, design).leader?;
     let is_other = |(index, _): &(usize, &mut Racer)| *index != leader;
     for (_, racer) in others.iter_mut().enumerate().filter(is_other) {
         for entry in &mut racer.entries {
@@ -86,5 +87,5 @@ fn certain_leader(racers: Vec<Racer>, by: Measure) -> Option<usize> {
             }
         }
     }
-    (Ranking::among(others, by).leader == Some(leader)).then_some(leader)
+    (Ranking::among(others, by, design).leader == Some(leader)).then_some(leader)
 }

@@ -8,8 +8,14 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    fn total(self) -> usize {
+    pub(super) fn total(self) -> usize {
         self.reached + self.missed
+    }
+
+    /// Returns counts of the same share in `total` trials.
+    pub(super) fn of_total(self, total: usize) -> Self {
+        let reached = (self.share() * total as f64).round() as usize;
+        Self { reached, missed: total - reached }
     }
 
     /// Returns the share that reached the target; 0 of none.

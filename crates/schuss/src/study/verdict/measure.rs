@@ -51,7 +51,7 @@ impl Measure {
             Some(Entry { seed: trial.seed, outcome: self.outcome(trial)?, spent: self.spent(trial) })
         };
         let entries = recipe.trials.iter().filter_map(entry).collect();
-        Racer { entries, shared_error: None, tuning: self.tuning(recipe) }
+        Racer { entries, tuning: self.tuning(recipe), shared_error: None }
     }
 
     /// Returns the time that tuning took, if it counts.

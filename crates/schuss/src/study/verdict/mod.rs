@@ -4,12 +4,15 @@
 //! free of assumptions and an expected time ([racer]); each [pair](comparison) of recipes is compared seed by seed, with
 //! p-values adjusted over all pairs ([holm]); the [leader](ranking) is the recipe most probably [best]. Without a target
 //! the values at the end of the budget are ranked in the same way. Intervals of calibrated times are widened by the
-//! [noise] of the machine.
+//! [noise] of the machine. A [course] has one look at all trials, or several at more and more seeds, which share the error;
+//! the [design] says what else tests allow for.
 
 mod best;
 mod comparable;
 mod comparison;
 mod contrast;
+mod course;
+mod design;
 mod evaluations;
 mod firm;
 mod fisher;
@@ -24,6 +27,7 @@ mod quality;
 mod racer;
 mod ranking;
 pub(super) mod recipe;
+mod seed_varies;
 mod seeds_needed;
 mod sentences;
 mod sign_flip;
@@ -40,12 +44,13 @@ pub(super) use median::{middle, ranks_to_leave_out};
 use crate::record::{
     Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, Summary, Verdict,
 };
+use course::{Course, Race, Standing};
+use design::Design;
 use outcome::Outcome;
-use ranking::{LEVEL, Ranking};
+use racer::Racer;
 use recipe::{Recipe, recipes};
 
-/// Parts of a trial that depend on its seed.
-const SEED_VARIES: &str = "initial weights and order of samples";
+pub(in crate::study) use design::LEVEL;
 
 impl Verdict {
     /// Returns the verdict on the trials of a run, where recipes that differ by no more than `tie` count as equal.
@@ -65,15 +70,21 @@ impl Verdict {
         let unlike = comparable::unlike(&recipes);
         let target = recipes.first().and_then(|recipe| comparable::target(recipe.first()));
         let target = target.filter(|_| unlike != Some("targets"));
-        let mut verdict = ranked(&recipes, by, tie, unlike.is_none());
+        let race = Race { recipes: &recipes, by, tie, design: Design::of(summary) };
+        let course = Course::of(race, &summary.study.looks);
+        let counted = course.counted(&recipes);
+        let mut verdict = ranked(&counted, race, course.standing.clone(), unlike.is_none());
         if unlike.is_none() {
-            verdict.firm = firm::firm(&recipes, by, target.as_ref());
-            verdict.quality = quality::verdicts(&recipes, by, tie);
+            verdict.firm = firm::firm(&course.last(&recipes), by, target.as_ref(), race.design);
+            verdict.quality = quality::verdicts(&counted, race, &course);
             verdict.orders_disagree = quality::orders_disagree(&verdict);
         }
         verdict.target = target;
-        verdict.resolution = evaluations::resolution(&recipes, by);
-        verdict.sentences = sentences::Words { summary, recipes: &recipes, verdict: &verdict, unlike }.all();
+        verdict.resolution = evaluations::resolution(&counted, by);
+        verdict.seed_varies = seed_varies::words(summary.data.resampled.as_ref());
+        verdict.quality.iter_mut().for_each(|other| other.seed_varies.clone_from(&verdict.seed_varies));
+        verdict.spending = (!summary.study.looks.is_empty()).then(|| course.spending(race));
+        verdict.sentences = sentences::Words { summary, recipes: &counted, verdict: &verdict, unlike }.all();
         verdict
     }
 
@@ -97,15 +108,16 @@ impl Verdict {
     }
 }
 
-/// Ranks the recipes by a measure, if they can be ranked.
-fn ranked(recipes: &[Recipe], by: Measure, tie: f64, is_ranked: bool) -> Verdict {
-    let ranking = Ranking::of(recipes, by);
-    let names: Vec<&str> = recipes.iter().map(|recipe| recipe.name).collect();
-    let entries = recipes.iter().enumerate().map(|(index, recipe)| RecipeVerdict {
-        p_best: is_ranked.then(|| ranking.p_best[index]),
-        ..alone(recipe, &ranking, index)
-    });
-    let leader = ranking.leader.filter(|_| is_ranked).map(|leader| names[leader].to_owned());
+/// Returns the verdict on recipes in this order, if they can be ranked.
+fn ranked(recipes: &[Recipe], race: Race, standing: Standing, is_ranked: bool) -> Verdict {
+    let Race { by, tie, design, .. } = race;
+    let racers = ranking::racers(recipes, by);
+    let entry = |((recipe, racer), p_best): ((&Recipe, &Racer), &Option<f64>)| RecipeVerdict {
+        p_best: p_best.filter(|_| is_ranked),
+        ..alone(recipe, racer, by, design)
+    };
+    let entries = recipes.iter().zip(&racers).zip(&standing.p_best).map(entry);
+    let leader = standing.leader.filter(|_| is_ranked).map(|leader| recipes[leader].name.to_owned());
     let mut verdict = Verdict {
         schema: 1,
         level: LEVEL,
@@ -113,14 +125,14 @@ fn ranked(recipes: &[Recipe], by: Measure, tie: f64, is_ranked: bool) -> Verdict
         target: None,
         tie,
         recipes: entries.collect(),
-        pairs: if is_ranked { ranking.pairs(&names, tie) } else { vec![] },
+        pairs: if is_ranked { standing.pairs() } else { vec![] },
         leader,
         sure: false,
         ties: vec![],
         firm: Firm::default(),
         resolution: None,
         noise: noise::noise(recipes.iter().flat_map(|recipe| recipe.trials.iter().copied())),
-        seed_varies: SEED_VARIES.to_owned(),
+        seed_varies: String::new(),
         orders_disagree: None,
         spending: None,
         same_rate: None,
@@ -128,8 +140,7 @@ fn ranked(recipes: &[Recipe], by: Measure, tie: f64, is_ranked: bool) -> Verdict
         sentences: vec![],
     };
     let against = outcomes_of_leader(&verdict);
-    let decided = [PairOutcome::Faster, PairOutcome::Better, PairOutcome::Equal];
-    verdict.sure = !against.is_empty() && against.iter().all(|(_, outcome)| decided.contains(outcome));
+    verdict.sure = !against.is_empty() && against.iter().all(|(_, outcome)| outcome.keeps_lead());
     let ties = against.into_iter().filter(|(_, outcome)| *outcome == PairOutcome::Equal);
     verdict.ties = ties.map(|(name, _)| name).collect();
     verdict
@@ -147,17 +158,16 @@ fn outcomes_of_leader(verdict: &Verdict) -> Vec<(String, PairOutcome)> {
 }
 
 /// Returns the figures of a recipe by itself.
-fn alone(recipe: &Recipe, ranking: &Ranking, index: usize) -> RecipeVerdict {
-    let racer = &ranking.racers[index];
+fn alone(recipe: &Recipe, racer: &Racer, by: Measure, design: Design) -> RecipeVerdict {
     let outcomes = racer.outcomes();
-    let (by, has_level) = (ranking.by, outcomes.len() >= median::FEWEST);
+    let has_level = outcomes.len() >= median::fewest(design.median_error());
     RecipeVerdict {
         name: recipe.name.to_owned(),
         config_id: recipe.config_id.to_owned(),
         trials: recipe.trials.len(),
         reached: racer.counts().reached,
         median: median::median(&outcomes).map(|median| by.sign() * median),
-        interval: interval(by, &outcomes).map(|ends| {
+        interval: interval(by, &outcomes, design).map(|ends| {
             let error = racer.shared_error.filter(|_| has_level);
             error.map_or(ends, |error| ends.widened((noise::Z * error).exp()))
         }),
@@ -170,8 +180,8 @@ fn alone(recipe: &Recipe, ranking: &Ranking, index: usize) -> RecipeVerdict {
 
 /// Returns the interval of a median in the order of the measure. Of accuracies, whose worst end is the lower one, there is
 /// none if that end is unknown.
-fn interval(by: Measure, outcomes: &[Outcome]) -> Option<Interval> {
-    let ends = median::interval(outcomes)?;
+fn interval(by: Measure, outcomes: &[Outcome], design: Design) -> Option<Interval> {
+    let ends = median::interval(outcomes, design.median_error())?;
     if by.sign() > 0.0 {
         return Some(Interval { low: ends.low, high: ends.high });
     }

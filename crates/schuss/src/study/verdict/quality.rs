@@ -1,5 +1,6 @@
 //! Values at the end of the budget beside times to the target.
 
+use super::course::{Course, Race};
 use super::ranked;
 use super::recipe::Recipe;
 use crate::record::{FinalValues, Measure, PairOutcome, Spread, Status, Verdict};
@@ -16,14 +17,15 @@ pub(super) fn last(recipe: &Recipe) -> FinalValues {
 
 /// Ranks the recipes by the values at the end of the budget that `by` does not rank: the loss if all minimise the same
 /// one, and the accuracy. Empty where trials ended at their target, so that they did not have the same budget.
-pub(super) fn verdicts(recipes: &[Recipe], by: Measure, tie: f64) -> Vec<Verdict> {
-    let mut trials = recipes.iter().flat_map(|recipe| &recipe.trials);
+pub(super) fn verdicts(counted: &[Recipe], race: Race, course: &Course) -> Vec<Verdict> {
+    let (recipes, by) = (race.recipes, race.by);
+    let mut trials = counted.iter().flat_map(|recipe| &recipe.trials);
     if trials.any(|trial| trial.status == Status::Target) {
         return vec![];
     }
     let same_loss = recipes.iter().all(|recipe| recipe.choice("loss") == recipes[0].choice("loss"));
     let is_measured = |by: &Measure| {
-        recipes.iter().any(|recipe| {
+        counted.iter().any(|recipe| {
             let last = last(recipe);
             let spread = if *by == Measure::EvalLoss { last.eval_loss } else { last.eval_accuracy };
             spread.is_some()
@@ -31,7 +33,11 @@ pub(super) fn verdicts(recipes: &[Recipe], by: Measure, tie: f64) -> Vec<Verdict
     };
     let others = [Measure::EvalLoss, Measure::EvalAccuracy].into_iter().filter(|other| *other != by);
     let others = others.filter(|other| same_loss || *other == Measure::EvalAccuracy).filter(is_measured);
-    others.map(|by| ranked(recipes, by, tie, true)).collect()
+    let ranked_by = |by| {
+        let race = Race { by, ..race };
+        ranked(counted, race, course.standing_by(race), true)
+    };
+    others.map(ranked_by).collect()
 }
 
 /// Returns true if the order of times and that at the end of the budget disagree: another recipe leads, or one that is

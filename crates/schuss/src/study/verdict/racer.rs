@@ -28,7 +28,7 @@ impl Racer {
     pub(super) fn of(outcomes: impl IntoIterator<Item = (u64, Outcome)>) -> Self {
         let spent = |outcome: Outcome| if outcome == Outcome::Never { 0.0 } else { outcome.least() };
         let entry = |(seed, outcome)| Entry { seed, outcome, spent: spent(outcome) };
-        Self { entries: outcomes.into_iter().map(entry).collect(), ..Self::default() }
+        Self { entries: outcomes.into_iter().map(entry).collect(), shared_error: None, tuning: 0.0 }
     }
 
     /// Returns the outcome with a seed.

@@ -2,6 +2,7 @@
 
 use super::best;
 use super::comparison::{Comparison, Decision, compare, decide};
+use super::design::Design;
 use super::holm;
 use super::median;
 use super::noise;
@@ -10,8 +11,6 @@ use super::recipe::Recipe;
 use super::seeds_needed::{Bar, seeds_needed};
 use crate::record::{Measure, PairOutcome, PairVerdict};
 
-/// Confidence level of intervals and tests.
-pub(super) const LEVEL: f64 = 0.95;
 /// Largest number of recipes for which every pair is listed.
 const LISTED: usize = 64;
 
@@ -21,37 +20,35 @@ pub(super) struct Ranking {
     pub(super) racers: Vec<Racer>,
     pub(super) p_best: Vec<f64>,
     pub(super) leader: Option<usize>,
+    design: Design,
 }
 
 impl Ranking {
-    pub(super) fn of(recipes: &[Recipe], by: Measure) -> Self {
-        let noise = noise::noise(recipes.iter().flat_map(|recipe| recipe.trials.iter().copied()));
-        let racer = |recipe| {
-            let shared_error = noise::shared_error(recipe, noise).filter(|_| by == Measure::TrainSeconds);
-            Racer { shared_error, ..by.racer(recipe) }
-        };
-        Self::among(recipes.iter().map(racer).collect(), by)
+    pub(super) fn of(recipes: &[Recipe], by: Measure, design: Design) -> Self {
+        Self::among(racers(recipes, by), by, design)
     }
 
     /// Ranks recipes by outcomes that need not be those of their trials.
-    pub(super) fn among(racers: Vec<Racer>, by: Measure) -> Self {
-        let p_best = best::probabilities(&racers);
+    pub(super) fn among(racers: Vec<Racer>, by: Measure, design: Design) -> Self {
+        let p_best = best::probabilities(&racers, design);
         let leader = leader(&racers, &p_best, by);
-        Self { by, racers, p_best, leader }
+        Self { by, racers, p_best, leader, design }
     }
 
-    /// Compares the recipes pair by pair: all of them, or each with the leader if there are many.
-    pub(super) fn pairs(&self, names: &[&str], tie: f64) -> Vec<PairVerdict> {
+    /// Compares the recipes pair by pair: all of them, or each with the leader if there are many. p-values are adjusted
+    /// for so many `tests`, and for the looks.
+    pub(super) fn pairs(&self, names: &[&str], tie: f64, tests: usize) -> Vec<PairVerdict> {
         let n = self.racers.len();
         let listed = |(a, b): &(usize, usize)| {
             n <= LISTED || self.leader.is_some_and(|leader| [*a, *b].contains(&leader))
         };
         let places = (0..n).flat_map(|a| (a + 1..n).map(move |b| (a, b))).filter(listed);
         let scale = self.by.scale();
-        let compared = places.map(|(a, b)| (a, b, compare(&self.racers[a], &self.racers[b], scale)));
+        let compared =
+            places.map(|(a, b)| (a, b, compare(&self.racers[a], &self.racers[b], scale, self.design)));
         let compared: Vec<(usize, usize, Comparison)> = compared.collect();
         let p_values: Vec<Option<f64>> = compared.iter().map(|(.., found)| found.p).collect();
-        let adjusted = holm::adjusted(&p_values, n * n.saturating_sub(1) / 2);
+        let adjusted = holm::adjusted(&p_values, tests);
         let pair = |((a, b, found), p): (&(usize, usize, Comparison), &Option<f64>)| {
             self.pair([*a, *b], found, *p, names, tie)
         };
@@ -68,14 +65,15 @@ impl Ranking {
     ) -> PairVerdict {
         let by = self.by;
         let tie = self.tie(a, b, tie);
-        let decision = decide(found, p, tie, LEVEL);
+        let (design, level) = (self.design, self.design.level());
+        let decision = decide(found, p, tie, level);
         // Holm's factor for this pair
         let tests = p.zip(found.p).map_or(1.0, |(p, raw)| if raw > 0.0 { (p / raw).max(1.0) } else { 1.0 });
-        let bar = Bar { tie, level: LEVEL, tests: tests.round() as usize };
+        let bar = Bar { tie, design, tests: tests.round() as usize };
         let is_open = decision == Decision::Undecided;
         let more = is_open.then(|| seeds_needed(&self.racers[a], &self.racers[b], found, bar)).flatten();
         let mean = found.contrast.map(|contrast| contrast.mean);
-        let ends = found.contrast.and_then(|contrast| contrast.interval(LEVEL));
+        let ends = found.contrast.and_then(|contrast| contrast.interval(level));
         let signed = |[low, high]: [f64; 2]| if by.sign() < 0.0 { [-high, -low] } else { [low, high] };
         PairVerdict {
             a: names[a].to_owned(),
@@ -86,7 +84,7 @@ impl Ranking {
             ratio: mean.filter(|_| by.is_time()).map(f64::exp),
             difference: mean.filter(|_| !by.is_time()).map(|mean| by.sign() * mean),
             interval: ends.map(|ends| if by.is_time() { ends.map(f64::exp) } else { signed(ends) }),
-            p,
+            p: p.map(|p| (p * design.looks as f64).min(1.0)),
             test: found.test,
             sign_flip: found.sign_flip,
             outcome: outcome(decision, by),
@@ -104,6 +102,16 @@ impl Ranking {
         let pair = [a, b].map(|index| badness(&self.racers[index]).unwrap_or(0.0));
         tie * pair[0].min(pair[1])
     }
+}
+
+/// Returns the outcomes of recipes, with the error that calibrated times share.
+pub(super) fn racers(recipes: &[Recipe], by: Measure) -> Vec<Racer> {
+    let noise = noise::noise(recipes.iter().flat_map(|recipe| recipe.trials.iter().copied()));
+    let racer = |recipe| {
+        let shared_error = noise::shared_error(recipe, noise).filter(|_| by == Measure::TrainSeconds);
+        Racer { shared_error, ..by.racer(recipe) }
+    };
+    recipes.iter().map(racer).collect()
 }
 
 /// Returns the recipe with the largest probability of being the best, and among equal ones that with the lowest expected

@@ -2,6 +2,7 @@
 
 use super::comparison::{Comparison, Decision, decide};
 use super::contrast::Contrast;
+use super::design::Design;
 use super::fisher::{self, Counts};
 use super::racer::Racer;
 use super::student;
@@ -18,7 +19,7 @@ const POWER: f64 = 0.841_621_233_572_914_2;
 pub(super) struct Bar {
     /// Half-width of a tie.
     pub(super) tie: f64,
-    pub(super) level: f64,
+    pub(super) design: Design,
     /// Factor by which its p-value is adjusted.
     pub(super) tests: usize,
 }
@@ -31,7 +32,7 @@ pub(super) struct Bar {
 pub(super) fn seeds_needed(a: &Racer, b: &Racer, comparison: &Comparison, bar: Bar) -> Option<usize> {
     let have = comparison.pairs;
     if have == 0
-        || decide(comparison, comparison.p.map(|p| p * bar.tests as f64), bar.tie, bar.level)
+        || decide(comparison, comparison.p.map(|p| p * bar.tests as f64), bar.tie, bar.design.level())
             != Decision::Undecided
     {
         return None;
@@ -48,18 +49,15 @@ pub(super) fn seeds_needed(a: &Racer, b: &Racer, comparison: &Comparison, bar: B
 
 fn decides(contrast: Contrast, n: usize, bar: Bar) -> bool {
     let error = contrast.error(n);
-    let certainty = 1.0 - (1.0 - bar.level) / bar.tests as f64;
+    let certainty = 1.0 - bar.design.error() / bar.tests as f64;
     let far = contrast.mean.abs() >= (student::quantile(certainty, n - 1) + POWER) * error;
-    let close = contrast.mean.abs() + student::quantile(bar.level, n - 1) * error <= bar.tie;
+    let close = contrast.mean.abs() + student::quantile(bar.design.level(), n - 1) * error <= bar.tie;
     far && contrast.mean != 0.0 || close
 }
 
 fn misses_decide(a: Counts, b: Counts, n: usize, bar: Bar) -> bool {
-    let scaled = |counts: Counts| {
-        let reached = (counts.share() * n as f64).round() as usize;
-        Counts { reached, missed: n - reached }
-    };
-    fisher::p_value(scaled(a), scaled(b)) * bar.tests as f64 <= 1.0 - bar.level
+    let independent = bar.design.independent(n) as usize;
+    fisher::p_value(a.of_total(independent), b.of_total(independent)) * bar.tests as f64 <= bar.design.error()
 }
 
 #[cfg(test)]
@@ -68,7 +66,7 @@ mod tests {
     use super::super::outcome::Outcome::{Beyond, Reached};
     use super::*;
 
-    const BAR: Bar = Bar { tie: 0.048_790_164, level: 0.95, tests: 1 };
+    const BAR: Bar = Bar { tie: 0.048_790_164, design: Design::FIXED, tests: 1 };
 
     fn needed(a: &[f64], b: &[f64]) -> Option<usize> {
         let racer = |times: &[f64]| {
@@ -76,7 +74,7 @@ mod tests {
             Racer::of((1..).zip(times.iter().map(outcome)))
         };
         let (a, b) = (racer(a), racer(b));
-        seeds_needed(&a, &b, &compare(&a, &b, Scale::Ratio), BAR)
+        seeds_needed(&a, &b, &compare(&a, &b, Scale::Ratio, Design::FIXED), BAR)
     }
 
     /// scipy 1.17.1: the log ratios have mean 0.2020 and standard deviation 0.1790; (t.ppf(.975, n - 1) + .8416) s / √n

@@ -5,7 +5,7 @@ use crate::record::{CurvePoint, Role, SlicesRecord, Status, Test, Timing, TrialR
 use serde_json::{Value, json};
 
 /// A trial of 1,000 updates in 10 s that missed `eval_accuracy>=0.9`.
-fn missed(name: &str, seed: u64) -> TrialRecord {
+pub(in crate::study) fn missed(name: &str, seed: u64) -> TrialRecord {
     let row = json!({"epoch": 1, "updates": 1_000, "samples": 10_000, "train_loss": 0.5, "eval_loss": 0.5,
         "eval_accuracy": 0.8, "metrics": {}, "train_seconds": 10.0, "elapsed_seconds": 10.0});
     let record = json!({

@@ -1,7 +1,8 @@
 //! How sure the order is.
 
+use super::super::design::LEVEL;
 use super::super::fisher::{self, Counts};
-use super::super::median::FEWEST;
+use super::super::median;
 use super::super::seeds_needed::ADVISED;
 use super::{Words, amount, called, list, named};
 use crate::record::numbers::{plain, plural, significant};
@@ -18,15 +19,16 @@ impl Words<'_> {
                 vec!["One recipe, one seed: another seed gives other figures.".to_owned()]
             }
             (true, _) => vec![],
-            (false, _) if !self.ranks_something() => vec![],
-            (false, 1) => vec![format!(
+            (false, _) if !self.ranks_something() => self.looks().into_iter().collect(),
+            (false, 1) if self.verdict.spending.is_none() => vec![format!(
                 "With one seed per recipe this decides nothing: another seed may reverse the order; {ADVISED} seeds are \
                  advised (--seeds {ADVISED})."
             )],
-            (false, _) if self.verdict.leader.is_none() => vec![],
+            (false, _) if self.verdict.leader.is_none() => self.looks().into_iter().collect(),
             (false, _) => {
-                let all = [self.sure(), self.open(), self.against(), self.few(fewest), self.adjusted()];
-                all.into_iter().flatten().collect()
+                let order = [self.sure(), self.open(), self.against(), self.few(fewest)];
+                let allowed_for = [self.looks(), self.adjusted(), self.overlapping()];
+                order.into_iter().chain(allowed_for).flatten().collect()
             }
         }
     }
@@ -79,8 +81,11 @@ impl Words<'_> {
         (!better.is_empty()).then(|| format!("That is not sure: seed by seed, {} did better.", list(&better)))
     }
 
-    /// Returns what so few seeds cannot show.
+    /// Returns what so few seeds cannot show, if their number was fixed and they are independent.
     fn few(&self, fewest: usize) -> Option<String> {
+        if self.verdict.spending.is_some() || self.summary.data.resampled.is_some() {
+            return None;
+        }
         let pairs = self.verdict.recipes.len() * (self.verdict.recipes.len() - 1) / 2;
         let best = |n: usize| {
             let [all, none] = [Counts { reached: n, missed: 0 }, Counts { reached: 0, missed: n }];
@@ -95,20 +100,13 @@ impl Words<'_> {
                 plural(fewest, "seed")
             ));
         }
-        (fewest < FEWEST).then(|| {
+        let for_interval = median::fewest(1.0 - LEVEL);
+        (fewest < for_interval).then(|| {
             format!(
                 "With {} a median has no 95 % interval, only a range, and the exact sign-flip test cannot reach the level; \
-                 both need {FEWEST}.",
+                 both need {for_interval}.",
                 plural(fewest, "seed")
             )
-        })
-    }
-
-    fn adjusted(&self) -> Option<String> {
-        let n = self.verdict.recipes.len();
-        let pairs = n * (n - 1) / 2;
-        (pairs > 1 && self.verdict.pairs.iter().any(|pair| pair.p.is_some())).then(|| {
-            format!("p-values are adjusted for all {pairs} pairs (Holm); intervals are not adjusted.")
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod certainty;
 mod end;
+mod looks;
 mod race;
 mod remarks;
 
