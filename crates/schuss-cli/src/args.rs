@@ -9,9 +9,10 @@ use schuss::Result;
 use schuss::data::stream::order::Order;
 use schuss::loss::Targets;
 use schuss::session::Limits;
-use schuss::study::{Tie, Tune};
-use schuss_data::text::parse_bytes;
+use schuss::study::{Seeds, Tie, Tune};
+use schuss_data::text::{parse_bytes, parse_time};
 use std::path::PathBuf;
+use std::time::Duration;
 
 const FIRST_STEPS: &str = "First steps:
   schuss compare lecture-25
@@ -28,7 +29,8 @@ const ENVIRONMENT: &str = "Exit codes:
   3    data file missing or invalid
   4    every trial diverged
   5    target missed (with --require-target)
-  130  interrupted by Ctrl-C and saved (143: by TERM)
+  130  interrupted by Ctrl-C and saved (143: by TERM),
+       or by --time-limit before any trial ended
 
 Environment variables:
   SCHUSS_DATA  folder of mnist/ and fashion-mnist/, also for
@@ -255,16 +257,18 @@ pub(crate) struct Flags {
         help_heading = "Recipe"
     )]
     pub(crate) seed: Vec<u64>,
-    /// Run every recipe with seeds 1 to N
+    /// Number of seeds, from 1, or auto: as many as it takes
+    ///
+    /// auto begins with 3 and adds seeds to the recipes that are not yet decided, until the leader is sure, 20 are reached
+    /// or --time-limit is up; the error is split over its looks at 3, 5, 8, 12 and 20 seeds
     #[arg(
         long,
         value_name = "N",
-        value_parser = clap::value_parser!(u64).range(1..=10_000),
         allow_negative_numbers = true,
         conflicts_with = "seed",
         help_heading = "Recipe"
     )]
-    pub(crate) seeds: Option<u64>,
+    pub(crate) seeds: Option<Seeds>,
 
     /// Tune every recipe before the race: lr | lr,momentum,weight_decay,batch
     ///
@@ -365,6 +369,11 @@ pub(crate) struct Running {
     /// while a trial has the machine for itself
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) parallel: Option<bool>,
+    /// Stop after this time: 90s | 10m | 1.5h
+    ///
+    /// Trials that have not ended are saved, for schuss resume; the verdict is about what is known by then
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    pub(crate) time_limit: Option<Duration>,
     /// Also print all tables, and strategy and threads of each trial
     #[arg(short, long)]
     pub(crate) verbose: bool,

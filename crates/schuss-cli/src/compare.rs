@@ -6,6 +6,7 @@ use crate::terminal::Screen;
 use crate::{estimate, signals, study, terminal};
 use schuss::data::{Dataset, Shape, Split};
 use schuss::recipe::MatmulPrecision;
+use schuss::record::numbers::plural;
 use schuss::record::{Status, Summary, TrialRecord};
 use schuss::session::{Control, Limits};
 use schuss::study::{Begun, Finished, REPORT, Study, StudyFile, run, to_json};
@@ -65,8 +66,7 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats, screen
     if let Some(line) = estimate::line(&study, &data, limits).filter(|_| !shown.quiet) {
         say(true, &line);
     }
-    let control = Control::default();
-    signals::listen(&control)?;
+    let control = begin(&flags.running)?;
     let mut progress = Progress::new(&control, &study, &data, shown);
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
@@ -104,14 +104,21 @@ pub(crate) fn resume(
     let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
     shown.say(&describe(&data)?);
     study.scale_note(&data).iter().for_each(|note| shown.say(note));
-    let control = Control::default();
-    signals::listen(&control)?;
+    let control = begin(running)?;
     let mut progress = Progress::new(&control, &study, &data, shown);
     let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
     let formats = if study.about.name == TRAIN { Formats::Svg } else { COMPARED };
     present(&finished, &place, json, &progress, formats, screen)?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
+}
+
+/// Returns the handle of a run, which signals and the time limit stop.
+pub(crate) fn begin(running: &Running) -> Result<Control> {
+    let control = Control::default();
+    signals::listen(&control)?;
+    running.time_limit.map_or(Ok(()), |time| control.interrupt_after(time))?;
+    Ok(control)
 }
 
 /// Returns a path relative to the current folder if it lies below it.
@@ -197,6 +204,10 @@ fn present(
     let mut page =
         format!("\n{}", table::overview(summary, screen.table_width(), progress.extent()).trim_end());
     let closing = schuss_report::closing(summary, place);
+    if progress.time_is_up() {
+        let ended = summary.trials.iter().filter(|trial| !goes_on(trial)).count();
+        page += &format!("\nThe time limit is up: {} ended.", plural(ended, "trial"));
+    }
     let outlooks = finished.outlooks.iter().map(|outlook| outlook.line.clone());
     outlooks.chain(closing).for_each(|sentence| page += &format!("\n{sentence}"));
     if report.is_ok() {
@@ -205,9 +216,8 @@ fn present(
     if progress.left_out() {
         page += &format!("\nevery epoch: {}", place.join("metrics.csv").display());
     }
-    let goes_on = |trial: &TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
     let is_tuning = summary.trials.is_empty() && !summary.trials.probes.is_empty();
-    if is_tuning || summary.trials.iter().any(goes_on) {
+    if is_tuning || summary.trials.iter().any(goes_on) || progress.time_is_up() {
         page += &format!("\ncontinue with: schuss resume {}", shell_word(&place.display().to_string()));
     }
     if json {
@@ -217,6 +227,11 @@ fn present(
         deliver(&(page + "\n"))?;
     }
     if finished.error.is_none() { report.map(|_| ()) } else { Ok(()) }
+}
+
+/// Returns true if a trial can be resumed.
+fn goes_on(trial: &TrialRecord) -> bool {
+    matches!(trial.status, Status::Interrupted | Status::Failed)
 }
 
 /// Writes charts, report and last the summary, which completes the run; returns the path of the report.
@@ -238,7 +253,8 @@ fn exit_code(summary: &Summary, control: &Control, require_target: bool) -> u8 {
     let all =
         |status: Status| !summary.trials.is_empty() && summary.trials.iter().all(|t| t.status == status);
     let missed = |target: &schuss::record::TargetRecord| target.seconds.is_none();
-    if control.interrupted() {
+    let has_ended = |trial: &TrialRecord| !goes_on(trial);
+    if control.interrupted() && !(control.time_is_up() && summary.trials.iter().any(has_ended)) {
         return signals::exit_code(control);
     }
     if all(Status::Diverged) {

@@ -25,7 +25,7 @@ impl Outlook {
     fn of(study: &Study, data: &Dataset, limits: Limits) -> Result<Self> {
         let forecasts = study.trials.iter().map(|planned| forecast(&planned.trial, data, limits));
         let forecasts = forecasts.collect::<Result<_>>()?;
-        Ok(Self { forecasts, seeds: study.seeds.len(), takes_turns: study.takes_turns(data, limits) })
+        Ok(Self { forecasts, seeds: study.first_seeds(), takes_turns: study.takes_turns(data, limits) })
     }
 
     /// Returns the seconds of all trials, run one after the other.
@@ -46,7 +46,8 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
         return Err(Error::usage("--dry-run prints a plan, not a summary").advise("leave out --json"));
     }
     let outlook = Outlook::of(study, data, limits)?;
-    for ((_, trial), forecast) in study.runs().zip(outlook.forecasts.iter().cycle()) {
+    let first = study.runs().take(study.first_seeds() * study.trials.len());
+    for ((_, trial), forecast) in first.zip(outlook.forecasts.iter().cycle()) {
         let choices = [trial.recipe.update.to_string(), trial.recipe.optimizer.to_string()];
         let unsaid: Vec<String> = choices.into_iter().filter(|choice| !trial.name.contains(choice)).collect();
         let unsaid = unsaid.iter().map(|choice| format!(" {choice}")).collect::<String>();
@@ -72,10 +73,14 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
             ),
         );
     }
+    if study.adds_seeds() {
+        say(false, &format!("then up to {} seeds for recipes that are not yet decided", study.seeds.len()));
+    }
     let (time, held) = (duration(outlook.seconds()), bytes(data.bytes() as u64));
+    let part = if study.adds_seeds() { "for these" } else { "in all" };
     say(
         false,
-        &format!("about {time} in all on {} threads, {held} of data; nothing was trained", limits.threads),
+        &format!("about {time} {part} on {} threads, {held} of data; nothing was trained", limits.threads),
     );
     Ok(0)
 }
@@ -112,12 +117,15 @@ fn may_be_long(study: &Study, data: &Dataset) -> Result<bool> {
 
 /// Returns the amount of work: `10 epochs`, `500 updates`, `6 trials`.
 fn amount(study: &Study) -> String {
-    match (&study.trials[..], study.seeds.len()) {
+    match (&study.trials[..], study.first_seeds()) {
         ([one], 1) => match one.trial.budget.max_updates {
             Some(updates) => plural(updates, "update"),
             None => plural(u64::from(one.trial.budget.epochs), "epoch"),
         },
-        (trials, seeds) => plural((trials.len() * seeds) as u64, "trial"),
+        (trials, seeds) => {
+            let first = if study.adds_seeds() { "the first " } else { "" };
+            format!("{first}{}", plural((trials.len() * seeds) as u64, "trial"))
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! `schuss find-lr`.
 
 use crate::args::{Flags, RateFlags};
-use crate::compare::{deliver, describe, warn};
+use crate::compare::{begin, deliver, describe, warn};
 use crate::progress::{Shown, say};
 use crate::terminal::Screen;
 use crate::{signals, study};
 use schuss::Result;
 use schuss::record::numbers::{plural, seconds, significant};
 use schuss::record::{Bounds, IntervalKind, RateRecord};
-use schuss::session::{Control, Limits};
+use schuss::session::Limits;
 use schuss::study::{Study, Tune, to_json};
 use schuss_data::text::grouped;
 use schuss_report::shell_word;
@@ -30,8 +30,7 @@ pub(crate) fn run(flags: RateFlags, screen: &Screen) -> Result<u8> {
     let study = Study::resolve(FIND_LR, &file, &data)?;
     warn(&data)?;
     shown.say(&announcement(&study, seeds));
-    let control = Control::default();
-    signals::listen(&control)?;
+    let control = begin(&flags.running)?;
     let Some(found) = study.find_rate(&data, limits, &control)? else {
         say(true, "interrupted before the rate was confirmed: nothing is kept");
         return Ok(signals::exit_code(&control));

@@ -322,6 +322,7 @@ fn hidden_and_activation(flag: &str, typed: &Typed) -> Option<(Vec<String>, Stri
 mod tests {
     use super::*;
     use schuss::recipe::ChoiceKey;
+    use schuss::study::Seeds;
 
     fn parse(line: &str) -> Result<Cli, Stop> {
         read(line.split_whitespace().map(OsString::from), 80)
@@ -437,7 +438,8 @@ mod tests {
             ["MSELoss"]
         );
         assert_eq!(flags("--random-state 7").seed, [7]);
-        assert_eq!(flags("--seeds 3").seeds, Some(3));
+        assert_eq!(flags("--seeds 3").seeds, Some(Seeds::Listed(vec![1, 2, 3])));
+        assert_eq!(flags("--seeds auto").seeds, Some(Seeds::Auto));
         assert_eq!(flags("--validation-split 0.1").choices.values(ChoiceKey::Validation), ["0.1"]);
         assert_eq!(flags("--dataset x.csv --net 3-2").choices.values(ChoiceKey::Data), ["x.csv"]);
     }

@@ -73,6 +73,7 @@ pub(crate) struct Progress {
     named: Option<TrialName>,
     left_out: bool,
     bar: Bar,
+    control: Control,
 }
 
 /// Name of a trial.
@@ -94,7 +95,7 @@ impl Progress {
     pub(crate) fn new(control: &Control, study: &Study, data: &Dataset, shown: Shown) -> Self {
         let names = study.trials.iter().map(|planned| planned.trial.name.chars().count());
         let several = study.trials.len() > 1;
-        let trials = (study.trials.len() * study.seeds.len()).max(1);
+        let trials = (study.trials.len() * study.first_seeds()).max(1);
         let width = if several { names.max().unwrap_or(0) } else { 0 };
         Self {
             shown,
@@ -105,6 +106,7 @@ impl Progress {
             unsaid: BTreeMap::new(),
             named: None,
             left_out: false,
+            control: control.clone(),
             bar: Bar::new(control, data.train.len() as u64, shown.columns.unwrap_or(80), width),
         }
     }
@@ -117,6 +119,11 @@ impl Progress {
     /// Returns the tables to show at the end.
     pub(crate) fn extent(&self) -> Extent {
         if self.shown.verbose { Extent::All } else { Extent::Verdict }
+    }
+
+    /// Returns true if the time limit ended the run.
+    pub(crate) fn time_is_up(&self) -> bool {
+        self.control.time_is_up()
     }
 
     fn say(&self, line: &str) {
@@ -252,6 +259,10 @@ impl Watcher for Progress {
             Event::Evaluation(point) => self.bar.evaluated(trial, point),
             _ => {}
         }
+    }
+
+    fn looked(&mut self, text: &str) {
+        self.say(text);
     }
 
     fn note(&mut self, text: &str) {

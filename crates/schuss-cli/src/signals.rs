@@ -24,7 +24,8 @@ pub(crate) fn listen(control: &Control) -> Result<()> {
     Ok(())
 }
 
-/// Returns 130 after Ctrl-C, 143 after TERM.
+/// Returns 130 after Ctrl-C or the time limit, 143 after TERM.
 pub(crate) fn exit_code(control: &Control) -> u8 {
-    u8::try_from(BY_SIGNAL as usize + control.signal().load(Ordering::Relaxed)).unwrap_or(130)
+    let signal = control.signal().load(Ordering::Relaxed);
+    u8::try_from(signal).ok().and_then(|signal| signal.checked_add(BY_SIGNAL as u8)).unwrap_or(130)
 }

@@ -2,7 +2,7 @@
 
 use crate::args::Flags;
 use schuss::recipe::{ChoiceKey, Source};
-use schuss::study::{Choices, StudyFile, TrialEntry};
+use schuss::study::{Choices, Seeds, StudyFile, TrialEntry};
 use schuss::{Cause, Error, Result};
 
 /// Returns the study of `compare NAME` with the flags merged in, or a study made from the flags alone.
@@ -57,9 +57,9 @@ fn idle(key: ChoiceKey) -> Error {
 }
 
 /// Returns the seeds of `--seed` or `--seeds`.
-fn seeds(flags: &Flags) -> Option<Vec<u64>> {
-    let listed = (!flags.seed.is_empty()).then(|| flags.seed.clone());
-    listed.or_else(|| flags.seeds.map(|seeds| (1..=seeds).collect()))
+fn seeds(flags: &Flags) -> Option<Seeds> {
+    let listed = (!flags.seed.is_empty()).then(|| Seeds::Listed(flags.seed.clone()));
+    listed.or_else(|| flags.seeds.clone())
 }
 
 /// Refuses flags that make several trials, since the command `verb` is about one.
@@ -69,9 +69,10 @@ pub(crate) fn refuse_several(verb: &str, flags: &Flags) -> Result<()> {
         key.row().is_axis && (values.len() > 1 || values.iter().any(|value| value.contains('{')))
     };
     let repeated = ChoiceKey::ALL.iter().find(|key| is_several(key)).map(|key| key.row().flag());
-    let seeds = seeds(flags).is_some_and(|seeds| seeds.len() > 1).then(|| "seed".to_owned());
+    let seeds = seeds(flags).is_some_and(|seeds| seeds.is_several()).then(|| "seeds".to_owned());
+    let folds = flags.choices.values(ChoiceKey::Folds).first().map(|_| "folds".to_owned());
     let trials = (!flags.trial.is_empty()).then(|| "trial".to_owned());
-    match repeated.or(seeds).or(trials) {
+    match repeated.or(seeds).or(folds).or(trials) {
         Some(flag) => Err(Error::usage(format!("{verb} takes one recipe, but --{flag} makes several"))
             .advise("schuss compare, with the same flags")),
         None => Ok(()),

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// Runs of a second or less that together cover every kind of state.
-const RUNS: [&str; 16] = [
+const RUNS: [&str; 17] = [
     "train --optimizer sgd:lr=0.05,momentum=0.9 --update batch:30 --epochs 60 --losses --eval-every 7",
     "train --optimizer adam:lr=0.002 --schedule cosine --update batch:50 --epochs 60",
     "train --optimizer sgd:lr=0.1 --update epoch --epochs 80 --checkpoint-every 3u",
@@ -20,14 +20,15 @@ const RUNS: [&str; 16] = [
     "train --model linear:16,batch-norm,relu,dropout:0.2,linear:10 --optimizer sam:rho=0.05+sgd:lr=0.1 --epochs 40",
     "train --optimizer clip-global-norm:1+adamw:lr=0.002+ema:0.99 --order replacement --update batch:20 --epochs 25",
     "compare --optimizer sgd:lr=0.1 --optimizer rmsprop:lr=0.001 --seed 1,2 --epochs 15",
+    "compare --optimizer sgd --optimizer adam --tune lr --update batch:50 --epochs 2",
     "compare --optimizer sgd:lr=0.1 --optimizer adam:lr=0.002 --optimizer rmsprop:lr=1e30 --update batch:20 --seed 1,2 --epochs 30 --target eval_accuracy>=0.9 --losses",
     "compare --parallel --optimizer sgd:lr=0.1 --optimizer adam:lr=0.002 --seed 1,2 --epochs 15",
-    "compare --optimizer sgd --optimizer adam --tune lr --update batch:50 --epochs 2",
     "train --data packed.schuss --memory 4MiB --model 784-8-10 --optimizer adam:lr=0.002 --update batch:50 --epochs 8",
     "compare --data packed.schuss --memory 4MiB --parallel --model 784-8-10 --optimizer adam:lr=0.002 --optimizer sgd --epochs 6",
     "train --data packed.schuss --model 784-30-10 --optimizer sgd:lr=0.1,momentum=0.9 --update batch:200 --epochs 6",
     "train --data packed.schuss --model 784-24-24-10 --optimizer adam:lr=0.002 --update batch:400 --epochs 3 --matmul-precision high",
     "train --data digits:train=60,test=200,size=8,seed=3 --optimizer adam:lr=0.002 --update batch:20 --epochs 400 --eval-every 2 --early-stop up:2,k=4",
+    "compare --order shuffled --order replacement --tie 0% --update batch:20 --validation 0.2 --resample --seeds auto --epochs 1",
 ];
 
 /// Memory limits of the run and its resumptions; they determine how many samples are processed at once.

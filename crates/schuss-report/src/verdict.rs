@@ -53,7 +53,8 @@ fn table(verdict: &Verdict, title: &str, summary: &Summary) -> Option<Table> {
     if trials < 2 {
         return None;
     }
-    let columns = Columns { verdict, split: &summary.data.eval_split };
+    let overlaps = summary.data.resampled.is_some();
+    let columns = Columns { verdict, split: &summary.data.eval_split, overlaps };
     let rows = verdict.ranked().into_iter().map(|recipe| columns.row(recipe));
     Some(Table {
         title: title.to_owned(),
@@ -70,6 +71,8 @@ fn table(verdict: &Verdict, title: &str, summary: &Summary) -> Option<Table> {
 struct Columns<'a> {
     verdict: &'a Verdict,
     split: &'a str,
+    /// True if the splits of different seeds share samples.
+    overlaps: bool,
 }
 
 impl Columns<'_> {
@@ -172,10 +175,11 @@ impl Columns<'_> {
     fn note(&self) -> String {
         let is_range = |recipe: &RecipeVerdict| recipe.interval_kind == IntervalKind::Range;
         let several = self.verdict.recipes.iter().any(|recipe| recipe.trials > 1);
-        let interval = if self.verdict.recipes.iter().any(is_range) {
-            "range over seeds (fewer than six have no 95 % interval)"
-        } else {
-            "95 % interval"
+        let interval = match self.verdict.recipes.iter().any(is_range) {
+            false => "95 % interval",
+            true if self.overlaps => "range over seeds, whose splits overlap",
+            true if self.verdict.spending.is_some() => "95 % interval, or range over fewer than eight seeds",
+            true => "range over seeds (fewer than six have no 95 % interval)",
         };
         let mut notes = vec![];
         let misses = if self.is_time() { "; a miss is later than any time" } else { "" };

@@ -75,6 +75,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         name: sketch.name.into(),
         config_id: format!("{:016x}", sketch.optimizer.len() + sketch.update.len() * 100),
         seed,
+        held_out: None,
         network: "784-400-256-10".into(),
         recipe: recipe(sketch),
         arithmetic: "f32-fma-1".into(),
@@ -225,6 +226,7 @@ fn records(trials: Vec<TrialRecord>) -> Summary {
             notes: vec![
                 "Three copies of one network, with the same initial weights and the same order of samples, differ in nothing but the optimizer. The lecture used three different random networks.".into(),
             ],
+            looks: vec![],
         },
         command: "schuss compare lecture-25".into(),
         run: "runs/lecture-25".into(),
@@ -239,6 +241,7 @@ fn records(trials: Vec<TrialRecord>) -> Summary {
             counts: Counts { train: 60_000, validation: None, test: 10_000 },
             classes: 10,
             eval_split: "test".into(),
+            resampled: None,
         },
         machine: Machine { cpu: "Example CPU".into(), cores: 2, isa: "avx512".into(), os: "linux x86_64".into() },
         warnings: vec!["one seed per recipe: figures of another seed differ".into()],

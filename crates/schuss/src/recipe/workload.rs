@@ -109,6 +109,9 @@ impl Workload {
                 set(&mut loading, text).map_err(|error| self.choices.locate(key, error))?;
             }
         }
+        if loading.request.resampling.is_some() {
+            loading.request.ask.memory /= 3; // as loaded, and as split for the first and for another seed
+        }
         Ok(loading)
     }
 

@@ -1,8 +1,12 @@
 //! Handle to a running session: requests a stop and reads the progress.
 
+use crate::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Number in place of that of a signal after the time limit.
+const TIME_IS_UP: usize = usize::MAX;
 
 /// Handle shared by the session, signal handlers and progress displays; clones refer to the same session.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +19,29 @@ impl Control {
     /// Number of the signal that requested a stop, or 0; written by signal handlers.
     pub fn signal(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.signal)
+    }
+
+    /// Requests a stop after this time, as [`interrupt`](Self::interrupt) does.
+    ///
+    /// # Errors
+    /// A failure if the system has no thread left to wait.
+    pub fn interrupt_after(&self, time: Duration) -> Result<()> {
+        let signal = Arc::downgrade(&self.signal);
+        let wait = move || {
+            std::thread::sleep(time);
+            if let Some(signal) = signal.upgrade() {
+                let _ = signal.compare_exchange(0, TIME_IS_UP, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        };
+        let waiting = std::thread::Builder::new().spawn(wait);
+        waiting
+            .map(drop)
+            .map_err(|error| Error::failure("no thread can wait for the time limit").with_source(error))
+    }
+
+    /// Returns true if a stop was requested because the time is up.
+    pub fn time_is_up(&self) -> bool {
+        self.signal.load(Ordering::Relaxed) == TIME_IS_UP
     }
 
     /// Requests a stop after the current update; the trial then ends as `interrupted`.

@@ -3,6 +3,7 @@
 mod read;
 
 use super::axes::Axes;
+use super::seeds::Seeds;
 use super::tune::{HELD_OUT, Tune};
 use super::verdict::Tie;
 use crate::loss::Targets;
@@ -27,7 +28,7 @@ pub struct StudyFile {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Seeds; each trial runs once per seed.
-    pub seeds: Option<Vec<u64>>,
+    pub seeds: Option<Seeds>,
     /// True if the command fails when a trial misses its target.
     #[serde(skip_serializing_if = "is_default")]
     pub require_target: bool,

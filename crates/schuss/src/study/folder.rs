@@ -9,7 +9,7 @@ use super::trial_folder::TrialFolder;
 use super::tune::TUNING;
 use crate::files::{self, Lock};
 use crate::recipe::{Choices, Trial};
-use crate::record::{Counts, Summary, Trace, TuningRecord};
+use crate::record::{Counts, ResampledRecord, Summary, Trace, TuningRecord};
 use crate::session::Limits;
 use crate::{Cause, Error, Result};
 use schuss_data::{Dataset, HeldOut};
@@ -24,6 +24,8 @@ const LIMITS: &str = "limits.toml";
 /// File of the record of a tuning.
 const TUNED: &str = "tuning.json";
 pub(super) const SUMMARY: &str = "summary.json";
+/// File of the resolved choices of a trial.
+pub(super) const TRIAL: &str = "trial.toml";
 /// File of the HTML report.
 pub const REPORT: &str = "report.html";
 
@@ -47,7 +49,8 @@ impl RunFolder {
         summary: &Summary,
         limits: Limits,
     ) -> Result<Self> {
-        let split = SplitText { counts: counts(data), held_out: data.held_out.as_ref() };
+        let held_out = data.held_out.as_ref().filter(|_| data.resampled.is_none());
+        let split = SplitText { counts: counts(data), held_out, resampled: summary.data.resampled.as_ref() };
         let files = [
             (STUDY, to_toml(&study.to_file(data))?),
             (SUMMARY, to_json(summary)?),
@@ -110,9 +113,9 @@ impl RunFolder {
             config_id: trial.config_id(),
             choices: Choices::of(trial),
         };
-        let (text, file) = (to_toml(&about)?, path.join("trial.toml"));
+        let (text, file) = (to_toml(&about)?, path.join(TRIAL));
         if !path.is_dir() {
-            files::create_folder(&path, &[("trial.toml", text)])?;
+            files::create_folder(&path, &[(TRIAL, text)])?;
         } else if std::fs::read_to_string(&file).ok().as_ref() != Some(&text) {
             files::write(&file, text.as_bytes())?;
         }
@@ -184,6 +187,9 @@ struct SplitText<'a> {
     counts: Counts,
     #[serde(flatten)]
     held_out: Option<&'a HeldOut>,
+    /// Splits that every seed draws anew; the summary has the hash of each trial.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resampled: Option<&'a ResampledRecord>,
 }
 
 /// Formats a record, such as the summary, as in its file and in the output of `--json`.

@@ -80,6 +80,9 @@ impl Summary {
         let mut new = other.warnings;
         new.retain(|warning| !self.warnings.contains(warning));
         self.warnings.extend(new);
+        if self.study.looks.is_empty() {
+            self.study.looks = other.study.looks;
+        }
         self.surfaces.extend(other.surfaces);
         self.exhibits.extend(other.exhibits);
         self.groups = statistics::groups(&self.trials, self.data.counts.validation.is_some());
@@ -108,6 +111,8 @@ impl Summary {
         let (own, others) = (&self.data, &other.data);
         let what = if own.fingerprint != others.fingerprint || own.counts != others.counts {
             "data"
+        } else if own.resampled != others.resampled {
+            "ways of drawing splits"
         } else if own.eval_split != others.eval_split {
             "evaluation splits"
         } else if self.workload.model != other.workload.model {

@@ -1,7 +1,7 @@
 //! The run that a model came from, and the data it was trained on.
 
 use super::StudyFile;
-use super::folder::{STUDY, SUMMARY};
+use super::folder::{STUDY, SUMMARY, TRIAL};
 use crate::Result;
 use crate::record::Summary;
 use schuss_data::Dataset;
@@ -12,6 +12,8 @@ use std::path::Path;
 pub(super) struct Origin {
     file: StudyFile,
     summary: Summary,
+    /// Seed of the trial.
+    seed: u64,
 }
 
 impl Origin {
@@ -24,6 +26,7 @@ impl Origin {
         Some(Self {
             file: StudyFile { is_of_run: true, ..StudyFile::parse(&file, STUDY).ok()? },
             summary: serde_json::from_str(&summary).ok()?,
+            seed: seed_of(&path).unwrap_or(1),
         })
     }
 
@@ -42,6 +45,14 @@ impl Origin {
         StudyFile { workload, ..self.file.clone() }.data(None)
     }
 
+    /// Returns data of the run as its trial split them.
+    ///
+    /// # Errors
+    /// If samples cannot be read.
+    pub(super) fn split(&self, data: &Dataset) -> Result<Dataset> {
+        data.for_seed(self.seed)
+    }
+
     /// Returns true if `data` is what the run was trained on.
     ///
     /// # Errors
@@ -49,4 +60,11 @@ impl Origin {
     pub(super) fn is_of(&self, data: &Dataset) -> Result<bool> {
         Ok(data.fingerprint()? == self.summary.data.fingerprint)
     }
+}
+
+/// Returns the seed in the `trial.toml` beside a model file.
+fn seed_of(model: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(model.with_file_name(TRIAL)).ok()?;
+    let about: toml::Table = text.parse().ok()?;
+    about.get("seed")?.as_integer()?.try_into().ok()
 }

@@ -3,6 +3,7 @@
 use super::exhibit::Printed;
 use super::file::{Observe, StudyFile, TrialEntry};
 use super::run::refuse_without_validation;
+use super::seeds::{Seeds, check_seeds, refuse_resampled};
 use super::tune::{self, Tune};
 use super::verdict::Tie;
 use crate::optim::Method;
@@ -80,10 +81,9 @@ impl Study {
         }
         let same_rate = resolving.same_rate();
         resolving.check_shared()?;
-        let seeds = file.seeds.clone().unwrap_or_else(|| vec![1]);
-        check_seeds(&seeds)?;
-        let about =
-            StudyRecord { name: name.to_owned(), title: file.title.clone(), notes: file.notes.clone() };
+        let (seeds, looks) = Seeds::on(data, file.seeds.as_ref())?.resolved();
+        let (name, title, notes) = (name.to_owned(), file.title.clone(), file.notes.clone());
+        let about = StudyRecord { name, title, notes, looks };
         number_equal_names(&mut trials);
         let (surfaces, require_target, observe) = (file.surfaces.clone(), file.require_target, file.observe);
         let tie = file.tie.unwrap_or_default();
@@ -100,7 +100,7 @@ impl Study {
         }
     }
 
-    /// Creates a study of trials that share the network and data of the first, with seed 1.
+    /// Creates a study of trials that share the network and data of the first, with seed 1, or with one seed per fold.
     ///
     /// # Errors
     /// Usage errors: no trial, or a model that does not fit the data.
@@ -120,11 +120,12 @@ impl Study {
             return Err(Error::usage("a study needs at least one trial"));
         }
         number_equal_names(&mut planned);
-        let about = StudyRecord { name: "study".to_owned(), title: file.title, notes: file.notes };
+        let (seeds, looks) = Seeds::on(data, None)?.resolved();
+        let about = StudyRecord { name: "study".to_owned(), title: file.title, notes: file.notes, looks };
         Ok(Self {
             about,
             trials: planned,
-            seeds: vec![1],
+            seeds,
             require_target: false,
             tie: Tie::default(),
             workload: file.workload,
@@ -141,7 +142,34 @@ impl Study {
     pub fn with_seeds(self, seeds: impl IntoIterator<Item = u64>) -> Result<Self> {
         let seeds: Vec<u64> = seeds.into_iter().collect();
         check_seeds(&seeds)?;
-        Ok(Self { seeds, ..self })
+        Ok(self.with(&Seeds::Listed(seeds)))
+    }
+
+    /// Returns the study with as many seeds as it takes to decide which recipe leads: three for every recipe, then more
+    /// for those that are not yet decided, 20 at most.
+    #[must_use]
+    pub fn with_auto_seeds(self) -> Self {
+        self.with(&Seeds::Auto)
+    }
+
+    fn with(self, seeds: &Seeds) -> Self {
+        let (seeds, looks) = seeds.resolved();
+        Self { seeds, about: StudyRecord { looks, ..self.about }, ..self }
+    }
+
+    /// Returns the number of seeds with which every recipe runs.
+    pub fn first_seeds(&self) -> usize {
+        self.about.looks.first().map_or(self.seeds.len(), |seeds| *seeds)
+    }
+
+    /// Returns the places in [`Self::runs`] of the trials with these seeds.
+    pub(super) fn first_trials(&self) -> Vec<usize> {
+        (0..self.first_seeds() * self.trials.len()).collect()
+    }
+
+    /// Returns true if seeds are added to recipes that are not yet decided.
+    pub fn adds_seeds(&self) -> bool {
+        !self.about.looks.is_empty()
     }
 
     /// Returns the study with choices to tune before its race.
@@ -176,6 +204,7 @@ impl Study {
     /// ```
     pub fn with_tuning(self, tune: Tune, data: &Dataset) -> Result<Self> {
         refuse_without_validation(data)?;
+        refuse_resampled(data)?;
         tune::check(&self, &tune, data)?;
         Ok(Self { tune: Some(tune), ..self })
     }
@@ -191,7 +220,7 @@ impl Study {
         StudyFile {
             title: self.about.title.clone(),
             notes: self.about.notes.clone(),
-            seeds: Some(self.seeds.clone()),
+            seeds: Some(if self.adds_seeds() { Seeds::Auto } else { Seeds::Listed(self.seeds.clone()) }),
             require_target: self.require_target,
             tie: (self.tie != Tie::default()).then_some(self.tie),
             workload: self.workload.on(&data.name).without_trial(),
@@ -214,7 +243,7 @@ impl Study {
         outlooks
     }
 
-    /// Returns the multiply-adds of all trials, if each uses up its budget.
+    /// Returns the multiply-adds of all trials that run for sure, if each uses up its budget.
     ///
     /// # Errors
     /// A usage error if a network does not fit the data.
@@ -226,7 +255,7 @@ impl Study {
             Ok(samples * trial.plan(data)?.work_per_sample() as f64)
         };
         let one_seed = self.trials.iter().map(work).sum::<Result<f64>>()?;
-        Ok(one_seed * self.seeds.len() as f64)
+        Ok(one_seed * self.first_seeds() as f64)
     }
 
     /// Returns a note if the targets of a trial are standardised for training.
@@ -234,26 +263,12 @@ impl Study {
         self.trials.iter().find_map(|planned| planned.trial.scale_note(data))
     }
 
-    /// Returns every (trial, seed) in run order: all recipes with the first seed, then with the next.
+    /// Returns every (trial, seed) that may run, in run order: all recipes with the first seed, then with the next.
     pub fn runs(&self) -> impl Iterator<Item = (&Planned, Trial)> {
         let with = |seed: u64, planned: &Planned| Trial { seed, ..planned.trial.clone() };
         self.seeds
             .iter()
             .flat_map(move |&seed| self.trials.iter().map(move |planned| (planned, with(seed, planned))))
-    }
-}
-
-/// Checks that there are seeds, all different.
-pub(super) fn check_seeds(seeds: &[u64]) -> Result<()> {
-    if seeds.is_empty() {
-        return Err(Error::usage("a study needs at least one seed"));
-    }
-    match (1..seeds.len()).find(|&i| seeds[..i].contains(&seeds[i])) {
-        Some(twice) => Err(Error::usage(format!(
-            "duplicate seed {}; repeating the same trial does not measure spread",
-            seeds[twice]
-        ))),
-        None => Ok(()),
     }
 }
 

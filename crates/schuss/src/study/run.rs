@@ -3,6 +3,7 @@
 mod alike;
 mod beside;
 mod member;
+mod race;
 mod runner;
 mod speed;
 mod timetable;
@@ -12,15 +13,18 @@ mod turns;
 use super::exhibit::Gallery;
 use super::folder::{RunFolder, STUDY};
 use super::plan::Study;
+use super::seeds::{Seeds, folds};
 use super::{StudyFile, merge, statistics};
 use crate::network::Params;
 use crate::recipe::{Budget, ChoiceKey, Choices, EvalEvery, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
-    Chance, Counts, DataRecord, Release, Status, Summary, Trace, TrialRecord, Trials, Verdict, WorkloadRecord,
+    Chance, Counts, DataRecord, Release, ResampledRecord, Status, Summary, Trace, TrialRecord, Trials,
+    Verdict, WorkloadRecord,
 };
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
 use crate::{Cause, Error, Place, Result, machine};
+use race::Race;
 pub(super) use runner::Ended;
 use runner::Runner;
 use schuss_data::split::mixing;
@@ -48,6 +52,8 @@ pub trait Watcher: Send {
     fn trained(&mut self, _trial: &Trial, _params: &Params) {}
     /// Called after a trial has ended, once per `started`.
     fn ended(&mut self, _record: &TrialRecord) {}
+    /// Called after each look at the race of a study that adds seeds, with a sentence on what is decided and who goes on.
+    fn looked(&mut self, _text: &str) {}
     /// Called with a note or warning for the user, in one sentence.
     fn note(&mut self, _text: &str) {}
 }
@@ -208,10 +214,17 @@ impl Begun {
 
     /// Returns true if every trial has ended and is in the summary.
     pub fn is_finished(&self) -> bool {
-        let all = self.file.trials.len() * self.file.seeds.as_ref().map_or(1, Vec::len);
         let ended = |trial: &TrialRecord| !matches!(trial.status, Status::Interrupted | Status::Failed);
-        let count = self.summary.trials.iter().filter(|trial| ended(trial)).count();
-        self.file.tune.is_none() && count == all
+        let trials = &self.summary.trials;
+        let race_is_over = match &self.file.seeds {
+            Some(Seeds::Auto) => {
+                let verdict = Verdict::of(&self.summary, self.file.tie.unwrap_or_default());
+                self.summary.groups.len() == self.file.trials.len() && verdict.next_looks().next().is_none()
+            }
+            Some(Seeds::Listed(seeds)) => trials.len() == self.file.trials.len() * seeds.len(),
+            None => trials.len() == self.file.trials.len(),
+        };
+        self.file.tune.is_none() && race_is_over && trials.iter().all(ended)
     }
 
     /// Extends every trial to `epochs` epochs: those that used up fewer will continue, to the same bits as if they had
@@ -348,18 +361,14 @@ fn go(
     mut summary: Summary,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished<()>> {
-    let Means { data, limits, control } = means;
-    let fingerprint = &summary.data.fingerprint;
-    let tuned = Tuned::of(study, means, fingerprint, folder.as_deref_mut(), watcher)?;
+    let Means { data, limits, .. } = means;
+    let tuned = Tuned::of(study, means, &summary.data.fingerprint, folder.as_deref_mut(), watcher)?;
     let timetable = if study.tune.is_some() { Timetable::new(&tuned.study, data, limits) } else { timetable };
     let (study, folder) = (&tuned.study, folder.as_deref());
-    let Ended { mut trials, error } = match tuned.is_interrupted {
-        true => Ended::default(),
-        false => Runner::new(study, data, fingerprint, timetable, folder, control, &mut *watcher).run(),
-    };
     (summary.tuning, summary.trials.probes) = (tuned.record, tuned.probes);
-    trials.sort_by_key(|(index, ..)| *index);
-    speed::calibrate(&mut trials, data.train.len());
+    let race = Race { study, means, folder, summary: &summary };
+    let Ended { trials, error } =
+        if tuned.is_interrupted { Ended::default() } else { race.run(&timetable, watcher) };
     let path = folder.map(|folder| shown(folder.path(), &summary.directory));
     let summary = Summary { run: path.unwrap_or_default(), ..summary };
     let mut finished =
@@ -429,6 +438,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
             chance: chance(data)?,
             labels: data.labels.clone(),
             eval_split: data.evaluated_name().into(),
+            resampled: resampled(data),
         },
         machine: machine::describe(),
         warnings: warnings(study, data)?,
@@ -439,6 +449,14 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
         surfaces: vec![],
         exhibits: vec![],
     })
+}
+
+/// Returns which splits every seed draws anew, if it does.
+fn resampled(data: &Dataset) -> Option<ResampledRecord> {
+    let splits = data.held_out.as_ref().map_or_else(Vec::new, |held_out| held_out.drawn.clone());
+    data.resampled
+        .as_ref()
+        .map(|_| ResampledRecord { folds: folds(data).map(|folds| folds.to_string()), splits })
 }
 
 /// Returns the fraction of the most common class per split, if classes are known without reading the samples.

@@ -1,7 +1,7 @@
 //! Statistics over several seeds.
 
 use super::verdict::recipe::recipes;
-use super::verdict::{middle, ranks_to_leave_out};
+use super::verdict::{LEVEL, middle, ranks_to_leave_out};
 use crate::record::{EpochRecord, Evaluation, Group, Spread, TrialRecord};
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ impl Spread {
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let n = values.len();
-        let cut = ranks_to_leave_out(n);
+        let cut = ranks_to_leave_out(n, 1.0 - LEVEL);
         let (low, high) = (*values.get(cut)?, *values.get(n.checked_sub(1 + cut)?)?);
         Some(Self { median: middle(&values)?, low, high, n })
     }

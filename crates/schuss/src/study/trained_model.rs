@@ -103,9 +103,10 @@ impl TrainedModel {
     /// Returns the data `spec` as the run split them, if they are those it was trained on and it held out a test split.
     fn held_out(&self, origin: &Origin, spec: &str) -> Result<Option<Dataset>> {
         let table = &self.predictor.about().table;
-        let is_like = |data: &Dataset| data.held_out.is_some() && data.table == *table;
-        match origin.data(Some(spec)).ok().filter(is_like) {
-            Some(data) if origin.is_of(&data)? => Ok(Some(data)),
+        match origin.data(Some(spec)) {
+            Ok(data) if data.held_out.is_some() && origin.is_of(&data)? => {
+                Ok(Some(origin.split(&data)?).filter(|data| data.table == *table))
+            }
             _ => Ok(None),
         }
     }
@@ -115,7 +116,7 @@ impl TrainedModel {
 fn of_run(origin: &Origin) -> Result<Dataset> {
     let data = origin.data(None)?;
     if origin.is_of(&data)? {
-        return Ok(data);
+        return origin.split(&data);
     }
     Err(Error::data("the data differ from those that the run was trained on")
         .because(Cause::Changed)

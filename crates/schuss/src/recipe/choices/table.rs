@@ -9,7 +9,8 @@ use crate::metrics::Custom;
 use crate::network::{Init, Model, Noise};
 use crate::optim::Method;
 use crate::recipe::{self, Condition, Trial};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
+use schuss_data::Resampling;
 use std::str::FromStr;
 
 /// Defines the keys and their rows.
@@ -280,6 +281,33 @@ table! {
     )
     .aliases(&["val-split", "validation-split", "validation-fraction", "validation-size", "val-size"])
     .line(Number(3)),
+
+    Resample => Row::data("resample", "", All, |loading, typed| {
+        loading.request.resampling = (typed == "true").then_some(Resampling::Random);
+        Ok(())
+    })
+    .of_type(Switch)
+    .help(
+        "Draw the held-out samples anew with every seed",
+        "Test and validation samples, as far as the data do not give these splits; comparisons allow for the samples \
+         that the splits of different seeds share",
+    ),
+
+    Folds => Row::data("folds", "KxR", All, |loading, typed| {
+        if loading.request.resampling.is_some() {
+            return Err(Error::usage("folds and resample are two ways to choose the held-out samples")
+                .because(Cause::Conflict)
+                .advise("one of them"));
+        }
+        loading.request.resampling = Some(Resampling::Folds(typed.parse()?));
+        Ok(())
+    })
+    .help(
+        "Cross-validation: 5, or 5x2 to repeat it twice",
+        "Every seed holds out another of 5 folds with equal parts of every class: as the test split or, if the data have \
+         one, as the validation split",
+    )
+    .aliases(&["cv", "n-splits"]),
 
     Normalisation => Row::data("normalisation", "WORD", All, |loading, typed| {
         read(&mut loading.request.normalisation, typed)

@@ -2,7 +2,7 @@
 
 use super::{StudyFile, TrialEntry};
 use crate::recipe::{ChoiceKey, Choices, Row, Source, ValueType, unknown_key};
-use crate::study::plan::check_seeds;
+use crate::study::seeds::{Seeds, check_seeds};
 use crate::study::surface;
 use crate::{Error, Place, Result};
 use serde::de::DeserializeOwned;
@@ -213,11 +213,17 @@ fn as_table<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<&'a DeTable<'a>> {
     value.get_ref().as_table()
 }
 
-/// Reads the seeds.
+/// Reads the seeds: a list, or `"auto"`.
 fn seeds(study: &mut StudyFile, entry: &Entry<'_>) -> Result<()> {
-    let mut seeds = Vec::new();
-    entry.put(&mut seeds)?;
-    check_seeds(&seeds).map_err(|error| error.at(entry.place()))?;
+    let seeds = match entry.value.get_ref() {
+        DeValue::String(text) => text.parse().map_err(|error: Error| error.at(entry.place()))?,
+        _ => {
+            let mut listed = Vec::new();
+            entry.put(&mut listed)?;
+            check_seeds(&listed).map_err(|error| error.at(entry.place()))?;
+            Seeds::Listed(listed)
+        }
+    };
     study.seeds = Some(seeds);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! One trial of a study run: its session, its files, and its record at the end.
 
-use super::runner::{Runner, budget};
+use super::runner::{Runner, SplitData, budget};
 use crate::recipe::Trial;
 use crate::record::{
     BestRecord, CurvePoint, EvaluationPoint, Overfitting, Role, Status, Timing, Trace, TrialRecord,
@@ -13,7 +13,9 @@ use crate::study::plan::Planned;
 use crate::study::statistics::epoch_seconds;
 use crate::study::trial_folder::TrialFolder;
 use crate::{Error, Result, machine};
+use schuss_data::Dataset;
 use schuss_data::text::grouped;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Number of images of the evaluation split shown beside their reconstructions.
@@ -33,6 +35,7 @@ pub(super) struct Run<'r, 'a> {
     pub(super) index: usize,
     pub(super) planned: &'a Planned,
     pub(super) trial: Trial,
+    pub(super) split: Arc<SplitData>,
     pub(super) place: Option<TrialFolder>,
     pub(super) trace: Trace,
 }
@@ -64,7 +67,7 @@ impl Member<'_, '_> {
         });
         let mut record = run.record(&mut session, &outcome);
         if record.status == Status::Diverged
-            && let Some(advice) = run.trial.advice_on_targets(run.runner.data)
+            && let Some(advice) = run.trial.advice_on_targets(&run.split.data)
         {
             run.runner.watcher().note(&format!("{}: {advice}", run.trial.name));
         }
@@ -97,7 +100,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn session(&mut self, checkpoint: Option<Box<Checkpoint>>, other: Option<&Session>) -> Result<Session> {
         let (Some(checkpoint), Some(folder)) = (checkpoint, &self.place) else {
             self.place.as_mut().map_or(Ok(()), |folder| folder.open_logs(None))?;
-            return Session::beside(other, &self.trial, self.runner.data, self.runner.timetable.limits);
+            return Session::beside(other, &self.trial, &self.split.data, self.runner.timetable.limits);
         };
         let (session, header) = self.restored(*checkpoint, folder, other)?;
         if let Some(folder) = &mut self.place {
@@ -125,7 +128,7 @@ impl<'r, 'a> Run<'r, 'a> {
             found => return found.map_err(Unusable::into_error),
         };
         let name = &self.trial.name;
-        let Some(previous) = folder.previous(&self.trial, self.runner.fingerprint)? else {
+        let Some(previous) = folder.previous(&self.trial, &self.split.fingerprint)? else {
             return Err(Unusable::Damaged(why).into_error());
         };
         self.runner.watcher().note(&format!(
@@ -143,7 +146,7 @@ impl<'r, 'a> Run<'r, 'a> {
         other: Option<&Session>,
     ) -> std::result::Result<(Session, Header), Unusable> {
         let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
-        let mut session = Session::beside(other, &begun, self.runner.data, self.runner.timetable.limits)
+        let mut session = Session::beside(other, &begun, &self.split.data, self.runner.timetable.limits)
             .map_err(Unusable::Refused)?;
         let (theirs, ours) = (&checkpoint.header.arithmetic, session.arithmetic());
         if theirs != ours {
@@ -159,7 +162,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// Evaluates the test split once, if the curves used another split.
     fn test(&self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
-        if self.runner.data.validation.is_some() {
+        if self.split.data.validation.is_some() {
             record.test = if record.status.is_end() { session.test(self.runner.control)? } else { None };
         }
         Ok(())
@@ -172,14 +175,14 @@ impl<'r, 'a> Run<'r, 'a> {
             session.reconstructions(RECONSTRUCTIONS)?.map(|found| found.sheet()).transpose()?;
         self.runner.watcher().trained(&self.trial, session.params());
         let Some(folder) = &mut self.place else { return Ok(()) };
-        folder.finish(record, &self.trial, session, self.runner.data)?;
+        folder.finish(record, &self.trial, session, &self.split.data)?;
         if let Some(sheet) = &self.trace.reconstructions {
             folder.draw(record, sheet)?;
         }
         if record.status == Status::Interrupted {
             return Ok(()); // the session wrote a checkpoint when interrupted
         }
-        folder.checkpoint(session, &self.trial, self.runner.fingerprint, Some(record))
+        folder.checkpoint(session, &self.trial, &self.split.fingerprint, Some(record))
     }
 
     fn record(&self, session: &mut Session, outcome: &Outcome) -> TrialRecord {
@@ -190,6 +193,7 @@ impl<'r, 'a> Run<'r, 'a> {
             name: self.trial.name.clone(),
             config_id: self.trial.config_id(),
             seed: self.trial.seed,
+            held_out: self.held_out(),
             network: self.trial.model.to_string(),
             recipe: self.trial.record(),
             arithmetic: session.arithmetic().to_owned(),
@@ -201,12 +205,12 @@ impl<'r, 'a> Run<'r, 'a> {
             learned: learned(outcome),
             overfitted: overfitting.is_some(),
             overfitting,
-            budget: budget(&self.trial, self.runner.data),
+            budget: budget(&self.trial, &self.split.data),
             updates: outcome.updates,
             samples,
             train_seconds,
             slices: if timing == Timing::Calibrated { outcome.calibration } else { outcome.slices },
-            epoch_seconds: epoch_seconds(&outcome.epochs, self.runner.data.train.len()),
+            epoch_seconds: epoch_seconds(&outcome.epochs, self.split.data.train.len()),
             wall_seconds: outcome.wall_seconds,
             load_wait_seconds: session.waited().as_secs_f64(),
             samples_per_second: Some(samples as f64 / train_seconds)
@@ -230,6 +234,12 @@ impl<'r, 'a> Run<'r, 'a> {
         record
     }
 
+    /// Returns the hash of the held-out samples, if every seed draws its own.
+    fn held_out(&self) -> Option<String> {
+        let Dataset { held_out, resampled, .. } = &self.split.data;
+        resampled.as_ref().and(held_out.as_ref()).map(|held_out| held_out.hash.clone())
+    }
+
     /// Returns every evaluation, with the value of the target's metric, or of the loss if there is no target.
     fn curve(&self, outcome: &Outcome) -> Vec<CurvePoint> {
         let metric = outcome.target.as_ref().map_or("eval_loss", |target| &target.metric);
@@ -243,13 +253,13 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// Returns the point from which the trial over-fitted, if it ran to its end and did.
     fn overfitting(&self, status: Status) -> Option<Overfitting> {
-        let (evaluations, train) = (&self.trace.evaluations, self.runner.data.train.len());
+        let (evaluations, train) = (&self.trace.evaluations, self.split.data.train.len());
         if status.is_end() { overfitting(evaluations, self.trial.budget.early_stop, train) } else { None }
     }
 
     fn write_best(&self, session: &mut Session) -> Result<()> {
         match (&self.place, session.new_best()) {
-            (Some(folder), Some(params)) => folder.write_best(&self.trial, params, self.runner.data),
+            (Some(folder), Some(params)) => folder.write_best(&self.trial, params, &self.split.data),
             _ => Ok(()),
         }
     }
@@ -275,7 +285,7 @@ impl Sink for Run<'_, '_> {
 
     fn checkpoint(&mut self, session: &mut Session) -> Result<()> {
         if let Some(folder) = &mut self.place {
-            folder.checkpoint(session, &self.trial, self.runner.fingerprint, None)?;
+            folder.checkpoint(session, &self.trial, &self.split.fingerprint, None)?;
         }
         self.write_best(session)
     }

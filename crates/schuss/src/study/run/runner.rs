@@ -12,13 +12,15 @@ use crate::study::trial_folder::{Start, TrialFolder};
 use crate::{Error, Result, machine};
 use schuss_data::Dataset;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// State shared by the workers of a run: each takes the next session until none is left.
 pub(super) struct Runner<'a> {
     pub(super) study: &'a Study,
-    pub(super) data: &'a Dataset,
-    pub(super) fingerprint: &'a str,
+    /// Data of all trials, or of those with seed 1.
+    given: Arc<SplitData>,
+    /// Data of other seeds, as long as trials use them.
+    drawn: Mutex<Vec<(u64, Weak<SplitData>)>>,
     pub(super) timetable: Timetable,
     pub(super) machine: SharedMachine,
     pub(super) control: &'a Control,
@@ -26,6 +28,12 @@ pub(super) struct Runner<'a> {
     watcher: Mutex<&'a mut dyn Watcher>,
     next: AtomicUsize,
     ended: Mutex<Ended>,
+}
+
+/// Data as the trials with a seed split them.
+pub(super) struct SplitData {
+    pub(super) data: Dataset,
+    pub(super) fingerprint: String,
 }
 
 /// The trials that have ended, in order of completion, and the first error outside training.
@@ -43,8 +51,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<'a> Runner<'a> {
     pub(super) fn new(
         study: &'a Study,
-        data: &'a Dataset,
-        fingerprint: &'a str,
+        data: &Dataset,
+        fingerprint: &str,
         timetable: Timetable,
         folder: Option<&'a RunFolder>,
         control: &'a Control,
@@ -52,8 +60,8 @@ impl<'a> Runner<'a> {
     ) -> Self {
         Self {
             study,
-            data,
-            fingerprint,
+            given: Arc::new(SplitData { data: data.clone(), fingerprint: fingerprint.to_owned() }),
+            drawn: Mutex::default(),
             timetable,
             machine: SharedMachine::default(),
             control,
@@ -115,23 +123,44 @@ impl<'a> Runner<'a> {
         });
     }
 
+    /// Returns the data as trials with this seed split them; trials that are live together share them.
+    fn split(&self, seed: u64) -> Result<Arc<SplitData>> {
+        if self.given.data.resampled.is_none() {
+            return Ok(Arc::clone(&self.given));
+        }
+        let mut drawn = lock(&self.drawn);
+        drawn.retain(|(_, split)| split.strong_count() > 0);
+        let known = drawn.iter().find(|(other, _)| *other == seed).and_then(|(_, split)| split.upgrade());
+        if let Some(split) = known {
+            return Ok(split);
+        }
+        let data = self.given.data.for_seed(seed)?;
+        let split = Arc::new(SplitData { fingerprint: data.fingerprint()?, data });
+        drawn.push((seed, Arc::downgrade(&split)));
+        Ok(split)
+    }
+
     /// Prepares a trial to run beside `other` of its session; `None` if it has already ended.
     fn begin(&self, index: usize, other: Option<&Session>) -> Result<Option<Member<'_, 'a>>> {
         let Some((planned, trial)) = self.study.runs().nth(index) else { return Ok(None) };
+        let split = self.split(trial.seed)?;
         let place = self.folder.map(|folder| folder.trial(index, &trial)).transpose()?;
         let checkpoint = match &place {
             None => None,
             Some(folder) => {
-                match folder.start(&trial, self.fingerprint, &mut |text| self.watcher().note(text))? {
-                    Start::Ended(record) => return self.enter_ended(index, &trial, folder, *record),
+                match folder.start(&trial, &split.fingerprint, &mut |text| self.watcher().note(text))? {
+                    Start::Ended(record) => {
+                        return self.enter_ended(index, &trial, &split.data, folder, *record);
+                    }
                     Start::From(checkpoint) => Some(checkpoint),
                     Start::Fresh => None,
                 }
             }
         };
         self.control.set_samples(0); // earlier ones belong to another trial
-        self.watcher().started(&trial, index, self.study.seeds.len() * self.study.trials.len());
-        let run = Run { runner: self, index, planned, trial, place, trace: Trace::default() };
+        let (number, total) = self.timetable.place(index);
+        self.watcher().started(&trial, number, total);
+        let run = Run { runner: self, index, planned, trial, split, place, trace: Trace::default() };
         run.begin(checkpoint, other).map(Some)
     }
 
@@ -140,11 +169,12 @@ impl<'a> Runner<'a> {
         &self,
         index: usize,
         trial: &Trial,
+        data: &Dataset,
         folder: &TrialFolder,
         record: TrialRecord,
     ) -> Result<Option<Member<'_, 'a>>> {
         let trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace()? };
-        let budget = budget(trial, self.data); // the run may have been extended since
+        let budget = budget(trial, data); // the run may have been extended since
         let record = TrialRecord { config_id: trial.config_id(), budget, ..record };
         lock(&self.ended).trials.push((index, record, trace));
         Ok(None)

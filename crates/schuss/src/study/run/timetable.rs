@@ -8,6 +8,7 @@ use crate::session::{Limits, Session};
 use schuss_data::Dataset;
 
 /// Order of the trials, and the resource limits of each.
+#[derive(Clone)]
 pub(super) struct Timetable {
     /// Indices of the trials of each session, which are live together.
     pub(super) sessions: Vec<Vec<usize>>,
@@ -20,6 +21,8 @@ pub(super) struct Timetable {
     pub(super) timing: Timing,
     /// Reason why trials do not take turns, if they were to.
     pub(super) note: Option<String>,
+    /// Number of trials that ran before these.
+    pub(super) before: usize,
 }
 
 impl Study {
@@ -41,6 +44,24 @@ impl Timetable {
         }
     }
 
+    /// Returns a timetable of these trials alone, in ascending order, after so many others.
+    pub(super) fn part(&self, trials: &[usize], before: usize) -> Self {
+        let of_part = |session: &Vec<usize>| {
+            session.iter().copied().filter(|index| trials.binary_search(index).is_ok()).collect()
+        };
+        let mut sessions: Vec<Vec<usize>> = self.sessions.iter().map(of_part).collect();
+        sessions.retain(|session| !session.is_empty());
+        let note = self.note.clone().filter(|_| before == 0);
+        Self { sessions, note, before, ..*self }
+    }
+
+    /// Returns the number of a trial, from 0, and the number of trials so far.
+    pub(super) fn place(&self, index: usize) -> (usize, usize) {
+        let trials = || self.sessions.iter().flatten();
+        let earlier = trials().filter(|other| **other < index).count();
+        (self.before + earlier, self.before + trials().count())
+    }
+
     /// Returns how a trial was timed; one that was resumed may have been calibrated before.
     pub(super) fn timing(&self, is_calibrated: bool) -> Timing {
         if is_calibrated { Timing::Calibrated } else { self.timing }
@@ -57,7 +78,7 @@ impl Timetable {
         let note = why.map(|why| {
             format!("trials run one after the other, not in turns: {why}; a machine that slows down may favour some")
         });
-        Self { sessions, workers: 1, limits, threads: limits.threads, timing: Timing::Alone, note }
+        Self { sessions, workers: 1, limits, threads: limits.threads, timing: Timing::Alone, note, before: 0 }
     }
 
     /// The recipes of a study in turns, seed by seed; `None` if there is only one.
@@ -91,6 +112,7 @@ impl Timetable {
             threads,
             timing: Timing::Interleaved,
             note: None,
+            before: 0,
         }))
     }
 
@@ -107,7 +129,7 @@ impl Timetable {
         };
         let threads = limits.threads;
         let limits = limits.shared_out(at_once, data.bytes() as u64);
-        Self { sessions, workers, limits, threads, timing, note: None }
+        Self { sessions, workers, limits, threads, timing, note: None, before: 0 }
     }
 }
 
