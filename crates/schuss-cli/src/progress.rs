@@ -284,9 +284,10 @@ impl Watcher for Progress {
         }
         match (&record.status, &record.diverged) {
             (Status::Diverged, Some(at)) => self.say(&format!(
-                "{who}: diverged in layer {} at update {}; the last finite weights are kept",
+                "{who}: diverged in layer {} at update {}{}; the last finite weights are kept",
                 at.layer.split('.').next().unwrap_or_default(),
-                grouped(at.update)
+                grouped(at.update),
+                at.stability.as_ref().map_or_else(String::new, |bound| format!(": {}", bound.words()))
             )),
             (Status::Interrupted, _) => {
                 self.say(&format!("{who}: interrupted after {} updates", grouped(record.updates)))

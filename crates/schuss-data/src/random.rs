@@ -40,6 +40,8 @@ pub enum Purpose {
     Turns = 15,
     /// Folds of a cross-validation.
     Folds = 16,
+    /// Direction from which the largest curvature is sought.
+    Direction = 18,
 }
 
 /// Key of one stream of draws: everything but the position and the element.

@@ -21,6 +21,7 @@ pub mod activation;
 pub mod bf16;
 mod buffer;
 pub mod dropout;
+mod dual;
 mod heap;
 mod isa;
 mod lane;
@@ -46,6 +47,7 @@ pub mod window;
 
 pub use bf16::Precision;
 pub use buffer::Buffer;
+pub use dual::Dual;
 pub use heap::return_freed_memory;
 pub use isa::{Isa, Kernel};
 pub use lane::Lane;

@@ -3,8 +3,8 @@
 //! call; a sanitizer also detects reads.
 
 use schuss_kernels::activation::{
-    Relu, Slopes, activate, activation_gradient, prelu, prelu_gradient, prelu_slope_gradient,
-    prelu_slope_gradients,
+    Moving, Relu, Slopes, activate, activation_curvature, activation_gradient, prelu, prelu_gradient,
+    prelu_slope_gradient, prelu_slope_gradients,
 };
 use schuss_kernels::bf16::Unit;
 use schuss_kernels::dropout::dropout;
@@ -239,6 +239,12 @@ const CALLS: &[(&str, Call)] = &[
     ("activation_gradient", |team, of| {
         let [x, y, dy, mut dx] = [(); 4].map(|()| of.matrix(M, N));
         activation_gradient(team, Relu, x.get(), y.get(), dy.get(), dx.get_mut());
+    }),
+    ("activation_curvature", |team, of| {
+        let [x, x_rate, y, y_rate, dy, dy_rate, mut to] = [(); 7].map(|()| of.matrix(M, N));
+        let [x, y, dy] = [[&x, &x_rate], [&y, &y_rate], [&dy, &dy_rate]]
+            .map(|[value, rate]| Moving { value: value.get(), rate: rate.get() });
+        activation_curvature(team, Relu, x, y, dy, to.get_mut());
     }),
     ("prelu", |team, of| {
         let (slopes, x, mut y) = (of.slice(padded(N)), of.matrix(M, N), of.matrix(M, N));

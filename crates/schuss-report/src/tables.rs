@@ -252,7 +252,7 @@ pub(crate) fn status(trial: &TrialRecord) -> String {
         Status::Failed => "failed",
     };
     match &trial.diverged {
-        Some(Divergence { update, layer }) => {
+        Some(Divergence { update, layer, .. }) => {
             let layer = layer.split('.').next().unwrap_or(layer);
             format!("{word} in layer {layer} at update {}", text::count(*update))
         }

@@ -44,6 +44,7 @@
 
 pub mod doctor;
 pub mod files;
+pub mod instrument;
 pub mod loss;
 pub mod machine;
 pub mod metrics;

@@ -152,6 +152,15 @@ fn a_session_calls_its_engine_in_the_documented_order() {
 }
 
 #[test]
+fn instruments_are_refused_by_an_engine_that_has_none() {
+    let (data, mut trial) = (data(), trial("64-20-10", "batch:100", "sgd:lr=0.1", 1));
+    trial.instruments = vec!["dead-units".parse().unwrap()];
+    let engine = Noted { engine: Cpu::new(&trial, &data, ONE_THREAD).unwrap(), calls: Arc::default() };
+    let error = Session::with_engine(Box::new(engine), None, &trial, &data, ONE_THREAD).err().unwrap();
+    assert!(error.exit_code() == 2 && error.what.contains("no instruments"), "{error}");
+}
+
+#[test]
 fn a_trial_that_diverges_restores_the_copy_of_the_last_report_point() {
     let (calls, _) = noted("sgd:lr=1e30", "batch:100");
     assert_eq!(calls.iter().filter(|call| **call == "restore").count(), 1);

@@ -54,3 +54,22 @@ fn a_session_allocates_the_memory_it_reports() {
         assert!(fits, "{optimizer}, {update}: {reported} bytes reported, {held} held");
     }
 }
+
+#[test]
+fn a_session_with_instruments_holds_no_more_than_it_reports() {
+    let data = schuss::data::load("digits:train=2000,test=100").unwrap();
+    let mut trial = trial("784-200-60-10", "batch:100", "sgd:lr=0.1", 1);
+    let plain = Session::new(&trial, &data, ONE_THREAD).unwrap().memory();
+    trial.instruments = schuss::instrument::Instrument::all();
+    let mut reported = 0;
+    let session = || {
+        let mut session = Session::new(&trial, &data, ONE_THREAD).unwrap();
+        assert_eq!(session.memory().instruments + plain.total(), session.memory().total());
+        reported = session.memory().total() - session.memory().data;
+        session.run().unwrap();
+    };
+    let info = std::thread::scope(|scope| scope.spawn(|| measure(session)).join()).unwrap();
+    let samples = 1_024.0 * 784.0; // that instruments look at
+    let held = info.bytes_max as f64;
+    assert!(held <= reported as f64 + samples + UNCOUNTED, "{reported} bytes reported, {held} held");
+}

@@ -6,7 +6,7 @@ mod smooth;
 
 use crate::matrix::{Matrix, MatrixMut};
 use crate::passes::{self, Map};
-use crate::{Math, Team, Vector};
+use crate::{Dual, Math, Team, Vector};
 pub use piecewise::{HardShrink, HardSigmoid, HardSwish, HardTanh, Identity, LeakyRelu, Relu, SoftShrink};
 pub use prelu::{Slopes, prelu, prelu_gradient, prelu_slope_gradient, prelu_slope_gradients};
 pub use smooth::{
@@ -49,6 +49,31 @@ pub fn activation_gradient<F: Activation>(
     passes::map(team, &Slope(f), WORK, [x, y, dy], dx);
 }
 
+/// Inputs X, outputs Y = f(X) or their gradients, and their rates of change along a direction of the weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Moving<'a> {
+    /// The numbers.
+    pub value: Matrix<'a>,
+    /// Their rates of change.
+    pub rate: Matrix<'a>,
+}
+
+/// Ḋˣ ← Ḋʸ f′(X) + Dʸ ∂f′(X), the rate of change of [`activation_gradient`]'s result; all `[m, n]`.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn activation_curvature<F: Activation>(
+    team: &mut Team,
+    f: F,
+    x: Moving,
+    y: Moving,
+    dy: Moving,
+    to: MatrixMut,
+) {
+    let inputs = [x.value, x.rate, y.value, y.rate, dy.value, dy.rate];
+    passes::map(team, &Bend(f), 2 * WORK, inputs, to);
+}
+
 struct Value<F>(F);
 
 impl<F: Activation> Map<1> for Value<F> {
@@ -64,6 +89,17 @@ impl<F: Activation> Map<3> for Slope<F> {
     #[inline(always)]
     fn apply<V: Vector>(&self, _row: usize, _col: usize, [x, y, dy]: [V; 3]) -> V {
         dy * self.0.slope(x, y)
+    }
+}
+
+struct Bend<F>(F);
+
+impl<F: Activation> Map<6> for Bend<F> {
+    #[inline(always)]
+    fn apply<V: Vector>(&self, _row: usize, _col: usize, inputs: [V; 6]) -> V {
+        let [x, x_rate, y, y_rate, dy, dy_rate] = inputs;
+        let (x, y) = (Dual { value: x, rate: x_rate }, Dual { value: y, rate: y_rate });
+        (Dual { value: dy, rate: dy_rate } * self.0.slope(x, y)).rate
     }
 }
 

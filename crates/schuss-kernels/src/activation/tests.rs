@@ -167,6 +167,68 @@ fn a_slope_is_the_difference_of_values_nearby() {
     every_function(SlopesAreDifferences);
 }
 
+/// Rate of change of dy f′(x) where x and dy change at these rates.
+fn bend<F: Activation>(f: F, x: Dual<f64>, dy: Dual<f64>) -> f64 {
+    (dy * f.slope(x, f.value(x))).rate
+}
+
+struct BendsAreDifferences;
+
+impl Property for BendsAreDifferences {
+    fn holds<F: Activation + Debug>(&self, f: F, _values: Recorded, _slopes: Recorded) {
+        let step = 1e-6;
+        for x in (-700..700).map(|i| f64::from(i) * 0.0137 + 1e-3) {
+            let slope = |x| f.slope(x, f.value(x));
+            let [below, above] = [x - step, x + step].map(slope);
+            let expected = 0.5 * slope(x) + 2.0 * 3.0 * (above - below) / (2.0 * step);
+            let found = bend(f, Dual { value: x, rate: 3.0 }, Dual { value: 2.0, rate: 0.5 });
+            assert!((found - expected).abs() < 1e-7, "{f:?} at {x}: {found}, expected {expected}");
+        }
+    }
+}
+
+#[test]
+fn the_rate_of_a_gradient_is_the_difference_of_gradients_nearby() {
+    every_function(BendsAreDifferences);
+}
+
+struct BendingPassesAgree;
+
+impl Property for BendingPassesAgree {
+    fn holds<F: Activation + Debug>(&self, f: F, _values: Recorded, _slopes: Recorded) {
+        for (m, n) in SHAPES {
+            let mut sample = Sample::new((m * 100 + n) as u64);
+            let x = sample.vector(m * n, 8.0);
+            let [x_rate, dy, dy_rate] = [(); 3].map(|()| sample.vector(m * n, 1.0));
+            let found = everywhere(|team| [bent(team, f, [&x, &x_rate, &dy, &dy_rate], m, n)]);
+            let [x, x_rate, dy, dy_rate] = [x, x_rate, dy, dy_rate].map(|numbers| wide(&numbers));
+            let dual = |value: &[f64], rate: &[f64], i: usize| Dual { value: value[i], rate: rate[i] };
+            let exact: Vec<f64> =
+                (0..m * n).map(|i| bend(f, dual(&x, &x_rate, i), dual(&dy, &dy_rate, i))).collect();
+            let error = naive::largest_difference(&found[0], &exact);
+            assert!(error < 1e-5, "{f:?}, {m} x {n}: off by {error}");
+        }
+    }
+}
+
+/// Returns the rate of Dˣ.
+fn bent<F: Activation>(team: &mut Team, f: F, numbers: [&[f32]; 4], m: usize, n: usize) -> Vec<f32> {
+    let [x, x_rate, dy, dy_rate] = numbers.map(|numbers| pad(numbers, m, n));
+    let of = |numbers| Matrix::new(numbers, m, n);
+    let [mut y, mut y_rate, mut to] = [(); 3].map(|()| stale(m, n));
+    activate(team, f, of(&x), MatrixMut::new(&mut y, m, n));
+    activation_gradient(team, f, of(&x), of(&y), of(&x_rate), MatrixMut::new(&mut y_rate, m, n));
+    let moving = |value, rate| Moving { value: of(value), rate: of(rate) };
+    let (x, y, dy) = (moving(&x, &x_rate), moving(&y, &y_rate), moving(&dy, &dy_rate));
+    activation_curvature(team, f, x, y, dy, MatrixMut::new(&mut to, m, n));
+    dense(&to, m, n)
+}
+
+#[test]
+fn rates_of_gradients_agree_with_f64_and_have_the_same_bits_everywhere() {
+    every_function(BendingPassesAgree);
+}
+
 struct NanPasses;
 
 impl Property for NanPasses {

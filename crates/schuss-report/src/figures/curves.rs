@@ -1,13 +1,14 @@
 //! Training curves: losses and accuracy against epochs, updates and seconds.
 
 use super::Figure;
+use super::seeds::{across_seeds, band, medians};
 use crate::{
     chart::{
         Axis, Fineness,
         line::{Level, LineChart, Mark, MarkKind, Series},
         scale::{Bounds, Spacing, range},
     },
-    recipes::{Recipe, Run, median, predict_classes},
+    recipes::{Recipe, Run, predict_classes},
     text,
 };
 use schuss::record::{Best, EvaluationPoint, ReferenceRecord, Summary};
@@ -135,17 +136,17 @@ impl Subject<'_> {
     }
 
     fn series(&self, recipe: &Recipe, metric: Metric, along: Along) -> Series {
-        let rows = across_seeds(recipe, metric, |point| self.coordinate(along, point));
-        let points: Vec<[f64; 2]> = rows.iter().map(|row| [row.x, row.median]).collect();
-        let mut band: Vec<[f64; 3]> = rows.iter().map(|row| [row.x, row.low, row.high]).collect();
-        band.retain(|edge| recipe.runs.len() > 1 && edge[1].is_finite());
+        let points = |run: &Run| if metric == Metric::TrainLoss { run.epochs() } else { run.evaluations() };
+        let curves: Vec<Vec<EvaluationPoint>> = recipe.runs.iter().map(points).collect();
+        let rows = across_seeds(&curves, |point| self.coordinate(along, point), |point| metric.value(point));
+        let points = medians(&rows);
         Series {
             name: recipe.name.clone(),
             style: recipe.style,
             marks: marks(recipe, metric, &points),
             printed: self.printed(recipe, metric, along),
             points,
-            band,
+            band: band(&rows, recipe),
             marked: true,
         }
     }
@@ -317,31 +318,4 @@ impl Along {
         };
         Axis { step, ..Axis::new(format!("{label}{log}"), spacing, text::plain) }
     }
-}
-
-/// Values at one point of training over all seeds of a recipe.
-struct Row {
-    x: f64,
-    low: f64,
-    median: f64,
-    high: f64,
-}
-
-fn across_seeds(recipe: &Recipe, metric: Metric, x: impl Fn(&EvaluationPoint) -> f64) -> Vec<Row> {
-    let points = |run: &Run| if metric == Metric::TrainLoss { run.epochs() } else { run.evaluations() };
-    let curves: Vec<Vec<EvaluationPoint>> = recipe.runs.iter().map(points).collect();
-    let longest = curves.iter().map(Vec::len).max().unwrap_or(0);
-    let row = |i: usize| {
-        let here: Vec<&EvaluationPoint> = curves.iter().filter_map(|curve| curve.get(i)).collect();
-        let values: Vec<f64> = here.iter().filter_map(|point| metric.value(point)).collect();
-        let range = range(values.iter().copied());
-        let Bounds { low, high } = range.unwrap_or(Bounds { low: f64::NAN, high: f64::NAN });
-        Row {
-            x: median(here.iter().map(|point| x(point)).collect()).unwrap_or(f64::NAN),
-            low,
-            median: median(values).unwrap_or(f64::NAN),
-            high,
-        }
-    };
-    (0..longest).map(row).collect()
 }

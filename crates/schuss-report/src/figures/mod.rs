@@ -2,6 +2,8 @@
 
 mod costs;
 mod curves;
+mod instruments;
+mod seeds;
 mod surfaces;
 mod tuning;
 mod updates;
@@ -36,6 +38,8 @@ pub(crate) struct Figures {
     pub(crate) curves: Vec<[Figure; 3]>,
     /// Seconds per epoch, to the target and per further point of accuracy.
     pub(crate) costs: Vec<Figure>,
+    /// Readings of instruments, one chart per layer.
+    pub(crate) instruments: Vec<Figure>,
     /// Loss of every update, one chart per trial.
     pub(crate) updates: Vec<Figure>,
     /// Loss and time to the target against the learning rates probed.
@@ -51,6 +55,7 @@ impl Figures {
         Self {
             curves: curves::figures(summary, &recipes, fineness),
             costs: costs::figures(summary, &recipes, fineness),
+            instruments: instruments::figures(summary, &recipes, fineness),
             updates: updates::figures(&recipes, fineness),
             tuning: tuning::figures(summary, fineness),
             surfaces: surfaces::figures(&summary.surfaces, fineness),
@@ -60,10 +65,7 @@ impl Figures {
     /// Returns all charts, in the order of the page.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Figure> {
         let curves = self.curves.iter().flatten();
-        curves
-            .chain(&self.costs)
-            .chain(&self.tuning)
-            .chain(&self.updates)
-            .chain(self.surfaces.iter().flatten())
+        let charts = [&self.costs, &self.tuning, &self.instruments, &self.updates].into_iter().flatten();
+        curves.chain(charts).chain(self.surfaces.iter().flatten())
     }
 }

@@ -91,11 +91,11 @@ fn descent(surface: &SurfaceRecord, fineness: Fineness) -> Figure {
     Figure {
         slug: format!("surface-{}-error", text::slug(&surface.name)),
         subject: surface.title.clone(),
-        title: "Error after every update".to_owned(),
-        caption: "J at the weights after every update.".to_owned(),
+        title: format!("Error after every {}", surface.along.trim_end_matches('s')),
+        caption: format!("J at the weights after every {}.", surface.along.trim_end_matches('s')),
         drawing: LineChart {
             size: [640.0, 350.0],
-            x: updates_axis(),
+            x: axis(&surface.along),
             y: Axis::new(format!("J(w₁, w₂){log}"), spacing, text::plain),
             series: surface.paths.iter().map(series).collect(),
             levels: Vec::new(),
@@ -105,8 +105,8 @@ fn descent(surface: &SurfaceRecord, fineness: Fineness) -> Figure {
     }
 }
 
-fn updates_axis() -> Axis {
-    Axis { step: 1.0, ..Axis::new("updates", Spacing::Linear, text::plain) }
+fn axis(label: &str) -> Axis {
+    Axis { step: 1.0, ..Axis::new(label, Spacing::Linear, text::plain) }
 }
 
 /// Draws the two moments and the effective step, for both weights.
@@ -157,7 +157,7 @@ fn pair(label: &str, values: &[[f64; 2]], fineness: Fineness) -> crate::chart::D
     let log = if spacing == Spacing::Log { ", log" } else { "" };
     LineChart {
         size: [460.0, 270.0],
-        x: updates_axis(),
+        x: axis("updates"),
         y: Axis::new(format!("{label}{log}"), spacing, text::plain),
         series: vec![series(0, "w₁"), series(1, "w₂")],
         levels: Vec::new(),

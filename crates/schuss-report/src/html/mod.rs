@@ -76,6 +76,7 @@ impl Page<'_> {
         self.curves(&figures.curves);
         self.costs(&figures.costs);
         self.tuning(&figures.tuning);
+        self.instruments(&figures.instruments);
         self.updates(&figures.updates);
         self.surfaces(&figures.surfaces);
         self.details();
@@ -187,6 +188,11 @@ impl Page<'_> {
     fn tuning(&mut self, charts: &[Figure]) {
         let note = self.summary.tuning.as_ref().map(tuning_cost).unwrap_or_default();
         self.charts("Tuning", "pair", &note, charts);
+    }
+
+    fn instruments(&mut self, instruments: &[Figure]) {
+        let note = "What instruments read of the trained weights at the ends of epochs.";
+        self.charts("Instruments", "many", note, instruments);
     }
 
     fn updates(&mut self, updates: &[Figure]) {

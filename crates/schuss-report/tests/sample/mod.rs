@@ -84,7 +84,11 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
         timing: Timing::Alone,
         slices: None,
         status: if sketch.diverges { Status::Diverged } else { Status::Finished },
-        diverged: sketch.diverges.then(|| Divergence { update: 1_532, layer: "2.weight".into() }),
+        diverged: sketch.diverges.then(|| Divergence {
+            update: 1_532,
+            layer: "2.weight".into(),
+            stability: None,
+        }),
         learned: None,
         overfitted: false,
         overfitting: None,
@@ -103,6 +107,7 @@ pub(crate) fn trial(sketch: &Sketch, seed: u64, epochs: u32) -> (TrialRecord, Tr
             optimizer_state: if sketch.name == "Adam" { 3_362_896 } else { 0 },
             activations: 1_160_000,
             copy: 1_683_072,
+            instruments: 0,
             data: 54_950_000,
         },
         target: Some(TargetRecord {
@@ -397,6 +402,7 @@ fn surface(
         values: (0..size * size).map(|i| j([at(i % size), at(i / size)])).collect(),
         minima,
         paths: vec![descend("GD", start, j, lr, 0.0), descend("momentum", start, j, lr, 0.8), adam(start, j, lr * 3.0)],
+        along: "updates".into(),
     }
 }
 

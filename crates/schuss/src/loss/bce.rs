@@ -1,4 +1,4 @@
-use super::{RowLoss, Target, mean_of_each, mean_of_outputs};
+use super::{RowLoss, Target, curvature_of_outputs, mean_of_each, mean_of_outputs};
 use crate::spec::{Choice, non_negative};
 use crate::{Cause, Error, Result};
 use documented::{Documented, DocumentedFields};
@@ -69,6 +69,17 @@ impl RowLoss for Bce {
             }),
             (false, _) => mean_of_each(z, target, delta, of_probability),
         }
+    }
+
+    fn has_curvature(&self) -> bool {
+        self.logits
+    }
+
+    fn curvature(&self, z: &[f32], target: Target, direction: &[f32], to: &mut [f32]) {
+        curvature_of_outputs(z, target, direction, to, |output, z, t| {
+            let (share, sigmoid) = (1.0 + (self.weight_of(output) - 1.0) * t, Math::sigmoid(z));
+            share * sigmoid * (1.0 - sigmoid)
+        });
     }
 
     fn check_outputs(&self, outputs: usize) -> Result<()> {

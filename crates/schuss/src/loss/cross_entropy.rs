@@ -37,11 +37,7 @@ impl Choice for CrossEntropy {
 impl RowLoss for CrossEntropy {
     fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
         let (max, sum) = largest_and_sum(z);
-        let spread = self.label_smoothing / z.len() as f64;
-        let asked = |index: usize| {
-            let q = (1.0 - self.label_smoothing).mul_add(target.at(index), spread);
-            q * class_weights::of(&self.class_weights, index)
-        };
+        let asked = |index: usize| self.asked(target, z.len(), index);
         let all: f64 = (0..z.len()).map(asked).sum();
         let mut loss = 0.0;
         for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
@@ -52,12 +48,37 @@ impl RowLoss for CrossEntropy {
         loss
     }
 
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
+    /// Σ q times p ⊙ v − p pᵀ v.
+    fn curvature(&self, z: &[f32], target: Target, direction: &[f32], to: &mut [f32]) {
+        let (max, sum) = largest_and_sum(z);
+        let all: f64 = (0..z.len()).map(|index| self.asked(target, z.len(), index)).sum();
+        let probability = |z: f32| Math::exp(f64::from(z) - max) / sum;
+        let pairs = z.iter().zip(direction);
+        let mean: f64 = pairs.clone().map(|(&z, &rate)| probability(z) * f64::from(rate)).sum();
+        for (to, (&z, &rate)) in to.iter_mut().zip(pairs) {
+            *to = (all * probability(z) * (f64::from(rate) - mean)) as f32;
+        }
+    }
+
     fn weight(&self, class: usize) -> f64 {
         class_weights::of(&self.class_weights, class)
     }
 
     fn check_classes(&self, classes: usize) -> Result<()> {
         class_weights::check_count(&self.class_weights, classes)
+    }
+}
+
+impl CrossEntropy {
+    /// Returns the target q of a class, times its weight.
+    fn asked(&self, target: Target, classes: usize, class: usize) -> f64 {
+        let spread = self.label_smoothing / classes as f64;
+        let q = (1.0 - self.label_smoothing).mul_add(target.at(class), spread);
+        q * class_weights::of(&self.class_weights, class)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::l1::sign;
-use super::{RowLoss, Target, mean_of_each};
+use super::{RowLoss, Target, curvature_of_outputs, mean_of_each};
 use crate::Result;
 use crate::spec::{Choice, non_negative, positive};
 use documented::{Documented, DocumentedFields};
@@ -42,6 +42,16 @@ impl RowLoss for Huber {
             let value = if d <= bound { d * d / 2.0 } else { bound * (d - bound / 2.0) };
             (value, if d <= bound { z - t } else { bound * sign(z - t) })
         })
+    }
+
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
+    fn curvature(&self, z: &[f32], target: Target, direction: &[f32], to: &mut [f32]) {
+        curvature_of_outputs(z, target, direction, to, |_, z, t| {
+            f64::from(u8::from((z - t).abs() <= self.delta))
+        });
     }
 
     fn takes_rows(&self) -> bool {
@@ -88,6 +98,16 @@ impl RowLoss for SmoothL1 {
             let (d, beta) = ((z - t).abs(), self.beta);
             if d < beta { (d * d / (2.0 * beta), (z - t) / beta) } else { (d - beta / 2.0, sign(z - t)) }
         })
+    }
+
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
+    fn curvature(&self, z: &[f32], target: Target, direction: &[f32], to: &mut [f32]) {
+        curvature_of_outputs(z, target, direction, to, |_, z, t| {
+            if (z - t).abs() < self.beta { 1.0 / self.beta } else { 0.0 }
+        });
     }
 
     fn takes_rows(&self) -> bool {

@@ -23,6 +23,10 @@ impl RowLoss for L1 {
         mean_of_each(z, target, delta, |z, t| ((z - t).abs(), sign(z - t)))
     }
 
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
     fn takes_rows(&self) -> bool {
         true
     }

@@ -86,6 +86,15 @@ pub(crate) trait RowLoss: Choice {
         false
     }
 
+    /// Returns true if second derivatives are known.
+    fn has_curvature(&self) -> bool {
+        false
+    }
+
+    /// Writes the second derivatives at outputs `z` times `direction` to `to`, which is zero: the rate of change of the
+    /// gradient along it.
+    fn curvature(&self, _z: &[f32], _target: Target, _direction: &[f32], _to: &mut [f32]) {}
+
     /// Returns the power of the targets' unit that the loss is proportional to; `None` if targets have a fixed meaning:
     /// probabilities, counts, angles.
     fn power(&self) -> Option<i32> {
@@ -141,6 +150,21 @@ pub(crate) fn mean_of_outputs(
     sum * share
 }
 
+/// Second derivatives of an element-wise loss times a direction; `each` gives that of an output and its target, the first
+/// argument being the index of the output.
+pub(crate) fn curvature_of_outputs(
+    z: &[f32],
+    target: Target,
+    direction: &[f32],
+    to: &mut [f32],
+    each: impl Fn(usize, f64, f64) -> f64,
+) {
+    let share = 1.0 / z.len() as f64;
+    for (index, ((&z, &rate), to)) in z.iter().zip(direction).zip(to).enumerate() {
+        *to = (each(index, f64::from(z), target.at(index)) * share * f64::from(rate)) as f32;
+    }
+}
+
 /// The table of losses: one row each.
 macro_rules! losses {
     ($($(#[doc = $line:literal])* $loss:ident,)*) => {
@@ -155,6 +179,16 @@ macro_rules! losses {
             /// Returns the loss of one sample with outputs `z` and writes the gradient with respect to them to `delta`.
             pub fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
                 match self { $(Self::$loss(loss) => loss.row(z, target, delta),)* }
+            }
+
+            /// Returns true if second derivatives are known.
+            pub(crate) fn has_curvature(&self) -> bool {
+                match self { $(Self::$loss(loss) => loss.has_curvature(),)* }
+            }
+
+            /// Writes the second derivatives at outputs `z` times `direction` to `to`, which is zero.
+            pub(crate) fn curvature(&self, z: &[f32], target: Target, direction: &[f32], to: &mut [f32]) {
+                match self { $(Self::$loss(loss) => loss.curvature(z, target, direction, to),)* }
             }
 
             fn takes_rows(&self) -> bool {

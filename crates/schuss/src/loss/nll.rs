@@ -40,6 +40,10 @@ impl RowLoss for Nll {
         loss
     }
 
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
     fn weight(&self, class: usize) -> f64 {
         class_weights::of(&self.class_weights, class)
     }

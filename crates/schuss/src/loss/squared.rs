@@ -1,4 +1,4 @@
-use super::{RowLoss, Target, mean_of_each};
+use super::{RowLoss, Target, curvature_of_outputs, mean_of_each};
 use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,14 @@ impl Choice for Mse {
 impl RowLoss for Mse {
     fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
         mean_of_each(z, target, delta, |z, t| ((z - t) * (z - t), 2.0 * (z - t)))
+    }
+
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
+    fn curvature(&self, z: &[f32], target: Target, direction: &[f32], to: &mut [f32]) {
+        curvature_of_outputs(z, target, direction, to, |_, _, _| 2.0);
     }
 
     fn takes_rows(&self) -> bool {

@@ -58,6 +58,11 @@ impl Entry {
         self.len() == 0
     }
 
+    /// True if it is trained, not measured.
+    pub(crate) fn is_trained(&self) -> bool {
+        self.role != Role::Buffer
+    }
+
     /// Index of its layer.
     pub(crate) fn layer(&self) -> usize {
         self.name.split('.').next().and_then(|layer| layer.parse().ok()).unwrap_or(0)

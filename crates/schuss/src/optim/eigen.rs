@@ -2,6 +2,7 @@
 //! + − × ÷ √ in a fixed order, so that results are bitwise identical on every machine.
 
 use schuss_kernels::matrix::Matrix;
+use schuss_kernels::padded;
 use std::ops::{Index, IndexMut};
 
 /// Workspace for square matrices, and the result of the last decomposition. Nothing is allocated after `make_room`.
@@ -43,6 +44,19 @@ impl Eigen {
         if side > self.side() {
             self.resize(side);
         }
+    }
+
+    /// Decomposes the symmetric matrix of `side` rows with these elements.
+    pub(crate) fn of(side: usize, element: impl Fn(usize, usize) -> f64) -> Self {
+        let stride = padded(side);
+        let mut matrix = vec![0.0; side * stride];
+        for (row, to) in matrix.chunks_exact_mut(stride).enumerate() {
+            to.iter_mut().take(side).enumerate().for_each(|(col, to)| *to = element(row, col));
+        }
+        let mut eigen = Self::default();
+        eigen.make_room(side);
+        eigen.decompose(Matrix::new(&matrix, side, side));
+        eigen
     }
 
     /// Computes eigenvalues and eigenvectors of a symmetric matrix, largest first. All eigenvalues are NaN if an
@@ -332,7 +346,6 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use schuss_kernels::naive::largest;
-    use schuss_kernels::padded;
 
     /// Returns pseudo-random numbers between -1 and 1, with padded rows.
     fn numbers(rows: usize, cols: usize) -> Vec<f64> {

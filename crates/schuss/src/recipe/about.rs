@@ -1,5 +1,6 @@
 //! Tables of all choices and their documentation, available at run time.
 
+use crate::instrument::Instrument;
 use crate::loss::Loss;
 use crate::network::{Init, Layer, Noise};
 use crate::optim::{Dialect, Rule, Sam, Solver, Transform, Wrapper};
@@ -37,6 +38,12 @@ impl Table {
             Self { kind: "init", noun: "init", names: Init::NAMES, about: Init::about },
             Self { kind: "noise", noun: "noise", names: Noise::NAMES, about: Noise::about },
             Self { kind: "early-stop", noun: "criterion", names: EarlyStop::NAMES, about: EarlyStop::about },
+            Self {
+                kind: "instruments",
+                noun: "instrument",
+                names: Instrument::NAMES,
+                about: Instrument::about,
+            },
         ]
     }
 

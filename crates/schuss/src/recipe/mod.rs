@@ -23,6 +23,7 @@ pub use workload::Workload;
 pub(crate) use choices::unknown_key;
 pub(crate) use early_stop::{EarlyStopState, generalisation_loss, is_beyond_chance};
 
+use crate::instrument::Instrument;
 use crate::loss::{Loss, Targets};
 use crate::metrics::{self, Task};
 use crate::network::{Init, Model, Noise, Plan};
@@ -181,6 +182,8 @@ pub struct Trial {
     pub seed: u64,
     /// Metrics of one's own, measured beside the built-in ones.
     pub metrics: Vec<metrics::Custom>,
+    /// Instruments that read the trial, without an effect on it.
+    pub instruments: Vec<Instrument>,
 }
 
 impl Default for Trial {
@@ -198,6 +201,7 @@ impl Default for Trial {
             budget: Budget::default(),
             seed: 1,
             metrics: vec![],
+            instruments: vec![],
         }
     }
 }

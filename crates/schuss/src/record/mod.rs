@@ -3,6 +3,7 @@
 //! Values are fractions (not percentages), seconds and bytes; a non-finite number is `null`. New keys may appear
 //! without a new schema number, so readers should ignore unknown keys.
 
+mod divergence;
 pub mod numbers;
 mod rate;
 mod surface;
@@ -10,14 +11,14 @@ mod trial;
 mod tuning;
 mod verdict;
 
+pub use divergence::{DescentKind, Divergence, Stability};
 pub use rate::RateRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
 pub use trial::{
-    Best, BestRecord, BudgetRecord, CurvePoint, Divergence, EpochRecord, Evaluation, EvaluationPoint,
-    MemoryRecord, Overfitting, RecipeRecord, Role, Sheet, SlicesRecord, Status, TargetRecord, Timing, Trace,
-    TrialRecord,
+    Best, BestRecord, BudgetRecord, CurvePoint, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord,
+    Overfitting, RecipeRecord, Role, Sheet, SlicesRecord, Status, TargetRecord, Timing, Trace, TrialRecord,
 };
 pub use tuning::{Bounds, ProbePoint, Trials, TunedRecipe, TuningCost, TuningRecord};
 pub use verdict::{

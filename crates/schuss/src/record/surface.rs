@@ -25,6 +25,13 @@ pub struct SurfaceRecord {
     pub minima: Vec<[f64; 2]>,
     /// One path per optimizer and start.
     pub paths: Vec<PathRecord>,
+    /// Distance between the points of a path: `updates` or `epochs`.
+    #[serde(default = "updates")]
+    pub along: String,
+}
+
+fn updates() -> String {
+    "updates".to_owned()
 }
 
 /// Path of one optimizer down a surface.
@@ -36,7 +43,7 @@ pub struct PathRecord {
     pub optimizer: String,
     /// Name of the starting point.
     pub start: String,
-    /// Weights before the first and after every update.
+    /// Weights before the first and after every update, or every epoch.
     pub points: Vec<[f64; 2]>,
     /// J at those points.
     pub values: Vec<f64>,

@@ -1,5 +1,6 @@
 //! Record of a trial.
 
+use super::divergence::Divergence;
 use super::{ReferenceRecord, TargetBound};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -219,15 +220,6 @@ impl Status {
     }
 }
 
-/// Point at which a value of a trial became non-finite.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Divergence {
-    /// Update, counted from 1; 0 if the initial weights already overflow.
-    pub update: u64,
-    /// Layer name, as in the model file.
-    pub layer: String,
-}
-
 /// Budget of a trial, which ends it unless a condition does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BudgetRecord {
@@ -260,15 +252,23 @@ pub struct MemoryRecord {
     pub activations: usize,
     /// Copy of weights and optimizer state at the last report point, in case training diverges.
     pub copy: usize,
+    /// Most that instruments hold while they measure.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub instruments: usize,
     /// The data set.
     pub data: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_nothing(bytes: &usize) -> bool {
+    *bytes == 0
 }
 
 impl MemoryRecord {
     /// Returns the total.
     pub fn total(&self) -> usize {
-        let Self { parameters, gradients, optimizer_state, activations, copy, data } = self;
-        parameters + gradients + optimizer_state + activations + copy + data
+        let Self { parameters, gradients, optimizer_state, activations, copy, instruments, data } = self;
+        parameters + gradients + optimizer_state + activations + copy + instruments + data
     }
 }
 
@@ -443,6 +443,8 @@ impl EvaluationPoint {
 pub struct Trace {
     /// Loss of every single update, if kept.
     pub losses: Vec<f32>,
+    /// Weights at the ends of epochs, one after another, if kept.
+    pub path: Vec<f32>,
     /// Every evaluation, including those after epochs.
     pub evaluations: Vec<EvaluationPoint>,
     /// Inputs and their reconstructions at the end.

@@ -138,6 +138,11 @@ impl Schedule {
         self.parts.iter().any(|part| part.ends_with(updates))
     }
 
+    /// Returns true if a curve waits for a plateau of the evaluation loss.
+    pub(crate) fn waits(&self) -> bool {
+        self.parts.iter().any(|part| part.plateau().is_some())
+    }
+
     /// Returns true if every update uses the optimizer's own values.
     pub fn is_constant(&self) -> bool {
         self.parts.iter().all(KnobSchedule::is_constant)

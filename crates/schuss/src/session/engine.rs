@@ -3,6 +3,7 @@
 use super::control::{Control, Watch};
 use super::tally::Tally;
 use crate::Result;
+use crate::instrument::Probe;
 use crate::metrics::{Metrics, Reconstructions};
 use crate::network::Params;
 use crate::record::MemoryRecord;
@@ -21,8 +22,9 @@ use std::ops::Range;
 /// - A session calls its engine from the thread that runs it, never from two threads at a time. An engine may use
 ///   threads of its own, which must be idle when a method returns.
 /// - During an epoch the session calls only [`advance`](Self::advance), once per microbatch or block of updates, while
-///   the clock runs; everything else happens at report points, while the clock stands.
-/// - [`settle`](Self::settle) comes before `evaluate`, `params`, `keep`, `trained_state` and `is_finite`; they see
+///   the clock runs; everything else happens at report points, while the clock stands, and, if an instrument compares
+///   weights, before the last update of an epoch.
+/// - [`settle`](Self::settle) comes before `evaluate`, `probe`, `params`, `keep`, `trained_state` and `is_finite`; they see
 ///   weights and state as of the last update.
 /// - What an engine computes is determined by the trial, at a given [`arithmetic`](Self::arithmetic); limits may change
 ///   its speed and its memory, never a bit of its results or of its state.
@@ -121,6 +123,11 @@ pub trait Engine: Send {
     /// If they cannot be started.
     fn set_threads(&mut self, _threads: usize) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns measurements for instruments, which come after [`settle`](Self::settle); None if the engine has none.
+    fn probe(&mut self) -> Option<&mut dyn Probe> {
+        None
     }
 
     /// Number of evaluations of the loss over an update's samples so far, if a solver makes them.

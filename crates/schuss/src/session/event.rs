@@ -12,6 +12,8 @@ pub enum Event<'a> {
     Epoch(&'a EpochRecord),
     /// Weights were evaluated; also sent at the end of an epoch, before its row.
     Evaluation(&'a EvaluationPoint),
+    /// Trained weights at a report point, before its evaluation, if an instrument asks for them.
+    Weights(&'a [f32]),
     /// Losses of all updates since the last such event, in order.
     Losses(&'a [f32]),
 }

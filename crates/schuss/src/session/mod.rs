@@ -7,6 +7,7 @@ mod cpu;
 mod engine;
 mod event;
 mod forecast;
+mod instruments;
 mod limits;
 mod points;
 mod progress;
@@ -32,6 +33,7 @@ use crate::recipe::Trial;
 use crate::record::{
     Best, Divergence, EpochRecord, Evaluation, MemoryRecord, SlicesRecord, Status, TargetRecord,
 };
+use instruments::Instruments;
 use limits::read_ahead;
 use points::{EvalPoints, Place};
 use progress::Progress;
@@ -68,6 +70,7 @@ pub struct Session {
     /// Training samples in the order of epoch 0, if averaged weights need their own batch statistics.
     for_statistics: Option<Feed>,
     engine: Box<dyn Engine>,
+    instruments: Option<Instruments>,
     /// Samples per update.
     samples: usize,
     eval_points: EvalPoints,
@@ -157,7 +160,7 @@ impl Session {
     /// # Errors
     /// If the memory limit leaves no room for reading samples, or samples cannot be read.
     pub fn with_engine(
-        engine: Box<dyn Engine>,
+        mut engine: Box<dyn Engine>,
         other: Option<&Self>,
         trial: &Trial,
         data: &Dataset,
@@ -187,6 +190,7 @@ impl Session {
             test: data.validation.as_ref().map(|_| evaluated(&data.test)).transpose()?,
             for_statistics,
             seen: Vec::with_capacity(engine.at_once()),
+            instruments: Instruments::new(&mut *engine, &trial, data)?,
             engine,
             samples,
             eval_points: EvalPoints::of(&trial, data),
@@ -355,7 +359,8 @@ impl Session {
     /// ended.
     fn stretch(&mut self, control: &Control, sink: &mut dyn Sink, extent: Extent) -> Result<Option<Status>> {
         self.begin_epoch();
-        let pause = self.steps(control, extent)?;
+        let samples = extent.samples.min(self.samples_before_comparison()?);
+        let pause = self.steps(control, Extent { samples, ..extent })?;
         sink.take(&Event::Losses(&self.losses))?;
         match pause {
             Pause::NotFinite => self.diverge(sink).map(Some),
@@ -383,7 +388,9 @@ impl Session {
         };
         if loss.is_finite() && self.engine.is_finite() {
             let losses = metrics.split_off_losses();
-            self.report(metrics.end(loss), losses, sink)
+            let mut evaluation = metrics.end(loss);
+            self.read_instruments(&mut evaluation, sink)?;
+            self.report(evaluation, losses, sink)
         } else {
             self.diverge(sink).map(Some)
         }

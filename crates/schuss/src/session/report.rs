@@ -138,8 +138,9 @@ impl Session {
     /// Records the update and layer that are not finite and restores the last weights that are.
     pub(super) fn diverge(&mut self, sink: &mut dyn Sink) -> Result<Status> {
         let layer = self.engine.first_non_finite();
-        self.progress.diverged = Some(Divergence { update: self.progress.updates, layer });
+        let update = self.progress.updates;
         self.engine.restore();
+        self.progress.diverged = Some(Divergence { update, layer, stability: self.stability(update) });
         self.progress.ended = Some(Status::Diverged);
         [self.progress.updates, self.progress.samples] = self.progress.reported;
         self.progress.tally = Tally::default();

@@ -40,6 +40,8 @@ pub(super) struct Header {
     /// Length of the logs at the checkpoint, in bytes.
     pub(super) metrics_bytes: u64,
     pub(super) losses_bytes: Option<u64>,
+    #[serde(default)]
+    pub(super) path_bytes: Option<u64>,
     /// True if the best weights follow the state.
     #[serde(default)]
     pub(super) has_best: bool,

@@ -10,7 +10,7 @@ mod timetable;
 mod tuned;
 mod turns;
 
-use super::exhibit::Gallery;
+use super::exhibit::{self, Gallery};
 use super::folder::{RunFolder, STUDY};
 use super::plan::Study;
 use super::seeds::{Seeds, folds};
@@ -361,7 +361,7 @@ fn go(
     mut summary: Summary,
     watcher: &mut dyn Watcher,
 ) -> Result<Finished<()>> {
-    let Means { data, limits, .. } = means;
+    let Means { data, limits, control } = means;
     let tuned = Tuned::of(study, means, &summary.data.fingerprint, folder.as_deref_mut(), watcher)?;
     let timetable = if study.tune.is_some() { Timetable::new(&tuned.study, data, limits) } else { timetable };
     let (study, folder) = (&tuned.study, folder.as_deref());
@@ -383,6 +383,10 @@ fn go(
     let warnings: Vec<String> = warnings.filter(|warning| !said(warning)).collect();
     warnings.iter().for_each(|warning| watcher.note(&format!("warning: {warning}")));
     finished.summary.warnings.extend(warnings);
+    let gallery = Gallery { study, data, limits, control };
+    if let Err(error) = exhibit::plane::draw(&gallery, &finished.traces, &mut finished.summary) {
+        finished.error.get_or_insert(error);
+    }
     finished.summary.groups = statistics::groups(&finished.summary.trials, data.validation.is_some());
     finished.summary.verdict = Some(Verdict::of(&finished.summary, study.tie));
     match finished.error {

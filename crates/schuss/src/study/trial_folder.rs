@@ -1,4 +1,4 @@
-//! The folder of a trial: `trial.toml`, `metrics.jsonl`, `losses.f32`, `model.safetensors`, `best.safetensors`,
+//! The folder of a trial: `trial.toml`, `metrics.jsonl`, `losses.f32`, `path.f32`, `model.safetensors`, `best.safetensors`,
 //! `checkpoint` and `checkpoint.previous`.
 
 use super::checkpoint::{self, Checkpoint, Header, Unusable};
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 const METRICS: &str = "metrics.jsonl";
 const LOSSES: &str = "losses.f32";
+const PATH: &str = "path.f32";
 pub(super) const MODEL: &str = "model.safetensors";
 const BEST: &str = "best.safetensors";
 const SHEET: &str = "reconstructions.png";
@@ -29,6 +30,8 @@ pub(super) struct TrialFolder {
     relative: String,
     metrics: Option<Log>,
     losses: Option<Log>,
+    /// Weights at the ends of epochs.
+    weights: Option<Log>,
 }
 
 /// Starting point of a trial.
@@ -43,7 +46,7 @@ pub(super) enum Start {
 
 impl TrialFolder {
     pub(super) fn new(path: PathBuf, relative: String) -> Self {
-        Self { path, relative, metrics: None, losses: None }
+        Self { path, relative, metrics: None, losses: None, weights: None }
     }
 
     /// Finds the starting point of the trial on the data with fingerprint `data`; `say` gets a message for each
@@ -102,7 +105,9 @@ impl TrialFolder {
     /// Returns true if the logs are at least as long as when the checkpoint was written.
     fn has_logs(&self, header: &Header) -> bool {
         let length = |name| fs::metadata(self.path.join(name)).map_or(0, |file| file.len());
-        length(METRICS) >= header.metrics_bytes && length(LOSSES) >= header.losses_bytes.unwrap_or(0)
+        length(METRICS) >= header.metrics_bytes
+            && length(LOSSES) >= header.losses_bytes.unwrap_or(0)
+            && length(PATH) >= header.path_bytes.unwrap_or(0)
     }
 
     /// Creates the logs, or reopens them truncated to their length at the checkpoint.
@@ -114,10 +119,8 @@ impl TrialFolder {
             files::remove(&metrics)?;
             self.metrics = Some(Log::create(&metrics)?);
         }
-        match header.and_then(|header| header.losses_bytes) {
-            Some(length) => self.losses = Some(Log::reopen(&losses, length)?),
-            None => files::remove(&losses)?,
-        }
+        self.losses = reopen(&losses, header.and_then(|header| header.losses_bytes))?;
+        self.weights = reopen(&self.path.join(PATH), header.and_then(|header| header.path_bytes))?;
         Ok(())
     }
 
@@ -133,8 +136,7 @@ impl TrialFolder {
                 .because(Cause::Damaged)
                 .at(self.path.join(METRICS).display())
         })?;
-        let losses = losses.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        Ok(Trace { losses, evaluations, reconstructions: None })
+        Ok(Trace { losses: numbers(&losses), path: numbers(&read(PATH)), evaluations, reconstructions: None })
     }
 
     /// Reads the image of reconstructions, if there is one.
@@ -149,11 +151,11 @@ impl TrialFolder {
     }
 
     pub(super) fn append_losses(&mut self, losses: &[f32]) -> Result<()> {
-        if self.losses.is_none() {
-            self.losses = Some(Log::create(&self.path.join(LOSSES))?);
-        }
-        let bytes: Vec<u8> = losses.iter().flat_map(|loss| loss.to_le_bytes()).collect();
-        self.losses.as_mut().map_or(Ok(()), |log| log.append(&bytes))
+        append(&mut self.losses, &self.path.join(LOSSES), losses)
+    }
+
+    pub(super) fn append_weights(&mut self, weights: &[f32]) -> Result<()> {
+        append(&mut self.weights, &self.path.join(PATH), weights)
     }
 
     /// Writes a checkpoint of a session, after syncing the logs it depends on. For a trial that has ended and cannot be
@@ -174,6 +176,7 @@ impl TrialFolder {
             arithmetic: session.arithmetic().to_owned(),
             metrics_bytes: self.metrics.as_ref().map_or(0, Log::length),
             losses_bytes: self.losses.as_ref().map(Log::length),
+            path_bytes: self.weights.as_ref().map(Log::length),
             has_best: session.has_best(),
             record: record.cloned(),
         };
@@ -184,7 +187,7 @@ impl TrialFolder {
     }
 
     fn logs(&self) -> impl Iterator<Item = &Log> {
-        self.metrics.iter().chain(&self.losses)
+        self.metrics.iter().chain(&self.losses).chain(&self.weights)
     }
 
     /// Writes the weights with the lowest evaluation loss.
@@ -219,6 +222,27 @@ impl TrialFolder {
         record.reconstructions = Some(format!("{}/{SHEET}", self.relative));
         Ok(())
     }
+}
+
+/// Reopens a log of numbers truncated to `length`, or removes it.
+fn reopen(path: &Path, length: Option<u64>) -> Result<Option<Log>> {
+    match length {
+        Some(length) => Log::reopen(path, length).map(Some),
+        None => files::remove(path).map(|()| None),
+    }
+}
+
+/// Appends numbers to a log, which is created if it does not exist yet.
+fn append(log: &mut Option<Log>, path: &Path, numbers: &[f32]) -> Result<()> {
+    if log.is_none() {
+        *log = Some(Log::create(path)?);
+    }
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    log.as_mut().map_or(Ok(()), |log| log.append(&bytes))
+}
+
+fn numbers(bytes: &[u8]) -> Vec<f32> {
+    bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
 }
 
 /// Returns true if `trial` has more epochs than when it ended.

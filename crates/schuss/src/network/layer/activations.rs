@@ -1,9 +1,10 @@
 //! Activations: element-wise functions.
 
+use super::bend::{Bend, Tangent};
 use super::layers;
 use super::operation::{Backward, Forward, Operation};
 use crate::spec::{self, positive};
-use schuss_kernels::activation::{self, activate, activation_gradient};
+use schuss_kernels::activation::{self, Moving, activate, activation_curvature, activation_gradient};
 
 layers! {
     /// max(x, 0)
@@ -97,6 +98,22 @@ macro_rules! activations {
 
             fn is_activation(&self) -> bool {
                 true
+            }
+
+            fn has_curvature(&self) -> bool {
+                true
+            }
+
+            fn tangent(&self, pass: Tangent) {
+                let ($keys, Some(x_rate)) = (self, pass.x_rate) else { return };
+                activation_gradient(pass.team, $kernel, pass.x, pass.y, x_rate, pass.y_rate);
+            }
+
+            fn bend(&self, pass: Bend) {
+                let ($keys, Some(x_rate), Some(to)) = (self, pass.x_rate, pass.dx_rate) else { return };
+                let moving = |value, rate| Moving { value, rate };
+                let [x, y] = [moving(pass.x, x_rate), moving(pass.y, pass.y_rate)];
+                activation_curvature(pass.team, $kernel, x, y, moving(pass.dy, pass.dy_rate), to);
             }
         })*
     };

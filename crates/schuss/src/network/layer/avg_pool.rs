@@ -1,5 +1,6 @@
 //! Average pooling.
 
+use super::bend::{Bend, Tangent};
 use super::layers;
 use super::operation::{Backward, Forward, Operation};
 use crate::{Error, Result};
@@ -51,6 +52,22 @@ impl Operation for AvgPool {
     fn backward(&self, pass: Backward) {
         if let (Some(windows), Some(dx)) = (self.windows(pass.input), pass.dx) {
             average_pool_gradient(pass.gradients.compute().0, windows, pass.dy, dx);
+        }
+    }
+
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
+    fn tangent(&self, pass: Tangent) {
+        if let (Some(windows), Some(x_rate)) = (self.windows(pass.input), pass.x_rate) {
+            average_pool(pass.team, windows, x_rate, pass.y_rate);
+        }
+    }
+
+    fn bend(&self, pass: Bend) {
+        if let (Some(windows), Some(to)) = (self.windows(pass.input), pass.dx_rate) {
+            average_pool_gradient(pass.team, windows, pass.dy_rate, to);
         }
     }
 

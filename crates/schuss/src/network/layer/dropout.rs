@@ -1,5 +1,6 @@
 //! Dropout.
 
+use super::bend::{Bend, Tangent};
 use super::layers;
 use super::operation::{Backward, Forward, Mode, Operation};
 use crate::spec::{below_one, write_number};
@@ -26,6 +27,20 @@ impl Operation for Dropout {
         let Some(dx) = pass.dx else { return };
         let (team, _) = pass.gradients.compute();
         dropout(team, self.p, words(pass.layer, pass.mode), pass.dy, dx);
+    }
+
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
+    fn tangent(&self, pass: Tangent) {
+        let Some(x_rate) = pass.x_rate else { return };
+        dropout(pass.team, self.p, words(pass.layer, pass.mode), x_rate, pass.y_rate);
+    }
+
+    fn bend(&self, pass: Bend) {
+        let Some(to) = pass.dx_rate else { return };
+        dropout(pass.team, self.p, words(pass.layer, pass.mode), pass.dy_rate, to);
     }
 
     fn sole_key(&self) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Images as plain vectors.
 
+use super::bend::{Bend, Tangent};
 use super::layers;
 use super::operation::{Backward, Forward, Operation, pass_back};
 use crate::Result;
@@ -17,6 +18,18 @@ impl Operation for Flatten {
 
     fn forward(&self, pass: Forward) {
         pass.pass_on();
+    }
+
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
+    fn tangent(&self, pass: Tangent) {
+        pass.pass_on();
+    }
+
+    fn bend(&self, pass: Bend) {
+        pass.pass_back();
     }
 
     fn backward(&self, pass: Backward) {

@@ -5,6 +5,7 @@ mod activity_kl;
 mod activity_l1;
 mod avg_pool;
 mod batch_norm;
+mod bend;
 mod custom;
 mod dropout;
 mod flatten;
@@ -17,6 +18,7 @@ mod prelu;
 pub use custom::{Custom, CustomLayer, CustomWeights};
 
 pub(crate) use activations::*;
+pub(crate) use bend::{Bend, RateSums, Tangent};
 pub(crate) use linear::Linear;
 pub(crate) use operation::{Backward, Forward, Gradients, Mode, Operation, Tensor, VectorGradients};
 

@@ -1,5 +1,6 @@
 //! Interface of a layer: shapes, tensors, forward and backward pass.
 
+use super::bend::{Bend, Tangent};
 use crate::Result;
 use crate::network::layout::{Entry, Role};
 use schuss_data::Shape;
@@ -28,6 +29,17 @@ pub(crate) trait Operation {
 
     /// Computes dX from dY, and the gradients of the layer's tensors.
     fn backward(&self, pass: Backward);
+
+    /// True if [`tangent`](Self::tangent) and [`bend`](Self::bend) are written.
+    fn has_curvature(&self) -> bool {
+        false
+    }
+
+    /// Computes the rate of change of Y along a direction of the weights.
+    fn tangent(&self, _pass: Tangent) {}
+
+    /// Computes the rates of change of dX and of the gradients of the layer's tensors along it.
+    fn bend(&self, _pass: Bend) {}
 
     /// Number of floats of scratch memory that a pass over `rows` samples needs.
     fn scratch(&self, _input: Shape, _rows: usize) -> usize {
@@ -176,6 +188,24 @@ impl Backward<'_> {
     }
 }
 
+impl Tangent<'_> {
+    /// Ẏ ← Ẋ
+    pub(crate) fn pass_on(self) {
+        if let Some(x_rate) = self.x_rate {
+            activate(self.team, Identity, x_rate, self.y_rate);
+        }
+    }
+}
+
+impl Bend<'_> {
+    /// The rate of dX ← that of dY
+    pub(crate) fn pass_back(self) {
+        if let Some(dx_rate) = self.dx_rate {
+            pass_back(self.dy_rate, dx_rate);
+        }
+    }
+}
+
 /// dX ← dY; returns dX.
 pub(crate) fn pass_back<'a>(dy: Matrix, dx: MatrixMut<'a>) -> &'a mut [f32] {
     let ((rows, cols), dx) = (dy.shape(), dx.into_data());
@@ -184,7 +214,7 @@ pub(crate) fn pass_back<'a>(dy: Matrix, dx: MatrixMut<'a>) -> &'a mut [f32] {
     dx
 }
 
-fn places<const N: usize>(tensors: &[Entry]) -> [Range<usize>; N] {
+pub(super) fn places<const N: usize>(tensors: &[Entry]) -> [Range<usize>; N] {
     std::array::from_fn(|index| tensors[index].range())
 }
 

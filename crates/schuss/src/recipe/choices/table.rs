@@ -4,6 +4,7 @@
 
 use super::Concerns::*;
 use super::row::{Group::*, Line::*, Row, ValueType::*};
+use crate::instrument::Instrument;
 use crate::loss::Targets;
 use crate::metrics::Custom;
 use crate::network::{Init, Model, Noise};
@@ -508,11 +509,25 @@ table! {
     )
     .aliases(&["metric"])
     .line(Elsewhere),
+
+    // without a line, as for metrics
+    Instrument => Row::trial("instrument", Workload, "NAMES", |trial| names(&trial.instruments), |trial, typed, _| {
+        trial.instruments = if typed == "none" { vec![] } else { Instrument::list(typed)? };
+        Ok(())
+    })
+    .help(
+        "Instruments to read at the ends of epochs: dead-units, ...",
+        "update-ratio,dead-units,sharpness,noise-scale,plane, or some of them; they change no bit of a trial and are not in its training time. `schuss explain dead-units` \
+         shows the equation",
+    )
+    .aliases(&["instruments"])
+    .offers(&["instruments"])
+    .line(Elsewhere),
 }
 
-/// Returns the names of metrics, if there are any.
-fn names(metrics: &[Custom]) -> Option<String> {
-    let names: Vec<String> = metrics.iter().map(Custom::name).collect();
+/// Returns the names in a list, if there are any.
+fn names(listed: &[impl ToString]) -> Option<String> {
+    let names: Vec<String> = listed.iter().map(ToString::to_string).collect();
     (!names.is_empty()).then(|| names.join(","))
 }
 

@@ -106,7 +106,7 @@ impl Curvature {
 
     /// Ends a leaf of `leaf` samples after `done` samples of a large update.
     pub(super) fn close_leaf(&mut self, team: &mut Team, leaf: usize, done: usize, last: bool) {
-        self.moments.sums.close_leaf(team, leaf, done, last);
+        self.moments.sums.close_full_leaf(team, leaf, done, last);
     }
 
     /// Passes the means over `count` samples to the rules of the current update.

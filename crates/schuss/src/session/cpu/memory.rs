@@ -6,6 +6,7 @@ use super::sizes::Sizes;
 use super::strategy::Strategy;
 use super::sums::Sums;
 use crate::Result;
+use crate::instrument::{Held, Instrument};
 use crate::network::{Arena, Plan};
 use crate::optim::{Floats, Gradient, Updater};
 use crate::recipe::Trial;
@@ -26,6 +27,11 @@ pub(super) fn memory(plan: &Plan, trial: &Trial, sizes: &Sizes, strategy: Strate
     let uphill = if descent.gradient == Gradient::Plain { 0 } else { parameters };
     let activations = Arena::bytes(plan, sizes.capacity, trial.targets);
     let shown = if descent.shows_others() { parameters } else { 0 };
+    let measuring = |instrument: &Instrument| {
+        let Held { floats: vectors, activations: copies } = instrument.held(plan.layout.len());
+        floats(vectors) + copies * activations
+    };
+    let instruments = trial.instruments.iter().map(measuring).sum();
     let record = |gradients, optimizer: Floats, work| MemoryRecord {
         parameters,
         gradients,
@@ -33,6 +39,7 @@ pub(super) fn memory(plan: &Plan, trial: &Trial, sizes: &Sizes, strategy: Strate
         activations: activations + work,
         // of the last report point, and the weights of the lowest evaluation loss
         copy: parameters + floats(optimizer.state) + parameters + shown,
+        instruments,
         data: 0,
     };
     Ok(match (strategy, method.solver(), plan.perceptron()) {

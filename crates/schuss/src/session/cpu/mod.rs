@@ -2,10 +2,12 @@
 
 mod curvature;
 mod evaluate;
+mod hessian;
 mod memory;
 mod partial;
 mod passes;
 mod path;
+mod probe;
 mod sizes;
 mod strategy;
 mod sums;
@@ -17,6 +19,7 @@ use super::control::{Control, Watch};
 use super::limits::{Limits, check_memory};
 use super::tally::Tally;
 use crate::Result;
+use crate::instrument::Probe;
 use crate::machine;
 use crate::metrics::{Metrics, Reconstructions};
 use crate::network::{Params, Plan, load_weights};
@@ -250,6 +253,10 @@ impl Engine for Cpu {
         team.set_precision_on(before.tile_unit(), before.precision());
         self.passes.team = team;
         Ok(())
+    }
+
+    fn probe(&mut self) -> Option<&mut dyn Probe> {
+        Some(self)
     }
 
     fn evaluations(&self) -> Option<u64> {

@@ -3,7 +3,7 @@
 use super::partial::{Halt, Partial, Seen};
 use super::sizes::Sizes;
 use crate::Result;
-use crate::loss::{Loss, Targets};
+use crate::loss::{Loss, Target, Targets};
 use crate::network::{Arena, Mode, Noise, Params, Plan, Units};
 use crate::recipe::{TargetScale, Trial};
 use crate::session::tally::Tally;
@@ -138,6 +138,14 @@ impl Passes {
             self.setting.loss.weight(self.arena.labels[row] as usize)
         } else {
             1.0
+        }
+    }
+
+    /// Target of a gathered sample.
+    pub(super) fn target(&self, row: usize) -> Target<'_> {
+        match self.setting.targets {
+            Targets::Class => Target::Class(self.arena.labels[row] as usize),
+            Targets::Real | Targets::Input => Target::Row(self.arena.target(&self.plan, row)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Gradients summed over the samples of an update.
 
-use super::passes::{Microbatch, Passes};
+use super::passes::{Descend, Microbatch, Passes};
 use super::sizes::Sizes;
 use crate::network::{Entry, Gradients, VectorGradients};
 use crate::state::{State, StateCodec};
@@ -36,7 +36,7 @@ impl Sums {
     }
 
     /// Adds a leaf of `leaf` samples to the total of a large update, if it is full after `done` samples or the last one.
-    pub(super) fn close_leaf(&mut self, team: &mut Team, leaf: usize, done: usize, last: bool) {
+    pub(super) fn close_full_leaf(&mut self, team: &mut Team, leaf: usize, done: usize, last: bool) {
         if self.has_total() && (last || done.is_multiple_of(leaf)) {
             self.close(team, done <= leaf);
         }
@@ -75,6 +75,17 @@ impl Sums {
             }
             _ => leaf.iter_mut().for_each(|gradient| *gradient /= count as f32),
         });
+    }
+}
+
+impl Descend for Sums {
+    fn take(&mut self, passes: &mut Passes, microbatch: &Microbatch) {
+        self.add(passes, microbatch);
+    }
+
+    fn close_leaf(&mut self, passes: &mut Passes, done: usize, last: bool) {
+        let leaf = passes.sizes.leaf;
+        self.close_full_leaf(&mut passes.team, leaf, done, last);
     }
 }
 

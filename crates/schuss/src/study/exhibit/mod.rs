@@ -1,6 +1,7 @@
 //! Exhibits: what a study shows beside the results of its trials. One file per exhibit, one row in the table.
 
 mod accumulation;
+pub(super) mod plane;
 mod printed;
 mod surfaces;
 

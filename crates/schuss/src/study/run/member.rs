@@ -277,7 +277,11 @@ impl Sink for Run<'_, '_> {
                 self.trace.evaluations.push((*point).clone());
                 self.place.as_mut().map_or(Ok(()), |folder| folder.append_evaluation(point))?;
             }
-            Event::Losses(_) | Event::Epoch(_) => {}
+            Event::Weights(weights) if self.trial.seed == self.runner.study.seeds[0] => {
+                self.trace.path.extend_from_slice(weights);
+                self.place.as_mut().map_or(Ok(()), |folder| folder.append_weights(weights))?;
+            }
+            Event::Losses(_) | Event::Weights(_) | Event::Epoch(_) => {}
         }
         self.runner.watcher().event(&self.trial, event);
         Ok(())

@@ -124,6 +124,7 @@ impl Surface {
             values: self.grid(),
             minima: self.minima,
             paths,
+            along: "updates".to_owned(),
         }
     }
 

@@ -100,7 +100,7 @@ impl Racer<'_> {
             stop: None,
             ..trial.budget
         };
-        Ok(Trial { budget, ..trial })
+        Ok(Trial { budget, instruments: vec![], ..trial }) // which read the race alone
     }
 
     /// Returns true if the recipe's own trial takes only a moment.

@@ -8,7 +8,7 @@ use crate::optim::solver::{Attempt, Cancelled, LevenbergMarquardt, Normal, Objec
 use crate::recipe::Trial;
 use crate::session::control::Watch;
 use crate::session::cpu::partial::{Halt, Partial};
-use crate::session::cpu::passes::{Descend, Microbatch, Passes, Samples, code_params};
+use crate::session::cpu::passes::{Microbatch, Passes, Samples, code_params};
 use crate::session::cpu::sizes::Sizes;
 use crate::session::cpu::sums::Sums;
 use crate::session::tally::Tally;
@@ -25,13 +25,11 @@ use std::sync::Arc;
 /// Path of updates by a solver.
 pub(in crate::session::cpu) struct BySolver {
     solver: Copied<Solving<Buffer>>,
-    gradient: Summed,
+    /// Gradient of an update.
+    gradient: Sums,
     /// Number of evaluations of the samples of an update so far.
     evaluations: u64,
 }
-
-/// Gradient of an update.
-struct Summed(Sums);
 
 impl BySolver {
     /// Allocates the state of `solver` for a trial.
@@ -49,7 +47,7 @@ impl BySolver {
         }
         Ok(Self {
             solver: Copied::new(Solving::new::<Team>(solver, &trial.recipe.schedule, &plan.layout)),
-            gradient: Summed(Sums::new(plan.layout.len(), sizes)),
+            gradient: Sums::new(plan.layout.len(), sizes),
             evaluations: 0,
         })
     }
@@ -110,17 +108,6 @@ impl Path for BySolver {
     }
 }
 
-impl Descend for Summed {
-    fn take(&mut self, passes: &mut Passes, microbatch: &Microbatch) {
-        self.0.add(passes, microbatch);
-    }
-
-    fn close_leaf(&mut self, passes: &mut Passes, done: usize, last: bool) {
-        let leaf = passes.sizes.leaf;
-        self.0.close_leaf(&mut passes.team, leaf, done, last);
-    }
-}
-
 fn check_least_squares(trial: &Trial, plan: &Plan) -> Result<()> {
     const MOST: usize = LevenbergMarquardt::MOST_WEIGHTS;
     let (weights, model, loss) = (plan.layout.parameters(), &plan.model, &trial.recipe.loss);
@@ -160,7 +147,7 @@ fn place(params: &mut Params, weights: &[f32]) {
 struct Evaluations<'a> {
     passes: &'a mut Passes,
     samples: Samples<'a>,
-    gradient: &'a mut Summed,
+    gradient: &'a mut Sums,
     watch: Watch<'a>,
     /// Tally of the first evaluation.
     first: Option<Tally>,
@@ -200,9 +187,9 @@ impl Evaluations<'_> {
         for (output, slope) in slopes.into_iter().enumerate() {
             passes.arena.deltas[0].fill(0.0);
             passes.arena.deltas[0][output] = 1.0;
-            gradient.take(passes, &one);
+            gradient.add(passes, &one);
             let residual = f64::from(slope) * outputs as f64 / 2.0;
-            normal.add(&mut passes.team, residual, &gradient.0.leaf);
+            normal.add(&mut passes.team, residual, &gradient.leaf);
         }
         Ok(())
     }
@@ -225,7 +212,7 @@ impl Objective<Team> for Evaluations<'_> {
         let Self { passes, samples, gradient: sums, watch, .. } = self;
         let seen = passes.accumulate(samples, Partial::default(), || watch.interrupted(), *sums);
         let seen = self.found(Halt::stopped(seen))?;
-        let Summed(sums) = &mut *self.gradient;
+        let sums = &mut *self.gradient;
         sums.divide(&mut self.passes.team, seen.weight);
         gradient.copy_from_slice(&sums.leaf);
         Ok(self.note(seen.tally))

@@ -194,7 +194,7 @@ impl Descend for Gradients {
 
     fn close_leaf(&mut self, passes: &mut Passes, done: usize, last: bool) {
         let leaf = passes.sizes.leaf;
-        self.sums.close_leaf(&mut passes.team, leaf, done, last);
+        self.sums.close_full_leaf(&mut passes.team, leaf, done, last);
         if let Some(curvature) = &mut self.curvature {
             curvature.close_leaf(&mut passes.team, leaf, done, last);
         }

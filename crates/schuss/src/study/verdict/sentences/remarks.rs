@@ -84,6 +84,9 @@ impl Words<'_> {
     }
 }
 
+/// Returns the update at which a trial diverged, and how far its learning rate was past the stability bound.
 fn place(trial: &TrialRecord) -> String {
-    trial.diverged.as_ref().map_or_else(String::new, |place| format!(" at update {}", count(place.update)))
+    let Some(place) = &trial.diverged else { return String::new() };
+    let bound = place.stability.as_ref().map_or_else(String::new, |bound| format!(": {}", bound.words()));
+    format!(" at update {}{bound}", count(place.update))
 }
