@@ -2,13 +2,13 @@
 
 use crate::recipes::LONGEST_NAME;
 use crate::tables::{Table, owned};
-use crate::text::{NONE, count, loss, or_none, plain, seconds, shorten, significant};
+use crate::text::{NONE, count, loss, or_none, seconds, shorten, significant};
 use schuss::record::{Bounds, ProbePoint, TunedRecipe, TuningRecord};
 
 /// Creates the table of a tuning, one row per recipe.
 pub(crate) fn table(tuning: &TuningRecord) -> Table {
     let measures = ["loss", "good from", "to", "width", "probes", "updates", "s"];
-    let same_rate = tuning.same_rate.map(|rate| format!("; the same rate for all: {}", plain(rate)));
+    let same_rate = tuning.same_rate.map(|rate| format!("; the same rate for all: {rate}"));
     Table {
         title: "Tuning".to_owned(),
         note: format!(
@@ -25,7 +25,7 @@ pub(crate) fn table(tuning: &TuningRecord) -> Table {
 }
 
 fn row(keys: &[String], recipe: &TunedRecipe) -> Vec<String> {
-    let chosen = keys.iter().map(|key| or_none(recipe.chosen.get(key).copied(), plain));
+    let chosen = keys.iter().map(|key| or_none(recipe.chosen.get(key).copied(), |value| value.to_string()));
     let good = match recipe.good_rates {
         Some(Bounds { low, high }) => {
             [significant(low, 2), significant(high, 2), format!("{} x", significant(high / low, 2))]
