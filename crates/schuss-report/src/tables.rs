@@ -6,8 +6,8 @@ use crate::{
     tuning,
 };
 use schuss::record::{
-    Best, Divergence, Exhibit, Group, ReferenceRecord, Spread, Status, Summary, TargetRecord, Timing,
-    TrialRecord,
+    Best, Divergence, Exhibit, Group, ReferenceRecord, Spread, Status, Summary, SurfaceRecord, TargetRecord,
+    Timing, TrialRecord,
 };
 
 /// Table of text cells; the first `names` columns name the row, the others are figures.
@@ -503,9 +503,16 @@ fn paths(summary: &Summary) -> Table {
         title: "Paths over the error surfaces".to_owned(),
         note: "J: error after the last update".to_owned(),
         names: 3,
-        head: owned(["surface", "optimizer", "start", "updates", "J", "where it ended"]).to_vec(),
+        head: owned(["surface", "optimizer", "start", steps(&summary.surfaces), "J", "where it ended"])
+            .to_vec(),
         rows,
         folded: false,
         detail: false,
     }
+}
+
+/// Returns what all paths are counted in.
+fn steps(surfaces: &[SurfaceRecord]) -> &str {
+    let first = surfaces.first().map_or("updates", |surface| surface.along.as_str());
+    if surfaces.iter().all(|surface| surface.along == first) { first } else { "steps" }
 }

@@ -24,7 +24,7 @@ impl Seeds {
     /// Returns the seeds of a study on `data`: those that are asked for, else one per fold, else seed 1.
     ///
     /// # Errors
-    /// A usage error for seeds other than those of the folds.
+    /// Usage errors: seeds other than those of the folds, none, or a duplicate one.
     pub(super) fn on(data: &Dataset, asked: Option<&Self>) -> Result<Self> {
         let of_folds = folds(data).map(|folds| Self::Listed(folds.seeds().collect()));
         match (asked, of_folds) {
@@ -36,7 +36,12 @@ impl Seeds {
                         "leave it out, or repeat the folds: --folds 5x2; or --resample instead of --folds",
                     ))
             }
-            (Some(asked), _) => Ok(asked.clone()),
+            (Some(asked), _) => {
+                if let Self::Listed(seeds) = asked {
+                    check_seeds(seeds)?;
+                }
+                Ok(asked.clone())
+            }
             (None, Some(own)) => Ok(own),
             (None, None) => Ok(Self::Listed(vec![1])),
         }

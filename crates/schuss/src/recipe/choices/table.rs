@@ -517,8 +517,8 @@ table! {
     })
     .help(
         "Instruments to read at the ends of epochs: dead-units, ...",
-        "update-ratio,dead-units,sharpness,noise-scale,plane, or some of them; they change no bit of a trial and are not in its training time. `schuss explain dead-units` \
-         shows the equation",
+        "One or several of update-ratio, dead-units, sharpness, noise-scale and plane, separated by commas. They change no \
+         bit of a trial and are not in its training time. `schuss explain dead-units` shows the equation",
     )
     .aliases(&["instruments"])
     .offers(&["instruments"])
