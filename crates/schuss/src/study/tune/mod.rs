@@ -1,9 +1,9 @@
 //! Tuning: every recipe of a comparison gets the same number of probes for its learning rate and other choices.
 //!
 //! Probes are trials with part of the budget and with seeds of their own, judged by their loss on the validation split.
-//! They start at Sobol points of published ranges ([`Dimension`](space)), which widen until the best is inside; the best
-//! go on to a longer rung, as in successive halving ([`search`], [`rungs`]). The race then runs every recipe at its best
-//! and at the rate that suits most of them ([`choice`]).
+//! They start at Sobol points of published ranges (`space`), which widen until the best is inside; the best go on to a
+//! longer rung, as in successive halving (`search`, `rungs`). The race then runs every recipe at its best and at the rate
+//! that suits most of them (`choice`).
 
 mod choice;
 mod probes;
