@@ -41,7 +41,7 @@ pub enum Purpose {
     /// Folds of a cross-validation.
     Folds = 16,
     /// Direction from which the largest curvature is sought.
-    Direction = 18,
+    Direction = 17,
 }
 
 /// Key of one stream of draws: everything but the position and the element.

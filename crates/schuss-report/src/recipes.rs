@@ -154,21 +154,6 @@ impl Run<'_> {
 
     /// Returns the epochs as evaluation points, with cumulative training seconds.
     pub(crate) fn epochs(&self) -> Vec<EvaluationPoint> {
-        let mut seconds = 0.0;
-        let point = |row: &EpochRecord| {
-            seconds += row.train_seconds;
-            EvaluationPoint {
-                epoch: row.epoch,
-                updates: row.updates,
-                samples: row.samples,
-                train_seconds: seconds,
-                train_loss: row.train_loss,
-                eval_loss: row.eval_loss,
-                eval_accuracy: row.eval_accuracy,
-                rise_error: None,
-                metrics: row.metrics.clone(),
-            }
-        };
-        self.trial.epochs.iter().map(point).collect()
+        self.trial.ends_of_epochs()
     }
 }

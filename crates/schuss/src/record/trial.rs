@@ -259,7 +259,7 @@ pub struct MemoryRecord {
     pub data: usize,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_nothing(bytes: &usize) -> bool {
     *bytes == 0
 }
@@ -318,18 +318,6 @@ pub struct EpochRecord {
     pub load_wait_seconds: f64,
     /// Seconds since the trial's start, everything included.
     pub elapsed_seconds: f64,
-}
-
-impl EpochRecord {
-    /// Returns a metric by its name in a target.
-    pub(crate) fn value(&self, metric: &str) -> Option<f64> {
-        match metric {
-            "eval_accuracy" => self.eval_accuracy,
-            "eval_loss" => self.eval_loss,
-            "train_loss" => self.train_loss,
-            _ => None,
-        }
-    }
 }
 
 fn is_zero(seconds: &f64) -> bool {
@@ -426,7 +414,35 @@ pub struct EvaluationPoint {
     pub metrics: BTreeMap<String, Option<f64>>,
 }
 
+impl TrialRecord {
+    /// Returns the evaluations at the ends of epochs, with the seconds of training up to there.
+    pub fn ends_of_epochs(&self) -> Vec<EvaluationPoint> {
+        let mut seconds = 0.0;
+        let point = |row: &EpochRecord| {
+            seconds += row.train_seconds;
+            EvaluationPoint {
+                epoch: row.epoch,
+                updates: row.updates,
+                samples: row.samples,
+                train_seconds: seconds,
+                train_loss: row.train_loss,
+                eval_loss: row.eval_loss,
+                eval_accuracy: row.eval_accuracy,
+                rise_error: None,
+                metrics: row.metrics.clone(),
+            }
+        };
+        self.epochs.iter().map(point).collect()
+    }
+}
+
 impl EvaluationPoint {
+    /// Returns the point of the curve of a metric.
+    pub(crate) fn on_curve(&self, metric: &str) -> CurvePoint {
+        let value = self.value(metric).filter(|value| value.is_finite());
+        CurvePoint { updates: self.updates, seconds: self.train_seconds, value }
+    }
+
     /// Returns a metric by its name in a target.
     pub(crate) fn value(&self, metric: &str) -> Option<f64> {
         match metric {

@@ -348,7 +348,7 @@ pub(super) fn run_in_memory(study: &Study, fingerprint: &str, means: Means) -> E
     let Means { data, limits, control } = means;
     let timetable = Timetable::new(study, data, limits);
     let mut ended = Runner::new(study, data, fingerprint, timetable, None, control, &mut ()).run();
-    speed::calibrate(&mut ended.trials, data.train.len());
+    speed::calibrate(&mut ended.trials);
     ended
 }
 

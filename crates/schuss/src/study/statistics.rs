@@ -59,8 +59,8 @@ fn metrics(trials: &[&TrialRecord]) -> BTreeMap<String, Spread> {
 }
 
 /// Returns the seconds of training in a typical epoch: the median over epochs that used all `train` samples.
-pub(crate) fn epoch_seconds(epochs: &[EpochRecord], train: usize) -> Option<f64> {
-    let full = |pair: &&[EpochRecord]| pair[1].samples.saturating_sub(pair[0].samples) == train as u64;
+pub(crate) fn epoch_seconds(epochs: &[EpochRecord], train: u64) -> Option<f64> {
+    let full = |pair: &&[EpochRecord]| pair[1].samples.saturating_sub(pair[0].samples) == train;
     let seconds = epochs.windows(2).filter(full).map(|pair| pair[1].train_seconds);
     Spread::of(seconds.collect()).map(|spread| spread.median)
 }

@@ -40,7 +40,8 @@ pub(in crate::study) fn draw(gallery: &Gallery, traces: &[Trace], summary: &mut 
     let Some(first) = racers.first().filter(|racer| racer.points.len() >= 2) else { return Ok(()) };
     let layout = first.trial.plan(gallery.data)?.layout;
     let plane = Plane::through(&layout, &racers);
-    let mut session = Session::new(&first.trial, gallery.data, gallery.limits)?;
+    let trial = Trial { init_from: None, ..first.trial.clone() }; // its weights are replaced
+    let mut session = Session::new(&trial, gallery.data, gallery.limits)?;
     let mut losses = |weights: &[f32]| session.loss_at(weights);
     let (mut paths, mut place) = (vec![], 0);
     for racer in &racers {

@@ -2,9 +2,7 @@
 
 use super::runner::{Runner, SplitData, budget};
 use crate::recipe::Trial;
-use crate::record::{
-    BestRecord, CurvePoint, EvaluationPoint, Overfitting, Role, Status, Timing, Trace, TrialRecord,
-};
+use crate::record::{BestRecord, CurvePoint, Overfitting, Role, Status, Timing, Trace, TrialRecord};
 use crate::session::{Control, Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Header, Unusable};
 use crate::study::curve::overfitting;
@@ -210,7 +208,7 @@ impl<'r, 'a> Run<'r, 'a> {
             samples,
             train_seconds,
             slices: if timing == Timing::Calibrated { outcome.calibration } else { outcome.slices },
-            epoch_seconds: epoch_seconds(&outcome.epochs, self.split.data.train.len()),
+            epoch_seconds: epoch_seconds(&outcome.epochs, self.split.data.train.len() as u64),
             wall_seconds: outcome.wall_seconds,
             load_wait_seconds: session.waited().as_secs_f64(),
             samples_per_second: Some(samples as f64 / train_seconds)
@@ -243,12 +241,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Returns every evaluation, with the value of the target's metric, or of the loss if there is no target.
     fn curve(&self, outcome: &Outcome) -> Vec<CurvePoint> {
         let metric = outcome.target.as_ref().map_or("eval_loss", |target| &target.metric);
-        let point = |point: &EvaluationPoint| CurvePoint {
-            updates: point.updates,
-            seconds: point.train_seconds,
-            value: point.value(metric).filter(|value| value.is_finite()),
-        };
-        self.trace.evaluations.iter().map(point).collect()
+        self.trace.evaluations.iter().map(|point| point.on_curve(metric)).collect()
     }
 
     /// Returns the point from which the trial over-fitted, if it ran to its end and did.

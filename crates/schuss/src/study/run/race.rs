@@ -29,7 +29,7 @@ impl Race<'_> {
             all.error = ended.error;
             all.trials.extend(ended.trials);
             all.trials.sort_by_key(|(index, ..)| *index);
-            calibrate(&mut all.trials, data.train.len());
+            calibrate(&mut all.trials);
             if all.error.is_some() || control.interrupted() || !self.study.adds_seeds() {
                 return all;
             }

@@ -1,6 +1,7 @@
 //! The part of a run before its race: tuning, or taking up a tuning that has ended.
 
 use super::{RunFolder, Study, Watcher};
+use crate::record::numbers::significant;
 use crate::record::{TrialRecord, TunedRecipe, TuningRecord};
 use crate::session::{Control, Limits};
 use crate::study::tune::{self, Prober, Tune, search, tuned};
@@ -78,7 +79,10 @@ fn announcement(study: &Study, tune: &Tune) -> String {
 /// Returns a sentence about what was chosen for a recipe.
 fn result(recipe: &TunedRecipe) -> String {
     let TunedRecipe { name, at_best, good_rates, inside, cost, .. } = recipe;
-    let good = good_rates.map(|good| format!(", good from {} to {}", good.low, good.high));
+    let good = good_rates.map(|good| {
+        let [low, high] = [good.low, good.high].map(|rate| significant(rate, 2));
+        format!(", good from {low} to {high}")
+    });
     let edge = if *inside { "" } else { "; still better values may lie beyond those tried" };
     format!("{name}: {} probes choose {at_best}{}{edge}", cost.probes, good.unwrap_or_default())
 }

@@ -17,10 +17,13 @@ pub(super) fn take_turns(runner: &Runner<'_>, mut live: Vec<Member<'_, '_>>) {
         shuffle(&mut live, &mut dice);
         for index in (0..live.len()).rev() {
             let is_last = live.len() == 1;
-            let (control, time) = match () {
-                () if runner.failed() => (interrupted(), TURN),
-                () if is_last => (runner.control.clone(), Duration::MAX),
-                () => (live[index].control.clone(), TURN),
+            let time = if is_last { Duration::MAX } else { TURN };
+            let control = if runner.failed() {
+                interrupted()
+            } else if is_last {
+                runner.control.clone()
+            } else {
+                live[index].control.clone()
             };
             let ended = live[index].turn(&control, time).map(|ended| (live.swap_remove(index), ended));
             if !is_last {

@@ -75,10 +75,10 @@ fn at(planned: &Planned, values: &Values) -> Result<Planned> {
         trial = name.parse::<TuneKey>()?.set(&trial, *value)?;
     }
     let told: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let is_spec = trial.name.contains("lr=");
-    trial.name = match is_spec {
-        true => format!("{} {}", trial.recipe.update, trial.recipe.optimizer),
-        false => format!("{} {}", trial.name, told.join(" ")),
+    trial.name = if trial.name.contains("lr=") {
+        format!("{} {}", trial.recipe.update, trial.recipe.optimizer)
+    } else {
+        format!("{} {}", trial.name, told.join(" "))
     };
     Ok(Planned { trial, ..planned.clone() })
 }

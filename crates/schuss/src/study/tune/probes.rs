@@ -53,8 +53,7 @@ impl<'a> Prober<'a> {
         let is_shared = data.train.resident().is_none() && !counts;
         let limits = Limits { side_by_side: limits.side_by_side || is_shared, ..limits };
         let judged = match &data.validation {
-            // of the first split, if seeds have their own
-            Some(split) => Dataset { test: split.clone(), validation: None, resampled: None, ..data.clone() },
+            Some(split) => Dataset { test: split.clone(), validation: None, ..data.clone() },
             None => data.clone(),
         };
         Ok(Self { study, data, judged, fingerprint, limits, control, log, ended })

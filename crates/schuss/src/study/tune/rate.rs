@@ -9,13 +9,12 @@ use crate::record::{Bounds, IntervalKind, RateRecord, Spread, TrialRecord};
 use crate::session::{Control, Limits};
 use crate::study::Study;
 use crate::study::run::Means;
+use crate::study::verdict::{LEVEL, fewest};
 use crate::{Error, Result};
 use schuss_data::Dataset;
 
 /// Ratio of the seeds' own best rates beyond which they disagree.
 const DISAGREE: f64 = 10.0;
-/// Fewest seeds whose range is a 95 % interval.
-const FEWEST: usize = 6;
 
 impl Study {
     /// Looks for the learning rate of the only recipe, by trials in memory; `None` if interrupted.
@@ -78,7 +77,11 @@ fn record(racer: &Racer) -> Result<RateRecord> {
             .to_string(),
         rate: is_told.then(|| rate(best.at[0])),
         interval: own.filter(|_| is_told).map(|own| Bounds { low: own.low, high: own.high }),
-        interval_kind: if seeds.len() < FEWEST { IntervalKind::Range } else { IntervalKind::Confidence },
+        interval_kind: if seeds.len() < fewest(1.0 - LEVEL) {
+            IntervalKind::Range
+        } else {
+            IntervalKind::Confidence
+        },
         good_rates: racer.searches.last().filter(|_| is_told).and_then(|search| good(search, rate)),
         diverges_from: diverges_from(racer, best).map(rate),
         cannot_tell,

@@ -2,7 +2,7 @@
 
 use super::median::middle;
 use super::recipe::Recipe;
-use crate::record::{CurvePoint, EpochRecord, Measure, TrialRecord};
+use crate::record::{CurvePoint, Measure, TrialRecord};
 
 /// Returns the evaluations of a trial by the metric; those at the ends of epochs if others were not recorded.
 pub(super) fn points(trial: &TrialRecord, metric: &str) -> Vec<CurvePoint> {
@@ -10,12 +10,7 @@ pub(super) fn points(trial: &TrialRecord, metric: &str) -> Vec<CurvePoint> {
     if recorded == metric && !trial.evaluations.is_empty() {
         return trial.evaluations.clone();
     }
-    let mut seconds = 0.0;
-    let point = |row: &EpochRecord| {
-        seconds += row.train_seconds;
-        CurvePoint { updates: row.updates, seconds, value: row.value(metric) }
-    };
-    trial.epochs.iter().map(point).collect()
+    trial.ends_of_epochs().iter().map(|point| point.on_curve(metric)).collect()
 }
 
 /// Returns the median distance of the evaluation that met the target from the one before it.

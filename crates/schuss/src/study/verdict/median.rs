@@ -43,7 +43,7 @@ fn sorted(outcomes: &[Outcome], value: fn(Outcome) -> f64) -> Vec<f64> {
 }
 
 /// Returns the smallest number of trials for which there is an interval; six for an error of 5 %: 2 · 2⁻⁶ = 3.1 %.
-pub(super) fn fewest(error: f64) -> usize {
+pub(in crate::study) fn fewest(error: f64) -> usize {
     if error > 0.0 { (2.0 / error).log2().ceil() as usize } else { usize::MAX }
 }
 

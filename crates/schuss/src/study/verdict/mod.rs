@@ -39,7 +39,7 @@ mod tuned;
 
 pub use tie::Tie;
 
-pub(super) use median::{middle, ranks_to_leave_out};
+pub(super) use median::{fewest, middle, ranks_to_leave_out};
 
 use crate::record::{
     Firm, Interval, IntervalKind, Measure, PairOutcome, PairVerdict, RecipeVerdict, Summary, Verdict,

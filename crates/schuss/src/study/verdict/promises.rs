@@ -318,6 +318,7 @@ fn without_the_correction_overlapping_splits_tell_equal_learners_apart_three_tim
     let apart = told_apart_on_splits(0.0, |draws| random_fifths(10, draws));
     assert!(apart > 0.15, "{apart}");
 }
+
 /// Multiplies all times of each recipe by a factor known up to a standard error of 5 %.
 fn calibrated(setting: Setting, race: u64) -> Vec<Racer> {
     let mut draws = Key { seed: 4, purpose: Purpose::Bootstrap, epoch: 0 }.draws(race);
