@@ -372,7 +372,7 @@ pub(crate) struct Running {
     /// Stop after this time: 90s | 10m | 1.5h
     ///
     /// Trials that have not ended are saved, for schuss resume; the verdict is about what is known by then
-    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, allow_hyphen_values = true)]
     pub(crate) time_limit: Option<Duration>,
     /// Also print all tables, and strategy and threads of each trial
     #[arg(short, long)]

@@ -204,7 +204,9 @@ fn present(
     let mut page =
         format!("\n{}", table::overview(summary, screen.table_width(), progress.extent()).trim_end());
     let closing = schuss_report::closing(summary, place);
-    if progress.time_is_up() {
+    let is_tuning = summary.trials.is_empty() && !summary.trials.probes.is_empty();
+    let is_unfinished = is_tuning || is_undecided(summary) || summary.trials.iter().any(goes_on);
+    if progress.time_is_up() && is_unfinished {
         let ended = summary.trials.iter().filter(|trial| !goes_on(trial)).count();
         page += &format!("\nThe time limit is up: {} ended.", plural(ended, "trial"));
     }
@@ -216,8 +218,7 @@ fn present(
     if progress.left_out() {
         page += &format!("\nevery epoch: {}", place.join("metrics.csv").display());
     }
-    let is_tuning = summary.trials.is_empty() && !summary.trials.probes.is_empty();
-    if is_tuning || summary.trials.iter().any(goes_on) || progress.time_is_up() {
+    if is_unfinished {
         page += &format!("\ncontinue with: schuss resume {}", shell_word(&place.display().to_string()));
     }
     if json {
@@ -227,6 +228,13 @@ fn present(
         deliver(&(page + "\n"))?;
     }
     if finished.error.is_none() { report.map(|_| ()) } else { Ok(()) }
+}
+
+/// Returns true if a race that adds seeds needs trials that have not run.
+fn is_undecided(summary: &Summary) -> bool {
+    let verdict = summary.verdict.as_ref();
+    let mut verdicts = verdict.into_iter().chain(verdict.and_then(|verdict| verdict.same_rate.as_deref()));
+    verdicts.any(|verdict| verdict.spending.as_ref().is_some_and(|spending| spending.next.is_some()))
 }
 
 /// Returns true if a trial can be resumed.

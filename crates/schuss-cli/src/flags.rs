@@ -98,6 +98,18 @@ impl Typed {
     fn verb<'a>(&self, command: &'a Command) -> &'a Command {
         self.0[1..].iter().fold(command, |command, word| command.find_subcommand(word).unwrap_or(command))
     }
+
+    /// Returns the command as it is typed: `schuss data show`.
+    fn name(&self, command: &Command) -> String {
+        let (mut name, mut command) = ("schuss".to_owned(), command);
+        for word in &self.0[1..] {
+            if let Some(verb) = command.find_subcommand(word) {
+                name = format!("{name} {}", verb.get_name());
+                command = verb;
+            }
+        }
+        name
+    }
 }
 
 /// Returns a readable error for a value that clap could not parse as a number; none for other errors.
@@ -157,7 +169,7 @@ fn whole_flag(unknown: &str, typed: &Typed) -> Option<String> {
 fn refused(flag: &str, typed: &Typed, command: &Command) -> Error {
     let verb = typed.verb(command);
     let dashes = if flag.len() > 1 { "--" } else { "-" };
-    let name = verb.get_display_name().unwrap_or("schuss").replace('-', " ");
+    let name = typed.name(command);
     let error = Error::usage(format!("{name} has no flag `{dashes}{flag}`"));
     let given = typed.value(flag).or_else(|| single_dash(flag, typed)).unwrap_or("");
     let trains = ["train", "compare"].contains(&verb.get_name());

@@ -32,6 +32,8 @@ fn what_is_typed_wrong_exits_with_2_names_it_and_writes_nothing() {
         (&["compare", "--data", "digits:train=10,20"], "has no key"),
         (&["train", "--optimizer", "sgd", "--optimizer", "adam"], "schuss compare"),
         (&["compare", "--tune", "rate"], "unknown choice to tune"),
+        (&["compare", "--eval-every", "never"], "a positive integer or one of: auto epoch"),
+        (&["find-lr", "--output", "x"], "schuss find-lr has no flag `--output`"),
         (
             &["compare", "--optimizer", "adam", "--tune", "momentum", "--data", "digits:train=40,test=10"],
             "has no key `momentum`",

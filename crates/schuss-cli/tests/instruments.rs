@@ -39,6 +39,8 @@ fn a_run_that_goes_on_reads_its_instruments_again() {
 fn an_unknown_instrument_is_answered_with_the_nearest_and_the_list() {
     let place = Place::new();
     place.small(&["train", "--instrument", "dead-unit"]).refused(2, "did you mean `dead-units`?");
+    place.small(&["train", "--instrument", ""]).refused(2, "update-ratio,dead-units");
+    place.small(&["train", "--instrument", "plane,plane"]).refused(2, "duplicate `plane`");
     assert!(place.run(&["list", "instruments"]).stdout.contains("update-ratio"));
     assert!(place.run(&["explain", "dead-units"]).stdout.contains("f′(xⱼ) = 0"));
 }

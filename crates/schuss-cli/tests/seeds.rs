@@ -108,6 +108,26 @@ fn a_time_limit_ends_a_run_with_a_verdict_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_time_limit_after_which_a_trial_has_ended_is_no_interruption() {
+    let place = Place::new();
+    let trials =
+        ["--trial", "optimizer=sgd epochs=1", "--trial", "optimizer=adam epochs=100000 update=sample"];
+    let ran = place.small(&[&["compare"], &trials[..], &["--time-limit", "2s", "--out", "run"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("The time limit is up: 1 trial ended."), "{}", ran.stdout);
+    assert!(ran.stdout.contains("continue with: schuss resume run"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_study_file_may_have_a_number_of_seeds() {
+    let place = Place::new();
+    fs::write(place.join("two.toml"), "seeds = 2\n").unwrap();
+    assert_eq!(seeds(&place.small(&["compare", "./two.toml", "--epochs", "1", "--json"]).json()), [1, 2]);
+    fs::write(place.join("none.toml"), "seeds = 0\n").unwrap();
+    place.small(&["compare", "./none.toml"]).refused(2, "a number of seeds from 1");
+}
+
+#[test]
 fn every_fold_holds_out_other_rows_and_has_a_seed() {
     let place = Place::new();
     let summary = on_table(&place, &["--folds", "3x2", "--out", "folds"]);
@@ -187,7 +207,9 @@ fn seeds_folds_and_time_limits_that_mean_nothing_are_refused() {
             &["compare", "--data", "rare.csv", "--folds", "5"],
             "5 folds need 5 samples of every class, but `y` has 3",
         ),
+        (2, &["compare", "--data", "t.csv", "--folds", "-1"], "is not a number of folds"),
         (2, &["compare", "--time-limit", "10"], "90s, 10m or 1.5h"),
+        (2, &["compare", "--time-limit", "-5s"], "`-5s` is not a time"),
         (2, &["compare", "--time-limit", "0s"], "is not a time"),
     ] {
         place.run(args).refused(code, part);

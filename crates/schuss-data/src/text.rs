@@ -149,7 +149,7 @@ mod tests {
         for (text, seconds) in cases {
             assert_eq!(parse_time(text).unwrap(), Duration::from_secs_f64(seconds), "{text}");
         }
-        for text in ["", "10", "s", "0s", "-1m", "nan s", "inf s", "10 days", "1e9h", "1m30s"] {
+        for text in ["", "10", "s", "0s", "-1m", "nan s", "inf s", "10 days", "9000h", "1m30s"] {
             assert_eq!(parse_time(text).unwrap_err().exit_code(), 2, "{text}");
         }
     }

@@ -320,20 +320,17 @@ fn to_target(trial: &TrialRecord) -> String {
 }
 
 fn memory(summary: &Summary) -> Table {
-    let head =
-        owned(["parameters", "gradients", "optimizer state", "activations", "copy", "data", "peak RSS"]);
+    let measured = summary.trials.iter().any(|trial| trial.memory.instruments > 0);
+    let mut head = owned(["parameters", "gradients", "optimizer state", "activations", "copy"]).to_vec();
+    head.extend(measured.then(|| "instruments".to_owned()));
+    head.extend(owned(["data", "peak RSS"]));
     let note = "MB = 10⁶ bytes; copy: weights and state at the last report point; peak RSS: the process's largest resident memory during the trial".to_owned();
     per_trial(summary, "Memory in MB".to_owned(), note, &head, |trial| {
         let memory = &trial.memory;
-        let buffers = [
-            memory.parameters,
-            memory.gradients,
-            memory.optimizer_state,
-            memory.activations,
-            memory.copy,
-            memory.data,
-        ];
-        let mut row: Vec<String> = buffers.iter().map(|bytes| text::megabytes(*bytes as u64)).collect();
+        let training =
+            [memory.parameters, memory.gradients, memory.optimizer_state, memory.activations, memory.copy];
+        let buffers = training.into_iter().chain(measured.then_some(memory.instruments)).chain([memory.data]);
+        let mut row: Vec<String> = buffers.map(|bytes| text::megabytes(bytes as u64)).collect();
         row.push(trial.peak_rss_bytes.map_or_else(|| NONE.to_owned(), text::megabytes));
         row
     })

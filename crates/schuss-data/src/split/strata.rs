@@ -139,8 +139,9 @@ fn too_few(folds: usize, count: u64, class: Option<&String>) -> Error {
         None => Error::data(format!("{folds} folds need {folds} samples, but there are {count} {noun}")),
     };
     match count {
-        0 | 1 => error.advise("--resample, which draws splits at random"),
-        _ => error.advise(format!("--folds {count}, or --resample, which draws splits at random")),
+        0 | 1 => error.advise("--resample --validation 0.1, which draw splits at random"),
+        _ => error
+            .advise(format!("--folds {count}, or --resample --validation 0.1, which draw splits at random")),
     }
 }
 

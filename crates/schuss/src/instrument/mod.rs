@@ -25,9 +25,9 @@ pub(crate) use probe::{SAMPLES, View};
 pub(crate) use sharpness::sharpness;
 pub(crate) use stability::largest_stable_rate;
 
-use crate::Result;
 use crate::record::Evaluation;
 use crate::spec::{Choice, choices};
+use crate::{Error, Result};
 
 /// Interface of an instrument.
 pub(crate) trait Measure: Choice {
@@ -168,17 +168,21 @@ instruments! {
 }
 
 impl Instrument {
-    /// Returns the instruments named in a comma-separated list, each once.
+    /// Returns the instruments named in a comma-separated list.
     ///
     /// # Errors
-    /// A usage error for an unknown name.
+    /// A usage error for an unknown, missing or duplicate name.
     pub(crate) fn list(names: &str) -> Result<Vec<Self>> {
         let mut all: Vec<Self> = vec![];
-        for name in names.split(',') {
-            let instrument = name.trim().parse()?;
-            if !all.contains(&instrument) {
-                all.push(instrument);
+        for name in names.split(',').map(str::trim) {
+            if name.is_empty() {
+                return Err(Error::usage("an instrument has no name").advise(Self::NAMES.join(",")));
             }
+            let instrument = name.parse()?;
+            if all.contains(&instrument) {
+                return Err(Error::usage(format!("duplicate `{name}` in `{names}`")));
+            }
+            all.push(instrument);
         }
         Ok(all)
     }

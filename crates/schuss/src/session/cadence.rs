@@ -1,6 +1,7 @@
 //! Interval between checkpoints.
 
 use crate::{Error, Result};
+use schuss_data::text::parse_time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -31,19 +32,14 @@ impl FromStr for Cadence {
     fn from_str(text: &str) -> Result<Self> {
         let refuse = || {
             Error::usage(format!("`{text}` is not an interval between checkpoints"))
-                .advise("use 30s (seconds), 1e (epochs) or 500u (updates)")
+                .advise("use 30s or 10m (time), 1e (epochs) or 500u (updates)")
         };
         let (number, unit) =
             text.trim().split_at_checked(text.trim().len().saturating_sub(1)).ok_or_else(refuse)?;
         let cadence = match unit {
-            "s" => {
-                let seconds =
-                    number.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-                seconds.filter(|seconds| !seconds.is_zero()).map(Self::Seconds)
-            }
             "e" => number.parse().ok().filter(|epochs| *epochs > 0).map(Self::Epochs),
             "u" => number.parse().ok().filter(|updates| *updates > 0).map(Self::Updates),
-            _ => None,
+            _ => parse_time(text).ok().map(Self::Seconds),
         };
         cadence.ok_or_else(refuse)
     }
@@ -110,6 +106,7 @@ mod tests {
         for text in ["30s", "0.05s", "1e", "500u"] {
             assert_eq!(text.parse::<Cadence>().unwrap().to_string(), text);
         }
+        assert_eq!("10m".parse::<Cadence>().unwrap().to_string(), "600s");
     }
 
     #[test]

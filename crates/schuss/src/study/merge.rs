@@ -1,6 +1,6 @@
 //! Summaries of finished runs, read and merged.
 
-use super::folder::SUMMARY;
+use super::folder::{STUDY, SUMMARY};
 use super::statistics;
 use crate::record::{Summary, TrialRecord};
 use crate::{Cause, Error, Result};
@@ -32,7 +32,11 @@ pub(super) fn read_summary(folder: &Path) -> Result<Summary> {
             .at(file.display())
     };
     let text = std::fs::read_to_string(&file).map_err(unreadable)?;
-    let damaged = |why: String| Error::data(why).because(Cause::Damaged).at(file.display());
+    let damaged = |why: String| {
+        let again =
+            format!("its models are whole; `schuss compare {}` runs it again", folder.join(STUDY).display());
+        Error::data(why).because(Cause::Damaged).at(file.display()).advise(again)
+    };
     let summary: Summary =
         serde_json::from_str(&text).map_err(|error| damaged(format!("the summary is damaged: {error}")))?;
     match summary.schema {

@@ -58,14 +58,17 @@ pub enum ValueType {
 
 impl ValueType {
     /// Returns a description of a value, and an example.
-    fn wanted(self) -> (&'static str, &'static str) {
-        match self {
+    fn wanted(self) -> (String, &'static str) {
+        let (wanted, example) = match self {
             Self::Text | Self::AnyPath | Self::FilePath => ("text", "\"text\""),
             Self::Whole { .. } => ("a non-negative integer", "10"),
-            Self::WholeOr { .. } => ("a positive integer or a word", "100 or auto"),
+            Self::WholeOr { words } => {
+                return (format!("a positive integer or one of: {}", words.join(" ")), "100");
+            }
             Self::Share => ("a number", "0.1"),
             Self::Switch => ("true or false", "true"),
-        }
+        };
+        (wanted.to_owned(), example)
     }
 
     /// Returns the usage error for a value of another type.
@@ -94,7 +97,10 @@ impl ValueType {
             },
             Self::WholeOr { words } => match words.iter().find(|word| text.eq_ignore_ascii_case(word)) {
                 Some(word) => Ok((*word).to_owned()),
-                None => Self::Whole { least: 1, most: u64::MAX }.canonical(key, text),
+                None if text.parse::<u64>().is_ok() => {
+                    Self::Whole { least: 1, most: u64::MAX }.canonical(key, text)
+                }
+                None => Err(wrong()),
             },
             Self::Share => text.parse::<f64>().map(|share| share.to_string()).map_err(|_| wrong()),
             Self::Switch => text.parse::<bool>().map(|on| on.to_string()).map_err(|_| wrong()),

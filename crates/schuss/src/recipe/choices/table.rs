@@ -308,7 +308,8 @@ table! {
         "Every seed holds out another of 5 folds with equal parts of every class: as the test split or, if the data have \
          one, as the validation split",
     )
-    .aliases(&["cv", "n-splits"]),
+    .aliases(&["cv", "n-splits"])
+    .dashes(),
 
     Normalisation => Row::data("normalisation", "WORD", All, |loading, typed| {
         read(&mut loading.request.normalisation, typed)

@@ -7,7 +7,9 @@ use crate::optim::Eigen;
 use crate::recipe::Trial;
 use crate::record::numbers::percent;
 use crate::record::{PathRecord, Summary, SurfaceRecord, Trace};
-use crate::session::Session;
+use crate::session::{Control, Session};
+use crate::study::plan::Study;
+use schuss_data::Dataset;
 
 /// Points per side of the grid.
 const GRID: usize = 25;
@@ -36,31 +38,47 @@ pub(in crate::study) fn draw(gallery: &Gallery, traces: &[Trace], summary: &mut 
     if gallery.control.interrupted() {
         return Ok(());
     }
-    let racers = racers(gallery, traces, summary)?;
+    let data = gallery.data.for_seed(gallery.study.seeds[0])?;
+    let racers = racers(gallery.study, &data, traces, summary)?;
     let Some(first) = racers.first().filter(|racer| racer.points.len() >= 2) else { return Ok(()) };
-    let layout = first.trial.plan(gallery.data)?.layout;
-    let plane = Plane::through(&layout, &racers);
+    let plane = Plane::through(&first.trial.plan(&data)?.layout, &racers);
     let trial = Trial { init_from: None, ..first.trial.clone() }; // its weights are replaced
-    let mut session = Session::new(&trial, gallery.data, gallery.limits)?;
-    let mut losses = |weights: &[f32]| session.loss_at(weights);
-    let (mut paths, mut place) = (vec![], 0);
-    for racer in &racers {
-        let points = plane.coordinates[place..][..racer.points.len()].to_vec();
-        place += racer.points.len();
-        let values = racer.points.iter().map(|weights| losses(weights)).collect::<Result<_>>()?;
-        paths.push(path(&racer.trial, points, values));
-    }
+    let mut session = Session::new(&trial, &data, gallery.limits)?;
+    let paths = paths(&plane, &racers, &mut session)?;
+    let values = grid(&plane, gallery.control, &mut session)?;
+    summary.surfaces.extend(values.map(|values| surface(&plane, values, paths)));
+    Ok(())
+}
+
+/// Returns the racers' paths over the plane, with the loss at each of their points.
+fn paths(plane: &Plane, racers: &[Racer], session: &mut Session) -> Result<Vec<PathRecord>> {
+    let mut coordinates = plane.coordinates.iter().copied();
+    let mut of = |racer: &Racer| {
+        let points = coordinates.by_ref().take(racer.points.len()).collect();
+        let values = racer.points.iter().map(|weights| session.loss_at(weights)).collect::<Result<_>>()?;
+        Ok(path(&racer.trial, points, values))
+    };
+    racers.iter().map(&mut of).collect()
+}
+
+/// Returns the loss at the points of the grid, row by row; `None` if interrupted.
+fn grid(plane: &Plane, control: &Control, session: &mut Session) -> Result<Option<Vec<f64>>> {
     let [w1, w2] = [0, 1].map(|axis| plane.frame(axis));
     let mut values = Vec::with_capacity(GRID * GRID);
     for row in 0..GRID {
         for col in 0..GRID {
-            if gallery.control.interrupted() {
-                return Ok(());
+            if control.interrupted() {
+                return Ok(None);
             }
-            values.push(losses(&plane.weights([along(w1, col), along(w2, row)]))?);
+            values.push(session.loss_at(&plane.weights([along(w1, col), along(w2, row)]))?);
         }
     }
-    summary.surfaces.push(SurfaceRecord {
+    Ok(Some(values))
+}
+
+/// Returns the record of the plane.
+fn surface(plane: &Plane, values: Vec<f64>, paths: Vec<PathRecord>) -> SurfaceRecord {
+    SurfaceRecord {
         name: NAME.to_owned(),
         title: "The loss over the plane that all racers share".to_owned(),
         equation: format!(
@@ -71,35 +89,52 @@ pub(in crate::study) fn draw(gallery: &Gallery, traces: &[Trace], summary: &mut 
         lesson: "Paths are projections onto the plane; the less it explains, the less contours say about the loss on a \
                  path, which the second chart shows as it is."
             .to_owned(),
-        w1,
-        w2,
+        w1: plane.frame(0),
+        w2: plane.frame(1),
         size: GRID,
         values,
         minima: vec![],
         paths,
         along: "epochs".to_owned(),
-    });
-    Ok(())
+    }
 }
 
-/// Returns the racers with the first seed that kept their weights, if they have the network of the first of them.
-fn racers<'a>(gallery: &Gallery, traces: &'a [Trace], summary: &Summary) -> Result<Vec<Racer<'a>>> {
+/// Returns the racers with the first seed that kept their weights, if their loss is the same function of the weights as
+/// that of the first of them.
+fn racers<'a>(
+    study: &Study,
+    data: &Dataset,
+    traces: &'a [Trace],
+    summary: &Summary,
+) -> Result<Vec<Racer<'a>>> {
     let mut racers: Vec<Racer> = vec![];
     for (record, trace) in summary.trials.iter().zip(traces) {
         let is_of_record = |trial: &Trial| trial.name == record.name && trial.seed == record.seed;
-        let Some((_, trial)) = gallery.study.runs().find(|(_, trial)| is_of_record(trial)) else { continue };
-        let is_alike = racers.first().is_none_or(|first| first.trial.model == trial.model);
-        if trace.path.is_empty() || trial.seed != gallery.study.seeds[0] || !is_alike {
+        let Some((_, trial)) = study.runs().find(|(_, trial)| is_of_record(trial)) else { continue };
+        let is_alike = racers.first().is_none_or(|first| has_same_loss(&first.trial, &trial));
+        if trace.path.is_empty() || trial.seed != study.seeds[0] || !is_alike {
             continue;
         }
-        let len = trial.plan(gallery.data)?.layout.len();
-        let all: Vec<&[f32]> = trace.path.chunks_exact(len).collect();
-        let step = all.len().div_ceil(MOST_POINTS).max(1);
-        let last = all.len() - 1;
-        let points = all.into_iter().enumerate().filter(|(i, _)| i % step == 0 || *i == last);
-        racers.push(Racer { trial, points: points.map(|(_, point)| point).collect() });
+        let points = points(trace, trial.plan(data)?.layout.len());
+        racers.push(Racer { trial, points });
     }
     Ok(racers)
+}
+
+/// Returns true if two trials minimise the same function of the weights.
+fn has_same_loss(a: &Trial, b: &Trial) -> bool {
+    a.model == b.model
+        && a.recipe.loss == b.recipe.loss
+        && a.noise == b.noise
+        && a.target_scale == b.target_scale
+}
+
+/// Returns weights of `len` numbers along a path: the last, and others at equal distances.
+fn points(trace: &Trace, len: usize) -> Vec<&[f32]> {
+    let all: Vec<&[f32]> = trace.path.chunks_exact(len).collect();
+    let step = all.len().div_ceil(MOST_POINTS).max(1);
+    let last = all.len().saturating_sub(1);
+    all.into_iter().enumerate().filter(|(i, _)| i % step == 0 || *i == last).map(|(_, point)| point).collect()
 }
 
 fn path(trial: &Trial, points: Vec<[f64; 2]>, values: Vec<f64>) -> PathRecord {

@@ -213,10 +213,13 @@ fn as_table<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<&'a DeTable<'a>> {
     value.get_ref().as_table()
 }
 
-/// Reads the seeds: a list, or `"auto"`.
+/// Reads the seeds: a list, a number of them, or `"auto"`.
 fn seeds(study: &mut StudyFile, entry: &Entry<'_>) -> Result<()> {
     let seeds = match entry.value.get_ref() {
         DeValue::String(text) => text.parse().map_err(|error: Error| error.at(entry.place()))?,
+        DeValue::Integer(number) => {
+            number.as_str().parse().map_err(|error: Error| error.at(entry.place()))?
+        }
         _ => {
             let mut listed = Vec::new();
             entry.put(&mut listed)?;

@@ -23,7 +23,7 @@ impl SharedMachine {
 
 /// Runs a trial to its end.
 pub(super) fn run_beside(runner: &Runner<'_>, mut member: Member<'_, '_>) {
-    let (threads, share) = (runner.timetable.threads, runner.timetable.limits.threads);
+    let (threads, share) = (runner.timetable.all_threads(), runner.timetable.limits.threads);
     let ended = loop {
         let ended = if member.session.calibration_is_due() {
             let _alone = runner.machine.alone();

@@ -22,7 +22,7 @@ impl Race<'_> {
         let Means { data, control, .. } = self.means;
         let fingerprint = &self.summary.data.fingerprint;
         let mut all = Ended::default();
-        let mut part = timetable.part(&self.study.first_trials(), 0);
+        let mut part = timetable.part(&self.study.first_trials(), 0, data);
         loop {
             let ended =
                 Runner::new(self.study, data, fingerprint, part, self.folder, control, &mut *watcher).run();
@@ -39,7 +39,7 @@ impl Race<'_> {
             if further.is_empty() {
                 return all;
             }
-            part = timetable.part(&further, all.trials.len());
+            part = timetable.part(&further, all.trials.len(), data);
         }
     }
 

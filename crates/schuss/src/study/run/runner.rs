@@ -97,7 +97,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs the trials that have not ended: in turns, or beside others.
+    /// Runs the trials that have not ended: in turns, or beside others. If one cannot begin, the others of its session end
+    /// as interrupted, so that they can be resumed.
     fn session(&self, indices: &[usize]) {
         let is_shared = self.timetable.timing == Timing::Shared;
         let mut members: Vec<Member> = Vec::with_capacity(indices.len());
@@ -106,7 +107,10 @@ impl<'a> Runner<'a> {
             let _beside = self.machine.beside_others();
             match self.begin(index, members.first().filter(|_| is_shared).map(|member| &member.session)) {
                 Ok(member) => members.extend(member),
-                Err(error) => return self.enter_error(Some(error)),
+                Err(error) => {
+                    self.enter_error(Some(error));
+                    return take_turns(self, members);
+                }
             }
         }
         match self.timetable.timing {

@@ -16,8 +16,8 @@ pub(super) struct Timetable {
     pub(super) workers: usize,
     /// Limits of one trial.
     pub(super) limits: Limits,
-    /// Threads of all trials.
-    pub(super) threads: usize,
+    /// Limits of all trials together.
+    whole: Limits,
     pub(super) timing: Timing,
     /// Reason why trials do not take turns, if they were to.
     pub(super) note: Option<String>,
@@ -44,15 +44,21 @@ impl Timetable {
         }
     }
 
-    /// Returns a timetable of these trials alone, in ascending order, after so many others.
-    pub(super) fn part(&self, trials: &[usize], before: usize) -> Self {
+    /// Returns a timetable of these trials alone, in ascending order, after so many others. Where they are fewer than
+    /// could run at the same time, each gets more of the machine.
+    pub(super) fn part(&self, trials: &[usize], before: usize, data: &Dataset) -> Self {
         let of_part = |session: &Vec<usize>| {
             session.iter().copied().filter(|index| trials.binary_search(index).is_ok()).collect()
         };
         let mut sessions: Vec<Vec<usize>> = self.sessions.iter().map(of_part).collect();
         sessions.retain(|session| !session.is_empty());
         let note = self.note.clone().filter(|_| before == 0);
-        Self { sessions, note, before, ..*self }
+        let workers = self.workers.min(sessions.len().max(1));
+        let limits = match workers {
+            same if same == self.workers => self.limits,
+            fewer => self.whole.shared_out(fewer, data.bytes() as u64),
+        };
+        Self { sessions, workers, limits, note, before, ..*self }
     }
 
     /// Returns the number of a trial, from 0, and the number of trials so far.
@@ -69,7 +75,12 @@ impl Timetable {
 
     /// Returns the number of threads that the seconds of a trial are for.
     pub(super) fn threads(&self, timing: Timing) -> usize {
-        if timing == Timing::Calibrated { self.threads } else { self.limits.threads }
+        if timing == Timing::Calibrated { self.all_threads() } else { self.limits.threads }
+    }
+
+    /// Returns the number of threads of all trials together.
+    pub(super) fn all_threads(&self) -> usize {
+        self.whole.threads
     }
 
     /// Trials one after the other.
@@ -78,7 +89,7 @@ impl Timetable {
         let note = why.map(|why| {
             format!("trials run one after the other, not in turns: {why}; a machine that slows down may favour some")
         });
-        Self { sessions, workers: 1, limits, threads: limits.threads, timing: Timing::Alone, note, before: 0 }
+        Self { sessions, workers: 1, limits, whole: limits, timing: Timing::Alone, note, before: 0 }
     }
 
     /// The recipes of a study in turns, seed by seed; `None` if there is only one.
@@ -104,12 +115,11 @@ impl Timetable {
         }
         let indices: Vec<usize> = (0..study.runs().count()).collect();
         let sessions = indices.chunks(recipes).map(<[usize]>::to_vec).collect();
-        let threads = limits.threads;
         Ok(Some(Self {
             sessions,
             workers: 1,
             limits: each,
-            threads,
+            whole: limits,
             timing: Timing::Interleaved,
             note: None,
             before: 0,
@@ -127,9 +137,8 @@ impl Timetable {
             (_, 1) => Timing::Calibrated,
             _ => Timing::Shared, // one would wait for the samples of another that waits for the machine
         };
-        let threads = limits.threads;
-        let limits = limits.shared_out(at_once, data.bytes() as u64);
-        Self { sessions, workers, limits, threads, timing, note: None, before: 0 }
+        let each = limits.shared_out(at_once, data.bytes() as u64);
+        Self { sessions, workers, limits: each, whole: limits, timing, note: None, before: 0 }
     }
 }
 
@@ -161,4 +170,23 @@ fn sharing_samples(study: &Study, data: &Dataset) -> Vec<Vec<usize>> {
         }
     }
     sessions.into_iter().map(|(_, members)| members).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Trial;
+
+    #[test]
+    fn the_first_look_at_a_parallel_race_has_the_whole_machine() {
+        let data = schuss_data::load("digits:train=40,test=10,size=8").unwrap();
+        let trial = Trial { model: "64-4-10".parse().unwrap(), ..Trial::default() };
+        let study = Study::of([trial], &data).unwrap().with_seeds(1..=20).unwrap();
+        let whole = Limits { threads: 9, side_by_side: true, ..Limits::default() };
+        let timetable = Timetable::new(&study, &data, whole);
+        assert_eq!((timetable.workers, timetable.limits.threads), (9, 1));
+        let look = timetable.part(&[0, 1, 2], 0, &data);
+        assert_eq!((look.workers, look.limits.threads), (3, 3));
+        assert_eq!(look.all_threads(), 9);
+    }
 }
