@@ -162,10 +162,11 @@ impl<'a> Runner<'a> {
             }
         };
         self.control.set_samples(0); // earlier ones belong to another trial
-        let (number, total) = self.timetable.place(index);
-        self.watcher().started(&trial, number, total);
         let run = Run { runner: self, index, planned, trial, split, place, trace: Trace::default() };
-        run.begin(checkpoint, other).map(Some)
+        let member = run.begin(checkpoint, other)?;
+        let (number, total) = self.timetable.place(index);
+        self.watcher().started(&member.run.trial, number, total);
+        Ok(Some(member))
     }
 
     /// Takes the record of a trial that ended in an earlier part of the run.

@@ -195,6 +195,40 @@ fn after_an_error_in_one_trial_the_others_are_interrupted_and_nothing_is_lost() 
     assert!(count(Status::Failed) == 1 && count(Status::Interrupted) > 0, "{trials:?}");
 }
 
+/// Counts the trials that began and those that ended.
+#[derive(Default)]
+struct Counted {
+    started: usize,
+    ended: usize,
+}
+
+impl Watcher for Counted {
+    fn started(&mut self, _trial: &Trial, _index: usize, _total: usize) {
+        self.started += 1;
+    }
+
+    fn ended(&mut self, _record: &TrialRecord) {
+        self.ended += 1;
+    }
+}
+
+#[test]
+fn every_trial_that_began_has_a_record_wherever_a_disk_fails() {
+    let data = data();
+    let study = race(&data);
+    let place = TempDir::new().unwrap();
+    let limits = Limits { checkpoint_every: Cadence::Epochs(3), ..limits() };
+    for at in (1..160).step_by(3) {
+        let out = place.path().join(format!("run-{at}"));
+        let mut counted = Counted::default();
+        let ran = || run(&study, &data, limits, Some(&out), "", &Control::default(), &mut counted);
+        let (finished, _) = faults::with(Fault::Once(at), ran);
+        assert_eq!(counted.started, counted.ended, "call {at}");
+        let records = finished.map_or(0, |finished| finished.summary.trials.len());
+        assert_eq!(records, counted.ended, "call {at}");
+    }
+}
+
 /// Best weights on disk, and those of the epoch in the record, retrained up to there.
 fn best_on_disk_and_by_record(data: &Dataset, finished: &Finished, index: usize) -> [Vec<f32>; 2] {
     let record = &finished.summary.trials[index];
