@@ -219,19 +219,34 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
         unsafe { pack_panel::<V>(from.as_ptr(), stride, depth, packed) };
     }
 
-    /// Computes a tile of as many rows as are left, at most `TILE_ROWS`.
+    /// Computes a tile of `TILE_ROWS` rows or, where fewer are left, tiles of 8, 4, 2 and 1: a tile of every height would
+    /// be compiled for each epilogue.
     ///
     /// # Safety
     /// As for `tile`.
     #[inline(always)]
-    pub(crate) unsafe fn short_tile<V: Vector>(&self, row: usize, col: usize, factors: Factors) {
-        macro_rules! tiles {
-            ($rows:expr; $($count:literal)*) => {
-                // SAFETY: promised by the caller.
-                match $rows { $($count => unsafe { self.tile::<V, $count, 1>(row, col, factors) },)* _ => unreachable!() }
-            };
+    pub(crate) unsafe fn short_tile<V: Vector>(&self, row: usize, col: usize, mut factors: Factors) {
+        let rows = (self.shape.rows - row).min(V::TILE_ROWS);
+        // SAFETY: promised by the caller, for all of the rows.
+        unsafe {
+            match V::TILE_ROWS {
+                14 if rows == 14 => return self.tile::<V, 14, 1>(row, col, factors),
+                6 if rows == 6 => return self.tile::<V, 6, 1>(row, col, factors),
+                _ => {}
+            }
+            let mut done = 0;
+            macro_rules! tiles {
+                ($($count:literal)*) => { $(
+                    if $count < V::TILE_ROWS && rows - done >= $count {
+                        self.tile::<V, $count, 1>(row + done, col, factors);
+                        factors.a = factors.a.wrapping_add($count * factors.row);
+                        done += $count;
+                    }
+                )* };
+            }
+            tiles!(8 4 2 1);
+            debug_assert_eq!(done, rows);
         }
-        tiles!((self.shape.rows - row).min(V::TILE_ROWS); 1 2 3 4 5 6 7 8 9 10 11 12 13 14);
     }
 
     /// Computes R rows times P panels of 16 columns in registers: one chain per output, in order of k.

@@ -26,6 +26,14 @@ impl Portable {
     }
 }
 
+/// Multiplies and adds with one rounding. Where that takes a function call per number, they stand in one place of the
+/// program instead of wherever a kernel does so.
+#[cfg_attr(all(target_arch = "x86_64", not(target_feature = "fma")), inline(never))]
+#[cfg_attr(not(all(target_arch = "x86_64", not(target_feature = "fma"))), inline(always))]
+fn mul_add(x: [f32; LANES], factor: [f32; LANES], term: [f32; LANES]) -> [f32; LANES] {
+    from_fn(|i| x[i].mul_add(factor[i], term[i]))
+}
+
 operators!(Portable, Add add, Sub sub, Mul mul, Div div; |x: Portable| Portable(x.0.map(|x| -x)));
 
 impl Lane for Portable {
@@ -36,7 +44,7 @@ impl Lane for Portable {
 
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
-        Self(from_fn(|i| self.0[i].mul_add(factor.0[i], term.0[i])))
+        Self(mul_add(self.0, factor.0, term.0))
     }
 
     #[inline(always)]

@@ -123,7 +123,7 @@ impl ModelFile {
                 .at(path.display())
                 .advise("use a model.safetensors written by schuss, or pass this file to train --init-from")
         })?;
-        let about: Self = serde_json::from_str(about).map_err(|error| damaged(path, &error))?;
+        let about: Self = serde_json::from_slice(about.as_bytes()).map_err(|error| damaged(path, &error))?;
         let model: Model = about.model.parse().map_err(|error: Error| damaged(path, &error.what))?;
         let inputs = about.shape.checked_features();
         let inputs = inputs.ok_or_else(|| damaged(path, &"its input shape is larger than any memory"))?;

@@ -140,7 +140,9 @@ impl RunFolder {
                 .advise("a new run")
         };
         match std::fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| damaged(error.to_string())),
+            Ok(text) => {
+                serde_json::from_slice(text.as_bytes()).map(Some).map_err(|error| damaged(error.to_string()))
+            }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(damaged(error.to_string())),
         }

@@ -37,8 +37,8 @@ pub(super) fn read_summary(folder: &Path) -> Result<Summary> {
             format!("its models are whole; `schuss compare {}` runs it again", folder.join(STUDY).display());
         Error::data(why).because(Cause::Damaged).at(file.display()).advise(again)
     };
-    let summary: Summary =
-        serde_json::from_str(&text).map_err(|error| damaged(format!("the summary is damaged: {error}")))?;
+    let summary: Summary = serde_json::from_slice(text.as_bytes())
+        .map_err(|error| damaged(format!("the summary is damaged: {error}")))?;
     match summary.schema {
         SCHEMA => Ok(summary),
         other => Err(damaged(format!("the summary has schema {other}, but this program reads {SCHEMA}"))),

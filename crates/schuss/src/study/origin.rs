@@ -25,7 +25,7 @@ impl Origin {
         let summary = std::fs::read_to_string(folder.join(SUMMARY)).ok()?;
         Some(Self {
             file: StudyFile { is_of_run: true, ..StudyFile::parse(&file, STUDY).ok()? },
-            summary: serde_json::from_str(&summary).ok()?,
+            summary: serde_json::from_slice(summary.as_bytes()).ok()?,
             seed: seed_of(&path).unwrap_or(1),
         })
     }

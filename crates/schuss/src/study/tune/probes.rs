@@ -152,7 +152,7 @@ fn open(folder: &Path) -> Result<(Log, Vec<TrialRecord>)> {
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let (mut length, mut ended) = (0, vec![]);
     for line in text.split_inclusive('\n').take_while(|line| line.ends_with('\n')) {
-        let Ok(record) = serde_json::from_str(line) else { break };
+        let Ok(record) = serde_json::from_slice(line.as_bytes()) else { break };
         length += line.len() as u64;
         ended.push(record);
     }
