@@ -82,6 +82,7 @@ fn what_find_lr_cannot_look_for_is_refused() {
         (&["find-lr", "--optimizer", "cg", "--update", "epoch"][..], "no learning rate"),
         (&["find-lr", "--optimizer", "sgd", "--optimizer", "adam"], "find-lr takes one recipe"),
         (&["find-lr", "--seeds", "0"], "0 is not in 1..=1000"),
+        (&["find-lr", "--target", "eval_loss<=1"], "a target has no effect here"),
     ] {
         place.small(args).refused(2, part);
     }

@@ -3,17 +3,17 @@
 use crate::recipes::LONGEST_NAME;
 use crate::tables::{Table, owned};
 use crate::text::{NONE, count, loss, or_none, seconds, shorten, significant};
-use schuss::record::{Bounds, ProbePoint, TunedRecipe, TuningRecord};
+use schuss::record::{Bounds, JudgedBy, ProbePoint, TunedRecipe, TuningRecord};
 
 /// Creates the table of a tuning, one row per recipe.
 pub(crate) fn table(tuning: &TuningRecord) -> Table {
-    let measures = ["loss", "good from", "to", "width", "probes", "updates", "s"];
+    let measures = ["by", "loss", "good from", "to", "width", "probes", "updates", "s"];
     let same_rate = tuning.same_rate.map(|rate| format!("; the same rate for all: {rate}"));
     Table {
         title: "Tuning".to_owned(),
         note: format!(
-            "loss: of the best probe; good: rates with a loss at most 10 % above the lowest of the first probes, width: the \
-             highest over the lowest{}",
+            "by: chosen by the loss or, where probes reached it, by the time to the target; loss: of the best probe; good: \
+             rates at most 10 % above the lowest loss or shortest time, width: the highest over the lowest{}",
             same_rate.unwrap_or_default()
         ),
         names: 1,
@@ -35,8 +35,12 @@ fn row(keys: &[String], recipe: &TunedRecipe) -> Vec<String> {
     let cost = recipe.cost;
     let name = shorten(&recipe.name, LONGEST_NAME);
     let cost = [count(cost.probes as u64), count(cost.updates), seconds(cost.train_seconds)];
+    let by = match recipe.judged_by {
+        JudgedBy::Target => "target",
+        _ => "loss",
+    };
     let loss = or_none(best(recipe).and_then(|probe| probe.loss), loss);
-    [name].into_iter().chain(chosen).chain([loss]).chain(good).chain(cost).collect()
+    [name].into_iter().chain(chosen).chain([by.to_owned(), loss]).chain(good).chain(cost).collect()
 }
 
 /// Returns the longest probe at the values that were chosen.

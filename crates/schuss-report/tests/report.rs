@@ -4,8 +4,8 @@ mod sample;
 
 use sample::{ADAM, MOMENTUM, SGD, Sketch, autoencoders, lecture_24, lecture_25, summary, surfaces, trial};
 use schuss::record::{
-    Best, Bounds, Exhibit, Overfitting, ProbePoint, Status, Summary, Trace, TrialRecord, Trials, TunedRecipe,
-    TuningCost, TuningRecord, Verdict,
+    Best, Bounds, Exhibit, JudgedBy, Overfitting, ProbePoint, Status, Summary, Trace, TrialRecord, Trials,
+    TunedRecipe, TuningCost, TuningRecord, Verdict,
 };
 use schuss::study::Tie;
 use schuss_report::table::{self, Extent};
@@ -431,6 +431,7 @@ fn a_tuned_run_shows_loss_against_rate_with_the_good_basins_and_the_cost() {
         at_same_rate: None,
         chosen: [("lr".to_owned(), 0.1)].into(),
         inside: true,
+        judged_by: if name == "sgd" { JudgedBy::Loss } else { JudgedBy::Target },
         ranges: BTreeMap::new(),
         good_rates: Some(Bounds { low: 0.05, high: 0.2 }),
         cost: TuningCost::default(),
@@ -447,9 +448,12 @@ fn a_tuned_run_shows_loss_against_rate_with_the_good_basins_and_the_cost() {
     assert!(files.contains_key("tuning-loss.svg") && files.contains_key("tuning-seconds.svg"));
     let page = str::from_utf8(&files["report.html"]).unwrap();
     check_page(page);
-    for part in
-        ["sgd 0.050 to 0.20, 4.0-fold", "tuning lr took 10 probes", "3,750 updates and 4.50 s of training"]
-    {
+    for part in [
+        "more than the lowest loss: sgd 0.050 to 0.20, 4.0-fold.",
+        "more than the shortest time: adam 0.050 to 0.20, 4.0-fold.",
+        "tuning lr took 10 probes",
+        "3,750 updates and 4.50 s of training",
+    ] {
         assert!(page.contains(part), "{part}");
     }
 }

@@ -8,7 +8,7 @@ use schuss::data::random::{Key, Purpose};
 use schuss::data::{Dataset, Labels, Samples, Shape, Values};
 use schuss::loss::Targets;
 use schuss::recipe::{ChoiceKey, TargetScale, Workload};
-use schuss::record::{IntervalKind, RateRecord, Role, TunedRecipe, TuningRecord};
+use schuss::record::{IntervalKind, JudgedBy, RateRecord, Role, TunedRecipe, TuningRecord};
 use schuss::session::{Control, Session};
 use schuss::study::{Finished, Study, Tune};
 
@@ -109,6 +109,36 @@ fn on_a_noisy_quadratic_the_rate_chosen_has_a_loss_within_10_percent_of_the_best
     for optimizer in ["sgd", "adam"] {
         check_choice(&regression("batch:10", optimizer, 5), optimizer, &data);
     }
+}
+
+/// Updates to the target per trial that reached it, over six seeds, at a rate of plain gradient descent.
+fn updates_to_target(trial: &Trial, rate: f64, data: &Dataset) -> f64 {
+    let of = |seed| {
+        let mut trial = Trial { seed, ..trial.clone() };
+        trial.recipe.optimizer = format!("sgd:lr={rate}").parse().unwrap();
+        let outcome = Session::new(&trial, data, ONE_THREAD).unwrap().run().unwrap();
+        (outcome.target.and_then(|target| target.updates), outcome.updates)
+    };
+    let all: Vec<_> = (1..=6).map(of).collect();
+    let hits = all.iter().filter(|(reached, _)| reached.is_some()).count();
+    all.iter().map(|(reached, updates)| reached.unwrap_or(*updates) as f64).sum::<f64>() / hits as f64
+}
+
+#[test]
+fn with_a_target_the_rate_chosen_is_the_one_that_reaches_it_first() {
+    let data = data(1e2, 1.0);
+    let mut trial = regression("batch:10", "sgd", 20);
+    let by_loss = record(&tuned(vec![trial.clone()], "lr", &data)).recipes[0].clone();
+    trial.budget.target = Some("eval_loss<=1.5".parse().unwrap());
+    trial.budget.eval_every = Some("1".parse().unwrap());
+    let by_target = record(&tuned(vec![trial.clone()], "lr", &data)).recipes[0].clone();
+    assert_eq!((by_loss.judged_by, by_target.judged_by), (JudgedBy::Loss, JudgedBy::Target));
+    let updates = |rate: f64| updates_to_target(&trial, rate, &data);
+    let fewest =
+        (0..24).map(|step| updates(10_f64.powf(-2.0 + 0.1 * f64::from(step)))).fold(f64::INFINITY, f64::min);
+    let [chosen, lowest] = [&by_target, &by_loss].map(|recipe| updates(recipe.chosen["lr"]));
+    assert!(chosen <= 1.15 * fewest, "{chosen} instead of {fewest}; {by_target:?}");
+    assert!(lowest > 2.0 * chosen, "the rate with the lowest loss takes {lowest}, not {chosen}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     recipes::median,
     text,
 };
-use schuss::record::{Bounds, ProbePoint, Summary, TrialRecord, TunedRecipe, TuningRecord};
+use schuss::record::{Bounds, JudgedBy, ProbePoint, Summary, TrialRecord, TunedRecipe, TuningRecord};
 
 /// Name of the choice on the horizontal axis.
 const RATE: &str = "lr";
@@ -29,7 +29,7 @@ fn loss(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<
     let mut series = series(tuning, fineness, value);
     for (line, recipe) in series.iter_mut().zip(&tuning.recipes) {
         line.printed = raced(tuning, recipe, summary, last);
-        line.band = basin(recipe, &line.points);
+        line.band = basin(recipe, JudgedBy::Loss, &line.points);
     }
     chart(series, "validation loss", fineness).map(|drawing| Figure {
         slug: "tuning-loss".to_owned(),
@@ -38,15 +38,16 @@ fn loss(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<
         caption: format!(
             "Loss on the validation split at the end of the shortest probes; hollow: at the end of the race, median over \
              seeds.{}",
-            good_rates(tuning)
+            good_rates(tuning, JudgedBy::Loss, "with at most 10 % more than the lowest loss")
         ),
         drawing,
     })
 }
 
-/// Returns the sentence of a caption on the good basins.
-fn good_rates(tuning: &TuningRecord) -> String {
-    let good = tuning.recipes.iter().filter_map(|recipe| {
+/// Returns the sentence of a caption on the good basins of the recipes that were judged by a measure.
+fn good_rates(tuning: &TuningRecord, measure: JudgedBy, meaning: &str) -> String {
+    let judged = tuning.recipes.iter().filter(|recipe| recipe.judged_by == measure);
+    let good = judged.filter_map(|recipe| {
         let Bounds { low, high } = recipe.good_rates?;
         let [from, to, width] = [low, high, high / low].map(|value| text::significant(value, 2));
         Some(format!("{} {from} to {to}, {width}-fold", recipe.name))
@@ -55,13 +56,14 @@ fn good_rates(tuning: &TuningRecord) -> String {
     if good.is_empty() {
         return String::new();
     }
-    format!(" Shaded: good rates, with at most 10 % more than the lowest loss: {}.", good.join("; "))
+    format!(" Shaded: good rates, {meaning}: {}.", good.join("; "))
 }
 
-/// Returns the band of the good basin: from the lowest loss to 10 % above it.
-fn basin(recipe: &TunedRecipe, points: &[[f64; 2]]) -> Vec<[f64; 3]> {
-    let lowest = points.iter().map(|[_, loss]| *loss).fold(f64::INFINITY, f64::min);
-    let ends = recipe.good_rates.map_or(vec![], |good| vec![good.low, good.high]);
+/// Returns the band of the good basin of a recipe that was judged by a measure: from the lowest value to 10 % above it.
+fn basin(recipe: &TunedRecipe, measure: JudgedBy, points: &[[f64; 2]]) -> Vec<[f64; 3]> {
+    let lowest = points.iter().map(|[_, value]| *value).fold(f64::INFINITY, f64::min);
+    let good = recipe.good_rates.filter(|_| recipe.judged_by == measure);
+    let ends = good.map_or(vec![], |good| vec![good.low, good.high]);
     ends.into_iter().map(|rate| [rate, lowest, 1.1 * lowest]).collect()
 }
 
@@ -71,13 +73,16 @@ fn time(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<
     let to_target = |trial: &TrialRecord| trial.target.as_ref().and_then(|target| target.seconds);
     for (line, recipe) in series.iter_mut().zip(&tuning.recipes) {
         line.printed = raced(tuning, recipe, summary, to_target);
+        line.band = basin(recipe, JudgedBy::Target, &line.points);
     }
     chart(series, "seconds of training to the target", fineness).map(|drawing| Figure {
         slug: "tuning-seconds".to_owned(),
         subject: String::new(),
         title: "Seconds to the target against learning rate".to_owned(),
-        caption: "Probes that reached the target; hollow: the race, median over seeds where all reached it."
-            .to_owned(),
+        caption: format!(
+            "Probes that reached the target; hollow: the race, median over seeds where all reached it.{}",
+            good_rates(tuning, JudgedBy::Target, "with at most 10 % more than the shortest time")
+        ),
         drawing,
     })
 }

@@ -20,7 +20,7 @@ pub use trial::{
     Best, BestRecord, BudgetRecord, CurvePoint, EpochRecord, Evaluation, EvaluationPoint, MemoryRecord,
     Overfitting, RecipeRecord, Role, Sheet, SlicesRecord, Status, TargetRecord, Timing, Trace, TrialRecord,
 };
-pub use tuning::{Bounds, ProbePoint, Trials, TunedRecipe, TuningCost, TuningRecord};
+pub use tuning::{Bounds, JudgedBy, ProbePoint, Trials, TunedRecipe, TuningCost, TuningRecord};
 pub use verdict::{
     FinalValues, Firm, Interval, IntervalKind, Look, Measure, NextLook, PairOutcome, PairVerdict,
     RecipeVerdict, Spending, TargetBound, Test, Verdict,

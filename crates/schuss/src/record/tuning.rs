@@ -49,13 +49,28 @@ pub struct TunedRecipe {
     pub inside: bool,
     /// Smallest and largest value to start with, by choice.
     pub ranges: BTreeMap<String, Bounds>,
-    /// Rates at which the loss of the first probes is at most 10 % above the lowest.
+    /// Measure that values were chosen by.
+    #[serde(default)]
+    pub judged_by: JudgedBy,
+    /// Rates at which that measure is at most 10 % above the lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_rates: Option<Bounds>,
     /// Cost of its probes.
     pub cost: TuningCost,
     /// Its probes, in order.
     pub probes: Vec<ProbePoint>,
+}
+
+/// Measure that probes are judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum JudgedBy {
+    /// Mean loss on the validation split at the end.
+    #[default]
+    Loss,
+    /// Expected samples until the target, with restarts after a miss.
+    Target,
 }
 
 /// Smallest and largest value.

@@ -73,7 +73,9 @@ impl Tuned {
 fn announcement(study: &Study, tune: &Tune) -> String {
     let recipes = study.trials.len();
     let who = if recipes == 1 { "the recipe".to_owned() } else { format!("{recipes} recipes") };
-    format!("tuning {} of {who}, by the loss of short trials on the validation split", tune.names())
+    let has_target = study.trials.iter().any(|planned| planned.trial.budget.target.is_some());
+    let target = if has_target { ", or their time to the target where they reach it" } else { "" };
+    format!("tuning {} of {who}, by the loss of short trials on the validation split{target}", tune.names())
 }
 
 /// Returns a sentence about what was chosen for a recipe.

@@ -6,7 +6,7 @@ use super::space::{Dimension, Space};
 use super::{Tune, TuneKey};
 use crate::Result;
 use crate::recipe::Trial;
-use crate::record::{Bounds, ProbePoint, TrialRecord, TunedRecipe, TuningCost, TuningRecord};
+use crate::record::{Bounds, JudgedBy, ProbePoint, TrialRecord, TunedRecipe, TuningCost, TuningRecord};
 use crate::study::plan::{Planned, Study, number_equal_names};
 use std::collections::BTreeMap;
 
@@ -123,6 +123,10 @@ fn tuned_recipe(racer: &Racer) -> Result<TunedRecipe> {
         at_same_rate: None,
         chosen: values(space, &best.at),
         inside: searches.last().is_some_and(|search| search.is_inside()),
+        judged_by: match searches.last() {
+            Some(search) if search.reaches_target() => JudgedBy::Target,
+            _ => JudgedBy::Loss,
+        },
         ranges: space.0.iter().map(|dimension| (dimension.key.to_string(), bounds(dimension))).collect(),
         good_rates: good,
         cost: total_cost(probes.iter().flatten()),

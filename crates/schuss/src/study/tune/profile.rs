@@ -1,8 +1,8 @@
-//! The loss of a recipe as a function of its learning rate, interpolated between probes.
+//! The loss of a recipe, or its time to the target, as a function of its learning rate, interpolated between probes.
 
 use super::search::{Point, Search};
 
-/// Loss against rate, both as logarithms.
+/// Cost against rate, both as logarithms.
 pub(super) struct Profile(Vec<Knot>);
 
 /// A probed rate.
@@ -10,7 +10,7 @@ pub(super) struct Profile(Vec<Knot>);
 struct Knot {
     /// Rate, in powers of ten.
     at: f64,
-    /// Natural logarithm of the loss over the lowest of the profile.
+    /// Natural logarithm of the cost over the lowest of the profile.
     excess: f64,
 }
 
@@ -21,21 +21,22 @@ pub(super) struct Basin {
     pub(super) high: f64,
 }
 
-/// Natural logarithm of the loss at the edge of the good basin over the lowest: 10 % more.
+/// Natural logarithm of the cost at the edge of the good basin over the lowest: 10 % more.
 pub(super) const GOOD: f64 = 0.095_310_179_804_324_87;
 
 impl Profile {
     /// Creates the profile of the points of a rung, whose coordinate `axis` is the rate.
     pub(super) fn of(search: &Search, axis: usize) -> Self {
-        let lowest = search.best().map_or(1.0, |best| best.loss);
-        let knot = |point: &Point| Knot { at: point.at[axis], excess: (point.loss / lowest).ln().max(0.0) };
+        let lowest = search.best().map_or(1.0, |best| search.cost(best));
+        let excess = |point: &Point| (search.cost(point) / lowest).ln().max(0.0);
+        let knot = |point: &Point| Knot { at: point.at[axis], excess: excess(point) };
         let mut knots: Vec<Knot> = search.points.iter().map(knot).collect();
         knots.sort_by(|a, b| a.at.total_cmp(&b.at).then(a.excess.total_cmp(&b.excess)));
         knots.dedup_by(|later, first| (later.at - first.at).abs() < 1e-9);
         Self(knots)
     }
 
-    /// Returns the logarithm of the loss at a rate over the lowest; infinite outside the rates probed, and beside one
+    /// Returns the logarithm of the cost at a rate over the lowest; infinite outside the rates probed, and beside one
     /// that diverged.
     pub(super) fn excess(&self, at: f64) -> f64 {
         let above = self.0.partition_point(|knot| knot.at < at - 1e-9);

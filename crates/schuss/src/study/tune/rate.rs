@@ -10,7 +10,7 @@ use crate::session::{Control, Limits};
 use crate::study::Study;
 use crate::study::run::Means;
 use crate::study::verdict::{LEVEL, fewest};
-use crate::{Error, Result};
+use crate::{Cause, Error, Result};
 use schuss_data::Dataset;
 
 /// Ratio of the seeds' own best rates beyond which they disagree.
@@ -20,7 +20,7 @@ impl Study {
     /// Looks for the learning rate of the only recipe, by trials in memory; `None` if interrupted.
     ///
     /// # Errors
-    /// A usage error unless one recipe is to be tuned, and that in its rate alone; any error of a trial.
+    /// A usage error unless one recipe without a target is to be tuned, and that in its rate alone; any error of a trial.
     ///
     /// # Example
     /// ```
@@ -52,6 +52,13 @@ impl Study {
         let Some(tune) = rate_alone.filter(|_| self.trials.len() == 1) else {
             return Err(Error::usage("a learning rate is found for one recipe, and nothing else with it"));
         };
+        if self.trials[0].trial.budget.target.is_some() {
+            return Err(Error::usage("a target has no effect here: rates are judged by their loss")
+                .because(Cause::NoEffect)
+                .advise(
+                    "leave it out; schuss compare --tune lr finds the rate that reaches a target first",
+                ));
+        }
         let fingerprint = data.fingerprint()?;
         let mut prober = Prober::new(self, Means { data, limits, control }, &fingerprint, None)?;
         search(&mut prober, tune, |racers, _| record(&racers[0]))

@@ -64,7 +64,7 @@ pub(in crate::study) struct Racer<'a> {
 }
 
 impl Racer<'_> {
-    /// Returns the point with the lowest loss on the last rung.
+    /// Returns the best point of the last rung.
     ///
     /// # Errors
     /// A failure if nothing was probed.
@@ -81,9 +81,8 @@ impl Racer<'_> {
 
     /// Returns the best points of the last rung, best first.
     fn carried(&self) -> Vec<Vec<f64>> {
-        let mut points = self.searches.last().map_or_else(Vec::new, |search| search.points.clone());
-        points.sort_by(|a, b| a.loss.total_cmp(&b.loss));
-        points.into_iter().take(CARRIED).map(|point| point.at).collect()
+        let ranked = self.searches.last().map_or_else(Vec::new, Search::ranked);
+        ranked.into_iter().take(CARRIED).map(|point| point.at.clone()).collect()
     }
 
     /// Returns the points of all rungs so far.
@@ -238,13 +237,12 @@ impl Climb<'_, '_> {
         let trials = racers.iter().zip(&points).map(|(racer, point)| racer.probe(point, rung, data));
         let trials: Vec<Trial> = trials.collect::<Result<_>>()?;
         let Some(records) = self.prober.run(&trials, &rung.seeds)? else { return Ok(None) };
-        for ((racer, at), records) in racers.iter_mut().zip(points).zip(records) {
-            let loss = mean_loss(&records);
-            racer
-                .searches
-                .last_mut()
-                .into_iter()
-                .for_each(|search| search.points.push(Point { at: at.clone(), loss }));
+        for (((racer, at), trial), records) in racers.iter_mut().zip(points).zip(&trials).zip(records) {
+            let (loss, to_target) =
+                (mean_loss(&records), epochs_to_target(trial, &records, data.train.len()));
+            racer.searches.last_mut().into_iter().for_each(|search| {
+                search.points.push(Point { at: at.clone(), loss, to_target });
+            });
             racer.probes.push(records);
         }
         Ok(Some(()))
@@ -254,6 +252,16 @@ impl Climb<'_, '_> {
 /// Returns the mean loss of probes of a point, infinite if one diverged.
 pub(super) fn mean_loss(probes: &[TrialRecord]) -> f64 {
     probes.iter().map(loss).sum::<f64>() / probes.len() as f64
+}
+
+/// Returns the expected number of epochs until the target of a trial on `train` samples: those of all its probes, over the
+/// number of probes that reached it; `None` if none did.
+fn epochs_to_target(trial: &Trial, probes: &[TrialRecord], train: usize) -> Option<f64> {
+    let reached = |probe: &TrialRecord| probe.target.as_ref().and_then(|target| target.updates);
+    let hits = probes.iter().filter_map(reached).count();
+    let updates: u64 = probes.iter().map(|probe| reached(probe).unwrap_or(probe.updates)).sum();
+    let samples = updates.max(1) as f64 * trial.recipe.update.samples(train) as f64;
+    (hits > 0).then(|| samples / (train * hits) as f64)
 }
 
 /// Returns the loss that a probe is judged by, infinite if it diverged.

@@ -2,12 +2,15 @@
 
 use super::space::Space;
 
-/// A probed point and its loss, infinite if the probe diverged.
+/// A probed point.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Point {
     /// Coordinates, in powers of ten.
     pub(super) at: Vec<f64>,
+    /// Mean loss at the end, infinite if a probe diverged.
     pub(super) loss: f64,
+    /// Expected epochs until the target; `None` if no probe reached it.
+    pub(super) to_target: Option<f64>,
 }
 
 /// Search of one recipe on one rung.
@@ -22,7 +25,7 @@ pub(super) struct Search<'a> {
     pub(super) finest: f64,
 }
 
-/// Part of the loss that a better point may save before the search ends.
+/// Part of the cost that a better point may save before the search ends.
 const WORTHWHILE: f64 = 0.05;
 /// Widest step beyond the range, in powers of ten.
 const WIDEST: f64 = 2.0;
@@ -42,7 +45,7 @@ struct Side {
 struct Neighbour {
     /// Distance, in powers of ten.
     gap: f64,
-    /// Natural logarithm of its loss over the best; infinite if it diverged.
+    /// Natural logarithm of its cost over the best; infinite if it diverged.
     excess: f64,
 }
 
@@ -89,11 +92,28 @@ impl Chance {
 }
 
 impl Search<'_> {
-    /// Returns the point with the lowest loss, of equal ones the one with the smallest rate.
+    /// Returns true if points are judged by the target, since one of them reached it.
+    pub(super) fn reaches_target(&self) -> bool {
+        self.points.iter().any(|point| point.to_target.is_some())
+    }
+
+    /// Returns the number that a point is judged by, lower is better: its loss or, if any point reached the target, the
+    /// epochs that it took.
+    pub(super) fn cost(&self, point: &Point) -> f64 {
+        if self.reaches_target() { point.to_target.unwrap_or(f64::INFINITY) } else { point.loss }
+    }
+
+    /// Returns the points, best first; of equal ones, the one with the smallest rate comes first.
+    pub(super) fn ranked(&self) -> Vec<&Point> {
+        let mut points: Vec<&Point> = self.points.iter().collect();
+        points
+            .sort_by(|a, b| self.cost(a).total_cmp(&self.cost(b)).then_with(|| a.at[0].total_cmp(&b.at[0])));
+        points
+    }
+
+    /// Returns the best point.
     pub(super) fn best(&self) -> Option<&Point> {
-        let order =
-            |a: &&Point, b: &&Point| a.loss.total_cmp(&b.loss).then_with(|| a.at[0].total_cmp(&b.at[0]));
-        self.points.iter().min_by(order)
+        self.ranked().first().copied()
     }
 
     /// Returns true if the best point has others on all sides.
@@ -134,10 +154,11 @@ impl Search<'_> {
 
     /// Returns the points of this rung on one side of the best, nearest first.
     fn neighbours(&self, best: &Point, Side { axis, sign }: Side) -> Vec<Neighbour> {
-        let excess = |loss: f64| if loss.is_finite() { (loss / best.loss).ln() } else { f64::INFINITY };
+        let lowest = self.cost(best);
+        let excess = |cost: f64| if cost.is_finite() { (cost / lowest).ln() } else { f64::INFINITY };
         let of = |point: &Point| Neighbour {
             gap: sign * (point.at[axis] - best.at[axis]),
-            excess: excess(point.loss),
+            excess: excess(self.cost(point)),
         };
         let mut beside: Vec<Neighbour> =
             self.points.iter().map(of).filter(|neighbour| neighbour.gap > 1e-9).collect();
@@ -170,7 +191,8 @@ impl Search<'_> {
     /// Returns the side on which a better point would save most; `None` unless the rate alone is tuned and has converged,
     /// and if the points beside the best are too near to be told apart.
     fn chance(&self, best: &Point) -> Option<(Side, Chance)> {
-        if best.at.len() > 1 || !(best.loss > 0.0 && best.loss.is_finite()) {
+        let lowest = self.cost(best);
+        if best.at.len() > 1 || !(lowest > 0.0 && lowest.is_finite()) {
             return None;
         }
         let sides = [-1.0, 1.0].map(|sign| Side { axis: 0, sign });
@@ -200,7 +222,7 @@ mod tests {
     fn found(finest: f64, loss: impl Fn(f64) -> f64) -> (f64, usize) {
         let space = space();
         let mut search = Search { space: &space, known: vec![], points: vec![], finest };
-        let probe = |at: Vec<f64>| Point { loss: loss(at[0]), at };
+        let probe = |at: Vec<f64>| Point { loss: loss(at[0]), at, to_target: None };
         search.points.extend((1..8).map(|index| probe(space.sobol(index))));
         while !search.is_resolved() && search.points.len() < 40 {
             search.points.push(probe(search.next().unwrap()));
@@ -244,5 +266,17 @@ mod tests {
     fn where_every_probe_diverges_the_search_goes_down_to_the_limit() {
         let (at, points) = found(0.02, |_| f64::INFINITY);
         assert!(at < -4.0 && points <= 40, "{at} after {points}");
+    }
+
+    #[test]
+    fn once_a_point_reaches_the_target_the_fastest_is_the_best_whatever_its_loss() {
+        let space = space();
+        let point = |at: f64, loss: f64, to_target: Option<f64>| Point { at: vec![at], loss, to_target };
+        let mut search = Search { space: &space, known: vec![], points: vec![], finest: 0.06 };
+        search.points = vec![point(-2.0, 0.1, None), point(-1.0, 0.3, None)];
+        assert_eq!(search.best().unwrap().at, [-2.0]);
+        search.points.extend([point(-0.5, 0.5, Some(2.0)), point(0.0, 0.9, Some(0.5))]);
+        assert_eq!(search.best().unwrap().at, [0.0]);
+        assert_eq!(search.cost(&search.points[0]), f64::INFINITY);
     }
 }
