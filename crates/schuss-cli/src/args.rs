@@ -1,6 +1,6 @@
 //! Command-line interface. Help, man pages and completions are all generated from these definitions.
 
-use crate::choices::{ChoiceFlags, Reading};
+use crate::choices::{ChoiceFlags, Fixed, Reading};
 use crate::explain;
 use crate::offers::{Offers, Studies};
 use clap::builder::PossibleValuesParser;
@@ -66,8 +66,22 @@ pub(crate) enum Command {
     },
     /// Train one recipe
     Train {
+        /// Path to a study file with one recipe, such as recipe.toml [default: the recipe of the flags]
+        #[arg(value_hint = ValueHint::FilePath)]
+        study: Option<String>,
         #[command(flatten)]
         flags: Flags,
+    },
+    /// Recommend a recipe for some data, within a time limit
+    ///
+    /// Tries networks, update rules, optimizers and learning rates under successive halving on the clock, runs the best of
+    /// them and a linear baseline with several seeds, and writes the winner to recipe.toml, which train runs.
+    Recommend {
+        /// Data: a table, a folder, mnist, digits:train=1000
+        #[arg(value_hint = ValueHint::AnyPath)]
+        data: String,
+        #[command(flatten)]
+        flags: RecommendFlags,
     },
     /// Find the learning rate of a recipe
     ///
@@ -339,6 +353,70 @@ pub(crate) struct RateFlags {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) running: Running,
+}
+
+/// Flags of `recommend`.
+#[derive(Debug, Args)]
+pub(crate) struct RecommendFlags {
+    #[command(flatten)]
+    pub(crate) fixed: Fixed,
+    /// Seed of the search; the finals have those that follow
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        aliases = ["random-state", "random-seed", "rng-seed"],
+        allow_negative_numbers = true,
+        help_heading = "Recipe"
+    )]
+    pub(crate) seed: u64,
+    /// Time for everything, loading the data included: 90s | 10m
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "10m",
+        value_parser = parse_time,
+        allow_hyphen_values = true,
+        help_heading = "Budget"
+    )]
+    pub(crate) time_limit: Duration,
+    /// Study file to write; must not exist yet
+    ///
+    /// [default: recipe.toml, with a number appended if that exists]
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        aliases = ["output"],
+        value_hint = ValueHint::FilePath,
+        help_heading = "Records"
+    )]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the recommendation as JSON
+    ///
+    /// One object on stdout; everything else goes to stderr
+    #[arg(long, help_heading = "Records")]
+    pub(crate) json: bool,
+    /// Number of threads [default: all cores]
+    #[arg(
+        long,
+        value_name = "N",
+        aliases = ["num-threads", "n-jobs", "n-threads"],
+        allow_negative_numbers = true,
+        help_heading = "Running"
+    )]
+    pub(crate) threads: Option<usize>,
+    /// Memory limit of the process: 512MiB
+    ///
+    /// Data that do not fit are streamed [default: all free memory]
+    #[arg(long, value_name = "SIZE", help_heading = "Running")]
+    pub(crate) memory: Option<String>,
+    /// Also print the whole verdict and the candidates
+    #[arg(short, long, help_heading = "Running")]
+    pub(crate) verbose: bool,
+    /// Print only results, warnings and errors
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Running")]
+    pub(crate) quiet: bool,
 }
 
 /// Options that may change the time a run takes, but never a bit of its result.

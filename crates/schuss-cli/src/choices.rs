@@ -16,7 +16,33 @@ pub(crate) struct ChoiceFlags(BTreeMap<ChoiceKey, Vec<String>>);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading(ChoiceFlags);
 
+/// Flags of the choices that may be made for all candidates of `recommend`, and of those about its data.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fixed(pub(crate) ChoiceFlags);
+
+/// Choices of trials that all candidates of `recommend` may share.
+const FIXED: [ChoiceKey; 9] = [
+    ChoiceKey::Model,
+    ChoiceKey::Update,
+    ChoiceKey::Optimizer,
+    ChoiceKey::Loss,
+    ChoiceKey::Init,
+    ChoiceKey::Targets,
+    ChoiceKey::TargetScale,
+    ChoiceKey::Normalisation,
+    ChoiceKey::Validation,
+];
+
+fn is_fixed(row: &Row) -> bool {
+    row.is_reading || FIXED.iter().any(|key| key.row().key == row.key)
+}
+
 impl ChoiceFlags {
+    /// Adds a choice, as if its flag had been typed.
+    pub(crate) fn add(&mut self, key: ChoiceKey, text: &str) {
+        self.0.entry(key).or_default().push(text.to_owned());
+    }
+
     /// Returns the values of a flag.
     pub(crate) fn values(&self, key: ChoiceKey) -> &[String] {
         self.0.get(&key).map_or(&[], Vec::as_slice)
@@ -72,6 +98,27 @@ impl Args for Reading {
 
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
+    }
+}
+
+impl Args for Fixed {
+    fn augment_args(command: Command) -> Command {
+        with_flags(command, is_fixed)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Fixed {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, Error> {
+        Ok(Self(ChoiceFlags::of(matches, is_fixed)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 

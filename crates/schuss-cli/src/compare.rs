@@ -30,9 +30,13 @@ pub(crate) fn compare(name: Option<&str>, flags: &Flags, screen: &Screen) -> Res
 const TRAIN: &str = "train";
 
 /// Trains one recipe and returns the exit code.
-pub(crate) fn train(flags: &Flags, screen: &Screen) -> Result<u8> {
+pub(crate) fn train(name: Option<&str>, flags: &Flags, screen: &Screen) -> Result<u8> {
     study::refuse_several(TRAIN, flags)?;
-    execute(TRAIN, &study::from_flags(None, flags)?, flags, Formats::Svg, screen)
+    let file = study::from_flags(name, flags)?;
+    if let Some(name) = name {
+        study::refuse_several_in(name, &file)?;
+    }
+    execute(TRAIN, &file, flags, Formats::Svg, screen)
 }
 
 /// What tuning means for the splits of the data.

@@ -15,6 +15,7 @@ mod model;
 mod offers;
 mod predict;
 mod progress;
+mod recommend;
 mod report;
 mod signals;
 mod study;
@@ -49,7 +50,8 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
     let out = &mut std::io::stdout();
     match command {
         Command::Compare { study, flags } => return compare::compare(study.as_deref(), &flags, screen),
-        Command::Train { flags } => return compare::train(&flags, screen),
+        Command::Train { study, flags } => return compare::train(study.as_deref(), &flags, screen),
+        Command::Recommend { data, flags } => return recommend::run(&data, flags, screen),
         Command::FindLr { flags } => return find_lr::run(flags, screen),
         Command::Resume { run, epochs, data, running, json } => {
             return compare::resume(&run, epochs, data.as_deref(), &running, json, screen);

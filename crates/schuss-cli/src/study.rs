@@ -4,6 +4,7 @@ use crate::args::Flags;
 use schuss::recipe::{ChoiceKey, Source};
 use schuss::study::{Choices, Seeds, StudyFile, TrialEntry};
 use schuss::{Cause, Error, Result};
+use schuss_report::shell_word;
 
 /// Returns the study of `compare NAME` with the flags merged in, or a study made from the flags alone.
 pub(crate) fn from_flags(name: Option<&str>, flags: &Flags) -> Result<StudyFile> {
@@ -60,6 +61,15 @@ fn idle(key: ChoiceKey) -> Error {
 fn seeds(flags: &Flags) -> Option<Seeds> {
     let listed = (!flags.seed.is_empty()).then(|| Seeds::Listed(flags.seed.clone()));
     listed.or_else(|| flags.seeds.clone())
+}
+
+/// Refuses a study file with several trials, since `train` is about one.
+pub(crate) fn refuse_several_in(name: &str, file: &StudyFile) -> Result<()> {
+    if file.is_of_one_trial() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("train takes one recipe with one seed, but {name} has several trials"))
+        .advise(format!("schuss compare {}", shell_word(name))))
 }
 
 /// Refuses flags that make several trials, since the command `verb` is about one.

@@ -22,6 +22,20 @@ impl Dataset {
         let divided = source.clone().divide(request, seed)?.prepared(request)?;
         Ok(Self { name: self.name.clone(), resampled: self.resampled.clone(), ..divided })
     }
+
+    /// Returns the data set with one test split for all seeds, its own, if every seed draws its own splits: what is chosen
+    /// by their validation splits has then seen no test sample. Its own validation split stays as it is.
+    ///
+    /// # Errors
+    /// Any error from reading the samples.
+    pub fn with_one_test(&self) -> Result<Self> {
+        let Some(resampled) = &self.resampled else { return Ok(self.clone()) };
+        let Resampled { how, source, request } = &**resampled;
+        let source = source.clone().with_test()?;
+        let divided = source.clone().divide(request, SEED)?.prepared(request)?;
+        let resampled = Arc::new(Resampled { how: *how, source, request: request.clone() });
+        Ok(Self { name: self.name.clone(), resampled: Some(resampled), ..divided })
+    }
 }
 
 /// Data as they were loaded, whose splits may be drawn anew with every seed.
@@ -65,6 +79,16 @@ impl Undivided {
             None => None,
         };
         Ok(Dataset { resampled, ..self.divide(request, SEED)?.prepared(request)? })
+    }
+
+    /// Holds out the test split of the first seed, unless one is given.
+    fn with_test(self) -> Result<Self> {
+        if self.has_test {
+            return Ok(self);
+        }
+        let mut drawing = Drawing::of(self.data.train, SEED);
+        let test = drawing.hold_out("test", TEST_SHARE, Purpose::Test)?;
+        Ok(Self { data: Dataset { train: drawing.train, test, ..self.data }, has_test: true })
     }
 
     /// Refuses data that no seed splits differently, and folds that would be a second validation split.
@@ -237,6 +261,25 @@ mod tests {
             data.for_seed(2).unwrap().for_seed(1).unwrap().held_out,
             data.for_seed(1).unwrap().held_out
         );
+    }
+
+    #[test]
+    fn with_one_test_split_seeds_draw_their_validation_splits_alone_and_no_test_sample_is_in_one() {
+        let drawn = loaded(false, Some("random"), Some(0.2));
+        let data = drawn.with_one_test().unwrap();
+        assert_eq!(data.fingerprint().unwrap(), drawn.fingerprint().unwrap(), "the first seed's splits");
+        assert_eq!(data.held_out.as_ref().unwrap().drawn, ["validation"]);
+        let validation = |data: &Dataset| numbers(data.validation.as_ref().unwrap());
+        let mut seen = vec![validation(&data)];
+        for seed in 2..=4 {
+            let own = data.for_seed(seed).unwrap();
+            assert_eq!(numbers(&own.test), numbers(&data.test));
+            let used = [numbers(&own.train), validation(&own)].concat();
+            assert!(used.len() == 48 && numbers(&own.test).iter().all(|held| !used.contains(held)));
+            assert!(!seen.contains(&validation(&own)));
+            seen.push(validation(&own));
+        }
+        assert_eq!(loaded(true, None, None).with_one_test().unwrap().test.len(), 60);
     }
 
     #[test]

@@ -232,6 +232,7 @@ fn records(trials: Vec<TrialRecord>) -> Summary {
                 "Three copies of one network, with the same initial weights and the same order of samples, differ in nothing but the optimizer. The lecture used three different random networks.".into(),
             ],
             looks: vec![],
+            own_budgets: false,
         },
         command: "schuss compare lecture-25".into(),
         run: "runs/lecture-25".into(),

@@ -6,6 +6,7 @@
 mod divergence;
 pub mod numbers;
 mod rate;
+mod recommendation;
 mod surface;
 mod trial;
 mod tuning;
@@ -13,6 +14,9 @@ mod verdict;
 
 pub use divergence::{DescentKind, Divergence, Stability};
 pub use rate::RateRecord;
+pub use recommendation::{
+    CandidateRecord, Certainty, Comparison, QualityRecord, Recommendation, RecommendedRecipe, TestRecord,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
@@ -125,6 +129,9 @@ pub struct StudyRecord {
     /// Numbers of seeds at which it is decided which recipes go on; empty if the seeds are fixed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looks: Vec<usize>,
+    /// True if recipes have unlike budgets on purpose, each as much training as it needs: they are then ranked all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_budgets: bool,
 }
 
 /// Data and network, as canonical spec text.

@@ -52,6 +52,16 @@ impl Limits {
         Self { memory, ..self }
     }
 
+    /// Returns the limits of each of `sessions` sessions on `data` that are live together and take turns.
+    pub(crate) fn for_turns(self, sessions: usize, data: &Dataset) -> Self {
+        let is_streamed = data.splits().any(|(_, split)| split.resident().is_none());
+        let for_all = match self.memory {
+            None if is_streamed => Some(data.bytes() as u64 + machine::memory_for_data()),
+            memory => memory,
+        };
+        Self { memory: for_all, ..self }.with_shared_memory(sessions, data.bytes() as u64)
+    }
+
     /// Returns the limits of each of `workers` parallel sessions that share `data` bytes of data.
     pub(crate) fn shared_out(self, workers: usize, data: u64) -> Self {
         Self { threads: (self.threads / workers).max(1), ..self.with_shared_memory(workers, data) }

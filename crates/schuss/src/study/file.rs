@@ -62,6 +62,9 @@ pub struct StudyFile {
     /// effect.
     #[serde(skip)]
     pub is_of_run: bool,
+    /// True if something is chosen by a validation split, which is held out unless the data have one.
+    #[serde(skip)]
+    pub chooses: bool,
 }
 
 /// Recordings in addition to the evaluations.
@@ -146,12 +149,12 @@ impl StudyFile {
         }
     }
 
-    /// Returns the workload with a validation split, if the study needs one to tune by and does not ask for one.
+    /// Returns the workload with a validation split, if the study needs one to choose by and does not ask for one.
     fn held_out(&self) -> Option<Workload> {
         let choices = &self.workload.choices;
         let is_asked = choices.get(ChoiceKey::Validation).is_some();
         let held_out = || Workload { choices: choices.with(ChoiceKey::Validation, HELD_OUT) };
-        (self.tune.is_some() && !is_asked && !self.is_of_run).then(held_out)
+        ((self.tune.is_some() || self.chooses) && !is_asked && !self.is_of_run).then(held_out)
     }
 
     /// Returns the workload that was loaded as `data`.
@@ -210,6 +213,20 @@ impl StudyFile {
     /// Usage errors that name line and key: invalid TOML, unknown keys, values of another type.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         read::study(text, name)
+    }
+
+    /// Returns true if it has one recipe and one seed.
+    pub fn is_of_one_trial(&self) -> bool {
+        let shared = self.shared();
+        let is_one = |choices: &Choices| choices.clone().over(&shared).each().is_ok_and(|all| all.len() == 1);
+        let has_one_seed = !self.seeds.as_ref().is_some_and(Seeds::is_several);
+        let has_folds = self.workload.choices.get(ChoiceKey::Folds).is_some();
+        let recipes_are_one = match &self.trials[..] {
+            [] => is_one(&Choices::default()),
+            [trial] => is_one(&trial.choices),
+            _ => false,
+        };
+        recipes_are_one && has_one_seed && !has_folds && is_default(&self.axes) && self.surfaces.is_empty()
     }
 
     /// Choices shared by all trials.

@@ -213,7 +213,7 @@ struct TrialText<'a> {
     choices: Choices,
 }
 
-fn to_toml<T: Serialize>(value: &T) -> Result<String> {
+pub(super) fn to_toml<T: Serialize>(value: &T) -> Result<String> {
     toml::to_string_pretty(value)
         .map_err(|error| Error::failure(format!("the study cannot be written as TOML: {error}")))
 }

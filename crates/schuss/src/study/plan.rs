@@ -35,6 +35,8 @@ pub struct Study {
     pub surfaces: Vec<String>,
     /// Choices to tune before the race.
     pub tune: Option<Tune>,
+    /// True if no trial is evaluated on the test split, which is left to what is chosen in the end.
+    pub spares_test: bool,
 }
 
 /// A recipe of a study.
@@ -83,12 +85,22 @@ impl Study {
         resolving.check_shared()?;
         let (seeds, looks) = Seeds::on(data, file.seeds.as_ref())?.resolved();
         let (name, title, notes) = (name.to_owned(), file.title.clone(), file.notes.clone());
-        let about = StudyRecord { name, title, notes, looks };
+        let about = StudyRecord { name, title, notes, looks, own_budgets: false };
         number_equal_names(&mut trials);
         let (surfaces, require_target, observe) = (file.surfaces.clone(), file.require_target, file.observe);
         let tie = file.tie.unwrap_or_default();
-        let study =
-            Self { about, trials, seeds, require_target, tie, workload, observe, surfaces, tune: None };
+        let study = Self {
+            about,
+            trials,
+            seeds,
+            require_target,
+            tie,
+            workload,
+            observe,
+            surfaces,
+            tune: None,
+            spares_test: false,
+        };
         match file.tune.clone() {
             Some(tune) if file.is_of_run => Ok(Self { tune: Some(tune), ..study }),
             Some(tune) => {
@@ -121,7 +133,8 @@ impl Study {
         }
         number_equal_names(&mut planned);
         let (seeds, looks) = Seeds::on(data, None)?.resolved();
-        let about = StudyRecord { name: "study".to_owned(), title: file.title, notes: file.notes, looks };
+        let (name, title, notes) = ("study".to_owned(), file.title, file.notes);
+        let about = StudyRecord { name, title, notes, looks, own_budgets: false };
         Ok(Self {
             about,
             trials: planned,
@@ -132,6 +145,7 @@ impl Study {
             observe: file.observe,
             surfaces: file.surfaces,
             tune: None,
+            spares_test: false,
         })
     }
 

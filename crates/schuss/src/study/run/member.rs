@@ -161,7 +161,8 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Evaluates the test split once, if the curves used another split.
     fn test(&self, record: &mut TrialRecord, session: &mut Session) -> Result<()> {
         if self.split.data.validation.is_some() {
-            record.test = if record.status.is_end() { session.test(self.runner.control)? } else { None };
+            let is_due = record.status.is_end() && !self.runner.study.spares_test;
+            record.test = if is_due { session.test(self.runner.control)? } else { None };
         }
         Ok(())
     }

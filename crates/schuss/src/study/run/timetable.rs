@@ -104,12 +104,7 @@ impl Timetable {
         if recipes * limits.threads > MOST_THREADS {
             return Err(format!("{recipes} trials of {} threads each are too many", limits.threads));
         }
-        let is_streamed = data.splits().any(|(_, split)| split.resident().is_none());
-        let for_all = match limits.memory {
-            None if is_streamed => Some(data.bytes() as u64 + machine::memory_for_data()),
-            memory => memory,
-        };
-        let each = Limits { memory: for_all, ..limits }.with_shared_memory(recipes, data.bytes() as u64);
+        let each = limits.for_turns(recipes, data);
         if !fit(study, data, each) {
             return Err(format!("{recipes} of them do not fit into memory together"));
         }

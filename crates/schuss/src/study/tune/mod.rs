@@ -11,7 +11,7 @@ mod profile;
 mod rate;
 mod rungs;
 mod search;
-mod sobol;
+pub(super) mod sobol;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -19,8 +19,9 @@ mod tests;
 pub use space::ranges;
 
 pub(super) use choice::{record, tuned};
-pub(super) use probes::{Prober, TUNING};
+pub(super) use probes::{Prober, TUNING, judged};
 pub(super) use rungs::{check, search};
+pub(super) use space::Space;
 
 use crate::optim::Dialect;
 use crate::{Error, Result, spec};

@@ -52,11 +52,7 @@ impl<'a> Prober<'a> {
         let counts = study.tune.as_ref().is_some_and(|tune| tune.counts);
         let is_shared = data.train.resident().is_none() && !counts;
         let limits = Limits { side_by_side: limits.side_by_side || is_shared, ..limits };
-        let judged = match &data.validation {
-            Some(split) => Dataset { test: split.clone(), validation: None, ..data.clone() },
-            None => data.clone(),
-        };
-        Ok(Self { study, data, judged, fingerprint, limits, control, log, ended })
+        Ok(Self { study, data, judged: judged(data), fingerprint, limits, control, log, ended })
     }
 
     /// Records of all probes that have ended, in order.
@@ -127,6 +123,14 @@ impl<'a> Prober<'a> {
         }
         self.ended.extend(records);
         Ok(())
+    }
+}
+
+/// Returns the data with the validation split in place of the test split, which nothing can then reach.
+pub(in crate::study) fn judged(data: &Dataset) -> Dataset {
+    match &data.validation {
+        Some(split) => Dataset { test: split.clone(), validation: None, ..data.clone() },
+        None => data.clone(),
     }
 }
 

@@ -21,7 +21,7 @@ const DIRECTIONS: [Direction; DIMENSIONS - 1] = [
 ];
 
 /// Returns coordinate `dimension` of point `index`, in 0..1; point 0 is the origin.
-pub(super) fn coordinate(index: u32, dimension: usize) -> f64 {
+pub(in crate::study) fn coordinate(index: u32, dimension: usize) -> f64 {
     let numbers = direction_numbers(dimension);
     let gray = index ^ (index >> 1);
     let bits = (0..BITS).filter(|bit| gray >> bit & 1 == 1).fold(0, |sum, bit| sum ^ numbers[bit]);

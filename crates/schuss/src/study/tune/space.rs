@@ -138,14 +138,14 @@ fn batches(update: UpdateRule, samples: usize) -> Result<Range> {
 
 /// Dimensions of a recipe's choices.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Space(pub(super) Vec<Dimension>);
+pub(in crate::study) struct Space(pub(super) Vec<Dimension>);
 
 impl Space {
     /// Creates the box that a recipe is tuned in.
     ///
     /// # Errors
     /// A usage error if the recipe does not have a choice.
-    pub(super) fn new(tune: &Tune, trial: &Trial, data: &Dataset) -> Result<Self> {
+    pub(in crate::study) fn new(tune: &Tune, trial: &Trial, data: &Dataset) -> Result<Self> {
         let samples = data.train.len();
         let new = |key: &TuneKey| Dimension::new(*key, trial, tune.dialect, samples);
         Ok(Self(tune.keys.iter().map(new).collect::<Result<_>>()?))
@@ -157,7 +157,7 @@ impl Space {
     }
 
     /// Returns the Sobol point of an index, from 1.
-    pub(super) fn sobol(&self, index: u32) -> Vec<f64> {
+    pub(in crate::study) fn sobol(&self, index: u32) -> Vec<f64> {
         let at = |(axis, dimension): (usize, &Dimension)| {
             let Range { low, .. } = dimension.range;
             let width = dimension.range.width();
@@ -170,7 +170,7 @@ impl Space {
     ///
     /// # Errors
     /// A usage error if a value is refused.
-    pub(super) fn trial(&self, trial: &Trial, point: &[f64]) -> Result<Trial> {
+    pub(in crate::study) fn trial(&self, trial: &Trial, point: &[f64]) -> Result<Trial> {
         let mut all = self.0.iter().zip(point);
         all.try_fold(trial.clone(), |trial, (dimension, at)| dimension.set(&trial, *at))
     }

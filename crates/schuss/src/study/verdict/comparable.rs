@@ -8,8 +8,8 @@ pub(super) fn target(trial: &TrialRecord) -> Option<TargetBound> {
     trial.target.as_ref().map(TargetRecord::bound)
 }
 
-/// Returns what differs so that recipes cannot be ranked: targets, budgets, losses or kinds of targets.
-pub(super) fn unlike(recipes: &[Recipe]) -> Option<&'static str> {
+/// Returns what differs so that recipes cannot be ranked: targets, budgets unless that is meant, losses or kinds of targets.
+pub(super) fn unlike(recipes: &[Recipe], own_budgets: bool) -> Option<&'static str> {
     let (first, others) = recipes.split_first()?;
     let goal = |recipe: &Recipe| target(recipe.first());
     let differs = |what: &dyn Fn(&Recipe) -> bool| others.iter().any(what);
@@ -17,7 +17,7 @@ pub(super) fn unlike(recipes: &[Recipe]) -> Option<&'static str> {
     let losses_differ = differs(&|other| other.choice("loss") != first.choice("loss"));
     if differs(&|other| goal(other) != goal(first)) {
         Some("targets")
-    } else if differs(&|other| !other.first().budget.is_like(&first.first().budget)) {
+    } else if !own_budgets && differs(&|other| !other.first().budget.is_like(&first.first().budget)) {
         Some("budgets")
     } else if differs(&|other| other.choice("targets") != first.choice("targets")) {
         Some("kinds of targets")

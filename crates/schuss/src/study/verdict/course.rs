@@ -20,6 +20,8 @@ pub(super) struct Race<'a> {
     /// Relative difference up to which two recipes count as equal.
     pub(super) tie: f64,
     pub(super) design: Design,
+    /// True if unlike budgets are meant.
+    pub(super) own_budgets: bool,
 }
 
 /// Recipes that take part in a look with their first seeds.
@@ -154,7 +156,11 @@ impl Course {
                 break;
             }
             course.enter(field, race);
-            open = if unlike(race.recipes).is_some() { vec![] } else { course.standing.open() };
+            open = if unlike(race.recipes, race.own_budgets).is_some() {
+                vec![]
+            } else {
+                course.standing.open()
+            };
             if open.is_empty() {
                 break;
             }

@@ -31,7 +31,7 @@ impl Measure {
     }
 
     /// Returns 1 if lower is better, and −1 if higher is: outcomes are multiplied by it.
-    pub(super) fn sign(self) -> f64 {
+    pub(in crate::study) fn sign(self) -> f64 {
         if self == Self::EvalAccuracy { -1.0 } else { 1.0 }
     }
 

@@ -67,10 +67,11 @@ impl Verdict {
     fn among(summary: &Summary, recipes: Vec<Recipe>, tie: Tie) -> Self {
         let tie = tie.fraction();
         let by = Measure::of(&recipes);
-        let unlike = comparable::unlike(&recipes);
+        let own_budgets = summary.study.own_budgets;
+        let unlike = comparable::unlike(&recipes, own_budgets);
         let target = recipes.first().and_then(|recipe| comparable::target(recipe.first()));
         let target = target.filter(|_| unlike != Some("targets"));
-        let race = Race { recipes: &recipes, by, tie, design: Design::of(summary) };
+        let race = Race { recipes: &recipes, by, tie, design: Design::of(summary), own_budgets };
         let course = Course::of(race, &summary.study.looks);
         let counted = course.counted(&recipes);
         let mut verdict = ranked(&counted, race, course.standing.clone(), unlike.is_none());
