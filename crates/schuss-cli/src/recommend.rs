@@ -183,18 +183,15 @@ fn gain(record: &Recommendation) -> Option<String> {
 fn better(comparison: &Comparison) -> Option<String> {
     let Comparison { by, pair } = comparison;
     let is_accuracy = *by == Measure::EvalAccuracy;
-    let points = |value: f64| format!("{} points", significant(100.0 * value, 2));
-    let size = |value: f64| if is_accuracy { points(value) } else { loss(value) };
-    let difference = pair.difference?;
-    let (noun, is_lower) =
-        if is_accuracy { ("accuracy", difference > 0.0) } else { ("loss", difference > 0.0) };
-    let way = if is_lower { "lower" } else { "higher" };
-    let sign = if difference < 0.0 { -1.0 } else { 1.0 };
+    let (noun, unit) = if is_accuracy { ("accuracy", " points") } else { ("loss", "") };
+    let size = |value: f64| if is_accuracy { significant(100.0 * value, 2) } else { loss(value) };
+    let difference = pair.difference?; // of the other recipe less this one
+    let way = if difference > 0.0 { "lower" } else { "higher" };
     let interval = pair.interval.map_or_else(String::new, |ends| {
-        let [low, high] = if sign < 0.0 { [-ends[1], -ends[0]] } else { ends };
+        let [low, high] = if difference < 0.0 { [-ends[1], -ends[0]] } else { ends };
         format!(" (95 % interval {} to {})", size(low), size(high))
     });
-    Some(format!("{noun} {} {way}{interval}", size(difference.abs())))
+    Some(format!("{noun} {}{unit} {way}{interval}", size(difference.abs())))
 }
 
 fn runner_up(pair: &PairVerdict) -> String {
