@@ -32,7 +32,7 @@ const TRAIN: &str = "train";
 /// Trains one recipe and returns the exit code.
 pub(crate) fn train(name: Option<&str>, flags: &Flags, screen: &Screen) -> Result<u8> {
     study::refuse_several(TRAIN, flags)?;
-    let file = study::from_flags(name, flags)?;
+    let file = study::from_flags(name, flags).map_err(|error| study::no_study(name, error))?;
     if let Some(name) = name {
         study::refuse_several_in(name, &file)?;
     }

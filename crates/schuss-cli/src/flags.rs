@@ -401,7 +401,7 @@ mod tests {
             ("schuss eval a b --threads 2", "belongs to schuss compare, train"),
             ("schuss eval a --data b.csv", "schuss eval MODEL b.csv"),
             ("schuss data show --data b.csv", "schuss data show b.csv"),
-            ("schuss train adam:lr=1", "quotes"),
+            ("schuss train a.toml adam:lr=1", "quotes"),
         ] {
             let advice = advice(line);
             assert!(advice.contains(part) && !advice.contains("matmul"), "{line}: {advice}");
@@ -424,7 +424,7 @@ mod tests {
     #[test]
     fn unambiguous_names_are_taken() {
         let flags = |line: &str| match parse(&format!("schuss train {line}")) {
-            Ok(Cli { command: crate::args::Command::Train { flags } }) => flags,
+            Ok(Cli { command: crate::args::Command::Train { flags, .. } }) => flags,
             Ok(_) => panic!("{line} is another command"),
             Err(Stop::Clap(error)) => panic!("{line}: {error}"),
             Err(Stop::Refused(error)) => panic!("{line}: {error}"),
@@ -458,7 +458,7 @@ mod tests {
 
     #[test]
     fn help_fits_a_narrow_terminal() {
-        for verb in ["", "train", "compare", "eval", "data show"] {
+        for verb in ["", "train", "compare", "recommend", "eval", "data show"] {
             for help in ["-h", "--help"] {
                 let Err(Stop::Clap(error)) =
                     read(format!("schuss {verb} {help}").split_whitespace().map(OsString::from), 60)

@@ -169,9 +169,13 @@ fn qualities(all: &[QualityRecord]) -> Option<String> {
     Some(format!("validation {noun} {}", parts.collect::<Vec<_>>().join(", ")))
 }
 
+fn is_baseline(record: &Recommendation) -> bool {
+    record.recipe.as_ref().map(|recipe| &recipe.name) == record.baseline.as_ref()
+}
+
 /// Formats how much better the recipe is than the linear baseline.
 fn gain(record: &Recommendation) -> Option<String> {
-    if record.recipe.as_ref()?.name == *record.baseline.as_ref()? {
+    if is_baseline(record) {
         return Some("none: it is the linear baseline".to_owned());
     }
     let parts = record.gain.iter().filter_map(better);
@@ -212,6 +216,9 @@ fn certainty(record: &Recommendation) -> String {
         }
         Certainty::AboveBaseline => {
             format!("better than linear at the 95 % level ({seeds}); not told apart from another finalist")
+        }
+        Certainty::Undecided if is_baseline(record) => {
+            format!("not sure: a network with a hidden layer is not told apart from it ({seeds})")
         }
         Certainty::Undecided => format!("not sure: not told apart from the linear baseline ({seeds})"),
         Certainty::Untested => "not sure: lowest loss in the search, without finals".to_owned(),

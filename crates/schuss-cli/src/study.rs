@@ -63,6 +63,16 @@ fn seeds(flags: &Flags) -> Option<Seeds> {
     listed.or_else(|| flags.seeds.clone())
 }
 
+/// Adds advice to an error about a study that was perhaps meant as data.
+pub(crate) fn no_study(name: Option<&str>, error: Error) -> Error {
+    match name.filter(|name| !name.ends_with(".toml") && !name.contains('=')) {
+        Some(name) => {
+            error.advise(format!("a study file, such as recipe.toml; data are --data {}", shell_word(name)))
+        }
+        None => error,
+    }
+}
+
 /// Refuses a study file with several trials, since `train` is about one.
 pub(crate) fn refuse_several_in(name: &str, file: &StudyFile) -> Result<()> {
     if file.is_of_one_trial() {

@@ -80,7 +80,8 @@ pub enum Certainty {
     Tie,
     /// Better than the linear baseline at the 95 % level, but not told apart from another finalist.
     AboveBaseline,
-    /// Not told apart from the linear baseline.
+    /// Not told apart from the linear baseline, which is chosen if they differ by no more than a tie; or the baseline leads, but
+    /// is not told apart from a network.
     Undecided,
     /// No finals: it had the lowest loss in the search.
     Untested,

@@ -97,17 +97,10 @@ impl<'a> Menu<'a> {
         let known = KNOWN.into_iter().filter(|(_, how)| *how != SOLVER || solver.is_some());
         let known =
             known.map(|(network, how)| self.entry(&self.networks[network.min(self.networks.len() - 1)], how));
-        let mut all = self.resolved(linear.collect())?;
-        let limit = count + all.len();
-        let mut ids: Vec<String> = all.iter().map(|candidate| candidate.planned.trial.config_id()).collect();
-        for candidate in self.resolved(known.collect())?.into_iter().chain(self.drawn(count)?) {
-            let id = candidate.planned.trial.config_id();
-            if all.len() < limit && !ids.contains(&id) {
-                all.push(candidate);
-                ids.push(id);
-            }
-        }
-        Ok(all)
+        let linear = distinct(self.resolved(linear.collect())?);
+        let networks = self.resolved(known.collect())?.into_iter().chain(self.drawn(count)?);
+        let networks = distinct(networks.filter(|candidate| !candidate.is_linear).collect());
+        Ok(linear.into_iter().chain(networks.into_iter().take(count)).collect())
     }
 
     /// Returns candidates at Sobol points of networks, optimizers, rates and batch sizes: enough for `count` different ones,
@@ -158,10 +151,16 @@ impl<'a> Menu<'a> {
 
     /// Returns the choices of a candidate, except those that were typed; the baseline has its own network.
     fn entry(&self, network: &str, [update, optimizer]: [&str; 2]) -> TrialEntry {
-        let own = [(ChoiceKey::Update, update), (ChoiceKey::Optimizer, optimizer)];
-        let own = own.into_iter().filter(|(key, _)| self.typed.get(*key).is_none());
-        let choices = own.fold(Choices::default(), |choices, (key, text)| choices.with(key, text));
-        TrialEntry { choices: choices.with(ChoiceKey::Model, network), ..TrialEntry::default() }
+        let mut choices = Choices::default();
+        for (key, text) in [(ChoiceKey::Update, update), (ChoiceKey::Optimizer, optimizer)] {
+            if self.typed.get(key).is_none() {
+                choices = choices.with(key, text);
+            }
+        }
+        if self.typed.get(ChoiceKey::Model) != Some(network) {
+            choices = choices.with(ChoiceKey::Model, network);
+        }
+        TrialEntry { choices, ..TrialEntry::default() }
     }
 
     fn resolved(&self, trials: Vec<TrialEntry>) -> Result<Vec<Candidate>> {
@@ -169,6 +168,18 @@ impl<'a> Menu<'a> {
         let study = Study::resolve(NAME, &file, self.data)?;
         Ok(study.trials.into_iter().map(Candidate::new).collect())
     }
+}
+
+/// Leaves out candidates that are the same as an earlier one.
+fn distinct(candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut ids: Vec<String> = vec![];
+    let mut is_new = |candidate: &Candidate| {
+        let id = candidate.planned.trial.config_id();
+        let is_new = !ids.contains(&id);
+        ids.push(id);
+        is_new
+    };
+    candidates.into_iter().filter(|candidate| is_new(candidate)).collect()
 }
 
 /// Name of the study.

@@ -19,20 +19,31 @@ pub(super) struct Choice {
     pub(super) certainty: Certainty,
 }
 
-/// Chooses the leader, or the linear baseline if that equals it; `None` if there is no leader.
+/// Chooses the leader, or the linear baseline if that equals it, or if the two are not told apart and its mean loss is higher by
+/// no more than a tie; `None` if there is no leader.
 pub(super) fn choose(verdict: &Verdict, linear: Option<&str>) -> Option<Choice> {
     let leader = verdict.leader.clone()?;
     let against = linear.filter(|linear| *linear != leader).and_then(|linear| verdict.pair(&leader, linear));
-    let sure = if verdict.sure { Certainty::Sure } else { Certainty::AboveBaseline };
-    let certainty = match against.as_ref().map(|pair| pair.outcome) {
-        Some(PairOutcome::Equal) => {
-            return Some(Choice { name: against?.b, certainty: Certainty::Tie });
-        }
-        Some(PairOutcome::Better | PairOutcome::Faster) => sure,
-        None if verdict.sure => Certainty::Sure,
-        _ => Certainty::Undecided,
+    let Some(pair) = against else {
+        let certainty = if verdict.sure { Certainty::Sure } else { Certainty::Undecided };
+        return Some(Choice { name: leader, certainty });
     };
-    Some(Choice { name: leader, certainty })
+    Some(match pair.outcome {
+        PairOutcome::Equal => Choice { name: pair.b, certainty: Certainty::Tie },
+        PairOutcome::Undecided if is_within_tie(verdict, &pair) => {
+            Choice { name: pair.b, certainty: Certainty::Undecided }
+        }
+        PairOutcome::Better if verdict.sure => Choice { name: leader, certainty: Certainty::Sure },
+        PairOutcome::Better => Choice { name: leader, certainty: Certainty::AboveBaseline },
+        _ => Choice { name: leader, certainty: Certainty::Undecided },
+    })
+}
+
+/// Returns true if the loss of the second recipe of a pair is higher by no more than a tie.
+fn is_within_tie(verdict: &Verdict, pair: &PairVerdict) -> bool {
+    let of_pair = verdict.recipes.iter().filter(|recipe| [&pair.a, &pair.b].contains(&&recipe.name));
+    let lower = of_pair.filter_map(|recipe| recipe.median).fold(f64::INFINITY, f64::min);
+    pair.difference.is_some_and(|difference| difference <= verdict.tie * lower)
 }
 
 /// Returns the comparisons of a recipe with another, by loss and by accuracy.

@@ -53,12 +53,6 @@ impl Track {
         best.unwrap_or(f64::INFINITY)
     }
 
-    /// Returns the time up to the lowest loss, evaluations included.
-    pub(super) fn time_to_best(&self) -> Duration {
-        let share = self.best.as_ref().map_or(1.0, |best| best.updates as f64 / self.updates.max(1) as f64);
-        self.spent.mul_f64(share.clamp(0.0, 1.0))
-    }
-
     /// Returns true if more training would hardly lower the loss: the lowest was in the first third, some evaluations ago.
     fn is_settled(&self) -> bool {
         const FEWEST: usize = 12;
@@ -127,24 +121,21 @@ pub(super) struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Returns the time that a candidate takes up to its first evaluation after an update; `None` if that is beyond `most`.
+    /// Returns the time that a candidate takes up to its first evaluation after an update, or `most` if that is longer.
     ///
     /// # Errors
     /// Any error of a session.
-    pub(super) fn pilot(&self, candidate: &Candidate, most: Duration) -> Result<Option<Duration>> {
+    pub(super) fn pilot(&self, candidate: &Candidate, most: Duration) -> Result<Duration> {
         const STEP: Duration = Duration::from_millis(2);
         let (began, mut track) = (Instant::now(), Track::default());
         let mut session = Session::new(&candidate.planned.trial, self.data, self.limits)?;
-        while track.evaluations < 2 {
+        while track.evaluations < 2 && began.elapsed() < most {
             let ended = turn(&mut session, &mut track, STEP, self.control)?;
             if ended.is_some() || self.control.interrupted() {
                 break;
             }
-            if began.elapsed() > most {
-                return Ok(None);
-            }
         }
-        Ok(Some(began.elapsed()))
+        Ok(began.elapsed())
     }
 
     /// Searches the best candidates. Returns all of them, those that came furthest first, and of these the one with the lowest

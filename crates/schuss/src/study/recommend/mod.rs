@@ -25,7 +25,7 @@ use crate::session::{Control, Limits};
 use crate::{Error, Place, Result};
 use candidates::{Candidate, Menu, check};
 use card::Choice;
-use finals::{Finalist, Raced, fit, fit_heats, qualified, race, winners};
+use finals::{Finalist, Raced, finalists, fit, judge, qualified, race};
 use halving::{Entrant, Field};
 use plan::{Plan, SEEDS};
 use schuss_data::Dataset;
@@ -141,7 +141,8 @@ impl Work<'_> {
             plural(candidates.len(), "recipe"),
             seconds(plan.longest.as_secs_f64())
         ));
-        let live = candidates.len().min(plan.rungs.get(1).map_or(usize::MAX, |rung| rung.candidates) + 2);
+        let live = plan.rungs.get(1).map_or(usize::MAX, |next| next.candidates.saturating_add(2)); // and the baseline, one on trial
+        let live = live.min(candidates.len());
         let limits = self.question.limits.for_turns(live, self.data);
         let field = Field { data: &judged, limits, control: self.control };
         let mut entrants = field.search(candidates, &plan, |live, level| {
@@ -157,15 +158,16 @@ impl Work<'_> {
     /// Measures how long a candidate of every network takes to show anything. Returns the longest of these times, with some
     /// room, and the number of networks that the time is enough for.
     fn pilots(&self, menu: &Menu, judged: &Dataset, time: Duration) -> Result<(Duration, usize)> {
-        const ROOM: u32 = 2;
         let field = Field { data: judged, limits: self.question.limits, control: self.control };
         let (mut shortest, mut networks) = (Duration::ZERO, 0);
         for (index, sample) in menu.samples()?.iter().enumerate() {
-            let pilot = field.pilot(sample, plan::pilots(time))?.map(|time| ROOM * time);
-            match pilot.filter(|pilot| *pilot <= plan::longest(time)) {
-                Some(pilot) => (shortest, networks) = (shortest.max(pilot), index),
-                None if index < 2 => return Err(self.too_short(pilot.unwrap_or(plan::pilots(time)))),
-                None => break,
+            let pilot = pilot(&field, sample, time)?;
+            if pilot <= plan::longest(time) {
+                (shortest, networks) = (shortest.max(pilot), index);
+            } else if index < 2 {
+                return Err(self.too_short(pilot));
+            } else {
+                break;
             }
         }
         Ok((shortest, networks))
@@ -185,19 +187,19 @@ impl Work<'_> {
 
     /// Runs heats, if there is time for them, and the finals, if there is something to compare.
     fn finals(&self, entrants: &[Entrant], watcher: &mut dyn Watcher) -> Result<Finals> {
-        let mut finalists = qualified(entrants, self.data)?;
+        let mut recipes = qualified(entrants, self.data);
         let mut seed = self.question.seed;
-        if let Some(count) = fit_heats(&finalists, self.left()) {
-            finalists.truncate(count);
+        if let Some(heats) = finals::heats(&recipes, self.left()).filter(|_| !self.control.interrupted()) {
             let seeds = following(&mut seed, *SEEDS.start());
             watcher.note(&format!(
                 "heats of {} with {}",
-                plural(count, "recipe"),
+                plural(heats.len(), "recipe"),
                 plural(seeds.len(), "seed")
             ));
-            let heats = self.race(&finalists, seeds, watcher)?;
-            finalists = winners(finalists, &heats);
+            let judged = judge(&heats, &self.race(&heats, seeds, watcher)?, self.data);
+            recipes = if judged.is_empty() { recipes } else { judged };
         }
+        let mut finalists = finalists(recipes)?;
         if finalists.len() < 2 || self.control.interrupted() {
             return Ok(Finals { finalists, raced: None });
         }
@@ -304,6 +306,15 @@ impl Work<'_> {
             ..StudyFile::default()
         }
     }
+}
+
+/// Measures how long a candidate takes to show anything, with some room; twice if it seems to take too long, since something
+/// else may have had the machine.
+fn pilot(field: &Field, sample: &Candidate, time: Duration) -> Result<Duration> {
+    const ROOM: u32 = 2;
+    let measure = || field.pilot(sample, plan::pilots(time)).map(|measured| ROOM * measured);
+    let first = measure()?;
+    if first <= plan::longest(time) { Ok(first) } else { Ok(first.min(measure()?)) }
 }
 
 /// Returns so many seeds that follow `last`, which becomes the last of them.

@@ -35,7 +35,7 @@ fn diverged(name: &str, seed: u64) -> TrialRecord {
 }
 
 /// A trial without a target that ended with this loss.
-fn ended(name: &str, seed: u64, loss: f64) -> TrialRecord {
+pub(in crate::study) fn ended(name: &str, seed: u64, loss: f64) -> TrialRecord {
     let mut trial = TrialRecord { target: None, ..missed(name, seed) };
     (trial.epochs[0].eval_loss, trial.epochs[0].eval_accuracy) = (Some(loss), Some(1.0 - loss));
     trial
