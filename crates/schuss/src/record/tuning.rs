@@ -33,6 +33,18 @@ pub struct TuningCost {
     pub train_seconds: f64,
 }
 
+impl TuningCost {
+    /// Adds up what probes cost.
+    pub(crate) fn of<'a>(probes: impl IntoIterator<Item = &'a TrialRecord>) -> Self {
+        let add = |cost: Self, probe: &TrialRecord| Self {
+            probes: cost.probes + 1,
+            updates: cost.updates + probe.updates,
+            train_seconds: cost.train_seconds + probe.train_seconds,
+        };
+        probes.into_iter().fold(Self::default(), add)
+    }
+}
+
 /// Tuning of one recipe.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TunedRecipe {
@@ -52,7 +64,8 @@ pub struct TunedRecipe {
     /// Measure that values were chosen by.
     #[serde(default)]
     pub judged_by: JudgedBy,
-    /// Rates at which that measure is at most 10 % above the lowest.
+    /// Rates around the best at which that measure of the longest probes, and beyond those of the shorter ones, is at most
+    /// 10 % above the lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub good_rates: Option<Bounds>,
     /// Cost of its probes.
@@ -87,6 +100,9 @@ pub struct Bounds {
 pub struct ProbePoint {
     /// Values, by choice.
     pub values: BTreeMap<String, f64>,
+    /// Rung of the search: 0 for the first and shortest probes, which cover all rates.
+    #[serde(default)]
+    pub rung: usize,
     /// Updates of the probe, if it does not diverge.
     pub updates: u64,
     /// Mean loss on the validation split at the end; `None` if a probe diverged.
@@ -122,6 +138,13 @@ pub struct Trials {
     race: Vec<TrialRecord>,
     /// Probes, in the order in which they ended.
     pub probes: Vec<TrialRecord>,
+}
+
+impl Trials {
+    /// Returns true if no trial of the race and no probe has begun.
+    pub(crate) fn has_none(&self) -> bool {
+        self.race.is_empty() && self.probes.is_empty()
+    }
 }
 
 impl From<Vec<TrialRecord>> for Trials {

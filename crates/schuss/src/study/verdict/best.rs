@@ -11,8 +11,9 @@ const DRAWS: u64 = 4_000;
 
 /// Returns, for each recipe, the share of resampled races in which its median is the lowest, ties split: a bootstrap
 /// over seeds (Efron 1979). A resampled seed is that of all recipes at once, so that what a seed does to all of them
-/// cancels; recipes that share no seed are resampled apart. Misses stand at infinity. With n independent seeds a share is
-/// at most 1 − 2^−(n+1): so few seeds do not show more.
+/// cancels; recipes that share no seed are resampled apart. The error that all times of a recipe have in common is drawn
+/// once per race. Misses stand at infinity. With n independent seeds a share is at most 1 − 2^−(n+1): so few seeds do not
+/// show more.
 pub(super) fn probabilities(racers: &[Racer], design: Design) -> Vec<f64> {
     let table = Table::of(racers);
     let mut wins = vec![0.0; racers.len()];
@@ -35,6 +36,8 @@ struct Table {
     rows: Vec<Vec<f64>>,
     /// True if the columns are seeds that all recipes share.
     is_paired: bool,
+    /// Relative standard error that all times of a recipe have in common.
+    errors: Vec<f64>,
 }
 
 impl Table {
@@ -49,7 +52,8 @@ impl Table {
             let paired = || shared.iter().filter_map(|seed| racer.at(*seed)).map(Outcome::most).collect();
             if is_paired { paired() } else { all() }
         };
-        Self { rows: racers.iter().map(row).collect(), is_paired }
+        let errors = racers.iter().map(Racer::common_error).collect();
+        Self { rows: racers.iter().map(row).collect(), is_paired, errors }
     }
 
     /// Returns the smallest number of seeds of a recipe.
@@ -57,7 +61,7 @@ impl Table {
         self.rows.iter().map(Vec::len).min().unwrap_or(0)
     }
 
-    /// Returns the medians over seeds drawn with replacement.
+    /// Returns the medians over seeds drawn with replacement, with their common errors.
     fn resampled(&self, draws: &mut Draws) -> Vec<f64> {
         let mut columns: Vec<usize> = vec![];
         let median = |row: &Vec<f64>| {
@@ -68,7 +72,11 @@ impl Table {
             values.sort_by(f64::total_cmp);
             middle(&values).unwrap_or(f64::INFINITY)
         };
-        self.rows.iter().map(median).collect()
+        let mut medians: Vec<f64> = self.rows.iter().map(median).collect();
+        for (median, error) in medians.iter_mut().zip(&self.errors).filter(|(_, error)| **error > 0.0) {
+            *median *= (error * f64::from(draws.normal())).exp();
+        }
+        medians
     }
 }
 
@@ -109,6 +117,15 @@ mod tests {
         let (a, b) = (racer(&[Reached(1.0), Reached(4.0)]), racer(&[Reached(2.0), Reached(2.0)]));
         let found = among(&[a, b]);
         assert!((found[0] - 0.25).abs() < 0.02 && (found[1] - 0.75).abs() < 0.02, "{found:?}");
+    }
+
+    #[test]
+    fn an_error_that_all_times_of_a_recipe_share_leaves_the_best_as_open_as_it_is() {
+        let racer = |time: f64, shared_error| Racer { shared_error, ..racer(&[Reached(time); 5]) };
+        assert!(among(&[racer(1.0, None), racer(1.1, None)])[0] > 0.98);
+        let open = among(&[racer(1.0, Some(0.1)), racer(1.1, Some(0.1))])[0];
+        // Φ(ln 1.1 / (0.1 √2)) = 0.750
+        assert!((open - 0.750).abs() < 0.02, "{open}");
     }
 
     #[test]

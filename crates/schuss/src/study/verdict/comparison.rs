@@ -63,8 +63,7 @@ pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Com
     let count = |order| pairs.iter().filter(|(a, b)| a.order(*b) == Some(order)).count();
     let numbers = pairs.iter().map(|(a, b)| Some(scale.difference(a.reached()?, b.reached()?)));
     let differences: Option<Vec<f64>> = numbers.collect();
-    let errors = [a, b].map(|racer| racer.shared_error);
-    let shared = errors.iter().flatten().fold(0.0, |all: f64, error| all.hypot(*error));
+    let shared = a.common_error().hypot(b.common_error());
     let contrast = differences.as_deref().and_then(|all| Contrast::of(all, design));
     let contrast = contrast.map(|contrast| Contrast { shared, ..contrast });
     let is_independent = design.overlap == 0.0;
@@ -73,7 +72,7 @@ pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Com
     let (counts_a, counts_b) = (a.counts(), b.counts());
     let independent = |counts: Counts| counts.of_total(design.independent(counts.total()) as usize);
     let misses = || fisher::p_value(independent(counts_a), independent(counts_b));
-    let on_grid = scale == Scale::RatioOnGrid || errors.iter().all(Option::is_some);
+    let on_grid = scale == Scale::RatioOnGrid || [a, b].iter().all(|racer| racer.shared_error.is_some());
     let (test, p) = match contrast {
         None => (Test::Fisher, (!pairs.is_empty()).then(misses)),
         Some(contrast) if on_grid && contrast.deviation == 0.0 => (Test::Signs, signs(contrast, design)),

@@ -35,7 +35,7 @@ fn racer(recipe: &Recipe, by: Measure, moved: &dyn Fn(&TrialRecord) -> Option<Ou
         Some(Entry { seed: trial.seed, outcome: moved(trial)?, spent: by.spent(trial) })
     };
     let entries: Option<Vec<Entry>> = recipe.trials.iter().map(entry).collect();
-    Some(Racer { entries: entries?, tuning: by.tuning(recipe), shared_error: None })
+    Some(Racer { entries: entries?, ..by.racer(recipe) })
 }
 
 /// Returns the time to another target; `None` if no evaluation was recorded.

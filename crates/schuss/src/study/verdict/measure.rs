@@ -51,7 +51,8 @@ impl Measure {
             Some(Entry { seed: trial.seed, outcome: self.outcome(trial)?, spent: self.spent(trial) })
         };
         let entries = recipe.trials.iter().filter_map(entry).collect();
-        Racer { entries, tuning: self.tuning(recipe), shared_error: None }
+        let (tuning, tuning_error) = (self.tuning(recipe), self.tuning_error(recipe));
+        Racer { entries, tuning, tuning_error, shared_error: None }
     }
 
     /// Returns the time that tuning took, if it counts.
@@ -61,6 +62,11 @@ impl Measure {
             Self::Updates => recipe.tuning.updates as f64,
             Self::EvalLoss | Self::EvalAccuracy => 0.0,
         }
+    }
+
+    /// Returns the standard error of the time that tuning took, if it counts; numbers of updates have none.
+    fn tuning_error(self, recipe: &Recipe) -> f64 {
+        if self == Self::TrainSeconds { recipe.tuning_error } else { 0.0 }
     }
 
     /// Returns the time to the target: censored at the end of the trial, and infinite if it diverged before.

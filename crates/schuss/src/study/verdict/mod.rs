@@ -169,8 +169,8 @@ fn alone(recipe: &Recipe, racer: &Racer, by: Measure, design: Design) -> RecipeV
         reached: racer.counts().reached,
         median: median::median(&outcomes).map(|median| by.sign() * median),
         interval: interval(by, &outcomes, design).map(|ends| {
-            let error = racer.shared_error.filter(|_| has_level);
-            error.map_or(ends, |error| ends.widened((noise::Z * error).exp()))
+            let error = if has_level { racer.common_error() } else { 0.0 };
+            ends.widened((noise::Z * error).exp())
         }),
         interval_kind: if has_level { IntervalKind::Confidence } else { IntervalKind::Range },
         expected: if by.is_time() { racer.expected() } else { None },

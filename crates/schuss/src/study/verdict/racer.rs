@@ -20,6 +20,8 @@ pub(super) struct Racer {
     pub(super) shared_error: Option<f64>,
     /// Time of its tuning, which counts once, before its trials.
     pub(super) tuning: f64,
+    /// Standard error of that time.
+    pub(super) tuning_error: f64,
 }
 
 impl Racer {
@@ -28,7 +30,7 @@ impl Racer {
     pub(super) fn of(outcomes: impl IntoIterator<Item = (u64, Outcome)>) -> Self {
         let spent = |outcome: Outcome| if outcome == Outcome::Never { 0.0 } else { outcome.least() };
         let entry = |(seed, outcome)| Entry { seed, outcome, spent: spent(outcome) };
-        Self { entries: outcomes.into_iter().map(entry).collect(), shared_error: None, tuning: 0.0 }
+        Self { entries: outcomes.into_iter().map(entry).collect(), ..Self::default() }
     }
 
     /// Returns the outcome with a seed.
@@ -43,6 +45,15 @@ impl Racer {
     /// Returns the outcome of an entry, with the time of the tuning.
     pub(super) fn outcome(&self, entry: &Entry) -> Outcome {
         entry.outcome.after(self.tuning)
+    }
+
+    /// Returns the relative standard error that all times have in common, which no number of seeds lowers: that of
+    /// calibrated seconds per update, and that of the tuning as part of the time.
+    pub(super) fn common_error(&self) -> f64 {
+        let times: Vec<f64> = self.outcomes().into_iter().filter_map(Outcome::reached).collect();
+        let shares = times.iter().filter(|time| **time > 0.0).map(|time| self.tuning_error / time);
+        let of_tuning = shares.sum::<f64>() / times.len().max(1) as f64;
+        of_tuning.hypot(self.shared_error.unwrap_or(0.0))
     }
 
     pub(super) fn counts(&self) -> Counts {

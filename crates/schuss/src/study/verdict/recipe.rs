@@ -11,6 +11,8 @@ pub(in crate::study) struct Recipe<'a> {
     pub(in crate::study) trials: Vec<&'a TrialRecord>,
     /// Cost of its tuning, if that counts in its times; else nothing.
     pub(in crate::study) tuning: TuningCost,
+    /// Standard error of the seconds of its tuning, if they count.
+    pub(in crate::study) tuning_error: f64,
 }
 
 /// Groups the trials of the race by recipe, in order of first appearance; probes of a tuning are left out.
@@ -21,8 +23,8 @@ pub(in crate::study) fn recipes(trials: &[TrialRecord]) -> Vec<Recipe<'_>> {
         match recipes.iter_mut().find(is_same) {
             Some(recipe) => recipe.trials.push(trial),
             None => {
-                let (name, config_id) = (&trial.name, &trial.config_id);
-                recipes.push(Recipe { name, config_id, trials: vec![trial], tuning: TuningCost::default() })
+                let (name, config_id, tuning) = (&trial.name, &trial.config_id, TuningCost::default());
+                recipes.push(Recipe { name, config_id, trials: vec![trial], tuning, tuning_error: 0.0 })
             }
         }
     }
