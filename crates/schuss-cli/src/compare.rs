@@ -74,7 +74,7 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats, screen
     let mut progress = Progress::new(&control, &study, &data, shown);
     let finished =
         run(&study, &data, limits, flags.out.as_deref(), &command_line(), &control, &mut progress)?;
-    present(&finished, finished.folder.path(), shown.json, &progress, formats, screen)?;
+    present(&study, &finished, finished.folder.path(), shown.json, &progress, formats, screen)?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
@@ -112,7 +112,7 @@ pub(crate) fn resume(
     let mut progress = Progress::new(&control, &study, &data, shown);
     let finished = begun.resume(&study, &data, limits, &control, &mut progress)?;
     let formats = if study.about.name == TRAIN { Formats::Svg } else { COMPARED };
-    present(&finished, &place, json, &progress, formats, screen)?;
+    present(&study, &finished, &place, json, &progress, formats, screen)?;
     let code = exit_code(&finished.summary, &control, study.require_target);
     finished.error.map_or(Ok(code), Err)
 }
@@ -196,6 +196,7 @@ pub(crate) fn describe(data: &Dataset) -> Result<String> {
 /// Prints table and summary and writes the report of the run in `place`. Under `--json` the summary reaches stdout even
 /// if files cannot be written.
 fn present(
+    study: &Study,
     finished: &Finished,
     place: &Path,
     json: bool,
@@ -208,7 +209,7 @@ fn present(
     let mut page =
         format!("\n{}", table::overview(summary, screen.table_width(), progress.extent()).trim_end());
     let closing = schuss_report::closing(summary, place);
-    let is_tuning = summary.trials.is_empty() && !summary.trials.probes.is_empty();
+    let is_tuning = study.tune.is_some() && summary.tuning.is_none();
     let is_unfinished = is_tuning || is_undecided(summary) || summary.trials.iter().any(goes_on);
     if progress.time_is_up() && is_unfinished {
         let ended = summary.trials.iter().filter(|trial| !goes_on(trial)).count();

@@ -367,8 +367,8 @@ fn go(
     let (study, folder) = (&tuned.study, folder.as_deref());
     (summary.tuning, summary.trials.probes) = (tuned.record, tuned.probes);
     let race = Race { study, means, folder, summary: &summary };
-    let Ended { trials, error } =
-        if tuned.is_interrupted { Ended::default() } else { race.run(&timetable, watcher) };
+    let untuned = Ended { error: tuned.error, ..Ended::default() };
+    let Ended { trials, error } = if tuned.is_interrupted { untuned } else { race.run(&timetable, watcher) };
     let path = folder.map(|folder| shown(folder.path(), &summary.directory));
     let summary = Summary { run: path.unwrap_or_default(), ..summary };
     let mut finished =
@@ -390,7 +390,7 @@ fn go(
     finished.summary.groups = statistics::groups(&finished.summary.trials, data.validation.is_some());
     finished.summary.verdict = Some(Verdict::of(&finished.summary, study.tie));
     match finished.error {
-        Some(error) if finished.summary.trials.is_empty() => Err(error),
+        Some(error) if !tuned.is_interrupted && finished.summary.trials.has_none() => Err(error),
         _ => Ok(finished),
     }
 }

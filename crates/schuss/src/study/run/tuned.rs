@@ -24,48 +24,68 @@ pub(super) struct Tuned {
     pub(super) probes: Vec<TrialRecord>,
     /// True if the tuning has not ended, so that there is no race yet.
     pub(super) is_interrupted: bool,
+    /// Error of a probe, or of writing, that interrupted the tuning.
+    pub(super) error: Option<Error>,
 }
 
 impl Tuned {
     /// Tunes the recipes of a study, if it asks for that and the run in `folder` has not done it before.
     ///
     /// # Errors
-    /// Any error of a probe, or of the folder.
+    /// If probes of an earlier part of the run cannot be read. An error of a probe is in `error`, beside the probes that
+    /// ended before.
     pub(super) fn of(
         study: &Study,
         means: Means,
         fingerprint: &str,
-        mut folder: Option<&mut RunFolder>,
+        folder: Option<&mut RunFolder>,
         watcher: &mut dyn Watcher,
     ) -> Result<Self> {
         let before = folder.as_ref().map(|folder| folder.tuning()).transpose()?.flatten();
         if before.is_none() && study.tune.is_none() {
-            return Ok(Self { study: study.clone(), record: None, probes: vec![], is_interrupted: false });
+            return Ok(Self::untouched(study));
         }
         let run = folder.as_ref().map(|folder| folder.path().to_owned());
         let mut prober = Prober::new(study, means, fingerprint, run.as_deref())?;
-        let record = match (before, &study.tune) {
-            (Some(record), _) => Some(record),
-            (None, Some(tune)) => {
-                watcher.note(&announcement(study, tune));
-                search(&mut prober, tune, tune::record)?
-            }
-            (None, None) => None,
+        let mut tuned = Self { is_interrupted: true, ..Self::untouched(study) };
+        tuned.error = tuned.tune(before, &mut prober, folder, watcher).err();
+        tuned.probes = prober.into_records();
+        Ok(tuned)
+    }
+
+    /// Tunes, unless there is a record from `before`, and sets the study that races; leaves it as it is if interrupted.
+    fn tune(
+        &mut self,
+        before: Option<TuningRecord>,
+        prober: &mut Prober,
+        folder: Option<&mut RunFolder>,
+        watcher: &mut dyn Watcher,
+    ) -> Result<()> {
+        let Some(tune) = self.study.tune.clone() else {
+            (self.record, self.is_interrupted) = (before, false);
+            return Ok(());
         };
-        let probes = prober.into_records();
-        let Some(record) = record else {
-            return Ok(Self { study: study.clone(), record: None, probes, is_interrupted: true });
-        };
-        let mut racing = study.clone();
-        if study.tune.is_some() {
-            racing = tuned(study, &record)?;
-            if let Some(folder) = &mut folder {
-                folder.write_tuning(&record)?;
-                folder.write_study(&racing.to_file(means.data))?;
+        let found = match before {
+            Some(record) => Some(record),
+            None => {
+                watcher.note(&announcement(&self.study, &tune));
+                search(prober, &tune, tune::record)?
             }
-            record.recipes.iter().for_each(|recipe| watcher.note(&result(recipe)));
+        };
+        let Some(record) = found else { return Ok(()) };
+        let racing = tuned(&self.study, &record)?;
+        if let Some(folder) = folder {
+            folder.write_tuning(&record)?;
+            folder.write_study(&racing.to_file(prober.data))?;
         }
-        Ok(Self { study: racing, record: Some(record), probes, is_interrupted: false })
+        record.recipes.iter().for_each(|recipe| watcher.note(&result(recipe)));
+        (self.study, self.record, self.is_interrupted) = (racing, Some(record), false);
+        Ok(())
+    }
+
+    /// Returns a study as it is.
+    fn untouched(study: &Study) -> Self {
+        Self { study: study.clone(), record: None, probes: vec![], is_interrupted: false, error: None }
     }
 }
 

@@ -156,3 +156,31 @@ fn probes_stand_among_the_trials_of_a_summary_and_are_told_apart_when_it_is_read
     assert_eq!(counts(&read.trials), counts(&summary.trials));
     assert_eq!(read.groups.len(), read.trials.len());
 }
+
+#[test]
+fn an_error_of_a_probe_leaves_the_probes_before_it_in_the_results_and_the_run_can_go_on() {
+    let data = file().data(None).unwrap();
+    let place = TempDir::new().unwrap();
+    let out = place.path().join("run");
+    let mut interrupted = 0;
+    for at in (40..).step_by(25).take(8) {
+        let (begun, _) = faults::with(Fault::Once(at), || begin(&data, &out, &Control::default()));
+        if let Ok(Finished { summary, error: Some(_), .. }) = &begun
+            && summary.tuning.is_none()
+        {
+            interrupted += 1;
+            assert!(summary.trials.is_empty());
+            let words = summary.verdict.as_ref().unwrap().sentences.join(" ");
+            let probes = summary.trials.probes.len();
+            assert!(words.starts_with(if probes > 0 {
+                "The tuning was interrupted after"
+            } else {
+                "No trial"
+            }));
+        }
+        drop(begun);
+        assert!(!Begun::open(&out).is_ok_and(|begun| begun.is_finished()));
+        fs::remove_dir_all(&out).unwrap();
+    }
+    assert!(interrupted > 3, "{interrupted}");
+}

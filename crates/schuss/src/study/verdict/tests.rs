@@ -366,9 +366,12 @@ fn recipes_that_differ_in_name_only_are_pointed_out() {
 }
 
 #[test]
-fn nothing_run_is_an_empty_verdict() {
+fn nothing_run_is_an_empty_verdict_that_says_so() {
     let verdict = verdict(vec![]);
-    assert_eq!((verdict.recipes.len(), verdict.sentences.len(), verdict.leader), (0, 0, None));
+    assert_eq!(
+        (verdict.recipes.len(), words(&verdict), verdict.leader),
+        (0, "No trial has begun.".into(), None)
+    );
 }
 
 /// Two recipes with five seeds each, whose slices spread by these shares.

@@ -23,10 +23,10 @@ pub(super) struct Words<'a> {
 }
 
 impl Words<'_> {
-    /// Returns the sentences, most important first. Empty if nothing was run.
+    /// Returns the sentences, most important first.
     pub(super) fn all(&self) -> Vec<String> {
         if self.recipes.is_empty() {
-            return vec![];
+            return vec![self.no_race()];
         }
         let order = match self.unlike {
             Some(what) => vec![format!(
@@ -35,6 +35,17 @@ impl Words<'_> {
             None => self.order(),
         };
         order.into_iter().chain(self.remarks()).collect()
+    }
+
+    /// Returns a sentence on a run without a trial that counts.
+    fn no_race(&self) -> String {
+        match self.summary.trials.probes.len() {
+            0 => "No trial has begun.".to_owned(),
+            probes if self.summary.tuning.is_none() => {
+                format!("The tuning was interrupted after {}: there is no race yet.", plural(probes, "probe"))
+            }
+            _ => "The race has not begun.".to_owned(),
+        }
     }
 
     /// Returns the order of the recipes, how sure it is, and how they ended.
