@@ -1,29 +1,32 @@
 //! Numeric keys of an optimizer by name, for searches over their values.
 
 use super::dialect::Dialect;
-use super::method::{Descent, Method};
+use super::method::{Descent, Group, Method};
 use super::rule::Rule;
 use super::solver::Solver;
-use crate::spec::{self, Item, names};
+use super::transform::Transform;
+use crate::spec::{self, About, Item, names};
 use crate::{Error, Result};
 use std::fmt::Display;
 
 /// Key of the learning rate.
 const RATE: &str = "lr";
+/// Key of weight decay.
+const DECAY: &str = "weight_decay";
+/// Digits after the first to which the rates of further groups are rounded.
+pub(crate) const RATE_DIGITS: usize = 6;
 
 impl Method {
     /// Returns the value of a key in the first part that has it.
     pub(crate) fn number(&self, key: &str) -> Option<f64> {
         match self {
-            Self::Descent(Descent { groups, .. }) => {
-                groups.iter().find_map(|group| rule_number(&group.rule, key))
-            }
+            Self::Descent(Descent { groups, .. }) => groups.iter().find_map(|group| group.number(key)),
             Self::Solver(solver) => solver.clone().lr().filter(|_| key == RATE).copied(),
         }
     }
 
     /// Returns the optimizer with another value of a key in every part that has it; learning rates of several parts keep
-    /// their ratios.
+    /// their ratios. A transform that decays weights has the weight decay of its group, instead of the rule.
     ///
     /// # Errors
     /// A usage error if no part has the key, or the value is not valid.
@@ -33,10 +36,10 @@ impl Method {
         match &mut method {
             Self::Descent(Descent { groups, .. }) => {
                 for group in groups {
-                    if let Some(own) = rule_number(&group.rule, key) {
+                    if let Some(own) = group.number(key) {
                         let scaled = key == RATE && own != before && before > 0.0;
-                        let value = if scaled { own * (value / before) } else { value };
-                        group.rule = read(Rule::read, &with_key(&group.rule, key, value)?)?;
+                        let scale = |own: f64| rounded(own * (value / before), RATE_DIGITS);
+                        group.set(key, if scaled { scale(own) } else { value })?;
                     }
                 }
             }
@@ -84,10 +87,44 @@ impl Method {
     }
 }
 
-/// Returns the value of a numeric key of a rule.
-fn rule_number(rule: &Rule, key: &str) -> Option<f64> {
-    let item = Item::parse(&rule.to_string()).ok()?;
-    let about = Rule::about(&item, "")?.ok()?;
+impl Group {
+    /// Returns the value of a numeric key.
+    fn number(&self, key: &str) -> Option<f64> {
+        let decay = self.before.iter().filter(|_| key == DECAY).find_map(|transform| {
+            decay_key(transform).and_then(|key| number(Transform::about, transform, key))
+        });
+        decay.or_else(|| number(Rule::about, &self.rule, key))
+    }
+
+    /// Sets the value of a numeric key.
+    fn set(&mut self, key: &str, value: f64) -> Result<()> {
+        let decay = self.before.iter_mut().filter(|_| key == DECAY);
+        match decay.filter_map(|transform| decay_key(transform).map(|key| (transform, key))).next() {
+            Some((transform, key)) => *transform = read(Transform::read, &with_key(transform, key, value)?)?,
+            None => self.rule = read(Rule::read, &with_key(&self.rule, key, value)?)?,
+        }
+        Ok(())
+    }
+}
+
+/// Returns the key of a transform that decays weights.
+fn decay_key(transform: &Transform) -> Option<&'static str> {
+    match transform {
+        Transform::WeightDecay(_) => Some(DECAY),
+        Transform::Decay(_) => Some("decay"),
+        _ => None,
+    }
+}
+
+/// Rounds to `digits` digits after the first.
+pub(crate) fn rounded(value: f64, digits: usize) -> f64 {
+    format!("{value:.digits$e}").parse().unwrap_or(value)
+}
+
+/// Returns the value of a numeric key of a part.
+fn number(about: fn(&Item, &str) -> Option<Result<About>>, part: &impl Display, key: &str) -> Option<f64> {
+    let item = Item::parse(&part.to_string()).ok()?;
+    let about = about(&item, "")?.ok()?;
     about.keys.iter().find(|known| known.name == key)?.value.parse().ok()
 }
 
@@ -124,10 +161,26 @@ mod tests {
         );
         let ratio = method("bias@sgd:lr=0.4/sgd:lr=0.1").with_number("lr", 0.2).unwrap();
         assert_eq!(ratio, method("bias@sgd:lr=0.2/sgd:lr=0.05"));
+        assert_eq!(
+            set("hidden@muon:lr=0.02/adamw:lr=1e-3", "lr", 0.6914).unwrap(),
+            "hidden@muon:lr=0.6914/adamw:lr=0.03457"
+        );
         assert_eq!(set("l-bfgs:lr=1", "lr", 0.5).unwrap(), method("l-bfgs:lr=0.5").to_string());
         for (text, key) in [("adam", "momentum"), ("cg", "lr"), ("freeze", "lr")] {
             let error = set(text, key, 0.1).unwrap_err();
             assert!(error.exit_code() == 2 && error.to_string().contains("has no key"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_transform_that_decays_weights_has_the_weight_decay_of_its_group() {
+        for (text, number, set) in [
+            ("weight-decay:0.01+sgd", 0.01, "weight-decay:weight_decay=0.1+sgd:lr=0.1"),
+            ("decay:0.02+sgd", 0.02, "decay:decay=0.1+sgd:lr=0.1"),
+            ("clip-value:1+sgd", 0.0, "clip-value:value=1+sgd:lr=0.1,weight_decay=0.1"),
+        ] {
+            assert_eq!(method(text).number(DECAY), Some(number), "{text}");
+            assert_eq!(method(text).with_number(DECAY, 0.1).unwrap().to_string(), set);
         }
     }
 

@@ -32,6 +32,7 @@ pub use wrapper::Wrapper;
 
 pub(crate) use arithmetic::take;
 pub(crate) use eigen::Eigen;
+pub(crate) use keys::{RATE_DIGITS, rounded};
 pub(crate) use rule::{IDENTITY, Linear, Square, Step, Visitor};
 pub(crate) use scheduled_rule::ScheduledRule;
 pub(crate) use updater::{Floats, Sweep, Updater, WithinProduct};

@@ -143,6 +143,11 @@ impl Schedule {
         self.parts.iter().any(|part| part.plateau().is_some())
     }
 
+    /// Returns true if no update uses the optimizer's own value of a key: `lr`, `momentum`, `beta1` or `beta2`.
+    pub(crate) fn replaces(&self, key: &str) -> bool {
+        key.parse().is_ok_and(|knob| self.parts.iter().any(|part| part.replaces(knob)))
+    }
+
     /// Returns true if every update uses the optimizer's own values.
     pub fn is_constant(&self) -> bool {
         self.parts.iter().all(KnobSchedule::is_constant)

@@ -121,6 +121,14 @@ impl KnobSchedule {
         [self.knob].into_iter().chain(cycles.then_some(Knob::Momentum))
     }
 
+    /// Returns true if no update uses the optimizer's own value of a knob.
+    pub(super) fn replaces(&self, knob: Knob) -> bool {
+        let is_absolute = |curve: &Curve| matches!(curve, Curve::OneCycle(_) | Curve::Cyclic(_));
+        let cycles = |curve: &Curve| self.knob == Knob::Lr && curve.momentum(0).is_some();
+        self.knob == knob && self.curves().all(is_absolute)
+            || knob == Knob::Momentum && self.curves().all(cycles)
+    }
+
     pub(super) fn is_constant(&self) -> bool {
         self.stretches().all(|it| matches!(&it.curve, Curve::Constant(constant) if constant.factor == 1.0))
     }

@@ -1,7 +1,7 @@
 //! The box of values that a recipe is tuned in, with one logarithmic dimension per choice.
 
 use super::{Tune, TuneKey, sobol};
-use crate::optim::{Dialect, Method, Rule, Solver};
+use crate::optim::{Dialect, Method, RATE_DIGITS, Rule, Solver, rounded};
 use crate::recipe::{Recipe, Trial, UpdateRule};
 use crate::{Cause, Error, Result};
 use schuss_data::Dataset;
@@ -12,7 +12,7 @@ pub(super) struct Dimension {
     pub(super) key: TuneKey,
     /// Range to start with.
     pub(super) range: Range,
-    /// Limits of widening.
+    /// Limits of widening. At the lowest, weight decay is 0.
     pub(super) limits: Range,
 }
 
@@ -37,8 +37,6 @@ impl Range {
     }
 }
 
-/// Digits after the first beyond which values are not told apart.
-const FINEST_DIGITS: usize = 6;
 /// 20 / ln 10: steps of rounding are at most a twentieth of the gap between points.
 const TOLD_APART: f64 = 8.7;
 /// Powers of ten on either side of the default rate of an optimizer.
@@ -48,12 +46,13 @@ impl Dimension {
     /// Creates the dimension of `key` for a recipe.
     ///
     /// # Errors
-    /// A usage error if the recipe does not have the choice.
+    /// A usage error if the recipe does not have the choice, or its schedule replaces it.
     fn new(key: TuneKey, trial: &Trial, dialect: Dialect, samples: usize) -> Result<Self> {
+        refuse_replaced(key, trial)?;
         let (range, limits) = match key {
             TuneKey::Lr => (rates(&trial.recipe.optimizer, dialect)?, Range::of(1e-12, 1e6)),
             TuneKey::Momentum => (Range::of(0.01, 0.9), Range::of(1e-4, 1.0)),
-            TuneKey::WeightDecay => (Range::of(1e-6, 0.1), Range::of(1e-12, 10.0)),
+            TuneKey::WeightDecay => (Range::of(1e-6, 0.1), Range::of(1e-8, 10.0)),
             TuneKey::Batch => (batches(trial.recipe.update, samples)?, Range::of(1.0, samples as f64)),
         };
         let dimension = Self { key, range, limits };
@@ -65,20 +64,40 @@ impl Dimension {
     pub(super) fn value(&self, at: f64) -> f64 {
         let value = 10_f64.powf(self.limits.clamp(at));
         match self.key {
-            TuneKey::Lr | TuneKey::WeightDecay => rounded(value, FINEST_DIGITS),
+            TuneKey::WeightDecay if self.is_limit(at, -1.0) => 0.0,
+            TuneKey::Lr | TuneKey::WeightDecay => rounded(value, RATE_DIGITS),
             TuneKey::Momentum => (1e6 * (1.0 - value)).round() / 1e6,
             TuneKey::Batch => value.round(),
         }
     }
 
+    /// Returns true if a coordinate is at the limit below (`sign` -1) or above (1).
+    pub(super) fn is_limit(&self, at: f64, sign: f64) -> bool {
+        let limit = if sign < 0.0 { self.limits.low } else { self.limits.high };
+        (at - limit).abs() < 1e-3
+    }
+
+    /// Returns true if no value is possible beyond the limit below (`sign` -1) or above (1): no momentum, no weight decay,
+    /// one sample per update or all of them.
+    pub(super) fn ends(&self, sign: f64) -> bool {
+        match self.key {
+            TuneKey::Lr => false,
+            TuneKey::Momentum => sign > 0.0,
+            TuneKey::WeightDecay => sign < 0.0,
+            TuneKey::Batch => true,
+        }
+    }
+
     /// Returns the coordinate of the value near `at` that is easy to read: with as few digits as tell points apart that are
     /// `gap` powers of ten from each other, at least three for rates and two for others; samples per update are a power of
-    /// two.
+    /// two, or all samples.
     pub(super) fn rounded(&self, at: f64, gap: f64) -> f64 {
-        let value = 10_f64.powf(self.limits.clamp(at));
+        let at = self.limits.clamp(at);
+        let value = 10_f64.powf(at);
         let near = match self.key {
+            TuneKey::Batch if self.is_limit(at, 1.0) => value.round(),
             TuneKey::Lr => {
-                let digits = (TOLD_APART / gap).log10().ceil().clamp(2.0, FINEST_DIGITS as f64);
+                let digits = (TOLD_APART / gap).log10().ceil().clamp(2.0, RATE_DIGITS as f64);
                 rounded(value, digits as usize)
             }
             TuneKey::Momentum | TuneKey::WeightDecay => rounded(value, 1),
@@ -110,9 +129,17 @@ impl TuneKey {
     }
 }
 
-/// Rounds to `digits` digits after the first.
-fn rounded(value: f64, digits: usize) -> f64 {
-    format!("{value:.digits$e}").parse().unwrap_or(value)
+/// Refuses a choice of which every update has another value, by the schedule.
+fn refuse_replaced(key: TuneKey, trial: &Trial) -> Result<()> {
+    let schedule = &trial.recipe.schedule;
+    if !schedule.replaces(key.name()) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "schedule `{schedule}` replaces the optimizer's {key}, so there is none to tune"
+    ))
+    .because(Cause::NoEffect)
+    .advise(format!("a schedule that multiplies the optimizer's {key}, such as warmup:100+cosine, or none")))
 }
 
 /// Returns the range of learning rates of an optimizer.
@@ -225,6 +252,31 @@ mod tests {
     }
 
     #[test]
+    fn a_choice_that_the_schedule_replaces_is_refused_and_one_that_it_scales_is_not() {
+        let new = |key, schedule: &str| {
+            let mut trial = Trial::default();
+            trial.recipe.schedule = schedule.parse().unwrap();
+            Dimension::new(key, &trial, Dialect::Torch, 1_000).map_err(|error| error.to_string())
+        };
+        for (key, schedule) in [
+            (TuneKey::Lr, "one-cycle:max_lr=0.5"),
+            (TuneKey::Lr, "cyclic:base_lr=0.01,max_lr=0.1"),
+            (TuneKey::Momentum, "one-cycle:max_lr=0.5"),
+        ] {
+            assert!(new(key, schedule).unwrap_err().contains("none to tune"), "{schedule}");
+        }
+        for (key, schedule) in [
+            (TuneKey::Lr, "cosine"),
+            (TuneKey::Lr, "warmup:total_iters=9+one-cycle:max_lr=0.5"),
+            (TuneKey::Momentum, "one-cycle:max_lr=0.5,cycle_momentum=false"),
+            (TuneKey::WeightDecay, "one-cycle:max_lr=0.5"),
+            (TuneKey::Lr, "momentum@linear:end_factor=0.5"),
+        ] {
+            assert!(new(key, schedule).is_ok(), "{schedule}");
+        }
+    }
+
+    #[test]
     fn values_are_rounded_and_their_coordinates_are_those_of_the_rounded_ones() {
         let trial = Trial::default();
         let of = |key| Dimension::new(key, &trial, Dialect::Torch, 1_000).unwrap();
@@ -233,6 +285,7 @@ mod tests {
         assert_eq!(near(TuneKey::Lr, -1.0 / 3.0, 0.001), 0.46416);
         assert_eq!(near(TuneKey::Momentum, -1.5, 0.5), 0.968);
         assert_eq!(near(TuneKey::WeightDecay, -3.3, 0.5), 0.0005);
+        assert_eq!(near(TuneKey::WeightDecay, -99.0, 0.5), 0.0);
         let batch = |at| near(TuneKey::Batch, at, 0.5);
         assert_eq!([1.0, 2.0, 2.9, 3.0, 9.0].map(batch), [8.0, 128.0, 1_000.0, 1_000.0, 1_000.0]);
         for dimension in TuneKey::ALL.map(|(_, key)| of(key)) {
