@@ -83,6 +83,10 @@ fn what_find_lr_cannot_look_for_is_refused() {
         (&["find-lr", "--optimizer", "sgd", "--optimizer", "adam"], "find-lr takes one recipe"),
         (&["find-lr", "--seeds", "0"], "0 is not in 1..=1000"),
         (&["find-lr", "--target", "eval_loss<=1"], "a target has no effect here"),
+        (&["find-lr", "--schedule", "one-cycle:max_lr=0.5"], "replaces the optimizer's lr"),
+        (&["find-lr", "--instrument", "sharpness"], "--instrument has no effect"),
+        (&["find-lr", "--early-stop", "gl:5"], "--early-stop has no effect"),
+        (&["find-lr", "--stop", "train_loss<0.1"], "--stop has no effect"),
     ] {
         place.small(args).refused(2, part);
     }

@@ -81,6 +81,33 @@ fn a_tuned_race_prints_both_verdicts_the_good_basins_and_times_with_the_tuning_o
 }
 
 #[test]
+fn a_tuning_interrupted_before_its_first_probe_ended_says_that_there_is_no_race_and_how_to_go_on() {
+    let place = Place::new();
+    let args = ["compare", "--tune", "lr", "--epochs", "2", "--out", "run", "--time-limit"];
+    let ran = place.small(&[&args[..], &["1ms"]].concat());
+    assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
+    for part in ["No trial has begun.", "The time limit is up", "continue with: schuss resume run"] {
+        assert!(ran.stdout.contains(part), "`{part}` is not in: {}", ran.stdout);
+    }
+    let resumed = place.run(&["resume", "run"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+}
+
+#[test]
+fn names_of_tuned_recipes_keep_the_choices_that_tell_them_apart() {
+    let place = Place::new();
+    let args = ["compare", "--optimizer", "sgd:lr=0.1", "--optimizer", "adam:0.01", "--tune", "lr"];
+    let more = ["--loss", "mse", "--loss", "cross-entropy", "--epochs", "1", "--json"];
+    let summary = place.small(&[&args[..], &more].concat()).json();
+    for recipe in summary["tuning"]["recipes"].as_array().unwrap() {
+        let (before, after) = (recipe["name"].as_str().unwrap(), recipe["at_best"].as_str().unwrap());
+        let loss = before.split(' ').next().unwrap();
+        let optimizer = if before.contains("sgd") { "sgd" } else { "adam" };
+        assert_eq!(after, format!("{loss} {optimizer}:lr={}", recipe["chosen"]["lr"]), "{before}");
+    }
+}
+
+#[test]
 fn a_tuning_that_cannot_be_is_refused_before_anything_is_written() {
     let place = Place::new();
     for (args, part) in [
@@ -96,6 +123,10 @@ fn a_tuning_that_cannot_be_is_refused_before_anything_is_written() {
             "differ only in",
         ),
         (&["compare", "--tune", "lr,lr"], "duplicate `lr`"),
+        (
+            &["compare", "--tune", "lr", "--schedule", "one-cycle:max_lr=0.5"],
+            "replaces the optimizer's lr, so there is none to tune",
+        ),
     ] {
         place.small(args).refused(2, part);
     }

@@ -13,7 +13,7 @@ pub(crate) fn table(tuning: &TuningRecord) -> Table {
         title: "Tuning".to_owned(),
         note: format!(
             "by: chosen by the loss or, where probes reached it, by the time to the target; loss: of the best probe; good: \
-             rates at most 10 % above the lowest loss or shortest time, width: the highest over the lowest{}",
+             rates around the best, at most 10 % above the lowest loss or shortest time, width: the highest over the lowest{}",
             same_rate.unwrap_or_default()
         ),
         names: 1,

@@ -420,6 +420,7 @@ fn a_tuned_run_shows_loss_against_rate_with_the_good_basins_and_the_cost() {
     let (mut summary, traces) = lecture_25(1);
     let probe = |rate: f64| ProbePoint {
         values: [("lr".to_owned(), rate)].into(),
+        rung: 0,
         updates: 375,
         loss: (rate < 5.0).then(|| 0.1 + (rate.log10() + 1.0).powi(2)),
         losses: vec![],

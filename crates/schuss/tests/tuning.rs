@@ -8,7 +8,7 @@ use schuss::data::random::{Key, Purpose};
 use schuss::data::{Dataset, Labels, Samples, Shape, Values};
 use schuss::loss::Targets;
 use schuss::recipe::{ChoiceKey, TargetScale, Workload};
-use schuss::record::{IntervalKind, JudgedBy, RateRecord, Role, TunedRecipe, TuningRecord};
+use schuss::record::{IntervalKind, JudgedBy, RateRecord, Role, Status, TrialRecord, TunedRecipe, TuningRecord};
 use schuss::session::{Control, Session};
 use schuss::study::{Finished, Study, Tune};
 
@@ -252,6 +252,32 @@ fn the_race_runs_every_recipe_at_its_best_and_at_the_rate_that_suits_most() {
         assert!(optimizer(at_same_rate).ends_with(&format!("lr={same}")));
     }
     assert_eq!(finished.summary.groups.len(), trials.len(), "probes are in no group");
+}
+
+#[test]
+fn the_rate_chosen_is_one_of_the_good_rates() {
+    let mut workload = Workload::of("digits:train=300,test=100");
+    workload.choices.set(ChoiceKey::Validation, "0.1").unwrap();
+    let data = workload.load(None, None).unwrap();
+    let trials = ["sgd", "adam", "rmsprop"].map(|optimizer| trial("784-16-10", "batch:100", optimizer, 2));
+    let finished = tuned(trials.to_vec(), "lr", &data);
+    for TunedRecipe { name, chosen, good_rates, .. } in &record(&finished).recipes {
+        let good = good_rates.unwrap();
+        assert!((good.low..=good.high).contains(&chosen["lr"]), "{name}: {chosen:?} {good:?}");
+    }
+}
+
+#[test]
+fn probes_do_not_stop_early_so_that_all_are_as_long_as_the_record_says() {
+    let mut workload = Workload::of("digits:train=300,test=100");
+    workload.choices.set(ChoiceKey::Validation, "0.1").unwrap();
+    let data = workload.load(None, None).unwrap();
+    let mut trial = trial("784-16-10", "batch:100", "sgd", 20);
+    trial.budget.early_stop = Some("up:1".parse().unwrap());
+    let finished = tuned(vec![trial], "lr", &data);
+    let probes = &finished.summary.trials.probes;
+    let as_long = |probe: &TrialRecord| probe.updates == probe.budget.updates;
+    assert!(probes.iter().all(|probe| probe.status == Status::Diverged || as_long(probe)));
 }
 
 #[test]

@@ -23,8 +23,7 @@ pub(super) fn figures(summary: &Summary, fineness: Fineness) -> Vec<Figure> {
 
 /// Draws the losses of the shortest probes, which cover all rates, and those of the race.
 fn loss(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<Figure> {
-    let value =
-        |recipe: &TunedRecipe, probe: &ProbePoint| probe.loss.filter(|_| probe.updates == shortest(recipe));
+    let value = |probe: &ProbePoint| probe.loss.filter(|_| probe.rung == 0);
     let last = |trial: &TrialRecord| trial.epochs.last().and_then(|row| row.eval_loss);
     let mut series = series(tuning, fineness, value);
     for (line, recipe) in series.iter_mut().zip(&tuning.recipes) {
@@ -38,7 +37,7 @@ fn loss(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<
         caption: format!(
             "Loss on the validation split at the end of the shortest probes; hollow: at the end of the race, median over \
              seeds.{}",
-            good_rates(tuning, JudgedBy::Loss, "with at most 10 % more than the lowest loss")
+            good_rates(tuning, JudgedBy::Loss, "at which longer probes end at most 10 % above the lowest loss")
         ),
         drawing,
     })
@@ -69,7 +68,7 @@ fn basin(recipe: &TunedRecipe, measure: JudgedBy, points: &[[f64; 2]]) -> Vec<[f
 
 /// Draws the seconds to the target of all probes that reached it, and those of the race.
 fn time(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<Figure> {
-    let mut series = series(tuning, fineness, |_, probe| probe.target_seconds);
+    let mut series = series(tuning, fineness, |probe| probe.target_seconds);
     let to_target = |trial: &TrialRecord| trial.target.as_ref().and_then(|target| target.seconds);
     for (line, recipe) in series.iter_mut().zip(&tuning.recipes) {
         line.printed = raced(tuning, recipe, summary, to_target);
@@ -85,11 +84,6 @@ fn time(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<
         ),
         drawing,
     })
-}
-
-/// Returns the number of updates of the shortest probes.
-fn shortest(recipe: &TunedRecipe) -> u64 {
-    recipe.probes.iter().map(|probe| probe.updates).min().unwrap_or(0)
 }
 
 /// Returns the rates at which a recipe raced, each with the median of its trials; without those of which a trial has no
@@ -114,10 +108,10 @@ fn raced(
 fn series(
     tuning: &TuningRecord,
     fineness: Fineness,
-    value: impl Fn(&TunedRecipe, &ProbePoint) -> Option<f64>,
+    value: impl Fn(&ProbePoint) -> Option<f64>,
 ) -> Vec<Series> {
     let line = |(style, recipe): (usize, &TunedRecipe)| {
-        let point = |probe: &ProbePoint| Some([*probe.values.get(RATE)?, value(recipe, probe)?]);
+        let point = |probe: &ProbePoint| Some([*probe.values.get(RATE)?, value(probe)?]);
         let mut points: Vec<[f64; 2]> = recipe.probes.iter().filter_map(point).collect();
         points.sort_by(|a, b| a[0].total_cmp(&b[0]));
         Series { name: recipe.name.clone(), style, points, marked: true, ..Series::default() }

@@ -5,6 +5,7 @@ use super::rungs::{Racer, loss, mean_loss};
 use super::space::{Dimension, Space};
 use super::{Tune, TuneKey};
 use crate::Result;
+use crate::optim::Method;
 use crate::recipe::Trial;
 use crate::record::{Bounds, JudgedBy, ProbePoint, TrialRecord, TunedRecipe, TuningCost, TuningRecord};
 use crate::study::plan::{Planned, Study, number_equal_names};
@@ -30,7 +31,7 @@ pub(in crate::study) fn record(racers: &[Racer], tune: &Tune) -> Result<TuningRe
         recipe.at_same_rate = Some(if is_best { recipe.at_best.clone() } else { names.enter(planned) });
     }
     let keys = tune.keys.iter().map(ToString::to_string).collect();
-    let cost = total_cost(racers.iter().flat_map(|racer| racer.probes.iter().flatten()));
+    let cost = TuningCost::of(racers.iter().flat_map(|racer| racer.probes.iter().flatten()));
     Ok(TuningRecord { keys, cost, counts: tune.counts, same_rate, recipes })
 }
 
@@ -68,19 +69,32 @@ impl Names {
     }
 }
 
-/// Returns a recipe at these values. Its name tells them: in its optimizer, if that is part of the name, else behind it.
+/// Returns a recipe at these values, with a name that has them.
 fn at(planned: &Planned, values: &Values) -> Result<Planned> {
     let mut trial = planned.trial.clone();
     for (name, value) in values {
         trial = name.parse::<TuneKey>()?.set(&trial, *value)?;
     }
-    let told: Vec<String> = values.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    trial.name = if trial.name.contains("lr=") {
-        format!("{} {}", trial.recipe.update, trial.recipe.optimizer)
-    } else {
-        format!("{} {}", trial.name, told.join(" "))
-    };
+    trial.name = name(&planned.trial, &trial, values);
     Ok(Planned { trial, ..planned.clone() })
+}
+
+/// Returns the name of a tuned trial: that before with the new optimizer and update rule in place of the old, followed by
+/// those values that then are not part of it.
+fn name(before: &Trial, tuned: &Trial, values: &Values) -> String {
+    let (old, new) = (&before.recipe, &tuned.recipe);
+    let is_old = |word: &str| word.parse::<Method>().is_ok_and(|method| method == old.optimizer);
+    let has_optimizer = before.name.split(' ').any(is_old);
+    let has_update = before.name.split(' ').any(|word| word == old.update.to_string());
+    let replaced = |word: &str| match word {
+        word if is_old(word) => new.optimizer.to_string(),
+        word if word == old.update.to_string() => new.update.to_string(),
+        word => word.to_owned(),
+    };
+    let is_shown = |key: &str| if key == TuneKey::Batch.name() { has_update } else { has_optimizer };
+    let others = values.iter().filter(|(key, _)| !is_shown(key));
+    let others = others.map(|(key, value)| format!("{key}={value}"));
+    before.name.split(' ').map(replaced).chain(others).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns values with another learning rate.
@@ -100,7 +114,7 @@ fn same_rate(racers: &[Racer], tune: &Tune) -> Result<Option<f64>> {
     for racer in racers {
         let Some(axis) = racer.space.rate() else { return Ok(None) };
         rates.push(racer.best()?.at[axis]);
-        profiles.push(Profile::of(&racer.searches[0], axis));
+        profiles.push(Profile::of_all(&racer.searches, axis));
     }
     let suits = |at: f64| profiles.iter().filter(|profile| profile.excess(at) <= GOOD).count();
     let excess = |at: f64| profiles.iter().map(|profile| profile.excess(at).min(1.0)).sum::<f64>();
@@ -114,7 +128,7 @@ fn tuned_recipe(racer: &Racer) -> Result<TunedRecipe> {
     let Racer { planned, space, searches, probes } = racer;
     let best = racer.best()?;
     let good = space.rate().filter(|_| space.0.len() == 1).and_then(|axis| {
-        let basin = Profile::of(&searches[0], axis).basin()?;
+        let basin = Profile::of_all(searches, axis).basin()?;
         Some(Bounds { low: space.0[axis].value(basin.low), high: space.0[axis].value(basin.high) })
     });
     Ok(TunedRecipe {
@@ -129,7 +143,7 @@ fn tuned_recipe(racer: &Racer) -> Result<TunedRecipe> {
         },
         ranges: space.0.iter().map(|dimension| (dimension.key.to_string(), bounds(dimension))).collect(),
         good_rates: good,
-        cost: total_cost(probes.iter().flatten()),
+        cost: TuningCost::of(probes.iter().flatten()),
         probes: points(racer),
     })
 }
@@ -146,16 +160,18 @@ fn bounds(dimension: &Dimension) -> Bounds {
 
 /// Returns what was probed, in order.
 pub(super) fn points(racer: &Racer) -> Vec<ProbePoint> {
-    let tried = racer.searches.iter().flat_map(|search| &search.points);
+    let rungs = racer.searches.iter().enumerate();
+    let tried = rungs.flat_map(|(rung, search)| search.points.iter().map(move |point| (rung, &point.at)));
     let finite = |loss: f64| Some(loss).filter(|loss| loss.is_finite());
-    let point = |(at, probes): (&Vec<f64>, &Vec<TrialRecord>)| ProbePoint {
+    let point = |((rung, at), probes): ((usize, &Vec<f64>), &Vec<TrialRecord>)| ProbePoint {
         values: values(racer.space, at),
+        rung,
         updates: probes.first().map_or(0, |probe| probe.budget.updates),
         loss: finite(mean_loss(probes)),
         losses: probes.iter().map(|probe| finite(loss(probe))).collect(),
         target_seconds: seconds_to_target(probes),
     };
-    tried.map(|point| &point.at).zip(&racer.probes).map(point).collect()
+    tried.zip(&racer.probes).map(point).collect()
 }
 
 /// Returns the mean time to the target; `None` if a probe did not reach it.
@@ -165,12 +181,40 @@ fn seconds_to_target(probes: &[TrialRecord]) -> Option<f64> {
     all.map(|all| all / probes.len() as f64)
 }
 
-/// Adds up what probes cost.
-pub(super) fn total_cost<'a>(probes: impl Iterator<Item = &'a TrialRecord>) -> TuningCost {
-    let add = |cost: TuningCost, probe: &TrialRecord| TuningCost {
-        probes: cost.probes + 1,
-        updates: cost.updates + probe.updates,
-        train_seconds: cost.train_seconds + probe.train_seconds,
-    };
-    probes.fold(TuningCost::default(), add)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Name of a trial of `optimizer` with batches of 10, at these values.
+    fn renamed(name: &str, optimizer: &str, values: &[(&str, f64)]) -> String {
+        let mut trial = Trial { name: name.to_owned(), ..Trial::default() };
+        (trial.recipe.optimizer, trial.recipe.update) =
+            (optimizer.parse().unwrap(), "batch:10".parse().unwrap());
+        let values = values.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect();
+        let planned = Planned { trial, printed: crate::study::exhibit::Printed::default() };
+        at(&planned, &values).unwrap().trial.name
+    }
+
+    #[test]
+    fn a_name_has_the_new_optimizer_in_place_of_the_old_and_keeps_the_rest() {
+        let rate = [("lr", 0.56)];
+        for (name, optimizer, after) in [
+            ("784-8-10 sgd:lr=0.1", "sgd:lr=0.1", "784-8-10 sgd:lr=0.56"),
+            ("mse sgd:0.1", "sgd:lr=0.1", "mse sgd:lr=0.56"),
+            ("batch:10 adam", "adam", "batch:10 adam:lr=0.56"),
+            ("teacher's lr=0.1", "sgd:lr=0.1", "teacher's lr=0.1 lr=0.56"),
+            ("sgd", "adam", "sgd lr=0.56"),
+        ] {
+            assert_eq!(renamed(name, optimizer, &rate), after);
+        }
+    }
+
+    #[test]
+    fn a_name_has_every_tuned_value_once() {
+        let values = [("batch", 32.0), ("lr", 0.02), ("momentum", 0.926)];
+        let of = |name: &str| renamed(name, "sgd:momentum=0.5", &values);
+        assert_eq!(of("sgd:momentum=0.5"), "sgd:lr=0.02,momentum=0.926 batch=32");
+        assert_eq!(of("batch:10 sgd:momentum=0.5"), "batch:32 sgd:lr=0.02,momentum=0.926");
+        assert_eq!(of("mine"), "mine batch=32 lr=0.02 momentum=0.926");
+    }
 }

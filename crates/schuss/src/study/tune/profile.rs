@@ -25,7 +25,28 @@ pub(super) struct Basin {
 pub(super) const GOOD: f64 = 0.095_310_179_804_324_87;
 
 impl Profile {
-    /// Creates the profile of the points of a rung, whose coordinate `axis` is the rate.
+    /// Creates the profile of the points of all rungs, whose coordinate `axis` is the rate: those of the last, and beyond
+    /// them those of the rungs before that were judged by the same measure, each relative to the lowest cost of its rung.
+    pub(super) fn of_all(searches: &[Search], axis: usize) -> Self {
+        let measure = searches.last().map(Search::reaches_target);
+        let alike = searches.iter().filter(|search| Some(search.reaches_target()) == measure);
+        let rungs = alike.rev().map(|search| Self::of(search, axis));
+        rungs.reduce(Self::beyond).unwrap_or(Self(vec![]))
+    }
+
+    /// Adds the knots of another profile that lie beyond those of this one.
+    fn beyond(self, other: Self) -> Self {
+        let (Some(first), Some(last)) = (self.0.first(), self.0.last()) else { return other };
+        let (low, high) = (first.at - 1e-9, last.at + 1e-9);
+        let (below, above): (Vec<Knot>, Vec<Knot>) = other
+            .0
+            .into_iter()
+            .filter(|knot| knot.at < low || knot.at > high)
+            .partition(|knot| knot.at < low);
+        Self([below, self.0, above].concat())
+    }
+
+    /// Creates the profile of the points of one rung.
     pub(super) fn of(search: &Search, axis: usize) -> Self {
         let lowest = search.best().map_or(1.0, |best| search.cost(best));
         let excess = |point: &Point| (search.cost(point) / lowest).ln().max(0.0);
@@ -85,6 +106,17 @@ mod tests {
 
     fn profile(knots: &[[f64; 2]]) -> Profile {
         Profile(knots.iter().map(|&[at, excess]| Knot { at, excess }).collect())
+    }
+
+    #[test]
+    fn beyond_the_points_of_the_last_rung_a_profile_has_those_of_the_first() {
+        let first = profile(&[[-3.0, 1.0], [-2.0, 0.0], [-1.0, 0.5], [0.0, 2.0]]);
+        let last = profile(&[[-2.0, 0.2], [-1.0, 0.0], [-0.5, 0.1]]);
+        let both = last.beyond(first);
+        let knots: Vec<[f64; 2]> = both.0.iter().map(|knot| [knot.at, knot.excess]).collect();
+        assert_eq!(knots, [[-3.0, 1.0], [-2.0, 0.2], [-1.0, 0.0], [-0.5, 0.1], [0.0, 2.0]]);
+        let basin = both.basin().unwrap();
+        assert!((basin.low..=basin.high).contains(&-1.0), "the best of the last rung");
     }
 
     #[test]

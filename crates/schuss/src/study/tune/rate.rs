@@ -1,11 +1,11 @@
 //! The learning rate of one recipe: a range test with several seeds, confirmed by longer trials around its best rates.
 
-use super::choice::{points, total_cost};
+use super::choice::points;
 use super::profile::{GOOD, Profile};
 use super::rungs::{Racer, loss};
 use super::search::{Point, Search};
 use super::{Prober, TuneKey, search};
-use crate::record::{Bounds, IntervalKind, RateRecord, Spread, TrialRecord};
+use crate::record::{Bounds, IntervalKind, RateRecord, Spread, TrialRecord, TuningCost};
 use crate::session::{Control, Limits};
 use crate::study::Study;
 use crate::study::run::Means;
@@ -89,19 +89,19 @@ fn record(racer: &Racer) -> Result<RateRecord> {
         } else {
             IntervalKind::Confidence
         },
-        good_rates: racer.searches.last().filter(|_| is_told).and_then(|search| good(search, rate)),
+        good_rates: if is_told { good(&racer.searches, rate) } else { None },
         diverges_from: diverges_from(racer, best).map(rate),
         cannot_tell,
         tried,
         seeds,
-        cost: total_cost(racer.probes.iter().flatten()),
+        cost: TuningCost::of(racer.probes.iter().flatten()),
         probes: points(racer),
     })
 }
 
 /// Returns the rates around the best with a good loss.
-fn good(search: &Search, rate: impl Fn(f64) -> f64) -> Option<Bounds> {
-    let basin = Profile::of(search, 0).basin()?;
+fn good(searches: &[Search], rate: impl Fn(f64) -> f64) -> Option<Bounds> {
+    let basin = Profile::of_all(searches, 0).basin()?;
     Some(Bounds { low: rate(basin.low), high: rate(basin.high) })
 }
 

@@ -97,6 +97,7 @@ impl Racer<'_> {
             max_updates: Some(length(&trial, rung, data)?),
             beyond_target: trial.budget.target.is_some(),
             stop: None,
+            early_stop: None,
             ..trial.budget
         };
         Ok(Trial { budget, instruments: vec![], ..trial }) // which read the race alone
@@ -227,7 +228,7 @@ impl Climb<'_, '_> {
 
     /// Returns true if no recipe needs a further probe.
     fn is_done(&self, racers: &[Racer]) -> bool {
-        let is_done = if self.is_last { Search::is_resolved } else { Search::is_inside };
+        let is_done = if self.is_last { Search::is_resolved } else { Search::is_enclosed };
         racers.iter().all(|racer| racer.searches.last().is_none_or(is_done))
     }
 

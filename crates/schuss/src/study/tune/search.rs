@@ -1,6 +1,7 @@
 //! Search of a recipe's best values on one rung: which point to probe next, and when the best is inside and resolved.
 
-use super::space::Space;
+use super::TuneKey;
+use super::space::{Dimension, Space};
 
 /// A probed point.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,15 +117,26 @@ impl Search<'_> {
         self.ranked().first().copied()
     }
 
-    /// Returns true if the best point has others on all sides.
+    /// Returns true if the best point has others on all sides, or no value is possible beyond it.
     pub(super) fn is_inside(&self) -> bool {
+        let is_open = |best: &Point, edge: Side| {
+            let dimension = &self.space.0[edge.axis];
+            dimension.is_limit(best.at[edge.axis], edge.sign) && !dimension.ends(edge.sign)
+        };
+        let is_at_limit = |best: &Point| sides(best).any(|edge| is_open(best, edge));
+        self.is_enclosed() && self.best().is_some_and(|best| !is_at_limit(best))
+    }
+
+    /// Returns true if the best point has others, or the limit of the choice, on all sides, so that the range is wide
+    /// enough.
+    pub(super) fn is_enclosed(&self) -> bool {
         self.best().is_some_and(|best| self.edge(best).is_none())
     }
 
-    /// Returns true if the best point is inside and a better one beside it would save little.
+    /// Returns true if the best point is enclosed and a better one beside it would save little.
     pub(super) fn is_resolved(&self) -> bool {
         let gain = |best: &Point| self.chance(best).map_or(0.0, |(_, chance)| chance.gain);
-        self.is_inside() && self.best().is_some_and(|best| gain(best) <= WORTHWHILE)
+        self.is_enclosed() && self.best().is_some_and(|best| gain(best) <= WORTHWHILE)
     }
 
     /// Returns the next point to probe: beyond the edge if the best is at one, else nearer to the best.
@@ -143,11 +155,8 @@ impl Search<'_> {
 
     /// Returns an edge that the best point is at, unless the limit of the choice is there.
     fn edge(&self, best: &Point) -> Option<Side> {
-        let edges = (0..best.at.len()).flat_map(|axis| [-1.0, 1.0].map(|sign| Side { axis, sign }));
-        edges.into_iter().find(|edge| {
-            let limits = self.space.0[edge.axis].limits;
-            let limit = if edge.sign < 0.0 { limits.low } else { limits.high };
-            let is_at_limit = (best.at[edge.axis] - limit).abs() < 1e-3;
+        sides(best).find(|edge| {
+            let is_at_limit = self.space.0[edge.axis].is_limit(best.at[edge.axis], edge.sign);
             !is_at_limit && self.neighbours(best, *edge).is_empty()
         })
     }
@@ -166,15 +175,23 @@ impl Search<'_> {
         beside
     }
 
-    /// Returns the distance of a point beyond an edge: that of the nearest of earlier rungs, else twice that of the nearest
-    /// point inside.
+    /// Returns the distance of a point beyond an edge: that of the nearest of earlier rungs, else of no weight decay, else
+    /// twice that of the nearest point inside, and at least that of the next power of two for samples per update.
     fn beyond(&self, best: &Point, edge: Side) -> f64 {
         let Side { axis, sign } = edge;
+        let Dimension { key, limits, range } = self.space.0[axis];
         let gaps = self.known.iter().map(|at| sign * (at[axis] - best.at[axis])).filter(|gap| *gap > 1e-9);
-        let known = gaps.min_by(f64::total_cmp);
+        if let Some(known) = gaps.min_by(f64::total_cmp) {
+            return known;
+        }
         let inside = self.neighbours(best, Side { axis, sign: -sign }).first().map(|inside| 2.0 * inside.gap);
-        let usual = self.space.0[axis].range.width() / 8.0;
-        known.unwrap_or_else(|| inside.unwrap_or(usual).clamp(usual / 2.0, WIDEST))
+        let usual = range.width() / 8.0;
+        let step = inside.unwrap_or(usual).clamp(usual / 2.0, WIDEST);
+        match key {
+            TuneKey::WeightDecay if sign < 0.0 => best.at[axis] - limits.low,
+            TuneKey::Batch => step.max(2_f64.log10()),
+            _ => step,
+        }
     }
 
     /// Returns the step to a point nearer to the best: where a better one may be, or the middle of the wider gap.
@@ -205,6 +222,11 @@ impl Search<'_> {
     }
 }
 
+/// Returns all sides of a point.
+fn sides(point: &Point) -> impl Iterator<Item = Side> {
+    (0..point.at.len()).flat_map(|axis| [-1.0, 1.0].map(|sign| Side { axis, sign }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,8 +235,12 @@ mod tests {
     use crate::study::tune::Tune;
 
     fn space() -> Space {
+        space_of("lr")
+    }
+
+    fn space_of(key: &str) -> Space {
         let data = schuss_data::load("digits:train=20,test=10,size=8").unwrap();
-        let tune = Tune { dialect: Dialect::Torch, ..("lr".parse().unwrap()) };
+        let tune = Tune { dialect: Dialect::Torch, ..(key.parse().unwrap()) };
         Space::new(&tune, &Trial::default(), &data).unwrap()
     }
 
@@ -278,5 +304,26 @@ mod tests {
         search.points.extend([point(-0.5, 0.5, Some(2.0)), point(0.0, 0.9, Some(0.5))]);
         assert_eq!(search.best().unwrap().at, [0.0]);
         assert_eq!(search.cost(&search.points[0]), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_best_value_at_a_limit_is_inside_only_if_nothing_is_possible_beyond() {
+        // the smallest value is the best, or the largest
+        let ends = |key: &str, sign: f64| {
+            let space = space_of(key);
+            let probe = |at: Vec<f64>| Point { loss: (-sign * at[0]).exp(), at, to_target: None };
+            let mut search = Search { space: &space, known: vec![], points: vec![], finest: 0.02 };
+            search.points.extend((1..8).map(|index| probe(space.sobol(index))));
+            while !search.is_enclosed() && search.points.len() < 40 {
+                search.points.push(probe(search.next().unwrap()));
+            }
+            let best = space.0[0].value(search.best().unwrap().at[0]);
+            (best, search.points.len(), search.is_inside())
+        };
+        assert_eq!(ends("weight_decay", -1.0), (0.0, 8, true), "none is tried first");
+        assert!(!ends("weight_decay", 1.0).2);
+        assert!(ends("momentum", 1.0).2);
+        assert!(!ends("momentum", -1.0).2 && !ends("lr", -1.0).2 && !ends("lr", 1.0).2);
+        assert_eq!((ends("batch", 1.0).0, ends("batch", 1.0).2), (20.0, true));
     }
 }
