@@ -8,7 +8,9 @@ use schuss::data::random::{Key, Purpose};
 use schuss::data::{Dataset, Labels, Samples, Shape, Values};
 use schuss::loss::Targets;
 use schuss::recipe::{ChoiceKey, TargetScale, Workload};
-use schuss::record::{IntervalKind, JudgedBy, RateRecord, Role, Status, TrialRecord, TunedRecipe, TuningRecord};
+use schuss::record::{
+    IntervalKind, JudgedBy, RateRecord, Role, Status, TrialRecord, TunedRecipe, TuningRecord,
+};
 use schuss::session::{Control, Session};
 use schuss::study::{Finished, Study, Tune};
 

@@ -3,7 +3,7 @@
 use super::Tune;
 use super::probes::Prober;
 use super::search::{Point, Search};
-use super::space::Space;
+use super::space::{Space, refuse_replaced};
 use crate::recipe::{Budget, Trial};
 use crate::record::{Status, TrialRecord};
 use crate::study::plan::{Planned, Study};
@@ -126,8 +126,8 @@ fn updates_in_a_moment(trial: &Trial, data: &Dataset) -> Result<u64> {
 /// Checks that a study can be tuned.
 ///
 /// # Errors
-/// Usage errors: a recipe without one of the choices, recipes that differ only in them, no seed, and time that counts
-/// without a target.
+/// Usage errors: a recipe without one of the choices, or whose schedule replaces it, recipes that differ only in them, no
+/// seed, and time that counts without a target.
 pub(in crate::study) fn check(study: &Study, tune: &Tune, data: &Dataset) -> Result<()> {
     if tune.seeds == 0 {
         return Err(Error::usage("tuning needs at least one seed"));
@@ -141,7 +141,11 @@ pub(in crate::study) fn check(study: &Study, tune: &Tune, data: &Dataset) -> Res
 }
 
 fn spaces(study: &Study, tune: &Tune, data: &Dataset) -> Result<Vec<Space>> {
-    study.trials.iter().map(|planned| Space::new(tune, &planned.trial, data)).collect()
+    let space = |planned: &Planned| {
+        tune.keys.iter().try_for_each(|key| refuse_replaced(*key, &planned.trial))?;
+        Space::new(tune, &planned.trial, data)
+    };
+    study.trials.iter().map(space).collect()
 }
 
 /// Probes every recipe and draws the conclusion; `None` if interrupted.

@@ -46,9 +46,8 @@ impl Dimension {
     /// Creates the dimension of `key` for a recipe.
     ///
     /// # Errors
-    /// A usage error if the recipe does not have the choice, or its schedule replaces it.
+    /// A usage error if the recipe does not have the choice.
     fn new(key: TuneKey, trial: &Trial, dialect: Dialect, samples: usize) -> Result<Self> {
-        refuse_replaced(key, trial)?;
         let (range, limits) = match key {
             TuneKey::Lr => (rates(&trial.recipe.optimizer, dialect)?, Range::of(1e-12, 1e6)),
             TuneKey::Momentum => (Range::of(0.01, 0.9), Range::of(1e-4, 1.0)),
@@ -130,7 +129,10 @@ impl TuneKey {
 }
 
 /// Refuses a choice of which every update has another value, by the schedule.
-fn refuse_replaced(key: TuneKey, trial: &Trial) -> Result<()> {
+///
+/// # Errors
+/// A usage error.
+pub(super) fn refuse_replaced(key: TuneKey, trial: &Trial) -> Result<()> {
     let schedule = &trial.recipe.schedule;
     if !schedule.replaces(key.name()) {
         return Ok(());
@@ -256,7 +258,7 @@ mod tests {
         let new = |key, schedule: &str| {
             let mut trial = Trial::default();
             trial.recipe.schedule = schedule.parse().unwrap();
-            Dimension::new(key, &trial, Dialect::Torch, 1_000).map_err(|error| error.to_string())
+            refuse_replaced(key, &trial).map_err(|error| error.to_string())
         };
         for (key, schedule) in [
             (TuneKey::Lr, "one-cycle:max_lr=0.5"),
