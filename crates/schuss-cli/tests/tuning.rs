@@ -84,7 +84,7 @@ fn a_tuned_race_prints_both_verdicts_the_good_basins_and_times_with_the_tuning_o
 fn a_tuning_interrupted_before_its_first_probe_ended_says_that_there_is_no_race_and_how_to_go_on() {
     let place = Place::new();
     let args = ["compare", "--tune", "lr", "--epochs", "2", "--out", "run", "--time-limit"];
-    let ran = place.small(&[&args[..], &["1ms"]].concat());
+    let ran = place.small(&[&args[..], &["0.001s"]].concat());
     assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
     for part in ["No trial has begun.", "The time limit is up", "continue with: schuss resume run"] {
         assert!(ran.stdout.contains(part), "`{part}` is not in: {}", ran.stdout);

@@ -421,7 +421,7 @@ fn a_tuned_run_shows_loss_against_rate_with_the_good_basins_and_the_cost() {
     let probe = |rate: f64| ProbePoint {
         values: [("lr".to_owned(), rate)].into(),
         rung: 0,
-        updates: 375,
+        updates: if rate < 0.1 { 375 } else { 24 }, // with other samples per update
         loss: (rate < 5.0).then(|| 0.1 + (rate.log10() + 1.0).powi(2)),
         losses: vec![],
         target_seconds: (rate < 1.0).then(|| 2.0 / rate),
@@ -447,6 +447,9 @@ fn a_tuned_run_shows_loss_against_rate_with_the_good_basins_and_the_cost() {
     });
     let files = files(&summary, &traces);
     assert!(files.contains_key("tuning-loss.svg") && files.contains_key("tuning-seconds.svg"));
+    let chart = str::from_utf8(&files["tuning-loss.svg"]).unwrap();
+    let dots = chart.split_once("class=\"dot\"").unwrap().1.split('>').next().unwrap();
+    assert_eq!(dots.matches('M').count(), 4, "all probes of the first rung, whatever their updates: {dots}");
     let page = str::from_utf8(&files["report.html"]).unwrap();
     check_page(page);
     for part in [

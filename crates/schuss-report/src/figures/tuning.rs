@@ -37,7 +37,7 @@ fn loss(tuning: &TuningRecord, summary: &Summary, fineness: Fineness) -> Option<
         caption: format!(
             "Loss on the validation split at the end of the shortest probes; hollow: at the end of the race, median over \
              seeds.{}",
-            good_rates(tuning, JudgedBy::Loss, "at which longer probes end at most 10 % above the lowest loss")
+            good_rates(tuning, JudgedBy::Loss, "at which longer probes end with at most 10 % more than the lowest loss")
         ),
         drawing,
     })
