@@ -343,7 +343,7 @@ fn sharpness_is_the_largest_eigenvalue_of_the_hessian_of_an_f64_twin() {
 
 #[test]
 fn the_noise_scale_is_that_of_the_gradients_of_an_f64_twin() {
-    let data = schuss::data::load("digits:train=40,test=10,size=8").unwrap(); // two groups of 20
+    let data = schuss::data::load("digits:train=40,test=10,size=8").unwrap(); // 20 groups of 2
     let mut trial = trial("64-8-10", "batch:20", "sgd", 1);
     trial.instruments = vec!["noise-scale".parse().unwrap()];
     let twin = Twin::of(&initial_params(&trial, &data));
@@ -351,14 +351,16 @@ fn the_noise_scale_is_that_of_the_gradients_of_an_f64_twin() {
     let samples = twin::samples(&data.train);
     let group = |first: usize| {
         let samples: Vec<twin::Sample> =
-            (first..first + 20).map(|i| samples[order.index(i)].clone()).collect();
+            (first..first + 2).map(|i| samples[order.index(i)].clone()).collect();
         twin.gradient(&samples).concat()
     };
     let square = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>();
-    let (a, b) = (group(0), group(20));
-    let mean: Vec<f64> = a.iter().zip(&b).map(|(a, b)| (a + b) / 2.0).collect();
-    let each = (square(&a) + square(&b)) / 2.0;
-    let (gradient, variance) = (2.0 * square(&mean) - each, 40.0 * (each - square(&mean)));
+    let gradients: Vec<Vec<f64>> = (0..40).step_by(2).map(group).collect();
+    let mean: Vec<f64> =
+        (0..gradients[0].len()).map(|i| gradients.iter().map(|g| g[i]).sum::<f64>() / 20.0).collect();
+    let each = gradients.iter().map(|gradient| square(gradient)).sum::<f64>() / 20.0;
+    let all = square(&mean);
+    let (gradient, variance) = ((20.0 * all - each) / 19.0, 2.0 * 20.0 / 19.0 * (each - all));
     for (name, wanted) in [("noise_scale_gradient", gradient), ("noise_scale_variance", variance)] {
         let found = reading(&trial, &data, 0, name).unwrap();
         assert!((found / wanted - 1.0).abs() < 1e-4, "{name}: {found}, not {wanted}");
@@ -366,6 +368,26 @@ fn the_noise_scale_is_that_of_the_gradients_of_an_f64_twin() {
     let found = reading(&trial, &data, 0, "noise_scale");
     assert_eq!(found.is_some(), gradient > 0.0);
     assert!(found.is_none_or(|found| (found / (variance / gradient) - 1.0).abs() < 1e-3));
+}
+
+#[test]
+fn the_noise_scale_of_few_samples_is_close_to_that_of_single_gradients() {
+    for train in [64, 160, 500] {
+        let data = schuss::data::load(&format!("digits:train={train},test=10,size=8")).unwrap();
+        let mut trial = trial("64-10", "batch:20", "sgd", 1);
+        trial.instruments = vec!["noise-scale".parse().unwrap()];
+        let twin = Twin::of(&initial_params(&trial, &data));
+        let gradient = |sample: twin::Sample| twin.gradient(&[sample]).concat();
+        let gradients: Vec<Vec<f64>> = twin::samples(&data.train).into_iter().map(gradient).collect();
+        let mean = |i: usize| gradients.iter().map(|gradient| gradient[i]).sum::<f64>() / train as f64;
+        let variance = |i: usize| {
+            let squares = gradients.iter().map(|gradient| (gradient[i] - mean(i)).powi(2));
+            squares.sum::<f64>() / (train - 1) as f64
+        };
+        let wanted: f64 = (0..gradients[0].len()).map(variance).sum();
+        let found = reading(&trial, &data, 0, "noise_scale_variance").unwrap();
+        assert!((found / wanted - 1.0).abs() < 0.3, "{train}: {found}, not {wanted}");
+    }
 }
 
 #[test]
@@ -412,6 +434,24 @@ fn a_diverged_trial_tells_how_far_past_the_stability_bound_its_rate_was_and_the_
         assert!((bound.ratio - 1.05).abs() < 0.005 && bound.descent == kind, "{optimizer}: {bound:?}");
         assert!(above.update > bound.measured_at, "measured where weights were finite");
     }
+}
+
+#[test]
+fn the_bound_is_measured_before_the_weights_exploded_even_if_every_update_is_evaluated() {
+    let data = digits();
+    let bound = |update: &str| {
+        let mut trial = trial("64-32-32-10", update, "sgd:lr=20", 300);
+        trial.recipe.loss = "mse".parse().unwrap();
+        let outcome = Session::new(&trial, &data, ONE_THREAD).unwrap().run().unwrap();
+        assert!(
+            outcome.updates > 1 || update != "epoch",
+            "it is evaluated between start and end: {outcome:?}"
+        );
+        outcome.diverged.unwrap().stability.unwrap()
+    };
+    let (epoch, batch) = (bound("epoch"), bound("batch:10"));
+    assert!((1.0..1e3).contains(&epoch.ratio), "{epoch:?}");
+    assert!((epoch.measured_at, batch.measured_at) == (0, 0) && epoch.sharpness == batch.sharpness);
 }
 
 #[test]

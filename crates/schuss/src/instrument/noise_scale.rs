@@ -13,8 +13,8 @@ instrument! {
     /// ```
     ///
     /// gᵢ are the mean gradients of m groups of b samples, ḡ is their mean. Both estimates are unbiased for samples drawn
-    /// independently; their ratio is not quite. m b are up to 1,024 training samples, the same in every trial, b is 32 or,
-    /// of fewer than 64 samples, half of them. Dropout, noise and batch statistics are those of training, the last over
+    /// independently; their ratio is not quite. m b are up to 1,024 training samples, the same in every trial, m is about
+    /// 32, b at most 32 and at least 2. Dropout, noise and batch statistics are those of training, the last over
     /// groups. B is the critical batch size in samples: with batches far below it, twice as many samples per update need
     /// half as many updates; far above, about as many. Undefined where the gradient is so small that its estimated square
     /// is not positive. `noise_scale_variance` (tr Σ) and `noise_scale_gradient` (‖G‖²) are recorded too.
@@ -23,13 +23,13 @@ instrument! {
     NoiseScale = "noise-scale"
 }
 
-/// Number of samples per group, if there are enough for two groups.
-const GROUP: usize = 32;
+/// Number of groups, and of samples in the largest: few groups would make the estimates noisy.
+const GROUPS: usize = 32;
 
 impl Measure for NoiseScale {
     fn measure(&self, view: &mut View) -> Result<Vec<Reading>> {
         let samples = view.samples.len();
-        let size = GROUP.min(samples / 2);
+        let size = (samples / GROUPS).clamp(2, GROUPS).min(samples / 2); // at least 2, for batch statistics
         if size == 0 {
             return Ok(vec![]);
         }

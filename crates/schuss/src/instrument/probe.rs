@@ -9,10 +9,14 @@ use std::ops::Range;
 /// same in all trials.
 pub(crate) const SAMPLES: usize = 1_024;
 
-/// Measurements at the trained weights, which an engine makes for instruments. None of them changes weights or state.
+/// Measurements at the trained weights, which an engine makes for instruments. None of them changes weights or state,
+/// except [`swap_weights`](Self::swap_weights), which undoes itself.
 pub trait Probe {
     /// Returns the trained weights, not those that an optimizer averages for evaluation.
     fn weights(&self) -> &Params;
+
+    /// Swaps the trained weights with others, at which everything is measured until they are swapped back.
+    fn swap_weights(&mut self, weights: &mut [f32]);
 
     /// Returns the units of every activation that a gradient reaches, and whether they pass it on for any of the samples
     /// at `positions`: where the slope of the activation is not 0. Without noise and dropout.

@@ -29,7 +29,7 @@ pub struct Stability {
     pub ratio: f64,
     /// Form of descent that the bound belongs to.
     pub descent: DescentKind,
-    /// Update whose weights were measured: the last report point, at which they were finite.
+    /// Update whose weights were measured: those with the lowest evaluation loss, before they exploded.
     pub measured_at: u64,
     /// Number of training samples it was measured on: the first of epoch 0.
     pub samples: usize,

@@ -55,8 +55,9 @@ impl Instruments {
 }
 
 impl Session {
-    /// Compares the learning rate of an update with the largest stable one at the weights of the last report point; None
-    /// for optimizers other than plain `sgd`, for rates that follow evaluations, and where it cannot be measured.
+    /// Compares the learning rate of an update with the largest stable one at the weights with the lowest evaluation loss,
+    /// since those of the last report point may have exploded already; None for optimizers other than plain `sgd`, for
+    /// rates that follow evaluations, and where it cannot be measured.
     pub(super) fn stability(&mut self, update: u64) -> Option<Stability> {
         let recipe = &self.trial.recipe;
         let rule = recipe.optimizer.sole_rule().filter(|_| update > 0 && !recipe.schedule.waits())?;
@@ -65,8 +66,12 @@ impl Session {
         };
         let samples = self.train.len().min(SAMPLES_OF_BOUND);
         let probe = self.engine.probe().filter(|probe| probe.check_curvature().is_ok())?;
+        let (best, weights) = self.progress.best.zip(self.best.as_mut())?;
         self.train.begin(0);
-        let found = sharpness(probe, &mut self.train, 0..samples, TOLERANCE_OF_BOUND).ok()?;
+        probe.swap_weights(weights.values_mut());
+        let found = sharpness(probe, &mut self.train, 0..samples, TOLERANCE_OF_BOUND);
+        probe.swap_weights(weights.values_mut());
+        let found = found.ok()?;
         let (descent, largest_lr) = largest_stable_rate(&sgd, found.value)?;
         Some(Stability {
             lr: sgd.lr,
@@ -74,7 +79,7 @@ impl Session {
             largest_lr,
             ratio: sgd.lr / largest_lr,
             descent,
-            measured_at: self.progress.reported[0],
+            measured_at: best.updates,
             samples,
         })
     }

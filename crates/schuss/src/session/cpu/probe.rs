@@ -17,6 +17,10 @@ impl Probe for Cpu {
         &self.passes.params
     }
 
+    fn swap_weights(&mut self, weights: &mut [f32]) {
+        self.passes.params.values_mut().swap_with_slice(weights);
+    }
+
     fn live_units(&mut self, samples: &mut Feed, positions: Range<usize>) -> Result<Vec<LiveUnits>> {
         self.passes.live_units(samples, positions)
     }
