@@ -227,7 +227,18 @@ impl CustomMetric for Named {
 
 #[test]
 fn a_metric_cannot_take_a_name_that_records_use_and_a_built_in_one_needs_no_choice() {
-    for name in ["mae", "loss", "eval_loss", "updates", "accuracy", "chance", "f1_macro"] {
+    for name in [
+        "mae",
+        "loss",
+        "eval_loss",
+        "updates",
+        "accuracy",
+        "chance",
+        "f1_macro",
+        "sharpness",
+        "noise_scale_variance",
+        "dead_units.1",
+    ] {
         let error = metrics::Custom::register(Arc::new(Named(name))).unwrap_err();
         assert!(error.what.contains(&format!("records use the name `{name}`")), "{error}");
     }
@@ -237,6 +248,7 @@ fn a_metric_cannot_take_a_name_that_records_use_and_a_built_in_one_needs_no_choi
     };
     register();
     assert!(refused("top_two,mae").contains("`mae` needs no choice"), "{}", refused("top_two,mae"));
+    assert!(refused("sharpness").contains("read by an instrument"), "{}", refused("sharpness"));
     assert!(refused("top_ten").contains("no metric is registered as `top_ten`"), "{}", refused("top_ten"));
 }
 

@@ -198,3 +198,14 @@ impl Instrument {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::READINGS;
+
+    #[test]
+    fn metrics_of_ones_own_know_the_keys_of_all_instruments() {
+        assert_eq!(Instrument::all().iter().map(Instrument::key).collect::<Vec<_>>(), READINGS);
+    }
+}

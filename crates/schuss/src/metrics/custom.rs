@@ -83,7 +83,7 @@ impl Custom {
     /// A usage error for a name that specs cannot hold, or that records use for something else.
     pub fn register<T: CustomMetric + 'static>(metric: Arc<T>) -> Result<Self> {
         let name = metric.name();
-        if is_taken(&name) {
+        if is_taken(&name) || is_reading(&name) {
             return Err(Error::usage(format!("records use the name `{name}` for something else"))
                 .advise("another name for the metric"));
         }
@@ -98,6 +98,10 @@ impl Custom {
     pub(crate) fn find_all(names: &str) -> Result<Vec<Self>> {
         let find = |name: &str| match OWN.find(name.trim()) {
             Some(metric) => Ok(Self(metric)),
+            None if is_reading(name.trim()) => {
+                Err(Error::usage(format!("`{}` is no metric but read by an instrument", name.trim()))
+                    .advise("--instrument"))
+            }
             None if is_taken(name.trim()) => Err(Error::usage(format!("`{}` needs no choice", name.trim()))
                 .advise("leave it out: it is measured wherever it applies")),
             None => Err(OWN.missing(name.trim())),
@@ -156,6 +160,17 @@ fn is_taken(name: &str) -> bool {
         || keys(json(&Evaluation::default()))
         || keys(json(&EvaluationPoint::default()))
         || keys(json(&EpochRecord::default()))
+}
+
+/// Keys with which the readings of instruments begin, among the metrics of an evaluation.
+pub(crate) const READINGS: [&str; 5] = ["update_ratio", "dead_units", "sharpness", "noise_scale", "plane"];
+
+/// Returns true if a name is that of a reading of an instrument, or could be.
+fn is_reading(name: &str) -> bool {
+    let is_of = |key: &&str| {
+        name.strip_prefix(*key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
+    };
+    READINGS.iter().any(|key| is_of(&key))
 }
 
 fn json(record: &impl Serialize) -> serde_json::Result<serde_json::Value> {

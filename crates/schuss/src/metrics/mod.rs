@@ -13,6 +13,8 @@ mod metric;
 mod reconstructions;
 
 pub use classes::{Confusion, ConfusionMatrix};
+#[cfg(test)]
+pub(crate) use custom::READINGS;
 pub use custom::{Custom, CustomMetric, CustomTally};
 pub use deviation::Deviation;
 pub use image_quality::ImageQuality;
