@@ -419,6 +419,16 @@ fn only_intervals_of_calibrated_times_are_widened_by_the_noise() {
 }
 
 #[test]
+fn seeds_whose_recipes_were_timed_in_different_ways_are_pointed_out() {
+    let mut trials = noisy(Timing::Interleaved, [0.02, 0.02]);
+    assert!(!words(&verdict(trials.clone())).contains("timed in different ways"));
+    let resumed = trials.iter_mut().filter(|trial| trial.name == "sgd" && trial.seed == 2);
+    resumed.for_each(|trial| trial.timing = Timing::Calibrated);
+    let verdict = verdict(trials);
+    assert!(words(&verdict).contains("timed in different ways with 1 seed,"), "{:?}", verdict.sentences);
+}
+
+#[test]
 fn calibrated_times_one_step_of_the_grid_apart_with_every_seed_are_decided_by_signs() {
     let trials = |n: usize| {
         let trials = [hits("adam", &vec![1.0; n]), hits("sgd", &vec![2.0; n])].concat().into_iter();

@@ -4,10 +4,12 @@ use super::super::recipe::{Recipe, same};
 use super::{Words, called, named_or_counted};
 use crate::record::numbers::{count, plural};
 use crate::record::{Measure, Status, Timing, TrialRecord};
+use std::collections::BTreeSet;
 
 impl Words<'_> {
     pub(super) fn remarks(&self) -> Vec<String> {
-        let one = [self.nothing_learned(), self.diverged(), self.unfinished(), self.shared()];
+        let one =
+            [self.nothing_learned(), self.diverged(), self.unfinished(), self.shared(), self.timed_apart()];
         self.same().into_iter().chain(one.into_iter().flatten()).collect()
     }
 
@@ -81,6 +83,21 @@ impl Words<'_> {
             ""
         };
         is_shared.then(|| format!("Trials shared the machine: their seconds cannot be compared.{updates}"))
+    }
+
+    /// Returns a sentence if trials with the same seed were timed in different ways, by parts of the run with other limits.
+    fn timed_apart(&self) -> Option<String> {
+        let trials = self.trials();
+        let differs = |a: &TrialRecord| trials.iter().any(|b| a.seed == b.seed && a.timing != b.timing);
+        let seeds: BTreeSet<u64> =
+            trials.iter().filter(|trial| differs(trial)).map(|trial| trial.seed).collect();
+        (self.verdict.by == Measure::TrainSeconds && !seeds.is_empty()).then(|| {
+            format!(
+                "The recipes were timed in different ways with {}, by turns or by their updates, because the run went on with \
+                 other limits: the noise of the machine is not the same for both of a pair.",
+                plural(seeds.len(), "seed")
+            )
+        })
     }
 }
 
