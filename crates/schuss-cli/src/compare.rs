@@ -210,10 +210,14 @@ fn present(
         format!("\n{}", table::overview(summary, screen.table_width(), progress.extent()).trim_end());
     let closing = schuss_report::closing(summary, place);
     let is_tuning = study.tune.is_some() && summary.tuning.is_none();
-    let is_unfinished = is_tuning || is_undecided(summary) || summary.trials.iter().any(goes_on);
+    let is_unfinished =
+        is_tuning || is_undecided(summary) || finished.lacks_plane || summary.trials.iter().any(goes_on);
     if progress.time_is_up() && is_unfinished {
         let ended = summary.trials.iter().filter(|trial| !goes_on(trial)).count();
         page += &format!("\nThe time limit is up: {} ended.", plural(ended, "trial"));
+    }
+    if finished.lacks_plane {
+        page += "\nThe plane that the racers share is not drawn yet.";
     }
     let outlooks = finished.outlooks.iter().map(|outlook| outlook.line.clone());
     outlooks.chain(closing).for_each(|sentence| page += &format!("\n{sentence}"));

@@ -81,6 +81,74 @@ fn racers_share_a_plane_with_their_paths_and_a_resumed_run_has_the_same() {
     assert_eq!(&resumed["surfaces"][0], surface);
 }
 
+/// Arguments of a comparison with a plane.
+fn plane<'a>(choices: &[&'a str], out: &'a str) -> Vec<&'a str> {
+    [&["compare", "--instrument", "plane", "--epochs", "3", "--out", out, "--json"], choices].concat()
+}
+
+#[test]
+fn a_racer_that_explodes_neither_spoils_the_plane_of_the_others_nor_the_record() {
+    let place = Place::new();
+    let choices = ["--optimizer", "sgd:lr=0.1", "--optimizer", "adam", "--optimizer", "sgd:lr=1e12"];
+    let with = place.small(&plane(&choices, "with")).json();
+    let without = place.small(&plane(&choices[..4], "without")).json();
+    let [with, without] = [&with["surfaces"][0], &without["surfaces"][0]];
+    let width =
+        |surface: &serde_json::Value| surface["w1"][1].as_f64().unwrap() - surface["w1"][0].as_f64().unwrap();
+    assert!((width(with) / width(without)).ln().abs() < 1.0, "{} {}", width(with), width(without));
+    let exploded = &with["paths"][2];
+    assert_eq!(exploded["points"].as_array().unwrap().len(), 1, "{exploded}");
+    assert!(exploded["verdict"].as_str().unwrap().contains("exploded"), "{exploded}");
+    assert_eq!(place.run(&["report", "with", "--json"]).code, 0);
+    assert_eq!(place.run(&["resume", "with"]).code, 0);
+}
+
+#[test]
+fn a_loss_of_a_plane_that_is_not_finite_is_null_and_can_be_read() {
+    let place = Place::new();
+    assert_eq!(place.small(&plane(&["--optimizer", "sgd:lr=0.1", "--optimizer", "adam"], "run")).code, 0);
+    let path = place.join("run/summary.json");
+    let mut summary: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    summary["surfaces"][0]["values"][7] = serde_json::Value::Null;
+    std::fs::write(&path, summary.to_string()).unwrap();
+    let reported = place.run(&["report", "run", "--json"]);
+    assert_eq!(reported.code, 0, "{}", reported.stderr);
+    assert!(reported.json()["surfaces"][0]["values"][7].is_null());
+}
+
+#[test]
+fn racers_that_cannot_share_the_plane_are_counted_beforehand_and_in_its_title() {
+    let place = Place::new();
+    for axis in [["--model", "64-12-10", "--model", "64-8-10"], ["--loss", "mse", "--loss", "cross-entropy"]]
+    {
+        let (data, model) = (["--data", "digits:train=400,test=100,size=8"], ["--model", "64-12-10"]);
+        let model = if axis[0] == "--model" { &[][..] } else { &model };
+        let ran = place.run(&[&plane(&axis, axis[1])[..], &data, model].concat());
+        assert!(ran.stderr.contains("the plane leaves out 1 of 2 recipes"), "{}", ran.stderr);
+        let surface = &ran.json()["surfaces"][0];
+        assert_eq!(surface["title"], "The loss over the plane that 1 of 2 racers share");
+        assert!(surface["lesson"].as_str().unwrap().contains("another network or loss"), "{surface}");
+    }
+}
+
+#[test]
+fn a_plane_holds_a_few_points_of_a_path_of_any_length_and_they_count_as_memory() {
+    let place = Place::new();
+    let run = |epochs: &str, out: &str| {
+        place.small(&["train", "--instrument", "plane", "--epochs", epochs, "--out", out, "--json"]).json()
+    };
+    let summary = run("40", "whole");
+    let surface = &summary["surfaces"][0];
+    let points = surface["paths"][0]["points"].as_array().unwrap().len();
+    assert!((7..=13).contains(&points), "{points}");
+    let memory = &summary["trials"][0]["memory"];
+    let [held, weights] = ["instruments", "parameters"].map(|key| memory[key].as_u64().unwrap());
+    assert!(held >= 14 * weights, "{memory}");
+    run("25", "resumed");
+    let resumed = place.run(&["resume", "resumed", "--epochs", "40", "--json"]).json();
+    assert_eq!(&resumed["surfaces"][0], surface);
+}
+
 #[test]
 fn a_diverged_trial_says_how_far_its_rate_was_past_the_stability_bound() {
     let place = Place::new();

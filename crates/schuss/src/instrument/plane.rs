@@ -1,7 +1,8 @@
 //! Weights along the way, for the plane that all racers share.
 
-use super::{Chart, Measure, Reading, View, instrument};
+use super::{Chart, Held, Measure, Reading, View, instrument};
 use crate::Result;
+use crate::record::Waypoints;
 
 instrument! {
     /// Loss over the plane that the racers of a study share, with their paths.
@@ -15,8 +16,9 @@ instrument! {
     /// are shared among layers: the filter normalisation of Li et al., "Visualizing the Loss Landscape of Neural Nets",
     /// NeurIPS 2018 (arXiv 1712.09913). Paths are projections, and the share of the variance in the plane is stated; where
     /// it is small, path and contours say little about each other. The loss is that of training, on the samples of the
-    /// other instruments. For racers with the first seed and the network of the first one, at most 13 points of each. The
-    /// weights at the ends of epochs are kept in `path.f32`.
+    /// other instruments. For racers with the first seed and the network and loss of the first one, at most 13 points of
+    /// each; if a racer ends with a loss above twice that before training, without its last points above that. The weights
+    /// at the ends of epochs are kept in `path.f32`.
     Plane = "plane"
 }
 
@@ -31,5 +33,10 @@ impl Measure for Plane {
 
     fn keeps_weights(&self) -> bool {
         true
+    }
+
+    /// The points of a path; at the end centre, lengths and two axes in f64, and the weights at two points.
+    fn held(&self, weights: usize) -> Held {
+        Held { floats: (Waypoints::HELD + 10) * weights, activations: 0 }
     }
 }

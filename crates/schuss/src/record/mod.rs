@@ -11,6 +11,7 @@ mod surface;
 mod trial;
 mod tuning;
 mod verdict;
+mod waypoints;
 
 pub use divergence::{DescentKind, Divergence, Stability};
 pub use rate::RateRecord;
@@ -29,6 +30,7 @@ pub use verdict::{
     FinalValues, Firm, Interval, IntervalKind, Look, Measure, NextLook, PairOutcome, PairVerdict,
     RecipeVerdict, Spending, TargetBound, Test, Verdict,
 };
+pub use waypoints::Waypoints;
 
 /// Summary of a run: study, data, machine and results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Error surfaces and the paths of optimizers over them.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// An error surface J(w1, w2), sampled on a grid, with the paths of optimizers over it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,8 @@ pub struct SurfaceRecord {
     pub w2: [f64; 2],
     /// Points per side of the grid.
     pub size: usize,
-    /// J on the grid, row after row from the bottom; `size * size` numbers.
+    /// J on the grid, row after row from the bottom; `size * size` numbers, NaN where J is not finite.
+    #[serde(deserialize_with = "nulls_are_nan")]
     pub values: Vec<f64>,
     /// Known minima.
     pub minima: Vec<[f64; 2]>,
@@ -28,6 +29,12 @@ pub struct SurfaceRecord {
     /// Distance between the points of a path: `updates` or `epochs`.
     #[serde(default = "updates")]
     pub along: String,
+}
+
+/// Reads numbers, where `null` stands for a non-finite one.
+fn nulls_are_nan<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+    let all = Vec::<Option<f64>>::deserialize(deserializer)?;
+    Ok(all.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }
 
 fn updates() -> String {
@@ -45,7 +52,8 @@ pub struct PathRecord {
     pub start: String,
     /// Weights before the first and after every update, or every epoch.
     pub points: Vec<[f64; 2]>,
-    /// J at those points.
+    /// J at those points, NaN where it is not finite.
+    #[serde(deserialize_with = "nulls_are_nan")]
     pub values: Vec<f64>,
     /// Adam only: bias-corrected first moment after every update.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -58,4 +66,28 @@ pub struct PathRecord {
     pub effective_step: Vec<[f64; 2]>,
     /// One sentence on where it ended.
     pub verdict: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_that_are_not_finite_are_null_and_are_read_back() {
+        let path = PathRecord {
+            name: "sgd".to_owned(),
+            optimizer: "sgd".to_owned(),
+            start: String::new(),
+            points: vec![[0.0, 1.0]; 2],
+            values: vec![0.5, f64::INFINITY],
+            m_hat: vec![],
+            v_hat: vec![],
+            effective_step: vec![],
+            verdict: String::new(),
+        };
+        let text = serde_json::to_string(&path).unwrap();
+        assert!(text.contains("[0.5,null]"), "{text}");
+        let read: PathRecord = serde_json::from_str(&text).unwrap();
+        assert!(read.values[0] == 0.5 && read.values[1].is_nan(), "{:?}", read.values);
+    }
 }

@@ -1,7 +1,7 @@
 //! Record of a trial.
 
 use super::divergence::Divergence;
-use super::{ReferenceRecord, TargetBound};
+use super::{ReferenceRecord, TargetBound, Waypoints};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -459,8 +459,8 @@ impl EvaluationPoint {
 pub struct Trace {
     /// Loss of every single update, if kept.
     pub losses: Vec<f32>,
-    /// Weights at the ends of epochs, one after another, if kept.
-    pub path: Vec<f32>,
+    /// Weights at the ends of epochs, if kept.
+    pub path: Waypoints,
     /// Every evaluation, including those after epochs.
     pub evaluations: Vec<EvaluationPoint>,
     /// Inputs and their reconstructions at the end.

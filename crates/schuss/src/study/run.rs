@@ -15,6 +15,7 @@ use super::folder::{RunFolder, STUDY};
 use super::plan::Study;
 use super::seeds::{Seeds, folds};
 use super::{StudyFile, merge, statistics};
+use crate::instrument::Instrument;
 use crate::network::Params;
 use crate::recipe::{Budget, ChoiceKey, Choices, EvalEvery, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
@@ -72,6 +73,8 @@ pub struct Finished<F = RunFolder> {
     pub error: Option<Error>,
     /// Outlooks of its schedules.
     pub outlooks: Vec<Outlook>,
+    /// True if it was interrupted before the plane of its racers was drawn, which resuming does.
+    pub lacks_plane: bool,
     /// Folder of the run.
     pub folder: F,
 }
@@ -79,8 +82,8 @@ pub struct Finished<F = RunFolder> {
 impl Finished<()> {
     /// Returns the results of a run in `folder`.
     fn in_folder(self, folder: RunFolder) -> Finished {
-        let Self { summary, traces, error, outlooks, folder: () } = self;
-        Finished { summary, traces, error, outlooks, folder }
+        let Self { summary, traces, error, outlooks, lacks_plane, folder: () } = self;
+        Finished { summary, traces, error, outlooks, lacks_plane, folder }
     }
 }
 
@@ -212,7 +215,7 @@ impl Begun {
         Ok(Self { file, summary, limits, folder, is_older })
     }
 
-    /// Returns true if every trial has ended and is in the summary.
+    /// Returns true if every trial has ended and is in the summary, and nothing is left to draw.
     pub fn is_finished(&self) -> bool {
         let ended = |trial: &TrialRecord| !matches!(trial.status, Status::Interrupted | Status::Failed);
         let trials = &self.summary.trials;
@@ -224,7 +227,15 @@ impl Begun {
             Some(Seeds::Listed(seeds)) => trials.len() == self.file.trials.len() * seeds.len(),
             None => trials.len() == self.file.trials.len(),
         };
-        self.file.tune.is_none() && race_is_over && trials.iter().all(ended)
+        let lacks_plane = self.draws_plane() && exhibit::plane::is_missing(&self.summary);
+        self.file.tune.is_none() && race_is_over && trials.iter().all(ended) && !lacks_plane
+    }
+
+    /// Returns true if a trial keeps its weights for the plane.
+    fn draws_plane(&self) -> bool {
+        let instruments = |choices: &Choices| choices.get(ChoiceKey::Instrument).map(Instrument::list);
+        let mut all = self.file.trials.iter().filter_map(|trial| instruments(&trial.choices)?.ok()).flatten();
+        all.any(|instrument| instrument.keeps_weights())
     }
 
     /// Extends every trial to `epochs` epochs: those that used up fewer will continue, to the same bits as if they had
@@ -371,8 +382,14 @@ fn go(
     let Ended { trials, error } = if tuned.is_interrupted { untuned } else { race.run(&timetable, watcher) };
     let path = folder.map(|folder| shown(folder.path(), &summary.directory));
     let summary = Summary { run: path.unwrap_or_default(), ..summary };
-    let mut finished =
-        Finished { summary, traces: vec![], error, outlooks: study.outlooks(data.train.len()), folder: () };
+    let mut finished = Finished {
+        summary,
+        traces: vec![],
+        error,
+        outlooks: study.outlooks(data.train.len()),
+        lacks_plane: false,
+        folder: (),
+    };
     for (_, record, trace) in trials {
         finished.summary.trials.push(record);
         finished.traces.push(trace);
@@ -387,6 +404,9 @@ fn go(
     if let Err(error) = exhibit::plane::draw(&gallery, &finished.traces, &mut finished.summary) {
         finished.error.get_or_insert(error);
     }
+    let draws_plane = study.trials.iter().any(|planned| exhibit::plane::keeps_weights(&planned.trial));
+    let stopped = control.interrupted() || finished.error.is_some();
+    finished.lacks_plane = draws_plane && stopped && exhibit::plane::is_missing(&finished.summary);
     finished.summary.groups = statistics::groups(&finished.summary.trials, data.validation.is_some());
     finished.summary.verdict = Some(Verdict::of(&finished.summary, study.tie));
     match finished.error {
@@ -494,6 +514,7 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
     warnings.extend(study.outlooks(data.train.len()).into_iter().flat_map(|outlook| outlook.warnings));
+    warnings.extend(exhibit::plane::warning(study));
     Ok(warnings)
 }
 

@@ -6,11 +6,13 @@ use crate::files::{self, Log};
 use crate::metrics::Reconstructions;
 use crate::network::{ModelFile, Params, save};
 use crate::recipe::Trial;
-use crate::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord};
+use crate::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord, Waypoints};
 use crate::session::Session;
 use crate::{Cause, Error, Result};
 use schuss_data::Dataset;
+use schuss_data::text::plain_io;
 use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 const METRICS: &str = "metrics.jsonl";
@@ -124,8 +126,8 @@ impl TrialFolder {
         Ok(())
     }
 
-    /// Reads the logs.
-    pub(super) fn trace(&self) -> Result<Trace> {
+    /// Reads the logs of a trial with so many weights.
+    pub(super) fn trace(&self, weights: usize) -> Result<Trace> {
         let read = |name: &str| fs::read(self.path.join(name)).unwrap_or_default();
         let (metrics, losses) = (read(METRICS), read(LOSSES));
         let lines = metrics.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -136,7 +138,32 @@ impl TrialFolder {
                 .because(Cause::Damaged)
                 .at(self.path.join(METRICS).display())
         })?;
-        Ok(Trace { losses: numbers(&losses), path: numbers(&read(PATH)), evaluations, reconstructions: None })
+        Ok(Trace {
+            losses: numbers(&losses),
+            path: self.waypoints(weights)?,
+            evaluations,
+            reconstructions: None,
+        })
+    }
+
+    /// Reads some of the weights at the ends of epochs, `len` numbers each.
+    fn waypoints(&self, len: usize) -> Result<Waypoints> {
+        let path = self.path.join(PATH);
+        let unreadable = |error: io::Error| {
+            Error::failure(format!("the weights at the ends of epochs cannot be read: {}", plain_io(&error)))
+                .with_source(error)
+                .at(path.display())
+        };
+        let Ok(mut file) = fs::File::open(&path) else { return Ok(Waypoints::default()) };
+        let size = len * size_of::<f32>();
+        let points = file.metadata().map_err(unreadable)?.len() / (size.max(1) as u64);
+        let mut bytes = vec![0; size];
+        let read = |index: usize| {
+            file.seek(SeekFrom::Start(index as u64 * size as u64))?;
+            file.read_exact(&mut bytes)?;
+            Ok(numbers(&bytes))
+        };
+        Waypoints::read(points as usize, read).map_err(unreadable)
     }
 
     /// Reads the image of reconstructions, if there is one.

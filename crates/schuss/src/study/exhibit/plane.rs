@@ -1,21 +1,20 @@
 //! The loss over the plane that all racers of a study share, with their paths.
 
+mod racers;
+
 use super::Gallery;
 use crate::Result;
 use crate::network::Layout;
 use crate::optim::Eigen;
 use crate::recipe::Trial;
 use crate::record::numbers::percent;
-use crate::record::{PathRecord, Summary, SurfaceRecord, Trace};
+use crate::record::{PathRecord, Summary, SurfaceRecord, Trace, TrialRecord};
 use crate::session::{Control, Session};
-use crate::study::plan::Study;
-use schuss_data::Dataset;
+use racers::{Racer, Racers};
+pub(in crate::study) use racers::{keeps_weights, warning};
 
 /// Points per side of the grid.
 const GRID: usize = 25;
-
-/// Most points of a racer's path.
-const MOST_POINTS: usize = 12;
 
 /// Margin of the frame around all paths, relative to their extent.
 const MARGIN: f64 = 0.15;
@@ -23,42 +22,34 @@ const MARGIN: f64 = 0.15;
 /// Name of the exhibit among the surfaces of a summary.
 const NAME: &str = "plane";
 
-/// A trial and its weights along the way.
-struct Racer<'a> {
-    trial: Trial,
-    points: Vec<&'a [f32]>,
-}
-
 /// Adds the plane, in place of an earlier one, if trials kept their weights.
 ///
 /// # Errors
 /// If samples cannot be read.
 pub(in crate::study) fn draw(gallery: &Gallery, traces: &[Trace], summary: &mut Summary) -> Result<()> {
     summary.surfaces.retain(|surface| surface.name != NAME);
-    if gallery.control.interrupted() {
+    let mut racers = Racers::of(gallery.study, traces, summary);
+    let Some(first) = racers.sharing.first().filter(|_| !gallery.control.interrupted()) else {
+        return Ok(());
+    };
+    let data = gallery.data.for_seed(gallery.study.seeds[0])?;
+    let trial = Trial { init_from: None, ..first.trial.clone() }; // its weights are replaced
+    let layout = trial.plan(&data)?.layout;
+    let mut session = Session::new(&trial, &data, gallery.limits)?;
+    racers.sharing.iter_mut().try_for_each(|racer| racer.measure(&mut session))?;
+    if racers.sharing.iter().all(|racer| racer.points.len() < 2) {
         return Ok(());
     }
-    let data = gallery.data.for_seed(gallery.study.seeds[0])?;
-    let racers = racers(gallery.study, &data, traces, summary)?;
-    let Some(first) = racers.first().filter(|racer| racer.points.len() >= 2) else { return Ok(()) };
-    let plane = Plane::through(&first.trial.plan(&data)?.layout, &racers);
-    let trial = Trial { init_from: None, ..first.trial.clone() }; // its weights are replaced
-    let mut session = Session::new(&trial, &data, gallery.limits)?;
-    let paths = paths(&plane, &racers, &mut session)?;
+    let plane = Plane::through(&layout, &racers.sharing);
     let values = grid(&plane, gallery.control, &mut session)?;
-    summary.surfaces.extend(values.map(|values| surface(&plane, values, paths)));
+    summary.surfaces.extend(values.map(|values| surface(&plane, values, racers)));
     Ok(())
 }
 
-/// Returns the racers' paths over the plane, with the loss at each of their points.
-fn paths(plane: &Plane, racers: &[Racer], session: &mut Session) -> Result<Vec<PathRecord>> {
-    let mut coordinates = plane.coordinates.iter().copied();
-    let mut of = |racer: &Racer| {
-        let points = coordinates.by_ref().take(racer.points.len()).collect();
-        let values = racer.points.iter().map(|weights| session.loss_at(weights)).collect::<Result<_>>()?;
-        Ok(path(&racer.trial, points, values))
-    };
-    racers.iter().map(&mut of).collect()
+/// Returns true if racers of a study that draws a plane moved, but it has none.
+pub(in crate::study) fn is_missing(summary: &Summary) -> bool {
+    let has_moved = |trial: &TrialRecord| trial.epochs.len() > 1;
+    summary.surfaces.iter().all(|surface| surface.name != NAME) && summary.trials.iter().any(has_moved)
 }
 
 /// Returns the loss at the points of the grid, row by row; `None` if interrupted.
@@ -77,74 +68,51 @@ fn grid(plane: &Plane, control: &Control, session: &mut Session) -> Result<Optio
 }
 
 /// Returns the record of the plane.
-fn surface(plane: &Plane, values: Vec<f64>, paths: Vec<PathRecord>) -> SurfaceRecord {
+fn surface(plane: &Plane, values: Vec<f64>, racers: Racers) -> SurfaceRecord {
+    let Racers { sharing, others } = racers;
+    let who = if others == 0 {
+        "all".to_owned()
+    } else {
+        format!("{} of {}", sharing.len(), sharing.len() + others)
+    };
+    let mut coordinates = plane.coordinates.iter().copied();
     SurfaceRecord {
         name: NAME.to_owned(),
-        title: "The loss over the plane that all racers share".to_owned(),
+        title: format!("The loss over the plane that {who} racers share"),
         equation: format!(
             "Training loss; w₁ and w₂ are the principal components of all weights at the ends of epochs, in units of the \
              length of each unit's weights; they explain {} % of the variance",
             percent(plane.explained)
         ),
-        lesson: "Paths are projections onto the plane; the less it explains, the less contours say about the loss on a \
-                 path, which the second chart shows as it is."
-            .to_owned(),
+        lesson: lesson(others),
         w1: plane.frame(0),
         w2: plane.frame(1),
         size: GRID,
         values,
         minima: vec![],
-        paths,
+        paths: sharing.into_iter().map(|racer| path(racer, &mut coordinates)).collect(),
         along: "epochs".to_owned(),
     }
 }
 
-/// Returns the racers with the first seed that kept their weights, if their loss is the same function of the weights as
-/// that of the first of them.
-fn racers<'a>(
-    study: &Study,
-    data: &Dataset,
-    traces: &'a [Trace],
-    summary: &Summary,
-) -> Result<Vec<Racer<'a>>> {
-    let mut racers: Vec<Racer> = vec![];
-    for (record, trace) in summary.trials.iter().zip(traces) {
-        let is_of_record = |trial: &Trial| trial.name == record.name && trial.seed == record.seed;
-        let Some((_, trial)) = study.runs().find(|(_, trial)| is_of_record(trial)) else { continue };
-        let is_alike = racers.first().is_none_or(|first| has_same_loss(&first.trial, &trial));
-        if trace.path.is_empty() || trial.seed != study.seeds[0] || !is_alike {
-            continue;
-        }
-        let points = points(trace, trial.plan(data)?.layout.len());
-        racers.push(Racer { trial, points });
-    }
-    Ok(racers)
+fn lesson(others: usize) -> String {
+    let lesson = "Paths are projections onto the plane; the less it explains, the less contours say about the loss on a \
+                  path, which the second chart shows as it is.";
+    let left_out =
+        " Racers with another network or loss are left out: theirs is another function of the weights.";
+    format!("{lesson}{}", if others == 0 { "" } else { left_out })
 }
 
-/// Returns true if two trials minimise the same function of the weights.
-fn has_same_loss(a: &Trial, b: &Trial) -> bool {
-    a.model == b.model
-        && a.recipe.loss == b.recipe.loss
-        && a.noise == b.noise
-        && a.target_scale == b.target_scale
-}
-
-/// Returns weights of `len` numbers along a path: the last, and others at equal distances.
-fn points(trace: &Trace, len: usize) -> Vec<&[f32]> {
-    let all: Vec<&[f32]> = trace.path.chunks_exact(len).collect();
-    let step = all.len().div_ceil(MOST_POINTS).max(1);
-    let last = all.len().saturating_sub(1);
-    all.into_iter().enumerate().filter(|(i, _)| i % step == 0 || *i == last).map(|(_, point)| point).collect()
-}
-
-fn path(trial: &Trial, points: Vec<[f64; 2]>, values: Vec<f64>) -> PathRecord {
+/// Returns the path of a racer; its coordinates are the next ones.
+fn path(racer: Racer, coordinates: &mut dyn Iterator<Item = [f64; 2]>) -> PathRecord {
+    let cut = "its weights exploded: points with more than twice the loss before training are left out";
     PathRecord {
-        name: trial.name.clone(),
-        optimizer: trial.recipe.optimizer.to_string(),
+        name: racer.trial.name,
+        optimizer: racer.trial.recipe.optimizer.to_string(),
         start: "initial weights".to_owned(),
-        points,
-        verdict: String::new(),
-        values,
+        points: coordinates.take(racer.points.len()).collect(),
+        verdict: if racer.is_cut { cut.to_owned() } else { String::new() },
+        values: racer.losses,
         m_hat: vec![],
         v_hat: vec![],
         effective_step: vec![],
@@ -173,22 +141,19 @@ impl Plane {
         let points: Vec<&[f32]> = racers.iter().flat_map(|racer| racer.points.iter().copied()).collect();
         let centre = mean(&points);
         let lengths = filter_lengths(layout, &centre);
-        let normalised = |point: &[f32]| -> Vec<f64> {
-            let offsets = point.iter().zip(&centre).map(|(w, c)| f64::from(*w) - c);
-            offsets
-                .zip(&lengths)
-                .map(|(offset, length)| if *length > 0.0 { offset / length } else { 0.0 })
-                .collect()
+        let offset = |point: usize| {
+            let offsets = points[point].iter().zip(&centre).map(|(w, c)| f64::from(*w) - c);
+            offsets.zip(&lengths).map(|(offset, length)| if *length > 0.0 { offset / length } else { 0.0 })
         };
-        let offsets: Vec<Vec<f64>> = points.iter().map(|point| normalised(point)).collect();
-        let eigen = eigen(&offsets);
+        let product = |a: usize, b: usize| offset(a).zip(offset(b)).map(|(a, b)| a * b).sum();
+        let eigen = eigen(points.len(), product);
         let variances: Vec<f64> = (0..points.len()).map(|k| eigen.value(k).max(0.0)).collect();
         let total: f64 = variances.iter().sum();
         let axis = |k: usize| {
             let scale = if variances[k] > 0.0 { 1.0 / variances[k].sqrt() } else { 0.0 };
             let mut axis = vec![0.0; centre.len()];
-            for (offset, share) in offsets.iter().zip(eigen.vector(k)) {
-                axis.iter_mut().zip(offset).for_each(|(axis, x)| *axis += scale * share * x);
+            for (point, share) in eigen.vector(k).iter().enumerate() {
+                axis.iter_mut().zip(offset(point)).for_each(|(axis, x)| *axis += scale * share * x);
             }
             axis.iter_mut().zip(&lengths).for_each(|(axis, length)| *axis *= length);
             axis
@@ -243,12 +208,11 @@ fn filter_lengths(layout: &Layout, weights: &[f64]) -> Vec<f64> {
     lengths
 }
 
-/// Decomposes the matrix of the products of all pairs.
-fn eigen(offsets: &[Vec<f64>]) -> Eigen {
-    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let row = |i: usize| offsets[..=i].iter().map(|earlier| product(&offsets[i], earlier)).collect();
-    let products: Vec<Vec<f64>> = (0..offsets.len()).map(row).collect();
-    Eigen::of(offsets.len(), |i, j| products[i.max(j)][i.min(j)])
+/// Decomposes the matrix of the products of all pairs of `n` vectors.
+fn eigen(n: usize, product: impl Fn(usize, usize) -> f64) -> Eigen {
+    let row = |i: usize| (0..=i).map(|earlier| product(i, earlier)).collect();
+    let products: Vec<Vec<f64>> = (0..n).map(row).collect();
+    Eigen::of(n, |i, j| products[i.max(j)][i.min(j)])
 }
 
 #[cfg(test)]
@@ -257,7 +221,8 @@ mod tests {
     use schuss_data::Shape;
 
     fn racers<'a>(points: &'a [Vec<f32>]) -> Vec<Racer<'a>> {
-        vec![Racer { trial: Trial::default(), points: points.iter().map(Vec::as_slice).collect() }]
+        let points: Vec<&[f32]> = points.iter().map(Vec::as_slice).collect();
+        vec![Racer { trial: Trial::default(), losses: vec![1.0; points.len()], points, is_cut: false }]
     }
 
     #[test]

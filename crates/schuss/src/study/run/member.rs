@@ -103,7 +103,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let (session, header) = self.restored(*checkpoint, folder, other)?;
         if let Some(folder) = &mut self.place {
             folder.open_logs(Some(&header))?;
-            self.trace = folder.trace()?;
+            self.trace = folder.trace(session.params().layout().len())?;
         }
         let [epoch, updates] = session.place();
         let Trial { name, seed, .. } = &self.trial;
@@ -272,7 +272,7 @@ impl Sink for Run<'_, '_> {
                 self.place.as_mut().map_or(Ok(()), |folder| folder.append_evaluation(point))?;
             }
             Event::Weights(weights) if self.trial.seed == self.runner.study.seeds[0] => {
-                self.trace.path.extend_from_slice(weights);
+                self.trace.path.push(weights);
                 self.place.as_mut().map_or(Ok(()), |folder| folder.append_weights(weights))?;
             }
             Event::Losses(_) | Event::Weights(_) | Event::Epoch(_) => {}

@@ -178,7 +178,8 @@ impl<'a> Runner<'a> {
         folder: &TrialFolder,
         record: TrialRecord,
     ) -> Result<Option<Member<'_, 'a>>> {
-        let trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace()? };
+        let weights = trial.plan(data)?.layout.len();
+        let trace = Trace { reconstructions: folder.sheet(trial), ..folder.trace(weights)? };
         let budget = budget(trial, data); // the run may have been extended since
         let record = TrialRecord { config_id: trial.config_id(), budget, ..record };
         lock(&self.ended).trials.push((index, record, trace));

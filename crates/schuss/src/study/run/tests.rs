@@ -568,3 +568,40 @@ fn a_trial_that_ended_otherwise_keeps_no_state_and_stays_as_it_is() {
     let again = extended(&out, 4, &data).unwrap();
     assert!(again.summary.trials.iter().all(|trial| trial.status == Status::Stopped && trial.updates == 2));
 }
+
+/// Interrupts the study when so many trials have ended.
+struct EndsWith(usize, Control);
+
+impl Watcher for EndsWith {
+    fn ended(&mut self, _: &TrialRecord) {
+        self.0 -= 1;
+        if self.0 == 0 {
+            self.1.interrupt();
+        }
+    }
+}
+
+#[test]
+fn a_plane_that_an_interruption_left_out_is_drawn_by_resuming() {
+    let data = data();
+    let text = "workload = { instrument = 'plane' }\nrecipe = { model = '64-3-10', epochs = 2 }\n\
+                trial = [{ optimizer = 'adam' }, { optimizer = 'sgd:lr=0.1' }]";
+    let study = Study::resolve("plane", &StudyFile::parse(text, "").unwrap(), &data).unwrap();
+    let (place, control) = (TempDir::new().unwrap(), Control::default());
+    let out = place.path().join("run");
+    let whole = study.run_with(&data, limits(), &Control::default(), &mut ()).unwrap();
+    assert!(whole.summary.surfaces.len() == 1 && !whole.lacks_plane);
+    let watcher = &mut EndsWith(2, control.clone());
+    let cut = run(&study, &data, limits(), Some(&out), "", &control, watcher).unwrap();
+    assert!(cut.lacks_plane && cut.summary.surfaces.is_empty());
+    assert!(cut.summary.trials.iter().all(|trial| trial.status == Status::Finished));
+    cut.folder.write_summary(&cut.summary).unwrap();
+    drop(cut);
+    let begun = Begun::open(&out).unwrap();
+    assert!(!begun.is_finished());
+    let resumed = begun.resume(&study, &data, limits(), &Control::default(), &mut ()).unwrap();
+    assert_eq!(resumed.summary.surfaces, whole.summary.surfaces);
+    resumed.folder.write_summary(&resumed.summary).unwrap();
+    drop(resumed);
+    assert!(Begun::open(&out).unwrap().is_finished());
+}
