@@ -89,7 +89,7 @@ fn plane<'a>(choices: &[&'a str], out: &'a str) -> Vec<&'a str> {
 #[test]
 fn a_racer_that_explodes_neither_spoils_the_plane_of_the_others_nor_the_record() {
     let place = Place::new();
-    let choices = ["--optimizer", "sgd:lr=0.1", "--optimizer", "adam", "--optimizer", "sgd:lr=1e12"];
+    let choices = ["--optimizer", "sgd:lr=0.1", "--optimizer", "adam", "--optimizer", "sgd:lr=10"];
     let with = place.small(&plane(&choices, "with")).json();
     let without = place.small(&plane(&choices[..4], "without")).json();
     let [with, without] = [&with["surfaces"][0], &without["surfaces"][0]];
@@ -98,7 +98,7 @@ fn a_racer_that_explodes_neither_spoils_the_plane_of_the_others_nor_the_record()
     assert!((width(with) / width(without)).ln().abs() < 1.0, "{} {}", width(with), width(without));
     let exploded = &with["paths"][2];
     assert_eq!(exploded["points"].as_array().unwrap().len(), 1, "{exploded}");
-    assert!(exploded["verdict"].as_str().unwrap().contains("exploded"), "{exploded}");
+    assert!(exploded["verdict"].as_str().unwrap().contains("are left out"), "{exploded}");
     assert_eq!(place.run(&["report", "with", "--json"]).code, 0);
     assert_eq!(place.run(&["resume", "with"]).code, 0);
 }

@@ -17,7 +17,7 @@ instrument! {
     /// NeurIPS 2018 (arXiv 1712.09913). Paths are projections, and the share of the variance in the plane is stated; where
     /// it is small, path and contours say little about each other. The loss is that of training, on the samples of the
     /// other instruments. For racers with the first seed and the network and loss of the first one, at most 13 points of
-    /// each; if a racer ends with a loss above twice that before training, without its last points above that. The weights
+    /// each; if a racer ends with a loss above that before training, without its last points above it. The weights
     /// at the ends of epochs are kept in `path.f32`.
     Plane = "plane"
 }

@@ -158,7 +158,7 @@ pub fn run(
     Ok(finished.in_folder(folder))
 }
 
-/// Prepares the summary, and notes warnings about the order of samples and early stopping.
+/// Prepares the summary, and notes warnings about the order of samples, early stopping and the plane.
 fn prepared(
     study: &Study,
     data: &Dataset,
@@ -169,7 +169,8 @@ fn prepared(
     watcher: &mut dyn Watcher,
 ) -> Result<Summary> {
     let mut summary = prepare(study, data, limits, timetable, command, control)?;
-    for warning in order_warnings(study, data)?.into_iter().chain(early_stop_warning(study, data)) {
+    let more = early_stop_warning(study, data).into_iter().chain(exhibit::plane::warning(study));
+    for warning in order_warnings(study, data)?.into_iter().chain(more) {
         watcher.note(&format!("warning: {warning}"));
         summary.warnings.push(warning);
     }
@@ -514,7 +515,6 @@ fn warnings(study: &Study, data: &Dataset) -> Result<Vec<String>> {
     let mut precisions = study.trials.iter().map(|planned| planned.trial.recipe.matmul_precision);
     warnings.extend(precisions.find_map(MatmulPrecision::warning));
     warnings.extend(study.outlooks(data.train.len()).into_iter().flat_map(|outlook| outlook.warnings));
-    warnings.extend(exhibit::plane::warning(study));
     Ok(warnings)
 }
 

@@ -36,7 +36,7 @@ pub(in crate::study) fn draw(gallery: &Gallery, traces: &[Trace], summary: &mut 
     let trial = Trial { init_from: None, ..first.trial.clone() }; // its weights are replaced
     let layout = trial.plan(&data)?.layout;
     let mut session = Session::new(&trial, &data, gallery.limits)?;
-    racers.sharing.iter_mut().try_for_each(|racer| racer.measure(&mut session))?;
+    racers.measure(&mut session)?;
     if racers.sharing.iter().all(|racer| racer.points.len() < 2) {
         return Ok(());
     }
@@ -105,7 +105,7 @@ fn lesson(others: usize) -> String {
 
 /// Returns the path of a racer; its coordinates are the next ones.
 fn path(racer: Racer, coordinates: &mut dyn Iterator<Item = [f64; 2]>) -> PathRecord {
-    let cut = "its weights exploded: points with more than twice the loss before training are left out";
+    let cut = "its last points, with a loss above that before training, are left out";
     PathRecord {
         name: racer.trial.name,
         optimizer: racer.trial.recipe.optimizer.to_string(),
