@@ -48,7 +48,9 @@ pub(in crate::study) fn draw(gallery: &Gallery, traces: &[Trace], summary: &mut 
 
 /// Returns true if racers of a study that draws a plane moved, but it has none.
 pub(in crate::study) fn is_missing(summary: &Summary) -> bool {
-    let has_moved = |trial: &TrialRecord| trial.epochs.len() > 1;
+    let has_moved = |trial: &TrialRecord| {
+        trial.epochs.iter().filter(|row| row.eval_loss.is_some()).count() > 1 // not cut short by a divergence
+    };
     summary.surfaces.iter().all(|surface| surface.name != NAME) && summary.trials.iter().any(has_moved)
 }
 
