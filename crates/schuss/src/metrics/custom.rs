@@ -170,7 +170,7 @@ fn is_reading(name: &str) -> bool {
     let is_of = |key: &&str| {
         name.strip_prefix(*key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
     };
-    READINGS.iter().any(|key| is_of(&key))
+    READINGS.iter().any(is_of)
 }
 
 fn json(record: &impl Serialize) -> serde_json::Result<serde_json::Value> {
