@@ -5,6 +5,8 @@ mod common;
 use common::{Place, Ran};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 /// Pseudo-random numbers in −1..1.
 struct Dice(u64);
@@ -61,6 +63,8 @@ fn where_a_product_decides_a_hidden_layer_is_recommended_and_the_written_recipe_
     assert!(gain["interval"][0].as_f64().unwrap() > 0.0, "{gain}");
     assert!(found["test"]["accuracy"].as_f64().unwrap() > 0.8, "{found}");
     assert!(found["qualities"][0]["seconds"].as_f64().unwrap() > 0.0);
+    let sentences = found["verdict"]["sentences"].to_string();
+    assert!(!sentences.contains("test split"), "the finals leave it alone: {sentences}");
     let trained = place.run(&["train", "recipe.toml", "--json"]);
     assert_eq!(trained.code, 0, "{}", trained.stderr);
     let summary = trained.json();
@@ -166,6 +170,22 @@ fn data_that_nothing_can_be_learned_from_are_refused_with_the_reason() {
     recommend(&place, "line.csv", &["--optimizer", "adam", "--optimizer", "sgd"])
         .refused(2, "recommend takes one");
     assert_eq!(fs::read_dir(place.path()).unwrap().count(), 3, "nothing is written");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_ends_with_the_best_so_far_which_is_written_and_exits_with_130() {
+    let place = Place::new();
+    table(&place, "xor.csv", 300, |[a, b, _], _| if a * b > 0.0 { "yes" } else { "no" }.to_owned());
+    let mut command = place.command(&["recommend", "xor.csv", "--label", "y", "--time-limit", "9s"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("rung 1")));
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    assert!(rest.iter().any(|line| line.contains("interrupted: the best so far")), "{rest:?}");
+    assert_eq!(place.run(&["train", "recipe.toml", "-q"]).code, 0);
 }
 
 #[test]

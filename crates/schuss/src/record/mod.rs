@@ -204,7 +204,7 @@ pub struct Chance {
 }
 
 /// Number of samples per split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Training samples.
     pub train: usize,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A recommended recipe, and what it rests on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Recommendation {
     /// Version of this format: 1.
     pub schema: u32,
@@ -71,7 +71,7 @@ pub struct RecommendedRecipe {
 }
 
 /// Certainty of a choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
     /// Every other finalist is worse or equal, at the 95 % level.
@@ -84,6 +84,7 @@ pub enum Certainty {
     /// is not told apart from a network.
     Undecided,
     /// No finals: it had the lowest loss in the search.
+    #[default]
     Untested,
 }
 

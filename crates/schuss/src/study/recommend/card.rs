@@ -146,9 +146,8 @@ pub(super) fn test(weights: &Weights, data: &Dataset, threads: usize) -> Result<
 /// Returns the record of the recipe, with the seconds of its trainings in the finals, if there were any.
 pub(super) fn recipe(finalist: &Finalist, raced: Option<&Raced>, data: &Dataset) -> RecommendedRecipe {
     let trial = &finalist.planned.trial;
-    let trials = raced.into_iter().flat_map(|raced| raced.finished.summary.trials.iter());
-    let ended = trials.filter(|record| record.name == trial.name && record.status.is_end());
-    let mut seconds: Vec<f64> = ended.map(|record| record.train_seconds).collect();
+    let ended = raced.into_iter().flat_map(|raced| raced.ended(&trial.name));
+    let mut seconds: Vec<f64> = ended.map(|(record, _)| record.train_seconds).collect();
     seconds.sort_by(f64::total_cmp);
     RecommendedRecipe {
         name: trial.name.clone(),

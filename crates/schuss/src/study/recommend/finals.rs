@@ -33,6 +33,10 @@ pub(super) struct Finalist {
 const LONGER: u32 = 2;
 
 impl Finalist {
+    pub(super) fn name(&self) -> &str {
+        &self.planned.trial.name
+    }
+
     /// Returns a candidate that trains up to its lowest loss; `None` if it was not evaluated or diverged.
     fn of(entrant: &Entrant, data: &Dataset) -> Option<Self> {
         let best = entrant.track.best.as_ref().filter(|_| entrant.track.loss().is_finite())?;
@@ -80,7 +84,7 @@ impl Finalist {
 }
 
 /// Networks that may take part in the heats.
-const NETWORKS: usize = 4;
+const NETWORKS: usize = 8;
 /// Fewest recipes that heats are worthwhile for: two networks and the baseline.
 const FEWEST: usize = 3;
 /// Most recipes in the finals.

@@ -53,9 +53,21 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Returns the most sessions in memory, of so many candidates: those of the second rung with the baseline, and one on trial.
+    pub(super) fn live(&self, candidates: usize) -> usize {
+        self.rungs.get(1).map_or(candidates, |next| candidates.min(next.candidates + 2))
+    }
+}
+
 /// Returns the longest time of one training.
 pub(super) fn longest(time: Duration) -> Duration {
     time.mul_f64(FINALS) / (FINALISTS * *SEEDS.start() as u32)
+}
+
+/// Returns the time that a network may take to show anything: one that takes longer would leave fewer than three rungs.
+pub(super) fn brief(time: Duration) -> Duration {
+    longest(time) / RATIO.pow(2)
 }
 
 /// Returns the least time in which a candidate that takes `shortest` to show anything can be tried.

@@ -1,8 +1,10 @@
 //! Recommendations for made-up data and verdicts.
 
+use super::candidates::Menu;
 use super::card::{choose, flips, qualities};
+use super::work::judged_by_few;
 use super::*;
-use crate::record::{EvaluationPoint, PairOutcome, PairVerdict, Verdict};
+use crate::record::{Certainty, EvaluationPoint, Measure, PairOutcome, PairVerdict, Verdict};
 use crate::study::verdict::tests::{ended, summary};
 use crate::study::{Tie, Workload};
 
@@ -62,7 +64,17 @@ fn the_test_split_is_the_same_for_all_seeds_and_no_candidate_reaches_it() {
     let hash = |data: &Dataset| data.held_out.clone().unwrap().hash;
     assert_ne!(hash(&data), hash(&other));
     assert_eq!(data.test.resident(), other.test.resident());
-    assert_eq!(judged(&data).test.len(), held);
+    let judged = judged_by_few(&data).unwrap();
+    assert!(judged.test.len() == held && judged.validation.is_none());
+}
+
+#[test]
+fn candidates_of_the_search_are_judged_by_two_thousand_samples_at_most() {
+    let data = schuss_data::load("digits:train=20,test=2500,size=8").unwrap();
+    let judged = judged_by_few(&data).unwrap();
+    assert_eq!(judged.test.len(), 2_000);
+    let read = |data: &Dataset, index| data.test.read(&[index]).unwrap();
+    assert_eq!(read(&judged, 1_999), read(&data, 2_498));
 }
 
 #[test]

@@ -256,6 +256,16 @@ fn recipes_of_unlike_target_or_budget_are_not_ranked() {
 }
 
 #[test]
+fn recipes_that_have_budgets_of_their_own_on_purpose_are_ranked() {
+    let mut trials = vec![ended("adam", 1, 0.2), ended("sgd", 1, 0.3)];
+    (trials[1].budget.epochs, trials[1].budget.updates) = (2, 2_000);
+    let mut summary = summary(trials);
+    assert_eq!(Verdict::of(&summary, Tie::default()).leader, None);
+    summary.study.own_budgets = true;
+    assert_eq!(Verdict::of(&summary, Tie::default()).leader.as_deref(), Some("adam"));
+}
+
+#[test]
 fn without_a_target_the_lowest_loss_leads_by_paired_differences() {
     let trials = (1..=5).flat_map(|seed| {
         let luck = seed as f64 / 50.0;
