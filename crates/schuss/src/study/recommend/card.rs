@@ -1,6 +1,7 @@
 //! The conclusion: which recipe is recommended, how sure that is, and what would change it.
 
-use super::finals::{Finalist, Raced, Weights};
+use super::finalist::Finalist;
+use super::finals::{Raced, Weights};
 use super::halving::{Entrant, Track};
 use crate::Result;
 use crate::network::{ModelFile, Predictor, Scores};

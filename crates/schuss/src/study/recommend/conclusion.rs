@@ -2,12 +2,13 @@
 
 use super::Recommended;
 use super::card::{self, Choice};
-use super::finals::{Finalist, Raced};
+use super::finalist::Finalist;
+use super::finals::Raced;
 use super::halving::Entrant;
 use super::work::{Finals, Work};
 use crate::Result;
 use crate::recipe::{Choices, Group, Trial};
-use crate::record::{Certainty, FinalValues, Measure, Recommendation, Spread, TrialRecord, Verdict};
+use crate::record::{Certainty, FinalValues, Measure, Recommendation, Spread, Trace, TrialRecord, Verdict};
 use crate::study::StudyFile;
 use crate::study::run::counts;
 use crate::study::seeds::Seeds;
@@ -102,7 +103,7 @@ impl Finals {
 
 impl Raced {
     /// Returns the trials of a recipe that ran to their end, with their recordings.
-    pub(super) fn ended(&self, name: &str) -> impl Iterator<Item = (&TrialRecord, &crate::record::Trace)> {
+    pub(super) fn ended(&self, name: &str) -> impl Iterator<Item = (&TrialRecord, &Trace)> {
         let all = self.finished.summary.trials.iter().zip(&self.finished.traces);
         all.filter(move |(trial, _)| trial.name == name && trial.status.is_end())
     }

@@ -17,10 +17,18 @@ pub(super) struct Entrant {
     pub(super) track: Track,
 }
 
+/// Share of a loss that is not worth training longer for.
+const WORTHWHILE: f64 = 0.005;
+
+/// Returns true if a loss is not above the lowest by more than is worth training longer for.
+pub(super) fn is_near(loss: f64, lowest: f64) -> bool {
+    loss - lowest <= WORTHWHILE * lowest.abs()
+}
+
 /// Course of a candidate's training.
 #[derive(Default)]
 pub(super) struct Track {
-    /// Evaluation with the lowest loss after an update.
+    /// First evaluation after an update whose loss is near the lowest.
     pub(super) best: Option<EvaluationPoint>,
     /// Updates and seconds of training.
     pub(super) updates: u64,
@@ -41,12 +49,12 @@ impl Track {
         self.evaluations += 1;
         let loss = |point: &EvaluationPoint| point.eval_loss.filter(|loss| loss.is_finite());
         let lowest = self.best.as_ref().and_then(loss).unwrap_or(f64::INFINITY);
-        if point.updates > 0 && loss(point).is_some_and(|loss| loss < lowest) {
+        if point.updates > 0 && loss(point).is_some_and(|loss| !is_near(lowest, loss)) {
             self.best = Some(point.clone());
         }
     }
 
-    /// Returns the loss that it is judged by: the lowest, infinite if there is none or it diverged.
+    /// Returns the loss that it is judged by: that near the lowest, infinite if there is none or it diverged.
     pub(super) fn loss(&self) -> f64 {
         let is_valid = self.ended != Some(Status::Diverged);
         let best = self.best.as_ref().filter(|_| is_valid).and_then(|best| best.eval_loss);
@@ -209,4 +217,9 @@ fn drop_out(live: &mut Vec<Entrant>, next: usize) -> Vec<Entrant> {
     let (stay, dropped) = std::mem::take(live).into_iter().partition(stays);
     *live = stay;
     dropped
+}
+
+/// Returns the error for candidates none of which could be tried.
+pub(super) fn first_refusal(entrants: &mut [Entrant]) -> Option<Error> {
+    entrants.iter_mut().find_map(|entrant| entrant.track.refused.take())
 }

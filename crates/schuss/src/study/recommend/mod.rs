@@ -1,14 +1,16 @@
 //! A recipe for some data, found within a time limit.
 //!
 //! Candidates ([`candidates`]) train under successive halving on the clock ([`halving`]), within a [`plan`] of the time. The
-//! best of them and a linear baseline run heats, if there is time for them, and finals with paired seeds ([`finals`]), whose
-//! verdict decides ([`card`], [`conclusion`]). [`work`] is the course of all this.
+//! best of them and a linear baseline run [`heats`], if there is time for them, and [`finals`] with paired seeds, whose verdict
+//! decides ([`card`], [`conclusion`]). [`work`] is the course of all this.
 
 mod candidates;
 mod card;
 mod conclusion;
+mod finalist;
 mod finals;
 mod halving;
+mod heats;
 mod plan;
 #[cfg(test)]
 mod tests;

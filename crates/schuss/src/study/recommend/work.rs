@@ -1,8 +1,10 @@
 //! The course of a recommendation: pilots, search, heats and finals, all against one deadline.
 
 use super::candidates::{Candidate, Menu};
-use super::finals::{self, Finalist, Raced, finalists, fit, judge, qualified, race};
-use super::halving::{Entrant, Field};
+use super::finalist::Finalist;
+use super::finals::{Raced, finalists, fit, race};
+use super::halving::{Entrant, Field, first_refusal};
+use super::heats::{heats, judge, qualified};
 use super::plan::{self, Plan, SEEDS};
 use super::{Question, RESERVE};
 use crate::record::numbers::{loss, plural, seconds};
@@ -59,7 +61,7 @@ impl Work<'_> {
         let mut entrants = field.search(candidates, &plan, |live, level| {
             watcher.note(&format!("rung {} of {}: {}", level + 1, plan.rungs.len(), standing(live)));
         })?;
-        match finals::first_refusal(&mut entrants) {
+        match first_refusal(&mut entrants) {
             Some(error) if entrants.iter().all(|entrant| entrant.track.spent.is_zero()) => Err(error),
             _ => Ok(entrants),
         }
@@ -103,7 +105,7 @@ impl Work<'_> {
     pub(super) fn finals(&self, entrants: &[Entrant], watcher: &mut dyn Watcher) -> Result<Finals> {
         let qualified = qualified(entrants, self.data);
         let mut seed = self.question.seed;
-        let judged = match finals::heats(&qualified, self.left()) {
+        let judged = match heats(&qualified, self.left()) {
             Some(heats) if !self.control.interrupted() => self.heats(&heats, &mut seed, watcher)?,
             _ => vec![],
         };
