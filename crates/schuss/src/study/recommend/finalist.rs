@@ -5,6 +5,7 @@ use super::halving::Entrant;
 use crate::Result;
 use crate::recipe::{Budget, Recipe, Trial};
 use crate::record::EvaluationPoint;
+use crate::record::numbers::plural;
 use crate::schedule::Schedule;
 use crate::study::plan::Planned;
 use schuss_data::Dataset;
@@ -23,9 +24,6 @@ pub(super) struct Finalist {
     /// True if its loss was lowest at the end of the search.
     pub(super) still_falling: bool,
 }
-
-/// Ratio of a training in the heats to that up to the lowest loss in the search.
-const LONGER: u32 = 2;
 
 impl Finalist {
     pub(super) fn name(&self) -> &str {
@@ -50,13 +48,13 @@ impl Finalist {
         Self { time, still_falling: point.updates == of, ..self.with_budget(budget) }
     }
 
-    /// Returns the recipe with a longer budget.
-    pub(super) fn longer(self) -> Self {
+    /// Returns the recipe with a budget so many times as long.
+    pub(super) fn longer(self, times: u32) -> Self {
         let Budget { epochs, max_updates, .. } = self.planned.trial.budget;
-        let epochs = epochs.saturating_mul(LONGER);
-        let max_updates = max_updates.map(|updates| updates * u64::from(LONGER));
+        let epochs = epochs.saturating_mul(times);
+        let max_updates = max_updates.map(|updates| updates * u64::from(times));
         let budget = Budget { epochs, max_updates, ..self.planned.trial.budget };
-        Self { time: self.time * LONGER, ..self.with_budget(budget) }
+        Self { time: self.time * times, ..self.with_budget(budget) }
     }
 
     fn with_budget(self, budget: Budget) -> Self {
@@ -73,7 +71,11 @@ impl Finalist {
         let schedule: Schedule = SCHEDULE.parse()?;
         let recipe = Recipe { schedule, ..trial.recipe.clone() };
         let trial = Trial { recipe, ..trial.clone() };
-        let trial = Trial { name: name(&trial, self.is_linear), ..trial };
+        let length = match trial.budget.max_updates {
+            Some(updates) => plural(updates as usize, "update"),
+            None => plural(trial.budget.epochs as usize, "epoch"),
+        };
+        let trial = Trial { name: format!("{} over {length}", name(&trial, self.is_linear)), ..trial };
         Ok(Some(Self { planned: Planned { trial, ..self.planned.clone() }, ..self.clone() }))
     }
 }

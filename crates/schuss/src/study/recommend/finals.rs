@@ -12,26 +12,34 @@ use crate::study::run::{Finished, Means, Watcher};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Most recipes in the finals.
-const FINALISTS: usize = 4;
+/// Ratio of the longer training with a schedule to that without: as the rate falls, the loss may fall for longer.
+const STRETCHED: u32 = 3;
+
 /// Returns the finalists among recipes, of which the baseline is the second: the best network, the baseline, the best network
-/// with a schedule, and the second best network.
+/// with a schedule, the second best network, and the best with a longer schedule.
 pub(super) fn finalists(recipes: Vec<Finalist>) -> Result<Vec<Finalist>> {
-    let mut all = recipes;
-    let scheduled =
-        all.first().filter(|best| !best.is_linear).map(Finalist::scheduled).transpose()?.flatten();
-    let place = all.len().min(2);
-    all.splice(place..place, scheduled);
-    all.truncate(FINALISTS);
-    Ok(all)
+    let mut all = recipes.into_iter();
+    let [best, linear, second] = [all.next(), all.next(), all.next()];
+    let scheduled = |times: u32| -> Result<Option<Finalist>> {
+        let network = best.clone().filter(|best| !best.is_linear);
+        network.map(|best| best.longer(times).scheduled()).transpose().map(Option::flatten)
+    };
+    let (short, long) = (scheduled(1)?, scheduled(STRETCHED)?);
+    Ok([best, linear, short, second, long].into_iter().flatten().collect())
 }
 
-/// Leaves out recipes, the least important first, until the fewest seeds fit in the time that is left, or two are left.
+/// Most recipes that run with the fewest seeds; further ones must leave time for [`ENOUGH`] of them.
+const FEW: usize = 4;
+/// Number of seeds that is worth more than a further recipe.
+const ENOUGH: usize = 6;
+
+/// Leaves out recipes, the least important first, until enough seeds fit in the time that is left, or two recipes are left.
 /// Returns the number of seeds, at least one.
 pub(super) fn fit(finalists: &mut Vec<Finalist>, left: Duration) -> usize {
     loop {
         let seeds = plan::seeds(left, finalists.iter().map(|finalist| finalist.time).sum());
-        if seeds >= *SEEDS.start() || finalists.len() <= 2 {
+        let fewest = if finalists.len() > FEW { ENOUGH } else { *SEEDS.start() };
+        if seeds >= fewest || finalists.len() <= 2 {
             return seeds.max(1);
         }
         finalists.pop();

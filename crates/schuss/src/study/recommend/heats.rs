@@ -10,6 +10,8 @@ use schuss_data::Dataset;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Ratio of a training in the heats to that up to the lowest loss in the search.
+const LONGER: u32 = 2;
 /// Networks that may take part in the heats.
 const NETWORKS: usize = 8;
 /// Fewest recipes that heats are worthwhile for: two networks and the baseline.
@@ -35,7 +37,7 @@ fn baseline_second(mut networks: Vec<Finalist>, linear: Vec<Finalist>) -> Vec<Fi
 /// Returns as many of the recipes as heats with the fewest seeds have time for, with longer budgets; `None` if it is only
 /// enough for finals.
 pub(super) fn heats(qualified: &[Finalist], left: Duration) -> Option<Vec<Finalist>> {
-    let longer: Vec<Finalist> = qualified.iter().cloned().map(Finalist::longer).collect();
+    let longer: Vec<Finalist> = qualified.iter().cloned().map(|finalist| finalist.longer(LONGER)).collect();
     let fits = |count: &usize| {
         let each = longer[..*count].iter().map(|finalist| finalist.time).sum();
         plan::seeds(left.mul_f64(HEATS), each) >= *SEEDS.start()
