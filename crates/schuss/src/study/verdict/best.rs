@@ -6,19 +6,21 @@ use super::outcome::Outcome;
 use super::racer::Racer;
 use schuss_data::random::{Draws, Key, Purpose};
 
+/// Number of seeds shared by all recipes that are enough to leave out the others.
+const ENOUGH: usize = 3;
 /// Number of races drawn, if there is more than one seed to draw.
 const DRAWS: u64 = 4_000;
 
 /// Returns, for each recipe, the share of resampled races in which its median is the lowest, ties split: a bootstrap
 /// over seeds (Efron 1979). A resampled seed is that of all recipes at once, so that what a seed does to all of them
-/// cancels; recipes that share no seed are resampled apart. The error that all times of a recipe have in common is drawn
-/// once per race. Misses stand at infinity. With n independent seeds a share is at most 1 − 2^−(n+1): so few seeds do not
-/// show more.
+/// cancels; recipes that share too few seeds are resampled apart. The error that all times of a recipe have in common is
+/// drawn once per race. Trials that were cut short are left out, and misses stand at infinity. With n independent seeds a
+/// share is at most 1 − 2^−(n+1): so few seeds do not show more.
 pub(super) fn probabilities(racers: &[Racer], design: Design) -> Vec<f64> {
     let table = Table::of(racers);
     let mut wins = vec![0.0; racers.len()];
     let key = Key { seed: 1, purpose: Purpose::Bootstrap, epoch: 0 };
-    let races = if table.seeds() > 1 { DRAWS } else { 1 };
+    let races = if table.rows.iter().any(|row| row.len() > 1) { DRAWS } else { 1 };
     for draw in 0..races {
         let medians = table.resampled(&mut key.draws(draw));
         let lowest = medians.iter().copied().fold(f64::INFINITY, f64::min);
@@ -43,13 +45,15 @@ struct Table {
 impl Table {
     fn of(racers: &[Racer]) -> Self {
         let shared = racers.first().map_or_else(Vec::new, |first| {
-            let everywhere = |seed: &u64| racers.iter().all(|racer| racer.at(*seed).is_some());
-            first.entries.iter().map(|entry| entry.seed).filter(everywhere).collect()
+            let everywhere = |seed: &u64| racers.iter().all(|racer| racer.known_at(*seed).is_some());
+            first.known().map(|entry| entry.seed).filter(everywhere).collect()
         });
-        let is_paired = !shared.is_empty();
+        let most = racers.iter().map(|racer| racer.known().count()).max().unwrap_or(0);
+        let is_paired = shared.len() == most || shared.len() >= ENOUGH;
         let row = |racer: &Racer| -> Vec<f64> {
-            let all = || racer.outcomes().into_iter().map(Outcome::most).collect();
-            let paired = || shared.iter().filter_map(|seed| racer.at(*seed)).map(Outcome::most).collect();
+            let all = || racer.known().map(|entry| racer.outcome(entry).most()).collect();
+            let paired =
+                || shared.iter().filter_map(|seed| racer.known_at(*seed)).map(Outcome::most).collect();
             if is_paired { paired() } else { all() }
         };
         let errors = racers.iter().map(Racer::common_error).collect();

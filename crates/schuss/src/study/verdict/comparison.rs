@@ -19,15 +19,17 @@ pub(super) enum Scale {
     Ratio,
     /// Ratio of numbers of updates, which fall on the grid of evaluations.
     RatioOnGrid,
-    /// Difference of final values.
+    /// Difference of final losses.
     Difference,
+    /// Difference of final accuracies, which are multiples of one over the number of samples.
+    DifferenceOnGrid,
 }
 
 impl Scale {
     /// Returns the difference of `b` and `a`: of logarithms for a ratio.
     fn difference(self, a: f64, b: f64) -> f64 {
         match self {
-            Self::Difference => b - a,
+            Self::Difference | Self::DifferenceOnGrid => b - a,
             Self::Ratio | Self::RatioOnGrid if a == b => 0.0,
             Self::Ratio | Self::RatioOnGrid => b.ln() - a.ln(),
         }
@@ -55,8 +57,8 @@ pub(super) struct Comparison {
 
 /// Compares two recipes. The test is Student's t on the differences of the seeds that both recipes have if all of these
 /// trials have a number, and Fisher's exact test on the counts of misses otherwise. Differences on a grid that are all the
-/// same are tested by their signs; calibrated times are on that of updates. Of trials that overlap, counts are reduced to as
-/// many as are independent.
+/// same are tested by their signs; calibrated times are on that of updates. Counts leave out trials that were cut short, and
+/// without others there is no test. Of trials that overlap, counts are reduced to as many as are independent.
 pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Comparison {
     let pairs: Vec<(Outcome, Outcome)> =
         a.entries.iter().filter_map(|entry| Some((a.outcome(entry), b.at(entry.seed)?))).collect();
@@ -72,9 +74,13 @@ pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Com
     let (counts_a, counts_b) = (a.counts(), b.counts());
     let independent = |counts: Counts| counts.of_total(design.independent(counts.total()) as usize);
     let misses = || fisher::p_value(independent(counts_a), independent(counts_b));
-    let on_grid = scale == Scale::RatioOnGrid || [a, b].iter().all(|racer| racer.shared_error.is_some());
+    let is_calibrated = [a, b].iter().all(|racer| racer.shared_error.is_some());
+    let on_grid = is_calibrated || matches!(scale, Scale::RatioOnGrid | Scale::DifferenceOnGrid);
     let (test, p) = match contrast {
-        None => (Test::Fisher, (!pairs.is_empty()).then(misses)),
+        None => {
+            let is_known = !pairs.is_empty() && counts_a.total().min(counts_b.total()) > 0;
+            (Test::Fisher, is_known.then(misses))
+        }
         Some(contrast) if on_grid && contrast.deviation == 0.0 => (Test::Signs, signs(contrast, design)),
         Some(contrast) => (Test::T, contrast.p_value()),
     };

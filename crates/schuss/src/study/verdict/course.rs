@@ -7,7 +7,7 @@
 
 use super::comparable::unlike;
 use super::design::Design;
-use super::ranking::Ranking;
+use super::ranking::{Pair, Ranking};
 use super::recipe::Recipe;
 use crate::record::{Look, Measure, NextLook, PairOutcome, PairVerdict, Spending, Status};
 use std::collections::BTreeMap;
@@ -92,12 +92,11 @@ impl Standing {
             self.p_best[*index] = Some(*p_best);
         }
         let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
-        let place = |name: &str| race.recipes.iter().position(|recipe| recipe.name == name);
-        for pair in ranking.pairs(&names, race.tie, race.pairs()) {
-            let Some(places) = place(&pair.a).zip(place(&pair.b)) else { continue };
-            let known = self.pairs.entry(places.into()).or_insert_with(|| pair.clone());
+        for Pair { places, verdict } in ranking.pairs(&names, race.tie, race.pairs()) {
+            let places = places.map(|place| field.recipes[place]);
+            let known = self.pairs.entry(places).or_insert_with(|| verdict.clone());
             if known.outcome == PairOutcome::Undecided {
-                *known = pair;
+                *known = verdict;
             }
         }
     }
@@ -113,7 +112,7 @@ impl Standing {
     }
 
     /// Returns the outcome of a recipe against another.
-    fn outcome(&self, a: usize, b: usize) -> PairOutcome {
+    pub(super) fn outcome(&self, a: usize, b: usize) -> PairOutcome {
         let outcome = |places| self.pairs.get(&places).map(|pair| pair.outcome);
         let reversed = || outcome([b, a]).map(PairOutcome::reversed);
         outcome([a, b]).or_else(reversed).unwrap_or(PairOutcome::Undecided)

@@ -33,14 +33,15 @@ pub(super) fn resolution(recipes: &[Recipe], by: Measure) -> Option<f64> {
     middle(&steps)
 }
 
-/// Returns true if every trial met the target at its first evaluation after an update.
+/// Returns true if every trial met the target at its first evaluation after an update, as far as evaluations were recorded,
+/// or before the first update.
 pub(super) fn met_at_once(recipes: &[Recipe]) -> bool {
     let mut trials = recipes.iter().flat_map(|recipe| &recipe.trials).peekable();
     let at_once = |trial: &&TrialRecord| {
-        let Some(target) = &trial.target else { return false };
-        let points = points(trial, &target.metric);
-        let first = points.iter().find(|point| point.value.is_some() && point.updates > 0);
-        target.updates.is_some_and(|updates| first.is_some_and(|first| updates <= first.updates))
+        let Some(updates) = trial.target.as_ref().and_then(|target| target.updates) else { return false };
+        let mut points = trial.evaluations.iter();
+        let first = points.find(|point| point.value.is_some() && point.updates > 0);
+        updates == 0 || first.is_some_and(|first| updates <= first.updates)
     };
     trials.peek().is_some() && trials.all(at_once)
 }

@@ -31,10 +31,9 @@ pub(super) fn firm(recipes: &[Recipe], by: Measure, target: Option<&TargetBound>
 
 /// Returns the outcomes of a recipe under a moved target or budget; `None` if the records do not have them.
 fn racer(recipe: &Recipe, by: Measure, moved: &dyn Fn(&TrialRecord) -> Option<Outcome>) -> Option<Racer> {
-    let entry = |trial: &&TrialRecord| {
-        Some(Entry { seed: trial.seed, outcome: moved(trial)?, spent: by.spent(trial) })
-    };
-    let entries: Option<Vec<Entry>> = recipe.trials.iter().map(entry).collect();
+    let entry = |trial: &&TrialRecord| Some(by.entry(trial, moved(trial)?));
+    let counts = |trial: &&&TrialRecord| by.outcome(trial).is_some();
+    let entries: Option<Vec<Entry>> = recipe.trials.iter().filter(counts).map(entry).collect();
     Some(Racer { entries: entries?, ..by.racer(recipe) })
 }
 

@@ -26,7 +26,8 @@ impl Measure {
         match self {
             Self::TrainSeconds => Scale::Ratio,
             Self::Updates => Scale::RatioOnGrid,
-            Self::EvalLoss | Self::EvalAccuracy => Scale::Difference,
+            Self::EvalLoss => Scale::Difference,
+            Self::EvalAccuracy => Scale::DifferenceOnGrid,
         }
     }
 
@@ -47,12 +48,16 @@ impl Measure {
 
     /// Returns the outcomes of a recipe.
     pub(super) fn racer(self, recipe: &Recipe) -> Racer {
-        let entry = |trial: &&TrialRecord| {
-            Some(Entry { seed: trial.seed, outcome: self.outcome(trial)?, spent: self.spent(trial) })
-        };
+        let entry = |trial: &&TrialRecord| Some(self.entry(trial, self.outcome(trial)?));
         let entries = recipe.trials.iter().filter_map(entry).collect();
         let (tuning, tuning_error) = (self.tuning(recipe), self.tuning_error(recipe));
         Racer { entries, tuning, tuning_error, shared_error: None }
+    }
+
+    /// Returns the entry of a trial with this outcome.
+    pub(super) fn entry(self, trial: &TrialRecord, outcome: Outcome) -> Entry {
+        let is_cut = matches!(trial.status, Status::Interrupted | Status::Failed);
+        Entry { seed: trial.seed, outcome, spent: self.spent(trial), is_cut }
     }
 
     /// Returns the time that tuning took, if it counts.

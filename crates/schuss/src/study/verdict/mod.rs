@@ -113,12 +113,13 @@ impl Verdict {
 fn ranked(recipes: &[Recipe], race: Race, standing: Standing, is_ranked: bool) -> Verdict {
     let Race { by, tie, design, .. } = race;
     let racers = ranking::racers(recipes, by);
+    let got_there = racers.iter().any(|racer| racer.counts().reached > 0);
     let entry = |((recipe, racer), p_best): ((&Recipe, &Racer), &Option<f64>)| RecipeVerdict {
-        p_best: p_best.filter(|_| is_ranked),
+        p_best: p_best.filter(|_| is_ranked && got_there),
         ..alone(recipe, racer, by, design)
     };
     let entries = recipes.iter().zip(&racers).zip(&standing.p_best).map(entry);
-    let leader = standing.leader.filter(|_| is_ranked).map(|leader| recipes[leader].name.to_owned());
+    let leader = standing.leader.filter(|_| is_ranked);
     let mut verdict = Verdict {
         schema: 1,
         level: LEVEL,
@@ -127,7 +128,7 @@ fn ranked(recipes: &[Recipe], race: Race, standing: Standing, is_ranked: bool) -
         tie,
         recipes: entries.collect(),
         pairs: if is_ranked { standing.pairs() } else { vec![] },
-        leader,
+        leader: leader.map(|leader| recipes[leader].name.to_owned()),
         sure: false,
         ties: vec![],
         firm: Firm::default(),
@@ -140,22 +141,12 @@ fn ranked(recipes: &[Recipe], race: Race, standing: Standing, is_ranked: bool) -
         quality: vec![],
         sentences: vec![],
     };
-    let against = outcomes_of_leader(&verdict);
-    verdict.sure = !against.is_empty() && against.iter().all(|(_, outcome)| outcome.keeps_lead());
-    let ties = against.into_iter().filter(|(_, outcome)| *outcome == PairOutcome::Equal);
-    verdict.ties = ties.map(|(name, _)| name).collect();
+    let Some(leader) = leader else { return verdict };
+    let others = || (0..recipes.len()).filter(|index| *index != leader);
+    verdict.sure = others().all(|other| standing.outcome(leader, other).keeps_lead());
+    let ties = others().filter(|other| standing.outcome(leader, *other) == PairOutcome::Equal);
+    verdict.ties = ties.map(|index| recipes[index].name.to_owned()).collect();
     verdict
-}
-
-/// Returns the other recipes with the leader's outcome against each.
-fn outcomes_of_leader(verdict: &Verdict) -> Vec<(String, PairOutcome)> {
-    let Some(leader) = &verdict.leader else { return vec![] };
-    let others = verdict.recipes.iter().filter(|recipe| recipe.name != *leader);
-    let against = |recipe: &RecipeVerdict| {
-        let outcome = verdict.pair(leader, &recipe.name).map_or(PairOutcome::Undecided, |pair| pair.outcome);
-        (recipe.name.clone(), outcome)
-    };
-    others.map(against).collect()
 }
 
 /// Returns the figures of a recipe by itself.

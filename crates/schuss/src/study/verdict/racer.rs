@@ -10,6 +10,8 @@ pub(super) struct Entry {
     pub(super) outcome: Outcome,
     /// Time that the trial took, if it missed.
     pub(super) spent: f64,
+    /// True if the trial was interrupted or failed, so that it is unknown what it would have reached.
+    pub(super) is_cut: bool,
 }
 
 /// Outcomes of one recipe over its seeds.
@@ -29,7 +31,7 @@ impl Racer {
     #[cfg(test)]
     pub(super) fn of(outcomes: impl IntoIterator<Item = (u64, Outcome)>) -> Self {
         let spent = |outcome: Outcome| if outcome == Outcome::Never { 0.0 } else { outcome.least() };
-        let entry = |(seed, outcome)| Entry { seed, outcome, spent: spent(outcome) };
+        let entry = |(seed, outcome)| Entry { seed, outcome, spent: spent(outcome), is_cut: false };
         Self { entries: outcomes.into_iter().map(entry).collect(), ..Self::default() }
     }
 
@@ -56,9 +58,21 @@ impl Racer {
         of_tuning.hypot(self.shared_error.unwrap_or(0.0))
     }
 
+    /// Returns the outcome with a seed, if the trial was not cut short before it.
+    pub(super) fn known_at(&self, seed: u64) -> Option<Outcome> {
+        self.known().find(|entry| entry.seed == seed).map(|entry| self.outcome(entry))
+    }
+
+    /// Returns the entries of trials that reached the target or ran to their end.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| !entry.is_cut || entry.outcome.reached().is_some())
+    }
+
+    /// Returns how many trials reached the target and how many ended without it; trials that were cut short count in
+    /// neither.
     pub(super) fn counts(&self) -> Counts {
-        let reached = self.entries.iter().filter(|entry| entry.outcome.reached().is_some()).count();
-        Counts { reached, missed: self.entries.len() - reached }
+        let reached = self.known().filter(|entry| entry.outcome.reached().is_some()).count();
+        Counts { reached, missed: self.known().count() - reached }
     }
 
     /// Returns the expected time to the target with restarts: the times of the hits plus all time of the misses, over the

@@ -14,6 +14,12 @@ use crate::record::{Measure, PairOutcome, PairVerdict};
 /// Largest number of recipes for which every pair is listed.
 const LISTED: usize = 64;
 
+/// Comparison of two recipes of a ranking.
+pub(super) struct Pair {
+    pub(super) places: [usize; 2],
+    pub(super) verdict: PairVerdict,
+}
+
 /// Recipes with their outcomes, and which of them leads.
 pub(super) struct Ranking {
     pub(super) by: Measure,
@@ -37,7 +43,7 @@ impl Ranking {
 
     /// Compares the recipes pair by pair: all of them, or each with the leader if there are many. p-values are adjusted
     /// for so many `tests`, and for the looks.
-    pub(super) fn pairs(&self, names: &[&str], tie: f64, tests: usize) -> Vec<PairVerdict> {
+    pub(super) fn pairs(&self, names: &[&str], tie: f64, tests: usize) -> Vec<Pair> {
         let n = self.racers.len();
         let listed = |(a, b): &(usize, usize)| {
             n <= LISTED || self.leader.is_some_and(|leader| [*a, *b].contains(&leader))
@@ -49,8 +55,9 @@ impl Ranking {
         let compared: Vec<(usize, usize, Comparison)> = compared.collect();
         let p_values: Vec<Option<f64>> = compared.iter().map(|(.., found)| found.p).collect();
         let adjusted = holm::adjusted(&p_values, tests);
-        let pair = |((a, b, found), p): (&(usize, usize, Comparison), &Option<f64>)| {
-            self.pair([*a, *b], found, *p, names, tie)
+        let pair = |((a, b, found), p): (&(usize, usize, Comparison), &Option<f64>)| Pair {
+            places: [*a, *b],
+            verdict: self.pair([*a, *b], found, *p, names, tie),
         };
         compared.iter().zip(&adjusted).map(pair).collect()
     }

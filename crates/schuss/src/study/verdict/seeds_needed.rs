@@ -6,6 +6,7 @@ use super::design::Design;
 use super::fisher::{self, Counts};
 use super::racer::Racer;
 use super::student;
+use crate::record::Test;
 
 /// Number of seeds advised where nothing is known of their spread.
 pub(super) const ADVISED: usize = 6;
@@ -27,8 +28,8 @@ pub(super) struct Bar {
 /// Returns how many more seeds would decide the comparison with a probability of about 80 % if mean and spread stayed
 /// as they are; `None` if more than 1,000, or if it is decided.
 ///
-/// With N seeds the mean is t₁₋α/₂ + z₀.₈ standard errors from zero, or an interval lies within a tie. For misses, N is
-/// the first number with which the same shares are significant.
+/// With N seeds the mean is t₁₋α/₂ + z₀.₈ standard errors from zero, or an interval lies within a tie. For misses and
+/// signs, N is the first number with which the same shares or signs are significant.
 pub(super) fn seeds_needed(a: &Racer, b: &Racer, comparison: &Comparison, bar: Bar) -> Option<usize> {
     let have = comparison.pairs;
     if have == 0
@@ -37,14 +38,39 @@ pub(super) fn seeds_needed(a: &Racer, b: &Racer, comparison: &Comparison, bar: B
     {
         return None;
     }
-    let enough = |n: &usize| match comparison.contrast {
-        Some(contrast) => decides(contrast, *n, bar),
-        None => misses_decide(a.counts(), b.counts(), *n, bar),
+    let (counts_a, counts_b) = (a.counts(), b.counts());
+    let enough = |n: usize| match comparison.contrast {
+        Some(contrast) if comparison.test == Some(Test::Signs) => signs_decide(contrast, n, bar),
+        Some(contrast) => decides(contrast, n, bar),
+        None => misses_decide(counts_a, counts_b, n, bar),
     };
     if have == 1 {
         return Some(ADVISED - 1);
     }
-    (have + 1..=MOST).find(enough).map(|n| n - have)
+    // the same shares of misses stay the same, and nothing is known of a recipe without an ended trial
+    let known = counts_a.total().min(counts_b.total()) > 0;
+    if comparison.contrast.is_none() && (!known || counts_a.share() == counts_b.share()) {
+        return None;
+    }
+    first(have + 1, enough).map(|n| n - have)
+}
+
+/// Returns the first number from `from` on that is enough, if all greater ones are as well; `None` beyond [`MOST`].
+fn first(from: usize, enough: impl Fn(usize) -> bool) -> Option<usize> {
+    let (mut below, mut step) = (from.checked_sub(1)?, 1);
+    while below + step < MOST && !enough(below + step) {
+        below += step;
+        step *= 2;
+    }
+    let mut found = (below + step).min(MOST);
+    if found < from || !enough(found) {
+        return None;
+    }
+    while found - below > 1 {
+        let middle = below + (found - below) / 2;
+        if enough(middle) { found = middle } else { below = middle }
+    }
+    Some(found)
 }
 
 fn decides(contrast: Contrast, n: usize, bar: Bar) -> bool {
@@ -53,6 +79,11 @@ fn decides(contrast: Contrast, n: usize, bar: Bar) -> bool {
     let far = contrast.mean.abs() >= (student::quantile(certainty, n - 1) + POWER) * error;
     let close = contrast.mean.abs() + student::quantile(bar.design.level(), n - 1) * error <= bar.tie;
     far && contrast.mean != 0.0 || close
+}
+
+fn signs_decide(contrast: Contrast, n: usize, bar: Bar) -> bool {
+    let p = 0.5_f64.powf(bar.design.independent(n) - 1.0);
+    contrast.mean != 0.0 && p * bar.tests as f64 <= bar.design.error()
 }
 
 fn misses_decide(a: Counts, b: Counts, n: usize, bar: Bar) -> bool {
@@ -90,5 +121,34 @@ mod tests {
     fn three_misses_of_three_need_a_fourth_seed() {
         assert_eq!(needed(&[1.0, 1.0, 1.0], &[-3.0, -3.0, -3.0]), Some(1));
         assert_eq!(needed(&[-3.0, -3.0], &[-3.0, -3.0]), None, "no number of seeds would decide");
+    }
+
+    #[test]
+    fn no_number_of_seeds_tells_the_same_shares_of_misses_apart_and_no_table_is_computed_for_that() {
+        let recipe = [1.0, -3.0, 1.2];
+        for _ in 0..10_000 {
+            assert_eq!(needed(&recipe, &recipe), None);
+        }
+    }
+
+    /// By hand: with shares of 1 and 2/3, rounded, 13 of 13 against 9 of 13 has p = 0.096, 18 against 12 of 18 p = 0.019.
+    #[test]
+    fn more_misses_need_as_many_seeds_as_make_the_same_shares_significant() {
+        let more = needed(&[1.0, 1.1, 1.2], &[1.0, -3.0, 1.2]).unwrap();
+        let p = |n| {
+            let shares = [(3, 0), (2, 1)].map(|(reached, missed)| Counts { reached, missed }.of_total(n));
+            fisher::p_value(shares[0], shares[1])
+        };
+        assert!(p(3 + more) <= 0.05 && p(2 + more) > 0.05, "{more}");
+    }
+
+    /// 0.5⁵ = 0.031 is the first power below 5 %.
+    #[test]
+    fn signs_need_six_seeds() {
+        let racer = |time: f64| Racer::of((1..=3).map(|seed| (seed, Reached(time))));
+        let (a, b) = (racer(100.0), racer(200.0));
+        let found = compare(&a, &b, Scale::RatioOnGrid, Design::FIXED);
+        assert_eq!(seeds_needed(&a, &b, &found, BAR), Some(3));
+        assert_eq!(seeds_needed(&a, &b, &found, Bar { tests: 3, ..BAR }), Some(4), "0.5⁶ · 3 = 0.047");
     }
 }

@@ -11,10 +11,11 @@ use crate::record::{Measure, PairOutcome, PairVerdict, Status, Test, Timing};
 impl Words<'_> {
     /// Returns whether the leader is sure, and what the number of seeds allows to say.
     pub(super) fn certainty(&self) -> Vec<String> {
-        let fewest = self.verdict.recipes.iter().map(|recipe| recipe.trials).min().unwrap_or(0);
+        let trials = || self.verdict.recipes.iter().map(|recipe| recipe.trials);
+        let (fewest, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
         let mut trials = self.recipes.iter().flat_map(|recipe| &recipe.trials);
         let diverged = trials.all(|trial| trial.status == Status::Diverged);
-        match (self.is_alone(), fewest) {
+        match (self.is_alone(), most) {
             (true, 1) if !diverged => {
                 vec!["One recipe, one seed: another seed gives other figures.".to_owned()]
             }
@@ -26,7 +27,7 @@ impl Words<'_> {
             )],
             (false, _) if self.verdict.leader.is_none() => self.looks().into_iter().collect(),
             (false, _) => {
-                let order = [self.sure(), self.open(), self.against(), self.few(fewest)];
+                let order = [self.sure(), self.open(), self.against(), self.single(), self.few(fewest)];
                 let allowed_for = [self.looks(), self.adjusted(), self.overlapping()];
                 order.into_iter().chain(allowed_for).flatten().collect()
             }
@@ -68,9 +69,47 @@ impl Words<'_> {
     fn open(&self) -> Option<String> {
         let open = self.of_leader().into_iter().filter(|pair| pair.outcome == PairOutcome::Undecided);
         let open: Vec<String> =
-            open.map(|pair| format!("{} ({})", called(&pair.b), how_open(&pair))).collect();
+            open.map(|pair| format!("{} ({})", called(&pair.b), self.how_open(&pair))).collect();
         let leader = called(self.verdict.leader.as_ref().filter(|_| !open.is_empty())?);
         Some(format!("That is not sure: {leader} is not told apart from {}.", named(&open)))
+    }
+
+    /// Returns how far an undecided pair is from a decision.
+    fn how_open(&self, pair: &PairVerdict) -> String {
+        let p = pair.p.map_or_else(|| self.untested(pair), |p| format!("p {}", p_words(p)));
+        match pair.seeds_needed {
+            Some(more) => format!("{p}; about {} would decide it", plural(more, "more seed")),
+            None if pair.p.is_some() => format!("{p}; more seeds would hardly decide it"),
+            None => p,
+        }
+    }
+
+    /// Returns the reason why there is no test of a pair.
+    fn untested(&self, pair: &PairVerdict) -> String {
+        let trials = |name: &String| {
+            let recipe = self.recipes.iter().find(|recipe| recipe.name == name);
+            recipe.map_or(&[][..], |recipe| &recipe.trials)
+        };
+        let has = |seed: u64| trials(&pair.b).iter().any(|trial| trial.seed == seed);
+        match trials(&pair.a).iter().filter(|trial| has(trial.seed)).count() {
+            0 => "no seed in common",
+            1 => "one seed in common",
+            _ => "trials were interrupted",
+        }
+        .to_owned()
+    }
+
+    /// Returns the recipes with one seed, where others have more.
+    fn single(&self) -> Option<String> {
+        let single = self.verdict.recipes.iter().filter(|recipe| recipe.trials == 1);
+        let names: Vec<String> = single.map(|recipe| called(&recipe.name)).collect();
+        let has = if names.len() == 1 { "has" } else { "have" };
+        (!names.is_empty()).then(|| {
+            format!(
+                "{} {has} one seed, which decides nothing: {ADVISED} are advised (--seeds {ADVISED}).",
+                named(&names)
+            )
+        })
     }
 
     /// Returns the recipes that are decided to be better than the leader, where a few large values hide it.
@@ -83,7 +122,7 @@ impl Words<'_> {
 
     /// Returns what so few seeds cannot show, if their number was fixed and they are independent.
     fn few(&self, fewest: usize) -> Option<String> {
-        if self.verdict.spending.is_some() || self.summary.data.resampled.is_some() {
+        if fewest == 1 || self.verdict.spending.is_some() || self.summary.data.resampled.is_some() {
             return None;
         }
         let pairs = self.verdict.recipes.len() * (self.verdict.recipes.len() - 1) / 2;
@@ -112,7 +151,7 @@ impl Words<'_> {
 
     /// Returns whether another target or budget would change the leader, and how exact times are.
     pub(super) fn firmness(&self) -> Vec<String> {
-        if self.is_alone() {
+        if self.is_alone() || !self.ranks_something() {
             return vec![];
         }
         let seeds = self.verdict.recipes.iter().any(|recipe| recipe.trials > 1);
@@ -167,16 +206,6 @@ impl Words<'_> {
             "The noise of the machine is {} % from one slice of a trial to another; {stands}.",
             significant(100.0 * noise, 2)
         ))
-    }
-}
-
-/// Returns how far an undecided pair is from a decision.
-fn how_open(pair: &PairVerdict) -> String {
-    let p = pair.p.map_or_else(|| "no seed in common".to_owned(), |p| format!("p {}", p_words(p)));
-    match pair.seeds_needed {
-        Some(more) => format!("{p}; about {} would decide it", plural(more, "more seed")),
-        None if pair.p.is_some() => format!("{p}; more seeds would hardly decide it"),
-        None => p,
     }
 }
 

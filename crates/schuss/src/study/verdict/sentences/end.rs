@@ -1,6 +1,6 @@
 //! Values at the end of the budget.
 
-use super::{Words, amount, called, pair_interval, spread};
+use super::{Words, amount, called, spread};
 use crate::record::numbers::{loss, percent, significant};
 use crate::record::{Group, Measure, PairVerdict, RecipeVerdict, Spread, Verdict};
 
@@ -26,7 +26,7 @@ impl Words<'_> {
         let lead = format!(
             "{} has the {measure} {split} {value} after its last update: {figure}{}{}{}.",
             called(&first.name),
-            over_seeds(first, verdict.by),
+            self.over_seeds(first, verdict.by),
             self.beside(&first.name, verdict.by),
             ranked.get(1).map_or_else(String::new, |second| next(verdict, first, second)),
         );
@@ -50,6 +50,17 @@ impl Words<'_> {
             self.beside(&recipe.name, Measure::EvalLoss)
         );
         Some(std::iter::once(ended).chain(self.tested(&recipe.name)).collect::<Vec<_>>().join(" "))
+    }
+
+    /// Returns the number of seeds with the interval of their median, for several seeds: of those that ended or diverged.
+    fn over_seeds(&self, recipe: &RecipeVerdict, by: Measure) -> String {
+        let own = self.recipes.iter().find(|own| own.name == recipe.name);
+        let seeds = own.map_or(0, |own| by.racer(own).entries.len());
+        if seeds <= 1 {
+            return String::new();
+        }
+        let spread = spread(recipe, by).map_or_else(String::new, |spread| format!("; {spread}"));
+        format!(" (median of {seeds} seeds{spread})")
     }
 
     fn value(&self, by: Measure) -> &'static str {
@@ -89,29 +100,30 @@ impl Words<'_> {
     }
 }
 
-/// Returns the number of seeds with the interval of their median, for several seeds.
-fn over_seeds(recipe: &RecipeVerdict, by: Measure) -> String {
-    if recipe.trials == 1 {
-        return String::new();
-    }
-    let spread = spread(recipe, by).map_or_else(String::new, |spread| format!("; {spread}"));
-    format!(" (median of {} seeds{spread})", recipe.reached)
-}
-
 /// Returns the next best value and how far it is.
 fn next(verdict: &Verdict, first: &RecipeVerdict, second: &RecipeVerdict) -> String {
     let Some(median) = second.median else { return String::new() };
+    if first.median == Some(median) {
+        return format!("; {} has the same", called(&second.name));
+    }
     let next = format!("; next is {} with {}", called(&second.name), amount(verdict.by, median));
-    let pair = verdict.pair(&first.name, &second.name).filter(|pair| pair.interval.is_some());
+    let pair = verdict.pair(&first.name, &second.name);
     let difference = |pair: &PairVerdict| {
-        let points = |value: f64| match verdict.by {
-            Measure::EvalAccuracy => format!("{} points", significant(100.0 * value.abs(), 2)),
-            _ => loss(value.abs()),
+        let [difference, low, high] = [pair.difference?, pair.interval?[0], pair.interval?[1]];
+        let way = if difference < 0.0 { "lower" } else { "higher" };
+        // all three as seen in that direction
+        let amount = |value: f64| {
+            let value = value.copysign(value * difference);
+            let size = match verdict.by {
+                Measure::EvalAccuracy => significant(100.0 * value.abs(), 2),
+                _ => loss(value.abs()),
+            };
+            if value < 0.0 { format!("−{size}") } else { size }
         };
-        let signed = |value: f64| if value < 0.0 { format!("−{}", points(value)) } else { points(value) };
-        let interval = pair_interval(pair, signed);
-        let way = if pair.difference? < 0.0 { "lower" } else { "higher" };
-        Some(format!(", {} {way}{interval}", points(pair.difference?)))
+        let ends = if difference < 0.0 { [high, low] } else { [low, high] };
+        let unit = if verdict.by == Measure::EvalAccuracy { " points" } else { "" };
+        let [low, high] = ends.map(amount);
+        Some(format!(", {}{unit} {way} (95 % interval {low} to {high})", amount(difference)))
     };
     next + &pair.as_ref().and_then(difference).unwrap_or_default()
 }

@@ -96,7 +96,8 @@ fn spread(recipe: &RecipeVerdict, by: Measure) -> Option<String> {
     Some(match high {
         Some(high) => format!("{kind} {}", span(by, [low, high])),
         None if recipe.reached == 0 => format!("> {}", amount(by, low)),
-        None => format!("{kind} {} to beyond the budget", amount(by, low)),
+        None if by.is_time() => format!("{kind} {} to beyond the budget", amount(by, low)),
+        None => format!("{kind} {} to diverged", amount(by, low)),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Times to the target.
 
 use super::super::evaluations::met_at_once;
+use super::remarks::is_cut;
 use super::{Words, amount, called, named, pair_interval, spread};
 use crate::record::numbers::{plural, significant};
 use crate::record::{Measure, PairVerdict, RecipeVerdict, Status};
@@ -33,9 +34,14 @@ impl Words<'_> {
         if trials.iter().all(|trial| trial.status == Status::Diverged) {
             return None;
         }
+        let when = match trials.iter().filter(|trial| is_cut(trial)).count() {
+            0 => "within its budget",
+            all if all == trials.len() => "before it was interrupted",
+            _ => "within its budget, or before it was interrupted",
+        };
         Some(match trials.len() {
-            1 => format!("{} did not reach {target} within its budget.", called(&trials[0].name)),
-            n => format!("None of the {} reached {target} within its budget.", plural(n, "trial")),
+            1 => format!("{} did not reach {target} {when}.", called(&trials[0].name)),
+            n => format!("None of the {} reached {target} {when}.", plural(n, "trial")),
         })
     }
 

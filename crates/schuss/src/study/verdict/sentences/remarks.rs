@@ -1,7 +1,7 @@
 //! Remarks on single recipes and trials.
 
 use super::super::recipe::{Recipe, same};
-use super::{Words, called, named_or_counted};
+use super::{Words, called, named, named_or_counted};
 use crate::record::numbers::{count, plural};
 use crate::record::{Measure, Status, Timing, TrialRecord};
 use std::collections::BTreeSet;
@@ -15,15 +15,11 @@ impl Words<'_> {
 
     /// Returns a sentence for each group of recipes that differ in nothing but their names.
     fn same(&self) -> Vec<String> {
-        const NAMED: usize = 3;
         let sentence = |group: Vec<&Recipe>| {
-            let others: Vec<String> = group[1..].iter().map(|recipe| called(recipe.name)).collect();
-            let more = others.len().saturating_sub(NAMED);
+            let names: Vec<String> = group.iter().map(|recipe| called(recipe.name)).collect();
             format!(
-                "{} and {}{} are the same recipe on {} samples: any difference between them is noise.",
-                called(group[0].name),
-                others[..others.len() - more].join(", "),
-                if more > 0 { format!(" and {} more", count(more as u64)) } else { String::new() },
+                "{} are the same recipe on {} samples: any difference between them is noise.",
+                named(&names),
                 count(self.summary.data.counts.train as u64)
             )
         };
@@ -59,19 +55,26 @@ impl Words<'_> {
             _ if trials.len() == all && all > 1 => {
                 Some(format!("Every one of the {} diverged: there is no result.", plural(all, "trial")))
             }
-            [one] => Some(format!("{} diverged{}.", called(&one.name), place(one))),
+            [one] => Some(format!("{} diverged{}.", self.named_trial(one), place(one))),
             [first, ..] => Some(format!(
                 "{} diverged, {} earliest{}.",
                 plural(trials.len(), "trial"),
-                called(&first.name),
+                self.named_trial(first),
                 place(first)
             )),
         }
     }
 
+    /// Returns the name of a trial, with its seed if its recipe has several: `adam with seed 3`.
+    fn named_trial(&self, trial: &TrialRecord) -> String {
+        let mut same = self.recipes.iter().filter(|recipe| recipe.config_id == trial.config_id);
+        let has_several = same.any(|recipe| recipe.trials.len() > 1);
+        let seed = if has_several { format!(" with seed {}", trial.seed) } else { String::new() };
+        called(&trial.name) + &seed
+    }
+
     fn unfinished(&self) -> Option<String> {
-        let is_open = |trial: &&TrialRecord| matches!(trial.status, Status::Interrupted | Status::Failed);
-        let n = self.trials().into_iter().filter(is_open).count();
+        let n = self.trials().into_iter().filter(|trial| is_cut(trial)).count();
         (n > 0).then(|| format!("{} did not run to the end of the budget.", plural(n, "trial")))
     }
 
@@ -99,6 +102,11 @@ impl Words<'_> {
             )
         })
     }
+}
+
+/// Returns true for a trial that was interrupted or failed.
+pub(super) fn is_cut(trial: &TrialRecord) -> bool {
+    matches!(trial.status, Status::Interrupted | Status::Failed)
 }
 
 /// Returns the update at which a trial diverged, and how far its learning rate was past the stability bound.
