@@ -44,7 +44,7 @@ pub(crate) fn tables(summary: &Summary) -> Vec<Table> {
 /// Returns the non-empty tables of surfaces and exhibits.
 pub(crate) fn exhibits(summary: &Summary) -> Vec<Table> {
     let all = std::iter::once(paths(summary)).chain(summary.exhibits.iter().map(exhibit));
-    all.filter(|table| !table.rows.is_empty()).collect()
+    all.filter(|table| !table.rows.is_empty() && !table.head.is_empty()).collect()
 }
 
 /// Converts an exhibit of a study to a table, padding each row to the length of the head.

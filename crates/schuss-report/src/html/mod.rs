@@ -401,7 +401,7 @@ fn setting(summary: &Summary) -> Vec<Choice> {
             ),
         ]);
     }
-    if data.classes > 0 {
+    if summary.trials.is_empty() && data.classes > 0 {
         setting.push(("classes", data.classes.to_string()));
     }
     let cores = format!("{} cores", machine.cores);

@@ -233,6 +233,7 @@ fn records(trials: Vec<TrialRecord>) -> Summary {
             ],
             looks: vec![],
             own_budgets: false,
+            merged: false,
         },
         command: "schuss compare lecture-25".into(),
         run: "runs/lecture-25".into(),

@@ -18,7 +18,8 @@ pub use rate::RateRecord;
 pub use recommendation::{
     CandidateRecord, Certainty, Comparison, QualityRecord, Recommendation, RecommendedRecipe, TestRecord,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 pub use surface::{PathRecord, SurfaceRecord};
 pub use trial::{
@@ -67,8 +68,9 @@ pub struct Summary {
     /// Tuning of the recipes, if they were tuned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuning: Option<TuningRecord>,
-    /// Order of the recipes and how sure it is; `None` in runs of earlier versions.
-    #[serde(default)]
+    /// Order of the recipes and how sure it is; `None` in runs of earlier versions, and if it cannot be read, since it can
+    /// be made anew from the trials.
+    #[serde(default, deserialize_with = "if_readable")]
     pub verdict: Option<Verdict>,
     /// Error surfaces with the paths of optimizers over them (lecture 23).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -76,6 +78,11 @@ pub struct Summary {
     /// Further exhibits, each with a small table.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub exhibits: Vec<Exhibit>,
+}
+
+/// Reads a value of this type, or nothing.
+fn if_readable<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(from)?).ok())
 }
 
 impl Summary {
@@ -134,6 +141,9 @@ pub struct StudyRecord {
     /// True if recipes have unlike budgets on purpose, each as much training as it needs: they are then ranked all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_budgets: bool,
+    /// True if several runs were merged, so that there is no run to continue.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
 }
 
 /// Data and network, as canonical spec text.

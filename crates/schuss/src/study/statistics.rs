@@ -2,7 +2,7 @@
 
 use super::verdict::recipe::recipes;
 use super::verdict::{LEVEL, middle, ranks_to_leave_out};
-use crate::record::{EpochRecord, Evaluation, Group, Spread, TrialRecord};
+use crate::record::{EpochRecord, Evaluation, Group, Spread, Status, TrialRecord};
 use std::collections::BTreeMap;
 
 impl Spread {
@@ -39,9 +39,9 @@ fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
         seeds: trials.iter().map(|trial| trial.seed).collect(),
         epoch_seconds: spread(&|trial| trial.epoch_seconds),
         target_seconds: if all_reached { Spread::of(reached) } else { None },
-        train_loss: spread(&|trial| trial.epochs.last()?.train_loss),
-        eval_loss: spread(&|trial| trial.epochs.last()?.eval_loss),
-        eval_accuracy: spread(&|trial| trial.epochs.last()?.eval_accuracy),
+        train_loss: spread(&|trial| last(trial)?.train_loss),
+        eval_loss: spread(&|trial| last(trial)?.eval_loss),
+        eval_accuracy: spread(&|trial| last(trial)?.eval_accuracy),
         test_loss: spread(&|trial| Some(test(trial, held_out)?.loss)),
         test_accuracy: spread(&|trial| test(trial, held_out)?.accuracy),
         samples_per_second: spread(&|trial| trial.samples_per_second),
@@ -49,10 +49,16 @@ fn group(trials: &[&TrialRecord], held_out: bool) -> Group {
     }
 }
 
+/// Returns the last epoch of a trial, unless it was interrupted before its end or failed.
+fn last(trial: &TrialRecord) -> Option<&EpochRecord> {
+    let is_cut = matches!(trial.status, Status::Interrupted | Status::Failed);
+    trial.epochs.last().filter(|_| !is_cut)
+}
+
 /// Returns the spread of each further metric of the last epochs.
 fn metrics(trials: &[&TrialRecord]) -> BTreeMap<String, Spread> {
     let mut values: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-    for (name, value) in trials.iter().filter_map(|trial| trial.epochs.last()).flat_map(|row| &row.metrics) {
+    for (name, value) in trials.iter().filter_map(|trial| last(trial)).flat_map(|row| &row.metrics) {
         values.entry(name.clone()).or_default().extend(value.filter(|value| value.is_finite()));
     }
     values.into_iter().filter_map(|(name, values)| Some((name, Spread::of(values)?))).collect()
@@ -67,6 +73,7 @@ pub(crate) fn epoch_seconds(epochs: &[EpochRecord], train: u64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::verdict::tests::ended;
     use super::*;
 
     #[test]
@@ -79,6 +86,16 @@ mod tests {
         assert_eq!((spread(10).low, spread(10).median, spread(10).high), (2.0, 5.5, 9.0));
         assert_eq!((spread(20).low, spread(20).high), (6.0, 15.0));
         assert_eq!(Spread::of(vec![]), None);
+    }
+
+    #[test]
+    fn a_group_leaves_out_what_interrupted_trials_had_come_to() {
+        let whole = ended("adam", 1, 0.1);
+        let mut cut = TrialRecord { status: Status::Interrupted, ..ended("adam", 2, 0.9) };
+        cut.epochs[0].metrics.insert("ssim".into(), Some(0.2));
+        let group = groups(&[whole, cut], false).remove(0);
+        assert_eq!(group.eval_accuracy.map(|spread| (spread.median, spread.n)), Some((0.9, 1)));
+        assert!(group.metrics.is_empty());
     }
 
     #[test]

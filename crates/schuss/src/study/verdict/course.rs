@@ -22,6 +22,8 @@ pub(super) struct Race<'a> {
     pub(super) design: Design,
     /// True if unlike budgets are meant.
     pub(super) own_budgets: bool,
+    /// True if runs were merged: recipes that lack seeds of a look then stay out of it, and no run continues.
+    pub(super) merged: bool,
 }
 
 /// Recipes that take part in a look with their first seeds.
@@ -45,16 +47,25 @@ impl Field {
         self.recipes.iter().map(|index| self.entry(&recipes[*index])).collect()
     }
 
-    /// Returns true if all of these trials have ended.
+    /// Returns true if all of these trials of a recipe have ended.
+    fn has_ended(&self, recipe: &Recipe) -> bool {
+        let entry = self.entry(recipe);
+        let ended =
+            entry.trials.iter().filter(|trial| !matches!(trial.status, Status::Interrupted | Status::Failed));
+        self.seeds.is_none_or(|seeds| ended.count() == seeds)
+    }
+
+    /// Returns the same look without the recipes that lack seeds.
+    fn without_incomplete(mut self, recipes: &[Recipe]) -> Self {
+        let all = std::mem::take(&mut self.recipes);
+        self.recipes = all.into_iter().filter(|index| self.has_ended(&recipes[*index])).collect();
+        self
+    }
+
+    /// Returns true if all of these trials have ended, and there are recipes to compare if the race has several.
     fn is_complete(&self, recipes: &[Recipe]) -> bool {
-        let has_ended = |entry: &Recipe| {
-            let ended = entry
-                .trials
-                .iter()
-                .filter(|trial| !matches!(trial.status, Status::Interrupted | Status::Failed));
-            self.seeds.is_none_or(|seeds| ended.count() == seeds)
-        };
-        self.entries(recipes).iter().all(has_ended)
+        let has_enough = self.recipes.len() >= recipes.len().min(2);
+        has_enough && self.recipes.iter().all(|index| self.has_ended(&recipes[*index]))
     }
 }
 
@@ -150,8 +161,9 @@ impl Course {
         }
         for seeds in looks {
             let field = Field { seeds: Some(*seeds), recipes: open };
+            let field = if race.merged { field.without_incomplete(race.recipes) } else { field };
             if !field.is_complete(race.recipes) {
-                course.next = Some(field);
+                course.next = Some(field).filter(|_| !race.merged);
                 break;
             }
             course.enter(field, race);

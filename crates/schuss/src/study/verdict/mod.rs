@@ -71,7 +71,8 @@ impl Verdict {
         let unlike = comparable::unlike(&recipes, own_budgets);
         let target = recipes.first().and_then(|recipe| comparable::target(recipe.first()));
         let target = target.filter(|_| unlike != Some("targets"));
-        let race = Race { recipes: &recipes, by, tie, design: Design::of(summary), own_budgets };
+        let (design, merged) = (Design::of(summary), summary.study.merged);
+        let race = Race { recipes: &recipes, by, tie, design, own_budgets, merged };
         let course = Course::of(race, &summary.study.looks);
         let counted = course.counted(&recipes);
         let mut verdict = ranked(&counted, race, course.standing.clone(), unlike.is_none());

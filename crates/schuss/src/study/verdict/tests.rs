@@ -449,3 +449,169 @@ fn calibrated_times_one_step_of_the_grid_apart_with_every_seed_are_decided_by_si
     assert_eq!((five.pairs[0].test, five.pairs[0].p), (Some(Test::Signs), Some(0.0625)));
     assert_eq!((six.pairs[0].outcome, six.pairs[0].p), (PairOutcome::Faster, Some(0.03125)));
 }
+
+fn interrupted(name: &str, seed: u64, seconds: f64) -> TrialRecord {
+    TrialRecord { status: Status::Interrupted, train_seconds: seconds, ..missed(name, seed) }
+}
+
+#[test]
+fn interrupted_trials_are_no_misses_and_decide_nothing() {
+    let cut: Vec<TrialRecord> = (1..=6).map(|seed| interrupted("sgd", seed, 0.5)).collect();
+    let verdict = verdict([hits("adam", &[1.0, 1.1, 0.9, 1.05, 0.95, 1.02]), cut].concat());
+    let pair = &verdict.pairs[0];
+    assert_eq!((pair.wins, pair.losses, pair.p, pair.outcome), (0, 0, None, PairOutcome::Undecided));
+    assert_eq!((verdict.sure, pair.seeds_needed), (false, None));
+    assert!(words(&verdict).contains("sgd (trials were interrupted)"), "{:?}", verdict.sentences);
+}
+
+#[test]
+fn the_probability_of_being_best_leaves_out_interrupted_trials() {
+    let adam = vec![hit("adam", 1, 1.0), interrupted("adam", 2, 0.1), interrupted("adam", 3, 0.1)];
+    let verdict = verdict([adam, hits("sgd", &[2.0, 2.1, 2.2])].concat());
+    assert_eq!(verdict.leader.as_deref(), Some("adam"));
+}
+
+#[test]
+fn none_is_said_to_have_missed_its_budget_that_was_interrupted() {
+    let cut = verdict(vec![interrupted("adam", 1, 1.0), interrupted("sgd", 1, 1.0)]);
+    assert!(
+        cut.sentences[0].ends_with("reached test accuracy ≥ 90 % before it was interrupted."),
+        "{:?}",
+        cut.sentences
+    );
+    assert!(cut.recipes.iter().all(|recipe| recipe.p_best.is_none()), "nothing has ended");
+}
+
+/// Accuracies are multiples of 1 %: the same difference twice is ordinary.
+#[test]
+fn the_same_difference_of_accuracy_with_two_seeds_is_not_sure() {
+    let of = |name: &str, seed: u64, loss: f64| {
+        let mut trial = ended(name, seed, loss);
+        trial.recipe.set("loss", if name == "adam" { "mse" } else { "cross-entropy" });
+        trial
+    };
+    let trials = [("adam", 1, 0.10), ("adam", 2, 0.08), ("sgd", 1, 0.15), ("sgd", 2, 0.13)];
+    let verdict = verdict(trials.into_iter().map(|(name, seed, loss)| of(name, seed, loss)).collect());
+    let pair = &verdict.pairs[0];
+    assert_eq!((verdict.by, pair.test, verdict.sure), (Measure::EvalAccuracy, Some(Test::Signs), false));
+    assert_eq!((pair.p, pair.outcome), (Some(0.5), PairOutcome::Undecided));
+}
+
+#[test]
+fn the_other_recipe_of_the_same_name_is_compared_as_well() {
+    let twin = |config_id: &str, seconds: &[f64]| {
+        hits("twin", seconds)
+            .into_iter()
+            .map(|trial| TrialRecord { config_id: config_id.into(), ..trial })
+            .collect::<Vec<_>>()
+    };
+    let verdict =
+        verdict([twin("x", &ADAM), twin("y", &SGD), twin("z", &[1.01, 0.9, 1.1, 0.95, 1.1])].concat());
+    assert_eq!((verdict.pairs.len(), verdict.sure), (3, false), "x and z are not told apart");
+}
+
+#[test]
+fn one_seed_in_common_is_said_and_the_leader_does_not_rest_on_it() {
+    let from = |name: &str, first: u64, seconds: &[f64]| {
+        let trials = (first..).zip(seconds).map(|(seed, seconds)| hit(name, seed, *seconds));
+        trials.collect::<Vec<_>>()
+    };
+    // seed 5 of both alone would have sgd first
+    let trials = [from("adam", 1, &[1.0, 1.1, 0.9, 1.05, 3.0]), from("sgd", 5, &[2.0, 2.3, 1.7, 2.1, 1.95])];
+    let verdict = verdict(trials.concat());
+    assert_eq!(verdict.leader.as_deref(), Some("adam"));
+    assert!(words(&verdict).contains("one seed in common; about 5 more seeds"), "{:?}", verdict.sentences);
+}
+
+#[test]
+fn a_recipe_with_one_seed_does_not_hide_what_the_others_decide() {
+    let verdict = verdict([hits("adam", &ADAM), hits("sgd", &SGD), hits("late", &[9.0])].concat());
+    let words = words(&verdict);
+    assert!(words.contains("late has one seed, which decides nothing: 6 are advised"), "{words}");
+    assert!(words.contains("(Holm)") && !words.contains("With one seed per recipe"), "{words}");
+    assert_eq!(verdict.pair("adam", "sgd").unwrap().outcome, PairOutcome::Faster);
+}
+
+#[test]
+fn a_study_of_which_every_trial_diverged_says_that_first() {
+    let verdict =
+        verdict(vec![diverged("adam", 1), diverged("adam", 2), diverged("sgd", 1), diverged("sgd", 2)]);
+    assert_eq!(verdict.sentences, ["Every one of the 4 trials diverged: there is no result."]);
+}
+
+#[test]
+fn a_target_met_before_the_first_update_is_too_easy_and_ends_of_epochs_are_no_evaluations() {
+    let before = verdict([hits("adam", &[0.0; 2]), hits("sgd", &[0.0; 2])].concat());
+    assert!(words(&before).contains("the target is too easy"), "{:?}", before.sentences);
+    let unknown = verdict(vec![hit("adam", 1, 1.0), hit("sgd", 1, 3.0)]);
+    assert!(!words(&unknown).contains("too easy"), "{:?}", unknown.sentences);
+}
+
+#[test]
+fn a_median_counts_the_diverged_seeds_and_not_the_interrupted_ones() {
+    let no_target = |trial: TrialRecord| TrialRecord { target: None, ..trial };
+    let others = || [ended("sgd", 1, 0.5), ended("sgd", 2, 0.6), ended("sgd", 3, 0.7)];
+    let three = [ended("adam", 1, 0.1), ended("adam", 2, 0.2), no_target(diverged("adam", 3))];
+    let with_diverged = verdict([three, others()].concat());
+    assert!(
+        with_diverged.sentences[0].contains("0.2000 (median of 3 seeds; range 0.1000 to diverged)"),
+        "{:?}",
+        with_diverged.sentences
+    );
+    let cut = no_target(interrupted("adam", 2, 1.0));
+    let one = verdict([vec![ended("adam", 1, 0.1), cut], others().to_vec()].concat());
+    let first = &one.sentences[0];
+    assert!(first.contains("0.1000, accuracy 90.00 %") && !first.contains("median"), "{first}");
+}
+
+#[test]
+fn an_interrupted_trial_does_not_count_under_a_smaller_budget_either() {
+    let mut cut = TrialRecord { target: None, ..interrupted("adam", 2, 1.0) };
+    (cut.epochs[0].updates, cut.epochs[0].eval_loss) = (50, Some(2.2));
+    let early = |name, seed, loss| {
+        let mut trial = ended(name, seed, loss);
+        trial.epochs[0].updates = 900;
+        trial
+    };
+    let verdict = verdict(vec![early("adam", 1, 0.1), cut, early("sgd", 1, 0.3), early("sgd", 2, 0.3)]);
+    assert_eq!(verdict.leader.as_deref(), Some("adam"));
+    assert_eq!(verdict.firm.budget_minus_5.as_deref(), Some("adam"));
+}
+
+#[test]
+fn a_diverged_trial_is_called_by_its_seed_where_the_recipe_has_others() {
+    let adam = vec![hit("adam", 1, 1.0), hit("adam", 2, 1.1), diverged("adam", 3)];
+    let verdict = verdict([adam, hits("sgd", &SGD)].concat());
+    assert!(words(&verdict).contains("adam with seed 3 diverged"), "{:?}", verdict.sentences);
+}
+
+#[test]
+fn a_difference_of_accuracy_and_its_interval_have_one_sign_and_one_unit() {
+    let of = |name: &str, seed: u64, loss: f64| {
+        let mut trial = ended(name, seed, loss);
+        trial.recipe.set("loss", if name == "adam" { "mse" } else { "cross-entropy" });
+        trial
+    };
+    let losses = [("adam", 0.10, 0.08), ("sgd", 0.15, 0.135)];
+    let trials = losses.into_iter().flat_map(|(name, a, b)| [of(name, 1, a), of(name, 2, b)]);
+    let verdict = verdict(trials.collect());
+    // 5 and 5.5 points; 5.25 ∓ 12.706 · 0.25
+    assert!(
+        verdict.sentences[0].contains("5.3 points lower (95 % interval 2.1 to 8.4)"),
+        "{:?}",
+        verdict.sentences
+    );
+    let same = self::verdict(vec![ended("adam", 1, 0.1), ended("sgd", 1, 0.1)]);
+    assert!(same.sentences[0].contains("; sgd has the same."), "{:?}", same.sentences);
+}
+
+#[test]
+fn three_names_of_one_recipe_are_one_list() {
+    let named = |name: &str| {
+        let mut trials = hits(name, &ADAM);
+        trials.iter_mut().for_each(|trial| trial.recipe.set("optimizer", "epoch"));
+        trials
+    };
+    let verdict = verdict(["a", "b", "c"].map(named).concat());
+    assert!(words(&verdict).contains("a, b and c are the same recipe"), "{:?}", verdict.sentences);
+}

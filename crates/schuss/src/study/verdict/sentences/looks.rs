@@ -15,7 +15,7 @@ impl Words<'_> {
                 "The first look, at {}, is not complete, so nothing is decided: {continues}.",
                 plural(next.seeds, "seed")
             ),
-            (None, None) => return None,
+            (None, None) => return self.lacking(),
             (Some(_), Some(next)) => format!(
                 "{}; the next one, at {}, is not complete: {continues}.",
                 looked(looks),
@@ -28,6 +28,24 @@ impl Words<'_> {
                 format!("{}; no seeds are added after that.", looked(looks))
             }
             (Some(_), None) => format!("{}.", looked(looks)),
+        })
+        .map(|looks| looks + &self.lacking().map_or_else(String::new, |lacking| format!(" {lacking}")))
+    }
+
+    /// Returns the recipes of merged runs that took part in no look, and what they lack.
+    fn lacking(&self) -> Option<String> {
+        let first = self.summary.study.looks.first().filter(|_| self.summary.study.merged)?;
+        let looks = &self.verdict.spending.as_ref()?.looks;
+        let took_part = |name: &String| looks.iter().any(|look| look.recipes.contains(name));
+        let others = self.verdict.recipes.iter().filter(|recipe| !took_part(&recipe.name));
+        let others: Vec<String> = others.map(|recipe| called(&recipe.name)).collect();
+        let lack = if others.len() == 1 { "lacks" } else { "lack" };
+        (!others.is_empty()).then(|| {
+            format!(
+                "{} {lack} some of seeds 1 to {first}, after which --seeds auto looks first, so no order is known there: \
+                 a run with --seeds {first} has them.",
+                named(&others)
+            )
         })
     }
 
