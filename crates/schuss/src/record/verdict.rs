@@ -241,7 +241,8 @@ pub struct PairVerdict {
     /// Mean of the value of `b` less that of `a`; `None` for times, and unless every trial has a value.
     #[serde(default)]
     pub difference: Option<f64>,
-    /// 95 % interval of `ratio` or `difference`, adjusted for the looks but not for the number of pairs.
+    /// 95 % interval of `ratio` or `difference`, adjusted for the looks but not for the number of pairs; `None` where all
+    /// seeds differ by the same step of a grid.
     pub interval: Option<[f64; 2]>,
     /// p-value, adjusted for all pairs by Holm's method, and for all looks.
     pub p: Option<f64>,

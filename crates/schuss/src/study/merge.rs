@@ -291,6 +291,7 @@ mod tests {
             );
             assert_eq!(verdict.spending.as_ref().unwrap().next, None);
             let words = verdict.sentences.join(" ");
+            assert!(words.contains("adam is not told apart from late (not compared)"), "{words}");
             assert!(
                 !words.contains("schuss resume") && words.contains("late lacks some of seeds 1 to 3"),
                 "{words}"

@@ -9,7 +9,7 @@ use super::noise;
 use super::racer::Racer;
 use super::recipe::Recipe;
 use super::seeds_needed::{Bar, seeds_needed};
-use crate::record::{Measure, PairOutcome, PairVerdict};
+use crate::record::{Measure, PairOutcome, PairVerdict, Test};
 
 /// Largest number of recipes for which every pair is listed.
 const LISTED: usize = 64;
@@ -80,7 +80,9 @@ impl Ranking {
         let is_open = decision == Decision::Undecided;
         let more = is_open.then(|| seeds_needed(&self.racers[a], &self.racers[b], found, bar)).flatten();
         let mean = found.contrast.map(|contrast| contrast.mean);
-        let ends = found.contrast.and_then(|contrast| contrast.interval(level));
+        // equal steps of a grid do not show how far they vary
+        let has_width = |[low, high]: &[f64; 2]| found.test != Some(Test::Signs) || low < high;
+        let ends = found.contrast.and_then(|contrast| contrast.interval(level)).filter(has_width);
         let signed = |[low, high]: [f64; 2]| if by.sign() < 0.0 { [-high, -low] } else { [low, high] };
         PairVerdict {
             a: names[a].to_owned(),

@@ -494,7 +494,7 @@ fn the_same_difference_of_accuracy_with_two_seeds_is_not_sure() {
     let verdict = verdict(trials.into_iter().map(|(name, seed, loss)| of(name, seed, loss)).collect());
     let pair = &verdict.pairs[0];
     assert_eq!((verdict.by, pair.test, verdict.sure), (Measure::EvalAccuracy, Some(Test::Signs), false));
-    assert_eq!((pair.p, pair.outcome), (Some(0.5), PairOutcome::Undecided));
+    assert_eq!((pair.p, pair.interval, pair.outcome), (Some(0.5), None, PairOutcome::Undecided));
 }
 
 #[test]
@@ -521,6 +521,7 @@ fn one_seed_in_common_is_said_and_the_leader_does_not_rest_on_it() {
     let verdict = verdict(trials.concat());
     assert_eq!(verdict.leader.as_deref(), Some("adam"));
     assert!(words(&verdict).contains("one seed in common; about 5 more seeds"), "{:?}", verdict.sentences);
+    assert!(!words(&verdict).contains("times as fast"), "a ratio of seed 5 alone: {:?}", verdict.sentences);
 }
 
 #[test]

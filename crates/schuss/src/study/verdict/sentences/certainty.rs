@@ -68,10 +68,18 @@ impl Words<'_> {
     /// Returns the recipes that are not told apart from the leader.
     fn open(&self) -> Option<String> {
         let open = self.of_leader().into_iter().filter(|pair| pair.outcome == PairOutcome::Undecided);
-        let open: Vec<String> =
-            open.map(|pair| format!("{} ({})", called(&pair.b), self.how_open(&pair))).collect();
+        let open = open.map(|pair| format!("{} ({})", called(&pair.b), self.how_open(&pair)));
+        let open: Vec<String> = open.chain(self.not_compared()).collect();
         let leader = called(self.verdict.leader.as_ref().filter(|_| !open.is_empty())?);
         Some(format!("That is not sure: {leader} is not told apart from {}.", named(&open)))
+    }
+
+    /// Returns the recipes that took part in no look with the leader.
+    fn not_compared(&self) -> Vec<String> {
+        let Some(leader) = &self.verdict.leader else { return vec![] };
+        let others = self.verdict.recipes.iter().filter(|recipe| recipe.name != *leader);
+        let others = others.filter(|recipe| self.verdict.pair(leader, &recipe.name).is_none());
+        others.map(|recipe| format!("{} (not compared)", called(&recipe.name))).collect()
     }
 
     /// Returns how far an undecided pair is from a decision.

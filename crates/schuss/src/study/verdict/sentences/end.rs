@@ -109,21 +109,17 @@ fn next(verdict: &Verdict, first: &RecipeVerdict, second: &RecipeVerdict) -> Str
     let next = format!("; next is {} with {}", called(&second.name), amount(verdict.by, median));
     let pair = verdict.pair(&first.name, &second.name);
     let difference = |pair: &PairVerdict| {
-        let [difference, low, high] = [pair.difference?, pair.interval?[0], pair.interval?[1]];
-        let way = if difference < 0.0 { "lower" } else { "higher" };
-        // all three as seen in that direction
-        let amount = |value: f64| {
-            let value = value.copysign(value * difference);
-            let size = match verdict.by {
-                Measure::EvalAccuracy => significant(100.0 * value.abs(), 2),
-                _ => loss(value.abs()),
-            };
-            if value < 0.0 { format!("−{size}") } else { size }
+        let (difference, [low, high]) = (pair.difference?, pair.interval?);
+        // the interval as seen in that direction
+        let (way, low, high) = if difference < 0.0 { ("lower", -high, -low) } else { ("higher", low, high) };
+        let size = |value: f64| match verdict.by {
+            Measure::EvalAccuracy => significant(100.0 * value, 2),
+            _ => loss(value),
         };
-        let ends = if difference < 0.0 { [high, low] } else { [low, high] };
+        let signed = |value: f64| if value < 0.0 { format!("−{}", size(-value)) } else { size(value) };
         let unit = if verdict.by == Measure::EvalAccuracy { " points" } else { "" };
-        let [low, high] = ends.map(amount);
-        Some(format!(", {}{unit} {way} (95 % interval {low} to {high})", amount(difference)))
+        let (difference, low, high) = (size(difference.abs()), signed(low), signed(high));
+        Some(format!(", {difference}{unit} {way} (95 % interval {low} to {high})"))
     };
     next + &pair.as_ref().and_then(difference).unwrap_or_default()
 }

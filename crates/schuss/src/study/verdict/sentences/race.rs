@@ -64,7 +64,10 @@ impl Words<'_> {
 
     /// Returns how many times as fast a recipe is as the next.
     fn ahead(&self, first: &RecipeVerdict, second: &RecipeVerdict) -> String {
+        // a ratio of few of the seeds may contradict the order
+        let seeds = |pair: &PairVerdict| pair.wins + pair.losses + pair.ties;
         let pair = self.verdict.pair(&first.name, &second.name);
+        let pair = pair.filter(|pair| seeds(pair) == first.trials.min(second.trials));
         let ratio = |pair: PairVerdict| {
             let times = |ratio| significant(ratio, 3);
             let interval = pair_interval(&pair, times);
