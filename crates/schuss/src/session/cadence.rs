@@ -69,6 +69,9 @@ impl fmt::Display for Cadence {
     }
 }
 
+/// Shortest time between checkpoints at the ends of epochs, unless the interval is shorter.
+const BETWEEN_EPOCHS: Duration = Duration::from_secs(1);
+
 impl Cadence {
     /// Returns the time of the next checkpoint after `last`, if the interval is in seconds.
     pub(super) fn due(&self, last: Instant) -> Option<Instant> {
@@ -78,11 +81,13 @@ impl Cadence {
         }
     }
 
-    /// Returns true if a checkpoint is due at the end of an epoch.
-    pub(super) fn is_at_epoch(&self, epoch: u32) -> bool {
+    /// Returns true if a checkpoint is due at the end of an epoch, so long after the last one. Ends of short epochs would have
+    /// the disk written to all the time.
+    pub(super) fn is_at_epoch(&self, epoch: u32, since_last: Duration) -> bool {
         match self {
             Self::Epochs(every) => epoch.is_multiple_of(*every),
-            Self::Seconds(_) | Self::Updates(_) => true,
+            Self::Seconds(seconds) => since_last >= (*seconds).min(BETWEEN_EPOCHS),
+            Self::Updates(_) => true,
         }
     }
 
@@ -125,5 +130,16 @@ mod tests {
             every.falls_between(84, 168) && every.falls_between(99, 100) && !every.falls_between(100, 184)
         );
         assert!(every.falls_on(200) && !every.falls_on(0) && !every.falls_on(201));
+    }
+
+    #[test]
+    fn ends_of_short_epochs_are_kept_once_a_second_or_as_often_as_the_interval_says() {
+        let ms = Duration::from_millis;
+        let usual = Cadence::default();
+        assert!(!usual.is_at_epoch(1, ms(900)) && usual.is_at_epoch(1, ms(1_000)));
+        let often = Cadence::Seconds(ms(50));
+        assert!(!often.is_at_epoch(1, ms(40)) && often.is_at_epoch(1, ms(50)));
+        assert!(Cadence::Epochs(2).is_at_epoch(4, ms(0)) && !Cadence::Epochs(2).is_at_epoch(3, ms(9_000)));
+        assert!(Cadence::Updates(500).is_at_epoch(1, ms(0)));
     }
 }

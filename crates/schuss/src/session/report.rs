@@ -33,7 +33,8 @@ impl Session {
             self.close_epoch(Some(evaluation), sink)?;
         }
         self.progress.ended = ended;
-        let keep = point.epoch > 0 && end_of_epoch && self.cadence.is_at_epoch(point.epoch);
+        let is_due = self.cadence.is_at_epoch(point.epoch, self.kept.elapsed());
+        let keep = point.epoch > 0 && end_of_epoch && is_due;
         if keep && ended.is_none() || self.cadence.falls_on(point.updates) {
             self.checkpoint(sink)?;
         }
