@@ -129,7 +129,9 @@ fn tuned_recipe(racer: &Racer) -> Result<TunedRecipe> {
     let best = racer.best()?;
     let good = space.rate().filter(|_| space.0.len() == 1).and_then(|axis| {
         let basin = Profile::of_all(searches, axis).basin()?;
-        Some(Bounds { low: space.0[axis].value(basin.low), high: space.0[axis].value(basin.high) })
+        // a rate between two that missed the target says nothing about its neighbourhood
+        (basin.low < basin.high)
+            .then(|| Bounds { low: space.0[axis].value(basin.low), high: space.0[axis].value(basin.high) })
     });
     Ok(TunedRecipe {
         name: planned.trial.name.clone(),
