@@ -35,15 +35,20 @@ fn baseline_second(mut networks: Vec<Finalist>, linear: Vec<Finalist>) -> Vec<Fi
 }
 
 /// Returns as many of the recipes as heats with the fewest seeds have time for, with longer budgets; `None` if it is only
-/// enough for finals.
+/// enough for finals. Those that would need more than a fair share of the time are left out: a training that long has
+/// mostly learned the split it was judged by.
 pub(super) fn heats(qualified: &[Finalist], left: Duration) -> Option<Vec<Finalist>> {
-    let longer: Vec<Finalist> = qualified.iter().cloned().map(|finalist| finalist.longer(LONGER)).collect();
-    let fits = |count: &usize| {
-        let each = longer[..*count].iter().map(|finalist| finalist.time).sum();
-        plan::seeds(left.mul_f64(HEATS), each) >= *SEEDS.start()
+    let time = left.mul_f64(HEATS);
+    let fits = |time: Duration, each: Duration| plan::seeds(time, each) >= *SEEDS.start();
+    let mut each = Duration::ZERO;
+    let mut takes_part = |finalist: &Finalist| {
+        let part = fits(time / FEWEST as u32, finalist.time) && fits(time, each + finalist.time);
+        each += if part { finalist.time } else { Duration::ZERO };
+        part
     };
-    let count = (FEWEST..=longer.len()).rev().find(fits)?;
-    Some(longer[..count].to_vec())
+    let longer = qualified.iter().cloned().map(|finalist| finalist.longer(LONGER));
+    let all: Vec<Finalist> = longer.filter(|finalist| takes_part(finalist)).collect();
+    (all.len() >= FEWEST && all.iter().any(|finalist| finalist.is_linear)).then_some(all)
 }
 
 /// Returns the recipes of heats, each up to the lowest mean loss over its seeds, best network first, baseline second; without

@@ -525,6 +525,15 @@ fn one_seed_in_common_is_said_and_the_leader_does_not_rest_on_it() {
 }
 
 #[test]
+fn a_leader_by_its_median_that_is_slower_on_average_is_not_called_so_many_times_as_fast() {
+    let verdict =
+        verdict([hits("adam", &[1.0, 1.0, 1.0, 3.0, 3.0]), hits("sgd", &[1.1, 1.1, 1.1, 1.2, 1.2])].concat());
+    assert_eq!(verdict.leader.as_deref(), Some("adam"), "{verdict:?}");
+    let lead = &verdict.sentences[0];
+    assert!(lead.ends_with(", although sgd is 1.36 times as fast on average, seed by seed."), "{lead}");
+}
+
+#[test]
 fn a_recipe_with_one_seed_does_not_hide_what_the_others_decide() {
     let verdict = verdict([hits("adam", &ADAM), hits("sgd", &SGD), hits("late", &[9.0])].concat());
     let words = words(&verdict);

@@ -70,6 +70,11 @@ impl Words<'_> {
         let pair = pair.filter(|pair| seeds(pair) == first.trials.min(second.trials));
         let ratio = |pair: PairVerdict| {
             let times = |ratio| significant(ratio, 3);
+            if let Some(slower) = pair.ratio.filter(|ratio| *ratio < 1.0) {
+                // the leader has the lower median, the other one the lower mean
+                let (other, times) = (called(&second.name), times(1.0 / slower));
+                return Some(format!(", although {other} is {times} times as fast on average, seed by seed"));
+            }
             let interval = pair_interval(&pair, times);
             Some(format!(": {} times as fast as {}{interval}", times(pair.ratio?), called(&second.name)))
         };
