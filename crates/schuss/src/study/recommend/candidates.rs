@@ -130,9 +130,10 @@ impl<'a> Menu<'a> {
     /// Returns the box of a recipe's rate and batch size, as far as they were not typed; `None` if both were.
     fn space(&self, trial: &Trial) -> Result<Option<Space>> {
         let optimizer = &trial.recipe.optimizer;
-        let is_given = self.typed.get(ChoiceKey::Optimizer).is_some_and(Method::gives_rate);
+        let is_fixed = self.typed.get(ChoiceKey::Optimizer).is_some_and(Method::gives_rate)
+            || trial.recipe.schedule.replaces(TuneKey::Lr.name());
         let rate =
-            (!is_given && optimizer.number(TuneKey::Lr.name()).is_some()).then_some(TuneKey::Lr.name());
+            (!is_fixed && optimizer.number(TuneKey::Lr.name()).is_some()).then_some(TuneKey::Lr.name());
         let batch = self.typed.get(ChoiceKey::Update).is_none().then_some(TuneKey::Batch.name());
         let keys: Vec<&str> = rate.into_iter().chain(batch).collect();
         if keys.is_empty() {
