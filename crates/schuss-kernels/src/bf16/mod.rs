@@ -14,7 +14,7 @@ mod product;
 mod tile;
 
 use crate::Team;
-pub(crate) use pack::Factor;
+pub(crate) use pack::{Factor, round};
 pub(crate) use product::multiply;
 use tile::Tile;
 

@@ -2,84 +2,101 @@
 
 use super::tile::{DEPTH, SIDE, Tile};
 use crate::matrix::Matrix;
-use crate::{Kernel, Vector};
+use crate::{Kernel, LANES, Vector};
 
-/// Factor of a product: its `lines` are the rows of A or the columns of B, each of `depth` terms. `line` and
-/// `term` are the strides from one line and one term to the next, in numbers; one of them is 1.
+/// Factor of a product: its lines are the rows of A or the columns of B, and the terms of a line are multiplied
+/// with those of a line of the other factor.
 #[derive(Clone, Copy)]
 pub(crate) struct Factor<'a> {
-    data: &'a [f32],
-    line: usize,
-    term: usize,
-    pub(crate) lines: usize,
-    pub(crate) depth: usize,
+    data: Matrix<'a>,
+    /// True if the rows of `data` are the lines, false if its columns are.
+    by_rows: bool,
 }
 
 impl<'a> Factor<'a> {
     /// Uses the rows of a matrix as lines.
-    pub(crate) fn rows(m: Matrix<'a>) -> Self {
-        let ((lines, depth), line) = (m.shape(), m.stride());
-        Self { data: m.data(), line, term: 1, lines, depth }
+    pub(crate) fn rows(data: Matrix<'a>) -> Self {
+        Self { data, by_rows: true }
     }
 
     /// Uses the columns of a matrix as lines.
-    pub(crate) fn columns(m: Matrix<'a>) -> Self {
-        let ((depth, lines), term) = (m.shape(), m.stride());
-        Self { data: m.data(), line: 1, term, lines, depth }
+    pub(crate) fn columns(data: Matrix<'a>) -> Self {
+        Self { data, by_rows: false }
+    }
+
+    /// Returns the number of lines.
+    pub(crate) fn lines(&self) -> usize {
+        let (rows, cols) = self.data.shape();
+        if self.by_rows { rows } else { cols }
+    }
+
+    /// Returns the number of terms of a line.
+    pub(crate) fn depth(&self) -> usize {
+        let (rows, cols) = self.data.shape();
+        if self.by_rows { cols } else { rows }
     }
 
     /// Returns the number of panels of 16 lines.
     pub(crate) fn panels(&self) -> usize {
-        self.lines.div_ceil(SIDE)
+        self.lines().div_ceil(SIDE)
     }
 
-    /// Returns true if the terms of a line are contiguous.
-    fn is_by_lines(&self) -> bool {
-        self.term == 1
-    }
-
-    /// Returns 16 pairs of neighbouring terms in storage order: all of the line `first_line + i`, or pair i
-    /// of all lines. Zeros beyond the factor.
-    #[inline(always)]
-    fn pairs(&self, first_line: usize, first_term: usize, i: usize) -> [[f32; SIDE]; 2] {
-        if self.is_by_lines() {
-            let terms: [f32; DEPTH] = self.line(first_line + i, first_term);
-            [std::array::from_fn(|i| terms[2 * i]), std::array::from_fn(|i| terms[2 * i + 1])]
-        } else {
-            let term = first_term + 2 * i;
-            [self.column(term, first_line), self.column(term + 1, first_line)]
-        }
-    }
-
-    #[inline(always)]
-    fn line(&self, line: usize, first: usize) -> [f32; DEPTH] {
-        if line < self.lines {
-            numbers(&self.data[line * self.line..], first..self.depth)
-        } else {
-            [0.0; DEPTH]
-        }
-    }
-
-    #[inline(always)]
-    fn column(&self, term: usize, first: usize) -> [f32; SIDE] {
-        if term < self.depth {
-            numbers(&self.data[term * self.term..], first..self.lines)
-        } else {
-            [0.0; SIDE]
+    /// Returns the tile from a line and a term on.
+    fn tile(&self, first_line: usize, first_term: usize) -> Source<'a> {
+        let [row, col] = if self.by_rows { [first_line, first_term] } else { [first_term, first_line] };
+        let [height, width] = if self.by_rows { [SIDE, DEPTH] } else { [DEPTH, SIDE] };
+        let (rows, cols) = self.data.shape();
+        let (rows, cols) = (height.min(rows - row), width.min(cols - col));
+        let from = &self.data.data()[row * self.data.stride() + col..];
+        Source {
+            from,
+            stride: self.data.stride(),
+            rows,
+            cols,
+            by_rows: self.by_rows,
+            is_whole: rows == height && cols == width,
         }
     }
 }
 
-/// Returns the first `N` numbers of a range, padded with zeros.
-#[inline(always)]
-fn numbers<const N: usize>(data: &[f32], range: std::ops::Range<usize>) -> [f32; N] {
-    let here = &data[range];
-    if let Some(full) = here.first_chunk() {
-        return *full;
+/// Numbers of a tile where they stand.
+struct Source<'a> {
+    from: &'a [f32],
+    stride: usize,
+    rows: usize,
+    cols: usize,
+    by_rows: bool,
+    /// True if the factor has all rows and columns of the tile.
+    is_whole: bool,
+}
+
+impl Source<'_> {
+    /// Returns 16 pairs of neighbouring terms in storage order, even and odd terms apart: all of line i, or
+    /// pair i of all lines. Zeros beyond the factor.
+    #[inline(always)]
+    fn pairs<V: Vector, const WHOLE: bool>(&self, i: usize) -> [V; 2] {
+        if self.by_rows {
+            V::unzip(self.sixteen::<V, WHOLE>(i, 0), self.sixteen::<V, WHOLE>(i, LANES))
+        } else {
+            [self.sixteen::<V, WHOLE>(2 * i, 0), self.sixteen::<V, WHOLE>(2 * i + 1, 0)]
+        }
     }
-    let mut numbers = [0.0; N];
-    numbers[..here.len()].copy_from_slice(here);
-    numbers
+
+    /// Returns 16 numbers of a row from column `col` on; zeros beyond the factor.
+    #[inline(always)]
+    fn sixteen<V: Vector, const WHOLE: bool>(&self, row: usize, col: usize) -> V {
+        if WHOLE {
+            // SAFETY: whole sources have this row and 16 numbers from `col` on.
+            return unsafe { V::load(self.from.as_ptr().add(row * self.stride + col)) };
+        }
+        let mut numbers = [0.0; LANES];
+        if row < self.rows && col < self.cols {
+            let here = LANES.min(self.cols - col);
+            numbers[..here].copy_from_slice(&self.from[row * self.stride + col..][..here]);
+        }
+        // SAFETY: an array of 16 numbers.
+        unsafe { V::load(numbers.as_ptr()) }
+    }
 }
 
 /// Packs one panel of a factor.
@@ -100,33 +117,47 @@ impl Kernel for Pack<'_> {
     fn run<V: Vector>(self) {
         let Self { factor, right, parts, panel, to } = self;
         for (step, to) in to.chunks_exact_mut(parts).enumerate() {
-            for i in 0..SIDE {
-                let [even, odd] = factor.pairs(panel * SIDE, step * DEPTH, i);
-                to[0].0[i] = pair(even, odd);
-                if parts > 1 {
-                    to[1].0[i] = pair(even.map(rest), odd.map(rest));
+            let source = factor.tile(panel * SIDE, step * DEPTH);
+            if source.is_whole {
+                convert::<V, true>(&source, to);
+            } else {
+                convert::<V, false>(&source, to);
+            }
+            if right == factor.by_rows {
+                for tile in to {
+                    tile.transpose::<V>();
                 }
             }
-            if right == factor.is_by_lines() {
-                to.iter_mut().for_each(transpose);
+        }
+    }
+}
+
+/// Converts a tile in storage order, to one bf16 per number or to two.
+#[inline(always)]
+fn convert<V: Vector, const WHOLE: bool>(source: &Source, to: &mut [Tile]) {
+    match to {
+        [high, low] => {
+            for i in 0..SIDE {
+                split(source.pairs::<V, WHOLE>(i), i, high, low);
             }
         }
-    }
-}
-
-#[inline(always)]
-fn transpose(tile: &mut Tile) {
-    let from = *tile;
-    for (i, row) in tile.0.iter_mut().enumerate() {
-        for (to, from) in row.iter_mut().zip(&from.0) {
-            *to = from[i];
+        [high, ..] => {
+            for i in 0..SIDE {
+                let [even, odd] = source.pairs::<V, WHOLE>(i);
+                high.set_row(i, even.to_bf16().pair_bf16(odd.to_bf16()));
+            }
         }
+        [] => {}
     }
 }
 
+/// Sets row `i` of two tiles to the nearest bf16 of pairs of numbers, and to those of the rounding errors: exact
+/// differences, NaN for a number that is not finite.
 #[inline(always)]
-fn pair(even: [f32; SIDE], odd: [f32; SIDE]) -> [u32; SIDE] {
-    std::array::from_fn(|i| round(even[i]) >> 16 | round(odd[i]))
+fn split<V: Vector>([even, odd]: [V; 2], i: usize, high: &mut Tile, low: &mut Tile) {
+    let (high_even, high_odd) = (even.to_bf16(), odd.to_bf16());
+    high.set_row(i, high_even.pair_bf16(high_odd));
+    low.set_row(i, (even - high_even).to_bf16().pair_bf16((odd - high_odd).to_bf16()));
 }
 
 /// Returns the bits of the nearest bf16, ties to even, as an f32. NaN stays NaN; values beyond the largest
@@ -138,40 +169,5 @@ pub(crate) fn round(x: f32) -> u32 {
     (if x.is_nan() { bits | 0x0040_0000 } else { rounded }) & 0xffff_0000
 }
 
-/// Returns the rounding error of a number: exact, and NaN for a number that is not finite.
-#[inline(always)]
-pub(crate) fn rest(x: f32) -> f32 {
-    x - f32::from_bits(round(x))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::naive::Sample;
-
-    #[test]
-    fn rounding_is_to_the_nearest_bf16_and_to_the_even_one_of_two() {
-        for (x, expected) in [
-            (1.0, 1.0),
-            (1.0 + 1.0 / 256.0, 1.0),              // halfway, down to even
-            (1.0 + 3.0 / 256.0, 1.0 + 1.0 / 64.0), // halfway, up to even
-            (1.0 + 1.001 / 256.0, 1.0 + 1.0 / 128.0),
-            (-0.0, -0.0),
-            (f32::INFINITY, f32::INFINITY),
-            (f32::MAX, f32::INFINITY),
-        ] {
-            assert_eq!(round(x), f32::to_bits(expected), "{x}");
-        }
-        for nan in [f32::NAN, -f32::NAN, f32::from_bits(0x7f80_0001)] {
-            assert!(f32::from_bits(round(nan)).is_nan());
-        }
-    }
-
-    #[test]
-    fn two_bf16_hold_a_number_to_sixteen_bits() {
-        for x in Sample::new(1).vector(10_000, 1.0) {
-            let two = f32::from_bits(round(x)) + f32::from_bits(round(rest(x)));
-            assert!((two - x).abs() <= x.abs() / 65_536.0, "{x}");
-        }
-    }
-}
+mod tests;

@@ -14,14 +14,14 @@ const PANELS: usize = 2;
 /// Computes C = A B with the epilogue's start and finish, spread over the team: first the conversion of both
 /// factors, then the blocks of C, each by one thread.
 pub(crate) fn multiply<E: Epilogue>(team: &mut Team, mode: Mode, a: Factor, b: Factor, epilogue: &E) {
-    assert!(a.depth == b.depth && a.depth > 0);
-    let panel = a.depth.div_ceil(DEPTH) * mode.parts;
+    assert!(a.depth() == b.depth() && a.depth() > 0);
+    let panel = a.depth().div_ceil(DEPTH) * mode.parts;
     let tiles = pack(team, mode, panel, a, b);
     let (left, right) = tiles.split_at(a.panels() * panel);
     let right = &right[..b.panels() * panel];
     let (isa, parts) = (team.isa(), team.parts());
-    team.run(a.lines * b.lines * a.depth, |part| {
-        isa.run(Blocks { isa, left, right, panel, rows: a.lines, mode, epilogue, part, parts });
+    team.run(a.lines() * b.lines() * a.depth(), |part| {
+        isa.run(Blocks { isa, left, right, panel, rows: a.lines(), mode, epilogue, part, parts });
     });
     team.put_tiles(tiles);
 }

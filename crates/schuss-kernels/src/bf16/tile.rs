@@ -1,6 +1,6 @@
 //! Tiles, and the interface of a unit that multiplies them.
 
-use crate::Isa;
+use crate::{Isa, Vector};
 
 /// Rows of a tile: lines of a factor, or pairs of terms of a sum.
 pub(crate) const SIDE: usize = 16;
@@ -16,6 +16,21 @@ pub(crate) struct Tile(pub(crate) [[u32; SIDE]; SIDE]);
 
 impl Tile {
     pub(crate) const ZERO: Self = Self([[0; SIDE]; SIDE]);
+
+    /// Sets row `i` to the bits of a vector.
+    #[inline(always)]
+    pub(crate) fn set_row<V: Vector>(&mut self, i: usize, bits: V) {
+        // SAFETY: a row has 16 places of 32 bits.
+        unsafe { bits.store(self.0[i].as_mut_ptr().cast()) }
+    }
+
+    /// Exchanges rows and columns.
+    #[inline(always)]
+    pub(crate) fn transpose<V: Vector>(&mut self) {
+        let from = *self;
+        // SAFETY: both tiles have 16 rows of 16 places of 32 bits.
+        unsafe { V::transpose(from.0.as_ptr().cast(), SIDE, self.0.as_mut_ptr().cast()) }
+    }
 }
 
 /// Tile of 16 x 16 sums.

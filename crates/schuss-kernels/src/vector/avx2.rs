@@ -3,7 +3,7 @@
 //! The intrinsics are reached only through [`crate::Isa::run`], which has checked that the processor has them;
 //! that is what every `SAFETY: checked ISA` below refers to.
 
-use super::{LANES, Op, Vector, operators};
+use super::{HALF_BF16, HIGH_HALF, LANES, Op, QUIET, Vector, operators};
 use crate::lane::TINY;
 use crate::{Lane, Math};
 use std::arch::x86_64::*;
@@ -215,5 +215,39 @@ impl Vector for Avx2 {
                 _mm256_and_ps(self.1, _mm256_cmp_ps::<_CMP_NLT_UQ>(key.1, bound.1)),
             )
         }
+    }
+
+    #[inline(always)]
+    fn unzip(self, next: Self) -> [Self; 2] {
+        // SAFETY: checked ISA. The shuffles leave the four pairs of lanes in the order 0, 2, 1, 3.
+        unsafe {
+            let in_order = |x| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(x)));
+            let even = |x: Self| in_order(_mm256_shuffle_ps::<0b10_00_10_00>(x.0, x.1));
+            let odd = |x: Self| in_order(_mm256_shuffle_ps::<0b11_01_11_01>(x.0, x.1));
+            [Self(even(self), even(next)), Self(odd(self), odd(next))]
+        }
+    }
+
+    #[inline(always)]
+    fn to_bf16(self) -> Self {
+        // SAFETY: checked ISA.
+        self.each(|x| unsafe {
+            let bits = _mm256_castps_si256(x);
+            let tie = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let up = _mm256_add_epi32(tie, _mm256_set1_epi32(HALF_BF16));
+            let rounded = _mm256_castsi256_ps(_mm256_add_epi32(bits, up));
+            let quiet = _mm256_castsi256_ps(_mm256_or_si256(bits, _mm256_set1_epi32(QUIET)));
+            let chosen = _mm256_blendv_ps(rounded, quiet, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x));
+            _mm256_and_ps(chosen, _mm256_castsi256_ps(_mm256_set1_epi32(HIGH_HALF)))
+        })
+    }
+
+    #[inline(always)]
+    fn pair_bf16(self, odd: Self) -> Self {
+        // SAFETY: checked ISA.
+        self.pairs(odd, |even, odd| unsafe {
+            let even = _mm256_srli_epi32::<16>(_mm256_castps_si256(even));
+            _mm256_or_ps(_mm256_castsi256_ps(even), odd)
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Vector of one AVX-512 register. `SAFETY: checked ISA` has the same meaning as in [`super::avx2`].
 
 use super::avx2::{Avx2, transpose_eight};
-use super::{LANES, Op, Vector, operators};
+use super::{HALF_BF16, HIGH_HALF, LANES, Op, QUIET, Vector, operators};
 use crate::lane::TINY;
 use crate::{Lane, Math};
 use std::arch::x86_64::*;
@@ -168,5 +168,41 @@ impl Vector for Avx512 {
     fn zero_where_below(self, key: Self, bound: Self) -> Self {
         // SAFETY: checked ISA.
         Self(unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_NLT_UQ>(key.0, bound.0), self.0) })
+    }
+
+    #[inline(always)]
+    fn unzip(self, next: Self) -> [Self; 2] {
+        // SAFETY: checked ISA. Lanes of `next` are numbered from 16 on.
+        unsafe {
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+            let odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+            [
+                Self(_mm512_permutex2var_ps(self.0, even, next.0)),
+                Self(_mm512_permutex2var_ps(self.0, odd, next.0)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn to_bf16(self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            let bits = _mm512_castps_si512(self.0);
+            let tie = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let up = _mm512_add_epi32(tie, _mm512_set1_epi32(HALF_BF16));
+            let rounded = _mm512_add_epi32(bits, up);
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0);
+            let chosen = _mm512_mask_or_epi32(rounded, nan, bits, _mm512_set1_epi32(QUIET));
+            _mm512_castsi512_ps(_mm512_and_si512(chosen, _mm512_set1_epi32(HIGH_HALF)))
+        })
+    }
+
+    #[inline(always)]
+    fn pair_bf16(self, odd: Self) -> Self {
+        // SAFETY: checked ISA.
+        Self(unsafe {
+            let even = _mm512_srli_epi32::<16>(_mm512_castps_si512(self.0));
+            _mm512_castsi512_ps(_mm512_or_si512(even, _mm512_castps_si512(odd.0)))
+        })
     }
 }

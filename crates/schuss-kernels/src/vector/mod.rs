@@ -51,7 +51,28 @@ pub trait Vector: Math {
 
     /// Zeroes the lanes in which `key` is below `bound`.
     fn zero_where_below(self, key: Self, bound: Self) -> Self;
+
+    /// Returns the lanes of even and those of odd numbers of two neighbouring vectors.
+    fn unzip(self, next: Self) -> [Self; 2];
+
+    /// Returns the nearest bf16, ties to even. NaN stays NaN; values beyond the largest become infinite.
+    fn to_bf16(self) -> Self;
+
+    /// Returns pairs of bf16 as bits: those of `self` in the low halves, those of `odd` in the high ones.
+    fn pair_bf16(self, odd: Self) -> Self;
 }
+
+/// Bits of a bf16 in an f32: its upper half.
+#[cfg(target_arch = "x86_64")]
+const HIGH_HALF: i32 = !0xffff;
+
+/// What rounds to the nearest bf16 when added to the bits of a number, one more for a tie that goes up.
+#[cfg(target_arch = "x86_64")]
+const HALF_BF16: i32 = 0x7fff;
+
+/// Bit of a NaN that keeps it one when its lower half is cut off.
+#[cfg(target_arch = "x86_64")]
+const QUIET: i32 = 0x0040_0000;
 
 /// Implements `+ - * / -x` for a wrapper of registers.
 macro_rules! operators {

@@ -1,7 +1,7 @@
 //! Vector of sixteen plain numbers.
 
 use super::{LANES, Op, Vector, operators};
-use crate::{Lane, Math};
+use crate::{Lane, Math, bf16};
 use std::array::from_fn;
 
 /// Plain Rust, for machines without AVX2 or AVX-512. Without hardware FMA the multiply-adds are slow but give
@@ -129,5 +129,21 @@ impl Vector for Portable {
     #[inline(always)]
     fn zero_where_below(self, key: Self, bound: Self) -> Self {
         Self(from_fn(|i| if key.0[i] < bound.0[i] { 0.0 } else { self.0[i] }))
+    }
+
+    #[inline(always)]
+    fn unzip(self, next: Self) -> [Self; 2] {
+        let lane = |i: usize| if i < LANES { self.0[i] } else { next.0[i - LANES] };
+        [0, 1].map(|odd| Self(from_fn(|i| lane(2 * i + odd))))
+    }
+
+    #[inline(always)]
+    fn to_bf16(self) -> Self {
+        Self(self.0.map(|x| f32::from_bits(bf16::round(x))))
+    }
+
+    #[inline(always)]
+    fn pair_bf16(self, odd: Self) -> Self {
+        Self(from_fn(|i| f32::from_bits(self.0[i].to_bits() >> 16 | odd.0[i].to_bits())))
     }
 }
