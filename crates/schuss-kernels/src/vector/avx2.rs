@@ -7,10 +7,10 @@ use super::{HALF_BF16, HIGH_HALF, LANES, Op, QUIET, Vector, operators};
 use crate::lane::TINY;
 use crate::{Lane, Math};
 use std::arch::x86_64::*;
-use std::array::from_fn;
 use std::f32::consts::FRAC_1_SQRT_2;
 
-/// Transposes eight rows of eight numbers: pairs, pairs of pairs, halves.
+/// Transposes eight rows of eight numbers: pairs, pairs of pairs, halves. Plain loops over arrays, because closures would
+/// be compiled without the registers of the instruction set.
 ///
 /// # Safety
 /// The processor has AVX2; `from` is readable for 8 numbers in 8 rows `stride` apart, `to` writable likewise in rows
@@ -19,19 +19,24 @@ use std::f32::consts::FRAC_1_SQRT_2;
 pub(super) unsafe fn transpose_eight(from: *const f32, stride: usize, to: *mut f32) {
     // SAFETY: promised by the caller.
     unsafe {
-        let row: [__m256; 8] = from_fn(|i| _mm256_loadu_ps(from.add(stride * i)));
-        let pair = |low: bool, i: usize| {
-            let (a, b) = (row[i], row[i + 1]);
-            _mm256_castps_pd(if low { _mm256_unpacklo_ps(a, b) } else { _mm256_unpackhi_ps(a, b) })
-        };
-        let quad = |low: bool, column: usize, i: usize| {
-            let (a, b) = (pair(low, i), pair(low, i + 2));
-            _mm256_castpd_ps(if column == 0 { _mm256_unpacklo_pd(a, b) } else { _mm256_unpackhi_pd(a, b) })
-        };
-        for (column, (low, half)) in [(true, 0), (true, 1), (false, 0), (false, 1)].into_iter().enumerate() {
-            let (a, b) = (quad(low, half, 0), quad(low, half, 4));
-            _mm256_storeu_ps(to.add(LANES * column), _mm256_permute2f128_ps::<0x20>(a, b));
-            _mm256_storeu_ps(to.add(LANES * (column + 4)), _mm256_permute2f128_ps::<0x31>(a, b));
+        let mut pairs = [_mm256_setzero_pd(); 8];
+        for i in [0, 2, 4, 6] {
+            let row = _mm256_loadu_ps(from.add(stride * i));
+            let next = _mm256_loadu_ps(from.add(stride * (i + 1)));
+            pairs[i] = _mm256_castps_pd(_mm256_unpacklo_ps(row, next));
+            pairs[i + 1] = _mm256_castps_pd(_mm256_unpackhi_ps(row, next));
+        }
+        let mut columns = [_mm256_setzero_ps(); 8]; // 0 to 3 of the upper four rows, then of the lower ones
+        for i in [0, 4] {
+            columns[i] = _mm256_castpd_ps(_mm256_unpacklo_pd(pairs[i], pairs[i + 2]));
+            columns[i + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(pairs[i], pairs[i + 2]));
+            columns[i + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(pairs[i + 1], pairs[i + 3]));
+            columns[i + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(pairs[i + 1], pairs[i + 3]));
+        }
+        for i in 0..4 {
+            let (upper, lower) = (columns[i], columns[i + 4]);
+            _mm256_storeu_ps(to.add(LANES * i), _mm256_permute2f128_ps::<0x20>(upper, lower));
+            _mm256_storeu_ps(to.add(LANES * (i + 4)), _mm256_permute2f128_ps::<0x31>(upper, lower));
         }
     }
 }
@@ -57,6 +62,15 @@ impl Avx2 {
     #[inline(always)]
     fn each(self, f: impl Fn(__m256) -> __m256) -> Self {
         Self(f(self.0), f(self.1))
+    }
+
+    /// Exchanges the second and third pair of lanes of each register.
+    #[inline(always)]
+    fn in_order(registers: [__m256; 2]) -> Self {
+        // SAFETY: checked ISA.
+        Self(registers[0], registers[1]).each(|x| unsafe {
+            _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(x)))
+        })
     }
 
     #[inline(always)]
@@ -219,12 +233,17 @@ impl Vector for Avx2 {
 
     #[inline(always)]
     fn unzip(self, next: Self) -> [Self; 2] {
-        // SAFETY: checked ISA. The shuffles leave the four pairs of lanes in the order 0, 2, 1, 3.
+        // SAFETY: checked ISA. The shuffles leave pairs of lanes in the order 0, 2, 1, 3.
         unsafe {
-            let in_order = |x| _mm256_castpd_ps(_mm256_permute4x64_pd::<0b11_01_10_00>(_mm256_castps_pd(x)));
-            let even = |x: Self| in_order(_mm256_shuffle_ps::<0b10_00_10_00>(x.0, x.1));
-            let odd = |x: Self| in_order(_mm256_shuffle_ps::<0b11_01_11_01>(x.0, x.1));
-            [Self(even(self), even(next)), Self(odd(self), odd(next))]
+            let even = [
+                _mm256_shuffle_ps::<0b10_00_10_00>(self.0, self.1),
+                _mm256_shuffle_ps::<0b10_00_10_00>(next.0, next.1),
+            ];
+            let odd = [
+                _mm256_shuffle_ps::<0b11_01_11_01>(self.0, self.1),
+                _mm256_shuffle_ps::<0b11_01_11_01>(next.0, next.1),
+            ];
+            [Self::in_order(even), Self::in_order(odd)]
         }
     }
 
