@@ -284,6 +284,7 @@ impl Panel<'_, '_> {
 }
 
 /// W ← k₀₀ W + k₀₁ V + sum, V ← k₁₀ W + k₁₁ V + its sum, both from the old pair.
+#[derive(Clone, Copy)]
 struct Fold {
     weights: [SharedMut; 2],
     velocity_sums: Option<SharedMut>,

@@ -157,23 +157,33 @@ impl TileUnit for Amx {
     }
 
     fn multiply(&mut self, block: Block, sums: &mut [Sums; 4]) {
-        match (block.panels(), block.parts) {
-            ([1, 1], 1) => self.sum::<1, 1, 1>(block, sums),
-            ([1, _], 1) => self.sum::<1, 2, 1>(block, sums),
-            ([_, 1], 1) => self.sum::<2, 1, 1>(block, sums),
-            (_, 1) => self.sum::<2, 2, 1>(block, sums),
-            ([1, 1], _) => self.sum::<1, 1, 2>(block, sums),
-            ([1, _], _) => self.sum::<1, 2, 2>(block, sums),
-            ([_, 1], _) => self.sum::<2, 1, 2>(block, sums),
-            _ => self.sum::<2, 2, 2>(block, sums),
+        if block.is_fresh {
+            self.start::<1>(block, sums);
+        } else {
+            self.start::<0>(block, sums);
         }
     }
 }
 
 impl Amx {
-    /// Sums R x C tiles in registers at full depth, loaded before and stored after.
+    /// Sums a block, from zero if `FRESH` is 1.
     #[inline]
-    fn sum<const R: usize, const C: usize, const PARTS: usize>(
+    fn start<const FRESH: usize>(&mut self, block: Block, sums: &mut [Sums; 4]) {
+        match (block.panels(), block.parts) {
+            ([1, 1], 1) => self.sum::<1, 1, 1, FRESH>(block, sums),
+            ([1, _], 1) => self.sum::<1, 2, 1, FRESH>(block, sums),
+            ([_, 1], 1) => self.sum::<2, 1, 1, FRESH>(block, sums),
+            (_, 1) => self.sum::<2, 2, 1, FRESH>(block, sums),
+            ([1, 1], _) => self.sum::<1, 1, 2, FRESH>(block, sums),
+            ([1, _], _) => self.sum::<1, 2, 2, FRESH>(block, sums),
+            ([_, 1], _) => self.sum::<2, 1, 2, FRESH>(block, sums),
+            _ => self.sum::<2, 2, 2, FRESH>(block, sums),
+        }
+    }
+
+    /// Sums R x C tiles in registers at full depth, zeroed or loaded before and stored after.
+    #[inline]
+    fn sum<const R: usize, const C: usize, const PARTS: usize, const FRESH: usize>(
         &mut self,
         block: Block,
         sums: &mut [Sums; 4],
@@ -183,13 +193,17 @@ impl Amx {
         // SAFETY: `self` is proof that the unit is configured to 16 rows of 64 bytes. Each turn reads the `PARTS`
         // tiles, of 1024 bytes, that stand for its terms in R panels of `a` and C panels of `b`, `panel / PARTS`
         // turns long, checked above; `next_a` and `next_b` are read only where there is a second panel. The first
-        // instructions read whole tiles of `sums`, the last write them.
+        // instructions zero registers or read whole tiles of `sums`, the last write them.
         unsafe {
             with_tiles!(
+                ".if {fresh}",
+                "tilezero tmm0", "tilezero tmm1", "tilezero tmm2", "tilezero tmm3",
+                ".else",
                 "tileloadd tmm0, [{sums} + {line}]",
                 ".if {cols} > 1", "tileloadd tmm1, [{sums} + {line} + 1024]", ".endif",
                 ".if {rows} > 1", "tileloadd tmm2, [{sums} + {line} + 2048]", ".endif",
                 ".if {rows} + {cols} > 3", "tileloadd tmm3, [{sums} + {line} + 3072]", ".endif",
+                ".endif",
                 "2:",
                 ".if {parts} > 1",
                 load_a!(0), load_b!(1024), multiply_add!(), // high by low
@@ -209,6 +223,7 @@ impl Amx {
                 rows = const R,
                 cols = const C,
                 parts = const PARTS,
+                fresh = const FRESH,
                 a = inout(reg) a.as_ptr() => _,
                 next_a = inout(reg) a.as_ptr().wrapping_add(panel) => _,
                 b = inout(reg) b.as_ptr() => _,

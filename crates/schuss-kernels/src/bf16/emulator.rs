@@ -27,7 +27,10 @@ impl Kernel for Emulate<'_> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let Self { block: Block { a, b, panel, parts }, sums } = self;
+        let Self { block: Block { a, b, panel, parts, is_fresh }, sums } = self;
+        if is_fresh {
+            *sums = [Sums::ZERO; 4];
+        }
         for (r, a) in a.chunks_exact(panel).enumerate() {
             for (c, b) in b.chunks_exact(panel).enumerate() {
                 add_product(a, b, parts, &mut sums[2 * r + c]);

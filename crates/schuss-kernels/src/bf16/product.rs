@@ -7,33 +7,47 @@ use super::{Mode, UnitKind};
 use crate::matrix::Epilogue;
 use crate::team::share;
 use crate::{Isa, Kernel, Team, Vector};
+use std::cell::Cell;
+use std::ops::Range;
 
 /// Panels of a factor per block: four tiles of sums leave four of eight registers for factors.
 const PANELS: usize = 2;
 
-/// Computes C = A B with the epilogue's start and finish, spread over the team: first the conversion of both
-/// factors, then the blocks of C, each by one thread.
+/// Computes C = A B with the epilogue's start and finish, spread over the team.
+///
+/// The factor of fewer panels is packed first, for all to read. Panels of the other one are packed by the part that
+/// uses them, two at a time: they stay in its core's cache while all panels of the first pass.
 pub(crate) fn multiply<E: Epilogue>(team: &mut Team, mode: Mode, a: Factor, b: Factor, epilogue: &E) {
     assert!(a.depth() == b.depth() && a.depth() > 0);
     let panel = a.depth().div_ceil(DEPTH) * mode.parts;
-    let tiles = pack(team, mode, panel, a, b);
-    let (left, right) = tiles.split_at(a.panels() * panel);
-    let right = &right[..b.panels() * panel];
+    let left_is_own = b.panels() < a.panels();
+    let [common, own] = if left_is_own { [b, a] } else { [a, b] };
+    let tiles = pack(team, mode, panel, common, left_is_own);
     let (isa, parts) = (team.isa(), team.parts());
     team.run(a.lines() * b.lines() * a.depth(), |part| {
-        isa.run(Blocks { isa, left, right, panel, rows: a.lines(), mode, epilogue, part, parts });
+        let common = &tiles[..common.panels() * panel];
+        isa.run(Blocks {
+            isa,
+            common,
+            own,
+            left_is_own,
+            panel,
+            rows: a.lines(),
+            mode,
+            epilogue,
+            part,
+            parts,
+        });
     });
     team.put_tiles(tiles);
 }
 
-/// Packs both factors into tiles, `panel` of them per panel: those of A, then those of B.
-fn pack(team: &mut Team, mode: Mode, panel: usize, a: Factor, b: Factor) -> Vec<Tile> {
-    let len = (a.panels() + b.panels()) * panel;
+/// Packs a left or right factor into tiles, `panel` of them per panel.
+fn pack(team: &mut Team, mode: Mode, panel: usize, factor: Factor, right: bool) -> Vec<Tile> {
+    let len = factor.panels() * panel;
     let mut tiles = team.take_tiles(len);
     let isa = team.isa();
-    team.for_chunks(len * SIDE * DEPTH, &mut tiles[..len], panel, |index, to| {
-        let right = index >= a.panels();
-        let (factor, panel) = if right { (b, index - a.panels()) } else { (a, index) };
+    team.for_chunks(len * SIDE * DEPTH, &mut tiles[..len], panel, |panel, to| {
         isa.run(Pack { factor, right, parts: mode.parts, panel, to });
     });
     tiles
@@ -42,8 +56,12 @@ fn pack(team: &mut Team, mode: Mode, panel: usize, a: Factor, b: Factor) -> Vec<
 /// One part of a product.
 struct Blocks<'a, E> {
     isa: Isa,
-    left: &'a [Tile],
-    right: &'a [Tile],
+    /// Packed panels of the factor that all parts read.
+    common: &'a [Tile],
+    /// Factor whose panels are packed by the part that uses them.
+    own: Factor<'a>,
+    left_is_own: bool,
+    /// Number of tiles in a panel.
     panel: usize,
     rows: usize,
     mode: Mode,
@@ -66,60 +84,103 @@ impl<E: Epilogue> Kernel for Blocks<'_, E> {
 }
 
 impl<E: Epilogue> Blocks<'_, E> {
-    /// Computes the blocks of this part, those of the same columns one after the other.
+    /// Computes the blocks of this part, those of the same panels of the factor of its own one after the other.
     #[inline(always)]
     fn on<V: Vector, U: TileUnit>(&self) {
         // SAFETY: a `Unit` of this value is only created after `Unit::available` has checked the machine.
         let mut unit = unsafe { U::configure(self.isa) };
-        let count = |tiles: &[Tile]| (tiles.len() / self.panel).div_ceil(PANELS);
-        let (down, across) = (count(self.left), count(self.right));
+        let pairs = (self.common.len() / self.panel).div_ceil(PANELS);
+        let blocks = share(pairs * self.own.panels().div_ceil(PANELS), self.part, self.parts);
         let mut sums = [Sums::ZERO; 4];
-        for block in share(down * across, self.part, self.parts) {
-            self.block::<V, U>(&mut unit, block % down, block / down, &mut sums);
+        let mut own = OWN.take();
+        let mut next = blocks.start;
+        while next < blocks.end {
+            let (index, first) = (next / pairs, next % pairs);
+            let last = pairs.min(first + blocks.end - next);
+            let packed = self.pack_own::<V>(index, &mut own);
+            for pair in first..last {
+                self.block::<V, U>(&mut unit, packed, index, pair, &mut sums);
+            }
+            next += last - first;
         }
+        OWN.set(own);
     }
 
+    /// Packs a pair of panels of this part's own factor.
     #[inline(always)]
-    fn block<V: Vector, U: TileUnit>(&self, unit: &mut U, row: usize, col: usize, sums: &mut [Sums; 4]) {
+    fn pack_own<'t, V: Vector>(&self, index: usize, own: &'t mut Vec<Tile>) -> &'t [Tile] {
+        let panels = PANELS.min(self.own.panels() - index * PANELS);
+        if own.len() < panels * self.panel {
+            own.resize(PANELS * self.panel, Tile::ZERO);
+        }
+        let own = &mut own[..panels * self.panel];
+        for (i, to) in own.chunks_exact_mut(self.panel).enumerate() {
+            let panel = index * PANELS + i;
+            Pack { factor: self.own, right: !self.left_is_own, parts: self.mode.parts, panel, to }.run::<V>();
+        }
+        own
+    }
+
+    /// Computes the block of a pair of panels of this part's own factor and a pair of the common one.
+    #[inline(always)]
+    fn block<V: Vector, U: TileUnit>(
+        &self,
+        unit: &mut U,
+        own: &[Tile],
+        index: usize,
+        pair: usize,
+        sums: &mut [Sums; 4],
+    ) {
         let panels = PANELS * self.panel;
-        let here = |tiles: &'_ [Tile], index| index * panels..tiles.len().min((index + 1) * panels);
-        let (a, b) = (&self.left[here(self.left, row)], &self.right[here(self.right, col)]);
-        let block = Block { a, b, panel: self.panel, parts: self.mode.parts };
+        let common = &self.common[pair * panels..self.common.len().min((pair + 1) * panels)];
+        let ([a, b], [row, col]) =
+            if self.left_is_own { ([own, common], [index, pair]) } else { ([common, own], [pair, index]) };
+        let (panel, parts, is_fresh) = (self.panel, self.mode.parts, self.epilogue.is_fresh());
+        let block = Block { a, b, panel, parts, is_fresh };
         let [down, across] = block.panels();
         let (row, col) = (row * PANELS * SIDE, col * PANELS * SIDE);
-        for row in row..self.rows.min(row + down * SIDE) {
-            (0..across).for_each(|c| self.epilogue.prefetch::<V>(row, col + c * SIDE));
-        }
-        for r in 0..down {
+        let rows = row..self.rows.min(row + down * SIDE);
+        for row in rows.clone() {
             for c in 0..across {
-                self.start::<V>(row + r * SIDE, col + c * SIDE, &mut sums[PANELS * r + c]);
+                self.epilogue.prefetch::<V>(row, col + c * SIDE);
             }
+        }
+        if !is_fresh {
+            self.start::<V>(rows.clone(), col, across, sums);
         }
         unit.multiply(block, sums);
-        for r in 0..down {
+        self.finish::<V>(rows, col, across, sums);
+    }
+
+    /// Initializes sums from the epilogue, row by row. Rows beyond the output keep what they hold: no other depends on
+    /// them.
+    #[inline(always)]
+    fn start<V: Vector>(&self, rows: Range<usize>, col: usize, across: usize, sums: &mut [Sums; 4]) {
+        for (i, row) in rows.enumerate() {
             for c in 0..across {
-                self.finish::<V>(row + r * SIDE, col + c * SIDE, &sums[PANELS * r + c]);
+                let to = &mut sums[PANELS * (i / SIDE) + c].0[i % SIDE];
+                // SAFETY: as in `finish`.
+                unsafe { self.epilogue.start::<V>(row, col + c * SIDE).store(to.as_mut_ptr()) };
             }
         }
     }
 
-    /// Initializes a tile of sums from the epilogue, row by row; zero beyond the output.
+    /// Passes sums to the epilogue, row by row.
     #[inline(always)]
-    fn start<V: Vector>(&self, first: usize, col: usize, sums: &mut Sums) {
-        *sums = Sums::ZERO;
-        for (row, sums) in (first..self.rows).zip(&mut sums.0) {
-            // SAFETY: as in `finish`.
-            unsafe { self.epilogue.start::<V>(row, col).store(sums.as_mut_ptr()) };
+    fn finish<V: Vector>(&self, rows: Range<usize>, col: usize, across: usize, sums: &[Sums; 4]) {
+        let own = self.epilogue.clone(); // stores cannot change it, so its numbers stay in registers
+        for (i, row) in rows.enumerate() {
+            for c in 0..across {
+                let sums = &sums[PANELS * (i / SIDE) + c].0[i % SIDE];
+                // SAFETY: a row of a tile is 16 numbers; the output has this row and whole vectors of columns, and each
+                // tile belongs to one part of the job.
+                unsafe { own.finish(row, col + c * SIDE, V::load(sums.as_ptr())) };
+            }
         }
     }
+}
 
-    /// Passes a tile of sums to the epilogue, row by row.
-    #[inline(always)]
-    fn finish<V: Vector>(&self, first: usize, col: usize, sums: &Sums) {
-        for (row, sums) in (first..self.rows).zip(&sums.0) {
-            // SAFETY: a row of a tile is 16 numbers; the output has this row and whole vectors of columns, and each
-            // tile belongs to one part of the job.
-            unsafe { self.epilogue.finish(row, col, V::load(sums.as_ptr())) };
-        }
-    }
+thread_local! {
+    /// Room for two packed panels; grows to the deepest product a thread has seen and stays.
+    static OWN: Cell<Vec<Tile>> = const { Cell::new(vec![]) };
 }

@@ -56,6 +56,8 @@ pub(crate) struct Block<'a> {
     pub(crate) panel: usize,
     /// Number of tiles that represent the same terms: 1, or 2 if numbers are split.
     pub(crate) parts: usize,
+    /// True if sums start from zero, false if from what they hold.
+    pub(crate) is_fresh: bool,
 }
 
 impl Block<'_> {
@@ -79,6 +81,6 @@ pub(crate) trait TileUnit {
     unsafe fn configure(isa: Isa) -> Self;
 
     /// Adds a block to its sums, terms in order: to `sums[2 r + c]` panel r of the left factor times panel c
-    /// of the right one. The other sums stay unchanged.
+    /// of the right one.
     fn multiply(&mut self, block: Block, sums: &mut [Sums; 4]);
 }

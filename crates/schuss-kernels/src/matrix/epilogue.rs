@@ -6,7 +6,12 @@ use crate::sweep::{Elementwise, apply_vector};
 use crate::{LANES, Vector};
 
 /// Operations before and after the accumulation chain of one vector of outputs.
-pub(crate) trait Epilogue: Sync {
+pub(crate) trait Epilogue: Clone + Sync {
+    /// Returns true if chains start from zero rather than from `start`.
+    fn is_fresh(&self) -> bool {
+        true
+    }
+
     /// Returns true if outputs whose sum is zero need no `finish`.
     fn skips_zero_sums(&self) -> bool {
         false
@@ -30,6 +35,7 @@ pub(crate) trait Epilogue: Sync {
 }
 
 /// Bias and ReLU.
+#[derive(Clone, Copy)]
 pub(crate) struct Forward<'a> {
     pub(crate) bias: &'a [f32],
     pub(crate) floor: f32,
@@ -55,6 +61,7 @@ impl Epilogue for Forward<'_> {
 }
 
 /// A plain sum.
+#[derive(Clone, Copy)]
 pub(crate) struct Sum {
     pub(crate) start: Start,
     pub(crate) to: SharedMut,
@@ -62,6 +69,10 @@ pub(crate) struct Sum {
 }
 
 impl Epilogue for Sum {
+    fn is_fresh(&self) -> bool {
+        self.start == Start::Fresh
+    }
+
     #[inline(always)]
     unsafe fn start<V: Vector>(&self, row: usize, col: usize) -> V {
         match self.start {
@@ -79,6 +90,7 @@ impl Epilogue for Sum {
 }
 
 /// Sum where the layer's input was active, else zero.
+#[derive(Clone, Copy)]
 pub(crate) struct Masked<'a> {
     pub(crate) active: Option<Matrix<'a>>,
     pub(crate) cols: usize,
@@ -109,15 +121,16 @@ impl Epilogue for Masked<'_> {
 }
 
 /// Optimizer update of the weights whose gradient was just summed.
-pub(crate) struct Step<'a, U, const S: usize> {
-    pub(crate) update: &'a U,
+#[derive(Clone, Copy)]
+pub(crate) struct Step<U, const S: usize> {
+    pub(crate) update: U,
     pub(crate) count: f32,
     pub(crate) w: SharedMut,
     pub(crate) slots: [SharedMut; S],
     pub(crate) stride: usize,
 }
 
-impl<U: Elementwise<S>, const S: usize> Epilogue for Step<'_, U, S> {
+impl<U: Elementwise<S>, const S: usize> Epilogue for Step<U, S> {
     #[inline(always)]
     fn skips_zero_sums(&self) -> bool {
         self.update.rests_at_zero()
@@ -139,6 +152,6 @@ impl<U: Elementwise<S>, const S: usize> Epilogue for Step<'_, U, S> {
         let at = row * self.stride + col;
         let gradient = sum / V::splat(f64::from(self.count));
         // SAFETY: `update_weights` checked that weights and slots hold col..col + 16 of this row.
-        unsafe { apply_vector(self.update, gradient, self.w.at(at), self.slots.map(|slot| slot.at(at))) }
+        unsafe { apply_vector(&self.update, gradient, self.w.at(at), self.slots.map(|slot| slot.at(at))) }
     }
 }

@@ -178,7 +178,7 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
         let (x, d, w) = (x.row(0), d.row(0), SharedMut::new(w.data));
         return team.split(rows * d.len(), rows, |rows| isa.run(RankOne { x, d, update, w, slots, rows }));
     }
-    let step = Step { update, count, w: SharedMut::new(w.data), slots, stride: w.stride };
+    let step = Step { update: *update, count, w: SharedMut::new(w.data), slots, stride: w.stride };
     outer_product(team, x, d, &step);
 }
 
