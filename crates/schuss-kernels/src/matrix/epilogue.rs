@@ -106,17 +106,21 @@ impl Epilogue for Masked<'_> {
 
     #[inline(always)]
     unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
-        // SAFETY: `input_gradient` checked that the output holds col..col + 16 of this row.
-        let to = unsafe {
-            sum.store(self.to.at(row * self.stride + col));
-            self.to.slice(row * self.stride + col, LANES)
-        };
-        if let Some(active) = self.active {
-            for (to, &active) in to.iter_mut().zip(&active.row(row)[col..]) {
-                *to = if active > 0.0 { *to } else { 0.0 };
+        // SAFETY: `input_gradient` checked that the output and `active` hold col..col + 16 of this row.
+        unsafe {
+            let passed = match self.active {
+                Some(active) => {
+                    let key = V::load(active.data.as_ptr().add(row * active.stride + col));
+                    key.where_positive(sum, V::splat(0.0))
+                }
+                None => sum,
+            };
+            let to = row * self.stride + col;
+            passed.store(self.to.at(to));
+            if self.cols - col < LANES {
+                self.to.slice(to, LANES)[self.cols - col..].fill(0.0); // pad lanes
             }
         }
-        to[LANES.min(self.cols - col)..].fill(0.0); // pad lanes
     }
 }
 
