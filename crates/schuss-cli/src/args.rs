@@ -1,6 +1,6 @@
 //! Command-line interface. Help, man pages and completions are all generated from these definitions.
 
-use crate::choices::{ChoiceFlags, Fixed, Reading};
+use crate::choices::{ChoiceFlags, Fixed, Probed, Reading};
 use crate::explain;
 use crate::offers::{Offers, Studies};
 use clap::builder::PossibleValuesParser;
@@ -85,8 +85,8 @@ pub(crate) enum Command {
     },
     /// Find the learning rate of a recipe
     ///
-    /// By a range test with several seeds, confirmed by longer trials around the best rates. Takes the flags of train;
-    /// nothing is written.
+    /// By a range test with several seeds, confirmed by longer trials around the best rates. Takes the flags of train
+    /// for recipe, data and budget; nothing is written.
     FindLr {
         #[command(flatten)]
         flags: RateFlags,
@@ -335,7 +335,7 @@ pub(crate) struct Flags {
 #[derive(Debug, Args)]
 pub(crate) struct RateFlags {
     #[command(flatten)]
-    pub(crate) choices: ChoiceFlags,
+    pub(crate) probed: Probed,
     /// Fewest seeds to try every rate with; 6 give a 95 % interval
     #[arg(
         long,

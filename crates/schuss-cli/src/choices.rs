@@ -20,6 +20,25 @@ pub(crate) struct Reading(ChoiceFlags);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fixed(pub(crate) ChoiceFlags);
 
+/// Flags of the choices that have an effect on the short trials of `find-lr`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Probed(pub(crate) ChoiceFlags);
+
+/// Choices about whole trials, or about several.
+const UNPROBED: [ChoiceKey; 7] = [
+    ChoiceKey::Target,
+    ChoiceKey::BeyondTarget,
+    ChoiceKey::Stop,
+    ChoiceKey::EarlyStop,
+    ChoiceKey::Instrument,
+    ChoiceKey::Resample,
+    ChoiceKey::Folds,
+];
+
+fn is_probed(row: &Row) -> bool {
+    UNPROBED.iter().all(|key| key.row().key != row.key)
+}
+
 /// Choices of trials that all candidates of `recommend` may share.
 const FIXED: [ChoiceKey; 9] = [
     ChoiceKey::Model,
@@ -90,6 +109,34 @@ impl Args for ChoiceFlags {
     }
 }
 
+/// Makes a group of some of the choices' flags.
+macro_rules! group {
+    ($group:ident, $is_ours:expr) => {
+        impl Args for $group {
+            fn augment_args(command: Command) -> Command {
+                with_flags(command, $is_ours)
+            }
+
+            fn augment_args_for_update(command: Command) -> Command {
+                Self::augment_args(command)
+            }
+        }
+
+        impl FromArgMatches for $group {
+            fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, Error> {
+                Ok(Self(ChoiceFlags::of(matches, $is_ours)))
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+    };
+}
+group!(Fixed, is_fixed);
+group!(Probed, is_probed);
+
 impl Args for Reading {
     fn augment_args(command: Command) -> Command {
         // flags that follow belong to the data too
@@ -98,27 +145,6 @@ impl Args for Reading {
 
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
-    }
-}
-
-impl Args for Fixed {
-    fn augment_args(command: Command) -> Command {
-        with_flags(command, is_fixed)
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
-    }
-}
-
-impl FromArgMatches for Fixed {
-    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, Error> {
-        Ok(Self(ChoiceFlags::of(matches, is_fixed)))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
     }
 }
 

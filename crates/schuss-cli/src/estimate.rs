@@ -68,7 +68,7 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
         say(
             false,
             &format!(
-                "before that, {} of every recipe by short trials, as long as two or more of these",
+                "before that, tuning {} with short trials: for every recipe at least twice the time of one trial above",
                 tune.names()
             ),
         );
@@ -77,7 +77,7 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
         say(false, &format!("then up to {} seeds for recipes that are not yet decided", study.seeds.len()));
     }
     let (time, held) = (duration(outlook.seconds()), bytes(data.bytes() as u64));
-    let part = if study.adds_seeds() { "for these" } else { "in all" };
+    let part = if study.adds_seeds() || study.tune.is_some() { "for the trials above" } else { "in all" };
     say(
         false,
         &format!("about {time} {part} on {} threads, {held} of data; nothing was trained", limits.threads),

@@ -1,15 +1,16 @@
 //! `schuss find-lr`.
 
 use crate::args::{Flags, RateFlags};
+use crate::choices::Probed;
 use crate::compare::{begin, deliver, describe, warn};
 use crate::progress::{Shown, say};
 use crate::terminal::Screen;
 use crate::{signals, study};
+use schuss::Result;
 use schuss::record::numbers::{plural, seconds, significant};
 use schuss::record::{Bounds, IntervalKind, RateRecord};
 use schuss::session::Limits;
 use schuss::study::{Study, Tune, to_json};
-use schuss::{Cause, Error, Result, Trial};
 use schuss_data::text::grouped;
 use schuss_report::shell_word;
 
@@ -18,7 +19,7 @@ const FIND_LR: &str = "find-lr";
 
 /// Looks for the learning rate of a recipe, prints it and returns the exit code.
 pub(crate) fn run(flags: RateFlags, screen: &Screen) -> Result<u8> {
-    let RateFlags { choices, seeds, json, running } = flags;
+    let RateFlags { probed: Probed(choices), seeds, json, running } = flags;
     let tune = Tune { seeds: seeds as usize, ..("lr".parse()?) };
     let flags = Flags { choices, running, json, tune: Some(tune), ..Flags::default() };
     study::refuse_several(FIND_LR, &flags)?;
@@ -28,7 +29,6 @@ pub(crate) fn run(flags: RateFlags, screen: &Screen) -> Result<u8> {
     let data = file.data(limits.memory)?;
     shown.say(&describe(&data)?);
     let study = Study::resolve(FIND_LR, &file, &data)?;
-    refuse_idle(&study)?;
     warn(&data)?;
     shown.say(&announcement(&study, seeds));
     let control = begin(&flags.running)?;
@@ -38,24 +38,6 @@ pub(crate) fn run(flags: RateFlags, screen: &Screen) -> Result<u8> {
     };
     deliver(&if json { to_json(&found)? } else { words(&found) + "\n" })?;
     Ok(if found.probes.iter().all(|probe| probe.loss.is_none()) { 4 } else { 0 })
-}
-
-/// Refuses choices that only matter to a whole trial.
-fn refuse_idle(study: &Study) -> Result<()> {
-    let any = |is_set: fn(&Trial) -> bool| study.trials.iter().any(|planned| is_set(&planned.trial));
-    let idle = [
-        ("--instrument", any(|trial| !trial.instruments.is_empty())),
-        ("--early-stop", any(|trial| trial.budget.early_stop.is_some())),
-        ("--stop", any(|trial| trial.budget.stop.is_some())),
-    ];
-    match idle.iter().find(|(_, is_set)| *is_set) {
-        Some((flag, _)) => {
-            Err(Error::usage(format!("{flag} has no effect on the short trials that {FIND_LR} runs"))
-                .because(Cause::NoEffect)
-                .advise(format!("without {flag}")))
-        }
-        None => Ok(()),
-    }
 }
 
 /// Returns a line about what is going to be done.

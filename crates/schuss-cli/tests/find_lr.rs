@@ -82,12 +82,31 @@ fn what_find_lr_cannot_look_for_is_refused() {
         (&["find-lr", "--optimizer", "cg", "--update", "epoch"][..], "no learning rate"),
         (&["find-lr", "--optimizer", "sgd", "--optimizer", "adam"], "find-lr takes one recipe"),
         (&["find-lr", "--seeds", "0"], "0 is not in 1..=1000"),
-        (&["find-lr", "--target", "eval_loss<=1"], "a target has no effect here"),
         (&["find-lr", "--schedule", "one-cycle:max_lr=0.5"], "replaces the optimizer's lr"),
-        (&["find-lr", "--instrument", "sharpness"], "--instrument has no effect"),
-        (&["find-lr", "--early-stop", "gl:5"], "--early-stop has no effect"),
-        (&["find-lr", "--stop", "train_loss<0.1"], "--stop has no effect"),
     ] {
         place.small(args).refused(2, part);
+    }
+}
+
+#[test]
+fn flags_without_an_effect_on_short_trials_are_neither_in_the_help_of_find_lr_nor_taken() {
+    let place = Place::new();
+    let help = place.run(&["find-lr", "--help"]).stdout;
+    let words: Vec<&str> = help.split_whitespace().collect();
+    assert!(words.contains(&"--optimizer") && words.contains(&"--epochs"), "{help}");
+    for args in [
+        &["--target", "eval_loss<=1"][..],
+        &["--beyond-target"],
+        &["--stop", "train_loss<0.1"],
+        &["--early-stop", "gl:5"],
+        &["--instrument", "sharpness"],
+        &["--resample"],
+        &["--folds", "5"],
+    ] {
+        assert!(!words.contains(&args[0]), "{help}");
+        let refusal = format!("schuss find-lr has no flag `{}`", args[0]);
+        let ran = place.small(&[&["find-lr"], args].concat());
+        ran.refused(2, &refusal);
+        assert!(ran.stderr.contains("belongs to schuss compare, train"), "{}", ran.stderr);
     }
 }

@@ -141,6 +141,10 @@ fn a_plane_holds_a_few_points_of_a_path_of_any_length_and_they_count_as_memory()
     let surface = &summary["surfaces"][0];
     let points = surface["paths"][0]["points"].as_array().unwrap().len();
     assert!((7..=13).contains(&points), "{points}");
+    let epochs = [0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40];
+    assert_eq!(surface["paths"][0]["reached"], serde_json::json!(epochs));
+    let page = std::fs::read_to_string(place.join("whole/report.html")).unwrap();
+    assert!(page.contains("Error after some of the epochs") && !page.contains("Error after every epoch"));
     let memory = &summary["trials"][0]["memory"];
     let [held, weights] = ["instruments", "parameters"].map(|key| memory[key].as_u64().unwrap());
     assert!(held >= 14 * weights, "{memory}");

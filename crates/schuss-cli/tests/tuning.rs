@@ -86,7 +86,11 @@ fn a_tuning_interrupted_before_its_first_probe_ended_says_that_there_is_no_race_
     let args = ["compare", "--tune", "lr", "--epochs", "2", "--out", "run", "--time-limit"];
     let ran = place.small(&[&args[..], &["0.001s"]].concat());
     assert_eq!(ran.code, 130, "{}{}", ran.stdout, ran.stderr);
-    for part in ["No trial has begun.", "The time limit is up", "continue with: schuss resume run"] {
+    for part in [
+        "The tuning has not ended, so the race has not begun",
+        "The time limit is up",
+        "continue with: schuss resume run",
+    ] {
         assert!(ran.stdout.contains(part), "`{part}` is not in: {}", ran.stdout);
     }
     let resumed = place.run(&["resume", "run"]);

@@ -490,7 +490,7 @@ fn paths(summary: &Summary) -> Table {
                 surface.name.clone(),
                 path.name.clone(),
                 path.start.clone(),
-                text::count(path.points.len().saturating_sub(1) as u64),
+                text::count(path.steps(path.points.len().saturating_sub(1))),
                 path.values.last().map_or_else(|| NONE.to_owned(), |value| text::loss(*value)),
                 path.verdict.clone(),
             ]);

@@ -238,6 +238,10 @@ fn a_metric_cannot_take_a_name_that_records_use_and_a_built_in_one_needs_no_choi
         "sharpness",
         "noise_scale_variance",
         "dead_units.1",
+        "update_ratio",
+        "update-ratio",
+        "noise-scale",
+        "plane",
     ] {
         let error = metrics::Custom::register(Arc::new(Named(name))).unwrap_err();
         assert!(error.what.contains(&format!("records use the name `{name}`")), "{error}");

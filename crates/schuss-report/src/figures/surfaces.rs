@@ -75,24 +75,29 @@ fn track<'a>(surface: &SurfaceRecord, path: &'a PathRecord) -> Track<'a> {
     Track { name: &path.name, style: style(surface, path), start: &path.start, points: &path.points }
 }
 
-/// Draws J after every update, one series per path.
+/// Draws J after every update, or after some of the epochs; one series per path.
 fn descent(surface: &SurfaceRecord, fineness: Fineness) -> Figure {
     let starts = surface.paths.iter().any(|path| path.start != surface.paths[0].start);
     let series = |path: &PathRecord| Series {
         name: if starts { format!("{}, {}", path.name, path.start) } else { path.name.clone() },
         style: style(surface, path),
-        points: path.values.iter().enumerate().map(|(i, value)| [i as f64, *value]).collect(),
+        points: path.values.iter().enumerate().map(|(i, value)| [path.steps(i) as f64, *value]).collect(),
         ..Series::default()
     };
     let values = surface.paths.iter().flat_map(|path| &path.values).copied();
     let all_positive = values.clone().all(|value| value > 0.0);
     let spacing = if all_positive { Spacing::for_values(values, 20.0) } else { Spacing::Linear };
     let log = if spacing == Spacing::Log { ", log" } else { "" };
+    let when = if surface.paths.iter().all(|path| path.reached.is_empty()) {
+        format!("every {}", surface.along.trim_end_matches('s'))
+    } else {
+        format!("some of the {}", surface.along)
+    };
     Figure {
         slug: format!("surface-{}-error", text::slug(&surface.name)),
         subject: surface.title.clone(),
-        title: format!("Error after every {}", surface.along.trim_end_matches('s')),
-        caption: format!("J at the weights after every {}.", surface.along.trim_end_matches('s')),
+        title: format!("Error after {when}"),
+        caption: format!("J at the weights after {when}."),
         drawing: LineChart {
             size: [640.0, 350.0],
             x: axis(&surface.along),

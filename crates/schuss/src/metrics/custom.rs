@@ -165,8 +165,9 @@ fn is_taken(name: &str) -> bool {
 /// Keys with which the readings of instruments begin, among the metrics of an evaluation.
 pub(crate) const READINGS: [&str; 5] = ["update_ratio", "dead_units", "sharpness", "noise_scale", "plane"];
 
-/// Returns true if a name is that of a reading of an instrument, or could be.
+/// Returns true if a name is that of an instrument or of one of its readings, or could be.
 fn is_reading(name: &str) -> bool {
+    let name = name.replace('-', "_");
     let is_of = |key: &&str| {
         name.strip_prefix(*key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '_']))
     };

@@ -141,6 +141,9 @@ pub struct StudyRecord {
     /// True if recipes have unlike budgets on purpose, each as much training as it needs: they are then ranked all the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own_budgets: bool,
+    /// True as long as recipes are still to be tuned before the race.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untuned: bool,
     /// True if several runs were merged, so that there is no run to continue.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merged: bool,

@@ -50,11 +50,14 @@ pub struct PathRecord {
     pub optimizer: String,
     /// Name of the starting point.
     pub start: String,
-    /// Weights before the first and after every update, or every epoch.
+    /// Weights before the first and after every update, or after some epochs.
     pub points: Vec<[f64; 2]>,
     /// J at those points, NaN where it is not finite.
     #[serde(deserialize_with = "nulls_are_nan")]
     pub values: Vec<f64>,
+    /// Updates or epochs after which those points were reached; empty if there is a point after every one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<u64>,
     /// Adam only: bias-corrected first moment after every update.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub m_hat: Vec<[f64; 2]>,
@@ -66,6 +69,13 @@ pub struct PathRecord {
     pub effective_step: Vec<[f64; 2]>,
     /// One sentence on where it ended.
     pub verdict: String,
+}
+
+impl PathRecord {
+    /// Returns the number of updates or epochs after which a point was reached.
+    pub fn steps(&self, point: usize) -> u64 {
+        self.reached.get(point).copied().unwrap_or(point as u64)
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +90,7 @@ mod tests {
             start: String::new(),
             points: vec![[0.0, 1.0]; 2],
             values: vec![0.5, f64::INFINITY],
+            reached: vec![],
             m_hat: vec![],
             v_hat: vec![],
             effective_step: vec![],

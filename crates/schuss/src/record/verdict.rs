@@ -264,7 +264,7 @@ pub struct PairVerdict {
 pub enum Test {
     /// Student's t test on paired log ratios or differences, corrected for splits that overlap.
     T,
-    /// Exact test on the signs, where all log ratios are equal on the grid of evaluations.
+    /// Exact test on the signs, where all log ratios or differences are the same.
     Signs,
     /// Fisher's exact test on the numbers of trials that reached the target.
     Fisher,

@@ -66,6 +66,12 @@ impl Waypoints {
     pub fn points(&self) -> Vec<&[f32]> {
         self.kept.iter().chain(&self.last).map(Vec::as_slice).collect()
     }
+
+    /// Returns the places of these points on the path: 0, 4, 8, 9.
+    pub fn places(&self) -> Vec<u64> {
+        let kept = (0..self.kept.len()).map(|index| index * self.step);
+        kept.chain(self.last.iter().map(|_| self.seen - 1)).map(|place| place as u64).collect()
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +86,7 @@ mod tests {
             assert_eq!(pushed, read, "{len}");
             let found: Vec<f32> = read.points().concat();
             assert!(found.len() <= Waypoints::MOST + 1 && found.len() >= len.min(7), "{len}: {found:?}");
+            assert_eq!(found, read.places().iter().map(|place| *place as f32).collect::<Vec<_>>());
             assert_eq!(found.last().copied(), len.checked_sub(1).map(|last| last as f32));
             let equal = found.windows(2).take(found.len().saturating_sub(2));
             assert!(equal.clone().all(|pair| pair[1] - pair[0] == found[1] - found[0]), "{len}: {found:?}");

@@ -85,7 +85,7 @@ impl Study {
         resolving.check_shared()?;
         let (seeds, looks) = Seeds::on(data, file.seeds.as_ref())?.resolved();
         let (name, title, notes) = (name.to_owned(), file.title.clone(), file.notes.clone());
-        let about = StudyRecord { name, title, notes, looks, own_budgets: false, merged: false };
+        let about = StudyRecord { name, title, notes, looks, ..StudyRecord::default() };
         number_equal_names(&mut trials);
         let (surfaces, require_target, observe) = (file.surfaces.clone(), file.require_target, file.observe);
         let tie = file.tie.unwrap_or_default();
@@ -134,7 +134,7 @@ impl Study {
         number_equal_names(&mut planned);
         let (seeds, looks) = Seeds::on(data, None)?.resolved();
         let (name, title, notes) = ("study".to_owned(), file.title, file.notes);
-        let about = StudyRecord { name, title, notes, looks, own_budgets: false, merged: false };
+        let about = StudyRecord { name, title, notes, looks, ..StudyRecord::default() };
         Ok(Self {
             about,
             trials: planned,

@@ -19,8 +19,8 @@ use crate::instrument::Instrument;
 use crate::network::Params;
 use crate::recipe::{Budget, ChoiceKey, Choices, EvalEvery, MatmulPrecision, TargetScale, Trial, UpdateRule};
 use crate::record::{
-    Chance, Counts, DataRecord, Release, ResampledRecord, Status, Summary, Trace, TrialRecord, Trials,
-    Verdict, WorkloadRecord,
+    Chance, Counts, DataRecord, Release, ResampledRecord, Status, StudyRecord, Summary, Trace, TrialRecord,
+    Trials, Verdict, WorkloadRecord,
 };
 use crate::schedule::{self, Outlook};
 use crate::session::{Control, Event, Limits, Session};
@@ -378,6 +378,7 @@ fn go(
     let timetable = if study.tune.is_some() { Timetable::new(&tuned.study, data, limits) } else { timetable };
     let (study, folder) = (&tuned.study, folder.as_deref());
     (summary.tuning, summary.trials.probes) = (tuned.record, tuned.probes);
+    summary.study.untuned = tuned.is_interrupted;
     let race = Race { study, means, folder, summary: &summary };
     let untuned = Ended { error: tuned.error, ..Ended::default() };
     let Ended { trials, error } = if tuned.is_interrupted { untuned } else { race.run(&timetable, watcher) };
@@ -445,7 +446,7 @@ fn new_summary(study: &Study, data: &Dataset, command: &str) -> Result<Summary> 
             version: env!("CARGO_PKG_VERSION").into(),
             commit: option_env!("SCHUSS_COMMIT").map(Into::into),
         },
-        study: study.about.clone(),
+        study: StudyRecord { untuned: study.tune.is_some(), ..study.about.clone() },
         command: command.to_owned(),
         run: String::new(),
         began: machine::now(),

@@ -115,10 +115,16 @@ fn path(racer: Racer, coordinates: &mut dyn Iterator<Item = [f64; 2]>) -> PathRe
         points: coordinates.take(racer.points.len()).collect(),
         verdict: if racer.is_cut { cut.to_owned() } else { String::new() },
         values: racer.losses,
+        reached: if is_every(&racer.epochs) { vec![] } else { racer.epochs },
         m_hat: vec![],
         v_hat: vec![],
         effective_step: vec![],
     }
+}
+
+/// Returns true for 0, 1, 2, ...
+fn is_every(epochs: &[u64]) -> bool {
+    (0..).zip(epochs).all(|(index, epoch)| index == *epoch)
 }
 
 fn along([low, high]: [f64; 2], step: usize) -> f64 {
@@ -224,7 +230,8 @@ mod tests {
 
     fn racers<'a>(points: &'a [Vec<f32>]) -> Vec<Racer<'a>> {
         let points: Vec<&[f32]> = points.iter().map(Vec::as_slice).collect();
-        vec![Racer { trial: Trial::default(), losses: vec![1.0; points.len()], points, is_cut: false }]
+        let (losses, epochs) = (vec![1.0; points.len()], (0..points.len() as u64).collect());
+        vec![Racer { trial: Trial::default(), losses, epochs, points, is_cut: false }]
     }
 
     #[test]

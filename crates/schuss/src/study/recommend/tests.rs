@@ -7,6 +7,7 @@ use super::*;
 use crate::record::{Certainty, EvaluationPoint, Measure, PairOutcome, PairVerdict, Verdict};
 use crate::study::verdict::tests::{ended, summary};
 use crate::study::{Tie, Workload};
+use std::collections::BTreeSet;
 
 fn question(data: &str) -> Question {
     let file = StudyFile { workload: Workload::of(data), ..StudyFile::default() };
@@ -105,6 +106,22 @@ fn typed_choices_are_those_of_all_candidates_and_only_open_ones_are_varied() {
     assert_eq!(names, ["linear batch:64 sgd:lr=0.3", "64-5-10 batch:64 sgd:lr=0.3"]);
 }
 
+#[test]
+fn a_rate_that_the_schedule_replaces_is_not_searched_but_batch_sizes_are() {
+    let mut question = question(DIGITS);
+    for (key, text) in [(ChoiceKey::Optimizer, "adam"), (ChoiceKey::Schedule, "one-cycle:max_lr=0.01")] {
+        question.file.budget.set(key, text).unwrap();
+    }
+    let data = question.data().unwrap();
+    let all = Menu::new(&question.file, &data).candidates(12).unwrap();
+    let distinct = |text: fn(&Trial) -> String| {
+        all.iter().map(|candidate| text(&candidate.planned.trial)).collect::<BTreeSet<_>>()
+    };
+    let optimizers = distinct(|trial| trial.recipe.optimizer.to_string());
+    let updates = distinct(|trial| trial.recipe.update.to_string());
+    assert!(optimizers.len() == 1 && updates.len() > 4, "{optimizers:?} {updates:?}");
+}
+
 /// Returns the verdict on recipes with these losses at the end, one per seed.
 fn verdict(recipes: &[(&str, [f64; 5])]) -> Verdict {
     let trials = recipes
@@ -126,7 +143,7 @@ fn the_leader_is_chosen_unless_the_baseline_equals_it_or_is_not_told_apart_withi
     };
     assert_eq!(choice(GOOD, BAD), ("network".to_owned(), Certainty::Sure));
     assert_eq!(choice(BAD, GOOD), ("linear".to_owned(), Certainty::Sure));
-    assert_eq!(choice(GOOD, GOOD.map(|loss| loss + 0.001)), ("linear".to_owned(), Certainty::Tie));
+    assert_eq!(choice(GOOD, GOOD.map(|loss| 1.01 * loss)), ("linear".to_owned(), Certainty::Tie));
     assert_eq!(choice(NOISY, GOOD.map(|loss| loss + 0.002)), ("linear".to_owned(), Certainty::Undecided));
     let three = verdict(&[("a", GOOD), ("b", NOISY), ("linear", BAD)]);
     let choice = choose(&three, Some("linear")).unwrap();

@@ -59,6 +59,7 @@ fn standing(optimizer: &Optimizer, start: &str, w: Point, value: f64) -> PathRec
         start: start.to_owned(),
         points: vec![w],
         values: vec![value],
+        reached: Vec::new(),
         m_hat: Vec::new(),
         v_hat: Vec::new(),
         effective_step: Vec::new(),

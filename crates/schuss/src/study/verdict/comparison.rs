@@ -15,23 +15,19 @@ pub(super) const FEWEST_FLIPS: usize = 6;
 /// Scale on which two outcomes are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scale {
-    /// Ratio of times in seconds.
+    /// Ratio of times, in seconds or updates.
     Ratio,
-    /// Ratio of numbers of updates, which fall on the grid of evaluations.
-    RatioOnGrid,
-    /// Difference of final losses.
+    /// Difference of final losses or accuracies.
     Difference,
-    /// Difference of final accuracies, which are multiples of one over the number of samples.
-    DifferenceOnGrid,
 }
 
 impl Scale {
     /// Returns the difference of `b` and `a`: of logarithms for a ratio.
     fn difference(self, a: f64, b: f64) -> f64 {
         match self {
-            Self::Difference | Self::DifferenceOnGrid => b - a,
-            Self::Ratio | Self::RatioOnGrid if a == b => 0.0,
-            Self::Ratio | Self::RatioOnGrid => b.ln() - a.ln(),
+            Self::Difference => b - a,
+            Self::Ratio if a == b => 0.0,
+            Self::Ratio => b.ln() - a.ln(),
         }
     }
 }
@@ -56,9 +52,10 @@ pub(super) struct Comparison {
 }
 
 /// Compares two recipes. The test is Student's t on the differences of the seeds that both recipes have if all of these
-/// trials have a number, and Fisher's exact test on the counts of misses otherwise. Differences on a grid that are all the
-/// same are tested by their signs; calibrated times are on that of updates. Counts leave out trials that were cut short, and
-/// without others there is no test. Of trials that overlap, counts are reduced to as many as are independent.
+/// trials have a number, and Fisher's exact test on the counts of misses otherwise. Differences that are all the same have no
+/// spread to divide by, which is no evidence that they have none: they are tested by their signs. Counts leave out trials
+/// that were cut short, and without others there is no test. Of trials that overlap, counts are reduced to as many as are
+/// independent.
 pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Comparison {
     let pairs: Vec<(Outcome, Outcome)> =
         a.entries.iter().filter_map(|entry| Some((a.outcome(entry), b.at(entry.seed)?))).collect();
@@ -74,14 +71,12 @@ pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Com
     let (counts_a, counts_b) = (a.counts(), b.counts());
     let independent = |counts: Counts| counts.of_total(design.independent(counts.total()) as usize);
     let misses = || fisher::p_value(independent(counts_a), independent(counts_b));
-    let is_calibrated = [a, b].iter().all(|racer| racer.shared_error.is_some());
-    let on_grid = is_calibrated || matches!(scale, Scale::RatioOnGrid | Scale::DifferenceOnGrid);
     let (test, p) = match contrast {
         None => {
             let is_known = !pairs.is_empty() && counts_a.total().min(counts_b.total()) > 0;
             (Test::Fisher, is_known.then(misses))
         }
-        Some(contrast) if on_grid && contrast.deviation == 0.0 => (Test::Signs, signs(contrast, design)),
+        Some(contrast) if contrast.is_constant() => (Test::Signs, contrast.sign_p_value()),
         Some(contrast) => (Test::T, contrast.p_value()),
     };
     Comparison {
@@ -95,12 +90,6 @@ pub(super) fn compare(a: &Racer, b: &Racer, scale: Scale, design: Design) -> Com
         sign_flip,
         reached_more: counts_a.share() - counts_b.share(),
     }
-}
-
-/// Returns the two-sided p-value of the signs of differences that are all the same.
-fn signs(contrast: Contrast, design: Design) -> Option<f64> {
-    let pairs = design.independent(contrast.n);
-    if contrast.mean == 0.0 { contrast.p_value() } else { Some(0.5_f64.powf(pairs - 1.0)) }
 }
 
 impl Comparison {
@@ -172,17 +161,25 @@ mod tests {
     #[test]
     fn a_small_difference_that_is_certain_is_a_tie() {
         let (found, decision) =
-            decided(&[Reached(1.0), Reached(2.0)], &[Reached(1.01), Reached(2.0201)], Scale::Ratio);
+            decided(&[Reached(1.0), Reached(2.0)], &[Reached(1.01), Reached(2.0204)], Scale::Ratio);
         assert!(found.p.unwrap() < 0.01);
         assert_eq!(decision, Decision::Equal);
     }
 
     #[test]
-    fn one_step_of_the_grid_with_every_seed_is_decided_by_signs() {
-        let (five, undecided) = decided(&[Reached(600.0); 5], &[Reached(700.0); 5], Scale::RatioOnGrid);
+    fn the_same_ratio_with_every_seed_is_no_certainty_but_decided_by_signs() {
+        let (five, undecided) = decided(&[Reached(600.0); 5], &[Reached(700.0); 5], Scale::Ratio);
         assert_eq!((five.p, undecided), (Some(0.0625), Decision::Undecided));
-        let (six, decision) = decided(&[Reached(600.0); 6], &[Reached(700.0); 6], Scale::RatioOnGrid);
+        let (six, decision) = decided(&[Reached(600.0); 6], &[Reached(700.0); 6], Scale::Ratio);
         assert_eq!((six.p, six.sign_flip, decision), (Some(0.03125), Some(0.03125), Decision::Better));
+    }
+
+    #[test]
+    fn the_same_small_ratio_with_every_seed_is_a_tie_from_six_seeds_on() {
+        let of = |n: usize| decided(&vec![Reached(1.0); n], &vec![Reached(1.01); n], Scale::Ratio).1;
+        assert_eq!([2, 5, 6].map(of), [Decision::Undecided, Decision::Undecided, Decision::Equal]);
+        let same = decided(&[Reached(1.0), Reached(2.0)], &[Reached(1.0), Reached(2.0)], Scale::Ratio).1;
+        assert_eq!(same, Decision::Equal, "the same time with every seed");
     }
 
     #[test]
@@ -207,7 +204,7 @@ mod tests {
         let found = compare(&hits, &misses, Scale::Ratio, overlapping);
         assert!((found.p.unwrap() - 1.0 / 3.0).abs() < 1e-12, "two of each are independent");
         let (early, late) = (racer(&[Reached(600.0); 10]), racer(&[Reached(700.0); 10]));
-        let found = compare(&early, &late, Scale::RatioOnGrid, overlapping);
+        let found = compare(&early, &late, Scale::Ratio, overlapping);
         assert!(found.sign_flip.is_none() && found.p.unwrap() > 0.25, "{found:?}");
     }
 }

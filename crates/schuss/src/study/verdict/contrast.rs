@@ -35,20 +35,39 @@ impl Contrast {
         Some(Self { n, mean, deviation: if varies { deviation } else { 0.0 }, shared: 0.0, design })
     }
 
-    /// Returns mean ∓ t √(s² / n + shared²), the interval of Student's t at this level; `None` for one pair.
+    /// Returns true if there are several differences, all the same.
+    pub(super) fn is_constant(self) -> bool {
+        self.n > 1 && self.deviation == 0.0
+    }
+
+    /// Returns mean ∓ t √(s² / n + shared²), the interval of Student's t at this level; `None` for one pair, and for
+    /// differences that are all the same but too few: from the lowest to the highest of n is an interval at the level
+    /// 1 − 2¹⁻ⁿ, whatever their distribution. If all are zero, it is zero.
     pub(super) fn interval(self, level: f64) -> Option<[f64; 2]> {
+        if self.is_constant() && self.mean != 0.0 && self.fewest_signs() > 1.0 - level + 1e-12 {
+            return None;
+        }
         let half = student::quantile(level, self.n.checked_sub(1).filter(|n| *n > 0)?) * self.error(self.n);
         Some([self.mean - half, self.mean + half])
     }
 
-    /// Returns the two-sided p-value of Student's paired t test; `None` for one pair.
+    /// Returns the two-sided p-value of Student's paired t test; `None` for one pair, and where nothing varies.
     pub(super) fn p_value(self) -> Option<f64> {
         let freedom = self.n.checked_sub(1).filter(|n| *n > 0)?;
-        Some(match self.error(self.n) {
-            0.0 if self.mean == 0.0 => 1.0,
-            0.0 => 0.0,
-            error => student::two_sided(self.mean / error, freedom),
-        })
+        let error = self.error(self.n);
+        (error > 0.0).then(|| student::two_sided(self.mean / error, freedom))
+    }
+
+    /// Returns the two-sided p-value of the signs of differences that are all the same: 2¹⁻ⁿ, or 1 if they are zero. An
+    /// error that all of them share may make it larger.
+    pub(super) fn sign_p_value(self) -> Option<f64> {
+        let signs = if self.mean == 0.0 { 1.0 } else { self.fewest_signs() };
+        Some(self.p_value().map_or(signs, |p| p.max(signs)))
+    }
+
+    /// Returns the smallest p-value that as many signs can have.
+    fn fewest_signs(self) -> f64 {
+        0.5_f64.powf(self.design.independent(self.n) - 1.0)
     }
 
     /// Returns the standard error of the mean of `n` such differences.
@@ -89,12 +108,20 @@ mod tests {
     }
 
     #[test]
-    fn one_pair_has_no_interval_and_equal_differences_have_no_width() {
+    fn one_pair_has_no_interval_and_equal_differences_are_no_evidence_beyond_their_signs() {
         let one = Contrast::of(&[0.3], Design::FIXED).unwrap();
         assert_eq!((one.interval(0.95), one.p_value()), (None, None));
         let same = Contrast::of(&[0.1 + 0.2, 0.3, 0.3], Design::FIXED).unwrap();
-        assert_eq!((same.deviation, same.p_value()), (0.0, Some(0.0)));
-        assert_eq!(Contrast::of(&[0.0, 0.0], Design::FIXED).unwrap().p_value(), Some(1.0));
+        assert_eq!((same.deviation, same.p_value(), same.sign_p_value()), (0.0, None, Some(0.25)));
+        assert_eq!(same.interval(0.95), None);
+        let [five, six] = [5, 6].map(|n| Contrast::of(&vec![0.3; n], Design::FIXED).unwrap());
+        assert_eq!((five.sign_p_value(), five.interval(0.95)), (Some(0.0625), None));
+        assert_eq!((six.sign_p_value(), six.interval(0.95)), (Some(0.03125), Some([0.3, 0.3])));
+        assert_eq!(six.interval(0.99), None, "a look of --seeds auto needs eight");
+        let zero = Contrast::of(&[0.0, 0.0], Design::FIXED).unwrap();
+        assert_eq!((zero.sign_p_value(), zero.interval(0.95)), (Some(1.0), Some([0.0, 0.0])));
+        let shared = Contrast { shared: 0.2, ..six };
+        assert_eq!(shared.sign_p_value(), shared.p_value(), "an error of all pairs counts");
         assert_eq!(Contrast::of(&[1.0, f64::INFINITY], Design::FIXED), None);
         assert_eq!(Contrast::of(&[], Design::FIXED), None);
     }

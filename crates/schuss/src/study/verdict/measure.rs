@@ -24,10 +24,8 @@ impl Measure {
 
     pub(super) fn scale(self) -> Scale {
         match self {
-            Self::TrainSeconds => Scale::Ratio,
-            Self::Updates => Scale::RatioOnGrid,
-            Self::EvalLoss => Scale::Difference,
-            Self::EvalAccuracy => Scale::DifferenceOnGrid,
+            Self::TrainSeconds | Self::Updates => Scale::Ratio,
+            Self::EvalLoss | Self::EvalAccuracy => Scale::Difference,
         }
     }
 

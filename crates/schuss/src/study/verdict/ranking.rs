@@ -80,7 +80,7 @@ impl Ranking {
         let is_open = decision == Decision::Undecided;
         let more = is_open.then(|| seeds_needed(&self.racers[a], &self.racers[b], found, bar)).flatten();
         let mean = found.contrast.map(|contrast| contrast.mean);
-        // equal steps of a grid do not show how far they vary
+        // differences that are all the same do not show how far they vary
         let has_width = |[low, high]: &[f64; 2]| found.test != Some(Test::Signs) || low < high;
         let ends = found.contrast.and_then(|contrast| contrast.interval(level)).filter(has_width);
         let signed = |[low, high]: [f64; 2]| if by.sign() < 0.0 { [-high, -low] } else { [low, high] };

@@ -83,7 +83,9 @@ fn decides(contrast: Contrast, n: usize, bar: Bar) -> bool {
 
 fn signs_decide(contrast: Contrast, n: usize, bar: Bar) -> bool {
     let p = 0.5_f64.powf(bar.design.independent(n) - 1.0);
-    contrast.mean != 0.0 && p * bar.tests as f64 <= bar.design.error()
+    // intervals, which decide on a tie, are not adjusted
+    let tests = if contrast.mean.abs() <= bar.tie { 1 } else { bar.tests };
+    contrast.mean != 0.0 && p * tests as f64 <= bar.design.error()
 }
 
 fn misses_decide(a: Counts, b: Counts, n: usize, bar: Bar) -> bool {
@@ -147,8 +149,11 @@ mod tests {
     fn signs_need_six_seeds() {
         let racer = |time: f64| Racer::of((1..=3).map(|seed| (seed, Reached(time))));
         let (a, b) = (racer(100.0), racer(200.0));
-        let found = compare(&a, &b, Scale::RatioOnGrid, Design::FIXED);
+        let found = compare(&a, &b, Scale::Ratio, Design::FIXED);
         assert_eq!(seeds_needed(&a, &b, &found, BAR), Some(3));
         assert_eq!(seeds_needed(&a, &b, &found, Bar { tests: 3, ..BAR }), Some(4), "0.5⁶ · 3 = 0.047");
+        let close = racer(101.0);
+        let found = compare(&a, &close, Scale::Ratio, Design::FIXED);
+        assert_eq!(seeds_needed(&a, &close, &found, Bar { tests: 3, ..BAR }), Some(3), "a tie");
     }
 }

@@ -188,7 +188,8 @@ fn one_seed_decides_nothing_and_six_are_advised() {
 
 #[test]
 fn a_tie_is_listed_and_decided() {
-    let b: Vec<f64> = ADAM.iter().map(|time| time * 1.01).collect();
+    let b: Vec<f64> =
+        ADAM.iter().zip([1.01, 1.011, 1.009, 1.012, 1.01]).map(|(time, ratio)| time * ratio).collect();
     let verdict = verdict([hits("a", &ADAM), hits("b", &b), hits("c", &SGD)].concat());
     assert_eq!((verdict.leader.as_deref(), verdict.sure), (Some("a"), true));
     assert_eq!(verdict.ties, ["b"]);
@@ -448,6 +449,19 @@ fn calibrated_times_one_step_of_the_grid_apart_with_every_seed_are_decided_by_si
     let (five, six) = (verdict(trials(5)), verdict(trials(6)));
     assert_eq!((five.pairs[0].test, five.pairs[0].p), (Some(Test::Signs), Some(0.0625)));
     assert_eq!((six.pairs[0].outcome, six.pairs[0].p), (PairOutcome::Faster, Some(0.03125)));
+}
+
+#[test]
+fn the_same_ratio_of_seconds_with_every_seed_is_not_taken_for_certainty_and_a_sentence_says_so() {
+    let of = |n: usize| verdict([hits("adam", &vec![1.0; n]), hits("sgd", &vec![2.0; n])].concat());
+    let (three, six) = (of(3), of(6));
+    let pair = &three.pairs[0];
+    assert_eq!((three.by, pair.test, pair.p), (Measure::TrainSeconds, Some(Test::Signs), Some(0.25)));
+    assert_eq!((pair.interval, pair.outcome, pair.seeds_needed), (None, PairOutcome::Undecided, Some(3)));
+    let said = "The ratio to sgd is the same with every seed";
+    assert!(!three.sure && words(&three).contains(said), "{:?}", three.sentences);
+    assert_eq!((six.pairs[0].p, six.pairs[0].outcome, six.sure), (Some(0.03125), PairOutcome::Faster, true));
+    assert!(words(&six).contains(said), "{:?}", six.sentences);
 }
 
 fn interrupted(name: &str, seed: u64, seconds: f64) -> TrialRecord {

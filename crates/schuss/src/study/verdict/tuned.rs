@@ -108,7 +108,8 @@ mod tests {
             recipes: vec![recipe("A", same_rate, 9.0), recipe("B", "B best", 1.0)],
             ..TuningRecord::default()
         };
-        let seconds = |from: f64| [0.9, 1.0, 1.1, 0.95, 1.05].map(|factor| from * factor);
+        let seconds =
+            |from: f64| [0.9_f64, 1.0, 1.1, 0.95, 1.05].map(|factor| from * factor.powf(1.0 + 0.1 * from));
         let trials = [("A best", 1.0), ("B best", 2.0), ("A slow", 4.0)];
         let trials = trials.map(|(name, from)| hits(name, &seconds(from))).concat();
         let mut summary = Summary { tuning: Some(tuning), ..summary(trials) };

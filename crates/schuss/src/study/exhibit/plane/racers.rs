@@ -11,6 +11,8 @@ use crate::study::plan::Study;
 pub(super) struct Racer<'a> {
     pub(super) trial: Trial,
     pub(super) points: Vec<&'a [f32]>,
+    /// Epochs after which the points were reached.
+    pub(super) epochs: Vec<u64>,
     pub(super) losses: Vec<f64>,
     /// True if its last points are left out, because its weights had exploded.
     pub(super) is_cut: bool,
@@ -35,6 +37,7 @@ impl<'a> Racers<'a> {
                 racers.sharing.push(Racer {
                     trial,
                     points: trace.path.points(),
+                    epochs: trace.path.places(),
                     losses: vec![],
                     is_cut: false,
                 });
@@ -66,6 +69,7 @@ impl Racer<'_> {
     fn cut(&mut self, len: usize) {
         self.is_cut = len < self.points.len();
         self.points.truncate(len);
+        self.epochs.truncate(len);
         self.losses.truncate(len);
     }
 }

@@ -27,7 +27,14 @@ impl Words<'_> {
             )],
             (false, _) if self.verdict.leader.is_none() => self.looks().into_iter().collect(),
             (false, _) => {
-                let order = [self.sure(), self.open(), self.against(), self.single(), self.few(fewest)];
+                let order = [
+                    self.sure(),
+                    self.open(),
+                    self.against(),
+                    self.constant(),
+                    self.single(),
+                    self.few(fewest),
+                ];
                 let allowed_for = [self.looks(), self.adjusted(), self.overlapping()];
                 order.into_iter().chain(allowed_for).flatten().collect()
             }
@@ -105,6 +112,21 @@ impl Words<'_> {
             _ => "trials were interrupted",
         }
         .to_owned()
+    }
+
+    /// Returns the recipes that differ from the leader by the same with every seed.
+    fn constant(&self) -> Option<String> {
+        let constant = self.of_leader().into_iter().filter(|pair| pair.test == Some(Test::Signs));
+        let differ = constant.filter(|pair| pair.wins + pair.losses > 0);
+        let names: Vec<String> = differ.map(|pair| called(&pair.b)).collect();
+        let what = if self.verdict.by.is_time() { "ratio" } else { "difference" };
+        (!names.is_empty()).then(|| {
+            format!(
+                "The {what} to {} is the same with every seed, which does not show how far it varies: the signs are \
+                 tested alone.",
+                named(&names)
+            )
+        })
     }
 
     /// Returns the recipes with one seed, where others have more.

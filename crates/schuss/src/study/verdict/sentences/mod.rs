@@ -39,12 +39,21 @@ impl Words<'_> {
 
     /// Returns a sentence on a run without a trial that counts.
     fn no_race(&self) -> String {
-        match self.summary.trials.probes.len() {
-            0 => "No trial has begun.".to_owned(),
-            probes if self.summary.tuning.is_none() => {
-                format!("The tuning was interrupted after {}: there is no race yet.", plural(probes, "probe"))
+        let probes = self.summary.trials.probes.len();
+        let is_untuned = self.summary.study.untuned || probes > 0 && self.summary.tuning.is_none();
+        match (is_untuned, probes) {
+            (true, 0) => {
+                "The tuning has not ended, so the race has not begun; schuss resume goes on with it."
+                    .to_owned()
             }
-            _ => "The race has not begun.".to_owned(),
+            (true, _) => format!(
+                "The tuning was interrupted after {}, which {} kept, so the race has not begun; schuss resume goes on with \
+                 the next probe.",
+                plural(probes, "probe"),
+                if probes == 1 { "is" } else { "are" }
+            ),
+            (false, 0) => "No trial has begun.".to_owned(),
+            (false, _) => "The race has not begun.".to_owned(),
         }
     }
 
