@@ -68,7 +68,7 @@ pub(crate) fn dry_run(study: &Study, data: &Dataset, limits: Limits, json: bool)
         say(
             false,
             &format!(
-                "before that, tuning {} with short trials: for every recipe at least twice the time of one trial above",
+                "before these, short trials tune {}: for each recipe about twice the time of one trial above, or more",
                 tune.names()
             ),
         );

@@ -160,6 +160,13 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
         "{}",
         ran.stdout
     );
+    let tuned = place.small(&["compare", "--optimizer", "sgd", "--tune", "lr", "--dry-run"]).stdout;
+    for part in [
+        "before these, short trials tune lr: for each recipe about twice the time of one trial above, or more",
+        "for the trials above on",
+    ] {
+        assert!(tuned.contains(part), "`{part}` is not in: {tuned}");
+    }
     assert!(!place.join("runs").exists());
 }
 

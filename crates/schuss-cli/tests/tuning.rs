@@ -98,6 +98,42 @@ fn a_tuning_interrupted_before_its_first_probe_ended_says_that_there_is_no_race_
 }
 
 #[test]
+fn a_tuning_interrupted_between_probes_says_how_many_are_kept_and_how_to_go_on() {
+    let place = Place::new();
+    let args = ["compare", "--tune", "lr", "--epochs", "2", "--out", "run"];
+    assert_eq!(place.small(&args).code, 0);
+    // as it was before the end: the tuning is not over, nor is a race begun
+    let summary = place.join("run/summary.json");
+    let mut record: serde_json::Value = serde_json::from_slice(&fs::read(&summary).unwrap()).unwrap();
+    let is_probe = |trial: &serde_json::Value| trial["role"] == "probe";
+    let trials: Vec<_> = record["trials"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|trial| is_probe(trial))
+        .take(3)
+        .cloned()
+        .collect();
+    record["trials"] = trials.into();
+    record["study"]["untuned"] = true.into();
+    record.as_object_mut().unwrap().retain(|key, _| key != "tuning" && key != "verdict");
+    fs::write(&summary, record.to_string()).unwrap();
+    let reported = place.run(&["report", "run"]);
+    let part = "The tuning was interrupted after 3 probes, which are kept, so the race has not begun";
+    assert!(reported.stdout.contains(part), "{}{}", reported.stdout, reported.stderr);
+}
+
+#[test]
+fn rates_are_judged_by_their_loss_where_the_target_is_met_before_the_first_update() {
+    let place = Place::new();
+    let args = ["compare", "--optimizer", "adam", "--tune", "lr", "--epochs", "2", "--json"];
+    let ran = place.small(&[&args[..], &["--target", "eval_accuracy>=0"]].concat());
+    let recipe = &ran.json()["tuning"]["recipes"][0];
+    assert_eq!(recipe["judged_by"], "loss", "{recipe}");
+    assert!(recipe["chosen"]["lr"].as_f64().unwrap() > 1e-4, "{recipe}");
+}
+
+#[test]
 fn names_of_tuned_recipes_keep_the_choices_that_tell_them_apart() {
     let place = Place::new();
     let args = ["compare", "--optimizer", "sgd:lr=0.1", "--optimizer", "adam:0.01", "--tune", "lr"];

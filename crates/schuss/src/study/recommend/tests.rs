@@ -4,6 +4,7 @@ use super::candidates::Menu;
 use super::card::{choose, flips, qualities};
 use super::work::judged_by_few;
 use super::*;
+use crate::recipe::Trial;
 use crate::record::{Certainty, EvaluationPoint, Measure, PairOutcome, PairVerdict, Verdict};
 use crate::study::verdict::tests::{ended, summary};
 use crate::study::{Tie, Workload};

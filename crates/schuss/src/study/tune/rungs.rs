@@ -260,13 +260,13 @@ pub(super) fn mean_loss(probes: &[TrialRecord]) -> f64 {
 }
 
 /// Returns the expected number of epochs until the target of a trial on `train` samples: those of all its probes, over the
-/// number of probes that reached it; `None` if none did.
+/// number of probes that reached it; `None` if none did, or all did before the first update, which no choice changes.
 fn epochs_to_target(trial: &Trial, probes: &[TrialRecord], train: usize) -> Option<f64> {
     let reached = |probe: &TrialRecord| probe.target.as_ref().and_then(|target| target.updates);
     let hits = probes.iter().filter_map(reached).count();
     let updates: u64 = probes.iter().map(|probe| reached(probe).unwrap_or(probe.updates)).sum();
-    let samples = updates.max(1) as f64 * trial.recipe.update.samples(train) as f64;
-    (hits > 0).then(|| samples / (train * hits) as f64)
+    let samples = updates as f64 * trial.recipe.update.samples(train) as f64;
+    (hits > 0 && updates > 0).then(|| samples / (train * hits) as f64)
 }
 
 /// Returns the loss that a probe is judged by, infinite if it diverged.

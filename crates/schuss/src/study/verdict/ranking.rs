@@ -124,9 +124,11 @@ pub(super) fn racers(recipes: &[Recipe], by: Measure) -> Vec<Racer> {
 }
 
 /// Returns the recipe with the largest probability of being the best, and among equal ones that with the lowest expected
-/// time or median; `None` unless there are several recipes and one of them got there.
+/// time or median; `None` unless there are several recipes and one of them got there, and if all were there from the start.
 fn leader(racers: &[Racer], p_best: &[f64], by: Measure) -> Option<usize> {
-    if racers.len() < 2 {
+    let mut outcomes = racers.iter().flat_map(Racer::outcomes);
+    let is_over = by.is_time() && outcomes.all(|outcome| outcome.reached() == Some(0.0));
+    if racers.len() < 2 || is_over {
         return None;
     }
     let got_there = |index: &usize| racers[*index].counts().reached > 0;

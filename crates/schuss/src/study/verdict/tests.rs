@@ -435,8 +435,12 @@ fn seeds_whose_recipes_were_timed_in_different_ways_are_pointed_out() {
     assert!(!words(&verdict(trials.clone())).contains("timed in different ways"));
     let resumed = trials.iter_mut().filter(|trial| trial.name == "sgd" && trial.seed == 2);
     resumed.for_each(|trial| trial.timing = Timing::Calibrated);
-    let verdict = verdict(trials);
-    assert!(words(&verdict).contains("timed in different ways with 1 seed,"), "{:?}", verdict.sentences);
+    let mut both = summary(trials);
+    let said = words(&Verdict::of(&both, Tie::default()));
+    assert!(said.contains("timed in different ways with 1 seed,") && said.contains("other limits"), "{said}");
+    both.study.merged = true;
+    let said = words(&Verdict::of(&both, Tie::default()));
+    assert!(said.contains("because they come from different runs"), "{said}");
 }
 
 #[test]
@@ -494,6 +498,8 @@ fn none_is_said_to_have_missed_its_budget_that_was_interrupted() {
         cut.sentences
     );
     assert!(cut.recipes.iter().all(|recipe| recipe.p_best.is_none()), "nothing has ended");
+    let alone = TrialRecord { status: Status::Interrupted, ..ended("adam", 1, 1.0) };
+    assert_eq!(verdict(vec![alone]).sentences[0], "1 trial did not run to the end of the budget.");
 }
 
 /// Accuracies are multiples of 1 %: the same difference twice is ordinary.
@@ -566,7 +572,14 @@ fn a_study_of_which_every_trial_diverged_says_that_first() {
 #[test]
 fn a_target_met_before_the_first_update_is_too_easy_and_ends_of_epochs_are_no_evaluations() {
     let before = verdict([hits("adam", &[0.0; 2]), hits("sgd", &[0.0; 2])].concat());
-    assert!(words(&before).contains("the target is too easy"), "{:?}", before.sentences);
+    assert!(
+        before.sentences[0]
+            .ends_with("before its first update, so there is no race: the target is too easy."),
+        "{:?}",
+        before.sentences
+    );
+    assert_eq!((before.leader.as_deref(), before.sure), (None, false));
+    assert!(!words(&before).contains("sure") && !words(&before).contains("faster"), "{:?}", before.sentences);
     let unknown = verdict(vec![hit("adam", 1, 1.0), hit("sgd", 1, 3.0)]);
     assert!(!words(&unknown).contains("too easy"), "{:?}", unknown.sentences);
 }

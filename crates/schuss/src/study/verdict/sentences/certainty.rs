@@ -4,6 +4,7 @@ use super::super::design::LEVEL;
 use super::super::fisher::{self, Counts};
 use super::super::median;
 use super::super::seeds_needed::ADVISED;
+use super::remarks::is_cut;
 use super::{Words, amount, called, list, named};
 use crate::record::numbers::{plain, plural, significant};
 use crate::record::{Measure, PairOutcome, PairVerdict, Status, Test, Timing};
@@ -14,9 +15,9 @@ impl Words<'_> {
         let trials = || self.verdict.recipes.iter().map(|recipe| recipe.trials);
         let (fewest, most) = (trials().min().unwrap_or(0), trials().max().unwrap_or(0));
         let mut trials = self.recipes.iter().flat_map(|recipe| &recipe.trials);
-        let diverged = trials.all(|trial| trial.status == Status::Diverged);
+        let has_figures = trials.any(|trial| trial.status != Status::Diverged && !is_cut(trial));
         match (self.is_alone(), most) {
-            (true, 1) if !diverged => {
+            (true, 1) if has_figures => {
                 vec!["One recipe, one seed: another seed gives other figures.".to_owned()]
             }
             (true, _) => vec![],

@@ -15,6 +15,11 @@ impl Words<'_> {
         let Some(first) = ranked.first().filter(|first| first.reached > 0) else {
             return self.nobody(&target).into_iter().collect();
         };
+        if ranked.iter().all(|recipe| recipe.reached == recipe.trials && recipe.expected == Some(0.0)) {
+            return vec![format!(
+                "Every trial met {target} before its first update, so there is no race: the target is too easy."
+            )];
+        }
         let lead = match ranked.get(1) {
             None => format!("{} reached {target} {}.", called(&first.name), self.reached(first)),
             Some(second) => format!(

@@ -88,16 +88,21 @@ impl Words<'_> {
         is_shared.then(|| format!("Trials shared the machine: their seconds cannot be compared.{updates}"))
     }
 
-    /// Returns a sentence if trials with the same seed were timed in different ways, by parts of the run with other limits.
+    /// Returns a sentence if trials with the same seed were timed in different ways: by parts of the run with other limits,
+    /// or by several runs.
     fn timed_apart(&self) -> Option<String> {
         let trials = self.trials();
         let differs = |a: &TrialRecord| trials.iter().any(|b| a.seed == b.seed && a.timing != b.timing);
         let seeds: BTreeSet<u64> =
             trials.iter().filter(|trial| differs(trial)).map(|trial| trial.seed).collect();
+        let why = if self.summary.study.merged {
+            "they come from different runs"
+        } else {
+            "the run went on with other limits"
+        };
         (self.verdict.by == Measure::TrainSeconds && !seeds.is_empty()).then(|| {
             format!(
-                "The recipes were timed in different ways with {}, by turns or by their updates, because the run went on with \
-                 other limits: the noise of the machine is not the same for both of a pair.",
+                "The recipes were timed in different ways with {}, alone, by turns or by their updates, because {why}: the noise of the machine is not the same for both of a pair.",
                 plural(seeds.len(), "seed")
             )
         })
