@@ -4,7 +4,8 @@
 //! exact in f32, and on machines with Intel's AMX, 16 x 16 x 32 of them are one instruction.
 //! [`Precision::High`] splits each factor into two bf16, x = high + low, and sums three products of these.
 //!
-//! Factors are packed into tiles first: `[panel of 16 lines][32 terms][high, low]`, 1024 bytes each.
+//! Factors are packed into tiles: `[panel of 16 lines][32 terms][high, low]`, 1024 bytes each. The smaller factor of a
+//! product is packed first, for all threads; panels of the larger one when they are multiplied.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod amx;
@@ -114,7 +115,7 @@ const WORTHWHILE: usize = 16;
 #[derive(Default)]
 pub(crate) struct Setting {
     mode: Option<Mode>,
-    /// Room for packed factors; grows to the largest product and stays.
+    /// Room for the smaller factor of a product, packed; grows to the largest one and stays.
     tiles: Vec<Tile>,
 }
 
