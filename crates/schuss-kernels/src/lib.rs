@@ -20,6 +20,7 @@
 pub mod activation;
 pub mod bf16;
 mod buffer;
+mod count;
 pub mod dropout;
 mod dual;
 mod heap;
@@ -34,6 +35,7 @@ mod passes;
 pub mod peak;
 mod pointer;
 pub mod pool;
+mod prefetch;
 pub mod reduce;
 pub mod rows;
 pub mod single;
@@ -52,6 +54,7 @@ pub use heap::return_freed_memory;
 pub use isa::{Isa, Kernel};
 pub use lane::Lane;
 pub use math::{Format, Math};
+pub use prefetch::prefetch;
 pub use team::Team;
 pub use vector::{LANES, Vector};
 

@@ -1,5 +1,6 @@
 //! Optimizer updates in one pass over weights, gradients and an optimizer's slots.
 
+use crate::count::Count;
 use crate::pointer::SharedMut;
 use crate::team::share;
 use crate::{Kernel, LANES, Lane, Math, Team, Vector};
@@ -34,6 +35,7 @@ pub fn sweep<U: Elementwise<S>, const S: usize>(
     let weights = SharedMut::new(weights);
     let slots = slots.map(SharedMut::new);
     let (isa, parts) = (team.isa(), team.parts());
+    let count = Count::new(count, isa);
     team.run(len, |part| {
         let vectors = share(len / LANES, part, parts);
         isa.run(Sweep { update, sums, count, weights, slots, vectors });
@@ -64,7 +66,7 @@ pub fn sweep_reference<U: Elementwise<S>, const S: usize>(
 struct Sweep<'a, U, const S: usize> {
     update: &'a U,
     sums: &'a [f32],
-    count: f32,
+    count: Count,
     weights: SharedMut,
     slots: [SharedMut; S],
     vectors: Range<usize>,
@@ -75,12 +77,12 @@ impl<U: Elementwise<S>, const S: usize> Kernel for Sweep<'_, U, S> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        let count = V::splat(f64::from(self.count));
+        let count = self.count;
         let update = *self.update; // a local copy, which stores cannot change, so that its numbers stay in registers
         for at in self.vectors.map(|vector| vector * LANES) {
             // SAFETY: `sweep` checked that all buffers hold `at..at + 16`, and no other part has this range.
             unsafe {
-                let gradient = V::load(self.sums.as_ptr().add(at)) / count;
+                let gradient = count.divide(V::load(self.sums.as_ptr().add(at)));
                 apply_vector(&update, gradient, self.weights.at(at), self.slots.map(|slot| slot.at(at)));
             }
         }

@@ -10,11 +10,12 @@
 //! ```
 
 use crate::matrix::{DOT_BLOCK, Dots, Epilogue, Factors, Left, Matrix, MatrixMut, Multiply};
-use crate::matrix::{Shape, Start, Sum, pack_left, pack_panel};
+use crate::matrix::{Outputs, Shape, Start, Sum, Sums, block_height, pack_left, pack_panel};
 use crate::pointer::SharedMut;
 use crate::single::splat;
 use crate::{Buffer, Isa, Kernel, LANES, Vector};
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Pending weight updates of a finished block. Rows of `x` and `delta` correspond.
@@ -56,6 +57,8 @@ pub struct Tasks<'a> {
     /// Rows of `owed` in blocks of `TILE_ROWS` inputs.
     packed: Buffer,
     ahead: Option<Shared<'a>>,
+    /// Panels of 16 outputs per task: as many as a tile has.
+    panels_at_once: usize,
     next: AtomicUsize,
 }
 
@@ -102,6 +105,7 @@ impl<'a> Tasks<'a> {
             owed,
             packed,
             ahead: ahead.map(|ahead| ahead.share(inputs, outputs, velocity.is_some())),
+            panels_at_once: isa.run(TilePanels),
             next: AtomicUsize::new(0),
         }
     }
@@ -109,11 +113,14 @@ impl<'a> Tasks<'a> {
     /// Takes and runs tasks until none is left.
     pub fn help(&self) {
         let panels = self.stride / LANES;
+        let groups = panels.div_ceil(self.panels_at_once);
         loop {
             let task = self.next.fetch_add(1, Ordering::Relaxed);
-            if task < panels {
-                self.isa.run(Panel { tasks: self, panel: task });
-            } else if !self.gram_task(task - panels) {
+            if task < groups {
+                let first = task * self.panels_at_once;
+                let panels = first..panels.min(first + self.panels_at_once);
+                self.isa.run(Panels { tasks: self, panels });
+            } else if !self.gram_task(task - groups) {
                 return;
             }
         }
@@ -122,19 +129,20 @@ impl<'a> Tasks<'a> {
     /// Computes some columns of a Gram matrix; returns false if there is no such task.
     fn gram_task(&self, task: usize) -> bool {
         let Some(ahead) = &self.ahead else { return false };
-        let mut first = task * DOT_BLOCK;
+        let at_once = DOT_BLOCK * self.panels_at_once;
+        let mut first = task * at_once;
         for (index, gram) in ahead.grams.iter().enumerate() {
             let &Some((right, to, stride)) = gram else { continue };
             let (cols, _) = right.shape();
-            let blocks = cols.div_ceil(DOT_BLOCK) * DOT_BLOCK;
-            if first < blocks {
+            let end = cols.next_multiple_of(at_once);
+            if first < end {
                 let skipped = if index == 1 { first } else { 0 }; // among themselves: from the diagonal down
-                let outputs = first..cols.min(first + DOT_BLOCK);
+                let outputs = first..cols.min(first + at_once);
                 let rows = skipped..ahead.x.shape().0;
                 self.isa.run(Dots { d: ahead.x, w: right, active: None, to, stride, rows, outputs });
                 return true;
             }
-            first -= blocks;
+            first -= end;
         }
         false
     }
@@ -160,7 +168,19 @@ impl<'a> Ahead<'a> {
     }
 }
 
-/// Room for panels of 16 numbers per row.
+/// Panels of 16 columns of a tile.
+struct TilePanels;
+
+impl Kernel for TilePanels {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<V: Vector>(self) -> usize {
+        V::TILE_PANELS
+    }
+}
+
+/// Room for some panels of 16 numbers per row.
 #[derive(Default)]
 struct Room {
     /// W and V, after the fold.
@@ -172,41 +192,46 @@ struct Room {
 }
 
 impl Room {
-    /// Makes room for panels of all inputs of the layer, and of the rows of a block.
-    fn grow(&mut self, inputs: usize, rows: usize) {
-        let of_inputs = self.copies.iter_mut().chain([&mut self.sums]).map(|buffer| (buffer, inputs));
-        let of_rows = self.deltas.iter_mut().map(|buffer| (buffer, rows));
-        for (buffer, rows) in of_inputs.chain(of_rows) {
-            if buffer.len() < rows * LANES {
-                *buffer = Buffer::zeros(rows * LANES);
-            }
+    /// Makes room for `width` columns of all inputs of the layer, and of the rows of a block; without a velocity, only of
+    /// what belongs to W.
+    fn grow(&mut self, width: usize, inputs: usize, rows: usize, has_velocity: bool) {
+        let Self { copies: [copy_w, copy_v], sums, deltas: [delta_w, delta_v] } = self;
+        grow(copy_w, inputs * width);
+        grow(delta_w, rows * width);
+        if has_velocity {
+            grow(copy_v, inputs * width);
+            grow(sums, inputs * width);
+            grow(delta_v, rows * width);
         }
     }
 }
 
-/// Sixteen outputs of the layer: fold, then the next block's products with the new weights while they are in
-/// cache.
-struct Panel<'t, 'a> {
-    tasks: &'t Tasks<'a>,
-    panel: usize,
+/// Replaces a buffer that is shorter than `len`.
+fn grow(buffer: &mut Buffer, len: usize) {
+    if buffer.len() < len {
+        *buffer = Buffer::zeros(len);
+    }
 }
 
-impl Kernel for Panel<'_, '_> {
+/// Some panels of 16 outputs of the layer: fold, then the next block's products with the new weights while they are in
+/// cache.
+struct Panels<'t, 'a> {
+    tasks: &'t Tasks<'a>,
+    panels: Range<usize>,
+}
+
+impl Kernel for Panels<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self) {
         let Tasks { inputs, has_velocity, .. } = *self.tasks;
         let mut room = ROOM.take();
-        room.grow(inputs, self.tasks.owed.map_or(0, |owed| owed.weigh.len()));
+        let rows = self.tasks.owed.map_or(0, |owed| owed.weigh.len());
+        room.grow(self.width(), inputs, rows, has_velocity);
         match &self.tasks.owed {
             Some(owed) => self.fold::<V>(owed, &mut room),
-            None => {
-                for (to, from) in room.copies.iter_mut().zip(self.tasks.weights) {
-                    // SAFETY: W and V hold this panel in every row, and only this task touches it.
-                    unsafe { pack_panel::<V>(from.at(self.panel * LANES), self.tasks.stride, inputs, to) };
-                }
-            }
+            None => self.copy_weights::<V>(&mut room.copies),
         }
         if let Some(ahead) = &self.tasks.ahead {
             self.product::<V>(ahead.x, &room.copies[0], ahead.z);
@@ -218,8 +243,25 @@ impl Kernel for Panel<'_, '_> {
     }
 }
 
-impl Panel<'_, '_> {
-    /// Folds the previous block into W and V, and keeps a copy of the new panel of each.
+impl Panels<'_, '_> {
+    /// Returns the number of columns.
+    fn width(&self) -> usize {
+        self.panels.len() * LANES
+    }
+
+    #[inline(always)]
+    fn copy_weights<V: Vector>(&self, copies: &mut [Buffer; 2]) {
+        let Tasks { inputs, stride, weights, has_velocity, .. } = *self.tasks;
+        for (to, from) in copies.iter_mut().zip(weights).take(1 + usize::from(has_velocity)) {
+            for (at, panel) in self.panels.clone().enumerate() {
+                let to = &mut to[at * LANES..];
+                // SAFETY: W and V hold this panel in every row, and only this task touches it.
+                unsafe { pack_panel::<V>(from.at(panel * LANES), stride, inputs, self.width(), to) };
+            }
+        }
+    }
+
+    /// Folds the previous block into W and V, and keeps a copy of the new panels of each.
     #[inline(always)]
     fn fold<V: Vector>(&self, owed: &Owed, room: &mut Room) {
         let Room { copies, sums, deltas: [delta_w, delta_v] } = room;
@@ -227,7 +269,7 @@ impl Panel<'_, '_> {
         let sums = SharedMut::new(sums);
         if self.tasks.has_velocity {
             self.weighed_deltas::<V>(owed, 1, delta_v);
-            let sum = Sum { start: Start::Fresh, to: sums, stride: LANES };
+            let sum = Sum { start: Start::Fresh, to: sums, stride: self.width() };
             self.tiles::<V, _>(owed, delta_v, &sum);
         }
         let fold = Fold {
@@ -236,49 +278,58 @@ impl Panel<'_, '_> {
             copies: copies.each_mut().map(|copy| SharedMut::new(copy)),
             keep: owed.keep,
             stride: self.tasks.stride,
-            panel: self.panel * LANES,
+            first: self.panels.start * LANES,
+            width: self.width(),
         };
         self.tiles::<V, _>(owed, delta_w, &fold);
     }
 
-    /// Computes this panel of Δ, every row times its c (`which` = 0) or e (1).
+    /// Computes these panels of Δ, every row times its c (`which` = 0) or e (1).
     #[inline(always)]
     fn weighed_deltas<V: Vector>(&self, owed: &Owed, which: usize, to: &mut Buffer) {
-        for (row, (to, weigh)) in to.chunks_exact_mut(LANES).zip(owed.weigh).enumerate() {
-            let from = &owed.delta.row(row)[self.panel * LANES..][..LANES];
-            // SAFETY: both slices are 16 numbers long.
-            unsafe {
-                (V::splat(f64::from(weigh[which])) * V::load(from.as_ptr())).store(to.as_mut_ptr());
+        for (row, (to, weigh)) in to.chunks_exact_mut(self.width()).zip(owed.weigh).enumerate() {
+            let weigh = splat::<V>(weigh[which]);
+            let from = &owed.delta.row(row)[self.panels.start * LANES..];
+            for (to, from) in to.chunks_exact_mut(LANES).zip(from.chunks_exact(LANES)) {
+                // SAFETY: both slices are 16 numbers long.
+                unsafe { (weigh * V::load(from.as_ptr())).store(to.as_mut_ptr()) };
             }
         }
     }
 
-    /// Computes Xᵀ times a panel of weighted deltas, over all inputs.
+    /// Computes Xᵀ times panels of weighted deltas, over all inputs.
     #[inline(always)]
     fn tiles<V: Vector, E: Epilogue>(&self, owed: &Owed, delta: &Buffer, epilogue: &E) {
-        let (rows, depth) = (self.tasks.inputs, owed.weigh.len());
+        let (rows, depth, width) = (self.tasks.inputs, owed.weigh.len(), self.width());
         let left = Left::transposed(owed.x);
-        let product = Multiply::alone(left, Shape { rows, stride: LANES, depth }, epilogue);
-        let blocks = self.tasks.packed.chunks_exact(V::TILE_ROWS * depth);
-        for (row, block) in (0..rows).step_by(V::TILE_ROWS).zip(blocks) {
-            let factors = Factors::packed::<V>(block, delta);
-            // SAFETY: `delta` holds a row of 16 for every row of X, `block` a group of `TILE_ROWS`, and only this task
-            // writes this panel.
-            unsafe { product.short_tile::<V>(row, 0, factors) };
+        let product = Multiply::alone(left, Shape { rows, stride: width, depth }, epilogue);
+        let height = block_height::<V>(rows);
+        let mut sums = Sums::ZERO;
+        let blocks = self.tasks.packed.chunks_exact(height * depth).take(rows.div_ceil(height));
+        for (index, block) in blocks.enumerate() {
+            let outputs = Outputs::of_block(index, height, rows, 0..self.panels.len());
+            let factors =
+                Factors { a: block.as_ptr(), row: 1, step: height, b: delta.as_ptr(), stride: width };
+            // SAFETY: `delta` holds `width` numbers for every row of X, `block` a group of `height`, and only this task
+            // writes these panels.
+            unsafe { product.tile::<V>(outputs, factors, &mut sums) };
         }
     }
 
-    /// Computes X times a packed panel, into this panel of `to`.
+    /// Computes X times packed panels, into these panels of `to`.
     #[inline(always)]
-    fn product<V: Vector>(&self, x: Matrix, panel: &Buffer, to: SharedMut) {
+    fn product<V: Vector>(&self, x: Matrix, packed: &Buffer, to: SharedMut) {
         let (rows, depth) = x.shape();
         let stride = self.tasks.stride;
         let sum = Sum { start: Start::Fresh, to, stride };
         let product = Multiply::alone(Left::rows(x), Shape { rows, stride, depth }, &sum);
-        for row in (0..rows).step_by(V::TILE_ROWS) {
-            let factors: Factors = product.in_place(row, panel.as_ptr(), LANES);
-            // SAFETY: `panel` holds `depth` rows of 16, and only this task writes this panel of `to`.
-            unsafe { product.short_tile::<V>(row, self.panel * LANES, factors) };
+        let height = block_height::<V>(rows);
+        let mut sums = Sums::ZERO;
+        for block in 0..rows.div_ceil(height) {
+            let outputs = Outputs::of_block(block, height, rows, self.panels.clone());
+            let factors = product.in_place(outputs.row, packed.as_ptr(), self.width());
+            // SAFETY: `packed` holds `depth` rows of these panels, and only this task writes them in `to`.
+            unsafe { product.tile::<V>(outputs, factors, &mut sums) };
         }
     }
 }
@@ -291,13 +342,15 @@ struct Fold {
     copies: [SharedMut; 2],
     keep: [[f32; 2]; 2],
     stride: usize,
-    panel: usize,
+    /// First column of the panels, and their number of columns.
+    first: usize,
+    width: usize,
 }
 
 impl Epilogue for Fold {
     #[inline(always)]
-    fn prefetch<V: Vector>(&self, row: usize, _col: usize) {
-        V::prefetch(self.weights[0].wrapping_at(row * self.stride + self.panel));
+    fn prefetch<V: Vector>(&self, row: usize, col: usize) {
+        V::prefetch(self.weights[0].wrapping_at(row * self.stride + self.first + col));
     }
 
     #[inline(always)]
@@ -306,25 +359,26 @@ impl Epilogue for Fold {
     }
 
     #[inline(always)]
-    unsafe fn finish<V: Vector>(&self, row: usize, _col: usize, sum: V) {
+    unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
         let [[a, b], [c, d]] = self.keep;
         let [a, b, c, d] = [splat::<V>(a), splat::<V>(b), splat::<V>(c), splat::<V>(d)];
-        let at = row * self.stride + self.panel;
-        // SAFETY: the weights hold this panel in every row, the others 16 numbers per row; all are this task's alone.
+        let at = row * self.stride + self.first + col;
+        let copy = row * self.width + col;
+        // SAFETY: the weights hold these panels in every row, the others `width` numbers per row; all are this task's alone.
         unsafe {
             let w = V::load(self.weights[0].at(at));
             let mut new_w = a.mul_add(w, sum);
             if let Some(sums) = self.velocity_sums {
                 let v = V::load(self.weights[1].at(at));
                 new_w = b.mul_add(v, new_w);
-                let sum = V::load(sums.at(row * LANES));
+                let sum = V::load(sums.at(copy));
                 let new_v = d.mul_add(v, c.mul_add(w, sum)).flush();
                 new_v.store(self.weights[1].at(at));
-                new_v.store(self.copies[1].at(row * LANES));
+                new_v.store(self.copies[1].at(copy));
             }
             let new_w = new_w.flush();
             new_w.store(self.weights[0].at(at));
-            new_w.store(self.copies[0].at(row * LANES));
+            new_w.store(self.copies[0].at(copy));
         }
     }
 }
@@ -341,11 +395,12 @@ impl Kernel for Pack<'_> {
     #[inline(always)]
     fn run<V: Vector>(self) {
         let (depth, inputs) = self.x.shape();
-        let blocks = inputs.div_ceil(V::TILE_ROWS);
-        if self.to.len() < blocks * V::TILE_ROWS * depth {
-            *self.to = Buffer::zeros(blocks * V::TILE_ROWS * depth);
+        let height = block_height::<V>(inputs);
+        let blocks = inputs.div_ceil(height);
+        if self.to.len() < blocks * height * depth {
+            *self.to = Buffer::zeros(blocks * height * depth);
         }
-        pack_left::<V>(Left::transposed(self.x), inputs, depth, 0..blocks, self.to);
+        pack_left::<V>(Left::transposed(self.x), inputs, depth, height, 0..blocks, self.to);
     }
 }
 

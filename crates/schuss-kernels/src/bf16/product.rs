@@ -168,7 +168,7 @@ impl<E: Epilogue> Blocks<'_, E> {
     /// Passes sums to the epilogue, row by row.
     #[inline(always)]
     fn finish<V: Vector>(&self, rows: Range<usize>, col: usize, across: usize, sums: &[Sums; 4]) {
-        let own = self.epilogue.clone(); // stores cannot change it, so its numbers stay in registers
+        let own = *self.epilogue; // stores cannot change it, so its numbers stay in registers
         for (i, row) in rows.enumerate() {
             for c in 0..across {
                 let sums = &sums[PANELS * (i / SIDE) + c].0[i % SIDE];

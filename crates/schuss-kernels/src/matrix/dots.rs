@@ -28,13 +28,16 @@ impl Kernel for Dots<'_> {
             self.clear_pad_lanes();
         }
         let mut columns = COLUMNS.take();
-        for first in self.outputs.clone().step_by(DOT_BLOCK) {
-            let outputs = first..(first + DOT_BLOCK).min(self.outputs.end);
-            if outputs.len() == DOT_BLOCK && self.rows.len() >= MANY_ROWS {
-                self.block::<V>(first, &mut columns);
+        let mut first = self.outputs.start;
+        while first < self.outputs.end {
+            let blocks = ((self.outputs.end - first) / DOT_BLOCK).min(V::DOT_BLOCKS);
+            let next = (first + blocks.max(1) * DOT_BLOCK).min(self.outputs.end);
+            if blocks > 0 && self.rows.len() >= MANY_ROWS {
+                self.blocks::<V>(first, blocks, &mut columns);
             } else {
-                self.strips::<V>(outputs);
+                self.strips::<V>(first..next);
             }
+            first = next;
         }
         COLUMNS.set(columns);
     }
@@ -52,70 +55,108 @@ thread_local! {
 }
 
 impl Dots<'_> {
-    /// Multiplies all rows of D with the 16 rows of W from `first` on, as 16 dot products side by side: lane
+    /// Multiplies all rows of D with some blocks of 16 rows of W from `first` on, as dot products side by side: lane
     /// l of each is the chain over the columns l, l + 16, ... of W, and the tree adds whole vectors of lanes.
     #[inline(always)]
-    fn block<V: Vector>(&self, first: usize, columns: &mut Buffer) {
+    fn blocks<V: Vector>(&self, first: usize, blocks: usize, columns: &mut Buffer) {
         let stride = self.d.stride;
-        if columns.len() < stride * LANES {
-            *columns = Buffer::zeros(stride * LANES);
+        if columns.len() < blocks * stride * LANES {
+            *columns = Buffer::zeros(blocks * stride * LANES);
         }
-        for at in (0..stride).step_by(LANES) {
-            // SAFETY: W has the rows `first..first + 16`, each `stride` long, and `columns` 16 numbers for each column.
-            unsafe {
-                let from = self.w.data.as_ptr().add(first * stride + at);
-                V::transpose(from, stride, columns.as_mut_ptr().add(at * LANES));
+        for (block, to) in columns.chunks_exact_mut(stride * LANES).take(blocks).enumerate() {
+            for (at, to) in (0..stride).step_by(LANES).zip(to.chunks_exact_mut(LANES * LANES)) {
+                // SAFETY: W has 16 rows in every block, each `stride` long, and `to` is 16 x 16 numbers.
+                unsafe {
+                    let from = self.w.data.as_ptr().add((first + block * DOT_BLOCK) * stride + at);
+                    V::transpose(from, stride, to.as_mut_ptr());
+                }
             }
         }
-        let mut row = self.rows.start;
-        while row < self.rows.end {
-            row += match self.rows.end - row {
-                1 => self.side_by_side::<V, 1>(row, first, columns),
-                2 => self.side_by_side::<V, 2>(row, first, columns),
-                _ => self.side_by_side::<V, 3>(row, first, columns),
-            };
+        let height = self.rows.len().div_ceil(self.rows.len().div_ceil(V::DOT_ROWS));
+        for row in self.rows.clone().step_by(height) {
+            self.some_rows::<V>(row..self.rows.end.min(row + height), first, blocks, columns);
         }
     }
 
-    /// Multiplies R rows of D with a transposed block of W; returns R.
+    /// Multiplies up to `DOT_ROWS` rows of D with transposed blocks of W.
     #[inline(always)]
-    fn side_by_side<V: Vector, const R: usize>(&self, row: usize, first: usize, columns: &Buffer) -> usize {
-        let mut tree = [[V::splat(0.0); R]; 4];
+    fn some_rows<V: Vector>(&self, rows: Range<usize>, first: usize, blocks: usize, columns: &Buffer) {
+        macro_rules! side_by_side {
+            ($($rows:literal)*) => {
+                match (rows.len(), blocks) {
+                    $(
+                        ($rows, 1) if const { $rows <= V::DOT_ROWS } => {
+                            self.side_by_side::<V, $rows, 1>(rows.start, first, columns)
+                        }
+                        ($rows, 2) if const { $rows <= V::DOT_ROWS && V::DOT_BLOCKS > 1 } => {
+                            self.side_by_side::<V, $rows, 2>(rows.start, first, columns)
+                        }
+                    )*
+                    _ => unreachable!("up to DOT_ROWS rows and DOT_BLOCKS blocks"),
+                }
+            };
+        }
+        side_by_side!(1 2 3 4 5 6);
+    }
+
+    /// Multiplies R rows of D with B transposed blocks of W.
+    #[inline(always)]
+    fn side_by_side<V: Vector, const R: usize, const B: usize>(
+        &self,
+        row: usize,
+        first: usize,
+        columns: &Buffer,
+    ) {
+        let mut tree = [[[V::splat(0.0); B]; R]; 4];
         for (step, lane) in LANE_ORDER.into_iter().enumerate() {
-            let mut sums = self.two_lanes::<V, R>(row, lane, columns);
+            let mut sums = self.two_lanes::<V, R, B>(row, lane, columns);
             // The number of complete levels of the tree is the number of trailing ones of `step`.
             let levels = (step as u32).trailing_ones() as usize;
             for before in &tree[..levels] {
-                for (sum, &before) in sums.iter_mut().zip(before) {
-                    *sum = before + *sum;
+                for (sum, before) in sums.as_flattened_mut().iter_mut().zip(before.as_flattened()) {
+                    *sum = *before + *sum;
                 }
             }
             tree[levels] = sums;
         }
         for (r, dots) in tree[3].into_iter().enumerate() {
-            self.write_block(row + r, first, dots);
+            for (b, dots) in dots.into_iter().enumerate() {
+                self.write_block(row + r, first + b * DOT_BLOCK, dots);
+            }
         }
-        R
     }
 
-    /// Returns lane `lane` + lane `lane` + 8 of R x 16 dot products.
+    /// Returns lane `lane` + lane `lane` + 8 of R x 16 B dot products.
     #[inline(always)]
-    fn two_lanes<V: Vector, const R: usize>(&self, row: usize, lane: usize, columns: &Buffer) -> [V; R] {
-        let mut sums = [[V::splat(0.0); 2]; R];
-        for at in (lane..self.d.stride).step_by(LANES) {
-            // SAFETY: rows of D are `stride` long, and `columns` holds 16 numbers for each column.
+    fn two_lanes<V: Vector, const R: usize, const B: usize>(
+        &self,
+        row: usize,
+        lane: usize,
+        columns: &Buffer,
+    ) -> [[V; B]; R] {
+        let stride = self.d.stride;
+        let mut sums = [[[V::splat(0.0); B]; R]; 2];
+        for at in (lane..stride).step_by(LANES) {
+            // SAFETY: rows of D are `stride` long, and `columns` holds 16 numbers for each column of each block.
             unsafe {
-                let w = [at, at + 8].map(|at| V::load(columns.as_ptr().add(at * LANES)));
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    let d = self.d.data.as_ptr().add((row + r) * self.d.stride + at);
-                    sums[0] = V::splat(f64::from(*d)).mul_add(w[0], sums[0]);
-                    sums[1] = V::splat(f64::from(*d.add(8))).mul_add(w[1], sums[1]);
+                for (half, sums) in sums.iter_mut().enumerate() {
+                    let at = at + half * LANES / 2;
+                    let mut w = [V::splat(0.0); B];
+                    for (b, w) in w.iter_mut().enumerate() {
+                        *w = V::load(columns.as_ptr().add((b * stride + at) * LANES));
+                    }
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let d = V::splat(f64::from(*self.d.data.as_ptr().add((row + r) * stride + at)));
+                        for (sum, w) in sums.iter_mut().zip(w) {
+                            *sum = d.mul_add(w, *sum);
+                        }
+                    }
                 }
             }
         }
-        let mut both = [V::splat(0.0); R];
-        for (both, sums) in both.iter_mut().zip(sums) {
-            *both = sums[0] + sums[1];
+        let [mut both, upper] = sums;
+        for (both, upper) in both.as_flattened_mut().iter_mut().zip(upper.as_flattened()) {
+            *both = *both + *upper;
         }
         both
     }

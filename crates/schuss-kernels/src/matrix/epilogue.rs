@@ -1,12 +1,13 @@
 //! Epilogues of a matrix product: bias and ReLU, a plain sum, an optimizer's update.
 
 use super::{Matrix, Start};
+use crate::count::Count;
 use crate::pointer::SharedMut;
 use crate::sweep::{Elementwise, apply_vector};
 use crate::{LANES, Vector};
 
 /// Operations before and after the accumulation chain of one vector of outputs.
-pub(crate) trait Epilogue: Clone + Sync {
+pub(crate) trait Epilogue: Copy + Sync {
     /// Returns true if chains start from zero rather than from `start`.
     fn is_fresh(&self) -> bool {
         true
@@ -128,7 +129,7 @@ impl Epilogue for Masked<'_> {
 #[derive(Clone, Copy)]
 pub(crate) struct Step<U, const S: usize> {
     pub(crate) update: U,
-    pub(crate) count: f32,
+    pub(crate) count: Count,
     pub(crate) w: SharedMut,
     pub(crate) slots: [SharedMut; S],
     pub(crate) stride: usize,
@@ -154,7 +155,7 @@ impl<U: Elementwise<S>, const S: usize> Epilogue for Step<U, S> {
     #[inline(always)]
     unsafe fn finish<V: Vector>(&self, row: usize, col: usize, sum: V) {
         let at = row * self.stride + col;
-        let gradient = sum / V::splat(f64::from(self.count));
+        let gradient = self.count.divide(sum);
         // SAFETY: `update_weights` checked that weights and slots hold col..col + 16 of this row.
         unsafe { apply_vector(&self.update, gradient, self.w.at(at), self.slots.map(|slot| slot.at(at))) }
     }

@@ -11,9 +11,12 @@
 
 mod dots;
 mod epilogue;
+mod pack;
 mod product;
+mod tile;
 
 use crate::bf16::{self, Factor};
+use crate::count::Count;
 use crate::pointer::SharedMut;
 use crate::single::RankOne;
 use crate::sweep::Elementwise;
@@ -22,8 +25,10 @@ use crate::{LANES, Team, padded};
 pub(crate) use dots::{DOT_BLOCK, Dots};
 pub(crate) use epilogue::{Epilogue, Sum};
 use epilogue::{Forward, Masked, Step};
+pub(crate) use pack::{pack_left, pack_panel};
 use product::multiply;
-pub(crate) use product::{Factors, Left, Multiply, Shape, pack_left, pack_panel};
+pub(crate) use product::{Left, Multiply, Shape};
+pub(crate) use tile::{Factors, Outputs, Sums, block_height};
 
 /// Matrix whose rows are padded with zeros to whole vectors of 16. It holds exactly its rows: kernels rely on
 /// that when they skip bounds checks.
@@ -178,7 +183,13 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
         let (x, d, w) = (x.row(0), d.row(0), SharedMut::new(w.data));
         return team.split(rows * d.len(), rows, |rows| isa.run(RankOne { x, d, update, w, slots, rows }));
     }
-    let step = Step { update: *update, count, w: SharedMut::new(w.data), slots, stride: w.stride };
+    let step = Step {
+        update: *update,
+        count: Count::new(count, team.isa()),
+        w: SharedMut::new(w.data),
+        slots,
+        stride: w.stride,
+    };
     outer_product(team, x, d, &step);
 }
 

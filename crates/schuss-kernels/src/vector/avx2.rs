@@ -179,6 +179,15 @@ impl Math for Avx2 {
 
 impl Vector for Avx2 {
     const TILE_ROWS: usize = 6;
+    const TILE_PANELS: usize = 1;
+    const DOT_ROWS: usize = 3;
+    const DOT_BLOCKS: usize = 1;
+
+    #[inline(always)]
+    fn call<K: crate::Kernel>(kernel: K) -> K::Output {
+        // SAFETY: checked ISA.
+        unsafe { crate::isa::avx2(kernel) }
+    }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -207,6 +216,21 @@ impl Vector for Avx2 {
             // SAFETY: checked ISA (AVX-512 machines have AVX2); a quarter of what the caller promised.
             unsafe { transpose_eight(from.add(stride * i + j), stride, to.add(LANES * j + i)) };
         }
+    }
+
+    #[inline(always)]
+    fn is_zero_or_from(self, least: f32) -> bool {
+        // SAFETY: checked ISA.
+        let check = |x: __m256| unsafe {
+            let bits = _mm256_castps_si256(x);
+            let magnitude = _mm256_and_si256(bits, _mm256_set1_epi32(i32::MAX));
+            let large = _mm256_cmpgt_epi32(magnitude, _mm256_set1_epi32(least.to_bits() as i32 - 1));
+            let finite = _mm256_cmpgt_epi32(_mm256_set1_epi32(f32::INFINITY.to_bits() as i32), magnitude);
+            let zero = _mm256_cmpeq_epi32(bits, _mm256_setzero_si256());
+            _mm256_or_si256(zero, _mm256_and_si256(large, finite))
+        };
+        // SAFETY: checked ISA.
+        unsafe { _mm256_movemask_epi8(_mm256_and_si256(check(self.0), check(self.1))) == -1 }
     }
 
     #[inline(always)]

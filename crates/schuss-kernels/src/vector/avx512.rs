@@ -127,6 +127,15 @@ impl Math for Avx512 {
 
 impl Vector for Avx512 {
     const TILE_ROWS: usize = 14;
+    const TILE_PANELS: usize = 2;
+    const DOT_ROWS: usize = 6;
+    const DOT_BLOCKS: usize = 2;
+
+    #[inline(always)]
+    fn call<K: crate::Kernel>(kernel: K) -> K::Output {
+        // SAFETY: checked ISA.
+        unsafe { crate::isa::avx512(kernel) }
+    }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -151,6 +160,18 @@ impl Vector for Avx512 {
         for (i, j) in [(0, 0), (0, 8), (8, 0), (8, 8)] {
             // SAFETY: checked ISA (AVX-512 machines have AVX2); a quarter of what the caller promised.
             unsafe { transpose_eight(from.add(stride * i + j), stride, to.add(LANES * j + i)) };
+        }
+    }
+
+    #[inline(always)]
+    fn is_zero_or_from(self, least: f32) -> bool {
+        // SAFETY: checked ISA.
+        unsafe {
+            let bits = _mm512_castps_si512(self.0);
+            let magnitude = _mm512_and_si512(bits, _mm512_set1_epi32(i32::MAX));
+            let above = _mm512_sub_epi32(magnitude, _mm512_set1_epi32(least.to_bits() as i32));
+            let range = _mm512_set1_epi32((f32::INFINITY.to_bits() - least.to_bits()) as i32);
+            _mm512_kortestc(_mm512_cmplt_epu32_mask(above, range), _mm512_testn_epi32_mask(bits, bits)) != 0
         }
     }
 

@@ -6,7 +6,7 @@ mod avx2;
 mod avx512;
 mod portable;
 
-use crate::Math;
+use crate::{Kernel, Math};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
@@ -20,6 +20,16 @@ pub const LANES: usize = 16;
 pub trait Vector: Math {
     /// Rows of the register tile of a matrix product: as many accumulators as the registers hold.
     const TILE_ROWS: usize;
+    /// Panels of 16 columns of that tile.
+    const TILE_PANELS: usize;
+
+    /// Rows whose dot products with 16 others are summed side by side, two chains each.
+    const DOT_ROWS: usize;
+    /// Blocks of 16 others at once.
+    const DOT_BLOCKS: usize;
+
+    /// Runs `kernel` on this instruction set as a function of its own, so that it is compiled once.
+    fn call<K: Kernel>(kernel: K) -> K::Output;
 
     /// # Safety
     /// `from` points to 16 readable numbers.
@@ -48,6 +58,10 @@ pub trait Vector: Math {
 
     /// Returns the sum of all lanes by a fixed tree: lane i + lane i+8, then +4, +2, +1.
     fn sum(self) -> f32;
+
+    /// Returns true if every lane is +0, or finite and of magnitude `least` or more; may be false where fused
+    /// multiply-adds are slow.
+    fn is_zero_or_from(self, least: f32) -> bool;
 
     /// Zeroes the lanes in which `key` is below `bound`.
     fn zero_where_below(self, key: Self, bound: Self) -> Self;

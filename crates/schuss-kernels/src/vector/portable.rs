@@ -99,6 +99,14 @@ impl Math for Portable {
 
 impl Vector for Portable {
     const TILE_ROWS: usize = 6;
+    const TILE_PANELS: usize = 1;
+    const DOT_ROWS: usize = 3;
+    const DOT_BLOCKS: usize = 1;
+
+    #[inline(always)]
+    fn call<K: crate::Kernel>(kernel: K) -> K::Output {
+        crate::isa::portable(kernel)
+    }
 
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
@@ -114,6 +122,11 @@ impl Vector for Portable {
 
     #[inline(always)]
     fn prefetch(_from: *const f32) {}
+
+    #[inline(always)]
+    fn is_zero_or_from(self, _least: f32) -> bool {
+        false
+    }
 
     #[inline(always)]
     fn sum(self) -> f32 {
