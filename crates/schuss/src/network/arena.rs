@@ -7,11 +7,11 @@ use crate::loss::Answer;
 use crate::loss::Targets;
 use crate::network::Noise;
 use crate::{Error, Result};
-use schuss_data::Batch;
 use schuss_data::random::Key;
+use schuss_data::{Batch, Row};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
-use schuss_kernels::{Buffer, Team, padded};
+use schuss_kernels::{Buffer, Team, padded, prefetch};
 
 /// Default number of samples per microbatch: enough to keep the products busy, few enough for the activations of wide
 /// layers to stay in the L2 cache.
@@ -71,9 +71,7 @@ impl Arena {
     /// A data error for a sample in a class that has no output.
     pub(crate) fn gather(&mut self, team: &mut Team, plan: &Plan, batch: &Batch) -> Result<()> {
         let (rows, stride) = (batch.len(), padded(plan.inputs));
-        team.for_chunks(rows * stride, &mut self.input[..rows * stride], stride, |row, to| {
-            batch.write(row, to);
-        });
+        gather_inputs(team, batch, &mut self.input);
         match (&mut self.targets, self.kind) {
             (None, _) | (_, Targets::Class) => take_classes(batch, plan.outputs, &mut self.labels)?,
             (Some(targets), Targets::Input) => {
@@ -234,3 +232,17 @@ pub(crate) fn take_classes(batch: &Batch, classes: usize, labels: &mut [u32]) ->
 
 /// Cost of the noise on one number, in multiply-adds.
 const NOISE_WORK: usize = 64;
+
+/// Writes the normalised features of the samples of `batch` to the rows of `to`: [samples, inputs].
+pub(crate) fn gather_inputs(team: &mut Team, batch: &Batch, to: &mut [f32]) {
+    let (rows, stride) = (batch.len(), padded(batch.features()));
+    team.for_chunks(rows * stride, &mut to[..rows * stride], stride, |row, to| {
+        if row + 1 < rows {
+            match batch.row(row + 1) {
+                Row::Bytes(bytes) => prefetch(bytes),
+                Row::Floats(floats) => prefetch(floats),
+            }
+        }
+        batch.write(row, to);
+    });
+}

@@ -27,7 +27,7 @@ pub use plan::Plan;
 pub use predictor::{ClassPrediction, NumberPrediction, Predictor, PreparedPicture};
 pub use scores::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
 
-pub(crate) use arena::{Arena, MICROBATCH, take_classes};
+pub(crate) use arena::{Arena, MICROBATCH, gather_inputs, take_classes};
 pub(crate) use layer::{Bend, Gradients, Mode, RateSums, Tangent, VectorGradients};
 pub(crate) use plan::{Dense, Perceptron};
 pub(crate) use units::Units;

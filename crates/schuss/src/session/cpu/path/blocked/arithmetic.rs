@@ -1,11 +1,12 @@
 //! Arithmetic of the blocked path: the f32 kernels or, in its tests, their plain counterparts in f64.
 
+use crate::network::gather_inputs;
 use crate::optim::{Rule, Step, Sweep, WithinProduct};
 use schuss_data::Batch;
 use schuss_kernels::matrix::{self, Matrix, MatrixMut, Start};
 use schuss_kernels::rows::{Score, softmax_cross_entropy};
 use schuss_kernels::window::{Ahead, Owed, Tasks};
-use schuss_kernels::{Buffer, Lane, Team, padded, single};
+use schuss_kernels::{Buffer, Lane, Team, single};
 use std::ops::DerefMut;
 use std::sync::{Mutex, PoisonError};
 
@@ -141,8 +142,7 @@ impl Arithmetic for Team {
     }
 
     fn gather(&mut self, batch: &Batch, x: &mut [f32]) {
-        let (rows, stride) = (batch.len(), padded(batch.features()));
-        self.for_chunks(rows * stride, &mut x[..rows * stride], stride, |row, to| batch.write(row, to));
+        gather_inputs(self, batch, x);
     }
 
     fn add_product(&mut self, a: Matrix, b: Matrix, c: MatrixMut) {
