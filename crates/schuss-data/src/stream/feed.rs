@@ -18,9 +18,16 @@ pub struct Feed {
 }
 
 enum SampleSource {
-    /// Samples with the order of the current epoch.
-    Resident(Arc<Samples>, EpochOrder),
+    Resident(Resident),
     Streamed(Ring),
+}
+
+/// Samples in memory, with the order of the current epoch.
+struct Resident {
+    samples: Arc<Samples>,
+    order: EpochOrder,
+    /// Of the batch that was requested last.
+    indices: Vec<usize>,
 }
 
 impl Feed {
@@ -40,9 +47,11 @@ impl Feed {
     ) -> Result<Self> {
         let len = split.len();
         let source = match split {
-            Split::Resident(samples) => {
-                SampleSource::Resident(Arc::clone(samples), EpochOrder::new(order, len, seed, 0))
-            }
+            Split::Resident(samples) => SampleSource::Resident(Resident {
+                samples: Arc::clone(samples),
+                order: EpochOrder::new(order, len, seed, 0),
+                indices: Vec::with_capacity(rows.min(len)),
+            }),
             Split::Streamed(store) => {
                 let window = window(&**store, order, rows, memory)?;
                 SampleSource::Streamed(Ring::new(Arc::clone(store), order, seed, window)?)
@@ -57,10 +66,11 @@ impl Feed {
     /// and the faster feed waits for the slower.
     pub fn beside(&self) -> Self {
         let source = match &self.source {
-            SampleSource::Resident(samples, _) => {
-                let order = EpochOrder::new(self.order, self.len, self.seed, 0);
-                SampleSource::Resident(Arc::clone(samples), order)
-            }
+            SampleSource::Resident(Resident { samples, indices, .. }) => SampleSource::Resident(Resident {
+                samples: Arc::clone(samples),
+                order: EpochOrder::new(self.order, self.len, self.seed, 0),
+                indices: Vec::with_capacity(indices.capacity()),
+            }),
             SampleSource::Streamed(ring) => SampleSource::Streamed(ring.beside()),
         };
         Self { source, normalisation: Arc::clone(&self.normalisation), epoch: 0, ..*self }
@@ -83,8 +93,8 @@ impl Feed {
     /// Switches to the order of `epoch` (from 0).
     pub fn begin(&mut self, epoch: u32) {
         self.epoch = epoch;
-        if let SampleSource::Resident(_, order) = &mut self.source {
-            *order = EpochOrder::new(self.order, self.len, self.seed, epoch);
+        if let SampleSource::Resident(resident) = &mut self.source {
+            resident.order = EpochOrder::new(self.order, self.len, self.seed, epoch);
         }
     }
 
@@ -109,7 +119,10 @@ impl Feed {
     /// A data error if a sample cannot be read.
     pub fn rows(&mut self, first: usize, rows: usize) -> Result<Batch<'_>> {
         let place = match &mut self.source {
-            SampleSource::Resident(samples, order) => BatchSamples::Resident { samples, order, first },
+            SampleSource::Resident(Resident { samples, order, indices }) => {
+                order.write_indices(first..first + rows, indices);
+                BatchSamples::Resident { samples, indices }
+            }
             SampleSource::Streamed(ring) => BatchSamples::Streamed(ring.rows(self.epoch, first, rows)?),
         };
         Ok(Batch { place, rows, features: self.features, normalisation: &self.normalisation })
@@ -149,11 +162,10 @@ pub struct Batch<'a> {
 /// Source of the samples of a batch.
 #[derive(Clone, Copy)]
 enum BatchSamples<'a> {
-    /// Samples at the positions of `order` from `first` on.
     Resident {
         samples: &'a Samples,
-        order: &'a EpochOrder,
-        first: usize,
+        /// Of the samples of the batch.
+        indices: &'a [usize],
     },
     Streamed(ring::Batch<'a>),
 }
@@ -172,7 +184,7 @@ impl<'a> Batch<'a> {
     /// Returns the samples that contain sample `row`, and its index among them.
     fn at(&self, row: usize) -> (&'a Samples, usize) {
         match &self.place {
-            BatchSamples::Resident { samples, order, first } => (samples, order.index(first + row)),
+            BatchSamples::Resident { samples, indices } => (samples, indices[row]),
             BatchSamples::Streamed(batch) => batch.at(row),
         }
     }

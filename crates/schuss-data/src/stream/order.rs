@@ -12,6 +12,7 @@ use blocks::Mixed;
 pub(crate) use permutation::Permutation;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// Order of the samples in an epoch.
@@ -139,6 +140,15 @@ impl EpochOrder {
             Scheme::Blocks(mixed) => mixed.at(position),
         };
         index as usize
+    }
+
+    /// Replaces `indices` by those of the samples at `positions`.
+    pub(crate) fn write_indices(&self, positions: Range<usize>, indices: &mut Vec<usize>) {
+        indices.clear();
+        match &self.kind {
+            Scheme::Permutation(permutation) => permutation.extend(positions, indices),
+            _ => indices.extend(positions.map(|position| self.index(position))),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A keyed permutation of `0..len` in O(1) memory.
 
 use crate::random::Key;
+use std::ops::Range;
 
 /// Balanced Feistel network over `0..2^(2 half)`, iterated until it lands below `len`.
 ///
@@ -38,6 +39,18 @@ impl Permutation {
         }
     }
 
+    /// Appends the elements at `positions`, all below `len`. The first steps do not wait for one another, so a processor
+    /// takes several at a time.
+    pub(crate) fn extend(&self, positions: Range<usize>, to: &mut Vec<usize>) {
+        let begin = to.len();
+        to.extend(positions.map(|position| self.permute(position as u64) as usize));
+        for at in &mut to[begin..] {
+            while *at as u64 >= self.len {
+                *at = self.permute(*at as u64) as usize;
+            }
+        }
+    }
+
     fn permute(&self, at: u64) -> u64 {
         let mask = (1_u64 << self.half) - 1;
         let (mut left, mut right) = (at >> self.half, at & mask);
@@ -68,6 +81,18 @@ mod tests {
             let mut seen: Vec<u64> = (0..len).map(|position| permutation.at(position)).collect();
             seen.sort_unstable();
             assert!(seen.into_iter().eq(0..len), "{len}");
+        }
+    }
+
+    #[test]
+    fn many_elements_at_once_are_those_of_their_positions() {
+        let key = Key { seed: 3, purpose: Purpose::Order, epoch: 1 };
+        for len in [1, 5, 257, 569, 4_097] {
+            let permutation = Permutation::new(len as u64, key, 7);
+            let mut found = vec![9];
+            permutation.extend(len / 3..len, &mut found);
+            let expected = (len / 3..len).map(|position| permutation.at(position as u64) as usize);
+            assert!(found.into_iter().eq([9].into_iter().chain(expected)), "{len}");
         }
     }
 
