@@ -1,5 +1,6 @@
 //! Epilogues of a matrix product: bias and ReLU, a plain sum, an optimizer's update.
 
+use super::tile::Place;
 use super::{Matrix, Start};
 use crate::count::Count;
 use crate::pointer::SharedMut;
@@ -16,6 +17,16 @@ pub(crate) trait Epilogue: Copy + Sync {
     /// Returns true if outputs whose sum is zero need no `finish`.
     fn skips_zero_sums(&self) -> bool {
         false
+    }
+
+    /// Returns the place of the outputs from (row, col) on, if `start` and `finish` only read and write them: tiles then
+    /// sum there. An epilogue that is not fresh has one.
+    ///
+    /// # Safety
+    /// The output at (row, col) exists.
+    #[inline(always)]
+    unsafe fn destination(&self, _row: usize, _col: usize) -> Option<Place> {
+        None
     }
 
     /// Prefetches the inputs of `finish`.
@@ -72,6 +83,17 @@ pub(crate) struct Sum {
 impl Epilogue for Sum {
     fn is_fresh(&self) -> bool {
         self.start == Start::Fresh
+    }
+
+    #[inline(always)]
+    unsafe fn destination(&self, row: usize, col: usize) -> Option<Place> {
+        // SAFETY: promised by the caller.
+        Some(Place { first: unsafe { self.to.at(row * self.stride + col) }, stride: self.stride })
+    }
+
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, row: usize, col: usize) {
+        V::prefetch(self.to.wrapping_at(row * self.stride + col));
     }
 
     #[inline(always)]

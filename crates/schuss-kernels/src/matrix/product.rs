@@ -240,19 +240,16 @@ impl<'a, E: Epilogue> Multiply<'a, E> {
                 own.prefetch::<V>(row + r, col + p * LANES);
             }
         }
-        // SAFETY: promised by the caller; `sums` holds a vector for every row and panel.
+        // SAFETY: promised by the caller; an array of sums has room for every row and panel of a tile.
         unsafe {
-            if !terms.fresh {
-                for r in 0..rows {
-                    for p in 0..panels {
-                        own.start::<V>(row + r, col + p * LANES).store(sums.at(r, p, panels));
-                    }
-                }
+            if let Some(place) = own.destination(row, col) {
+                return accumulate::<V>(rows, panels, terms, factors, place);
             }
+            let sums = sums.place(panels);
             accumulate::<V>(rows, panels, terms, factors, sums);
             for r in 0..rows {
                 for p in 0..panels {
-                    own.finish(row + r, col + p * LANES, V::load(sums.at(r, p, panels)));
+                    own.finish(row + r, col + p * LANES, V::load(sums.at(r, p)));
                 }
             }
         }

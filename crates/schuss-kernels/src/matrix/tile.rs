@@ -28,10 +28,27 @@ pub(crate) struct Sums([f32; MOST_ROWS * MOST_PANELS * LANES]);
 impl Sums {
     pub(crate) const ZERO: Self = Self([0.0; MOST_ROWS * MOST_PANELS * LANES]);
 
-    /// Returns the place of a vector of sums in a tile that is `panels` wide.
+    /// Returns the place of the sums of a tile that is `panels` wide.
     #[inline(always)]
-    pub(crate) fn at(&mut self, row: usize, panel: usize, panels: usize) -> *mut f32 {
-        self.0[(row * panels + panel) * LANES..][..LANES].as_mut_ptr()
+    pub(crate) fn place(&mut self, panels: usize) -> Place {
+        Place { first: self.0.as_mut_ptr(), stride: panels * LANES }
+    }
+}
+
+/// Place of the sums of a tile: its first row, and the stride to the next. Panels stand side by side.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) first: *mut f32,
+    pub(crate) stride: usize,
+}
+
+impl Place {
+    /// # Safety
+    /// The tile has this row and this panel.
+    #[inline(always)]
+    pub(crate) unsafe fn at(self, row: usize, panel: usize) -> *mut f32 {
+        // SAFETY: promised by the caller.
+        unsafe { self.first.add(row * self.stride + panel * LANES) }
     }
 }
 
@@ -71,24 +88,25 @@ pub(crate) struct Terms {
 /// Adds terms to the sums of a tile of up to `TILE_ROWS` rows and `TILE_PANELS` panels.
 ///
 /// # Safety
-/// For every k below the depth, `factors` reaches `rows` numbers of A and `16 panels` of B.
+/// For every k below the depth, `factors` reaches `rows` numbers of A and `16 panels` of B. `sums` is a place of so many
+/// rows and panels, which nothing else accesses meanwhile.
 #[inline(always)]
 pub(crate) unsafe fn accumulate<V: Vector>(
     rows: usize,
     panels: usize,
     terms: Terms,
     factors: Factors,
-    sums: &mut Sums,
+    sums: Place,
 ) {
     macro_rules! chains {
         ($($rows:literal)*) => {
             match (rows, panels) {
                 $(
                     ($rows, 1) if const { $rows <= V::TILE_ROWS } => {
-                        V::call(Chains::<$rows, 1> { terms, factors, sums })
+                        V::call(Chains::<$rows, 1> { terms, factors, to: sums })
                     }
                     ($rows, 2) if const { $rows <= V::TILE_ROWS && V::TILE_PANELS > 1 } => {
-                        V::call(Chains::<$rows, 2> { terms, factors, sums })
+                        V::call(Chains::<$rows, 2> { terms, factors, to: sums })
                     }
                 )*
                 _ => unreachable!("no tile has {rows} rows and {panels} panels"),
@@ -99,26 +117,26 @@ pub(crate) unsafe fn accumulate<V: Vector>(
 }
 
 /// Chains of R x P vectors in registers; compiled once, not for every epilogue.
-struct Chains<'a, const R: usize, const P: usize> {
+struct Chains<const R: usize, const P: usize> {
     terms: Terms,
     factors: Factors,
-    sums: &'a mut Sums,
+    to: Place,
 }
 
-impl<const R: usize, const P: usize> Kernel for Chains<'_, R, P> {
+impl<const R: usize, const P: usize> Kernel for Chains<R, P> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Vector>(self) {
         let Factors { a, row, step, b, stride } = self.factors;
-        let to = self.sums.0.as_mut_ptr();
+        let to = self.to;
         let mut sums = [[V::splat(0.0); P]; R];
-        // SAFETY: promised by the caller of `accumulate`; `Sums` holds R x P vectors.
+        // SAFETY: promised by the caller of `accumulate`.
         unsafe {
             if !self.terms.fresh {
                 for (r, sums) in sums.iter_mut().enumerate() {
                     for (p, sum) in sums.iter_mut().enumerate() {
-                        *sum = V::load(to.add((r * P + p) * LANES));
+                        *sum = V::load(to.at(r, p));
                     }
                 }
             }
@@ -137,7 +155,7 @@ impl<const R: usize, const P: usize> Kernel for Chains<'_, R, P> {
             }
             for (r, sums) in sums.iter().enumerate() {
                 for (p, sum) in sums.iter().enumerate() {
-                    sum.store(to.add((r * P + p) * LANES));
+                    sum.store(to.at(r, p));
                 }
             }
         }
