@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""JAX's side of the race: a whole epoch is one compiled scan, its buffers donated."""
+"""JAX's side of the race: all epochs are one compiled scan, its buffers donated."""
 
 import functools
 import os
@@ -23,11 +23,14 @@ def main():
 
     name, options = work.optimizer_options()
 
-    def loss_at(layers, images, labels):
+    def logits_of(layers, images):
         *hidden, (weight, bias) = layers
         for w, b in hidden:
             images = jax.nn.relu(images @ w + b)
-        chosen_logits = jax.nn.log_softmax(images @ weight + bias)
+        return images @ weight + bias
+
+    def loss_at(layers, images, labels):
+        chosen_logits = jax.nn.log_softmax(logits_of(layers, images))
         return -jnp.take_along_axis(chosen_logits, labels[:, None], axis=1).mean()
 
     def descend(layers, state, gradient):
@@ -53,8 +56,9 @@ def main():
         return zeros(layers) if "momentum" in options else ()
 
     @functools.partial(jax.jit, donate_argnums=(0, 1))
-    def train(layers, state, images, labels, order):
-        """`order` [updates, passes, samples per pass] -> new layers, new state, mean loss."""
+    def train(layers, state, images, labels, order, rest):
+        """`order` [epochs, updates, passes, samples per pass], `rest` [epochs, samples of the last, partial update]
+        -> new layers, new state, mean loss of the last epoch."""
         loss_and_gradient = jax.value_and_grad(loss_at)
 
         def update(carry, passes):
@@ -69,27 +73,49 @@ def main():
             loss, gradient = jax.tree.map(lambda sum: sum / len(passes), total)
             return descend(layers, state, gradient), loss
 
-        (layers, state), losses = jax.lax.scan(update, (layers, state), order)
-        return layers, state, losses.mean()
+        def epoch(carry, samples):
+            order, rest = samples
+            carry, losses = jax.lax.scan(update, carry, order)
+            if rest.size:
+                carry, last = update(carry, rest[None])
+                losses = jnp.append(losses, last)
+            return carry, losses.mean()
 
-    images, labels = map(jnp.asarray, common.read_training_set(chosen.mnist))
+        (layers, state), losses = jax.lax.scan(epoch, (layers, state), (order, rest))
+        return layers, state, losses[-1]
+
+    images, labels = map(jnp.asarray, common.read(chosen.data, work, "test" if work.passes else "train"))
+    if work.passes:
+        layers = jax.tree.map(jnp.asarray, common.saved_layers(chosen.weights))
+        blocks = images.reshape(-1, min(work.block, len(images)), work.widths[0])
+
+        @jax.jit
+        def classes_of(layers, blocks):
+            return jax.lax.map(lambda block: logits_of(layers, block).argmax(1), blocks).reshape(-1)
+
+        def predict():
+            return classes_of(layers, blocks).block_until_ready()
+
+        return common.race_predictions("jax", jax.__version__, work, predict, np.asarray(labels))
     rng = np.random.default_rng(work.seed)
 
     def new_training():
-        layers = jax.tree.map(jnp.asarray, list(common.initial_layers(rng)))
+        layers = jax.tree.map(jnp.asarray, list(common.initial_layers(rng, work.widths)))
         state = new_state(layers)
 
-        def train_epoch(samples):
+        def train_epochs(samples, epochs):
             nonlocal layers, state
-            order = rng.permutation(len(images))[:samples].astype(np.int32)
-            order = order.reshape(-1, work.samples_per_update // work.samples_per_pass, work.samples_per_pass)
-            layers, state, loss = train(layers, state, images, labels, order)
+            orders = np.stack([rng.permutation(len(images))[:samples] for _ in range(epochs)]).astype(np.int32)
+            whole = samples - samples % work.samples_per_update
+            passes = work.samples_per_update // work.samples_per_pass
+            order = orders[:, :whole].reshape(epochs, -1, passes, work.samples_per_pass)
+            layers, state, loss = train(layers, state, images, labels, order, orders[:, whole:])
             return loss.block_until_ready()
 
-        return train_epoch
+        return train_epochs
 
-    # A scan is compiled for its length, so only the whole epoch warms up the whole epoch.
-    common.race("jax", jax.__version__, work, new_training, warm_up_samples=work.samples)
+    # A scan is compiled for its length, so only the whole of the work warms up the whole of it.
+    common.race("jax", jax.__version__, work, new_training, warm_up=(work.samples, work.epochs))
 
 
 if __name__ == "__main__":

@@ -1,34 +1,36 @@
 #!/usr/bin/env python3
 """PyTorch's side of the race: eager with torch.optim, or the whole training step through torch.compile."""
 
+import functools
+
 import common
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 
-def new_network():
+def new_network(widths):
     """Linear layers and ReLU with PyTorch's default initial weights."""
     layers = []
-    for inputs, outputs in zip(common.WIDTHS, common.WIDTHS[1:]):
+    for inputs, outputs in zip(widths, widths[1:]):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 
 
 def eager_update(work, implementation):
     """(images, labels, batch) -> losses of one update, one per pass; their gradients are accumulated."""
-    network = new_network()
+    network = new_network(work.widths)
     name, options = work.optimizer_options()
     method = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[name]
     choice = {"fused": {"fused": True}, "foreach": {"foreach": True}, "single": {"foreach": False}}[implementation]
     optimizer = method(network.parameters(), **options, **choice)
-    share = torch.tensor(work.samples_per_pass / work.samples_per_update)
+    share_of = functools.cache(torch.tensor)
 
     def update(images, labels, batch):
         losses = []
         for part in batch.split(work.samples_per_pass):
             loss = F.cross_entropy(network(images[part]), labels[part])
-            loss.backward(share)
+            loss.backward(share_of(len(part) / len(batch)))
             losses.append(loss.detach())
         optimizer.step()
         optimizer.zero_grad()
@@ -63,7 +65,7 @@ def descend(name, options, weights, slots, gradients):
 
 def compiled_update(work):
     """The same in one compiled graph: forward, backward and step. One pass per update."""
-    network = new_network()
+    network = new_network(work.widths)
     name, options = work.optimizer_options()
     weights = {key: weight.detach() for key, weight in network.named_parameters()}
     slots = new_slots(name, weights)
@@ -71,13 +73,34 @@ def compiled_update(work):
     def loss_at(weights, images, labels):
         return F.cross_entropy(torch.func.functional_call(network, weights, (images,)), labels)
 
-    @torch.compile
+    @functools.partial(torch.compile, dynamic=False)  # a graph of its own for the last, partial update
     def step(images, labels):
         gradients, loss = torch.func.grad_and_value(loss_at)(weights, images, labels)
         descend(name, options, weights, slots, gradients)
         return loss
 
     return lambda images, labels, batch: [step(images[batch], labels[batch])]
+
+
+def predictor(work, weights, images, compiled):
+    """-> classes of all images."""
+    network = new_network(work.widths)
+    with torch.no_grad():
+        for layer, (weight, bias) in zip(network[::2], common.saved_layers(weights)):
+            layer.weight.copy_(torch.from_numpy(weight.T))
+            layer.bias.copy_(torch.from_numpy(bias.copy()))
+
+    def classes_of(part):
+        return network(part).argmax(1)
+
+    if compiled:
+        classes_of = torch.compile(classes_of, dynamic=False)
+
+    @torch.inference_mode()
+    def predict():
+        return torch.cat([classes_of(part) for part in images.split(work.block)])
+
+    return predict
 
 
 def main():
@@ -91,18 +114,23 @@ def main():
     torch.set_flush_denormal(True)  # velocities that die away would slow it down
     torch.set_num_threads(work.threads)
     torch.set_float32_matmul_precision(chosen.precision)
-    images, labels = map(torch.from_numpy, common.read_training_set(chosen.mnist))
+    split = "test" if work.passes else "train"
+    images, labels = map(torch.from_numpy, common.read(chosen.data, work, split))
+    if work.passes:
+        predict = predictor(work, chosen.weights, images, chosen.compile)
+        return common.race_predictions("pytorch", torch.__version__, work, predict, labels.numpy())
 
     def new_training():
         update = compiled_update(work) if chosen.compile else eager_update(work, chosen.implementation)
 
-        def train_epoch(samples):
-            losses = []
-            for batch in torch.randperm(len(images))[:samples].split(work.samples_per_update):
-                losses += update(images, labels, batch)
+        def train(samples, epochs):
+            for _ in range(epochs):
+                losses = []
+                for batch in torch.randperm(len(images))[:samples].split(work.samples_per_update):
+                    losses += update(images, labels, batch)
             return torch.stack(losses).mean()
 
-        return train_epoch
+        return train
 
     common.race("pytorch", torch.__version__, work, new_training)
 
