@@ -11,16 +11,15 @@ import statistics
 import subprocess
 from collections import defaultdict
 
-from contestants import CONTESTANTS, HERE, TRAINING_SET, WORKLOADS
+from contestants import CONTESTANTS, HERE, WORKLOADS
 
 RAW_COLUMNS = (
-    "round workload contestant peer version setting threads samples seconds epoch_seconds train_loss warmup_seconds"
+    "round workload contestant peer version setting threads samples seconds epoch_seconds train_loss accuracy warmup_seconds"
     " fma_gflops"
 ).split()
-# Forward and backward products of 784-400-256-10, multiply and add counted apart; the first layer passes nothing on.
-FLOP_PER_EPOCH = TRAINING_SET * 2 * (2 * 784 * 400 + 3 * (400 * 256 + 256 * 10))
-GUESS = math.log(10)  # the loss of knowing nothing
 LOSS_BAND, PROGRESS_BAND = 0.1, 0.2
+ACCURACY_BAND = 1e-3  # the same weights for all: other roundings, and those of bf16, turn few predictions
+BY_NAME = {workload.name: workload for workload in WORKLOADS}
 
 
 @dataclasses.dataclass
@@ -36,27 +35,37 @@ class Result:
     ratios: list
     rival: str
     peak_shares: list
-    train_loss: float
+    yardstick: float
     warmup_seconds: float
 
 
-def agrees(loss, median):
-    """Near the median, and likewise in how far it has come from guessing: contestants draw different numbers."""
-    return abs(loss - median) <= min(LOSS_BAND * median, PROGRESS_BAND * abs(GUESS - median))
+def yardstick(row):
+    """What must agree: the share of right predictions, or the training loss."""
+    return row["accuracy"] if BY_NAME[row["workload"]].passes else row["train_loss"]
+
+
+def agrees(workload, value, median):
+    """Near the median; a loss likewise in how far it has come from guessing: contestants draw different numbers."""
+    if workload.passes:
+        return abs(value - median) <= ACCURACY_BAND
+    guess = math.log(workload.widths[-1])  # the loss of knowing nothing
+    return abs(value - median) <= min(LOSS_BAND * median, PROGRESS_BAND * abs(guess - median))
 
 
 def sort_out(rows):
-    """Rows -> (rows whose contestant's median loss agrees with the others', {(workload, contestant): why not})."""
-    losses = defaultdict(lambda: defaultdict(list))
+    """Rows -> (rows whose contestant's median agrees with the others', {(workload, contestant): why not})."""
+    values = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        losses[row["workload"]][row["contestant"]].append(row["train_loss"])
+        values[row["workload"]][row["contestant"]].append(yardstick(row))
     refused = {}
-    for workload, by_contestant in losses.items():
-        medians = {name: statistics.median(values) for name, values in by_contestant.items()}
+    for name, by_contestant in values.items():
+        workload = BY_NAME[name]
+        word = "share of right predictions" if workload.passes else "training loss"
+        medians = {contestant: statistics.median(values) for contestant, values in by_contestant.items()}
         middle = statistics.median(medians.values())
-        for name, loss in medians.items():
-            if not agrees(loss, middle):
-                refused[workload, name] = f"its training loss is {loss:.4f}, the others' median {middle:.4f}"
+        for contestant, value in medians.items():
+            if not agrees(workload, value, middle):
+                refused[name, contestant] = f"its {word} is {value:.4f}, the others' median {middle:.4f}"
     return [row for row in rows if (row["workload"], row["contestant"]) not in refused], refused
 
 
@@ -88,9 +97,9 @@ def result_of(mine, rival, theirs):
         ratios=[row["epoch_seconds"] / theirs[n]["epoch_seconds"] for n, row in mine.items() if n in theirs],
         rival=rival,
         peak_shares=[
-            FLOP_PER_EPOCH / row["epoch_seconds"] / (row["fma_gflops"] * 1e9) for row in rounds if row["fma_gflops"]
+            BY_NAME[row["workload"]].flop / row["epoch_seconds"] / (row["fma_gflops"] * 1e9) for row in rounds if row["fma_gflops"]
         ],
-        train_loss=statistics.median(row["train_loss"] for row in rounds),
+        yardstick=statistics.median(map(yardstick, rounds)),
         warmup_seconds=statistics.median(row["warmup_seconds"] for row in rounds),
     )
 
@@ -99,7 +108,7 @@ def write_summary(path, results):
     """One row per result: medians and ranges."""
     columns = (
         "workload contestant version setting rounds samples epoch_seconds epoch_seconds_min epoch_seconds_max rival"
-        " ratio ratio_min ratio_max peak_share train_loss warmup_seconds"
+        " ratio ratio_min ratio_max peak_share train_loss accuracy warmup_seconds"
     ).split()
     with path.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
@@ -107,7 +116,8 @@ def write_summary(path, results):
         for r in results:
             counted = [r.workload, r.contestant, r.version, r.setting, len(r.seconds), r.samples]
             figures = [*spread(r.seconds), r.rival, *spread(r.ratios), *spread(r.peak_shares)[:1]]
-            table.writerow([*counted, *map(shown, [*figures, r.train_loss, r.warmup_seconds])])
+            passed = [None, r.yardstick] if BY_NAME[r.workload].passes else [r.yardstick, None]
+            table.writerow([*counted, *map(shown, [*figures, *passed, r.warmup_seconds])])
 
 
 def spread(values):
@@ -161,7 +171,7 @@ def page(workloads, results, left_out, machine, rounds, command):
         lines += [f"f32 FMA peak of all cores: {statistics.median(machine['fma_gflops']):.0f} GFLOP/s (median)."]
     lines += [f"Load average before each round: {', '.join(map(str, machine['load_average_before_each_round']))}."]
     lines += ["", f"Medians of {rounds} interleaved rounds, least and largest in brackets. Seconds are per epoch of"]
-    lines += ["60,000 samples, warm-up excluded. A ratio is how many times as long it took as schuss (or the rival"]
+    lines += ["60,000 samples, or of the rows named, warm-up excluded. A ratio is how many times as long it took as schuss (or the rival"]
     lines += ["named beside it), round by round. What is measured and how: [bench/README.md](../../README.md)."]
     for workload in workloads:
         if mine := [result for result in results if result.workload == workload.name]:
@@ -172,18 +182,48 @@ def page(workloads, results, left_out, machine, rounds, command):
     return "\n".join(lines) + "\n"
 
 
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """How the time of an epoch or pass is shown: a column's title, its figure of the seconds, its format."""
+
+    title: str
+    figure: callable
+    form: str = ".3g"
+
+
+def cost_of(workload):
+    if workload.passes:
+        return Cost("million rows per second", lambda seconds: workload.samples / seconds / 1e6)
+    if workload.on_table:
+        return Cost("µs per update", lambda seconds: seconds / workload.updates * 1e6)
+    return Cost("seconds per epoch", lambda seconds: seconds)
+
+
+def title_of(workload):
+    """The heading, and what else must be said of the workload."""
+    if workload.passes:
+        rows = f"{workload.samples:,} rows, {workload.passes} times, everybody with the same weights."
+        return f"## {workload.name}: `{workload.model}`\n\n{rows}"
+    title = f"## {workload.name}: `{workload.update}`, `{workload.optimizer}`"
+    if workload.on_table:
+        return f"{title}, `{workload.model}`\n\n{workload.epochs} epochs of {workload.samples} rows."
+    if workload.samples < workload.training_set:
+        title += f"\n\nPeers are timed on {workload.samples:,} samples and scaled; schuss trains all 60,000."
+    return title
+
+
 def workload_table(workload, results):
     """Markdown, the fastest first."""
-    title = f"## {workload.name}: `{workload.update}`, `{workload.optimizer}`"
-    if workload.samples < TRAINING_SET:
-        title += f"\n\nPeers are timed on {workload.samples:,} samples and scaled; schuss trains all 60,000."
-    head = ["", "version", "seconds per epoch", "ratio", "share of peak", "train loss", "warm-up", "setting"]
-    lines = [title, "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    cost = cost_of(workload)
+    passed = "right predictions" if workload.passes else "train loss"
+    head = ["", "version", cost.title, "ratio of seconds", "share of peak", passed, "warm-up", "setting"]
+    lines = [title_of(workload), "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for r in sorted(results, key=lambda result: statistics.median(result.seconds)):
         beside = f" to {r.rival}" if r.rival != "schuss" else ""
         ratio = "" if r.contestant == r.rival else ranged(r.ratios, ".3g") + beside
         share = f"{statistics.median(r.peak_shares):.0%}" if r.peak_shares else ""
-        figures = [ranged(r.seconds, ".3g"), ratio, share, f"{r.train_loss:.4f}", f"{r.warmup_seconds:.1f} s"]
+        costs = ranged(list(map(cost.figure, r.seconds)), cost.form)
+        figures = [costs, ratio, share, f"{r.yardstick:.4f}", f"{r.warmup_seconds:.1f} s"]
         lines.append(f"| {' | '.join([r.contestant, r.version, *figures, r.setting])} |")
     return lines
 

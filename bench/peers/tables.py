@@ -23,6 +23,7 @@ def table(rows, seed):
 
 def write(path, train, test):
     np.savez(path, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
+    print(f"{path.name}: {len(train[1]):,} rows to train on, {len(test[1]):,} to predict")
 
 
 def main():
