@@ -83,8 +83,8 @@ WORKLOADS = [
     Workload("sample-momentum", "sample", "sgd:lr=0.001,momentum=0.9", samples=3_000),
     Workload("sample-adam", "sample", "adam:lr=0.0001", samples=3_000),
     # Many epochs, since one takes less than a millisecond.
-    Workload("table-16", "batch:16", "sgd:lr=0.01", epochs=300, samples=TABLE_SAMPLES, model=TABLE),
-    Workload("table-100", "batch:100", "sgd:lr=0.05", epochs=300, samples=TABLE_SAMPLES, model=TABLE),
+    Workload("table-16", "batch:16", "sgd:lr=0.002", epochs=300, samples=TABLE_SAMPLES, model=TABLE),
+    Workload("table-100", "batch:100", "sgd:lr=0.01", epochs=300, samples=TABLE_SAMPLES, model=TABLE),
     Workload("predict-table", "batch:100", "sgd:lr=0.05", samples=1_000_000, model=TABLE, passes=10),
     Workload("predict-mnist", "batch:100", "sgd:lr=0.1", samples=10_000, passes=30),
 ]
