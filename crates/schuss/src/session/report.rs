@@ -121,7 +121,7 @@ impl Session {
         };
         self.progress.evaluation = evaluation;
         sink.take(&Event::Epoch(&row))?;
-        self.progress.epochs.retain(|earlier| earlier.epoch != row.epoch); // a row cut short, of an epoch resumed since
+        self.progress.epochs.pop_if(|last| last.epoch == row.epoch); // a row cut short, of an epoch resumed since
         self.progress.epochs.push(row);
         Ok(())
     }

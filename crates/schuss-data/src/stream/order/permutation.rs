@@ -14,6 +14,10 @@ pub(crate) struct Permutation {
 }
 
 const ROUNDS: usize = 8;
+/// Elements that are computed side by side, so that a processor overlaps them.
+const LANES: usize = 4;
+/// Maximum number of elements whose walks are kept together.
+const CHUNK: usize = 64;
 /// Minimum of `half`: smaller domains have too few keyed permutations to be fair; at 256 all orders of 5
 /// samples are equally likely.
 const MIN_HALF: u32 = 4;
@@ -32,32 +36,50 @@ impl Permutation {
     pub(crate) fn at(&self, position: u64) -> u64 {
         let mut at = position;
         loop {
-            at = self.permute(at);
+            [at] = self.permute([at]);
             if at < self.len {
                 return at;
             }
         }
     }
 
-    /// Appends the elements at `positions`, all below `len`. The first steps do not wait for one another, so a processor
-    /// takes several at a time.
+    /// Appends the elements at `positions`, all below `len`.
     pub(crate) fn extend(&self, positions: Range<usize>, to: &mut Vec<usize>) {
         let begin = to.len();
-        to.extend(positions.map(|position| self.permute(position as u64) as usize));
-        for at in &mut to[begin..] {
-            while *at as u64 >= self.len {
-                *at = self.permute(*at as u64) as usize;
+        to.extend(positions);
+        to[begin..].chunks_mut(CHUNK).for_each(|chunk| self.walk(chunk));
+    }
+
+    /// Replaces at most `CHUNK` positions by their elements. Those whose step ended outside go on together, in lanes that do
+    /// not wait for one another.
+    fn walk(&self, chunk: &mut [usize]) {
+        let mut outside: [usize; CHUNK] = std::array::from_fn(|place| place);
+        let mut count = chunk.len();
+        while count > 0 {
+            let mut still = 0;
+            for first in (0..count).step_by(LANES) {
+                let lanes = LANES.min(count - first);
+                let places: [usize; LANES] = std::array::from_fn(|lane| outside[first + lane.min(lanes - 1)]);
+                let next = self.permute(places.map(|place| chunk[place] as u64));
+                for (&place, at) in places.iter().zip(next).take(lanes) {
+                    chunk[place] = at as usize;
+                    outside[still] = place;
+                    still += usize::from(at >= self.len);
+                }
             }
+            count = still;
         }
     }
 
-    fn permute(&self, at: u64) -> u64 {
+    fn permute<const N: usize>(&self, at: [u64; N]) -> [u64; N] {
         let mask = (1_u64 << self.half) - 1;
-        let (mut left, mut right) = (at >> self.half, at & mask);
+        let (mut left, mut right) = (at.map(|at| at >> self.half), at.map(|at| at & mask));
         for &key in &self.keys {
-            (left, right) = (right, left ^ (u64::from(mix(right as u32 ^ key)) & mask));
+            for (left, right) in left.iter_mut().zip(&mut right) {
+                (*left, *right) = (*right, *left ^ (u64::from(mix(*right as u32 ^ key)) & mask));
+            }
         }
-        left << self.half | right
+        std::array::from_fn(|lane| left[lane] << self.half | right[lane])
     }
 }
 
