@@ -8,11 +8,10 @@ use schuss::loss::Targets;
 use schuss::network::{ClassPrediction, NumberPrediction, Predictor, PreparedPicture};
 use schuss::study::{TrainedModel, Workload};
 use schuss::{Error, Result};
-use schuss_data::text::{grouped, printable};
+use schuss_data::text::{grouped, printable, push_millionths, push_shortest, push_whole};
 use serde_json::json;
 use std::fmt::Write as _;
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Columns of a class's name and of a bar; images per row.
@@ -82,6 +81,14 @@ impl Subject<'_> {
         }
     }
 
+    /// Appends the first column of a line.
+    fn add(self, text: &mut String) {
+        match self {
+            Self::Sample(index) => push_whole(text, index as u64),
+            Self::File(file) => text.push_str(&printable(file)),
+        }
+    }
+
     /// Returns the JSON object `rest` with the index or file added.
     fn json(self, mut rest: serde_json::Value) -> String {
         let (key, value) = match self {
@@ -103,43 +110,38 @@ fn samples(model: &mut TrainedModel, workload: &Workload, json: bool, out: &mut 
     let data = model.prediction_data(workload)?;
     model::say_warnings(&data);
     let predictor = &mut model.predictor;
-    let (classes, labels) = (predictor.about().classes.clone(), predictor.about().labels.clone());
-    let mut lines = Lines { text: String::new(), last: data.test.len().saturating_sub(1), out };
+    let (classes, labels) = (shown(&predictor.about().classes, json), predictor.about().labels.clone());
+    let mut visit = |lines: &str| deliver(out, lines);
     if predictor.about().targets.is_class() {
-        predictor.predict_classes(&data.test, &mut |found| {
-            lines.add(found.index, &class_line(Subject::Sample(found.index), &found, &classes, json))
-        })
-    } else {
-        predictor.predict_numbers(&data.test, &mut |found| {
-            lines.add(found.index, &number_line(Subject::Sample(found.index), &found, &labels, json))
-        })
+        let line = |found: &ClassPrediction, text: &mut String| {
+            add_class(text, Subject::Sample(found.index), found, &classes, json);
+        };
+        return predictor.class_lines(&data.test, &line, &mut visit);
     }
+    let line = |found: &NumberPrediction, text: &mut String| {
+        add_numbers(text, Subject::Sample(found.index), found, &labels, json);
+    };
+    predictor.number_lines(&data.test, &line, &mut visit)
 }
 
-/// Buffer of output lines.
-struct Lines<'a> {
-    text: String,
-    /// Index of the last sample.
-    last: usize,
-    out: &'a mut dyn Write,
-}
-
-impl Lines<'_> {
-    fn add(&mut self, index: usize, line: &str) -> Result<ControlFlow<()>> {
-        self.text += line;
-        if self.text.len() < BLOCK && index < self.last {
-            return Ok(ControlFlow::Continue(()));
-        }
-        deliver(self.out, &std::mem::take(&mut self.text))
-    }
+/// Returns the names as they are printed.
+fn shown(names: &[String], json: bool) -> Vec<String> {
+    names.iter().map(|name| if json { name.clone() } else { printable(name) }).collect()
 }
 
 /// Formats the prediction of numbers, or of several labels, for a sample.
 fn number_line(subject: Subject, found: &NumberPrediction, labels: &[String], json: bool) -> String {
-    if labels.is_empty() {
-        numbers(subject, found, json)
-    } else {
-        several_labels(subject, found, labels, json)
+    let mut text = String::new();
+    add_numbers(&mut text, subject, found, labels, json);
+    text
+}
+
+/// Appends the prediction of numbers, or of several labels, for a sample.
+fn add_numbers(text: &mut String, subject: Subject, found: &NumberPrediction, labels: &[String], json: bool) {
+    match (labels.is_empty(), json) {
+        (true, true) => *text += &subject.json(json!({ "numbers": found.numbers })),
+        (true, false) => numbers(text, subject, found.numbers),
+        (false, _) => *text += &several_labels(subject, found, labels, json),
     }
 }
 
@@ -157,37 +159,40 @@ fn several_labels(subject: Subject, prediction: &NumberPrediction, labels: &[Str
     format!("{}\t{found}{}\n", subject.text(), probabilities.collect::<String>())
 }
 
-/// Formats `index number number ...`, or the same as JSON.
-fn numbers(subject: Subject, prediction: &NumberPrediction, json: bool) -> String {
-    if json {
-        return subject.json(json!({ "numbers": prediction.numbers }));
+/// Appends `index number number ...`.
+fn numbers(text: &mut String, subject: Subject, numbers: &[f64]) {
+    subject.add(text);
+    for &number in numbers {
+        text.push('\t');
+        push_shortest(text, number);
     }
-    let numbers = prediction.numbers.iter().map(|&number| format!("\t{}", shortest(number)));
-    format!("{}{}\n", subject.text(), numbers.collect::<String>())
+    text.push('\n');
 }
-
-/// Formats a number with the fewest digits that identify it at its precision.
-fn shortest(number: f64) -> String {
-    let narrow = number as f32;
-    if f64::from(narrow) == number { narrow.to_string() } else { number.to_string() }
-}
-
-/// Bytes of lines written at once.
-const BLOCK: usize = 1 << 14;
 
 /// Formats `index class probability`, or the same with all probabilities as JSON.
 fn class_line(subject: Subject, prediction: &ClassPrediction, classes: &[String], json: bool) -> String {
-    let ClassPrediction { class, probabilities, .. } = *prediction;
-    let (name, probability) = (&classes[class], prediction.class_scores()[class]);
+    let mut text = String::new();
+    add_class(&mut text, subject, prediction, &shown(classes, json), json);
+    text
+}
+
+/// Appends `index class probability`, or the same with all probabilities as JSON. `classes` are names as printed.
+fn add_class(text: &mut String, subject: Subject, found: &ClassPrediction, classes: &[String], json: bool) {
+    let ClassPrediction { class, probabilities, .. } = *found;
     if json {
-        subject.json(json!({
-            "class": name,
+        *text += &subject.json(json!({
+            "class": classes[class],
             "probability": probabilities.map(|all| all[class]),
             "probabilities": probabilities,
-        }))
-    } else {
-        format!("{}\t{}\t{probability:.6}\n", subject.text(), printable(name))
+        }));
+        return;
     }
+    subject.add(text);
+    text.push('\t');
+    text.push_str(&classes[class]);
+    text.push('\t');
+    push_millionths(text, found.class_scores()[class]);
+    text.push('\n');
 }
 
 fn picture(

@@ -1,5 +1,9 @@
 //! Human-readable numbers and system errors, for messages and tables.
 
+mod decimals;
+
+pub use decimals::{push_millionths, push_shortest, push_whole};
+
 use crate::{Error, Result};
 use std::io;
 use std::time::Duration;

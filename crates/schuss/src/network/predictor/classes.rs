@@ -1,6 +1,6 @@
 //! ClassPrediction of classes.
 
-use super::{Predictor, overflow};
+use super::{Answered, Predictor, overflow};
 use crate::network::Arena;
 use crate::{Cause, Error, Result};
 use schuss_data::Split;
@@ -55,19 +55,21 @@ impl Predictor {
         split: &Split,
         visit: &mut dyn FnMut(ClassPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        if !self.about.targets.is_class() {
-            return Err(Error::usage("the model predicts numbers, not classes").because(Cause::Mismatch));
+        self.check_classes()?;
+        self.each_row(split, Self::score, |batch, row| visit(batch.class_prediction(row)?))
+    }
+
+    /// Returns a usage error unless the model predicts classes.
+    pub(super) fn check_classes(&self) -> Result<()> {
+        if self.about.targets.is_class() {
+            return Ok(());
         }
-        self.each_row(
-            split,
-            |predictor, rows| predictor.score(rows),
-            |predictor, first, row| visit(predictor.class_prediction(first, row)?),
-        )
+        Err(Error::usage("the model predicts numbers, not classes").because(Cause::Mismatch))
     }
 
     /// Runs the forward pass of the gathered samples; leaves their probabilities in `deltas[0]`, which is not needed
     /// otherwise.
-    fn score(&mut self, rows: usize) {
+    pub(super) fn score(&mut self, rows: usize) {
         self.forward(rows);
         let outputs = self.plan.outputs;
         let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
@@ -80,11 +82,13 @@ impl Predictor {
             &mut scores[..rows],
         );
     }
+}
 
+impl<'a> Answered<'a> {
     /// Returns the prediction in `row` of the arena. Outputs beyond the classes take part in the softmax, as in
     /// training, but are never predicted.
-    fn class_prediction(&self, first: usize, row: usize) -> Result<ClassPrediction<'_>> {
-        let (index, loss) = (first + row, self.arena.scores[row].loss);
+    pub(super) fn class_prediction(&self, row: usize) -> Result<ClassPrediction<'a>> {
+        let (index, loss) = (self.first + row, self.arena.scores[row].loss);
         if !loss.is_finite() {
             return Err(overflow(index));
         }

@@ -1,7 +1,7 @@
 //! Evaluation of a model on data.
 
 use super::numbers::RawPrediction;
-use super::{ClassPrediction, ModelFile, Predictor};
+use super::{Answered, ClassPrediction, ModelFile, Predictor};
 use crate::loss::{Target, Targets};
 use crate::metrics::{
     ConfusionMatrix, Deviation, ImageQuality, ImageSums, LabelCounts, LabelScores, Metrics, Prediction, Sums,
@@ -67,17 +67,6 @@ impl Predictor {
         Metrics::begin(&loss.task(*targets, self.plan.outputs, labels, *shape), &[])
     }
 
-    /// Gives `metrics` the predicted labels or numbers for a stored target.
-    fn measure(&self, metrics: &mut Metrics, target: &[f32], raw: &RawPrediction) {
-        if metrics.task().labels.is_some() {
-            metrics.take(&Prediction::Labels { actual: target, outputs: raw.outputs });
-        }
-        if metrics.task().numbers.is_some() {
-            let [actual, predicted] = [self.original(target), self.numbers(raw.predicted)];
-            metrics.take(&Prediction::Numbers { actual: &actual, predicted: &predicted });
-        }
-    }
-
     /// Returns the data with the model's classes: a copy only if they have others.
     fn matched<'d>(&self, data: &'d Dataset) -> Result<Cow<'d, Dataset>> {
         self.about.check_shape(data)?;
@@ -105,10 +94,10 @@ impl Predictor {
     /// Returns loss and errors of the predicted numbers.
     fn deviation(&mut self, split: &Split) -> Result<WithLoss<Deviation>> {
         let (mut sums, mut metrics) = (Sums::new(self.plan.outputs), self.metrics());
-        let loss = self.mean_loss(split, |predictor, target, raw| {
-            let (actual, predicted) = (predictor.original(target), predictor.numbers(raw.predicted));
+        let loss = self.mean_loss(split, |batch, target, raw| {
+            let (actual, predicted) = (batch.original(target), batch.numbers(raw.predicted));
             sums.add(&actual, &predicted);
-            predictor.measure(&mut metrics, target, raw);
+            batch.measure(&mut metrics, target, raw);
         })?;
         self.with_loss(loss, sums.mean(), metrics)
     }
@@ -121,9 +110,9 @@ impl Predictor {
             Error::usage("the model does not predict several labels").because(Cause::Mismatch)
         })?;
         let (mut counts, mut metrics) = (LabelCounts::new(names.len()), self.metrics());
-        let loss = self.mean_loss(split, |predictor, target, raw| {
+        let loss = self.mean_loss(split, |batch, target, raw| {
             counts.take(target, raw.outputs, bound);
-            predictor.measure(&mut metrics, target, raw);
+            batch.measure(&mut metrics, target, raw);
         })?;
         self.with_loss(loss, counts.scores(&names), metrics)
     }
@@ -139,24 +128,37 @@ impl Predictor {
     fn mean_loss(
         &mut self,
         split: &Split,
-        mut take: impl FnMut(&Self, &[f32], &RawPrediction),
+        mut take: impl FnMut(&Answered, &[f32], &RawPrediction),
     ) -> Result<f64> {
         let units = self.units.as_ref().filter(|_| self.about.scale.is_some());
         let factors = units.and_then(|units| Some(units.factors(self.about.loss.power()?)));
         let mut delta = vec![0.0; self.plan.outputs];
         let (mut sum, mut samples) = (0.0, 0_u64);
-        self.each_number_row(split, |predictor, raw| {
+        self.each_number_row(split, |batch, raw| {
             let Some(target) = raw.target else { return Ok(ControlFlow::Continue(())) };
-            let (loss, wanted) = (&predictor.about.loss, predictor.wanted(target));
+            let (loss, wanted) = (&batch.about.loss, batch.wanted(target));
             sum += match &factors {
                 Some(factors) => loss.in_units(raw.outputs, &wanted, factors),
                 None => loss.row(raw.outputs, Target::Row(&wanted), &mut delta),
             };
             samples += 1;
-            take(predictor, target, &raw);
+            take(batch, target, &raw);
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(sum / samples as f64)
+    }
+}
+
+impl Answered<'_> {
+    /// Gives `metrics` the predicted labels or numbers for a stored target.
+    fn measure(&self, metrics: &mut Metrics, target: &[f32], raw: &RawPrediction) {
+        if metrics.task().labels.is_some() {
+            metrics.take(&Prediction::Labels { actual: target, outputs: raw.outputs });
+        }
+        if metrics.task().numbers.is_some() {
+            let [actual, predicted] = [self.original(target), self.numbers(raw.predicted)];
+            metrics.take(&Prediction::Numbers { actual: &actual, predicted: &predicted });
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod numbers;
 mod picture;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use classes::ClassPrediction;
 pub use numbers::NumberPrediction;
@@ -22,6 +23,12 @@ use std::path::Path;
 
 /// Size of the read-ahead buffer for streamed samples, in bytes.
 const READ_AHEAD: u64 = 16 << 20;
+
+/// Bytes of inputs and activations of a batch: about what the second caches of two cores hold.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Maximum number of samples of a batch.
+const MOST_ROWS: usize = 4096;
 
 /// A trained network, ready to predict.
 ///
@@ -62,6 +69,21 @@ pub struct Predictor {
     arena: Arena,
     /// True if the gathered samples have targets.
     labelled: bool,
+    /// Maximum number of samples of a batch.
+    rows: usize,
+}
+
+/// A batch of samples that has passed the network.
+#[derive(Clone, Copy)]
+struct Answered<'a> {
+    about: &'a ModelFile,
+    plan: &'a Plan,
+    units: Option<&'a Units>,
+    arena: &'a Arena,
+    labelled: bool,
+    /// Index of the first sample in its split.
+    first: usize,
+    rows: usize,
 }
 
 impl Predictor {
@@ -84,9 +106,10 @@ impl Predictor {
             let what = format!("the weights are not those of a model `{}`", about.model);
             return Err(Error::usage(what).because(Cause::Mismatch));
         }
-        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, MICROBATCH, about.targets, None));
+        let rows = (BATCH_BYTES / plan.bytes_per_sample().max(1)).clamp(MICROBATCH, MOST_ROWS);
+        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, rows, about.targets, None));
         let units = about.units(plan.outputs);
-        Ok(Self { about, plan, units, params, team, arena, labelled: false })
+        Ok(Self { about, plan, units, params, team, arena, labelled: false, rows })
     }
 
     /// Description of the model.
@@ -95,18 +118,36 @@ impl Predictor {
     }
 
     /// Gathers the samples of `split` in batches, calls `forward` with the number of rows of each, and then `visit` for
-    /// each sample with the position of its batch and its row there.
+    /// each sample with its batch and its row there.
     fn each_row(
         &mut self,
         split: &Split,
         forward: impl Fn(&mut Self, usize),
-        mut visit: impl FnMut(&Self, usize, usize) -> Result<ControlFlow<()>>,
+        mut visit: impl FnMut(&Answered, usize) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        self.each_batch(split, forward, |_, batch| {
+            for row in 0..batch.rows {
+                if visit(&batch, row)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Gathers the samples of `split` in batches, calls `forward` with the number of rows of each, and then `visit` with
+    /// the threads and the batch.
+    fn each_batch(
+        &mut self,
+        split: &Split,
+        forward: impl Fn(&mut Self, usize),
+        mut visit: impl FnMut(&mut Team, Answered) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         self.check(split)?;
         let normalisation = self.about.normalisation.clone();
-        let mut feed = Feed::new(split, &normalisation, Order::Sequential, 0, MICROBATCH, READ_AHEAD)?;
-        for first in (0..split.len()).step_by(MICROBATCH) {
-            let rows = MICROBATCH.min(split.len() - first);
+        let mut feed = Feed::new(split, &normalisation, Order::Sequential, 0, self.rows, READ_AHEAD)?;
+        for first in (0..split.len()).step_by(self.rows) {
+            let rows = self.rows.min(split.len() - first);
             let batch = feed.rows(first, rows)?;
             self.labelled = match self.about.targets {
                 Targets::Class => batch.class(0).is_some(),
@@ -115,10 +156,10 @@ impl Predictor {
             };
             self.arena.gather(&mut self.team, &self.plan, &batch)?;
             forward(self, rows);
-            for row in 0..rows {
-                if visit(self, first, row)?.is_break() {
-                    return Ok(());
-                }
+            let Self { about, plan, units, arena, labelled, team, .. } = self;
+            let (units, labelled) = (units.as_ref(), *labelled);
+            if visit(team, Answered { about, plan, units, arena, labelled, first, rows })?.is_break() {
+                break;
             }
         }
         Ok(())

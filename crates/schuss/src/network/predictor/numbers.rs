@@ -1,6 +1,6 @@
 //! Prediction of numbers: of regressions, of several labels, and the pixels of autoencoders.
 
-use super::{Predictor, overflow};
+use super::{Answered, Predictor, overflow};
 use crate::{Cause, Error, Result};
 use schuss_data::Split;
 use std::ops::ControlFlow;
@@ -32,7 +32,7 @@ impl NumberPrediction<'_> {
 /// Prediction for one sample by a network that does not predict classes, in the network's own units.
 #[derive(Clone, Copy)]
 pub(super) struct RawPrediction<'a> {
-    index: usize,
+    pub(super) index: usize,
     /// Target as stored, if known.
     pub(super) target: Option<&'a [f32]>,
     pub(super) outputs: &'a [f32],
@@ -51,9 +51,9 @@ impl Predictor {
         split: &Split,
         visit: &mut dyn FnMut(NumberPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        self.each_number_row(split, |predictor, raw| {
-            let target = raw.target.map(|stored| predictor.original(stored));
-            let numbers = predictor.numbers(raw.predicted);
+        self.each_number_row(split, |batch, raw| {
+            let target = raw.target.map(|stored| batch.original(stored));
+            let numbers = batch.numbers(raw.predicted);
             visit(NumberPrediction { index: raw.index, target: target.as_deref(), numbers: &numbers })
         })
     }
@@ -62,36 +62,49 @@ impl Predictor {
     pub(super) fn each_number_row(
         &mut self,
         split: &Split,
-        mut visit: impl FnMut(&Self, RawPrediction) -> Result<ControlFlow<()>>,
+        mut visit: impl FnMut(&Answered, RawPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
+        self.check_numbers()?;
+        self.each_row(split, Self::answer, |batch, row| visit(batch, batch.raw(row)?))
+    }
+
+    /// Returns a usage error if the model predicts classes.
+    pub(super) fn check_numbers(&self) -> Result<()> {
         if self.about.targets.is_class() {
             return Err(Error::usage("the model predicts classes, not numbers").because(Cause::Mismatch));
         }
-        let forward = |predictor: &mut Self, rows| {
-            predictor.forward(rows);
-            let Self { about, arena, team, plan, .. } = predictor;
-            arena.answer(team, plan, rows, about.loss.answer(about.targets));
-        };
-        self.each_row(split, forward, |predictor, first, row| {
-            let (index, arena, plan) = (first + row, &predictor.arena, &predictor.plan);
-            let outputs = arena.output(plan, row);
-            if outputs.iter().any(|x| !x.is_finite()) {
-                return Err(overflow(index));
-            }
-            let target = predictor.labelled.then(|| arena.target(plan, row));
-            visit(predictor, RawPrediction { index, target, outputs, predicted: arena.answered(plan, row) })
-        })
+        Ok(())
+    }
+
+    /// Runs the forward pass of the gathered samples and computes predictions from their outputs.
+    pub(super) fn answer(&mut self, rows: usize) {
+        self.forward(rows);
+        let Self { about, arena, team, plan, .. } = self;
+        arena.answer(team, plan, rows, about.loss.answer(about.targets));
+    }
+}
+
+impl<'a> Answered<'a> {
+    /// Returns the prediction in `row` of the arena.
+    pub(super) fn raw(&self, row: usize) -> Result<RawPrediction<'a>> {
+        let (index, arena, plan) = (self.first + row, self.arena, self.plan);
+        let outputs = arena.output(plan, row);
+        if outputs.iter().any(|x| !x.is_finite()) {
+            return Err(overflow(index));
+        }
+        let target = self.labelled.then(|| arena.target(plan, row));
+        Ok(RawPrediction { index, target, outputs, predicted: arena.answered(plan, row) })
     }
 
     /// Adds the offsets back to stored numbers.
     pub(super) fn original(&self, stored: &[f32]) -> Vec<f64> {
-        let offset = |output: usize| self.units.as_ref().map_or(0.0, |_| self.about.offsets.label(output));
+        let offset = |output: usize| self.units.map_or(0.0, |_| self.about.offsets.label(output));
         stored.iter().enumerate().map(|(output, &number)| f64::from(number) + offset(output)).collect()
     }
 
     /// Converts predictions to the units of the data.
     pub(super) fn numbers(&self, predicted: &[f32]) -> Vec<f64> {
-        let number = |(output, &value): (usize, &f32)| match &self.units {
+        let number = |(output, &value): (usize, &f32)| match self.units {
             Some(units) => units.original(output, value),
             None => f64::from(value),
         };
@@ -100,7 +113,7 @@ impl Predictor {
 
     /// Converts stored numbers to the scale of the outputs.
     pub(super) fn wanted(&self, stored: &[f32]) -> Vec<f32> {
-        let wanted = |(output, &number): (usize, &f32)| match &self.units {
+        let wanted = |(output, &number): (usize, &f32)| match self.units {
             Some(units) => units.wanted(output, number),
             None => number,
         };
