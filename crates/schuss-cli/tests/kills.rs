@@ -253,8 +253,10 @@ fn a_finished_run_says_so_and_a_run_that_is_not_there_is_refused() {
 #[test]
 fn an_interrupted_run_goes_on_where_it_was_and_only_one_process_may() {
     let place = Place::new();
-    let long = [&["train", "--epochs", "400", "--checkpoint-every", "1000e", "--out", "run"], common::SMALL]
-        .concat();
+    const EPOCHS: &str = "10000"; // training is far from its end when the signal comes
+    let long =
+        [&["train", "--epochs", EPOCHS, "--checkpoint-every", "100000e", "--out", "run"], common::SMALL]
+            .concat();
     let child = place.command(&long).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let log = place.join("run/trials/01-batch-100-sgd-lr-0-1-1/metrics.jsonl");
     while fs::read(&log).map_or(0, |log| log.len()) < 1_000 {
@@ -269,7 +271,7 @@ fn an_interrupted_run_goes_on_where_it_was_and_only_one_process_may() {
     let ran = place.run(&["resume", "elsewhere"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("continues in epoch"), "{}", ran.stderr);
-    let whole = [&["train", "--epochs", "400", "--out", "whole"], common::SMALL].concat();
+    let whole = [&["train", "--epochs", EPOCHS, "--out", "whole"], common::SMALL].concat();
     assert_eq!(place.run(&whole).code, 0);
     assert!(left(&moved) == left(&place.join("whole")));
 }
