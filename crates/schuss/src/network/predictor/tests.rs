@@ -56,6 +56,36 @@ fn a_saved_model_gives_the_very_loss_and_accuracy_of_its_session() {
     }
 }
 
+#[test]
+fn lines_of_all_threads_are_those_of_the_samples_in_order_and_end_where_the_reader_does() {
+    let data = schuss_data::load("digits:train=100,test=600").unwrap(); // several batches
+    let (folder, _) = trained(&data);
+    let line = |found: &ClassPrediction, text: &mut String| {
+        text.push_str(&format!("{} {} {:?}\n", found.index, found.class, found.probabilities));
+    };
+    let mut expected = String::new();
+    let mut add = |found: ClassPrediction| {
+        line(&found, &mut expected);
+        Ok(ControlFlow::Continue(()))
+    };
+    load(&folder, 1).predict_classes(&data.test, &mut add).unwrap();
+    for threads in [1, 2, 3] {
+        let (mut found, mut first) = (String::new(), String::new());
+        let mut all = |lines: &str| {
+            found.push_str(lines);
+            Ok(ControlFlow::Continue(()))
+        };
+        load(&folder, threads).class_lines(&data.test, &line, &mut all).unwrap();
+        assert_eq!(found, expected, "{threads} threads");
+        let mut one = |lines: &str| {
+            first.push_str(lines);
+            Ok(ControlFlow::Break(()))
+        };
+        load(&folder, threads).class_lines(&data.test, &line, &mut one).unwrap();
+        assert!(first.len() < expected.len() && expected.starts_with(&first), "{threads} threads");
+    }
+}
+
 /// Returns the metrics of an evaluation that found this quality.
 fn metrics(quality: ImageQuality) -> BTreeMap<String, Option<f64>> {
     let ImageQuality { mse, psnr, ssim } = quality;
