@@ -45,6 +45,7 @@
 pub mod doctor;
 pub mod files;
 pub mod instrument;
+mod json;
 pub mod loss;
 pub mod machine;
 pub mod metrics;

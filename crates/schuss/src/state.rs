@@ -1,5 +1,6 @@
 //! Saving and loading of state, bit for bit: each type lists its parts once, for both directions.
 
+use crate::json;
 use schuss_kernels::Buffer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,7 +86,7 @@ impl StateCodec<'_> {
     pub fn json<T: Serialize + DeserializeOwned>(&mut self, value: &mut T) -> io::Result<()> {
         let mut text = if self.loads() { vec![] } else { serde_json::to_vec(value)? };
         self.list(&mut text, || 0, |codec, byte| codec.bytes(std::slice::from_mut(byte)))?;
-        *value = serde_json::from_slice(&text)?;
+        *value = json::read(&text)?;
         Ok(())
     }
 

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Top-level modules, lowest first.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "files",
+    "json",
     "state",
     "spec",
     "record",

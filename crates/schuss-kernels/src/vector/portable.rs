@@ -17,21 +17,41 @@ impl Portable {
 
     #[inline(always)]
     fn zip(self, other: Self, op: Op) -> Self {
-        self.pairs(other, |a, b| match op {
-            Op::Add => a + b,
-            Op::Sub => a - b,
-            Op::Mul => a * b,
-            Op::Div => a / b,
-        })
+        Self(zip(self.0, other.0, op))
     }
 }
 
-/// Multiplies and adds with one rounding. Where that takes a function call per number, they stand in one place of the
-/// program instead of wherever a kernel does so.
-#[cfg_attr(all(target_arch = "x86_64", not(target_feature = "fma")), inline(never))]
-#[cfg_attr(not(all(target_arch = "x86_64", not(target_feature = "fma"))), inline(always))]
-fn mul_add(x: [f32; LANES], factor: [f32; LANES], term: [f32; LANES]) -> [f32; LANES] {
-    from_fn(|i| x[i].mul_add(factor[i], term[i]))
+/// Where a multiply-add is a function call per number, these functions stand in one place of the program instead of
+/// wherever a kernel uses them: calls of them do not count then.
+macro_rules! compact {
+    ($($function:item)*) => {
+        $(#[cfg_attr(all(target_arch = "x86_64", not(target_feature = "fma")), inline(never))]
+        #[cfg_attr(not(all(target_arch = "x86_64", not(target_feature = "fma"))), inline(always))]
+        $function)*
+    };
+}
+
+compact! {
+    fn zip(x: [f32; LANES], y: [f32; LANES], op: Op) -> [f32; LANES] {
+        from_fn(|i| match op {
+            Op::Add => x[i] + y[i],
+            Op::Sub => x[i] - y[i],
+            Op::Mul => x[i] * y[i],
+            Op::Div => x[i] / y[i],
+        })
+    }
+
+    fn mul_add(x: [f32; LANES], factor: [f32; LANES], term: [f32; LANES]) -> [f32; LANES] {
+        from_fn(|i| x[i].mul_add(factor[i], term[i]))
+    }
+
+    fn flush(x: [f32; LANES]) -> [f32; LANES] {
+        x.map(Lane::flush)
+    }
+
+    fn where_positive(x: [f32; LANES], yes: [f32; LANES], no: [f32; LANES]) -> [f32; LANES] {
+        from_fn(|i| x[i].where_positive(yes[i], no[i]))
+    }
 }
 
 operators!(Portable, Add add, Sub sub, Mul mul, Div div; |x: Portable| Portable(x.0.map(|x| -x)));
@@ -54,7 +74,7 @@ impl Lane for Portable {
 
     #[inline(always)]
     fn flush(self) -> Self {
-        Self(self.0.map(Lane::flush))
+        Self(flush(self.0))
     }
 
     #[inline(always)]
@@ -79,7 +99,7 @@ impl Lane for Portable {
 
     #[inline(always)]
     fn where_positive(self, yes: Self, no: Self) -> Self {
-        Self(from_fn(|i| self.0[i].where_positive(yes.0[i], no.0[i])))
+        Self(where_positive(self.0, yes.0, no.0))
     }
 }
 

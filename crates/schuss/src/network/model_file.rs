@@ -6,7 +6,7 @@ use super::{Model, Params, Plan, Units};
 use crate::loss::Loss;
 use crate::loss::Targets;
 use crate::network::layout::Entry;
-use crate::{Cause, Error, ErrorKind, Result};
+use crate::{Cause, Error, ErrorKind, Result, json};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use schuss_data::format::table::Table;
 use schuss_data::{Normalisation, Offsets, Pictures, Preparation, Scale, Shape};
@@ -123,7 +123,7 @@ impl ModelFile {
                 .at(path.display())
                 .advise("use a model.safetensors written by schuss, or pass this file to train --init-from")
         })?;
-        let about: Self = serde_json::from_slice(about.as_bytes()).map_err(|error| damaged(path, &error))?;
+        let about: Self = json::read(about.as_bytes()).map_err(|error| damaged(path, &error))?;
         let model: Model = about.model.parse().map_err(|error: Error| damaged(path, &error.what))?;
         let inputs = about.shape.checked_features();
         let inputs = inputs.ok_or_else(|| damaged(path, &"its input shape is larger than any memory"))?;

@@ -8,7 +8,7 @@ use crate::files;
 use crate::record::TrialRecord;
 use crate::session::Session;
 use crate::state::StateCodec;
-use crate::{Cause, Error};
+use crate::{Cause, Error, json};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Take, Write};
@@ -149,7 +149,9 @@ pub(super) fn read<F: Read + Seek>(mut file: F, length: u64) -> Result<Checkpoin
     let text = u64::from_le_bytes([e, f, g, h, i, j, k, l]);
     let state = body.checked_sub(FIXED).and_then(|rest| rest.checked_sub(text)).filter(|_| text <= LONGEST);
     let state = state.ok_or_else(|| Unusable::Damaged("its header is too long".into()))?;
-    let header = serde_json::from_reader((&mut from).take(text)).map_err(io::Error::from)?;
+    let mut header = vec![];
+    (&mut from).take(text).read_to_end(&mut header)?;
+    let header = json::read(&header).map_err(io::Error::from)?;
     Ok(Checkpoint { header, state: from.take(state) })
 }
 

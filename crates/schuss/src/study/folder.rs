@@ -11,7 +11,7 @@ use crate::files::{self, Lock};
 use crate::recipe::{Choices, Trial};
 use crate::record::{Counts, ResampledRecord, Summary, Trace, TuningRecord};
 use crate::session::Limits;
-use crate::{Cause, Error, Result};
+use crate::{Cause, Error, Result, json};
 use schuss_data::{Dataset, HeldOut};
 use serde::Serialize;
 use std::io::ErrorKind;
@@ -140,9 +140,7 @@ impl RunFolder {
                 .advise("a new run")
         };
         match std::fs::read_to_string(&path) {
-            Ok(text) => {
-                serde_json::from_slice(text.as_bytes()).map(Some).map_err(|error| damaged(error.to_string()))
-            }
+            Ok(text) => json::read(text.as_bytes()).map(Some).map_err(|error| damaged(error.to_string())),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(damaged(error.to_string())),
         }

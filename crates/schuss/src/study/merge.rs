@@ -3,7 +3,7 @@
 use super::folder::{STUDY, SUMMARY};
 use super::statistics;
 use crate::record::{Summary, TrialRecord, TuningRecord};
-use crate::{Cause, Error, Result};
+use crate::{Cause, Error, Result, json};
 use schuss_data::text::plain_io;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -40,13 +40,13 @@ pub(super) fn read_summary(folder: &Path) -> Result<Summary> {
         Error::data(why).because(Cause::Damaged).at(file.display()).advise(again)
     };
     let flawed = |why: &dyn std::fmt::Display| damaged(format!("the summary is damaged: {why}"));
-    let Version { schema } = serde_json::from_str(&text).map_err(|error| flawed(&error))?;
+    let Version { schema } = json::read(text.as_bytes()).map_err(|error| flawed(&error))?;
     if schema != SCHEMA {
         let why = format!("the summary has schema {schema}, but this program reads {SCHEMA}");
         let error = Error::data(why).because(Cause::Mismatch).at(file.display());
         return Err(error.advise("the version of schuss that wrote it, or a newer one"));
     }
-    let summary: Summary = serde_json::from_str(&text).map_err(|error| flawed(&error))?;
+    let summary: Summary = json::read(text.as_bytes()).map_err(|error| flawed(&error))?;
     match flaw(&summary) {
         Some(why) => Err(flawed(&why)),
         None => Ok(summary),

@@ -3,6 +3,7 @@
 use super::StudyFile;
 use super::folder::{STUDY, SUMMARY, TRIAL};
 use crate::Result;
+use crate::json;
 use crate::record::Summary;
 use schuss_data::Dataset;
 use std::path::Path;
@@ -25,7 +26,7 @@ impl Origin {
         let summary = std::fs::read_to_string(folder.join(SUMMARY)).ok()?;
         Some(Self {
             file: StudyFile { is_of_run: true, ..StudyFile::parse(&file, STUDY).ok()? },
-            summary: serde_json::from_slice(summary.as_bytes()).ok()?,
+            summary: json::read(summary.as_bytes()).ok()?,
             seed: seed_of(&path).unwrap_or(1),
         })
     }

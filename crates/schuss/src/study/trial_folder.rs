@@ -8,7 +8,7 @@ use crate::network::{ModelFile, Params, save};
 use crate::recipe::Trial;
 use crate::record::{BestRecord, EvaluationPoint, Sheet, Trace, TrialRecord, Waypoints};
 use crate::session::Session;
-use crate::{Cause, Error, Result};
+use crate::{Cause, Error, Result, json};
 use schuss_data::Dataset;
 use schuss_data::text::plain_io;
 use std::fs;
@@ -131,8 +131,7 @@ impl TrialFolder {
         let read = |name: &str| fs::read(self.path.join(name)).unwrap_or_default();
         let (metrics, losses) = (read(METRICS), read(LOSSES));
         let lines = metrics.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let evaluations: std::result::Result<Vec<EvaluationPoint>, _> =
-            lines.map(serde_json::from_slice).collect();
+        let evaluations: std::result::Result<Vec<EvaluationPoint>, _> = lines.map(json::read).collect();
         let evaluations = evaluations.map_err(|error| {
             Error::failure(format!("the log of evaluations is damaged: {error}"))
                 .because(Cause::Damaged)

@@ -8,7 +8,7 @@ use crate::study::exhibit::Printed;
 use crate::study::file::Observe;
 use crate::study::plan::{Planned, Study};
 use crate::study::run::{Ended, Means, run_in_memory};
-use crate::{Error, Result};
+use crate::{Error, Result, json};
 use schuss_data::Dataset;
 use std::path::Path;
 
@@ -156,7 +156,7 @@ fn open(folder: &Path) -> Result<(Log, Vec<TrialRecord>)> {
     let text = std::fs::read_to_string(&path).unwrap_or_default();
     let (mut length, mut ended) = (0, vec![]);
     for line in text.split_inclusive('\n').take_while(|line| line.ends_with('\n')) {
-        let Ok(record) = serde_json::from_slice(line.as_bytes()) else { break };
+        let Ok(record) = json::read(line.as_bytes()) else { break };
         length += line.len() as u64;
         ended.push(record);
     }
