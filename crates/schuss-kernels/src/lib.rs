@@ -55,7 +55,7 @@ pub use isa::{Isa, Kernel};
 pub use lane::Lane;
 pub use math::{Format, Math};
 pub use prefetch::prefetch;
-pub use team::Team;
+pub use team::{PASS_WORK, Team};
 pub use vector::{LANES, Vector};
 
 /// Name of the arithmetic of every kernel here; it changes whenever a bit of a result may change. Products in

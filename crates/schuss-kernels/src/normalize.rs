@@ -7,7 +7,7 @@
 use crate::matrix::{Matrix, MatrixMut, Start};
 use crate::passes::{self, Chain, Map, RowPass, clear_pad, counted, load};
 use crate::pointer::SharedMut;
-use crate::{Kernel, LANES, Team, Vector, padded};
+use crate::{Kernel, LANES, PASS_WORK, Team, Vector, padded};
 
 /// Moments that rows or columns are normalised by. Per-column slices are padded to whole vectors.
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +55,6 @@ impl Moments<'_> {
     }
 }
 
-/// Cost of an element, in multiply-adds.
-const WORK: usize = 4;
-
 /// Computes mean and 1 / √(variance + ε) of every row of X `[m, n]`, the variance over n: 16 lanes and a
 /// fixed tree each.
 ///
@@ -67,7 +64,7 @@ pub fn row_moments(team: &mut Team, x: Matrix, eps: f64, mean: &mut [f32], scale
     let (rows, cols) = x.shape();
     assert!(mean.len() >= rows && scale.len() >= rows);
     let pass = RowMoments { x, eps: eps as f32, mean: SharedMut::new(mean), scale: SharedMut::new(scale) };
-    passes::each_row(team, &pass, WORK, rows, cols);
+    passes::each_row(team, &pass, PASS_WORK, rows, cols);
 }
 
 /// Computes mean and variance (over m) of every column of X `[m, n]`, summed in f64 in row order. `mean` and
@@ -80,7 +77,7 @@ pub fn column_moments(team: &mut Team, x: Matrix, mean: &mut [f32], variance: &m
     assert!(mean.len() >= padded(cols) && variance.len() >= padded(cols));
     let (mean, variance) = (SharedMut::new(mean), SharedMut::new(variance));
     let isa = team.isa();
-    team.split(rows * cols * WORK, cols.div_ceil(LANES), |panels| {
+    team.split(rows * cols * PASS_WORK, cols.div_ceil(LANES), |panels| {
         panels.for_each(|panel| isa.run(ColumnMoments { x, mean, variance, col: panel * LANES }));
     });
 }
@@ -103,7 +100,7 @@ pub fn scales(variance: &[f32], eps: f64, scale: &mut [f32]) {
 pub fn normalize(team: &mut Team, x: Matrix, moments: Moments, gain: &[f32], bias: &[f32], y: MatrixMut) {
     let (moments, width) = (moments.check(x), padded(x.shape().1));
     assert!(gain.len() >= width && bias.len() >= width);
-    passes::map(team, &Normalize { moments, gain, bias }, WORK, [x], y);
+    passes::map(team, &Normalize { moments, gain, bias }, PASS_WORK, [x], y);
 }
 
 /// Computes the gradient of the gain, Σ dy x̂ over each column: one chain in row order. X and Dʸ `[m, n]`,
@@ -141,7 +138,7 @@ pub fn layer_norm_gradient(
     assert!(dy.shape() == (rows, cols) && dx.shape() == (rows, cols) && gain.len() >= padded(cols));
     let dx = SharedMut::new(dx.into_data());
     let pass = LayerGradient { x, moments: moments.check(x), gain, dy, dx };
-    passes::each_row(team, &pass, 2 * WORK, rows, cols);
+    passes::each_row(team, &pass, 2 * PASS_WORK, rows, cols);
 }
 
 /// Gradients of gain and bias over the rows of a batch, one per column and padded to whole vectors.
@@ -170,7 +167,7 @@ pub fn batch_norm_gradient(
     let (rows, cols) = x.shape();
     assert!([gain, sums.gain, sums.bias].iter().all(|columns| columns.len() >= padded(cols)));
     let pass = BatchGradient { moments: moments.check(x), gain, sums, count: rows as f32 };
-    passes::map(team, &pass, WORK, [x, dy], dx);
+    passes::map(team, &pass, PASS_WORK, [x, dy], dx);
 }
 
 /// # Safety

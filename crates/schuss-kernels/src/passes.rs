@@ -2,7 +2,7 @@
 
 use crate::matrix::{Matrix, MatrixMut, Start};
 use crate::pointer::SharedMut;
-use crate::{Kernel, LANES, Team, Vector, padded};
+use crate::{Kernel, LANES, PASS_WORK, Team, Vector, padded};
 use std::ops::Range;
 
 // No closures on vectors here: a closure that the compiler does not inline is compiled without the
@@ -162,7 +162,7 @@ pub(crate) fn column_chains<C: Chain<N>, const N: usize>(
     let (rows, cols) = inputs[0].shape();
     assert!(inputs.iter().all(|input| input.shape() == (rows, cols)) && sums.len() >= padded(cols));
     let isa = team.isa();
-    team.for_chunks(rows * cols, &mut sums[..padded(cols)], LANES, |panel, sums| {
+    team.for_chunks(rows * cols * PASS_WORK, &mut sums[..padded(cols)], LANES, |panel, sums| {
         isa.run(Column { chain, inputs, start, sums, col: panel * LANES });
     });
 }

@@ -1,7 +1,7 @@
 //! Average pooling over non-overlapping windows.
 
 use crate::matrix::{Matrix, MatrixMut};
-use crate::{Team, padded};
+use crate::{PASS_WORK, Team, padded};
 
 /// Shape of the images, one per row of a matrix, channel after channel, row after row; and the side of the
 /// windows, in pixels.
@@ -47,7 +47,7 @@ pub fn average_pool(team: &mut Team, windows: Windows, x: Matrix, y: MatrixMut) 
     assert_eq!(rows, y_rows, "rows");
     let (stride, (height, width)) = (padded(outputs), windows.output());
     let count = (windows.side * windows.side) as f32;
-    team.for_chunks(rows * inputs, &mut y.into_data()[..rows * stride], stride, |row, y| {
+    team.for_chunks(rows * inputs * PASS_WORK, &mut y.into_data()[..rows * stride], stride, |row, y| {
         let x = x.row(row);
         for (at, y) in y[..outputs].iter_mut().enumerate() {
             let (channel, top, left) = (at / (height * width), at / width % height, at % width);
@@ -72,7 +72,7 @@ pub fn average_pool_gradient(team: &mut Team, windows: Windows, dy: Matrix, dx: 
     assert_eq!(rows, x_rows, "rows");
     let (stride, (height, width), side) = (padded(inputs), windows.output(), windows.side);
     let count = (side * side) as f32;
-    team.for_chunks(rows * inputs, &mut dx.into_data()[..rows * stride], stride, |row, dx| {
+    team.for_chunks(rows * inputs * PASS_WORK, &mut dx.into_data()[..rows * stride], stride, |row, dx| {
         let dy = dy.row(row);
         for (at, dx) in dx[..inputs].iter_mut().enumerate() {
             let (line, column) = (at / windows.width, at % windows.width);

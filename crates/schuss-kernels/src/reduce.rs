@@ -2,7 +2,7 @@
 //! threads.
 
 use crate::team::share;
-use crate::{Kernel, LANES, Lane, Team, Vector};
+use crate::{Kernel, LANES, Lane, PASS_WORK, Team, Vector};
 use std::ops::Range;
 
 /// `R` sums over weights, written once for every kind of lane. `S` is the number of slots per weight.
@@ -35,7 +35,7 @@ pub fn reduce<T: Reduction<S, R>, const S: usize, const R: usize>(
     assert!(len.is_multiple_of(LANES) && sums.len() == len && slots.iter().all(|slot| slot.len() == len));
     let mut totals = [[0.0; R]; SHARES];
     let isa = team.isa();
-    team.for_chunks(len, &mut totals, 1, |index, total| {
+    team.for_chunks(len * PASS_WORK, &mut totals, 1, |index, total| {
         for chunk in share(len.div_ceil(CHUNK), index, SHARES) {
             let range = chunk * CHUNK..len.min((chunk + 1) * CHUNK);
             isa.run(Chunk { reduction, sums, count, weights, slots, range, total: &mut total[0] });

@@ -3,7 +3,7 @@
 use crate::count::Count;
 use crate::pointer::SharedMut;
 use crate::team::share;
-use crate::{Kernel, LANES, Lane, Math, Team, Vector};
+use crate::{Kernel, LANES, Lane, Math, PASS_WORK, Team, Vector};
 use std::ops::Range;
 
 /// Update of one weight, written once for every kind of lane. `S` is the number of slots per weight.
@@ -36,7 +36,7 @@ pub fn sweep<U: Elementwise<S>, const S: usize>(
     let slots = slots.map(SharedMut::new);
     let (isa, parts) = (team.isa(), team.parts());
     let count = Count::new(count, isa);
-    team.run(len, |part| {
+    team.run(len * PASS_WORK, |part| {
         let vectors = share(len / LANES, part, parts);
         isa.run(Sweep { update, sums, count, weights, slots, vectors });
     });

@@ -22,8 +22,8 @@ const PARTS_PER_THREAD: usize = 2;
 /// Polls before a waiting thread goes to sleep: a few microseconds.
 const SPINS: usize = if cfg!(loom) { 1 } else { 4_000 };
 
-/// Work that one thread finishes before another has woken, in multiply-adds: about a microsecond.
-const SOLO: usize = 16_384;
+/// Cost of reading and writing one number, in multiply-adds.
+pub const PASS_WORK: usize = 8;
 
 type Job = *const (dyn Fn(usize) + Sync);
 
@@ -108,13 +108,13 @@ impl Team {
     }
 
     /// Calls `job(part)` once for every part, on any thread, and returns when all have finished. `work` is
-    /// the approximate total cost in multiply-adds: below a microsecond's worth, the calling thread does
+    /// the approximate total cost in multiply-adds: below a microsecond or two's worth, the calling thread does
     /// every part.
     ///
     /// # Panics
     /// If the job panicked on any thread.
     pub fn run(&mut self, work: usize, job: impl Fn(usize) + Sync) {
-        if self.handles.is_empty() || work < SOLO {
+        if self.handles.is_empty() || work < self.isa.solo_work() {
             return (0..self.parts()).for_each(job);
         }
         let job: &(dyn Fn(usize) + Sync) = &job;

@@ -2,7 +2,7 @@
 
 use crate::matrix::{Matrix, MatrixMut, Start};
 use crate::passes::{self, Chain, Map, load};
-use crate::{Kernel, LANES, Team, Vector, padded};
+use crate::{Kernel, LANES, PASS_WORK, Team, Vector, padded};
 
 /// Learned slopes.
 #[derive(Clone, Copy, Debug)]
@@ -31,15 +31,12 @@ impl Slopes<'_> {
     }
 }
 
-/// Cost of an element, in multiply-adds.
-const WORK: usize = 2;
-
 /// Y ← f(X), both `[m, n]`.
 ///
 /// # Panics
 /// If the shapes do not match.
 pub fn prelu(team: &mut Team, slopes: Slopes, x: Matrix, y: MatrixMut) {
-    passes::map(team, &Value(slopes.check(x.shape().1)), WORK, [x], y);
+    passes::map(team, &Value(slopes.check(x.shape().1)), PASS_WORK, [x], y);
 }
 
 /// Dˣ ← Dʸ f′(X), all `[m, n]`; at zero the slope is the one below zero.
@@ -47,7 +44,7 @@ pub fn prelu(team: &mut Team, slopes: Slopes, x: Matrix, y: MatrixMut) {
 /// # Panics
 /// If the shapes do not match.
 pub fn prelu_gradient(team: &mut Team, slopes: Slopes, x: Matrix, dy: Matrix, dx: MatrixMut) {
-    passes::map(team, &Gradient(slopes.check(x.shape().1)), WORK, [x, dy], dx);
+    passes::map(team, &Gradient(slopes.check(x.shape().1)), PASS_WORK, [x, dy], dx);
 }
 
 /// Gradient of per-unit slopes, Σ dy min(x, 0) over each column: one accumulation chain in row order. X and

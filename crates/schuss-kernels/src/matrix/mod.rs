@@ -21,7 +21,7 @@ use crate::pointer::SharedMut;
 use crate::single::RankOne;
 use crate::sweep::Elementwise;
 use crate::team::share;
-use crate::{LANES, Team, padded};
+use crate::{LANES, PASS_WORK, Team, padded};
 pub(crate) use dots::{DOT_BLOCK, Dots};
 pub(crate) use epilogue::{Epilogue, Sum};
 use epilogue::{Forward, Masked, Step};
@@ -233,7 +233,7 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
 pub fn column_sums(team: &mut Team, d: Matrix, start: Start, sums: &mut [f32]) {
     assert!(sums.len() >= d.stride);
     let sums = &mut sums[..d.stride];
-    team.for_chunks(d.rows * d.stride, sums, LANES, |panel, sums| {
+    team.for_chunks(d.rows * d.stride * PASS_WORK, sums, LANES, |panel, sums| {
         if start == Start::Fresh {
             sums.fill(0.0);
         }

@@ -11,7 +11,7 @@ use schuss_data::random::Key;
 use schuss_data::{Batch, Row};
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::Score;
-use schuss_kernels::{Buffer, Team, padded, prefetch};
+use schuss_kernels::{Buffer, PASS_WORK, Team, padded, prefetch};
 
 /// Default number of samples per microbatch: enough to keep the products busy, few enough for the activations of wide
 /// layers to stay in the L2 cache.
@@ -236,7 +236,7 @@ const NOISE_WORK: usize = 64;
 /// Writes the normalised features of the samples of `batch` to the rows of `to`: [samples, inputs].
 pub(crate) fn gather_inputs(team: &mut Team, batch: &Batch, to: &mut [f32]) {
     let (rows, stride) = (batch.len(), padded(batch.features()));
-    team.for_chunks(rows * stride, &mut to[..rows * stride], stride, |row, to| {
+    team.for_chunks(rows * stride * PASS_WORK, &mut to[..rows * stride], stride, |row, to| {
         if row + 1 < rows {
             match batch.row(row + 1) {
                 Row::Bytes(bytes) => prefetch(bytes),
