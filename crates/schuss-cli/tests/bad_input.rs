@@ -24,6 +24,8 @@ fn what_is_typed_wrong_exits_with_2_names_it_and_writes_nothing() {
         (&["train", "--target", "f1>=0.9"], "unknown metric"),
         (&["train", "--target", "eval_accuracy"], "not a condition"),
         (&["train", "--threads", "0"], "threads"),
+        (&["train", "--device", "tpu"], "unknown device `tpu`"),
+        (&["train", "--device", "cuda"], "--device gpu"),
         (&["train", "--data", "nmist"], "did you mean `mnist`?"),
         (&["train", "--data", "digits:trian=10"], "did you mean `train`?"),
         (&["train", "--data", "digits:train=0"], "train"),
@@ -298,6 +300,16 @@ fn choices_that_say_nothing_or_the_same_twice_are_refused() {
         (&["compare", "./empty.toml"], "has no value"),
     ] {
         place.small(args).refused(2, part);
+    }
+    assert!(!place.join("runs").exists());
+}
+
+#[test]
+#[cfg(not(feature = "gpu"))]
+fn a_build_without_graphics_cards_says_how_to_get_one_that_has_them() {
+    let place = Place::new();
+    for command in ["train", "compare", "find-lr"] {
+        place.small(&[command, "--device", "gpu"]).refused(2, "--features gpu");
     }
     assert!(!place.join("runs").exists());
 }

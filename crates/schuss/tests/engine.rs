@@ -8,7 +8,7 @@ use schuss::data::{Dataset, Feed};
 use schuss::metrics::{Metrics, Reconstructions};
 use schuss::network::Params;
 use schuss::record::{MemoryRecord, Status};
-use schuss::session::{Control, Cpu, Engine, Outcome, Session, Tally, Watch};
+use schuss::session::{Control, Cpu, Engine, Outcome, Session, Tally, Watch, register_gpu};
 use schuss::state::StateCodec;
 use std::io;
 use std::ops::Range;
@@ -228,4 +228,18 @@ fn a_session_outlives_the_data_set_it_was_made_from() {
     };
     let outcome = std::thread::spawn(move || session.run().unwrap()).join().unwrap();
     assert_eq!(outcome.updates, 3);
+}
+
+#[test]
+fn a_registered_maker_makes_the_engine_of_a_trial_on_a_card() {
+    let data = data();
+    let mut card = trial("64-20-10", "batch:100", "sgd", 1);
+    card.recipe.device = "gpu:Small Card".parse().unwrap();
+    let error = Session::new(&card, &data, ONE_THREAD).err().unwrap();
+    assert!(error.exit_code() == 2 && error.to_string().contains("--features gpu"), "{error}");
+    register_gpu(|name, trial, data, limits| {
+        assert_eq!(name, Some("Small Card"));
+        Ok(Box::new(Cpu::new(trial, data, limits)?))
+    });
+    assert_eq!(Session::new(&card, &data, ONE_THREAD).unwrap().run().unwrap().updates, 3);
 }

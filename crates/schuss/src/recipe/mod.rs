@@ -3,6 +3,7 @@
 mod about;
 mod choices;
 mod condition;
+mod device;
 mod early_stop;
 mod eval_every;
 mod model_file;
@@ -13,6 +14,7 @@ mod workload;
 pub use about::{Table, about};
 pub use choices::{ChoiceKey, Choices, Group, Row, Source, ValueType};
 pub use condition::{Condition, Metric, Op};
+pub use device::Device;
 pub use early_stop::{EarlyStop, Gl, Pq, Up};
 pub use eval_every::{EvalEvery, EvalGrid};
 pub use precision::MatmulPrecision;
@@ -122,6 +124,8 @@ pub struct Recipe {
     pub stats: Option<usize>,
     /// Required precision of matrix products.
     pub matmul_precision: MatmulPrecision,
+    /// Processor that it runs on.
+    pub device: Device,
 }
 
 /// Stopping criteria of a trial.

@@ -4,6 +4,7 @@ mod cadence;
 mod calibration;
 mod control;
 mod cpu;
+mod device;
 mod engine;
 mod event;
 mod forecast;
@@ -20,6 +21,7 @@ mod turn;
 pub use cadence::Cadence;
 pub use control::{Control, Watch};
 pub use cpu::Cpu;
+pub use device::{MakeEngine, register_gpu};
 pub use engine::Engine;
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
@@ -134,12 +136,12 @@ enum Pause {
 }
 
 impl Session {
-    /// Allocates everything a trial needs on the processor cores; afterwards a step can fail only if samples cannot be
-    /// read.
+    /// Allocates everything a trial needs on its device; afterwards a step can fail only if samples cannot be read or
+    /// a graphics card fails.
     ///
     /// # Errors
-    /// If model and data do not match, weights cannot be loaded, or the machine has too little memory or too few
-    /// threads.
+    /// If model and data do not match, weights cannot be loaded, or the machine has too little memory, too few threads
+    /// or no such device.
     pub fn new(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Self> {
         Self::beside(None, trial, data, limits)
     }
@@ -151,7 +153,7 @@ impl Session {
     /// # Errors
     /// As for [`Session::new`].
     pub fn beside(other: Option<&Self>, trial: &Trial, data: &Dataset, limits: Limits) -> Result<Self> {
-        let engine = Box::new(Cpu::new(trial, data, limits)?);
+        let engine = device::engine(trial, data, limits)?;
         Self::with_engine(engine, other, trial, data, limits)
     }
 

@@ -119,6 +119,9 @@ const NOISES: &[Alias] = &[("normal", "gaussian"), ("gaussiannoise", "gaussian")
 
 /// Names without a counterpart of the same kind: kind, name, and what to write instead.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
+    ("device", "cuda", "--device gpu, which uses any card through Vulkan, Metal or DirectX"),
+    ("device", "mps", "--device gpu, which uses any card through Vulkan, Metal or DirectX"),
+    ("device", "xpu", "--device gpu, which uses any card through Vulkan, Metal or DirectX"),
     ("optimizer", "momentum", "sgd:lr=0.1,momentum=0.9"),
     ("optimizer", "nag", "sgd:lr=0.1,momentum=0.9,nesterov=true"),
     ("optimizer", "nesterov", "sgd:lr=0.1,momentum=0.9,nesterov=true"),
@@ -234,6 +237,7 @@ fn aliases(noun: &str) -> (&'static [Alias], &'static [&'static str]) {
         "layer" => (LAYERS, &["layer"]),
         "init" => (INITS, &["init", "initializer"]),
         "noise" => (NOISES, &[]),
+        "device" => (&[], &["0"]), // cuda:0
         _ => (&[], &[]),
     }
 }

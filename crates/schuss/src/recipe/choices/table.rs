@@ -9,7 +9,7 @@ use crate::loss::Targets;
 use crate::metrics::Custom;
 use crate::network::{Init, Model, Noise};
 use crate::optim::Method;
-use crate::recipe::{self, Condition, Trial};
+use crate::recipe::{self, Condition, Device, MatmulPrecision, Trial};
 use crate::{Cause, Error, Result};
 use schuss_data::Resampling;
 use std::str::FromStr;
@@ -383,7 +383,29 @@ table! {
     .default("highest")
     .axis()
     .recorded()
-    .line(Number(11)),
+    .line(Number(11))
+    .idle_if(|trial, _| {
+        let is_idle = trial.recipe.device != Device::Cpu && trial.recipe.matmul_precision != MatmulPrecision::default();
+        is_idle.then(|| format!("on --device {}, where products are in f32", trial.recipe.device))
+    }),
+
+    // without an entry in records and identities on processor cores, where there was nothing else
+    Device => Row::trial(
+        "device",
+        Recipe,
+        "NAME",
+        |trial| text(&trial.recipe.device).filter(|_| trial.recipe.device != Device::Cpu),
+        |trial, typed, _| put(&mut trial.recipe.device, typed),
+    )
+    .help(
+        "Processor to train on: cpu | gpu | gpu:NAME",
+        "gpu: the fastest graphics card; gpu:NAME: the one whose name contains NAME (`schuss doctor` lists them). Needs a \
+         build with `--features gpu`. Bits differ between devices",
+    )
+    .default("cpu")
+    .unset("cpu")
+    .axis()
+    .recorded(),
 
     Epochs => Row::trial("epochs", Budget, "N", |trial| text(&trial.budget.epochs), |trial, typed, _| {
         trial.budget.epochs = typed.parse().unwrap_or(u32::MAX);

@@ -100,6 +100,14 @@ fn evaluations_are_part_of_the_identity_where_they_are_those_of_the_grid() {
 }
 
 #[test]
+fn a_device_is_in_identity_and_record_unless_it_is_the_processor() {
+    let (plain, card) = (trial("model=64-10"), trial("model=64-10 device=gpu"));
+    assert_eq!(trial("model=64-10 device=cpu").config_id(), plain.config_id());
+    assert_ne!(card.config_id(), plain.config_id());
+    assert_eq!((card.record().get("device").as_deref(), plain.record().get("device")), (Some("gpu"), None));
+}
+
+#[test]
 fn records_list_the_recipe_in_the_order_they_always_had() {
     let all = "model=linear:12,batch-norm,linear:10 stats=10 noise=masking:p=0.5";
     assert_eq!(
@@ -119,6 +127,7 @@ fn the_choices_of_a_trial_resolve_into_the_trial() {
         "model=linear:12,batch-norm,linear:10 stats=10 target=eval_loss<0.1 beyond_target=true max_updates=7",
         "targets=input model=64-4-64 matmul_precision=medium init=zeros",
         "early_stop=up:s=2,k=3",
+        "device=gpu:H100",
         "dialect=sklearn",
     ] {
         let trial = trial(words);
