@@ -39,7 +39,7 @@ fn products(criterion: &mut Criterion) {
         );
         println!(
             "copy on {threads} threads: {:.1} GB/s",
-            peak::copy_gigabytes(&mut team, Duration::from_millis(500))
+            peak::copy_gigabytes(&mut team, 64 << 20, Duration::from_millis(500))
         );
         for rows in [100, 256] {
             for [k, n] in LAYERS {

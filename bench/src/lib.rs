@@ -2,6 +2,7 @@
 //! single kernels and steps are in `benches/`, comparisons with other frameworks in `peers/`.
 #![forbid(unsafe_code)]
 
+pub mod command;
 pub mod families;
 pub mod growth;
 pub mod laps;

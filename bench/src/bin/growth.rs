@@ -4,39 +4,25 @@
 use schuss::data::Dataset;
 use schuss::session::Limits;
 use schuss::{Error, Result, files};
+use schuss_bench::command::{self, Arguments};
 use schuss_bench::families::{self, Family};
 use schuss_bench::growth::{self, Best, Measured};
 use schuss_kernels::{Team, peak};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Default number of rounds. Each round measures every shape, so that a slow minute does not affect just one.
+/// Default number of rounds.
 const ROUNDS: usize = 5;
 
 /// Data with as many samples as the largest update.
 const DATA: &str = "digits:train=8192,test=100";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    command::exit_code(run())
 }
 
 fn run() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or_else(|| {
-        Error::usage("no folder is named for the results").advise("growth OUTDIR, where OUTDIR is new")
-    })?;
-    let rounds = arguments.next().map_or(Ok(ROUNDS), |text| rounds(&text))?;
-    let folder = Path::new(&folder);
-    if folder.exists() {
-        return Err(Error::usage("the folder for the results is already there").at(folder.display()));
-    }
+    let Arguments { folder, rounds } = Arguments::of_process("growth", ROUNDS)?;
     let (measured, peak) = measure(rounds)?;
     println!("FMA peak {peak:.0} GFLOP/s on {} threads", Limits::default().threads);
     measured.iter().for_each(|measured| println!("\n{}", growth::table(measured)));
@@ -45,12 +31,7 @@ fn run() -> Result<()> {
         |measured: &Measured| (format!("{}.svg", measured.family.slug), growth::chart(measured, peak));
     let charts = measured.iter().map(chart);
     files.extend(charts);
-    files::create_folder(folder, &files)
-}
-
-fn rounds(text: &str) -> Result<usize> {
-    let rounds = text.parse().ok().filter(|&rounds| rounds > 0);
-    rounds.ok_or_else(|| Error::usage(format!("`{text}` must give a whole number of rounds, at least 1")))
+    files::create_folder(&folder, &files)
 }
 
 /// Returns the rows of all families, and the highest FMA peak measured alongside, in GFLOP/s.

@@ -6,10 +6,10 @@ use schuss::network::{Params, Plan};
 use schuss::optim::{Rule, Stepper};
 use schuss::session::Limits;
 use schuss::{Error, Result, files, machine};
+use schuss_bench::command::{self, Arguments};
 use schuss_bench::laps::{self, Task};
 use schuss_kernels::sweep::{Elementwise, sweep};
 use schuss_kernels::{Buffer, Math, Team};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ const UPDATE: &str = "batch:100";
 /// An epoch of 100 updates, which fully includes the work that matrix rules do every 10, 20 or 100 updates.
 const DATA: &str = "digits:train=10000,test=10";
 const UPDATES: f64 = 100.0;
-/// Default number of rounds. Each round measures every rule, so that a slow minute does not affect just one.
+/// Default number of rounds.
 const ROUNDS: usize = 7;
 /// Number of repetitions of isolated steps, alternating with plain sweeps, per turn.
 const STEPS: usize = 50;
@@ -26,25 +26,11 @@ const STEPS: usize = 50;
 const LR: &str = "lr=0.00001";
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    command::exit_code(run())
 }
 
 fn run() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or_else(|| {
-        Error::usage("no folder is named for the results").advise("optimizers OUTDIR, where OUTDIR is new")
-    })?;
-    let folder = Path::new(&folder);
-    if folder.exists() {
-        return Err(Error::usage("the folder for the results is already there").at(folder.display()));
-    }
-    let rounds = arguments.next().map_or(Ok(ROUNDS), |text| rounds(&text))?;
+    let Arguments { folder, rounds } = Arguments::of_process("optimizers", ROUNDS)?;
     let (threads, data) = (Limits::default().threads, schuss::data::load(DATA)?);
     let mut subjects =
         Rule::NAMES.iter().map(|name| Subject::new(name, &data, threads)).collect::<Result<Vec<_>>>()?;
@@ -62,12 +48,7 @@ fn run() -> Result<()> {
     subjects.iter().for_each(|subject| println!("{}", subject.row()));
     let raw: String = subjects.iter().map(Subject::raw).collect();
     let raw = format!("rule,path,round,update_seconds,step_seconds,sweep_seconds\n{raw}");
-    files::create_folder(folder, &[("optimizers.csv".to_owned(), raw)])
-}
-
-fn rounds(text: &str) -> Result<usize> {
-    let rounds = text.parse().ok().filter(|&rounds| rounds > 0);
-    rounds.ok_or_else(|| Error::usage(format!("`{text}` must give a whole number of rounds, at least 1")))
+    files::create_folder(&folder, &[("optimizers.csv".to_owned(), raw)])
 }
 
 /// A rule and its measurements.

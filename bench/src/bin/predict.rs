@@ -5,19 +5,14 @@ use schuss::network::Predictor;
 use schuss::session::Limits;
 use schuss::study::{TrainedModel, Workload};
 use schuss::{Error, Result};
+use schuss_bench::command;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    command::exit_code(run())
 }
 
 fn run() -> Result<()> {
@@ -26,27 +21,27 @@ fn run() -> Result<()> {
         return Err(Error::usage("a model, data and a number of passes are needed")
             .advise("predict MODEL DATA PASSES"));
     };
-    let passes = passes.parse::<u32>().ok().filter(|&passes| passes > 0);
-    let passes = passes.ok_or_else(|| Error::usage("PASSES must be a whole number, at least 1"))?;
+    let passes = command::count("PASSES", passes)?;
     let threads = Limits::default().threads;
     let mut model = TrainedModel::open(Path::new(model), threads)?;
-    let data = model.evaluation_data(Some(&Workload::of(data)))?.data;
+    let test = model.evaluation_data(Some(&Workload::of(data)))?.data.test;
+    let test = Split::from(test.read(&(0..test.len() as u64).collect::<Vec<_>>())?);
     let begun = Instant::now();
-    let mut correct = correct(&mut model.predictor, &data.test)?;
+    let mut correct = correct(&mut model.predictor, &test)?;
     let warmup = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     for _ in 0..passes {
-        correct = self::correct(&mut model.predictor, &data.test)?;
+        correct = self::correct(&mut model.predictor, &test)?;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let (rows, pass) = (data.test.len(), seconds / f64::from(passes));
+    let (rows, pass) = (test.len(), seconds / passes as f64);
     println!(
         "{{\"peer\": \"schuss\", \"version\": \"{}\", \"workload\": \"predict {}\", \"threads\": {threads}, \
          \"samples\": {}, \"seconds\": {seconds}, \"epoch_seconds\": {pass}, \"accuracy\": {}, \
          \"warmup_seconds\": {warmup}}}",
         env!("CARGO_PKG_VERSION"),
         model.predictor.about().model,
-        rows * passes as usize,
+        rows * passes,
         correct as f64 / rows as f64,
     );
     Ok(())

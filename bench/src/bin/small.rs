@@ -4,11 +4,11 @@
 use schuss::data::{Dataset, Labels, Normalisation, Normalise, Samples, Shape, Split, Values};
 use schuss::session::Limits;
 use schuss::{Error, Result, files, machine};
+use schuss_bench::command::{self, Arguments};
 use schuss_bench::laps::{self, Task};
 use schuss_kernels::matrix::{self, Matrix, MatrixMut, Start};
 use schuss_kernels::sweep::Elementwise;
 use schuss_kernels::{Buffer, Math, Team, padded};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -23,29 +23,15 @@ const TESTED: usize = 114;
 const EPOCHS: u32 = 300;
 /// Repetitions of the products in a turn.
 const REPEATS: usize = 3_000;
-/// Default number of rounds. Each round measures every batch, so that a slow minute does not affect just one.
+/// Default number of rounds.
 const ROUNDS: usize = 5;
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    command::exit_code(run())
 }
 
 fn run() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or_else(|| {
-        Error::usage("no folder is named for the results").advise("small OUTDIR, where OUTDIR is new")
-    })?;
-    let folder = Path::new(&folder);
-    if folder.exists() {
-        return Err(Error::usage("the folder for the results is already there").at(folder.display()));
-    }
-    let rounds = arguments.next().map_or(Ok(ROUNDS), |text| rounds(&text))?;
+    let Arguments { folder, rounds } = Arguments::of_process("small", ROUNDS)?;
     let (threads, data) = (Limits::default().threads, table()?);
     let mut subjects = BATCHES.map(Subject::new);
     for round in 1..=rounds {
@@ -64,12 +50,7 @@ fn run() -> Result<()> {
     subjects.iter().for_each(|subject| println!("{}", subject.row()));
     let raw: String = subjects.iter().map(Subject::raw).collect();
     let raw = format!("samples_per_update,round,update_seconds,products_seconds\n{raw}");
-    files::create_folder(folder, &[("small.csv".to_owned(), raw)])
-}
-
-fn rounds(text: &str) -> Result<usize> {
-    let rounds = text.parse().ok().filter(|&rounds| rounds > 0);
-    rounds.ok_or_else(|| Error::usage(format!("`{text}` must give a whole number of rounds, at least 1")))
+    files::create_folder(&folder, &[("small.csv".to_owned(), raw)])
 }
 
 /// Returns two overlapping classes, standardised as a table is.
