@@ -11,11 +11,13 @@
 mod amx;
 mod emulator;
 mod pack;
+mod peak;
 mod product;
 mod tile;
 
 use crate::Team;
 pub(crate) use pack::{Factor, round};
+pub use peak::tile_gflops;
 pub(crate) use product::multiply;
 use tile::Tile;
 
