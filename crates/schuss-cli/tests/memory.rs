@@ -59,3 +59,37 @@ fn samples_of_any_width_stay_within_the_memory_that_is_named() {
         assert_eq!(limited(update), free(update)["trials"][0]["state"], "{update}");
     }
 }
+
+/// Writes an array of zeros as `numpy.save` does, without taking room on the disk.
+fn write_zeros(path: &std::path::Path, rows: usize, columns: usize) {
+    let about = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    let header = format!("{about:117}\n");
+    let start = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
+    std::fs::write(path, &start).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len((start.len() + 4 * rows * columns) as u64).unwrap();
+}
+
+#[test]
+fn an_array_is_predicted_as_it_is_read() {
+    const ROWS: usize = 60_000;
+    const COLUMNS: usize = 500;
+    let place = Place::new();
+    let names: String = (0..COLUMNS).map(|column| format!("c{column},")).collect();
+    let row = |row: usize| {
+        let numbers: String = (0..COLUMNS).map(|column| format!("{},", (row * column) % 7)).collect();
+        format!("{numbers}{}\n", ["no", "yes"][row % 2])
+    };
+    let table = format!("{names}y\n{}", (1..41).map(row).collect::<String>());
+    std::fs::write(place.join("table.csv"), table).unwrap();
+    let trained = ["train", "--data", "table.csv", "--model", "linear:2", "--epochs", "1", "--out", "run"];
+    let trained = place.run(&trained);
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    write_zeros(&place.join("rows.npy"), ROWS, COLUMNS);
+    let mut command = place.command(&["predict", "run", "rows.npy"]);
+    let lines = std::fs::File::create(place.join("lines")).unwrap();
+    let peak = peak_memory(&mut command.stdout(lines).spawn().unwrap());
+    let lines = std::fs::read_to_string(place.join("lines")).unwrap();
+    assert_eq!(lines.lines().count(), ROWS);
+    assert!(peak < (4 * ROWS * COLUMNS / 2) as u64, "{peak} bytes");
+}

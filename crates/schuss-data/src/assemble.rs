@@ -24,6 +24,9 @@ pub struct Request {
     pub normalisation: Option<Normalise>,
     /// True if nothing is trained: without a test split of their own, all samples become the test split.
     pub whole: bool,
+    /// True if nothing is fitted to the training split but what missing cells become: a model brings its own
+    /// normalisation and scale of targets.
+    pub unfitted: bool,
 }
 
 impl Request {
@@ -124,6 +127,9 @@ impl Dataset {
     /// Fills in missing cells and fits the normalisation, both on the training split.
     pub(crate) fn prepared(self, request: &Request) -> Result<Self> {
         let mut filled = self.imputed()?;
+        if request.unfitted {
+            return Ok(filled);
+        }
         let preparation = Preparation::of(&filled)?;
         let bright = preparation.is_some_and(|preparation| preparation.is_bright());
         let usual = bright.then_some(Normalise::Standard).filter(|_| request.normalisation.is_none());

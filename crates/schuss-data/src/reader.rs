@@ -100,6 +100,9 @@ pub struct ReadOptions {
     pub missing_values: MissingValues,
     /// Memory budget for data, in bytes; larger data are streamed, or refused with advice.
     pub memory: u64,
+    /// True if samples are read once and in order: those that can be read as fast from their file are then streamed
+    /// even if they would fit into memory.
+    pub read_once: bool,
     /// Feature columns of a table (`a,b`); by default all but the label.
     pub columns: Option<String>,
     /// Columns of a table to leave out (`a,b`).
@@ -188,6 +191,7 @@ impl Default for ReadOptions {
             missing: Missing::default(),
             missing_values: MissingValues::default(),
             memory: 8 << 30,
+            read_once: false,
             columns: None,
             drop: None,
             form: Form::default(),

@@ -126,7 +126,8 @@ impl<'a> Arrays<'a> {
         let mut labels = labels.into_iter();
         let mut part = |pair: &Pair| {
             let labels = labels.next().unwrap_or(Labels::Absent(0));
-            self.part(&pair.samples, labels, &offsets, needed <= ask.memory)
+            let streams = ask.read_once && pair.samples.plain.is_some() && pair.samples.array.is_contiguous();
+            self.part(&pair.samples, labels, &offsets, needed <= ask.memory && !streams)
         };
         Ok(Loaded {
             shape: train.samples.array.layout.shape,

@@ -27,7 +27,7 @@ pub(crate) fn read(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
     let pack = Pack::read(file.clone())?;
     let about: About = serde_json::from_str(pack.about()).unwrap_or_default();
     let parts = [Some(pack.train()), pack.validation(), pack.test()];
-    let mut room = Room { left: ask.memory, row: pack.row_bytes() };
+    let mut room = Room { left: if ask.read_once { 0 } else { ask.memory }, row: pack.row_bytes() };
     let [train, validation, test] = room.place(parts)?;
     let train =
         train.ok_or_else(|| Error::data("the pack holds no training split").at(file.path().display()))?;

@@ -58,8 +58,8 @@ fn one_hot(found: &Loaded) -> Result<Option<usize>> {
     struct Other;
     let mut all_of = 0;
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
-        let (mut other, split) = (None, Split::from(part.clone()));
-        let seen = split.each_block(|_, block| match block.labels() {
+        let mut other = None;
+        let seen = each_labels(part, |labels| match labels {
             Labels::Real { values, width } if *width > 1 && values.chunks_exact(*width).all(is_one_hot) => {
                 all_of = *width;
                 Ok(())
@@ -75,6 +75,18 @@ fn one_hot(found: &Loaded) -> Result<Option<usize>> {
         }
     }
     Ok((all_of > 1).then_some(all_of))
+}
+
+/// Calls `look` with the labels of all samples, some at a time.
+fn each_labels(part: &LoadedSplit, mut look: impl FnMut(&Labels) -> Result<()>) -> Result<()> {
+    let store = match part {
+        LoadedSplit::Resident(samples) => return look(samples.labels()),
+        LoadedSplit::Streamed(store) => store,
+    };
+    match store.labels() {
+        Some(labels) => look(&labels),
+        None => Split::Streamed(Arc::clone(store)).each_block(|_, block| look(block.labels())),
+    }
 }
 
 fn is_one_hot(row: &[f32]) -> bool {
@@ -121,8 +133,8 @@ fn as_classes(found: Loaded) -> Result<Loaded> {
 fn different(found: &Loaded) -> Result<Option<Vec<Ordered>>> {
     let (mut numbers, mut is_one) = (BTreeSet::new(), false);
     for part in [Some(&found.train), found.validation.as_ref(), found.test.as_ref()].into_iter().flatten() {
-        Split::from(part.clone()).each_block(|_, block| {
-            if let Labels::Real { values, width: 1 } = block.labels() {
+        each_labels(part, |labels| {
+            if let Labels::Real { values, width: 1 } = labels {
                 is_one = true;
                 numbers.extend(values.iter().copied().map(Ordered));
             }

@@ -3,6 +3,7 @@
 use crate::stream::order::{EpochOrder, Order};
 use crate::stream::ring::{self, Demand, Window};
 use crate::{Normalisation, Result, Ring, Row, Samples, Split, Store};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -205,6 +206,20 @@ impl<'a> Batch<'a> {
     pub fn reals(&self, row: usize) -> &'a [f32] {
         let (samples, index) = self.at(row);
         samples.reals(index)
+    }
+
+    /// Returns the samples at `rows`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        let place = match self.place {
+            BatchSamples::Resident { samples, indices } => {
+                BatchSamples::Resident { samples, indices: &indices[rows.clone()] }
+            }
+            BatchSamples::Streamed(batch) => BatchSamples::Streamed(batch.part(rows.clone())),
+        };
+        Self { place, rows: rows.len(), ..*self }
     }
 
     /// Returns the number of features per sample.

@@ -19,6 +19,7 @@ use crate::{Error, Result, Row, Samples, Store};
 use queue::Chunk;
 use reader::{ChunkSource, Reader};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 pub use window::{Demand, Window};
@@ -186,6 +187,15 @@ impl<'r> Batch<'r> {
     /// Returns true if there are no samples.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
+    }
+
+    /// Returns the samples at `rows`.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        assert!(rows.start <= rows.end && rows.end <= self.rows, "rows {rows:?} of {}", self.rows);
+        Self { offset: self.offset + rows.start, rows: rows.len(), ..*self }
     }
 
     /// Returns the samples that contain row `row`, and its index among them.

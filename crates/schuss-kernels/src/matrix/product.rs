@@ -54,7 +54,7 @@ pub(crate) struct Multiply<'a, E> {
 
 /// Panels of 16 columns multiplied with one row at once: enough chains to hide the latency of FMA.
 const WIDE: usize = 4;
-/// Sums shorter than this go row by row: packing would cost more than it saves.
+/// Sums over Aᵀ shorter than this go row by row: packing would cost more than it saves.
 const SHORT: usize = 12;
 /// Number of panels below which packing the left factor does not pay.
 const FEW_PANELS: usize = 4;
@@ -66,9 +66,10 @@ impl<E: Epilogue> Kernel for Multiply<'_, E> {
 
     #[inline(always)]
     fn run<V: Vector>(self) {
-        if self.shape.rows < V::TILE_ROWS || self.shape.depth < SHORT {
+        let in_order = self.a.step == 1;
+        if self.shape.rows < V::TILE_ROWS || self.shape.depth < SHORT && !in_order {
             self.row_by_row::<V>();
-        } else if self.a.step == 1 || self.shape.stride < FEW_PANELS * LANES {
+        } else if in_order || self.shape.stride < FEW_PANELS * LANES {
             self.panel_by_panel::<V>();
         } else {
             self.block_by_block::<V>();

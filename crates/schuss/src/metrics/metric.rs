@@ -95,6 +95,13 @@ impl Metrics {
         Self { task: task.clone(), running: built_in.chain(own).collect(), losses: None }
     }
 
+    /// Begins an evaluation of the built-in metrics that apply to `task` and have names, without accuracy and chance.
+    pub(crate) fn begin_named(task: &Task) -> Self {
+        let named = METRICS.iter().filter(|row| !row.names.is_empty());
+        let running = named.filter_map(|row| (row.begin)(task)).collect();
+        Self { task: task.clone(), running, losses: None }
+    }
+
     /// Asks for the losses of the split's `samples` samples too.
     pub(crate) fn with_losses(self, samples: usize) -> Self {
         Self { losses: Some(LossGroups::new(samples)), ..self }

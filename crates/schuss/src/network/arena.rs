@@ -2,7 +2,7 @@
 
 use super::layer::{Backward, Forward, Gradients};
 use super::units::Units;
-use super::{Mode, Plan};
+use super::{Mode, Plan, Weights};
 use crate::loss::Answer;
 use crate::loss::Targets;
 use crate::network::Noise;
@@ -43,12 +43,27 @@ pub(crate) struct Arena {
 impl Arena {
     /// Allocates buffers for microbatches of up to `capacity` samples.
     pub(crate) fn new(plan: &Plan, capacity: usize, targets: Targets, units: Option<Units>) -> Self {
-        let rows = |width: usize| Buffer::zeros(capacity * padded(width));
         let widest = plan.widest_gradient();
+        Self::with_deltas(plan, capacity, targets, units, [widest, widest])
+    }
+
+    /// Allocates buffers for predictions of up to `capacity` samples, without a backward pass.
+    pub(crate) fn to_predict(plan: &Plan, capacity: usize, targets: Targets) -> Self {
+        Self::with_deltas(plan, capacity, targets, None, [plan.outputs, 0])
+    }
+
+    fn with_deltas(
+        plan: &Plan,
+        capacity: usize,
+        targets: Targets,
+        units: Option<Units>,
+        widths: [usize; 2],
+    ) -> Self {
+        let rows = |width: usize| Buffer::zeros(capacity * padded(width));
         Self {
             input: rows(plan.inputs),
             outputs: plan.stages.iter().map(|stage| rows(stage.outputs)).collect(),
-            deltas: [rows(widest), rows(widest)],
+            deltas: widths.map(rows),
             targets: (!targets.is_class()).then(|| rows(plan.outputs)),
             kind: targets,
             units,
@@ -136,22 +151,15 @@ impl Arena {
         &from[row * padded(plan.outputs)..][..plan.outputs]
     }
 
-    /// Runs the first `rows` samples through all stages, in training mode if `mode` is given.
-    pub(crate) fn forward(
-        &mut self,
-        team: &mut Team,
-        plan: &Plan,
-        values: &mut [f32],
-        rows: usize,
-        mode: Option<&Mode>,
-    ) {
+    /// Runs the first `rows` samples through all stages.
+    pub(crate) fn forward(&mut self, team: &mut Team, plan: &Plan, mut weights: Weights, rows: usize) {
         for (index, stage) in plan.stages.iter().enumerate() {
             let (before, from_here) = self.outputs.split_at_mut(index);
             let x = Matrix::new(before.last().unwrap_or(&self.input), rows, stage.inputs);
             let y = MatrixMut::new(&mut from_here[0], rows, stage.outputs);
             stage.operation().forward(Forward {
                 team,
-                values,
+                weights: weights.reborrow(),
                 tensors: stage.tensors(&plan.layout),
                 scratch: &mut self.scratch,
                 input: stage.input,
@@ -159,7 +167,6 @@ impl Arena {
                 y,
                 layer: stage.layer,
                 relu: stage.relu,
-                mode,
             });
         }
     }

@@ -2,7 +2,7 @@
 //! `golden/layers`.
 
 use super::layer::Backward;
-use super::{Arena, Gradients, Mode, Model, Params, Plan, VectorGradients};
+use super::{Arena, Gradients, Mode, Model, Params, Plan, VectorGradients, Weights};
 use crate::loss::Targets;
 use schuss_data::{ImageShape, Shape};
 use schuss_kernels::matrix::{Matrix, MatrixMut, Start};
@@ -41,8 +41,8 @@ impl Bench {
     /// Returns its outputs for some inputs, row by row.
     fn forward(&mut self, inputs: &[f64], training: bool) -> Vec<f64> {
         scatter(&mut self.arena.input, inputs, self.plan.inputs);
-        let (values, mode) = (self.params.values_mut(), training.then_some(&self.mode));
-        self.arena.forward(&mut self.team, &self.plan, values, self.rows, mode);
+        let weights = Weights::new(self.params.values_mut(), training.then_some(&self.mode));
+        self.arena.forward(&mut self.team, &self.plan, weights, self.rows);
         collect(&self.arena.outputs[0], self.rows, self.plan.outputs)
     }
 

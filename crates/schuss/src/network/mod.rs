@@ -28,6 +28,6 @@ pub use predictor::{ClassPrediction, NumberPrediction, Predictor, PreparedPictur
 pub use scores::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
 
 pub(crate) use arena::{Arena, MICROBATCH, gather_inputs, take_classes};
-pub(crate) use layer::{Bend, Gradients, Mode, RateSums, Tangent, VectorGradients};
+pub(crate) use layer::{Bend, Gradients, Mode, RateSums, Tangent, VectorGradients, Weights};
 pub(crate) use plan::{Dense, Perceptron};
 pub(crate) use units::Units;

@@ -243,10 +243,15 @@ impl Plan {
             .map(|(_, stage)| stage.layer.to_string())
     }
 
+    /// Number of bytes per sample in a forward pass: inputs, and outputs of every stage.
+    pub(crate) fn bytes_forward(&self) -> usize {
+        let outputs: usize = self.stages.iter().map(|stage| padded(stage.outputs)).sum();
+        (padded(self.inputs) + outputs) * size_of::<f32>()
+    }
+
     /// Number of bytes per sample in a pass: inputs, outputs of every stage, and gradients.
     pub fn bytes_per_sample(&self) -> usize {
-        let outputs: usize = self.stages.iter().map(|stage| padded(stage.outputs)).sum();
-        (padded(self.inputs) + outputs + 2 * padded(self.widest_gradient())) * size_of::<f32>()
+        self.bytes_forward() + 2 * padded(self.widest_gradient()) * size_of::<f32>()
     }
 
     /// Number of multiply-adds of one sample's forward and backward pass.

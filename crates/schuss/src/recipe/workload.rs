@@ -57,12 +57,21 @@ impl Workload {
 
     /// Loads the data as [`Self::load`] does, even if choices have no effect on them.
     pub(crate) fn load_as_written(&self, memory: Option<u64>, targets: Option<Targets>) -> Result<Dataset> {
+        self.load_with(memory, targets, false)
+    }
+
+    /// Loads the data as [`Self::load_as_written`] does, for a trained model: nothing is fitted to them.
+    pub(crate) fn load_unfitted(&self, targets: Option<Targets>) -> Result<Dataset> {
+        self.load_with(None, targets, true)
+    }
+
+    fn load_with(&self, memory: Option<u64>, targets: Option<Targets>, unfitted: bool) -> Result<Dataset> {
         let label_kind = targets.map_or(LabelKind::Guess, Targets::label_kind);
         let Loading { source, request } = self.loading(memory)?;
         let ask = ReadOptions { label_kind, ..request.ask };
         source
             .unwrap_or_default()
-            .load(&Request { ask, ..request })
+            .load(&Request { ask, unfitted, ..request })
             .map_err(|error| self.choices.relocate(error))
     }
 
@@ -92,7 +101,7 @@ impl Workload {
         let unlabelled = |table: Table| Table { target: Target::Absent, ..table };
         let table = model.table.clone().map(|table| if judged { table } else { unlabelled(table) });
         let label_kind = model.targets.label_kind();
-        let ask = ReadOptions { table, offsets, size, pictures, label_kind, ..request.ask };
+        let ask = ReadOptions { table, offsets, size, pictures, label_kind, read_once: true, ..request.ask };
         let data = source.unwrap_or_default().load(&Request { ask, whole: true, ..request });
         let data = data.map_err(|error| self.choices.relocate(error))?;
         self.choices.check_effect(&data)?;

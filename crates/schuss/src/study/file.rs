@@ -129,11 +129,7 @@ impl StudyFile {
     /// # Errors
     /// As for [`Workload::load`].
     pub fn data(&self, memory: Option<u64>) -> Result<Dataset> {
-        let shared = self.shared();
-        let choices = || std::iter::once(&shared).chain(self.trials.iter().map(|trial| &trial.choices));
-        let any =
-            |wanted: Targets| choices().any(|choices| choices.parsed(ChoiceKey::Targets) == Ok(Some(wanted)));
-        let targets = [Targets::Real, Targets::Class].into_iter().find(|&targets| any(targets));
+        let targets = self.targets();
         if self.is_of_run {
             return self.workload.load_as_written(memory, targets);
         }
@@ -147,6 +143,20 @@ impl StudyFile {
             },
             None => self.workload.load(memory, targets),
         }
+    }
+
+    /// Loads the data of a run for a trained model: nothing is fitted to them.
+    pub(super) fn unfitted_data(&self) -> Result<Dataset> {
+        self.workload.load_unfitted(self.targets())
+    }
+
+    /// Returns the kind of targets that any trial asks for.
+    fn targets(&self) -> Option<Targets> {
+        let shared = self.shared();
+        let choices = || std::iter::once(&shared).chain(self.trials.iter().map(|trial| &trial.choices));
+        let any =
+            |wanted: Targets| choices().any(|choices| choices.parsed(ChoiceKey::Targets) == Ok(Some(wanted)));
+        [Targets::Real, Targets::Class].into_iter().find(|&targets| any(targets))
     }
 
     /// Returns the workload with a validation split, if the study needs one to choose by and does not ask for one.

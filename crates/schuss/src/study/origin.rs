@@ -43,7 +43,7 @@ impl Origin {
         });
         let data = elsewhere.map(str::to_owned).or(known);
         let workload = data.map_or_else(|| workload.clone(), |data| workload.on(&data));
-        StudyFile { workload, ..self.file.clone() }.data(None)
+        StudyFile { workload, ..self.file.clone() }.unfitted_data()
     }
 
     /// Returns data of the run as its trial split them.

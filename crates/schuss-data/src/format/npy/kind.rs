@@ -1,5 +1,7 @@
 //! Dtypes an NPY array may hold, and the conversion of its bytes to numbers.
 
+use crate::offsets::rounded;
+
 /// Type of number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dtype {
@@ -77,6 +79,17 @@ impl Number {
             Dtype::F2 => self.map(bytes, |bytes| half(u16::from_le_bytes(bytes)), see),
             Dtype::F4 => self.map(bytes, |bytes| f64::from(f32::from_le_bytes(bytes)), see),
             Dtype::F8 => self.map(bytes, f64::from_le_bytes, see),
+        }
+    }
+
+    /// Appends each number in `bytes`, rounded to 32 bits.
+    pub(crate) fn push_floats(self, bytes: &[u8], to: &mut Vec<f32>) {
+        match self.kind {
+            // The usual kind, without a detour.
+            Dtype::F4 if !self.big => {
+                to.extend(bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)))
+            }
+            _ => self.each(bytes, |number| to.push(rounded(number, 0.0))),
         }
     }
 

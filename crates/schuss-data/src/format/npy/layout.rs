@@ -70,6 +70,11 @@ impl Layout {
         }
     }
 
+    /// Returns true if numbers are stored in the order of features.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.channels == Channels::Planes
+    }
+
     /// Returns true if its pictures have transparency.
     pub(crate) fn is_transparent(&self) -> bool {
         self.channels == Channels::Transparent

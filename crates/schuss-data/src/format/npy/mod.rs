@@ -49,7 +49,8 @@ pub(crate) fn read(file: &OpenFile, ask: &ReadOptions) -> Result<Loaded> {
     notes.push("label: none; an .npz file can hold labels too".into());
     let array = array.less(&offsets);
     reader.seek(SeekFrom::Start(array.header.start)).map_err(|error| unreadable(&origin, error))?;
-    let train = if array.memory() <= ask.memory {
+    let streams = ask.read_once && array.is_contiguous();
+    let train = if array.memory() <= ask.memory && !streams {
         let values = array.values(&mut reader, &origin)?;
         LoadedSplit::Resident(Samples::new(values, labels, array.layout.shape.features())?)
     } else {
@@ -102,6 +103,11 @@ impl Array {
 
     pub(crate) fn samples(&self) -> usize {
         usize::try_from(self.layout.samples).unwrap_or(usize::MAX)
+    }
+
+    /// Returns true if the numbers of a sample are stored one after the other.
+    pub(crate) fn is_contiguous(&self) -> bool {
+        !self.header.fortran || self.header.shape.len() <= 1
     }
 
     /// Returns the memory its numbers take, in bytes.
@@ -188,20 +194,27 @@ impl Array {
             into.append(self.arranged(Values::Bytes(bytes.to_vec())));
             return Ok(());
         }
-        let mut floats = Vec::new();
+        let (mut apart, in_order) = (Vec::new(), self.header.fortran || self.layout.is_in_order());
+        let floats = match into {
+            Values::Floats(floats) if in_order => floats,
+            _ => &mut apart,
+        };
+        let start = floats.len();
         if self.offsets.is_empty() {
-            self.header.number.each(bytes, |number| floats.push(offsets::rounded(number, 0.0)));
+            self.header.number.push_floats(bytes, floats);
         } else {
             let offset = |feature: usize| self.offsets.get(feature).copied().unwrap_or(0.0);
             self.each_of_features(bytes, first, |feature, number| {
                 floats.push(offsets::rounded(number, offset(feature)));
             });
         }
-        if let Some(at) = floats.iter().position(|float| !float.is_finite()) {
+        if let Some(at) = not_finite_in(floats.get(start..).unwrap_or_default()) {
             let before = first.saturating_mul(self.layout.shape.features() as u64);
             return Err(self.not_finite(before.saturating_add(at as u64), origin));
         }
-        into.append(self.arranged(Values::Floats(floats)));
+        if !in_order {
+            into.append(self.arranged(Values::Floats(apart)));
+        }
         Ok(())
     }
 
@@ -303,6 +316,12 @@ impl Array {
             ))
             .advise(advice)
     }
+}
+
+/// Returns the index of the first number that is not finite.
+fn not_finite_in(floats: &[f32]) -> Option<usize> {
+    let all = floats.iter().fold(true, |all, float| all & float.is_finite()); // without a branch, for vectors
+    if all { None } else { floats.iter().position(|float| !float.is_finite()) }
 }
 
 fn unreadable(origin: &Origin, error: std::io::Error) -> Error {

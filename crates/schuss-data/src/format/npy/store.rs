@@ -6,7 +6,7 @@ use crate::format::table::Origin;
 use crate::stream::refill::{push_label, refill, runs};
 use crate::{Access, Labels, Result, RowUnit, Samples, Store, Values};
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Size limit of a read of neighbouring samples, in bytes, unless a single sample has more.
 const RUN: usize = 1 << 20;
@@ -19,6 +19,8 @@ pub(crate) struct Stored {
     start: u64,
     array: Array,
     labels: Labels,
+    /// Buffers of bytes that no thread uses at present.
+    idle: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Stored {
@@ -28,7 +30,7 @@ impl Stored {
     /// A data error if its samples are not contiguous.
     pub(crate) fn open(file: &OpenFile, offset: u64, array: Array, labels: Labels) -> Result<Arc<dyn Store>> {
         let origin = Origin::new(file.path(), RowUnit::Sample);
-        if array.header.fortran && array.header.shape.len() > 1 {
+        if !array.is_contiguous() {
             let why = "its samples are not stored one after the other";
             return Err(array.too_large(
                 &origin,
@@ -37,7 +39,11 @@ impl Stored {
             ));
         }
         let start = offset.saturating_add(array.header.start);
-        Ok(Arc::new(Self { origin, file: file.clone(), start, array, labels }))
+        Ok(Arc::new(Self { origin, file: file.clone(), start, array, labels, idle: Mutex::default() }))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read_run(&self, first: u64, count: u64, buffer: &mut Vec<u8>, values: &mut Values) -> Result<()> {
@@ -82,10 +88,12 @@ impl Store for Stored {
         let features = self.array.layout.shape.features();
         let most = RUN.checked_div(self.array.stride()).unwrap_or(1).max(1);
         refill(into, features, self.array.emptied(), self.labels.emptied(), |values, labels| {
-            let mut buffer = Vec::new();
-            for (first, count) in runs(indices, most) {
-                self.read_run(first, count, &mut buffer, values)?;
-            }
+            let mut buffer = self.idle().pop().unwrap_or_default();
+            let mut runs = runs(indices, most);
+            let outcome =
+                runs.try_for_each(|(first, count)| self.read_run(first, count, &mut buffer, values));
+            self.idle().push(buffer);
+            outcome?;
             indices.iter().for_each(|&index| push_label(labels, &self.labels, index));
             Ok(())
         })

@@ -1,7 +1,7 @@
 //! Normalisation over the samples of a group.
 
 use super::layers;
-use super::operation::{Backward, Forward, Mode, Needs, Operation, Tensor, gain_and_bias};
+use super::operation::{Backward, Forward, Needs, Operation, Tensor, Weights, gain_and_bias};
 use crate::network::layout::Role;
 use crate::spec::{self, normal};
 use schuss_data::Shape;
@@ -35,9 +35,9 @@ impl Operation for BatchNorm {
     }
 
     fn forward(&self, pass: Forward) {
-        match pass.mode {
-            Some(mode) => self.normalize_groups(pass, mode),
-            None => self.normalize_by_running_statistics(pass),
+        match pass.weights {
+            Weights::Training(..) => self.normalize_groups(pass),
+            Weights::Frozen(_) => self.normalize_by_running_statistics(pass),
         }
     }
 
@@ -80,9 +80,10 @@ struct Group<'a> {
 impl BatchNorm {
     /// Normalises every group by its own moments and updates the running moments; a last group of one sample, whose
     /// variance is undefined, does not update them.
-    fn normalize_groups(&self, pass: Forward, mode: &Mode) {
+    fn normalize_groups(&self, pass: Forward) {
         let [gain, bias, running_mean, running_var] = pass.places();
-        let Forward { team, values, scratch, x, .. } = pass;
+        let Forward { team, weights, scratch, x, .. } = pass;
+        let Weights::Training(values, mode) = weights else { return };
         let ((rows, cols), stride, y) = (x.shape(), gain.len(), pass.y.into_data());
         for (index, group) in groups(rows, mode.stats).enumerate() {
             let before = mode.first / mode.stats + index;
@@ -104,8 +105,8 @@ impl BatchNorm {
 
     fn normalize_by_running_statistics(&self, pass: Forward) {
         let [gain, bias, mean, variance] = pass.places();
-        let Forward { team, values, scratch, x, y, .. } = pass;
-        let scale = &mut scratch[..mean.len()];
+        let Forward { team, weights, scratch, x, y, .. } = pass;
+        let (values, scale) = (weights.values(), &mut scratch[..mean.len()]);
         scales(&values[variance], self.eps, scale);
         let moments = Moments::PerColumn { mean: &values[mean], scale };
         normalize(team, x, moments, &values[gain], &values[bias], y);

@@ -80,8 +80,8 @@ impl Operation for Custom {
 
     fn forward(&self, pass: Forward) {
         let Some(layer) = &self.own else { return pass.pass_on() };
-        let weights =
-            pass.tensors.first().map_or(&[][..], |tensor| &pass.values[tensor.range()][..tensor.cols]);
+        let values = pass.weights.values();
+        let weights = pass.tensors.first().map_or(&[][..], |tensor| &values[tensor.range()][..tensor.cols]);
         let ((rows, cols), y) = (pass.y.shape(), pass.y.into_data());
         for (row, y) in y.chunks_exact_mut(padded(cols)).enumerate().take(rows) {
             layer.forward(&pass.x.row(row)[..pass.x.shape().1], weights, &mut y[..cols]);

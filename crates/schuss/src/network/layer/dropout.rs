@@ -2,7 +2,7 @@
 
 use super::bend::{Bend, Tangent};
 use super::layers;
-use super::operation::{Backward, Forward, Mode, Operation};
+use super::operation::{Backward, Forward, Mode, Operation, Weights};
 use crate::spec::{below_one, write_number};
 use schuss_data::random::{Key, Purpose};
 use schuss_kernels::dropout::dropout;
@@ -17,9 +17,9 @@ layers! {
 
 impl Operation for Dropout {
     fn forward(&self, pass: Forward) {
-        match pass.mode {
-            Some(mode) => dropout(pass.team, self.p, words(pass.layer, mode), pass.x, pass.y),
-            None => pass.pass_on(),
+        match pass.weights {
+            Weights::Training(_, mode) => dropout(pass.team, self.p, words(pass.layer, mode), pass.x, pass.y),
+            Weights::Frozen(_) => pass.pass_on(),
         }
     }
 

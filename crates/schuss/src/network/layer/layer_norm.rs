@@ -27,7 +27,8 @@ impl Operation for LayerNorm {
         let (mean, scale) = pass.scratch.split_at_mut(pass.x.shape().0);
         row_moments(pass.team, pass.x, self.eps, mean, scale);
         let moments = Moments::PerRow { mean, scale };
-        normalize(pass.team, pass.x, moments, &pass.values[gain], &pass.values[bias], pass.y);
+        let values = pass.weights.values();
+        normalize(pass.team, pass.x, moments, &values[gain], &values[bias], pass.y);
     }
 
     fn backward(&self, pass: Backward) {

@@ -43,8 +43,9 @@ impl Operation for Linear {
 
     fn forward(&self, pass: Forward) {
         let [weight, bias] = pass.places();
-        let w = Matrix::new(&pass.values[weight], pass.x.shape().1, self.outputs);
-        linear(pass.team, pass.x, w, &pass.values[bias], pass.relu, pass.y);
+        let values = pass.weights.values();
+        let w = Matrix::new(&values[weight], pass.x.shape().1, self.outputs);
+        linear(pass.team, pass.x, w, &values[bias], pass.relu, pass.y);
     }
 
     fn backward(&self, pass: Backward) {

@@ -20,7 +20,7 @@ pub use custom::{Custom, CustomLayer, CustomWeights};
 pub(crate) use activations::*;
 pub(crate) use bend::{Bend, RateSums, Tangent};
 pub(crate) use linear::Linear;
-pub(crate) use operation::{Backward, Forward, Gradients, Mode, Operation, Tensor, VectorGradients};
+pub(crate) use operation::{Backward, Forward, Gradients, Mode, Operation, Tensor, VectorGradients, Weights};
 
 use crate::spec::{Choice, choices};
 use activity_kl::ActivityKl;

@@ -130,11 +130,45 @@ pub(crate) struct Mode {
     pub(crate) plain_means: bool,
 }
 
+/// All parameters of a network, as a forward pass uses them.
+#[derive(Debug)]
+pub(crate) enum Weights<'a> {
+    /// In training, which updates running statistics.
+    Training(&'a mut [f32], &'a Mode),
+    /// Outside of training, which changes none.
+    Frozen(&'a [f32]),
+}
+
+impl<'a> Weights<'a> {
+    /// Returns `values` as training uses them if `mode` is given.
+    pub(crate) fn new(values: &'a mut [f32], mode: Option<&'a Mode>) -> Self {
+        match mode {
+            Some(mode) => Self::Training(values, mode),
+            None => Self::Frozen(values),
+        }
+    }
+
+    /// Returns the same for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Weights<'_> {
+        match self {
+            Self::Training(values, mode) => Weights::Training(values, mode),
+            Self::Frozen(values) => Weights::Frozen(values),
+        }
+    }
+
+    /// Returns the numbers.
+    pub(crate) fn values(&self) -> &[f32] {
+        match self {
+            Self::Training(values, _) => values,
+            Self::Frozen(values) => values,
+        }
+    }
+}
+
 /// A forward pass: `x` is `[rows, inputs]`, `y` is `[rows, outputs]`.
 pub(crate) struct Forward<'a> {
     pub(crate) team: &'a mut Team,
-    /// All parameters of the network.
-    pub(crate) values: &'a mut [f32],
+    pub(crate) weights: Weights<'a>,
     /// The layer's own tensors.
     pub(crate) tensors: &'a [Entry],
     pub(crate) scratch: &'a mut [f32],
@@ -145,8 +179,6 @@ pub(crate) struct Forward<'a> {
     pub(crate) layer: usize,
     /// True if a ReLU is fused into the layer.
     pub(crate) relu: bool,
-    /// Given in training.
-    pub(crate) mode: Option<&'a Mode>,
 }
 
 impl Forward<'_> {

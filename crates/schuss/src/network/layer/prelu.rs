@@ -23,7 +23,7 @@ impl Operation for Prelu {
 
     fn forward(&self, pass: Forward) {
         let [slopes] = pass.places();
-        prelu(pass.team, Slopes::PerUnit(&pass.values[slopes]), pass.x, pass.y);
+        prelu(pass.team, Slopes::PerUnit(&pass.weights.values()[slopes]), pass.x, pass.y);
     }
 
     fn backward(&self, pass: Backward) {

@@ -1,11 +1,8 @@
 //! ClassPrediction of classes.
 
-use super::{Answered, Predictor, overflow};
-use crate::network::Arena;
+use super::{Answered, Network, Predictor, overflow, until_break};
 use crate::{Cause, Error, Result};
 use schuss_data::Split;
-use schuss_kernels::matrix::{Matrix, MatrixMut};
-use schuss_kernels::padded;
 use schuss_kernels::rows::argmax;
 use std::ops::ControlFlow;
 
@@ -56,7 +53,16 @@ impl Predictor {
         visit: &mut dyn FnMut(ClassPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         self.check_classes()?;
-        self.each_row(split, Self::score, |batch, row| visit(batch.class_prediction(row)?))
+        let finish = |answered: &Answered, classes: &mut Vec<usize>| {
+            (0..answered.rows).try_for_each(|row| {
+                classes.push(answered.class_prediction(row)?.class);
+                Ok(())
+            })
+        };
+        self.each_share(split, 1, finish, |answered, classes| {
+            let rows = classes.drain(..).enumerate();
+            until_break(rows, |(row, class)| visit(answered.prediction_of(row, class)))
+        })
     }
 
     /// Returns a usage error unless the model predicts classes.
@@ -66,47 +72,33 @@ impl Predictor {
         }
         Err(Error::usage("the model predicts numbers, not classes").because(Cause::Mismatch))
     }
-
-    /// Runs the forward pass of the gathered samples; leaves their probabilities in `deltas[0]`, which is not needed
-    /// otherwise.
-    pub(super) fn score(&mut self, rows: usize) {
-        self.forward(rows);
-        let outputs = self.plan.outputs;
-        let Arena { outputs: activations, deltas, labels, scores, .. } = &mut self.arena;
-        let found = activations.last().map_or(&[][..], |outputs| &outputs[..]);
-        self.about.loss.judge(
-            &mut self.team,
-            Matrix::new(found, rows, outputs),
-            &labels[..rows],
-            MatrixMut::new(&mut deltas[0], rows, outputs),
-            &mut scores[..rows],
-        );
-    }
 }
 
 impl<'a> Answered<'a> {
-    /// Returns the prediction in `row` of the arena. Outputs beyond the classes take part in the softmax, as in
-    /// training, but are never predicted.
+    /// Returns the prediction in `row`. Outputs beyond the classes take part in the softmax, as in training, but are
+    /// never predicted.
     pub(super) fn class_prediction(&self, row: usize) -> Result<ClassPrediction<'a>> {
-        let (index, loss) = (self.first + row, self.arena.scores[row].loss);
-        if !loss.is_finite() {
-            return Err(overflow(index));
+        if !self.arena.scores[row].loss.is_finite() {
+            return Err(overflow(self.first + row));
         }
-        let classes = self.about.classes.len();
-        let part = row * padded(self.plan.outputs)..;
-        let logits = self.arena.outputs.last().map_or(&[][..], |logits| &logits[part.clone()][..classes]);
-        let probabilities = &self.arena.deltas[0][part][..classes];
-        let probabilities = self.about.loss.gives_probabilities().then_some(probabilities);
-        let class = self.arena.labels[row] as usize;
-        let (label, weight) = (self.labelled.then_some(class), self.about.loss.weight(class));
-        Ok(ClassPrediction {
-            index,
-            class: argmax(logits),
-            label,
-            probabilities,
-            outputs: logits,
-            loss,
-            weight,
-        })
+        let prediction = self.prediction_of(row, 0);
+        Ok(ClassPrediction { class: argmax(prediction.outputs), ..prediction })
+    }
+
+    /// Returns the prediction in `row`, whose most probable class is `class`.
+    fn prediction_of(&self, row: usize, class: usize) -> ClassPrediction<'a> {
+        let Network { about, plan, .. } = self.network;
+        let (classes, arena) = (about.classes.len(), self.arena);
+        let probabilities = &arena.answered(plan, row)[..classes];
+        let label = arena.labels[row] as usize;
+        ClassPrediction {
+            index: self.first + row,
+            class,
+            label: self.labelled.then_some(label),
+            probabilities: about.loss.gives_probabilities().then_some(probabilities),
+            outputs: &arena.output(plan, row)[..classes],
+            loss: arena.scores[row].loss,
+            weight: about.loss.weight(label),
+        }
     }
 }

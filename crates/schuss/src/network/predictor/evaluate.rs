@@ -1,7 +1,7 @@
 //! Evaluation of a model on data.
 
-use super::numbers::RawPrediction;
-use super::{Answered, ClassPrediction, ModelFile, Predictor};
+use super::numbers::{Numbers, RawPrediction};
+use super::{Answered, ClassPrediction, ModelFile, NumberPrediction, Predictor, until_break};
 use crate::loss::{Target, Targets};
 use crate::metrics::{
     ConfusionMatrix, Deviation, ImageQuality, ImageSums, LabelCounts, LabelScores, Metrics, Prediction, Sums,
@@ -50,21 +50,26 @@ impl Predictor {
             Error::usage("the model is not an autoencoder of images").because(Cause::Mismatch)
         })?;
         let (mut sums, mut metrics) = (ImageSums::new(image), self.metrics());
-        self.each_number_row(split, |_, raw| {
-            if let Some(actual) = raw.target {
-                sums.add(actual, raw.predicted);
-                metrics.take(&Prediction::Image { actual, predicted: raw.predicted });
-            }
-            Ok(ControlFlow::Continue(()))
+        self.check_numbers()?;
+        let nothing = |_: &Answered, (): &mut ()| Ok(());
+        self.each_share(split, 1, nothing, |answered, ()| {
+            until_break(0..answered.rows, |row| {
+                let RawPrediction { target, predicted, .. } = answered.raw(row)?;
+                if let Some(actual) = target {
+                    sums.add(actual, predicted);
+                    metrics.take(&Prediction::Image { actual, predicted });
+                }
+                Ok(ControlFlow::Continue(()))
+            })
         })?;
         let metrics = metrics.end(f64::NAN).metrics;
         Ok(ImageScores { quality: sums.mean(), samples: split.len(), metrics })
     }
 
-    /// Begins the metrics of the model's task.
+    /// Begins the metrics of the model's task that have names.
     fn metrics(&self) -> Metrics {
         let ModelFile { loss, targets, labels, shape, .. } = &self.about;
-        Metrics::begin(&loss.task(*targets, self.plan.outputs, labels, *shape), &[])
+        Metrics::begin_named(&loss.task(*targets, self.plan.outputs, labels, *shape))
     }
 
     /// Returns the data with the model's classes: a copy only if they have others.
@@ -94,10 +99,9 @@ impl Predictor {
     /// Returns loss and errors of the predicted numbers.
     fn deviation(&mut self, split: &Split) -> Result<WithLoss<Deviation>> {
         let (mut sums, mut metrics) = (Sums::new(self.plan.outputs), self.metrics());
-        let loss = self.mean_loss(split, |batch, target, raw| {
-            let (actual, predicted) = (batch.original(target), batch.numbers(raw.predicted));
-            sums.add(&actual, &predicted);
-            batch.measure(&mut metrics, target, raw);
+        let loss = self.mean_loss(split, |raw, actual, predicted| {
+            sums.add(actual, predicted);
+            measure(&mut metrics, raw, actual, predicted);
         })?;
         self.with_loss(loss, sums.mean(), metrics)
     }
@@ -110,9 +114,9 @@ impl Predictor {
             Error::usage("the model does not predict several labels").because(Cause::Mismatch)
         })?;
         let (mut counts, mut metrics) = (LabelCounts::new(names.len()), self.metrics());
-        let loss = self.mean_loss(split, |batch, target, raw| {
-            counts.take(target, raw.outputs, bound);
-            batch.measure(&mut metrics, target, raw);
+        let loss = self.mean_loss(split, |raw, actual, predicted| {
+            counts.take(raw.target.unwrap_or_default(), raw.outputs, bound);
+            measure(&mut metrics, raw, actual, predicted);
         })?;
         self.with_loss(loss, counts.scores(&names), metrics)
     }
@@ -124,41 +128,66 @@ impl Predictor {
     }
 
     /// Returns the mean loss over the samples of `split` that have targets, by the loss the network was trained with;
-    /// `take` is called with the stored target and the prediction of each.
+    /// `take` is called with each prediction, and with its target and numbers in the units of the data.
     fn mean_loss(
         &mut self,
         split: &Split,
-        mut take: impl FnMut(&Answered, &[f32], &RawPrediction),
+        mut take: impl FnMut(&RawPrediction, &[f64], &[f64]),
     ) -> Result<f64> {
+        self.check_numbers()?;
         let units = self.units.as_ref().filter(|_| self.about.scale.is_some());
         let factors = units.and_then(|units| Some(units.factors(self.about.loss.power()?)));
-        let mut delta = vec![0.0; self.plan.outputs];
         let (mut sum, mut samples) = (0.0, 0_u64);
-        self.each_number_row(split, |batch, raw| {
-            let Some(target) = raw.target else { return Ok(ControlFlow::Continue(())) };
-            let (loss, wanted) = (&batch.about.loss, batch.wanted(target));
-            sum += match &factors {
-                Some(factors) => loss.in_units(raw.outputs, &wanted, factors),
-                None => loss.row(raw.outputs, Target::Row(&wanted), &mut delta),
-            };
-            samples += 1;
-            take(batch, target, &raw);
-            Ok(ControlFlow::Continue(()))
+        let finish = |answered: &Answered, made: &mut Losses| made.fill(answered, factors.as_deref());
+        self.each_share(split, 1, finish, |answered, Losses { numbers, losses }| {
+            until_break(losses.iter().enumerate(), |(row, loss)| {
+                sum += loss;
+                samples += 1;
+                let NumberPrediction { target, numbers, .. } = numbers.prediction(answered.first, row);
+                take(&answered.raw(row)?, target.unwrap_or_default(), numbers);
+                Ok(ControlFlow::Continue(()))
+            })
         })?;
         Ok(sum / samples as f64)
     }
 }
 
-impl Answered<'_> {
-    /// Gives `metrics` the predicted labels or numbers for a stored target.
-    fn measure(&self, metrics: &mut Metrics, target: &[f32], raw: &RawPrediction) {
-        if metrics.task().labels.is_some() {
-            metrics.take(&Prediction::Labels { actual: target, outputs: raw.outputs });
+/// Predictions for the first samples of a block, with the losses of those that have targets.
+#[derive(Default)]
+struct Losses {
+    numbers: Numbers,
+    losses: Vec<f64>,
+}
+
+impl Losses {
+    /// Replaces them with those of a block. With `factors`, one per output, losses are in the units of the data.
+    fn fill(&mut self, answered: &Answered, factors: Option<&[f64]>) -> Result<()> {
+        self.numbers.clear();
+        self.losses.clear();
+        let loss = &answered.network.about.loss;
+        let (mut wanted, mut delta) = (vec![], vec![0.0; answered.network.plan.outputs]);
+        for row in 0..answered.rows {
+            self.numbers.push(answered, row)?;
+            let RawPrediction { target: Some(target), outputs, .. } = answered.raw(row)? else { continue };
+            wanted.clear();
+            wanted.extend(answered.wanted(target));
+            self.losses.push(match factors {
+                Some(factors) => loss.in_units(outputs, &wanted, factors),
+                None => loss.row(outputs, Target::Row(&wanted), &mut delta),
+            });
         }
-        if metrics.task().numbers.is_some() {
-            let [actual, predicted] = [self.original(target), self.numbers(raw.predicted)];
-            metrics.take(&Prediction::Numbers { actual: &actual, predicted: &predicted });
-        }
+        Ok(())
+    }
+}
+
+/// Gives `metrics` the predicted labels or numbers of a sample, with its target and numbers in the units of the data.
+fn measure(metrics: &mut Metrics, raw: &RawPrediction, actual: &[f64], predicted: &[f64]) {
+    if metrics.task().labels.is_some() {
+        let actual = raw.target.unwrap_or_default();
+        metrics.take(&Prediction::Labels { actual, outputs: raw.outputs });
+    }
+    if metrics.task().numbers.is_some() {
+        metrics.take(&Prediction::Numbers { actual, predicted });
     }
 }
 

@@ -4,6 +4,7 @@ mod classes;
 mod evaluate;
 mod numbers;
 mod picture;
+mod share;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -12,23 +13,17 @@ pub use classes::ClassPrediction;
 pub use numbers::NumberPrediction;
 pub use picture::PreparedPicture;
 
-use super::{Arena, MICROBATCH, ModelFile, Params, Plan, Units};
-use crate::loss::Targets;
+use super::{Arena, ModelFile, Params, Plan, Units};
 use crate::{Cause, Error, Result, machine};
 use schuss_data::stream::order::Order;
 use schuss_data::{Feed, Split};
-use schuss_kernels::Team;
+use schuss_kernels::{Team, padded};
+use share::{Share, Work};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Size of the read-ahead buffer for streamed samples, in bytes.
-const READ_AHEAD: u64 = 16 << 20;
-
-/// Bytes of inputs and activations of a batch: about what the second caches of two cores hold.
-const BATCH_BYTES: usize = 1 << 20;
-
-/// Maximum number of samples of a batch.
-const MOST_ROWS: usize = 4096;
+/// Bytes of streamed samples that are read ahead of a batch.
+const READ_AHEAD: usize = 16 << 20;
 
 /// A trained network, ready to predict.
 ///
@@ -66,20 +61,25 @@ pub struct Predictor {
     units: Option<Units>,
     params: Params,
     team: Team,
-    arena: Arena,
-    /// True if the gathered samples have targets.
-    labelled: bool,
-    /// Maximum number of samples of a batch.
-    rows: usize,
+    /// One per part of the team's jobs; together they are a batch.
+    shares: Vec<Share>,
 }
 
-/// A batch of samples that has passed the network.
+/// The network as all threads see it.
 #[derive(Clone, Copy)]
-struct Answered<'a> {
+struct Network<'a> {
     about: &'a ModelFile,
     plan: &'a Plan,
     units: Option<&'a Units>,
+    params: &'a Params,
+}
+
+/// A block of consecutive samples that has passed the network.
+#[derive(Clone, Copy)]
+struct Answered<'a> {
+    network: Network<'a>,
     arena: &'a Arena,
+    /// True if the samples have targets.
     labelled: bool,
     /// Index of the first sample in its split.
     first: usize,
@@ -106,10 +106,9 @@ impl Predictor {
             let what = format!("the weights are not those of a model `{}`", about.model);
             return Err(Error::usage(what).because(Cause::Mismatch));
         }
-        let rows = (BATCH_BYTES / plan.bytes_per_sample().max(1)).clamp(MICROBATCH, MOST_ROWS);
-        let (team, arena) = (machine::team(threads)?, Arena::new(&plan, rows, about.targets, None));
-        let units = about.units(plan.outputs);
-        Ok(Self { about, plan, units, params, team, arena, labelled: false, rows })
+        let (team, units) = (machine::team(threads)?, about.units(plan.outputs));
+        let shares = (0..team.parts()).map(|_| Share::new(&plan, about.targets)).collect::<Result<_>>()?;
+        Ok(Self { about, plan, units, params, team, shares })
     }
 
     /// Description of the model.
@@ -117,52 +116,47 @@ impl Predictor {
         &self.about
     }
 
-    /// Gathers the samples of `split` in batches, calls `forward` with the number of rows of each, and then `visit` for
-    /// each sample with its batch and its row there.
-    fn each_row(
+    /// Passes the samples of `split` through the network, batch by batch. Threads take shares of a batch, up to `blocks`
+    /// blocks each, from end to end: they call `finish` with every block, to make something of the answers. Then `visit`
+    /// is called with the last block of each share and what was made of all, in order, until it breaks; it empties that.
+    fn each_share<T: Default + Send>(
         &mut self,
         split: &Split,
-        forward: impl Fn(&mut Self, usize),
-        mut visit: impl FnMut(&Answered, usize) -> Result<ControlFlow<()>>,
-    ) -> Result<()> {
-        self.each_batch(split, forward, |_, batch| {
-            for row in 0..batch.rows {
-                if visit(&batch, row)?.is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            Ok(ControlFlow::Continue(()))
-        })
-    }
-
-    /// Gathers the samples of `split` in batches, calls `forward` with the number of rows of each, and then `visit` with
-    /// the threads and the batch.
-    fn each_batch(
-        &mut self,
-        split: &Split,
-        forward: impl Fn(&mut Self, usize),
-        mut visit: impl FnMut(&mut Team, Answered) -> Result<ControlFlow<()>>,
+        blocks: usize,
+        finish: impl Fn(&Answered, &mut T) -> Result<()> + Sync,
+        mut visit: impl FnMut(&Answered, &mut T) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         self.check(split)?;
-        let normalisation = self.about.normalisation.clone();
-        let mut feed = Feed::new(split, &normalisation, Order::Sequential, 0, self.rows, READ_AHEAD)?;
-        for first in (0..split.len()).step_by(self.rows) {
-            let rows = self.rows.min(split.len() - first);
+        let at_once = self.shares.len() * blocks * share::most_rows(&self.plan);
+        let memory = self.read_ahead(at_once);
+        let Self { about, plan, units, params, team, shares } = self;
+        let mut feed = Feed::new(split, &about.normalisation, Order::Sequential, 0, at_once, memory)?;
+        let network = Network { about, plan, units: units.as_ref(), params };
+        let work = |share| Work { share, made: T::default(), outcome: Ok(()) };
+        let mut works: Vec<Work<T>> = shares.iter_mut().map(work).collect();
+        let count = works.len();
+        for first in (0..split.len()).step_by(at_once) {
+            let rows = at_once.min(split.len() - first);
             let batch = feed.rows(first, rows)?;
-            self.labelled = match self.about.targets {
-                Targets::Class => batch.class(0).is_some(),
-                Targets::Real => !batch.reals(0).is_empty(),
-                Targets::Input => true,
-            };
-            self.arena.gather(&mut self.team, &self.plan, &batch)?;
-            forward(self, rows);
-            let Self { about, plan, units, arena, labelled, team, .. } = self;
-            let (units, labelled) = (units.as_ref(), *labelled);
-            if visit(team, Answered { about, plan, units, arena, labelled, first, rows })?.is_break() {
-                break;
+            team.for_chunks(rows.saturating_mul(plan.work_per_sample()), &mut works, 1, |index, work| {
+                let own = rows * index / count..rows * (index + 1) / count;
+                let (batch, first) = (batch.part(own.clone()), first + own.start);
+                work.iter_mut().for_each(|work| work.pass(network, &batch, first, &finish));
+            });
+            for Work { share, made, outcome } in &mut works {
+                if visit(&share.answered(network), made)?.is_break() {
+                    return Ok(());
+                }
+                std::mem::replace(outcome, Ok(()))?;
             }
         }
         Ok(())
+    }
+
+    /// Returns the bytes for reading ahead of batches of `rows` samples.
+    fn read_ahead(&self, rows: usize) -> u64 {
+        let sample = (padded(self.plan.inputs) + padded(self.plan.outputs)) * size_of::<f32>();
+        (READ_AHEAD + (rows + 2).saturating_mul(sample)) as u64
     }
 
     fn check(&self, split: &Split) -> Result<()> {
@@ -174,10 +168,19 @@ impl Predictor {
         let what = format!("model `{model}` takes {inputs} numbers, but a sample has {given}");
         Err(Error::usage(what).because(Cause::Mismatch))
     }
+}
 
-    fn forward(&mut self, rows: usize) {
-        self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, None);
+/// Calls `visit` with all items until it breaks.
+fn until_break<T>(
+    items: impl IntoIterator<Item = T>,
+    mut visit: impl FnMut(T) -> Result<ControlFlow<()>>,
+) -> Result<ControlFlow<()>> {
+    for item in items {
+        if visit(item)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
     }
+    Ok(ControlFlow::Continue(()))
 }
 
 fn overflow(index: usize) -> Error {

@@ -1,6 +1,6 @@
 //! Prediction of numbers: of regressions, of several labels, and the pixels of autoencoders.
 
-use super::{Answered, Predictor, overflow};
+use super::{Answered, Network, Predictor, overflow, until_break};
 use crate::{Cause, Error, Result};
 use schuss_data::Split;
 use std::ops::ControlFlow;
@@ -32,12 +32,49 @@ impl NumberPrediction<'_> {
 /// Prediction for one sample by a network that does not predict classes, in the network's own units.
 #[derive(Clone, Copy)]
 pub(super) struct RawPrediction<'a> {
-    pub(super) index: usize,
     /// Target as stored, if known.
     pub(super) target: Option<&'a [f32]>,
     pub(super) outputs: &'a [f32],
     /// The outputs, or the probabilities computed from them.
     pub(super) predicted: &'a [f32],
+}
+
+/// Predictions for the first samples of a block, in the units of the data.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    rows: usize,
+    /// [rows, outputs], or empty if targets are not known
+    actual: Vec<f64>,
+    /// [rows, outputs]
+    predicted: Vec<f64>,
+}
+
+impl Numbers {
+    /// Appends the prediction in `row`.
+    pub(super) fn push(&mut self, answered: &Answered, row: usize) -> Result<()> {
+        let raw = answered.raw(row)?;
+        self.rows += 1;
+        self.actual.extend(raw.target.into_iter().flat_map(|stored| answered.original(stored)));
+        self.predicted.extend(answered.in_units(raw.predicted));
+        Ok(())
+    }
+
+    /// Returns the prediction for sample `first + row`.
+    pub(super) fn prediction(&self, first: usize, row: usize) -> NumberPrediction<'_> {
+        let width = self.predicted.len() / self.rows.max(1);
+        let place = row * width..(row + 1) * width;
+        NumberPrediction {
+            index: first + row,
+            target: self.actual.get(place.clone()).filter(|_| !self.actual.is_empty()),
+            numbers: &self.predicted[place],
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.rows = 0;
+        self.actual.clear();
+        self.predicted.clear();
+    }
 }
 
 impl Predictor {
@@ -51,21 +88,14 @@ impl Predictor {
         split: &Split,
         visit: &mut dyn FnMut(NumberPrediction) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        self.each_number_row(split, |batch, raw| {
-            let target = raw.target.map(|stored| batch.original(stored));
-            let numbers = batch.numbers(raw.predicted);
-            visit(NumberPrediction { index: raw.index, target: target.as_deref(), numbers: &numbers })
-        })
-    }
-
-    /// Calls `visit` with the prediction for every sample of `split`.
-    pub(super) fn each_number_row(
-        &mut self,
-        split: &Split,
-        mut visit: impl FnMut(&Answered, RawPrediction) -> Result<ControlFlow<()>>,
-    ) -> Result<()> {
         self.check_numbers()?;
-        self.each_row(split, Self::answer, |batch, row| visit(batch, batch.raw(row)?))
+        let finish = |answered: &Answered, numbers: &mut Numbers| {
+            numbers.clear();
+            (0..answered.rows).try_for_each(|row| numbers.push(answered, row))
+        };
+        self.each_share(split, 1, finish, |answered, numbers| {
+            until_break(0..numbers.rows, |row| visit(numbers.prediction(answered.first, row)))
+        })
     }
 
     /// Returns a usage error if the model predicts classes.
@@ -75,48 +105,42 @@ impl Predictor {
         }
         Ok(())
     }
-
-    /// Runs the forward pass of the gathered samples and computes predictions from their outputs.
-    pub(super) fn answer(&mut self, rows: usize) {
-        self.forward(rows);
-        let Self { about, arena, team, plan, .. } = self;
-        arena.answer(team, plan, rows, about.loss.answer(about.targets));
-    }
 }
 
 impl<'a> Answered<'a> {
     /// Returns the prediction in `row` of the arena.
     pub(super) fn raw(&self, row: usize) -> Result<RawPrediction<'a>> {
-        let (index, arena, plan) = (self.first + row, self.arena, self.plan);
+        let (arena, plan) = (self.arena, self.network.plan);
         let outputs = arena.output(plan, row);
         if outputs.iter().any(|x| !x.is_finite()) {
-            return Err(overflow(index));
+            return Err(overflow(self.first + row));
         }
         let target = self.labelled.then(|| arena.target(plan, row));
-        Ok(RawPrediction { index, target, outputs, predicted: arena.answered(plan, row) })
+        Ok(RawPrediction { target, outputs, predicted: arena.answered(plan, row) })
     }
 
     /// Adds the offsets back to stored numbers.
-    pub(super) fn original(&self, stored: &[f32]) -> Vec<f64> {
-        let offset = |output: usize| self.units.map_or(0.0, |_| self.about.offsets.label(output));
-        stored.iter().enumerate().map(|(output, &number)| f64::from(number) + offset(output)).collect()
+    fn original<'n>(&self, stored: &'n [f32]) -> impl Iterator<Item = f64> + use<'a, 'n> {
+        let Network { about, units, .. } = self.network;
+        let offset = move |output: usize| units.map_or(0.0, |_| about.offsets.label(output));
+        stored.iter().enumerate().map(move |(output, &number)| f64::from(number) + offset(output))
     }
 
     /// Converts predictions to the units of the data.
-    pub(super) fn numbers(&self, predicted: &[f32]) -> Vec<f64> {
-        let number = |(output, &value): (usize, &f32)| match self.units {
+    fn in_units<'n>(&self, predicted: &'n [f32]) -> impl Iterator<Item = f64> + use<'a, 'n> {
+        let units = self.network.units;
+        predicted.iter().enumerate().map(move |(output, &value)| match units {
             Some(units) => units.original(output, value),
             None => f64::from(value),
-        };
-        predicted.iter().enumerate().map(number).collect()
+        })
     }
 
     /// Converts stored numbers to the scale of the outputs.
-    pub(super) fn wanted(&self, stored: &[f32]) -> Vec<f32> {
-        let wanted = |(output, &number): (usize, &f32)| match self.units {
+    pub(super) fn wanted<'n>(&self, stored: &'n [f32]) -> impl Iterator<Item = f32> + use<'a, 'n> {
+        let units = self.network.units;
+        stored.iter().enumerate().map(move |(output, &number)| match units {
             Some(units) => units.wanted(output, number),
             None => number,
-        };
-        stored.iter().enumerate().map(wanted).collect()
+        })
     }
 }

@@ -1,12 +1,13 @@
 //! Tests of predictions and evaluations against those of sessions.
 
 use super::*;
+use crate::loss::Targets;
 use crate::metrics::ImageQuality;
 use crate::network::{ClassScores, Scores, save};
 use crate::recipe::Recipe;
 use crate::session::{Limits, Session};
 use crate::{Budget, Trial};
-use schuss_data::{Dataset, ImageShape, Labels, Samples, write_picture};
+use schuss_data::{Dataset, ImageShape, Labels, Samples, Shape, Values, write_picture};
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 
@@ -27,6 +28,13 @@ fn trained_as(trial: Trial, data: &Dataset) -> (TempDir, crate::record::Evaluati
 
 fn load(folder: &TempDir, threads: usize) -> Predictor {
     Predictor::load(&folder.path().join("model.safetensors"), threads).unwrap()
+}
+
+/// Returns a predictor with initial weights.
+fn untrained(trial: &Trial, data: &Dataset, threads: usize) -> Predictor {
+    let about = ModelFile::of(trial, data);
+    let layout = about.plan(&trial.model).unwrap().layout;
+    Predictor::new(about, Params::init(layout, &Default::default(), 1), threads).unwrap()
 }
 
 #[test]
@@ -58,7 +66,7 @@ fn a_saved_model_gives_the_very_loss_and_accuracy_of_its_session() {
 
 #[test]
 fn lines_of_all_threads_are_those_of_the_samples_in_order_and_end_where_the_reader_does() {
-    let data = schuss_data::load("digits:train=100,test=600").unwrap(); // several batches
+    let data = schuss_data::load("digits:train=100,test=2000").unwrap(); // several batches
     let (folder, _) = trained(&data);
     let line = |found: &ClassPrediction, text: &mut String| {
         text.push_str(&format!("{} {} {:?}\n", found.index, found.class, found.probabilities));
@@ -84,6 +92,82 @@ fn lines_of_all_threads_are_those_of_the_samples_in_order_and_end_where_the_read
         load(&folder, threads).class_lines(&data.test, &line, &mut one).unwrap();
         assert!(first.len() < expected.len() && expected.starts_with(&first), "{threads} threads");
     }
+}
+
+#[test]
+fn streamed_samples_are_predicted_however_large_they_are() {
+    const FEATURES: usize = 70_000; // 256 of them take more than is read ahead
+    let values = Values::Floats((0..3 * FEATURES).map(|i| (i % 11) as f32).collect());
+    let samples = Samples::new(values, Labels::Absent(3), FEATURES).unwrap();
+    let trial = Trial { model: "linear:2".parse().unwrap(), ..Trial::default() };
+    let classes = ["a", "b"].map(String::from).to_vec();
+    let data = Dataset::given("x", Shape::Flat(FEATURES), classes, samples.clone(), samples.clone());
+    let predicted = |split: &Split| {
+        let mut found = vec![];
+        untrained(&trial, &data, 2)
+            .predict_classes(split, &mut |prediction| {
+                found.push(prediction.outputs.to_vec());
+                Ok(ControlFlow::Continue(()))
+            })
+            .unwrap();
+        found
+    };
+    let streamed = Split::Streamed(std::sync::Arc::new(samples.clone()));
+    assert_eq!(predicted(&streamed), predicted(&samples.into()));
+}
+
+#[test]
+fn lines_of_numbers_are_those_of_the_samples_in_order_whatever_the_threads() {
+    let numbers = |count: usize| (0..count).map(|i| (i * 7 % 13) as f32).collect::<Vec<_>>();
+    let labels = Labels::Real { values: numbers(2 * 6_000), width: 2 };
+    let samples = Samples::new(Values::Floats(numbers(3 * 6_000)), labels, 3).unwrap(); // several batches
+    let recipe = Recipe { loss: "mse".parse().unwrap(), ..Recipe::default() };
+    let model = "linear:300,relu,linear:2".parse().unwrap();
+    let trial = Trial { model, targets: Targets::Real, recipe, ..Trial::default() };
+    let data = Dataset::given("x", Shape::Flat(3), vec![], samples.clone(), samples);
+    let line = |found: &NumberPrediction, text: &mut String| {
+        text.push_str(&format!("{} {:?} {:?}\n", found.index, found.target, found.numbers));
+    };
+    let mut expected = String::new();
+    let mut add = |found: NumberPrediction| {
+        line(&found, &mut expected);
+        Ok(ControlFlow::Continue(()))
+    };
+    untrained(&trial, &data, 1).predict_numbers(&data.test, &mut add).unwrap();
+    assert_eq!(expected.lines().count(), 6_000);
+    for threads in [1, 2, 3] {
+        let mut found = String::new();
+        let mut all = |lines: &str| {
+            found.push_str(lines);
+            Ok(ControlFlow::Continue(()))
+        };
+        untrained(&trial, &data, threads).number_lines(&data.test, &line, &mut all).unwrap();
+        assert!(found == expected, "{threads} threads");
+    }
+    let refused = untrained(&trial, &data, 1).class_lines(&data.test, &|_, _| {}, &mut |_| unreachable!());
+    assert_eq!(refused.unwrap_err().exit_code(), 2);
+}
+
+#[test]
+fn lines_before_a_sample_that_overflows_are_visited() {
+    let mut values: Vec<f32> = (0..4_000).map(|i| (i % 5) as f32).collect();
+    values[3_001] = f32::MAX;
+    let samples = Samples::new(Values::Floats(values), Labels::Absent(4_000), 1).unwrap();
+    let trial = Trial { model: "linear:300,relu,linear:2".parse().unwrap(), ..Trial::default() };
+    let classes = ["a", "b"].map(String::from).to_vec();
+    let data = Dataset::given("x", Shape::Flat(1), classes, samples.clone(), samples);
+    let mut predictor = untrained(&trial, &data, 2);
+    predictor.params.values_mut().iter_mut().for_each(|weight| *weight = 100.0 * weight.abs());
+    let line = |found: &ClassPrediction, text: &mut String| text.push_str(&format!("{}\n", found.index));
+    let mut found = String::new();
+    let mut all = |lines: &str| {
+        found.push_str(lines);
+        Ok(ControlFlow::Continue(()))
+    };
+    let error = predictor.class_lines(&data.test, &line, &mut all).unwrap_err();
+    assert!(error.exit_code() == 3 && error.what.ends_with("overflow on sample 3001"), "{error}");
+    let expected: String = (0..3_001).map(|index| format!("{index}\n")).collect();
+    assert_eq!(found, expected);
 }
 
 /// Returns the metrics of an evaluation that found this quality.

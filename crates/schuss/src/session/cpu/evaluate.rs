@@ -3,7 +3,7 @@
 use super::passes::{Passes, divisor};
 use crate::Result;
 use crate::metrics::{Metrics, Prediction, Reconstructions, Task};
-use crate::network::Mode;
+use crate::network::{Mode, Weights};
 use crate::session::Control;
 use crate::session::tally::Tally;
 use schuss_data::Feed;
@@ -101,7 +101,8 @@ impl Passes {
             self.gather(feed, first, rows, Purpose::Noise)?;
             let mode = Mode { plain_means: true, ..self.training(0, first) };
             let Some(shown) = &mut self.shown else { return Ok(()) };
-            self.arena.forward(&mut self.team, &self.plan, shown.values_mut(), rows, Some(&mode));
+            let weights = Weights::Training(shown.values_mut(), &mode);
+            self.arena.forward(&mut self.team, &self.plan, weights, rows);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::partial::{Halt, Partial, Seen};
 use super::sizes::Sizes;
 use crate::Result;
 use crate::loss::{Loss, Target, Targets};
-use crate::network::{Arena, Mode, Noise, Params, Plan, Units};
+use crate::network::{Arena, Mode, Noise, Params, Plan, Units, Weights};
 use crate::recipe::{TargetScale, Trial};
 use crate::session::tally::Tally;
 use crate::state::StateCodec;
@@ -182,7 +182,8 @@ impl Passes {
             (None, Some(shown)) => shown,
             _ => &mut self.params,
         };
-        self.arena.forward(&mut self.team, &self.plan, weights.values_mut(), rows, mode);
+        let weights = Weights::new(weights.values_mut(), mode);
+        self.arena.forward(&mut self.team, &self.plan, weights, rows);
         let width = self.plan.outputs;
         let Arena { input, outputs, deltas, labels, scores, targets, .. } = &mut self.arena;
         let targets = targets.as_ref().map(|targets| Matrix::new(targets, rows, width));

@@ -6,7 +6,7 @@ use super::sums::Sums;
 use super::{Cpu, hessian};
 use crate::Result;
 use crate::instrument::{LiveUnits, Probe};
-use crate::network::{Gradients, Params, VectorGradients};
+use crate::network::{Gradients, Params, VectorGradients, Weights};
 use schuss_data::Feed;
 use schuss_kernels::matrix::Matrix;
 use schuss_kernels::{Team, padded};
@@ -53,7 +53,8 @@ impl Passes {
         for first in positions.clone().step_by(self.sizes.capacity) {
             let rows = self.sizes.capacity.min(positions.end - first);
             self.arena.gather(&mut self.team, &self.plan, &samples.rows(first, rows)?)?;
-            self.arena.forward(&mut self.team, &self.plan, self.params.values_mut(), rows, None);
+            let weights = Weights::Frozen(self.params.values());
+            self.arena.forward(&mut self.team, &self.plan, weights, rows);
             units.iter_mut().for_each(|(stage, units)| self.look_at(*stage, units, rows));
         }
         Ok(units.into_iter().map(|(_, units)| units).collect())
