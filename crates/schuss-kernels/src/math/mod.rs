@@ -16,11 +16,20 @@ pub trait Math: Lane {
     /// Number format of its lanes.
     type Format: Format;
 
-    /// Adds the integer in the low bits of `power` to the exponent: multiplies by 2^power.
+    /// Multiplies by 2^power, for a `power` from [`nearest_integer`](Self::nearest_integer): adds its low bits to the
+    /// exponent.
     fn scale_by_power(self, power: Self) -> Self;
 
     /// Returns m and n with self = 2^n m and m between √½ and √2, for a positive, normal number.
     fn split_power(self) -> (Self, Self);
+
+    /// Returns the integer nearest to x times `factor`, for [`scale_by_power`](Self::scale_by_power) and as a number.
+    #[inline(always)]
+    fn nearest_integer(self, factor: f64) -> (Self, Self) {
+        let magic = Self::splat(Self::Format::MAGIC);
+        let power = self.mul_add(Self::splat(factor), magic);
+        (power, power - magic)
+    }
 
     /// e^x.
     #[inline(always)]
@@ -105,7 +114,7 @@ pub trait Math: Lane {
     fn cbrt(self) -> Self {
         let size = self.abs();
         let (m, n) = size.split_power();
-        let (power, q) = nearest_integer(n, 1.0 / 3.0);
+        let (power, q) = n.nearest_integer(1.0 / 3.0);
         let r = q.mul_add(Self::splat(-3.0), n);
         let mut y = horner(m - Self::splat(1.0), &[5.0 / 81.0, -1.0 / 9.0, 1.0 / 3.0, 1.0]);
         for _ in 0..Self::Format::HALLEY_STEPS {
@@ -120,12 +129,12 @@ pub trait Math: Lane {
 }
 
 /// Splits x = n ln 2 + r with n an integer and |r| <= ln 2 / 2, and evaluates the Taylor series of (e^r − 1)
-/// / r. Returns the integer in the form of [`nearest_integer`], r, and the series. An x below the logarithm
+/// / r. Returns the integer as a power for [`Math::scale_by_power`], r, and the series. An x below the logarithm
 /// of the smallest normal number is clamped to it.
 #[inline(always)]
 fn exponential_parts<L: Math>(x: L) -> (L, L, L) {
     let clamped = L::splat(L::Format::LOWEST).max(x); // in this order a NaN passes through
-    let (power, n) = nearest_integer(clamped, LOG2_E);
+    let (power, n) = clamped.nearest_integer(LOG2_E);
     let r = n.mul_add(L::splat(-L::Format::LN_2_HIGH), clamped);
     let r = n.mul_add(L::splat(-L::Format::LN_2_LOW), r);
     (power, r, horner(r, L::Format::EXPONENTIAL))
@@ -135,14 +144,6 @@ fn exponential_parts<L: Math>(x: L) -> (L, L, L) {
 #[inline(always)]
 fn twice_artanh<L: Math>(s: L) -> L {
     L::splat(2.0) * s * horner(s * s, L::Format::ARTANH)
-}
-
-/// Returns the integer nearest to x times `factor`, as low bits for [`Math::scale_by_power`] and as a number.
-#[inline(always)]
-fn nearest_integer<L: Math>(x: L, factor: f64) -> (L, L) {
-    let magic = L::splat(L::Format::MAGIC);
-    let power = x.mul_add(L::splat(factor), magic);
-    (power, power - magic)
 }
 
 /// Evaluates a polynomial by Horner's rule, the highest coefficient first.

@@ -1,8 +1,8 @@
-use super::{RowLoss, Target, curvature_of_outputs, mean_of_each, mean_of_outputs};
+use super::{Point, Row, RowLoss, Target, curvature_of_outputs, mean_of_each, mean_of_outputs};
 use crate::spec::{Choice, non_negative};
 use crate::{Cause, Error, Result};
 use documented::{Documented, DocumentedFields};
-use schuss_kernels::Math;
+use schuss_kernels::{Lane, Math};
 use serde::{Deserialize, Serialize};
 
 /// Binary cross-entropy of every output, mean over samples and outputs.
@@ -61,13 +61,12 @@ impl Bce {
 }
 
 impl RowLoss for Bce {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        match (self.logits, self.pos_weight.is_empty()) {
-            (true, true) => mean_of_each(z, target, delta, of_logit),
-            (true, false) => mean_of_outputs(z, target, delta, |output, z, t| {
-                of_weighted_logit(z, t, self.weight_of(output))
-            }),
-            (false, _) => mean_of_each(z, target, delta, of_probability),
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        match (self.logits, &self.pos_weight[..]) {
+            (true, []) => mean_of_each(row, of_logit),
+            (true, &[all]) => mean_of_each(row, |z, t| of_weighted_logit(z, t, R::Lane::splat(all))),
+            (true, each) => mean_of_outputs(row, |row, at, z, t| of_weighted_logit(z, t, row.pick(each, at))),
+            (false, _) => mean_of_each(row, of_probability),
         }
     }
 
@@ -106,28 +105,29 @@ impl RowLoss for Bce {
 }
 
 /// Returns value and slope at a logit; ln(1 + e^−|z|) stays exact where the rest cancels.
-fn of_logit(z: f64, t: f64) -> (f64, f64) {
-    let certain = z.max(0.0) - t * z;
-    (certain + Math::ln_1p(Math::exp(-z.abs())), Math::sigmoid(z) - t)
+fn of_logit<L: Math>(z: L, t: L) -> Point<L> {
+    let certain = z.max(L::splat(0.0)) - t * z;
+    Point { value: certain + (-z.abs()).exp().ln_1p(), slope: z.sigmoid() - t }
 }
 
 /// Returns value and slope at a logit with a weight on targets of 1, as in torch.nn.BCEWithLogitsLoss.
-fn of_weighted_logit(z: f64, t: f64, weight: f64) -> (f64, f64) {
-    let share = 1.0 + (weight - 1.0) * t;
-    let certain = if z < 0.0 { -weight * t * z } else { (1.0 - t) * z };
-    (certain + share * Math::ln_1p(Math::exp(-z.abs())), share * Math::sigmoid(z) - weight * t)
+fn of_weighted_logit<L: Math>(z: L, t: L, weight: L) -> Point<L> {
+    let one = L::splat(1.0);
+    let share = one + (weight - one) * t;
+    let certain = (-z).where_positive(-weight * t * z, (one - t) * z);
+    Point { value: certain + share * (-z.abs()).exp().ln_1p(), slope: share * z.sigmoid() - weight * t }
 }
 
 /// Returns value and slope at a probability.
-fn of_probability(p: f64, t: f64) -> (f64, f64) {
-    let value = -(t * bounded_ln(p) + (1.0 - t) * bounded_ln(1.0 - p));
-    (value, (p - t) / (p * (1.0 - p)).max(1e-12))
+fn of_probability<L: Math>(p: L, t: L) -> Point<L> {
+    let one = L::splat(1.0);
+    let value = -(t * bounded_ln(p) + (one - t) * bounded_ln(one - p));
+    Point { value, slope: (p - t) / (p * (one - p)).max(L::splat(1e-12)) }
 }
 
 /// Returns ln x, but at least −100; NaN below 0.
-fn bounded_ln(x: f64) -> f64 {
-    let y = Math::ln(x);
-    if y < -100.0 { -100.0 } else { y }
+fn bounded_ln<L: Math>(x: L) -> L {
+    L::splat(-100.0).max(x.ln())
 }
 
 #[cfg(test)]
@@ -177,8 +177,8 @@ mod tests {
                 let (mut plain, mut weighted) = ([0.0], [0.0]);
                 let loss = |weights: Vec<f64>| Bce { logits: true, pos_weight: weights };
                 let values = [
-                    loss(vec![]).row(&[z], Target::Row(&[t]), &mut plain),
-                    loss(vec![1.0]).row(&[z], Target::Row(&[t]), &mut weighted),
+                    Loss::from(loss(vec![])).row(&[z], Target::Row(&[t]), &mut plain),
+                    Loss::from(loss(vec![1.0])).row(&[z], Target::Row(&[t]), &mut weighted),
                 ];
                 assert!((values[0] - values[1]).abs() <= 1e-12 * values[0].abs(), "{z} {t}: {values:?}");
                 assert!((plain[0] - weighted[0]).abs() <= 1e-7 && values[1].is_finite(), "{z} {t}");

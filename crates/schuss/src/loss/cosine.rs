@@ -1,6 +1,7 @@
-use super::{RowLoss, Target};
+use super::{Row, RowLoss};
 use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
+use schuss_kernels::Lane;
 use serde::{Deserialize, Serialize};
 
 /// One minus the cosine of the angle between outputs and targets; only their direction matters.
@@ -20,20 +21,16 @@ impl Choice for Cosine {
 }
 
 impl RowLoss for Cosine {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        let (mut product, mut outputs, mut targets) = (0.0, EPS, EPS);
-        for (index, &z) in z.iter().enumerate() {
-            let (z, t) = (f64::from(z), target.at(index));
-            product += z * t;
-            outputs += z * z;
-            targets += t * t;
-        }
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let start = [0.0, EPS, EPS].map(R::Lane::splat);
+        let [product, outputs, targets] = row.fold(start, |row, at, [product, outputs, targets]| {
+            let (z, t) = (row.output(at), row.target(at));
+            [product + z * t, outputs + z * z, targets + t * t]
+        });
         let lengths = (outputs * targets).sqrt();
         let cosine = product / lengths;
-        for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
-            *delta = (cosine * f64::from(z) / outputs - target.at(index) / lengths) as f32;
-        }
-        1.0 - cosine
+        row.each(|row, at| row.set_slope(at, cosine * row.output(at) / outputs - row.target(at) / lengths));
+        R::Lane::splat(1.0) - cosine
     }
 
     fn takes_rows(&self) -> bool {

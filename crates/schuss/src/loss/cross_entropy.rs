@@ -1,8 +1,9 @@
+use super::row::{Numbers, Row};
 use super::{RowLoss, Target, class_weights};
 use crate::Result;
 use crate::spec::{Choice, below_one};
 use documented::{Documented, DocumentedFields};
-use schuss_kernels::Math;
+use schuss_kernels::{Lane, Math};
 use serde::{Deserialize, Serialize};
 
 /// Softmax and cross-entropy with class targets.
@@ -35,17 +36,15 @@ impl Choice for CrossEntropy {
 }
 
 impl RowLoss for CrossEntropy {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        let (max, sum) = largest_and_sum(z);
-        let asked = |index: usize| self.asked(target, z.len(), index);
-        let all: f64 = (0..z.len()).map(asked).sum();
-        let mut loss = 0.0;
-        for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
-            let above = f64::from(z) - max;
-            *delta = (Math::exp(above) / sum * all - asked(index)) as f32;
-            loss += asked(index) * (Math::ln(sum) - above);
-        }
-        loss
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let Softmax { largest, sum } = Softmax::of(row);
+        let all = row.sum(|row, at| self.asked(row, at));
+        let entropy = sum.ln();
+        row.sum(|row, at| {
+            let (above, asked) = (row.output(at) - largest, self.asked(row, at));
+            row.set_slope(at, above.exp() / sum * all - asked);
+            asked * (entropy - above)
+        })
     }
 
     fn has_curvature(&self) -> bool {
@@ -54,9 +53,10 @@ impl RowLoss for CrossEntropy {
 
     /// Σ q times p ⊙ v − p pᵀ v.
     fn curvature(&self, z: &[f32], target: Target, direction: &[f32], to: &mut [f32]) {
-        let (max, sum) = largest_and_sum(z);
-        let all: f64 = (0..z.len()).map(|index| self.asked(target, z.len(), index)).sum();
-        let probability = |z: f32| Math::exp(f64::from(z) - max) / sum;
+        let mut row = Numbers { z, target, delta: &mut [] };
+        let softmax = Softmax::of(&mut row);
+        let all = row.sum(|row, at| self.asked(row, at));
+        let probability = |z: f32| softmax.probability(z);
         let pairs = z.iter().zip(direction);
         let mean: f64 = pairs.clone().map(|(&z, &rate)| probability(z) * f64::from(rate)).sum();
         for (to, (&z, &rate)) in to.iter_mut().zip(pairs) {
@@ -75,15 +75,40 @@ impl RowLoss for CrossEntropy {
 
 impl CrossEntropy {
     /// Returns the target q of a class, times its weight.
-    fn asked(&self, target: Target, classes: usize, class: usize) -> f64 {
-        let spread = self.label_smoothing / classes as f64;
-        let q = (1.0 - self.label_smoothing).mul_add(target.at(class), spread);
-        q * class_weights::of(&self.class_weights, class)
+    fn asked<R: Row>(&self, row: &R, class: R::Place) -> R::Lane {
+        let spread = R::Lane::splat(self.label_smoothing / row.outputs() as f64);
+        let q = R::Lane::splat(1.0 - self.label_smoothing).mul_add(row.target(class), spread);
+        q * row.pick(&self.class_weights, class)
     }
 }
 
-/// Returns the largest logit and Σ e^(z − largest).
-pub(super) fn largest_and_sum(z: &[f32]) -> (f64, f64) {
-    let max = f64::from(z.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    (max, z.iter().map(|&z| Math::exp(f64::from(z) - max)).sum())
+/// Largest logit, and Σ e^(z − largest).
+pub(super) struct Softmax<L> {
+    largest: L,
+    sum: L,
+}
+
+impl<L: Math> Softmax<L> {
+    pub(super) fn of<R: Row<Lane = L>>(row: &mut R) -> Self {
+        let largest = row.largest();
+        Self { largest, sum: row.sum(|row, at| (row.output(at) - largest).exp()) }
+    }
+}
+
+impl Softmax<f64> {
+    /// Returns the softmax of a row of numbers.
+    pub(super) fn of_numbers(z: &[f32]) -> Self {
+        Self::of(&mut Numbers::of(z))
+    }
+
+    /// Returns the probability of the class with logit z.
+    pub(super) fn probability(&self, z: f32) -> f64 {
+        Math::exp(f64::from(z) - self.largest) / self.sum
+    }
+
+    /// Returns the logarithm of that probability.
+    #[cfg(test)]
+    pub(super) fn ln_probability(&self, z: f32) -> f64 {
+        f64::from(z) - self.largest - Math::ln(self.sum)
+    }
 }

@@ -1,5 +1,6 @@
-use super::{RowLoss, Target};
+use super::{Row, RowLoss, Target};
 use crate::spec::custom;
+use schuss_kernels::Lane;
 use std::fmt::Debug;
 
 /// A user-defined loss, which any trial can use as [`Loss::Custom`](super::Loss::Custom).
@@ -19,9 +20,16 @@ custom! {
     Custom of CustomLoss, registered in LOSSES as "loss"
 }
 
-impl RowLoss for Custom {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
+impl Custom {
+    /// Returns the loss of one sample with outputs `z` and writes the gradient with respect to them to `delta`.
+    pub(super) fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
         self.own.as_ref().map_or(f64::NAN, |loss| loss.row(z, target, delta))
+    }
+}
+
+impl RowLoss for Custom {
+    fn on<R: Row>(&self, _row: &mut R) -> R::Lane {
+        R::Lane::splat(f64::NAN)
     }
 
     fn takes_rows(&self) -> bool {

@@ -1,8 +1,8 @@
-use super::{RowLoss, Target, mean_of_each};
+use super::{Point, Row, RowLoss, mean_of_each};
 use crate::spec::{Choice, finite, non_negative};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
-use schuss_kernels::Math;
+use schuss_kernels::{Lane, Math};
 use serde::{Deserialize, Serialize};
 
 /// Focal loss: binary cross-entropy of every logit, with less weight on outputs that are already right; mean over
@@ -44,30 +44,32 @@ impl Choice for Focal {
 }
 
 impl RowLoss for Focal {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, asked| {
-            let sign = 2.0 * asked - 1.0;
-            let (value, slope) = self.forgetting(sign * z);
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        mean_of_each(row, |z, asked| {
+            let sign = R::Lane::splat(2.0) * asked - R::Lane::splat(1.0);
+            let Point { value, slope } = self.forgetting(sign * z);
             let weight = self.balance(asked);
-            (weight * value, weight * sign * slope)
+            Point { value: weight * value, slope: weight * sign * slope }
         })
     }
 }
 
 impl Focal {
     /// Returns the weight a.
-    fn balance(&self, asked: f64) -> f64 {
+    fn balance<L: Math>(&self, asked: L) -> L {
+        let one = L::splat(1.0);
         match self.alpha {
-            alpha if alpha < 0.0 => 1.0,
-            alpha => alpha * asked + (1.0 - alpha) * (1.0 - asked),
+            alpha if alpha < 0.0 => one,
+            alpha => L::splat(alpha) * asked + L::splat(1.0 - alpha) * (one - asked),
         }
     }
 
     /// Returns value and slope of σ(−u)^γ ln(1 + e⁻ᵘ); the power is e^(−γ ln(1 + eᵘ)).
-    fn forgetting(&self, u: f64) -> (f64, f64) {
-        let entropy: f64 = Math::softplus(-u);
-        let power: f64 = Math::exp(-self.gamma * Math::softplus(u));
-        let slope = -power * (self.gamma * Math::sigmoid(u) * entropy + Math::sigmoid(-u));
-        (power * entropy, slope)
+    fn forgetting<L: Math>(&self, u: L) -> Point<L> {
+        let gamma = L::splat(self.gamma);
+        let entropy = (-u).softplus();
+        let power = (-gamma * u.softplus()).exp();
+        let slope = -power * (gamma * u.sigmoid() * entropy + (-u).sigmoid());
+        Point { value: power * entropy, slope }
     }
 }

@@ -1,10 +1,11 @@
 //! Hinge losses of each output separately, one-vs-rest: the class is +1, all others −1. For a hinge over classes see
 //! `multi-margin`.
 
-use super::{RowLoss, Target, mean_of_each};
+use super::{Point, Row, RowLoss, mean_of_each};
 use crate::Result;
 use crate::spec::{Choice, finite};
 use documented::{Documented, DocumentedFields};
+use schuss_kernels::Lane;
 use serde::{Deserialize, Serialize};
 
 /// Hinge, mean over samples and outputs.
@@ -24,11 +25,12 @@ impl Choice for Hinge {
 }
 
 impl RowLoss for Hinge {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, asked| {
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let [zero, one] = [0.0, 1.0].map(R::Lane::splat);
+        mean_of_each(row, |z, asked| {
             let t = sign_of(asked);
-            let h = 1.0 - t * z;
-            if h <= 0.0 { (0.0, 0.0) } else { (h, -t) }
+            let h = one - t * z;
+            Point { value: zero.max(h), slope: h.where_positive(-t, zero) }
         })
     }
 }
@@ -49,11 +51,12 @@ impl Choice for SquaredHinge {
 }
 
 impl RowLoss for SquaredHinge {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, asked| {
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let [zero, one, twice] = [0.0, 1.0, -2.0].map(R::Lane::splat);
+        mean_of_each(row, |z, asked| {
             let t = sign_of(asked);
-            let h = 1.0 - t * z;
-            if h <= 0.0 { (0.0, 0.0) } else { (h * h, -2.0 * t * h) }
+            let h = one - t * z;
+            Point { value: zero.max(h) * zero.max(h), slope: h.where_positive(twice * t * h, zero) }
         })
     }
 }
@@ -88,16 +91,19 @@ impl Choice for HingeEmbedding {
 }
 
 impl RowLoss for HingeEmbedding {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, asked| match sign_of(asked) {
-            1.0 => (z, 1.0),
-            _ if z < self.margin => (self.margin - z, -1.0),
-            _ => (0.0, 0.0),
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let [zero, one, margin] = [0.0, 1.0, self.margin].map(R::Lane::splat);
+        mean_of_each(row, |z, asked| {
+            let (t, room) = (sign_of(asked), margin - z);
+            Point {
+                value: t.where_positive(z, room.where_positive(room, zero)),
+                slope: t.where_positive(one, room.where_positive(-one, zero)),
+            }
         })
     }
 }
 
 /// Returns +1 for the class, −1 for the others.
-fn sign_of(one_hot: f64) -> f64 {
-    2.0 * one_hot - 1.0
+fn sign_of<L: Lane>(one_hot: L) -> L {
+    L::splat(2.0) * one_hot - L::splat(1.0)
 }

@@ -1,8 +1,9 @@
 use super::l1::sign;
-use super::{RowLoss, Target, curvature_of_outputs, mean_of_each};
+use super::{Point, Row, RowLoss, Target, curvature_of_outputs, mean_of_each};
 use crate::Result;
 use crate::spec::{Choice, non_negative, positive};
 use documented::{Documented, DocumentedFields};
+use schuss_kernels::Lane;
 use serde::{Deserialize, Serialize};
 
 /// Squared error of small differences and absolute error of large ones, mean over samples and outputs.
@@ -36,11 +37,15 @@ impl Choice for Huber {
 }
 
 impl RowLoss for Huber {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, t| {
-            let (d, bound) = ((z - t).abs(), self.delta);
-            let value = if d <= bound { d * d / 2.0 } else { bound * (d - bound / 2.0) };
-            (value, if d <= bound { z - t } else { bound * sign(z - t) })
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let (bound, half) = (R::Lane::splat(self.delta), R::Lane::splat(0.5));
+        mean_of_each(row, |z, t| {
+            let d = (z - t).abs();
+            let beyond = d - bound;
+            Point {
+                value: beyond.where_positive(bound * (d - half * bound), half * (d * d)),
+                slope: beyond.where_positive(bound.copysign(z - t), z - t),
+            }
         })
     }
 
@@ -93,10 +98,16 @@ impl Choice for SmoothL1 {
 }
 
 impl RowLoss for SmoothL1 {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, t| {
-            let (d, beta) = ((z - t).abs(), self.beta);
-            if d < beta { (d * d / (2.0 * beta), (z - t) / beta) } else { (d - beta / 2.0, sign(z - t)) }
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let (beta, twice) = (R::Lane::splat(self.beta), R::Lane::splat(2.0 * self.beta));
+        let half = R::Lane::splat(self.beta / 2.0);
+        mean_of_each(row, |z, t| {
+            let d = (z - t).abs();
+            let below = beta - d;
+            Point {
+                value: below.where_positive(d * d / twice, d - half),
+                slope: below.where_positive((z - t) / beta, sign(z - t)),
+            }
         })
     }
 

@@ -1,4 +1,4 @@
-use super::{RowLoss, Target};
+use super::{Row, RowLoss};
 use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
 use schuss_kernels::Math;
@@ -22,16 +22,12 @@ impl Choice for Kl {
 }
 
 impl RowLoss for Kl {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        let mut loss = 0.0;
-        for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
-            let t = target.at(index);
-            if t > 0.0 {
-                loss += t * (Math::ln(t) - f64::from(z));
-            }
-            *delta = -t as f32;
-        }
-        loss
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        row.sum(|row, at| {
+            let t = row.target(at);
+            row.set_slope(at, -t);
+            row.where_positive(t, || t * (t.ln() - row.output(at)))
+        })
     }
 
     fn takes_rows(&self) -> bool {

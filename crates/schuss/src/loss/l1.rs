@@ -1,6 +1,7 @@
-use super::{RowLoss, Target, mean_of_each};
+use super::{Point, Row, RowLoss, mean_of_each};
 use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
+use schuss_kernels::Lane;
 use serde::{Deserialize, Serialize};
 
 /// Mean absolute error over samples and outputs.
@@ -19,8 +20,8 @@ impl Choice for L1 {
 }
 
 impl RowLoss for L1 {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, t| ((z - t).abs(), sign(z - t)))
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        mean_of_each(row, |z, t| Point { value: (z - t).abs(), slope: sign(z - t) })
     }
 
     fn has_curvature(&self) -> bool {
@@ -36,7 +37,8 @@ impl RowLoss for L1 {
     }
 }
 
-/// Returns the sign of x: −1, 0 or 1.
-pub(super) fn sign(x: f64) -> f64 {
-    if x == 0.0 { 0.0 } else { x.signum() }
+/// Returns the sign of x: −1, 0 or 1; NaN of NaN.
+pub(super) fn sign<L: Lane>(x: L) -> L {
+    let one = L::splat(1.0);
+    x.where_positive(one, (-x).where_positive(-one, x.abs()))
 }

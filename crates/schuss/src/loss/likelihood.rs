@@ -1,6 +1,6 @@
 //! Losses as likelihoods: random gradients at the outputs whose second moment is the curvature of the loss there.
 
-use super::cross_entropy::largest_and_sum;
+use super::cross_entropy::Softmax;
 use super::{Bce, Loss};
 use schuss_data::random::Draws;
 use schuss_kernels::Math;
@@ -58,11 +58,11 @@ fn slope(p: f64) -> f64 {
 
 /// δ ← of(p) − onehot(class), the class drawn from p, the softmax of z.
 fn draw_class(z: &[f32], draws: &mut Draws, delta: &mut [f32], of: impl Fn(f64) -> f64) {
-    let (max, sum) = largest_and_sum(z);
+    let softmax = Softmax::of_numbers(z);
     let mut left = f64::from(draws.unit());
     let mut drawn = z.len() - 1;
     for (index, (&z, delta)) in z.iter().zip(&mut *delta).enumerate() {
-        let p = Math::exp(f64::from(z) - max) / sum;
+        let p = softmax.probability(z);
         if left >= 0.0 && left < p {
             drawn = index;
         }
@@ -139,8 +139,8 @@ mod tests {
     fn gradients_drawn_behind_a_last_layer_are_those_drawn_before_it() {
         let (mut of_logits, mut of_logarithms) = ([0.0; 3], [0.0; 3]);
         let (z, key) = ([0.3, -1.2, 0.8], Key { seed: 1, purpose: Purpose::DrawnTargets, epoch: 0 });
-        let (max, sum) = largest_and_sum(&z);
-        let logarithms = z.map(|z| (f64::from(z) - max - Math::ln(sum)) as f32);
+        let softmax = Softmax::of_numbers(&z);
+        let logarithms = z.map(|z| softmax.ln_probability(z) as f32);
         for position in 0..100 {
             Likelihood::Logits.draw(&z, &mut key.draws(position), &mut of_logits);
             Likelihood::LogProbabilities.draw(&logarithms, &mut key.draws(position), &mut of_logarithms);

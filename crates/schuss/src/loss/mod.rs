@@ -2,6 +2,8 @@
 
 mod answer;
 mod bce;
+#[cfg(test)]
+mod bits;
 mod class_weights;
 mod cosine;
 mod cross_entropy;
@@ -17,6 +19,7 @@ mod likelihood;
 mod multi_margin;
 mod nll;
 mod poisson;
+mod row;
 mod squared;
 mod targets;
 mod task;
@@ -33,6 +36,7 @@ pub use l1::L1;
 pub use multi_margin::MultiMargin;
 pub use nll::Nll;
 pub use poisson::Poisson;
+pub use row::Row;
 pub use squared::Mse;
 pub use targets::Targets;
 
@@ -41,9 +45,10 @@ pub(crate) use likelihood::Likelihood;
 
 use crate::spec::{Choice, choices};
 use crate::{Cause, Error, Result};
-use schuss_kernels::Team;
+use row::Numbers;
 use schuss_kernels::matrix::{Matrix, MatrixMut};
 use schuss_kernels::rows::{self, Score};
+use schuss_kernels::{Lane, Team};
 use std::fmt;
 
 /// End of a network, as far as a loss depends on it.
@@ -78,8 +83,8 @@ impl Target<'_> {
 
 /// Interface of a loss.
 pub(crate) trait RowLoss: Choice {
-    /// Returns the loss of one sample with outputs `z` and writes the gradient with respect to them to `delta`.
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64;
+    /// Returns the loss of one sample and writes the gradient with respect to its outputs.
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane;
 
     /// Returns true if targets may be rows of numbers.
     fn takes_rows(&self) -> bool {
@@ -106,7 +111,7 @@ pub(crate) trait RowLoss: Choice {
         &[]
     }
 
-    /// Returns the weight that a sample of a class adds to the divisor of sums; the result of `row` already includes
+    /// Returns the weight that a sample of a class adds to the divisor of sums; the result of `on` already includes
     /// it.
     fn weight(&self, _class: usize) -> f64 {
         1.0
@@ -123,30 +128,31 @@ pub(crate) trait RowLoss: Choice {
     }
 }
 
-/// Returns the mean over outputs of an element-wise loss: `each` gives value and slope for an output and its target.
-pub(crate) fn mean_of_each(
-    z: &[f32],
-    target: Target,
-    delta: &mut [f32],
-    each: impl Fn(f64, f64) -> (f64, f64),
-) -> f64 {
-    mean_of_outputs(z, target, delta, |_, z, asked| each(z, asked))
+/// Value of an element-wise loss at one output, and its slope there.
+pub(crate) struct Point<L> {
+    pub(crate) value: L,
+    pub(crate) slope: L,
 }
 
-/// Returns the mean over outputs of an element-wise loss; `each` takes the index of the output first.
-pub(crate) fn mean_of_outputs(
-    z: &[f32],
-    target: Target,
-    delta: &mut [f32],
-    each: impl Fn(usize, f64, f64) -> (f64, f64),
-) -> f64 {
-    let share = 1.0 / z.len() as f64;
-    let mut sum = 0.0;
-    for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
-        let (value, slope) = each(index, f64::from(z), target.at(index));
-        sum += value;
-        *delta = (slope * share) as f32;
-    }
+/// Returns the mean over outputs of an element-wise loss, which `each` computes for an output and its target.
+pub(crate) fn mean_of_each<R: Row>(
+    row: &mut R,
+    each: impl Fn(R::Lane, R::Lane) -> Point<R::Lane>,
+) -> R::Lane {
+    mean_of_outputs(row, |_, _, z, asked| each(z, asked))
+}
+
+/// Returns the mean over outputs of an element-wise loss; `each` takes the place of the output first.
+pub(crate) fn mean_of_outputs<R: Row>(
+    row: &mut R,
+    each: impl Fn(&R, R::Place, R::Lane, R::Lane) -> Point<R::Lane>,
+) -> R::Lane {
+    let share = R::Lane::splat(1.0 / row.outputs() as f64);
+    let sum = row.sum(|row, at| {
+        let Point { value, slope } = each(row, at, row.output(at), row.target(at));
+        row.set_slope(at, slope * share);
+        value
+    });
     sum * share
 }
 
@@ -178,7 +184,16 @@ macro_rules! losses {
         impl Loss {
             /// Returns the loss of one sample with outputs `z` and writes the gradient with respect to them to `delta`.
             pub fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-                match self { $(Self::$loss(loss) => loss.row(z, target, delta),)* }
+                match self {
+                    Self::Custom(own) => own.row(z, target, delta),
+                    _ => self.on(&mut Numbers { z, target, delta }),
+                }
+            }
+
+            /// Returns the loss of one sample, on any kind of row, and writes the gradient with respect to its
+            /// outputs; NaN for a loss of one's own, which works on numbers alone.
+            pub fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+                match self { $(Self::$loss(loss) => loss.on(row),)* }
             }
 
             /// Returns true if second derivatives are known.
@@ -196,7 +211,7 @@ macro_rules! losses {
             }
 
             /// Returns the weight that a sample of `class` adds to the divisor of sums.
-            pub(crate) fn weight(&self, class: usize) -> f64 {
+            pub fn weight(&self, class: usize) -> f64 {
                 match self { $(Self::$loss(loss) => loss.weight(class),)* }
             }
 

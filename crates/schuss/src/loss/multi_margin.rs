@@ -1,7 +1,8 @@
-use super::{RowLoss, Target, class_weights};
+use super::{Point, Row, RowLoss, class_weights};
 use crate::spec::{Choice, finite};
 use crate::{Error, Result};
 use documented::{Documented, DocumentedFields};
+use schuss_kernels::Lane;
 use serde::{Deserialize, Serialize};
 
 /// Multi-class hinge: every other class should stay below the right one by a margin. With p = 1 it is Crammer and
@@ -44,19 +45,18 @@ impl Choice for MultiMargin {
 }
 
 impl RowLoss for MultiMargin {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        let Target::Class(class) = target else { return f64::NAN };
-        let share = class_weights::of(&self.class_weights, class) / z.len() as f64;
-        let right = f64::from(z[class]);
-        let (mut loss, mut slopes) = (0.0, 0.0);
-        for (index, (&z, delta)) in z.iter().zip(&mut *delta).enumerate() {
-            let hinge = if index == class { 0.0 } else { self.margin - right + f64::from(z) };
-            let (value, slope) = self.power(hinge);
-            *delta = (slope * share) as f32;
-            loss += value;
-            slopes += slope;
-        }
-        delta[class] = (-slopes * share) as f32;
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        let Some(class) = row.class() else { return R::Lane::splat(f64::NAN) };
+        let share = row.pick(&self.class_weights, class) / R::Lane::splat(row.outputs() as f64);
+        let zero = R::Lane::splat(0.0);
+        let room = R::Lane::splat(self.margin) - row.output(class);
+        let [loss, slopes] = row.fold([zero, zero], |row, at, [loss, slopes]| {
+            let hinge = row.target(at).where_positive(zero, room + row.output(at));
+            let Point { value, slope } = self.power(hinge);
+            row.set_slope(at, slope * share);
+            [loss + value, slopes + slope]
+        });
+        row.set_slope(class, -slopes * share);
         loss * share
     }
 
@@ -67,11 +67,12 @@ impl RowLoss for MultiMargin {
 
 impl MultiMargin {
     /// Returns value and slope of max(0, h)ᵖ.
-    fn power(&self, h: f64) -> (f64, f64) {
+    fn power<L: Lane>(&self, h: L) -> Point<L> {
+        let zero = L::splat(0.0);
+        let above = zero.max(h);
         match self.p {
-            _ if h <= 0.0 => (0.0, 0.0),
-            1 => (h, 1.0),
-            _ => (h * h, 2.0 * h),
+            1 => Point { value: above, slope: h.where_positive(L::splat(1.0), zero) },
+            _ => Point { value: above * above, slope: L::splat(2.0) * above },
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::{RowLoss, Target, class_weights};
+use super::{Row, RowLoss, class_weights};
 use crate::Result;
 use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
@@ -30,14 +30,12 @@ impl Choice for Nll {
 }
 
 impl RowLoss for Nll {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        let mut loss = 0.0;
-        for (index, (&z, delta)) in z.iter().zip(delta).enumerate() {
-            let asked = target.at(index) * class_weights::of(&self.class_weights, index);
-            loss -= asked * f64::from(z);
-            *delta = -asked as f32;
-        }
-        loss
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        row.sum(|row, at| {
+            let asked = row.target(at) * row.pick(&self.class_weights, at);
+            row.set_slope(at, -asked);
+            -(asked * row.output(at))
+        })
     }
 
     fn has_curvature(&self) -> bool {

@@ -1,8 +1,8 @@
-use super::{RowLoss, Target, mean_of_each};
+use super::{Point, Row, RowLoss, mean_of_outputs};
 use crate::Result;
 use crate::spec::{Choice, normal};
 use documented::{Documented, DocumentedFields};
-use schuss_kernels::Math;
+use schuss_kernels::{Lane, Math};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
@@ -41,16 +41,10 @@ impl Choice for Poisson {
 }
 
 impl RowLoss for Poisson {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, t| {
-            let (value, slope) = if self.log_input {
-                let rate: f64 = Math::exp(z);
-                (rate - t * z, rate - t)
-            } else {
-                let rate = z + self.eps;
-                (z - t * Math::ln(rate), 1.0 - t / rate)
-            };
-            (if self.full { value + stirling(t) } else { value }, slope)
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        mean_of_outputs(row, |row, _, z, t| {
+            let Point { value, slope } = if self.log_input { of_logarithm(z, t) } else { self.of_rate(z, t) };
+            Point { value: if self.full { value + stirling(row, t) } else { value }, slope }
         })
     }
 
@@ -59,7 +53,22 @@ impl RowLoss for Poisson {
     }
 }
 
+impl Poisson {
+    /// Returns value and slope at a rate.
+    fn of_rate<L: Math>(&self, z: L, t: L) -> Point<L> {
+        let rate = z + L::splat(self.eps);
+        Point { value: z - t * rate.ln(), slope: L::splat(1.0) - t / rate }
+    }
+}
+
+/// Returns value and slope at the logarithm of a rate.
+fn of_logarithm<L: Math>(z: L, t: L) -> Point<L> {
+    let rate = z.exp();
+    Point { value: rate - t * z, slope: rate - t }
+}
+
 /// Returns Stirling's approximation of ln t!; 0 for t up to 1.
-fn stirling(t: f64) -> f64 {
-    if t > 1.0 { t * Math::ln(t) - t + 0.5 * Math::ln(TAU * t) } else { 0.0 }
+fn stirling<R: Row>(row: &R, t: R::Lane) -> R::Lane {
+    let [one, half, tau] = [1.0, 0.5, TAU].map(R::Lane::splat);
+    row.where_positive(t - one, || t * t.ln() - t + half * (tau * t).ln())
 }

@@ -1,6 +1,7 @@
-use super::{RowLoss, Target, curvature_of_outputs, mean_of_each};
+use super::{Point, Row, RowLoss, Target, curvature_of_outputs, mean_of_each};
 use crate::spec::Choice;
 use documented::{Documented, DocumentedFields};
+use schuss_kernels::Lane;
 use serde::{Deserialize, Serialize};
 
 /// Mean squared error over samples and outputs.
@@ -19,8 +20,8 @@ impl Choice for Mse {
 }
 
 impl RowLoss for Mse {
-    fn row(&self, z: &[f32], target: Target, delta: &mut [f32]) -> f64 {
-        mean_of_each(z, target, delta, |z, t| ((z - t) * (z - t), 2.0 * (z - t)))
+    fn on<R: Row>(&self, row: &mut R) -> R::Lane {
+        mean_of_each(row, |z, t| Point { value: (z - t) * (z - t), slope: R::Lane::splat(2.0) * (z - t) })
     }
 
     fn has_curvature(&self) -> bool {

@@ -17,13 +17,13 @@ mod scores;
 mod units;
 
 pub use init::Init;
-pub use layer::{Custom, CustomLayer, CustomWeights, Layer};
+pub use layer::{ActivationVisitor, Custom, CustomLayer, CustomWeights, Layer};
 pub use layout::{Entry, Layout, Role};
 pub use model::Model;
 pub use model_file::{ModelFile, load_weights, save};
 pub use noise::Noise;
 pub use params::Params;
-pub use plan::Plan;
+pub use plan::{Plan, Stage};
 pub use predictor::{ClassPrediction, NumberPrediction, Predictor, PreparedPicture};
 pub use scores::{ClassScores, ImageScores, Mistake, Scores, WithLoss};
 

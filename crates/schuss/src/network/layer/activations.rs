@@ -1,10 +1,12 @@
 //! Activations: element-wise functions.
 
 use super::bend::{Bend, Tangent};
-use super::layers;
 use super::operation::{Backward, Forward, Operation};
+use super::{Layer, layers};
 use crate::spec::{self, positive};
-use schuss_kernels::activation::{self, Moving, activate, activation_curvature, activation_gradient};
+use schuss_kernels::activation::{
+    self, Activation, Moving, activate, activation_curvature, activation_gradient,
+};
 
 layers! {
     /// max(x, 0)
@@ -81,9 +83,28 @@ layers! {
     Identity = "identity" {}
 }
 
+/// A visitor that runs the arithmetic of an activation.
+pub trait ActivationVisitor {
+    /// Result of the visit.
+    type Output;
+
+    /// Runs `activation`.
+    fn visit<F: Activation>(self, activation: F) -> Self::Output;
+}
+
 /// Implements each activation with its kernel.
 macro_rules! activations {
     ($($layer:ident: |$keys:pat_param| $kernel:expr,)*) => {
+        impl Layer {
+            /// Passes the arithmetic of an activation to `visitor`; `None` for all other layers.
+            pub fn visit_activation<V: ActivationVisitor>(&self, visitor: V) -> Option<V::Output> {
+                match self {
+                    $(Self::$layer($keys) => Some(visitor.visit($kernel)),)*
+                    _ => None,
+                }
+            }
+        }
+
         $(impl Operation for $layer {
             fn forward(&self, pass: Forward) {
                 let $keys = self;

@@ -15,6 +15,7 @@ mod log_softmax;
 mod operation;
 mod prelu;
 
+pub use activations::ActivationVisitor;
 pub use custom::{Custom, CustomLayer, CustomWeights};
 
 pub(crate) use activations::*;
