@@ -13,7 +13,7 @@ pub trait State {
 }
 
 /// State with a copy, for which memory is allocated once.
-pub(crate) trait Snapshot {
+pub trait Snapshot {
     /// Returns a copy of the state alone, without scratch memory.
     fn snapshot(&self) -> Self;
 

@@ -113,7 +113,7 @@ impl Engine for Noted {
         self.engine.strategy()
     }
 
-    fn arithmetic(&self) -> &'static str {
+    fn arithmetic(&self) -> &str {
         self.engine.arithmetic()
     }
 }

@@ -208,6 +208,14 @@ impl<'a> Batch<'a> {
         samples.reals(index)
     }
 
+    /// Returns the index of sample `row` in its split, if the split is in memory.
+    pub fn index(&self, row: usize) -> Option<usize> {
+        match &self.place {
+            BatchSamples::Resident { indices, .. } => Some(indices[row]),
+            BatchSamples::Streamed(_) => None,
+        }
+    }
+
     /// Returns the samples at `rows`.
     ///
     /// # Panics

@@ -202,17 +202,6 @@ impl Arena {
     }
 }
 
-impl Arena {
-    /// Converts targets or outputs to the units of the data.
-    pub(crate) fn numbers(&self, row: &[f32]) -> Vec<f64> {
-        let number = |(output, &value): (usize, &f32)| match &self.units {
-            Some(units) => units.original(output, value),
-            None => f64::from(value),
-        };
-        row.iter().enumerate().map(number).collect()
-    }
-}
-
 /// Writes the targets of a sample to the front of `to`, in the scale of the outputs.
 fn take_numbers(stored: &[f32], units: Option<&Units>, to: &mut [f32]) {
     for (output, (to, &number)) in to.iter_mut().zip(stored).enumerate() {

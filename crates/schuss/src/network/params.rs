@@ -41,7 +41,8 @@ impl Params {
         &self.values
     }
 
-    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+    /// All numbers, pad lanes included, which must stay zero.
+    pub fn values_mut(&mut self) -> &mut [f32] {
         &mut self.values
     }
 
@@ -61,7 +62,7 @@ impl Params {
     }
 
     /// Returns the name of the first layer with a number that is not finite.
-    pub(crate) fn first_non_finite(&self) -> Option<String> {
+    pub fn first_non_finite(&self) -> Option<String> {
         let bad = |entry: &&Entry| self.values[entry.range()].iter().any(|x| !x.is_finite());
         self.layout.entries().iter().find(bad).map(|entry| layer_of(&entry.name))
     }

@@ -29,7 +29,7 @@ pub struct Plan {
 
 /// Layer at its place in the network, with the ReLU fused into it, if any.
 #[derive(Clone, Debug)]
-pub(crate) struct Stage {
+pub struct Stage {
     /// Index of the layer in the model, its name in files and messages.
     pub(crate) layer: usize,
     kind: Layer,
@@ -45,6 +45,36 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// Index of the layer in the model.
+    pub fn layer(&self) -> usize {
+        self.layer
+    }
+
+    /// The layer.
+    pub fn kind(&self) -> &Layer {
+        &self.kind
+    }
+
+    /// Number of inputs per sample.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Number of outputs per sample.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Its entries in the layout, trained ones first.
+    pub fn entries(&self) -> Range<usize> {
+        self.entries.clone()
+    }
+
+    /// True if a ReLU runs inside its product.
+    pub fn relu(&self) -> bool {
+        self.relu
+    }
+
     pub(crate) fn operation(&self) -> &dyn Operation {
         self.kind.operation()
     }
@@ -101,6 +131,11 @@ impl Perceptron {
 }
 
 impl Plan {
+    /// Stages, first to last.
+    pub fn stages(&self) -> &[Stage] {
+        &self.stages
+    }
+
     /// Checks `model` against samples of shape `input` in `classes` classes.
     ///
     /// # Errors
@@ -185,7 +220,7 @@ impl Plan {
     ///
     /// # Errors
     /// A usage error that names the layer.
-    pub(crate) fn check_statistics(&self, samples: usize) -> Result<()> {
+    pub fn check_statistics(&self, samples: usize) -> Result<()> {
         match self.stages.iter().find(|stage| stage.operation().needs().fewest_samples > samples) {
             Some(Stage { layer, .. }) => Err(Error::usage(format!(
                 "layer {layer} of model `{}` normalises over samples, but gets only one at a time",
@@ -211,7 +246,7 @@ impl Plan {
     }
 
     /// Returns the first stage that trains anything: no gradient is needed below it.
-    pub(crate) fn lowest_trained(&self) -> usize {
+    pub fn lowest_trained(&self) -> usize {
         self.stages.iter().position(|stage| stage.trained > 0).unwrap_or(self.stages.len())
     }
 

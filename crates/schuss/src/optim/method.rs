@@ -200,7 +200,7 @@ impl Method {
 
 impl Descent {
     /// Returns true if the weights to evaluate may differ from those being trained.
-    pub(crate) fn shows_others(&self) -> bool {
+    pub fn shows_others(&self) -> bool {
         let shows = |group: &Group| group.rule.shown().is_some() || group.after.iter().any(Wrapper::may_show);
         self.groups.iter().any(shows)
     }

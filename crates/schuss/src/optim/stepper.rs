@@ -41,6 +41,11 @@ impl Stepper {
         Ok(Self { updater, team: machine::team(threads)? })
     }
 
+    /// Returns the state of the optimizer.
+    pub fn updater(&self) -> &Updater<Buffer> {
+        &self.updater
+    }
+
     /// Updates `params` with `gradients`, which are laid out like the parameters and may be overwritten. `loss` is the
     /// mean loss of the update's samples, which some rules use; NaN if unknown.
     ///

@@ -8,7 +8,7 @@ use super::scheduled_rule::ScheduledRule;
 use super::transform::{Moment, Transform};
 use super::wrapper::Wrapper;
 use crate::Result;
-use crate::network::Layout;
+use crate::network::{Layout, Params};
 use crate::schedule::Schedule;
 use crate::state::{Snapshot, State, StateCodec};
 use schuss_kernels::matrix::{Matrix, MatrixMut, update_weights};
@@ -28,7 +28,7 @@ pub(crate) struct Floats {
 
 /// Running state of an optimizer on the parameters of a network.
 #[derive(Clone, Debug)]
-pub(crate) struct Updater<B> {
+pub struct Updater<B> {
     groups: Vec<Live<B>>,
     /// Group of every entry of the layout, and index within the group; `None` for entries that are not trained.
     places: Vec<Option<(usize, usize)>>,
@@ -105,18 +105,42 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
         Ok(Floats { state, scratch })
     }
 
-    /// Returns the slots of the tensor at `entry`, in the order of [`Rule::slots`].
-    pub(crate) fn slots(&self, entry: usize) -> &[B] {
+    /// Returns the slots of the tensor at `entry` of the layout, in the order of [`Rule::slots`].
+    pub fn slots(&self, entry: usize) -> &[B] {
         self.places[entry].map_or(&[], |(group, tensor)| &self.groups[group].tensors[tensor].slots)
     }
 
+    /// Returns the slots of the tensor at `entry` of the layout, for a processor that steps elsewhere.
+    pub fn slots_mut(&mut self, entry: usize) -> &mut [B] {
+        match self.places[entry] {
+            Some((group, tensor)) => &mut self.groups[group].tensors[tensor].slots,
+            None => &mut [],
+        }
+    }
+
+    /// Returns the index of the parameter group of the tensor at `entry` of the layout; `None` if it is not trained.
+    pub fn group(&self, entry: usize) -> Option<usize> {
+        self.places[entry].map(|(group, _)| group)
+    }
+
     /// Begins the next update.
-    pub(crate) fn advance(&mut self) {
+    pub fn advance(&mut self) {
         self.updates += 1;
         for group in &mut self.groups {
             group.rule = group.course.at(self.updates);
             group.rule.begin(self.updates, &mut group.scalars);
         }
+    }
+
+    /// Passes the arithmetic of the update begun last to `visitor`, for the tensor at `entry` of the layout; `None` if
+    /// the tensor is not trained, its rule is not element-wise, or no update has begun. Transforms and wrappers around
+    /// the rule are left out.
+    pub fn visit<V: Visitor>(&self, entry: usize, visitor: V) -> Option<V::Output> {
+        let Live { rule, scalars, .. } = &self.groups[self.places[entry]?.0];
+        if self.updates == 0 {
+            return None;
+        }
+        rule.visit(&Step { t: self.updates, scalars, loss: f64::NAN }, visitor)
     }
 
     /// Returns the layout entries of the weights of all layers whose curvature a rule needs; their biases follow them.
@@ -138,12 +162,12 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
     }
 
     /// Passes the evaluation loss at the end of an epoch to schedules that wait for a plateau.
-    pub(crate) fn observe(&mut self, eval_loss: f64) {
+    pub fn observe(&mut self, eval_loss: f64) {
         self.groups.iter_mut().for_each(|group| group.course.observe(eval_loss));
     }
 
     /// Turns a copy of the trained weights into the weights to evaluate.
-    pub(crate) fn show(&self, weights: &mut [T])
+    pub fn show(&self, weights: &mut [T])
     where
         T: Lane,
     {
@@ -194,6 +218,22 @@ impl<T, B: DerefMut<Target = [T]>> Updater<B> {
 }
 
 impl Updater<Buffer> {
+    /// Creates the state before the first update of a method without a solver, for parameters that start as `params`.
+    ///
+    /// # Errors
+    /// Returns an error if the groups do not fit the network.
+    pub fn of(descent: &Descent, schedule: &Schedule, seed: u64, params: &Params) -> Result<Self> {
+        Self::new::<Team>(descent, schedule, seed, params.layout(), params.values())
+    }
+
+    /// Number of bytes of the state of `descent`.
+    ///
+    /// # Errors
+    /// Returns an error if the groups do not fit the layout.
+    pub fn state_bytes(descent: &Descent, layout: &Layout) -> Result<usize> {
+        Ok(Self::floats(descent, layout)?.state * size_of::<f32>())
+    }
+
     /// Applies the update begun last to a weight matrix, within the product that computes its gradient, Xᵀ D / count.
     pub(crate) fn step_within_product(
         &mut self,

@@ -128,6 +128,16 @@ pub struct Recipe {
     pub device: Device,
 }
 
+/// Default maximum of samples per group of batch statistics.
+const MOST_STATISTICS: usize = 1_024;
+
+impl Recipe {
+    /// Returns the number of samples per group of batch statistics, for updates of `samples` samples.
+    pub fn statistics(&self, samples: usize) -> usize {
+        self.stats.unwrap_or(MOST_STATISTICS).min(samples)
+    }
+}
+
 /// Stopping criteria of a trial.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Budget {

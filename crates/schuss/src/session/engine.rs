@@ -28,7 +28,8 @@ use std::ops::Range;
 ///   weights and state as of the last update.
 /// - What an engine computes is determined by the trial, at a given [`arithmetic`](Self::arithmetic); limits may change
 ///   its speed and its memory, never a bit of its results or of its state.
-/// - An error means that samples could not be read. The session then ends; it can be resumed from a checkpoint.
+/// - An error means that samples could not be read, or that the processor failed. The session then ends; it can be resumed
+///   from a checkpoint.
 pub trait Engine: Send {
     /// Runs updates on the samples of `feed` from `positions.start` on, and appends the tally of each to `seen`: at
     /// least one update and at most [`at_once`](Self::at_once), none beyond `positions.end`. The last update of a
@@ -115,7 +116,7 @@ pub trait Engine: Send {
     fn strategy(&self) -> &'static str;
 
     /// Name of the arithmetic, which together with the trial fixes every bit.
-    fn arithmetic(&self) -> &'static str;
+    fn arithmetic(&self) -> &str;
 
     /// Uses so many threads from now on, if it has threads.
     ///

@@ -20,6 +20,9 @@ pub struct Limits {
     /// Memory budget of the process in bytes, if limited; data that do not fit are streamed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
+    /// Memory budget on a graphics card in bytes, if limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_memory: Option<u64>,
     /// True if trials of a study run in parallel and share the threads; their times are then calibrated.
     #[serde(rename = "parallel")]
     pub side_by_side: bool,
@@ -32,7 +35,14 @@ impl Default for Limits {
     fn default() -> Self {
         let threads = all_cores();
         let checkpoint_every = Cadence::default();
-        Self { threads, microbatch: None, memory: None, side_by_side: false, checkpoint_every }
+        Self {
+            threads,
+            microbatch: None,
+            memory: None,
+            device_memory: None,
+            side_by_side: false,
+            checkpoint_every,
+        }
     }
 }
 
@@ -123,12 +133,7 @@ fn too_much(held: u64, data: &Dataset, memory: u64, limits: Limits) -> Error {
 ///
 /// # Errors
 /// Usage errors with the memory needed.
-pub(super) fn check_memory(
-    model: &Model,
-    data: &Dataset,
-    buffers: &MemoryRecord,
-    limits: Limits,
-) -> Result<()> {
+pub fn check_memory(model: &Model, data: &Dataset, buffers: &MemoryRecord, limits: Limits) -> Result<()> {
     let needed = buffers.total() as u64;
     let held = needed + data.bytes() as u64;
     if let Some(memory) = limits.memory.filter(|&memory| memory < held) {

@@ -9,11 +9,13 @@ mod engine;
 mod event;
 mod forecast;
 mod instruments;
+mod judge;
 mod limits;
 mod points;
 mod progress;
 mod report;
 mod slices;
+mod start;
 mod state;
 mod tally;
 mod turn;
@@ -25,7 +27,9 @@ pub use device::{MakeEngine, register_gpu};
 pub use engine::Engine;
 pub use event::{Event, Sink};
 pub use forecast::{Forecast, forecast};
-pub use limits::Limits;
+pub use judge::{Judge, Judged};
+pub use limits::{Limits, check_memory};
+pub use start::{checked_plan, initial_params};
 pub use tally::Tally;
 
 use crate::Result;
@@ -235,7 +239,7 @@ impl Session {
     }
 
     /// Name of the arithmetic of matrix products; `f32-fma-1` if the machine does not support what the recipe allows.
-    pub fn arithmetic(&self) -> &'static str {
+    pub fn arithmetic(&self) -> &str {
         self.engine.arithmetic()
     }
 

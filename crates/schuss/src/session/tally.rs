@@ -26,7 +26,7 @@ impl Tally {
 
     /// Adds a sample with its loss in the units of its targets, and the loss that is minimised. Losses are added one by
     /// one, so that the sum does not depend on the microbatch.
-    pub(crate) fn count(&mut self, loss: f64, minimised: f64, correct: bool) {
+    pub fn count(&mut self, loss: f64, minimised: f64, correct: bool) {
         self.samples += 1;
         self.loss += loss;
         self.minimised += minimised;
@@ -43,7 +43,7 @@ impl Tally {
     }
 
     /// Returns the tally for samples of total weight `weight`: the loss becomes their number times the weighted mean.
-    pub(crate) fn weighed(self, weight: f64) -> Self {
+    pub fn weighed(self, weight: f64) -> Self {
         let samples = self.samples as f64;
         let weighed = |loss: f64| loss / weight * samples;
         if weight == samples {

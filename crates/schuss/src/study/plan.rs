@@ -7,7 +7,7 @@ use super::seeds::{Seeds, check_seeds, refuse_resampled};
 use super::tune::{self, Tune};
 use super::verdict::Tie;
 use crate::optim::Method;
-use crate::recipe::{ChoiceKey, Choices, Trial, Workload};
+use crate::recipe::{ChoiceKey, Choices, Device, Trial, Workload};
 use crate::record::StudyRecord;
 use crate::schedule::Outlook;
 use crate::{Cause, Error, Result, machine};
@@ -37,6 +37,8 @@ pub struct Study {
     pub tune: Option<Tune>,
     /// True if no trial is evaluated on the test split, which is left to what is chosen in the end.
     pub spares_test: bool,
+    /// Device on which trials of a resumed run continue, if it is not their own.
+    pub continues_on: Option<Device>,
 }
 
 /// A recipe of a study.
@@ -100,6 +102,7 @@ impl Study {
             surfaces,
             tune: None,
             spares_test: false,
+            continues_on: None,
         };
         match file.tune.clone() {
             Some(tune) if file.is_of_run => Ok(Self { tune: Some(tune), ..study }),
@@ -146,6 +149,7 @@ impl Study {
             surfaces: file.surfaces,
             tune: None,
             spares_test: false,
+            continues_on: None,
         })
     }
 

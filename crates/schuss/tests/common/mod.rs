@@ -66,6 +66,7 @@ pub(crate) const ONE_THREAD: Limits = Limits {
     threads: 1,
     microbatch: None,
     memory: None,
+    device_memory: None,
     side_by_side: false,
     checkpoint_every: Cadence::Epochs(1),
 };

@@ -125,7 +125,7 @@ impl Step<'_> {
 }
 
 /// A visitor that runs an update's arithmetic, for any number of slots.
-pub(crate) trait Visitor {
+pub trait Visitor {
     /// Result of the visit.
     type Output;
 

@@ -99,7 +99,8 @@ pub use sm3::Sm3;
 pub use soap::Soap;
 pub use yogi::Yogi;
 
-pub(crate) use describe::{Describe, Step, Visitor};
+pub use describe::Visitor;
+pub(crate) use describe::{Describe, Step};
 pub(crate) use linear::{IDENTITY, Linear, Square};
 pub(crate) use slot::Shown;
 

@@ -2,10 +2,10 @@
 
 use super::passes::{Passes, divisor};
 use crate::Result;
-use crate::metrics::{Metrics, Prediction, Reconstructions, Task};
+use crate::metrics::{Metrics, Reconstructions};
 use crate::network::{Mode, Weights};
-use crate::session::Control;
 use crate::session::tally::Tally;
+use crate::session::{Control, Judged};
 use schuss_data::Feed;
 use schuss_data::random::Purpose;
 
@@ -40,26 +40,16 @@ impl Passes {
 
     /// Gives `metrics` the loss of an evaluated sample and the predictions for it.
     fn measure(&self, metrics: &mut Metrics, row: usize) {
-        let Self { arena, plan, .. } = self;
-        let Task { classes, labels, numbers, image } = metrics.task();
-        let [has_classes, has_labels, has_numbers, has_images] =
-            [classes.is_some(), labels.is_some(), numbers.is_some(), image.is_some()];
-        metrics.take_loss(self.loss_in_units(row), self.weight(row));
-        let outputs = arena.output(plan, row);
-        if has_classes {
-            metrics.take(&Prediction::Class { actual: arena.labels[row] as usize, outputs });
-        }
-        if has_labels {
-            metrics.take(&Prediction::Labels { actual: arena.target(plan, row), outputs });
-        }
-        if has_numbers {
-            let [actual, predicted] = [arena.target(plan, row), outputs].map(|row| arena.numbers(row));
-            metrics.take(&Prediction::Numbers { actual: &actual, predicted: &predicted });
-        }
-        if has_images {
-            let (actual, predicted) = (arena.target(plan, row), arena.answered(plan, row));
-            metrics.take(&Prediction::Image { actual, predicted });
-        }
+        let Self { arena, plan, setting, .. } = self;
+        let has_images = metrics.task().image.is_some();
+        let sample = Judged {
+            class: arena.labels[row],
+            target: if setting.targets.is_class() { &[] } else { arena.target(plan, row) },
+            outputs: arena.output(plan, row),
+            answered: if has_images { arena.answered(plan, row) } else { &[] },
+            loss: self.loss_in_units(row),
+        };
+        setting.judge.measure(metrics, &sample);
     }
 
     /// Returns the first `count` samples of `feed` and their reconstructions, evaluated as usual, if they are images.

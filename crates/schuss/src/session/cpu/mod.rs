@@ -17,12 +17,13 @@ mod tests;
 use super::Engine;
 use super::control::{Control, Watch};
 use super::limits::{Limits, check_memory};
+use super::start::{checked_plan, initial_params};
 use super::tally::Tally;
 use crate::Result;
 use crate::instrument::Probe;
 use crate::machine;
 use crate::metrics::{Metrics, Reconstructions};
-use crate::network::{Params, Plan, load_weights};
+use crate::network::{Params, Plan};
 use crate::optim::{Gradient, ScheduledRule, Updater};
 use crate::recipe::Trial;
 use crate::record::MemoryRecord;
@@ -31,7 +32,7 @@ use curvature::Curvature;
 use passes::{Passes, code_params};
 use path::{BlockedSample, BySolver, InBackward, Path, Stored};
 use schuss_data::{Dataset, Feed};
-use schuss_kernels::{Buffer, Lane, Team};
+use schuss_kernels::{Buffer, Team};
 use sizes::Sizes;
 use std::io;
 use std::ops::Range;
@@ -56,7 +57,7 @@ impl Cpu {
     /// If model and data do not match, weights cannot be loaded, or the machine has too little memory or too few
     /// threads.
     pub fn new(trial: &Trial, data: &Dataset, limits: Limits) -> Result<Self> {
-        let plan = plan(trial, data)?;
+        let plan = checked_plan(trial, data)?;
         let trial = &trial.resolved(data.train.len());
         let [mut team, solo] = [machine::team(limits.threads)?, machine::team(1)?];
         let sizes = Sizes::choose(&plan, trial, data, limits, &mut team)?;
@@ -74,28 +75,6 @@ impl Cpu {
     fn show(&mut self) {
         self.passes.show(|weights| self.path.optimizer().show(weights));
     }
-}
-
-/// Checks a trial against its data.
-///
-/// # Errors
-/// Usage errors that name what does not fit.
-fn plan(trial: &Trial, data: &Dataset) -> Result<Plan> {
-    trial.targets.check(data)?;
-    let outputs = data.target_kind().outputs();
-    let plan = Plan::for_targets(&trial.model, data.shape, outputs, trial.targets)?;
-    trial.recipe.loss.check(plan.ending(), trial.targets, data.classes.len())?;
-    Ok(plan)
-}
-
-/// Draws or loads the initial weights; those below the smallest number are zero, as after every update.
-fn initial_params(trial: &Trial, plan: &Plan) -> Result<Params> {
-    let mut params = Params::init(plan.layout.clone(), &trial.recipe.init, trial.seed);
-    if let Some(path) = &trial.init_from {
-        load_weights(&mut params, path)?;
-    }
-    params.values_mut().iter_mut().for_each(|weight| *weight = weight.flush());
-    Ok(params)
 }
 
 /// Allocates the path of a strategy; `solo` is a team of one thread for paths that need it.
@@ -243,7 +222,7 @@ impl Engine for Cpu {
         self.strategy.name()
     }
 
-    fn arithmetic(&self) -> &'static str {
+    fn arithmetic(&self) -> &str {
         self.passes.team.precision().arithmetic()
     }
 

@@ -5,7 +5,8 @@ use super::sizes::Sizes;
 use crate::Result;
 use crate::loss::{Loss, Target, Targets};
 use crate::network::{Arena, Mode, Noise, Params, Plan, Units, Weights};
-use crate::recipe::{TargetScale, Trial};
+use crate::recipe::Trial;
+use crate::session::Judge;
 use crate::session::tally::Tally;
 use crate::state::StateCodec;
 use schuss_data::random::{Key, Purpose};
@@ -36,8 +37,7 @@ pub(super) struct Setting {
     pub(super) loss: Loss,
     pub(super) targets: Targets,
     pub(super) noise: Option<Noise>,
-    /// Factor of each output that converts the loss to the units of the targets, if targets are scaled.
-    factors: Option<Vec<f64>>,
+    pub(super) judge: Judge,
     pub(super) seed: u64,
     /// Shape of the images that an autoencoder reconstructs.
     pub(super) reconstructed: Option<ImageShape>,
@@ -89,13 +89,11 @@ impl Passes {
         sizes: Sizes,
     ) -> Result<Self> {
         let units = Units::of(trial, data, plan.outputs)?;
-        let power = trial.recipe.loss.power().filter(|_| trial.target_scale() == Some(TargetScale::Standard));
-        let factors = units.as_ref().and_then(|units| Some(units.factors(power?)));
         let setting = Setting {
             loss: trial.recipe.loss.clone(),
             targets: trial.targets,
             noise: trial.noise.clone(),
-            factors,
+            judge: Judge::new(trial, data, plan.outputs)?,
             seed: trial.seed,
             reconstructed: trial.task(data).image,
         };
@@ -152,7 +150,7 @@ impl Passes {
     /// Loss of a sample after its forward pass, in the units of the targets.
     pub(super) fn loss_in_units(&self, row: usize) -> f64 {
         let Self { arena, plan, setting, .. } = self;
-        match &setting.factors {
+        match setting.judge.factors() {
             Some(factors) => setting.loss.in_units(arena.output(plan, row), arena.target(plan, row), factors),
             None => arena.scores[row].loss,
         }

@@ -7,9 +7,6 @@ use crate::session::Limits;
 use schuss_data::Dataset;
 use schuss_kernels::{Precision, Team};
 
-/// Default maximum of samples per group of batch statistics.
-const MOST_STATISTICS: usize = 1_024;
-
 /// Updates of fewer samples use f32 products whatever the recipe allows, since most of a tile would be idle.
 const FEWEST_FOR_TILES: usize = 16;
 
@@ -44,7 +41,7 @@ impl Sizes {
         team: &mut Team,
     ) -> Result<Self> {
         let samples = trial.recipe.update.samples(data.train.len());
-        let stats = trial.recipe.stats.unwrap_or(MOST_STATISTICS).min(samples);
+        let stats = trial.recipe.statistics(samples);
         plan.check_statistics(stats)?;
         let groups = if plan.has_statistics() { stats } else { 1 };
         let leaf = (LEAF / groups).max(1) * groups;

@@ -1,7 +1,7 @@
 //! One trial of a study run: its session, its files, and its record at the end.
 
 use super::runner::{Runner, SplitData, budget};
-use crate::recipe::Trial;
+use crate::recipe::{Recipe, Trial};
 use crate::record::{BestRecord, CurvePoint, Overfitting, Role, Status, Timing, Trace, TrialRecord};
 use crate::session::{Control, Event, Outcome, Session, Sink};
 use crate::study::checkpoint::{Checkpoint, Header, Unusable};
@@ -98,7 +98,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn session(&mut self, checkpoint: Option<Box<Checkpoint>>, other: Option<&Session>) -> Result<Session> {
         let (Some(checkpoint), Some(folder)) = (checkpoint, &self.place) else {
             self.place.as_mut().map_or(Ok(()), |folder| folder.open_logs(None))?;
-            return Session::beside(other, &self.trial, &self.split.data, self.runner.timetable.limits);
+            return Session::beside(other, &self.run_trial(), &self.split.data, self.runner.timetable.limits);
         };
         let (session, header) = self.restored(*checkpoint, folder, other)?;
         if let Some(folder) = &mut self.place {
@@ -143,19 +143,37 @@ impl<'r, 'a> Run<'r, 'a> {
         mut checkpoint: Checkpoint,
         other: Option<&Session>,
     ) -> std::result::Result<(Session, Header), Unusable> {
-        let begun = Trial { init_from: None, ..self.trial.clone() }; // its weights are in the checkpoint
+        let begun = Trial { init_from: None, ..self.run_trial() }; // its weights are in the checkpoint
         let mut session = Session::beside(other, &begun, &self.split.data, self.runner.timetable.limits)
             .map_err(Unusable::Refused)?;
         let (theirs, ours) = (&checkpoint.header.arithmetic, session.arithmetic());
         if theirs != ours {
-            let name = &self.trial.name;
-            let other = Error::failure(format!(
-                "the trial `{name}` was trained with {theirs}, but this machine has {ours}: its results would differ"
-            ));
-            return Err(Unusable::Refused(other.advise("the machine it was started on, or a new run")));
+            self.change_of_arithmetic(theirs, ours)?;
         }
         checkpoint.restore(&mut session)?;
         Ok((session, checkpoint.header))
+    }
+
+    /// Returns the trial on the device that it runs on.
+    fn run_trial(&self) -> Trial {
+        let device = self.runner.study.continues_on.as_ref().unwrap_or(&self.trial.recipe.device).clone();
+        Trial { recipe: Recipe { device, ..self.trial.recipe.clone() }, ..self.trial.clone() }
+    }
+
+    /// Says that a trial continues with another arithmetic, or refuses it unless another device was asked for.
+    fn change_of_arithmetic(&self, theirs: &str, ours: &str) -> std::result::Result<(), Unusable> {
+        let name = &self.trial.name;
+        if self.runner.study.continues_on.is_some() {
+            self.runner.watcher().note(&format!(
+                "{name}: begun with {theirs}, continues with {ours}; its results have the bits of neither"
+            ));
+            return Ok(());
+        }
+        let other = Error::failure(format!(
+            "the trial `{name}` was trained with {theirs}, but this machine has {ours}: its results would differ"
+        ));
+        let advice = "the machine it was started on, a new run, or `schuss resume --device NAME` to continue all the same";
+        Err(Unusable::Refused(other.advise(advice)))
     }
 
     /// Evaluates the test split once, if the curves used another split.
