@@ -64,6 +64,7 @@ def parser(description):
     arguments.add_argument("--microbatch", type=int, default=1000)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--threads", type=int, default=os.cpu_count())
+    arguments.add_argument("--device", default="cpu", help="cpu, or a graphics card as the peer calls it: cuda")
     arguments.add_argument("--passes", type=int, default=0, help="predict the test samples as often, with WEIGHTS")
     arguments.add_argument("--block", type=int, default=1000, help="rows per forward pass of a prediction")
     arguments.add_argument("--weights", type=Path, help="model.safetensors to predict with")

@@ -16,6 +16,7 @@ def main():
     chosen = common.parser(__doc__).parse_args()
     work = common.work_of(chosen)
     threads_are(work.threads)
+    os.environ["JAX_PLATFORMS"] = chosen.device
 
     import jax
     import jax.numpy as jnp

@@ -63,7 +63,7 @@ def descend(name, options, weights, slots, gradients):
             weight.sub_(gradient, alpha=options["lr"])
 
 
-def compiled_update(work):
+def compiled_update(work, mode):
     """The same in one compiled graph: forward, backward and step. One pass per update."""
     network = new_network(work.widths)
     name, options = work.optimizer_options()
@@ -73,13 +73,14 @@ def compiled_update(work):
     def loss_at(weights, images, labels):
         return F.cross_entropy(torch.func.functional_call(network, weights, (images,)), labels)
 
-    @functools.partial(torch.compile, dynamic=False)  # a graph of its own for the last, partial update
+    @functools.partial(torch.compile, dynamic=False, mode=mode)  # a graph of its own for the last, partial update
     def step(images, labels):
         gradients, loss = torch.func.grad_and_value(loss_at)(weights, images, labels)
         descend(name, options, weights, slots, gradients)
         return loss
 
-    return lambda images, labels, batch: [step(images[batch], labels[batch])]
+    # a graph of a card reuses the memory of its results
+    return lambda images, labels, batch: [step(images[batch], labels[batch]).clone()]
 
 
 def predictor(work, weights, images, compiled):
@@ -106,6 +107,7 @@ def predictor(work, weights, images, compiled):
 def main():
     arguments = common.parser(__doc__)
     arguments.add_argument("--compile", action="store_true", help="torch.compile of the training step")
+    arguments.add_argument("--mode", default="default", help="of torch.compile: reduce-overhead records graphs of a card")
     arguments.add_argument("--implementation", choices=["fused", "foreach", "single"], default="fused")
     arguments.add_argument("--precision", choices=["highest", "high", "medium"], default="highest")
     chosen = arguments.parse_args()
@@ -114,14 +116,15 @@ def main():
     torch.set_flush_denormal(True)  # velocities that die away would slow it down
     torch.set_num_threads(work.threads)
     torch.set_float32_matmul_precision(chosen.precision)
+    torch.set_default_device(chosen.device)
     split = "test" if work.passes else "train"
-    images, labels = map(torch.from_numpy, common.read(chosen.data, work, split))
+    images, labels = (torch.from_numpy(part).to(chosen.device) for part in common.read(chosen.data, work, split))
     if work.passes:
         predict = predictor(work, chosen.weights, images, chosen.compile)
-        return common.race_predictions("pytorch", torch.__version__, work, predict, labels.numpy())
+        return common.race_predictions("pytorch", torch.__version__, work, predict, labels.cpu().numpy())
 
     def new_training():
-        update = compiled_update(work) if chosen.compile else eager_update(work, chosen.implementation)
+        update = compiled_update(work, chosen.mode) if chosen.compile else eager_update(work, chosen.implementation)
 
         def train(samples, epochs):
             for _ in range(epochs):

@@ -98,12 +98,8 @@ pub(crate) enum Command {
         /// Run folder, or its name in runs/
         #[arg(value_hint = ValueHint::DirPath)]
         run: PathBuf,
-        /// Total number of epochs; more than before train a finished run longer
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
-        epochs: Option<u32>,
-        /// New location of the data, if they have moved
-        #[arg(long, value_name = "SPEC")]
-        data: Option<String>,
+        #[command(flatten)]
+        changes: Changes,
         #[command(flatten)]
         running: Running,
         /// Print the summary as JSON
@@ -419,6 +415,22 @@ pub(crate) struct RecommendFlags {
     pub(crate) quiet: bool,
 }
 
+/// What may differ when a run is resumed.
+#[derive(Args, Debug)]
+pub(crate) struct Changes {
+    /// Total number of epochs; more than before train a finished run longer
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    pub(crate) epochs: Option<u32>,
+    /// New location of the data, if they have moved
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) data: Option<String>,
+    /// Another processor to continue on: cpu | gpu | gpu:NAME
+    ///
+    /// The result then has the bits of neither [default: the one it was started on]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) device: Option<String>,
+}
+
 /// Options that may change the time a run takes, but never a bit of its result.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Running")]
@@ -436,6 +448,11 @@ pub(crate) struct Running {
     /// Data that do not fit are streamed [default: all free memory]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
+    /// Memory limit on a graphics card: 4GiB
+    ///
+    /// A trial that needs more is refused [default: what the card has]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) device_memory: Option<String>,
     /// Checkpoint interval: 30s | 1e | 500u
     ///
     /// In seconds, epochs or updates; a checkpoint is also saved at the end of a trial [default: 30s]
@@ -467,6 +484,8 @@ impl Running {
         limits.side_by_side = self.parallel.unwrap_or(usual.side_by_side);
         limits.threads = self.threads.unwrap_or(usual.threads);
         limits.memory = self.memory.as_deref().map(parse_bytes).transpose()?.or(usual.memory);
+        limits.device_memory =
+            self.device_memory.as_deref().map(parse_bytes).transpose()?.or(usual.device_memory);
         if let Some(cadence) = &self.checkpoint_every {
             limits.checkpoint_every = cadence.parse()?;
         }

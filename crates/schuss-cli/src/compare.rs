@@ -1,6 +1,6 @@
 //! `schuss compare` and `schuss train`.
 
-use crate::args::{Flags, Running};
+use crate::args::{Changes, Flags, Running};
 use crate::progress::{Progress, Shown, say};
 use crate::terminal::Screen;
 use crate::{estimate, signals, study, terminal};
@@ -82,14 +82,13 @@ fn execute(name: &str, file: &StudyFile, flags: &Flags, formats: Formats, screen
 /// Resumes a run and returns the exit code.
 pub(crate) fn resume(
     folder: &Path,
-    epochs: Option<u32>,
-    data: Option<&str>,
+    changes: &Changes,
     running: &Running,
     json: bool,
     screen: &Screen,
 ) -> Result<u8> {
     let begun = Begun::open(folder)?;
-    let begun = match epochs {
+    let begun = match changes.epochs {
         Some(epochs) => begun.extend(epochs)?,
         None => begun,
     };
@@ -104,8 +103,9 @@ pub(crate) fn resume(
     if let Some(kept) = kept_limits(begun.limits, limits) {
         say(true, &kept);
     }
-    let data = load_again(&begun, data, limits)?;
-    let study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
+    let data = load_again(&begun, changes.data.as_deref(), limits)?;
+    let mut study = Study::resolve(&begun.summary.study.name, &begun.file, &data)?;
+    study.continues_on = changes.device.as_deref().map(str::parse).transpose()?;
     shown.say(&describe(&data)?);
     study.scale_note(&data).iter().for_each(|note| shown.say(note));
     let control = begin(running)?;
@@ -135,8 +135,10 @@ fn from_here(path: &Path) -> PathBuf {
 fn kept_limits(before: Limits, now: Limits) -> Option<String> {
     let usual = Limits::default();
     let memory = now.memory.filter(|_| now.memory == before.memory);
+    let device_memory = now.device_memory.filter(|_| now.device_memory == before.device_memory);
     let kept = [
         memory.map(|memory| format!("--memory {}", typed_bytes(memory))),
+        device_memory.map(|memory| format!("--device-memory {}", typed_bytes(memory))),
         (now.threads == before.threads && now.threads != usual.threads)
             .then(|| format!("--threads {}", now.threads)),
         (before.side_by_side && now.side_by_side).then(|| "--parallel".to_owned()),

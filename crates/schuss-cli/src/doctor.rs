@@ -1,10 +1,12 @@
 //! `schuss doctor`: measurements of this machine.
 
+use crate::cards;
 use crate::terminal::deliver;
 use schuss::doctor::{Bottleneck, Checkup, Epoch, checkup};
 use schuss::session::Limits;
 use schuss::{Error, Result};
 use schuss_data::text::bytes;
+use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 
@@ -14,21 +16,32 @@ use std::path::Path;
 /// Errors of [`checkup`], or a failure if `out` cannot be written.
 pub(crate) fn run(threads: Option<usize>, json: bool, out: &mut dyn Write) -> Result<()> {
     let checkup = checkup(threads.unwrap_or(Limits::default().threads), Path::new("."))?;
+    let cards = cards::records();
     let text = if json {
-        serde_json::to_string_pretty(&checkup).map_err(|error| Error::failure(error.to_string()))? + "\n"
+        to_json(&checkup, cards).map_err(|error| Error::failure(error.to_string()))? + "\n"
     } else {
-        describe(&checkup)
+        describe(&checkup, &cards::describe(cards.as_deref()))
     };
     deliver(out, &text).map(drop)
 }
 
-fn describe(checkup: &Checkup) -> String {
+/// Returns one object: the checkup, and the graphics cards where the build can use them.
+fn to_json(checkup: &Checkup, cards: Option<Vec<Value>>) -> serde_json::Result<String> {
+    let mut object = serde_json::to_value(checkup)?;
+    if let Some(cards) = cards {
+        object["graphics_cards"] = Value::Array(cards);
+    }
+    serde_json::to_string_pretty(&object)
+}
+
+fn describe(checkup: &Checkup, cards: &str) -> String {
     let Checkup { machine, threads, .. } = checkup;
     let memory = checkup.memory_available.map_or_else(|| "unknown".into(), bytes);
     let mut text = format!(
         "machine      {}, {} cores, {}\n\
          kernels      {}; SCHUSS_ISA selects another ({})\n\
          tile unit    {}\n\
+         {cards}\
          FMA peak     {:.0} GFLOP/s on one thread, {:.0} on {threads}\n\
          divisions    {:.1} billion roots and quotients per s\n\
          memory       {memory} free; a copy moves {:.1} GB/s, {:.1} GB/s of Adam's 5 MB\n\

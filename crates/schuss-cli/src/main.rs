@@ -1,6 +1,7 @@
 //! The `schuss` command-line tool: flags, progress and exit codes on top of the library.
 
 mod args;
+mod cards;
 mod choices;
 mod compare;
 mod data;
@@ -31,6 +32,8 @@ use terminal::Screen;
 
 fn main() -> ExitCode {
     schuss::machine::return_freed_memory();
+    #[cfg(feature = "gpu")]
+    schuss_gpu::register();
     let screen = Screen::detect();
     let done = match flags::read(std::env::args_os(), screen.width) {
         Ok(Cli { command }) => schuss::machine::check_variables().and_then(|()| run(command, &screen)),
@@ -53,8 +56,8 @@ fn run(command: Command, screen: &Screen) -> Result<u8> {
         Command::Train { study, flags } => return compare::train(study.as_deref(), &flags, screen),
         Command::Recommend { data, flags } => return recommend::run(&data, flags, screen),
         Command::FindLr { flags } => return find_lr::run(flags, screen),
-        Command::Resume { run, epochs, data, running, json } => {
-            return compare::resume(&run, epochs, data.as_deref(), &running, json, screen);
+        Command::Resume { run, changes, running, json } => {
+            return compare::resume(&run, &changes, &running, json, screen);
         }
         Command::Report { runs, tie, verbose, json } => report::run(&runs, tie, verbose, json, screen)?,
         Command::Eval { model, data, reading, json } => {
