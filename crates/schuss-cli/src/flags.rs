@@ -272,8 +272,8 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
          as best.safetensors",
     ),
     (
-        &["device", "cuda", "gpu", "gpus", "use-cuda", "no-cuda", "accelerator", "cpu"],
-        "leave it out: schuss runs on the CPU; --threads 2 limits its cores",
+        &["cuda", "gpu", "gpus", "use-cuda", "no-cuda", "accelerator", "cpu"],
+        "--device gpu, in a build with the feature gpu; the default is cpu",
     ),
     (&["num-workers", "workers", "dataloader-num-workers"], "--threads {|2|}"),
     (
@@ -393,7 +393,7 @@ mod tests {
             assert_eq!(advice(line), expected, "{line}");
         }
         for (line, part) in [
-            ("schuss train --device cuda", "CPU"),
+            ("schuss train --cuda", "--device gpu"),
             ("schuss train --patience 5", "best.safetensors"),
             ("schuss train --test-size 0.2", "--validation"),
             ("schuss train --epcohs 3", "--epochs?"),
