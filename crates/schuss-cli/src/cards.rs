@@ -1,12 +1,12 @@
 //! Graphics cards of this machine, as `schuss doctor` lists them.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Returns a record of each card, the fastest kind first; None in a build without graphics cards.
 #[cfg(feature = "gpu")]
 pub(crate) fn records() -> Option<Vec<Value>> {
     let record = |card: &schuss_gpu::Adapter| {
-        json!({
+        serde_json::json!({
             "name": card.name(),
             "kind": card.kind(),
             "interface": card.interface(),
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_card_is_described_in_a_line_and_none_with_the_way_to_one() {
-        let card = json!({"name": "Card 1", "kind": "discrete", "interface": "vulkan", "driver": "D 2", "largest_buffer": 1 << 27});
+        let card = serde_json::json!({"name": "Card 1", "kind": "discrete", "interface": "vulkan", "driver": "D 2", "largest_buffer": 1 << 27});
         let text = describe(Some(&[card]));
         assert_eq!(text, "graphics     Card 1 (discrete, vulkan, D 2); a tensor takes at most 134 MB\n");
         assert!(describe(None).contains("--features gpu") && describe(Some(&[])).contains("Vulkan"));

@@ -82,9 +82,7 @@ fn where_a_product_decides_a_hidden_layer_is_recommended_and_the_written_recipe_
 #[test]
 fn where_the_truth_is_linear_the_linear_baseline_is_recommended() {
     let place = Place::new();
-    table(&place, "line.csv", 400, |[a, b, _], dice| {
-        format!("{:.4}", 3.0 * a - 2.0 * b + 0.5 * dice.roll())
-    });
+    table(&place, "line.csv", 400, |[a, b, _], dice| format!("{:.4}", 3.0 * a - 2.0 * b + 0.5 * dice.roll()));
     let ran = recommend(&place, "line.csv", &[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stdout.contains("recommended: linear "), "{}", ran.stdout);

@@ -181,7 +181,8 @@ pub fn update_weights<U: Elementwise<S>, const S: usize>(
     if x.rows == 1 && count == 1.0 && team.bf16_mode(x.cols, d.cols).is_none() {
         let (isa, rows) = (team.isa(), w.rows);
         let (x, d, w) = (x.row(0), d.row(0), SharedMut::new(w.data));
-        return team.split(rows * d.len(), rows, |rows| isa.run(RankOne { x, d, update, w, slots, rows }));
+        let work = rows * d.len() * PASS_WORK;
+        return team.split(work, rows, |rows| isa.run(RankOne { x, d, update, w, slots, rows }));
     }
     let step = Step {
         update: *update,
@@ -219,7 +220,7 @@ pub fn input_gradient(team: &mut Team, d: Matrix, w: Matrix, active: Option<Matr
     let blocks = w.rows.div_ceil(DOT_BLOCK);
     let isa = team.isa();
     let parts = team.parts();
-    team.run(rows * d.stride * w.rows, |part| {
+    team.run(rows.max(PASS_WORK) * d.stride * w.rows, |part| {
         let outputs = share(blocks, part, parts);
         let outputs = outputs.start * DOT_BLOCK..(outputs.end * DOT_BLOCK).min(w.rows);
         isa.run(Dots { d, w, active, to, stride, rows: 0..rows, outputs });

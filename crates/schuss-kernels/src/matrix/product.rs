@@ -5,7 +5,7 @@ use super::epilogue::Epilogue;
 use super::pack::{PACKED, pack_left, pack_panel, take_packed};
 use super::tile::{Factors, Outputs, Sums, Terms, accumulate, block_height};
 use crate::team::share;
-use crate::{Kernel, LANES, Team, Vector};
+use crate::{Kernel, LANES, PASS_WORK, Team, Vector};
 
 /// Left factor: element (row, k) is at `row * self.row + k * self.step`.
 #[derive(Clone, Copy)]
@@ -38,7 +38,9 @@ pub(crate) struct Shape {
 /// Computes C = A B with the epilogue's start and finish, spread over the team.
 pub(crate) fn multiply<E: Epilogue>(team: &mut Team, a: Left, b: &[f32], shape: Shape, epilogue: &E) {
     let (isa, parts) = (team.isa(), team.parts());
-    team.run(shape.rows * shape.stride * shape.depth, |part| {
+    // few rows, or few terms, cost what reading the other factor, or writing the outputs, does
+    let work = shape.rows.max(PASS_WORK) * shape.stride * shape.depth.max(PASS_WORK);
+    team.run(work, |part| {
         isa.run(Multiply { a, b, shape, epilogue, part, parts });
     });
 }
