@@ -80,14 +80,14 @@ impl Isa {
     }
 
     /// Returns the number of multiply-adds that one thread has finished by the time that another would have helped it: a
-    /// microsecond or two's worth.
+    /// few microseconds' worth.
     pub(crate) fn solo_work(self) -> usize {
         match self.0 {
             Set::Portable => 1 << 14,
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => 1 << 16,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => 1 << 17,
+            Set::Avx512 => 1 << 18,
         }
     }
 
