@@ -108,7 +108,7 @@ impl Team {
     }
 
     /// Calls `job(part)` once for every part, on any thread, and returns when all have finished. `work` is
-    /// the approximate total cost in multiply-adds: below a microsecond or two's worth, the calling thread does
+    /// the approximate total cost in multiply-adds: below a few microseconds' worth, the calling thread does
     /// every part.
     ///
     /// # Panics

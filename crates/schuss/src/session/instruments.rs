@@ -37,7 +37,7 @@ impl Instruments {
         let probe = engine.probe().ok_or_else(|| {
             Error::usage("this engine has no instruments")
                 .because(Cause::Mismatch)
-                .advise("leave out --instrument")
+                .advise("--device cpu, or leave out --instrument")
         })?;
         trial.instruments.iter().try_for_each(|instrument| instrument.supports(probe))?;
         let len = data.train.len();
